@@ -1,0 +1,57 @@
+"""Amazon Resource Names: parsing them and writing the ones Rolecall needs (aws-behaviour, section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PARTITION = "aws"
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """``arn:partition:service:region:account:resource``; the resource keeps its own colons and slashes."""
+
+    partition: str
+    service: str
+    region: str
+    account_id: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account_id}:{self.resource}"
+
+    @property
+    def resource_type(self) -> str:
+        """``role`` of ``role/path/name``; empty when the resource has no slash."""
+        return self.resource.partition("/")[0] if "/" in self.resource else ""
+
+    @property
+    def resource_name(self) -> str:
+        """The last part of the resource, without type and path."""
+        return self.resource.rpartition("/")[2]
+
+
+def parse_arn(text: str) -> Arn | None:
+    """The parts of an ARN, or None when ``text`` is not one."""
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:
+        return None
+    return Arn(*parts[1:])
+
+
+def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:
+    """ARN of an IAM entity; ``kind`` is ``user``, ``role``, ``group`` or ``policy``, ``path`` begins and ends with ``/``."""
+    return f"arn:aws:iam::{account_id}:{kind}{path}{name}"
+
+
+def root_arn(account_id: str) -> str:
+    return f"arn:aws:iam::{account_id}:root"
+
+
+def assumed_role_arn(account_id: str, role_name: str, session_name: str) -> str:
+    """The role's path is left out, as AWS leaves it out."""
+    return f"arn:aws:sts::{account_id}:assumed-role/{role_name}/{session_name}"
+
+
+def federated_user_arn(account_id: str, name: str) -> str:
+    return f"arn:aws:sts::{account_id}:federated-user/{name}"

@@ -1,0 +1,73 @@
+"""Errors of AWS, as values that know their code and message.
+
+Raise :class:`AwsError` anywhere below the gateway; the gateway alone catches it and ``wire`` alone
+turns it into bytes. A code that a service's model declares takes its HTTP status from the model; the
+codes every service shares are in :data:`COMMON_ERRORS`, spelled once per protocol family
+(aws-behaviour, sections 1 and 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+class AwsError(Exception):
+    """A refusal or failure that the client sees.
+
+    ``code`` is a name of :data:`COMMON_ERRORS` or an error code (or exception name) of the service's model.
+    ``status`` overrides what the table or the model says; leave it out wherever they know it.
+    ``reason`` is free text for the log and the explanation, never sent to the client.
+    """
+
+    def __init__(self, code: str, message: str = "", *, status: int | None = None, reason: str = "") -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class CommonError:
+    """One error every service can give: its code and HTTP status in the query and in the JSON protocols."""
+
+    query_code: str
+    query_status: int
+    json_code: str
+    json_status: int
+
+
+def _both(code: str, status: int) -> CommonError:
+    return CommonError(code, status, code, status)
+
+
+COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
+    {
+        # Who is calling (aws-behaviour, section 2).
+        "ExpiredToken": CommonError("ExpiredToken", 403, "ExpiredTokenException", 403),
+        "InvalidClientTokenId": CommonError("InvalidClientTokenId", 403, "UnrecognizedClientException", 403),
+        "SignatureDoesNotMatch": CommonError("SignatureDoesNotMatch", 403, "InvalidSignatureException", 403),
+        "MissingAuthenticationToken": CommonError(
+            "MissingAuthenticationToken", 403, "MissingAuthenticationTokenException", 403
+        ),
+        "IncompleteSignature": CommonError("IncompleteSignature", 400, "IncompleteSignatureException", 403),
+        "AccessDenied": CommonError("AccessDenied", 403, "AccessDeniedException", 403),
+        # What is asked.
+        "MalformedQueryString": _both("MalformedQueryString", 400),
+        "MalformedInput": CommonError("MalformedInput", 400, "SerializationException", 400),
+        "MissingAction": _both("MissingAction", 400),
+        "InvalidAction": CommonError("InvalidAction", 400, "UnknownOperationException", 404),
+        "MissingParameter": _both("MissingParameter", 400),
+        "InvalidParameterValue": _both("InvalidParameterValue", 400),
+        "InvalidParameterCombination": _both("InvalidParameterCombination", 400),
+        "ValidationError": CommonError("ValidationError", 400, "ValidationException", 400),
+        "RequestEntityTooLarge": CommonError("RequestEntityTooLarge", 413, "RequestEntityTooLargeException", 413),
+        # What the server cannot do.
+        "NotImplemented": _both("NotImplemented", 501),
+        "InternalFailure": _both("InternalFailure", 500),
+        "ServiceUnavailable": CommonError("ServiceUnavailable", 503, "ServiceUnavailableException", 503),
+        "Throttling": CommonError("Throttling", 400, "ThrottlingException", 429),
+    }
+)

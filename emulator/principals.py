@@ -1,0 +1,54 @@
+"""Who is calling: the principal behind the credentials, and the session when they are temporary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PrincipalType = Literal["Account", "User", "AssumedRole", "FederatedUser", "Service", "Anonymous"]
+SessionType = Literal["AssumeRole", "GetSessionToken", "GetFederationToken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller as policies and GetCallerIdentity see it (aws-behaviour, sections 6 and 7).
+
+    ``arn`` is what GetCallerIdentity answers; ``principal_arn`` is aws:PrincipalArn (for a role session the role's ARN
+    with its path). ``user_id`` is aws:userid. ``entity_id`` is the unique id of the IAM user or role behind the call
+    (``AIDA…``, ``AROA…``) or the account id for root. ``name`` is the user, role or federated user name.
+    """
+
+    type: PrincipalType
+    account_id: str
+    arn: str
+    principal_arn: str
+    user_id: str
+    entity_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What temporary credentials carry besides their principal; times are seconds since the epoch."""
+
+    type: SessionType
+    access_key_id: str
+    issued_at_seconds: int
+    expires_at_seconds: int
+    session_name: str = ""
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive_tag_keys: tuple[str, ...] = ()
+    source_identity: str = ""
+    mfa_authenticated_at_seconds: int | None = None
+    federated_provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A principal, the access key it used, and its session (None for long-term keys)."""
+
+    principal: Principal
+    access_key_id: str
+    session: Session | None = None

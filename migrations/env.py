@@ -1,0 +1,32 @@
+"""Alembic's entry: runs the migrations on the connection it is handed, or on ROLECALL_DATABASE."""
+
+from __future__ import annotations
+
+import os
+
+from alembic import context
+from sqlalchemy import create_engine
+
+from emulator.storage.tables import metadata
+
+
+def run() -> None:
+    connection = context.config.attributes.get("connection")
+    if connection is not None:
+        migrate(connection)
+        return
+    url = os.environ.get("ROLECALL_DATABASE")
+    if not url:
+        raise SystemExit("Set ROLECALL_DATABASE to the database URL, for example sqlite:///rolecall.db")
+    with create_engine(url).begin() as own:
+        migrate(own)
+
+
+def migrate(connection: object) -> None:
+    # Batch mode: SQLite cannot alter a column in place.
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)  # type: ignore[arg-type]
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()
