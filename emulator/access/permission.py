@@ -1,0 +1,28 @@
+"""A permission that an operation needs before it may run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from emulator.policy import CompiledPolicies
+
+ContextValue = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One action on one resource.
+
+    ``resource`` is an ARN, or ``*`` for actions without resource types. ``account_id`` owns the resource; empty means
+    the caller's account. ``context`` holds the condition keys this request adds (keys in lower case).
+    ``resource_policy`` is the resource's own policy, such as a role's trust policy. ``shown_as`` replaces the resource
+    in the wording of a refusal, where AWS words it so.
+    """
+
+    action: str
+    resource: str = "*"
+    account_id: str = ""
+    context: Mapping[str, ContextValue] = field(default_factory=dict)
+    resource_policy: CompiledPolicies | None = None
+    shown_as: str = ""

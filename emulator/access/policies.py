@@ -1,0 +1,186 @@
+"""Policies gathered and compiled, remembered for as long as nothing that bears on authorisation changes.
+
+A :class:`PolicyStore` belongs to one generation of the database: the gateway makes a new one when the generation has
+moved. Parsed documents outlive generations, because a document's text says all there is to know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from emulator.caches import BoundedCache
+from emulator.data import managed_policies, managed_policy_document
+from emulator.policy import (
+    CompiledPolicies,
+    MalformedPolicy,
+    NamedPolicy,
+    Policy,
+    PolicyKind,
+    compile_policies,
+    parse_policy,
+)
+from emulator.storage import gather
+from emulator.storage.gather import Document, Entity, TrustedRole
+
+_PARSED_LIMIT = 4096
+_GENERATION_LIMIT = 4096
+_parsed: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
+
+# AWS attaches this policy to the root and to every account when service control policies are switched on.
+_FULL_AWS_ACCESS = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+def parsed_policy(text: str, kind: PolicyKind) -> Policy:
+    """The policy a text holds. Raises MalformedPolicy. The answer is shared: policies are never changed."""
+    policy = _parsed.get((kind, text))
+    if policy is None:
+        policy = parse_policy(text, kind)
+        _parsed.put((kind, text), policy)
+    return policy
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What a principal's own entity lets it do: compiled layers, and the facts that become condition keys."""
+
+    entity: Entity | None
+    identity: CompiledPolicies | None
+    boundary: CompiledPolicies | None
+    scps: tuple[CompiledPolicies, ...]
+    organization_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A role and its compiled trust policy."""
+
+    role: TrustedRole
+    policy: CompiledPolicies
+
+
+class PolicyStore:
+    """The compiled policies of one generation."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self._authorities: BoundedCache[tuple[str, str], Authority | None] = BoundedCache(_GENERATION_LIMIT)
+        self._trusts: BoundedCache[str, Trust | None] = BoundedCache(_GENERATION_LIMIT)
+        self._organizations: BoundedCache[str, tuple[str, tuple[CompiledPolicies, ...]]] = BoundedCache(_GENERATION_LIMIT)
+        self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
+
+    def user(self, connection: Connection, user_id: str) -> Authority | None:
+        """A user's authority; None when the user is gone."""
+        known = self._authorities.get(("user", user_id))
+        if known is None:
+            entity = gather.user(connection, user_id)
+            if entity is None:
+                return None
+            known = self._gathered(connection, entity, gather.user_documents(connection, user_id))
+            self._authorities.put(("user", user_id), known)
+        return known
+
+    def role(self, connection: Connection, role_id: str) -> Authority | None:
+        """A role's authority; None when the role is gone."""
+        known = self._authorities.get(("role", role_id))
+        if known is None:
+            entity = gather.role(connection, role_id)
+            if entity is None:
+                return None
+            known = self._gathered(connection, entity, gather.role_documents(connection, role_id))
+            self._authorities.put(("role", role_id), known)
+        return known
+
+    def root(self, connection: Connection, account_id: str) -> Authority | None:
+        """The authority of an account's root user; None when there is no such account."""
+        known = self._authorities.get(("root", account_id))
+        if known is None:
+            if not gather.account_exists(connection, account_id):
+                return None
+            organization_id, scps = self._organization(connection, account_id)
+            known = Authority(None, None, None, scps, organization_id)
+            self._authorities.put(("root", account_id), known)
+        return known
+
+    def trust(self, connection: Connection, role_arn: str) -> Trust | None:
+        """The role an ARN names, with its trust policy; None when there is no such role."""
+        known = self._trusts.get(role_arn)
+        if known is None:
+            if self._absent_trusts.get(role_arn):
+                return None
+            role = gather.trusted_role(connection, role_arn)
+            if role is None:
+                self._absent_trusts.put(role_arn, True)
+                return None
+            policy = NamedPolicy(parsed_policy(role.trust_policy, PolicyKind.TRUST), "trust policy")
+            compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
+            known = Trust(role, compiled)
+            self._trusts.put(role_arn, known)
+        return known
+
+    def session(
+        self, connection: Connection, inline: Sequence[str], policy_arns: Sequence[str]
+    ) -> CompiledPolicies | None:
+        """The session policies of a session, united; None when it has none.
+
+        A managed policy deleted since the session began grants nothing any more.
+        """
+        if not inline and not policy_arns:
+            return None
+        named = [NamedPolicy(parsed_policy(text, PolicyKind.SESSION), "session policy") for text in inline]
+        for arn in policy_arns:
+            text = self.managed_document(connection, arn)
+            if text is not None:
+                named.append(_managed(arn, text, PolicyKind.SESSION))
+        return compile_policies(named, PolicyKind.SESSION)
+
+    def managed_document(self, connection: Connection, arn: str) -> str | None:
+        """The default version of a managed policy, the customer's or AWS's; None when there is no such policy."""
+        if arn in managed_policies():
+            return managed_policy_document(arn)
+        return gather.customer_policy_document(connection, arn)
+
+    def _gathered(self, connection: Connection, entity: Entity, documents: Sequence[Document]) -> Authority:
+        boundary = None
+        if entity.permissions_boundary_arn is not None:
+            text = self.managed_document(connection, entity.permissions_boundary_arn)
+            # A boundary that is gone limits to nothing: the safe reading.
+            named = [] if text is None else [_managed(entity.permissions_boundary_arn, text, PolicyKind.BOUNDARY)]
+            boundary = compile_policies(named, PolicyKind.BOUNDARY)
+        organization_id, scps = self._organization(connection, entity.account_id)
+        identity = compile_policies([_named(document) for document in documents], PolicyKind.IDENTITY)
+        return Authority(entity, identity, boundary, scps, organization_id)
+
+    def _organization(self, connection: Connection, account_id: str) -> tuple[str, tuple[CompiledPolicies, ...]]:
+        known = self._organizations.get(account_id)
+        if known is None:
+            organization = gather.organization_of(connection, account_id)
+            if organization is None:
+                known = ("", ())
+            else:
+                levels = tuple(_scp_level(level) for level in organization.levels)
+                known = (organization.organization_id, levels)
+            self._organizations.put(account_id, known)
+        return known
+
+
+def _scp_level(documents: Sequence[Document]) -> CompiledPolicies:
+    named = [NamedPolicy(parsed_policy(_FULL_AWS_ACCESS, PolicyKind.SCP), "FullAWSAccess")]
+    for document in documents:
+        if document.text is not None:
+            named.append(NamedPolicy(parsed_policy(document.text, PolicyKind.SCP), document.name))
+    return compile_policies(named, PolicyKind.SCP)
+
+
+def _managed(arn: str, text: str, kind: PolicyKind) -> NamedPolicy:
+    return NamedPolicy(parsed_policy(text, kind), arn.rpartition("/")[2], arn)
+
+
+def _named(document: Document) -> NamedPolicy:
+    text = managed_policy_document(document.arn) if document.text is None else document.text
+    return NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), document.name, document.arn)
+
+
+__all__ = ["Authority", "MalformedPolicy", "PolicyStore", "Trust", "parsed_policy"]

@@ -1,0 +1,123 @@
+"""The registry of operations: a function per operation, under its AWS name.
+
+An operation is ``(call, *, RoleArn, DurationSeconds=3600, …) -> dict``: parameters and answer are spelled as in the
+service's model, so the signature is the typed request. What the model lacks (which permissions are needed, whether
+anything is written) stands in the decorator. A parameter that the model has and the function lacks is refused by the
+gateway as not emulated, never ignored.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.access.permission import Permission
+from emulator.ids import Identifiers
+from emulator.principals import Caller
+from emulator.sessions.keys import KeyRing
+from emulator.settings import SandboxSettings
+
+Parameters = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything an operation may know of the call it serves.
+
+    ``db`` is a SQLAlchemy connection: of a snapshot while permissions are worked out and for operations that only read,
+    of a transaction for those that write (committed when the operation returns, rolled back when it raises).
+    ``account_id`` is the caller's account. Times are seconds since the epoch.
+    """
+
+    service: str
+    operation: str
+    caller: Caller
+    account_id: str
+    region: str
+    now_seconds: float
+    request_id: str
+    db: Any
+    keys: KeyRing
+    ids: Identifiers
+    settings: SandboxSettings
+    policies: Any  # access.policies.PolicyStore of this generation; typed loosely to keep the registry a leaf
+
+
+Function = Callable[..., Answer | None]
+PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
+Precheck = Callable[[Call, Parameters], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredOperation:
+    """One emulated operation."""
+
+    service: str
+    name: str
+    function: Function
+    permissions: PermissionsOf
+    precheck: Precheck | None
+    writes: bool
+    parameters: frozenset[str]
+
+
+_READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
+_operations: dict[tuple[str, str], RegisteredOperation] = {}
+
+
+def action_of(service: str, operation: str) -> str:
+    """The IAM action of an operation: the five chime-sdk services share Chime's prefix."""
+    return f"{'chime' if service.startswith('chime') else service}:{operation}"
+
+
+def on_everything(call: Call, _parameters: Parameters) -> Sequence[Permission]:
+    """The operation's own action on ``*``: right for actions that have no resource types, so for all of Chime 2018."""
+    return (Permission(action_of(call.service, call.operation)),)
+
+
+def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
+    """For the few operations that no policy can forbid."""
+    return ()
+
+
+def operation(
+    service: str,
+    name: str,
+    *,
+    permissions: PermissionsOf = on_everything,
+    precheck: Precheck | None = None,
+    writes: bool | None = None,
+) -> Callable[[Function], Function]:
+    """Register a function as an operation.
+
+    ``permissions`` answers what the caller needs. ``precheck`` raises AwsError for refusals that come before any
+    policy is looked at. ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
+    """
+
+    def register(function: Function) -> Function:
+        if (service, name) in _operations:
+            raise ValueError(f"{service}:{name} is registered twice")
+        parameters = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        _operations[service, name] = RegisteredOperation(
+            service=service,
+            name=name,
+            function=function,
+            permissions=permissions,
+            precheck=precheck,
+            writes=not name.startswith(_READING_PREFIXES) if writes is None else writes,
+            parameters=frozenset(parameter.name for parameter in parameters),
+        )
+        return function
+
+    return register
+
+
+def find(service: str, name: str) -> RegisteredOperation | None:
+    return _operations.get((service, name))
+
+
+def all_operations() -> list[RegisteredOperation]:
+    return [_operations[key] for key in sorted(_operations)]

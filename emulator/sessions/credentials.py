@@ -1,0 +1,122 @@
+"""Temporary credentials: issued as a sealed token, opened again on every call that uses them. Nothing is stored.
+
+The secret is derived from the access key id, the token carries the rest, and the two are bound: a token opens only
+together with the key id it was issued for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.ids import TEMPORARY_KEY_PREFIX, Identifiers
+from emulator.principals import Principal, Session, SessionType
+from emulator.sessions.keys import KeyRing
+from emulator.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryCredentials:
+    """What STS hands out; ``expires_at_seconds`` since the epoch."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """A session to be issued: whose it is, how long it lasts, and what it carries."""
+
+    type: SessionType
+    principal: Principal
+    duration_seconds: int
+    session_name: str = ""
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive_tag_keys: tuple[str, ...] = ()
+    source_identity: str = ""
+    mfa_authenticated_at_seconds: int | None = None
+    federated_provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session token that was opened: its principal, its session, and the secret its calls are signed with."""
+
+    principal: Principal
+    session: Session
+    secret_access_key: str
+
+
+def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest) -> TemporaryCredentials:
+    """New temporary credentials. Writes nothing anywhere."""
+    principal = request.principal
+    access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
+    issued_at_seconds = int(now_seconds)
+    expires_at_seconds = issued_at_seconds + request.duration_seconds
+    claims: dict[str, Any] = {
+        "k": access_key_id,
+        "t": request.type,
+        "iat": issued_at_seconds,
+        "exp": expires_at_seconds,
+        "p": [
+            principal.type,
+            principal.account_id,
+            principal.arn,
+            principal.principal_arn,
+            principal.user_id,
+            principal.entity_id,
+            principal.name,
+        ],
+    }
+    for claim, value in (
+        ("sn", request.session_name),
+        ("pol", request.policies),
+        ("arn", request.policy_arns),
+        ("tag", request.tags),
+        ("ttk", request.transitive_tag_keys),
+        ("si", request.source_identity),
+        ("mfa", request.mfa_authenticated_at_seconds),
+        ("fp", request.federated_provider),
+    ):
+        if value:
+            claims[claim] = value
+    key = keys.newest
+    return TemporaryCredentials(
+        access_key_id=access_key_id,
+        secret_access_key=key.secret_access_key(access_key_id),
+        session_token=seal(key, SESSION_PURPOSE, claims),
+        expires_at_seconds=expires_at_seconds,
+    )
+
+
+def open_session(keys: KeyRing, access_key_id: str, session_token: str) -> OpenedSession:
+    """The session behind a token, if it was issued for this access key id. Does not judge expiry.
+
+    Raises BadTokenError for a token that is damaged, foreign, for another purpose or for another key id.
+    """
+    key, claims = open_token(keys, SESSION_PURPOSE, session_token)
+    if claims.get("k") != access_key_id:
+        raise BadTokenError("issued for another access key id")
+    try:
+        session = Session(
+            type=claims["t"],
+            access_key_id=access_key_id,
+            issued_at_seconds=claims["iat"],
+            expires_at_seconds=claims["exp"],
+            session_name=claims.get("sn", ""),
+            policies=tuple(claims.get("pol", ())),
+            policy_arns=tuple(claims.get("arn", ())),
+            tags=tuple((name, value) for name, value in claims.get("tag", ())),
+            transitive_tag_keys=tuple(claims.get("ttk", ())),
+            source_identity=claims.get("si", ""),
+            mfa_authenticated_at_seconds=claims.get("mfa"),
+            federated_provider=claims.get("fp", ""),
+        )
+        principal = Principal(*claims["p"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadTokenError("sealed by an incompatible version") from error
+    return OpenedSession(principal, session, key.secret_access_key(access_key_id))

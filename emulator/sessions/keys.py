@@ -1,0 +1,47 @@
+"""The key ring: sealing keys by id, the newest of which seals while all of them open."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+SEALING_KEY_BYTES = 32
+
+
+def _derived(secret: bytes, use: str) -> bytes:
+    """A key of its own for each use, so that what one use reveals tells nothing about another."""
+    return hmac.digest(secret, f"rolecall {use}".encode(), hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class SealingKey:
+    """One key of the ring; the keys for its two uses are derived once."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+    token_key: bytes = field(init=False, repr=False)
+    access_key_key: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token_key", _derived(self.secret, "sealed token"))
+        object.__setattr__(self, "access_key_key", _derived(self.secret, "secret access key"))
+
+    def secret_access_key(self, access_key_id: str) -> str:
+        """The secret that belongs to a temporary access key id: 40 characters, derived, stored nowhere."""
+        return b64encode(hmac.digest(self.access_key_key, access_key_id.encode(), hashlib.sha256)[:30]).decode("ascii")
+
+
+class KeyRing:
+    """Sealing keys, oldest first. Never empty."""
+
+    __slots__ = ("_by_id", "newest")
+
+    def __init__(self, keys: Sequence[SealingKey]) -> None:
+        self.newest = keys[-1]
+        self._by_id = {key.key_id: key for key in keys}
+
+    def get(self, key_id: str) -> SealingKey | None:
+        return self._by_id.get(key_id)

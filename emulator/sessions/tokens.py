@@ -1,0 +1,72 @@
+"""Sealed tokens: JSON Web Tokens (RFC 7519) that only this sandbox's key ring can have made.
+
+Every token names its purpose as audience, so that one kind can never be used as another. The claims are compressed
+when that makes the token smaller. Expiry is a claim like any other here: whoever opens a token judges it by the
+sandbox's clock.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+
+from emulator.sessions.keys import KeyRing, SealingKey
+
+SESSION_PURPOSE = "session"
+PAGE_PURPOSE = "page"
+
+_ALGORITHM = "HS256"
+_COMPRESS_FROM_BYTES = 1024
+# No honest token is larger; a hostile one is not unpacked further.
+MAXIMUM_TOKEN_CHARACTERS = 65_536
+_MAXIMUM_CLAIMS_BYTES = 262_144
+_encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_DECODE_OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["aud"]}
+
+
+class BadTokenError(Exception):
+    """The token was not sealed by this key ring for this purpose. Says why, for the log only."""
+
+
+def seal(key: SealingKey, purpose: str, claims: Mapping[str, Any]) -> str:
+    """A token that :func:`open_token` opens with any ring that holds ``key``."""
+    payload: Mapping[str, Any] = claims
+    text = _encoder.encode(claims).encode()
+    if len(text) >= _COMPRESS_FROM_BYTES:
+        payload = {"z": b64encode(zlib.compress(text, 6)).decode("ascii")}
+    return jwt.encode({"aud": purpose, **payload}, key.token_key, algorithm=_ALGORITHM, headers={"kid": key.key_id})
+
+
+def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dict[str, Any]]:
+    """The key that sealed the token, and its claims. Raises BadTokenError."""
+    if len(token) > MAXIMUM_TOKEN_CHARACTERS:
+        raise BadTokenError("longer than any token of this sandbox")
+    try:
+        header = jwt.get_unverified_header(token)
+        key = ring.get(header.get("kid", ""))
+        if key is None:
+            raise BadTokenError("sealed with a key that is not in the key ring")
+        claims = jwt.decode(token, key.token_key, algorithms=[_ALGORITHM], audience=purpose, options=_DECODE_OPTIONS)
+    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        raise BadTokenError(str(error)) from error
+    del claims["aud"]
+    if "z" in claims:
+        claims = _unpacked(claims["z"])
+    return key, claims
+
+
+def _unpacked(text: str) -> dict[str, Any]:
+    unpacker = zlib.decompressobj()
+    try:
+        plain = unpacker.decompress(b64decode(text), _MAXIMUM_CLAIMS_BYTES)
+        claims = json.loads(plain)
+    except (ValueError, zlib.error) as error:
+        raise BadTokenError("the packed claims are damaged") from error
+    if unpacker.unconsumed_tail or not isinstance(claims, dict):
+        raise BadTokenError("the packed claims are too large")
+    return claims

@@ -1,0 +1,220 @@
+"""What authorisation reads: keys, entities, and the policies that bear on them. Read once per change, then cached.
+
+All functions take a connection of one snapshot and return plain records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, bindparam, select
+
+from emulator.arns import iam_arn, parse_arn
+from emulator.storage import tables as t
+
+ROOT_TARGET = "ROOT"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A long-term access key; ``user_id`` is None for a key of the account's root user."""
+
+    access_key_id: str
+    secret_access_key: str
+    status: str
+    account_id: str
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An IAM user or role as authorisation sees it."""
+
+    kind: str
+    entity_id: str
+    account_id: str
+    name: str
+    path: str
+    permissions_boundary_arn: str | None
+    tags: tuple[tuple[str, str], ...]
+
+    @property
+    def arn(self) -> str:
+        return iam_arn(self.account_id, self.kind, self.path, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedRole:
+    """A role with what AssumeRole needs to know of it."""
+
+    entity: Entity
+    trust_policy: str
+    trust_principal_ids: Mapping[str, str]
+    max_session_duration_seconds: int
+    linked_service: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One policy that bears on an entity. ``text`` is None for an AWS managed policy, which storage does not hold."""
+
+    name: str
+    arn: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The organization an account belongs to, with its service control policies level by level, root first."""
+
+    organization_id: str
+    levels: tuple[tuple[Document, ...], ...]
+
+
+_ACCESS_KEY = select(
+    t.access_keys.c.access_key_id,
+    t.access_keys.c.secret_access_key,
+    t.access_keys.c.status,
+    t.access_keys.c.account_id,
+    t.access_keys.c.user_id,
+).where(t.access_keys.c.access_key_id == bindparam("access_key_id"))
+
+
+def access_key(connection: Connection, access_key_id: str) -> AccessKey | None:
+    row = connection.execute(_ACCESS_KEY, {"access_key_id": access_key_id}).first()
+    return None if row is None else AccessKey(*row)
+
+
+def _tags(connection: Connection, table: Table, owner: str, owner_id: str) -> tuple[tuple[str, str], ...]:
+    statement = select(table.c.key, table.c.value).where(table.c[owner] == owner_id).order_by(table.c.key_key)
+    return tuple((row.key, row.value) for row in connection.execute(statement))
+
+
+def user(connection: Connection, user_id: str) -> Entity | None:
+    row = connection.execute(select(t.users).where(t.users.c.user_id == user_id)).first()
+    if row is None:
+        return None
+    tags = _tags(connection, t.user_tags, "user_id", user_id)
+    return Entity("user", user_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
+
+
+def role(connection: Connection, role_id: str) -> Entity | None:
+    row = connection.execute(select(t.roles).where(t.roles.c.role_id == role_id)).first()
+    return None if row is None else _role_entity(connection, row)
+
+
+def _role_entity(connection: Connection, row: Row[Any]) -> Entity:
+    tags = _tags(connection, t.role_tags, "role_id", row.role_id)
+    return Entity("role", row.role_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
+
+
+def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
+    """The role an ARN names; None when there is none, or when the path in the ARN is not the role's."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service != "iam" or parsed.resource_type != "role":
+        return None
+    statement = select(t.roles).where(
+        t.roles.c.account_id == parsed.account_id, t.roles.c.name_key == parsed.resource_name.lower()
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        return None
+    entity = _role_entity(connection, row)
+    if entity.arn != arn:
+        return None
+    return TrustedRole(
+        entity=entity,
+        trust_policy=row.trust_policy,
+        trust_principal_ids=json.loads(row.trust_principal_ids),
+        max_session_duration_seconds=row.max_session_duration_seconds,
+        linked_service=row.linked_service,
+    )
+
+
+def _documents_of(connection: Connection, inline: Table, attached: Table, owner: str, owner_id: str) -> list[Document]:
+    own = connection.execute(
+        select(inline.c.name, inline.c.document).where(inline.c[owner] == owner_id).order_by(inline.c.name)
+    )
+    documents = [Document(row.name, "", row.document) for row in own]
+    managed = connection.execute(
+        select(attached.c.policy_arn, t.policy_versions.c.document)
+        .select_from(
+            attached.outerjoin(t.policies, t.policies.c.policy_id == attached.c.policy_id).outerjoin(
+                t.policy_versions,
+                (t.policy_versions.c.policy_id == t.policies.c.policy_id)
+                & (t.policy_versions.c.version == t.policies.c.default_version),
+            )
+        )
+        .where(attached.c[owner] == owner_id)
+        .order_by(attached.c.policy_arn)
+    )
+    documents += [Document(row.policy_arn.rpartition("/")[2], row.policy_arn, row.document) for row in managed]
+    return documents
+
+
+def user_documents(connection: Connection, user_id: str) -> list[Document]:
+    """Identity policies of a user: its own, and those of every group it is in."""
+    documents = _documents_of(connection, t.user_inline_policies, t.user_attached_policies, "user_id", user_id)
+    memberships = connection.execute(
+        select(t.group_members.c.group_id).where(t.group_members.c.user_id == user_id).order_by("group_id")
+    )
+    for (group_id,) in memberships.all():
+        documents += _documents_of(connection, t.group_inline_policies, t.group_attached_policies, "group_id", group_id)
+    return documents
+
+
+def role_documents(connection: Connection, role_id: str) -> list[Document]:
+    return _documents_of(connection, t.role_inline_policies, t.role_attached_policies, "role_id", role_id)
+
+
+def customer_policy_document(connection: Connection, arn: str) -> str | None:
+    """The default version of a customer managed policy; None when there is no such policy."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service != "iam" or parsed.resource_type != "policy":
+        return None
+    statement = (
+        select(t.policies.c.path, t.policies.c.name, t.policy_versions.c.document)
+        .join(t.policy_versions, t.policy_versions.c.policy_id == t.policies.c.policy_id)
+        .where(
+            t.policies.c.account_id == parsed.account_id,
+            t.policies.c.name_key == parsed.resource_name.lower(),
+            t.policy_versions.c.version == t.policies.c.default_version,
+        )
+    )
+    row = connection.execute(statement).first()
+    if row is None or iam_arn(parsed.account_id, "policy", row.path, row.name) != arn:
+        return None
+    return str(row.document)
+
+
+def organization_of(connection: Connection, account_id: str) -> Organization | None:
+    row = connection.execute(
+        select(t.accounts.c.organization_id).where(t.accounts.c.account_id == account_id)
+    ).first()
+    if row is None or row.organization_id is None:
+        return None
+    policies = t.service_control_policies
+    targets = t.service_control_policy_targets
+    levels = []
+    for target in (ROOT_TARGET, account_id):
+        statement = (
+            select(policies.c.name, policies.c.document)
+            .join(targets, targets.c.policy_name == policies.c.name)
+            .where(targets.c.target == target, policies.c.organization_id == row.organization_id)
+            .order_by(policies.c.name)
+        )
+        levels.append(tuple(Document(found.name, "", found.document) for found in connection.execute(statement)))
+    return Organization(row.organization_id, tuple(levels))
+
+
+def account_exists(connection: Connection, account_id: str) -> bool:
+    statement = select(t.accounts.c.account_id).where(t.accounts.c.account_id == account_id)
+    return connection.execute(statement).first() is not None
+
+
+def default_account_id(connection: Connection) -> str | None:
+    """The account declared first."""
+    return connection.execute(select(t.accounts.c.account_id).order_by(t.accounts.c.position).limit(1)).scalar()
