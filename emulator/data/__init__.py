@@ -1,0 +1,26 @@
+"""Tables as files, and the loaders that turn them into frozen records.
+
+Owned here: the AWS managed policies, the service-linked roles, the action tables and the quotas. Each table is a folder
+beside this file with its own README: source, date, how to refresh. Importing this room reads nothing but the
+small quota table; the rest is read on first use and kept in bounded caches.
+
+Left to others: what a policy means (policy), which operations exist on the wire (wire), what is stored for an account
+(storage). This room imports nothing of the product and never writes.
+"""
+
+from emulator.data.action_table import Action, actions
+from emulator.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
+from emulator.data.quota_table import QUOTAS, Quotas
+from emulator.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
+
+__all__ = [
+    "QUOTAS",
+    "Action",
+    "ManagedPolicy",
+    "Quotas",
+    "ServiceLinkedRole",
+    "actions",
+    "managed_policies",
+    "managed_policy_document",
+    "service_linked_roles",
+]

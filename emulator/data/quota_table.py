@@ -1,0 +1,65 @@
+"""Quotas of IAM and STS (IAM User Guide, IAM and AWS STS quotas); ``quotas/quotas.json`` names the source of each."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+_FILE = Path(__file__).parent / "quotas" / "quotas.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """AWS's default quotas. Characters of policies are counted without white space, except for session policies."""
+
+    user_inline_policies_total_characters: int
+    group_inline_policies_total_characters: int
+    role_inline_policies_total_characters: int
+    managed_policy_characters: int
+    role_trust_policy_characters: int
+    session_policy_characters: int
+    session_policy_arns_count: int
+    session_tags_count: int
+    managed_policies_per_user_count: int
+    managed_policies_per_group_count: int
+    managed_policies_per_role_count: int
+    versions_per_managed_policy_count: int
+    tags_per_entity_count: int
+    tag_key_characters: int
+    tag_value_characters: int
+    access_keys_per_user_count: int
+    access_keys_per_root_count: int
+    signing_certificates_per_user_count: int
+    ssh_public_keys_per_user_count: int
+    service_specific_credentials_per_service_count: int
+    mfa_devices_per_user_count: int
+    groups_per_user_count: int
+    users_per_account_count: int
+    groups_per_account_count: int
+    roles_per_account_count: int
+    customer_managed_policies_per_account_count: int
+    policy_versions_in_use_per_account_count: int
+    instance_profiles_per_account_count: int
+    roles_per_instance_profile_count: int
+    server_certificates_per_account_count: int
+    aliases_per_account_count: int
+    oidc_providers_per_account_count: int
+    client_ids_per_oidc_provider_count: int
+    thumbprints_per_oidc_provider_count: int
+    saml_providers_per_account_count: int
+    keys_per_saml_provider_count: int
+    path_characters: int
+    user_name_characters: int
+    group_name_characters: int
+    role_name_characters: int
+    instance_profile_name_characters: int
+    policy_name_characters: int
+
+
+def _load() -> Quotas:
+    rows = json.loads(_FILE.read_text(encoding="utf-8"))
+    return Quotas(**{name: int(row["value"]) for name, row in rows.items()})
+
+
+QUOTAS = _load()
