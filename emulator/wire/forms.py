@@ -1,0 +1,75 @@
+"""Percent-encoding and parameters: ``a=1&b=2`` from a URL or a form body, and path labels.
+
+Broken escapes are refused with the words AWS uses (Signature Version 4 front end); bytes that are not UTF-8 and NUL
+characters are refused too, because no AWS parameter can hold them.
+"""
+
+from __future__ import annotations
+
+from emulator.errors import AwsError
+
+MAXIMUM_PARAMETERS = 10_000
+_HEX = {high + low: chr(int(high + low, 16)) for high in "0123456789abcdefABCDEF" for low in "0123456789abcdefABCDEF"}
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def add_parameters(text: str, parameters: dict[str, str]) -> None:
+    """Split ``text`` and add its parameters; a name given twice must have the same value both times.
+
+    ``text`` holds one character per byte (Latin-1). Raises AwsError MalformedQueryString.
+    """
+    if text.count("&") >= MAXIMUM_PARAMETERS:
+        raise AwsError("MalformedQueryString", f"The request has more than {MAXIMUM_PARAMETERS} parameters.")
+    if not text.isascii() or "%00" in text or "\x00" in text:
+        _refuse_unreadable(text)
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        if "%" in value or "+" in value:
+            value = percent_decode(value.replace("+", " "))
+        if "%" in name or "+" in name:
+            name = percent_decode(name.replace("+", " "))
+        if name in parameters:
+            if parameters[name] != value:
+                raise AwsError("MalformedQueryString", f"The parameter {name} has more than one value.")
+        elif name:
+            parameters[name] = value
+
+
+def _refuse_unreadable(text: str) -> None:
+    """Bytes above ASCII must have been percent-encoded; NUL is no character of any AWS value."""
+    if not text.isascii():
+        raise AwsError("MalformedQueryString", "The parameters contain bytes that are not percent-encoded.")
+    raise AwsError("MalformedQueryString", "The parameters contain a NUL character.")
+
+
+def percent_decode(text: str) -> str:
+    """``%41`` to ``A``, as UTF-8. Raises AwsError MalformedQueryString for a broken escape or broken UTF-8."""
+    first, *rest = text.split("%")
+    pieces = [first]
+    for part in rest:
+        character = _HEX.get(part[:2])
+        if character is None:
+            raise _broken_escape(part)
+        pieces.append(character)
+        pieces.append(part[2:])
+    decoded = "".join(pieces)
+    if decoded.isascii():
+        return decoded
+    try:
+        return decoded.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        raise AwsError("MalformedQueryString", "The parameters are not valid UTF-8.") from None
+
+
+def _broken_escape(part: str) -> AwsError:
+    if len(part) < 2:
+        return AwsError("MalformedQueryString", "Incomplete trailing escape % sequence")
+    return AwsError("MalformedQueryString", f"Illegal hex character in escape % pattern: %{part[:2]}")
+
+
+def percent_encode(text: str) -> str:
+    """Strict RFC 3986: everything but unreserved characters becomes ``%XX`` in upper case."""
+    return "".join(
+        character if character in _UNRESERVED else "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))
+        for character in text
+    )

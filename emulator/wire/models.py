@@ -1,0 +1,139 @@
+"""Botocore's service models as plain records, read from its data files without importing botocore.
+
+Importing botocore's own model classes costs more than a tenth of a second at start-up; the files are gzipped JSON
+whose layout botocore keeps stable, so they are read directly. Documentation texts are dropped at once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What routing must know of a service before its model is read; a test compares it with the models."""
+
+    name: str
+    protocol: str
+    api_version: str
+    signing_name: str
+    endpoint_prefix: str
+
+
+KNOWN_SERVICES: Mapping[str, Known] = MappingProxyType(
+    {
+        known.name: known
+        for known in (
+            Known("sts", "query", "2011-06-15", "sts", "sts"),
+            Known("iam", "query", "2010-05-08", "iam", "iam"),
+            Known("chime", "rest-json", "2018-05-01", "chime", "chime"),
+            Known("chime-sdk-identity", "rest-json", "2021-04-20", "chime", "identity-chime"),
+            Known("chime-sdk-meetings", "rest-json", "2021-07-15", "chime", "meetings-chime"),
+            Known("chime-sdk-media-pipelines", "rest-json", "2021-07-15", "chime", "media-pipelines-chime"),
+            Known("chime-sdk-messaging", "rest-json", "2021-05-15", "chime", "messaging-chime"),
+            Known("chime-sdk-voice", "rest-json", "2022-08-03", "chime", "voice-chime"),
+        )
+    }
+)
+SERVICES: tuple[str, ...] = tuple(KNOWN_SERVICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a structure, or the element of a list, or key or value of a map."""
+
+    shape: Shape
+    wire_name: str
+    location: str
+    timestamp_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One shape of a model. ``type`` is botocore's word: structure, list, map, string, integer, long, …"""
+
+    name: str
+    type: str
+    traits: Mapping[str, Any]
+    model: Model
+
+    @property
+    def members(self) -> dict[str, Member]:
+        return {name: self.model.member(raw, name) for name, raw in self.traits.get("members", {}).items()}
+
+    @property
+    def required(self) -> frozenset[str]:
+        return frozenset(self.traits.get("required", ()))
+
+    @property
+    def sensitive(self) -> bool:
+        return bool(self.traits.get("sensitive"))
+
+    @property
+    def flattened(self) -> bool:
+        return bool(self.traits.get("flattened"))
+
+    def part(self, name: str) -> Member:
+        """``member`` of a list, ``key`` or ``value`` of a map."""
+        return self.model.member(self.traits[name], name)
+
+
+class Model:
+    """One service's model: metadata, operations as botocore writes them, and shapes by name."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.metadata: Mapping[str, Any] = raw["metadata"]
+        self.operations: Mapping[str, Any] = raw["operations"]
+        self._shapes: Mapping[str, Any] = raw["shapes"]
+
+    def shape(self, name: str) -> Shape:
+        traits = self._shapes[name]
+        return Shape(name, traits["type"], traits, self)
+
+    def member(self, raw: Mapping[str, Any], name: str) -> Member:
+        shape = self.shape(raw["shape"])
+        return Member(
+            shape,
+            raw.get("locationName", name),
+            raw.get("location", ""),
+            raw.get("timestampFormat", shape.traits.get("timestampFormat", "")),
+        )
+
+    def exceptions(self) -> dict[str, Shape]:
+        return {name: self.shape(name) for name, traits in self._shapes.items() if traits.get("exception")}
+
+    def enum(self, shape_name: str) -> tuple[str, ...]:
+        """The values of an enumeration; empty when the model has no such shape."""
+        return tuple(self._shapes.get(shape_name, {}).get("enum", ()))
+
+
+def load_model(name: str) -> Model:
+    """The newest model of the service that the installed botocore ships. Raises LookupError when there is none."""
+    spec = find_spec("botocore")
+    if spec is None or spec.origin is None:
+        raise LookupError("botocore is not installed")
+    folder = Path(spec.origin).parent / "data" / name
+    for version in sorted((path for path in folder.glob("*") if path.is_dir()), reverse=True):
+        packed, plain = version / "service-2.json.gz", version / "service-2.json"
+        if packed.exists():
+            return Model(_without_documentation(json.loads(gzip.decompress(packed.read_bytes()))))
+        if plain.exists():
+            return Model(_without_documentation(json.loads(plain.read_bytes())))
+    raise LookupError(f"the installed botocore has no model of {name}")
+
+
+def _without_documentation(raw: dict[str, Any]) -> dict[str, Any]:
+    for operation in raw["operations"].values():
+        operation.pop("documentation", None)
+    for shape in raw["shapes"].values():
+        shape.pop("documentation", None)
+        for member in shape.get("members", {}).values():
+            member.pop("documentation", None)
+    return raw

@@ -1,0 +1,56 @@
+"""The models' regular expressions, written for Java, as Python matchers with the same meaning.
+
+Java's ``\\w``, ``\\d`` and ``\\s`` are ASCII and its patterns must match the whole value; ``\\p{L}`` and its kin are
+Unicode categories, which Python's ``re`` lacks. No pattern may take more than linear time, because the value is the
+caller's.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+# Letters, digits and the underscore are what Python's own \w means, so this pair needs no ranges of its own.
+_WORD_AND_SEPARATORS = r"\p{L}\p{Z}\p{N}_"
+_SEPARATORS = "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# The same language as the model's `.+@.+\..+`, which takes quadratic time on a text of many at signs.
+_LINEAR = {r".+@.+\..+": r".[^@\n]*@.+\..+"}
+_CATEGORY = re.compile(r"\\p\{([A-Z][a-z]?)\}")
+# Java accepts a repeated anchor, Python does not; repeating an anchor changes nothing.
+_REPEATED_ANCHOR = re.compile(r"(?<!\\)\$\{\d+,?\d*\}")
+
+Matcher = Callable[[str], object]
+
+
+@lru_cache(maxsize=1024)
+def matcher(pattern: str) -> Matcher:
+    """A function that is true of the texts that match ``pattern`` from end to end."""
+    return re.compile(_python_pattern(pattern)).fullmatch
+
+
+def _python_pattern(pattern: str) -> str:
+    if pattern in _LINEAR:
+        return _LINEAR[pattern]
+    pattern = _REPEATED_ANCHOR.sub("$", pattern)
+    if r"\p{" not in pattern:
+        return f"(?a:{pattern})"
+    pattern = pattern.replace(_WORD_AND_SEPARATORS, rf"\w{_SEPARATORS}")
+    return _CATEGORY.sub(lambda found: _category_ranges(found[1]), pattern)
+
+
+@lru_cache(maxsize=64)
+def _category_ranges(category: str) -> str:
+    """The characters of a Unicode category, as the inside of a character class."""
+    ranges: list[str] = []
+    start = -1
+    for code in range(sys.maxunicode + 2):
+        inside = code <= sys.maxunicode and unicodedata.category(chr(code)).startswith(category)
+        if inside and start < 0:
+            start = code
+        elif not inside and start >= 0:
+            ranges.append(f"\\U{start:08x}-\\U{code - 1:08x}")
+            start = -1
+    return "".join(ranges)
