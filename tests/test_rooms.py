@@ -1,0 +1,331 @@
+"""The rooms of the package: who may import whom, and how long anything may become.
+
+The table below is the architecture. When a change needs another direction, change the table and say why in
+docs/architecture.md. The checks are plain functions from sources to findings, so that the second half of this
+file can show that they do find what they are for.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import emulator
+
+PACKAGE = Path(emulator.__file__).parent
+
+LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "settings", "caches"}
+ROOMS: Mapping[str, set[str]] = {
+    **{leaf: set() for leaf in LEAVES},
+    "principals": {"arns"},
+    "data": set(),
+    "wire": {"errors", "http", "caches"},
+    "signing": {"errors", "http", "clock", "caches"},
+    "sessions": {"errors", "clock", "arns", "principals", "ids", "caches"},
+    "policy": {"arns", "principals", "caches"},
+    "storage": {"errors", "clock", "arns", "principals", "ids", "caches"},
+    "access": LEAVES | {"policy", "storage", "data"},
+    "identities": LEAVES | {"policy", "sessions", "storage", "access"},
+    "services": LEAVES | {"policy", "sessions", "storage", "access", "data"},
+    "sandbox": LEAVES | {"policy", "storage", "data"},
+    "gateway": LEAVES | {"wire", "signing", "sessions", "access", "identities", "services", "sandbox", "storage"},
+    "web": LEAVES | {"gateway", "access", "services", "sandbox", "storage"},
+    "app": LEAVES
+    | {"data", "wire", "signing", "sessions", "policy", "storage", "access", "identities", "services", "sandbox"}
+    | {"gateway", "web"},
+    "inprocess": LEAVES | {"app", "sandbox", "gateway", "web", "storage"},
+    "pytest_plugin": {"app", "settings", "sandbox", "inprocess"},
+    "demo": {"app", "settings", "sandbox", "inprocess"},
+    "cli": LEAVES | {"app", "sandbox", "inprocess", "demo", "services", "storage"},
+    # The package itself, and its front door for "python -m".
+    "": {"inprocess"},
+    "__main__": {"cli"},
+}
+
+# Where a distribution may be imported; all others are free.
+DISTRIBUTIONS: Mapping[str, set[str]] = {
+    "botocore": {"wire", "inprocess"},
+    "boto3": {"inprocess", "pytest_plugin"},
+    "flask": {"web"},
+    "werkzeug": {"web"},
+    "sqlalchemy": {"storage"},
+    "alembic": {"storage"},
+    "pytest": {"pytest_plugin"},
+}
+# Naming the type of the connection one was handed is no use of SQLAlchemy.
+TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
+
+# Modules loaded by name at run time, each for the reason its own comment gives; they are not counted as cycles.
+LOADED_LATE = {("emulator.storage.migrate", "emulator.storage.upgrade")}
+
+MAXIMUM_FUNCTION_LINES = 70
+MAXIMUM_MODULE_LINES = 500
+
+Sources = Mapping[str, str]
+
+
+def package_sources() -> dict[str, str]:
+    """Source text of every module of the package by its dotted name."""
+    found = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        parts = ["emulator", *file.relative_to(PACKAGE).with_suffix("").parts]
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file.read_text(encoding="utf-8")
+    return found
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports_of(module: str, source: str, modules: Sources) -> Iterator[str]:
+    """What one module imports: its own package's modules by full name, others as ``distribution.name``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = node.module or ""
+            if node.level:
+                base = module.split(".")[: len(module.split(".")) - node.level + (module in packages(modules))]
+                start = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                full = f"{start}.{alias.name}"
+                yield full if full in modules or not start.startswith("emulator") else start
+
+
+def packages(modules: Sources) -> set[str]:
+    return {name.rpartition(".")[0] for name in modules}
+
+
+def late_imports_of(source: str) -> Iterator[str]:
+    """Modules of the package that are imported by calling import_module or __import__ with their name."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = node.args[0].value
+        if called in ("import_module", "__import__") and isinstance(name, str) and name.split(".")[0] == "emulator":
+            yield name
+
+
+def rooms_without_a_row(modules: Sources) -> list[str]:
+    return sorted({room_of(module) for module in modules} - set(ROOMS))
+
+
+def wrong_directions(modules: Sources) -> list[str]:
+    findings = []
+    for module, source in modules.items():
+        room = room_of(module)
+        for imported in imports_of(module, source, modules):
+            if imported.split(".")[0] == "emulator" and room_of(imported) not in {room, *ROOMS.get(room, set())}:
+                findings.append(f"{module} imports {imported}")
+    return findings
+
+
+def services_importing_each_other(modules: Sources) -> list[str]:
+    """STS, IAM and Chime are rooms within the room of services; STS learns of roles from storage."""
+    findings = []
+    for module, source in modules.items():
+        service = service_of(module, modules)
+        for imported in imports_of(module, source, modules):
+            other = service_of(imported, modules)
+            if service and other and service != other:
+                findings.append(f"{module} imports {imported}")
+    return findings
+
+
+def service_of(module: str, modules: Sources) -> str:
+    """``sts`` of ``emulator.services.sts.roles``; empty for what all services share, such as the registry."""
+    parts = module.split(".")
+    is_service = parts[:2] == ["emulator", "services"] and ".".join(parts[:3]) in packages(modules)
+    return parts[2] if is_service and len(parts) > 2 else ""
+
+
+def misplaced_distributions(modules: Sources) -> list[str]:
+    findings = []
+    for module, source in modules.items():
+        for imported in imports_of(module, source, modules):
+            allowed = DISTRIBUTIONS.get(imported.split(".")[0])
+            if allowed is not None and room_of(module) not in allowed and imported not in TYPES_ALLOWED_ANYWHERE:
+                findings.append(f"{module} imports {imported}")
+    return findings
+
+
+def late_imports(modules: Sources) -> list[str]:
+    return [
+        f"{module} loads {imported}"
+        for module, source in modules.items()
+        for imported in late_imports_of(source)
+        if (module, imported) not in LOADED_LATE
+    ]
+
+
+def import_cycle(modules: Sources) -> list[str]:
+    """One cycle of modules, first and last the same; empty when there is none."""
+    graph = {
+        module: sorted({name for name in imports_of(module, source, modules) if name in modules and name != module})
+        for module, source in modules.items()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, road: list[str]) -> list[str]:
+        if module in road:
+            return [*road[road.index(module) :], module]
+        if module not in done:
+            for following in graph[module]:
+                cycle = visit(following, [*road, module])
+                if cycle:
+                    return cycle
+            done.add(module)
+        return []
+
+    return next((cycle for module in graph if (cycle := visit(module, []))), [])
+
+
+def functions(source: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def imports_inside_functions(modules: Sources) -> list[str]:
+    return [
+        f"{module}.{function.name}, line {node.lineno}"
+        for module, source in modules.items()
+        for function in functions(source)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+
+def long_functions(modules: Sources) -> list[str]:
+    return [
+        f"{module}.{function.name}: {lines} lines"
+        for module, source in modules.items()
+        for function in functions(source)
+        if (lines := (function.end_lineno or 0) - function.lineno + 1) > MAXIMUM_FUNCTION_LINES
+    ]
+
+
+def long_modules(modules: Sources) -> list[str]:
+    counts = {module: len(source.splitlines()) for module, source in modules.items()}
+    return [f"{module}: {lines} lines" for module, lines in counts.items() if lines > MAXIMUM_MODULE_LINES]
+
+
+def packages_without_a_paragraph(modules: Sources) -> list[str]:
+    """A room's ``__init__`` says what the room owns; one line is a title, not a duty."""
+    findings = []
+    for module in sorted((packages(modules) | {"emulator"}) & set(modules)):
+        text = ast.get_docstring(ast.parse(modules[module])) or ""
+        if not text or (module.count(".") == 1 and len(text.split()) < 12):
+            findings.append(module)
+    return findings
+
+
+CHECKS = [
+    rooms_without_a_row,
+    wrong_directions,
+    services_importing_each_other,
+    misplaced_distributions,
+    late_imports,
+    import_cycle,
+    imports_inside_functions,
+    long_functions,
+    long_modules,
+    packages_without_a_paragraph,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_package_keeps_the_rule(check) -> None:
+    assert check(package_sources()) == []
+
+
+def test_the_package_is_really_read() -> None:
+    modules = package_sources()
+    assert {"emulator", "emulator.errors", "emulator.storage", "emulator.data.action_table"} <= set(modules)
+    assert "emulator.data.action_table" in imports_of("emulator.data", modules["emulator.data"], modules)
+
+
+def test_the_table_itself_points_one_way() -> None:
+    table = {f"emulator.{room}": "".join(f"import emulator.{other}\n" for other in may) for room, may in ROOMS.items()}
+    assert import_cycle(table) == []
+
+
+# The checks find what they are for.
+
+DUTY = '"""Owned here: a duty told in a sentence of more than twelve words, and what is left to others."""\n'
+
+
+def with_room(**sources: str) -> dict[str, str]:
+    """A small package; ``wire__query`` is the module ``emulator.wire.query``."""
+    modules = {"emulator": DUTY, "emulator.wire": DUTY, "emulator.storage": DUTY, "emulator.errors": DUTY}
+    return modules | {f"emulator.{name.replace('__', '.')}": source for name, source in sources.items()}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_good_package_passes(check) -> None:
+    good = with_room(
+        wire__query="from emulator.errors import AwsError\nfrom emulator.wire import models\nimport botocore.loaders\n",
+        wire__models="import json\n\ndef f():\n    return json\n",
+        storage__engine="from sqlalchemy import create_engine\n",
+    )
+    assert check(good) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "sources"),
+    [
+        (rooms_without_a_row, {"kitchen": ""}),
+        (wrong_directions, {"wire__query": "from emulator.storage import engine\n"}),
+        (wrong_directions, {"wire__query": "import emulator.storage.engine\n"}),
+        (wrong_directions, {"wire__query": "from emulator import storage\n"}),
+        (wrong_directions, {"wire__query": "from ..storage import engine\n"}),
+        (wrong_directions, {"wire__query": "from .. import storage\n"}),
+        (wrong_directions, {"wire__query": "if TYPE_CHECKING:\n    from emulator.storage import engine\n"}),
+        (wrong_directions, {"clock": "from emulator.errors import AwsError\n"}),
+        (wrong_directions, {"errors": "from emulator import Rolecall\n"}),
+        (misplaced_distributions, {"storage__x": "import botocore\n"}),
+        (misplaced_distributions, {"storage__x": "from botocore.loaders import Loader\n"}),
+        (misplaced_distributions, {"wire__x": "from flask import Flask\n"}),
+        (misplaced_distributions, {"wire__x": "from sqlalchemy import select\n"}),
+        (misplaced_distributions, {"wire__x": "import sqlalchemy\n"}),
+        (misplaced_distributions, {"wire__x": "from sqlalchemy import Connection, select\n"}),
+        (late_imports, {"wire__x": "import importlib\ndef f():\n    importlib.import_module('emulator.storage')\n"}),
+        (late_imports, {"wire__x": "def f():\n    __import__('emulator.storage')\n"}),
+        (import_cycle, {"wire__a": "from emulator.wire import b\n", "wire__b": "from emulator.wire import a\n"}),
+        (
+            import_cycle,
+            {"wire__a": "from . import b\n", "wire__b": "from .c import x\n", "wire__c": "from .a import y\n"},
+        ),
+        (import_cycle, {"wire": DUTY + "from emulator.wire.a import f\n", "wire__a": "from emulator.wire import g\n"}),
+        (imports_inside_functions, {"wire__x": "def f():\n    import json\n"}),
+        (imports_inside_functions, {"wire__x": "class A:\n    async def f(self):\n        from json import loads\n"}),
+        (long_functions, {"wire__x": "def f():\n" + "    f()\n" * 70}),
+        (long_modules, {"wire__x": "x = 1\n" * 501}),
+        (packages_without_a_paragraph, {"wire": "", "wire__x": ""}),
+        (packages_without_a_paragraph, {"wire": "# no docstring\n", "wire__x": ""}),
+        (packages_without_a_paragraph, {"wire": '"""Wire."""\n', "wire__x": ""}),
+    ],
+)
+def test_a_violation_is_found(check, sources: dict[str, str]) -> None:
+    assert check(with_room(**sources)) != []
+
+
+def test_services_that_import_each_other_are_found() -> None:
+    modules = {
+        "emulator.services": DUTY,
+        "emulator.services.registry": "",
+        "emulator.services.sts": DUTY,
+        "emulator.services.sts.roles": "from emulator.services.registry import operation\n",
+        "emulator.services.iam": DUTY,
+        "emulator.services.iam.users": "from emulator.services.iam import roles\n",
+    }
+    assert services_importing_each_other(modules) == []
+    modules["emulator.services.sts.roles"] = "from emulator.services.iam.users import find\n"
+    assert services_importing_each_other(modules) != []
+
+
+@pytest.mark.parametrize("lines", [1, MAXIMUM_FUNCTION_LINES - 1])
+def test_a_function_of_the_allowed_length_passes(lines: int) -> None:
+    assert long_functions(with_room(wire__x="def f():\n" + "    f()\n" * lines)) == []
