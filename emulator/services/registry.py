@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.access.permission import Permission
+from emulator.access.policies import PolicyStore
 from emulator.ids import Identifiers
 from emulator.principals import Caller
 from emulator.sessions.keys import KeyRing
@@ -43,7 +44,7 @@ class Call:
     keys: KeyRing
     ids: Identifiers
     settings: SandboxSettings
-    policies: Any  # access.policies.PolicyStore of this generation; typed loosely to keep the registry a leaf
+    policies: PolicyStore
 
 
 Function = Callable[..., Answer | None]

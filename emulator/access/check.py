@@ -1,0 +1,63 @@
+"""Asks the policy engine about every permission a call needs, and words the refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from emulator.access.context import Moment, RequestContext
+from emulator.access.permission import ContextValue, Permission
+from emulator.errors import AwsError
+from emulator.policy import Decision, Layers, Question, decide, denial_message
+from emulator.principals import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a caller's policies are, compiled, and the condition keys that never change for it."""
+
+    caller: Caller
+    layers: Layers
+    context: Mapping[str, ContextValue]
+
+
+class Refused(AwsError):
+    """A permission was refused; carries the decision for the log and the explanation."""
+
+    def __init__(self, code: str, message: str, decision: Decision) -> None:
+        super().__init__(code, message)
+        self.decision = decision
+
+
+def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
+    """The decisions for all permissions, when all are allowed. Raises Refused for the first that is not."""
+    decisions = []
+    for permission in permissions:
+        decision = ask(rights, permission, moment)
+        if not decision.allowed:
+            raise Refused(denied_code, _message(decision, permission), decision)
+        decisions.append(decision)
+    return decisions
+
+
+def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
+    """One permission's decision."""
+    caller, layers = rights.caller, rights.layers
+    if permission.resource_policy is not None:
+        layers = replace(layers, resource=permission.resource_policy)
+    question = Question(
+        action=permission.action,
+        resource=permission.resource,
+        context=RequestContext(permission.context, rights.context, moment),
+        principal=caller.principal,
+        session=caller.session,
+        resource_account_id=permission.account_id or caller.principal.account_id,
+    )
+    return decide(layers, question)
+
+
+def _message(decision: Decision, permission: Permission) -> str:
+    message = denial_message(decision)
+    if permission.shown_as:
+        message = message.replace(f"on resource: {permission.resource}", f"on resource: {permission.shown_as}", 1)
+    return message

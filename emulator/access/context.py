@@ -1,0 +1,137 @@
+"""The request context: condition keys of one call (IAM User Guide, "AWS global condition context keys").
+
+Keys are in lower case, because their names compare without case; values keep theirs. What depends on the caller alone is
+worked out once per identity; what depends on the moment is worked out when a policy asks for it, and then kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from emulator.access.permission import ContextValue
+from emulator.access.policies import Authority
+from emulator.clock import iso8601
+from emulator.http import HttpRequest
+from emulator.principals import Caller
+
+# What AWS calls the kinds of principal in aws:PrincipalType is only partly documented.
+PRINCIPAL_TYPES = {
+    "Account": "Account",
+    "User": "User",
+    "AssumedRole": "AssumedRole",
+    "FederatedUser": "FederatedUser",
+    "Service": "Service",
+    "Anonymous": "Anonymous",
+}
+
+
+def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValue]:
+    """The keys that stay the same for every call with these credentials."""
+    principal, session = caller.principal, caller.session
+    keys: dict[str, ContextValue] = {
+        "aws:principalarn": principal.principal_arn,
+        "aws:principalaccount": principal.account_id,
+        "aws:principaltype": PRINCIPAL_TYPES[principal.type],
+        "aws:userid": principal.user_id,
+        "aws:principalisawsservice": "false",
+        "aws:viaawsservice": "false",
+    }
+    if principal.type == "User":
+        keys["aws:username"] = principal.name
+    if authority.organization_id:
+        keys["aws:principalorgid"] = authority.organization_id
+        # Organizational units are not emulated, so every account hangs on the root.
+        keys["aws:principalorgpaths"] = (f"{authority.organization_id}/r-{authority.organization_id[2:6]}/",)
+    if authority.entity is not None:
+        for name, value in authority.entity.tags:
+            keys[f"aws:principaltag/{name.lower()}"] = value
+    if session is not None:
+        # A session tag beats the tag of the user or role that has the same key.
+        for name, value in session.tags:
+            keys[f"aws:principaltag/{name.lower()}"] = value
+        keys["aws:tokenissuetime"] = iso8601(session.issued_at_seconds)
+        mfa_present = session.mfa_authenticated_at_seconds is not None
+        keys["aws:multifactorauthpresent"] = "true" if mfa_present else "false"
+        if session.source_identity:
+            keys["aws:sourceidentity"] = session.source_identity
+        if session.federated_provider:
+            keys["aws:federatedprovider"] = session.federated_provider
+    return keys
+
+
+class RequestContext(Mapping[str, ContextValue]):
+    """All condition keys of one call, looked up in three places: this permission's, the identity's, the moment's."""
+
+    __slots__ = ("_extra", "_identity", "_moment")
+
+    def __init__(
+        self, extra: Mapping[str, ContextValue], identity: Mapping[str, ContextValue], moment: Moment
+    ) -> None:
+        self._extra = extra
+        self._identity = identity
+        self._moment = moment
+
+    def get(self, key: str, default: ContextValue | None = None) -> ContextValue | None:  # type: ignore[override]
+        value = self._extra.get(key)
+        if value is None:
+            value = self._identity.get(key)
+            if value is None:
+                value = self._moment.get(key)
+        return default if value is None else value
+
+    def __getitem__(self, key: str) -> ContextValue:
+        value = self.get(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.get(key) is not None
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter({**self._moment.all(), **self._identity, **self._extra})
+
+    def __len__(self) -> int:
+        return len({**self._moment.all(), **self._identity, **self._extra})
+
+
+class Moment:
+    """The keys that depend on the request and on the time it was made."""
+
+    __slots__ = ("_known", "_mfa_at_seconds", "_now_seconds", "_region", "_request")
+
+    def __init__(
+        self, request: HttpRequest, now_seconds: float, region: str, mfa_authenticated_at_seconds: int | None
+    ) -> None:
+        self._request = request
+        self._now_seconds = now_seconds
+        self._region = region
+        self._mfa_at_seconds = mfa_authenticated_at_seconds
+        self._known: dict[str, str] | None = None
+
+    def get(self, key: str) -> str | None:
+        return self.all().get(key)
+
+    def all(self) -> dict[str, str]:
+        if self._known is None:
+            self._known = self._worked_out()
+        return self._known
+
+    def _worked_out(self) -> dict[str, str]:
+        request = self._request
+        keys = {
+            "aws:currenttime": iso8601(self._now_seconds),
+            "aws:epochtime": str(int(self._now_seconds)),
+            "aws:securetransport": "true" if request.scheme == "https" else "false",
+            "aws:sourceip": request.remote_address,
+            "aws:requestedregion": self._region,
+        }
+        user_agent = request.headers.get("user-agent")
+        if user_agent is not None:
+            keys["aws:useragent"] = user_agent
+        referer = request.headers.get("referer")
+        if referer is not None:
+            keys["aws:referer"] = referer
+        if self._mfa_at_seconds is not None:
+            keys["aws:multifactorauthage"] = str(max(0, int(self._now_seconds) - self._mfa_at_seconds))
+        return keys

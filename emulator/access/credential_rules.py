@@ -1,0 +1,48 @@
+"""Which kind of credentials may call what, whatever the policies say.
+
+IAM User Guide, "Compare AWS STS credentials" and the API reference pages of GetSessionToken and GetFederationToken.
+"""
+
+from __future__ import annotations
+
+from emulator.errors import AwsError
+from emulator.principals import Caller
+
+INVALID_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
+ROOT_MAY_NOT_ASSUME_MESSAGE = "Roles may not be assumed by root accounts."
+# AWS's wording for a federated user's AssumeRole was never recorded; this is its form for the neighbouring operations.
+SESSION_CREDENTIALS_MESSAGE = "Cannot call {operation} with session credentials"
+_REFUSED_TO_EVERY_SESSION = frozenset({"GetSessionToken", "GetFederationToken"})
+_ALLOWED_TO_USER_SESSIONS = frozenset({"AssumeRole", "GetCallerIdentity"})
+
+
+def check_credential_kind(caller: Caller, service: str, operation: str) -> None:
+    """Raises AwsError when credentials of this kind can never make this call."""
+    session = caller.session
+    if service == "sts":
+        if session is None:
+            if caller.principal.type == "Account" and operation == "AssumeRole":
+                raise AwsError("AccessDenied", ROOT_MAY_NOT_ASSUME_MESSAGE)
+            return
+        if operation in _REFUSED_TO_EVERY_SESSION or not _sts_allowed(caller, operation):
+            raise AwsError("AccessDenied", SESSION_CREDENTIALS_MESSAGE.format(operation=operation))
+    elif service == "iam" and session is not None and not _iam_allowed(caller):
+        raise AwsError("InvalidClientTokenId", INVALID_TOKEN_MESSAGE, reason="IAM refuses sessions of this kind")
+
+
+def _sts_allowed(caller: Caller, operation: str) -> bool:
+    kind = caller.session.type if caller.session else ""
+    if kind == "GetFederationToken":
+        return operation == "GetCallerIdentity"
+    if kind == "GetSessionToken":
+        if caller.principal.type == "Account" and operation == "AssumeRole":
+            raise AwsError("AccessDenied", ROOT_MAY_NOT_ASSUME_MESSAGE)
+        return operation in _ALLOWED_TO_USER_SESSIONS
+    return True
+
+
+def _iam_allowed(caller: Caller) -> bool:
+    session = caller.session
+    if session is None or session.type == "AssumeRole":
+        return True
+    return session.type == "GetSessionToken" and session.mfa_authenticated_at_seconds is not None

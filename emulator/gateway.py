@@ -1,0 +1,231 @@
+"""The road of one call, from an HTTP request to an HTTP answer. Read it from the top of :meth:`Gateway.answer`.
+
+Each step takes values and returns a value; no step calls the next. AWS errors are caught here and nowhere else, and
+anything unexpected is caught at the same place, logged with its request id and answered as InternalFailure.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from emulator.access.check import Refused, check
+from emulator.access.context import Moment
+from emulator.access.credential_rules import check_credential_kind
+from emulator.access.policies import PolicyStore
+from emulator.clock import Clock
+from emulator.errors import AwsError
+from emulator.http import HttpAnswer, HttpRequest
+from emulator.identities import Identity, IdentityStore
+from emulator.ids import Identifiers
+from emulator.policy import Decision
+from emulator.services.catalogue import find
+from emulator.services.registry import Answer, Call, RegisteredOperation, on_everything
+from emulator.sessions.keys import KeyRing, SealingKey
+from emulator.settings import SandboxSettings
+from emulator.signing import Signature, check_scope, check_signature, read_signature
+from emulator.storage import keyring
+from emulator.storage.engine import Database
+from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, match
+
+log = logging.getLogger("rolecall.gateway")
+
+MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
+INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
+NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
+PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
+DEFAULT_REGION = "us-east-1"
+MODEL_MINIMUM_SESSION_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one call, for the log and for whoever asked to be told."""
+
+    request_id: str
+    service: str
+    operation: str
+    identity: Identity | None
+    decisions: tuple[Decision, ...]
+    error: AwsError | None
+
+
+Observer = Callable[[Outcome], None]
+
+
+class Gateway:
+    """Answers AWS calls. Holds what outlives a call: the database, the clock, and one generation's identities."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        ids: Identifiers,
+        settings: SandboxSettings,
+        observer: Observer | None = None,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.ids = ids
+        self.settings = settings
+        self.observer = observer
+        self._identities: IdentityStore | None = None
+
+    def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
+        """The request id and the answer. Never raises."""
+        request_id = self.ids.uuid()
+        service = ""
+        try:
+            signature = read_signature(request, self.clock.wall_seconds())
+            service = "" if signature is None else signature.service
+            target = match(request, service)
+            service = target.service.name
+            return request_id, self._answer(request_id, request, target, signature)
+        except AwsError as error:
+            self._observe(Outcome(request_id, service, "", None, (), error))
+            return request_id, encode_error(service, error, request_id)
+        except Exception as error:
+            return request_id, encode_error(service, _unexpected(request_id, error), request_id)
+
+    def _answer(
+        self, request_id: str, request: HttpRequest, target: Target, signature: Signature | None
+    ) -> HttpAnswer:
+        if signature is None:
+            raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
+        service, operation = target.service.name, target.operation.name
+        now_seconds = self.clock.now_seconds()
+        identity: Identity | None = None
+        decisions: list[Decision] = []
+        try:
+            with self.database.snapshot() as connection:
+                identities = self._current_identities(connection)
+                identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
+                parameters = decode(target, request)
+                self._check_parameters(target, parameters)
+                registered = find(service, operation)
+                call = self._call(request_id, target, signature, identity, identities, connection, now_seconds)
+                check_credential_kind(identity.caller, service, operation)
+                decisions = self._authorise(call, registered, parameters, request, identity)
+                function = _emulated(registered, target, parameters)
+                answer = None if registered is None or registered.writes else function(call, **parameters)
+            if registered is not None and registered.writes:
+                with self.database.transaction() as connection:
+                    answer = function(replace(call, db=connection), **parameters)
+        except AwsError as error:
+            refused = (*decisions, error.decision) if isinstance(error, Refused) else tuple(decisions)
+            self._observe(Outcome(request_id, service, operation, identity, refused, error))
+            return encode_error(service, error, request_id)
+        self._observe(Outcome(request_id, service, operation, identity, tuple(decisions), None))
+        return encode_answer(target.operation, answer, request, request_id)
+
+    def _current_identities(self, connection: Connection) -> IdentityStore:
+        """The identities of the database's present generation; forgotten and begun anew when it has moved."""
+        generation = self.database.generation(connection)
+        identities = self._identities
+        if identities is None or identities.generation != generation:
+            keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
+            identities = self._identities = IdentityStore(PolicyStore(generation), keys)
+        return identities
+
+    def _authenticate(
+        self,
+        connection: Connection,
+        identities: IdentityStore,
+        request: HttpRequest,
+        target: Target,
+        signature: Signature,
+        now_seconds: float,
+    ) -> Identity:
+        check_scope(signature, service=target.service.signing_name)
+        identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
+        check_signature(request, signature, identity.secret_access_key, raw_path=target.raw_path)
+        return identity
+
+    def _check_parameters(self, target: Target, parameters: dict[str, Any]) -> None:
+        duration_seconds = parameters.get("DurationSeconds")
+        lowered = self.settings.minimum_session_seconds
+        if isinstance(duration_seconds, int) and lowered <= duration_seconds < MODEL_MINIMUM_SESSION_SECONDS:
+            # The sandbox allows shorter sessions than AWS, to test refreshing; every other limit stays.
+            parameters = {**parameters, "DurationSeconds": MODEL_MINIMUM_SESSION_SECONDS}
+        check_constraints(target.operation, parameters)
+
+    def _call(
+        self,
+        request_id: str,
+        target: Target,
+        signature: Signature,
+        identity: Identity,
+        identities: IdentityStore,
+        connection: Connection,
+        now_seconds: float,
+    ) -> Call:
+        return Call(
+            service=target.service.name,
+            operation=target.operation.name,
+            caller=identity.caller,
+            account_id=identity.caller.principal.account_id,
+            region=signature.region or DEFAULT_REGION,
+            now_seconds=now_seconds,
+            request_id=request_id,
+            db=connection,
+            keys=identities.keys,
+            ids=self.ids,
+            settings=self.settings,
+            policies=identities.policies,
+        )
+
+    def _authorise(
+        self,
+        call: Call,
+        registered: RegisteredOperation | None,
+        parameters: Mapping[str, Any],
+        request: HttpRequest,
+        identity: Identity,
+    ) -> list[Decision]:
+        """Every permission the call needs, also for operations nobody has built: a refused caller sees the refusal."""
+        if registered is not None and registered.precheck is not None:
+            registered.precheck(call, parameters)
+        permissions = (registered.permissions if registered is not None else on_everything)(call, parameters)
+        if not permissions:
+            return []
+        session = identity.caller.session
+        mfa_at_seconds = session.mfa_authenticated_at_seconds if session is not None else None
+        moment = Moment(request, call.now_seconds, call.region, mfa_at_seconds)
+        denied_code = self.settings.chime_denied_as if call.service == "chime" else "AccessDenied"
+        return check(identity.rights, permissions, moment, denied_code)
+
+    def _observe(self, outcome: Outcome) -> None:
+        if outcome.error is not None and log.isEnabledFor(logging.INFO):
+            error = outcome.error
+            log.info("%s %s %s: %s", outcome.request_id, outcome.operation, error.code, error.reason or error.message)
+        if self.observer is not None:
+            self.observer(outcome)
+
+
+def _emulated(
+    registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
+) -> Callable[..., Answer | None]:
+    """The operation's function. Raises AwsError NotImplemented for what is not emulated, operation or parameter."""
+    operation = target.operation.name
+    if registered is None:
+        message = NOT_EMULATED_MESSAGE.format(operation=operation, service=target.service.name)
+        raise AwsError("NotImplemented", message)
+    if not registered.parameters.issuperset(parameters):
+        unknown = min(set(parameters) - registered.parameters)
+        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=operation)
+        raise AwsError("NotImplemented", message)
+    return registered.function
+
+
+def _unexpected(request_id: str, error: Exception) -> AwsError:
+    if isinstance(error, OperationalError):
+        log.error("%s the database did not answer: %s", request_id, error.orig)
+        return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
+    log.error("%s failed unexpectedly", request_id, exc_info=error)
+    return AwsError("InternalFailure", INTERNAL_FAILURE_MESSAGE)

@@ -1,0 +1,142 @@
+"""Identities: from an access key id and a session token to who is calling, with which secret and which rights.
+
+Remembered for one generation of the database, so that an unchanged caller costs one look-up a call. Expiry is judged on
+every call. The order of refusals is AWS's: a damaged token, then an expired one, then an unknown key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from emulator.access.check import Rights
+from emulator.access.context import identity_keys
+from emulator.access.policies import Authority, PolicyStore, parsed_policy
+from emulator.arns import root_arn
+from emulator.caches import BoundedCache
+from emulator.errors import AwsError
+from emulator.policy import Layers, NamedPolicy, PolicyKind, compile_policies
+from emulator.principals import Caller, Principal
+from emulator.sessions.credentials import OpenedSession, open_session
+from emulator.sessions.keys import KeyRing
+from emulator.sessions.tokens import BadTokenError
+from emulator.storage import gather
+from emulator.storage.gather import Entity
+
+_IDENTITY_LIMIT = 2048
+# The two messages differ by a full stop, as AWS's do.
+DAMAGED_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
+UNKNOWN_KEY_MESSAGE = "The security token included in the request is invalid."
+EXPIRED_TOKEN_MESSAGE = "The security token included in the request is expired"  # noqa: S105
+_EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls, the secret the call must be signed with, and the rights; no expiry for long-term keys."""
+
+    rights: Rights
+    secret_access_key: str = field(repr=False)
+    expires_at_seconds: int | None = None
+
+    @property
+    def caller(self) -> Caller:
+        return self.rights.caller
+
+
+class IdentityStore:
+    """The identities of one generation, with the policies and the key ring they rest on."""
+
+    def __init__(self, policies: PolicyStore, keys: KeyRing) -> None:
+        self.policies = policies
+        self.keys = keys
+        self.generation = policies.generation
+        self._known: BoundedCache[tuple[str, str], Identity] = BoundedCache(_IDENTITY_LIMIT)
+
+    def resolve(self, connection: Connection, access_key_id: str, session_token: str, now_seconds: float) -> Identity:
+        """The identity behind the credentials of a request. Raises AwsError: InvalidClientTokenId or ExpiredToken."""
+        identity = self._known.get((access_key_id, session_token))
+        if identity is None:
+            if session_token:
+                identity = self._from_token(connection, access_key_id, session_token, now_seconds)
+            else:
+                identity = self._from_key(connection, access_key_id)
+            self._known.put((access_key_id, session_token), identity)
+        if identity.expires_at_seconds is not None and identity.expires_at_seconds <= now_seconds:
+            raise AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE)
+        return identity
+
+    def _from_token(
+        self, connection: Connection, access_key_id: str, session_token: str, now_seconds: float
+    ) -> Identity:
+        try:
+            opened = open_session(self.keys, access_key_id, session_token)
+        except BadTokenError as error:
+            raise AwsError("InvalidClientTokenId", DAMAGED_TOKEN_MESSAGE, reason=str(error)) from error
+        if opened.session.expires_at_seconds <= now_seconds:
+            raise AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE)
+        authority = self._authority(connection, opened.principal)
+        if authority is None:
+            # A role or user that was deleted takes its sessions with it, also when one of the same name is made again.
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the role or user behind it is gone")
+        return self._session_identity(connection, opened, authority)
+
+    def _session_identity(self, connection: Connection, opened: OpenedSession, authority: Authority) -> Identity:
+        principal, session = opened.principal, opened.session
+        if principal.type == "User" and authority.entity is not None:
+            principal = user_principal(authority.entity)
+        identity_layer = authority.identity
+        if principal.type == "FederatedUser" and authority.entity is None:
+            # A federated user of the root user has the root user's rights, cut by its session policy.
+            everything = NamedPolicy(parsed_policy(_EVERYTHING, PolicyKind.IDENTITY), "root user")
+            identity_layer = compile_policies([everything], PolicyKind.IDENTITY)
+        session_layer = self.policies.session(connection, session.policies, session.policy_arns)
+        layers = Layers(
+            identity=identity_layer,
+            boundary=authority.boundary,
+            session=session_layer,
+            session_policy_required=principal.type == "FederatedUser" and session_layer is None,
+            scps=authority.scps,
+        )
+        rights = _rights(Caller(principal, session.access_key_id, session), layers, authority)
+        return Identity(rights, opened.secret_access_key, session.expires_at_seconds)
+
+    def _from_key(self, connection: Connection, access_key_id: str) -> Identity:
+        key = gather.access_key(connection, access_key_id)
+        if key is None or key.status != "Active":
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="no active access key has this id")
+        principal = root_principal(key.account_id)
+        authority = self.policies.root(connection, key.account_id)
+        if key.user_id is not None:
+            authority = self.policies.user(connection, key.user_id)
+            if authority is not None and authority.entity is not None:
+                principal = user_principal(authority.entity)
+        if authority is None:
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the key's owner is gone")
+        layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
+        return Identity(_rights(Caller(principal, access_key_id), layers, authority), key.secret_access_key)
+
+    def _authority(self, connection: Connection, principal: Principal) -> Authority | None:
+        if principal.type == "AssumedRole":
+            return self.policies.role(connection, principal.entity_id)
+        if principal.entity_id == principal.account_id:
+            return self.policies.root(connection, principal.account_id)
+        return self.policies.user(connection, principal.entity_id)
+
+
+def user_principal(entity: Entity) -> Principal:
+    """An IAM user as a principal; its user id is the same for long-term keys and for GetSessionToken sessions."""
+    return Principal("User", entity.account_id, entity.arn, entity.arn, entity.entity_id, entity.entity_id, entity.name)
+
+
+def root_principal(account_id: str) -> Principal:
+    arn = root_arn(account_id)
+    return Principal("Account", account_id, arn, arn, account_id, account_id, "root")
+
+
+def _rights(caller: Caller, layers: Layers, authority: Authority) -> Rights:
+    return Rights(caller, layers, identity_keys(caller, authority))
+
+
+__all__ = ["Identity", "IdentityStore", "root_principal", "user_principal"]

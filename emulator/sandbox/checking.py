@@ -1,0 +1,179 @@
+"""Checks of single values of a sandbox file. Every check notes what is wrong and goes on, so that all is said at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from emulator.access.policies import MalformedPolicy, parsed_policy
+from emulator.policy import PolicyKind
+from emulator.sandbox.located import Located, Path, Problem
+
+Result = TypeVar("Result")
+Check = Callable[["Notes", Path, Any], Any]
+
+_TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
+
+
+class Notes:
+    """The problems found so far in one file."""
+
+    def __init__(self, located: Located) -> None:
+        self.located = located
+        self.problems: list[Problem] = []
+
+    def add(self, path: Path, message: str) -> None:
+        self.problems.append(Problem(self.located.line(path), f"{spelled(path)}: {message}" if path else message))
+
+
+def spelled(path: Path) -> str:
+    """``accounts[0].users[1].name``"""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _of_type(kind: type) -> Check:
+    def check(notes: Notes, path: Path, value: Any) -> Any:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            notes.add(path, f"must be {_TYPE_NAMES[kind]}")
+            return None
+        return value
+
+    return check
+
+
+text = _of_type(str)
+boolean = _of_type(bool)
+whole_number = _of_type(int)
+
+
+def matching(pattern: str, description: str) -> Check:
+    """Text that matches the whole of ``pattern``."""
+    compiled = re.compile(pattern)
+
+    def check(notes: Notes, path: Path, value: Any) -> str | None:
+        if isinstance(value, str) and compiled.fullmatch(value):
+            return value
+        hint = ' (write it in quotes, "…")' if isinstance(value, int) else ""
+        notes.add(path, f"must be {description}{hint}")
+        return None
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    def check(notes: Notes, path: Path, value: Any) -> str | None:
+        if value in choices:
+            return str(value)
+        notes.add(path, f"must be {' or '.join(choices)}")
+        return None
+
+    return check
+
+
+def between(lowest: int, highest: int) -> Check:
+    def check(notes: Notes, path: Path, value: Any) -> int | None:
+        if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+            return value
+        notes.add(path, f"must be a whole number from {lowest} to {highest}")
+        return None
+
+    return check
+
+
+def optional(check: Check) -> Check:
+    return lambda notes, path, value: None if value is None else check(notes, path, value)
+
+
+def list_of(check: Check) -> Check:
+    """A list; members that do not pass are left out of the result."""
+
+    def checked(notes: Notes, path: Path, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            notes.add(path, "must be a list")
+            return ()
+        members = [check(notes, (*path, index), member) for index, member in enumerate(value)]
+        return tuple(member for member in members if member is not None)
+
+    return checked
+
+
+def mapping_of(check: Check, key_check: Check | None = None) -> Check:
+    """A mapping from any text to values that pass."""
+
+    def checked(notes: Notes, path: Path, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            notes.add(path, "must be a mapping")
+            return {}
+        result = {}
+        for key, member in value.items():
+            if key_check is not None:
+                key_check(notes, (*path, key), key)
+            result[key] = check(notes, (*path, key), member)
+        return {key: member for key, member in result.items() if member is not None}
+
+    return checked
+
+
+def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]], required: tuple[str, ...]) -> Check:
+    """A mapping with known keys, made into ``make(**members)``. ``fields``: key in the file -> (member, check)."""
+
+    def checked(notes: Notes, path: Path, value: Any) -> Result | None:
+        if not isinstance(value, dict):
+            notes.add(path, "must be a mapping")
+            return None
+        members: dict[str, Any] = {}
+        for key, member in value.items():
+            if key not in fields:
+                notes.add((*path, key), f"unknown key{_nearest(key, fields)}")
+                continue
+            name, check = fields[key]
+            result = check(notes, (*path, key), member)
+            if result is not None:
+                members[name] = result
+        missing = [key for key in required if key not in value]
+        if missing:
+            notes.add(path, f"lacks {', '.join(missing)}")
+        if missing or any(fields[key][0] not in members for key in required):
+            return None
+        return make(**members)
+
+    return checked
+
+
+def _nearest(key: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+
+
+def policy(kind: PolicyKind) -> Check:
+    """A policy document, as a mapping or as JSON text; the result is JSON text."""
+
+    def check(notes: Notes, path: Path, value: Any) -> str | None:
+        if not isinstance(value, (dict, str)):
+            notes.add(path, "must be a policy document: a mapping, or JSON text")
+            return None
+        document = value if isinstance(value, str) else json.dumps(value)
+        try:
+            parsed_policy(document, kind)
+        except MalformedPolicy as error:
+            notes.add(path, f"not a policy that AWS accepts: {error}")
+            return None
+        return document
+
+    return check
+
+
+def not_emulated(what: str) -> Check:
+    """A key that the format has but this version does not honour: an empty list is fine, anything else is said."""
+
+    def check(notes: Notes, path: Path, value: Any) -> None:
+        if value:
+            notes.add(path, f"{what} are not emulated by this version of Rolecall")
+
+    return check

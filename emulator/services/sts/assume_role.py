@@ -1,0 +1,170 @@
+"""AssumeRole: a role's temporary credentials, when both the caller's policies and the role's trust policy agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emulator.access.permission import ContextValue, Permission
+from emulator.access.policies import Trust
+from emulator.arns import assumed_role_arn, parse_arn
+from emulator.errors import AwsError
+from emulator.policy import PolicyKind, compile_policies
+from emulator.principals import Principal, Session
+from emulator.services.registry import Answer, Call, Parameters, operation
+from emulator.services.sts.session_parameters import (
+    TRANSITIVE_KEY_MESSAGE,
+    arns_of,
+    issued,
+    packed_percent,
+    session_policies,
+    session_tags,
+)
+from emulator.sessions.credentials import SessionRequest
+
+DEFAULT_DURATION_SECONDS = 3600
+CHAINED_MAXIMUM_SECONDS = 3600
+ROLE_MAXIMUM_MESSAGE = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+CHAINED_MAXIMUM_MESSAGE = (
+    "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+)
+TRANSITIVE_CONFLICT_MESSAGE = (
+    "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the "
+    "calling session."
+)
+SOURCE_IDENTITY_MESSAGE = "The source identity is already set for this assume role session"
+# A role that does not exist refuses like one that trusts nobody, so that its absence does not show.
+_TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
+
+
+def _check_values(call: Call, parameters: Parameters) -> None:
+    """What AWS refuses before it looks at any policy."""
+    if parse_arn(parameters["RoleArn"]) is None:
+        raise AwsError("ValidationError", f"{parameters['RoleArn']} is invalid")
+    tags = session_tags(parameters.get("Tags", ()))
+    transitive = parameters.get("TransitiveTagKeys", ())
+    keys = {key.lower() for key, _ in tags}
+    if any(key.lower() not in keys for key in transitive):
+        raise AwsError("InvalidParameterValue", TRANSITIVE_KEY_MESSAGE)
+    session = call.caller.session
+    if session is None:
+        return
+    inherited = {key.lower() for key in session.transitive_tag_keys}
+    if keys & inherited:
+        raise AwsError("InvalidParameterValue", TRANSITIVE_CONFLICT_MESSAGE)
+    asked = parameters.get("SourceIdentity", "")
+    if session.source_identity and asked and asked != session.source_identity:
+        raise AwsError("ValidationError", SOURCE_IDENTITY_MESSAGE)
+
+
+def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    role_arn = parameters["RoleArn"]
+    trust = call.policies.trust(call.db, role_arn)
+    context = _context(call, parameters, trust)
+    parsed = parse_arn(role_arn)
+    account_id = parsed.account_id if parsed else ""
+    resource_policy = _TRUSTS_NOBODY if trust is None else trust.policy
+    actions = ["sts:AssumeRole"]
+    if parameters.get("Tags") or _inherited_tags(call.caller.session):
+        actions.append("sts:TagSession")
+    if "sts:sourceidentity" in context:
+        actions.append("sts:SetSourceIdentity")
+    return [Permission(action, role_arn, account_id, context, resource_policy) for action in actions]
+
+
+def _context(call: Call, parameters: Parameters, trust: Trust | None) -> Mapping[str, ContextValue]:
+    context: dict[str, ContextValue] = {"sts:rolesessionname": parameters["RoleSessionName"]}
+    if "ExternalId" in parameters:
+        context["sts:externalid"] = parameters["ExternalId"]
+    session = call.caller.session
+    source_identity = parameters.get("SourceIdentity") or (session.source_identity if session else "")
+    if source_identity:
+        context["sts:sourceidentity"] = source_identity
+    if trust is not None:
+        for key, value in trust.role.entity.tags:
+            context[f"aws:resourcetag/{key.lower()}"] = value
+            context[f"iam:resourcetag/{key.lower()}"] = value
+    tags = session_tags(parameters.get("Tags", ()))
+    inherited = _inherited_tags(session)
+    for key, value in (*inherited, *tags):
+        context[f"aws:requesttag/{key.lower()}"] = value
+    for key, value in inherited:
+        # While a trust policy is evaluated, inherited tags stand in for the role's own of the same key.
+        if f"aws:resourcetag/{key.lower()}" in context:
+            context[f"aws:resourcetag/{key.lower()}"] = value
+    if tags or inherited:
+        context["aws:tagkeys"] = tuple(key for key, _ in (*inherited, *tags))
+    transitive = (*parameters.get("TransitiveTagKeys", ()), *(session.transitive_tag_keys if session else ()))
+    if transitive:
+        context["sts:transitivetagkeys"] = transitive
+    return context
+
+
+def _inherited_tags(session: Session | None) -> tuple[tuple[str, str], ...]:
+    """Tags that the calling session hands on: those whose keys it holds as transitive."""
+    if session is None or not session.transitive_tag_keys:
+        return ()
+    transitive = {key.lower() for key in session.transitive_tag_keys}
+    return tuple((key, value) for key, value in session.tags if key.lower() in transitive)
+
+
+@operation("sts", "AssumeRole", permissions=_permissions, precheck=_check_values, writes=False)
+def assume_role(
+    call: Call,
+    *,
+    RoleArn: str,
+    RoleSessionName: str,
+    DurationSeconds: int | None = None,
+    Policy: str | None = None,
+    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    ExternalId: str | None = None,  # a condition key, judged with the permissions
+    Tags: Sequence[Mapping[str, Any]] = (),
+    TransitiveTagKeys: Sequence[str] = (),
+    SourceIdentity: str = "",
+) -> Answer:
+    """Credentials of the role. API reference: AssumeRole.
+
+    The permissions were checked, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
+    MalformedPolicyDocument, PackedPolicyTooLarge.
+    """
+    role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
+    session = call.caller.session
+    duration_seconds = _duration(DurationSeconds, role.max_session_duration_seconds, chained=session is not None)
+    entity = role.entity
+    policy_arns = arns_of(PolicyArns)
+    policies = session_policies(call, entity.account_id, Policy, policy_arns)
+    tags = (*_inherited_tags(session), *session_tags(Tags))
+    percent = packed_percent(policies, policy_arns, tags)
+    arn = assumed_role_arn(entity.account_id, entity.name, RoleSessionName)
+    user_id = f"{entity.entity_id}:{RoleSessionName}"
+    request = SessionRequest(
+        type="AssumeRole",
+        principal=Principal(
+            "AssumedRole", entity.account_id, arn, entity.arn, user_id, entity.entity_id, entity.name
+        ),
+        duration_seconds=duration_seconds,
+        session_name=RoleSessionName,
+        policies=policies,
+        policy_arns=policy_arns,
+        tags=tags,
+        transitive_tag_keys=(*(session.transitive_tag_keys if session else ()), *TransitiveTagKeys),
+        source_identity=SourceIdentity or (session.source_identity if session else ""),
+    )
+    answer: Answer = {
+        "Credentials": issued(call, request),
+        "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
+    }
+    if policies or policy_arns or Tags:
+        answer["PackedPolicySize"] = percent
+    if request.source_identity:
+        answer["SourceIdentity"] = request.source_identity
+    return answer
+
+
+def _duration(asked: int | None, role_maximum: int, *, chained: bool) -> int:
+    duration_seconds = DEFAULT_DURATION_SECONDS if asked is None else asked
+    if duration_seconds > role_maximum:
+        raise AwsError("ValidationError", ROLE_MAXIMUM_MESSAGE)
+    if chained and duration_seconds > CHAINED_MAXIMUM_SECONDS:
+        raise AwsError("ValidationError", CHAINED_MAXIMUM_MESSAGE)
+    return duration_seconds

@@ -1,0 +1,64 @@
+"""Control endpoints under ``/_rolecall``: JSON, for the machine Rolecall runs on.
+
+A page in somebody's browser must not be able to reach them, so a request that a browser sent from another site is
+refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from emulator import __version__
+from emulator.storage.engine import Database
+
+PREFIX = "/_rolecall"
+
+
+def register_control(app: Flask, database: Database, reset: Callable[[], None], *, loopback_only: bool = True) -> None:
+    """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back."""
+    control = Blueprint("control", __name__, url_prefix=PREFIX)
+
+    @control.before_request
+    def refuse_strangers() -> tuple[Response, int] | None:
+        if loopback_only and not _is_loopback(request.remote_addr or ""):
+            return _problem("The control endpoints answer on this machine only."), 403
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            return _problem("The control endpoints do not answer pages of other sites."), 403
+        return None
+
+    @control.get("/health")
+    def health() -> tuple[Response, int]:
+        try:
+            with database.snapshot() as connection:
+                database.generation(connection)
+        except (SQLAlchemyError, OSError) as error:
+            return jsonify(status="unavailable", version=__version__, database=type(error).__name__), 503
+        return jsonify(status="ok", version=__version__, database="ok"), 200
+
+    @control.post("/reset")
+    def reset_sandbox() -> tuple[Response, int]:
+        reset()
+        return jsonify(status="ok"), 200
+
+    app.register_blueprint(control)
+    app.register_error_handler(404, lambda _error: (_problem("There is no such control endpoint."), 404))
+    app.register_error_handler(405, lambda _error: (_problem("This endpoint takes another method."), 405))
+
+
+def _problem(message: str) -> Response:
+    answer: Any = jsonify(message=message)
+    return answer  # type: ignore[no-any-return]
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
