@@ -200,7 +200,7 @@ def boundary_counts(connection: Connection, account_id: str, arn: str | None = N
     return counts
 
 
-def _add_counts(counts: dict[str, int], rows: Sequence[Row[Any]]) -> None:
+def _add_counts(counts: dict[str, int], rows: Sequence[Sequence[Any]]) -> None:
     for arn, count in rows:
         counts[arn] = counts.get(arn, 0) + count
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -130,17 +130,6 @@ def remove_role(connection: Connection, role_id: str) -> None:
         connection.execute(delete(t.roles).where(t.roles.c.role_id == role_id))
     except IntegrityError as error:
         raise StillReferenced(role_id) from error
-
-
-def entity_arns(connection: Connection, unique_ids: Sequence[str]) -> dict[str, str]:
-    """ARN by unique id, of the users and roles among ``unique_ids`` that still exist."""
-    found: dict[str, str] = {}
-    if unique_ids:
-        for kind, table, key in (("user", t.users, t.users.c.user_id), ("role", t.roles, t.roles.c.role_id)):
-            statement = select(key, table.c.account_id, table.c.path, table.c.name).where(key.in_(unique_ids))
-            for unique_id, account_id, path, name in connection.execute(statement):
-                found[unique_id] = iam_arn(account_id, kind, path, name)
-    return found
 
 
 def _set(connection: Connection, role_id: str, **values: Any) -> None:
