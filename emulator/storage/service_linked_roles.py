@@ -1,7 +1,7 @@
-"""Service-linked roles: made from the table of such roles, deleted by a task that asks who still uses them.
+"""Service-linked roles: made from a row of the table of such roles, deleted by a task that asks who still uses them.
 
-A feature that needs a service-linked role calls :func:`ensure`. A feature whose resources use one adds a function to
-:data:`RESOURCE_FINDERS`; while that function finds something, deleting the role fails.
+A feature that needs a service-linked role calls :func:`ensure` with that row. A feature whose resources use one adds a
+function to :data:`RESOURCE_FINDERS`; while that function finds something, deleting the role fails.
 """
 
 from __future__ import annotations
@@ -9,16 +9,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from sqlalchemy import Connection, delete, insert, select
 
-from emulator.data import ServiceLinkedRole, service_linked_roles
 from emulator.ids import ROLE_PREFIX, Identifiers
 from emulator.storage import tables as t
 from emulator.storage.roles import SERVICE_LINKED_PATH, RoleRecord, add_role, remove_role, role_by_name
 
 MAX_SESSION_DURATION_SECONDS = 3600
+
+
+class LinkedRole(Protocol):
+    """A row of the table of service-linked roles: service principal, role name, and the one policy of the role."""
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def role_name(self) -> str: ...
+
+    @property
+    def policy_arn(self) -> str | None: ...
+
 
 DeletionStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"]
 
@@ -64,18 +77,19 @@ def trust_policy(service: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
 
 
-def role_name(role: ServiceLinkedRole, custom_suffix: str = "") -> str:
-    return f"{role.role_name}_{custom_suffix}" if custom_suffix else role.role_name
+def role_name(facts: LinkedRole, custom_suffix: str = "") -> str:
+    return f"{facts.role_name}_{custom_suffix}" if custom_suffix else facts.role_name
 
 
-def ensure(connection: Connection, account_id: str, service: str, now_seconds: float, ids: Identifiers) -> RoleRecord:
-    """The account's role of ``service`` (a service principal), made now when it is missing.
+def ensure(
+    connection: Connection, account_id: str, facts: LinkedRole, now_seconds: float, ids: Identifiers
+) -> RoleRecord:
+    """The account's role of a service (``facts`` is its row of the table), made now when it is missing.
 
-    Raises KeyError when the service has no service-linked role, AlreadyThere when an ordinary role bears its name.
+    Raises AlreadyThere when an ordinary role bears its name.
     """
-    facts = service_linked_roles()[service]
     found = role_by_name(connection, account_id, facts.role_name)
-    if found is not None and found.linked_service == service:
+    if found is not None and found.linked_service == facts.service:
         return found
     return create(connection, account_id, facts, now_seconds, ids)
 
@@ -83,7 +97,7 @@ def ensure(connection: Connection, account_id: str, service: str, now_seconds: f
 def create(
     connection: Connection,
     account_id: str,
-    facts: ServiceLinkedRole,
+    facts: LinkedRole,
     now_seconds: float,
     ids: Identifiers,
     *,
