@@ -43,7 +43,7 @@ def main(arguments):
         return run([python, "-m", "pytest", "-n", "auto", *arguments[1:]])
     if command == "lint":
         return lint(python)
-    if not arguments or arguments[0].startswith("-"):
+    if not arguments or (arguments[0].startswith("-") and arguments[0] != "--version"):
         arguments = ["serve", *arguments]
     return replace_process([script(python, "rolecall"), *arguments])
 
@@ -102,7 +102,7 @@ def make_environment(folder, stamp_path):
 def install(python, extras):
     say("Installing what Rolecall needs; this takes a minute, and only the first time or after a change")
     project = f"{ROOT}[{','.join(extras)}]" if extras else ROOT
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
+    command = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--prefer-binary"]
     if run([*command, "--constraint", os.path.join(ROOT, "constraints.txt"), "--editable", project]) != 0:
         raise SetupError("The installation failed; see above. Is the package index reachable?")
 

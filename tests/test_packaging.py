@@ -79,7 +79,6 @@ def test_a_debian_python_without_venv_is_told_which_package(
 
 
 def test_the_script_is_readable_for_old_pythons() -> None:
-    compile((ROOT / "rolecall.py").read_text(encoding="utf-8"), "rolecall.py", "exec", dont_inherit=True)
     ast_of_3_8 = subprocess.run(
         [sys.executable, "-c", "import ast,sys; ast.parse(sys.stdin.read(), feature_version=(3, 8))"],
         input=(ROOT / "rolecall.py").read_bytes(),
@@ -128,8 +127,9 @@ def test_the_first_start_makes_the_environment_and_the_second_reuses_it(script: 
 
 def test_other_commands_are_rolecalls_own(script: ModuleType, tmp_path: Path) -> None:
     recorder = Recorder(script, tmp_path / "venv")
-    script.main(["check", "sandbox.yaml"])
-    assert recorder.commands[-1][1:] == ["check", "sandbox.yaml"]
+    for arguments in (["check", "sandbox.yaml"], ["serve", "--workers", "2"], ["--version"]):
+        script.main(arguments)
+        assert recorder.commands[-1][1:] == arguments
 
 
 def test_extras_are_added_and_stay(script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

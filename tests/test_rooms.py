@@ -35,9 +35,10 @@ ROOMS: Mapping[str, set[str]] = {
     | {"data", "wire", "signing", "sessions", "policy", "storage", "access", "identities", "services", "sandbox"}
     | {"gateway", "web"},
     "inprocess": LEAVES | {"app", "sandbox", "gateway", "web", "storage"},
+    "server": LEAVES | {"app", "storage"},
     "pytest_plugin": {"app", "settings", "sandbox", "inprocess"},
     "demo": {"app", "settings", "sandbox", "inprocess"},
-    "cli": LEAVES | {"app", "sandbox", "inprocess", "demo", "services", "storage"},
+    "cli": LEAVES | {"app", "sandbox", "server", "inprocess", "demo", "services", "storage"},
     # The package itself, and its front door for "python -m".
     "": {"inprocess"},
     "__main__": {"cli"},
