@@ -1,0 +1,56 @@
+"""Policy: policies and a question in, a decision with its reasons out. Pure: no IO, no clock, no globals but caches.
+
+Owned here: the grammar of policy documents and IAM's words for malformed ones, compiling, evaluating, explaining, the
+wording of a refusal. Not here: which policies bear on a call and what the request context holds (access), whether the
+principals of a trust policy exist (services), size quotas (services).
+"""
+
+from __future__ import annotations
+
+from emulator.policy.compiled import CompiledPolicies, CompiledStatement, compile_policies
+from emulator.policy.decision import Decision, Layers, Question, decide
+from emulator.policy.document import (
+    Condition,
+    MalformedPolicy,
+    NamedPolicy,
+    Policy,
+    PolicyKind,
+    Principals,
+    Statement,
+)
+from emulator.policy.explanation import (
+    ConditionExplanation,
+    Explanation,
+    LayerExplanation,
+    StatementExplanation,
+    explain,
+)
+from emulator.policy.grammar import document_size, parse_policy
+from emulator.policy.validity import trusted_principals
+from emulator.policy.wording import denial_message
+
+__all__ = [
+    "CompiledPolicies",
+    "CompiledStatement",
+    "Condition",
+    "ConditionExplanation",
+    "Decision",
+    "Explanation",
+    "LayerExplanation",
+    "Layers",
+    "MalformedPolicy",
+    "NamedPolicy",
+    "Policy",
+    "PolicyKind",
+    "Principals",
+    "Question",
+    "Statement",
+    "StatementExplanation",
+    "compile_policies",
+    "decide",
+    "denial_message",
+    "document_size",
+    "explain",
+    "parse_policy",
+    "trusted_principals",
+]

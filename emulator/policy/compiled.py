@@ -1,0 +1,151 @@
+"""Policies of one layer, compiled once: statements as functions, found by action through an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emulator.policy.document import VERSION_WITH_VARIABLES, NamedPolicy, PolicyKind, Statement
+from emulator.policy.operators import ConditionTest, compile_condition
+from emulator.policy.patterns import MANY, Context, Test, cached_glob, glob, resolve, template, wildcards
+from emulator.policy.principal_elements import ReachTest, compile_principals
+
+ResourceTest = Callable[[str, Context], bool]
+
+_REMEMBERED_ACTIONS = 512
+
+
+class CompiledStatement(NamedTuple):
+    """A statement ready to be asked. ``resource`` and ``reach`` are None when they hold for every request."""
+
+    resource: ResourceTest | None
+    conditions: tuple[ConditionTest, ...]
+    reach: ReachTest | None
+    statement: Statement
+    policy: NamedPolicy
+    matches_action: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The statements of a layer that are about one action; those without conditions come first."""
+
+    denies: tuple[CompiledStatement, ...]
+    allows: tuple[CompiledStatement, ...]
+
+
+class CompiledPolicies:
+    """One layer's policies: never changed after they are made, so that any number of threads may share them.
+
+    What was found for an action is remembered, for a bounded number of actions.
+    """
+
+    __slots__ = ("_exact", "_other", "_remembered", "kind", "policies", "statements")
+
+    def __init__(
+        self, kind: PolicyKind, policies: tuple[NamedPolicy, ...], statements: tuple[CompiledStatement, ...]
+    ) -> None:
+        self.kind = kind
+        self.policies = policies
+        self.statements = statements
+        self._exact: dict[str, list[int]] = {}
+        self._other: list[int] = []
+        self._remembered: dict[str, Candidates] = {}
+        for position, compiled in enumerate(statements):
+            self._enter(position, compiled.statement)
+
+    def _enter(self, position: int, statement: Statement) -> None:
+        if statement.actions_negated or any("*" in action or "?" in action for action in statement.actions):
+            self._other.append(position)
+            return
+        for action in dict.fromkeys(map(str.lower, statement.actions)):
+            self._exact.setdefault(action, []).append(position)
+
+    def candidates(self, action: str) -> Candidates:
+        """The statements about ``action`` (any case)."""
+        found = self._remembered.get(action)
+        if found is None:
+            found = self._find(action.lower())
+            if len(self._remembered) >= _REMEMBERED_ACTIONS:
+                self._remembered.clear()
+            self._remembered[action] = found
+        return found
+
+    def _find(self, action: str) -> Candidates:
+        positions = [
+            *self._exact.get(action, ()),
+            *(position for position in self._other if self.statements[position].matches_action(action)),
+        ]
+        chosen = [self.statements[position] for position in sorted(positions)]
+        # Sorting keeps the policies' order among equals; a statement without conditions is the cheapest answer.
+        chosen.sort(key=lambda compiled: len(compiled.conditions))
+        return Candidates(
+            tuple(compiled for compiled in chosen if compiled.statement.effect == "Deny"),
+            tuple(compiled for compiled in chosen if compiled.statement.effect == "Allow"),
+        )
+
+
+def compile_policies(
+    policies: Sequence[NamedPolicy], kind: PolicyKind, *, principal_ids: Mapping[str, str] | None = None
+) -> CompiledPolicies:
+    """The policies of one layer, united.
+
+    ``principal_ids``, for trust and other resource policies, maps principal ARNs as written to the unique ids
+    (``AIDA…``, ``AROA…``) that they meant when the policy was saved: such an element matches a caller whose
+    ``entity_id`` is that id, and nobody else who later has the ARN.
+    """
+    statements = [
+        _compile(statement, policy, principal_ids or {})
+        for policy in policies
+        for statement in policy.policy.statements
+    ]
+    return CompiledPolicies(kind, tuple(policies), tuple(statements))
+
+
+def _compile(statement: Statement, policy: NamedPolicy, principal_ids: Mapping[str, str]) -> CompiledStatement:
+    with_variables = policy.policy.version == VERSION_WITH_VARIABLES
+    return CompiledStatement(
+        _compile_resource(statement, with_variables),
+        tuple(compile_condition(condition, with_variables) for condition in statement.conditions),
+        compile_principals(statement, principal_ids),
+        statement,
+        policy,
+        _compile_actions(statement),
+    )
+
+
+def _compile_actions(statement: Statement) -> Test:
+    tests = [glob(wildcards(action.lower())) for action in statement.actions]
+    negated = statement.actions_negated
+    return lambda action: any(test(action) for test in tests) != negated
+
+
+def _compile_resource(statement: Statement, with_variables: bool) -> ResourceTest | None:
+    if statement.resources is None:
+        return None
+    templates = [
+        template(resource, with_wildcards=True, with_variables=with_variables, arn_resource_only=True)
+        for resource in statement.resources
+    ]
+    fixed = [pieces[0] for pieces in templates if len(pieces) == 1 and isinstance(pieces[0], str)]
+    variable = [pieces for pieces in templates if len(pieces) != 1 or not isinstance(pieces[0], str)]
+    negated = statement.resources_negated
+    if MANY in fixed and not negated:
+        return None
+    tests = tuple(glob(pattern) for pattern in fixed)
+    if len(tests) == 1 and not variable and not negated:
+        only = tests[0]
+        return lambda resource, _context: only(resource)
+
+    def matches(resource: str, context: Context) -> bool:
+        for test in tests:
+            if test(resource):
+                return not negated
+        for pieces in variable:
+            pattern = resolve(pieces, context)
+            if pattern is not None and cached_glob(pattern)(resource):
+                return not negated
+        return negated
+
+    return matches

@@ -1,0 +1,221 @@
+"""From compiled layers and a question to a decision (IAM User Guide, Policy evaluation logic).
+
+An explicit deny anywhere wins. Otherwise organization policies must allow; then, within one account, a resource-based
+policy may be enough by itself, and else identity policies, permissions boundary and session policies must all allow;
+between accounts, and for a role's trust policy, the resource's side must allow besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from emulator.policy.compiled import CompiledPolicies, CompiledStatement
+from emulator.policy.document import PolicyKind
+from emulator.policy.patterns import Context
+from emulator.policy.principal_elements import Reach
+from emulator.principals import Principal, Session
+
+Outcome = Literal["Allowed", "ExplicitDeny", "ImplicitDeny"]
+
+# Which layer is named when several refuse for want of an allow. AWS does not document it; the caller's side comes
+# first, so that nobody learns about another's policies who may not make the call anyway.
+IMPLICIT_DENY_ORDER = (
+    PolicyKind.RCP,
+    PolicyKind.SCP,
+    PolicyKind.IDENTITY,
+    PolicyKind.BOUNDARY,
+    PolicyKind.SESSION,
+    PolicyKind.RESOURCE,
+    PolicyKind.TRUST,
+)
+
+
+@dataclass(slots=True)
+class Question:
+    """May ``principal`` do ``action`` on ``resource`` (``*`` when the action has none)?
+
+    ``context`` maps condition keys in lower case to a value, or to a tuple for multivalued keys; it is only asked with
+    ``get``. ``federated_provider`` is set for the unsigned web-identity and SAML calls, whose ``principal`` is None.
+    An empty ``resource_account_id`` means the caller's own account. A question is not changed once it is asked.
+    """
+
+    action: str
+    resource: str
+    context: Context
+    principal: Principal | None
+    session: Session | None
+    resource_account_id: str
+    federated_provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The policies that bear on a question; None or an empty tuple where there are none.
+
+    ``scps`` and ``rcps`` hold one entry per level of the organization, each of which must allow. ``resource`` is a
+    resource-based policy, or a role's trust policy. ``session_policy_required`` is for a federated user's session
+    without a policy, to which only a resource-based policy can give anything.
+    """
+
+    identity: CompiledPolicies | None
+    boundary: CompiledPolicies | None = None
+    session: CompiledPolicies | None = None
+    session_policy_required: bool = False
+    scps: tuple[CompiledPolicies, ...] = ()
+    rcps: tuple[CompiledPolicies, ...] = ()
+    resource: CompiledPolicies | None = None
+
+
+@dataclass(slots=True)
+class Decision:
+    """The answer, with all that explaining it later needs.
+
+    ``layer`` is the kind of policy that decided: where the deny is, where an allow is missing, or whose allow counted
+    (None for an account's root user, whom no policy has to allow). ``statement`` is the statement that decided, if one
+    did. A decision is not changed once it is made.
+    """
+
+    allowed: bool
+    outcome: Outcome
+    layer: PolicyKind | None
+    statement: CompiledStatement | None
+    layers: Layers
+    question: Question
+
+    @property
+    def matched(self) -> tuple[CompiledStatement, ...]:
+        """Every statement of every layer that matched the question, found when asked for."""
+        return tuple(
+            statement
+            for compiled in all_layers(self.layers)
+            for statement in compiled.statements
+            if matches(statement, self.question)
+        )
+
+
+def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
+    """The layers in the order in which explicit denies are looked for, which is the order of AWS's flow chart."""
+    yield from layers.rcps
+    yield from layers.scps
+    for compiled in (layers.resource, layers.identity, layers.boundary, layers.session):
+        if compiled is not None:
+            yield compiled
+
+
+def decide(layers: Layers, question: Question) -> Decision:
+    """The decision AWS would make."""
+    action = question.action
+    if layers.rcps or layers.scps or layers.resource is not None:
+        return _decide_all(layers, question)
+    # The common case: only the caller's own policies, within its own account.
+    for compiled in (layers.identity, layers.boundary, layers.session):
+        if compiled is not None:
+            denies = compiled.candidates(action).denies
+            if denies and (denied := first_match(denies, question)) is not None:
+                return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
+    return _decide_allows(layers, question, Reach.NONE, None)
+
+
+def _decide_all(layers: Layers, question: Question) -> Decision:
+    action = question.action
+    for compiled in all_layers(layers):
+        denies = compiled.candidates(action).denies
+        if denies and (denied := first_match(denies, question)) is not None:
+            return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
+    for level in (*layers.rcps, *layers.scps):
+        if first_match(level.candidates(action).allows, question) is None:
+            return _implicit(level.kind, layers, question)
+    reach, granted = Reach.NONE, None
+    if layers.resource is not None:
+        reach, granted = _strongest(layers.resource.candidates(action).allows, question)
+    return _decide_allows(layers, question, reach, granted)
+
+
+def _decide_allows(layers: Layers, question: Question, reach: Reach, granted: CompiledStatement | None) -> Decision:
+    """What is left when nothing denies: ``reach`` says what the resource's policy gives the caller."""
+    principal, resource = question.principal, layers.resource
+    if principal is None or principal.type == "Service" or principal.type == "Anonymous":
+        # No policies of its own: only the resource's policy can let it in.
+        if granted is not None and resource is not None:
+            return Decision(True, "Allowed", resource.kind, granted, layers, question)
+        return _implicit(PolicyKind.RESOURCE if resource is None else resource.kind, layers, question)
+    same_account = question.resource_account_id in ("", principal.account_id)
+    if same_account and reach == Reach.DIRECT and resource is not None:
+        return Decision(True, "Allowed", resource.kind, granted, layers, question)
+    missing, allowing = _missing(layers, question, identity_needed=not (same_account and reach == Reach.LIMITED))
+    if reach == Reach.NONE:
+        if resource is not None and (not same_account or resource.kind is PolicyKind.TRUST):
+            missing.append(resource.kind)
+        elif not same_account:
+            missing.append(PolicyKind.RESOURCE)
+    if not missing:
+        if same_account and reach == Reach.LIMITED and resource is not None:
+            return Decision(True, "Allowed", resource.kind, granted, layers, question)
+        kind = None if allowing is None else PolicyKind.IDENTITY
+        return Decision(True, "Allowed", kind, allowing, layers, question)
+    return _implicit(min(missing, key=IMPLICIT_DENY_ORDER.index), layers, question)
+
+
+def _missing(
+    layers: Layers, question: Question, identity_needed: bool
+) -> tuple[list[PolicyKind], CompiledStatement | None]:
+    """Which of the caller's own layers fail to allow, and the identity statement that allows."""
+    missing: list[PolicyKind] = []
+    allowing = None
+    action = question.action
+    principal = question.principal
+    if identity_needed and (principal is None or principal.type != "Account"):
+        if layers.identity is not None:
+            allowing = first_match(layers.identity.candidates(action).allows, question)
+        if allowing is None:
+            missing.append(PolicyKind.IDENTITY)
+    if layers.boundary is not None and first_match(layers.boundary.candidates(action).allows, question) is None:
+        missing.append(PolicyKind.BOUNDARY)
+    if layers.session is not None:
+        if first_match(layers.session.candidates(action).allows, question) is None:
+            missing.append(PolicyKind.SESSION)
+    elif layers.session_policy_required:
+        missing.append(PolicyKind.SESSION)
+    return missing, allowing
+
+
+def _implicit(kind: PolicyKind, layers: Layers, question: Question) -> Decision:
+    return Decision(False, "ImplicitDeny", kind, None, layers, question)
+
+
+def first_match(statements: tuple[CompiledStatement, ...], question: Question) -> CompiledStatement | None:
+    """The first of ``statements``, all about the question's action, that matches it."""
+    context, resource = question.context, question.resource
+    for compiled in statements:
+        matches_resource = compiled[0]
+        if matches_resource is not None and not matches_resource(resource, context):
+            continue
+        for condition in compiled[1]:
+            if not condition(context):
+                break
+        else:
+            reach = compiled[2]
+            if reach is None or reach(question.principal, question.federated_provider):
+                return compiled
+    return None
+
+
+def _strongest(statements: tuple[CompiledStatement, ...], question: Question) -> tuple[Reach, CompiledStatement | None]:
+    """How far the resource's policy reaches the caller, and the statement that reaches furthest."""
+    strongest, chosen = Reach.NONE, None
+    for compiled in statements:
+        if compiled.reach is None:
+            continue
+        reach = compiled.reach(question.principal, question.federated_provider)
+        if reach > strongest and first_match((compiled,), question) is not None:
+            strongest, chosen = reach, compiled
+            if reach == Reach.DIRECT:
+                break
+    return strongest, chosen
+
+
+def matches(compiled: CompiledStatement, question: Question) -> bool:
+    """Whether a statement matches a question, its action included."""
+    return compiled.matches_action(question.action.lower()) and first_match((compiled,), question) is not None

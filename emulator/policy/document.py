@@ -1,0 +1,95 @@
+"""What a policy document says, as records: the tree that parsing makes and compiling reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Effect = Literal["Allow", "Deny"]
+
+VERSION_WITH_VARIABLES = "2012-10-17"
+VERSION_WITHOUT_VARIABLES = "2008-10-17"
+
+
+class PolicyKind(StrEnum):
+    """What a policy is attached to (IAM User Guide, Policies and permissions in IAM, Policy types)."""
+
+    IDENTITY = "identity"
+    SESSION = "session"
+    BOUNDARY = "boundary"
+    SCP = "scp"
+    RCP = "rcp"
+    RESOURCE = "resource"
+    TRUST = "trust"
+
+
+class MalformedPolicy(ValueError):  # noqa: N818  the name of AWS's exception
+    """A document that is no policy of its kind.
+
+    ``message`` is the wording of AWS's MalformedPolicyDocument; ``pointer`` says where, such as
+    ``Statement[1].Resource``, and is empty when the document as a whole is meant.
+    """
+
+    def __init__(self, message: str, pointer: str = "") -> None:
+        super().__init__(message if not pointer else f"{message} ({pointer})")
+        self.message = message
+        self.pointer = pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator on one key: ``operator`` and ``key`` as written, ``values`` as text."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Principals:
+    """The principals a statement lists, by type. ``"*"`` alone becomes an AWS principal, its equal."""
+
+    aws: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    federated: tuple[str, ...] = ()
+    canonical_users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement. A ``…_negated`` flag means that the element was written with Not.
+
+    ``resources`` and ``principals`` are None when the statement has no such element. ``index`` counts from 0.
+    """
+
+    index: int
+    sid: str
+    effect: Effect
+    actions: tuple[str, ...]
+    actions_negated: bool
+    resources: tuple[str, ...] | None
+    resources_negated: bool
+    principals: Principals | None
+    principals_negated: bool
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A parsed policy; ``text`` is the document as it was given."""
+
+    kind: PolicyKind
+    text: str
+    version: str
+    id: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPolicy:
+    """A policy under the name it has where it is attached; ``arn`` is empty for an inline policy."""
+
+    policy: Policy
+    name: str
+    arn: str = ""

@@ -1,0 +1,203 @@
+"""Wildcards and policy variables: patterns compiled into functions whose cost is bounded whatever the pattern.
+
+A pattern is a string in which two code points that are no characters stand for ``*`` and ``?``. So a star that
+was written with ``${*}``, or that came out of a variable, stays a star.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+MANY = "\ud800"
+ONE = "\ud801"
+
+ContextValue = str | tuple[str, ...]
+Context = Mapping[str, ContextValue]
+Test = Callable[[str], bool]
+# A piece of a template: literal pattern text, or (key, default) of a variable.
+Piece = str | tuple[str, str | None]
+
+_ESCAPES = {"*": "*", "?": "?", "$": "$"}
+_COMPILED_LIMIT = 1024
+_ARN_COLONS = 5
+
+
+def has_reserved_characters(text: str) -> bool:
+    """Whether a text holds half surrogate pairs, which are no characters and which patterns keep for themselves."""
+    if text.isascii():
+        return False
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def wildcards(text: str) -> str:
+    """The pattern a text means where ``*`` and ``?`` are wildcards."""
+    return text.replace("*", MANY).replace("?", ONE)
+
+
+def glob(pattern: str) -> Test:
+    """A function that says whether a whole text matches ``pattern``, in time linear in the text for any fixed pattern.
+
+    ``*`` matches any text, colons and slashes included; ``?`` one character (IAM User Guide, Resource).
+    """
+    if ONE in pattern:
+        return _with_single_wildcards(pattern)
+    if MANY not in pattern:
+        return pattern.__eq__
+    first, *middle, last = pattern.split(MANY)
+    middle = [part for part in middle if part]
+    if middle:
+        return _with_middle(first, middle, last)
+    if not first and not last:
+        return _anything
+    if not last:
+        return lambda text: text.startswith(first)
+    if not first:
+        return lambda text: text.endswith(last)
+    shortest = len(first) + len(last)
+    return lambda text: len(text) >= shortest and text.startswith(first) and text.endswith(last)
+
+
+def _anything(_text: str) -> bool:
+    return True
+
+
+def _with_middle(first: str, middle: list[str], last: str) -> Test:
+    shortest = len(first) + len(last) + sum(map(len, middle))
+
+    def matches(text: str) -> bool:
+        if len(text) < shortest or not text.startswith(first) or not text.endswith(last):
+            return False
+        position, end = len(first), len(text) - len(last)
+        for part in middle:
+            position = text.find(part, position, end)
+            if position < 0:
+                return False
+            position += len(part)
+        return True
+
+    return matches
+
+
+def _with_single_wildcards(pattern: str) -> Test:
+    """Every position of the pattern is one bit, so that one step over the text moves all of them at once."""
+    accepting: dict[str, int] = {}
+    single = loops = 0
+    bit = 1
+    for token in pattern:
+        if token == MANY:
+            loops |= bit
+            continue
+        if token == ONE:
+            single |= bit
+        else:
+            accepting[token] = accepting.get(token, 0) | bit
+        bit <<= 1
+    accepting = {character: positions | single for character, positions in accepting.items()}
+    final = bit
+
+    def matches(text: str) -> bool:
+        state = 1
+        for character in text:
+            state = ((state & accepting.get(character, single)) << 1) | (state & loops)
+            if not state:
+                return False
+        return bool(state & final)
+
+    return matches
+
+
+cached_glob = lru_cache(maxsize=_COMPILED_LIMIT)(glob)
+
+
+def arn_glob(pattern: str) -> Test:
+    """The Arn operators' match: each of the six parts on its own, so that a wildcard does not cross a colon.
+
+    A pattern or a text that has fewer parts matches nothing (IAM User Guide, ARN condition operators).
+    """
+    parts = pattern.split(":", _ARN_COLONS)
+    if len(parts) <= _ARN_COLONS:
+        return _nothing
+    if MANY not in pattern and ONE not in pattern:
+        return pattern.__eq__
+    tests = [glob(part) for part in parts]
+
+    def matches(text: str) -> bool:
+        found = text.split(":", _ARN_COLONS)
+        if len(found) <= _ARN_COLONS:
+            return False
+        return all(test(part) for test, part in zip(tests, found, strict=True))
+
+    return matches
+
+
+cached_arn_glob = lru_cache(maxsize=_COMPILED_LIMIT)(arn_glob)
+
+
+def _nothing(_text: str) -> bool:
+    return False
+
+
+def template(text: str, *, with_wildcards: bool, with_variables: bool, arn_resource_only: bool = False) -> list[Piece]:
+    """The pieces of a policy value: pattern text and variables (IAM User Guide, Variables and tags).
+
+    ``arn_resource_only`` is for Resource elements, where a variable counts only after the fifth colon.
+    """
+    mark = wildcards if with_wildcards else str
+    if not with_variables or "${" not in text:
+        return [mark(text)]
+    pieces: list[Piece] = []
+    colons = position = 0
+    while True:
+        start = text.find("${", position)
+        end = text.find("}", start) if start >= 0 else -1
+        if end < 0:
+            pieces.append(mark(text[position:]))
+            return _joined(pieces)
+        pieces.append(mark(text[position:start]))
+        colons += text.count(":", position, start)
+        inner = text[start + 2 : end]
+        if inner in _ESCAPES:
+            pieces.append(_ESCAPES[inner])
+        elif arn_resource_only and colons < _ARN_COLONS:
+            pieces.append(mark(text[start : end + 1]))
+        else:
+            pieces.append(_variable(inner))
+        position = end + 1
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    joined: list[Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, str) and isinstance(last, str):
+            joined[-1] = last + piece
+        elif piece != "":
+            joined.append(piece)
+    return joined or [""]
+
+
+def _variable(inner: str) -> tuple[str, str | None]:
+    key, comma, default = inner.partition(",")
+    default = default.strip()
+    if comma and len(default) >= 2 and default[0] == default[-1] == "'":
+        return key.lower(), default[1:-1]
+    # A comma without a quoted default makes a key that no request has.
+    return inner.lower(), None
+
+
+def resolve(pieces: list[Piece], context: Context) -> str | None:
+    """The pattern of a template for one request; None when a variable has no value, or more than one."""
+    parts = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(piece)
+            continue
+        key, default = piece
+        value = context.get(key)
+        if value is None or value == ():
+            value = default
+        if not isinstance(value, str) or MANY in value or ONE in value:
+            return None
+        parts.append(value)
+    return "".join(parts)

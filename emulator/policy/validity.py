@@ -1,0 +1,269 @@
+"""The rules IAM holds a well-formed document to when it is saved, in IAM's order and IAM's words.
+
+The order was recorded from AWS: version, effects and dates, the shape of resources, statement ids, missing actions,
+missing resources, wrong resources, wrong actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from emulator.arns import parse_arn
+from emulator.policy.document import VERSION_WITH_VARIABLES, MalformedPolicy, Policy, PolicyKind, Principals, Statement
+from emulator.policy.operators import base_operator
+from emulator.policy.patterns import glob, wildcards
+from emulator.policy.values import date_seconds
+
+SYNTAX_ERRORS = "Syntax errors in policy."
+INVALID_JSON = "This policy contains invalid Json"
+LEGACY_PARSING = "The policy failed legacy parsing"
+WRONG_VERSION = "Policy document must be version 2012-10-17 or greater."
+NO_ACTIONS = "Policy statement must contain actions."
+NO_RESOURCES = "Policy statement must contain resources."
+REPEATED_SID = "Statement IDs (SID) in a single policy must be unique."
+WRONG_SID = (
+    "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+)
+WITH_PRINCIPAL = "Policy document should not specify a principal."
+WITHOUT_PRINCIPAL = "Missing required field Principal"
+# AWS's own wording of this refusal is not documented.
+NOT_PRINCIPAL_IN_TRUST = "AssumeRole policy must not contain NotPrincipal field."
+NO_TRUST_ACTION = "AssumeRole policy may only specify STS AssumeRole actions."
+ACTION_WITHOUT_VENDOR = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+ACTION_WITH_COLONS = "Actions/Condition can contain only one colon."
+VENDOR_WITH_WILDCARD = "Resource vendor must be fully qualified and cannot contain regexes."
+_IAM_PATHS = (
+    "user/",
+    "federated-user/",
+    "role/",
+    "group/",
+    "instance-profile/",
+    "mfa/",
+    "server-certificate/",
+    "policy/",
+    "sms-mfa/",
+    "saml-provider/",
+    "oidc-provider/",
+    "report/",
+    "access-report/",
+)
+WRONG_IAM_PATH = f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.'
+
+# Kinds whose principal is whoever they are attached to.
+_KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY, PolicyKind.SCP})
+# Recorded for managed and inline policies; whether STS asks the same of session policies is not documented.
+_KINDS_OF_CURRENT_VERSION = frozenset({PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SCP, PolicyKind.RCP})
+_PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})
+_TRUST_ACTIONS = (
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    "sts:assumerolewithwebidentity",
+    "sts:tagsession",
+    "sts:setsourceidentity",
+    "sts:setcontext",
+)
+_VENDOR_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
+_UNIQUE_ID_PREFIXES = ("AIDA", "AROA")
+_ACCOUNT_ID_CHARACTERS = 12
+
+
+def validate(policy: Policy, effects: Sequence[str]) -> None:
+    """Raise MalformedPolicy for the first rule that a document breaks; ``effects`` are spelled as they were written."""
+    statements = policy.statements
+    if policy.kind in _KINDS_OF_CURRENT_VERSION and policy.version != VERSION_WITH_VARIABLES:
+        raise MalformedPolicy(WRONG_VERSION, "Version")
+    for statement in statements:
+        _check_presence(statement, policy.kind)
+    for statement, effect in zip(statements, effects, strict=True):
+        if effect not in ("Allow", "Deny"):
+            raise MalformedPolicy(LEGACY_PARSING, _pointer(statement, "Effect"))
+        _check_dates(statement)
+    wrong_resource = _judge_resources(statements)
+    _check_sids(policy)
+    for statement in statements:
+        if not statement.actions:
+            raise MalformedPolicy(NO_ACTIONS, _pointer(statement))
+    _check_resources_present(policy)
+    if wrong_resource is not None:
+        raise wrong_resource
+    for statement in statements:
+        for action in statement.actions:
+            _check_action(action, policy.kind, _pointer(statement, "Action"))
+        if statement.principals is not None:
+            _check_principals(statement.principals, _pointer(statement, "Principal"))
+
+
+def trusted_principals(policy: Policy) -> list[str]:
+    """The AWS principals a policy names, as written and once each, without ``*``: they must exist when it is saved."""
+    found: dict[str, None] = {}
+    for statement in policy.statements:
+        if statement.principals is not None:
+            found.update(dict.fromkeys(name for name in statement.principals.aws if name != "*"))
+    return list(found)
+
+
+def _pointer(statement: Statement, element: str = "") -> str:
+    return f"Statement[{statement.index}].{element}" if element else f"Statement[{statement.index}]"
+
+
+def _check_presence(statement: Statement, kind: PolicyKind) -> None:
+    """Which elements a kind of policy must have and must not have."""
+    if kind in _KINDS_WITHOUT_PRINCIPAL:
+        if statement.principals is not None:
+            raise MalformedPolicy(WITH_PRINCIPAL, _pointer(statement, "Principal"))
+        return
+    if kind is PolicyKind.TRUST:
+        if statement.resources is not None:
+            name = "NotResource" if statement.resources_negated else "Resource"
+            raise MalformedPolicy(f"Has prohibited field {name}", _pointer(statement, name))
+        if statement.principals_negated:
+            raise MalformedPolicy(NOT_PRINCIPAL_IN_TRUST, _pointer(statement, "NotPrincipal"))
+    principals = statement.principals
+    if principals is None or principals == Principals():
+        raise MalformedPolicy(WITHOUT_PRINCIPAL, _pointer(statement, "Principal"))
+    if kind is PolicyKind.RCP and principals != Principals(aws=("*",)):
+        # Organizations User Guide, RCP syntax: Principal must be "*".
+        raise MalformedPolicy(SYNTAX_ERRORS, _pointer(statement, "Principal"))
+
+
+def _check_dates(statement: Statement) -> None:
+    for condition in statement.conditions:
+        if base_operator(condition.operator).startswith("Date"):
+            for value in condition.values:
+                if date_seconds(value) is None:
+                    raise MalformedPolicy(LEGACY_PARSING, _pointer(statement, f"Condition.{condition.operator}"))
+
+
+def _judge_resources(statements: Sequence[Statement]) -> MalformedPolicy | None:
+    """The first wrong resource, to be raised later; raises at once where AWS's older parser already gives up."""
+    first: MalformedPolicy | None = None
+    for statement in statements:
+        for resource in statement.resources or ():
+            pointer = _pointer(statement, "NotResource" if statement.resources_negated else "Resource")
+            message = _resource_message(resource)
+            if message:
+                first = first or MalformedPolicy(message, pointer)
+            elif resource != "*" and (resource.split(":")[2] == "" or (resource.count(":") < 5 and "::" in resource)):
+                raise MalformedPolicy(LEGACY_PARSING, pointer)
+    return first
+
+
+def _resource_message(resource: str) -> str:
+    """What IAM says about a resource that is neither ``*`` nor an ARN pattern; empty when it is fine."""
+    if resource == "*":
+        return ""
+    parts = resource.split(":", 5)
+    if len(parts) == 1:
+        return f'Resource {resource} must be in ARN format or "*".'
+    partition = parts[1]
+    if partition not in _PARTITIONS and not _has_wildcard(partition):
+        padded = ":".join(["arn", *parts[1:], *["*"] * (6 - len(parts))])
+        return f'Partition "{partition}" is not valid for resource "{padded}".'
+    if len(parts) == 2 or _has_wildcard(parts[2]):
+        return VENDOR_WITH_WILDCARD
+    if parts[0] != "arn":
+        return f'Resource {resource} must be in ARN format or "*".'
+    if len(parts) < 6:
+        return ""
+    service, region, account, path = parts[2:]
+    if service == "s3" and region and not account:
+        return f"Resource {resource} can not contain region information."
+    if service == "iam":
+        if region:
+            return f"IAM resource {resource} cannot contain region information."
+        if path not in ("*", "root") and not path.startswith(_IAM_PATHS):
+            return WRONG_IAM_PATH
+    return ""
+
+
+def _has_wildcard(text: str) -> bool:
+    return "*" in text or "?" in text
+
+
+def _check_sids(policy: Policy) -> None:
+    seen: set[str] = set()
+    for statement in policy.statements:
+        sid = statement.sid
+        if sid and policy.kind is not PolicyKind.RESOURCE and not (sid.isascii() and sid.isalnum()):
+            raise MalformedPolicy(WRONG_SID, _pointer(statement, "Sid"))
+        if sid and sid in seen:
+            raise MalformedPolicy(REPEATED_SID, _pointer(statement, "Sid"))
+        seen.add(sid)
+
+
+def _check_resources_present(policy: Policy) -> None:
+    # Some services' resource-based policies have no Resource, because the resource is the one they are attached to.
+    if policy.kind in (PolicyKind.TRUST, PolicyKind.RESOURCE):
+        return
+    for statement in policy.statements:
+        if not statement.resources:
+            raise MalformedPolicy(NO_RESOURCES, _pointer(statement))
+
+
+def _check_action(action: str, kind: PolicyKind, pointer: str) -> None:
+    vendor, colon, rest = action.partition(":")
+    if action != "*":
+        if not colon:
+            raise MalformedPolicy(ACTION_WITHOUT_VENDOR, pointer)
+        if ":" in rest:
+            raise MalformedPolicy(ACTION_WITH_COLONS, pointer)
+        if vendor != "*" and not _VENDOR_CHARACTERS.issuperset(vendor):
+            raise MalformedPolicy(f"Vendor {vendor} is not valid", pointer)
+    if kind is PolicyKind.TRUST:
+        matches = glob(wildcards(action.lower()))
+        if vendor.lower() != "sts" or not any(matches(known) for known in _TRUST_ACTIONS):
+            raise MalformedPolicy(NO_TRUST_ACTION, pointer)
+
+
+def _check_principals(principals: Principals, pointer: str) -> None:
+    for name, written in _wrong_principals(principals):
+        raise MalformedPolicy(f'Invalid principal in policy: "{name}":"{written}"', pointer)
+
+
+def _wrong_principals(principals: Principals) -> Iterator[tuple[str, str]]:
+    for name in principals.aws:
+        if not _is_aws_principal(name):
+            yield "AWS", name
+    for name in principals.services:
+        if "." not in name or not _VENDOR_CHARACTERS.issuperset(name):
+            yield "SERVICE", name
+    for name in principals.federated:
+        if not _is_federated_principal(name):
+            yield "FEDERATED", name
+
+
+def _is_account_id(text: str) -> bool:
+    return len(text) == _ACCOUNT_ID_CHARACTERS and text.isascii() and text.isdigit()
+
+
+def _is_aws_principal(name: str) -> bool:
+    """``*``, an account, the ARN of a root, user, role or session, or a unique id (IAM User Guide, Principal)."""
+    if name == "*" or _is_account_id(name):
+        return True
+    if name.startswith(_UNIQUE_ID_PREFIXES):
+        return name.isascii() and name.isalnum()
+    arn = parse_arn(name)
+    if arn is None or arn.partition not in _PARTITIONS or arn.region or _has_wildcard(name):
+        return False
+    if not _is_account_id(arn.account_id):
+        return False
+    if arn.service == "iam":
+        return arn.resource == "root" or (arn.resource_type in ("user", "role") and bool(arn.resource_name))
+    parts = arn.resource.split("/")
+    if arn.service == "sts":
+        return all(parts) and (parts[0], len(parts)) in (("assumed-role", 3), ("federated-user", 2))
+    return False
+
+
+def _is_federated_principal(name: str) -> bool:
+    arn = parse_arn(name)
+    if arn is not None:
+        return (
+            arn.service == "iam"
+            and not arn.region
+            and _is_account_id(arn.account_id)
+            and arn.resource_type in ("oidc-provider", "saml-provider")
+            and bool(arn.resource_name)
+            and not _has_wildcard(name)
+        )
+    return "." in name and ":" not in name and not _has_wildcard(name) and " " not in name

@@ -1,0 +1,156 @@
+"""What the text of a condition value means: a number, a date, an address, a truth or bytes; None when it means none."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+_NUMBER_CHARACTERS = frozenset("0123456789+-.eE")
+_MAX_NUMBER_CHARACTERS = 64
+_MAX_DATE_CHARACTERS = 64
+_CACHED_VALUES = 1024
+_MAX_EPOCH_SECONDS = 2**63 - 1
+# The years of Java's calendar, to which IAM holds dates.
+_MIN_YEAR, _MAX_YEAR = -292_275_054, 292_278_993
+_MAX_FRACTION_DIGITS = 9
+_SECONDS_PER_DAY = 86_400
+
+
+def number(text: str) -> int | float | None:
+    """An integer or a decimal number."""
+    if not text or len(text) > _MAX_NUMBER_CHARACTERS or not _NUMBER_CHARACTERS.issuperset(text):
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def boolean(text: str) -> bool | None:
+    """``true`` and ``false``, in any case."""
+    lowered = text.lower()
+    if lowered == "true":
+        return True
+    return False if lowered == "false" else None
+
+
+def binary(text: str) -> bytes | None:
+    """The bytes of a Base64 text."""
+    try:
+        return base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+# An address range as (version, first address >> shift, shift): one shift and one comparison decide.
+Range = tuple[int, int, int]
+
+
+def address_range(text: str) -> Range | None:
+    """A CIDR range, or one address; bits behind the prefix do not count."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return None
+    shift = network.max_prefixlen - network.prefixlen
+    return network.version, int(network.network_address) >> shift, shift
+
+
+@lru_cache(maxsize=_CACHED_VALUES)
+def address(text: str) -> tuple[int, int] | None:
+    """(version, number) of an IPv4 or IPv6 address."""
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return None
+    return parsed.version, int(parsed)
+
+
+@lru_cache(maxsize=_CACHED_VALUES)
+def date_seconds(text: str) -> int | float | None:
+    """Seconds since the epoch of an ISO 8601 date or of an integer (IAM User Guide, Date condition operators).
+
+    IAM also takes dates without month, day, minutes or seconds, and one-digit parts.
+    """
+    if len(text) > _MAX_DATE_CHARACTERS or not text.isascii():
+        return None
+    text = text.upper()
+    if "T" not in text and "-" not in text:
+        return _digits(text, 0, _MAX_EPOCH_SECONDS)
+    day, _, time = text.partition("T")
+    days = _days(day)
+    seconds = _time(time) if time else 0
+    return None if days is None or seconds is None else days * _SECONDS_PER_DAY + seconds
+
+
+def _digits(text: str, lowest: int, highest: int) -> int | None:
+    if not text.isdigit():
+        return None
+    value = int(text)
+    return value if lowest <= value <= highest else None
+
+
+def _days(text: str) -> int | None:
+    negative = text.startswith("-")
+    parts = text[negative:].split("-")
+    if len(parts) > 3:
+        return None
+    year = _digits(parts[0], 0, -_MIN_YEAR if negative else _MAX_YEAR)
+    month = _digits(parts[1], 1, 12) if len(parts) > 1 else 1
+    day = _digits(parts[2], 1, 31) if len(parts) > 2 else 1
+    if year is None or month is None or day is None:
+        return None
+    return _days_from_civil(-year if negative else year, month, day)
+
+
+def _days_from_civil(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 in the proleptic Gregorian calendar, for years no datetime can hold."""
+    year -= month <= 2
+    era, year_of_era = divmod(year, 400)
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+
+
+def _time(text: str) -> int | float | None:
+    clock, offset = text, 0
+    if text.endswith("Z"):
+        clock = text[:-1]
+    else:
+        for sign in "+-":
+            if sign in text:
+                clock, _, zone = text.partition(sign)
+                found = _offset(zone)
+                if found is None:
+                    return None
+                offset = found if sign == "+" else -found
+    parts = clock.split(":")
+    if len(parts) > 3:
+        return None
+    whole, dot, fraction = parts[2].partition(".") if len(parts) > 2 else ("0", "", "")
+    hours, minutes = _digits(parts[0], 0, 23), _digits(parts[1], 0, 59) if len(parts) > 1 else 0
+    seconds = _digits(whole, 0, 59)
+    if hours is None or minutes is None or seconds is None:
+        return None
+    total = hours * 3600 + minutes * 60 + seconds - offset
+    if not dot:
+        return total
+    if not fraction.isdigit() or len(fraction) > _MAX_FRACTION_DIGITS:
+        return None
+    return total + float(f"0.{fraction}")
+
+
+def _offset(zone: str) -> int | None:
+    """``hh``, ``hh:mm`` or ``hhmm`` as seconds."""
+    hours, minutes = zone[:2], zone[2:].removeprefix(":")
+    if len(hours) != 2 or (minutes and len(minutes) != 2) or zone.endswith(":"):
+        return None
+    whole, rest = _digits(hours, 0, 23), _digits(minutes, 0, 59) if minutes else 0
+    return None if whole is None or rest is None else whole * 3600 + rest * 60
