@@ -19,6 +19,8 @@ from emulator.wire.scalars import FLOAT_TYPES, INTEGER_TYPES
 SERVICES_WITHOUT_VALUES = frozenset({"iam"})
 # IAM of 2026 also leaves out the values an enumeration may take.
 SERVICES_WITHOUT_ENUM_VALUES = frozenset({"iam"})
+# A list of a hundred thousand bad elements must not make an answer of megabytes.
+MAXIMUM_FAILURES = 100
 _NOT_NULL = "Member must not be null"
 
 
@@ -107,17 +109,19 @@ def _structure_check(shape: Shape, style: Style, seen: dict[str, Check]) -> Chec
     plan: list[tuple[str, str, bool, Check | None]] = []
 
     def check_structure(value: Any) -> Failures:
-        failures: Failures = ()
+        failures: list[Failure] | None = None
         for name, path, required, check in plan:
             member = value.get(name)
             if member is None:
                 if required:
-                    failures = [*failures, Failure(path, _null(style), _NOT_NULL)]
+                    failures = failures or []
+                    failures.append(Failure(path, _null(style), _NOT_NULL))
             elif check is not None:
                 found = check(member)
                 if found:
-                    failures = [*failures, *(failure.below(path) for failure in found)]
-        return failures
+                    failures = failures or []
+                    failures.extend([failure.below(path) for failure in found])
+        return failures or ()
 
     seen[shape.name] = check_structure
     members, required = shape.members, shape.required
@@ -241,14 +245,14 @@ def _scalar_sentences(shape: Shape, style: Style) -> Iterable[str]:
 
 def _nested_list_check(shape: Shape, style: Style, check: Check | None) -> Check:
     def check_elements(value: Any) -> Failures:
-        failures = _size_failures(shape, style, value)
+        failures = list(_size_failures(shape, style, value))
         for index, item in enumerate(value, 1):
             if item is None:
-                failures = [*failures, Failure(f"{index}.member", _null(style), _NOT_NULL)]
+                failures.append(Failure(f"{index}.member", _null(style), _NOT_NULL))
             elif check is not None:
-                found = check(item)
-                if found:
-                    failures = [*failures, *(failure.below(f"{index}.member") for failure in found)]
+                failures.extend([failure.below(f"{index}.member") for failure in check(item)])
+            if len(failures) > MAXIMUM_FAILURES:
+                break
         return failures
 
     return check_elements
@@ -272,7 +276,7 @@ def _map_check(shape: Shape, style: Style, seen: dict[str, Check]) -> Check:
             failures.append(Failure("", shown, value_text))
         if nested and check_value is not None:
             for name, item in value.items():
-                if item is not None:
+                if item is not None and len(failures) <= MAXIMUM_FAILURES:
                     failures.extend(failure.below(f"{name}.member") for failure in check_value(item))
         return failures
 

@@ -20,13 +20,14 @@ def add_parameters(text: str, parameters: dict[str, str]) -> None:
     """
     if text.count("&") >= MAXIMUM_PARAMETERS:
         raise AwsError("MalformedQueryString", f"The request has more than {MAXIMUM_PARAMETERS} parameters.")
-    if not text.isascii() or "%00" in text or "\x00" in text:
-        _refuse_unreadable(text)
+    if "\x00" in text:
+        raise _nul_character()
+    plain = text.isascii()
     for pair in text.split("&"):
         name, _, value = pair.partition("=")
-        if "%" in value or "+" in value:
+        if "%" in value or "+" in value or not plain:
             value = percent_decode(value.replace("+", " "))
-        if "%" in name or "+" in name:
+        if "%" in name or "+" in name or not plain:
             name = percent_decode(name.replace("+", " "))
         if name in parameters:
             if parameters[name] != value:
@@ -35,15 +36,15 @@ def add_parameters(text: str, parameters: dict[str, str]) -> None:
             parameters[name] = value
 
 
-def _refuse_unreadable(text: str) -> None:
-    """Bytes above ASCII must have been percent-encoded; NUL is no character of any AWS value."""
-    if not text.isascii():
-        raise AwsError("MalformedQueryString", "The parameters contain bytes that are not percent-encoded.")
-    raise AwsError("MalformedQueryString", "The parameters contain a NUL character.")
+def _nul_character() -> AwsError:
+    return AwsError("MalformedQueryString", "The request contains a NUL character.")
 
 
 def percent_decode(text: str) -> str:
-    """``%41`` to ``A``, as UTF-8. Raises AwsError MalformedQueryString for a broken escape or broken UTF-8."""
+    """``%41`` to ``A``; characters above ASCII stand for bytes, and the bytes must be UTF-8.
+
+    Raises AwsError MalformedQueryString for a broken escape, broken UTF-8 or a NUL.
+    """
     first, *rest = text.split("%")
     pieces = [first]
     for part in rest:
@@ -53,12 +54,14 @@ def percent_decode(text: str) -> str:
         pieces.append(character)
         pieces.append(part[2:])
     decoded = "".join(pieces)
+    if "\x00" in decoded:
+        raise _nul_character()
     if decoded.isascii():
         return decoded
     try:
         return decoded.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        raise AwsError("MalformedQueryString", "The parameters are not valid UTF-8.") from None
+        raise AwsError("MalformedQueryString", "The request is not valid UTF-8.") from None
 
 
 def _broken_escape(part: str) -> AwsError:

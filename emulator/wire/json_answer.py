@@ -57,12 +57,11 @@ def _structure_encoder(shape: Shape, members: Mapping[str, Member] | None) -> En
             plan.update({n: (encode_basestring_ascii(m.wire_name) + ":", encoder(m)) for n, m in chosen.items()})
         parts = []
         for name, item in value.items():
-            try:
-                label, encode = plan[name]
-            except KeyError:
-                raise TypeError(f"{shape.name} has no member {name}") from None
+            found = plan.get(name)
+            if found is None:
+                raise TypeError(f"{shape.name} has no member {name}")
             if item is not None:
-                parts.append(label + encode(item))
+                parts.append(found[0] + found[1](item))
         return "{" + ",".join(parts) + "}"
 
     return encode_structure

@@ -99,17 +99,9 @@ def _match_query(service: Service, request: HttpRequest, parameters: Mapping[str
     if not action:
         raise AwsError("MissingAction", MISSING_ACTION_MESSAGE)
     version = parameters.get("Version") or NO_VERSION
-    if version != service.api_version or request.method not in {"POST", "GET"}:
-        raise _no_such_action(action, version)
-    try:
-        operation = service.operation(action)
-    except KeyError:
-        raise _no_such_action(action, version) from None
-    return Target(service, operation, request.raw_path, parameters, _NO_PARAMETERS)
-
-
-def _no_such_action(action: str, version: str) -> AwsError:
-    return AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
+    if version != service.api_version or action not in service.operation_names or request.method not in {"POST", "GET"}:
+        raise AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
+    return Target(service, service.operation(action), request.raw_path, parameters, _NO_PARAMETERS)
 
 
 def _match_rest(request: HttpRequest) -> Target:

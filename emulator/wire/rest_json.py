@@ -6,6 +6,7 @@ A JSON value of the wrong type is a SerializationException in AWS's words; membe
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -24,6 +25,9 @@ from emulator.wire.scalars import (
 )
 
 MAXIMUM_NESTING = 64
+# Possessive, and content with a missing end, so that no text makes the search start over at every quote.
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 Decode = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], dict[str, Any]]
 _Read = Callable[[Any], Any]
 
@@ -72,6 +76,8 @@ def _read_located(
     for wire_name, name, read in plan:
         text = source.get(wire_name)
         if text is not None:
+            if "\x00" in text:
+                raise AwsError("MalformedInput", "The request contains a NUL character.")
             values[name] = text if read is None else read(text)
 
 
@@ -116,22 +122,9 @@ def _refuse_constant(name: str) -> NoReturn:
 def _nesting(text: str) -> int:
     """How deep brackets nest, those inside strings left out."""
     depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
+    for bracket in _NOT_BRACKETS.sub("", _STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
     return deepest
 
 

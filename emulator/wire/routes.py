@@ -32,7 +32,6 @@ class Node:
 
     literals: dict[str, Node] = field(default_factory=dict)
     label: Node | None = None
-    label_is_arn: bool = False
     rules: dict[str, list[Rule]] = field(default_factory=dict)
 
 
@@ -54,7 +53,6 @@ def build_tree(service: Service) -> Node:
             if segment.startswith("{"):
                 labels.append(segment.strip("{}+"))
                 node.label = node.label or Node()
-                node.label_is_arn = node.label_is_arn or labels[-1].lower().endswith("arn")
                 node = node.label
             else:
                 node = node.literals.setdefault(segment, Node())
@@ -75,7 +73,7 @@ def find(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Ma
 
 
 def find_spanning(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Match | None:
-    """As :func:`find`, but an ARN label may span several segments, whose slashes had been ``%2F`` once."""
+    """As :func:`find`, but a label that holds an ARN may span several segments, whose slashes had been ``%2F`` once."""
     segments = raw_path[1:].split("/", MAXIMUM_SEGMENTS)
     if len(segments) > MAXIMUM_SEGMENTS:
         return None
@@ -92,7 +90,7 @@ def corrected_path(match: Match) -> str:
 
 
 def _matched(rule: Rule, labels: list[str]) -> Match:
-    decoded = [percent_decode(label) if "%" in label else label for label in labels]
+    decoded = [percent_decode(label) for label in labels]
     return Match(rule.operation_name, dict(zip(rule.labels, decoded, strict=True)), rule.template)
 
 
@@ -125,7 +123,7 @@ def _walk_spanning(
             return found
     if node.label is None or not segment:
         return None
-    widest = MAXIMUM_ARN_SEGMENTS if node.label_is_arn and segment[:3] == "arn" else 1
+    widest = MAXIMUM_ARN_SEGMENTS if segment[:6].lower().startswith(("arn:", "arn%3a")) else 1
     for end in range(at + 1, min(at + widest, len(segments)) + 1):
         found = _walk_spanning(node.label, segments, end, [*labels, "/".join(segments[at:end])], method, query)
         if found:

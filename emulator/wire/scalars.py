@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from emulator.errors import AwsError
 from emulator.wire.models import Member
@@ -95,14 +95,18 @@ def read_timestamp(text: str) -> float:
     """ISO 8601, an HTTP date or epoch seconds, as AWS accepts all three. Raises AwsError MalformedInput."""
     if _FLOAT_TEXT.fullmatch(text):
         return checked_seconds(float(text))
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
+    for read in (datetime.fromisoformat, _from_http_date):
         try:
             moment = read(text)
             seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError, IndexError, TypeError):
+        except (ValueError, OverflowError):
             continue
         return checked_seconds(seconds)
     raise not_convertible("STRING_VALUE", "a Timestamp")
+
+
+def _from_http_date(text: str) -> datetime:
+    return datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
 
 
 def checked_seconds(seconds: float) -> float:
@@ -114,14 +118,19 @@ def checked_seconds(seconds: float) -> float:
 
 def iso8601_seconds(seconds: float) -> str:
     """``2026-11-23T10:00:00Z``: the form of query services, without fractions."""
-    year, month, day, hour, minute, second, *_ = time.gmtime(seconds)
-    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
+    return f"{_calendar(seconds // 1)}Z"
 
 
 def iso8601_milliseconds(seconds: float) -> str:
     """``2026-11-23T10:00:00.250Z``: the form of Chime."""
     milliseconds = round(seconds * 1000)
-    return f"{iso8601_seconds(milliseconds // 1000)[:-1]}.{milliseconds % 1000:03d}Z"
+    return f"{_calendar(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _calendar(whole_seconds: float) -> str:
+    year, month, day, hour, minute, second, *_ = time.gmtime(whole_seconds)
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
 
 
 def http_date(seconds: float) -> str:

@@ -63,7 +63,7 @@ class Service:
         self.api_version: str = metadata["apiVersion"]
         self.namespace: str = metadata.get("xmlNamespace", "")
         self.signing_name: str = metadata.get("signingName", metadata["endpointPrefix"])
-        self.operation_names: tuple[str, ...] = tuple(model.operations)
+        self.operation_names: frozenset[str] = frozenset(model.operations)
         self.routes: tuple[tuple[str, str, str], ...] = tuple(
             (operation, raw["http"]["method"], raw["http"]["requestUri"]) for operation, raw in model.operations.items()
         )
