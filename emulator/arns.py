@@ -40,7 +40,7 @@ def parse_arn(text: str) -> Arn | None:
 
 
 def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:
-    """ARN of an IAM entity; ``kind`` is ``user``, ``role``, ``group`` or ``policy``, ``path`` begins and ends with ``/``."""
+    """ARN of an IAM entity; ``kind`` is user, role, group or policy, ``path`` begins and ends with ``/``."""
     return f"arn:aws:iam::{account_id}:{kind}{path}{name}"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from emulator.access.check import Refused, check
+from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
 from emulator.access.policies import PolicyStore
@@ -93,9 +93,7 @@ class Gateway:
         except Exception as error:
             return request_id, encode_error(service, _unexpected(request_id, error), request_id)
 
-    def _answer(
-        self, request_id: str, request: HttpRequest, target: Target, signature: Signature | None
-    ) -> HttpAnswer:
+    def _answer(self, request_id: str, request: HttpRequest, target: Target, signature: Signature | None) -> HttpAnswer:
         if signature is None:
             raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
         service, operation = target.service.name, target.operation.name
@@ -118,7 +116,7 @@ class Gateway:
                 with self.database.transaction() as connection:
                     answer = function(replace(call, db=connection), **parameters)
         except AwsError as error:
-            refused = (*decisions, error.decision) if isinstance(error, Refused) else tuple(decisions)
+            refused = (*decisions, error.decision) if isinstance(error, RefusedError) else tuple(decisions)
             self._observe(Outcome(request_id, service, operation, identity, refused, error))
             return encode_error(service, error, request_id)
         self._observe(Outcome(request_id, service, operation, identity, tuple(decisions), None))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 DEFAULT_HOST = "127.0.0.1"
@@ -30,3 +32,14 @@ class ServerSettings:
     workers: int = 1
     threads: int = 1
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
+
+
+def default_database_url(environment: Mapping[str, str], platform: str, home: str) -> str:
+    """A SQLite file in the user's data folder: where the platform keeps such things."""
+    if platform == "win32":
+        folder = PurePath(environment.get("LOCALAPPDATA") or f"{home}/AppData/Local")
+    elif platform == "darwin":
+        folder = PurePath(home) / "Library" / "Application Support"
+    else:
+        folder = PurePath(environment.get("XDG_DATA_HOME") or f"{home}/.local/share")
+    return f"sqlite:///{(folder / 'rolecall' / 'rolecall.db').as_posix()}"

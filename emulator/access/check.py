@@ -21,7 +21,7 @@ class Rights:
     context: Mapping[str, ContextValue]
 
 
-class Refused(AwsError):
+class RefusedError(AwsError):
     """A permission was refused; carries the decision for the log and the explanation."""
 
     def __init__(self, code: str, message: str, decision: Decision) -> None:
@@ -30,12 +30,12 @@ class Refused(AwsError):
 
 
 def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
-    """The decisions for all permissions, when all are allowed. Raises Refused for the first that is not."""
+    """The decisions for all permissions, when all are allowed. Raises RefusedError for the first that is not."""
     decisions = []
     for permission in permissions:
         decision = ask(rights, permission, moment)
         if not decision.allowed:
-            raise Refused(denied_code, _message(decision, permission), decision)
+            raise RefusedError(denied_code, _message(decision, permission), decision)
         decisions.append(decision)
     return decisions
 

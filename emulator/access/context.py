@@ -1,7 +1,7 @@
 """The request context: condition keys of one call (IAM User Guide, "AWS global condition context keys").
 
-Keys are in lower case, because their names compare without case; values keep theirs. What depends on the caller alone is
-worked out once per identity; what depends on the moment is worked out when a policy asks for it, and then kept.
+Keys are in lower case, because their names compare without case; values keep theirs. What depends on the caller alone
+is worked out once per identity; what depends on the moment is worked out when a policy asks for it, and then kept.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ class RequestContext(Mapping[str, ContextValue]):
 
     __slots__ = ("_extra", "_identity", "_moment")
 
-    def __init__(
-        self, extra: Mapping[str, ContextValue], identity: Mapping[str, ContextValue], moment: Moment
-    ) -> None:
+    def __init__(self, extra: Mapping[str, ContextValue], identity: Mapping[str, ContextValue], moment: Moment) -> None:
         self._extra = extra
         self._identity = identity
         self._moment = moment

@@ -61,6 +61,9 @@ class Trust:
     policy: CompiledPolicies
 
 
+_Organization = tuple[str, tuple[CompiledPolicies, ...]]
+
+
 class PolicyStore:
     """The compiled policies of one generation."""
 
@@ -68,7 +71,7 @@ class PolicyStore:
         self.generation = generation
         self._authorities: BoundedCache[tuple[str, str], Authority | None] = BoundedCache(_GENERATION_LIMIT)
         self._trusts: BoundedCache[str, Trust | None] = BoundedCache(_GENERATION_LIMIT)
-        self._organizations: BoundedCache[str, tuple[str, tuple[CompiledPolicies, ...]]] = BoundedCache(_GENERATION_LIMIT)
+        self._organizations: BoundedCache[str, _Organization] = BoundedCache(_GENERATION_LIMIT)
         self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
@@ -153,7 +156,7 @@ class PolicyStore:
         identity = compile_policies([_named(document) for document in documents], PolicyKind.IDENTITY)
         return Authority(entity, identity, boundary, scps, organization_id)
 
-    def _organization(self, connection: Connection, account_id: str) -> tuple[str, tuple[CompiledPolicies, ...]]:
+    def _organization(self, connection: Connection, account_id: str) -> _Organization:
         known = self._organizations.get(account_id)
         if known is None:
             organization = gather.organization_of(connection, account_id)

@@ -1,4 +1,4 @@
-"""Checks of single values of a sandbox file. Every check notes what is wrong and goes on, so that all is said at once."""
+"""Checks of single values of a sandbox file. Each notes what is wrong and goes on, so that all is said at once."""
 
 from __future__ import annotations
 

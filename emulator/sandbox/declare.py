@@ -279,7 +279,8 @@ def _unknown_principals(path: Path, account: w.DeclaredAccount, world: w.World) 
             if parsed is None or parsed.service != "iam" or parsed.account_id not in declared:
                 continue
             owner = declared[parsed.account_id]
-            entities = {"user": owner.users, "role": owner.roles}.get(parsed.resource_type, ())
+            known: dict[str, tuple[w.DeclaredUser | w.DeclaredRole, ...]] = {"user": owner.users, "role": owner.roles}
+            entities = known.get(parsed.resource_type, ())
             arns = {iam_arn(owner.account_id, parsed.resource_type, entity.path, entity.name) for entity in entities}
             if parsed.resource != "root" and principal not in arns:
                 yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, which this file does not declare"

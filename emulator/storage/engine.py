@@ -1,7 +1,8 @@
 """Connections and transactions. One snapshot for everything a call reads, one transaction for what it writes.
 
-SQLite runs in WAL mode with foreign keys on; a writer that finds the database busy waits. Every transaction that writes a
-table bearing on authorisation raises the generation, by an event that sees each statement, so that no caller can forget it.
+SQLite runs in WAL mode with foreign keys on; a writer that finds the database busy waits. Every transaction that writes
+a table bearing on authorisation raises the generation, by an event that sees each statement, so that no caller can
+forget it.
 """
 
 from __future__ import annotations

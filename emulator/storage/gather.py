@@ -191,9 +191,7 @@ def customer_policy_document(connection: Connection, arn: str) -> str | None:
 
 
 def organization_of(connection: Connection, account_id: str) -> Organization | None:
-    row = connection.execute(
-        select(t.accounts.c.organization_id).where(t.accounts.c.account_id == account_id)
-    ).first()
+    row = connection.execute(select(t.accounts.c.organization_id).where(t.accounts.c.account_id == account_id)).first()
     if row is None or row.organization_id is None:
         return None
     policies = t.service_control_policies

@@ -15,7 +15,7 @@ HEAD_REVISION = "0001"
 _PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 
 
-class NewerDatabase(Exception):
+class NewerDatabaseError(Exception):
     """The database was made by a newer Rolecall than this one."""
 
 
@@ -36,7 +36,7 @@ def upgrade(database: Database) -> str:
     """Bring the schema up to date; returns the revision it had before (empty: it was new).
 
     Safe when several processes start at once: the write lock is taken before anything is looked at.
-    Raises NewerDatabase when the revision is one this version does not know.
+    Raises NewerDatabaseError when the revision is one this version does not know.
     """
     with database.transaction() as connection:
         before = current_revision(connection)

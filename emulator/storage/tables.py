@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
     naming_convention={
@@ -87,7 +88,7 @@ service_control_policy_targets = Table(
 )
 
 
-def _named_entity(table: str, identifier: str, *columns: Column[object]) -> Table:
+def _named_entity(table: str, identifier: str, *columns: SchemaItem) -> Table:
     return Table(
         table,
         metadata,

@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from emulator.storage.migrate import NewerDatabase, migrations_folder
+from emulator.storage.migrate import NewerDatabaseError, migrations_folder
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -23,7 +23,7 @@ def run(connection: Connection, current: str) -> None:
     config = configuration(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current not in known:
-        raise NewerDatabase(
+        raise NewerDatabaseError(
             f"The database has schema revision {current}, which this version of Rolecall does not know. "
             "Use the version that made it, or another database."
         )

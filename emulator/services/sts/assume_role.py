@@ -139,9 +139,7 @@ def assume_role(
     user_id = f"{entity.entity_id}:{RoleSessionName}"
     request = SessionRequest(
         type="AssumeRole",
-        principal=Principal(
-            "AssumedRole", entity.account_id, arn, entity.arn, user_id, entity.entity_id, entity.name
-        ),
+        principal=Principal("AssumedRole", entity.account_id, arn, entity.arn, user_id, entity.entity_id, entity.name),
         duration_seconds=duration_seconds,
         session_name=RoleSessionName,
         policies=policies,

@@ -31,8 +31,8 @@ TRANSITIVE_KEY_MESSAGE = "The specified transitive tag key must be included in t
 def session_policies(call: Call, account_id: str, policy: str | None, policy_arns: Sequence[str]) -> tuple[str, ...]:
     """The inline session policy as a tuple of none or one, after everything AWS checks about both kinds.
 
-    ``account_id`` is the account whose managed policies may be named. Raises AwsError: ValidationError for a policy that
-    is too long or an ARN that names nothing, MalformedPolicyDocument.
+    ``account_id`` is the account whose managed policies may be named. Raises AwsError: ValidationError for a policy
+    that is too long or an ARN that names nothing, MalformedPolicyDocument.
     """
     for arn in policy_arns:
         parsed = parse_arn(arn)

@@ -68,9 +68,7 @@ def get_federation_token(
     user_id = f"{principal.account_id}:{Name}"
     request = SessionRequest(
         type="GetFederationToken",
-        principal=Principal(
-            "FederatedUser", principal.account_id, arn, arn, user_id, principal.entity_id, Name
-        ),
+        principal=Principal("FederatedUser", principal.account_id, arn, arn, user_id, principal.entity_id, Name),
         duration_seconds=_duration(call, DurationSeconds),
         session_name=Name,
         policies=policies,

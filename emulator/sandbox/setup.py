@@ -1,0 +1,215 @@
+"""Sets a declared world up in the database, and sets it up again from nothing on reset.
+
+Idempotent: the same file twice changes nothing, and what a user changed since is kept as long as the file stays the
+same. A changed file brings what it declares to the declared state and leaves everything else alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from emulator.access.policies import parsed_policy
+from emulator.arns import iam_arn
+from emulator.data import service_linked_roles
+from emulator.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
+from emulator.policy import PolicyKind, trusted_principals
+from emulator.sandbox import world as w
+from emulator.storage import gather, worlds
+from emulator.storage import service_linked_roles as linked
+from emulator.storage import tables as t
+from emulator.storage.trust import resolve_trust
+
+_STATE = "world"
+_DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_seconds"})
+_NO_COLUMNS: frozenset[str] = frozenset()
+_PIN_DIGITS = 6
+_DEFAULT_LICENSE = "Pro"
+
+
+def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
+    """Bring the database to the declared world, unless it already was set up from it. True when anything was done."""
+    fingerprint = _fingerprint(world)
+    if worlds.state(connection, _STATE) == fingerprint:
+        return False
+    _Builder(connection, int(now_seconds), ids).build(world)
+    worlds.set_state(connection, _STATE, fingerprint)
+    return True
+
+
+def reset_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
+    """Forget everything and set the declared world up anew."""
+    worlds.wipe(connection)
+    set_up_world(connection, world, now_seconds, ids)
+
+
+def _fingerprint(world: w.World) -> str:
+    text = json.dumps(dataclasses.asdict(world), sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Builder:
+    """Puts one world's rows in place, in the order their references need."""
+
+    def __init__(self, connection: Any, now_seconds: int, ids: Identifiers) -> None:
+        self._db = connection
+        self._now_seconds = now_seconds
+        self._ids = ids
+
+    def build(self, world: w.World) -> None:
+        organization = world.organization
+        if organization is not None:
+            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, {}, {})
+        for position, account in enumerate(world.accounts):
+            values = {
+                "name": account.name,
+                "position": position,
+                "organization_id": organization.organization_id if organization else None,
+            }
+            worlds.put(self._db, t.accounts, {"account_id": account.account_id}, values, {})
+        if organization is not None:
+            self._control_policies(organization)
+        for account in world.accounts:
+            self._account(account)
+        # Only now does everybody exist whom a trust policy may name.
+        for account in world.accounts:
+            for role in account.roles:
+                self._trust(account.account_id, role)
+
+    def _control_policies(self, organization: w.DeclaredOrganization) -> None:
+        for policy in organization.service_control_policies:
+            values = {"organization_id": organization.organization_id, "document": policy.document}
+            worlds.put(self._db, t.service_control_policies, {"name": policy.name}, values, {})
+            targets = [{"target": target} for target in policy.targets or (gather.ROOT_TARGET,)]
+            owner = {"policy_name": policy.name}
+            worlds.replace(self._db, t.service_control_policy_targets, owner, targets, _NO_COLUMNS)
+
+    def _account(self, account: w.DeclaredAccount) -> None:
+        account_id = account.account_id
+        for policy in account.policies:
+            self._policy(account_id, policy)
+        groups = {group.name.lower(): self._group(account_id, group) for group in account.groups}
+        for user in account.users:
+            self._user(account_id, user, groups)
+        self._access_keys(account_id, None, account.root_access_keys)
+        for role in account.roles:
+            self._role(account_id, role)
+        for service in account.service_linked_roles:
+            linked.ensure(self._db, account_id, service_linked_roles()[service], self._now_seconds, self._ids)
+        for chime_account in account.chime_accounts:
+            self._chime_account(account_id, chime_account)
+
+    def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
+        """The unique id of a named entity, made or brought up to date."""
+        key = {"account_id": account_id, "name_key": entity.name.lower()}
+        values = {"name": entity.name, "path": entity.path, **values}
+        new = {id_column: self._ids.unique_id(prefix), "created_at_seconds": self._now_seconds}
+        if table is t.policies:
+            new["updated_at_seconds"] = self._now_seconds
+        worlds.put(self._db, table, key, values, new)
+        row = worlds.find(self._db, table, key)
+        return "" if row is None else str(row[id_column])
+
+    def _policy(self, account_id: str, policy: w.DeclaredPolicy) -> None:
+        policy_id = self._entity(
+            t.policies, "policy_id", POLICY_PREFIX, account_id, policy, description=policy.description
+        )
+        row = worlds.find(self._db, t.policies, {"policy_id": policy_id}) or {}
+        key = {"policy_id": policy_id, "version": row["default_version"]}
+        new = {"created_at_seconds": self._now_seconds}
+        worlds.put(self._db, t.policy_versions, key, {"document": policy.document}, new)
+
+    def _group(self, account_id: str, group: w.DeclaredGroup) -> str:
+        group_id = self._entity(t.groups, "group_id", GROUP_PREFIX, account_id, group)
+        self._policies_of("group", group_id, account_id, group.attached_policies, group.inline_policies)
+        return group_id
+
+    def _user(self, account_id: str, user: w.DeclaredUser, groups: Mapping[str, str]) -> None:
+        user_id = self._entity(
+            t.users, "user_id", USER_PREFIX, account_id, user, permissions_boundary_arn=user.permissions_boundary
+        )
+        self._policies_of("user", user_id, account_id, user.attached_policies, user.inline_policies)
+        self._tags(t.user_tags, "user_id", user_id, user.tags)
+        self._access_keys(account_id, user_id, user.access_keys)
+        memberships = [
+            {"group_id": groups[name.lower()], "added_at_seconds": self._now_seconds} for name in user.groups
+        ]
+        worlds.replace(self._db, t.group_members, {"user_id": user_id}, memberships, _DATES)
+
+    def _role(self, account_id: str, role: w.DeclaredRole) -> None:
+        role_id = self._entity(
+            t.roles,
+            "role_id",
+            ROLE_PREFIX,
+            account_id,
+            role,
+            description=role.description,
+            trust_policy=role.trust_policy,
+            max_session_duration_seconds=role.max_session_duration_seconds,
+            permissions_boundary_arn=role.permissions_boundary,
+        )
+        self._policies_of("role", role_id, account_id, role.attached_policies, role.inline_policies)
+        self._tags(t.role_tags, "role_id", role_id, role.tags)
+
+    def _trust(self, account_id: str, role: w.DeclaredRole) -> None:
+        principals = trusted_principals(parsed_policy(role.trust_policy, PolicyKind.TRUST))
+        resolved = json.dumps(resolve_trust(self._db, principals), sort_keys=True)
+        key = {"account_id": account_id, "name_key": role.name.lower()}
+        worlds.put(self._db, t.roles, key, {"trust_principal_ids": resolved}, {})
+
+    def _policies_of(
+        self, kind: str, owner_id: str, account_id: str, attached: Iterable[str], inline: Mapping[str, str]
+    ) -> None:
+        attached_table = t.metadata.tables[f"{kind}_attached_policies"]
+        inline_table = t.metadata.tables[f"{kind}_inline_policies"]
+        owner = {f"{kind}_id": owner_id}
+        rows = [
+            {
+                "policy_arn": arn,
+                "policy_id": self._policy_id(account_id, arn),
+                "attached_at_seconds": self._now_seconds,
+            }
+            for arn in attached
+        ]
+        worlds.replace(self._db, attached_table, owner, rows, _DATES)
+        documents = [{"name": name, "document": document} for name, document in inline.items()]
+        worlds.replace(self._db, inline_table, owner, documents, _NO_COLUMNS)
+
+    def _policy_id(self, account_id: str, arn: str) -> str | None:
+        """None for AWS's own policies."""
+        row = worlds.find(self._db, t.policies, {"account_id": account_id, "name_key": arn.rpartition("/")[2].lower()})
+        if row is None or iam_arn(account_id, "policy", row["path"], row["name"]) != arn:
+            return None
+        return str(row["policy_id"])
+
+    def _tags(self, table: Any, owner: str, owner_id: str, tags: Mapping[str, str]) -> None:
+        rows = [{"key_key": key.lower(), "key": key, "value": value} for key, value in tags.items()]
+        worlds.replace(self._db, table, {owner: owner_id}, rows, _NO_COLUMNS)
+
+    def _access_keys(self, account_id: str, user_id: str | None, keys: Iterable[w.DeclaredKey]) -> None:
+        for key in keys:
+            values = {"account_id": account_id, "user_id": user_id, "secret_access_key": key.secret_access_key}
+            new = {"created_at_seconds": self._now_seconds}
+            worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
+
+    def _chime_account(self, account_id: str, account: w.DeclaredChimeAccount) -> None:
+        key = {"aws_account_id": account_id, "name": account.name}
+        new = {"account_id": self._ids.uuid(), "created_at_seconds": self._now_seconds}
+        worlds.put(self._db, t.chime_accounts, key, {}, new)
+        row = worlds.find(self._db, t.chime_accounts, key) or {}
+        for user in account.users:
+            user_key = {"account_id": row["account_id"], "email_key": user.email.lower()}
+            values = {"primary_email": user.email, "license_type": user.license or _DEFAULT_LICENSE}
+            worlds.put(self._db, t.chime_users, user_key, values, self._new_chime_user(user.email))
+
+    def _new_chime_user(self, email: str) -> dict[str, Any]:
+        return {
+            "user_id": self._ids.uuid(),
+            "display_name": email.partition("@")[0],
+            "registration_status": "Registered",
+            "registered_at_seconds": self._now_seconds,
+            "personal_pin": self._ids.digits(_PIN_DIGITS),
+        }

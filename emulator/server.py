@@ -1,0 +1,133 @@
+"""The server: granian around the application, one process per worker.
+
+Granian was chosen by measurement (docs/architecture.md). It hands WSGI a path that is already decoded, as WSGI wants
+it, while signatures cover the path as it was sent; ``granian_application`` writes it back in the form SDKs send.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from emulator.app import RolecallApplication
+from emulator.clock import monotonic_seconds
+from emulator.settings import ServerSettings
+
+# Short enough for two seconds in all, long enough for any call to end.
+_STOP_TIMEOUT_SECONDS = 1
+_READY_TIMEOUT_SECONDS = 30
+_READY_PAUSE_SECONDS = 0.01
+_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
+
+
+class PortInUseError(Exception):
+    """Somebody else listens on the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = _LOCAL_ADDRESSES.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises PortInUseError, or OSError for an address this machine does not have."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUseError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def serve(settings: ServerSettings, load: Callable[[], RolecallApplication], announce: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT. ``load`` runs in every worker; ``announce`` once, when the server answers.
+
+    With the spawn start method (Windows, macOS) ``load`` must be picklable: a top-level function or a partial of one.
+    """
+    server = _Server(
+        target="emulator.app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level=LogLevels.error,
+        log_access=False,
+        workers_kill_timeout=_STOP_TIMEOUT_SECONDS,
+        respawn_failed_workers=False,
+    )
+    server.announce = announce
+    server.serve(target_loader=partial(load_worker, load), wrap_loader=False)
+
+
+def load_worker(load: Callable[[], RolecallApplication]) -> Callable[..., Iterable[bytes]]:
+    """The WSGI callable of one worker process."""
+    # Granian copies the process environment into every request, where HTTP_PROXY would look like a header.
+    for name in [name for name in os.environ if name.startswith("HTTP_")]:
+        del os.environ[name]
+    return granian_application(load())
+
+
+def granian_application(app: RolecallApplication) -> Callable[..., Iterable[bytes]]:
+    wsgi = app.wsgi_app
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/":
+            environ["RAW_URI"] = "/"
+        else:
+            raw = path.encode("utf-8", "surrogateescape")
+            environ["PATH_INFO"] = raw.decode("latin-1")
+            environ["RAW_URI"] = quote(raw, safe="/-._~")
+        return wsgi(environ, start_response)
+
+    return application
+
+
+class _Server(MPServer):
+    announce: Callable[[], None]
+
+    def startup(self, spawn_target: Any, target_loader: Any) -> None:
+        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        if wait_until_ready(Address(self.bind_addr, self.bind_port), lambda: bool(self.interrupt_children)):
+            self.announce()
+
+
+def wait_until_ready(address: Address, stopped: Callable[[], bool]) -> bool:
+    """True once the health endpoint answers; False when the server stopped or never answered."""
+    host = _LOCAL_ADDRESSES.get(address.host, address.host)
+    deadline = monotonic_seconds() + _READY_TIMEOUT_SECONDS
+    while monotonic_seconds() < deadline and not stopped():
+        connection = http.client.HTTPConnection(host, address.port, timeout=_READY_TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", "/_rolecall/health")
+            # 403: alive, but bound to an address from which the control endpoints refuse even this machine.
+            if connection.getresponse().status in (200, 403):
+                return True
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(_READY_PAUSE_SECONDS)
+    return False
