@@ -27,11 +27,22 @@ Matcher = Callable[[str], object]
 
 @lru_cache(maxsize=1024)
 def matcher(pattern: str) -> Matcher:
-    """A function that is true of the texts that match ``pattern`` from end to end."""
-    return re.compile(_python_pattern(pattern)).fullmatch
+    """A function that is true of the texts that match ``pattern`` from end to end.
+
+    A pattern that Python cannot read, in some future model, matches everything: it must not break the operation.
+    """
+    try:
+        return re.compile(python_pattern(pattern)).fullmatch
+    except re.error:
+        return _matches_anything
 
 
-def _python_pattern(pattern: str) -> str:
+def _matches_anything(text: str) -> object:
+    return True
+
+
+def python_pattern(pattern: str) -> str:
+    """The pattern in Python's spelling; ``\\p{…}`` is known inside character classes, where the models have it."""
     if pattern in _LINEAR:
         return _LINEAR[pattern]
     pattern = _REPEATED_ANCHOR.sub("$", pattern)
