@@ -1,3 +1,7 @@
 """Rolecall: a local stand-in for AWS STS, IAM and Amazon Chime."""
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from emulator.version import __version__
+
+__all__ = ["__version__"]

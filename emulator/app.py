@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
-
-from flask import Flask
 
 from emulator.clock import Clock
 from emulator.gateway import Gateway, Observer
@@ -14,53 +11,11 @@ from emulator.ids import Identifiers
 from emulator.sandbox.setup import reset_world, set_up_world
 from emulator.sandbox.world import World
 from emulator.sessions.keys import SEALING_KEY_BYTES
-from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, SandboxSettings, ServerSettings
+from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from emulator.storage import keyring
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
-from emulator.web.aws import WsgiApplication, aws_application
-from emulator.web.control import PREFIX, register_control
-
-
-class RolecallApplication(Flask):
-    """A Flask application whose AWS calls go straight to the gateway.
-
-    Flask serves Rolecall's own pages and endpoints. An AWS call is no Flask request: it has one address, no routing,
-    and a request object of its own.
-    """
-
-    aws: WsgiApplication
-
-    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/"):
-            return super().wsgi_app(environ, start_response)
-        return self.aws(environ, start_response)
-
-
-def create_app(
-    database: Database,
-    settings: SandboxSettings,
-    reset: Callable[[], None],
-    *,
-    clock: Clock | None = None,
-    ids: Identifiers | None = None,
-    observer: Observer | None = None,
-    maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
-    control_on_loopback_only: bool = True,
-) -> RolecallApplication:
-    """The WSGI application over a database that is migrated and set up. ``reset`` sets it up anew."""
-    gateway = Gateway(
-        database,
-        clock=clock or Clock(),
-        ids=ids or Identifiers(),
-        settings=settings,
-        observer=observer,
-    )
-    app = RolecallApplication("emulator", static_folder=None)
-    app.aws = aws_application(gateway, maximum_body_bytes)
-    register_control(app, database, reset, loopback_only=control_on_loopback_only)
-    return app
+from emulator.web.application import RolecallApplication, web_application
 
 
 def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:
@@ -93,15 +48,8 @@ def application_over(
 ) -> RolecallApplication:
     """The application over an opened database, with the declared world to go back to on reset."""
     ids = ids or Identifiers()
-    return create_app(
-        database,
-        world.settings,
-        partial(_reset, database, world, clock, ids),
-        clock=clock,
-        ids=ids,
-        observer=observer,
-        maximum_body_bytes=maximum_body_bytes,
-    )
+    gateway = Gateway(database, clock=clock, ids=ids, settings=world.settings, observer=observer)
+    return web_application(gateway, partial(_reset, database, world, clock, ids), maximum_body_bytes=maximum_body_bytes)
 
 
 def _reset(database: Database, world: World, clock: Clock, ids: Identifiers) -> None:

@@ -11,9 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from emulator import __version__
 from emulator.app import add_sealing_key, list_sealing_keys, open_database, worker_application
 from emulator.clock import Clock, iso8601
 from emulator.demo import run_demo
@@ -23,8 +21,9 @@ from emulator.sandbox.declare import InvalidWorldError, read_world_file
 from emulator.sandbox.world import DeclaredKey, World
 from emulator.server import Address, PortInUseError, check_port, serve
 from emulator.settings import DEFAULT_HOST, DEFAULT_PORT, ServerSettings, default_database_url
-from emulator.storage.engine import Database
+from emulator.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from emulator.storage.migrate import HEAD_REVISION, NewerDatabaseError, upgrade
+from emulator.version import __version__
 
 DEFAULT_REGION = "us-east-1"
 _PORTS = click.IntRange(1, 65535)
@@ -70,9 +69,7 @@ def main() -> None:
 
 @main.command("serve")
 @click.option("--host", default=DEFAULT_HOST, show_envvar=True, help="Address to listen on.")
-@click.option(
-    "--port", default=DEFAULT_PORT, type=_PORTS, show_envvar=True, help="Port to listen on."
-)
+@click.option("--port", default=DEFAULT_PORT, type=_PORTS, show_envvar=True, help="Port to listen on.")
 @_database_option
 @_config_option
 @click.option("--workers", default=1, type=click.IntRange(1, 64), show_envvar=True, help="Worker processes.")
@@ -177,7 +174,7 @@ def db_upgrade_command(database: str) -> None:
     """Bring the schema up to date (serve does it too)."""
     try:
         before = upgrade(Database(_with_folder(database)))
-    except (NewerDatabaseError, SQLAlchemyError, OSError) as error:
+    except (NewerDatabaseError, DatabaseError, OSError) as error:
         raise Unusable(_database_problem(database, error)) from error
     click.echo(f"schema {HEAD_REVISION}" + (", as before" if before == HEAD_REVISION else f", was {before or 'empty'}"))
 
@@ -199,7 +196,7 @@ def _prepare(settings: ServerSettings, world: World) -> bool:
         if Database(settings.database_url).in_memory:
             return True
         open_database(_with_folder(settings.database_url), world, Clock()).close()
-    except (NewerDatabaseError, SQLAlchemyError, ImportError, OSError) as error:
+    except (NewerDatabaseError, DatabaseError, ImportError, OSError) as error:
         raise Unusable(_database_problem(settings.database_url, error)) from error
     return False
 
@@ -208,7 +205,7 @@ def _opened(url: str) -> Database:
     try:
         database = Database(_with_folder(url))
         upgrade(database)
-    except (NewerDatabaseError, SQLAlchemyError, ImportError, OSError) as error:
+    except (NewerDatabaseError, DatabaseError, ImportError, OSError) as error:
         raise Unusable(_database_problem(url, error)) from error
     return database
 
@@ -223,7 +220,7 @@ def _with_folder(url: str) -> str:
 def _database_problem(url: str, error: Exception) -> str:
     if isinstance(error, NewerDatabaseError):
         return str(error)
-    if isinstance(error, ArgumentError):
+    if isinstance(error, BadDatabaseUrlError):
         return "the database URL cannot be understood: write it as sqlite:///file.db"
     cause = getattr(error, "orig", None) or error
     return f"cannot open the database: {cause} (see --database)"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
@@ -30,7 +29,7 @@ from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
 from emulator.storage import keyring
-from emulator.storage.engine import Database
+from emulator.storage.engine import Database, DatabaseUnavailableError
 from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, match
 
 log = logging.getLogger("rolecall.gateway")
@@ -92,6 +91,12 @@ class Gateway:
             return request_id, encode_error(service, error, request_id)
         except Exception as error:
             return request_id, encode_error(service, _unexpected(request_id, error), request_id)
+
+    def refuse(self, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
+        """The answer to a call that was refused before it became a request, such as one that is too large."""
+        request_id = self.ids.uuid()
+        self._observe(Outcome(request_id, service, "", None, (), error))
+        return request_id, encode_error(service, error, request_id)
 
     def _answer(self, request_id: str, request: HttpRequest, target: Target, signature: Signature | None) -> HttpAnswer:
         if signature is None:
@@ -222,7 +227,7 @@ def _emulated(
 
 
 def _unexpected(request_id: str, error: Exception) -> AwsError:
-    if isinstance(error, OperationalError):
+    if isinstance(error, DatabaseUnavailableError):
         log.error("%s the database did not answer: %s", request_id, error.orig)
         return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
     log.error("%s failed unexpectedly", request_id, exc_info=error)

@@ -20,9 +20,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from emulator.app import RolecallApplication
 from emulator.clock import monotonic_seconds
 from emulator.settings import ServerSettings
+from emulator.web.application import RolecallApplication
 
 # Short enough for two seconds in all, long enough for any call to end.
 _STOP_TIMEOUT_SECONDS = 1

@@ -9,13 +9,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from emulator.app import RolecallApplication, application_over, open_database
+from emulator.app import application_over, open_database
 from emulator.clock import Clock
 from emulator.gateway import Outcome
 from emulator.inprocess import ENDPOINT_URL, route
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world, read_world_file
 from emulator.sandbox.world import World
+from emulator.web.application import RolecallApplication
 
 FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"

@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from emulator.access.policies import MalformedPolicy, parsed_policy
-from emulator.policy import PolicyKind
+from emulator.policy import MalformedPolicy, PolicyKind, parse_policy
 from emulator.sandbox.located import Located, Path, Problem
 
 Result = TypeVar("Result")
@@ -160,7 +159,7 @@ def policy(kind: PolicyKind) -> Check:
             return None
         document = value if isinstance(value, str) else json.dumps(value)
         try:
-            parsed_policy(document, kind)
+            parse_policy(document, kind)
         except MalformedPolicy as error:
             notes.add(path, f"not a policy that AWS accepts: {error}")
             return None

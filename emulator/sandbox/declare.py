@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 
-from emulator.access.policies import parsed_policy
 from emulator.arns import iam_arn, parse_arn
 from emulator.data import managed_policies, service_linked_roles
-from emulator.policy import PolicyKind, trusted_principals
+from emulator.policy import PolicyKind, parse_policy, trusted_principals
 from emulator.sandbox import checking as c
 from emulator.sandbox import world as w
 from emulator.sandbox.located import Path, Problem, UnreadableError, read_located
@@ -274,7 +273,7 @@ def _unknown_principals(path: Path, account: w.DeclaredAccount, world: w.World) 
     """Trusted users and roles of declared accounts must be declared; other accounts are outside the sandbox."""
     declared = {entry.account_id: entry for entry in world.accounts}
     for index, role in enumerate(account.roles):
-        for principal in trusted_principals(parsed_policy(role.trust_policy, PolicyKind.TRUST)):
+        for principal in trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST)):
             parsed = parse_arn(principal)
             if parsed is None or parsed.service != "iam" or parsed.account_id not in declared:
                 continue

@@ -12,11 +12,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from emulator.access.policies import parsed_policy
 from emulator.arns import iam_arn
 from emulator.data import service_linked_roles
 from emulator.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
-from emulator.policy import PolicyKind, trusted_principals
+from emulator.policy import PolicyKind, parse_policy, trusted_principals
 from emulator.sandbox import world as w
 from emulator.storage import gather, worlds
 from emulator.storage import service_linked_roles as linked
@@ -155,7 +154,7 @@ class _Builder:
         self._tags(t.role_tags, "role_id", role_id, role.tags)
 
     def _trust(self, account_id: str, role: w.DeclaredRole) -> None:
-        principals = trusted_principals(parsed_policy(role.trust_policy, PolicyKind.TRUST))
+        principals = trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST))
         resolved = json.dumps(resolve_trust(self._db, principals), sort_keys=True)
         key = {"account_id": account_id, "name_key": role.name.lower()}
         worlds.put(self._db, t.roles, key, {"trust_principal_ids": resolved}, {})

@@ -15,9 +15,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from emulator.storage.tables import TABLES_WITHOUT_AUTHORITY, generations
+
+# The errors of SQLAlchemy that other rooms tell apart, so that none of them needs to know the library.
+DatabaseError = SQLAlchemyError
+DatabaseUnavailableError = OperationalError
+BadDatabaseUrlError = ArgumentError
 
 BUSY_TIMEOUT_SECONDS = 30
 _GENERATION = select(generations.c.value).where(generations.c.name == "iam")

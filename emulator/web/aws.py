@@ -15,7 +15,6 @@ from urllib.parse import quote
 from emulator.errors import AwsError
 from emulator.gateway import Gateway
 from emulator.http import HttpAnswer, HttpRequest
-from emulator.wire import encode_error
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -40,9 +39,9 @@ def aws_application(gateway: Gateway, maximum_body_bytes: int) -> WsgiApplicatio
         try:
             request = read_request(environ, maximum_body_bytes)
         except BodyTooLargeError:
-            request_id = gateway.ids.uuid()
             message = TOO_LARGE_MESSAGE.format(limit=maximum_body_bytes)
-            answer = encode_error(_guessed_service(environ), AwsError("RequestEntityTooLarge", message), request_id)
+            error = AwsError("RequestEntityTooLarge", message)
+            request_id, answer = gateway.refuse(_guessed_service(environ), error)
         else:
             request_id, answer = gateway.answer(request)
         return send(answer, request_id, gateway.clock.wall_seconds(), start_response)

@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, request
-from sqlalchemy.exc import SQLAlchemyError
 
-from emulator import __version__
-from emulator.storage.engine import Database
+from emulator.storage.engine import Database, DatabaseError
+from emulator.version import __version__
 
 PREFIX = "/_rolecall"
 
@@ -38,7 +37,7 @@ def register_control(app: Flask, database: Database, reset: Callable[[], None], 
         try:
             with database.snapshot() as connection:
                 database.generation(connection)
-        except (SQLAlchemyError, OSError) as error:
+        except (DatabaseError, OSError) as error:
             return jsonify(status="unavailable", version=__version__, database=type(error).__name__), 503
         return jsonify(status="ok", version=__version__, database="ok"), 200
 

@@ -1,0 +1,15 @@
+"""What a constraint of the schema refused, so that no other room needs to know the database library's errors."""
+
+from __future__ import annotations
+
+
+class StorageProblem(Exception):  # noqa: N818 - the row is the problem, nothing failed
+    """A write that would have broken an invariant."""
+
+
+class AlreadyThere(StorageProblem):
+    """Another row has the same unique name."""
+
+
+class StillReferenced(StorageProblem):
+    """Other rows still refer to the one that was to be deleted."""

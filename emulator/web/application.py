@@ -1,0 +1,38 @@
+"""The WSGI application: Flask for Rolecall's own endpoints, the gateway for AWS calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+
+from emulator.gateway import Gateway
+from emulator.web.aws import WsgiApplication, aws_application
+from emulator.web.control import PREFIX, register_control
+
+
+class RolecallApplication(Flask):
+    """A Flask application whose AWS calls go straight to the gateway.
+
+    Flask serves Rolecall's own pages and endpoints. An AWS call is no Flask request: it has one address, no routing,
+    and a request object of its own.
+    """
+
+    aws: WsgiApplication
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/"):
+            return super().wsgi_app(environ, start_response)
+        return self.aws(environ, start_response)
+
+
+def web_application(
+    gateway: Gateway, reset: Callable[[], None], *, maximum_body_bytes: int, control_on_loopback_only: bool = True
+) -> RolecallApplication:
+    """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
+    app = RolecallApplication("emulator", static_folder=None)
+    app.aws = aws_application(gateway, maximum_body_bytes)
+    register_control(app, gateway.database, reset, loopback_only=control_on_loopback_only)
+    return app
