@@ -145,8 +145,8 @@ class _Resolved:
 
 def _resolve(service_name: str, code: str) -> _Resolved:
     """The service's own model first, then the errors all services share; an unknown code is a 400 of that name."""
-    rest = KNOWN_SERVICES[service_name].protocol == "rest-json" if service_name else False
-    modelled = load_service(service_name).errors if service_name else {}
+    rest = _speaks_json(service_name)
+    modelled = load_service(service_name).errors if service_name in KNOWN_SERVICES else {}
     if code in modelled:
         return _modelled(modelled[code])
     common = _COMMON_BY_CODE.get(code)
@@ -156,6 +156,10 @@ def _resolve(service_name: str, code: str) -> _Resolved:
     if rest and spoken in modelled:
         return _modelled(modelled[spoken])
     return _Resolved(spoken, status, spoken, frozenset())
+
+
+def _speaks_json(service_name: str) -> bool:
+    return service_name in KNOWN_SERVICES and KNOWN_SERVICES[service_name].protocol == "rest-json"
 
 
 def _modelled(error: ServiceError) -> _Resolved:
@@ -168,13 +172,13 @@ def error_status(service_name: str, code: str) -> int:
 
 
 def encode_error(service_name: str, error: AwsError, request_id: str, request: HttpRequest | None = None) -> HttpAnswer:
-    """The HTTP answer of an error. An empty ``service_name`` means the query protocol's form.
+    """The HTTP answer of an error. An empty or unknown ``service_name`` means the query protocol's form.
 
     ``request`` matters only for the query services' JSON form, which its Accept header asks for.
     """
     resolved = _resolve(service_name, error.code)
     status = resolved.status if error.status is None else error.status
-    if service_name and KNOWN_SERVICES[service_name].protocol == "rest-json":
+    if _speaks_json(service_name):
         return _rest_error(resolved, status, error.message, request_id)
     kind = "Sender" if status < 500 else "Receiver"
     if _wants_json(request):
@@ -183,7 +187,7 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
             f'"RequestId":{quoted(request_id)}}}'
         )
         return HttpAnswer(status, body.encode("ascii"), JSON_TYPE)
-    namespace = load_service(service_name).namespace if service_name else _NO_NAMESPACE
+    namespace = load_service(service_name).namespace if service_name in KNOWN_SERVICES else _NO_NAMESPACE
     text = (
         f'<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type><Code>{escape(resolved.code)}</Code>'
         f"<Message>{escape(error.message)}</Message></Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
@@ -195,4 +199,6 @@ def _rest_error(resolved: _Resolved, status: int, message: str, request_id: str)
     body = f'{{"Code":{quoted(resolved.body_code)},"Message":{quoted(message)}'
     if "RequestId" in resolved.members:
         body += f',"RequestId":{quoted(request_id)}'
-    return HttpAnswer(status, (body + "}").encode("ascii"), JSON_TYPE, {"x-amzn-ErrorType": resolved.code})
+    # A code that a fault rule made up must not be able to write headers of its own.
+    named = {"x-amzn-ErrorType": resolved.code} if resolved.code.isascii() and resolved.code.isprintable() else {}
+    return HttpAnswer(status, (body + "}").encode("ascii"), JSON_TYPE, named)

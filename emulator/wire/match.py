@@ -111,6 +111,8 @@ def _match_rest(request: HttpRequest) -> Target:
     named = _service_of_host(request)
     names = (named,) if named in _REST_SERVICES else _REST_SERVICES
     path = _served_path(request.raw_path)
+    if not path.startswith("/"):
+        raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
     for name in names:
         found = routes.find(_tree(name), request.method, path, query)
         if found:

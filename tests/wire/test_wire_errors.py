@@ -69,6 +69,7 @@ def test_every_common_error_has_its_code_and_status_in_every_protocol(service_na
         ("chime", "InternalFailure", "InternalFailure", 500),
         ("chime-sdk-meetings", "Throttling", "ThrottlingException", 429),
         ("", "InvalidAction", "InvalidAction", 400),
+        ("s3", "AccessDenied", "AccessDenied", 403),
     ],
 )
 def test_code_and_status(service_name: str, code: str, wire_code: str, status: int) -> None:
@@ -122,3 +123,9 @@ def test_query_errors_are_json_for_a_client_that_asks() -> None:
         "Error": {"Code": "AccessDenied", "Message": 'no "x"', "Type": "Sender"},
         "RequestId": "rid",
     }
+
+
+def test_a_made_up_code_cannot_write_headers() -> None:
+    http = encode_error("chime", AwsError("Bad\r\nSet-Cookie: a=b", "m"), "rid")
+    assert http.headers == {}
+    assert json.loads(http.body)["Code"] == "Bad\r\nSet-Cookie: a=b"

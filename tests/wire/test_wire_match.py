@@ -148,6 +148,8 @@ def test_match(request_: HttpRequest, signing_name: str, expected: str) -> None:
         (HttpRequest("PATCH", "/accounts", "", {}, b""), "chime", "InvalidAction", None),
         (get("/accounts", host="voice-chime.us-east-1.amazonaws.com"), "chime", "InvalidAction", None),
         (get("/" + "a/" * 5000), "chime", "InvalidAction", None),
+        (get("xaccounts"), "chime", "InvalidAction", None),
+        (get("*"), "chime", "InvalidAction", None),
         (get("/" + "arn:/" * 63), "chime", "InvalidAction", None),
     ],
 )
