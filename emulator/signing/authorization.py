@@ -7,7 +7,7 @@ Query parameters: IAM User Guide, "Elements of an AWS API request signature".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -50,25 +50,60 @@ _QUERY_PARTS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """What a request says about its signature; nothing of it is proven before ``check_signature`` has returned.
+class Claim:
+    """What stays the same from one request of a client to its next: the credential and the names of signed headers.
 
-    ``session_token`` and ``payload_hash`` are empty when the request has none. ``signed_headers`` are in lower case and
-    sorted, ``timestamp`` is ``YYYYMMDDTHHMMSSZ``, ``canonical_query`` lacks the signature itself.
+    ``signed_headers`` are in lower case and sorted, ``signed_names`` is the same as one text.
     """
 
     access_key_id: str
-    session_token: str
     scope_date: str
     region: str
     service: str
     terminator: str
     signed_headers: tuple[str, ...]
+    signed_names: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a request says about its signature; nothing of it is proven before ``check_signature`` has returned.
+
+    ``session_token`` and ``payload_hash`` are empty when the request has none, ``timestamp`` is ``YYYYMMDDTHHMMSSZ``,
+    ``canonical_query`` lacks the signature itself.
+    """
+
+    claim: Claim
+    session_token: str
     signature: str
     timestamp: str
     presigned: bool
     canonical_query: str
     payload_hash: str
+
+    @property
+    def access_key_id(self) -> str:
+        return self.claim.access_key_id
+
+    @property
+    def scope_date(self) -> str:
+        return self.claim.scope_date
+
+    @property
+    def region(self) -> str:
+        return self.claim.region
+
+    @property
+    def service(self) -> str:
+        return self.claim.service
+
+    @property
+    def terminator(self) -> str:
+        return self.claim.terminator
+
+    @property
+    def signed_headers(self) -> tuple[str, ...]:
+        return self.claim.signed_headers
 
 
 def read_signature(request: HttpRequest, wall_seconds: float) -> Signature | None:
@@ -80,15 +115,16 @@ def read_signature(request: HttpRequest, wall_seconds: float) -> Signature | Non
     check_path(request.raw_path)
     pairs = query_pairs(request.raw_query) if request.raw_query else []
     authorization = request.headers.get("authorization", "").strip(" \t")
-    algorithm = _first(pairs, "X-Amz-Algorithm") if pairs else None
+    # Of a parameter given more than once AWS takes the first; all of them are signed.
+    parameters = dict(reversed(pairs))
     if authorization:
-        if algorithm is not None:
+        if "X-Amz-Algorithm" in parameters:
             raise AwsError(
                 "SignatureDoesNotMatch", "", reason="Authorization header and X-Amz-Algorithm in one request"
             )
         return _from_header(request, authorization, pairs, int(wall_seconds))
-    if algorithm is not None:
-        return _from_query(request, algorithm, pairs, int(wall_seconds))
+    if "X-Amz-Algorithm" in parameters:
+        return _from_query(request, parameters, pairs, int(wall_seconds))
     return None
 
 
@@ -96,33 +132,58 @@ def _from_header(request: HttpRequest, authorization: str, pairs: list[tuple[str
     headers = request.headers
     if len(authorization) > MAXIMUM_AUTHORIZATION_CHARACTERS:
         raise AwsError("IncompleteSignature", AUTHORIZATION_TOO_LONG)
-    algorithm, _, rest = authorization.partition(" ")
-    if algorithm != ALGORITHM:
-        raise AwsError("IncompleteSignature", UNSUPPORTED_ALGORITHM.format(algorithm))
-    parts = _authorization_parts(rest, authorization)
     iso_date = headers.get("x-amz-date", "").strip(" \t")
     date = iso_date or headers.get("date", "").strip(" \t")
-    if len(parts) < len(_PARTS) or not date:
-        _refuse_missing_parts(parts, date)
-    signed_headers = _signed_headers(parts["SignedHeaders"])
+    beginning, found, signature = authorization.rpartition("Signature=")
+    claim = _usual_claim(beginning) if found and date and "," not in signature else None
+    credential = ""
+    if claim is None:
+        credential, signature, signed_headers = _checked_parts(authorization, date)
+    else:
+        signed_headers = claim.signed_headers
     _check_signed_headers(signed_headers, headers)
     timestamp = date if iso_date else _basic_format(date)
     _check_window(timestamp, now_seconds, CLOCK_WINDOW_SECONDS)
-    access_key_id, scope_date, region, service, terminator = _credential(parts["Credential"])
     return Signature(
-        access_key_id,
+        claim or _claim(credential, signed_headers),
         headers.get(TOKEN_HEADER, "").strip(" \t"),
-        scope_date,
-        region,
-        service,
-        terminator,
-        signed_headers,
-        parts["Signature"],
+        signature,
         timestamp,
         False,
         canonical_query(pairs) if pairs else "",
         headers.get(CONTENT_HASH_HEADER, "").strip(" \t"),
     )
+
+
+@lru_cache(maxsize=512)
+def _usual_claim(beginning: str) -> Claim | None:
+    """The claim in an Authorization header whose last part is the signature, given all that precedes its value.
+
+    None when anything about it is unusual; then the checks must be made in AWS's order, with its words.
+    """
+    if not beginning.startswith(ALGORITHM + " ") or not beginning.rstrip(" \t").endswith(","):
+        return None
+    try:
+        parts = _authorization_parts(beginning[len(ALGORITHM) :], beginning)
+        if parts.keys() != {"Credential", "SignedHeaders"}:
+            return None
+        return _claim(parts["Credential"], _signed_headers(parts["SignedHeaders"]))
+    except AwsError:
+        return None
+
+
+def _checked_parts(authorization: str, date: str) -> tuple[str, str, tuple[str, ...]]:
+    """Credential, signature and signed headers. Raises AwsError IncompleteSignature."""
+    algorithm, _, rest = authorization.partition(" ")
+    if algorithm != ALGORITHM:
+        raise AwsError("IncompleteSignature", UNSUPPORTED_ALGORITHM.format(algorithm))
+    parts = _authorization_parts(rest, authorization)
+    sentences = [HEADER_REQUIRES.format(name) for name in _PARTS if name not in parts]
+    if not date:
+        sentences.append(HEADER_REQUIRES_DATE)
+    if sentences:
+        raise AwsError("IncompleteSignature", " ".join([*sentences, f"Authorization={ALGORITHM}"]))
+    return parts["Credential"], parts["Signature"], _signed_headers(parts["SignedHeaders"])
 
 
 def _authorization_parts(text: str, authorization: str) -> dict[str, str]:
@@ -144,49 +205,31 @@ def _authorization_parts(text: str, authorization: str) -> dict[str, str]:
     return parts
 
 
-def _refuse_missing_parts(parts: Mapping[str, str], date: str) -> None:
-    sentences = [HEADER_REQUIRES.format(name) for name in _PARTS if name not in parts]
-    if not date:
-        sentences.append(HEADER_REQUIRES_DATE)
-    sentences.append(f"Authorization={ALGORITHM}")
-    raise AwsError("IncompleteSignature", " ".join(sentences))
-
-
-def _from_query(request: HttpRequest, algorithm: str, pairs: list[tuple[str, str]], now_seconds: int) -> Signature:
+def _from_query(
+    request: HttpRequest, parameters: Mapping[str, str], pairs: list[tuple[str, str]], now_seconds: int
+) -> Signature:
+    algorithm = decoded(parameters["X-Amz-Algorithm"])
     if algorithm != ALGORITHM:
         raise AwsError("IncompleteSignature", UNSUPPORTED_ALGORITHM.format(algorithm))
-    found = {name: _first(pairs, name) for name in _QUERY_PARTS}
-    missing = [QUERY_REQUIRES.format(name) for name, value in found.items() if value is None]
+    missing = [QUERY_REQUIRES.format(name) for name in _QUERY_PARTS if name not in parameters]
     if missing:
         raise AwsError("IncompleteSignature", " ".join([*missing, REEXAMINE_QUERY]))
-    credential, signature, signed_names, timestamp = (value or "" for value in found.values())
+    credential, signature, signed_names, timestamp = (decoded(parameters[name]) for name in _QUERY_PARTS)
     signed_headers = _signed_headers(signed_names)
     _check_signed_headers(signed_headers, request.headers)
-    _check_window(timestamp, now_seconds, _lifetime_seconds(timestamp, credential, pairs))
-    access_key_id, scope_date, region, service, terminator = _credential(credential)
+    expires = decoded(parameters["X-Amz-Expires"]) if "X-Amz-Expires" in parameters else None
+    _check_window(timestamp, now_seconds, _lifetime_seconds(timestamp, credential, expires))
+    claim = _claim(credential, signed_headers)
     claimed = request.headers.get(CONTENT_HASH_HEADER, "").strip(" \t")
     return Signature(
-        access_key_id,
-        _first(pairs, "X-Amz-Security-Token") or "",
-        scope_date,
-        region,
-        service,
-        terminator,
-        signed_headers,
+        claim,
+        decoded(parameters.get("X-Amz-Security-Token", "")),
         signature,
         timestamp,
         True,
         canonical_query(_without_signature(pairs)),
-        claimed or _first(pairs, "X-Amz-Content-Sha256") or "",
+        claimed or decoded(parameters.get("X-Amz-Content-Sha256", "")),
     )
-
-
-def _first(pairs: Iterable[tuple[str, str]], name: str) -> str | None:
-    """The decoded value of the first parameter of that name; AWS takes the first, and all of them are signed."""
-    for key, value in pairs:
-        if key == name:
-            return decoded(value)
-    return None
 
 
 def _without_signature(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -195,7 +238,6 @@ def _without_signature(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return pairs[:at] + pairs[at + 1 :]
 
 
-@lru_cache(maxsize=256)
 def _signed_headers(text: str) -> tuple[str, ...]:
     return tuple(sorted(text.lower().split(";")))
 
@@ -225,12 +267,11 @@ def _basic_format(date: str) -> str:
     return _basic(int(moment.timestamp()))
 
 
-def _lifetime_seconds(timestamp: str, credential: str, pairs: list[tuple[str, str]]) -> int:
+def _lifetime_seconds(timestamp: str, credential: str, expires: str | None) -> int:
     """How long a presigned request is good for, from its date on."""
     _epoch_seconds(timestamp)
     elements = credential.split("/")
     service = elements[3] if len(elements) == 5 else ""
-    expires = _first(pairs, "X-Amz-Expires")
     if expires is None or service in SERVICES_IGNORING_EXPIRES:
         return CLOCK_WINDOW_SECONDS
     in_range = expires.isascii() and expires.isdigit() and len(expires) <= len(str(MAXIMUM_EXPIRES_SECONDS))
@@ -273,9 +314,11 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} sec"
 
 
-def _credential(text: str) -> list[str]:
-    """Access key id, date, region, service and terminator."""
-    elements = text.split("/")
+def _claim(credential: str, signed_headers: tuple[str, ...]) -> Claim:
+    """Raises AwsError IncompleteSignature unless the credential has its five elements."""
+    elements = credential.split("/")
     if len(elements) != 5:
-        raise AwsError("IncompleteSignature", NOT_FIVE_ELEMENTS.format(text))
-    return elements
+        raise AwsError("IncompleteSignature", NOT_FIVE_ELEMENTS.format(credential))
+    access_key_id, scope_date, region, service, terminator = elements
+    names = ";".join(signed_headers)
+    return Claim(access_key_id, scope_date, region, service, terminator, signed_headers, names)

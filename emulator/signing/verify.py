@@ -78,13 +78,14 @@ def check_signature(request: HttpRequest, signature: Signature, secret: str, *, 
     if claimed == UNSIGNED_PAYLOAD:
         # What the client claims is signed in place of the hash, so nobody else can have put it there.
         payload_hash = claimed
+    claim = signature.claim
     canonical = canonical_request(request, signature, payload_hash, raw_path)
-    scope = f"{signature.scope_date}/{signature.region}/{signature.service}/{signature.terminator}"
+    scope = f"{claim.scope_date}/{claim.region}/{claim.service}/{claim.terminator}"
     string_to_sign = f"{ALGORITHM}\n{signature.timestamp}\n{scope}\n{sha256(as_bytes(canonical)).hexdigest()}"
-    key = signing_key(secret, signature.scope_date, signature.region, signature.service)
-    expected = hmac.digest(key, as_bytes(string_to_sign), "sha256").hex()
-    equal = hmac.compare_digest(expected.encode("ascii"), as_bytes(signature.signature))
-    if not equal or (claimed and claimed != payload_hash) or signature.terminator != TERMINATOR:
+    keyed = signing_key(secret, claim.scope_date, claim.region, claim.service).copy()
+    keyed.update(as_bytes(string_to_sign))
+    equal = hmac.compare_digest(keyed.hexdigest().encode("ascii"), as_bytes(signature.signature))
+    if not equal or (claimed and claimed != payload_hash) or claim.terminator != TERMINATOR:
         message = MISMATCH + MISMATCH_STRINGS.format(canonical, string_to_sign)
         raise AwsError("SignatureDoesNotMatch", message, reason="The signature is not the one of this request and key")
 
@@ -93,20 +94,20 @@ def canonical_request(request: HttpRequest, signature: Signature, payload_hash: 
     """What is hashed and signed. A signed header that the request lacks leaves no line, so it never matches."""
     headers = request.headers
     lines = [request.method, canonical_path(raw_path), signature.canonical_query]
-    for name in signature.signed_headers:
+    for name in signature.claim.signed_headers:
         value = headers.get(name)
         if value is None and name == ":authority":
             value = headers.get("host")
         if value is not None:
             lines.append(f"{name}:{canonical_header_value(value)}")
-    lines += ("", ";".join(signature.signed_headers), payload_hash)
+    lines += ("", signature.claim.signed_names, payload_hash)
     return "\n".join(lines)
 
 
 @lru_cache(maxsize=1024)
-def signing_key(secret: str, scope_date: str, region: str, service: str) -> bytes:
-    """The key derived for one day, Region and service; derived once, because it costs more than the signature."""
+def signing_key(secret: str, scope_date: str, region: str, service: str) -> hmac.HMAC:
+    """The HMAC under the key of one day, Region and service, to be copied: keying costs more than signing."""
     key = ("AWS4" + secret).encode("utf-8", "surrogatepass")
     for text in (scope_date, region, service, TERMINATOR):
         key = hmac.digest(key, as_bytes(text), "sha256")
-    return key
+    return hmac.new(key, digestmod="sha256")
