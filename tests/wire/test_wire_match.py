@@ -139,6 +139,12 @@ def test_match(request_: HttpRequest, signing_name: str, expected: str) -> None:
         (post("Action=getcalleridentity&Version=2011-06-15"), "sts", "InvalidAction", None),
         (post('{"Action": "ListUsers"}', headers={"content-type": "application/json"}), "iam", "MissingAction", None),
         (post("Action=ListUsers&Version=2010-05-08", path="/iam"), "iam", "InvalidAction", None),
+        (
+            post("Action=ListUsers&Version=2010-05-08", headers={"content-type": "text/plain"}),
+            "iam",
+            "MissingAction",
+            None,
+        ),
         (HttpRequest("PUT", "/", "Action=ListUsers&Version=2010-05-08", {}, b""), "iam", "InvalidAction", None),
         (get("/nothing"), "chime", "InvalidAction", None),
         (get("/accounts/"), "chime", "InvalidAction", None),
