@@ -99,9 +99,12 @@ class Model:
 
     def member(self, raw: Mapping[str, Any], name: str) -> Member:
         shape = self.shape(raw["shape"])
+        # In XML and forms the elements of a flattened list stand where the list would, under their own name if any.
+        flattened = shape.type == "list" and shape.flattened and self.metadata["protocol"] == "query"
+        element_name = shape.traits["member"].get("locationName") if flattened else None
         return Member(
             shape,
-            raw.get("locationName", name),
+            element_name or raw.get("locationName", name),
             raw.get("location", ""),
             raw.get("timestampFormat", shape.traits.get("timestampFormat", "")),
         )

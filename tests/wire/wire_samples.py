@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.awsrequest import create_request_object, prepare_request_dict
+from botocore.awsrequest import HeadersDict, create_request_object, prepare_request_dict
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
@@ -152,10 +152,6 @@ def request_of(model: OperationModel, parameters: dict[str, Any], host: str = "1
 
 def parsed(model: OperationModel, answer: HttpAnswer) -> dict[str, Any]:
     """What botocore makes of an answer, success or error."""
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    response = {
-        "body": answer.body,
-        "headers": {"content-type": answer.content_type, **headers},
-        "status_code": answer.status,
-    }
+    headers = HeadersDict({"content-type": answer.content_type, **answer.headers})
+    response = {"body": answer.body, "headers": headers, "status_code": answer.status}
     return create_parser(model.service_model.protocol).parse(response, model.output_shape)
