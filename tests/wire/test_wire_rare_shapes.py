@@ -208,3 +208,97 @@ def test_constraints_of_nested_and_recursive_shapes() -> None:
         check_constraints(everything, {"Matrix": [None]})
     with pytest.raises(AwsError, match=r"Value '\{k=0\}' at 'names' failed .* Map value must satisfy constraint"):
         check_constraints(everything, {"Names": {"k": 0}})
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("Flag", '"true"'),
+        ("Flag", "1"),
+        ("Long", "true"),
+        ("Long", "1.0"),
+        ("Long", str(2**63)),
+        ("Long", '"1"'),
+        ("Ratio", '"1"'),
+        ("Ratio", "1e999"),
+        ("Ratio", "false"),
+        ("Octets", '"?"'),
+        ("Octets", '"ü"'),
+        ("Octets", "5"),
+        ("Moment", '"yesterday"'),
+        ("Moment", "1e18"),
+        ("Moment", "true"),
+        ("Matrix", '"x"'),
+        ("Matrix", "{}"),
+        ("Matrix", "[5]"),
+        ("Names", "[]"),
+        ("Names", "5"),
+        ("Names", '{"a": "b"}'),
+        ("Names", '{"\\u0000": 1}'),
+        ("TheTree", "[]"),
+        ("TheTree", "false"),
+        ("TheTree", '{"Branches": [7]}'),
+    ],
+)
+def test_json_values_of_the_wrong_type_are_refused(member: str, value: str) -> None:
+    request = HttpRequest("POST", "/Everything", "", {}, f'{{"{member}": {value}}}'.encode())
+    with pytest.raises(AwsError) as caught:
+        operation(REST, "Everything").decode({}, {}, request)
+    assert caught.value.code == "MalformedInput"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"Flag": "yes"},
+        {"Ratio": "x"},
+        {"Ratio": "1e999"},
+        {"Octets": "?"},
+        {"Moment": "yesterday"},
+        {"Moment": "9" * 20},
+        {"Moment": "2026-13-01T00:00:00Z"},
+        {"Names.entry.1": "x"},
+        {"Names.entry.1.value": "x"},
+        {"Names.entry.1.key": "a", "Names.entry.2.key": "a"},
+        {"Matrix.member.1.member.1.x": "1"},
+        {"TheTree": "x"},
+        {"TheTree.Name.x": "1"},
+        {"TheTree.Branches.member.1": "x"},
+    ],
+)
+def test_parameters_of_the_wrong_form_are_refused(parameters: dict[str, str]) -> None:
+    with pytest.raises(AwsError) as caught:
+        operation(QUERY, "Everything").decode(parameters, {}, NOBODY)
+    assert caught.value.code == "MalformedInput"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2023-11-14T22:13:20Z", 1_700_000_000.0),
+        ("2023-11-14T22:13:20.250Z", 1_700_000_000.25),
+        ("2023-11-14T23:13:20+01:00", 1_700_000_000.0),
+        ("2023-11-14T22:13:20", 1_700_000_000.0),
+        ("Tue, 14 Nov 2023 22:13:20 GMT", 1_700_000_000.0),
+        ("1700000000", 1_700_000_000.0),
+        ("1700000000.5", 1_700_000_000.5),
+    ],
+)
+def test_times_are_read_in_the_forms_aws_reads(text: str, seconds: float) -> None:
+    assert operation(QUERY, "Everything").decode({"Moment": text}, {}, NOBODY) == {"Moment": seconds}
+
+
+def test_null_elements_are_kept_for_the_constraints_to_name() -> None:
+    request = HttpRequest("POST", "/", "", {}, b'{"Matrix": [null, [null]], "Names": {"a": null}, "TheTree": null}')
+    parameters = operation(REST, "Everything").decode({}, {}, request)
+    assert parameters == {"Matrix": [None, [None]], "Names": {"a": None}}
+
+
+@pytest.mark.parametrize("raw", [QUERY, REST], ids=["query", "rest-json"])
+@pytest.mark.parametrize(
+    "answer",
+    [{"Flag": 1}, {"Ratio": "1"}, {"Ratio": True}, {"Long": 1.5}, {"Matrix": "x"}, {"Octets": "x"}, {"Tree": {"X": 1}}],
+)
+def test_answers_of_the_wrong_type_are_refused(raw: dict[str, Any], answer: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        encode_answer(operation(raw, "Everything"), answer, NOBODY, "rid")
