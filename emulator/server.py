@@ -11,7 +11,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -21,29 +20,17 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from emulator.clock import monotonic_seconds
-from emulator.settings import ServerSettings
+from emulator.settings import Address, ServerSettings
 from emulator.web.application import RolecallApplication
 
 # Short enough for two seconds in all, long enough for any call to end.
 _STOP_TIMEOUT_SECONDS = 1
 _READY_TIMEOUT_SECONDS = 30
 _READY_PAUSE_SECONDS = 0.01
-_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
 
 class PortInUseError(Exception):
     """Somebody else listens on the address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        host = _LOCAL_ADDRESSES.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def check_port(host: str, port: int) -> None:
@@ -116,7 +103,7 @@ class _Server(MPServer):
 
 def wait_until_ready(address: Address, stopped: Callable[[], bool]) -> bool:
     """True once the health endpoint answers; False when the server stopped or never answered."""
-    host = _LOCAL_ADDRESSES.get(address.host, address.host)
+    host = address.reachable_host
     deadline = monotonic_seconds() + _READY_TIMEOUT_SECONDS
     while monotonic_seconds() < deadline and not stopped():
         connection = http.client.HTTPConnection(host, address.port, timeout=_READY_TIMEOUT_SECONDS)

@@ -34,6 +34,27 @@ class ServerSettings:
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
 
 
+# Addresses that mean "every interface", and the one to reach the server by from this machine.
+_REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def reachable_host(self) -> str:
+        return _REACHABLE.get(self.host, self.host)
+
+    @property
+    def url(self) -> str:
+        host = self.reachable_host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
 def default_database_url(environment: Mapping[str, str], platform: str, home: str) -> str:
     """A SQLite file in the user's data folder: where the platform keeps such things."""
     if platform == "win32":

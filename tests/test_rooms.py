@@ -15,7 +15,7 @@ import emulator
 
 PACKAGE = Path(emulator.__file__).parent
 
-LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "settings", "caches"}
+LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "settings", "caches", "version"}
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
@@ -36,14 +36,15 @@ ROOMS: Mapping[str, set[str]] = {
     | {"data", "wire", "signing", "sessions", "policy", "storage", "access", "identities", "services", "sandbox"}
     | {"gateway", "web"},
     "inprocess": LEAVES | {"app", "sandbox", "gateway", "web", "storage"},
-    "server": LEAVES | {"app", "storage"},
+    "server": LEAVES | {"web"},
     "pytest_plugin": {"app", "settings", "sandbox", "inprocess"},
     # Front doors stand outside everything, so they may look at everything but each other.
     "demo": LEAVES | {"app", "sandbox", "inprocess", "gateway", "policy"},
     "inspection": LEAVES | {"access", "policy", "sandbox", "services", "wire", "data"},
-    "cli": LEAVES | {"app", "sandbox", "server", "inprocess", "demo", "inspection", "services", "storage"},
+    "commands": LEAVES | {"app", "sandbox", "server", "demo", "inspection", "storage"},
+    "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".
-    "": {"inprocess"},
+    "": {"inprocess", "version"},
     "__main__": {"cli"},
 }
 

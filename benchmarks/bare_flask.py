@@ -1,0 +1,11 @@
+"""The floor: a Flask application that answers a fixed text of the size of an STS answer."""
+
+from flask import Flask, Response
+
+app = Flask(__name__)
+ANSWER = b"<ErrorResponse>" + b"x" * 600 + b"</ErrorResponse>"
+
+
+@app.route("/", methods=["GET", "POST"])
+def answer() -> Response:
+    return Response(ANSWER, content_type="text/xml")

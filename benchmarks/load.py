@@ -1,0 +1,112 @@
+"""Load over plain sockets: the same signed request again and again on a number of connections."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run measured. CPU time is of the server's processes; None where the system does not tell it."""
+
+    requests: int
+    seconds: float
+    cpu_seconds: float | None
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def cpu_microseconds(self) -> float:
+        return float("nan") if self.cpu_seconds is None else self.cpu_seconds / self.requests * 1e6
+
+
+class Failed(Exception):
+    """The server answered something other than 200."""
+
+
+def _answered(data: bytes) -> int:
+    """The length of a whole answer at the start of ``data``; 0 when it is not whole yet."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return 0
+    if not data.startswith(b"HTTP/1.1 200"):
+        raise Failed(data[:2000].decode("latin-1"))
+    head = data[:end].lower()
+    at = head.find(b"content-length:")
+    if at < 0:
+        raise Failed("an answer without Content-Length")
+    length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+    total = end + 4 + length
+    return total if len(data) >= total else 0
+
+
+def cpu_seconds(pids: list[int]) -> float | None:
+    """User and system time of these processes so far."""
+    ticks = 0
+    for pid in pids:
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists():
+            return None
+        fields = stat.read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class _Connection:
+    """One client's connection; opened again when the server closes it after an answer, as some servers do."""
+
+    def __init__(self, selector: selectors.BaseSelector, port: int, request: bytes) -> None:
+        self._selector, self._port, self._request = selector, port, request
+        self._open()
+
+    def _open(self) -> None:
+        self._buffer = bytearray()
+        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector.register(self._socket, selectors.EVENT_READ, self)
+        self._socket.sendall(self._request)
+
+    def read(self) -> int:
+        """Take what has come; 1 when that ended an answer, and the next request is on its way."""
+        chunk = self._socket.recv(65536)
+        if not chunk:
+            raise Failed("the server closed the connection without an answer")
+        self._buffer += chunk
+        length = _answered(self._buffer)
+        if not length:
+            return 0
+        if b"connection: close" in self._buffer[: self._buffer.find(b"\r\n\r\n")].lower():
+            self.close()
+            self._open()
+        else:
+            del self._buffer[:length]
+            self._socket.sendall(self._request)
+        return 1
+
+    def close(self) -> None:
+        self._selector.unregister(self._socket)
+        self._socket.close()
+
+
+def run(port: int, request: bytes, connections: int, seconds: float, pids: list[int], limit: int = 0) -> Result:
+    """Send ``request`` on every connection, again as soon as it is answered, for ``seconds`` or ``limit`` requests."""
+    selector = selectors.DefaultSelector()
+    before = cpu_seconds(pids)
+    started = time.perf_counter()
+    clients = [_Connection(selector, port, request) for _ in range(connections)]
+    done = 0
+    while (not limit or done < limit) and time.perf_counter() - started < seconds:
+        for key, _ in selector.select(timeout=10):
+            done += key.data.read()
+    elapsed = time.perf_counter() - started
+    after = cpu_seconds(pids)
+    for client in clients:
+        client.close()
+    return Result(done, elapsed, None if before is None or after is None else after - before)

@@ -1,0 +1,105 @@
+"""The servers that are compared, each in processes of its own on a port of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SETUP_CALLS_OF_MOTO = 5
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; ``ready_seconds`` is how long it took from start to its first answer."""
+
+    name: str
+    port: int
+    pid: int
+    ready_seconds: float
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def pids(self) -> list[int]:
+        """The process and its children."""
+        found = [self.pid]
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) in found:
+                found.append(int(stat.parent.name))
+        return found
+
+    def memory_megabytes(self) -> tuple[float, float]:
+        """Proportional memory of all its processes, and the largest resident one; NaN where the system tells neither."""
+        shares, resident = [], []
+        for pid in self.pids():
+            rollup = Path(f"/proc/{pid}/smaps_rollup")
+            if not rollup.exists():
+                return float("nan"), float("nan")
+            for line in rollup.read_text().splitlines():
+                if line.startswith("Pss:"):
+                    shares.append(int(line.split()[1]) / 1024)
+                elif line.startswith("Rss:"):
+                    resident.append(int(line.split()[1]) / 1024)
+        return sum(shares), max(resident)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def started(name: str, command: list[str], port: int, path: str = "/", **environment: str) -> Iterator[Server]:
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=HERE, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}{path}", process)
+        yield Server(name, port, process.pid, time.perf_counter() - begun)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(3000):
+        if process.poll() is not None:
+            raise RuntimeError(f"the server for {url} ended with status {process.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.005)
+    raise RuntimeError(f"{url} never answered")
+
+
+def bare_flask(port: int) -> list[str]:
+    options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "1", "--no-ws", "--no-log", "--http", "1"]
+    return [sys.executable, "-m", "granian", *options, "--port", str(port), "bare_flask:app"]
+
+
+def rolecall(port: int, database: str, *more: str) -> list[str]:
+    return [sys.executable, "-m", "emulator.cli", "serve", "--port", str(port), "--database", database, *more]
+
+
+def moto(port: int) -> list[str]:
+    return [sys.executable, "-m", "moto.server", "-p", str(port)]

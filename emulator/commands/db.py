@@ -1,0 +1,25 @@
+"""``rolecall db``"""
+
+from __future__ import annotations
+
+import click
+
+from emulator.commands.common import DATABASE_PROBLEMS, UnusableError, database_option, database_problem, with_folder
+from emulator.storage.engine import Database
+from emulator.storage.migrate import HEAD_REVISION, upgrade
+
+
+@click.group("db")
+def command() -> None:
+    """Look after the database."""
+
+
+@command.command("upgrade")
+@database_option
+def upgrade_command(database: str) -> None:
+    """Bring the schema up to date (serve does it too)."""
+    try:
+        before = upgrade(Database(with_folder(database)))
+    except DATABASE_PROBLEMS as error:
+        raise UnusableError(database_problem(error)) from error
+    click.echo(f"schema {HEAD_REVISION}" + (", as before" if before == HEAD_REVISION else f", was {before or 'empty'}"))

@@ -1,0 +1,15 @@
+"""``rolecall demo``"""
+
+from __future__ import annotations
+
+import click
+
+from emulator.commands.common import read_config
+from emulator.demo import run_demo
+
+
+@click.command("demo")
+def command() -> None:
+    """Show the main job in one process: roles, federation, Chime calls allowed and refused, each explained."""
+    for line in run_demo(read_config(None)):
+        click.echo(line)

@@ -1,0 +1,20 @@
+"""``rolecall operations``"""
+
+from __future__ import annotations
+
+import click
+
+from emulator.commands.common import UnusableError
+from emulator.inspection import describe_operations
+
+
+@click.command("operations")
+@click.argument("service", required=False, metavar="[SERVICE]")
+def command(service: str | None) -> None:
+    """List every operation, emulated or not, with the file that implements it."""
+    try:
+        lines = describe_operations(service)
+    except KeyError as error:
+        raise UnusableError(str(error.args[0])) from error
+    for line in lines:
+        click.echo(line)

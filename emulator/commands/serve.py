@@ -1,0 +1,76 @@
+"""``rolecall serve``"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import partial
+
+import click
+
+from emulator.app import open_database, worker_application
+from emulator.clock import Clock
+from emulator.commands.common import (
+    DATABASE_PROBLEMS,
+    UnusableError,
+    config_option,
+    database_option,
+    database_problem,
+    export_lines,
+    host_option,
+    key_of,
+    port_option,
+    read_config,
+    with_folder,
+)
+from emulator.sandbox.world import World
+from emulator.server import PortInUseError, check_port, serve
+from emulator.settings import Address, ServerSettings
+from emulator.storage.engine import Database
+
+
+@click.command("serve")
+@host_option
+@port_option
+@database_option
+@config_option
+@click.option("--workers", default=1, type=click.IntRange(1, 64), show_envvar=True, help="Worker processes.")
+@click.option("--threads", default=1, type=click.IntRange(1, 64), show_envvar=True, help="Threads in each worker.")
+@click.option("--verbose", is_flag=True, show_envvar=True, help="Log every refusal with its reason.")
+def command(host: str, port: int, database: str, config: str | None, workers: int, threads: int, verbose: bool) -> None:
+    """Serve STS, IAM and Chime until interrupted."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    world = read_config(config)
+    settings = ServerSettings(
+        database_url=database, config_path=config or "", host=host, port=port, workers=workers, threads=threads
+    )
+    if _prepare(settings, world) and workers > 1:
+        raise UnusableError("a database in memory cannot be shared by several workers: use --workers 1 or a file")
+    try:
+        check_port(host, port)
+    except PortInUseError as error:
+        raise UnusableError(f"{error}. Choose another with --port.") from error
+    serve(settings, partial(worker_application, settings, world), partial(_announce, Address(host, port), world))
+
+
+def _prepare(settings: ServerSettings, world: World) -> bool:
+    """Migrate and set up the database before any worker starts; True when it lives in a worker's memory instead."""
+    try:
+        if Database(settings.database_url).in_memory:
+            return True
+        open_database(with_folder(settings.database_url), world, Clock()).close()
+    except DATABASE_PROBLEMS as error:
+        raise UnusableError(database_problem(error)) from error
+    return False
+
+
+def _announce(address: Address, world: World) -> None:
+    click.echo(f"Rolecall is ready at {address.url}")
+    try:
+        for line in export_lines(address, key_of(world, None)):
+            click.echo(line)
+    except UnusableError as nobody:
+        click.echo(f"# {nobody.message}")
+    if not world.settings.strict:
+        click.echo("# Not strict: unknown access keys act as the administrator, and their signatures are not checked.")
+    sys.stdout.flush()
