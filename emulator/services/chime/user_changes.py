@@ -18,6 +18,7 @@ from emulator.services.registry import Call, Parameters, on_everything
 from emulator.storage import chime_accounts, chime_users
 from emulator.storage import service_linked_roles as linked_roles
 from emulator.storage.chime_users import ALEXA_SERVICE, ChimeUser
+from emulator.storage.problems import AlreadyThere
 from emulator.storage.roles import role_by_name
 
 MAXIMUM_ARN_LENGTH = 2048
@@ -45,13 +46,24 @@ def changes_of(
 
 
 def apply_changes(call: Call, user: ChimeUser, changes: Changes) -> ChimeUser:
-    """The user as it is afterwards. Makes the service-linked role when the change needs it."""
+    """The user as it is afterwards. Makes the service-linked role when the change needs it.
+
+    Raises BadRequestException when an ordinary role stands where that one belongs.
+    """
     changed = user._replace(**changes)
     if _uses_alexa(changed) and not _uses_alexa(user):
-        facts = service_linked_roles()[ALEXA_SERVICE]
-        linked_roles.ensure(call.db, call.account_id, facts, call.now_seconds, call.ids)
+        _make_role(call)
     chime_users.update_user(call.db, user.user_id, changes)
     return changed
+
+
+def _make_role(call: Call) -> None:
+    facts = service_linked_roles()[ALEXA_SERVICE]
+    try:
+        linked_roles.ensure(call.db, call.account_id, facts, call.now_seconds, call.ids)
+    except AlreadyThere as problem:
+        message = f"Alexa for Business needs the service-linked role {facts.role_name}, but another role has that name."
+        raise bad_request(message) from problem
 
 
 def _uses_alexa(user: ChimeUser) -> bool:
