@@ -255,12 +255,13 @@ def _check_signed_headers(signed_headers: tuple[str, ...], headers: Mapping[str,
 
 
 def _basic_format(date: str) -> str:
-    """A Date header, which some SDKs send in HTTP's own form, in ISO 8601 basic format; anything else as it is."""
-    if len(date) != len("Sun, 30 Aug 2015 12:36:00 GMT") or not date.endswith(" GMT"):
+    """A Date header, which botocore sends in the mail form of HTTP's date, in ISO 8601 basic format; others as is."""
+    http_date = date.removesuffix(" -0000") + " GMT" if date.endswith(" -0000") else date
+    if len(http_date) != len("Sun, 30 Aug 2015 12:36:00 GMT") or not http_date.endswith(" GMT"):
         return date
     try:
-        moment = parsedate_to_datetime(date)
-        if format_datetime(moment, usegmt=True) != date:
+        moment = parsedate_to_datetime(http_date)
+        if format_datetime(moment, usegmt=True) != http_date:
             return date
     except (ValueError, TypeError, IndexError, OverflowError):
         return date
