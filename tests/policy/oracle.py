@@ -1,0 +1,340 @@
+"""A second policy engine: small, slow, written from AWS's documentation, sharing no code with the one under test.
+
+It reads documents and plain dictionaries and asks every statement everything, every time.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import ipaddress
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+Json = Any
+# A pattern is a list of characters and of these two marks.
+ANY_TEXT, ANY_CHARACTER = object(), object()
+
+
+# --- values
+
+
+def as_list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
+
+
+def as_text(value: Json) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def like(pattern: list[Any], text: str) -> bool:
+    """Dynamic programming over prefixes of the text."""
+    reachable = [True] + [False] * len(text)
+    for item in pattern:
+        following = [False] * (len(text) + 1)
+        if item is ANY_TEXT:
+            seen = False
+            for position in range(len(text) + 1):
+                seen = seen or reachable[position]
+                following[position] = seen
+        else:
+            for position, character in enumerate(text):
+                if reachable[position] and (item is ANY_CHARACTER or item == character):
+                    following[position + 1] = True
+        reachable = following
+    return reachable[-1]
+
+
+def arn_like(pattern: list[Any], text: str) -> bool:
+    parts: list[list[Any]] = [[]]
+    for item in pattern:
+        if item == ":" and len(parts) < 6:
+            parts.append([])
+        else:
+            parts[-1].append(item)
+    found = text.split(":", 5)
+    return (
+        len(parts) == 6 and len(found) == 6 and all(like(one, other) for one, other in zip(parts, found, strict=True))
+    )
+
+
+def to_pattern(text: str, wild: bool) -> list[Any]:
+    marks = {"*": ANY_TEXT, "?": ANY_CHARACTER} if wild else {}
+    return [marks.get(character, character) for character in text]
+
+
+def expand(text: str, context: dict[str, Any], version: str, wild: bool, resource: bool = False) -> list[Any] | None:
+    """The pattern a policy value stands for; None when a variable in it has no single value."""
+    if version != "2012-10-17":
+        return to_pattern(text, wild)
+    pattern: list[Any] = []
+    colons = 0
+    rest = text
+    while rest:
+        if not rest.startswith("${") or "}" not in rest:
+            colons += rest[0] == ":"
+            pattern += to_pattern(rest[0], wild)
+            rest = rest[1:]
+            continue
+        name, rest = rest[2:].split("}", 1)
+        if name in ("*", "?", "$"):
+            pattern.append(name)
+        elif resource and colons < 5:
+            pattern += to_pattern("${" + name + "}", wild)
+        else:
+            value = variable(name, context)
+            if value is None:
+                return None
+            pattern += list(value)
+    return pattern
+
+
+def variable(name: str, context: dict[str, Any]) -> str | None:
+    default = None
+    if "," in name:
+        before, after = name.split(",", 1)
+        after = after.strip()
+        if len(after) > 1 and after.startswith("'") and after.endswith("'"):
+            name, default = before, after[1:-1]
+    value = context.get(name.lower())
+    if value is None or value == []:
+        return default
+    return value if isinstance(value, str) else None
+
+
+def number(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and text.strip() == text and "_" not in text else None
+
+
+def moment(text: str) -> Decimal | None:
+    if text.isascii() and text.isdigit():
+        return Decimal(text)
+    if text.isascii() and text.startswith("-") and text[1:].isdigit():
+        # A year before Christ, which no datetime holds; nothing compares such years by the second.
+        return Decimal(-int(text[1:]) - 1970) * 31_556_952
+    try:
+        parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=datetime.UTC)
+    elapsed = parsed - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(elapsed.microseconds) / 1_000_000
+
+
+def in_network(policy: str, text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text) in ipaddress.ip_network(policy, strict=False)
+    except ValueError:
+        return False
+
+
+def same_bytes(policy: str, text: str) -> bool:
+    try:
+        return base64.b64decode(policy, validate=True) == base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+
+
+# --- conditions
+
+COMPARISONS = {
+    "Equals": lambda one, other: one == other,
+    "LessThan": lambda one, other: one < other,
+    "LessThanEquals": lambda one, other: one <= other,
+    "GreaterThan": lambda one, other: one > other,
+    "GreaterThanEquals": lambda one, other: one >= other,
+}
+
+
+def value_matches(operator: str, policy: str, text: str, context: dict[str, Any], version: str) -> bool:
+    """One request value against one policy value; ``operator`` has no Not any more."""
+    if operator.startswith(("String", "Arn")):
+        wild = operator == "StringLike" or operator.startswith("Arn")
+        pattern = expand(policy, context, version, wild)
+        if pattern is None:
+            return False
+        if operator.startswith("Arn"):
+            return arn_like(pattern, text)
+        if operator == "StringEqualsIgnoreCase":
+            return "".join(pattern).casefold() == text.casefold()
+        return like(pattern, text)
+    if operator == "Bool":
+        return policy.lower() in ("true", "false") and policy.lower() == text.lower()
+    if operator == "BinaryEquals":
+        return same_bytes(policy, text)
+    if operator == "IpAddress":
+        return in_network(policy, text)
+    convert = number if operator.startswith("Numeric") else moment
+    wanted, actual = convert(policy), convert(text)
+    comparison = operator.removeprefix("Numeric").removeprefix("Date")
+    return wanted is not None and actual is not None and COMPARISONS[comparison](actual, wanted)
+
+
+def condition_holds(name: str, key: str, written: Json, context: dict[str, Any], version: str) -> bool:
+    policy = [as_text(value) for value in as_list(written)]
+    qualifier, _, operator = name.rpartition(":")
+    value = context.get(key.lower())
+    given = [] if value is None else as_list(value)
+    if operator == "Null":
+        return any(
+            (not given) == (wanted.lower() == "true") for wanted in policy if wanted.lower() in ("true", "false")
+        )
+    if_exists = operator.endswith("IfExists")
+    operator = operator.removesuffix("IfExists")
+    negated = "Not" in operator
+    operator = operator.replace("Not", "")
+
+    def matches(text: str) -> bool:
+        return any(value_matches(operator, one, text, context, version) for one in policy)
+
+    if qualifier == "ForAllValues":
+        if given and all(text == "" for text in given):
+            return True
+        return all(matches(text) is not negated for text in given)
+    if not given:
+        return if_exists or (negated and qualifier == "")
+    if qualifier == "ForAnyValue":
+        return any(text != "" for text in given) and any(matches(text) is not negated for text in given)
+    return any(matches(text) for text in given) is not negated
+
+
+# --- statements
+
+
+def statement_matches(statement: Json, version: str, call: dict[str, Any]) -> bool:
+    context = call["context"]
+    action = call["action"].lower()
+    for name, wanted in (("Action", True), ("NotAction", False)):
+        if name in statement:
+            found = any(like(to_pattern(text.lower(), True), action) for text in as_list(statement[name]))
+            if found is not wanted:
+                return False
+    for name, wanted in (("Resource", True), ("NotResource", False)):
+        if name in statement:
+            patterns = [expand(text, context, version, True, resource=True) for text in as_list(statement[name])]
+            found = any(pattern is not None and like(pattern, call["resource"]) for pattern in patterns)
+            if found is not wanted:
+                return False
+    return all(
+        condition_holds(operator, key, values, context, version)
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, values in keys.items()
+    )
+
+
+def principal_strength(statement: Json, call: dict[str, Any]) -> str:
+    """``""``, ``account``, ``limited`` or ``direct``; ``direct`` too when the statement has no principal element."""
+    if "NotPrincipal" in statement:
+        return not_principal_strength(statement, call)
+    listed = statement.get("Principal", "*")
+    if listed == "*" or "*" in as_list(listed.get("AWS", [])):
+        return "direct"
+    if call["provider"] and call["provider"] in as_list(listed.get("Federated", [])):
+        return "direct"
+    caller = call["caller"]
+    if caller is None:
+        return ""
+    if caller["type"] == "Service":
+        return "direct" if caller["name"] in as_list(listed.get("Service", [])) else ""
+    strengths = {aws_strength(name, caller, call["ids"]) for name in as_list(listed.get("AWS", []))}
+    return next((strength for strength in ("direct", "limited", "account") if strength in strengths), "")
+
+
+def aws_strength(name: str, caller: dict[str, Any], ids: dict[str, str]) -> str:
+    account = caller["account_id"]
+    if name in (account, f"arn:aws:iam::{account}:root"):
+        return "account"
+    if name in ids:
+        name = ids[name]
+    if name == caller["arn"]:
+        return "direct"
+    if name in (caller["principal_arn"], caller["entity_id"]):
+        return "direct" if caller["type"] == "User" else "limited"
+    return ""
+
+
+def not_principal_strength(statement: Json, call: dict[str, Any]) -> str:
+    listed = statement["NotPrincipal"]
+    names = ["*"] if listed == "*" else as_list(listed.get("AWS", []))
+    if "*" in names:
+        return ""
+    caller = call["caller"]
+    if caller is None:
+        return "" if call["provider"] and call["provider"] in as_list(listed.get("Federated", [])) else "direct"
+    if caller["type"] == "Service":
+        return "" if caller["name"] in as_list(listed.get("Service", [])) else "direct"
+    names = [call["ids"].get(name, name) for name in names]
+    account = caller["account_id"]
+    forms = [{account, f"arn:aws:iam::{account}:root"}]
+    if caller["type"] in ("User", "AssumedRole"):
+        forms.append({caller["principal_arn"], caller["entity_id"]})
+    if caller["type"] in ("AssumedRole", "FederatedUser"):
+        forms.append({caller["arn"]})
+    listed_forms = [bool(form & set(names)) for form in forms]
+    spared = all(listed_forms) if statement["Effect"] == "Deny" else any(listed_forms)
+    return "" if spared else "direct"
+
+
+def evaluate(documents: list[Json], call: dict[str, Any]) -> tuple[bool, set[str]]:
+    """(whether something denies, the strengths of what allows) for one layer."""
+    denied, strengths = False, set()
+    for document in documents:
+        version = document.get("Version", "2008-10-17")
+        for statement in as_list(document["Statement"]):
+            strength = principal_strength(statement, call)
+            if strength and statement_matches(statement, version, call):
+                if statement["Effect"] == "Deny":
+                    denied = True
+                else:
+                    strengths.add(strength)
+    return denied, strengths
+
+
+# --- the decision
+
+
+def decide(policies: dict[str, Json], call: dict[str, Any], session_policy_required: bool = False) -> str:
+    """``Allowed``, ``ExplicitDeny`` or ``ImplicitDeny``; ``policies`` as in the case files, with lists of levels."""
+    levels = [*policies.get("rcps", ()), *policies.get("scps", ())]
+    own = {name: policies[name] for name in ("identity", "boundary", "session") if name in policies}
+    resource_name = "trust" if "trust" in policies else "resource"
+    resource = policies.get(resource_name)
+    every = [*levels, *own.values()] + ([] if resource is None else [resource])
+    if any(evaluate(documents, call)[0] for documents in every):
+        return "ExplicitDeny"
+    if not all(evaluate(level, call)[1] for level in levels):
+        return "ImplicitDeny"
+    strengths = set() if resource is None else evaluate(resource, call)[1]
+    allowed = allows(own, strengths, resource_name, call, session_policy_required)
+    return "Allowed" if allowed else "ImplicitDeny"
+
+
+def allows(
+    own: dict[str, Json], strengths: set[str], resource_name: str, call: dict[str, Any], session_policy_required: bool
+) -> bool:
+    caller = call["caller"]
+    if caller is None or caller["type"] == "Service":
+        return bool(strengths)
+
+    def layer(name: str) -> bool:
+        return bool(evaluate(own[name], call)[1])
+
+    identity = caller["type"] == "Account" or ("identity" in own and layer("identity"))
+    boundary = "boundary" not in own or layer("boundary")
+    session = layer("session") if "session" in own else not session_policy_required
+    if call["resource_account_id"] in ("", caller["account_id"]):
+        if "direct" in strengths:
+            return True
+        if "limited" in strengths:
+            return boundary and session
+        if resource_name == "trust" and "trust" in call["present"] and not strengths:
+            return False
+        return identity and boundary and session
+    return identity and boundary and session and bool(strengths)

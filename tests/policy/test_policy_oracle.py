@@ -1,0 +1,286 @@
+"""The engine and the oracle decide alike, on the documented cases and on random policies.
+
+POLICY_ORACLE_EXAMPLES sets how many random cases are tried (4,000 unless told otherwise). Hypothesis draws seeds and
+not whole policies, a hundred times faster; a failing case is small enough to read, and is printed whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import oracle
+import policy_worlds
+import pytest
+import test_policy_cases
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator.policy import decide, denial_message, explain
+
+EXAMPLES = int(os.environ.get("POLICY_ORACLE_EXAMPLES", "4000"))
+POLICIES_PER_SEED = 5
+QUESTIONS_PER_POLICIES = 5
+
+
+def oracle_answer(case: dict[str, Any]) -> str:
+    asked = policy_worlds.question(case)
+    policies = {
+        name: [bare(document) for document in documents]
+        if name not in ("scps", "rcps")
+        else [[bare(document) for document in level] for level in documents]
+        for name, documents in case["policies"].items()
+    }
+    call = {
+        "action": asked.action,
+        "resource": asked.resource,
+        "context": case.get("context", {}),
+        "caller": None if asked.principal is None else asdict(asked.principal),
+        "provider": asked.federated_provider,
+        "resource_account_id": asked.resource_account_id,
+        "ids": case.get("principal_ids", {}),
+        "present": set(policies),
+    }
+    return oracle.decide(policies, call, case.get("session_policy_required", False))
+
+
+def bare(document: Any) -> Any:
+    return document.get("document", document)
+
+
+@pytest.mark.parametrize("case", test_policy_cases.ALL)
+def test_oracle_agrees_with_the_documentation(case: dict[str, Any]) -> None:
+    assert oracle_answer(case) == case["expected"]["outcome"]
+
+
+ACCOUNT, OTHER = policy_worlds.ACCOUNT, policy_worlds.OTHER_ACCOUNT
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/reader"
+BOX = "arn:aws:s3:::box"
+ACTIONS = ["s3:GetObject", "s3:getobject", "s3:Get*", "s3:*", "*", "s3:Put*", "s3:?etObject", "sts:*", "chime:GetUser"]
+RESOURCES = [
+    "*",
+    BOX,
+    f"{BOX}/*",
+    f"{BOX}/a?c",
+    f"{BOX}/a*c*",
+    f"{BOX}/${{aws:username}}",
+    f"{BOX}/${{aws:username}}*",
+    f"{BOX}/${{aws:tagkeys}}",
+    f"{BOX}/${{aws:none, 'abc'}}",
+    f"{BOX}/a${{*}}c",
+    f"{BOX}/${{aws:username",
+    "arn:aws:s3:::${aws:username}*",
+    "arn:aws:sns:us-east-1:${aws:username}:t",
+    "arn:aws:sns:*:*:t",
+]
+ASKED_RESOURCES = ["*", BOX, f"{BOX}/abc", f"{BOX}/ana", f"{BOX}/a*c", f"{BOX}/${{aws:username", "arn:aws:sns:x:ana:t"]
+TEXTS = [
+    "ana",
+    "Ana",
+    "a*",
+    "*",
+    "?na",
+    "${aws:username}",
+    "${aws:none}",
+    "${aws:none, 'ana'}",
+    "${*}",
+    "",
+    "bob",
+    "ß",
+    "SS",
+]
+NUMBERS = ["5", "5.0", "-1", "1e2", "10", "x", "", "${aws:username}"]
+DATES = [
+    "2026-11-24T12:00:00Z",
+    "2026-11-24T14:00:00+02:00",
+    "2026-11-24T04:00:00.5-08:00",
+    "2026-11-24",
+    "1795521600",
+    "0",
+]
+ADDRESSES = ["10.0.0.0/8", "10.1.2.3", "0.0.0.0/0", "::/0", "2001:db8::/32", "2001:db8::1", "x", "10.1.2.3/31"]
+TRUTHS = ["true", "false", "True", "x", ""]
+BYTES = ["QQ==", "QUI=", "@", "", "QR=="]
+ARNS = [
+    "arn:aws:iam::*:role/*",
+    "arn:aws:iam::1:role/x",
+    "arn:*:iam::1:*",
+    "*",
+    "arn:aws:iam::?:role/?",
+    "arn:aws:*:role/x",
+    "arn:aws:iam::1:${aws:username}",
+    "${aws:PrincipalArn}",
+    "arn:aws:sns:us-east-1:1:t:u/v",
+]
+FAMILIES: list[tuple[list[str], list[str]]] = [
+    (
+        [
+            "StringEquals",
+            "StringNotEquals",
+            "StringEqualsIgnoreCase",
+            "StringNotEqualsIgnoreCase",
+            "StringLike",
+            "StringNotLike",
+        ],
+        TEXTS,
+    ),
+    ([f"Numeric{name}" for name in (*oracle.COMPARISONS, "NotEquals")], NUMBERS),
+    ([f"Date{name}" for name in (*oracle.COMPARISONS, "NotEquals")], DATES),
+    (["IpAddress", "NotIpAddress"], ADDRESSES),
+    (["Bool"], TRUTHS),
+    (["BinaryEquals"], BYTES),
+    (["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"], ARNS),
+    (["Null"], TRUTHS),
+]
+KEYS = ["aws:username", "AWS:UserName", "aws:tagkeys", "aws:PrincipalArn", "aws:value", "aws:none"]
+
+
+PRINCIPAL_NAMES = [
+    f"arn:aws:iam::{ACCOUNT}:user/ana",
+    f"arn:aws:iam::{ACCOUNT}:root",
+    ACCOUNT,
+    OTHER,
+    ROLE,
+    f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/s1",
+    f"arn:aws:sts::{ACCOUNT}:federated-user/fred",
+    f"arn:aws:iam::{OTHER}:user/olga",
+    f"arn:aws:iam::{OTHER}:role/worker",
+    "AIDAUSERANAEXAMPLE123",
+    "AROAREADEREXAMPLE1234",
+    "*",
+]
+PRINCIPAL_IDS = [
+    {},
+    {PRINCIPAL_NAMES[0]: "AIDAUSERANAEXAMPLE123", ROLE: "AROAREADEREXAMPLE1234"},
+    {PRINCIPAL_NAMES[0]: "AIDAOLDANAEXAMPLE1234", ROLE: "AROAOLDREADEREXAMPLE1"},
+]
+VALUES = [*TEXTS, *NUMBERS, *DATES, *ADDRESSES, *TRUTHS, *BYTES, *ARNS]
+CONTEXT_KEYS = ["aws:username", "aws:tagkeys", "aws:principalarn", "aws:value"]
+
+
+class Draw(random.Random):
+    """Random pieces of policies and calls, chosen so that about half of what is asked matches."""
+
+    def some(self, values: list[str], least: int = 0) -> Any:
+        if self.random() < 0.5:
+            return self.choice(values)
+        return [self.choice(values) for _ in range(self.randint(least, 3))]
+
+    def once_in(self, times: int) -> bool:
+        return self.randrange(times) == 0
+
+    def conditions(self) -> dict[str, Any]:
+        block: dict[str, Any] = {}
+        for _ in range(self.choice([0, 0, 1, 1, 2])):
+            operators, values = self.choice(FAMILIES)
+            operator = self.choice(operators)
+            qualifier = self.choice(["", "", "", "ForAllValues:", "ForAnyValue:"])
+            suffix = "" if operator == "Null" else self.choice(["", "", "IfExists"])
+            block.setdefault(f"{qualifier}{operator}{suffix}", {})[self.choice(KEYS)] = self.some(values)
+        return block
+
+    def principals(self) -> Any:
+        if self.once_in(3):
+            return self.choice(
+                ["*", {"Service": "voiceconnector.chime.amazonaws.com"}, {"Federated": "accounts.google.com"}]
+            )
+        return {"AWS": [self.choice(PRINCIPAL_NAMES) for _ in range(self.randint(1, 3))]}
+
+    def statement(self, kind: str) -> dict[str, Any]:
+        statement: dict[str, Any] = {"Effect": "Deny" if self.once_in(6) else "Allow"}
+        if kind == "trust":
+            statement["Action"] = self.some(["sts:AssumeRole", "sts:*", "sts:TagSession"], 1)
+        else:
+            statement["NotAction" if self.once_in(5) else "Action"] = self.some(ACTIONS, 1)
+            statement["NotResource" if self.once_in(5) else "Resource"] = self.some(RESOURCES, 1)
+        if kind in ("resource", "trust"):
+            negated = kind == "resource" and self.once_in(4)
+            statement["NotPrincipal" if negated else "Principal"] = self.principals()
+        elif kind == "rcps":
+            statement["Principal"] = "*"
+        block = self.conditions()
+        if block:
+            statement["Condition"] = block
+        return statement
+
+    def documents(self, kind: str) -> list[Any]:
+        old = kind in ("resource", "trust", "session") and self.once_in(4)
+        version = "2008-10-17" if old else "2012-10-17"
+        return [
+            {"Version": version, "Statement": [self.statement(kind) for _ in range(self.randint(1, 3))]}
+            for _ in range(self.randint(1, 2))
+        ]
+
+    def policies(self) -> dict[str, Any]:
+        policies: dict[str, Any] = {"identity": self.documents("identity")}
+        for kind in ("boundary", "session"):
+            if self.once_in(4):
+                policies[kind] = self.documents(kind)
+        for kind in ("scps", "rcps"):
+            if self.once_in(6):
+                policies[kind] = [self.documents(kind) for _ in range(self.randint(1, 2))]
+        kind = self.choice(["", "resource", "resource", "trust"])
+        if kind:
+            policies[kind] = self.documents(kind)
+        return policies
+
+    def case(self, policies: dict[str, Any] | None = None) -> dict[str, Any]:
+        policies = policies or self.policies()
+        actions = ["sts:AssumeRole"] if "trust" in policies else ["s3:GetObject", "s3:GetObject", "chime:GetUser"]
+        principal = self.choice([*policy_worlds.PRINCIPALS, None])
+        case = {
+            "policies": policies,
+            "principal": principal,
+            "action": self.choice(actions),
+            "resource": self.choice(ASKED_RESOURCES),
+            "context": {key: self.some(VALUES) for key in CONTEXT_KEYS if not self.once_in(3)},
+            "federated_provider": "" if principal or self.once_in(2) else "accounts.google.com",
+        }
+        if self.once_in(2):
+            case["resource_account_id"] = self.choice([ACCOUNT, OTHER])
+        return case
+
+    def cases(self, questions: int) -> list[dict[str, Any]]:
+        """Several questions to the same policies."""
+        policies = self.policies()
+        shared = {"session_policy_required": self.once_in(4), "principal_ids": self.choice(PRINCIPAL_IDS)}
+        return [{**self.case(policies), **shared} for _ in range(questions)]
+
+
+@settings(max_examples=max(1, EXAMPLES // (POLICIES_PER_SEED * QUESTIONS_PER_POLICIES)), deadline=None)
+@given(st.integers(0, 2**64))
+def test_engine_and_oracle_decide_alike(seed: int) -> None:
+    draw = Draw(seed)
+    for _ in range(POLICIES_PER_SEED):
+        cases = draw.cases(QUESTIONS_PER_POLICIES)
+        layers = policy_worlds.layers(cases[0])
+        for case in cases:
+            decision = decide(layers, policy_worlds.question(case))
+            assert decision.outcome == oracle_answer(case), f"{json.dumps(case)}\n{explain(decision).as_text()}"
+
+
+def test_random_cases_come_out_every_way() -> None:
+    draw = Draw(20261124)
+    outcomes = Counter(oracle_answer(draw.case()) for _ in range(1000))
+    assert all(outcomes[outcome] >= 100 for outcome in ("Allowed", "ExplicitDeny", "ImplicitDeny")), outcomes
+
+
+def test_every_refusal_has_words_and_an_explanation() -> None:
+    draw = Draw(20261125)
+    refused = 0
+    for _ in range(500):
+        case = draw.case()
+        decision = decide(policy_worlds.layers(case), policy_worlds.question(case))
+        explanation = explain(decision)
+        assert json.loads(json.dumps(explanation.as_dict()))["outcome"] == decision.outcome
+        assert explanation.as_text().startswith(decision.outcome)
+        if not decision.allowed:
+            refused += 1
+            assert denial_message(decision) == explanation.message != ""
+            # The refused principal's own words: the message names the action, and a reason unless it is unsigned.
+            assert case["action"] in explanation.message
+    assert refused > 100
