@@ -64,11 +64,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _environment() -> dict[str, str]:
+    """As a user has it: with compiled modules on disk."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def started(name: str, command: list[str], port: int, path: str = "/", **environment: str) -> Iterator[Server]:
     begun = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=HERE, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=HERE, env={**_environment(), **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         _wait(f"http://127.0.0.1:{port}{path}", process)

@@ -29,6 +29,7 @@ _IDENTITY_LIMIT = 2048
 DAMAGED_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 UNKNOWN_KEY_MESSAGE = "The security token included in the request is invalid."
 EXPIRED_TOKEN_MESSAGE = "The security token included in the request is expired"  # noqa: S105
+ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
 _EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
 
@@ -116,6 +117,23 @@ class IdentityStore:
             raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the key's owner is gone")
         layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
         return Identity(_rights(Caller(principal, access_key_id), layers, authority), key.secret_access_key)
+
+    def administrator(self, connection: Connection, access_key_id: str) -> Identity:
+        """The default account's administrator, for sandboxes that are not strict: a user with AdministratorAccess.
+
+        The account's root user stands in where there is no such user.
+        """
+        account_id = gather.default_account_id(connection) or ""
+        user_id = gather.user_with_policy(connection, account_id, ADMINISTRATOR_POLICY_ARN)
+        principal, authority = root_principal(account_id), self.policies.root(connection, account_id)
+        if user_id is not None:
+            authority = self.policies.user(connection, user_id)
+            if authority is not None and authority.entity is not None:
+                principal = user_principal(authority.entity)
+        if authority is None:
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the sandbox has no account")
+        layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
+        return Identity(_rights(Caller(principal, access_key_id), layers, authority), "")
 
     def _authority(self, connection: Connection, principal: Principal) -> Authority | None:
         if principal.type == "AssumedRole":

@@ -25,7 +25,7 @@ from emulator.storage.trust import resolve_trust
 _STATE = "world"
 _DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_seconds"})
 _NO_COLUMNS: frozenset[str] = frozenset()
-_PIN_DIGITS = 6
+_PIN_DIGITS = 10
 _DEFAULT_LICENSE = "Pro"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.services.chime import account_settings, accounts, user_batches, user_changes, user_settings, users
+from emulator.services.chime import account_settings, accounts, user_batches, user_settings, users
 from emulator.services.registry import all_operations, find
 from emulator.services.sts import assume_role, identity, user_sessions
 
@@ -14,7 +14,6 @@ MODULES = (
     account_settings,
     users,
     user_batches,
-    user_changes,
     user_settings,
 )
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, upda
 from sqlalchemy.exc import IntegrityError
 
 from emulator.storage import tables as t
+from emulator.storage.prepared import PreparedSelect
 from emulator.storage.problems import AlreadyThere
 from emulator.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 
@@ -54,15 +55,16 @@ _OF_OWNER = (
     _USERS.c.account_id == bindparam("account_id"),
     _ACCOUNTS.c.aws_account_id == bindparam("aws_account_id"),
 )
-_BY_ID = select(*_COLUMNS).join_from(_USERS, _ACCOUNTS).where(*_OF_OWNER)
+_BY_ID = PreparedSelect(
+    select(*_COLUMNS).join_from(_USERS, _ACCOUNTS).where(*_OF_OWNER), "user_id", "account_id", "aws_account_id"
+)
 _TELEPHONY = select(*(_USERS.c[name] for name in Telephony._fields)).join_from(_USERS, _ACCOUNTS).where(*_OF_OWNER)
 _SORT_KEY = func.coalesce(_USERS.c.email_key, _USERS.c.username)
 
 
 def user(connection: Connection, aws_account_id: str, account_id: str, user_id: str) -> ChimeUser | None:
     """The user of that id; None also when the Chime account is another AWS account's."""
-    key = {"user_id": user_id, "account_id": account_id, "aws_account_id": aws_account_id}
-    row = connection.execute(_BY_ID, key).first()
+    row = _BY_ID.first(connection, user_id, account_id, aws_account_id)
     return None if row is None else ChimeUser._make(row)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
@@ -49,29 +49,11 @@ class Database:
         # Threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> AbstractContextManager[Connection]:
         """A connection for reading: everything read inside comes from the same state of the database."""
-        if self._turn is None:
-            with self._snapshot() as connection:
-                yield connection
-        else:
-            with self._turn, self._snapshot() as connection:
-                yield connection
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
-        if not self.is_sqlite:
-            with self._engine.connect() as connection:
-                yield connection
-            return
-        connection, driver = self._reader()
-        # Asked of the driver directly: a deferred transaction costs a microsecond this way.
-        driver.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            driver.execute("COMMIT")
+        if self.is_sqlite:
+            return _SqliteSnapshot(*self._reader(), self._turn)
+        return self._engine.connect()
 
     def _reader(self) -> tuple[Connection, sqlite3.Connection]:
         held: tuple[Connection, sqlite3.Connection] | None = getattr(self._held, "reader", None)
@@ -112,6 +94,29 @@ class Database:
             held[0].close()
             del self._held.reader
         self._engine.dispose()
+
+
+class _SqliteSnapshot:
+    """A deferred transaction on a held connection. A class, because a generator would cost more than the transaction."""
+
+    __slots__ = ("_connection", "_driver", "_turn")
+
+    def __init__(self, connection: Connection, driver: sqlite3.Connection, turn: threading.RLock | None) -> None:
+        self._connection = connection
+        self._driver = driver
+        self._turn = turn
+
+    def __enter__(self) -> Connection:
+        if self._turn is not None:
+            self._turn.acquire()
+        # Asked of the driver directly: a deferred transaction costs a microsecond this way.
+        self._driver.execute("BEGIN")
+        return self._connection
+
+    def __exit__(self, *_exception: object) -> None:
+        self._driver.execute("COMMIT")
+        if self._turn is not None:
+            self._turn.release()
 
 
 def _create_engine(url: str, *, is_sqlite: bool, in_memory: bool) -> Engine:

@@ -216,3 +216,16 @@ def account_exists(connection: Connection, account_id: str) -> bool:
 def default_account_id(connection: Connection) -> str | None:
     """The account declared first."""
     return connection.execute(select(t.accounts.c.account_id).order_by(t.accounts.c.position).limit(1)).scalar()
+
+
+def user_with_policy(connection: Connection, account_id: str, policy_arn: str) -> str | None:
+    """The id of the account's first user, by name, to whom this managed policy is attached directly."""
+    attached = t.user_attached_policies
+    statement = (
+        select(t.users.c.user_id)
+        .join(attached, attached.c.user_id == t.users.c.user_id)
+        .where(t.users.c.account_id == account_id, attached.c.policy_arn == policy_arn)
+        .order_by(t.users.c.name_key)
+        .limit(1)
+    )
+    return connection.execute(statement).scalar()

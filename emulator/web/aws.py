@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -98,13 +99,19 @@ def _guessed_service(environ: Environ) -> str:
     return "sts" if environ["PATH_INFO"] in ("", "/") else "chime"
 
 
+@lru_cache(maxsize=4)
+def http_date(wall_seconds: int) -> str:
+    """``Tue, 24 Nov 2026 00:29:44 GMT``; every answer of one second has the same."""
+    return formatdate(wall_seconds, usegmt=True)
+
+
 def send(answer: HttpAnswer, request_id: str, wall_seconds: float, start_response: Any) -> list[bytes]:
     # The date is of the clock that judges signatures: SDKs correct their own clocks by it.
     headers = [
         ("x-amzn-RequestId", request_id),
         ("Content-Type", answer.content_type),
         ("Content-Length", str(len(answer.body))),
-        ("Date", formatdate(wall_seconds, usegmt=True)),
+        ("Date", http_date(int(wall_seconds))),
         *answer.headers.items(),
     ]
     start_response(_STATUS_LINES.get(answer.status) or f"{answer.status} Unknown", headers)

@@ -1,0 +1,45 @@
+"""Statements for the hot path: written with SQLAlchemy, compiled once, and given to SQLite's driver directly.
+
+Executing a Core statement costs several times what SQLite needs to find a row by its key. For columns of text, whole
+numbers and booleans, which need no other conversion; other databases take the ordinary way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, Integer, Select, String
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+
+class PreparedSelect:
+    """A select by bound parameters, named in the order ``first`` takes their values."""
+
+    __slots__ = ("_booleans", "_names", "_sql", "_statement")
+
+    def __init__(self, statement: Select[Any], *names: str) -> None:
+        compiled = statement.compile(dialect=SQLiteDialect_pysqlite(paramstyle="named"))
+        if set(compiled.params) != set(names):
+            raise ValueError(f"the statement binds {sorted(compiled.params)}, not {sorted(names)}")
+        columns = list(statement.selected_columns)
+        if not all(isinstance(column.type, (String, Integer, Boolean)) for column in columns):
+            raise ValueError("a column needs a conversion that the driver does not know")
+        self._booleans = tuple(index for index, column in enumerate(columns) if isinstance(column.type, Boolean))
+        self._statement = statement
+        self._names = names
+        self._sql = str(compiled)
+
+    def first(self, connection: Connection, *values: Any) -> Sequence[Any] | None:
+        """The first row as a sequence of column values, or None."""
+        parameters = dict(zip(self._names, values, strict=True))
+        if connection.dialect.name == "sqlite":
+            driver: Any = connection.connection.driver_connection
+            row: Sequence[Any] | None = driver.execute(self._sql, parameters).fetchone()
+            if row is None or not self._booleans:
+                return row
+            values_found = list(row)
+            for index in self._booleans:
+                values_found[index] = bool(values_found[index])
+            return values_found
+        return connection.execute(self._statement, parameters).first()
