@@ -1,0 +1,41 @@
+"""Server processes for the tests of this folder, ended and looked over when the test or its module is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from served import Server, start
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The built-in sandbox, for tests of one module that do not disturb each other."""
+    served = start(tmp_path_factory.mktemp("served"))
+    yield served
+    try:
+        assert served.process.poll() is None, f"the server ended on its own: {served.errors()}"
+        served.stop()
+    finally:
+        served.kill()
+
+
+@pytest.fixture
+def make_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Servers of a test's own: ``make_server("--workers", "2")``, each in a folder of its own unless one is given."""
+    made: list[Server] = []
+
+    def make(*options: str, **arguments: str) -> Server:
+        made.append(start(tmp_path_factory.mktemp("served"), *options, **arguments))
+        return made[-1]
+
+    yield make
+    problems = []
+    for served in made:
+        if served.process.poll() is None:
+            try:
+                served.stop()
+            except AssertionError as error:
+                problems.append(str(error))
+        served.kill()
+    assert not problems, problems

@@ -1,0 +1,226 @@
+"""A real ``rolecall serve`` process for tests, and the ways tests reach it: boto3, the AWS CLI, and raw bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+FIRST_ACCOUNT = "111122223333"
+SECOND_ACCOUNT = "444455556666"
+ADMIN = ("test", "test")
+DEVELOPER = ("developer", "developer-secret")
+# What the server promises: ready within seconds, gone within two.
+READY_SECONDS = 30
+STOP_SECONDS = 2
+_START_ATTEMPTS = 5
+
+
+def script(name: str) -> list[str]:
+    """The command line of a console script that is installed beside the running interpreter."""
+    beside = Path(sys.executable).parent / (f"{name}.exe" if os.name == "nt" else name)
+    if beside.is_file():
+        return [str(beside)]
+    return [sys.executable, "-m", {"rolecall": "emulator.cli", "aws": "awscli"}[name]]
+
+
+def role_arn(name: str, account: str = FIRST_ACCOUNT) -> str:
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def clean_environment(home: Path, **extra: str) -> dict[str, str]:
+    """An environment that knows nothing of the developer's own settings of AWS or of Rolecall."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLECALL_", "XDG_"))}
+    own = {"HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "PYTHONUNBUFFERED": "1"}
+    return kept | own | extra
+
+
+def run_rolecall(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``rolecall`` with these arguments, to its end."""
+    return subprocess.run(
+        [*script("rolecall"), *arguments],
+        env=clean_environment(home, **environment),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@functools.cache
+def boto3_session() -> boto3.Session:
+    """One for all tests of a process: it keeps the parsed service models."""
+    return boto3.Session(region_name="us-east-1")
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Server:
+    """A ``rolecall serve`` process. Made by :func:`start`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    folder: Path
+    log: Path
+    options: tuple[str, ...]
+    environment: dict[str, str] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def output(self) -> str:
+        return self.log.with_suffix(".out").read_text(encoding="utf-8")
+
+    def errors(self) -> str:
+        return self.log.with_suffix(".err").read_text(encoding="utf-8")
+
+    def client(
+        self, service: str, keys: tuple[str, ...] = ADMIN, *, credentials: dict[str, Any] | None = None, **config: Any
+    ) -> Any:
+        """A boto3 client for (id, secret[, token]), or for credentials that STS issued. It does not retry."""
+        if credentials is not None:
+            keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+        return boto3_session().client(
+            service,
+            endpoint_url=self.url,
+            aws_access_key_id=keys[0],
+            aws_secret_access_key=keys[1],
+            aws_session_token=keys[2] if len(keys) > 2 else None,
+            config=Config(retries={"total_max_attempts": 1}, **config),
+        )
+
+    def assume(self, role: str, keys: tuple[str, ...] = ADMIN, **arguments: Any) -> dict[str, Any]:
+        """Credentials of a role; ``role`` is an ARN, or the name of a role of the first account."""
+        arn = role if role.startswith("arn:") else role_arn(role)
+        answer = self.client("sts", keys).assume_role(RoleArn=arn, **{"RoleSessionName": "session", **arguments})
+        return answer["Credentials"]  # type: ignore[no-any-return]
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        **options: Any,
+    ) -> RawAnswer:
+        """One request by Python's own HTTP client, unsigned, on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers or {}, **options)
+            answer = connection.getresponse()
+            named = {name.lower(): value for name, value in answer.getheaders()}
+            return RawAnswer(answer.status, named, answer.read())
+        finally:
+            connection.close()
+
+    def control(self, method: str, path: str, **headers: str) -> tuple[int, Any]:
+        """Status and JSON of a control endpoint."""
+        answer = self.request(method, f"/_rolecall/{path}", headers=headers)
+        return answer.status, json.loads(answer.body)
+
+    def aws(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The AWS CLI with these arguments, as the administrator unless the environment says otherwise."""
+        known = {"AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": "us-east-1"}
+        if "AWS_PROFILE" not in environment and "--profile" not in arguments:
+            known |= {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
+        return subprocess.run(
+            [*script("aws"), *arguments],
+            env=clean_environment(self.folder, **(known | environment)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> float:
+        """End the server as a user does; returns after how many seconds it was gone. It must end cleanly."""
+        begun = time.monotonic()
+        self.process.send_signal(signal_number)
+        try:
+            # Longer than promised, so that a slow machine fails the one test that measures and not all of them.
+            status = self.process.wait(STOP_SECONDS + 10)
+        finally:
+            self.kill()
+        took = time.monotonic() - begun
+        assert status == 0, f"exit status {status}: {self.errors()}"
+        assert "Traceback" not in self.errors(), self.errors()
+        return took
+
+    def kill(self) -> None:
+        """``kill -9`` for the server and its workers, and nobody else: they have a process group of their own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def restart(self) -> None:
+        """The same server again: port, options and database."""
+        started = _started(self.folder, self.port, self.options, self.environment)
+        assert started is not None, "the port was taken by somebody else meanwhile"
+        self.process, self.log = started.process, started.log
+
+
+def start(folder: Path, *options: str, database: str | None = None, **environment: str) -> Server:
+    """Start ``rolecall serve`` on a free port and wait until it says that it is ready.
+
+    Its files are in ``folder``; ``database`` is a URL, a file there by default.
+    """
+    url = database if database is not None else f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
+    options = ("--database", url, *options)
+    for _ in range(_START_ATTEMPTS):
+        # Between finding the port and listening on it another process may take it.
+        server = _started(folder, free_port(), options, clean_environment(folder, **environment))
+        if server is not None:
+            return server
+    raise AssertionError(f"no port stayed free in {_START_ATTEMPTS} attempts")
+
+
+def _started(folder: Path, port: int, options: tuple[str, ...], environment: dict[str, str]) -> Server | None:
+    log = folder / f"serve-{port}-{time.monotonic_ns()}"
+    with log.with_suffix(".out").open("wb") as output, log.with_suffix(".err").open("wb") as errors:
+        process = subprocess.Popen(
+            [*script("rolecall"), "serve", "--port", str(port), *options],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+    server = Server(process, port, folder, log, options, environment)
+    deadline = time.monotonic() + READY_SECONDS
+    while f"Rolecall is ready at {server.url}\n" not in server.output():
+        if process.poll() is not None and f"port {port}" in server.errors():
+            return None
+        if process.poll() is not None or time.monotonic() > deadline:
+            server.kill()
+            raise AssertionError(f"rolecall serve did not start:\n{server.output()}{server.errors()}")
+        time.sleep(0.01)
+    return server
