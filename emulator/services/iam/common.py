@@ -1,0 +1,86 @@
+"""What every IAM operation needs: pages of a list, tags in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from emulator.errors import AwsError
+from emulator.services.registry import Answer, Call
+from emulator.sessions.pages import open_page, seal_page
+from emulator.sessions.tokens import BadTokenError
+
+# IAM API Reference, MaxItems: "If you do not include this parameter, the number of items defaults to 100."
+DEFAULT_PAGE_ITEMS = 100
+RESERVED_TAG_PREFIX = "aws:"
+
+INVALID_MARKER_MESSAGE = "Invalid Marker."
+DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found."
+DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+# AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
+RESERVED_TAG_MESSAGE = "Tag keys and values beginning with 'aws:' are reserved for system use."
+
+Item = TypeVar("Item")
+Position = Callable[[Item], str]
+
+
+def opened_marker(call: Call, filters: Sequence[str], marker: str | None) -> str:
+    """The position after which a list goes on; empty for its first page.
+
+    ``filters`` tells this list of the operation from its others. Raises AwsError ValidationError.
+    """
+    if marker is None:
+        return ""
+    try:
+        return open_page(call.keys, _scope(call, filters), marker)
+    except BadTokenError as error:
+        raise AwsError("ValidationError", INVALID_MARKER_MESSAGE, reason=str(error)) from error
+
+
+def page_of(
+    call: Call, filters: Sequence[str], found: Sequence[Item], position: Position[Item], max_items: int
+) -> tuple[Sequence[Item], Answer]:
+    """The first ``max_items`` of ``found``, which goes on beyond the page when it is longer, and the answer's
+    IsTruncated and Marker.
+    """
+    if len(found) <= max_items:
+        return found, {"IsTruncated": False}
+    shown = found[:max_items]
+    marker = seal_page(call.keys, _scope(call, filters), position(shown[-1]))
+    return shown, {"IsTruncated": True, "Marker": marker}
+
+
+def page(
+    call: Call,
+    filters: Sequence[str],
+    items: Iterable[Item],
+    position: Position[Item],
+    marker: str | None,
+    max_items: int,
+) -> tuple[Sequence[Item], Answer]:
+    """One page of a whole list, sorted by position. Raises AwsError ValidationError for a marker of another list."""
+    after = opened_marker(call, filters, marker)
+    rest = sorted((item for item in items if position(item) > after), key=position)
+    return page_of(call, filters, rest, position, max_items)
+
+
+def _scope(call: Call, filters: Sequence[str]) -> tuple[str, ...]:
+    return (call.account_id, call.service, call.operation, *filters)
+
+
+def tag_pairs(tags: Sequence[Mapping[str, Any]], *, case_sensitive: bool) -> list[tuple[str, str]]:
+    """The tags of a request as pairs. Raises AwsError InvalidInput for a key given twice and for reserved ones."""
+    pairs = [(tag["Key"], tag["Value"]) for tag in tags]
+    for pair in pairs:
+        if any(text.lower().startswith(RESERVED_TAG_PREFIX) for text in pair):
+            raise AwsError("InvalidInput", RESERVED_TAG_MESSAGE)
+    keys = {key if case_sensitive else key.lower() for key, _ in pairs}
+    if len(keys) < len(pairs):
+        raise AwsError(
+            "InvalidInput", DUPLICATE_TAGS_MESSAGE if case_sensitive else DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE
+        )
+    return pairs
+
+
+def tag_answer(tags: Iterable[tuple[str, str]]) -> list[Answer]:
+    return [{"Key": key, "Value": value} for key, value in tags]
