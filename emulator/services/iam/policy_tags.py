@@ -1,0 +1,53 @@
+"""Tags of customer managed policies. Their keys are told apart by case, unlike those of users and roles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emulator.data import QUOTAS
+from emulator.errors import AwsError
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page, tag_answer, tag_pairs
+from emulator.services.iam.managed_policies import check_policy_arn, existing_policy, on_policy, own_policy
+from emulator.services.registry import Answer, Call, operation
+from emulator.storage.entity_tags import new_tag_count, put_tags, remove_tags, tags_of
+from emulator.storage.policies import PolicyRecord
+
+COUNT_MESSAGE = "The number of tags has reached the maximum limit."
+# Recorded for new versions; what AWS says of its own policies' tags is not.
+OUTSIDE_MESSAGE = "Cannot update policies outside your own account."
+
+
+@operation("iam", "TagPolicy", permissions=on_policy, precheck=check_policy_arn)
+def tag_policy(call: Call, *, PolicyArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
+    """Add tags, or replace the values of those that are there.
+
+    Raises AwsError: ValidationError, InvalidInput (a key twice), AccessDenied (a policy of AWS), NoSuchEntity,
+    LimitExceeded.
+    """
+    tags = tag_pairs(Tags, case_sensitive=True)
+    policy = own_policy(call, PolicyArn, OUTSIDE_MESSAGE)
+    if new_tag_count(call.db, "policy", policy.policy_id, tags) > QUOTAS.tags_per_entity_count:
+        raise AwsError("LimitExceeded", COUNT_MESSAGE)
+    put_tags(call.db, "policy", policy.policy_id, tags)
+
+
+@operation("iam", "UntagPolicy", permissions=on_policy, precheck=check_policy_arn)
+def untag_policy(call: Call, *, PolicyArn: str, TagKeys: Sequence[str]) -> None:
+    """Remove tags; keys that are not there are no error.
+
+    Raises AwsError: ValidationError, AccessDenied (a policy of AWS), NoSuchEntity.
+    """
+    policy = own_policy(call, PolicyArn, OUTSIDE_MESSAGE)
+    remove_tags(call.db, "policy", policy.policy_id, TagKeys)
+
+
+@operation("iam", "ListPolicyTags", permissions=on_policy, precheck=check_policy_arn)
+def list_policy_tags(
+    call: Call, *, PolicyArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
+) -> Answer:
+    """Tags by key. Raises AwsError: ValidationError, NoSuchEntity."""
+    policy = existing_policy(call, PolicyArn)
+    tags = tags_of(call.db, "policy", policy.policy_id) if isinstance(policy, PolicyRecord) else []
+    shown, rest = page(call, (PolicyArn,), tags, lambda tag: tag[0], Marker, MaxItems)
+    return {"Tags": tag_answer(shown), **rest}
