@@ -19,18 +19,6 @@ from emulator.principals import Principal, Session
 
 Outcome = Literal["Allowed", "ExplicitDeny", "ImplicitDeny"]
 
-# Which layer is named when several refuse for want of an allow. AWS does not document it; the caller's side comes
-# first, so that nobody learns about another's policies who may not make the call anyway.
-IMPLICIT_DENY_ORDER = (
-    PolicyKind.RCP,
-    PolicyKind.SCP,
-    PolicyKind.IDENTITY,
-    PolicyKind.BOUNDARY,
-    PolicyKind.SESSION,
-    PolicyKind.RESOURCE,
-    PolicyKind.TRUST,
-)
-
 
 @dataclass(slots=True)
 class Question:
@@ -125,8 +113,8 @@ def _decide_all(layers: Layers, question: Question) -> Decision:
         if denies and (denied := first_match(denies, question)) is not None:
             return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
     for level in (*layers.rcps, *layers.scps):
-        if first_match(level.candidates(action).allows, question) is None:
-            return _implicit(level.kind, layers, question)
+        if not _allows(level, question):
+            return Decision(False, "ImplicitDeny", level.kind, None, layers, question)
     reach, granted = Reach.NONE, None
     if layers.resource is not None:
         reach, granted = _strongest(layers.resource.candidates(action).allows, question)
@@ -134,55 +122,46 @@ def _decide_all(layers: Layers, question: Question) -> Decision:
 
 
 def _decide_allows(layers: Layers, question: Question, reach: Reach, granted: CompiledStatement | None) -> Decision:
-    """What is left when nothing denies: ``reach`` says what the resource's policy gives the caller."""
+    """What is left when nothing denies: ``reach`` says what the resource's policy gives the caller.
+
+    When several layers refuse for want of an allow, AWS does not document which one is named. Here the first of this
+    function is: the caller's side before the resource's, so that nobody learns about a role's trust policy who may
+    not assume roles anyway.
+    """
     principal, resource = question.principal, layers.resource
     if principal is None or principal.type == "Service" or principal.type == "Anonymous":
         # No policies of its own: only the resource's policy can let it in.
-        if granted is not None and resource is not None:
-            return Decision(True, "Allowed", resource.kind, granted, layers, question)
-        return _implicit(PolicyKind.RESOURCE if resource is None else resource.kind, layers, question)
-    same_account = question.resource_account_id in ("", principal.account_id)
-    if same_account and reach == Reach.DIRECT and resource is not None:
-        return Decision(True, "Allowed", resource.kind, granted, layers, question)
-    missing, allowing = _missing(layers, question, identity_needed=not (same_account and reach == Reach.LIMITED))
-    if reach == Reach.NONE:
-        if resource is not None and (not same_account or resource.kind is PolicyKind.TRUST):
-            missing.append(resource.kind)
-        elif not same_account:
-            missing.append(PolicyKind.RESOURCE)
-    if not missing:
-        if same_account and reach == Reach.LIMITED and resource is not None:
-            return Decision(True, "Allowed", resource.kind, granted, layers, question)
-        kind = None if allowing is None else PolicyKind.IDENTITY
-        return Decision(True, "Allowed", kind, allowing, layers, question)
-    return _implicit(min(missing, key=IMPLICIT_DENY_ORDER.index), layers, question)
+        kind = PolicyKind.RESOURCE if resource is None else resource.kind
+        if granted is None:
+            return Decision(False, "ImplicitDeny", kind, None, layers, question)
+        return Decision(True, "Allowed", kind, granted, layers, question)
+    same_account = question.resource_account_id == principal.account_id or not question.resource_account_id
+    allowing, allowed_by = granted, None if resource is None else resource.kind
+    if same_account and reach is Reach.DIRECT:
+        return Decision(True, "Allowed", allowed_by, granted, layers, question)
+    if not same_account or reach is not Reach.LIMITED:
+        allowing, allowed_by = None, None
+        if principal.type != "Account":
+            allowed_by = PolicyKind.IDENTITY
+            if layers.identity is not None:
+                allowing = first_match(layers.identity.candidates(question.action).allows, question)
+            if allowing is None:
+                return Decision(False, "ImplicitDeny", PolicyKind.IDENTITY, None, layers, question)
+    if layers.boundary is not None and not _allows(layers.boundary, question):
+        return Decision(False, "ImplicitDeny", PolicyKind.BOUNDARY, None, layers, question)
+    if layers.session is None:
+        if layers.session_policy_required:
+            return Decision(False, "ImplicitDeny", PolicyKind.SESSION, None, layers, question)
+    elif not _allows(layers.session, question):
+        return Decision(False, "ImplicitDeny", PolicyKind.SESSION, None, layers, question)
+    if reach is Reach.NONE and (not same_account or (resource is not None and resource.kind is PolicyKind.TRUST)):
+        kind = PolicyKind.RESOURCE if resource is None else resource.kind
+        return Decision(False, "ImplicitDeny", kind, None, layers, question)
+    return Decision(True, "Allowed", allowed_by, allowing, layers, question)
 
 
-def _missing(
-    layers: Layers, question: Question, identity_needed: bool
-) -> tuple[list[PolicyKind], CompiledStatement | None]:
-    """Which of the caller's own layers fail to allow, and the identity statement that allows."""
-    missing: list[PolicyKind] = []
-    allowing = None
-    action = question.action
-    principal = question.principal
-    if identity_needed and (principal is None or principal.type != "Account"):
-        if layers.identity is not None:
-            allowing = first_match(layers.identity.candidates(action).allows, question)
-        if allowing is None:
-            missing.append(PolicyKind.IDENTITY)
-    if layers.boundary is not None and first_match(layers.boundary.candidates(action).allows, question) is None:
-        missing.append(PolicyKind.BOUNDARY)
-    if layers.session is not None:
-        if first_match(layers.session.candidates(action).allows, question) is None:
-            missing.append(PolicyKind.SESSION)
-    elif layers.session_policy_required:
-        missing.append(PolicyKind.SESSION)
-    return missing, allowing
-
-
-def _implicit(kind: PolicyKind, layers: Layers, question: Question) -> Decision:
-    return Decision(False, "ImplicitDeny", kind, None, layers, question)
+def _allows(compiled: CompiledPolicies, question: Question) -> bool:
+    return first_match(compiled.candidates(question.action).allows, question) is not None
 
 
 def first_match(statements: tuple[CompiledStatement, ...], question: Question) -> CompiledStatement | None:
@@ -211,7 +190,7 @@ def _strongest(statements: tuple[CompiledStatement, ...], question: Question) ->
         reach = compiled.reach(question.principal, question.federated_provider)
         if reach > strongest and first_match((compiled,), question) is not None:
             strongest, chosen = reach, compiled
-            if reach == Reach.DIRECT:
+            if reach is Reach.DIRECT:
                 break
     return strongest, chosen
 

@@ -77,9 +77,22 @@ def compile_condition(condition: Condition, with_variables: bool) -> ConditionTe
     if isinstance(made, Binder):
         return _bound_test(key, made.bind, _combination(qualifier, negated, if_exists))
     if not qualifier:
+        if base == "StringEquals" and not if_exists and len(condition.values) == 1:
+            [expected] = template(condition.values[0], with_wildcards=False, with_variables=with_variables)
+            return _equality_test(key, str(expected))
         return _negated_test(key, made) if negated else _plain_test(key, made, if_exists)
     combine = _combination(qualifier, negated, if_exists)
     return lambda context: combine(context.get(key), made)
+
+
+def _equality_test(key: str, expected: str) -> ConditionTest:
+    """The commonest condition, one text for one key, without a call for the comparison."""
+
+    def test(context: Context) -> bool:
+        value = context.get(key)
+        return value == expected or (value.__class__ is tuple and expected in value)
+
+    return test
 
 
 def _plain_test(key: str, matches: Test, if_exists: bool) -> ConditionTest:

@@ -1,0 +1,131 @@
+"""Explanations: what matched, what failed and what was missing, in values and in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import policy_worlds
+import pytest
+
+from emulator.policy import Explanation, Layers, PolicyKind, Question, decide, denial_message, explain
+
+USER = policy_worlds.PRINCIPALS["user"]
+
+
+def allow(action: str, **elements: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": "*", **elements}
+
+
+def document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def explained(layers: Layers, resource: str = "*", **context: str) -> Explanation:
+    keys = {f"aws:{name}": value for name, value in context.items()}
+    return explain(decide(layers, Question("chime:GetUser", resource, keys, USER, None, policy_worlds.ACCOUNT)))
+
+
+def identity(*documents: Any) -> Layers:
+    return Layers(policy_worlds.compiled(list(documents), PolicyKind.IDENTITY))
+
+
+def test_the_nearest_allow_is_the_one_that_lacks_least() -> None:
+    far = allow("s3:*", Sid="Far")
+    middle = allow("chime:Get*", Sid="Middle", Resource="arn:aws:chime:*:*:x", Condition={"Bool": {"aws:x": "true"}})
+    near = allow(
+        "chime:GetUser",
+        Sid="Near",
+        Condition={"StringEquals": {"aws:Team": "core", "aws:UserName": "ana"}, "Bool": {"aws:MFA": "true"}},
+    )
+    answer = explained(identity(document(far), document(middle, near)), username="ana", team="edge")
+    assert answer.outcome == "ImplicitDeny"
+    assert answer.layer == "identity"
+    assert answer.nearest is not None
+    assert (answer.nearest.policy_name, answer.nearest.sid, answer.nearest.index) == ("identity-1", "Near", 1)
+    assert answer.nearest.failed == ("Condition",)
+    seen = {
+        each.key: (each.operator, each.policy_values, each.request_values, each.met)
+        for each in answer.nearest.conditions
+    }
+    assert seen == {
+        "aws:Team": ("StringEquals", ("core",), ("edge",), False),
+        "aws:UserName": ("StringEquals", ("ana",), ("ana",), True),
+        "aws:MFA": ("Bool", ("true",), None, False),
+    }
+
+
+def test_every_failed_element_is_named() -> None:
+    answer = explained(identity(document(allow("s3:*", Resource="arn:aws:s3:::x", Condition={"Null": {"a": "false"}}))))
+    assert answer.nearest is not None
+    assert answer.nearest.failed == ("Action", "Resource", "Condition")
+
+
+def test_negated_elements_are_named_as_written() -> None:
+    statement = {"Effect": "Allow", "NotAction": "chime:*", "NotResource": "*"}
+    answer = explained(identity(document(statement)))
+    assert answer.nearest is not None
+    assert answer.nearest.failed == ("NotAction", "NotResource")
+
+
+def test_an_explicit_deny_shows_every_matched_statement_of_every_layer() -> None:
+    deny = {"Effect": "Deny", "Action": "chime:GetUser", "Resource": "*", "Sid": "Stop"}
+    layers = Layers(
+        policy_worlds.compiled([document(allow("*")), document(allow("chime:*"), deny)], PolicyKind.IDENTITY),
+        boundary=policy_worlds.compiled([document(allow("chime:*"))], PolicyKind.BOUNDARY),
+    )
+    answer = explained(layers)
+    assert answer.nearest is None
+    assert [(layer.layer, layer.effect, len(layer.matched)) for layer in answer.layers] == [
+        ("identity", "ExplicitDeny", 3),
+        ("boundary", "Allow", 1),
+    ]
+    assert "Deny identity-1 / Stop" in answer.as_text()
+
+
+def test_the_level_of_the_organization_that_refuses_is_the_one_explained() -> None:
+    layers = Layers(
+        policy_worlds.compiled([document(allow("*"))], PolicyKind.IDENTITY),
+        scps=(
+            policy_worlds.compiled([document(allow("*", Sid="Root"))], PolicyKind.SCP),
+            policy_worlds.compiled([document(allow("s3:*", Sid="Unit"))], PolicyKind.SCP),
+        ),
+    )
+    answer = explained(layers)
+    assert answer.layer == "scp"
+    assert answer.nearest is not None
+    assert answer.nearest.sid == "Unit"
+
+
+def test_a_layer_without_any_allow_has_no_nearest() -> None:
+    assert explained(identity()).nearest is None
+
+
+def test_an_explanation_is_json_and_text() -> None:
+    answer = explained(identity(document(allow("chime:GetUser", Condition={"StringLike": {"aws:Tags": ["a*", "b*"]}}))))
+    plain = json.loads(json.dumps(answer.as_dict()))
+    assert plain["nearest"]["conditions"][0]["request_values"] is None
+    text = answer.as_text()
+    assert "StringLike aws:Tags [a*, b*], request: absent: not met" in text
+    assert answer.message in text
+
+
+def test_an_allowed_call_has_no_message() -> None:
+    answer = explained(identity(document(allow("chime:*"))))
+    assert (answer.outcome, answer.layer, answer.message, answer.nearest) == ("Allowed", "identity", "", None)
+
+
+def test_a_shown_resource_stands_in_for_the_arn() -> None:
+    question = Question("iam:GetRole", "arn:aws:iam::1:role/x", {}, USER, None, policy_worlds.ACCOUNT)
+    decision = decide(Layers(None), question)
+    assert " on resource: role x because " in denial_message(decision, shown_resource="role x")
+    assert " on resource: arn:aws:iam::1:role/x because " in denial_message(decision)
+
+
+@pytest.mark.parametrize("distinct", [2000])
+def test_what_is_remembered_of_actions_is_bounded(distinct: int) -> None:
+    layer = policy_worlds.compiled([document(allow("chime:*"))], PolicyKind.IDENTITY)
+    asked = [f"chime:Action{number}" for number in range(distinct)]
+    found = [layer.candidates(action) for action in asked]
+    assert all(candidates.allows for candidates in found)
+    assert sum(layer.candidates(action) is candidates for action, candidates in zip(asked, found, strict=True)) <= 512

@@ -1,0 +1,54 @@
+"""Decisions do no work that grows with what cannot matter: counted, not timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import policy_worlds
+
+from emulator.policy import Layers, PolicyKind, Question, decide
+
+
+class CountingContext(Mapping[str, str]):
+    """A request context that counts how often it is asked."""
+
+    def __init__(self, known: dict[str, str]) -> None:
+        self.known = known
+        self.asked = 0
+
+    def __getitem__(self, key: str) -> str:
+        self.asked += 1
+        return self.known[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+def asked_of_context(statements: list[dict[str, object]], expected: bool) -> int:
+    document = {"Version": "2012-10-17", "Statement": statements}
+    layers = Layers(policy_worlds.compiled([document], PolicyKind.IDENTITY))
+    context = CountingContext({"aws:username": "ana"})
+    question = Question("chime:GetUser", "*", context, policy_worlds.PRINCIPALS["user"], None, "")
+    assert decide(layers, question).allowed is expected
+    return context.asked
+
+
+def conditional(action: str, name: str) -> dict[str, object]:
+    condition = {"StringEquals": {"aws:username": name}, "Bool": {"aws:SecureTransport": "true"}}
+    return {"Effect": "Allow", "Action": action, "Resource": "*", "Condition": condition}
+
+
+def test_statements_about_other_actions_ask_nothing() -> None:
+    assert asked_of_context([conditional("s3:*", "ana")] * 100, False) == 0
+
+
+def test_a_statement_without_conditions_answers_first() -> None:
+    plain = {"Effect": "Allow", "Action": "chime:*", "Resource": "*"}
+    assert asked_of_context([*[conditional("chime:*", "bob")] * 100, plain], True) == 0
+
+
+def test_a_failed_condition_ends_its_statement() -> None:
+    assert asked_of_context([conditional("chime:*", "bob")] * 100, False) == 100
