@@ -46,6 +46,7 @@ class PolicyVersionRecord:
 _BY_NAME = select(t.policies).where(
     t.policies.c.account_id == bindparam("account_id"), t.policies.c.name_key == bindparam("name_key")
 )
+_BY_NAME_FOR_UPDATE = _BY_NAME.with_for_update()
 _ATTACHED = (
     (t.user_attached_policies, t.users, "user_id"),
     (t.group_attached_policies, t.groups, "group_id"),
@@ -53,18 +54,18 @@ _ATTACHED = (
 )
 
 
-def policy_by_name(connection: Connection, account_id: str, name: str) -> PolicyRecord | None:
-    """The account's policy of that name, without regard to case and path; None when there is none."""
-    row = connection.execute(_BY_NAME, {"account_id": account_id, "name_key": name.lower()}).first()
-    return None if row is None else _record(row)
+def policy_by_arn(connection: Connection, arn: str, *, for_update: bool = False) -> PolicyRecord | None:
+    """The customer managed policy an ARN names; None when there is none, or when path or case differ.
 
-
-def policy_by_arn(connection: Connection, arn: str) -> PolicyRecord | None:
-    """The customer managed policy an ARN names; None when there is none, or when path or case differ."""
+    ``for_update`` makes other writers of this policy wait, where the database lets several write.
+    """
     parsed = parse_arn(arn)
     if parsed is None or parsed.service != "iam" or parsed.resource_type != "policy":
         return None
-    policy = policy_by_name(connection, parsed.account_id, parsed.resource_name)
+    statement = _BY_NAME_FOR_UPDATE if for_update else _BY_NAME
+    values = {"account_id": parsed.account_id, "name_key": parsed.resource_name.lower()}
+    row = connection.execute(statement, values).first()
+    policy = None if row is None else _record(row)
     return policy if policy is not None and policy.arn == arn else None
 
 

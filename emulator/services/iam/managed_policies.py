@@ -88,7 +88,7 @@ def own_policy(call: Call, arn: str, outside_message: str) -> PolicyRecord:
     """
     if parsed_policy_arn(arn).account_id != call.account_id:
         raise AwsError("AccessDenied", outside_message)
-    policy = policy_by_arn(call.db, arn)
+    policy = policy_by_arn(call.db, arn, for_update=True)
     if policy is None:
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(arn=arn))
     return policy

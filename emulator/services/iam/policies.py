@@ -30,10 +30,10 @@ from emulator.storage.policies import (
     boundary_counts,
     count_policies,
     list_policies,
-    policy_by_name,
     policy_versions,
     remove_policy,
 )
+from emulator.storage.problems import AlreadyThere, StillReferenced
 
 ALREADY_EXISTS_MESSAGE = "A policy called {name} already exists. Duplicate names are not allowed."
 COUNT_MESSAGE = "Cannot exceed quota for PoliciesPerAccount: {limit}"
@@ -69,21 +69,22 @@ def create_policy(
     """
     tags = tag_pairs(Tags, case_sensitive=True)
     check_document(PolicyDocument)
-    if policy_by_name(call.db, call.account_id, PolicyName) is not None:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=PolicyName))
     limit = QUOTAS.customer_managed_policies_per_account_count
     if count_policies(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
-    policy = add_policy(
-        call.db,
-        policy_id=call.ids.unique_id(POLICY_PREFIX),
-        account_id=call.account_id,
-        name=PolicyName,
-        path=Path,
-        description=Description,
-        document=PolicyDocument,
-        now_seconds=int(call.now_seconds),
-    )
+    try:
+        policy = add_policy(
+            call.db,
+            policy_id=call.ids.unique_id(POLICY_PREFIX),
+            account_id=call.account_id,
+            name=PolicyName,
+            path=Path,
+            description=Description,
+            document=PolicyDocument,
+            now_seconds=int(call.now_seconds),
+        )
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=PolicyName)) from error
     shown = shown_policy(policy, 0, 0)
     if tags:
         put_tags(call.db, "policy", policy.policy_id, tags)
@@ -158,4 +159,7 @@ def delete_policy(call: Call, *, PolicyArn: str) -> None:
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
     if len(policy_versions(call.db, policy.policy_id)) > 1:
         raise AwsError("DeleteConflict", DELETE_VERSIONS_MESSAGE)
-    remove_policy(call.db, policy.policy_id)
+    try:
+        remove_policy(call.db, policy.policy_id)
+    except StillReferenced as error:  # another transaction attached it meanwhile
+        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error

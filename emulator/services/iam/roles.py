@@ -16,6 +16,7 @@ from emulator.services.iam.trust import checked_trust_policy, shown_trust_polici
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.storage.entity_policies import attached_arns, inline_names
 from emulator.storage.entity_tags import put_tags, tags_of
+from emulator.storage.problems import AlreadyThere, StillReferenced
 from emulator.storage.roles import (
     SERVICE_LINKED_PATH,
     RoleRecord,
@@ -120,8 +121,6 @@ def create_role(
     principal_ids = checked_trust_policy(call, AssumeRolePolicyDocument)
     if PermissionsBoundary is not None:
         check_boundary(call, PermissionsBoundary)
-    if role_by_name(call.db, call.account_id, RoleName) is not None:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=RoleName))
     limit = QUOTAS.roles_per_account_count
     if count_roles(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
@@ -138,7 +137,10 @@ def create_role(
         linked_service=None,
         created_at_seconds=int(call.now_seconds),
     )
-    add_role(call.db, role)
+    try:
+        add_role(call.db, role)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=RoleName)) from error
     shown = shown_role(role, AssumeRolePolicyDocument)
     _add_boundary(shown, role)
     if tags:
@@ -258,7 +260,10 @@ def delete_role(call: Call, *, RoleName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
     if inline_names(call.db, "role", role.role_id):
         raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
-    remove_role(call.db, role.role_id)
+    try:
+        remove_role(call.db, role.role_id)
+    except StillReferenced as error:  # another transaction attached a policy meanwhile
+        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error
 
 
 @operation("iam", "PutRolePermissionsBoundary", permissions=_on_role_boundary)

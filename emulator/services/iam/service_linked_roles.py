@@ -10,7 +10,8 @@ from emulator.data import QUOTAS, ServiceLinkedRole, service_linked_roles
 from emulator.errors import AwsError
 from emulator.services.iam.roles import COUNT_MESSAGE, NOT_FOUND_MESSAGE, existing_role, role_permission, shown_role
 from emulator.services.registry import Answer, Call, Parameters, operation
-from emulator.storage.roles import SERVICE_LINKED_PATH, count_roles, role_by_name
+from emulator.storage.problems import AlreadyThere
+from emulator.storage.roles import SERVICE_LINKED_PATH, count_roles
 from emulator.storage.service_linked_roles import Deletion, create, deletion_by_task, role_name, run_deletion
 
 UNKNOWN_SERVICE_MESSAGE = "Cannot find Service Linked Role template for {service}"
@@ -44,31 +45,32 @@ def create_service_linked_role(
     facts = service_linked_roles().get(AWSServiceName)
     if facts is None:
         raise AwsError("AccessDenied", UNKNOWN_SERVICE_MESSAGE.format(service=AWSServiceName))
-    _check_name(call, facts, CustomSuffix)
+    _check_name(facts, CustomSuffix)
     limit = QUOTAS.roles_per_account_count
     if count_roles(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
-    role = create(
-        call.db,
-        call.account_id,
-        facts,
-        call.now_seconds,
-        call.ids,
-        custom_suffix=CustomSuffix,
-        description=Description,
-    )
+    try:
+        role = create(
+            call.db,
+            call.account_id,
+            facts,
+            call.now_seconds,
+            call.ids,
+            custom_suffix=CustomSuffix,
+            description=Description,
+        )
+    except AlreadyThere as error:
+        raise AwsError("InvalidInput", TAKEN_MESSAGE.format(name=role_name(facts, CustomSuffix))) from error
     return {"Role": shown_role(role, role.trust_policy)}
 
 
-def _check_name(call: Call, facts: ServiceLinkedRole, custom_suffix: str) -> None:
+def _check_name(facts: ServiceLinkedRole, custom_suffix: str) -> None:
     if custom_suffix and facts.custom_suffix == "refused":
         raise AwsError("InvalidInput", SUFFIX_MESSAGE.format(service=facts.service))
     name = role_name(facts, custom_suffix)
     limit = QUOTAS.role_name_characters
     if len(name) > limit:
         raise AwsError("InvalidInput", NAME_LENGTH_MESSAGE.format(name=name, limit=limit))
-    if role_by_name(call.db, call.account_id, name) is not None:
-        raise AwsError("InvalidInput", TAKEN_MESSAGE.format(name=name))
 
 
 def _on_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
