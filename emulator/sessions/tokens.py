@@ -78,9 +78,11 @@ def _unpacked(text: str) -> dict[str, Any]:
     unpacker = zlib.decompressobj()
     try:
         plain = unpacker.decompress(b64decode(text), _MAXIMUM_CLAIMS_BYTES)
+        if unpacker.unconsumed_tail:
+            raise BadTokenError("the packed claims are too large")
         claims = json.loads(plain)
     except (ValueError, zlib.error) as error:
         raise BadTokenError("the packed claims are damaged") from error
-    if unpacker.unconsumed_tail or not isinstance(claims, dict):
-        raise BadTokenError("the packed claims are too large")
+    if not isinstance(claims, dict):
+        raise BadTokenError("the packed claims are no claims")
     return claims

@@ -1,0 +1,146 @@
+"""The leaves: identifiers, clock, ARNs, the bounded cache, default settings."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.arns import Arn, assumed_role_arn, federated_user_arn, iam_arn, parse_arn, root_arn
+from emulator.caches import BoundedCache
+from emulator.clock import Clock, iso8601
+from emulator.ids import Identifiers, account_of_access_key
+from emulator.settings import Address, default_database_url
+
+
+@given(st.integers(0, 999_999_999_999), st.sampled_from(["ASIA", "AKIA"]))
+def test_an_access_key_id_carries_its_account(number: int, prefix: str) -> None:
+    account_id = f"{number:012d}"
+    access_key_id = Identifiers().access_key_id(prefix, account_id)
+    assert re.fullmatch(prefix + "[A-Z2-7]{16}", access_key_id)
+    assert account_of_access_key(access_key_id) == account_id
+
+
+def test_the_account_in_an_access_key_id_of_aws() -> None:
+    assert account_of_access_key("ASIAY34FZKBOKMUTVV7A") == "609629065308"
+
+
+@pytest.mark.parametrize("text", ["", "test", "AKIAIOSFODNN7EXAMPLE", "ASIAY34FZKBOKMUTVV7", "ASIA0000000000000000"])
+def test_ids_that_carry_no_account(text: str) -> None:
+    assert account_of_access_key(text) is None
+
+
+def test_forms_of_identifiers() -> None:
+    ids = Identifiers()
+    assert re.fullmatch("AROA[A-Z2-7]{17}", ids.unique_id("AROA"))
+    assert re.fullmatch("[A-Za-z0-9+/]{40}", ids.secret_access_key())
+    assert re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", ids.uuid())
+    assert re.fullmatch("[0-9]{10}", ids.digits(10))
+
+
+def test_a_seed_makes_identifiers_repeat_but_never_key_material() -> None:
+    first, second = Identifiers(seed=1), Identifiers(seed=1)
+    assert [first.uuid(), first.unique_id("AIDA")] == [second.uuid(), second.unique_id("AIDA")]
+    assert first.secret_bytes(32) != second.secret_bytes(32)
+    assert Identifiers(seed=2).uuid() != Identifiers(seed=1).uuid()
+
+
+def test_the_clock_advances_is_set_frozen_and_reset() -> None:
+    clock = Clock()
+    real = clock.wall_seconds()
+    clock.advance(3600)
+    assert clock.now_seconds() == pytest.approx(real + 3600, abs=5)
+    assert clock.wall_seconds() == pytest.approx(real, abs=5)
+    clock.set(1_000_000)
+    assert clock.now_seconds() == pytest.approx(1_000_000, abs=5)
+    clock.freeze()
+    frozen = clock.now_seconds()
+    assert clock.frozen
+    assert clock.now_seconds() == frozen
+    clock.advance(10)
+    assert clock.now_seconds() == frozen + 10
+    clock.set(5)
+    assert clock.now_seconds() == 5
+    assert clock.offset_seconds == pytest.approx(5 - real, abs=5)
+    clock.reset()
+    assert not clock.frozen
+    assert clock.now_seconds() == pytest.approx(clock.wall_seconds(), abs=5)
+
+
+def test_dates_are_whole_seconds_of_utc() -> None:
+    assert iso8601(0) == "1970-01-01T00:00:00Z"
+    assert iso8601(1_795_478_400.999) == "2026-11-24T00:00:00Z"
+
+
+def test_arns_are_parsed_and_written() -> None:
+    arn = parse_arn("arn:aws:iam::111122223333:role/path/to/reader")
+    assert arn == Arn("aws", "iam", "", "111122223333", "role/path/to/reader")
+    assert str(arn) == "arn:aws:iam::111122223333:role/path/to/reader"
+    assert (arn.resource_type, arn.resource_name) == ("role", "reader")
+    assert parse_arn("arn:aws:chime:us-east-1:1:app-instance/a:b") is not None
+    assert iam_arn("1", "user", "/a/", "b") == "arn:aws:iam::1:user/a/b"
+    assert root_arn("1") == "arn:aws:iam::1:root"
+    assert assumed_role_arn("1", "r", "s") == "arn:aws:sts::1:assumed-role/r/s"
+    assert federated_user_arn("1", "n") == "arn:aws:sts::1:federated-user/n"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "arn", "nothing-valid-in-here", "arn:aws:iam::1", "arn::iam::1:x", "arn:aws:::1:"]
+)
+def test_what_is_no_arn(text: str) -> None:
+    assert parse_arn(text) is None
+
+
+def test_the_cache_forgets_the_oldest_when_full() -> None:
+    cache: BoundedCache[int, str] = BoundedCache(3)
+    for number in range(5):
+        cache.put(number, str(number))
+    assert [cache.get(number) for number in range(5)] == [None, None, "2", "3", "4"]
+    cache.put(4, "again")
+    assert (len(cache), cache.get(2), cache.get(4)) == (3, "2", "again")
+    cache.clear()
+    assert len(cache) == 0
+
+
+def test_the_cache_stays_bounded_under_many_threads() -> None:
+    cache: BoundedCache[int, int] = BoundedCache(50)
+
+    def fill(start: int) -> None:
+        for number in range(start, start + 2000):
+            cache.put(number, number)
+
+    threads = [threading.Thread(target=fill, args=(start * 10_000,)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(cache) <= 54
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "url"),
+    [
+        ("linux", {}, "sqlite:////home/ana/.local/share/rolecall/rolecall.db"),
+        ("linux", {"XDG_DATA_HOME": "/data"}, "sqlite:////data/rolecall/rolecall.db"),
+        ("darwin", {}, "sqlite:////home/ana/Library/Application Support/rolecall/rolecall.db"),
+        ("win32", {"LOCALAPPDATA": "C:/Local"}, "sqlite:///C:/Local/rolecall/rolecall.db"),
+    ],
+)
+def test_the_default_database_is_in_the_users_data_folder(platform: str, environment: dict[str, str], url: str) -> None:
+    assert default_database_url(environment, platform, "/home/ana") == url
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:4580"),
+        ("0.0.0.0", "http://127.0.0.1:4580"),  # noqa: S104
+        ("::", "http://[::1]:4580"),
+        ("localhost", "http://localhost:4580"),
+    ],
+)
+def test_the_address_to_reach_the_server_by(host: str, url: str) -> None:
+    assert Address(host, 4580).url == url

@@ -1,0 +1,184 @@
+"""Transactions, snapshots, and the generation that tells when authorisation data changed."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from emulator.storage import keyring, migrate
+from emulator.storage import tables as t
+from emulator.storage.engine import Database
+from emulator.storage.prepared import PreparedSelect
+
+ACCOUNT = "111122223333"
+
+
+@pytest.fixture(params=["file", "memory"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    database = Database("sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'test.db'}")
+    migrate.upgrade(database)
+    with database.transaction() as connection:
+        connection.execute(insert(t.accounts).values(account_id=ACCOUNT, name="one", position=0))
+    yield database
+    database.close()
+
+
+def _generation(database: Database) -> int:
+    with database.snapshot() as connection:
+        return database.generation(connection)
+
+
+def _user(number: int) -> dict[str, Any]:
+    return {
+        "user_id": f"AIDA{number}",
+        "account_id": ACCOUNT,
+        "name": f"User{number}",
+        "name_key": f"user{number}",
+        "created_at_seconds": 1,
+    }
+
+
+def _chime_account() -> dict[str, Any]:
+    return {"account_id": "chime-1", "aws_account_id": ACCOUNT, "name": "Chime", "created_at_seconds": 1}
+
+
+@pytest.mark.parametrize("table", [table for table in t.metadata.sorted_tables if table.name != "generations"])
+def test_a_write_raises_the_generation_exactly_when_it_bears_on_authorisation(database: Database, table: Any) -> None:
+    before = _generation(database)
+    with database.transaction() as connection:
+        connection.execute(delete(table).where(table.primary_key.columns[0] == "nothing"))
+    raised = _generation(database) - before
+    assert raised == (0 if table.name in t.TABLES_WITHOUT_AUTHORITY else 1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        insert(t.users).values(**_user(7)),
+        update(t.accounts).values(name="two"),
+        delete(t.accounts).where(t.accounts.c.account_id == "nobody"),
+    ],
+    ids=["insert", "update", "delete"],
+)
+def test_every_kind_of_write_is_seen(database: Database, statement: Any) -> None:
+    before = _generation(database)
+    with database.transaction() as connection:
+        connection.execute(statement)
+    assert _generation(database) == before + 1
+
+
+def test_a_write_that_is_rolled_back_raises_nothing_and_leaves_nothing(database: Database) -> None:
+    before = _generation(database)
+    with pytest.raises(IntegrityError), database.transaction() as connection:
+        connection.execute(insert(t.users), [_user(1), _user(2), _user(1)])
+    assert _generation(database) == before
+    with database.snapshot() as connection:
+        assert connection.execute(select(func.count()).select_from(t.users)).scalar_one() == 0
+
+
+def test_a_chime_write_after_an_iam_write_does_not_raise_again(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(insert(t.users).values(**_user(1)))
+    before = _generation(database)
+    with database.transaction() as connection:
+        connection.execute(insert(t.chime_accounts).values(**_chime_account()))
+    assert _generation(database) == before
+
+
+def test_rotating_the_key_ring_raises_the_generation(database: Database) -> None:
+    before = _generation(database)
+    with database.transaction() as connection:
+        keyring.add(connection, "first", b"a" * 32, 1)
+        keyring.add(connection, "second", b"b" * 32, 2)
+    assert _generation(database) == before + 1
+    with database.snapshot() as connection:
+        assert [key_id for key_id, _, _ in keyring.load(connection)] == ["first", "second"]
+
+
+def test_foreign_keys_hold(database: Database) -> None:
+    orphan = {**_user(1), "account_id": "999999999999"}
+    with pytest.raises(IntegrityError), database.transaction() as connection:
+        connection.execute(insert(t.users).values(**orphan))
+
+
+def test_names_are_unique_without_regard_to_case(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(insert(t.users).values(**_user(1)))
+    with pytest.raises(IntegrityError), database.transaction() as connection:
+        connection.execute(insert(t.users).values(**{**_user(2), "name_key": "user1"}))
+
+
+def test_a_snapshot_does_not_see_what_is_committed_meanwhile(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'snapshot.db'}")
+    migrate.upgrade(database)
+    with database.snapshot() as connection:
+        before = database.generation(connection)
+        other = sqlite3.connect(tmp_path / "snapshot.db", isolation_level=None)
+        other.execute("UPDATE generations SET value = value + 1")
+        other.close()
+        assert database.generation(connection) == before
+    assert _generation(database) == before + 1
+    database.close()
+
+
+def test_writers_wait_for_each_other_instead_of_failing(database: Database) -> None:
+    failures: list[Exception] = []
+
+    def write(thread: int) -> None:
+        try:
+            for number in range(20):
+                with database.transaction() as connection:
+                    connection.execute(insert(t.users).values(**_user(thread * 1000 + number)))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with database.snapshot() as connection:
+        assert connection.execute(select(func.count()).select_from(t.users)).scalar_one() == 80
+
+
+def test_wal_mode_and_full_synchronous(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'pragma.db'}")
+    migrate.upgrade(database)
+    with database.snapshot() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    database.close()
+
+
+def test_a_prepared_select_answers_what_the_statement_answers(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(insert(t.chime_accounts).values(**_chime_account(), enable_dial_out=True))
+    columns = t.chime_accounts.c
+    statement = select(columns.name, columns.enable_dial_out, columns.disable_remote_control).where(
+        columns.account_id == bindparam("account_id")
+    )
+    prepared = PreparedSelect(statement, "account_id")
+    with database.snapshot() as connection:
+        row = prepared.first(connection, "chime-1")
+        assert row is not None
+        assert list(row) == list(connection.execute(statement, {"account_id": "chime-1"}).one())
+        assert row[1] is True
+        assert row[2] is False
+        assert prepared.first(connection, "other") is None
+
+
+def test_a_prepared_select_refuses_what_the_driver_could_not_convert() -> None:
+    statement = select(t.sealing_keys.c.secret).where(t.sealing_keys.c.key_id == bindparam("key_id"))
+    with pytest.raises(ValueError, match="conversion"):
+        PreparedSelect(statement, "key_id")
+    with pytest.raises(ValueError, match="binds"):
+        PreparedSelect(select(t.users.c.name).where(t.users.c.user_id == bindparam("user_id")), "other")

@@ -1,0 +1,88 @@
+"""The schema: what the migrations build step by step is what the code makes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from emulator.storage import migrate
+from emulator.storage.engine import Database
+from emulator.storage.upgrade import configuration, run
+
+
+def _schema(url: str) -> dict[str, object]:
+    """Everything SQLite knows of the schema, in a form that two databases can be compared by."""
+    found: dict[str, object] = {}
+    engine = create_engine(url)
+    inspector = inspect(engine)
+    for table in inspector.get_table_names():
+        if table == "alembic_version":
+            continue
+        found[table] = {
+            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)],
+            "primary key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "foreign keys": sorted(str(key) for key in inspector.get_foreign_keys(table)),
+            "unique": sorted(str(one) for one in inspector.get_unique_constraints(table)),
+            "indexes": sorted(str(one) for one in inspector.get_indexes(table)),
+            "checks": sorted(str(one) for one in inspector.get_check_constraints(table)),
+        }
+    engine.dispose()
+    return found
+
+
+def test_head_revision_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(configuration()).get_current_head() == migrate.HEAD_REVISION
+
+
+def test_migrations_build_the_schema_that_the_code_makes(tmp_path: Path) -> None:
+    made = f"sqlite:///{tmp_path / 'made.db'}"
+    database = Database(made)
+    assert migrate.upgrade(database) == ""
+    database.close()
+    migrated = f"sqlite:///{tmp_path / 'migrated.db'}"
+    database = Database(migrated)
+    with database.transaction() as connection:
+        # What a database looks like that Alembic knows but no migration has touched yet.
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        command.upgrade(configuration(connection), "head")
+    with database.snapshot() as connection:
+        assert migrate.current_revision(connection) == migrate.HEAD_REVISION
+        assert database.generation(connection) >= 1
+    database.close()
+    assert _schema(migrated) == _schema(made)
+    assert len(_schema(made)) > 20
+
+
+def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'twice.db'}"
+    database = Database(url)
+    migrate.upgrade(database)
+    before = _schema(url)
+    assert migrate.upgrade(database) == migrate.HEAD_REVISION
+    assert _schema(url) == before
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'newer.db'}")
+    migrate.upgrade(database)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(migrate.NewerDatabaseError, match="9999"):
+        migrate.upgrade(database)
+    with database.snapshot() as connection:
+        assert migrate.current_revision(connection) == "9999"
+    database.close()
+
+
+def test_an_upgrade_from_the_head_runs_no_migration(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'head.db'}")
+    migrate.upgrade(database)
+    with database.transaction() as connection:
+        run(connection, migrate.HEAD_REVISION)
+        assert migrate.current_revision(connection) == migrate.HEAD_REVISION
+    database.close()
