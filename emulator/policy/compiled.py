@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from emulator.policy.document import VERSION_WITH_VARIABLES, NamedPolicy, PolicyKind, Statement
 from emulator.policy.operators import ConditionTest, compile_condition
-from emulator.policy.patterns import MANY, Context, Test, cached_glob, glob, resolve, template, wildcards
+from emulator.policy.patterns import MANY, ONE, Context, Test, cached_glob, glob, resolve, template, wildcards
 from emulator.policy.principal_elements import ReachTest, compile_principals
 
 ResourceTest = Callable[[str, Context], bool]
@@ -133,12 +133,15 @@ def _compile_resource(statement: Statement, with_variables: bool) -> ResourceTes
     negated = statement.resources_negated
     if MANY in fixed and not negated:
         return None
-    tests = tuple(glob(pattern) for pattern in fixed)
-    if len(tests) == 1 and not variable and not negated:
+    exact = frozenset(pattern for pattern in fixed if MANY not in pattern and ONE not in pattern)
+    tests = tuple(glob(pattern) for pattern in fixed if pattern not in exact)
+    if len(tests) == 1 and not (exact or variable or negated):
         only = tests[0]
         return lambda resource, _context: only(resource)
 
     def matches(resource: str, context: Context) -> bool:
+        if resource in exact:
+            return not negated
         for test in tests:
             if test(resource):
                 return not negated

@@ -129,3 +129,11 @@ def test_what_is_remembered_of_actions_is_bounded(distinct: int) -> None:
     found = [layer.candidates(action) for action in asked]
     assert all(candidates.allows for candidates in found)
     assert sum(layer.candidates(action) is candidates for action, candidates in zip(asked, found, strict=True)) <= 512
+
+
+def test_a_request_value_never_becomes_a_wildcard() -> None:
+    statement = allow("s3:GetObject", Resource="arn:aws:s3:::box/${aws:username}")
+    layer = policy_worlds.compiled([document(statement)], PolicyKind.IDENTITY)
+    for name in ("*", "?", "\ud800", "\ud801"):
+        question = Question("s3:GetObject", "arn:aws:s3:::box/b", {"aws:username": name}, USER, None, "")
+        assert not decide(Layers(layer), question).allowed
