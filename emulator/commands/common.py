@@ -35,13 +35,24 @@ def default_database() -> str:
 
 PORTS = click.IntRange(1, 65535)
 config_option = click.option(
-    "--config", "config", metavar="FILE", default=None, show_envvar=True, help="Sandbox file (YAML or JSON)."
+    "--config",
+    "config",
+    envvar="ROLECALL_CONFIG",
+    metavar="FILE",
+    default=None,
+    show_envvar=True,
+    help="Sandbox file (YAML or JSON).",
 )
-host_option = click.option("--host", default=DEFAULT_HOST, show_envvar=True, help="Address the server listens on.")
-port_option = click.option("--port", default=DEFAULT_PORT, type=PORTS, show_envvar=True, help="Port it listens on.")
+host_option = click.option(
+    "--host", envvar="ROLECALL_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address the server listens on."
+)
+port_option = click.option(
+    "--port", envvar="ROLECALL_PORT", default=DEFAULT_PORT, type=PORTS, show_envvar=True, help="Port it listens on."
+)
 database_option = click.option(
     "--database",
     "database",
+    envvar="ROLECALL_DATABASE",
     metavar="URL",
     default=default_database,
     show_default="a SQLite file in your data folder",

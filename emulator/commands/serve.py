@@ -34,9 +34,25 @@ from emulator.storage.engine import Database
 @port_option
 @database_option
 @config_option
-@click.option("--workers", default=1, type=click.IntRange(1, 64), show_envvar=True, help="Worker processes.")
-@click.option("--threads", default=1, type=click.IntRange(1, 64), show_envvar=True, help="Threads in each worker.")
-@click.option("--verbose", is_flag=True, show_envvar=True, help="Log every refusal with its reason.")
+@click.option(
+    "--workers",
+    envvar="ROLECALL_WORKERS",
+    default=1,
+    type=click.IntRange(1, 64),
+    show_envvar=True,
+    help="Worker processes.",
+)
+@click.option(
+    "--threads",
+    envvar="ROLECALL_THREADS",
+    default=1,
+    type=click.IntRange(1, 64),
+    show_envvar=True,
+    help="Threads in each worker.",
+)
+@click.option(
+    "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
+)
 def command(host: str, port: int, database: str, config: str | None, workers: int, threads: int, verbose: bool) -> None:
     """Serve STS, IAM and Chime until interrupted."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(name)s %(message)s")
