@@ -1,0 +1,124 @@
+"""IAM users: rows in, frozen records out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from emulator.arns import iam_arn
+from emulator.storage import tables as t
+from emulator.storage.prepared import PreparedSelect
+from emulator.storage.problems import AlreadyThere, StillReferenced
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """An IAM user; its tags, keys, groups and policies are read by functions of their own."""
+
+    user_id: str
+    account_id: str
+    name: str
+    path: str
+    permissions_boundary_arn: str | None
+    created_at_seconds: int
+
+    @property
+    def arn(self) -> str:
+        return iam_arn(self.account_id, "user", self.path, self.name)
+
+
+# In the order of UserRecord's fields.
+USER_COLUMNS = (
+    t.users.c.user_id,
+    t.users.c.account_id,
+    t.users.c.name,
+    t.users.c.path,
+    t.users.c.permissions_boundary_arn,
+    t.users.c.created_at_seconds,
+)
+_BY_NAME = PreparedSelect(
+    select(*USER_COLUMNS).where(
+        t.users.c.account_id == bindparam("account_id"), t.users.c.name_key == bindparam("name_key")
+    ),
+    "account_id",
+    "name_key",
+)
+_BY_ID = PreparedSelect(select(*USER_COLUMNS).where(t.users.c.user_id == bindparam("user_id")), "user_id")
+
+
+def user_by_name(connection: Connection, account_id: str, name: str) -> UserRecord | None:
+    """The account's user of that name, without regard to case; None when there is none."""
+    return _record(_BY_NAME.first(connection, account_id, name.lower()))
+
+
+def user_by_id(connection: Connection, user_id: str) -> UserRecord | None:
+    return _record(_BY_ID.first(connection, user_id))
+
+
+def list_users(
+    connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
+) -> list[UserRecord]:
+    """Users by name, those after ``after_name_key`` (a name in lower case) only."""
+    statement = (
+        select(*USER_COLUMNS)
+        .where(
+            t.users.c.account_id == account_id,
+            t.users.c.name_key > after_name_key,
+            # Not LIKE: SQLite's ignores case, and paths may hold its wildcards.
+            func.substr(t.users.c.path, 1, len(path_prefix)) == path_prefix,
+        )
+        .order_by(t.users.c.name_key)
+        .limit(limit)
+    )
+    return [UserRecord(*row) for row in connection.execute(statement)]
+
+
+def count_users(connection: Connection, account_id: str) -> int:
+    statement = select(func.count()).select_from(t.users).where(t.users.c.account_id == account_id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def add_user(connection: Connection, user: UserRecord) -> None:
+    """Store a new user. Raises AlreadyThere when the account has one of that name."""
+    values = {
+        "user_id": user.user_id,
+        "account_id": user.account_id,
+        "name": user.name,
+        "name_key": user.name.lower(),
+        "path": user.path,
+        "permissions_boundary_arn": user.permissions_boundary_arn,
+        "created_at_seconds": user.created_at_seconds,
+    }
+    try:
+        connection.execute(insert(t.users), values)
+    except IntegrityError as error:
+        raise AlreadyThere(user.name) from error
+
+
+def move_user(connection: Connection, user_id: str, name: str, path: str) -> None:
+    """Give a user another name and path. Raises AlreadyThere when another user of the account has the name."""
+    statement = update(t.users).where(t.users.c.user_id == user_id)
+    try:
+        connection.execute(statement.values(name=name, name_key=name.lower(), path=path))
+    except IntegrityError as error:
+        raise AlreadyThere(name) from error
+
+
+def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: str | None) -> None:
+    connection.execute(update(t.users).where(t.users.c.user_id == user_id).values(permissions_boundary_arn=policy_arn))
+
+
+def remove_user(connection: Connection, user_id: str) -> None:
+    """Delete a user and its tags. Raises StillReferenced while keys, policies or memberships belong to it."""
+    try:
+        connection.execute(delete(t.users).where(t.users.c.user_id == user_id))
+    except IntegrityError as error:
+        raise StillReferenced(user_id) from error
+
+
+def _record(row: Sequence[Any] | None) -> UserRecord | None:
+    return None if row is None else UserRecord(*row)
