@@ -17,7 +17,9 @@ from urllib.parse import quote
 
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
+from granian.server.common import AbstractServer
 from granian.server.mp import MPServer
+from granian.server.mt import MTServer
 
 from emulator.clock import monotonic_seconds
 from emulator.settings import Address, ServerSettings
@@ -50,7 +52,9 @@ def serve(settings: ServerSettings, load: Callable[[], RolecallApplication], ann
 
     With the spawn start method (Windows, macOS) ``load`` must be picklable: a top-level function or a partial of one.
     """
-    server = _Server(
+    # A single worker is a thread of this process: half the memory of a process beside one that only waits for it.
+    kind = _OneProcess if settings.workers == 1 else _ManyProcesses
+    server = kind(
         target="emulator.app",
         address=settings.host,
         port=settings.port,
@@ -92,13 +96,24 @@ def granian_application(app: RolecallApplication) -> Callable[..., Iterable[byte
     return application
 
 
-class _Server(MPServer):
+class _Announcing(AbstractServer):  # type: ignore[type-arg]
     announce: Callable[[], None]
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         if wait_until_ready(Address(self.bind_addr, self.bind_port), lambda: bool(self.interrupt_children)):
             self.announce()
+
+
+class _OneProcess(_Announcing, MTServer):
+    """Granian's threaded server, meant for Python without a global lock; one worker thread never contends for it."""
+
+    def _check_gil(self) -> None:
+        pass
+
+
+class _ManyProcesses(_Announcing, MPServer):
+    pass
 
 
 def wait_until_ready(address: Address, stopped: Callable[[], bool]) -> bool:

@@ -41,7 +41,7 @@ ROOMS: Mapping[str, set[str]] = {
     # Front doors stand outside everything, so they may look at everything but each other.
     "demo": LEAVES | {"app", "sandbox", "inprocess", "gateway", "policy"},
     "inspection": LEAVES | {"access", "policy", "sandbox", "services", "wire", "data"},
-    "commands": LEAVES | {"app", "sandbox", "server", "demo", "inspection", "storage"},
+    "commands": LEAVES | {"app", "sandbox", "server", "demo", "inspection", "storage", "web"},
     "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".
     "": {"inprocess", "version"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
 
 import click
@@ -27,6 +28,7 @@ from emulator.sandbox.world import World
 from emulator.server import PortInUseError, check_port, serve
 from emulator.settings import Address, ServerSettings
 from emulator.storage.engine import Database
+from emulator.web.application import RolecallApplication
 
 
 @click.command("serve")
@@ -54,30 +56,43 @@ from emulator.storage.engine import Database
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
 )
 def command(host: str, port: int, database: str, config: str | None, workers: int, threads: int, verbose: bool) -> None:
-    """Serve STS, IAM and Chime until interrupted."""
+    """Serve STS, IAM and Chime until interrupted.
+
+    Says when it is ready, with the lines that point a shell at it. What was made is kept in the database: start it
+    again and it is there. SIGINT (Ctrl-C) and SIGTERM end it.
+
+    \b
+    Examples:
+      rolecall serve
+      rolecall serve --config config/federation.yaml --database sqlite://
+      rolecall serve --port 4581 --workers 2 --verbose
+    """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     world = read_config(config)
     settings = ServerSettings(
         database_url=database, config_path=config or "", host=host, port=port, workers=workers, threads=threads
     )
-    if _prepare(settings, world) and workers > 1:
-        raise UnusableError("a database in memory cannot be shared by several workers: use --workers 1 or a file")
     try:
         check_port(host, port)
     except PortInUseError as error:
         raise UnusableError(f"{error}. Choose another with --port.") from error
-    serve(settings, partial(worker_application, settings, world), partial(_announce, Address(host, port), world))
-
-
-def _prepare(settings: ServerSettings, world: World) -> bool:
-    """Migrate and set up the database before any worker starts; True when it lives in a worker's memory instead."""
     try:
-        if Database(settings.database_url).in_memory:
-            return True
-        open_database(with_folder(settings.database_url), world, Clock()).close()
+        load = _loader(settings, world)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    return False
+    serve(settings, load, partial(_announce, Address(host, port), world))
+
+
+def _loader(settings: ServerSettings, world: World) -> Callable[[], RolecallApplication]:
+    """What gives a worker its application. The database is opened and set up here, where its problems can be told."""
+    with_folder(settings.database_url)
+    if settings.workers == 1:
+        application = worker_application(settings, world)
+        return lambda: application
+    if Database(settings.database_url).in_memory:
+        raise UnusableError("a database in memory cannot be shared by several workers: use --workers 1 or a file")
+    open_database(settings.database_url, world, Clock()).close()
+    return partial(worker_application, settings, world)
 
 
 def _announce(address: Address, world: World) -> None:
