@@ -18,7 +18,7 @@ COMMANDS = {
     "keys": "List or rotate the key ring behind session tokens.",
     "db": "Look after the database.",
 }
-CONTEXT = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ROLECALL", "show_default": True}
+CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 class _Commands(click.Group):
@@ -44,7 +44,13 @@ def main() -> None:
     """A local stand-in for AWS STS, IAM and Amazon Chime.
 
     Every call is authenticated and authorised as AWS would do it. Start it with `rolecall serve`, then point boto3 or
-    any AWS SDK at it with AWS_ENDPOINT_URL.
+    any AWS SDK at it: `rolecall env` prints the variables.
+
+    \b
+    Examples:
+      rolecall serve
+      eval "$(rolecall env)" && aws sts get-caller-identity
+      rolecall demo
     """
 
 

@@ -15,7 +15,15 @@ from emulator.inspection import examine
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def command(files: Sequence[str]) -> None:
-    """Validate sandbox files and policy documents; says every problem with its line. Exit status 1 if there is one."""
+    """Validate sandbox files and policy documents.
+
+    Tells them apart by what is in them, and says every problem of each with its line. Exit status 1 when there is a
+    problem, 2 when a file cannot be read.
+
+    \b
+    Example:
+      rolecall check config/sandbox.yaml config/federation.yaml
+    """
     found = 0
     for file in files:
         try:

@@ -17,7 +17,14 @@ def command() -> None:
 @command.command("upgrade")
 @database_option
 def upgrade_command(database: str) -> None:
-    """Bring the schema up to date (serve does it too)."""
+    """Bring the schema up to date; serve does it too.
+
+    Makes the database when there is none. One that a newer Rolecall made is refused.
+
+    \b
+    Example:
+      rolecall db upgrade --database sqlite:///rolecall.db
+    """
     try:
         before = upgrade(Database(with_folder(database)))
     except DATABASE_PROBLEMS as error:

@@ -14,6 +14,16 @@ from emulator.settings import Address
 @host_option
 @port_option
 def command(config: str | None, user: str | None, host: str, port: int) -> None:
-    """Print export lines for a shell: eval "$(rolecall env)"."""
+    """Print export lines for a shell: eval "$(rolecall env)".
+
+    The keys are read from the sandbox file; no server need be running. Give the options that `rolecall serve` was
+    given.
+
+    \b
+    Examples:
+      eval "$(rolecall env)"
+      rolecall env --as developer
+      rolecall env --config config/federation.yaml --port 4581
+    """
     for line in export_lines(Address(host, port), key_of(read_config(config), user)):
         click.echo(line)
