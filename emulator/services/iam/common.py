@@ -19,9 +19,19 @@ DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found."
 DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
 # AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
 RESERVED_TAG_MESSAGE = "Tag keys and values beginning with 'aws:' are reserved for system use."
+# API reference, ConcurrentModification.
+CONCURRENT_MESSAGE = (
+    "The request was rejected because multiple requests to change this object were submitted simultaneously. "
+    "Wait a few minutes and submit your request again."
+)
 
 Item = TypeVar("Item")
 Position = Callable[[Item], str]
+
+
+def concurrent_modification() -> AwsError:
+    """For a write that a constraint refused, because another transaction was faster."""
+    return AwsError("ConcurrentModification", CONCURRENT_MESSAGE, status=409)
 
 
 def opened_marker(call: Call, filters: Sequence[str], marker: str | None) -> str:

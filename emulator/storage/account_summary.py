@@ -1,0 +1,42 @@
+"""How much of everything an account has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, func, select
+
+from emulator.storage import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCounts:
+    """Rows of one account; ``root_access_keys`` counts active and inactive ones."""
+
+    users: int
+    groups: int
+    roles: int
+    policies: int
+    policy_versions: int
+    root_access_keys: int
+
+
+def account_counts(connection: Connection, account_id: str) -> AccountCounts:
+    """All counts of an account, in one query."""
+    versions = (
+        select(func.count())
+        .select_from(t.policy_versions.join(t.policies, t.policies.c.policy_id == t.policy_versions.c.policy_id))
+        .where(t.policies.c.account_id == account_id)
+    )
+    keys = _count(t.access_keys, account_id).where(t.access_keys.c.user_id.is_(None))
+    counts = [
+        *(_count(table, account_id).scalar_subquery() for table in (t.users, t.groups, t.roles, t.policies)),
+        versions.scalar_subquery(),
+        keys.scalar_subquery(),
+    ]
+    return AccountCounts(*connection.execute(select(*counts)).one())
+
+
+def _count(table: Table, account_id: str) -> Select[Any]:
+    return select(func.count()).select_from(table).where(table.c.account_id == account_id)
