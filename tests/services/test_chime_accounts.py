@@ -175,6 +175,7 @@ def test_account_settings_are_off_at_first_and_change_one_by_one(chime):
 
 
 def test_settings_of_one_account_are_not_those_of_another(chime):
+    other = first_account(chime)
     chime.update_account_settings(AccountId=new_account(chime), AccountSettings={"EnableDialOut": True})
-    untouched = chime.get_account_settings(AccountId=first_account(chime))["AccountSettings"]
+    untouched = chime.get_account_settings(AccountId=other)["AccountSettings"]
     assert untouched == {"DisableRemoteControl": False, "EnableDialOut": False}
