@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from emulator.services.chime import account_settings, accounts, user_batches, user_settings, users
-from emulator.services.iam import policies, policy_tags, policy_versions, roles, service_linked_roles
+from emulator.services.chime import account_settings, accounts, user_batches, user_settings
+from emulator.services.chime import users as chime_users
+from emulator.services.iam import (
+    access_keys,
+    account_summary,
+    group_policies,
+    groups,
+    policies,
+    policy_entities,
+    policy_tags,
+    policy_versions,
+    role_policies,
+    roles,
+    service_linked_roles,
+    tags,
+    user_policies,
+    users,
+)
 from emulator.services.registry import all_operations, find
 from emulator.services.sts import assume_role, identity, user_sessions
 
@@ -11,14 +27,23 @@ MODULES = (
     assume_role,
     identity,
     user_sessions,
+    users,
+    tags,
+    access_keys,
+    user_policies,
+    groups,
+    group_policies,
     policies,
     policy_versions,
     policy_tags,
+    policy_entities,
     roles,
+    role_policies,
     service_linked_roles,
+    account_summary,
     accounts,
     account_settings,
-    users,
+    chime_users,
     user_batches,
     user_settings,
 )
