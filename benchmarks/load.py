@@ -27,7 +27,7 @@ class Result:
         return float("nan") if self.cpu_seconds is None else self.cpu_seconds / self.requests * 1e6
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """The server answered something other than 200."""
 
 
@@ -37,11 +37,11 @@ def _answered(data: bytes) -> int:
     if end < 0:
         return 0
     if not data.startswith(b"HTTP/1.1 200"):
-        raise Failed(data[:2000].decode("latin-1"))
+        raise FailedError(data[:2000].decode("latin-1"))
     head = data[:end].lower()
     at = head.find(b"content-length:")
     if at < 0:
-        raise Failed("an answer without Content-Length")
+        raise FailedError("an answer without Content-Length")
     length = int(head[at + 15 :].split(b"\r\n", 1)[0])
     total = end + 4 + length
     return total if len(data) >= total else 0
@@ -77,7 +77,7 @@ class _Connection:
         """Take what has come; 1 when that ended an answer, and the next request is on its way."""
         chunk = self._socket.recv(65536)
         if not chunk:
-            raise Failed("the server closed the connection without an answer")
+            raise FailedError("the server closed the connection without an answer")
         self._buffer += chunk
         length = _answered(self._buffer)
         if not length:

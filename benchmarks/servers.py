@@ -44,7 +44,7 @@ class Server:
         return found
 
     def memory_megabytes(self) -> tuple[float, float]:
-        """Proportional memory of all its processes, and the largest resident one; NaN where the system tells neither."""
+        """Proportional memory of all its processes, and the largest resident one; NaN where it cannot be told."""
         shares, resident = [], []
         for pid in self.pids():
             rollup = Path(f"/proc/{pid}/smaps_rollup")

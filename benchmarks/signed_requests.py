@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ ROLE = "chime-reader"
 ROLE_ARN = f"arn:aws:iam::111122223333:role/{ROLE}"
 
 
-class _Captured(Exception):
+class _CapturedError(Exception):
     pass
 
 
@@ -39,13 +40,11 @@ def captured(made: Any, call: Callable[[Any], object]) -> bytes:
 
     def stop(request: Any, **_ignored: Any) -> None:
         prepared.append(request)
-        raise _Captured
+        raise _CapturedError
 
     made.meta.events.register_first("before-send", stop)
-    try:
+    with contextlib.suppress(_CapturedError):
         call(made)
-    except _Captured:
-        pass
     request = prepared[0]
     url = urlsplit(request.url)
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -75,7 +74,7 @@ def rolecall_requests(url: str) -> dict[str, bytes]:
 
 
 def moto_request(url: str) -> bytes:
-    """AssumeRole for moto, after making the user, its key, its right and the role; four calls and the first look, then checks are on."""
+    """AssumeRole for moto, after making the user, its key, its right and the role: moto checks nothing until then."""
     iam = client(url, "iam", ("anything", "anything"))
     trust = (
         '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}'

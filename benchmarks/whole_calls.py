@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import load
-import signed_requests
 import servers
+import signed_requests
 
 START_BAR_SECONDS = 0.8
 MEMORY_BAR_MEGABYTES = 80

@@ -35,7 +35,8 @@ def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, den
     for permission in permissions:
         decision = ask(rights, permission, moment)
         if not decision.allowed:
-            raise RefusedError(denied_code, _message(decision, permission), decision)
+            message = denial_message(decision, shown_resource=permission.shown_as or None)
+            raise RefusedError(denied_code, message, decision)
         decisions.append(decision)
     return decisions
 
@@ -54,10 +55,3 @@ def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
         resource_account_id=permission.account_id or caller.principal.account_id,
     )
     return decide(layers, question)
-
-
-def _message(decision: Decision, permission: Permission) -> str:
-    message = denial_message(decision)
-    if permission.shown_as:
-        message = message.replace(f"on resource: {permission.resource}", f"on resource: {permission.shown_as}", 1)
-    return message

@@ -6,7 +6,7 @@ moved. Parsed documents outlive generations, because a document's text says all 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -153,7 +153,7 @@ class PolicyStore:
             named = [] if text is None else [_managed(entity.permissions_boundary_arn, text, PolicyKind.BOUNDARY)]
             boundary = compile_policies(named, PolicyKind.BOUNDARY)
         organization_id, scps = self._organization(connection, entity.account_id)
-        identity = compile_policies([_named(document) for document in documents], PolicyKind.IDENTITY)
+        identity = compile_policies(list(_named(documents)), PolicyKind.IDENTITY)
         return Authority(entity, identity, boundary, scps, organization_id)
 
     def _organization(self, connection: Connection, account_id: str) -> _Organization:
@@ -181,9 +181,15 @@ def _managed(arn: str, text: str, kind: PolicyKind) -> NamedPolicy:
     return NamedPolicy(parsed_policy(text, kind), arn.rpartition("/")[2], arn)
 
 
-def _named(document: Document) -> NamedPolicy:
-    text = managed_policy_document(document.arn) if document.text is None else document.text
-    return NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), document.name, document.arn)
+def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
+    for document in documents:
+        text = document.text
+        if text is None:
+            if document.arn not in managed_policies():
+                # A service-linked role's policy whose text nobody has published: it grants nothing here.
+                continue
+            text = managed_policy_document(document.arn)
+        yield NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), document.name, document.arn)
 
 
 __all__ = ["Authority", "MalformedPolicy", "PolicyStore", "Trust", "parsed_policy"]

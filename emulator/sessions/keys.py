@@ -18,16 +18,18 @@ def _derived(secret: bytes, use: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SealingKey:
-    """One key of the ring; the keys for its two uses are derived once."""
+    """One key of the ring; the keys for its uses are derived once."""
 
     key_id: str
     secret: bytes = field(repr=False)
     token_key: bytes = field(init=False, repr=False)
     access_key_key: bytes = field(init=False, repr=False)
+    page_key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token_key", _derived(self.secret, "sealed token"))
         object.__setattr__(self, "access_key_key", _derived(self.secret, "secret access key"))
+        object.__setattr__(self, "page_key", _derived(self.secret, "page token"))
 
     def secret_access_key(self, access_key_id: str) -> str:
         """The secret that belongs to a temporary access key id: 40 characters, derived, stored nowhere."""

@@ -20,7 +20,6 @@ from jwt.api_jws import PyJWS
 from emulator.sessions.keys import KeyRing, SealingKey
 
 SESSION_PURPOSE = "session"
-PAGE_PURPOSE = "page"
 
 _ALGORITHM = "HS256"
 _COMPRESS_FROM_BYTES = 1024

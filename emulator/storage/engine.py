@@ -97,7 +97,7 @@ class Database:
 
 
 class _SqliteSnapshot:
-    """A deferred transaction on a held connection. A class, because a generator would cost more than the transaction."""
+    """A deferred transaction on a held connection. A class: a generator would cost more than the transaction."""
 
     __slots__ = ("_connection", "_driver", "_turn")
 

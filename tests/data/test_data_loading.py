@@ -11,7 +11,8 @@ import emulator.data
 read = [name for name in opened if "emulator" in name and name.endswith((".json", ".tsv"))]
 assert [name.replace("\\\\", "/").rpartition("/")[2] for name in read] == ["quotas.json"], read
 product = {name for name in sys.modules if name.startswith("emulator")}
-assert all(name in ("emulator", "emulator.data", "emulator.version") or name.startswith("emulator.data.") for name in product), product
+expected = ("emulator", "emulator.version", "emulator.data")
+assert all(name in expected or name.startswith("emulator.data.") for name in product), product
 assert "botocore" not in sys.modules
 """
 

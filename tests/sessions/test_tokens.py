@@ -14,7 +14,6 @@ from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.sessions.pages import open_page, seal_page
 from emulator.sessions.tokens import (
     MAXIMUM_TOKEN_CHARACTERS,
-    PAGE_PURPOSE,
     SESSION_PURPOSE,
     BadTokenError,
     open_token,
@@ -70,7 +69,7 @@ def test_a_key_of_the_same_id_but_other_secret_does_not_open() -> None:
 
 def test_a_token_of_another_purpose_does_not_open() -> None:
     with pytest.raises(BadTokenError):
-        open_token(RING, SESSION_PURPOSE, seal(NEW, PAGE_PURPOSE, CLAIMS))
+        open_token(RING, SESSION_PURPOSE, seal(NEW, "console", CLAIMS))
 
 
 def test_changed_claims_do_not_open() -> None:
@@ -145,6 +144,22 @@ def test_a_page_opens_for_its_own_list_only() -> None:
 
 
 def test_a_session_is_no_page_and_a_page_is_no_session() -> None:
-    session = seal(NEW, SESSION_PURPOSE, {"s": '["a"]', "n": "1"})
     with pytest.raises(BadTokenError):
-        open_page(RING, ("a",), session)
+        open_page(RING, ("a",), seal(NEW, SESSION_PURPOSE, {"s": '["a"]', "n": "1"}))
+    with pytest.raises(BadTokenError):
+        open_token(RING, SESSION_PURPOSE, seal_page(RING, ("a",), "1"))
+
+
+def test_the_parts_of_a_scope_cannot_be_moved_against_the_position() -> None:
+    with pytest.raises(BadTokenError):
+        open_page(RING, ("a",), seal_page(RING, ("a", "b"), "c").replace("Yw", "Yg"))
+
+
+def test_a_page_token_fits_a_marker_of_iam() -> None:
+    assert len(seal_page(RING, ("111122223333", "ListPolicies", "/" + "p" * 510 + "/"), "n" * 128)) <= 320
+
+
+@given(st.text(max_size=100))
+def test_text_that_was_never_a_page_does_not_open(text: str) -> None:
+    with pytest.raises(BadTokenError):
+        open_page(RING, ("a",), text)
