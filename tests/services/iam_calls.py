@@ -1,0 +1,104 @@
+"""What the tests of users, groups, keys and their policies share: one world, and short ways to ask for refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+CASES = Path(__file__).parent / "cases"
+ACCOUNT = "111122223333"
+OTHER_ACCOUNT = "444455556666"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
+OF_A_SERVICE = "arn:aws:iam::aws:policy/aws-service-role/AmazonChimeServiceRolePolicy"
+LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/limits"
+FILLERS = [f"filler-{number:02}" for number in range(10)]
+FILLER_ARNS = [f"arn:aws:iam::{ACCOUNT}:policy/fill/{name}" for name in FILLERS]
+CROWDS = [f"crowd-{number:02}" for number in range(10)]
+
+
+def identity(action: str | list[str], resource: str = "*", effect: str = "Allow", **more: Any) -> dict[str, Any]:
+    """A policy of one statement."""
+    statement = {"Effect": effect, "Action": action, "Resource": resource, **more}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def key_id(name: str) -> str:
+    """The id of a declared key: IAM's operations take ids of 16 characters and more."""
+    return f"{name}_key_for_tests"
+
+
+def _key(name: str) -> dict[str, str]:
+    return {"id": key_id(name), "secret": f"{name}-secret"}
+
+
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    ],
+}
+_LIMITS = {"name": "limits", "document": identity("chime:Get*")}
+# Ana has something of everything, bob has a key and no rights, full has as much as anyone may have.
+_MAIN: dict[str, Any] = {
+    "id": ACCOUNT,
+    "root_access_keys": [_key("root")],
+    "policies": [_LIMITS, *({"name": name, "path": "/fill/", "document": identity("chime:Get*")} for name in FILLERS)],
+    "users": [
+        {"name": "admin", "access_keys": [_key("admin")], "attached_policies": [ADMINISTRATOR]},
+        {
+            "name": "ana",
+            "path": "/team/",
+            "tags": {"Team": "blue"},
+            "access_keys": [_key("ana1"), _key("ana2")],
+            "attached_policies": [READ_ONLY],
+            "inline_policies": {"own": identity("chime:GetUser")},
+            "groups": ["developers"],
+        },
+        {"name": "bob", "access_keys": [_key("bob1")]},
+        {"name": "full", "attached_policies": FILLER_ARNS, "groups": CROWDS},
+    ],
+    "groups": [
+        {"name": "developers", "attached_policies": [READ_ONLY], "inline_policies": {"own": identity("chime:GetUser")}},
+        {"name": "spare", "attached_policies": [READ_ONLY]},
+        *({"name": name, "attached_policies": FILLER_ARNS} for name in CROWDS),
+    ],
+    "roles": [
+        {"name": "manager", "trust_policy": _TRUST, "attached_policies": [ADMINISTRATOR]},
+        {"name": "packed", "trust_policy": _TRUST, "attached_policies": FILLER_ARNS},
+    ],
+    "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
+}
+_OTHER = {
+    "id": OTHER_ACCOUNT,
+    "policies": [{"name": "theirs", "document": identity("chime:Get*")}],
+    "users": [{"name": "kim", "access_keys": [_key("kim1")], "attached_policies": [ADMINISTRATOR]}],
+    "groups": [{"name": "theirs"}],
+}
+WORLD = json.dumps({"version": 1, "accounts": [_MAIN, _OTHER]})
+
+
+def fails(call: Any, code: str, message: str, status: int, **arguments: Any) -> None:
+    """The call is refused with exactly this."""
+    assert refusal(call, **arguments) == (code, message, status)
+
+
+def refusal(call: Any, **arguments: Any) -> tuple[str, str, int]:
+    """Code, message and HTTP status of a call that must fail."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    response = caught.value.response
+    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def cases(name: str) -> list[Any]:
+    return json.loads((CASES / name).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def put_rights(iam: Any, user: str, name: str, document: dict[str, Any]) -> None:
+    """Give a user an inline policy."""
+    iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(document))
