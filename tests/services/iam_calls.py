@@ -65,7 +65,7 @@ _MAIN: dict[str, Any] = {
     "groups": [
         {"name": "developers", "attached_policies": [READ_ONLY], "inline_policies": {"own": identity("chime:GetUser")}},
         {"name": "spare", "attached_policies": [READ_ONLY]},
-        *({"name": name, "attached_policies": FILLER_ARNS} for name in CROWDS),
+        *({"name": name, "attached_policies": FILLER_ARNS if name == CROWDS[0] else []} for name in CROWDS),
     ],
     "roles": [
         {"name": "manager", "trust_policy": _TRUST, "attached_policies": [ADMINISTRATOR]},
