@@ -109,12 +109,24 @@ class _SqliteSnapshot:
     def __enter__(self) -> Connection:
         if self._turn is not None:
             self._turn.acquire()
-        # Asked of the driver directly: a deferred transaction costs a microsecond this way.
-        self._driver.execute("BEGIN")
+        try:
+            # Asked of the driver directly: a deferred transaction costs a microsecond this way.
+            self._driver.execute("BEGIN")
+        except sqlite3.Error:
+            self._end_turn()
+            raise
         return self._connection
 
     def __exit__(self, *_exception: object) -> None:
-        self._driver.execute("COMMIT")
+        try:
+            self._driver.execute("COMMIT")
+        except sqlite3.Error:
+            # Nothing was written, so nothing is lost; the connection must not stay inside a transaction.
+            self._driver.rollback()
+        finally:
+            self._end_turn()
+
+    def _end_turn(self) -> None:
         if self._turn is not None:
             self._turn.release()
 
