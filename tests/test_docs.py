@@ -291,6 +291,30 @@ def test_the_command_of_the_tests_is_the_one_of_ci() -> None:
     assert tests[1].strip().replace('"$python"', "python3") == shown
 
 
+def test_every_benchmark_is_documented_and_no_other() -> None:
+    scripts = {f"benchmarks/{file.name}" for file in (ROOT / "benchmarks").glob("*.py")}
+    assert set(re.findall(r"`(benchmarks/\w+\.py)`", page("benchmarks.md"))) == scripts
+
+
+def offered_fixtures(source: str) -> list[str]:
+    """Functions that a module of the package makes pytest fixtures of."""
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    return [
+        function.name
+        for function in functions
+        if any("pytest.fixture" in ast.unparse(decorator) for decorator in function.decorator_list)
+    ]
+
+
+def test_every_fixture_offered_to_users_is_documented() -> None:
+    assert offered_fixtures("@pytest.fixture(scope='session')\ndef rolecall():\n    pass\ndef other():\n    pass") == [
+        "rolecall"
+    ]
+    modules = [file.read_text(encoding="utf-8") for file in (ROOT / "emulator").rglob("*.py")]
+    documented = {name for file in DOCS.glob("*.md") for name in code_names(file.read_text(encoding="utf-8"))}
+    assert {name for module in modules for name in offered_fixtures(module)} <= documented
+
+
 # Links and words.
 
 
