@@ -22,7 +22,7 @@ def trust(principal: Any = f"arn:aws:iam::{ACCOUNT}:root") -> str:
     )
 
 
-def identity(action: str, resource: str = "*", **condition: Any) -> str:
+def identity(action: str | list[str], resource: str = "*", **condition: Any) -> str:
     statement = {"Effect": "Allow", "Action": action, "Resource": resource, **condition}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
@@ -456,3 +456,14 @@ def test_a_permission_may_ask_for_tags(world: Any, iam: Any) -> None:
     with pytest.raises(ClientError, match="iam:DeleteRole"):
         developer.delete_role(RoleName="chime-denied")
     developer.delete_role(RoleName="new")
+
+
+def test_an_action_without_that_condition_key_does_not_see_the_boundary(world: Any, iam: Any) -> None:
+    condition = {"Condition": {"StringEquals": {"iam:PermissionsBoundary": READ_ONLY}}}
+    policy = identity(["iam:TagRole", "iam:UpdateRole"], f"arn:aws:iam::{ACCOUNT}:role/*", **condition)
+    iam.put_user_policy(UserName="developer", PolicyName="bounded", PolicyDocument=policy)
+    iam.put_role_permissions_boundary(RoleName="chime-reader", PermissionsBoundary=READ_ONLY)
+    developer = world.client("iam", user="developer")
+    developer.update_role(RoleName="chime-reader", Description="mine")
+    with pytest.raises(ClientError, match="iam:TagRole"):
+        developer.tag_role(RoleName="chime-reader", Tags=[{"Key": "team", "Value": "blue"}])

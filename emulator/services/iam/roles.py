@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.access.permission import ContextValue, Permission
 from emulator.arns import iam_arn
-from emulator.data import QUOTAS
+from emulator.data import QUOTAS, actions
 from emulator.errors import AwsError
 from emulator.ids import ROLE_PREFIX
 from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of, tag_answer, tag_pairs
@@ -69,7 +69,9 @@ def role_permission(call: Call, name: str, context: Mapping[str, ContextValue], 
         arn = iam_arn(call.account_id, "role", "/", name)
         return Permission(action, arn, context=context, shown_as="" if as_arn else f"role {name}")
     keys: dict[str, ContextValue] = {}
-    if role.permissions_boundary_arn is not None:
+    # Not every action on a role has this key: where it has not, a policy that asks for a boundary does not match.
+    has_boundary_key = "iam:PermissionsBoundary" in actions("iam")[call.operation.lower()].condition_keys
+    if has_boundary_key and role.permissions_boundary_arn is not None:
         keys["iam:permissionsboundary"] = role.permissions_boundary_arn
     for key, value in tags_of(call.db, "role", role.role_id):
         keys[f"aws:resourcetag/{key.lower()}"] = value
