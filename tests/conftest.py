@@ -111,9 +111,7 @@ def world() -> Iterator[WorldHandle]:
     handle.close()
 
 
-@pytest.fixture
-def make_world() -> Iterator[Any]:
-    """Sandboxes from declarations written in the test: ``make_world(yaml_text)``."""
+def _worlds() -> Iterator[Any]:
     handles: list[WorldHandle] = []
 
     def make(text: str) -> WorldHandle:
@@ -123,3 +121,15 @@ def make_world() -> Iterator[Any]:
     yield make
     for handle in handles:
         handle.close()
+
+
+@pytest.fixture
+def make_world() -> Iterator[Any]:
+    """Sandboxes from declarations written in the test: ``make_world(yaml_text)``."""
+    yield from _worlds()
+
+
+@pytest.fixture(scope="module")
+def make_shared_world() -> Iterator[Any]:
+    """The same for worlds that the tests of one module share, because they leave them as they found them."""
+    yield from _worlds()

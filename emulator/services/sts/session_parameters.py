@@ -16,6 +16,8 @@ from emulator.sessions.credentials import SessionRequest, TemporaryCredentials, 
 
 # AssumeRole's model has no maximum, its documentation has: plain text of inline and managed policies together.
 MAXIMUM_POLICY_CHARACTERS = 2048
+# Of the documentation alone, too.
+MAXIMUM_POLICY_ARNS = 10
 # AWS does not publish how it packs policies and tags. Deflated text against this many bytes comes close to the
 # percentages seen: 31 actions about 118 %, 42 actions (1,690 characters) about 157 %.
 PACKED_LIMIT_BYTES = 466
@@ -32,8 +34,10 @@ def session_policies(call: Call, account_id: str, policy: str | None, policy_arn
     """The inline session policy as a tuple of none or one, after everything AWS checks about both kinds.
 
     ``account_id`` is the account whose managed policies may be named. Raises AwsError: ValidationError for a policy
-    that is too long or an ARN that names nothing, MalformedPolicyDocument.
+    that is too long, too many ARNs or one that names nothing, MalformedPolicyDocument.
     """
+    if len(policy_arns) > MAXIMUM_POLICY_ARNS:
+        raise _too_long(f"[{', '.join(policy_arns)}]", "policyArns", MAXIMUM_POLICY_ARNS)
     for arn in policy_arns:
         parsed = parse_arn(arn)
         if parsed is None:
@@ -43,16 +47,20 @@ def session_policies(call: Call, account_id: str, policy: str | None, policy_arn
     if policy is None:
         return ()
     if len(policy) > MAXIMUM_POLICY_CHARACTERS:
-        raise AwsError(
-            "ValidationError",
-            f"1 validation error detected: Value '{policy}' at 'policy' failed to satisfy constraint: "
-            f"Member must have length less than or equal to {MAXIMUM_POLICY_CHARACTERS}",
-        )
+        raise _too_long(policy, "policy", MAXIMUM_POLICY_CHARACTERS)
     try:
         parsed_policy(policy, PolicyKind.SESSION)
     except MalformedPolicy as error:
         raise AwsError("MalformedPolicyDocument", str(error)) from error
     return (policy,)
+
+
+def _too_long(value: str, member: str, limit: int) -> AwsError:
+    return AwsError(
+        "ValidationError",
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"Member must have length less than or equal to {limit}",
+    )
 
 
 def session_tags(tags: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
