@@ -118,6 +118,10 @@ class IdentityStore:
         layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
         return Identity(_rights(Caller(principal, access_key_id), layers, authority), key.secret_access_key)
 
+    def knows_key(self, connection: Connection, access_key_id: str) -> bool:
+        """Whether the sandbox has a long-term key of this id, in whatever state."""
+        return gather.access_key(connection, access_key_id) is not None
+
     def administrator(self, connection: Connection, access_key_id: str) -> Identity:
         """The default account's administrator, for sandboxes that are not strict: a user with AdministratorAccess.
 

@@ -11,7 +11,7 @@ ACCOUNT = "111122223333"
 USERS = """
     users:
       - name: reader
-        access_keys: [{id: reader, secret: reader-secret}]
+        access_keys: [{id: reader_key_1234567, secret: reader-secret}]
       - name: zoe
         attached_policies: ["arn:aws:iam::aws:policy/AdministratorAccess"]
 """
@@ -39,9 +39,17 @@ def test_without_an_administrator_it_is_the_root_user(make_world: Any) -> None:
 def test_a_known_key_is_still_checked(make_world: Any) -> None:
     world = _world(make_world, strict=False)
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
-        world.client("sts", keys=("reader", "wrong-secret")).get_caller_identity()
+        world.client("sts", keys=("reader_key_1234567", "wrong-secret")).get_caller_identity()
     with pytest.raises(ClientError, match="ForbiddenException"):
         world.client("chime", "reader").list_accounts()
+
+
+def test_a_known_key_that_was_switched_off_is_refused(make_world: Any) -> None:
+    world = _world(make_world, strict=False)
+    iam = world.client("iam", keys=("whatever", "whatever"))
+    iam.update_access_key(UserName="reader", AccessKeyId="reader_key_1234567", Status="Inactive")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        world.client("sts", keys=("reader_key_1234567", "reader-secret")).get_caller_identity()
 
 
 def test_a_session_token_is_still_checked(make_world: Any) -> None:
