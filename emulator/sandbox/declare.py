@@ -165,8 +165,8 @@ class InvalidWorldError(Exception):
     """A sandbox file that cannot be used. Carries every problem, in the order of the file."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(f"{len(problems)} problems")
         self.problems = sorted(problems)
+        super().__init__("; ".join(f"line {problem.line}: {problem.message}" for problem in self.problems))
 
 
 def read_world_file(path: str) -> w.World:

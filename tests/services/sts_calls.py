@@ -74,7 +74,7 @@ def declared_key(name: str) -> dict[str, str]:
 
 def account(account_id: str = ACCOUNT, **nouns: Any) -> dict[str, Any]:
     """A declared account with an administrator besides what is given; its root user has a key too."""
-    name = "admin" if account_id == ACCOUNT else "other-admin"
+    name = "admin" if account_id == ACCOUNT else "other_admin"
     administrator = user(name, attached_policies=[ADMINISTRATOR])
     users = [administrator, *nouns.pop("users", [])]
     return {"id": account_id, "root_access_keys": [declared_key(f"root{account_id}")], "users": users, **nouns}

@@ -130,7 +130,8 @@ def test_all_failures_are_in_one_message(sts: Any) -> None:
     head, _, rest = message.partition(": ")
     assert (status, code, head) == (400, "ValidationError", "4 validation errors detected")
     assert sorted(rest.split("; ")) == [
-        "Value '1' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900",
+        "Value '1' at 'durationSeconds' failed to satisfy constraint: "
+        "Member must have value greater than or equal to 900",
         "Value 'a:b' at 'roleSessionName' failed to satisfy constraint: "
         r"Member must satisfy regular expression pattern: [\w+=,.@-]*",
         "Value 'x' at 'tokenCode' failed to satisfy constraint: Member must have length greater than or equal to 6",
