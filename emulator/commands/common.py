@@ -14,7 +14,8 @@ from emulator.sandbox.declare import InvalidWorldError, read_world_file
 from emulator.sandbox.world import DeclaredKey, World
 from emulator.settings import DEFAULT_HOST, DEFAULT_PORT, Address, default_database_url
 from emulator.storage.engine import BadDatabaseUrlError, Database, DatabaseError
-from emulator.storage.migrate import NewerDatabaseError, upgrade
+from emulator.storage.migrate import upgrade
+from emulator.storage.problems import NewerDatabaseError
 
 DEFAULT_REGION = "us-east-1"
 DATABASE_PROBLEMS = (NewerDatabaseError, DatabaseError, ImportError, OSError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 from sqlalchemy import Connection, insert, inspect, select, text
 
@@ -12,17 +11,6 @@ from emulator.storage.tables import generations, metadata
 
 # The newest file of migrations/versions. A test compares it with Alembic's own answer.
 HEAD_REVISION = "0001"
-_PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
-
-
-class NewerDatabaseError(Exception):
-    """The database was made by a newer Rolecall than this one."""
-
-
-def migrations_folder() -> Path:
-    """Inside the package when installed from a wheel, beside it in a checkout."""
-    inside = _PACKAGE_FOLDER / "migrations"
-    return inside if inside.is_dir() else _PACKAGE_FOLDER.parent / "migrations"
 
 
 def current_revision(connection: Connection) -> str:

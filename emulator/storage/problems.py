@@ -13,3 +13,7 @@ class AlreadyThere(StorageProblem):
 
 class StillReferenced(StorageProblem):
     """Other rows still refer to the one that was to be deleted."""
+
+
+class NewerDatabaseError(Exception):
+    """The database was made by a newer Rolecall than this one."""

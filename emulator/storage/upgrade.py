@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from emulator.storage.migrate import NewerDatabaseError, migrations_folder
+from emulator.storage.problems import NewerDatabaseError
+
+_PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
+
+
+def migrations_folder() -> Path:
+    """Inside the package when installed from a wheel, beside it in a checkout."""
+    inside = _PACKAGE_FOLDER / "migrations"
+    return inside if inside.is_dir() else _PACKAGE_FOLDER.parent / "migrations"
 
 
 def configuration(connection: Connection | None = None) -> Config:

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from emulator.storage import migrate
 from emulator.storage.engine import Database
+from emulator.storage.problems import NewerDatabaseError
 from emulator.storage.upgrade import configuration, run
 
 
@@ -72,7 +73,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
     migrate.upgrade(database)
     with database.transaction() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(migrate.NewerDatabaseError, match="9999"):
+    with pytest.raises(NewerDatabaseError, match="9999"):
         migrate.upgrade(database)
     with database.snapshot() as connection:
         assert migrate.current_revision(connection) == "9999"
