@@ -62,7 +62,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
 # Naming the type of the connection one was handed is no use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 
-# Modules loaded by name at run time, each for the reason its own comment gives; they are not counted as cycles.
+# Modules loaded by name at run time, each for the reason its own comment gives.
 LOADED_LATE = {("emulator.storage.migrate", "emulator.storage.upgrade")}
 
 MAXIMUM_FUNCTION_LINES = 70
