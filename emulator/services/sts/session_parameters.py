@@ -22,11 +22,15 @@ MAXIMUM_POLICY_ARNS = 10
 # percentages seen: 31 actions about 118 %, 42 actions (1,690 characters) about 157 %.
 PACKED_LIMIT_BYTES = 466
 PACKED_POLICY_MESSAGE = "Packed policy consumes {percent}% of allotted space, please use smaller policy."
+PACKED_TAGS_MESSAGE = "Packed size of session tags consumes {percent}% of allotted space."
 # Not recorded from AWS.
 UNKNOWN_POLICY_ARN_MESSAGE = (
     "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN."
 )
 DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+# AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
+RESERVED_TAG_PREFIX = "aws:"
+RESERVED_TAG_MESSAGE = "Tag keys and values beginning with 'aws:' are reserved for system use."
 TRANSITIVE_KEY_MESSAGE = "The specified transitive tag key must be included in the requested tags."
 
 
@@ -51,7 +55,7 @@ def session_policies(call: Call, account_id: str, policy: str | None, policy_arn
     try:
         parsed_policy(policy, PolicyKind.SESSION)
     except MalformedPolicy as error:
-        raise AwsError("MalformedPolicyDocument", str(error)) from error
+        raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
     return (policy,)
 
 
@@ -64,8 +68,13 @@ def _too_long(value: str, member: str, limit: int) -> AwsError:
 
 
 def session_tags(tags: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Key and value pairs as passed. Raises AwsError InvalidParameterValue for keys that differ in case only."""
+    """Key and value pairs as passed.
+
+    Raises AwsError InvalidParameterValue for keys that differ in case only and for reserved keys and values.
+    """
     pairs = tuple((tag["Key"], tag["Value"]) for tag in tags)
+    if any(text.lower().startswith(RESERVED_TAG_PREFIX) for pair in pairs for text in pair):
+        raise AwsError("InvalidParameterValue", RESERVED_TAG_MESSAGE)
     if len({key.lower() for key, _ in pairs}) != len(pairs):
         raise AwsError("InvalidParameterValue", DUPLICATE_TAGS_MESSAGE)
     return pairs
@@ -81,7 +90,8 @@ def packed_percent(policies: Sequence[str], policy_arns: Sequence[str], tags: Se
     text = "\0".join([*policies, *policy_arns, *(f"{key}\1{value}" for key, value in tags)])
     percent = math.ceil(100 * len(zlib.compress(text.encode(), 9)) / PACKED_LIMIT_BYTES)
     if percent > 100:
-        raise AwsError("PackedPolicyTooLarge", PACKED_POLICY_MESSAGE.format(percent=percent))
+        message = PACKED_POLICY_MESSAGE if policies or policy_arns else PACKED_TAGS_MESSAGE
+        raise AwsError("PackedPolicyTooLarge", message.format(percent=percent))
     return percent
 
 
