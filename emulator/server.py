@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -29,6 +31,7 @@ from emulator.web.application import RolecallApplication
 _STOP_TIMEOUT_SECONDS = 1
 _READY_TIMEOUT_SECONDS = 30
 _READY_PAUSE_SECONDS = 0.01
+_PARENT_PAUSE_SECONDS = 0.5
 
 
 class PortInUseError(Exception):
@@ -69,15 +72,25 @@ def serve(settings: ServerSettings, load: Callable[[], RolecallApplication], ann
         respawn_failed_workers=False,
     )
     server.announce = announce
-    server.serve(target_loader=partial(load_worker, load), wrap_loader=False)
+    parent_id = os.getpid() if settings.workers > 1 else None
+    server.serve(target_loader=partial(load_worker, load, parent_id), wrap_loader=False)
 
 
-def load_worker(load: Callable[[], RolecallApplication]) -> Callable[..., Iterable[bytes]]:
-    """The WSGI callable of one worker process."""
+def load_worker(load: Callable[[], RolecallApplication], parent_id: int | None) -> Callable[..., Iterable[bytes]]:
+    """The WSGI callable of one worker; with ``parent_id`` the worker is a process that ends when its parent does."""
+    if parent_id is not None:
+        threading.Thread(target=_end_with_parent, args=(parent_id,), daemon=True, name="parent watch").start()
     # Granian copies the process environment into every request, where HTTP_PROXY would look like a header.
     for name in [name for name in os.environ if name.startswith("HTTP_")]:
         del os.environ[name]
     return granian_application(load())
+
+
+def _end_with_parent(parent_id: int) -> None:
+    """Workers of a killed parent would go on holding its port, and nothing would end them any more."""
+    while os.getppid() == parent_id:
+        time.sleep(_PARENT_PAUSE_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def granian_application(app: RolecallApplication) -> Callable[..., Iterable[bytes]]:

@@ -1,0 +1,45 @@
+"""A killed server leaves nothing behind: its workers end, and its port is free again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from served import clean_environment, script
+
+WAIT_SECONDS = 15
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="one process on Windows")
+def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
+    port = _free_port()
+    command = [*script("rolecall"), "serve", "--port", str(port), "--workers", "2", "--database", "sqlite:///a.db"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=clean_environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"Rolecall is ready")
+    assert _listens(port)
+    process.send_signal(signal.SIGKILL)
+    process.wait(WAIT_SECONDS)
+    process.stdout.close()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while _listens(port) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _listens(port)
