@@ -1,4 +1,4 @@
-"""Amazon Resource Names: parsing them and writing the ones Rolecall needs (aws-behaviour, section 6)."""
+"""Amazon Resource Names: parsing them and writing the ones Rolecall needs (IAM User Guide, "IAM identifiers")."""
 
 from __future__ import annotations
 

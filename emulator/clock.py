@@ -1,6 +1,6 @@
 """Time. The only place that asks the machine what time it is.
 
-Two times are kept apart (aws-behaviour, section 15): ``wall_seconds`` judges the freshness of signatures, because
+Two times are kept apart: ``wall_seconds`` judges the freshness of signatures, because
 the client signs with its own clock; ``now_seconds`` is the sandbox's time, which a test may advance, set or freeze,
 and judges everything else: session expiry, token issue time, MFA age, stored dates.
 """

@@ -3,7 +3,7 @@
 Raise :class:`AwsError` anywhere below the gateway; the gateway alone catches it and ``wire`` alone
 turns it into bytes. A code that a service's model declares takes its HTTP status from the model; the
 codes every service shares are in :data:`COMMON_ERRORS`, spelled once per protocol family
-(aws-behaviour, sections 1 and 2).
+(the "Common errors" pages of the IAM and Amazon Chime API references).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _both(code: str, status: int) -> CommonError:
 
 COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
     {
-        # Who is calling (aws-behaviour, section 2).
+        # Who is calling.
         "ExpiredToken": CommonError("ExpiredToken", 403, "ExpiredTokenException", 403),
         "InvalidClientTokenId": CommonError("InvalidClientTokenId", 403, "UnrecognizedClientException", 403),
         "SignatureDoesNotMatch": CommonError("SignatureDoesNotMatch", 403, "InvalidSignatureException", 403),

@@ -11,7 +11,7 @@ SessionType = Literal["AssumeRole", "GetSessionToken", "GetFederationToken"]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller as policies and GetCallerIdentity see it (aws-behaviour, sections 6 and 7).
+    """A caller as policies and GetCallerIdentity see it (IAM User Guide, "IAM identifiers").
 
     ``arn`` is what GetCallerIdentity answers; ``principal_arn`` is aws:PrincipalArn (for a role session the role's ARN
     with its path). ``user_id`` is aws:userid. ``entity_id`` is the unique id of the IAM user or role behind the call

@@ -184,7 +184,7 @@ def read_world(text: str) -> w.World:
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     world = _WORLD(notes, (), located.value)
-    if world is not None and not world.accounts:
+    if world is not None and located.value.get("accounts") == []:
         notes.add(("accounts",), "must name at least one account")
     if world is not None and not notes.problems:
         for path, message in _dangling(world):
