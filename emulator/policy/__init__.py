@@ -8,7 +8,7 @@ principals of a trust policy exist (services), size quotas (services).
 from __future__ import annotations
 
 from emulator.policy.compiled import CompiledPolicies, CompiledStatement, compile_policies
-from emulator.policy.decision import Decision, Layers, Question, decide
+from emulator.policy.decision import Decision, Layers, Outcome, Question, decide, matches, verdict
 from emulator.policy.document import (
     Condition,
     MalformedPolicy,
@@ -26,6 +26,8 @@ from emulator.policy.explanation import (
     explain,
 )
 from emulator.policy.grammar import document_size, parse_policy
+from emulator.policy.positions import Position, Span, statement_spans
+from emulator.policy.references import context_keys
 from emulator.policy.validity import trusted_principals
 from emulator.policy.wording import denial_message
 
@@ -40,17 +42,24 @@ __all__ = [
     "Layers",
     "MalformedPolicy",
     "NamedPolicy",
+    "Outcome",
     "Policy",
     "PolicyKind",
+    "Position",
     "Principals",
     "Question",
+    "Span",
     "Statement",
     "StatementExplanation",
     "compile_policies",
+    "context_keys",
     "decide",
     "denial_message",
     "document_size",
     "explain",
+    "matches",
     "parse_policy",
+    "statement_spans",
     "trusted_principals",
+    "verdict",
 ]

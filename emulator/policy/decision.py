@@ -181,6 +181,14 @@ def first_match(statements: tuple[CompiledStatement, ...], question: Question) -
     return None
 
 
+def verdict(compiled: CompiledPolicies, question: Question) -> Outcome:
+    """What one layer says by itself, whatever the others say."""
+    candidates = compiled.candidates(question.action)
+    if first_match(candidates.denies, question) is not None:
+        return "ExplicitDeny"
+    return "ImplicitDeny" if first_match(candidates.allows, question) is None else "Allowed"
+
+
 def _strongest(statements: tuple[CompiledStatement, ...], question: Question) -> tuple[Reach, CompiledStatement | None]:
     """How far the resource's policy reaches the caller, and the statement that reaches furthest."""
     strongest, chosen = Reach.NONE, None

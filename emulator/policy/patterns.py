@@ -6,7 +6,7 @@ was written with ``${*}``, or that came out of a variable, stays a star.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 MANY = "\ud800"
@@ -147,22 +147,34 @@ def template(text: str, *, with_wildcards: bool, with_variables: bool, arn_resou
     if not with_variables or "${" not in text:
         return [mark(text)]
     pieces: list[Piece] = []
+    for literal, inner in _scanned(text, arn_resource_only):
+        pieces.append(mark(literal))
+        if inner is not None:
+            pieces.append(_ESCAPES[inner] if inner in _ESCAPES else _variable(inner))
+    return _joined(pieces)
+
+
+def variable_keys(text: str, *, arn_resource_only: bool = False) -> list[str]:
+    """The condition keys whose values a policy value takes through variables, as they are spelled."""
+    found = (inner for _, inner in _scanned(text, arn_resource_only))
+    return [inner.partition(",")[0] for inner in found if inner is not None and inner not in _ESCAPES]
+
+
+def _scanned(text: str, arn_resource_only: bool) -> Iterator[tuple[str, str | None]]:
+    """The text between variables, each piece with what stands in the braces after it; None where nothing counts."""
     colons = position = 0
     while True:
         start = text.find("${", position)
         end = text.find("}", start) if start >= 0 else -1
         if end < 0:
-            pieces.append(mark(text[position:]))
-            return _joined(pieces)
-        pieces.append(mark(text[position:start]))
-        colons += text.count(":", position, start)
+            yield text[position:], None
+            return
         inner = text[start + 2 : end]
-        if inner in _ESCAPES:
-            pieces.append(_ESCAPES[inner])
-        elif arn_resource_only and colons < _ARN_COLONS:
-            pieces.append(mark(text[start : end + 1]))
+        colons += text.count(":", position, start)
+        if arn_resource_only and colons < _ARN_COLONS and inner not in _ESCAPES:
+            yield text[position : end + 1], None
         else:
-            pieces.append(_variable(inner))
+            yield text[position:start], inner
         position = end + 1
 
 

@@ -20,16 +20,19 @@ _REASONS = {
 def denial_message(decision: Decision, *, shown_resource: str | None = None) -> str:
     """AWS's AccessDenied message for a refusal.
 
-    ``shown_resource`` is said instead of the resource's ARN, for calls that AWS words so. An unsigned call gets the
-    short sentence that STS has for it. An explicit deny names the managed policy; an inline one has no ARN to name.
+    ``shown_resource`` is said instead of the resource's ARN, for calls that AWS words so; ``*`` is said only when it
+    is given so. An unsigned call gets the short sentence that STS has for it. An explicit deny names the managed
+    policy; an inline one has no ARN to name.
     """
     question = decision.question
     if question.federated_provider:
         return f"Not authorized to perform {question.action}"
-    resource = question.resource if shown_resource is None else shown_resource
+    resource = "" if question.resource == "*" else question.resource
+    if shown_resource is not None:
+        resource = shown_resource
     caller = "anonymous" if question.principal is None else question.principal.arn
     message = f"User: {caller} is not authorized to perform: {question.action}"
-    if resource and resource != "*":
+    if resource:
         message += f" on resource: {resource}"
     if decision.layer is None:
         return message
