@@ -1,0 +1,173 @@
+"""Limits from outside a principal's own policies: service control policies and permissions boundaries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sts_calls import (
+    ACCOUNT,
+    OTHER,
+    account,
+    allow,
+    answered,
+    declared,
+    deny,
+    no_allow,
+    not_authorized,
+    policy,
+    refusal,
+    role,
+    role_arn,
+    root_arn,
+    root_user,
+    session_arn,
+    statement,
+    trust,
+    user,
+    user_arn,
+)
+
+LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/limits"
+FED_ARN = f"arn:aws:sts::{ACCOUNT}:federated-user/fed"
+BY_SCP = "with an explicit deny in a service control policy"
+LISTING = "chime:ListAccounts"
+
+
+def organization(*policies: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "o-example1234", "service_control_policies": list(policies)}
+
+
+def control(document: dict[str, Any], *targets: str) -> dict[str, Any]:
+    return {"name": f"policy-{'-'.join(targets) or 'root'}", "targets": list(targets), "document": document}
+
+
+def two_accounts(*policies: dict[str, Any]) -> str:
+    roles = [role("operator", trust([root_arn(), root_arn(OTHER)]), allow("*"))]
+    return declared(account(roles=roles), account(OTHER, roles=roles), organization=organization(*policies))
+
+
+def callers(world: Any, account_id: str = ACCOUNT) -> dict[str, Any]:
+    """Chime clients of every kind of principal of an account, by the principal's ARN."""
+    admin = "admin" if account_id == ACCOUNT else "other_admin"
+    sts = world.client("sts", admin)
+    federated = sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*")))["Credentials"]
+    return {
+        user_arn(admin, account_id): world.client("chime", admin),
+        root_arn(account_id): world.client("chime", root_user(account_id)),
+        session_arn("operator", account=account_id): world.client(
+            "chime", credentials=world.assume(role_arn("operator", account_id), admin)
+        ),
+        f"arn:aws:sts::{account_id}:federated-user/fed": world.client("chime", credentials=federated),
+    }
+
+
+def chime_refusal(arn: str, because: str) -> tuple[int, str, str]:
+    return 403, "ForbiddenException", not_authorized(arn, LISTING, because=because)
+
+
+@pytest.mark.parametrize("targets", [(), (ACCOUNT,), (ACCOUNT, OTHER)])
+def test_a_control_policy_holds_for_every_principal_of_its_accounts(make_world: Any, targets: tuple[str, ...]) -> None:
+    world = make_world(two_accounts(control(deny(LISTING), *targets)))
+    for account_id in (ACCOUNT, OTHER):
+        reached = account_id in targets or not targets
+        for arn, chime in callers(world, account_id).items():
+            expected: Any = chime_refusal(arn, BY_SCP) if reached else "allowed"
+            assert answered(chime, "ListAccounts") == expected
+            assert answered(chime, "GetAccount", AccountId="00000000-0000-4000-8000-000000000000")[1] == (
+                "NotFoundException"
+            )
+
+
+def test_a_control_policy_adds_nothing(make_world: Any) -> None:
+    text = declared(account(users=[user("nobody")]), organization=organization(control(allow("*"))))
+    chime = make_world(text).client("chime", "nobody")
+    because = no_allow("identity-based policy", LISTING)
+    assert refusal(chime, "ListAccounts") == chime_refusal(user_arn("nobody"), because)
+
+
+def test_control_policies_may_depend_on_the_principal(make_world: Any) -> None:
+    spared = {"ArnNotLike": {"aws:PrincipalArn": role_arn("operator")}}
+    world = make_world(two_accounts(control(deny(LISTING, Condition=spared))))
+    for arn, chime in callers(world).items():
+        expected = "allowed" if arn == session_arn("operator") else chime_refusal(arn, BY_SCP)
+        assert answered(chime, "ListAccounts") == expected
+
+
+def test_control_policies_hold_for_sts_and_iam(make_world: Any) -> None:
+    document = deny(["sts:AssumeRole", "sts:GetFederationToken", "iam:ListUsers"])
+    world = make_world(two_accounts(control(document, ACCOUNT)))
+    sts, target = world.client("sts"), role_arn("operator", OTHER)
+    for arn in (role_arn("operator"), target):
+        message = not_authorized(user_arn("admin"), "sts:AssumeRole", arn, BY_SCP)
+        assert refusal(sts, "AssumeRole", RoleArn=arn, RoleSessionName="session") == (403, "AccessDenied", message)
+    message = not_authorized(user_arn("admin"), "sts:GetFederationToken", FED_ARN, BY_SCP)
+    assert refusal(sts, "GetFederationToken", Name="fed") == (403, "AccessDenied", message)
+    for name in ("admin", root_user()):
+        assert refusal(world.client("iam", name), "ListUsers")[:2] == (403, "AccessDenied")
+    # The caller's account decides, not the one of the role.
+    other = world.client("sts", "other_admin")
+    assert answered(other, "AssumeRole", RoleArn=role_arn("operator"), RoleSessionName="session") == "allowed"
+
+
+def test_neither_control_policy_nor_boundary_can_forbid_caller_identity_and_session_token(make_world: Any) -> None:
+    limits = {"name": "limits", "document": deny("*")}
+    users = [user("ana", permissions_boundary=LIMITS)]
+    text = declared(account(users=users, policies=[limits]), organization=organization(control(deny("*"))))
+    sts = make_world(text).client("sts", "ana")
+    assert answered(sts, "GetCallerIdentity") == answered(sts, "GetSessionToken") == "allowed"
+
+
+# Permissions boundaries.
+
+BOUNDED = policy(statement(["chime:List*", "iam:ListUsers", "sts:*"]), statement("chime:ListUsers", effect="Deny"))
+
+
+@pytest.fixture(scope="module")
+def bounded(make_shared_world: Any) -> Any:
+    more = {"permissions_boundary": LIMITS}
+    users = [user("ana", allow(["chime:*", "sts:*"]), **more), user("li", allow("chime:GetAccount"), **more)]
+    roles = [role("operator", trust(root_arn()), allow("*"), **more)]
+    policies = [{"name": "limits", "document": BOUNDED}]
+    return make_shared_world(declared(account(users=users, roles=roles, policies=policies)))
+
+
+def bounded_callers(world: Any) -> dict[str, Any]:
+    sts = world.client("sts", "ana")
+    federated = sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*")))["Credentials"]
+    return {
+        "user": (user_arn("ana"), world.client("chime", "ana")),
+        "user session": (user_arn("ana"), world.client("chime", credentials=sts.get_session_token()["Credentials"])),
+        "federated user": (FED_ARN, world.client("chime", credentials=federated)),
+        "role session": (session_arn("operator"), world.client("chime", credentials=world.assume("operator"))),
+    }
+
+
+@pytest.mark.parametrize("kind", ["user", "user session", "federated user", "role session"])
+def test_a_boundary_cuts_every_kind_of_principal(bounded: Any, kind: str) -> None:
+    arn, chime = bounded_callers(bounded)[kind]
+    absent = {"AccountId": "00000000-0000-4000-8000-000000000000"}
+    assert answered(chime, "ListAccounts") == "allowed"
+    message = not_authorized(arn, "chime:GetAccount", because=no_allow("permissions boundary", "chime:GetAccount"))
+    assert refusal(chime, "GetAccount", **absent) == (403, "ForbiddenException", message)
+    because = f"with an explicit deny in a permissions boundary: {LIMITS}"
+    message = not_authorized(arn, "chime:ListUsers", because=because)
+    assert refusal(chime, "ListUsers", **absent) == (403, "ForbiddenException", message)
+
+
+def test_a_boundary_adds_nothing(bounded: Any) -> None:
+    chime = bounded.client("chime", "li")
+    because = no_allow("identity-based policy", LISTING)
+    assert refusal(chime, "ListAccounts") == chime_refusal(user_arn("li"), because)
+
+
+def test_a_role_may_be_assumed_whatever_its_own_boundary_says(make_world: Any) -> None:
+    policies = [{"name": "limits", "document": deny("*")}]
+    text = declared(
+        account(roles=[role("bound", trust(root_arn()), allow("*"), permissions_boundary=LIMITS)], policies=policies)
+    )
+    world = make_world(text)
+    chime = world.client("chime", credentials=world.assume("bound"))
+    because = f"with an explicit deny in a permissions boundary: {LIMITS}"
+    assert refusal(chime, "ListAccounts") == chime_refusal(session_arn("bound"), because)
