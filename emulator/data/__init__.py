@@ -1,6 +1,7 @@
 """Tables as files, and the loaders that turn them into frozen records.
 
-Owned here: the AWS managed policies, the service-linked roles, the action tables and the quotas. Each table is a folder
+Owned here: the AWS managed policies, the service-linked roles, the action tables with their resource types and
+condition keys, the quotas. Each table is a folder
 beside this file with its own README: source, date, how to refresh. Importing this room reads nothing but the
 small quota table; the rest is read on first use and kept in bounded caches.
 
@@ -11,6 +12,7 @@ Left to others: what a policy means (policy), which operations exist on the wire
 from emulator.data.action_table import Action, actions
 from emulator.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
 from emulator.data.quota_table import QUOTAS, Quotas
+from emulator.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
 from emulator.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
 
 __all__ = [
@@ -18,9 +20,13 @@ __all__ = [
     "Action",
     "ManagedPolicy",
     "Quotas",
+    "ResourceType",
     "ServiceLinkedRole",
     "actions",
+    "condition_keys",
     "managed_policies",
     "managed_policy_document",
+    "resource_types",
     "service_linked_roles",
+    "service_prefixes",
 ]

