@@ -49,7 +49,7 @@ def clean_environment(home: Path, **extra: str) -> dict[str, str]:
 
 
 def run_rolecall(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``rolecall`` with these arguments, to its end."""
+    """``rolecall`` with these arguments, to its end, in a process of its own."""
     return subprocess.run(
         [*script("rolecall"), *arguments],
         env=clean_environment(home, **environment),
