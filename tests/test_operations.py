@@ -1,0 +1,138 @@
+"""Every registered operation, held against the model of its service: parameters, permissions, and that it is real."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from emulator.data import actions
+from emulator.services import catalogue
+from emulator.services.registry import RegisteredOperation, action_of, all_operations, no_permission
+from emulator.wire import SERVICES, load_service
+
+OPERATIONS = all_operations()
+SERVICES_FOLDER = Path(catalogue.__file__).parent
+# What no policy can forbid, and why: the API references of the two say so.
+WITHOUT_PERMISSION = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
+
+
+def _name(operation: RegisteredOperation) -> str:
+    return f"{operation.service}.{operation.name}"
+
+
+each = pytest.mark.parametrize("operation", OPERATIONS, ids=_name)
+
+
+def test_there_are_operations_of_every_service_that_is_built() -> None:
+    counts = {service: sum(operation.service == service for operation in OPERATIONS) for service in SERVICES}
+    assert counts["sts"] >= 5
+    assert counts["iam"] >= 73
+    assert counts["chime"] >= 19
+
+
+def test_every_module_of_the_catalogue_registers_something_and_none_is_forgotten() -> None:
+    listed = {module.__name__ for module in catalogue.MODULES}
+    registering = {operation.function.__module__ for operation in OPERATIONS}
+    assert listed == registering
+    written = {
+        ".".join(["emulator", "services", *file.relative_to(SERVICES_FOLDER).with_suffix("").parts])
+        for file in SERVICES_FOLDER.rglob("*.py")
+        if "@operation(" in file.read_text(encoding="utf-8") and file.name != "registry.py"
+    }
+    assert written == listed
+
+
+@each
+def test_parameters_are_those_of_the_model(operation: RegisteredOperation) -> None:
+    model = load_service(operation.service).operation(operation.name)
+    assert operation.parameters <= set(model.input_members)
+    assert set(model.required_members) <= operation.parameters
+
+
+@each
+def test_required_parameters_have_no_default_and_the_others_have_one(operation: RegisteredOperation) -> None:
+    required = set(load_service(operation.service).operation(operation.name).required_members)
+    for parameter in inspect.signature(operation.function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            assert (parameter.default is parameter.empty) == (parameter.name in required), parameter.name
+
+
+@each
+def test_the_function_takes_the_call_and_keywords_only(operation: RegisteredOperation) -> None:
+    first, *others = inspect.signature(operation.function).parameters.values()
+    assert first.name == "call"
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in others)
+
+
+@each
+def test_the_operation_has_an_action(operation: RegisteredOperation) -> None:
+    if (operation.service, operation.name) in WITHOUT_PERMISSION:
+        assert operation.permissions is no_permission
+        return
+    assert operation.permissions is not no_permission
+    prefix, _, name = action_of(operation.service, operation.name).partition(":")
+    assert name.lower() in actions(prefix)
+
+
+@each
+def test_what_the_action_table_calls_reading_writes_nothing(operation: RegisteredOperation) -> None:
+    prefix, _, name = action_of(operation.service, operation.name).partition(":")
+    row = actions(prefix).get(name.lower())
+    if row is not None and row.access_level in ("Read", "List") and operation.service != "sts":
+        assert not operation.writes
+    if operation.service == "sts":
+        assert not operation.writes, "issuing credentials writes nothing"
+
+
+def _body(function: object) -> list[ast.stmt]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
+    definition = next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return [
+        statement
+        for statement in definition.body
+        if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    ]
+
+
+def is_stub(function: object) -> bool:
+    """Whether a function does nothing with what it is given: no call of anything, or no use of its call."""
+    body = _body(function)
+    names = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return "call" not in names
+
+
+@each
+def test_the_operation_is_no_stub(operation: RegisteredOperation) -> None:
+    assert not is_stub(operation.function)
+
+
+@each
+def test_every_parameter_is_used(operation: RegisteredOperation) -> None:
+    """By the function, or by what decides and checks before it."""
+    used: set[str] = set()
+    for function in (operation.function, operation.permissions, operation.precheck):
+        if function is None:
+            continue
+        module = inspect.getsource(inspect.getmodule(function))  # type: ignore[arg-type]
+        for node in ast.walk(ast.parse(module)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                used.add(node.value)
+    for statement in _body(operation.function):
+        used |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    assert operation.parameters <= used
+
+
+def test_a_stub_is_noticed() -> None:
+    def stub(call: object, *, Name: str) -> dict[str, str]:
+        """Does nothing."""
+        return {"Name": Name}
+
+    def real(call: object, *, Name: str) -> dict[str, str]:
+        return {"Name": f"{call}{Name}"}
+
+    assert is_stub(stub)
+    assert not is_stub(real)
