@@ -100,7 +100,9 @@ _CANDIDATES = (
     "ana@example.com",
     "+14155550100",
     "00000000-0000-4000-8000-000000000000",
+    "123456",
     "1234567890",
+    "o-abcdefghij/r-abcd",
     "10",
     "AB",
     "12:00",
@@ -113,9 +115,10 @@ def _text(shape: Any) -> str:
     if getattr(shape, "enum", None):
         return str(shape.enum[0])
     low, high = shape.metadata.get("min", 1), shape.metadata.get("max", 10_000)
-    pattern = shape.metadata.get("pattern")
+    # Python's expressions know no Unicode classes; for these values \w is near enough.
+    pattern = re.sub(r"\\p\{[A-Z]\}", r"\\w", shape.metadata.get("pattern") or ".*")
     for candidate in (*_CANDIDATES, "a" * low):
-        if low <= len(candidate) <= high and (pattern is None or re.fullmatch(pattern, candidate)):
+        if low <= len(candidate) <= high and re.fullmatch(pattern, candidate, re.S):
             return candidate
     raise LookupError(f"no value for {shape.name}: {pattern}")
 

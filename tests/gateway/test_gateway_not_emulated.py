@@ -1,0 +1,206 @@
+"""Operations and parameters that nobody has built: 501, and only for a caller who would have been allowed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from raw_calls import sample
+
+from emulator.services.catalogue import find
+from emulator.wire import load_service
+
+CHIME = sorted(load_service("chime").operation_names)
+UNCHECKED = Config(parameter_validation=False)
+DENIED = "with an explicit deny in an identity-based policy"
+SDK_SERVICES = ("identity", "meetings", "media-pipelines", "messaging", "voice")
+SDK_OPERATIONS = [
+    (f"chime-sdk-{service}", operation)
+    for service in SDK_SERVICES
+    for operation in sorted(load_service(f"chime-sdk-{service}").operation_names)
+    if operation.startswith(("List", "Delete"))
+]
+UNSIGNED = {"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}
+# What a model demands in ways that no member of it says.
+TASK = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
+TEMPLATE = {"PolicyTemplateArn": "arn:aws:iam::aws:delegation-template/example"}
+REQUIRED = {
+    "CreateDelegationRequest": {"Permissions": TEMPLATE},
+    "AssumeRoot": {"TargetPrincipal": "444455556666", "TaskPolicyArn": TASK},
+}
+# Some things are made afresh by each call and some are not there: what a caller with every right may be told.
+ANSWERS_OF_BUILT = {"allowed", "NotFoundException", "BadRequestException", "ConflictException"}
+
+
+def sandbox(**settings: Any) -> str:
+    def user(name: str, effect: str = "") -> dict[str, Any]:
+        statement = {"Effect": effect, "Action": "*", "Resource": "*"}
+        own = {"own": {"Version": "2012-10-17", "Statement": [statement]}} if effect else {}
+        return {
+            "name": name,
+            "access_keys": [{"id": f"{name}_key", "secret": f"{name}-secret"}],
+            "inline_policies": own,
+        }
+
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}],
+    }
+    account = {
+        "id": "111122223333",
+        "users": [user("admin", "Allow"), user("nobody"), user("denied", "Deny")],
+        "roles": [{"name": "target", "trust_policy": trust}],
+    }
+    return json.dumps({"version": 1, "accounts": [account], "settings": settings})
+
+
+@pytest.fixture(scope="module")
+def worlds(make_shared_world: Any) -> Any:
+    return make_shared_world(sandbox())
+
+
+@pytest.fixture(scope="module")
+def denied_as_aws_says(make_shared_world: Any) -> Any:
+    return make_shared_world(sandbox(chime_denied_as="AccessDeniedException"))
+
+
+def parameters_of(client: Any, operation: str) -> dict[str, Any]:
+    shape = client.meta.service_model.operation_model(operation).input_shape
+    return {} if shape is None else dict(sample(shape))
+
+
+def outcome(client: Any, operation: str, **parameters: Any) -> tuple[int, str, str]:
+    try:
+        getattr(client, xform_name(operation))(**parameters)
+    except ClientError as error:
+        answer = error.response
+        return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
+    return 200, "allowed", ""
+
+
+def permission_of(client: Any, operation: str) -> tuple[Any, dict[str, Any]]:
+    return client, parameters_of(client, operation)
+
+
+def test_the_model_has_62_operations() -> None:
+    assert len(CHIME) == 62
+
+
+@pytest.mark.parametrize("operation", CHIME)
+def test_every_chime_operation_is_refused_to_whom_nothing_allows_it(worlds: Any, operation: str) -> None:
+    for name, because in (
+        ("nobody", f"because no identity-based policy allows the chime:{operation} action"),
+        ("denied", DENIED),
+    ):
+        client, parameters = permission_of(worlds.client("chime", name, config=UNCHECKED), operation)
+        message = (
+            f"User: arn:aws:iam::111122223333:user/{name} is not authorized to perform: chime:{operation} {because}"
+        )
+        assert outcome(client, operation, **parameters) == (403, "ForbiddenException", message)
+
+
+@pytest.mark.parametrize("operation", CHIME)
+def test_every_chime_operation_is_reached_by_whom_everything_is_allowed(worlds: Any, operation: str) -> None:
+    client, parameters = permission_of(worlds.client("chime", "admin", config=UNCHECKED), operation)
+    status, code, message = outcome(client, operation, **parameters)
+    if find("chime", operation) is None:
+        not_built = f"Rolecall does not emulate {operation} of chime yet."
+        assert (status, code, message) == (501, "NotImplemented", not_built)
+    else:
+        assert code in ANSWERS_OF_BUILT
+
+
+def test_the_body_of_a_chime_refusal_says_forbidden(worlds: Any, denied_as_aws_says: Any) -> None:
+    for world, code, body_code in (
+        (worlds, "ForbiddenException", "Forbidden"),
+        (denied_as_aws_says, "AccessDeniedException", "AccessDenied"),
+    ):
+        chime = world.client("chime", "nobody")
+        seen: list[tuple[dict[str, str], dict[str, Any]]] = []
+
+        def keep(http_response: Any, seen: Any = seen, **_ignored: Any) -> None:
+            seen.append((dict(http_response.headers), json.loads(http_response.content)))
+
+        chime.meta.events.register("after-call", keep)
+        status, answered, message = outcome(chime, "ListAccounts")
+        headers, body = seen[0]
+        assert (status, answered) == (403, code)
+        assert headers["x-amzn-ErrorType"] == code
+        assert body == {"Code": body_code, "Message": message}
+
+
+@pytest.mark.parametrize("operation", CHIME)
+def test_every_chime_operation_may_be_refused_as_access_denied(denied_as_aws_says: Any, operation: str) -> None:
+    client, parameters = permission_of(denied_as_aws_says.client("chime", "nobody", config=UNCHECKED), operation)
+    status, code, message = outcome(client, operation, **parameters)
+    assert (status, code) == (403, "AccessDeniedException")
+    assert message.endswith(f"because no identity-based policy allows the chime:{operation} action")
+
+
+@pytest.mark.parametrize(("service", "operation"), SDK_OPERATIONS)
+def test_chime_sdk_operations_are_authorised_with_the_prefix_of_chime(
+    worlds: Any, service: str, operation: str
+) -> None:
+    # The five services share Chime's signing name and some of their paths: the host tells them apart.
+    host = f"http://{service.removeprefix('chime-sdk-')}-chime.rolecall.localhost"
+    refused = worlds.client(service, "nobody", config=UNCHECKED, endpoint_url=host)
+    status, code, message = outcome(refused, operation, **parameters_of(refused, operation))
+    assert (status, code) == (403, "AccessDeniedException")
+    assert f" is not authorized to perform: chime:{operation} because no identity-based policy allows" in message
+    allowed = worlds.client(service, "admin", config=UNCHECKED, endpoint_url=host)
+    not_built = f"Rolecall does not emulate {operation} of {service} yet."
+    assert outcome(allowed, operation, **parameters_of(allowed, operation)) == (501, "NotImplemented", not_built)
+
+
+NOT_BUILT = [
+    (service, operation)
+    for service in ("sts", "iam")
+    for operation in sorted(load_service(service).operation_names)
+    if find(service, operation) is None and operation not in UNSIGNED
+]
+
+
+@pytest.mark.parametrize(("service", "operation"), NOT_BUILT)
+def test_operations_of_sts_and_iam_that_are_not_built(worlds: Any, service: str, operation: str) -> None:
+    not_built = (501, "NotImplemented", f"Rolecall does not emulate {operation} of {service} yet.")
+    for name in ("nobody", "denied", "admin"):
+        client = worlds.client(service, name, config=UNCHECKED)
+        parameters = {**parameters_of(client, operation), **REQUIRED.get(operation, {})}
+        status, code, message = outcome(client, operation, **parameters)
+        if name == "admin":
+            assert (status, code, message) == not_built
+        else:
+            assert (status, code) == (403, "AccessDenied")
+            assert f" is not authorized to perform: {service}:{operation} " in message
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "name"),
+    [
+        ("AssumeRole", {"SerialNumber": "GAHT12345678", "TokenCode": "123456"}, "SerialNumber"),
+        ("AssumeRole", {"ProvidedContexts": [{"ContextAssertion": "assertion"}]}, "ProvidedContexts"),
+    ],
+)
+def test_a_parameter_that_is_not_built_is_refused_after_the_permission(
+    worlds: Any, operation: str, parameters: dict[str, Any], name: str
+) -> None:
+    call = {"RoleArn": "arn:aws:iam::111122223333:role/target", "RoleSessionName": "session", **parameters}
+    message = f"Rolecall does not emulate the parameter {name} of {operation} yet."
+    assert outcome(worlds.client("sts", "admin"), operation, **call) == (501, "NotImplemented", message)
+    for refused in ("nobody", "denied"):
+        status, code, _ = outcome(worlds.client("sts", refused), operation, **call)
+        assert (status, code) == (403, "AccessDenied")
+
+
+@pytest.mark.parametrize("operation", sorted(UNSIGNED))
+def test_the_unsigned_operations_of_sts_have_no_caller_to_ask_for(worlds: Any, operation: str) -> None:
+    sts = worlds.client("sts", "nobody", config=UNCHECKED)
+    if find("sts", operation) is None:
+        not_built = f"Rolecall does not emulate {operation} of sts yet."
+        assert outcome(sts, operation, **parameters_of(sts, operation)) == (501, "NotImplemented", not_built)
+    else:
+        assert outcome(sts, operation, **parameters_of(sts, operation))[0] in (400, 403)
