@@ -6,6 +6,7 @@ it, while signatures cover the path as it was sent; ``granian_application`` writ
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -72,6 +73,7 @@ def serve(settings: ServerSettings, load: Callable[[], RolecallApplication], ann
         respawn_failed_workers=False,
     )
     server.announce = announce
+    server.main_loop_interrupt = _Flag()
     parent_id = os.getpid() if settings.workers > 1 else None
     server.serve(target_loader=partial(load_worker, load, parent_id), wrap_loader=False)
 
@@ -109,13 +111,55 @@ def granian_application(app: RolecallApplication) -> Callable[..., Iterable[byte
     return application
 
 
+class _Flag(threading.Event):
+    """An event that a signal handler may set, and that a signal always wakes.
+
+    A handler runs in the middle of the main thread. While that one enters ``Event.wait``, ``Event.set`` would wait for
+    the lock it holds, and a signal just before it falls asleep would not wake it. A byte in a socket is never missed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._raised = False
+        self._bell, self._button = socket.socketpair()
+        self._button.setblocking(False)
+
+    def is_set(self) -> bool:
+        return self._raised
+
+    def set(self) -> None:
+        self._raised = True
+        with contextlib.suppress(BlockingIOError):
+            self._button.send(b".")
+
+    def clear(self) -> None:
+        self._raised = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        signal.set_wakeup_fd(self._button.fileno(), warn_on_full_buffer=False)
+        self._bell.settimeout(timeout)
+        with contextlib.suppress(TimeoutError):
+            while not self._raised:
+                self._bell.recv(64)
+        return self._raised
+
+
 class _Announcing(AbstractServer):  # type: ignore[type-arg]
     announce: Callable[[], None]
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-        if wait_until_ready(Address(self.bind_addr, self.bind_port), lambda: bool(self.interrupt_children)):
+        if wait_until_ready(Address(self.bind_addr, self.bind_port), self._is_ending):
             self.announce()
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        if self.interrupt_signal:
+            # A terminal sends its signal to the workers too: those that were faster have not failed.
+            self.interrupt_children.clear()
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    def _is_ending(self) -> bool:
+        return bool(self.interrupt_signal or self.interrupt_children)
 
 
 class _OneProcess(_Announcing, MTServer):

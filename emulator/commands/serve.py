@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -81,6 +83,11 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     serve(settings, load, partial(_announce, Address(host, port), world))
+    # Threads of the server are still alive; they abort the process when they meet an interpreter that is torn down.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _loader(settings: ServerSettings, world: World) -> Callable[[], RolecallApplication]:
@@ -96,12 +103,14 @@ def _loader(settings: ServerSettings, world: World) -> Callable[[], RolecallAppl
 
 
 def _announce(address: Address, world: World) -> None:
-    click.echo(f"Rolecall is ready at {address.url}")
+    lines = [f"Rolecall is ready at {address.url}"]
     try:
-        for line in export_lines(address, key_of(world, None)):
-            click.echo(line)
+        lines += export_lines(address, key_of(world, None))
     except UnusableError as nobody:
-        click.echo(f"# {nobody.message}")
+        lines.append(f"# {nobody.message}")
     if not world.settings.strict:
-        click.echo("# Not strict: unknown access keys act as the administrator, and their signatures are not checked.")
-    sys.stdout.flush()
+        lines.append("# Not strict: unknown access keys act as the administrator, their signatures unchecked.")
+    # Whoever started it may have read the first line and gone.
+    with contextlib.suppress(BrokenPipeError):
+        click.echo("\n".join(lines))
+        sys.stdout.flush()

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,44 @@ def printed_until_terminated(process: subprocess.Popen[str], after_seconds: floa
         impatience.cancel()
         kill_group(process)
     return [line.rstrip("\n") for line in lines]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nobody_has_to_read_what_the_server_prints(tmp_path: Path, workers: str) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [*script("rolecall"), "serve", "--port", str(port), "--database", "sqlite:///own.db", "--workers", workers],
+        env=clean_environment(tmp_path),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    # As "rolecall serve | head -1" does.
+    process.stdout.readline()
+    process.stdout.close()
+    try:
+        time.sleep(0.2)
+        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/_rolecall/health", timeout=30).status == 200
+        process.terminate()
+        assert process.communicate(timeout=STOP_SECONDS + 10)[1] == b""
+        assert process.returncode == 0
+    finally:
+        kill_group(process)
+
+
+def test_a_signal_right_after_the_start_is_heard(tmp_path: Path) -> None:
+    for _ in range(8):
+        process = subprocess.Popen(
+            [*script("rolecall"), "serve", "--port", str(free_port()), "--database", "sqlite://"],
+            env=clean_environment(tmp_path),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        printed_until_terminated(process, after_seconds=0)
 
 
 def test_the_variables_of_the_environment_stand_for_options(tmp_path: Path) -> None:
