@@ -22,6 +22,8 @@ SERVICES_WITHOUT_ENUM_VALUES = frozenset({"iam"})
 # A list of a hundred thousand bad elements must not make an answer of megabytes.
 MAXIMUM_FAILURES = 100
 _NOT_NULL = "Member must not be null"
+# The model refuses the wildcards that its own documentation of the shape allows (IAM, InlinePolicyIdentifierType).
+_CORRECTED_PATTERNS = {"AttachmentName": r"[\w+=,.@*?-]+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def _text_check(shape: Shape, style: Style) -> Check | None:
 
 
 def _pattern_of(shape: Shape) -> Matcher | None:
-    pattern = shape.traits.get("pattern")
+    pattern = _CORRECTED_PATTERNS.get(shape.name) or shape.traits.get("pattern")
     return matcher(pattern) if pattern and shape.type == "string" else None
 
 
