@@ -21,13 +21,14 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from emulator.access.check import check
 from emulator.access.context import Moment
-from emulator.app import application_over, open_database
+from emulator.app import application_over, decision_log, open_database
 from emulator.clock import Clock
-from emulator.gateway import Gateway
+from emulator.gateway import Gateway, _Received
 from emulator.ids import Identifiers
 from emulator.inprocess import client, environ_of
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
+from emulator.sandbox.outcomes import Outcome
 from emulator.services.catalogue import find
 from emulator.signing import check_scope, check_signature, read_signature
 from emulator.storage.engine import Database
@@ -45,6 +46,7 @@ BUDGET = {
     "decision, warm": 3,
     "operation": 20,
     "encode": 8,
+    "log entry handed over": 3,
     "send": None,
 }
 
@@ -65,8 +67,13 @@ class Sandbox:
         world = read_world_file(str(builtin_world_path()))
         self.clock = Clock()
         self.database: Database = open_database(f"sqlite:///{Path(folder) / 'steps.db'}", world, self.clock)
-        self.application = application_over(self.database, world, self.clock)
+        # As `rolecall serve` has it: what the log's thread does meanwhile is part of the whole.
+        self.decisions = decision_log(self.database.url, self.clock)
+        self.decisions.start()
+        self.told: list[Outcome] = []
+        self.application = application_over(self.database, world, self.clock, decisions=self.decisions)
         self.gateway = Gateway(self.database, clock=self.clock, ids=Identifiers(), settings=world.settings)
+        self.gateway.observer = self.told.append
 
     def environs(self) -> dict[str, dict[str, Any]]:
         """The WSGI environment of one signed request of each kind."""
@@ -102,6 +109,7 @@ class Sandbox:
 
         request = read_request(fresh(), MAXIMUM_BODY_BYTES)
         gateway.answer(request)
+        outcome = self.told[-1]
         signature = read_signature(request, self.clock.wall_seconds())
         assert signature is not None
         target = match(request, signature.service)
@@ -114,6 +122,7 @@ class Sandbox:
         identity = identities.resolve(connection, *key, now_seconds)
         call = gateway._call("id", target, signature, identity, identities, connection, now_seconds)
         answer = registered.function(call, **parameters)
+        received, decisions = _Received("id", request, 0.0, 0.0), list(outcome.decisions)
         encoded = encode_answer(target.operation, answer, request, "id")
 
         def signed() -> None:
@@ -129,6 +138,12 @@ class Sandbox:
             with self.database.snapshot() as held:
                 self.database.generation(held)
 
+        def handed_over() -> None:
+            gateway._observe(
+                received, target.service.name, target.operation.name, identity.caller, 200, None, signature, decisions
+            )
+            self.told.clear()
+
         connection.connection.driver_connection.execute("COMMIT")  # type: ignore[union-attr]
         return {
             "read the request": lambda: read_request(fresh(), MAXIMUM_BODY_BYTES),
@@ -140,6 +155,7 @@ class Sandbox:
             "decision, warm": decided,
             "operation": lambda: registered.function(call, **parameters),
             "encode": lambda: encode_answer(target.operation, answer, request, "id"),
+            "log entry handed over": handed_over,
             "send": lambda: send(encoded, "id", self.clock.wall_seconds(), _start_response),
         }
 
@@ -178,6 +194,7 @@ def main() -> None:
             lambda: b"".join(bare_flask.app(dict(flask), _start_response)), arguments.rounds, arguments.repeats
         )
         print(f"{'a bare Flask answer':26}{'':>8}{floor:20.1f}")
+        sandbox.decisions.close()
 
 
 if __name__ == "__main__":

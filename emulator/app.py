@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from emulator.clock import Clock
-from emulator.gateway import Gateway, Observer
+from emulator.gateway import Gateway
 from emulator.ids import Identifiers
+from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import reset_world, set_up_world
 from emulator.sandbox.world import World
+from emulator.services.registry import action_of
 from emulator.sessions.keys import SEALING_KEY_BYTES
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from emulator.storage import keyring
+from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
 from emulator.web.application import RolecallApplication, web_application
@@ -34,7 +39,14 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     """The application of one worker process. Everything it shares with others is in the database."""
     clock = Clock()
     database = open_database(settings.database_url, world, clock)
-    return application_over(database, world, clock, maximum_body_bytes=settings.maximum_body_bytes)
+    decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
+    decisions.start()
+    return application_over(database, world, clock, decisions=decisions, maximum_body_bytes=settings.maximum_body_bytes)
+
+
+def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
+    """The decision log that belongs to a database; ``shared`` when other processes write it too."""
+    return DecisionLog(DecisionStore(decision_log_path(database_url)), clock, action_of, shared=shared)
 
 
 def application_over(
@@ -44,18 +56,38 @@ def application_over(
     *,
     ids: Identifiers | None = None,
     observer: Observer | None = None,
+    decisions: DecisionLog | None = None,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
 ) -> RolecallApplication:
-    """The application over an opened database, with the declared world to go back to on reset."""
+    """The application over an opened database, with the declared world to go back to on reset.
+
+    ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
+    """
     ids = ids or Identifiers()
-    gateway = Gateway(database, clock=clock, ids=ids, settings=world.settings, observer=observer)
-    return web_application(gateway, partial(_reset, database, world, clock, ids), maximum_body_bytes=maximum_body_bytes)
+    record = None if decisions is None else decisions.record
+    observers = [told for told in (record, observer) if told is not None]
+    gateway = Gateway(database, clock=clock, ids=ids, settings=world.settings, observer=_all_of(observers))
+    reset = partial(_reset, database, world, clock, ids, decisions)
+    return web_application(gateway, reset, maximum_body_bytes=maximum_body_bytes)
 
 
-def _reset(database: Database, world: World, clock: Clock, ids: Identifiers) -> None:
+def _all_of(observers: Sequence[Observer]) -> Observer | None:
+    if len(observers) < 2:
+        return observers[0] if observers else None
+
+    def tell(outcome: Outcome) -> None:
+        for observer in observers:
+            observer(outcome)
+
+    return tell
+
+
+def _reset(database: Database, world: World, clock: Clock, ids: Identifiers, decisions: DecisionLog | None) -> None:
     clock.reset()
     with database.transaction() as connection:
         reset_world(connection, world, clock.now_seconds(), ids)
+    if decisions is not None:
+        decisions.clear()
 
 
 def list_sealing_keys(database: Database) -> list[tuple[str, int]]:

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from emulator.app import application_over, open_database
 from emulator.clock import Clock
-from emulator.gateway import Outcome
 from emulator.inprocess import client
 from emulator.policy import explain
+from emulator.sandbox.outcomes import Outcome
 from emulator.sandbox.world import World
 
 READ_ONLY_USERS = {

@@ -7,9 +7,10 @@ anything unexpected is caught at the same place, logged with its request id and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,14 +18,17 @@ from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
 from emulator.access.policies import PolicyStore
-from emulator.clock import Clock
+from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
 from emulator.http import HttpAnswer, HttpRequest
 from emulator.identities import Identity, IdentityStore
 from emulator.ids import Identifiers
 from emulator.policy import Decision
+from emulator.principals import Caller
+from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.services.catalogue import find
 from emulator.services.registry import Answer, Call, RegisteredOperation, on_everything
+from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
@@ -42,19 +46,16 @@ DEFAULT_REGION = "us-east-1"
 MODEL_MINIMUM_SESSION_SECONDS = 900
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one call, for the log and for whoever asked to be told."""
+class _Received(NamedTuple):
+    """A request as it came: ``at_seconds`` by the wall clock, ``started_seconds`` by the one that measures."""
 
     request_id: str
-    service: str
-    operation: str
-    identity: Identity | None
-    decisions: tuple[Decision, ...]
-    error: AwsError | None
+    request: HttpRequest
+    at_seconds: float
+    started_seconds: float
 
 
-Observer = Callable[[Outcome], None]
+_NO_REQUEST = HttpRequest("", "/", "", {}, b"", remote_address="")
 
 
 class Gateway:
@@ -78,39 +79,40 @@ class Gateway:
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Never raises."""
-        request_id = self.ids.uuid()
+        received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
-            signature = read_signature(request, self.clock.wall_seconds())
+            signature = read_signature(request, received.at_seconds)
             service = "" if signature is None else signature.service
             target = match(request, service)
-            service = target.service.name
-            return request_id, self._answer(request_id, request, target, signature)
         except AwsError as error:
             failure = error
         except Exception as error:
-            failure = _unexpected(request_id, error)
+            failure = _unexpected(received.request_id, error)
+        else:
+            return received.request_id, self._answer(received, target, signature)
         service = likely_service(request, service)
-        self._observe(Outcome(request_id, service, "", None, (), failure))
-        return request_id, encode_error(service, failure, request_id, request)
+        answer = encode_error(service, failure, received.request_id, request)
+        self._observe(received, service, "", None, answer.status, failure)
+        return received.request_id, answer
 
     def refuse(self, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
         """The answer to a call that was refused before it became a request, such as one that is too large."""
-        request_id = self.ids.uuid()
-        self._observe(Outcome(request_id, service, "", None, (), error))
-        return request_id, encode_error(service, error, request_id)
+        received = _Received(self.ids.uuid(), _NO_REQUEST, self.clock.wall_seconds(), monotonic_seconds())
+        answer = encode_error(service, error, received.request_id)
+        self._observe(received, service, "", None, answer.status, error)
+        return received.request_id, answer
 
-    def _answer(self, request_id: str, request: HttpRequest, target: Target, signature: Signature | None) -> HttpAnswer:
-        if signature is None:
-            if not target.operation.signed:
-                # Its proof of identity is a parameter; none of these operations is emulated yet.
-                _emulated(find(target.service.name, target.operation.name), target, {})
-            raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
+    def _answer(self, received: _Received, target: Target, signature: Signature | None) -> HttpAnswer:
         service, operation = target.service.name, target.operation.name
+        request, request_id = received.request, received.request_id
         now_seconds = self.clock.now_seconds()
         identity: Identity | None = None
+        identities: IdentityStore | None = None
         decisions: list[Decision] = []
+        failure: AwsError | None = None
         try:
+            signature = _signed(signature, target)
             with self.database.snapshot() as connection:
                 identities = self._current_identities(connection)
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
@@ -127,12 +129,19 @@ class Gateway:
                     # A store of its own: what is read between writes must not be remembered if they are rolled back.
                     policies = PolicyStore(identities.generation)
                     answer = function(replace(call, db=connection, policies=policies), **parameters)
+            encoded = encode_answer(target.operation, answer, request, request_id)
         except AwsError as error:
-            refused = (*decisions, error.decision) if isinstance(error, RefusedError) else tuple(decisions)
-            self._observe(Outcome(request_id, service, operation, identity, refused, error))
-            return encode_error(service, error, request_id, request)
-        self._observe(Outcome(request_id, service, operation, identity, tuple(decisions), None))
-        return encode_answer(target.operation, answer, request, request_id)
+            failure = error
+        except Exception as error:
+            failure = _unexpected(request_id, error)
+        if failure is not None:
+            if isinstance(failure, RefusedError):
+                decisions = [*failure.allowed, failure.decision]
+            encoded = encode_error(service, failure, request_id, request)
+        keys = None if identities is None else identities.keys
+        caller = None if identity is None else identity.caller
+        self._observe(received, service, operation, caller, encoded.status, failure, signature, decisions, keys)
+        return encoded
 
     def _current_identities(self, connection: Connection) -> IdentityStore:
         """The identities of the database's present generation; forgotten and begun anew when it has moved."""
@@ -217,12 +226,54 @@ class Gateway:
         denied_code = self.settings.chime_denied_as if call.service == "chime" else "AccessDenied"
         return check(identity.rights, permissions, moment, denied_code)
 
-    def _observe(self, outcome: Outcome) -> None:
-        if outcome.error is not None and log.isEnabledFor(logging.INFO):
-            error = outcome.error
-            log.info("%s %s %s: %s", outcome.request_id, outcome.operation, error.code, error.reason or error.message)
-        if self.observer is not None:
-            self.observer(outcome)
+    def _observe(
+        self,
+        received: _Received,
+        service: str,
+        operation: str,
+        caller: Caller | None,
+        status: int,
+        error: AwsError | None,
+        signature: Signature | None = None,
+        decisions: Sequence[Decision] = (),
+        keys: KeyRing | None = None,
+    ) -> None:
+        if error is not None and log.isEnabledFor(logging.INFO):
+            log.info("%s %s %s: %s", received.request_id, operation, error.code, error.reason or error.message)
+        if self.observer is None:
+            return
+        seal = None
+        if isinstance(error, RefusedError) and keys is not None and caller is not None:
+            seal = partial(seal_message, keys, caller.principal.account_id)
+        request = received.request
+        outcome = Outcome(
+            received.request_id,
+            service,
+            operation,
+            caller,
+            tuple(decisions),
+            error,
+            "" if signature is None else signature.region or DEFAULT_REGION,
+            "" if signature is None else signature.access_key_id,
+            request.remote_address,
+            request.headers.get("user-agent", ""),
+            status,
+            self.clock.now_seconds(),
+            received.at_seconds,
+            monotonic_seconds() - received.started_seconds,
+            seal,
+        )
+        self.observer(outcome)
+
+
+def _signed(signature: Signature | None, target: Target) -> Signature:
+    """The signature, which every emulated operation needs. Raises AwsError MissingAuthenticationToken."""
+    if signature is not None:
+        return signature
+    if not target.operation.signed:
+        # Its proof of identity is a parameter; none of these operations is emulated yet.
+        _emulated(find(target.service.name, target.operation.name), target, {})
+    raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
 
 
 def _emulated(

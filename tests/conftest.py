@@ -11,10 +11,10 @@ from botocore.config import Config
 
 from emulator.app import application_over, open_database
 from emulator.clock import Clock
-from emulator.gateway import Outcome
 from emulator.inprocess import ENDPOINT_URL, route
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world, read_world_file
+from emulator.sandbox.outcomes import Outcome
 from emulator.sandbox.world import World
 from emulator.web.application import RolecallApplication
 

@@ -22,21 +22,22 @@ class Rights:
 
 
 class RefusedError(AwsError):
-    """A permission was refused; carries the decision for the log and the explanation."""
+    """A permission was refused; carries the decision for the log and the explanation, and those allowed before it."""
 
-    def __init__(self, code: str, message: str, decision: Decision) -> None:
+    def __init__(self, code: str, message: str, decision: Decision, allowed: Sequence[Decision] = ()) -> None:
         super().__init__(code, message)
         self.decision = decision
+        self.allowed = allowed
 
 
 def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
     """The decisions for all permissions, when all are allowed. Raises RefusedError for the first that is not."""
-    decisions = []
+    decisions: list[Decision] = []
     for permission in permissions:
         decision = ask(rights, permission, moment)
         if not decision.allowed:
             message = denial_message(decision, shown_resource=permission.shown_as or None)
-            raise RefusedError(denied_code, message, decision)
+            raise RefusedError(denied_code, message, decision, decisions)
         decisions.append(decision)
     return decisions
 

@@ -96,12 +96,15 @@ class RequestContext(Mapping[str, ContextValue]):
 class Moment:
     """The keys that depend on the request and on the time it was made."""
 
-    __slots__ = ("_known", "_mfa_at_seconds", "_now_seconds", "_region", "_request")
+    __slots__ = ("_address", "_headers", "_known", "_mfa_at_seconds", "_now_seconds", "_region", "_scheme")
 
     def __init__(
         self, request: HttpRequest, now_seconds: float, region: str, mfa_authenticated_at_seconds: int | None
     ) -> None:
-        self._request = request
+        # Not the request itself: a decision may be kept for its explanation, and the body must not be kept with it.
+        self._headers = request.headers
+        self._scheme = request.scheme
+        self._address = request.remote_address
         self._now_seconds = now_seconds
         self._region = region
         self._mfa_at_seconds = mfa_authenticated_at_seconds
@@ -116,18 +119,17 @@ class Moment:
         return self._known
 
     def _worked_out(self) -> dict[str, str]:
-        request = self._request
         keys = {
             "aws:currenttime": iso8601(self._now_seconds),
             "aws:epochtime": str(int(self._now_seconds)),
-            "aws:securetransport": "true" if request.scheme == "https" else "false",
-            "aws:sourceip": request.remote_address,
+            "aws:securetransport": "true" if self._scheme == "https" else "false",
+            "aws:sourceip": self._address,
             "aws:requestedregion": self._region,
         }
-        user_agent = request.headers.get("user-agent")
+        user_agent = self._headers.get("user-agent")
         if user_agent is not None:
             keys["aws:useragent"] = user_agent
-        referer = request.headers.get("referer")
+        referer = self._headers.get("referer")
         if referer is not None:
             keys["aws:referer"] = referer
         if self._mfa_at_seconds is not None:

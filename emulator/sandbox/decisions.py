@@ -1,0 +1,263 @@
+"""The decision log: every call is handed over on its way, and written down by a thread a moment later.
+
+Handing over appends to a bounded queue and does nothing else. When calls come faster than they can be written, allowed
+ones are left out first, and counted. A log that cannot be written says so once and never disturbs a call.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii as quoted
+
+from emulator.caches import BoundedCache
+from emulator.clock import Clock
+from emulator.policy import Decision
+from emulator.principals import Session
+from emulator.sandbox.outcomes import Outcome
+from emulator.sandbox.refusals import refusal_details
+from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
+
+log = logging.getLogger("rolecall.decisions")
+
+INTERVAL_SECONDS = 0.2
+# Longer than a batch takes to be written, for readers who wait for other processes.
+SETTLE_SECONDS = 0.3
+ALLOWED_LIMIT = 10_000
+REFUSED_LIMIT = 20_000
+_BATCH_CALLS = 200
+_BATCHES_OF_FULL_QUEUES = REFUSED_LIMIT // _BATCH_CALLS
+_SESSIONS_REMEMBERED = 2048
+_TEXT_LIMIT_CHARACTERS = 4096
+_SHORT_LIMIT_CHARACTERS = 512
+# Messages of authentication repeat what the client sent, signature, token and all.
+_SECRETIVE_CODES = frozenset({"IncompleteSignature", "MissingAuthenticationToken"})
+
+ActionOf = Callable[[str, str], str]
+
+
+class DecisionLog:
+    """The log of one process over a store that others may write too.
+
+    ``action_of`` names the action of a service's operation, for calls that asked no policy. ``shared`` says that other
+    processes write the same store.
+    """
+
+    def __init__(self, store: DecisionStore, clock: Clock, action_of: ActionOf, *, shared: bool = False) -> None:
+        self.store = store
+        self.shared = shared
+        self._clock = clock
+        self._rows = _Rows(action_of)
+        self._allowed: deque[Outcome] = deque()
+        self._refused: deque[Outcome] = deque()
+        self._dropped = {"allowed": 0, "refused": 0}
+        self._turn = threading.Lock()
+        self._closed = False
+        self._warned = False
+
+    def record(self, outcome: Outcome) -> None:
+        """Hand a call over. Takes about a microsecond, and never raises."""
+        if outcome.error is None:
+            if len(self._allowed) < ALLOWED_LIMIT:
+                self._allowed.append(outcome)
+            else:
+                self._dropped["allowed"] += 1
+        elif len(self._refused) < REFUSED_LIMIT:
+            self._refused.append(outcome)
+        else:
+            self._dropped["refused"] += 1
+
+    def start(self) -> None:
+        """Begin to write. To be called in the process that serves, because threads do not survive a fork."""
+        # Not a daemon: the interpreter waits for it, so that a clean stop loses nothing.
+        threading.Thread(target=self._run, name="rolecall-decisions", daemon=False).start()
+
+    def _run(self) -> None:
+        main = threading.main_thread()
+        while not self._closed and main.is_alive():
+            main.join(INTERVAL_SECONDS)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down everything handed over so far."""
+        with self._turn:
+            # Bounded: under load there is always a next call.
+            for _ in range(_BATCHES_OF_FULL_QUEUES):
+                if not (self._allowed or self._refused or any(self._dropped.values())):
+                    return
+                self._write_batch()
+
+    def _write_batch(self) -> None:
+        taken = [*_taken(self._refused), *_taken(self._allowed)]
+        taken.sort(key=_received)
+        dropped, self._dropped = self._dropped, {"allowed": 0, "refused": 0}
+        try:
+            calls = [self._rows.call(outcome) for outcome in taken]
+            details = {
+                outcome.request_id: refusal_details(outcome)
+                for outcome in taken
+                if outcome.decisions and not outcome.decisions[-1].allowed
+            }
+            self.store.write(calls, details, dropped, self._clock.now_seconds())
+        except Exception as error:
+            # Whatever is wrong with the log, it is not the callers' affair.
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning("the decision log cannot be written: %s (%s)", error, self.store.path)
+
+    def settle(self) -> None:
+        """Flush; and when other processes write too, wait until they must have done the same."""
+        self.flush()
+        if self.shared:
+            time.sleep(SETTLE_SECONDS)
+
+    def calls(self, wanted: CallFilter) -> list[LoggedCall]:
+        """The calls that match, newest first. Raises LogUnavailableError, as the next three do."""
+        self.settle()
+        return self.store.calls(wanted)
+
+    def call(self, request_id: str) -> LoggedCall | None:
+        self.flush()
+        found = self.store.call(request_id)
+        if found is None and self.shared:
+            self.settle()
+            found = self.store.call(request_id)
+        return found
+
+    def details(self, request_id: str) -> RefusalDetails | None:
+        """What explains a refusal, for a day by the sandbox's clock."""
+        self.flush()
+        return self.store.details(request_id, self._clock.now_seconds())
+
+    def dropped(self) -> Mapping[str, int]:
+        return self.store.dropped()
+
+    def clear(self) -> None:
+        """Forget every call."""
+        with self._turn:
+            self._allowed.clear()
+            self._refused.clear()
+            try:
+                self.store.clear(self._clock.wall_seconds())
+            except LogUnavailableError as error:
+                self._warn(error)
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        self._closed = True
+        self.flush()
+        self.store.close()
+
+
+def _taken(queue: deque[Outcome]) -> list[Outcome]:
+    return [queue.popleft() for _ in range(min(len(queue), _BATCH_CALLS))]
+
+
+def _received(outcome: Outcome) -> float:
+    return outcome.received_at_seconds
+
+
+class _Rows:
+    """Rows from outcomes; what is the same for every call of a session is written once."""
+
+    def __init__(self, action_of: ActionOf) -> None:
+        self._action_of = action_of
+        self._sessions: BoundedCache[str, tuple[Session, str]] = BoundedCache(_SESSIONS_REMEMBERED)
+
+    def call(self, outcome: Outcome) -> LoggedCall:
+        caller, error, decisions = outcome.caller, outcome.error, outcome.decisions
+        principal = None if caller is None else caller.principal
+        if decisions:
+            actions = [decision.question.action for decision in decisions]
+            result: str = decisions[-1].outcome
+        else:
+            actions = [self._action_of(outcome.service, outcome.operation)] if outcome.operation else []
+            result = "Allowed" if error is None else error.code
+        return LoggedCall(
+            received_at_seconds=outcome.received_at_seconds,
+            at_seconds=outcome.now_seconds,
+            request_id=outcome.request_id,
+            account_id="" if principal is None else principal.account_id,
+            principal="" if principal is None else principal.arn,
+            principal_arn="" if principal is None else principal.principal_arn,
+            access_key_id=_bounded(outcome.access_key_id, _SHORT_LIMIT_CHARACTERS),
+            session="" if caller is None or caller.session is None else self._session(caller.session),
+            service=outcome.service,
+            operation=outcome.operation,
+            region=_bounded(outcome.region, _SHORT_LIMIT_CHARACTERS),
+            actions=f"|{'|'.join(actions).lower()}|" if actions else "",
+            decisions="[" + ",".join([_decision(decision) for decision in decisions]) + "]",
+            outcome=result,
+            error_code="" if error is None else error.code,
+            message="" if error is None else _message(outcome),
+            reason="" if error is None else _bounded(error.reason, _SHORT_LIMIT_CHARACTERS),
+            status=outcome.status,
+            latency_seconds=outcome.latency_seconds,
+            source_ip=outcome.source_ip,
+            user_agent=_bounded(outcome.user_agent, _SHORT_LIMIT_CHARACTERS),
+        )
+
+    def _session(self, session: Session) -> str:
+        known = self._sessions.get(session.access_key_id)
+        if known is None or known[0] is not session:
+            known = (session, _session_json(session))
+            self._sessions.put(session.access_key_id, known)
+        return known[1]
+
+
+def _session_json(session: Session) -> str:
+    """The facts of a session and of the chain that led to it. What its policies say is in the explanation."""
+    parts = [
+        f'"type":{quoted(session.type)}',
+        f'"name":{quoted(session.session_name)}',
+        f'"issued_at_seconds":{session.issued_at_seconds}',
+        f'"expires_at_seconds":{session.expires_at_seconds}',
+    ]
+    if session.source_identity:
+        parts.append(f'"source_identity":{quoted(session.source_identity)}')
+    if session.mfa_authenticated_at_seconds is not None:
+        parts.append(f'"mfa_authenticated_at_seconds":{session.mfa_authenticated_at_seconds}')
+    if session.federated_provider:
+        parts.append(f'"federated_provider":{quoted(session.federated_provider)}')
+    if session.tags:
+        parts.append('"tags":{' + ",".join(f"{quoted(key)}:{quoted(value)}" for key, value in session.tags) + "}")
+    if session.transitive_tag_keys:
+        parts.append('"transitive_tag_keys":[' + ",".join(map(quoted, session.transitive_tag_keys)) + "]")
+    return "{" + ",".join(parts) + "}"
+
+
+def _decision(decision: Decision) -> str:
+    question, deciding = decision.question, decision.statement
+    text = (
+        f'{{"action":{quoted(question.action)},"resource":{quoted(question.resource)},'
+        f'"outcome":"{decision.outcome}","layer":"{"" if decision.layer is None else decision.layer.value}"'
+    )
+    if deciding is None:
+        return text + "}"
+    policy, statement = deciding.policy, deciding.statement
+    return (
+        f'{text},"statement":{{"policy":{quoted(policy.name)},"policy_arn":{quoted(policy.arn)},'
+        f'"sid":{quoted(statement.sid)},"index":{statement.index}}}}}'
+    )
+
+
+def _message(outcome: Outcome) -> str:
+    """The error's message without anything that proves who somebody is."""
+    error = outcome.error
+    if error is None or (outcome.caller is None and error.code in _SECRETIVE_CODES):
+        return ""
+    # After the first line a message of a wrong signature shows the signed headers, the session token among them.
+    shown = error.message.partition("\n")[0] if outcome.caller is None else error.message
+    return _bounded(shown, _TEXT_LIMIT_CHARACTERS)
+
+
+def _bounded(text: str, limit: int) -> str:
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

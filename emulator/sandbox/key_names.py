@@ -1,0 +1,47 @@
+"""Condition keys as AWS spells them, for people to read: the engine compares them without case and keeps them lower."""
+
+from __future__ import annotations
+
+# IAM User Guide, "AWS global condition context keys" and "IAM and AWS STS condition context keys".
+_SPELLINGS = {
+    name.lower(): name
+    for name in (
+        "aws:CurrentTime",
+        "aws:EpochTime",
+        "aws:FederatedProvider",
+        "aws:MultiFactorAuthAge",
+        "aws:MultiFactorAuthPresent",
+        "aws:PrincipalAccount",
+        "aws:PrincipalArn",
+        "aws:PrincipalIsAWSService",
+        "aws:PrincipalOrgID",
+        "aws:PrincipalOrgPaths",
+        "aws:PrincipalTag",
+        "aws:PrincipalType",
+        "aws:RequestTag",
+        "aws:RequestedRegion",
+        "aws:ResourceTag",
+        "aws:SecureTransport",
+        "aws:SourceIdentity",
+        "aws:SourceIp",
+        "aws:TagKeys",
+        "aws:TokenIssueTime",
+        "aws:UserAgent",
+        "aws:ViaAWSService",
+        "iam:AWSServiceName",
+        "iam:PassedToService",
+        "iam:PermissionsBoundary",
+        "iam:PolicyARN",
+        "iam:ResourceTag",
+        "sts:ExternalId",
+        "sts:RoleSessionName",
+        "sts:SourceIdentity",
+        "sts:TransitiveTagKeys",
+    )
+}
+
+
+def key_name(key: str) -> str:
+    """``aws:PrincipalTag/team`` for ``aws:principaltag/team``; a key that is not known stays as it is."""
+    name, slash, rest = key.partition("/")
+    return _SPELLINGS.get(name, name) + slash + rest

@@ -1,0 +1,43 @@
+"""What became of one call: the value that the gateway hands to whoever asked to be told, the decision log first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.errors import AwsError
+from emulator.policy import Decision
+from emulator.principals import Caller
+
+# From the content of an encoded authorization message and its expiry, in seconds since the epoch, to its text.
+SealMessage = Callable[[Mapping[str, Any], int], str]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One call and its end. Never changed once it is made; not frozen, because making it is on every call's road.
+
+    ``caller`` is None until credentials are proven; ``access_key_id`` is then only what the request claims.
+    ``decisions`` are in the order of the questions, the refused one last. ``now_seconds`` is the sandbox's time,
+    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused.
+    """
+
+    request_id: str
+    service: str
+    operation: str
+    caller: Caller | None
+    decisions: tuple[Decision, ...]
+    error: AwsError | None
+    region: str = ""
+    access_key_id: str = ""
+    source_ip: str = ""
+    user_agent: str = ""
+    status: int = 0
+    now_seconds: float = 0.0
+    received_at_seconds: float = 0.0
+    latency_seconds: float = 0.0
+    seal_message: SealMessage | None = None
+
+
+Observer = Callable[[Outcome], None]
