@@ -157,7 +157,7 @@ def policy(kind: PolicyKind) -> Check:
         if not isinstance(value, (dict, str)):
             notes.add(path, "must be a policy document: a mapping, or JSON text")
             return None
-        document = value if isinstance(value, str) else json.dumps(value)
+        document = document_text(value)
         try:
             parse_policy(document, kind)
         except MalformedPolicy as error:
@@ -166,6 +166,11 @@ def policy(kind: PolicyKind) -> Check:
         return document
 
     return check
+
+
+def document_text(value: Any) -> str:
+    """A policy document that is a mapping as JSON text; one that is text already as it is."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def not_emulated(what: str) -> Check:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 
-from emulator.arns import iam_arn, parse_arn
-from emulator.data import managed_policies, service_linked_roles
-from emulator.policy import PolicyKind, parse_policy, trusted_principals
+from emulator.policy import PolicyKind
 from emulator.sandbox import checking as c
 from emulator.sandbox import world as w
 from emulator.sandbox.located import Path, Problem, UnreadableError, read_located
+from emulator.sandbox.references import dangling
 from emulator.settings import SandboxSettings
 
 _ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
@@ -86,7 +84,7 @@ _ROLE = c.record(
 _CHIME_USER = c.record(
     w.DeclaredChimeUser,
     {
-        "email": ("email", c.matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an email address")),
+        "email": ("email", c.matching(r"(?=.{1,320}$)[^@\s]+@[^@\s]+\.[^@\s]+", "an email address")),
         "license": ("license", c.one_of("Basic", "Plus", "Pro", "ProTrial")),
     },
     ("email",),
@@ -94,7 +92,7 @@ _CHIME_USER = c.record(
 _CHIME_ACCOUNT = c.record(
     w.DeclaredChimeAccount,
     {
-        "name": ("name", c.matching(r".*\S.{0,99}", "a name of up to 100 characters")),
+        "name": ("name", c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters")),
         "users": ("users", c.list_of(_CHIME_USER)),
     },
     ("name",),
@@ -145,7 +143,7 @@ _SETTINGS = c.record(
 
 
 def _version(notes: c.Notes, path: Path, value: object) -> None:
-    if value != 1:
+    if type(value) is not int or value != 1:
         notes.add(path, "must be 1: this version of Rolecall reads version 1 of the format")
 
 
@@ -171,7 +169,12 @@ class InvalidWorldError(Exception):
 
 def read_world_file(path: str) -> w.World:
     """The world a file declares. Raises OSError, or InvalidWorldError with every problem in it."""
-    return read_world(FilePath(path).read_text(encoding="utf-8"))
+    try:
+        text = FilePath(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InvalidWorldError([Problem(line, "not UTF-8 text")]) from error
+    return read_world(text)
 
 
 def read_world(text: str) -> w.World:
@@ -186,100 +189,8 @@ def read_world(text: str) -> w.World:
     world = _WORLD(notes, (), located.value)
     if world is not None and located.value.get("accounts") == []:
         notes.add(("accounts",), "must name at least one account")
-    if world is not None and not notes.problems:
-        for path, message in _dangling(world):
-            notes.add(path, message)
+    for path, message in dangling(located.value):
+        notes.add(path, message)
     if world is None or notes.problems:
         raise InvalidWorldError(notes.problems)
     return world  # type: ignore[no-any-return]
-
-
-def _dangling(world: w.World) -> Iterator[tuple[Path, str]]:
-    """Everything that is named twice, or names something the file does not declare."""
-    yield from _twice(("accounts",), (account.account_id for account in world.accounts), "id")
-    ids = {account.account_id for account in world.accounts}
-    known = set(managed_policies())
-    for account in world.accounts:
-        known.update(iam_arn(account.account_id, "policy", policy.path, policy.name) for policy in account.policies)
-    keys: set[str] = set()
-    for index, account in enumerate(world.accounts):
-        path: Path = ("accounts", index)
-        yield from _dangling_in_account(path, account, known)
-        yield from _repeated_keys(path, account, keys)
-        yield from _unknown_principals(path, account, world)
-    if world.organization is not None:
-        for index, policy in enumerate(world.organization.service_control_policies):
-            for position, target in enumerate(policy.targets):
-                if target not in ids:
-                    where: Path = ("organization", "service_control_policies", index, "targets", position)
-                    yield where, f"no account {target} is declared"
-
-
-def _twice(path: Path, names: Iterable[str], member: str) -> Iterator[tuple[Path, str]]:
-    seen: set[str] = set()
-    for index, name in enumerate(names):
-        if name.lower() in seen:
-            yield (*path, index, member), f"{name!r} is declared twice (names compare without case)"
-        seen.add(name.lower())
-
-
-def _dangling_in_account(path: Path, account: w.DeclaredAccount, known: set[str]) -> Iterator[tuple[Path, str]]:
-    for noun in ("users", "groups", "policies", "roles"):
-        yield from _twice((*path, noun), (entity.name for entity in getattr(account, noun)), "name")
-    for noun in ("users", "groups", "roles"):
-        for index, entity in enumerate(getattr(account, noun)):
-            for position, arn in enumerate(entity.attached_policies):
-                if (problem := _policy_problem(arn, account.account_id, known)) is not None:
-                    yield (*path, noun, index, "attached_policies", position), problem
-            boundary = getattr(entity, "permissions_boundary", None)
-            if boundary and (problem := _policy_problem(boundary, account.account_id, known)) is not None:
-                yield (*path, noun, index, "permissions_boundary"), problem
-    group_names = {group.name.lower() for group in account.groups}
-    for index, user in enumerate(account.users):
-        for position, name in enumerate(user.groups):
-            if name.lower() not in group_names:
-                yield (*path, "users", index, "groups", position), f"no group {name!r} is declared in this account"
-    for index, service in enumerate(account.service_linked_roles):
-        if service not in service_linked_roles():
-            yield (*path, "service_linked_roles", index), f"no service-linked role is known for {service!r}"
-    for index, chime_account in enumerate(account.chime_accounts):
-        emails = (user.email for user in chime_account.users)
-        yield from _twice((*path, "chime_accounts", index, "users"), emails, "email")
-
-
-def _policy_problem(arn: str, account_id: str, known: set[str]) -> str | None:
-    if arn not in known:
-        return f"there is no policy {arn}, neither of AWS nor in this file"
-    owner = arn.split(":")[4]
-    if owner not in ("aws", account_id):
-        return f"{arn} belongs to another account and cannot be used here"
-    policy = managed_policies().get(arn)
-    if policy is not None and not policy.is_attachable:
-        return f"{arn} belongs to a service-linked role and cannot be attached"
-    return None
-
-
-def _repeated_keys(path: Path, account: w.DeclaredAccount, keys: set[str]) -> Iterator[tuple[Path, str]]:
-    sources: list[tuple[Path, tuple[w.DeclaredKey, ...]]] = [((*path, "root_access_keys"), account.root_access_keys)]
-    sources += [((*path, "users", i, "access_keys"), user.access_keys) for i, user in enumerate(account.users)]
-    for where, declared in sources:
-        for index, key in enumerate(declared):
-            if key.access_key_id in keys:
-                yield (*where, index, "id"), f"access key id {key.access_key_id!r} is declared twice"
-            keys.add(key.access_key_id)
-
-
-def _unknown_principals(path: Path, account: w.DeclaredAccount, world: w.World) -> Iterator[tuple[Path, str]]:
-    """Trusted users and roles of declared accounts must be declared; other accounts are outside the sandbox."""
-    declared = {entry.account_id: entry for entry in world.accounts}
-    for index, role in enumerate(account.roles):
-        for principal in trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST)):
-            parsed = parse_arn(principal)
-            if parsed is None or parsed.service != "iam" or parsed.account_id not in declared:
-                continue
-            owner = declared[parsed.account_id]
-            known: dict[str, tuple[w.DeclaredUser | w.DeclaredRole, ...]] = {"user": owner.users, "role": owner.roles}
-            entities = known.get(parsed.resource_type, ())
-            arns = {iam_arn(owner.account_id, parsed.resource_type, entity.path, entity.name) for entity in entities}
-            if parsed.resource != "root" and principal not in arns:
-                yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, which this file does not declare"

@@ -90,7 +90,10 @@ class _Reader:
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
         if node.tag == _TIMESTAMP:
             return node.value
-        return self._loader.construct_object(node)
+        value = self._loader.construct_object(node)
+        if isinstance(value, bytes):
+            self._problems.append(Problem(line, "neither text nor a number"))
+        return value
 
     def _members(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, Any]]:
         seen: set[str] = set()

@@ -1,0 +1,220 @@
+"""What a sandbox file names twice, and what it refers to without declaring it.
+
+Works on the file's plain values, so that these problems are told together with all others: whatever has the wrong type
+here was noted elsewhere and is passed over, and an entity with a fault of its own still counts as declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.arns import iam_arn, parse_arn
+from emulator.data import managed_policies, service_linked_roles
+from emulator.policy import MalformedPolicy, PolicyKind, parse_policy, trusted_principals
+from emulator.sandbox.checking import document_text
+from emulator.sandbox.located import Path
+
+Found = Iterator[tuple[Path, str]]
+Values = Mapping[str, Any]
+WITHOUT_CASE = " (names compare without case)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What the whole file declares: account ids, and ARNs of managed policies, users and roles."""
+
+    accounts: frozenset[str]
+    policies: frozenset[str]
+    principals: frozenset[str]
+
+
+def dangling(world: Any) -> Found:
+    """Every problem of this kind, with the path of the value that has it."""
+    accounts = list(_mappings(world, "accounts"))
+    declared = _Declared(
+        accounts=frozenset(_text(account, "id") for _, account in accounts),
+        policies=frozenset(_arns("policies", "policy", accounts)).union(managed_policies()),
+        principals=frozenset(_principals(accounts)),
+    )
+    yield from _repeated(("accounts",), "id", accounts, WITHOUT_CASE)
+    yield from _repeated_keys(accounts)
+    for index, account in accounts:
+        path: Path = ("accounts", index)
+        for noun in ("users", "groups", "policies", "roles"):
+            yield from _repeated((*path, noun), "name", list(_mappings(account, noun)), WITHOUT_CASE)
+        for noun in ("users", "groups", "roles"):
+            for position, entity in _mappings(account, noun):
+                yield from _policies_of((*path, noun, position), entity, _text(account, "id"), declared)
+                yield from _repeated_tags((*path, noun, position), entity)
+        yield from _groups(path, account)
+        yield from _service_linked(path, account)
+        yield from _trusted(path, account, declared)
+        yield from _chime(path, account)
+    yield from _control_policies(world, declared)
+
+
+# Plain values, of which nothing is certain.
+
+
+def _mappings(owner: Any, key: str) -> Iterator[tuple[int, Values]]:
+    """The members of a list that are mappings, with their places in the list."""
+    members = owner.get(key) if isinstance(owner, dict) else None
+    for index, member in enumerate(members if isinstance(members, list) else ()):
+        if isinstance(member, dict):
+            yield index, member
+
+
+def _texts(owner: Values, key: str) -> list[tuple[int, str]]:
+    members = owner.get(key)
+    listed = enumerate(members) if isinstance(members, list) else ()
+    return [(index, member) for index, member in listed if isinstance(member, str)]
+
+
+def _text(owner: Values, key: str, default: str = "") -> str:
+    value = owner.get(key)
+    return value if isinstance(value, str) else default
+
+
+def _arn(account: Values, kind: str, entity: Values) -> str:
+    return iam_arn(_text(account, "id"), kind, _text(entity, "path", "/"), _text(entity, "name"))
+
+
+def _arns(noun: str, kind: str, accounts: Iterable[tuple[int, Values]]) -> Iterator[str]:
+    for _, account in accounts:
+        for _, entity in _mappings(account, noun):
+            yield _arn(account, kind, entity)
+
+
+def _principals(accounts: list[tuple[int, Values]]) -> Iterator[str]:
+    yield from _arns("users", "user", accounts)
+    yield from _arns("roles", "role", accounts)
+    for _, account in accounts:
+        for _, service in _texts(account, "service_linked_roles"):
+            if service in service_linked_roles():
+                name = service_linked_roles()[service].role_name
+                yield iam_arn(_text(account, "id"), "role", f"/aws-service-role/{service}/", name)
+
+
+# The checks.
+
+
+def _repeated(path: Path, member: str, entities: Iterable[tuple[int, Values]], ending: str = "") -> Found:
+    named = [(index, _text(entity, member)) for index, entity in entities]
+    for index, name in _again(named):
+        yield (*path, index, member), f"{name!r} is declared twice{ending}"
+
+
+def _again(named: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Those that were there before, but for their case; empty ones do not count."""
+    seen: set[str] = set()
+    for index, name in named:
+        if name and name.lower() in seen:
+            yield index, name
+        seen.add(name.lower())
+
+
+def _repeated_keys(accounts: Iterable[tuple[int, Values]]) -> Found:
+    seen: set[str] = set()
+    for index, account in accounts:
+        owners: list[tuple[Path, Values]] = [(("accounts", index, "root_access_keys"), account)]
+        owners += [(("accounts", index, "users", i, "access_keys"), user) for i, user in _mappings(account, "users")]
+        for path, owner in owners:
+            for position, key in _mappings(owner, str(path[-1])):
+                key_id = _text(key, "id")
+                if key_id and key_id in seen:
+                    yield (*path, position, "id"), f"access key id {key_id!r} is declared twice"
+                seen.add(key_id)
+
+
+def _repeated_tags(path: Path, entity: Values) -> Found:
+    tags = entity.get("tags")
+    keys = list(tags) if isinstance(tags, dict) else []
+    for _, key in _again(enumerate(keys)):
+        yield (*path, "tags", key), f"{key!r} appears twice (tag keys compare without case)"
+
+
+def _policies_of(path: Path, entity: Values, account_id: str, declared: _Declared) -> Found:
+    attached = _texts(entity, "attached_policies")
+    for position, arn in attached:
+        problem = _policy_problem(arn, account_id, declared)
+        if problem:
+            yield (*path, "attached_policies", position), problem
+    for position, arn in _again(attached):
+        yield (*path, "attached_policies", position), f"{arn} is attached twice"
+    boundary = _text(entity, "permissions_boundary")
+    problem = _policy_problem(boundary, account_id, declared) if boundary else ""
+    if problem:
+        yield (*path, "permissions_boundary"), problem
+
+
+def _policy_problem(arn: str, account_id: str, declared: _Declared) -> str:
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.resource_type != "policy":
+        return ""
+    if arn not in declared.policies:
+        return f"there is no policy {arn}, neither of AWS nor in this file"
+    if parsed.account_id not in ("aws", account_id):
+        return f"{arn} belongs to another account and cannot be used here"
+    policy = managed_policies().get(arn)
+    if policy is not None and not policy.is_attachable:
+        return f"{arn} belongs to a service-linked role and cannot be attached"
+    return ""
+
+
+def _groups(path: Path, account: Values) -> Found:
+    known = {_text(group, "name").lower() for _, group in _mappings(account, "groups")}
+    for index, user in _mappings(account, "users"):
+        names = _texts(user, "groups")
+        for position, name in names:
+            if name.lower() not in known:
+                yield (*path, "users", index, "groups", position), f"no group {name!r} is declared in this account"
+        for position, name in _again(names):
+            yield (*path, "users", index, "groups", position), f"{name!r} appears twice"
+
+
+def _service_linked(path: Path, account: Values) -> Found:
+    services = _texts(account, "service_linked_roles")
+    for index, service in services:
+        if service not in service_linked_roles():
+            yield (*path, "service_linked_roles", index), f"no service-linked role is known for {service!r}"
+    for index, service in _again(services):
+        yield (*path, "service_linked_roles", index), f"{service!r} appears twice"
+
+
+def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
+    """Trusted users and roles of declared accounts must be declared; other accounts are outside the sandbox."""
+    for index, role in _mappings(account, "roles"):
+        try:
+            principals = trusted_principals(parse_policy(document_text(role.get("trust_policy")), PolicyKind.TRUST))
+        except MalformedPolicy:
+            continue
+        for principal in principals:
+            parsed = parse_arn(principal)
+            if parsed is None or parsed.service != "iam" or parsed.account_id not in declared.accounts:
+                continue
+            if parsed.resource != "root" and principal not in declared.principals:
+                yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, which this file does not declare"
+
+
+def _chime(path: Path, account: Values) -> Found:
+    chime_accounts = list(_mappings(account, "chime_accounts"))
+    yield from _repeated((*path, "chime_accounts"), "name", chime_accounts, WITHOUT_CASE)
+    for index, chime_account in chime_accounts:
+        users = _mappings(chime_account, "users")
+        yield from _repeated((*path, "chime_accounts", index, "users"), "email", users, WITHOUT_CASE)
+
+
+def _control_policies(world: Any, declared: _Declared) -> Found:
+    organization = world.get("organization") if isinstance(world, dict) else None
+    policies = list(_mappings(organization, "service_control_policies"))
+    path: Path = ("organization", "service_control_policies")
+    yield from _repeated(path, "name", policies, WITHOUT_CASE)
+    for index, policy in policies:
+        targets = _texts(policy, "targets")
+        for position, target in targets:
+            if target not in declared.accounts:
+                yield (*path, index, "targets", position), f"no account {target} is declared"
+        for position, target in _again(targets):
+            yield (*path, index, "targets", position), f"{target} appears twice"
