@@ -1,0 +1,310 @@
+"""Setting a declared world up: twice changes nothing, a changed file changes what it declares, a reset goes back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from emulator.clock import Clock
+from emulator.ids import Identifiers
+from emulator.sandbox.declare import read_world
+from emulator.sandbox.setup import reset_world, set_up_world
+from emulator.storage.engine import Database
+from emulator.storage.migrate import upgrade
+from emulator.storage.tables import metadata
+
+ACCOUNT, OTHER = "111122223333", "444455556666"
+LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/team/limits"
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
+DAY = 86_400
+# What is written when something is written, and says nothing of the world.
+BOOKKEEPING = ("generations", "sandbox_states")
+
+
+def policy(action: str, effect: str = "Allow") -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": action, "Resource": "*"}]}
+
+
+def trust(*principals: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def everything() -> dict[str, Any]:
+    """A file that uses every key of the format that this version honours."""
+    return {
+        "version": 1,
+        "organization": {
+            "id": "o-example1234",
+            "service_control_policies": [
+                {"name": "no-voice", "targets": [ACCOUNT], "document": policy("chime:*Voice*", "Deny")},
+                {"name": "no-rooms", "document": policy("chime:*Room*", "Deny")},
+            ],
+        },
+        "accounts": [
+            {
+                "id": ACCOUNT,
+                "name": "sandbox",
+                "root_access_keys": [{"id": "root_key", "secret": "root-secret"}],
+                "users": [
+                    {
+                        "name": "ana",
+                        "path": "/team/",
+                        "tags": {"Team": "blue"},
+                        "access_keys": [{"id": "ana_key", "secret": "ana-secret"}],
+                        "attached_policies": [READ_ONLY, LIMITS],
+                        "inline_policies": {"own": policy("iam:*")},
+                        "groups": ["developers"],
+                        "permissions_boundary": LIMITS,
+                    },
+                    {
+                        "name": "admin",
+                        "access_keys": [{"id": "admin_key", "secret": "admin-secret"}],
+                        "attached_policies": ["arn:aws:iam::aws:policy/AdministratorAccess"],
+                    },
+                ],
+                "groups": [
+                    {"name": "developers", "attached_policies": [READ_ONLY], "inline_policies": {"own": policy("*")}}
+                ],
+                "policies": [{"name": "limits", "path": "/team/", "description": "Limits", "document": policy("*")}],
+                "roles": [
+                    {
+                        "name": "reader",
+                        "path": "/team/",
+                        "description": "Reads",
+                        "trust_policy": trust(
+                            f"arn:aws:iam::{ACCOUNT}:user/team/ana", f"arn:aws:iam::{OTHER}:role/far"
+                        ),
+                        "attached_policies": [READ_ONLY],
+                        "inline_policies": {"own": policy("sts:*")},
+                        "permissions_boundary": LIMITS,
+                        "max_session_duration": 7200,
+                        "tags": {"Team": "red"},
+                    }
+                ],
+                "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
+                "chime_accounts": [
+                    {
+                        "name": "Team",
+                        "users": [{"email": "ana@example.com"}, {"email": "li@example.com", "license": "Basic"}],
+                    }
+                ],
+            },
+            {"id": OTHER, "roles": [{"name": "far", "trust_policy": trust(OTHER)}]},
+        ],
+        "settings": {"minimum_session_seconds": 60},
+    }
+
+
+@pytest.fixture
+def database() -> Any:
+    made = Database("sqlite://")
+    upgrade(made)
+    yield made
+    made.close()
+
+
+def apply(database: Database, file: dict[str, Any], at_seconds: float = 1_900_000_000) -> bool:
+    with database.transaction() as connection:
+        return set_up_world(connection, read_world(json.dumps(file)), at_seconds, Identifiers())
+
+
+def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, bookkeeping left out."""
+    with database.snapshot() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
+            for table in metadata.sorted_tables
+            if table.name not in BOOKKEEPING
+        }
+
+
+def rows(database: Database, table: str) -> list[dict[str, Any]]:
+    with database.snapshot() as connection:
+        return [dict(row._mapping) for row in connection.execute(metadata.tables[table].select())]
+
+
+def test_every_table_has_something(database: Database) -> None:
+    """So that the comparisons below compare."""
+    apply(database, everything())
+    empty = {name for name, found in dump(database).items() if not found}
+    assert empty == {"policy_tags", "sealing_keys", "service_linked_role_deletions"}
+
+
+def test_the_same_file_twice_changes_nothing(database: Database) -> None:
+    assert apply(database, everything())
+    before = dump(database)
+    with database.snapshot() as connection:
+        generation = database.generation(connection)
+    assert not apply(database, everything(), 1_900_000_000 + DAY)
+    assert dump(database) == before
+    with database.snapshot() as connection:
+        assert database.generation(connection) == generation
+
+
+def test_a_file_that_says_the_same_in_other_words_changes_nothing_either(database: Database) -> None:
+    apply(database, everything())
+    before = dump(database)
+    same = everything()
+    same["accounts"][0]["chime_accounts"][0]["users"][0]["license"] = "Pro"
+    assert apply(database, same, 1_900_000_000 + DAY)
+    assert dump(database) == before
+
+
+def test_what_was_changed_since_is_kept_while_the_file_stays_the_same(make_world: Any) -> None:
+    world = make_world(json.dumps(everything()))
+    iam = world.client("iam")
+    iam.delete_user_policy(UserName="ana", PolicyName="own")
+    iam.create_user(UserName="new")
+    with world.database.transaction() as connection:
+        assert not set_up_world(connection, world.declared, world.clock.now_seconds(), Identifiers())
+    assert iam.list_user_policies(UserName="ana")["PolicyNames"] == []
+    assert iam.get_user(UserName="new")["User"]["UserName"] == "new"
+
+
+# A changed file.
+
+
+def _role(file: dict[str, Any]) -> dict[str, Any]:
+    return file["accounts"][0]["roles"][0]  # type: ignore[no-any-return]
+
+
+def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Database) -> None:
+    apply(database, everything())
+    ids = {row["name"]: row["user_id"] for row in rows(database, "users")}
+    role_ids = {row["name"]: row["role_id"] for row in rows(database, "roles")}
+    file = everything()
+    ana, reader = file["accounts"][0]["users"][0], _role(file)
+    ana.update(path="/", tags={"Team": "green", "Office": "Rome"}, attached_policies=[], groups=[])
+    ana["inline_policies"] = {"other": policy("s3:*")}
+    ana["access_keys"] = [{"id": "ana_key", "secret": "changed-secret"}, {"id": "second_key", "secret": "second"}]
+    del ana["permissions_boundary"]
+    reader.update(description="Reads more", max_session_duration=3600, tags={}, trust_policy=trust(ACCOUNT))
+    file["accounts"][0]["policies"][0]["document"] = policy("chime:*")
+    file["accounts"][0]["chime_accounts"][0]["users"][0]["license"] = "Basic"
+    file["organization"]["service_control_policies"][0]["targets"] = [OTHER]
+    assert apply(database, file, 1_900_000_000 + DAY)
+
+    assert {row["name"]: row["user_id"] for row in rows(database, "users")} == ids
+    assert {row["name"]: row["role_id"] for row in rows(database, "roles")} == role_ids
+    [user] = [row for row in rows(database, "users") if row["name"] == "ana"]
+    assert (user["path"], user["permissions_boundary_arn"]) == ("/", None)
+    assert user["created_at_seconds"] == 1_900_000_000
+    own = {"user_id": ids["ana"]}
+    tags = {row["key"]: row["value"] for row in rows(database, "user_tags") if row["user_id"] == ids["ana"]}
+    assert tags == {"Team": "green", "Office": "Rome"}
+    assert [row["name"] for row in rows(database, "user_inline_policies") if own.items() <= row.items()] == ["other"]
+    assert [row for row in rows(database, "user_attached_policies") if own.items() <= row.items()] == []
+    assert rows(database, "group_members") == []
+    secrets = {row["access_key_id"]: row["secret_access_key"] for row in rows(database, "access_keys")}
+    assert secrets["ana_key"] == "changed-secret"
+    assert secrets["second_key"] == "second"
+    [role] = [row for row in rows(database, "roles") if row["name"] == "reader"]
+    assert (role["description"], role["max_session_duration_seconds"]) == ("Reads more", 3600)
+    assert json.loads(role["trust_policy"]) == trust(ACCOUNT)
+    assert json.loads(role["trust_principal_ids"]) == {}
+    assert rows(database, "role_tags") == []
+    [version] = rows(database, "policy_versions")
+    assert json.loads(version["document"]) == policy("chime:*")
+    licenses = {row["primary_email"]: row["license_type"] for row in rows(database, "chime_users")}
+    assert licenses == {"ana@example.com": "Basic", "li@example.com": "Basic"}
+    targets = {(row["policy_name"], row["target"]) for row in rows(database, "service_control_policy_targets")}
+    assert targets == {("no-voice", OTHER), ("no-rooms", "ROOT")}
+
+
+def test_a_changed_file_leaves_alone_what_it_does_not_declare(make_world: Any) -> None:
+    world = make_world(json.dumps(everything()))
+    iam, chime = world.client("iam"), world.client("chime")
+    iam.create_user(UserName="new")
+    iam.create_role(RoleName="new", AssumeRolePolicyDocument=json.dumps(trust(ACCOUNT)))
+    account_id = chime.list_accounts()["Accounts"][0]["AccountId"]
+    chime.create_user(AccountId=account_id, Email="new@example.com")
+    file = everything()
+    file["accounts"][0]["users"].append({"name": "late"})
+    del file["accounts"][0]["groups"][0]["attached_policies"]
+    with world.database.transaction() as connection:
+        assert set_up_world(connection, read_world(json.dumps(file)), world.clock.now_seconds(), Identifiers())
+    assert {user["UserName"] for user in iam.list_users()["Users"]} == {"admin", "ana", "late", "new"}
+    assert "new" in {role["RoleName"] for role in iam.list_roles()["Roles"]}
+    emails = {user["PrimaryEmail"] for user in chime.list_users(AccountId=account_id)["Users"]}
+    assert emails == {"ana@example.com", "li@example.com", "new@example.com"}
+    assert iam.list_attached_group_policies(GroupName="developers")["AttachedPolicies"] == []
+
+
+def test_a_changed_file_holds_on_the_next_call(make_world: Any) -> None:
+    world = make_world(json.dumps(everything()))
+    chime = world.client("chime", "admin")
+    assert chime.list_accounts()["Accounts"]
+    file = everything()
+    file["accounts"][0]["users"][1]["inline_policies"] = {"stop": policy("chime:*", "Deny")}
+    with world.database.transaction() as connection:
+        set_up_world(connection, read_world(json.dumps(file)), world.clock.now_seconds(), Identifiers())
+    with pytest.raises(ClientError, match="explicit deny in an identity-based policy"):
+        chime.list_accounts()
+
+
+def test_a_reset_goes_back_to_the_file(database: Database) -> None:
+    apply(database, everything())
+    counts = {name: len(found) for name, found in dump(database).items()}
+    ids = {row["user_id"] for row in rows(database, "users")}
+    world = read_world(json.dumps(everything()))
+    with database.transaction() as connection:
+        for name in ("user_inline_policies", "role_tags", "chime_users"):
+            connection.execute(metadata.tables[name].delete())
+    with database.transaction() as connection:
+        reset_world(connection, world, 1_900_000_000 + DAY, Identifiers())
+    assert {name: len(found) for name, found in dump(database).items()} == counts
+    assert not ids & {row["user_id"] for row in rows(database, "users")}
+    assert {row["created_at_seconds"] for row in rows(database, "users")} == {1_900_000_000 + DAY}
+
+
+def test_a_reset_forgets_what_the_file_does_not_have(make_world: Any) -> None:
+    world = make_world(json.dumps(everything()))
+    iam = world.client("iam")
+    iam.create_user(UserName="new")
+    iam.delete_user_policy(UserName="ana", PolicyName="own")
+    world.clock.advance(DAY)
+    client = world.application.test_client()
+    answer = client.post("/_rolecall/reset", environ_base={"REMOTE_ADDR": "127.0.0.1"})
+    assert answer.status_code == 200
+    assert {user["UserName"] for user in iam.list_users()["Users"]} == {"admin", "ana"}
+    assert iam.list_user_policies(UserName="ana")["PolicyNames"] == ["own"]
+    assert world.clock.offset_seconds == 0
+
+
+def test_the_declared_world_is_what_the_services_show(make_world: Any) -> None:
+    world = make_world(json.dumps(everything()))
+    iam = world.client("iam")
+    user = iam.get_user(UserName="ana")["User"]
+    assert user["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/team/ana"
+    assert user["Tags"] == [{"Key": "Team", "Value": "blue"}]
+    assert user["PermissionsBoundary"]["PermissionsBoundaryArn"] == LIMITS
+    attached = iam.list_attached_user_policies(UserName="ana")["AttachedPolicies"]
+    assert {entry["PolicyArn"] for entry in attached} == {READ_ONLY, LIMITS}
+    assert [group["GroupName"] for group in iam.list_groups_for_user(UserName="ana")["Groups"]] == ["developers"]
+    role = iam.get_role(RoleName="reader")["Role"]
+    assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/team/reader"
+    assert (role["Description"], role["MaxSessionDuration"]) == ("Reads", 7200)
+    assert role["AssumeRolePolicyDocument"] == _role(everything())["trust_policy"]
+    assert iam.get_policy(PolicyArn=LIMITS)["Policy"]["AttachmentCount"] == 1
+    assert iam.get_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")["Role"]["Path"].startswith("/aws-")
+    root = world.client("sts", f"root of {ACCOUNT}").get_caller_identity()
+    assert root["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+
+
+def test_accounts_keep_the_order_of_the_file(database: Database) -> None:
+    apply(database, everything())
+    turned = everything()
+    turned["accounts"].reverse()
+    apply(database, turned)
+    positions = {row["account_id"]: row["position"] for row in rows(database, "accounts")}
+    assert positions == {OTHER: 0, ACCOUNT: 1}
+
+
+def test_times_are_those_of_the_sandbox_clock(make_world: Any) -> None:
+    world = make_world(json.dumps(everything()))
+    created = world.client("iam").get_user(UserName="ana")["User"]["CreateDate"].timestamp()
+    assert abs(created - Clock().now_seconds()) < 60
