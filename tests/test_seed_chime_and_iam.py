@@ -54,6 +54,39 @@ def test_policies_say_who_may_do_what_under_which_conditions(world: Any) -> None
     _refused(chime.list_users, AccountId=account_id)
 
 
+def test_identity_based_policies_allow_or_deny_actions_under_conditions(world: Any) -> None:
+    account_id = _account_id(world)
+    both = json.loads(_document(Action="chime:*"))
+    condition = {"StringEquals": {"aws:username": "developer"}}
+    both["Statement"].append({"Effect": "Deny", "Action": "chime:ListUsers", "Resource": "*", "Condition": condition})
+    chime = _grant(world, json.dumps(both))
+    assert chime.list_accounts()["Accounts"]
+    assert "with an explicit deny in an identity-based policy" in _refused(chime.list_users, AccountId=account_id)
+    both["Statement"][1]["Condition"] = {"StringEquals": {"aws:username": "somebody-else"}}
+    assert _grant(world, json.dumps(both)).list_users(AccountId=account_id)["Users"]
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_the_action_element_says_what_is_allowed_or_denied(world: Any, effect: str) -> None:
+    account_id = _account_id(world)
+    both = json.loads(_document(Action="chime:*" if effect == "Deny" else "chime:GetAccount"))
+    both["Statement"].append({"Effect": effect, "Action": "chime:ListUsers", "Resource": "*"})
+    chime = _grant(world, json.dumps(both))
+    assert chime.get_account(AccountId=account_id)["Account"]
+    if effect == "Allow":
+        assert chime.list_users(AccountId=account_id)["Users"]
+        _refused(chime.list_accounts)
+    else:
+        _refused(chime.list_users, AccountId=account_id)
+        assert chime.list_accounts()["Accounts"]
+
+
+def test_listing_users_takes_the_action_list_users(world: Any) -> None:
+    account_id = _account_id(world)
+    _refused(_grant(world, _document(Action="chime:GetUser")).list_users, AccountId=account_id)
+    assert len(_grant(world, _document(Action="chime:ListUsers")).list_users(AccountId=account_id)["Users"]) == 3
+
+
 def test_actions_have_the_names_of_the_operations() -> None:
     table = actions("chime")
     for service in ("chime", "chime-sdk-identity", "chime-sdk-meetings", "chime-sdk-messaging", "chime-sdk-voice"):
