@@ -3,40 +3,85 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
 
 from emulator.access.policies import MalformedPolicy, parsed_policy
-from emulator.policy import PolicyKind
+from emulator.advice import advise
+from emulator.policy import Policy, PolicyKind
+from emulator.sandbox.checking import spelled
 from emulator.sandbox.declare import InvalidWorldError, read_world
-from emulator.sandbox.located import Problem, UnreadableError, read_located
+from emulator.sandbox.located import Located, Path, Problem, UnreadableError, read_located
 from emulator.services.catalogue import find
 from emulator.wire import SERVICES, load_service
 
-_PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+_PACKAGE_PARENT = FilePath(__file__).resolve().parent.parent
 
 
-def examine(text: str) -> tuple[list[Problem], str]:
-    """The problems of a sandbox file or policy document, and which of the two it is."""
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found in one file. ``kind`` says what the file is; advice is no problem."""
+
+    kind: str
+    problems: list[Problem] = field(default_factory=list)
+    advice: list[Problem] = field(default_factory=list)
+
+
+def examine(text: str) -> Examination:
+    """The problems of a sandbox file or policy document; advice on its policies when there are none."""
     try:
         located = read_located(text)
     except UnreadableError as error:
-        return error.problems, "file"
+        return Examination("file", error.problems)
     if isinstance(located.value, dict) and ("Statement" in located.value or "statement" in located.value):
-        return _policy_problems(text, located.value), "policy document"
+        return _examined_policy(text, located)
     try:
         read_world(text)
     except InvalidWorldError as error:
-        return error.problems, "sandbox file"
-    return [], "sandbox file"
+        return Examination("sandbox file", error.problems)
+    return Examination("sandbox file", [], sorted(_advice_on_world(located)))
 
 
-def _policy_problems(text: str, document: dict[str, object]) -> list[Problem]:
+def _examined_policy(text: str, located: Located) -> Examination:
     try:
-        parsed_policy(text, _kind_of(document))
+        policy = parsed_policy(text, _kind_of(located.value))
     except MalformedPolicy as error:
-        return [Problem(1, str(error))]
-    return []
+        return Examination("policy document", [Problem(1, str(error))])
+    return Examination("policy document", [], list(_advice_on(policy, located, ())))
+
+
+def _advice_on(policy: Policy, located: Located, path: Path) -> Iterator[Problem]:
+    """Advice on one policy, each at the line of its statement; on one written as text, at the line of the text."""
+    for advice in advise(policy):
+        statement: Path = (*path, "Statement", advice.statement_index)
+        yield Problem(located.line(statement), f"{spelled(statement)}: {advice.message}")
+
+
+def _advice_on_world(located: Located) -> Iterator[Problem]:
+    for path, written, kind in _policies_of(located.value):
+        text = written if isinstance(written, str) else json.dumps(written)
+        yield from _advice_on(parsed_policy(text, kind), located, path)
+
+
+def _policies_of(world: Any) -> Iterator[tuple[Path, Any, PolicyKind]]:
+    """Every policy of a sandbox file that is known to be in order, with its place."""
+    organization = world.get("organization", {})
+    for index, control in enumerate(organization.get("service_control_policies", ())):
+        yield ("organization", "service_control_policies", index, "document"), control["document"], PolicyKind.SCP
+    for number, account in enumerate(world["accounts"]):
+        of_account: Path = ("accounts", number)
+        for index, policy in enumerate(account.get("policies", ())):
+            yield (*of_account, "policies", index, "document"), policy["document"], PolicyKind.IDENTITY
+        for kind in ("users", "groups", "roles"):
+            for index, entity in enumerate(account.get(kind, ())):
+                place: Path = (*of_account, kind, index)
+                if "trust_policy" in entity:
+                    yield (*place, "trust_policy"), entity["trust_policy"], PolicyKind.TRUST
+                for name, document in entity.get("inline_policies", {}).items():
+                    yield (*place, "inline_policies", name), document, PolicyKind.IDENTITY
 
 
 def _kind_of(document: dict[str, object]) -> PolicyKind:
@@ -72,4 +117,4 @@ def _operation_lines(services: list[str]) -> Iterator[str]:
 def _place(function: object) -> str:
     """``emulator/services/sts/assume_role.py:121``"""
     code = inspect.unwrap(function).__code__  # type: ignore[arg-type]
-    return f"{Path(code.co_filename).resolve().relative_to(_PACKAGE_PARENT).as_posix()}:{code.co_firstlineno}"
+    return f"{FilePath(code.co_filename).resolve().relative_to(_PACKAGE_PARENT).as_posix()}:{code.co_firstlineno}"

@@ -31,7 +31,7 @@ from emulator.app import application_over, open_database
 from emulator.cli import COMMANDS, main
 from emulator.clock import Clock
 from emulator.errors import COMMON_ERRORS
-from emulator.inspection import examine
+from emulator.inspection import Examination, examine
 from emulator.sandbox import declare
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
@@ -204,7 +204,7 @@ def test_every_example_is_valid_and_documented() -> None:
     assert len(files) >= 3
     text = page("sandbox-file.md")
     for file in files:
-        assert examine(file.read_text(encoding="utf-8")) == ([], "sandbox file"), file.name
+        assert examine(file.read_text(encoding="utf-8")) == Examination("sandbox file"), file.name
         assert f"(../config/{file.name})" in text
 
 

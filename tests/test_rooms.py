@@ -24,10 +24,11 @@ ROOMS: Mapping[str, set[str]] = {
     "signing": {"errors", "http", "clock", "caches"},
     "sessions": {"errors", "clock", "arns", "principals", "ids", "caches"},
     "policy": {"arns", "principals", "caches"},
+    "advice": {"policy", "data"},
     "storage": {"errors", "clock", "arns", "principals", "ids", "caches"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
-    "services": LEAVES | {"policy", "sessions", "storage", "access", "data"},
+    "services": LEAVES | {"policy", "advice", "sessions", "storage", "access", "data"},
     "sandbox": LEAVES | {"policy", "storage", "data"},
     "gateway": LEAVES
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "sandbox", "storage"},
@@ -40,7 +41,7 @@ ROOMS: Mapping[str, set[str]] = {
     "pytest_plugin": {"app", "settings", "sandbox", "inprocess"},
     # Front doors stand outside everything, so they may look at everything but each other.
     "demo": LEAVES | {"app", "sandbox", "inprocess", "gateway", "policy"},
-    "inspection": LEAVES | {"access", "policy", "sandbox", "services", "wire", "data"},
+    "inspection": LEAVES | {"advice", "access", "policy", "sandbox", "services", "wire", "data"},
     "commands": LEAVES | {"app", "sandbox", "server", "demo", "inspection", "storage", "web"},
     "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".

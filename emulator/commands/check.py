@@ -17,8 +17,9 @@ from emulator.inspection import examine
 def command(files: Sequence[str]) -> None:
     """Validate sandbox files and policy documents.
 
-    Tells them apart by what is in them, and says every problem of each with its line. Exit status 1 when there is a
-    problem, 2 when a file cannot be read.
+    Tells them apart by what is in them, and says every problem of each with its line. Where there is none, advice
+    says what AWS takes and what yet cannot be meant. Exit status 1 when there is a problem, 2 when a file cannot be
+    read; advice does not count.
 
     \b
     Example:
@@ -27,12 +28,14 @@ def command(files: Sequence[str]) -> None:
     found = 0
     for file in files:
         try:
-            problems, kind = examine(Path(file).read_text(encoding="utf-8"))
+            examined = examine(Path(file).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
-        for problem in problems:
+        for problem in examined.problems:
             click.echo(f"{file}:{problem.line}: {problem.message}")
-        if not problems:
-            click.echo(f"{file}: a valid {kind}")
-        found += len(problems)
+        for advice in examined.advice:
+            click.echo(f"{file}:{advice.line}: advice: {advice.message}")
+        if not examined.problems:
+            click.echo(f"{file}: a valid {examined.kind}")
+        found += len(examined.problems)
     sys.exit(1 if found else 0)

@@ -287,3 +287,13 @@ _OPERATORS: dict[str, tuple[Maker, bool]] = {
     "ArnNotEquals": (_arns, True),
     "ArnNotLike": (_arns, True),
 }
+
+
+def needs_key(condition: Condition) -> bool:
+    """Whether a request without the condition's key can never meet it."""
+    qualifier, base, if_exists = split_operator(condition.operator)
+    if base == _NULL:
+        return all(boolean(value) is False for value in condition.values)
+    if qualifier == _FOR_ALL_VALUES or if_exists:
+        return False
+    return qualifier == _FOR_ANY_VALUE or not _OPERATORS[base][1]

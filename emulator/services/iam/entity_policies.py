@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from emulator.access.permission import ContextValue
-from emulator.access.policies import MalformedPolicy, parsed_policy
 from emulator.arns import PARTITION, parse_arn
 from emulator.data import QUOTAS, managed_policies
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind, document_size
 from emulator.services.iam.common import concurrent_modification, page
+from emulator.services.iam.documents import checked_document
 from emulator.services.iam.managed_policies import AWS_ACCOUNT, NOT_FOUND_MESSAGE, encoded_document, parsed_policy_arn
 from emulator.services.registry import Answer, Call, Parameters
 from emulator.storage.entity_policies import (
@@ -144,10 +144,7 @@ def _attached_position(arn: str) -> str:
 
 def put(call: Call, owner: Owner, name: str, document: str) -> None:
     """Add an inline policy or replace the one of that name. Raises AwsError: MalformedPolicyDocument, LimitExceeded."""
-    try:
-        parsed_policy(document, PolicyKind.IDENTITY)
-    except MalformedPolicy as error:
-        raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
+    checked_document(call, document, PolicyKind.IDENTITY, f"policy {name} of {owner.kind} {owner.name}")
     lock_entity(call.db, owner.kind, owner.entity_id)
     documents = {**inline_documents(call.db, owner.kind, owner.entity_id), name: document}
     limit = _INLINE_LIMITS[owner.kind]

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from emulator.access.permission import ContextValue, Permission
-from emulator.access.policies import MalformedPolicy, parsed_policy
 from emulator.arns import Arn, parse_arn
 from emulator.data import QUOTAS, ManagedPolicy, managed_policies
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind, document_size
+from emulator.services.iam.documents import checked_document
 from emulator.services.registry import Answer, Call, Parameters, action_of
 from emulator.storage.entity_tags import tags_of
 from emulator.storage.policies import PolicyRecord, attachment_counts, boundary_counts, policy_by_arn
@@ -117,12 +117,9 @@ def check_boundary(call: Call, arn: str) -> None:
         raise AwsError("PolicyNotAttachable", BOUNDARY_NOT_ATTACHABLE_MESSAGE.format(arn=arn))
 
 
-def check_document(text: str) -> None:
+def check_document(call: Call, text: str, name: str) -> None:
     """Raise AwsError for what is no managed policy: MalformedPolicyDocument, LimitExceeded."""
-    try:
-        parsed_policy(text, PolicyKind.IDENTITY)
-    except MalformedPolicy as error:
-        raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
+    checked_document(call, text, PolicyKind.IDENTITY, f"policy {name}")
     limit = QUOTAS.managed_policy_characters
     if document_size(text) > limit:
         raise AwsError("LimitExceeded", SIZE_MESSAGE.format(limit=limit))

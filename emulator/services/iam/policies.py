@@ -68,7 +68,7 @@ def create_policy(
     Raises AwsError: MalformedPolicyDocument, LimitExceeded, InvalidInput (tags), EntityAlreadyExists.
     """
     tags = tag_pairs(Tags, case_sensitive=True)
-    check_document(PolicyDocument)
+    check_document(call, PolicyDocument, PolicyName)
     limit = QUOTAS.customer_managed_policies_per_account_count
     if count_policies(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))

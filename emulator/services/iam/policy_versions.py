@@ -47,7 +47,7 @@ def create_policy_version(call: Call, *, PolicyArn: str, PolicyDocument: str, Se
     LimitExceeded.
     """
     policy = own_policy(call, PolicyArn, UPDATE_OUTSIDE_MESSAGE)
-    check_document(PolicyDocument)
+    check_document(call, PolicyDocument, policy.name)
     limit = QUOTAS.versions_per_managed_policy_count
     if len(policy_versions(call.db, policy.policy_id)) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emulator.access.policies import MalformedPolicy, parsed_policy
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind, document_size, trusted_principals
+from emulator.services.iam.documents import checked_document
 from emulator.services.registry import Call
 from emulator.storage.roles import RoleRecord
 from emulator.storage.trust import UnknownPrincipal, entity_arns, resolve_trust, shown_trust_policy
@@ -21,10 +21,7 @@ def checked_trust_policy(call: Call, text: str) -> Mapping[str, str]:
 
     Raises AwsError: MalformedPolicyDocument (also for a principal that does not exist), LimitExceeded.
     """
-    try:
-        policy = parsed_policy(text, PolicyKind.TRUST)
-    except MalformedPolicy as error:
-        raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
+    policy = checked_document(call, text, PolicyKind.TRUST, "trust policy")
     if document_size(text) > QUOTAS.role_trust_policy_characters:
         raise AwsError("LimitExceeded", SIZE_MESSAGE.format(limit=QUOTAS.role_trust_policy_characters))
     try:
