@@ -19,6 +19,9 @@ SERVICES_FOLDER = Path(catalogue.__file__).parent
 # What no policy can forbid, and why: the API references of the two say so.
 WITHOUT_PERMISSION = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
 
+# A preview: its one permission, iam:GetRequestAuthorizationDetails, is not in the published action table yet.
+PREVIEW = {"iam-toolbox"}
+
 
 def _name(operation: RegisteredOperation) -> str:
     return f"{operation.service}.{operation.name}"
@@ -75,6 +78,8 @@ def test_the_operation_has_an_action(operation: RegisteredOperation) -> None:
         assert operation.permissions is no_permission
         return
     assert operation.permissions is not no_permission
+    if operation.service in PREVIEW:
+        return
     prefix, _, name = action_of(operation.service, operation.name).partition(":")
     assert name.lower() in actions(prefix)
 
