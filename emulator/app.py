@@ -13,7 +13,7 @@ from emulator.sandbox.decisions import DecisionLog
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import reset_world, set_up_world
 from emulator.sandbox.world import World
-from emulator.services.registry import action_of
+from emulator.services.registry import action_of, no_refusal
 from emulator.sessions.keys import SEALING_KEY_BYTES
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from emulator.storage import keyring
@@ -64,11 +64,18 @@ def application_over(
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
     ids = ids or Identifiers()
-    record = None if decisions is None else decisions.record
+    record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     observers = [told for told in (record, observer) if told is not None]
-    gateway = Gateway(database, clock=clock, ids=ids, settings=world.settings, observer=_all_of(observers))
+    gateway = Gateway(
+        database,
+        clock=clock,
+        ids=ids,
+        settings=world.settings,
+        observer=_all_of(observers),
+        refusals=refusals,
+    )
     reset = partial(_reset, database, world, clock, ids, decisions)
-    return web_application(gateway, reset, maximum_body_bytes=maximum_body_bytes)
+    return web_application(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:

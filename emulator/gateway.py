@@ -22,12 +22,12 @@ from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
 from emulator.http import HttpAnswer, HttpRequest
 from emulator.identities import Identity, IdentityStore
-from emulator.ids import Identifiers
+from emulator.ids import Identifiers, authorization_id
 from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.services.catalogue import find
-from emulator.services.registry import Answer, Call, RegisteredOperation, on_everything
+from emulator.services.registry import Answer, Call, RefusalReader, RegisteredOperation, no_refusal, on_everything
 from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
@@ -42,6 +42,12 @@ MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
 INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
 NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
 PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
+# AWS adds it to the refusals of most of IAM's operations since 2026.
+TELLS_AUTHORIZATION_ID = True
+AUTHORIZATION_TAIL = (
+    " Go to https://{region}.console.aws.amazon.com/iam/home?region={region}#/authorization-details/{id} for complete "
+    "details, or call the GetRequestAuthorizationDetails API with the following authorization id: {id}"
+)
 DEFAULT_REGION = "us-east-1"
 MODEL_MINIMUM_SESSION_SECONDS = 900
 
@@ -69,12 +75,14 @@ class Gateway:
         ids: Identifiers,
         settings: SandboxSettings,
         observer: Observer | None = None,
+        refusals: RefusalReader = no_refusal,
     ) -> None:
         self.database = database
         self.clock = clock
         self.ids = ids
         self.settings = settings
         self.observer = observer
+        self.refusals = refusals
         self._identities: IdentityStore | None = None
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
@@ -137,6 +145,7 @@ class Gateway:
         if failure is not None:
             if isinstance(failure, RefusedError):
                 decisions = [*failure.allowed, failure.decision]
+                failure.message += authorization_tail(service, request_id, signature)
             encoded = encode_error(service, failure, request_id, request)
         keys = None if identities is None else identities.keys
         caller = None if identity is None else identity.caller
@@ -204,6 +213,7 @@ class Gateway:
             ids=self.ids,
             settings=self.settings,
             policies=identities.policies,
+            refusal=self.refusals,
         )
 
     def _authorise(
@@ -264,6 +274,13 @@ class Gateway:
             seal,
         )
         self.observer(outcome)
+
+
+def authorization_tail(service: str, request_id: str, signature: Signature | None) -> str:
+    """What a refusal of IAM ends with: by which id to ask for its details (IAM User Guide, Troubleshoot IAM)."""
+    if not TELLS_AUTHORIZATION_ID or service != "iam" or signature is None:
+        return ""
+    return AUTHORIZATION_TAIL.format(region=signature.region or DEFAULT_REGION, id=authorization_id(request_id))
 
 
 def _signed(signature: Signature | None, target: Target) -> Signature:

@@ -23,6 +23,8 @@ UNIQUE_ID_LENGTH = 21
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _ACCOUNT_SHIFT_BITS = 7
 _NEW_GENERATION_BIT = 1 << 47
+_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_AUTHORIZATION_ID_CHARACTERS = 25
 
 
 class Identifiers:
@@ -76,3 +78,23 @@ def account_of_access_key(access_key_id: str) -> str | None:
     if not head & _NEW_GENERATION_BIT:
         return None
     return f"{(head & (_NEW_GENERATION_BIT - 1)) >> _ACCOUNT_SHIFT_BITS:012d}"
+
+
+def authorization_id(request_id: str) -> str:
+    """The authorization id of a refusal: its request id, a UUID, in base 36: 25 characters ``[0-9a-z]``."""
+    number, characters = int(request_id.replace("-", ""), 16), ""
+    for _ in range(_AUTHORIZATION_ID_CHARACTERS):
+        number, digit = divmod(number, 36)
+        characters = _BASE36[digit] + characters
+    return characters
+
+
+def request_of_authorization(authorization_id: str) -> str | None:
+    """The request id behind an authorization id; None for a text that is none."""
+    if len(authorization_id) != _AUTHORIZATION_ID_CHARACTERS or not set(authorization_id) <= set(_BASE36):
+        return None
+    number = int(authorization_id, 36)
+    if number >> 128:
+        return None
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

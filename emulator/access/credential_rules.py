@@ -26,7 +26,7 @@ def check_credential_kind(caller: Caller, service: str, operation: str) -> None:
             return
         if operation in _REFUSED_TO_EVERY_SESSION or not _sts_allowed(caller, operation):
             raise AwsError("AccessDenied", SESSION_CREDENTIALS_MESSAGE.format(operation=operation))
-    elif service == "iam" and session is not None and not _iam_allowed(caller):
+    elif service in ("iam", "iam-toolbox") and session is not None and not _iam_allowed(caller):
         raise AwsError("InvalidClientTokenId", INVALID_TOKEN_MESSAGE, reason="IAM refuses sessions of this kind")
 
 

@@ -79,10 +79,11 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
     except PortInUseError as error:
         raise UnusableError(f"{error}. Choose another with --port.") from error
     try:
-        load = _loader(settings, world)
+        load, finish = _loader(settings, world)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     serve(settings, load, partial(_announce, Address(host, port), world))
+    finish()
     # Threads of the server are still alive; they abort the process when they meet an interpreter that is torn down.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
@@ -90,16 +91,19 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
     os._exit(0)
 
 
-def _loader(settings: ServerSettings, world: World) -> Callable[[], RolecallApplication]:
-    """What gives a worker its application. The database is opened and set up here, where its problems can be told."""
+def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:
+    """What gives a worker its application, and what to do when the server has ended.
+
+    The database is opened and set up here, where its problems can be told. Worker processes finish by themselves.
+    """
     with_folder(settings.database_url)
     if settings.workers == 1:
         application = worker_application(settings, world)
-        return lambda: application
+        return lambda: application, application.finish
     if Database(settings.database_url).in_memory:
         raise UnusableError("a database in memory cannot be shared by several workers: use --workers 1 or a file")
     open_database(settings.database_url, world, Clock()).close()
-    return partial(worker_application, settings, world)
+    return partial(worker_application, settings, world), lambda: None
 
 
 def _announce(address: Address, world: World) -> None:

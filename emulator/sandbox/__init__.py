@@ -1,4 +1,5 @@
-"""Sandbox: declared worlds. Reads a sandbox file, says everything that is wrong with it, and sets the world up.
+"""Sandbox: declared worlds, and what became of every call.
 
-Not here: serving the world, or changing it afterwards; that is what the AWS operations are for.
+Owned here: reading a sandbox file, saying everything that is wrong with it, setting the world up; the decision log and
+what it tells of a refusal. Not here: serving the world, or changing it afterwards, which the AWS operations are for.
 """

@@ -26,8 +26,9 @@ log = logging.getLogger("rolecall.decisions")
 INTERVAL_SECONDS = 0.2
 # Longer than a batch takes to be written, for readers who wait for other processes.
 SETTLE_SECONDS = 0.3
-ALLOWED_LIMIT = 10_000
-REFUSED_LIMIT = 20_000
+# Of calls that wait for their turn; what one second of full load would leave behind is not worth the memory.
+ALLOWED_LIMIT = 2_000
+REFUSED_LIMIT = 4_000
 _BATCH_CALLS = 200
 _BATCHES_OF_FULL_QUEUES = REFUSED_LIMIT // _BATCH_CALLS
 _SESSIONS_REMEMBERED = 2048
@@ -80,6 +81,8 @@ class DecisionLog:
         while not self._closed and main.is_alive():
             main.join(INTERVAL_SECONDS)
             self.flush()
+        if not self._closed:
+            self.close()
 
     def flush(self) -> None:
         """Write down everything handed over so far."""

@@ -12,7 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from emulator.policy import CompiledPolicies, Decision, NamedPolicy, PolicyKind, Question, explain, matches
+from emulator.policy import (
+    CompiledPolicies,
+    Decision,
+    Layers,
+    NamedPolicy,
+    PolicyKind,
+    Question,
+    compile_policies,
+    decide,
+    explain,
+    matches,
+)
 from emulator.policy.decision import all_layers
 from emulator.sandbox.authorization_message import authorization_message
 from emulator.sandbox.key_names import key_name
@@ -26,6 +37,7 @@ FULL_ACCESS_ARN = "arn:aws:organizations::aws:policy/service_control_policy/p-Fu
 _DIGEST_CHARACTERS = 32
 _OF_THE_EVALUATION = ("aws:resourcetag/", "aws:requesttag/", "aws:tagkeys")
 _ORGANIZATION_KEY = "aws:principalorgid"
+_NOTHING = compile_policies([], PolicyKind.BOUNDARY)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Context = Mapping[str, str | Sequence[str]]
@@ -85,7 +97,7 @@ def _evaluation(
 ) -> dict[str, Any]:
     """One question and its answer; what it met of policies is added to ``policies`` and ``documents``."""
     question, explained = decision.question, explain(decision)
-    layers = []
+    layers, needed = [], _needed_layers(decision)
     for (compiled, target), layer in zip(_targeted_layers(decision, organization_id), explained.layers, strict=True):
         for named in compiled.policies:
             _add_policy(named, compiled.kind, target, organization_id, policies, documents)
@@ -94,8 +106,8 @@ def _evaluation(
             {**asdict(statement), "uri": policy_uri(named, compiled.kind, target, organization_id)}
             for named, statement in zip(in_order, layer.matched, strict=True)
         ]
-        shown = {"layer": layer.layer, "effect": layer.effect, "target": target, "policies": list(layer.policies)}
-        layers.append({**shown, "matched": matched})
+        shown = {"layer": layer.layer, "effect": layer.effect, "needed": compiled.kind in needed, "target": target}
+        layers.append({**shown, "policies": list(layer.policies), "matched": matched})
     return {
         "action": question.action,
         "resource": question.resource,
@@ -106,6 +118,23 @@ def _evaluation(
         "layers": layers,
         "nearest": None if explained.nearest is None else asdict(explained.nearest),
     }
+
+
+def _needed_layers(decision: Decision) -> frozenset[PolicyKind]:
+    """The layers whose allow the answer hung on; the others may say nothing, because another way led past them."""
+    question, resource = decision.question, decision.layers.resource
+    if decision.allowed:
+        return frozenset()
+    needed = {PolicyKind.RCP, PolicyKind.SCP, PolicyKind.TRUST}
+    if question.principal is not None and question.resource_account_id not in ("", question.principal.account_id):
+        needed.add(PolicyKind.RESOURCE)
+    # What the resource's policy gives by itself: past the caller's own policies, and past what limits them.
+    if resource is None or not decide(Layers(None, resource=resource), question).allowed:
+        needed.add(PolicyKind.IDENTITY)
+    limited = Layers(None, boundary=_NOTHING, resource=resource)
+    if resource is None or not decide(limited, question).allowed:
+        needed |= {PolicyKind.BOUNDARY, PolicyKind.SESSION}
+    return frozenset(needed)
 
 
 def _targeted_layers(decision: Decision, organization_id: str) -> Iterator[tuple[CompiledPolicies, str]]:

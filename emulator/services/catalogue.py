@@ -21,11 +21,13 @@ from emulator.services.iam import (
     user_policies,
     users,
 )
+from emulator.services.iam_toolbox import authorization_details
 from emulator.services.registry import all_operations, find
-from emulator.services.sts import assume_role, identity, user_sessions
+from emulator.services.sts import assume_role, authorization_message, identity, user_sessions
 
 MODULES = (
     assume_role,
+    authorization_message,
     identity,
     user_sessions,
     users,
@@ -43,6 +45,7 @@ MODULES = (
     service_linked_roles,
     account_summary,
     simulation,
+    authorization_details,
     accounts,
     account_settings,
     chime_users,

@@ -19,9 +19,18 @@ from emulator.ids import Identifiers
 from emulator.principals import Caller
 from emulator.sessions.keys import KeyRing
 from emulator.settings import SandboxSettings
+from emulator.storage.decision_log import RefusalDetails
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
+
+
+RefusalReader = Callable[[str], RefusalDetails | None]
+
+
+def no_refusal(_request_id: str) -> RefusalDetails | None:
+    """The reader of a sandbox without a decision log."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class Call:
     ids: Identifiers
     settings: SandboxSettings
     policies: PolicyStore
+    # The decision log's reader: what explains the refusal of a request id, None where nothing is kept of it.
+    refusal: RefusalReader = no_refusal
 
 
 Function = Callable[..., Answer | None]
@@ -70,8 +81,9 @@ _operations: dict[tuple[str, str], RegisteredOperation] = {}
 
 
 def action_of(service: str, operation: str) -> str:
-    """The IAM action of an operation: the five chime-sdk services share Chime's prefix."""
-    return f"{'chime' if service.startswith('chime') else service}:{operation}"
+    """The IAM action of an operation: the five chime-sdk services share Chime's prefix, the toolbox has IAM's."""
+    prefix = "chime" if service.startswith("chime") else "iam" if service == "iam-toolbox" else service
+    return f"{prefix}:{operation}"
 
 
 def on_everything(call: Call, _parameters: Parameters) -> Sequence[Permission]:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from emulator.gateway import Gateway
+from emulator.sandbox.decisions import DecisionLog
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
 
@@ -21,6 +22,15 @@ class RolecallApplication(Flask):
 
     aws: WsgiApplication
 
+    def __init__(self, decisions: DecisionLog | None) -> None:
+        super().__init__("emulator", static_folder=None)
+        self._decisions = decisions
+
+    def finish(self) -> None:
+        """Write down what is still to be written; for the end of the process."""
+        if self._decisions is not None:
+            self._decisions.close()
+
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/"):
@@ -29,10 +39,15 @@ class RolecallApplication(Flask):
 
 
 def web_application(
-    gateway: Gateway, reset: Callable[[], None], *, maximum_body_bytes: int, control_on_loopback_only: bool = True
+    gateway: Gateway,
+    reset: Callable[[], None],
+    decisions: DecisionLog | None = None,
+    *,
+    maximum_body_bytes: int,
+    control_on_loopback_only: bool = True,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
-    app = RolecallApplication("emulator", static_folder=None)
+    app = RolecallApplication(decisions)
     app.aws = aws_application(gateway, maximum_body_bytes)
-    register_control(app, gateway.database, reset, loopback_only=control_on_loopback_only)
+    register_control(app, gateway.database, reset, decisions, loopback_only=control_on_loopback_only)
     return app

@@ -13,13 +13,22 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
+from emulator.sandbox.decisions import DecisionLog
 from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
+from emulator.web.decision_endpoints import register_decisions
 
 PREFIX = "/_rolecall"
 
 
-def register_control(app: Flask, database: Database, reset: Callable[[], None], *, loopback_only: bool = True) -> None:
+def register_control(
+    app: Flask,
+    database: Database,
+    reset: Callable[[], None],
+    decisions: DecisionLog | None = None,
+    *,
+    loopback_only: bool = True,
+) -> None:
     """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back."""
     control = Blueprint("control", __name__, url_prefix=PREFIX)
 
@@ -46,6 +55,7 @@ def register_control(app: Flask, database: Database, reset: Callable[[], None], 
         reset()
         return jsonify(status="ok"), 200
 
+    register_decisions(control, decisions)
     app.register_blueprint(control)
     app.register_error_handler(404, lambda _error: (_problem("There is no such control endpoint."), 404))
     app.register_error_handler(405, lambda _error: (_problem("This endpoint takes another method."), 405))

@@ -22,6 +22,8 @@ from emulator.wire.xml_answer import escape
 
 XML_TYPE = "text/xml"
 JSON_TYPE = "application/json"
+# Services whose errors have the one member `message`, where Chime's have Code and Message.
+_SMALL_ERRORS = frozenset({"iam-toolbox"})
 _NO_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"
 _COMMON_BY_CODE: Mapping[str, CommonError] = {
     **{common.json_code: common for common in COMMON_ERRORS.values()},
@@ -33,11 +35,11 @@ _COMMON_BY_CODE: Mapping[str, CommonError] = {
 def check_constraints(operation: Operation, parameters: Mapping[str, Any]) -> None:
     """Hold the decoded parameters against the model's limits.
 
-    Raises AwsError ValidationError (query) or BadRequestException (Chime), all failures in one message.
+    Raises AwsError ValidationError (BadRequestException of Chime), all failures in one message.
     """
     failures = operation.check(parameters)
     if failures:
-        code = "ValidationError" if operation.protocol == "query" else "BadRequestException"
+        code = "BadRequestException" if operation.service_name.startswith("chime") else "ValidationError"
         raise AwsError(code, sentence(failures))
 
 
@@ -179,6 +181,8 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
     resolved = _resolve(service_name, error.code)
     status = resolved.status if error.status is None else error.status
     if _speaks_json(service_name):
+        if service_name in _SMALL_ERRORS:
+            return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}}}')
         return _rest_error(resolved, status, error.message, request_id)
     kind = "Sender" if status < 500 else "Receiver"
     if _wants_json(request):
@@ -199,6 +203,10 @@ def _rest_error(resolved: _Resolved, status: int, message: str, request_id: str)
     body = f'{{"Code":{quoted(resolved.body_code)},"Message":{quoted(message)}'
     if "RequestId" in resolved.members:
         body += f',"RequestId":{quoted(request_id)}'
+    return _error_answer(resolved, status, body + "}")
+
+
+def _error_answer(resolved: _Resolved, status: int, body: str) -> HttpAnswer:
     # A code that a fault rule made up must not be able to write headers of its own.
     named = {"x-amzn-ErrorType": resolved.code} if resolved.code.isascii() and resolved.code.isprintable() else {}
-    return HttpAnswer(status, (body + "}").encode("ascii"), JSON_TYPE, named)
+    return HttpAnswer(status, body.encode("ascii"), JSON_TYPE, named)

@@ -6,6 +6,7 @@ Closures compiled once per operation join strings; what the model does not know 
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii
@@ -33,6 +34,8 @@ def _refuse_any(value: Mapping[str, Any]) -> str:
 def encoder(member: Member) -> Encode:
     """A function from one value to its JSON text."""
     kind = member.shape.type
+    if kind == "structure" and member.shape.traits.get("document"):
+        return _document
     if kind == "structure":
         return _structure_encoder(member.shape, None)
     if kind == "list":
@@ -118,6 +121,11 @@ def _boolean(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     raise TypeError(f"a boolean, not {type(value).__name__}")
+
+
+def _document(value: Any) -> str:
+    """Any JSON value: what the model leaves open."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _blob(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Which operation of which service a request asks for.
 
 The service is in the credential scope; an unsigned request tells it by ``Version``, by host or by path. The Chime SDK
-services share Chime's signing name, so among them host and path decide.
+services share Chime's signing name, the toolbox of IAM has IAM's, so among them host and path decide.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ _FORM = "application/x-www-form-urlencoded"
 _QUERY_SERVICES = {known.signing_name: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
 _QUERY_VERSIONS = {known.api_version: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
 _REST_SERVICES = tuple(known.name for known in KNOWN_SERVICES.values() if known.protocol == "rest-json")
+_CHIME_SERVICES = tuple(name for name in _REST_SERVICES if KNOWN_SERVICES[name].signing_name == "chime")
+_TOOLBOX = "iam-toolbox"
+_TOOLBOX_PATH = "/authorization-details/"
+_TOOLBOX_IS_KNOWN = _TOOLBOX in KNOWN_SERVICES
 _HOSTS = {known.endpoint_prefix: known.name for known in KNOWN_SERVICES.values()}
 _OLD_CHIME_HOST = "service.chime.aws.amazon.com"
 _NO_PARAMETERS: Mapping[str, str] = {}
@@ -56,9 +60,11 @@ def match(request: HttpRequest, signing_name: str) -> Target:
     """
     name = _QUERY_SERVICES.get(signing_name)
     if name is not None:
+        if name == "iam" and _is_for_toolbox(request):
+            return _match_rest(request, (_TOOLBOX,))
         return _match_query(load_service(name), request, parameters_of(request))
     if signing_name == "chime":
-        return _match_rest(request)
+        return _match_rest(request, _CHIME_SERVICES)
     return _match_by_content(request)
 
 
@@ -66,13 +72,23 @@ def likely_service(request: HttpRequest, signing_name: str) -> str:
     """The service whose error format suits a request that may match nothing; never raises."""
     name = _QUERY_SERVICES.get(signing_name)
     if name is not None:
-        return name
+        return _TOOLBOX if name == "iam" and _is_for_toolbox(request) else name
     named = _service_of_host(request)
     if named:
         return named
+    if _is_for_toolbox(request):
+        return _TOOLBOX
     if signing_name == "chime" or request.raw_path.strip("/"):
         return "chime"
     return "sts"
+
+
+def _is_for_toolbox(request: HttpRequest) -> bool:
+    """Whether a request signed for IAM is for its toolbox, which has a host of its own and paths of its own."""
+    if not _TOOLBOX_IS_KNOWN:
+        return False
+    host = request.headers.get("host", "")
+    return request.raw_path.startswith(_TOOLBOX_PATH) or host[: len(_TOOLBOX) + 1].lower() == f"{_TOOLBOX}."
 
 
 def decode(target: Target, request: HttpRequest) -> dict[str, Any]:
@@ -104,12 +120,12 @@ def _match_query(service: Service, request: HttpRequest, parameters: Mapping[str
     return Target(service, service.operation(action), request.raw_path, parameters, _NO_PARAMETERS)
 
 
-def _match_rest(request: HttpRequest) -> Target:
+def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES) -> Target:
     query: dict[str, str] = {}
     if request.raw_query:
         add_parameters(request.raw_query, query)
     named = _service_of_host(request)
-    names = (named,) if named in _REST_SERVICES else _REST_SERVICES
+    names = (named,) if named in services else services
     path = _served_path(request.raw_path)
     if not path.startswith("/"):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)

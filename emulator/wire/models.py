@@ -27,6 +27,22 @@ class Known:
     endpoint_prefix: str
 
 
+def _data_folder() -> Path | None:
+    """Botocore's folder of models; None when botocore is not installed."""
+    spec = find_spec("botocore")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "data"
+
+
+def _absent() -> frozenset[str]:
+    """The services whose model is newer than the installed botocore: they are then as unknown as any other."""
+    folder = _data_folder()
+    return frozenset(name for name in _NEWER_MODELS if folder is not None and not (folder / name).is_dir())
+
+
+# Models that the oldest supported botocore has not got.
+_NEWER_MODELS = ("iam-toolbox",)
+_ABSENT = _absent()
+
 KNOWN_SERVICES: Mapping[str, Known] = MappingProxyType(
     {
         known.name: known
@@ -39,7 +55,9 @@ KNOWN_SERVICES: Mapping[str, Known] = MappingProxyType(
             Known("chime-sdk-media-pipelines", "rest-json", "2021-07-15", "chime", "media-pipelines-chime"),
             Known("chime-sdk-messaging", "rest-json", "2021-05-15", "chime", "messaging-chime"),
             Known("chime-sdk-voice", "rest-json", "2022-08-03", "chime", "voice-chime"),
+            Known("iam-toolbox", "rest-json", "2018-05-10", "iam", "iam-toolbox"),
         )
+        if known.name not in _ABSENT
     }
 )
 SERVICES: tuple[str, ...] = tuple(KNOWN_SERVICES)
@@ -119,11 +137,10 @@ class Model:
 
 def load_model(name: str) -> Model:
     """The newest model of the service that the installed botocore ships. Raises LookupError when there is none."""
-    spec = find_spec("botocore")
-    if spec is None or spec.origin is None:
+    data = _data_folder()
+    if data is None:
         raise LookupError("botocore is not installed")
-    folder = Path(spec.origin).parent / "data" / name
-    for version in sorted((path for path in folder.glob("*") if path.is_dir()), reverse=True):
+    for version in sorted((path for path in (data / name).glob("*") if path.is_dir()), reverse=True):
         packed, plain = version / "service-2.json.gz", version / "service-2.json"
         if packed.exists():
             return Model(_without_documentation(json.loads(gzip.decompress(packed.read_bytes()))))

@@ -84,7 +84,9 @@ def call_of(service: str, faults: set[str]) -> Sent:
     if service == "sts":
         # A role that trusts everybody would let anybody in, so the probe is a call without a resource policy.
         if "not built" in faults:
-            return query_call("sts", "DecodeAuthorizationMessage", EncodedMessage="a" * (10_241 if too_much else 1))
+            seconds = "901" if too_much else "900"
+            policy = {"TaskPolicyArn.arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
+            return query_call("sts", "AssumeRoot", TargetPrincipal="444455556666", DurationSeconds=seconds, **policy)
         return query_call("sts", "GetAccessKeyInfo", AccessKeyId="A" if too_much else "ASIAY34FZKBOKMUTVV7A")
     if service == "iam":
         action = "ListServerCertificates" if "not built" in faults else "ListUsers"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WorldHandle
 from logged_worlds import keep_log, refused, request_id
 
 from emulator.clock import Clock
@@ -32,7 +31,7 @@ PARTNER = "arn:aws:iam::444455556666:role/chime-partner"
 
 
 @pytest.fixture
-def log(world: WorldHandle) -> Iterator[DecisionLog]:
+def log(world: Any) -> Iterator[DecisionLog]:
     kept = keep_log(world)
     yield kept
     kept.close()
@@ -53,7 +52,7 @@ def names(log: DecisionLog, wanted: CallFilter = EVERYTHING) -> list[str]:
 # What is said of a call.
 
 
-def test_an_allowed_call_is_told_in_full(world: WorldHandle, log: DecisionLog) -> None:
+def test_an_allowed_call_is_told_in_full(world: Any, log: DecisionLog) -> None:
     credentials = world.assume("chime-reader")
     answer = world.client("chime", credentials=credentials).list_accounts()
     call = log.call(request_id(answer))
@@ -84,7 +83,7 @@ def test_an_allowed_call_is_told_in_full(world: WorldHandle, log: DecisionLog) -
     }
 
 
-def test_a_refusal_is_explained(world: WorldHandle, log: DecisionLog) -> None:
+def test_a_refusal_is_explained(world: Any, log: DecisionLog) -> None:
     made, message = refused(world.client("sts").assume_role, RoleArn=PARTNER, RoleSessionName="abc")
     call, details = log.call(made), log.details(made)
     assert call is not None
@@ -131,7 +130,7 @@ def test_permissions_allowed_before_the_refused_one_are_told(make_world: Any) ->
     log.close()
 
 
-def test_a_call_that_no_policy_was_asked_about(world: WorldHandle, log: DecisionLog) -> None:
+def test_a_call_that_no_policy_was_asked_about(world: Any, log: DecisionLog) -> None:
     made = request_id(world.client("sts").get_caller_identity())
     call = log.call(made)
     assert call is not None
@@ -139,7 +138,7 @@ def test_a_call_that_no_policy_was_asked_about(world: WorldHandle, log: Decision
     assert log.details(made) is None
 
 
-def test_an_allowed_call_that_failed_is_allowed_and_says_the_error(world: WorldHandle, log: DecisionLog) -> None:
+def test_an_allowed_call_that_failed_is_allowed_and_says_the_error(world: Any, log: DecisionLog) -> None:
     made, _ = refused(world.client("iam").get_user, UserName="nobody")
     call = log.call(made)
     assert call is not None
@@ -147,7 +146,7 @@ def test_an_allowed_call_that_failed_is_allowed_and_says_the_error(world: WorldH
     assert log.details(made) is None
 
 
-def test_refusals_before_any_decision_have_their_code_as_outcome(world: WorldHandle, log: DecisionLog) -> None:
+def test_refusals_before_any_decision_have_their_code_as_outcome(world: Any, log: DecisionLog) -> None:
     unknown, _ = refused(world.client("sts", keys=("nobody_key", "secret")).get_caller_identity)
     bad_value, _ = refused(world.client("sts").assume_role, RoleArn=PARTNER, RoleSessionName="a:b")
     found = {call.request_id: call for call in log.calls(EVERYTHING)}
@@ -158,7 +157,7 @@ def test_refusals_before_any_decision_have_their_code_as_outcome(world: WorldHan
     assert found[bad_value].principal.endswith(":user/admin")
 
 
-def test_what_matches_no_operation_is_logged_too(world: WorldHandle, log: DecisionLog) -> None:
+def test_what_matches_no_operation_is_logged_too(world: Any, log: DecisionLog) -> None:
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/",
@@ -174,7 +173,7 @@ def test_what_matches_no_operation_is_logged_too(world: WorldHandle, log: Decisi
 
 
 def test_a_failure_of_the_product_itself_says_who_met_it(
-    world: WorldHandle, log: DecisionLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    world: Any, log: DecisionLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_arguments: Any) -> None:
         raise RuntimeError("broken")
@@ -191,7 +190,7 @@ def test_a_failure_of_the_product_itself_says_who_met_it(
 # What is never said.
 
 
-def test_no_secret_token_or_signature_is_written(world: WorldHandle, tmp_path: Path) -> None:
+def test_no_secret_token_or_signature_is_written(world: Any, tmp_path: Path) -> None:
     path = tmp_path / "rolecall.db"
     log = keep_log(world, f"sqlite:///{path}")
     credentials = world.assume("chime-reader")
@@ -220,7 +219,7 @@ def test_no_secret_token_or_signature_is_written(world: WorldHandle, tmp_path: P
         assert b"Signature=" not in text
 
 
-def test_a_broken_authorization_header_is_not_repeated(world: WorldHandle, log: DecisionLog) -> None:
+def test_a_broken_authorization_header_is_not_repeated(world: Any, log: DecisionLog) -> None:
     headers = {"host": "localhost", "authorization": "AWS4-HMAC-SHA256 Credential=SECRET-BY-MISTAKE, nonsense"}
     environ = {
         "REQUEST_METHOD": "POST",
@@ -236,7 +235,7 @@ def test_a_broken_authorization_header_is_not_repeated(world: WorldHandle, log: 
     assert "SECRET-BY-MISTAKE" not in repr(astuple(call))
 
 
-def test_the_body_of_a_request_is_not_held_by_its_decision(world: WorldHandle, log: DecisionLog) -> None:
+def test_the_body_of_a_request_is_not_held_by_its_decision(world: Any, log: DecisionLog) -> None:
     world.client("iam").create_user(UserName="ana")
     decision = world.outcomes[-1].decisions[-1]
     moment = decision.question.context._moment  # type: ignore[attr-defined]
@@ -275,7 +274,7 @@ def test_refused_and_allowed_calls_keep_the_order_of_their_arrival() -> None:
     log.close()
 
 
-def test_filters(world: WorldHandle, log: DecisionLog) -> None:
+def test_filters(world: Any, log: DecisionLog) -> None:
     reader = world.client("chime", credentials=world.assume("chime-reader"))
     listed = request_id(reader.list_accounts())
     denied, _ = refused(reader.create_account, Name="x")
@@ -313,7 +312,7 @@ def test_the_newest_calls_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     log.close()
 
 
-def test_details_are_kept_a_day_of_the_sandbox(world: WorldHandle, log: DecisionLog) -> None:
+def test_details_are_kept_a_day_of_the_sandbox(world: Any, log: DecisionLog) -> None:
     made, _ = refused(world.client("sts").assume_role, RoleArn=PARTNER, RoleSessionName="abc")
     world.clock.advance(24 * 3600 - 60)
     assert log.details(made) is not None
@@ -475,7 +474,7 @@ def test_many_threads_hand_over_while_one_reads() -> None:
 
 @pytest.mark.parametrize("kind", ["no folder", "no database"])
 def test_a_broken_log_disturbs_no_call_and_says_so_once(
-    world: WorldHandle, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+    world: Any, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "rolecall-decisions.db" if kind == "no database" else tmp_path / "absent" / "rolecall.db"
     if kind == "no database":
@@ -497,7 +496,7 @@ def test_a_broken_log_disturbs_no_call_and_says_so_once(
 # Reset.
 
 
-def test_reset_empties_the_log(world: WorldHandle, log: DecisionLog) -> None:
+def test_reset_empties_the_log(world: Any, log: DecisionLog) -> None:
     made, _ = refused(world.client("sts").assume_role, RoleArn=PARTNER, RoleSessionName="abc")
     log.flush()
     world.client("sts").get_caller_identity()
@@ -522,6 +521,6 @@ def test_calls_of_before_a_reset_that_another_process_still_holds_are_forgotten(
     other.close()
 
 
-def test_an_application_without_a_log_works(world: WorldHandle) -> None:
+def test_an_application_without_a_log_works(world: Any) -> None:
     assert world.client("sts").get_caller_identity()["Account"] == world.first_account
     assert world.application.test_client().post("/_rolecall/reset").status_code == 200

@@ -39,7 +39,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "ListAccounts": {},
 }
 SERVICES = {"ListUsers": "iam", "ListAccounts": "chime"}
-NOT_BUILT = (501, "NotImplemented", "Rolecall does not emulate DecodeAuthorizationMessage of sts yet.")
+NO_MESSAGE = (400, "InvalidAuthorizationMessageException", "Message is not valid")
 INVALID = (403, "InvalidClientTokenId", "The security token included in the request is invalid")
 NO_ROOT = (403, "AccessDenied", "Roles may not be assumed by root accounts.")
 
@@ -50,12 +50,12 @@ def no_session(operation: str) -> tuple[int, str, str]:
 
 # Kind of caller -> operation -> what it is told; everything else is allowed.
 EXPECTED: dict[str, dict[str, Any]] = {
-    "user": {"DecodeAuthorizationMessage": NOT_BUILT},
-    "root user": {"AssumeRole": NO_ROOT, "DecodeAuthorizationMessage": NOT_BUILT},
+    "user": {"DecodeAuthorizationMessage": NO_MESSAGE},
+    "root user": {"AssumeRole": NO_ROOT, "DecodeAuthorizationMessage": NO_MESSAGE},
     "role session": {
         "GetSessionToken": no_session("GetSessionToken"),
         "GetFederationToken": no_session("GetFederationToken"),
-        "DecodeAuthorizationMessage": NOT_BUILT,
+        "DecodeAuthorizationMessage": NO_MESSAGE,
     },
     "user's session": {
         **{name: no_session(name) for name in ("GetSessionToken", "GetFederationToken")},

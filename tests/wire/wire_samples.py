@@ -26,8 +26,9 @@ ENDPOINTS = {
     "chime-sdk-media-pipelines": "media-pipelines-chime.us-east-1.amazonaws.com",
     "chime-sdk-messaging": "messaging-chime.us-east-1.amazonaws.com",
     "chime-sdk-voice": "voice-chime.us-east-1.amazonaws.com",
+    "iam-toolbox": "iam-toolbox.us-east-1.amazonaws.com",
 }
-SIGNING_NAMES = {name: "chime" if name.startswith("chime") else name for name in SERVICES}
+SIGNING_NAMES = {name: name.partition("-")[0] for name in SERVICES}
 
 
 @cache
@@ -55,6 +56,8 @@ class Sampler:
         return getattr(self, shape.type_name, self.text)(shape)
 
     def structure(self, shape: Shape) -> dict[str, Any]:
+        if getattr(shape, "is_document_type", False):
+            return {"any": ["JSON", 1, {"value": None}]}
         names = list(shape.members)
         if getattr(shape, "is_tagged_union", False):
             names = [self.random.choice(names)]

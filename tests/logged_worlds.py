@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from botocore.exceptions import ClientError
-from conftest import WorldHandle
 
 from emulator.app import application_over, decision_log
 from emulator.sandbox.decisions import DecisionLog
 
 
-def keep_log(world: WorldHandle, database_url: str = "sqlite://") -> DecisionLog:
+def keep_log(world: Any, database_url: str = "sqlite://") -> DecisionLog:
     """Give a sandbox a decision log. Nothing is written until somebody flushes or reads it."""
     log = decision_log(database_url, world.clock)
     world.application = application_over(
