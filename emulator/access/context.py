@@ -96,13 +96,24 @@ class RequestContext(Mapping[str, ContextValue]):
 class Moment:
     """The keys that depend on the request and on the time it was made."""
 
-    __slots__ = ("_address", "_headers", "_known", "_mfa_at_seconds", "_now_seconds", "_region", "_scheme")
+    __slots__ = (
+        "_address",
+        "_known",
+        "_mfa_at_seconds",
+        "_now_seconds",
+        "_referer",
+        "_region",
+        "_scheme",
+        "_user_agent",
+    )
 
     def __init__(
         self, request: HttpRequest, now_seconds: float, region: str, mfa_authenticated_at_seconds: int | None
     ) -> None:
-        # Not the request itself: a decision may be kept for its explanation, and the body must not be kept with it.
-        self._headers = request.headers
+        # Not the request itself: a decision may be kept for its explanation, and body and token must not be kept too.
+        headers = request.headers
+        self._user_agent = headers.get("user-agent")
+        self._referer = headers.get("referer")
         self._scheme = request.scheme
         self._address = request.remote_address
         self._now_seconds = now_seconds
@@ -126,12 +137,10 @@ class Moment:
             "aws:sourceip": self._address,
             "aws:requestedregion": self._region,
         }
-        user_agent = self._headers.get("user-agent")
-        if user_agent is not None:
-            keys["aws:useragent"] = user_agent
-        referer = self._headers.get("referer")
-        if referer is not None:
-            keys["aws:referer"] = referer
+        if self._user_agent is not None:
+            keys["aws:useragent"] = self._user_agent
+        if self._referer is not None:
+            keys["aws:referer"] = self._referer
         if self._mfa_at_seconds is not None:
             keys["aws:multifactorauthage"] = str(max(0, int(self._now_seconds) - self._mfa_at_seconds))
         return keys
