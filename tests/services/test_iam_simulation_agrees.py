@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from iam_calls import ACCOUNT, ADMINISTRATOR
 
@@ -273,7 +273,7 @@ def test_a_simulation_decides_as_the_real_call_was_decided(make_world: Any) -> N
     worlds = Worlds(make_world(DECLARATION))
     seen: set[tuple[str, str]] = set()
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=120, deadline=None, phases=set(Phase) - {Phase.explain})
     @given(
         document=DOCUMENTS,
         of_group=DOCUMENTS,
