@@ -12,8 +12,9 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from sqlalchemy.engine import make_url
 
@@ -31,14 +32,13 @@ _PRUNE_AFTER_CALLS = 2_000
 _EVERYTHING_BUT_ALLOWED = "Refused"
 
 
-@dataclass(slots=True)
-class LoggedCall:
+class LoggedCall(NamedTuple):
     """One call. Times are seconds since the epoch: ``at_seconds`` the sandbox's, ``received_at_seconds`` the wall's.
 
     ``principal`` is the caller's ARN and ``principal_arn`` that of the user or role behind it, both empty for a call
     that proved none. ``session`` and ``decisions`` are JSON; ``actions`` are joined and enclosed by ``|``, in lower
     case. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was refused before any
-    policy was asked. Not frozen: one is made per call.
+    policy was asked. A row as it is stored: one is made per call.
     """
 
     received_at_seconds: float
@@ -88,7 +88,7 @@ class CallFilter:
     limit: int = 100
 
 
-_COLUMNS = tuple(field.name for field in fields(LoggedCall))
+_COLUMNS = LoggedCall._fields
 _TYPES = {
     "received_at_seconds": "REAL",
     "at_seconds": "REAL",
@@ -292,38 +292,11 @@ def _insert_calls(driver: sqlite3.Connection, calls: Sequence[LoggedCall], posit
     for start in range(0, whole, _ROWS_PER_STATEMENT):
         values: list[object] = []
         for offset in range(start, start + _ROWS_PER_STATEMENT):
-            values += _row(position + offset, calls[offset])
+            values.append(position + offset)
+            values += calls[offset]
         driver.execute(_INSERT_MANY, values)
     for offset in range(whole, len(calls)):
-        driver.execute(_INSERT_ONE, _row(position + offset, calls[offset]))
-
-
-def _row(position: int, call: LoggedCall) -> tuple[object, ...]:
-    """In the order of the columns, which is that of the record's fields."""
-    return (
-        position,
-        call.received_at_seconds,
-        call.at_seconds,
-        call.request_id,
-        call.account_id,
-        call.principal,
-        call.principal_arn,
-        call.access_key_id,
-        call.session,
-        call.service,
-        call.operation,
-        call.region,
-        call.actions,
-        call.decisions,
-        call.outcome,
-        call.error_code,
-        call.message,
-        call.reason,
-        call.status,
-        call.latency_seconds,
-        call.source_ip,
-        call.user_agent,
-    )
+        driver.execute(_INSERT_ONE, (position + offset, *calls[offset]))
 
 
 def _insert_details(driver: sqlite3.Connection, position: int, details: RefusalDetails) -> None:
