@@ -175,10 +175,15 @@ def test_serve_on_an_address_of_somebody_else(tmp_path: Path) -> None:
     assert line.startswith("rolecall: cannot listen on 192.0.2.1 port ")
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", "folder", "binary.yaml"])
+def test_serve_with_a_config_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    lines = serve_in_vain(tmp_path, "--config", "binary.yaml")
+    assert lines == ["rolecall: binary.yaml cannot be used:", "binary.yaml:1: not UTF-8 text"]
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "folder"])
 def test_serve_with_a_config_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     (line,) = serve_in_vain(tmp_path, "--config", name)
     assert line.startswith(f"rolecall: cannot read {name}: ")
 
@@ -192,6 +197,7 @@ def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
         f"{name}:11:",
         f"{name}:12:",
         f"{name}:5:",
+        f"{name}:7:",
     ]
     assert f"{name}:5: accounts[0].users[0].nmae: unknown key, did you mean 'name'?" in problems
     assert not (tmp_path / "serve.db").exists()
