@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from emulator.access.check import Rights
 from emulator.access.context import identity_keys
-from emulator.access.policies import Authority, PolicyStore, parsed_policy
+from emulator.access.policies import EVERYTHING, Authority, PolicyStore, parsed_policy
 from emulator.arns import root_arn
 from emulator.caches import BoundedCache
 from emulator.errors import AwsError
@@ -30,7 +30,6 @@ DAMAGED_TOKEN_MESSAGE = "The security token included in the request is invalid" 
 UNKNOWN_KEY_MESSAGE = "The security token included in the request is invalid."
 EXPIRED_TOKEN_MESSAGE = "The security token included in the request is expired"  # noqa: S105
 ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
-_EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class IdentityStore:
         identity_layer = authority.identity
         if principal.type == "FederatedUser" and authority.entity is None:
             # A federated user of the root user has the root user's rights, cut by its session policy.
-            everything = NamedPolicy(parsed_policy(_EVERYTHING, PolicyKind.IDENTITY), "root user")
+            everything = NamedPolicy(parsed_policy(EVERYTHING, PolicyKind.IDENTITY), "root user")
             identity_layer = compile_policies([everything], PolicyKind.IDENTITY)
         session_layer = self.policies.session(connection, session.policies, session.policy_arns)
         layers = Layers(

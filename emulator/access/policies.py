@@ -29,8 +29,9 @@ _PARSED_LIMIT = 4096
 _GENERATION_LIMIT = 4096
 _parsed: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
 
-# AWS attaches this policy to the root and to every account when service control policies are switched on.
-_FULL_AWS_ACCESS = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+# The text of FullAWSAccess, which AWS attaches to the root and to every account when service control policies are
+# switched on; also what the root user of an account may do.
+EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
 
 def parsed_policy(text: str, kind: PolicyKind) -> Policy:
@@ -170,7 +171,7 @@ class PolicyStore:
 
 
 def _scp_level(documents: Sequence[Document]) -> CompiledPolicies:
-    named = [NamedPolicy(parsed_policy(_FULL_AWS_ACCESS, PolicyKind.SCP), "FullAWSAccess")]
+    named = [NamedPolicy(parsed_policy(EVERYTHING, PolicyKind.SCP), "FullAWSAccess")]
     for document in documents:
         if document.text is not None:
             named.append(NamedPolicy(parsed_policy(document.text, PolicyKind.SCP), document.name))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, Table, bindparam, select
 
 from emulator.arns import iam_arn, parse_arn
 from emulator.storage import tables as t
+from emulator.storage.entity_tags import tags_of
 
 ROOT_TARGET = "ROOT"
 
@@ -88,16 +89,11 @@ def access_key(connection: Connection, access_key_id: str) -> AccessKey | None:
     return None if row is None else AccessKey(*row)
 
 
-def _tags(connection: Connection, table: Table, owner: str, owner_id: str) -> tuple[tuple[str, str], ...]:
-    statement = select(table.c.key, table.c.value).where(table.c[owner] == owner_id).order_by(table.c.key_key)
-    return tuple((row.key, row.value) for row in connection.execute(statement))
-
-
 def user(connection: Connection, user_id: str) -> Entity | None:
     row = connection.execute(select(t.users).where(t.users.c.user_id == user_id)).first()
     if row is None:
         return None
-    tags = _tags(connection, t.user_tags, "user_id", user_id)
+    tags = tuple(tags_of(connection, "user", user_id))
     return Entity("user", user_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
 
 
@@ -107,7 +103,7 @@ def role(connection: Connection, role_id: str) -> Entity | None:
 
 
 def _role_entity(connection: Connection, row: Row[Any]) -> Entity:
-    tags = _tags(connection, t.role_tags, "role_id", row.role_id)
+    tags = tuple(tags_of(connection, "role", row.role_id))
     return Entity("role", row.role_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
 
 
