@@ -61,14 +61,16 @@ class _Builder:
     def build(self, world: w.World) -> None:
         organization = world.organization
         if organization is not None:
-            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, {}, {})
+            # The account declared first is the management account.
+            values = {"management_account_id": world.accounts[0].account_id}
+            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, values, {})
         for position, account in enumerate(world.accounts):
-            values = {
+            described = {
                 "name": account.name,
                 "position": position,
                 "organization_id": organization.organization_id if organization else None,
             }
-            worlds.put(self._db, t.accounts, {"account_id": account.account_id}, values, {})
+            worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
         if organization is not None:
             self._control_policies(organization)
         for account in world.accounts:

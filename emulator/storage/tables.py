@@ -60,7 +60,12 @@ sandbox_states = Table(
     Column("value", Text, nullable=False),
 )
 
-organizations = Table("organizations", metadata, Column("organization_id", String(34), primary_key=True))
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("organization_id", String(34), primary_key=True),
+    Column("management_account_id", String(12), nullable=True),
+)
 
 accounts = Table(
     "accounts",
@@ -85,6 +90,53 @@ service_control_policy_targets = Table(
     metadata,
     Column("policy_name", String(128), _cascade("service_control_policies.name"), primary_key=True),
     Column("target", String(34), primary_key=True),
+)
+
+
+# Member accounts that may use centralized root access for the organization, besides its management account.
+delegated_administrators = Table(
+    "delegated_administrators",
+    metadata,
+    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
+    Column("organization_id", String(34), _cascade("organizations.organization_id"), nullable=False),
+)
+
+# Centralized root access: RootCredentialsManagement, RootSessions.
+organization_features = Table(
+    "organization_features",
+    metadata,
+    Column("organization_id", String(34), _cascade("organizations.organization_id"), primary_key=True),
+    Column("feature", String(32), primary_key=True),
+)
+
+account_preferences = Table(
+    "account_preferences",
+    metadata,
+    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
+    Column("global_endpoint_token_version", String(8), nullable=False, default="v1Token"),
+    CheckConstraint("global_endpoint_token_version IN ('v1Token', 'v2Token')", name="global_endpoint_token_version"),
+)
+
+# Outbound web identity federation: the issuer of an account's tokens, kept while it is switched off.
+outbound_federations = Table(
+    "outbound_federations",
+    metadata,
+    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
+    Column("issuer_id", String(36), nullable=False, unique=True),
+    Column("enabled", Boolean, nullable=False, default=False),
+)
+
+# Private keys of the issuers that Rolecall itself is. ``purpose`` names the issuer, such as "outbound 111122223333".
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("key_id", String(64), primary_key=True),
+    Column("purpose", String(128), nullable=False),
+    Column("algorithm", String(16), nullable=False),
+    Column("private_key", Text, nullable=False),
+    Column("certificate", Text, nullable=True),
+    Column("created_at_seconds", BigInteger, nullable=False),
+    Index(None, "purpose"),
 )
 
 
@@ -193,12 +245,12 @@ def _inline(table: str, owner_table: str, owner: str) -> Table:
     )
 
 
-def _tags(table: str, owner_table: str, owner: str) -> Table:
+def _tags(table: str, owner_table: str, owner: str, owner_characters: int = 32) -> Table:
     """``key_key`` is what makes a tag key unique: in lower case where the service ignores case, else the key itself."""
     return Table(
         table,
         metadata,
-        Column(owner, String(32), _cascade(f"{owner_table}.{owner}"), primary_key=True),
+        Column(owner, String(owner_characters), _cascade(f"{owner_table}.{owner}"), primary_key=True),
         Column("key_key", String(128), primary_key=True),
         Column("key", String(128), nullable=False),
         Column("value", String(256), nullable=False),
@@ -216,6 +268,119 @@ role_inline_policies = _inline("role_inline_policies", "roles", "role_id")
 user_tags = _tags("user_tags", "users", "user_id")
 role_tags = _tags("role_tags", "roles", "role_id")
 policy_tags = _tags("policy_tags", "policies", "policy_id")
+
+# A virtual MFA device; ``user_id`` is null while nobody has enabled it, and when the account's root user has.
+mfa_devices = Table(
+    "mfa_devices",
+    metadata,
+    Column("serial_number", String(256), primary_key=True),
+    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("seed", String(128), nullable=False),
+    Column("user_id", String(32), ForeignKey("users.user_id"), nullable=True),
+    Column("of_root", Boolean, nullable=False, default=False),
+    Column("enabled_at_seconds", BigInteger, nullable=True),
+    Column("created_at_seconds", BigInteger, nullable=False),
+    Index(None, "user_id"),
+)
+
+# The time step of the newest code that a device was used with: a code is good once.
+mfa_code_uses = Table(
+    "mfa_code_uses",
+    metadata,
+    Column("serial_number", String(256), _cascade("mfa_devices.serial_number"), primary_key=True),
+    Column("used_step", BigInteger, nullable=False),
+)
+
+# ``key_source`` says where the keys come from: the issuer's discovery document, ``jwks``, or Rolecall's own issuer.
+oidc_providers = Table(
+    "oidc_providers",
+    metadata,
+    Column("arn", String(2048), primary_key=True),
+    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("url", String(255), nullable=False),
+    Column("key_source", String(16), nullable=False, default="discovery"),
+    Column("jwks", Text, nullable=True),
+    Column("created_at_seconds", BigInteger, nullable=False),
+    CheckConstraint("key_source IN ('discovery', 'declared', 'own')", name="key_source"),
+    Index(None, "account_id"),
+)
+
+oidc_client_ids = Table(
+    "oidc_client_ids",
+    metadata,
+    Column("arn", String(2048), _cascade("oidc_providers.arn"), primary_key=True),
+    Column("client_id", String(255), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+
+oidc_thumbprints = Table(
+    "oidc_thumbprints",
+    metadata,
+    Column("arn", String(2048), _cascade("oidc_providers.arn"), primary_key=True),
+    Column("thumbprint", String(40), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+
+saml_providers = Table(
+    "saml_providers",
+    metadata,
+    Column("arn", String(2048), primary_key=True),
+    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("provider_uuid", String(36), nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("assertion_encryption_mode", String(8), nullable=True),
+    Column("valid_until_seconds", BigInteger, nullable=True),
+    Column("created_at_seconds", BigInteger, nullable=False),
+    CheckConstraint("assertion_encryption_mode IN ('Required', 'Allowed')", name="assertion_encryption_mode"),
+    Index(None, "account_id"),
+)
+
+# Keys for assertions that the identity provider encrypts.
+saml_private_keys = Table(
+    "saml_private_keys",
+    metadata,
+    Column("arn", String(2048), _cascade("saml_providers.arn"), primary_key=True),
+    Column("key_id", String(64), primary_key=True),
+    Column("private_key", Text, nullable=False),
+    Column("created_at_seconds", BigInteger, nullable=False),
+)
+
+mfa_device_tags = _tags("mfa_device_tags", "mfa_devices", "serial_number", 256)
+oidc_provider_tags = _tags("oidc_provider_tags", "oidc_providers", "arn", 2048)
+saml_provider_tags = _tags("saml_provider_tags", "saml_providers", "arn", 2048)
+
+# Temporary delegation: a partner's request for access, and what became of it. ``permissions`` is JSON.
+delegation_requests = Table(
+    "delegation_requests",
+    metadata,
+    Column("request_id", String(128), primary_key=True),
+    Column("requestor_account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("owner_account_id", String(12), nullable=True),
+    Column("owner_arn", String(2048), nullable=True),
+    Column("approver_arn", String(2048), nullable=True),
+    # The approver's session or keys as they were at acceptance, sealed.
+    Column("approval", Text, nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("request_message", Text, nullable=True),
+    Column("permissions", Text, nullable=False),
+    Column("requestor_workflow_id", String(400), nullable=False),
+    Column("redirect_url", String(255), nullable=True),
+    Column("notification_channel", String(400), nullable=False),
+    Column("session_duration_seconds", Integer, nullable=False),
+    Column("only_send_by_owner", Boolean, nullable=False, default=False),
+    Column("notes", Text, nullable=True),
+    Column("rejection_reason", Text, nullable=True),
+    Column("created_at_seconds", BigInteger, nullable=False),
+    Column("updated_at_seconds", BigInteger, nullable=False),
+    Column("expires_at_seconds", BigInteger, nullable=False),
+    CheckConstraint(
+        "state IN ('UNASSIGNED', 'ASSIGNED', 'PENDING_APPROVAL', 'FINALIZED', 'ACCEPTED', 'REJECTED', 'EXPIRED')",
+        name="state",
+    ),
+    Index(None, "owner_account_id"),
+)
 
 service_linked_role_deletions = Table(
     "service_linked_role_deletions",
@@ -274,4 +439,13 @@ chime_users = Table(
 )
 
 # Writing any other table changes who may do what, so it raises the generation.
-TABLES_WITHOUT_AUTHORITY = frozenset({"generations", "chime_accounts", "chime_users", "service_linked_role_deletions"})
+TABLES_WITHOUT_AUTHORITY = frozenset(
+    {
+        "generations",
+        "chime_accounts",
+        "chime_users",
+        "service_linked_role_deletions",
+        "mfa_code_uses",
+        "delegation_requests",
+    }
+)

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 from emulator.storage.tables import metadata, sandbox_states
 
 Row = Mapping[str, Any]
-# The key ring outlives a reset, so that nobody's credentials of a moment ago turn into nonsense instead of expiring.
-_KEPT_BY_WIPE = frozenset({"generations", "sealing_keys"})
+# Keys outlive a reset, so that nobody's credentials of a moment ago turn into nonsense instead of expiring.
+_KEPT_BY_WIPE = frozenset({"generations", "sealing_keys", "signing_keys"})
 
 
 def wipe(connection: Connection) -> None:
