@@ -21,13 +21,21 @@ from emulator.access.policies import PolicyStore
 from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
 from emulator.http import HttpAnswer, HttpRequest
-from emulator.identities import Identity, IdentityStore
+from emulator.identities import NOBODY, Identity, IdentityStore, unsigned_identity
 from emulator.ids import Identifiers, authorization_id
 from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.services.catalogue import find
-from emulator.services.registry import Answer, Call, RefusalReader, RegisteredOperation, no_refusal, on_everything
+from emulator.services.registry import (
+    Answer,
+    Call,
+    Proof,
+    RefusalReader,
+    RegisteredOperation,
+    no_refusal,
+    on_everything,
+)
 from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
@@ -119,15 +127,17 @@ class Gateway:
         identities: IdentityStore | None = None
         decisions: list[Decision] = []
         failure: AwsError | None = None
+        registered = find(service, operation)
         try:
-            signature = _signed(signature, target)
+            _check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
                 identities = self._current_identities(connection)
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
-                registered = find(service, operation)
                 call = self._call(request_id, target, signature, identity, identities, connection, now_seconds)
+                if registered is not None and registered.proof is not None:
+                    call, identity = _proven(call, registered.proof, parameters)
                 check_credential_kind(identity.caller, service, operation)
                 decisions = self._authorise(call, registered, parameters, request, identity)
                 function = _emulated(registered, target, parameters)
@@ -167,9 +177,12 @@ class Gateway:
         identities: IdentityStore,
         request: HttpRequest,
         target: Target,
-        signature: Signature,
+        signature: Signature | None,
         now_seconds: float,
     ) -> Identity:
+        if signature is None or not target.operation.signed:
+            # The proof of identity is among the parameters.
+            return NOBODY
         check_scope(signature, service=target.service.signing_name)
         try:
             identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
@@ -194,7 +207,7 @@ class Gateway:
         self,
         request_id: str,
         target: Target,
-        signature: Signature,
+        signature: Signature | None,
         identity: Identity,
         identities: IdentityStore,
         connection: Connection,
@@ -205,7 +218,7 @@ class Gateway:
             operation=target.operation.name,
             caller=identity.caller,
             account_id=identity.caller.principal.account_id,
-            region=signature.region or DEFAULT_REGION,
+            region=_region(signature),
             now_seconds=now_seconds,
             request_id=request_id,
             db=connection,
@@ -263,7 +276,7 @@ class Gateway:
             caller,
             tuple(decisions),
             error,
-            "" if signature is None else signature.region or DEFAULT_REGION,
+            _region(signature) if signature is not None or caller is not None else "",
             "" if signature is None else signature.access_key_id,
             request.remote_address,
             request.headers.get("user-agent", ""),
@@ -283,27 +296,42 @@ def authorization_tail(service: str, request_id: str, signature: Signature | Non
     return AUTHORIZATION_TAIL.format(region=signature.region or DEFAULT_REGION, id=authorization_id(request_id))
 
 
-def _signed(signature: Signature | None, target: Target) -> Signature:
-    """The signature, which every emulated operation needs. Raises AwsError MissingAuthenticationToken."""
-    if signature is not None:
-        return signature
-    if not target.operation.signed:
-        # Its proof of identity is a parameter; none of these operations is emulated yet.
-        _emulated(find(target.service.name, target.operation.name), target, {})
-    raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
+def _region(signature: Signature | None) -> str:
+    return DEFAULT_REGION if signature is None else signature.region or DEFAULT_REGION
+
+
+def _check_signed(signature: Signature | None, target: Target, registered: RegisteredOperation | None) -> None:
+    """Raises AwsError MissingAuthenticationToken for a call that needs a signature and has none.
+
+    An operation that AWS takes unsigned has its proof of identity among the parameters.
+    """
+    if target.operation.signed:
+        if signature is None:
+            raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
+    elif registered is None or registered.proof is None:
+        raise _not_emulated(target)
+
+
+def _proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Call, Identity]:
+    """The call and the identity that the proof among the parameters stands for."""
+    proven = proof(call, parameters)
+    return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
+
+
+def _not_emulated(target: Target) -> AwsError:
+    message = NOT_EMULATED_MESSAGE.format(operation=target.operation.name, service=target.service.name)
+    return AwsError("NotImplemented", message)
 
 
 def _emulated(
     registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
 ) -> Callable[..., Answer | None]:
     """The operation's function. Raises AwsError NotImplemented for what is not emulated, operation or parameter."""
-    operation = target.operation.name
     if registered is None:
-        message = NOT_EMULATED_MESSAGE.format(operation=operation, service=target.service.name)
-        raise AwsError("NotImplemented", message)
+        raise _not_emulated(target)
     if not registered.parameters.issuperset(parameters):
         unknown = min(set(parameters) - registered.parameters)
-        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=operation)
+        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
         raise AwsError("NotImplemented", message)
     return registered.function
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from emulator.access.check import Rights
-from emulator.access.context import identity_keys
+from emulator.access.context import UNSIGNED_KEYS, identity_keys
 from emulator.access.policies import EVERYTHING, Authority, PolicyStore, parsed_policy
 from emulator.arns import root_arn
 from emulator.caches import BoundedCache
@@ -43,6 +43,14 @@ class Identity:
     @property
     def caller(self) -> Caller:
         return self.rights.caller
+
+
+def unsigned_identity(caller: Caller) -> Identity:
+    """The identity of a caller whose token or assertion was verified: no secret, and no policies of its own."""
+    return Identity(Rights(caller, Layers(identity=None), UNSIGNED_KEYS), "")
+
+
+NOBODY = unsigned_identity(Caller(Principal("Anonymous", "", "", "", "anonymous", "", ""), ""))
 
 
 class IdentityStore:
@@ -160,4 +168,4 @@ def _rights(caller: Caller, layers: Layers, authority: Authority) -> Rights:
     return Rights(caller, layers, identity_keys(caller, authority))
 
 
-__all__ = ["Identity", "IdentityStore", "root_principal", "user_principal"]
+__all__ = ["NOBODY", "Identity", "IdentityStore", "root_principal", "unsigned_identity", "user_principal"]

@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-PrincipalType = Literal["Account", "User", "AssumedRole", "FederatedUser", "Service", "Anonymous"]
-SessionType = Literal["AssumeRole", "GetSessionToken", "GetFederationToken"]
+PrincipalType = Literal[
+    "Account", "User", "AssumedRole", "FederatedUser", "Service", "WebIdentityUser", "SAMLUser", "Anonymous"
+]
+# Named after the operation that issues the session.
+SessionType = Literal[
+    "AssumeRole",
+    "AssumeRoleWithSAML",
+    "AssumeRoleWithWebIdentity",
+    "AssumeRoot",
+    "GetDelegatedAccessToken",
+    "GetFederationToken",
+    "GetSessionToken",
+]
+ROLE_SESSIONS: frozenset[SessionType] = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,11 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What temporary credentials carry besides their principal; times are seconds since the epoch."""
+    """What temporary credentials carry besides their principal; times are seconds since the epoch.
+
+    ``context`` holds the condition keys that a session of a federated identity keeps, in lower case, such as
+    ``token.actions.githubusercontent.com:sub`` or ``saml:sub``.
+    """
 
     type: SessionType
     access_key_id: str
@@ -43,6 +59,7 @@ class Session:
     source_identity: str = ""
     mfa_authenticated_at_seconds: int | None = None
     federated_provider: str = ""
+    context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

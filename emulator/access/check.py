@@ -51,9 +51,10 @@ def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
         action=permission.action,
         resource=permission.resource,
         context=RequestContext(permission.context, rights.context, moment),
-        principal=caller.principal,
+        principal=None if permission.federated_provider else caller.principal,
         session=caller.session,
         resource_account_id=permission.account_id or caller.principal.account_id,
+        federated_provider=permission.federated_provider,
     )
     return decide(layers, question)
 

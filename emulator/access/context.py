@@ -7,6 +7,7 @@ is worked out once per identity; what depends on the moment is worked out when a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from emulator.access.permission import ContextValue
 from emulator.access.policies import Authority
@@ -21,6 +22,8 @@ PRINCIPAL_TYPES = {
     "AssumedRole": "AssumedRole",
     "FederatedUser": "FederatedUser",
     "Service": "Service",
+    "WebIdentityUser": "Anonymous",
+    "SAMLUser": "Anonymous",
     "Anonymous": "Anonymous",
 }
 
@@ -56,7 +59,19 @@ def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValu
             keys["aws:sourceidentity"] = session.source_identity
         if session.federated_provider:
             keys["aws:federatedprovider"] = session.federated_provider
+        keys.update(session.context)
     return keys
+
+
+# Of a caller whose proof of identity is a parameter of its call, and who has no policies of its own.
+UNSIGNED_KEYS: Mapping[str, ContextValue] = MappingProxyType(
+    {
+        "aws:principalaccount": "anonymous",
+        "aws:principaltype": PRINCIPAL_TYPES["Anonymous"],
+        "aws:userid": "anonymous",
+        "aws:viaawsservice": "false",
+    }
+)
 
 
 class RequestContext(Mapping[str, ContextValue]):

@@ -6,7 +6,7 @@ IAM User Guide, "Compare AWS STS credentials" and the API reference pages of Get
 from __future__ import annotations
 
 from emulator.errors import AwsError
-from emulator.principals import Caller
+from emulator.principals import ROLE_SESSIONS, Caller
 
 INVALID_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 ROOT_MAY_NOT_ASSUME_MESSAGE = "Roles may not be assumed by root accounts."
@@ -43,6 +43,6 @@ def _sts_allowed(caller: Caller, operation: str) -> bool:
 
 def _iam_allowed(caller: Caller) -> bool:
     session = caller.session
-    if session is None or session.type == "AssumeRole":
+    if session is None or session.type in ROLE_SESSIONS:
         return True
     return session.type == "GetSessionToken" and session.mfa_authenticated_at_seconds is not None

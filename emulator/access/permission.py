@@ -17,7 +17,8 @@ class Permission:
     ``resource`` is an ARN, or ``*`` for actions without resource types. ``account_id`` owns the resource; empty means
     the caller's account. ``context`` holds the condition keys this request adds (keys in lower case).
     ``resource_policy`` is the resource's own policy, such as a role's trust policy. ``shown_as`` replaces the resource
-    in the wording of a refusal, where AWS words it so.
+    in the wording of a refusal, where AWS words it so. ``federated_provider`` is set for calls that carry their
+    proof of identity as a parameter: its ARN, or the host of one that AWS knows by itself.
     """
 
     action: str
@@ -26,3 +27,4 @@ class Permission:
     context: Mapping[str, ContextValue] = field(default_factory=dict)
     resource_policy: CompiledPolicies | None = None
     shown_as: str = ""
+    federated_provider: str = ""

@@ -56,11 +56,22 @@ class Call:
     policies: PolicyStore
     # The decision log's reader: what explains the refusal of a request id, None where nothing is kept of it.
     refusal: RefusalReader = no_refusal
+    # What the operation's ``proof`` made of the token or assertion among the parameters.
+    proof: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who a token or assertion stands for (for the log; it has no policies of its own), and what it says."""
+
+    caller: Caller
+    facts: Any
 
 
 Function = Callable[..., Answer | None]
 PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
 Precheck = Callable[[Call, Parameters], None]
+Proof = Callable[[Call, Parameters], Proven]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ class RegisteredOperation:
     precheck: Precheck | None
     writes: bool
     parameters: frozenset[str]
+    proof: Proof | None = None
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -103,11 +115,14 @@ def operation(
     permissions: PermissionsOf = on_everything,
     precheck: Precheck | None = None,
     writes: bool | None = None,
+    proof: Proof | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as an operation.
 
     ``permissions`` answers what the caller needs. ``precheck`` raises AwsError for refusals that come before any
-    policy is looked at. ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
+    policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it verifies the token or assertion
+    among the parameters, and raises AwsError for one that proves nothing. ``writes`` defaults to False for Get, List,
+    Describe, Search and Simulate, else True.
     """
 
     def register(function: Function) -> Function:
@@ -122,6 +137,7 @@ def operation(
             precheck=precheck,
             writes=not name.startswith(_READING_PREFIXES) if writes is None else writes,
             parameters=frozenset(parameter.name for parameter in parameters),
+            proof=proof,
         )
         return function
 

@@ -40,6 +40,7 @@ class SessionRequest:
     source_identity: str = ""
     mfa_authenticated_at_seconds: int | None = None
     federated_provider: str = ""
+    context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionR
         ("si", request.source_identity),
         ("mfa", request.mfa_authenticated_at_seconds),
         ("fp", request.federated_provider),
+        ("ctx", request.context),
     ):
         if value:
             claims[claim] = value
@@ -115,8 +117,13 @@ def open_session(keys: KeyRing, access_key_id: str, session_token: str) -> Opene
             source_identity=claims.get("si", ""),
             mfa_authenticated_at_seconds=claims.get("mfa"),
             federated_provider=claims.get("fp", ""),
+            context=tuple((name, _context_value(value)) for name, value in claims.get("ctx", ())),
         )
         principal = Principal(*claims["p"])
     except (KeyError, TypeError, ValueError) as error:
         raise BadTokenError("sealed by an incompatible version") from error
     return OpenedSession(principal, session, key.secret_access_key(access_key_id))
+
+
+def _context_value(value: str | list[str]) -> str | tuple[str, ...]:
+    return value if isinstance(value, str) else tuple(value)

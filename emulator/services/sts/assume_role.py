@@ -7,27 +7,14 @@ from typing import Any
 
 from emulator.access.permission import ContextValue, Permission
 from emulator.access.policies import Trust
-from emulator.arns import assumed_role_arn, parse_arn
+from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind, compile_policies
-from emulator.principals import Principal, Session
+from emulator.principals import Session
 from emulator.services.registry import Answer, Call, Parameters, operation
-from emulator.services.sts.session_parameters import (
-    TRANSITIVE_KEY_MESSAGE,
-    arns_of,
-    issued,
-    packed_percent,
-    session_policies,
-    session_tags,
-)
-from emulator.sessions.credentials import SessionRequest
+from emulator.services.sts.role_sessions import WantedSession, role_session
+from emulator.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, session_tags
 
-DEFAULT_DURATION_SECONDS = 3600
-CHAINED_MAXIMUM_SECONDS = 3600
-ROLE_MAXIMUM_MESSAGE = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-CHAINED_MAXIMUM_MESSAGE = (
-    "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
-)
 TRANSITIVE_CONFLICT_MESSAGE = (
     "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the "
     "calling session."
@@ -129,40 +116,16 @@ def assume_role(
     """
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
     session = call.caller.session
-    duration_seconds = _duration(DurationSeconds, role.max_session_duration_seconds, chained=session is not None)
-    entity = role.entity
-    policy_arns = arns_of(PolicyArns)
-    policies = session_policies(call, entity.account_id, Policy, policy_arns)
-    tags = (*_inherited_tags(session), *session_tags(Tags))
-    percent = packed_percent(policies, policy_arns, tags)
-    arn = assumed_role_arn(entity.account_id, entity.name, RoleSessionName)
-    user_id = f"{entity.entity_id}:{RoleSessionName}"
-    request = SessionRequest(
+    wanted = WantedSession(
         type="AssumeRole",
-        principal=Principal("AssumedRole", entity.account_id, arn, entity.arn, user_id, entity.entity_id, entity.name),
-        duration_seconds=duration_seconds,
-        session_name=RoleSessionName,
-        policies=policies,
-        policy_arns=policy_arns,
-        tags=tags,
+        name=RoleSessionName,
+        duration_seconds=DurationSeconds,
+        policy=Policy,
+        policy_arns=PolicyArns,
+        tags=(*_inherited_tags(session), *session_tags(Tags)),
         transitive_tag_keys=(*(session.transitive_tag_keys if session else ()), *TransitiveTagKeys),
+        tags_passed=bool(Tags),
         source_identity=SourceIdentity or (session.source_identity if session else ""),
+        chained=session is not None,
     )
-    answer: Answer = {
-        "Credentials": issued(call, request),
-        "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
-    }
-    if policies or policy_arns or Tags:
-        answer["PackedPolicySize"] = percent
-    if request.source_identity:
-        answer["SourceIdentity"] = request.source_identity
-    return answer
-
-
-def _duration(asked: int | None, role_maximum: int, *, chained: bool) -> int:
-    duration_seconds = DEFAULT_DURATION_SECONDS if asked is None else asked
-    if duration_seconds > role_maximum:
-        raise AwsError("ValidationError", ROLE_MAXIMUM_MESSAGE)
-    if chained and duration_seconds > CHAINED_MAXIMUM_SECONDS:
-        raise AwsError("ValidationError", CHAINED_MAXIMUM_MESSAGE)
-    return duration_seconds
+    return role_session(call, role, wanted)

@@ -1,0 +1,98 @@
+"""What the operations that assume a role share: its limits, its session, and the answer's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.access.permission import ContextValue
+from emulator.arns import assumed_role_arn
+from emulator.errors import AwsError
+from emulator.principals import Principal, SessionType
+from emulator.services.registry import Answer, Call
+from emulator.services.sts.session_parameters import arns_of, issued, packed_percent, session_policies
+from emulator.sessions.credentials import SessionRequest
+from emulator.storage.gather import TrustedRole
+
+DEFAULT_DURATION_SECONDS = 3600
+CHAINED_MAXIMUM_SECONDS = 3600
+ROLE_MAXIMUM_MESSAGE = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+CHAINED_MAXIMUM_MESSAGE = (
+    "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+)
+
+Tags = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSession:
+    """A session of a role as it was asked for, every limit but the role's own checked.
+
+    ``latest_end_seconds`` is when the identity provider wants the session to have ended, whatever was asked for.
+    ``tags_passed`` says whether this very call passed tags: a chain's inherited ones do not show in the answer.
+    """
+
+    type: SessionType
+    name: str
+    duration_seconds: int | None
+    policy: str | None
+    policy_arns: Sequence[Mapping[str, Any]]
+    tags: Tags = ()
+    transitive_tag_keys: tuple[str, ...] = ()
+    tags_passed: bool = False
+    source_identity: str = ""
+    chained: bool = False
+    mfa_authenticated_at_seconds: int | None = None
+    latest_end_seconds: int | None = None
+    federated_provider: str = ""
+    context: tuple[tuple[str, ContextValue], ...] = ()
+
+
+def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer:
+    """Credentials of the role, and what every Assume* operation answers besides.
+
+    Raises AwsError: ValidationError (duration, policy ARNs), MalformedPolicyDocument, PackedPolicyTooLarge.
+    """
+    entity = role.entity
+    duration_seconds = _duration(call, wanted, role.max_session_duration_seconds)
+    policy_arns = arns_of(wanted.policy_arns)
+    policies = session_policies(call, entity.account_id, wanted.policy, policy_arns)
+    percent = packed_percent(policies, policy_arns, wanted.tags)
+    arn = assumed_role_arn(entity.account_id, entity.name, wanted.name)
+    user_id = f"{entity.entity_id}:{wanted.name}"
+    request = SessionRequest(
+        type=wanted.type,
+        principal=Principal("AssumedRole", entity.account_id, arn, entity.arn, user_id, entity.entity_id, entity.name),
+        duration_seconds=duration_seconds,
+        session_name=wanted.name,
+        policies=policies,
+        policy_arns=policy_arns,
+        tags=wanted.tags,
+        transitive_tag_keys=wanted.transitive_tag_keys,
+        source_identity=wanted.source_identity,
+        mfa_authenticated_at_seconds=wanted.mfa_authenticated_at_seconds,
+        federated_provider=wanted.federated_provider,
+        context=wanted.context,
+    )
+    answer: Answer = {
+        "Credentials": issued(call, request),
+        "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
+    }
+    if policies or policy_arns or wanted.tags_passed:
+        answer["PackedPolicySize"] = percent
+    if wanted.source_identity:
+        answer["SourceIdentity"] = wanted.source_identity
+    return answer
+
+
+def _duration(call: Call, wanted: WantedSession, role_maximum: int) -> int:
+    asked = wanted.duration_seconds
+    duration_seconds = DEFAULT_DURATION_SECONDS if asked is None else asked
+    if duration_seconds > role_maximum:
+        raise AwsError("ValidationError", ROLE_MAXIMUM_MESSAGE)
+    if wanted.chained and duration_seconds > CHAINED_MAXIMUM_SECONDS:
+        raise AwsError("ValidationError", CHAINED_MAXIMUM_MESSAGE)
+    if wanted.latest_end_seconds is not None:
+        return min(duration_seconds, wanted.latest_end_seconds - int(call.now_seconds))
+    return duration_seconds
