@@ -16,6 +16,7 @@ from emulator.sandbox.world import World
 from emulator.services.registry import action_of, no_refusal
 from emulator.sessions.keys import SEALING_KEY_BYTES
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
+from emulator.signin import SignIn
 from emulator.storage import keyring
 from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
@@ -75,7 +76,8 @@ def application_over(
         refusals=refusals,
     )
     reset = partial(_reset, database, world, clock, ids, decisions)
-    return web_application(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
+    sign_in = SignIn(database, clock)
+    return web_application(gateway, reset, decisions, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:

@@ -84,14 +84,15 @@ class IdentityStore:
             raise AwsError("InvalidClientTokenId", DAMAGED_TOKEN_MESSAGE, reason=str(error)) from error
         if opened.session.expires_at_seconds <= now_seconds:
             raise AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE)
-        authority = self._authority(connection, opened.principal)
+        return self.of_session(connection, opened)
+
+    def of_session(self, connection: Connection, opened: OpenedSession) -> Identity:
+        """The identity behind an opened session. Raises AwsError InvalidClientTokenId when its role or user is gone."""
+        principal, session = opened.principal, opened.session
+        authority = self._authority(connection, principal)
         if authority is None:
             # A role or user that was deleted takes its sessions with it, also when one of the same name is made again.
             raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the role or user behind it is gone")
-        return self._session_identity(connection, opened, authority)
-
-    def _session_identity(self, connection: Connection, opened: OpenedSession, authority: Authority) -> Identity:
-        principal, session = opened.principal, opened.session
         if principal.type == "User" and authority.entity is not None:
             principal = user_principal(authority.entity)
         identity_layer = authority.identity

@@ -44,7 +44,8 @@ class Session:
     """What temporary credentials carry besides their principal; times are seconds since the epoch.
 
     ``context`` holds the condition keys that a session of a federated identity keeps, in lower case, such as
-    ``token.actions.githubusercontent.com:sub`` or ``saml:sub``.
+    ``token.actions.githubusercontent.com:sub`` or ``saml:sub``. ``chained`` says that the role was assumed with
+    temporary credentials.
     """
 
     type: SessionType
@@ -60,6 +61,7 @@ class Session:
     mfa_authenticated_at_seconds: int | None = None
     federated_provider: str = ""
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+    chained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

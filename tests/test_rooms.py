@@ -28,14 +28,15 @@ ROOMS: Mapping[str, set[str]] = {
     "storage": {"errors", "clock", "arns", "principals", "ids", "caches"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
+    "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
     "services": LEAVES | {"policy", "advice", "sessions", "storage", "access", "data"},
     "sandbox": LEAVES | {"policy", "storage", "data"},
     "gateway": LEAVES
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "sandbox", "storage"},
-    "web": LEAVES | {"gateway", "access", "services", "sandbox", "storage"},
+    "web": LEAVES | {"signin", "gateway", "access", "services", "sandbox", "storage"},
     "app": LEAVES
     | {"data", "wire", "signing", "sessions", "policy", "storage", "access", "identities", "services", "sandbox"}
-    | {"gateway", "web"},
+    | {"signin", "gateway", "web"},
     "inprocess": LEAVES | {"app", "sandbox", "gateway", "web", "storage"},
     "server": LEAVES | {"web"},
     "pytest_plugin": {"app", "settings", "sandbox", "inprocess"},

@@ -6,12 +6,13 @@ together with the key id it was issued for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.ids import TEMPORARY_KEY_PREFIX, Identifiers
 from emulator.principals import Principal, Session, SessionType
-from emulator.sessions.keys import KeyRing
+from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
 
 
@@ -41,6 +42,7 @@ class SessionRequest:
     mfa_authenticated_at_seconds: int | None = None
     federated_provider: str = ""
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+    chained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionR
         ("mfa", request.mfa_authenticated_at_seconds),
         ("fp", request.federated_provider),
         ("ctx", request.context),
+        ("ch", request.chained),
     ):
         if value:
             claims[claim] = value
@@ -103,7 +106,13 @@ def open_session(keys: KeyRing, access_key_id: str, session_token: str) -> Opene
     key, claims = open_token(keys, SESSION_PURPOSE, session_token)
     if claims.get("k") != access_key_id:
         raise BadTokenError("issued for another access key id")
+    return opened_from_claims(key, claims)
+
+
+def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSession:
+    """The session that claims describe. Raises BadTokenError when they do not describe one."""
     try:
+        access_key_id = claims["k"]
         session = Session(
             type=claims["t"],
             access_key_id=access_key_id,
@@ -118,6 +127,7 @@ def open_session(keys: KeyRing, access_key_id: str, session_token: str) -> Opene
             mfa_authenticated_at_seconds=claims.get("mfa"),
             federated_provider=claims.get("fp", ""),
             context=tuple((name, _context_value(value)) for name, value in claims.get("ctx", ())),
+            chained=claims.get("ch", False),
         )
         principal = Principal(*claims["p"])
     except (KeyError, TypeError, ValueError) as error:

@@ -9,8 +9,10 @@ from flask import Flask
 
 from emulator.gateway import Gateway
 from emulator.sandbox.decisions import DecisionLog
+from emulator.signin import SignIn
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
+from emulator.web.signin import FEDERATION_PATH, register_sign_in
 
 
 class RolecallApplication(Flask):
@@ -33,7 +35,7 @@ class RolecallApplication(Flask):
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/"):
+        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
             return super().wsgi_app(environ, start_response)
         return self.aws(environ, start_response)
 
@@ -43,11 +45,14 @@ def web_application(
     reset: Callable[[], None],
     decisions: DecisionLog | None = None,
     *,
+    sign_in: SignIn,
     maximum_body_bytes: int,
     control_on_loopback_only: bool = True,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
     app = RolecallApplication(decisions)
+    app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
     register_control(app, gateway.database, reset, decisions, loopback_only=control_on_loopback_only)
+    register_sign_in(app, sign_in)
     return app

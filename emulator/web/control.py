@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
@@ -17,6 +16,7 @@ from emulator.sandbox.decisions import DecisionLog
 from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
 from emulator.web.decision_endpoints import register_decisions
+from emulator.web.origins import from_another_site
 
 PREFIX = "/_rolecall"
 
@@ -36,8 +36,7 @@ def register_control(
     def refuse_strangers() -> tuple[Response, int] | None:
         if loopback_only and not _is_loopback(request.remote_addr or ""):
             return _problem("The control endpoints answer on this machine only."), 403
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if from_another_site(request.headers.get("Origin"), request.host):
             return _problem("The control endpoints do not answer pages of other sites."), 403
         return None
 

@@ -74,6 +74,7 @@ def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer
         mfa_authenticated_at_seconds=wanted.mfa_authenticated_at_seconds,
         federated_provider=wanted.federated_provider,
         context=wanted.context,
+        chained=wanted.chained,
     )
     answer: Answer = {
         "Credentials": issued(call, request),
