@@ -69,8 +69,12 @@ def _advice_on_world(located: Located) -> Iterator[Problem]:
 def _policies_of(world: Any) -> Iterator[tuple[Path, Any, PolicyKind]]:
     """Every policy of a sandbox file that is known to be in order, with its place."""
     organization = world.get("organization", {})
-    for index, control in enumerate(organization.get("service_control_policies", ())):
-        yield ("organization", "service_control_policies", index, "document"), control["document"], PolicyKind.SCP
+    for key, policy_kind in (
+        ("service_control_policies", PolicyKind.SCP),
+        ("resource_control_policies", PolicyKind.RCP),
+    ):
+        for index, control in enumerate(organization.get(key, ())):
+            yield ("organization", key, index, "document"), control["document"], policy_kind
     for number, account in enumerate(world["accounts"]):
         of_account: Path = ("accounts", number)
         for index, policy in enumerate(account.get("policies", ())):

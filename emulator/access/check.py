@@ -46,7 +46,7 @@ def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
     """One permission's decision."""
     caller, layers = rights.caller, rights.layers
     if permission.resource_policy is not None:
-        layers = _with_resource_policy(layers, permission.resource_policy)
+        layers = _with_resource_policy(layers, permission.resource_policy, permission.rcps)
     question = Question(
         action=permission.action,
         resource=permission.resource,
@@ -59,7 +59,9 @@ def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
     return decide(layers, question)
 
 
-def _with_resource_policy(layers: Layers, resource_policy: CompiledPolicies) -> Layers:
+def _with_resource_policy(
+    layers: Layers, resource_policy: CompiledPolicies, rcps: tuple[CompiledPolicies, ...]
+) -> Layers:
     # Written out, because dataclasses.replace costs as much as the decision itself.
     return Layers(
         identity=layers.identity,
@@ -67,6 +69,6 @@ def _with_resource_policy(layers: Layers, resource_policy: CompiledPolicies) -> 
         session=layers.session,
         session_policy_required=layers.session_policy_required,
         scps=layers.scps,
-        rcps=layers.rcps,
+        rcps=rcps,
         resource=resource_policy,
     )

@@ -43,8 +43,7 @@ def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValu
         keys["aws:username"] = principal.name
     if authority.organization_id:
         keys["aws:principalorgid"] = authority.organization_id
-        # Organizational units are not emulated, so every account hangs on the root.
-        keys["aws:principalorgpaths"] = (f"{authority.organization_id}/r-{authority.organization_id[2:6]}/",)
+        keys["aws:principalorgpaths"] = (authority.organization_path,)
     if authority.entity is not None:
         for name, value in authority.entity.tags:
             keys[f"aws:principaltag/{name.lower()}"] = value

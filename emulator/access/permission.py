@@ -16,8 +16,9 @@ class Permission:
 
     ``resource`` is an ARN, or ``*`` for actions without resource types. ``account_id`` owns the resource; empty means
     the caller's account. ``context`` holds the condition keys this request adds (keys in lower case).
-    ``resource_policy`` is the resource's own policy, such as a role's trust policy. ``shown_as`` replaces the resource
-    in the wording of a refusal, where AWS words it so. ``federated_provider`` is set for calls that carry their
+    ``resource_policy`` is the resource's own policy, such as a role's trust policy; ``rcps`` are the resource control
+    policies of the resource's account, level by level. ``shown_as`` replaces the resource in the wording of a refusal,
+    where AWS words it so. ``federated_provider`` is set for calls that carry their
     proof of identity as a parameter: its ARN, or the host of one that AWS knows by itself.
     """
 
@@ -26,5 +27,6 @@ class Permission:
     account_id: str = ""
     context: Mapping[str, ContextValue] = field(default_factory=dict)
     resource_policy: CompiledPolicies | None = None
+    rcps: tuple[CompiledPolicies, ...] = ()
     shown_as: str = ""
     federated_provider: str = ""

@@ -29,9 +29,12 @@ _PARSED_LIMIT = 4096
 _GENERATION_LIMIT = 4096
 _parsed: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
 
-# The text of FullAWSAccess, which AWS attaches to the root and to every account when service control policies are
-# switched on; also what the root user of an account may do.
+# The text of FullAWSAccess; also what the root user of an account may do.
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+# The text of RCPFullAWSAccess.
+EVERYTHING_OF_EVERYONE = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+)
 
 
 def parsed_policy(text: str, kind: PolicyKind) -> Policy:
@@ -52,17 +55,32 @@ class Authority:
     boundary: CompiledPolicies | None
     scps: tuple[CompiledPolicies, ...]
     organization_id: str
+    organization_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An account's organization, its place there, and the control policies of every level above it, compiled.
+
+    Without any resource control policy ``rcps`` is empty: RCPFullAWSAccess by itself changes nothing.
+    """
+
+    organization_id: str = ""
+    path: str = ""
+    scps: tuple[CompiledPolicies, ...] = ()
+    rcps: tuple[CompiledPolicies, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """A role and its compiled trust policy."""
+    """A role, its compiled trust policy, and the organization of its account."""
 
     role: TrustedRole
     policy: CompiledPolicies
+    membership: Membership
 
 
-_Organization = tuple[str, tuple[CompiledPolicies, ...]]
+_NO_ORGANIZATION = Membership()
 
 
 class PolicyStore:
@@ -72,7 +90,7 @@ class PolicyStore:
         self.generation = generation
         self._authorities: BoundedCache[tuple[str, str], Authority | None] = BoundedCache(_GENERATION_LIMIT)
         self._trusts: BoundedCache[str, Trust | None] = BoundedCache(_GENERATION_LIMIT)
-        self._organizations: BoundedCache[str, _Organization] = BoundedCache(_GENERATION_LIMIT)
+        self._organizations: BoundedCache[str, Membership] = BoundedCache(_GENERATION_LIMIT)
         self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
@@ -103,8 +121,8 @@ class PolicyStore:
         if known is None:
             if not gather.account_exists(connection, account_id):
                 return None
-            organization_id, scps = self._organization(connection, account_id)
-            known = Authority(None, None, None, scps, organization_id)
+            member = self.membership(connection, account_id)
+            known = Authority(None, None, None, member.scps, member.organization_id, member.path)
             self._authorities.put(("root", account_id), known)
         return known
 
@@ -120,7 +138,7 @@ class PolicyStore:
                 return None
             policy = NamedPolicy(parsed_policy(role.trust_policy, PolicyKind.TRUST), "trust policy")
             compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
-            known = Trust(role, compiled)
+            known = Trust(role, compiled, self.membership(connection, role.entity.account_id))
             self._trusts.put(role_arn, known)
         return known
 
@@ -153,29 +171,40 @@ class PolicyStore:
             # A boundary that is gone limits to nothing: the safe reading.
             named = [] if text is None else [_managed(entity.permissions_boundary_arn, text, PolicyKind.BOUNDARY)]
             boundary = compile_policies(named, PolicyKind.BOUNDARY)
-        organization_id, scps = self._organization(connection, entity.account_id)
+        member = self.membership(connection, entity.account_id)
         identity = compile_policies(list(_named(documents)), PolicyKind.IDENTITY)
-        return Authority(entity, identity, boundary, scps, organization_id)
+        return Authority(entity, identity, boundary, member.scps, member.organization_id, member.path)
 
-    def _organization(self, connection: Connection, account_id: str) -> _Organization:
+    def membership(self, connection: Connection, account_id: str) -> Membership:
+        """The organization an account belongs to; an empty one for an account in none."""
         known = self._organizations.get(account_id)
         if known is None:
             organization = gather.organization_of(connection, account_id)
-            if organization is None:
-                known = ("", ())
-            else:
-                levels = tuple(_scp_level(level) for level in organization.levels)
-                known = (organization.organization_id, levels)
+            known = _NO_ORGANIZATION
+            if organization is not None:
+                scps = tuple(_level(documents, PolicyKind.SCP) for documents in organization.service_control)
+                rcps: tuple[CompiledPolicies, ...] = ()
+                if any(organization.resource_control):
+                    rcps = tuple(_level(documents, PolicyKind.RCP) for documents in organization.resource_control)
+                known = Membership(organization.organization_id, organization.path, scps, rcps)
             self._organizations.put(account_id, known)
         return known
 
 
-def _scp_level(documents: Sequence[Document]) -> CompiledPolicies:
-    named = [NamedPolicy(parsed_policy(EVERYTHING, PolicyKind.SCP), "FullAWSAccess")]
+# What AWS attaches to the root and to every unit and account when this kind of policy is switched on.
+_ATTACHED_BY_AWS = {
+    PolicyKind.SCP: (EVERYTHING, "FullAWSAccess"),
+    PolicyKind.RCP: (EVERYTHING_OF_EVERYONE, "RCPFullAWSAccess"),
+}
+
+
+def _level(documents: Sequence[Document], kind: PolicyKind) -> CompiledPolicies:
+    everything, name = _ATTACHED_BY_AWS[kind]
+    named = [NamedPolicy(parsed_policy(everything, kind), name)]
     for document in documents:
         if document.text is not None:
-            named.append(NamedPolicy(parsed_policy(document.text, PolicyKind.SCP), document.name))
-    return compile_policies(named, PolicyKind.SCP)
+            named.append(NamedPolicy(parsed_policy(document.text, kind), document.name))
+    return compile_policies(named, kind)
 
 
 def _managed(arn: str, text: str, kind: PolicyKind) -> NamedPolicy:
@@ -193,4 +222,4 @@ def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
         yield NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), document.name, document.arn)
 
 
-__all__ = ["Authority", "MalformedPolicy", "PolicyStore", "Trust", "parsed_policy"]
+__all__ = ["Authority", "MalformedPolicy", "Membership", "PolicyStore", "Trust", "parsed_policy"]

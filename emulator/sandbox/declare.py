@@ -114,20 +114,38 @@ _ACCOUNT = c.record(
     },
     ("id",),
 )
-_CONTROL_POLICY = c.record(
-    w.DeclaredControlPolicy,
+_UNIT_NAME = c.matching(r"(?!\d{12}$)(?=.*\S).{1,128}", "a name of up to 128 characters that is no account id")
+_UNIT = c.record(
+    w.DeclaredUnit,
     {
-        "name": ("name", _LONG_NAME),
-        "targets": ("targets", c.list_of(_ACCOUNT_ID)),
-        "document": ("document", c.policy(PolicyKind.SCP)),
+        "name": ("name", _UNIT_NAME),
+        "id": ("ou_id", c.matching(r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}", "an id such as ou-exam-1a2b3c4d")),
+        "parent": ("parent", _UNIT_NAME),
+        "accounts": ("accounts", c.list_of(_ACCOUNT_ID)),
     },
-    ("name", "document"),
+    ("name",),
 )
+
+
+def _control_policy(kind: PolicyKind) -> c.Check:
+    return c.record(
+        w.DeclaredControlPolicy,
+        {
+            "name": ("name", _LONG_NAME),
+            "targets": ("targets", c.list_of(c.text)),
+            "document": ("document", c.policy(kind)),
+        },
+        ("name", "document"),
+    )
+
+
 _ORGANIZATION = c.record(
     w.DeclaredOrganization,
     {
         "id": ("organization_id", c.matching(r"o-[a-z0-9]{10,32}", "an organization id such as o-example1234")),
-        "service_control_policies": ("service_control_policies", c.list_of(_CONTROL_POLICY)),
+        "organizational_units": ("organizational_units", c.list_of(_UNIT)),
+        "service_control_policies": ("service_control_policies", c.list_of(_control_policy(PolicyKind.SCP))),
+        "resource_control_policies": ("resource_control_policies", c.list_of(_control_policy(PolicyKind.RCP))),
     },
     ("id",),
 )

@@ -6,7 +6,7 @@ here was noted elsewhere and is passed over, and an entity with a fault of its o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ def dangling(world: Any) -> Found:
         yield from _service_linked(path, account)
         yield from _trusted(path, account, declared)
         yield from _chime(path, account)
-    yield from _control_policies(world, declared)
+    yield from _organization(world, declared)
 
 
 # Plain values, of which nothing is certain.
@@ -206,15 +206,53 @@ def _chime(path: Path, account: Values) -> Found:
         yield from _repeated((*path, "chime_accounts", index, "users"), "email", users, WITHOUT_CASE)
 
 
-def _control_policies(world: Any, declared: _Declared) -> Found:
+def _organization(world: Any, declared: _Declared) -> Found:
     organization = world.get("organization") if isinstance(world, dict) else None
-    policies = list(_mappings(organization, "service_control_policies"))
-    path: Path = ("organization", "service_control_policies")
-    yield from _repeated(path, "name", policies, WITHOUT_CASE)
-    for index, policy in policies:
-        targets = _texts(policy, "targets")
-        for position, target in targets:
-            if target not in declared.accounts:
-                yield (*path, index, "targets", position), f"no account {target} is declared"
-        for position, target in _again(targets):
-            yield (*path, index, "targets", position), f"{target} appears twice"
+    units = list(_mappings(organization, "organizational_units"))
+    yield from _units(units, declared)
+    targets = declared.accounts.union(_text(unit, "name") for _, unit in units)
+    for key in ("service_control_policies", "resource_control_policies"):
+        policies = list(_mappings(organization, key))
+        path: Path = ("organization", key)
+        yield from _repeated(path, "name", policies, WITHOUT_CASE)
+        for index, policy in policies:
+            yield from _targets((*path, index, "targets"), policy, targets)
+
+
+def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
+    targets = _texts(policy, "targets")
+    for position, target in targets:
+        if target not in declared:
+            what = "account" if target.isdecimal() else "account or organizational unit"
+            yield (*path, position), f"no {what} {target} is declared"
+    for position, target in _again(targets):
+        yield (*path, position), f"{target} appears twice"
+
+
+def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
+    """Units that are declared twice, hang on nothing or on themselves, and accounts that are in two of them."""
+    path: Path = ("organization", "organizational_units")
+    yield from _repeated(path, "name", units, "")
+    yield from _repeated(path, "id", units, "")
+    parents = {_text(unit, "name"): _text(unit, "parent") for _, unit in units}
+    placed: set[str] = set()
+    for index, unit in units:
+        parent = _text(unit, "parent")
+        if parent and parent not in parents:
+            yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
+        elif _hangs_on_itself(_text(unit, "name"), parents):
+            yield (*path, index, "parent"), "the unit is its own parent, by whatever way"
+        for position, account_id in _texts(unit, "accounts"):
+            if account_id not in declared.accounts:
+                yield (*path, index, "accounts", position), f"no account {account_id} is declared"
+            if account_id in placed:
+                yield (*path, index, "accounts", position), f"account {account_id} is in a unit already"
+            placed.add(account_id)
+
+
+def _hangs_on_itself(name: str, parents: Mapping[str, str]) -> bool:
+    seen: set[str] = set()
+    while name and name not in seen:
+        seen.add(name)
+        name = parents.get(name, "")
+    return bool(name)

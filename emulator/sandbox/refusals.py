@@ -140,10 +140,13 @@ def _needed_layers(decision: Decision) -> frozenset[PolicyKind]:
 def _targeted_layers(decision: Decision, organization_id: str) -> Iterator[tuple[CompiledPolicies, str]]:
     """The layers, each with the ARN of what its policies are attached to."""
     question, layers = decision.question, decision.layers
-    organization = _organization_targets(question, organization_id, len(layers.scps))
-    resource_side = _organization_targets(question, organization_id, len(layers.rcps))
+    caller_account_id = "" if question.principal is None else question.principal.account_id
+    organization = _organization_targets(question, "aws:principalorgpaths", organization_id, caller_account_id)
+    resource_side = _organization_targets(
+        question, "aws:resourceorgpaths", organization_id, question.resource_account_id
+    )
     principal_arn = "" if question.principal is None else question.principal.principal_arn
-    control = iter([*resource_side, *organization])
+    control = iter([*resource_side[: len(layers.rcps)], *organization[: len(layers.scps)]])
     for compiled in all_layers(layers):
         if compiled.kind in (PolicyKind.SCP, PolicyKind.RCP):
             yield compiled, next(control)
@@ -153,11 +156,21 @@ def _targeted_layers(decision: Decision, organization_id: str) -> Iterator[tuple
             yield compiled, principal_arn
 
 
-def _organization_targets(question: Question, organization_id: str, levels: int) -> list[str]:
-    """ARNs of the organization's root and of the account; the management account is not known to a sandbox."""
-    account_id = "" if question.principal is None else question.principal.account_id
-    root = f"arn:aws:organizations::{account_id}:root/{organization_id}/r-{organization_id[2:6]}"
-    return [root, *[f"arn:aws:organizations::{account_id}:account/{organization_id}/{account_id}"] * levels][:levels]
+def _organization_targets(question: Question, paths_key: str, organization_id: str, account_id: str) -> list[str]:
+    """ARNs of the organization's root, of each unit above the account, and of the account.
+
+    They carry the account itself, as a sandbox need not have a management account.
+    """
+    paths = question.context.get(paths_key)
+    path = "" if paths is None else paths if isinstance(paths, str) else paths[0]
+    of_organization, *levels = path.strip("/").split("/")
+    prefix, organization = f"arn:aws:organizations::{account_id}", of_organization or organization_id
+    root, *units = levels or [f"r-{organization[2:6]}"]
+    return [
+        f"{prefix}:root/{organization}/{root}",
+        *(f"{prefix}:ou/{organization}/{unit}" for unit in units),
+        f"{prefix}:account/{organization}/{account_id}",
+    ]
 
 
 def policy_uri(named: NamedPolicy, kind: PolicyKind, target: str, organization_id: str) -> str:

@@ -50,6 +50,24 @@ def _fingerprint(world: w.World) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
+    """The id of each unit by its name: the declared one, or one that is the same whenever the file is read."""
+    root = gather.root_of(organization.organization_id).removeprefix("r-")
+    ids = {}
+    for unit in organization.organizational_units:
+        digest = hashlib.sha256(f"{organization.organization_id}/{unit.name}".encode()).hexdigest()
+        ids[unit.name] = unit.ou_id or f"ou-{root}-{digest[:8]}"
+    return ids
+
+
+def _depth(unit: w.DeclaredUnit, organization: w.DeclaredOrganization) -> int:
+    parents = {each.name: each.parent for each in organization.organizational_units}
+    depth, name = 0, unit.parent
+    while name:
+        depth, name = depth + 1, parents[name]
+    return depth
+
+
 class _Builder:
     """Puts one world's rows in place, in the order their references need."""
 
@@ -61,9 +79,7 @@ class _Builder:
     def build(self, world: w.World) -> None:
         organization = world.organization
         if organization is not None:
-            # The account declared first is the management account.
-            values = {"management_account_id": world.accounts[0].account_id}
-            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, values, {})
+            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, {}, {})
         for position, account in enumerate(world.accounts):
             described = {
                 "name": account.name,
@@ -72,7 +88,7 @@ class _Builder:
             }
             worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
         if organization is not None:
-            self._control_policies(organization)
+            self._organization(organization)
         for account in world.accounts:
             self._account(account)
         # Only now does everybody exist whom a trust policy may name.
@@ -80,13 +96,38 @@ class _Builder:
             for role in account.roles:
                 self._trust(account.account_id, role)
 
-    def _control_policies(self, organization: w.DeclaredOrganization) -> None:
-        for policy in organization.service_control_policies:
+    def _organization(self, organization: w.DeclaredOrganization) -> None:
+        units = _unit_ids(organization)
+        # Parents first, because a unit refers to its parent.
+        for unit in sorted(organization.organizational_units, key=lambda unit: _depth(unit, organization)):
+            values = {
+                "organization_id": organization.organization_id,
+                "name": unit.name,
+                "parent_id": units.get(unit.parent),
+            }
+            worlds.put(self._db, t.organizational_units, {"ou_id": units[unit.name]}, values, {})
+        placed = {
+            account_id: units[unit.name] for unit in organization.organizational_units for account_id in unit.accounts
+        }
+        for account_id, ou_id in placed.items():
+            worlds.put(self._db, t.organizational_unit_accounts, {"account_id": account_id}, {"ou_id": ou_id}, {})
+        self._control_policies("service", organization, organization.service_control_policies, units)
+        self._control_policies("resource", organization, organization.resource_control_policies, units)
+
+    def _control_policies(
+        self,
+        kind: str,
+        organization: w.DeclaredOrganization,
+        policies: Iterable[w.DeclaredControlPolicy],
+        units: Mapping[str, str],
+    ) -> None:
+        for policy in policies:
             values = {"organization_id": organization.organization_id, "document": policy.document}
-            worlds.put(self._db, t.service_control_policies, {"name": policy.name}, values, {})
-            targets = [{"target": target} for target in policy.targets or (gather.ROOT_TARGET,)]
+            table = t.metadata.tables[f"{kind}_control_policies"]
+            worlds.put(self._db, table, {"name": policy.name}, values, {})
+            targets = [{"target": units.get(target, target)} for target in policy.targets or (gather.ROOT_TARGET,)]
             owner = {"policy_name": policy.name}
-            worlds.replace(self._db, t.service_control_policy_targets, owner, targets, _NO_COLUMNS)
+            worlds.replace(self._db, t.metadata.tables[f"{kind}_control_policy_targets"], owner, targets, _NO_COLUMNS)
 
     def _account(self, account: w.DeclaredAccount) -> None:
         account_id = account.account_id

@@ -83,8 +83,18 @@ class DeclaredAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredUnit:
+    """An organizational unit; ``parent`` is the name of another one, empty for the organization's root."""
+
+    name: str
+    ou_id: str = ""
+    parent: str = ""
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredControlPolicy:
-    """A service control policy; ``targets`` are account ids, or none for the organization's root."""
+    """A control policy; ``targets`` are account ids and names of units, or none for the organization's root."""
 
     name: str
     document: str
@@ -94,7 +104,9 @@ class DeclaredControlPolicy:
 @dataclass(frozen=True, slots=True)
 class DeclaredOrganization:
     organization_id: str
+    organizational_units: tuple[DeclaredUnit, ...] = ()
     service_control_policies: tuple[DeclaredControlPolicy, ...] = ()
+    resource_control_policies: tuple[DeclaredControlPolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ All functions take a connection of one snapshot and return plain records.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +69,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The organization an account belongs to, with its service control policies level by level, root first."""
+    """The organization an account belongs to, and the control policies that bear on it.
+
+    ``path`` is the account's place, as aws:PrincipalOrgPaths has it. The policies are those of each level, root first:
+    root, organizational units, account. There are none for the management account, which none of them restricts.
+    """
 
     organization_id: str
-    levels: tuple[tuple[Document, ...], ...]
+    path: str
+    service_control: tuple[tuple[Document, ...], ...]
+    resource_control: tuple[tuple[Document, ...], ...]
 
 
 _ACCESS_KEY = select(
@@ -187,21 +193,59 @@ def customer_policy_document(connection: Connection, arn: str) -> str | None:
 
 
 def organization_of(connection: Connection, account_id: str) -> Organization | None:
-    row = connection.execute(select(t.accounts.c.organization_id).where(t.accounts.c.account_id == account_id)).first()
-    if row is None or row.organization_id is None:
+    statement = (
+        select(t.organizations.c.organization_id, t.organizations.c.management_account_id)
+        .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
+        .where(t.accounts.c.account_id == account_id)
+    )
+    row = connection.execute(statement).first()
+    if row is None:
         return None
-    policies = t.service_control_policies
-    targets = t.service_control_policy_targets
+    organization_id = row.organization_id
+    units = _units_of(connection, account_id)
+    path = "".join(f"{part}/" for part in (organization_id, root_of(organization_id), *units))
+    if row.management_account_id == account_id:
+        return Organization(organization_id, path, (), ())
+    targets = (ROOT_TARGET, *units, account_id)
+    service, resource = t.service_control_policies, t.resource_control_policies
+    return Organization(
+        organization_id,
+        path,
+        _levels(connection, service, t.service_control_policy_targets, organization_id, targets),
+        _levels(connection, resource, t.resource_control_policy_targets, organization_id, targets),
+    )
+
+
+def root_of(organization_id: str) -> str:
+    """The id of an organization's root."""
+    return f"r-{organization_id[2:6]}"
+
+
+def _units_of(connection: Connection, account_id: str) -> list[str]:
+    """The organizational units an account is in, outermost first."""
+    members, units = t.organizational_unit_accounts, t.organizational_units
+    found: list[str] = []
+    ou_id = connection.execute(select(members.c.ou_id).where(members.c.account_id == account_id)).scalar()
+    # A unit met twice would be a circle, which the sandbox file does not let in.
+    while ou_id is not None and ou_id not in found:
+        found.insert(0, ou_id)
+        ou_id = connection.execute(select(units.c.parent_id).where(units.c.ou_id == ou_id)).scalar()
+    return found
+
+
+def _levels(
+    connection: Connection, policies: Table, attached: Table, organization_id: str, targets: Sequence[str]
+) -> tuple[tuple[Document, ...], ...]:
     levels = []
-    for target in (ROOT_TARGET, account_id):
+    for target in targets:
         statement = (
             select(policies.c.name, policies.c.document)
-            .join(targets, targets.c.policy_name == policies.c.name)
-            .where(targets.c.target == target, policies.c.organization_id == row.organization_id)
+            .join(attached, attached.c.policy_name == policies.c.name)
+            .where(attached.c.target == target, policies.c.organization_id == organization_id)
             .order_by(policies.c.name)
         )
         levels.append(tuple(Document(found.name, "", found.document) for found in connection.execute(statement)))
-    return Organization(row.organization_id, tuple(levels))
+    return tuple(levels)
 
 
 def account_exists(connection: Connection, account_id: str) -> bool:

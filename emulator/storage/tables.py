@@ -76,21 +76,45 @@ accounts = Table(
     Column("organization_id", String(34), ForeignKey("organizations.organization_id"), nullable=True),
 )
 
-service_control_policies = Table(
-    "service_control_policies",
+# A unit without a parent hangs on the organization's root.
+organizational_units = Table(
+    "organizational_units",
     metadata,
-    Column("name", String(128), primary_key=True),
+    Column("ou_id", String(68), primary_key=True),
     Column("organization_id", String(34), _cascade("organizations.organization_id"), nullable=False),
-    Column("document", Text, nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("parent_id", String(68), _cascade("organizational_units.ou_id"), nullable=True),
 )
 
-# Where a service control policy is attached: an account id, or ROOT.
-service_control_policy_targets = Table(
-    "service_control_policy_targets",
+# Accounts that are in a unit; the others hang on the root.
+organizational_unit_accounts = Table(
+    "organizational_unit_accounts",
     metadata,
-    Column("policy_name", String(128), _cascade("service_control_policies.name"), primary_key=True),
-    Column("target", String(34), primary_key=True),
+    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
+    Column("ou_id", String(68), _cascade("organizational_units.ou_id"), nullable=False),
 )
+
+
+def _control_policies(kind: str) -> tuple[Table, Table]:
+    """Policies of an organization, and where each is attached: an account id, the id of a unit, or ROOT."""
+    policies_table = Table(
+        f"{kind}_control_policies",
+        metadata,
+        Column("name", String(128), primary_key=True),
+        Column("organization_id", String(34), _cascade("organizations.organization_id"), nullable=False),
+        Column("document", Text, nullable=False),
+    )
+    targets_table = Table(
+        f"{kind}_control_policy_targets",
+        metadata,
+        Column("policy_name", String(128), _cascade(f"{kind}_control_policies.name"), primary_key=True),
+        Column("target", String(68), primary_key=True),
+    )
+    return policies_table, targets_table
+
+
+service_control_policies, service_control_policy_targets = _control_policies("service")
+resource_control_policies, resource_control_policy_targets = _control_policies("resource")
 
 
 # Member accounts that may use centralized root access for the organization, besides its management account.

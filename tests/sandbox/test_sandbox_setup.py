@@ -39,6 +39,22 @@ def everything() -> dict[str, Any]:
         "version": 1,
         "organization": {
             "id": "o-example1234",
+            "organizational_units": [
+                {"name": "inner", "parent": "outer", "accounts": [ACCOUNT]},
+                {"name": "outer", "id": "ou-exam-outer123"},
+            ],
+            "resource_control_policies": [
+                {
+                    "name": "own-people",
+                    "targets": ["inner"],
+                    "document": {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Resource": "*"},
+                        ],
+                    },
+                },
+            ],
             "service_control_policies": [
                 {"name": "no-voice", "targets": [ACCOUNT], "document": policy("chime:*Voice*", "Deny")},
                 {"name": "no-rooms", "document": policy("chime:*Room*", "Deny")},

@@ -29,6 +29,8 @@ from sts_calls import (
     user_arn,
 )
 
+from emulator.sandbox.refusals import refusal_details
+
 LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/limits"
 FED_ARN = f"arn:aws:sts::{ACCOUNT}:federated-user/fed"
 BY_SCP = "with an explicit deny in a service control policy"
@@ -117,6 +119,102 @@ def test_neither_control_policy_nor_boundary_can_forbid_caller_identity_and_sess
     text = declared(account(users=users, policies=[limits]), organization=organization(control(deny("*"))))
     sts = make_world(text).client("sts", "ana")
     assert answered(sts, "GetCallerIdentity") == answered(sts, "GetSessionToken") == "allowed"
+
+
+# Organizational units, and resource control policies.
+
+RCP_DENY = "with an explicit deny in a resource control policy"
+
+
+def units(*policies: dict[str, Any], resource: tuple[dict[str, Any], ...] = ()) -> str:
+    """The first account is in the unit ``apps`` inside ``prod``, the second one in ``tests``."""
+    roles = [role("operator", trust([root_arn(), root_arn(OTHER)]), allow("*"))]
+    organization = {
+        "id": "o-example1234",
+        "organizational_units": [
+            {"name": "apps", "id": "ou-exam-apps1234", "parent": "prod", "accounts": [ACCOUNT]},
+            {"name": "prod", "id": "ou-exam-prod1234"},
+            {"name": "tests", "accounts": [OTHER]},
+        ],
+        "service_control_policies": list(policies),
+        "resource_control_policies": list(resource),
+    }
+    return declared(account(roles=roles), account(OTHER, roles=roles), organization=organization)
+
+
+def resource_control(condition: dict[str, Any], *targets: str) -> dict[str, Any]:
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [{**statement, "Condition": condition}]}
+    return {"name": "outsiders", "targets": list(targets), "document": document}
+
+
+@pytest.mark.parametrize(
+    ("target", "reached"),
+    [("prod", {ACCOUNT}), ("apps", {ACCOUNT}), ("tests", {OTHER}), (ACCOUNT, {ACCOUNT}), (None, {ACCOUNT, OTHER})],
+)
+def test_a_control_policy_holds_below_the_unit_it_is_attached_to(
+    make_world: Any, target: str | None, reached: set[str]
+) -> None:
+    world = make_world(units(control(deny(LISTING), *([target] if target else []))))
+    for account_id, name in ((ACCOUNT, "admin"), (OTHER, "other_admin")):
+        expected: Any = chime_refusal(user_arn(name, account_id), BY_SCP) if account_id in reached else "allowed"
+        assert answered(world.client("chime", name), "ListAccounts") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("o-example1234/r-exam/ou-exam-prod1234/ou-exam-apps1234/", True),
+        ("o-example1234/r-exam/ou-exam-prod1234/*", True),
+        ("o-example1234/r-exam/ou-exam-apps1234/", False),
+        ("o-example1234/*", True),
+    ],
+)
+def test_a_principal_s_path_goes_through_its_units(make_world: Any, path: str, allowed: bool) -> None:
+    document = deny(LISTING, Condition={"ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": [path]}})
+    chime = make_world(units(control(document, ACCOUNT))).client("chime")
+    expected: Any = "allowed" if allowed else chime_refusal(user_arn("admin"), BY_SCP)
+    assert answered(chime, "ListAccounts") == expected
+
+
+def assume(world: Any, user_name: str, arn: str) -> Any:
+    return answered(world.client("sts", user_name), "AssumeRole", RoleArn=arn, RoleSessionName="session")
+
+
+def test_a_resource_control_policy_guards_the_roles_of_its_accounts(make_world: Any) -> None:
+    foreign = {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}
+    world = make_world(units(resource=(resource_control(foreign, "prod"),)))
+    arn = role_arn("operator")
+    assert assume(world, "admin", arn) == "allowed"
+    message = not_authorized(user_arn("other_admin", OTHER), "sts:AssumeRole", arn, RCP_DENY)
+    assert assume(world, "other_admin", arn) == (403, "AccessDenied", message)
+    # The role's account decides, not the one of the caller.
+    assert assume(world, "admin", role_arn("operator", OTHER)) == "allowed"
+    assert assume(world, "other_admin", role_arn("operator", OTHER)) == "allowed"
+    assert answered(world.client("chime"), "ListAccounts") == "allowed"
+
+
+def test_a_resource_control_policy_may_depend_on_where_the_role_is(make_world: Any) -> None:
+    in_apps = {"ForAnyValue:StringLike": {"aws:ResourceOrgPaths": "*/ou-exam-apps1234/"}}
+    organization_too = {"StringEquals": {"aws:ResourceOrgID": "o-example1234", "aws:ResourceAccount": ACCOUNT}}
+    world = make_world(units(resource=(resource_control({**in_apps, **organization_too}),)))
+    for name in ("admin", "other_admin"):
+        assert assume(world, name, role_arn("operator"))[1] == "AccessDenied"
+        assert assume(world, name, role_arn("operator", OTHER)) == "allowed"
+
+
+def test_a_refusal_tells_where_the_control_policy_is_attached(make_world: Any) -> None:
+    world = make_world(units(control(deny("iam:ListUsers"), "apps")))
+    assert refusal(world.client("iam"), "ListUsers")[:2] == (403, "AccessDenied")
+    details = refusal_details(world.outcomes[-1])
+    attached = {target for policy in json.loads(details.explanation)["policies"] for target in policy["attached_to"]}
+    prefix = f"arn:aws:organizations::{ACCOUNT}"
+    assert {
+        f"{prefix}:root/o-example1234/r-exam",
+        f"{prefix}:ou/o-example1234/ou-exam-prod1234",
+        f"{prefix}:ou/o-example1234/ou-exam-apps1234",
+        f"{prefix}:account/o-example1234/{ACCOUNT}",
+    } <= attached
 
 
 # Permissions boundaries.

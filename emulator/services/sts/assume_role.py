@@ -9,10 +9,9 @@ from emulator.access.permission import ContextValue, Permission
 from emulator.access.policies import Trust
 from emulator.arns import parse_arn
 from emulator.errors import AwsError
-from emulator.policy import PolicyKind, compile_policies
 from emulator.principals import Session
 from emulator.services.registry import Answer, Call, Parameters, operation
-from emulator.services.sts.role_sessions import WantedSession, role_session
+from emulator.services.sts.role_sessions import WantedSession, role_keys, role_permissions, role_session
 from emulator.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, session_tags
 
 TRANSITIVE_CONFLICT_MESSAGE = (
@@ -20,8 +19,6 @@ TRANSITIVE_CONFLICT_MESSAGE = (
     "calling session."
 )
 SOURCE_IDENTITY_MESSAGE = "The source identity is already set for this assume role session"
-# A role that does not exist refuses like one that trusts nobody, so that its absence does not show.
-_TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 
 
 def _check_values(call: Call, parameters: Parameters) -> None:
@@ -48,15 +45,12 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     role_arn = parameters["RoleArn"]
     trust = call.policies.trust(call.db, role_arn)
     context = _context(call, parameters, trust)
-    parsed = parse_arn(role_arn)
-    account_id = parsed.account_id if parsed else ""
-    resource_policy = _TRUSTS_NOBODY if trust is None else trust.policy
     actions = ["sts:AssumeRole"]
     if parameters.get("Tags") or _inherited_tags(call.caller.session):
         actions.append("sts:TagSession")
     if "sts:sourceidentity" in context:
         actions.append("sts:SetSourceIdentity")
-    return [Permission(action, role_arn, account_id, context, resource_policy) for action in actions]
+    return role_permissions(actions, role_arn, trust, context)
 
 
 def _context(call: Call, parameters: Parameters, trust: Trust | None) -> Mapping[str, ContextValue]:
@@ -68,9 +62,7 @@ def _context(call: Call, parameters: Parameters, trust: Trust | None) -> Mapping
     if source_identity:
         context["sts:sourceidentity"] = source_identity
     if trust is not None:
-        for key, value in trust.role.entity.tags:
-            context[f"aws:resourcetag/{key.lower()}"] = value
-            context[f"iam:resourcetag/{key.lower()}"] = value
+        context |= role_keys(trust)
     tags = session_tags(parameters.get("Tags", ()))
     inherited = _inherited_tags(session)
     for key, value in (*inherited, *tags):

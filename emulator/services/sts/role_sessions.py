@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.access.permission import ContextValue
-from emulator.arns import assumed_role_arn
+from emulator.access.permission import ContextValue, Permission
+from emulator.access.policies import Trust
+from emulator.arns import assumed_role_arn, parse_arn
 from emulator.errors import AwsError
+from emulator.policy import PolicyKind, compile_policies
 from emulator.principals import Principal, SessionType
 from emulator.services.registry import Answer, Call
 from emulator.services.sts.session_parameters import arns_of, issued, packed_percent, session_policies
@@ -21,6 +23,9 @@ ROLE_MAXIMUM_MESSAGE = "The requested DurationSeconds exceeds the MaxSessionDura
 CHAINED_MAXIMUM_MESSAGE = (
     "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
 )
+
+# A role that does not exist refuses like one that trusts nobody, so that its absence does not show.
+_TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -47,6 +52,44 @@ class WantedSession:
     latest_end_seconds: int | None = None
     federated_provider: str = ""
     context: tuple[tuple[str, ContextValue], ...] = ()
+
+
+def role_permissions(
+    actions: Sequence[str],
+    role_arn: str,
+    trust: Trust | None,
+    context: Mapping[str, ContextValue],
+    federated_provider: str = "",
+) -> list[Permission]:
+    """The permissions that assuming a role needs: each by its trust policy, and by what bears on the role's account."""
+    parsed = parse_arn(role_arn)
+    account_id = parsed.account_id if parsed else ""
+    resource_policy, rcps = (_TRUSTS_NOBODY, ()) if trust is None else (trust.policy, trust.membership.rcps)
+    return [
+        Permission(
+            action,
+            role_arn,
+            account_id,
+            context,
+            resource_policy,
+            rcps=rcps,
+            federated_provider=federated_provider,
+        )
+        for action in actions
+    ]
+
+
+def role_keys(trust: Trust) -> dict[str, ContextValue]:
+    """The condition keys that are about the role which is assumed: its tags, its account and organization."""
+    entity, membership = trust.role.entity, trust.membership
+    keys: dict[str, ContextValue] = {"aws:resourceaccount": entity.account_id}
+    if membership.organization_id:
+        keys["aws:resourceorgid"] = membership.organization_id
+        keys["aws:resourceorgpaths"] = (membership.path,)
+    for key, value in entity.tags:
+        keys[f"aws:resourcetag/{key.lower()}"] = value
+        keys[f"iam:resourcetag/{key.lower()}"] = value
+    return keys
 
 
 def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer:
