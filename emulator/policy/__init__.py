@@ -8,7 +8,16 @@ principals of a trust policy exist (services), size quotas (services).
 from __future__ import annotations
 
 from emulator.policy.compiled import CompiledPolicies, CompiledStatement, compile_policies
-from emulator.policy.decision import Decision, Layers, Outcome, Question, decide, matches, verdict
+from emulator.policy.decision import (
+    IMPLICIT_DENY_NAMES_FIRST,
+    Decision,
+    Layers,
+    Outcome,
+    Question,
+    decide,
+    matches,
+    verdict,
+)
 from emulator.policy.document import (
     Condition,
     MalformedPolicy,
@@ -32,6 +41,7 @@ from emulator.policy.validity import trusted_principals
 from emulator.policy.wording import denial_message
 
 __all__ = [
+    "IMPLICIT_DENY_NAMES_FIRST",
     "CompiledPolicies",
     "CompiledStatement",
     "Condition",

@@ -1,23 +1,31 @@
-"""Policies of one layer, compiled once: statements as functions, found by action through an index."""
+"""Policies of one layer, compiled once: statements as functions, found through an index.
+
+The index asks for the action, and where many statements about it each want certain texts under one condition key, for
+the request's value of that key: of a hundred statements for a hundred teams, only the caller's team's is asked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from emulator.policy.document import VERSION_WITH_VARIABLES, NamedPolicy, PolicyKind, Statement
-from emulator.policy.operators import ConditionTest, compile_condition
+from emulator.policy.operators import ConditionTest, compile_condition, wanted_texts
 from emulator.policy.patterns import MANY, ONE, Context, Test, cached_glob, glob, resolve, template, wildcards
 from emulator.policy.principal_elements import ReachTest, compile_principals
 
 ResourceTest = Callable[[str, Context], bool]
 
 _REMEMBERED_ACTIONS = 512
+# Fewer statements are asked one by one as quickly as a table is.
+_TABLED_FROM = 4
 
 
 class CompiledStatement(NamedTuple):
-    """A statement ready to be asked. ``resource`` and ``reach`` are None when they hold for every request."""
+    """A statement ready to be asked. ``resource`` and ``reach`` are None when they hold for every request.
+
+    ``wanted``, if not None, is a condition key and the texts of which a request must have one to meet the conditions.
+    """
 
     resource: ResourceTest | None
     conditions: tuple[ConditionTest, ...]
@@ -25,14 +33,33 @@ class CompiledStatement(NamedTuple):
     statement: Statement
     policy: NamedPolicy
     matches_action: Test
+    wanted: tuple[str, frozenset[str]] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """The statements of a layer that are about one action; those without conditions come first."""
+class Table(NamedTuple):
+    """Statements that match only if the request has one of certain texts under ``key``, by those texts."""
 
-    denies: tuple[CompiledStatement, ...]
-    allows: tuple[CompiledStatement, ...]
+    key: str
+    statements: Mapping[str, tuple[CompiledStatement, ...]]
+
+    def possible(self, context: Context) -> tuple[CompiledStatement, ...]:
+        """The statements that the request's values of the key leave possible."""
+        value = context.get(self.key)
+        if value.__class__ is str:
+            return self.statements.get(value, ())
+        return tuple(compiled for text in dict.fromkeys(value or ()) for compiled in self.statements.get(text, ()))
+
+
+# Statements of one effect about one action: those to be asked in any case, of which those without conditions come
+# first, and those that tables lead to.
+Selection = tuple[tuple[CompiledStatement, ...], tuple[Table, ...]]
+
+
+class Candidates(NamedTuple):
+    """The statements of a layer that are about one action; None where there are none."""
+
+    denies: Selection | None
+    allows: Selection | None
 
 
 class CompiledPolicies:
@@ -81,9 +108,30 @@ class CompiledPolicies:
         # Sorting keeps the policies' order among equals; a statement without conditions is the cheapest answer.
         chosen.sort(key=lambda compiled: len(compiled.conditions))
         return Candidates(
-            tuple(compiled for compiled in chosen if compiled.statement.effect == "Deny"),
-            tuple(compiled for compiled in chosen if compiled.statement.effect == "Allow"),
+            _select([compiled for compiled in chosen if compiled.statement.effect == "Deny"]),
+            _select([compiled for compiled in chosen if compiled.statement.effect == "Allow"]),
         )
+
+
+def _select(statements: Sequence[CompiledStatement]) -> Selection | None:
+    if not statements:
+        return None
+    tabled: dict[str, list[tuple[CompiledStatement, frozenset[str]]]] = {}
+    for compiled in statements:
+        if compiled.wanted is not None:
+            key, texts = compiled.wanted
+            tabled.setdefault(key, []).append((compiled, texts))
+    tabled = {key: entries for key, entries in tabled.items() if len(entries) >= _TABLED_FROM}
+    asked = [compiled for compiled in statements if compiled.wanted is None or compiled.wanted[0] not in tabled]
+    return tuple(asked), tuple(_table(key, entries) for key, entries in tabled.items())
+
+
+def _table(key: str, entries: Sequence[tuple[CompiledStatement, frozenset[str]]]) -> Table:
+    by_text: dict[str, list[CompiledStatement]] = {}
+    for compiled, texts in entries:
+        for text in texts:
+            by_text.setdefault(text, []).append(compiled)
+    return Table(key, {text: tuple(found) for text, found in by_text.items()})
 
 
 def compile_policies(
@@ -112,6 +160,7 @@ def _compile(statement: Statement, policy: NamedPolicy, principal_ids: Mapping[s
         statement,
         policy,
         _compile_actions(statement),
+        next(filter(None, (wanted_texts(condition, with_variables) for condition in statement.conditions)), None),
     )
 
 

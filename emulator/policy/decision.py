@@ -11,13 +11,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from emulator.policy.compiled import CompiledPolicies, CompiledStatement
+from emulator.policy.compiled import CompiledPolicies, CompiledStatement, Selection
 from emulator.policy.document import PolicyKind
 from emulator.policy.patterns import Context
 from emulator.policy.principal_elements import Reach
 from emulator.principals import Principal, Session
 
 Outcome = Literal["Allowed", "ExplicitDeny", "ImplicitDeny"]
+
+IMPLICIT_DENY_NAMES_FIRST = (
+    PolicyKind.RCP,
+    PolicyKind.SCP,
+    PolicyKind.IDENTITY,
+    PolicyKind.BOUNDARY,
+    PolicyKind.SESSION,
+    PolicyKind.RESOURCE,
+    PolicyKind.TRUST,
+)
+"""Of several kinds of policy that lack an allow, the first of these is named; AWS does not document which it names.
+
+The caller's side stands before the resource's, so that nobody learns about a role's trust policy who may not assume
+roles anyway.
+"""
 
 
 @dataclass(slots=True)
@@ -101,71 +116,82 @@ def decide(layers: Layers, question: Question) -> Decision:
     for compiled in (layers.identity, layers.boundary, layers.session):
         if compiled is not None:
             denies = compiled.candidates(action).denies
-            if denies and (denied := first_match(denies, question)) is not None:
+            if denies is not None and (denied := first_match(denies, question)) is not None:
                 return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
-    return _decide_allows(layers, question, Reach.NONE, None)
+    return _decide_allows(layers, question, Reach.NONE, None, ())
 
 
 def _decide_all(layers: Layers, question: Question) -> Decision:
     action = question.action
     for compiled in all_layers(layers):
         denies = compiled.candidates(action).denies
-        if denies and (denied := first_match(denies, question)) is not None:
+        if denies is not None and (denied := first_match(denies, question)) is not None:
             return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
+    lacking: tuple[PolicyKind, ...] = ()
     for level in (*layers.rcps, *layers.scps):
-        if not _allows(level, question):
-            return Decision(False, "ImplicitDeny", level.kind, None, layers, question)
+        if _allow(level, question) is None:
+            lacking += (level.kind,)
     reach, granted = Reach.NONE, None
     if layers.resource is not None:
         reach, granted = _strongest(layers.resource.candidates(action).allows, question)
-    return _decide_allows(layers, question, reach, granted)
+    return _decide_allows(layers, question, reach, granted, lacking)
 
 
-def _decide_allows(layers: Layers, question: Question, reach: Reach, granted: CompiledStatement | None) -> Decision:
+def _decide_allows(
+    layers: Layers,
+    question: Question,
+    reach: Reach,
+    granted: CompiledStatement | None,
+    lacking: tuple[PolicyKind, ...],
+) -> Decision:
     """What is left when nothing denies: ``reach`` says what the resource's policy gives the caller.
 
-    When several layers refuse for want of an allow, AWS does not document which one is named. Here the first of this
-    function is: the caller's side before the resource's, so that nobody learns about a role's trust policy who may
-    not assume roles anyway.
+    ``lacking`` are the kinds of policy already found to lack an allow. Every layer is asked, so that the one that a
+    refusal names is chosen from all.
     """
     principal, resource = question.principal, layers.resource
+    owner = question.resource_account_id
+    same_account = not owner or (principal is not None and owner == principal.account_id)
+    allowing, allowed_by = granted, None if resource is None else resource.kind
     if principal is None or principal.type == "Service" or principal.type == "Anonymous":
         # No policies of its own: only the resource's policy can let it in.
-        kind = PolicyKind.RESOURCE if resource is None else resource.kind
         if granted is None:
-            return Decision(False, "ImplicitDeny", kind, None, layers, question)
-        return Decision(True, "Allowed", kind, granted, layers, question)
-    same_account = question.resource_account_id == principal.account_id or not question.resource_account_id
-    allowing, allowed_by = granted, None if resource is None else resource.kind
-    if same_account and reach is Reach.DIRECT:
-        return Decision(True, "Allowed", allowed_by, granted, layers, question)
-    if not same_account or reach is not Reach.LIMITED:
-        allowing, allowed_by = None, None
-        if principal.type != "Account":
-            allowed_by = PolicyKind.IDENTITY
-            if layers.identity is not None:
-                allowing = first_match(layers.identity.candidates(question.action).allows, question)
-            if allowing is None:
-                return Decision(False, "ImplicitDeny", PolicyKind.IDENTITY, None, layers, question)
-    if layers.boundary is not None and not _allows(layers.boundary, question):
-        return Decision(False, "ImplicitDeny", PolicyKind.BOUNDARY, None, layers, question)
-    if layers.session is None:
-        if layers.session_policy_required:
-            return Decision(False, "ImplicitDeny", PolicyKind.SESSION, None, layers, question)
-    elif not _allows(layers.session, question):
-        return Decision(False, "ImplicitDeny", PolicyKind.SESSION, None, layers, question)
-    if reach is Reach.NONE and (not same_account or (resource is not None and resource.kind is PolicyKind.TRUST)):
-        kind = PolicyKind.RESOURCE if resource is None else resource.kind
-        return Decision(False, "ImplicitDeny", kind, None, layers, question)
+            lacking += (allowed_by or PolicyKind.RESOURCE,)
+    elif not (reach is Reach.DIRECT and same_account):
+        if not (reach is Reach.LIMITED and same_account):
+            allowing, allowed_by = None, None
+            if principal.type != "Account":
+                allowed_by = PolicyKind.IDENTITY
+                if layers.identity is not None:
+                    allowing = _allow(layers.identity, question)
+                if allowing is None:
+                    lacking += (PolicyKind.IDENTITY,)
+        if layers.boundary is not None and _allow(layers.boundary, question) is None:
+            lacking += (PolicyKind.BOUNDARY,)
+        if layers.session is None:
+            if layers.session_policy_required:
+                lacking += (PolicyKind.SESSION,)
+        elif _allow(layers.session, question) is None:
+            lacking += (PolicyKind.SESSION,)
+        if reach is Reach.NONE:
+            if resource is not None and resource.kind is PolicyKind.TRUST:
+                lacking += (PolicyKind.TRUST,)
+            elif not same_account:
+                lacking += (PolicyKind.RESOURCE,)
+    if lacking:
+        named = lacking[0] if len(lacking) == 1 else min(lacking, key=IMPLICIT_DENY_NAMES_FIRST.index)
+        return Decision(False, "ImplicitDeny", named, None, layers, question)
     return Decision(True, "Allowed", allowed_by, allowing, layers, question)
 
 
-def _allows(compiled: CompiledPolicies, question: Question) -> bool:
-    return first_match(compiled.candidates(question.action).allows, question) is not None
+def _allow(compiled: CompiledPolicies, question: Question) -> CompiledStatement | None:
+    allows = compiled.candidates(question.action).allows
+    return None if allows is None else first_match(allows, question)
 
 
-def first_match(statements: tuple[CompiledStatement, ...], question: Question) -> CompiledStatement | None:
-    """The first of ``statements``, all about the question's action, that matches it."""
+def first_match(selection: Selection, question: Question) -> CompiledStatement | None:
+    """The first statement of a selection for the question's action that matches it."""
+    statements, tables = selection
     context, resource = question.context, question.resource
     for compiled in statements:
         matches_resource = compiled[0]
@@ -178,25 +204,34 @@ def first_match(statements: tuple[CompiledStatement, ...], question: Question) -
             reach = compiled[2]
             if reach is None or reach(question.principal, question.federated_provider):
                 return compiled
+    for table in tables:
+        possible = table.possible(context)
+        if possible and (found := first_match((possible, ()), question)) is not None:
+            return found
     return None
 
 
 def verdict(compiled: CompiledPolicies, question: Question) -> Outcome:
     """What one layer says by itself, whatever the others say."""
-    candidates = compiled.candidates(question.action)
-    if first_match(candidates.denies, question) is not None:
+    denies = compiled.candidates(question.action).denies
+    if denies is not None and first_match(denies, question) is not None:
         return "ExplicitDeny"
-    return "ImplicitDeny" if first_match(candidates.allows, question) is None else "Allowed"
+    return "ImplicitDeny" if _allow(compiled, question) is None else "Allowed"
 
 
-def _strongest(statements: tuple[CompiledStatement, ...], question: Question) -> tuple[Reach, CompiledStatement | None]:
+def _strongest(selection: Selection | None, question: Question) -> tuple[Reach, CompiledStatement | None]:
     """How far the resource's policy reaches the caller, and the statement that reaches furthest."""
     strongest, chosen = Reach.NONE, None
+    if selection is None:
+        return strongest, chosen
+    statements, tables = selection
+    for table in tables:
+        statements += table.possible(question.context)
     for compiled in statements:
         if compiled.reach is None:
             continue
         reach = compiled.reach(question.principal, question.federated_provider)
-        if reach > strongest and first_match((compiled,), question) is not None:
+        if reach > strongest and first_match(((compiled,), ()), question) is not None:
             strongest, chosen = reach, compiled
             if reach is Reach.DIRECT:
                 break
@@ -205,4 +240,4 @@ def _strongest(statements: tuple[CompiledStatement, ...], question: Question) ->
 
 def matches(compiled: CompiledStatement, question: Question) -> bool:
     """Whether a statement matches a question, its action included."""
-    return compiled.matches_action(question.action.lower()) and first_match((compiled,), question) is not None
+    return compiled.matches_action(question.action.lower()) and first_match(((compiled,), ()), question) is not None

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 
 from emulator.policy.document import Condition
 from emulator.policy.patterns import (
+    MANY,
+    ONE,
     Context,
     ContextValue,
     Piece,
@@ -83,6 +85,20 @@ def compile_condition(condition: Condition, with_variables: bool) -> ConditionTe
         return _negated_test(key, made) if negated else _plain_test(key, made, if_exists)
     combine = _combination(qualifier, negated, if_exists)
     return lambda context: combine(context.get(key), made)
+
+
+def wanted_texts(condition: Condition, with_variables: bool) -> tuple[str, frozenset[str]] | None:
+    """A key and the texts of which a request must have one to meet ``condition``; None when it is not so simple."""
+    qualifier, base, if_exists = split_operator(condition.operator)
+    if base not in ("StringEquals", "StringLike") or if_exists or qualifier == _FOR_ALL_VALUES:
+        return None
+    texts = []
+    for value in condition.values:
+        pieces = template(value, with_wildcards=base == "StringLike", with_variables=with_variables)
+        if len(pieces) != 1 or not isinstance(pieces[0], str) or MANY in pieces[0] or ONE in pieces[0]:
+            return None
+        texts.append(pieces[0])
+    return condition.key.lower(), frozenset(texts)
 
 
 def _equality_test(key: str, expected: str) -> ConditionTest:

@@ -43,6 +43,8 @@ def like(pattern: list[Any], text: str) -> bool:
             for position, character in enumerate(text):
                 if reachable[position] and (item is ANY_CHARACTER or item == character):
                     following[position + 1] = True
+        if True not in following:
+            return False
         reachable = following
     return reachable[-1]
 
@@ -300,41 +302,50 @@ def evaluate(documents: list[Json], call: dict[str, Any]) -> tuple[bool, set[str
 # --- the decision
 
 
-def decide(policies: dict[str, Json], call: dict[str, Any], session_policy_required: bool = False) -> str:
-    """``Allowed``, ``ExplicitDeny`` or ``ImplicitDeny``; ``policies`` as in the case files, with lists of levels."""
-    levels = [*policies.get("rcps", ()), *policies.get("scps", ())]
+def decide(
+    policies: dict[str, Json], call: dict[str, Any], session_policy_required: bool = False
+) -> tuple[str, set[str]]:
+    """``Allowed``, ``ExplicitDeny`` or ``ImplicitDeny``, and the kinds of policy that say so when it is a denial.
+
+    ``policies`` as in the case files, with lists of levels.
+    """
+    levels = [(kind[:-1], level) for kind in ("rcps", "scps") for level in policies.get(kind, ())]
     own = {name: policies[name] for name in ("identity", "boundary", "session") if name in policies}
     resource_name = "trust" if "trust" in policies else "resource"
     resource = policies.get(resource_name)
-    every = [*levels, *own.values()] + ([] if resource is None else [resource])
-    if any(evaluate(documents, call)[0] for documents in every):
-        return "ExplicitDeny"
-    if not all(evaluate(level, call)[1] for level in levels):
-        return "ImplicitDeny"
+    every = [*levels, *own.items()] + ([] if resource is None else [(resource_name, resource)])
+    denying = {kind for kind, documents in every if evaluate(documents, call)[0]}
+    if denying:
+        return "ExplicitDeny", denying
+    lacking = {kind for kind, documents in levels if not evaluate(documents, call)[1]}
     strengths = set() if resource is None else evaluate(resource, call)[1]
-    allowed = allows(own, strengths, resource_name, call, session_policy_required)
-    return "Allowed" if allowed else "ImplicitDeny"
+    lacking |= lacks(own, strengths, resource_name, call, session_policy_required)
+    return ("ImplicitDeny", lacking) if lacking else ("Allowed", set())
 
 
-def allows(
+def lacks(
     own: dict[str, Json], strengths: set[str], resource_name: str, call: dict[str, Any], session_policy_required: bool
-) -> bool:
+) -> set[str]:
+    """The kinds of policy, the organization's apart, that would have to allow and do not."""
     caller = call["caller"]
+    nothing_of_the_resource = set() if strengths else {resource_name}
     if caller is None or caller["type"] == "Service":
-        return bool(strengths)
+        return nothing_of_the_resource
 
     def layer(name: str) -> bool:
         return bool(evaluate(own[name], call)[1])
 
+    limits = set()
+    if "boundary" in own and not layer("boundary"):
+        limits.add("boundary")
+    if not layer("session") if "session" in own else session_policy_required:
+        limits.add("session")
     identity = caller["type"] == "Account" or ("identity" in own and layer("identity"))
-    boundary = "boundary" not in own or layer("boundary")
-    session = layer("session") if "session" in own else not session_policy_required
+    all_of_its_own = limits if identity else limits | {"identity"}
     if call["resource_account_id"] in ("", caller["account_id"]):
         if "direct" in strengths:
-            return True
+            return set()
         if "limited" in strengths:
-            return boundary and session
-        if resource_name == "trust" and "trust" in call["present"] and not strengths:
-            return False
-        return identity and boundary and session
-    return identity and boundary and session and bool(strengths)
+            return limits
+        return all_of_its_own | (nothing_of_the_resource if resource_name == "trust" else set())
+    return all_of_its_own | nothing_of_the_resource

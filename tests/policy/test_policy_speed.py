@@ -51,4 +51,16 @@ def test_a_statement_without_conditions_answers_first() -> None:
 
 
 def test_a_failed_condition_ends_its_statement() -> None:
-    assert asked_of_context([conditional("chime:*", "bob")] * 100, False) == 100
+    condition = {"StringLike": {"aws:username": "b*"}, "Bool": {"aws:SecureTransport": "true"}}
+    statement = {"Effect": "Allow", "Action": "chime:*", "Resource": "*", "Condition": condition}
+    assert asked_of_context([statement] * 100, False) == 100
+
+
+def test_statements_that_want_other_texts_of_a_key_are_not_asked() -> None:
+    assert asked_of_context([conditional("chime:*", f"bob-{index}") for index in range(100)], False) == 1
+
+
+def test_of_many_statements_only_those_for_the_request_are_asked() -> None:
+    statements = [conditional("chime:*", "ana" if index == 70 else f"bob-{index}") for index in range(100)]
+    # Once for the table; then the one statement's two conditions.
+    assert asked_of_context(statements, False) == 3
