@@ -30,23 +30,17 @@ def as_text(value: Json) -> str:
 
 
 def like(pattern: list[Any], text: str) -> bool:
-    """Dynamic programming over prefixes of the text."""
-    reachable = [True] + [False] * len(text)
+    """Step by step: the places of the text that the pattern so far can have reached."""
+    reachable = {0}
     for item in pattern:
-        following = [False] * (len(text) + 1)
         if item is ANY_TEXT:
-            seen = False
-            for position in range(len(text) + 1):
-                seen = seen or reachable[position]
-                following[position] = seen
+            reachable = set(range(min(reachable), len(text) + 1))
         else:
-            for position, character in enumerate(text):
-                if reachable[position] and (item is ANY_CHARACTER or item == character):
-                    following[position + 1] = True
-        if True not in following:
+            fitting = (place for place in reachable if place < len(text) and item in (ANY_CHARACTER, text[place]))
+            reachable = {place + 1 for place in fitting}
+        if not reachable:
             return False
-        reachable = following
-    return reachable[-1]
+    return len(text) in reachable
 
 
 def arn_like(pattern: list[Any], text: str) -> bool:
@@ -70,6 +64,8 @@ def to_pattern(text: str, wild: bool) -> list[Any]:
 def expand(text: str, context: dict[str, Any], version: str, wild: bool, resource: bool = False) -> list[Any] | None:
     """The pattern a policy value stands for; None when a variable in it has no single value."""
     if version != "2012-10-17":
+        return to_pattern(text, wild)
+    if "${" not in text:
         return to_pattern(text, wild)
     pattern: list[Any] = []
     colons = 0

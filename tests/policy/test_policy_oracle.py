@@ -267,12 +267,12 @@ def test_engine_and_oracle_decide_alike(shard: int, seed: int) -> None:
 
 def compare(decision: Decision, case: dict[str, Any]) -> None:
     outcome, refusing = oracle_answer(case)
-    shown = f"{json.dumps(case)}\n{explain(decision).as_text()}"
-    assert decision.outcome == outcome, shown
+    # Several kinds may deny explicitly, in an order that nobody documents.
+    named = {decision.layer.value} if decision.layer and outcome == "ExplicitDeny" else set()
     if outcome == "ImplicitDeny":
-        assert decision.layer == next(kind for kind in IMPLICIT_DENY_NAMES_FIRST if kind in refusing), shown
-    elif outcome == "ExplicitDeny":
-        assert decision.layer in refusing, shown
+        named = {next(kind.value for kind in IMPLICIT_DENY_NAMES_FIRST if kind in refusing)}
+    agreed = decision.outcome == outcome and (outcome == "Allowed" or decision.layer in named & refusing)
+    assert agreed, f"{outcome} {sorted(refusing)}\n{json.dumps(case)}\n{explain(decision).as_text()}"
 
 
 def test_the_layer_named_for_want_of_an_allow_is_one_constant(monkeypatch: pytest.MonkeyPatch) -> None:
