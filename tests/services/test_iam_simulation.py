@@ -694,3 +694,28 @@ def test_a_text_without_a_policy_has_no_keys(iam: Any) -> None:
     message = "Policy input list item 2 has invalid content"
     texts = [json.dumps(KEYED), '{"Statement": 1}']
     fails(iam.get_context_keys_for_custom_policy, "InvalidInput", message, 400, PolicyInputList=texts)
+
+
+def many_statements(count: int) -> str:
+    statements = [{"Effect": "Allow", "Action": "*", "Resource": f"arn:aws:s3:::*?{each}*a"} for each in range(count)]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def test_a_page_is_shorter_the_more_statements_are_asked(iam: Any) -> None:
+    arguments = {
+        "PolicyInputList": [many_statements(1000)],
+        "ActionNames": [f"s3:Get{each}" for each in range(50)],
+        "ResourceArns": ["arn:aws:s3:::" + "a" * 987],
+    }
+    page = iam.simulate_custom_policy(**arguments)
+    assert (len(page["EvaluationResults"]), page["IsTruncated"]) == (5, True)
+
+
+def test_a_simulation_that_would_take_minutes_is_refused(iam: Any) -> None:
+    with pytest.raises(iam.exceptions.PolicyEvaluationException, match="too many statements") as refusal:
+        iam.simulate_custom_policy(
+            PolicyInputList=[many_statements(1500)],
+            ActionNames=["s3:GetObject"],
+            ResourceArns=["arn:aws:s3:::" + "a" * 2000] * 8,
+        )
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500

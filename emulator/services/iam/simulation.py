@@ -12,6 +12,7 @@ from typing import Any
 
 from emulator.access.permission import ContextValue, Permission
 from emulator.arns import iam_arn
+from emulator.errors import AwsError
 from emulator.policy import MalformedPolicy, Policy, PolicyKind, compile_policies, context_keys, parse_policy
 from emulator.principals import Principal
 from emulator.services.iam import simulation_inputs as inputs
@@ -28,6 +29,11 @@ from emulator.storage.users import user_by_name
 NOBODYS_USER_ID = "STUB_PRINCIPAL_FOR_POLICY_SIMULATOR"
 # IAM may answer fewer results than asked for; so a page of actions on thousands of resources does not take minutes.
 MAXIMUM_DECISIONS_PER_PAGE = 20_000
+# Work is counted in statements times characters of the resources that they may be compared with.
+MAXIMUM_WORK_PER_PAGE = 5_000_000
+MAXIMUM_WORK_PER_ACTION = 20_000_000
+# The operation's own error for policies that cannot be evaluated; AWS's wording of it is not documented.
+TOO_MUCH_WORK = "The policies have too many statements, or there are too many resources, to be simulated in one request."
 
 Entries = Sequence[Mapping[str, Any]]
 _BY_NAME = {"user": user_by_name, "group": group_by_name, "role": role_by_name}
@@ -180,13 +186,24 @@ def _page(
     marker: str | None,
     max_items: int,
 ) -> Answer:
-    """One page of results, in the order of the request's actions. Raises AwsError ValidationError (marker)."""
+    """One page of results, in the order of the request's actions.
+
+    Raises AwsError: PolicyEvaluation, ValidationError (marker).
+    """
     scope = (source_arn, json.dumps([list(actions), list(resources)]))
     after = opened_marker(call, scope, marker)
     first = int(after) if after else 0
-    items = min(max_items, max(1, MAXIMUM_DECISIONS_PER_PAGE // len(resources)))
+    items = min(max_items, _actions_per_page(simulation, resources))
     numbers, rest = page_of(call, scope, range(first, len(actions)), lambda number: str(number + 1), items)
     return {"EvaluationResults": [simulation.evaluate(actions[number], resources) for number in numbers], **rest}
+
+
+def _actions_per_page(simulation: Simulation, resources: Sequence[str]) -> int:
+    """How many actions one answer may tell of. Raises AwsError PolicyEvaluation when a single one takes too long."""
+    work = simulation.statement_count * sum(map(len, resources))
+    if work > MAXIMUM_WORK_PER_ACTION:
+        raise AwsError("PolicyEvaluation", TOO_MUCH_WORK)
+    return max(1, min(MAXIMUM_DECISIONS_PER_PAGE // len(resources), MAXIMUM_WORK_PER_PAGE // max(1, work)))
 
 
 @operation("iam", "GetContextKeysForCustomPolicy", permissions=_on_any_policy)

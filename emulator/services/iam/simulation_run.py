@@ -72,6 +72,10 @@ class Simulation:
         self._owner_account_id = owner_account_id
         self._spans: dict[str, tuple[Span, ...]] = {}
 
+    @property
+    def statement_count(self) -> int:
+        return sum(len(layer.statements) for layer in (*self._told, *self._scps))
+
     def evaluate(self, action: str, resources: Sequence[str]) -> Answer:
         """The EvaluationResult of one action."""
         listed = tuple(resources) != (ANY_RESOURCE,)
