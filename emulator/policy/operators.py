@@ -269,7 +269,10 @@ def _addresses(values: Sequence[str], _with_variables: bool) -> Test:
         if actual is None:
             return False
         version, bits = actual
-        return any(version == of and bits >> shift == first for of, first, shift in ranges)
+        for of, first, shift in ranges:  # noqa: SIM110  a generator would cost more than the comparisons
+            if version == of and bits >> shift == first:
+                return True
+        return False
 
     return matches
 
