@@ -40,10 +40,10 @@ def glob(pattern: str) -> Test:
 
     ``*`` matches any text, colons and slashes included; ``?`` one character (IAM User Guide, Resource).
     """
+    if MANY not in pattern:
+        return _of_fixed_length(pattern) if ONE in pattern else pattern.__eq__
     if ONE in pattern:
         return _with_single_wildcards(pattern)
-    if MANY not in pattern:
-        return pattern.__eq__
     first, *middle, last = pattern.split(MANY)
     middle = [part for part in middle if part]
     if middle:
@@ -75,6 +75,16 @@ def _with_middle(first: str, middle: list[str], last: str) -> Test:
                 return False
             position += len(part)
         return True
+
+    return matches
+
+
+def _of_fixed_length(pattern: str) -> Test:
+    length = len(pattern)
+    written = tuple((place, character) for place, character in enumerate(pattern) if character != ONE)
+
+    def matches(text: str) -> bool:
+        return len(text) == length and all(text[place] == character for place, character in written)
 
     return matches
 

@@ -33,7 +33,9 @@ MAXIMUM_DECISIONS_PER_PAGE = 20_000
 MAXIMUM_WORK_PER_PAGE = 5_000_000
 MAXIMUM_WORK_PER_ACTION = 20_000_000
 # The operation's own error for policies that cannot be evaluated; AWS's wording of it is not documented.
-TOO_MUCH_WORK = "The policies have too many statements, or there are too many resources, to be simulated in one request."
+TOO_MUCH_WORK = (
+    "The policies have too many statements, or there are too many resources, to be simulated in one request."
+)
 
 Entries = Sequence[Mapping[str, Any]]
 _BY_NAME = {"user": user_by_name, "group": group_by_name, "role": role_by_name}
