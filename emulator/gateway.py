@@ -18,6 +18,8 @@ from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
 from emulator.access.policies import PolicyStore
+from emulator.access.regions import DEFAULT_REGION, check_region, region_of_host
+from emulator.arns import parse_arn
 from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
 from emulator.http import HttpAnswer, HttpRequest
@@ -56,7 +58,6 @@ AUTHORIZATION_TAIL = (
     " Go to https://{region}.console.aws.amazon.com/iam/home?region={region}#/authorization-details/{id} for complete "
     "details, or call the GetRequestAuthorizationDetails API with the following authorization id: {id}"
 )
-DEFAULT_REGION = "us-east-1"
 MODEL_MINIMUM_SESSION_SECONDS = 900
 
 
@@ -135,9 +136,11 @@ class Gateway:
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
-                call = self._call(request_id, target, signature, identity, identities, connection, now_seconds)
+                call = self._call(received, target, signature, identity, identities, connection, now_seconds)
                 if registered is not None and registered.proof is not None:
                     call, identity = _proven(call, registered.proof, parameters)
+                if self.settings.disabled_regions and service == "sts":
+                    check_region(self.settings.disabled_regions, call.region, operation, _account(call, parameters))
                 check_credential_kind(identity.caller, service, operation)
                 decisions = self._authorise(call, registered, parameters, request, identity)
                 function = _emulated(registered, target, parameters)
@@ -183,7 +186,7 @@ class Gateway:
         if signature is None or not target.operation.signed:
             # The proof of identity is among the parameters.
             return NOBODY
-        check_scope(signature, service=target.service.signing_name)
+        _check_scope(signature, target, request)
         try:
             identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
         except AwsError:
@@ -205,7 +208,7 @@ class Gateway:
 
     def _call(
         self,
-        request_id: str,
+        received: _Received,
         target: Target,
         signature: Signature | None,
         identity: Identity,
@@ -218,15 +221,16 @@ class Gateway:
             operation=target.operation.name,
             caller=identity.caller,
             account_id=identity.caller.principal.account_id,
-            region=_region(signature),
+            region=_region(signature, received.request),
             now_seconds=now_seconds,
-            request_id=request_id,
+            request_id=received.request_id,
             db=connection,
             keys=identities.keys,
             ids=self.ids,
             settings=self.settings,
             policies=identities.policies,
             refusal=self.refusals,
+            host=received.request.headers.get("host", ""),
         )
 
     def _authorise(
@@ -276,7 +280,7 @@ class Gateway:
             caller,
             tuple(decisions),
             error,
-            _region(signature) if signature is not None or caller is not None else "",
+            _region(signature, request) if signature is not None or caller is not None else "",
             "" if signature is None else signature.access_key_id,
             request.remote_address,
             request.headers.get("user-agent", ""),
@@ -296,8 +300,27 @@ def authorization_tail(service: str, request_id: str, signature: Signature | Non
     return AUTHORIZATION_TAIL.format(region=signature.region or DEFAULT_REGION, id=authorization_id(request_id))
 
 
-def _region(signature: Signature | None) -> str:
-    return DEFAULT_REGION if signature is None else signature.region or DEFAULT_REGION
+def _region(signature: Signature | None, request: HttpRequest) -> str:
+    """The Region of a call: of its signature, else of the endpoint it was sent to."""
+    if signature is None:
+        return region_of_host(request.headers.get("host", "")) or DEFAULT_REGION
+    return signature.region or DEFAULT_REGION
+
+
+def _account(call: Call, parameters: Mapping[str, Any]) -> str:
+    """The account that is asked for credentials: the caller's, or that of the role an unsigned call names."""
+    parsed = None if call.account_id else parse_arn(parameters.get("RoleArn", ""))
+    return call.account_id if parsed is None else parsed.account_id
+
+
+def _check_scope(signature: Signature, target: Target, request: HttpRequest) -> None:
+    """Raises AwsError SignatureDoesNotMatch. An endpoint with the name of one of STS's has its own Region only."""
+    signing_name = target.service.signing_name
+    region = region_of_host(request.headers.get("host", "")) if signing_name == "sts" else None
+    if region is None:
+        check_scope(signature, service=signing_name)
+    else:
+        check_scope(signature, service=signing_name, valid_region=region.__eq__)
 
 
 def _check_signed(signature: Signature | None, target: Target, registered: RegisteredOperation | None) -> None:

@@ -100,7 +100,11 @@ class IdentityStore:
             # A federated user of the root user has the root user's rights, cut by its session policy.
             everything = NamedPolicy(parsed_policy(EVERYTHING, PolicyKind.IDENTITY), "root user")
             identity_layer = compile_policies([everything], PolicyKind.IDENTITY)
-        session_layer = self.policies.session(connection, session.policies, session.policy_arns)
+        inline = session.policies
+        if session.type == "AssumeRoot":
+            # The policies of privileged tasks only deny: what they leave is the root user's.
+            inline = (EVERYTHING, *inline)
+        session_layer = self.policies.session(connection, inline, session.policy_arns)
         layers = Layers(
             identity=identity_layer,
             boundary=authority.boundary,

@@ -19,6 +19,8 @@ class SandboxSettings:
     strict: bool = True
     chime_denied_as: Literal["ForbiddenException", "AccessDeniedException"] = "ForbiddenException"
     minimum_session_seconds: int = 900
+    # Regions in which STS issues no credentials.
+    disabled_regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

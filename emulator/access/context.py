@@ -54,6 +54,8 @@ def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValu
         keys["aws:tokenissuetime"] = iso8601(session.issued_at_seconds)
         mfa_present = session.mfa_authenticated_at_seconds is not None
         keys["aws:multifactorauthpresent"] = "true" if mfa_present else "false"
+        if session.type == "AssumeRoot":
+            keys["aws:assumedroot"] = "true"
         if session.source_identity:
             keys["aws:sourceidentity"] = session.source_identity
         if session.federated_provider:

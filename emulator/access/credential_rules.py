@@ -10,8 +10,11 @@ from emulator.principals import ROLE_SESSIONS, Caller
 
 INVALID_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 ROOT_MAY_NOT_ASSUME_MESSAGE = "Roles may not be assumed by root accounts."
+# API reference, AssumeRoot: "You cannot use root user credentials to make this call." AWS's answer was not recorded.
+ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE = "AssumeRoot may not be called with root user credentials."
 # AWS's wording for a federated user's AssumeRole was never recorded; this is its form for the neighbouring operations.
 SESSION_CREDENTIALS_MESSAGE = "Cannot call {operation} with session credentials"
+_REFUSED_TO_ROOT = {"AssumeRole": ROOT_MAY_NOT_ASSUME_MESSAGE, "AssumeRoot": ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE}
 _REFUSED_TO_EVERY_SESSION = frozenset({"GetSessionToken", "GetFederationToken"})
 _ALLOWED_TO_USER_SESSIONS = frozenset({"AssumeRole", "GetCallerIdentity"})
 
@@ -20,9 +23,9 @@ def check_credential_kind(caller: Caller, service: str, operation: str) -> None:
     """Raises AwsError when credentials of this kind can never make this call."""
     session = caller.session
     if service == "sts":
+        if caller.principal.type == "Account" and operation in _REFUSED_TO_ROOT:
+            raise AwsError("AccessDenied", _REFUSED_TO_ROOT[operation])
         if session is None:
-            if caller.principal.type == "Account" and operation == "AssumeRole":
-                raise AwsError("AccessDenied", ROOT_MAY_NOT_ASSUME_MESSAGE)
             return
         if operation in _REFUSED_TO_EVERY_SESSION or not _sts_allowed(caller, operation):
             raise AwsError("AccessDenied", SESSION_CREDENTIALS_MESSAGE.format(operation=operation))
@@ -35,14 +38,12 @@ def _sts_allowed(caller: Caller, operation: str) -> bool:
     if kind == "GetFederationToken":
         return operation == "GetCallerIdentity"
     if kind == "GetSessionToken":
-        if caller.principal.type == "Account" and operation == "AssumeRole":
-            raise AwsError("AccessDenied", ROOT_MAY_NOT_ASSUME_MESSAGE)
         return operation in _ALLOWED_TO_USER_SESSIONS
     return True
 
 
 def _iam_allowed(caller: Caller) -> bool:
     session = caller.session
-    if session is None or session.type in ROLE_SESSIONS:
+    if session is None or session.type in ROLE_SESSIONS or session.type == "AssumeRoot":
         return True
     return session.type == "GetSessionToken" and session.mfa_authenticated_at_seconds is not None

@@ -23,6 +23,8 @@ _INLINE = c.mapping_of(c.policy(PolicyKind.IDENTITY), _LONG_NAME)
 _POLICY_ARNS = c.list_of(c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-~]+", "the ARN of a managed policy"))
 _POLICY_ARN = c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-~]+", "the ARN of a managed policy or null")
 
+_REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
+
 _KEY = c.record(
     w.DeclaredKey,
     {
@@ -146,6 +148,9 @@ _ORGANIZATION = c.record(
         "organizational_units": ("organizational_units", c.list_of(_UNIT)),
         "service_control_policies": ("service_control_policies", c.list_of(_control_policy(PolicyKind.SCP))),
         "resource_control_policies": ("resource_control_policies", c.list_of(_control_policy(PolicyKind.RCP))),
+        "management_account": ("management_account_id", _ACCOUNT_ID),
+        "delegated_administrators": ("delegated_administrators", c.list_of(_ACCOUNT_ID)),
+        "features": ("features", c.list_of(c.one_of("RootCredentialsManagement", "RootSessions"))),
     },
     ("id",),
 )
@@ -155,6 +160,7 @@ _SETTINGS = c.record(
         "strict": ("strict", c.boolean),
         "chime_denied_as": ("chime_denied_as", c.one_of("ForbiddenException", "AccessDeniedException")),
         "minimum_session_seconds": ("minimum_session_seconds", c.between(1, 900)),
+        "disabled_regions": ("disabled_regions", c.list_of(_REGION)),
     },
     (),
 )

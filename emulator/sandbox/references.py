@@ -208,6 +208,7 @@ def _chime(path: Path, account: Values) -> Found:
 
 def _organization(world: Any, declared: _Declared) -> Found:
     organization = world.get("organization") if isinstance(world, dict) else None
+    yield from _root_access(organization, declared)
     units = list(_mappings(organization, "organizational_units"))
     yield from _units(units, declared)
     targets = declared.accounts.union(_text(unit, "name") for _, unit in units)
@@ -256,3 +257,23 @@ def _hangs_on_itself(name: str, parents: Mapping[str, str]) -> bool:
         seen.add(name)
         name = parents.get(name, "")
     return bool(name)
+
+
+def _root_access(organization: Any, declared: _Declared) -> Found:
+    """The accounts that manage the organization are members of it, and the management account needs no delegation."""
+    if not isinstance(organization, dict):
+        return
+    management = _text(organization, "management_account")
+    if management and management not in declared.accounts:
+        yield ("organization", "management_account"), f"no account {management} is declared"
+    administrators = _texts(organization, "delegated_administrators")
+    path: Path = ("organization", "delegated_administrators")
+    for position, account_id in administrators:
+        if account_id not in declared.accounts:
+            yield (*path, position), f"no account {account_id} is declared"
+        elif account_id == management:
+            yield (*path, position), f"{account_id} is the management account"
+    for position, account_id in _again(administrators):
+        yield (*path, position), f"{account_id} appears twice"
+    for position, feature in _again(_texts(organization, "features")):
+        yield ("organization", "features", position), f"{feature} appears twice"

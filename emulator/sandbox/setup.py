@@ -79,7 +79,8 @@ class _Builder:
     def build(self, world: w.World) -> None:
         organization = world.organization
         if organization is not None:
-            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, {}, {})
+            values = {"management_account_id": organization.management_account_id or world.accounts[0].account_id}
+            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, values, {})
         for position, account in enumerate(world.accounts):
             described = {
                 "name": account.name,
@@ -89,6 +90,7 @@ class _Builder:
             worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
         if organization is not None:
             self._organization(organization)
+            self._root_access(organization)
         for account in world.accounts:
             self._account(account)
         # Only now does everybody exist whom a trust policy may name.
@@ -128,6 +130,13 @@ class _Builder:
             targets = [{"target": units.get(target, target)} for target in policy.targets or (gather.ROOT_TARGET,)]
             owner = {"policy_name": policy.name}
             worlds.replace(self._db, t.metadata.tables[f"{kind}_control_policy_targets"], owner, targets, _NO_COLUMNS)
+
+    def _root_access(self, organization: w.DeclaredOrganization) -> None:
+        owner = {"organization_id": organization.organization_id}
+        administrators = [{"account_id": account_id} for account_id in organization.delegated_administrators]
+        worlds.replace(self._db, t.delegated_administrators, owner, administrators, _NO_COLUMNS)
+        features = [{"feature": feature} for feature in organization.features]
+        worlds.replace(self._db, t.organization_features, owner, features, _NO_COLUMNS)
 
     def _account(self, account: w.DeclaredAccount) -> None:
         account_id = account.account_id

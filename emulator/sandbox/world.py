@@ -103,10 +103,15 @@ class DeclaredControlPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredOrganization:
+    """Without a ``management_account_id`` the account declared first is the management account."""
+
     organization_id: str
     organizational_units: tuple[DeclaredUnit, ...] = ()
     service_control_policies: tuple[DeclaredControlPolicy, ...] = ()
     resource_control_policies: tuple[DeclaredControlPolicy, ...] = ()
+    management_account_id: str = ""
+    delegated_administrators: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

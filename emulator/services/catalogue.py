@@ -9,6 +9,7 @@ from emulator.services.iam import (
     account_summary,
     group_policies,
     groups,
+    organization_features,
     policies,
     policy_entities,
     policy_tags,
@@ -23,10 +24,11 @@ from emulator.services.iam import (
 )
 from emulator.services.iam_toolbox import authorization_details
 from emulator.services.registry import all_operations, find
-from emulator.services.sts import assume_role, authorization_message, identity, user_sessions
+from emulator.services.sts import assume_role, assume_root, authorization_message, identity, user_sessions
 
 MODULES = (
     assume_role,
+    assume_root,
     authorization_message,
     identity,
     user_sessions,
@@ -44,6 +46,7 @@ MODULES = (
     role_policies,
     service_linked_roles,
     account_summary,
+    organization_features,
     simulation,
     authorization_details,
     accounts,

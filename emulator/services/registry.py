@@ -58,6 +58,8 @@ class Call:
     refusal: RefusalReader = no_refusal
     # What the operation's ``proof`` made of the token or assertion among the parameters.
     proof: Any = None
+    # The Host header, by which STS knows its global endpoint.
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

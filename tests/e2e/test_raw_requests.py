@@ -181,11 +181,10 @@ def test_methods_nothing_is_bound_to(server: Server, method: str, path: str, ser
 
 
 def test_an_operation_that_is_not_emulated_says_so(server: Server) -> None:
-    body = b"Action=AssumeRoot&Version=2011-06-15&TargetPrincipal=111122223333"
-    body += b"&TaskPolicyArn.arn=arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
-    answer = sent(server, Case("", 501, "NotImplemented", body=body))
+    body = b"Action=ListServerCertificates&Version=2010-05-08"
+    answer = sent(server, Case("", 501, "NotImplemented", body=body, service="iam"))
     assert (answer.status, code_of(answer)) == (501, "NotImplemented")
-    assert b"AssumeRoot" in answer.body
+    assert b"ListServerCertificates" in answer.body
 
 
 @pytest.mark.parametrize(("path", "service"), [("/", "sts"), ("/accounts", "chime"), ("/", None), ("/accounts", None)])

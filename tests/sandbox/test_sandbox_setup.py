@@ -39,6 +39,9 @@ def everything() -> dict[str, Any]:
         "version": 1,
         "organization": {
             "id": "o-example1234",
+            "management_account": ACCOUNT,
+            "delegated_administrators": [OTHER],
+            "features": ["RootSessions"],
             "organizational_units": [
                 {"name": "inner", "parent": "outer", "accounts": [ACCOUNT]},
                 {"name": "outer", "id": "ou-exam-outer123"},
@@ -111,7 +114,7 @@ def everything() -> dict[str, Any]:
             },
             {"id": OTHER, "roles": [{"name": "far", "trust_policy": trust(OTHER)}]},
         ],
-        "settings": {"minimum_session_seconds": 60},
+        "settings": {"minimum_session_seconds": 60, "disabled_regions": ["ap-east-1"]},
     }
 
 
@@ -122,7 +125,6 @@ NOT_DECLARED = {
     "signing_keys",
     "service_linked_role_deletions",
     "account_preferences",
-    "delegated_administrators",
     "delegation_requests",
     "mfa_code_uses",
     "mfa_device_tags",
@@ -131,7 +133,6 @@ NOT_DECLARED = {
     "oidc_provider_tags",
     "oidc_providers",
     "oidc_thumbprints",
-    "organization_features",
     "outbound_federations",
     "saml_private_keys",
     "saml_provider_tags",

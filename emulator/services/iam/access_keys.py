@@ -64,9 +64,10 @@ def _owned_key(call: Call, owner: _Owner, access_key_id: str) -> AccessKeyRecord
 
 
 def _check_user_is_named_in_sessions(call: Call, parameters: Parameters) -> None:
-    """API reference: "If a temporary access key is used, then UserName is required." """
+    """API reference: "If a temporary access key is used, then UserName is required." Not for a root user's task."""
     check_user_is_named(call, parameters)
-    if "UserName" not in parameters and call.caller.session is not None:
+    session = call.caller.session
+    if "UserName" not in parameters and session is not None and session.type != "AssumeRoot":
         raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
 
 

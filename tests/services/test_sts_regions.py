@@ -1,0 +1,87 @@
+"""Endpoints of STS by their names, and Regions in which it is switched off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sts_calls import ACCOUNT, account, allow, answered, declared, refusal, role, role_arn, root_arn, trust
+
+from emulator.access.regions import is_global_host, region_of_host
+
+ISSUING: dict[str, dict[str, Any]] = {
+    "AssumeRole": {"RoleArn": role_arn("operator"), "RoleSessionName": "session"},
+    "GetSessionToken": {},
+    "GetFederationToken": {"Name": "fed"},
+}
+MESSAGE = (
+    f"STS is not activated in this region for account:{ACCOUNT}. Your account administrator can activate STS in this "
+    "region using the IAM Console."
+)
+
+
+@pytest.fixture(scope="module")
+def worlds(make_shared_world: Any) -> Any:
+    roles = [role("operator", trust(root_arn()), allow("*"))]
+    settings = {"disabled_regions": ["ap-east-1", "eu-west-1"]}
+    return make_shared_world(declared(account(roles=roles), settings=settings))
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("sts.amazonaws.com", "us-east-1"),
+        ("STS.amazonaws.com:443", "us-east-1"),
+        ("sts.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("sts-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("sts.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("localhost:4580", None),
+        ("sts.localhost", None),
+        ("sts.eu-west-1.amazonaws.com.example.com", None),
+        ("xsts.amazonaws.com", None),
+        ("", None),
+    ],
+)
+def test_the_name_of_an_endpoint_says_its_region(host: str, region: str | None) -> None:
+    assert region_of_host(host) == region
+    assert is_global_host(host) == (host.lower().startswith("sts.amazonaws.com"))
+
+
+@pytest.mark.parametrize("region", ["ap-east-1", "eu-west-1"])
+@pytest.mark.parametrize("operation", ISSUING)
+def test_no_credentials_come_from_a_region_that_is_off(worlds: Any, region: str, operation: str) -> None:
+    for endpoint in ("http://rolecall.localhost", f"http://sts.{region}.amazonaws.com"):
+        sts = worlds.client("sts", region=region, endpoint_url=endpoint)
+        assert refusal(sts, operation, **ISSUING[operation]) == (403, "RegionDisabledException", MESSAGE)
+        assert answered(sts, "GetCallerIdentity") == "allowed"
+    elsewhere = worlds.client("sts", region="eu-central-1")
+    assert answered(elsewhere, operation, **ISSUING[operation]) == "allowed"
+
+
+def test_a_wrong_key_is_told_before_the_region(worlds: Any) -> None:
+    sts = worlds.client("sts", region="ap-east-1", keys=("nobody_has_this_key", "secret"))
+    assert refusal(sts, "GetSessionToken")[1] == "InvalidClientTokenId"
+
+
+def test_other_services_do_not_mind(worlds: Any) -> None:
+    assert answered(worlds.client("chime", region="ap-east-1"), "ListAccounts") == "allowed"
+
+
+def test_an_endpoint_takes_signatures_of_its_own_region_only(worlds: Any) -> None:
+    for endpoint, wrong in (("sts.us-west-2.amazonaws.com", "us-east-1"), ("sts.amazonaws.com", "us-west-2")):
+        sts = worlds.client("sts", region=wrong, endpoint_url=f"http://{endpoint}")
+        message = f"Credential should be scoped to a valid Region, not '{wrong}'."
+        assert refusal(sts, "GetCallerIdentity") == (403, "SignatureDoesNotMatch", message)
+    right = worlds.client("sts", region="us-west-2", endpoint_url="http://sts.us-west-2.amazonaws.com")
+    assert answered(right, "GetCallerIdentity") == "allowed"
+    assert answered(worlds.client("sts", endpoint_url="http://sts.amazonaws.com"), "GetSessionToken") == "allowed"
+
+
+def test_the_region_is_a_condition_key(make_world: Any) -> None:
+    only = allow("sts:AssumeRole", Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})
+    users = [{"name": "ana", "access_keys": [{"id": "ana_key", "secret": "secret"}], "inline_policies": {"own": only}}]
+    world = make_world(declared(account(users=users, roles=[role("operator", trust(root_arn()))])))
+    endpoint = "http://sts.eu-west-1.amazonaws.com"
+    there = world.client("sts", "ana", region="eu-west-1", endpoint_url=endpoint)
+    assert answered(there, "AssumeRole", **ISSUING["AssumeRole"]) == "allowed"
+    assert answered(world.client("sts", "ana"), "AssumeRole", **ISSUING["AssumeRole"])[1] == "AccessDenied"
