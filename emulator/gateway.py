@@ -59,6 +59,10 @@ AUTHORIZATION_TAIL = (
     "details, or call the GetRequestAuthorizationDetails API with the following authorization id: {id}"
 )
 MODEL_MINIMUM_SESSION_SECONDS = 900
+# The operations with that minimum; others have durations of their own.
+_LASTING_AS_LONG = frozenset(
+    {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken", "GetSessionToken"}
+)
 
 
 class _Received(NamedTuple):
@@ -201,7 +205,8 @@ class Gateway:
     def _check_parameters(self, target: Target, parameters: dict[str, Any]) -> None:
         duration_seconds = parameters.get("DurationSeconds")
         lowered = self.settings.minimum_session_seconds
-        if isinstance(duration_seconds, int) and lowered <= duration_seconds < MODEL_MINIMUM_SESSION_SECONDS:
+        shorter = isinstance(duration_seconds, int) and lowered <= duration_seconds < MODEL_MINIMUM_SESSION_SECONDS
+        if shorter and target.operation.name in _LASTING_AS_LONG:
             # The sandbox allows shorter sessions than AWS, to test refreshing; every other limit stays.
             parameters = {**parameters, "DurationSeconds": MODEL_MINIMUM_SESSION_SECONDS}
         check_constraints(target.operation, parameters)

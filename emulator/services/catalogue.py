@@ -10,6 +10,7 @@ from emulator.services.iam import (
     group_policies,
     groups,
     organization_features,
+    outbound_federation,
     policies,
     policy_entities,
     policy_tags,
@@ -24,7 +25,14 @@ from emulator.services.iam import (
 )
 from emulator.services.iam_toolbox import authorization_details
 from emulator.services.registry import all_operations, find
-from emulator.services.sts import assume_role, assume_root, authorization_message, identity, user_sessions
+from emulator.services.sts import (
+    assume_role,
+    assume_root,
+    authorization_message,
+    identity,
+    user_sessions,
+    web_identity_token,
+)
 
 MODULES = (
     assume_role,
@@ -32,6 +40,7 @@ MODULES = (
     authorization_message,
     identity,
     user_sessions,
+    web_identity_token,
     users,
     tags,
     access_keys,
@@ -47,6 +56,7 @@ MODULES = (
     service_linked_roles,
     account_summary,
     organization_features,
+    outbound_federation,
     simulation,
     authorization_details,
     accounts,

@@ -12,6 +12,7 @@ from emulator.sandbox.decisions import DecisionLog
 from emulator.signin import SignIn
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
+from emulator.web.outbound_documents import is_document, register_outbound_documents
 from emulator.web.signin import FEDERATION_PATH, register_sign_in
 
 
@@ -37,6 +38,8 @@ class RolecallApplication(Flask):
         path = environ["PATH_INFO"]
         if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
             return super().wsgi_app(environ, start_response)
+        if is_document(path, environ.get("HTTP_HOST", "")):
+            return super().wsgi_app(environ, start_response)
         return self.aws(environ, start_response)
 
 
@@ -55,4 +58,5 @@ def web_application(
     app.aws = aws_application(gateway, maximum_body_bytes)
     register_control(app, gateway.database, reset, decisions, loopback_only=control_on_loopback_only)
     register_sign_in(app, sign_in)
+    register_outbound_documents(app, gateway.database)
     return app
