@@ -18,7 +18,7 @@ from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
 from emulator.access.policies import PolicyStore
-from emulator.access.regions import DEFAULT_REGION, check_region, region_of_host
+from emulator.access.regions import DEFAULT_REGION, check_region, check_token_region, region_of_host
 from emulator.arns import parse_arn
 from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
@@ -193,6 +193,9 @@ class Gateway:
         _check_scope(signature, target, request)
         try:
             identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
+            session = identity.caller.session
+            if session is not None and not session.everywhere:
+                check_token_region(signature.region)
         except AwsError:
             lenient = not self.settings.strict and not signature.session_token
             if not lenient or identities.knows_key(connection, signature.access_key_id):
@@ -236,6 +239,7 @@ class Gateway:
             policies=identities.policies,
             refusal=self.refusals,
             host=received.request.headers.get("host", ""),
+            answer_members=target.operation.output_members,
         )
 
     def _authorise(

@@ -45,7 +45,8 @@ class Session:
 
     ``context`` holds the condition keys that a session of a federated identity keeps, in lower case, such as
     ``token.actions.githubusercontent.com:sub`` or ``saml:sub``. ``chained`` says that the role was assumed with
-    temporary credentials.
+    temporary credentials. ``everywhere`` is False for a version 1 token of STS's global endpoint, which is good in the
+    Regions alone that every account has.
     """
 
     type: SessionType
@@ -62,6 +63,7 @@ class Session:
     federated_provider: str = ""
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     chained: bool = False
+    everywhere: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ REGION_DISABLED_MESSAGE = (
     "STS is not activated in this region for account:{account_id}. Your account administrator can activate STS in "
     "this region using the IAM Console."
 )
+INVALID_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 # What the global endpoint answers to operations that it does not have.
 UNKNOWN_OPERATION_MESSAGE = "Unknown Operation"
 # The operations whose models declare RegionDisabledException: those that issue credentials.
@@ -30,6 +31,28 @@ _ISSUING = frozenset(
         "GetDelegatedAccessToken",
         "GetFederationToken",
         "GetSessionToken",
+    }
+)
+# Regions that every account has; the others, begun after March 2019, an account opts in to.
+REGIONS_OF_EVERY_ACCOUNT = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
     }
 )
 _regional_host = re.compile(r"sts(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?").fullmatch
@@ -45,6 +68,7 @@ def region_of_host(host: str) -> str | None:
     return None if found is None else found[1]
 
 
+@lru_cache(maxsize=256)
 def is_global_host(host: str) -> bool:
     return host.partition(":")[0].lower() == GLOBAL_HOST
 
@@ -58,6 +82,12 @@ def check_region(disabled_regions: Collection[str], region: str, operation: str,
     """Raises AwsError RegionDisabledException for an operation of STS that issues credentials in such a Region."""
     if region in disabled_regions and operation in _ISSUING:
         raise region_disabled(account_id)
+
+
+def check_token_region(region: str) -> None:
+    """For a version 1 token of the global endpoint. Raises AwsError InvalidClientTokenId where it is not good."""
+    if region not in REGIONS_OF_EVERY_ACCOUNT:
+        raise AwsError("InvalidClientTokenId", INVALID_TOKEN_MESSAGE, reason="a version 1 token, in an opt-in Region")
 
 
 def refuse_global_endpoint(host: str) -> None:

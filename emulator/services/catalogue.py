@@ -20,6 +20,7 @@ from emulator.services.iam import (
     service_linked_roles,
     simulation,
     tags,
+    token_service_preferences,
     user_policies,
     users,
 )
@@ -55,6 +56,7 @@ MODULES = (
     role_policies,
     service_linked_roles,
     account_summary,
+    token_service_preferences,
     organization_features,
     outbound_federation,
     simulation,

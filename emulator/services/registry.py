@@ -9,7 +9,7 @@ gateway as not emulated, never ignored.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,8 @@ class Call:
     proof: Any = None
     # The Host header, by which STS knows its global endpoint.
     host: str = ""
+    # What the service's model knows of the answer; an older model lacks what AWS has added since.
+    answer_members: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,10 @@ class TemporaryCredentials:
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """A session to be issued: whose it is, how long it lasts, and what it carries."""
+    """A session to be issued: whose it is, how long it lasts, and what it carries.
+
+    ``minimum_token_bytes`` is for callers who test how large a token their systems take.
+    """
 
     type: SessionType
     principal: Principal
@@ -43,6 +46,8 @@ class SessionRequest:
     federated_provider: str = ""
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     chained: bool = False
+    everywhere: bool = True
+    minimum_token_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionR
         ("fp", request.federated_provider),
         ("ctx", request.context),
         ("ch", request.chained),
+        ("v1", not request.everywhere),
     ):
         if value:
             claims[claim] = value
@@ -93,7 +99,7 @@ def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionR
     return TemporaryCredentials(
         access_key_id=access_key_id,
         secret_access_key=key.secret_access_key(access_key_id),
-        session_token=seal(key, SESSION_PURPOSE, claims),
+        session_token=seal(key, SESSION_PURPOSE, claims, minimum_characters=request.minimum_token_bytes),
         expires_at_seconds=expires_at_seconds,
     )
 
@@ -128,6 +134,7 @@ def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSess
             federated_provider=claims.get("fp", ""),
             context=tuple((name, _context_value(value)) for name, value in claims.get("ctx", ())),
             chained=claims.get("ch", False),
+            everywhere=not claims.get("v1", False),
         )
         principal = Principal(*claims["p"])
     except (KeyError, TypeError, ValueError) as error:

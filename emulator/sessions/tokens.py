@@ -26,6 +26,7 @@ _COMPRESS_FROM_BYTES = 1024
 # No honest token is larger; a hostile one is not unpacked further.
 MAXIMUM_TOKEN_CHARACTERS = 65_536
 _MAXIMUM_CLAIMS_BYTES = 262_144
+_FILLING = "fill"
 _encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _DECODE_OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["aud"]}
 
@@ -45,13 +46,28 @@ class BadTokenError(Exception):
     """The token was not sealed by this key ring for this purpose. Says why, for the log only."""
 
 
-def seal(key: SealingKey, purpose: str, claims: Mapping[str, Any]) -> str:
-    """A token that :func:`open_token` opens with any ring that holds ``key``."""
+def seal(key: SealingKey, purpose: str, claims: Mapping[str, Any], *, minimum_characters: int = 0) -> str:
+    """A token that :func:`open_token` opens with any ring that holds ``key``.
+
+    One that would be shorter than ``minimum_characters`` is filled up to that, or to one more where base64 has no text
+    of that length.
+    """
     payload: Mapping[str, Any] = claims
     text = _encoder.encode(claims).encode()
     if len(text) >= _COMPRESS_FROM_BYTES:
         payload = {"z": b64encode(zlib.compress(text, 6)).decode("ascii")}
-    text = _encoder.encode({"aud": purpose, **payload}).encode()
+    token = _signed(key, {"aud": purpose, **payload})
+    if len(token) >= minimum_characters:
+        return token
+    body = token.split(".")[1]
+    wanted_bytes = -(-(minimum_characters - len(token) + len(body)) * 3 // 4)
+    # What holds the filling takes space as well.
+    filling = wanted_bytes - len(body) * 3 // 4 - len(f',"{_FILLING}":""')
+    return _signed(key, {"aud": purpose, **payload, _FILLING: "." * max(filling, 0)})
+
+
+def _signed(key: SealingKey, payload: Mapping[str, Any]) -> str:
+    text = _encoder.encode(payload).encode()
     return _signer.encode(text, key.token_key, algorithm=_ALGORITHM, headers={"kid": key.key_id})
 
 
@@ -68,6 +84,7 @@ def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dic
     except (jwt.InvalidTokenError, ValueError, TypeError) as error:
         raise BadTokenError(str(error)) from error
     del claims["aud"]
+    claims.pop(_FILLING, None)
     if "z" in claims:
         claims = _unpacked(claims["z"])
     return key, claims

@@ -207,8 +207,9 @@ def test_packed_size_is_always_told_of_a_federated_session(sts: Any) -> None:
     assert 1 <= sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*")))["PackedPolicySize"] <= 100
 
 
-def test_a_session_token_has_credentials_alone(sts: Any) -> None:
-    assert sts.get_session_token().keys() - {"ResponseMetadata"} == {"Credentials"}
+def test_a_session_token_has_credentials_and_the_size_of_their_token_alone(sts: Any) -> None:
+    members = {"Credentials", "SessionTokenSize", "SessionTokenUtilization"}
+    assert sts.get_session_token().keys() - {"ResponseMetadata"} == members
 
 
 @both

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from emulator.data import QUOTAS
 from emulator.services.registry import Answer, Call, operation
+from emulator.storage.account_preferences import global_endpoint_token_version
 from emulator.storage.account_summary import account_counts
 
-# Version 1 tokens of the global endpoint: the default of every account (IAM User Guide, Managing AWS STS in a Region).
-GLOBAL_ENDPOINT_TOKEN_VERSION = 1
+_TOKEN_VERSIONS = {"v1Token": 1, "v2Token": 2}
 
 
 @operation("iam", "GetAccountSummary")
@@ -51,6 +51,6 @@ def get_account_summary(call: Call) -> Answer:
         "AccountAccessKeysPresent": 1 if counts.root_access_keys else 0,
         "AccountPasswordPresent": 0,
         "AccountSigningCertificatesPresent": 0,
-        "GlobalEndpointTokenVersion": GLOBAL_ENDPOINT_TOKEN_VERSION,
+        "GlobalEndpointTokenVersion": _TOKEN_VERSIONS[global_endpoint_token_version(call.db, call.account_id)],
     }
     return {"SummaryMap": summary}

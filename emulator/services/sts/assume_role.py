@@ -100,6 +100,7 @@ def assume_role(
     Tags: Sequence[Mapping[str, Any]] = (),
     TransitiveTagKeys: Sequence[str] = (),
     SourceIdentity: str = "",
+    MinimumSessionTokenSize: int = 0,
 ) -> Answer:
     """Credentials of the role. API reference: AssumeRole.
 
@@ -119,5 +120,6 @@ def assume_role(
         tags_passed=bool(Tags),
         source_identity=SourceIdentity or (session.source_identity if session else ""),
         chained=session is not None,
+        minimum_token_bytes=MinimumSessionTokenSize,
     )
     return role_session(call, role, wanted)

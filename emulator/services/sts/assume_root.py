@@ -86,7 +86,12 @@ def _check_reach(call: Call, target_account_id: str) -> None:
 
 @operation("sts", "AssumeRoot", permissions=_permissions, precheck=_check_values, writes=False)
 def assume_root(
-    call: Call, *, TargetPrincipal: str, TaskPolicyArn: Mapping[str, Any], DurationSeconds: int | None = None
+    call: Call,
+    *,
+    TargetPrincipal: str,
+    TaskPolicyArn: Mapping[str, Any],
+    DurationSeconds: int = DEFAULT_DURATION_SECONDS,
+    MinimumSessionTokenSize: int = 0,
 ) -> Answer:
     """Credentials of a member account's root user. Raises AwsError: ValidationError, InvalidAction, AccessDenied."""
     account_id = _target_account(TargetPrincipal)
@@ -97,11 +102,12 @@ def assume_root(
     request = SessionRequest(
         type="AssumeRoot",
         principal=Principal("Account", account_id, arn, arn, account_id, account_id, "root"),
-        duration_seconds=DEFAULT_DURATION_SECONDS if DurationSeconds is None else DurationSeconds,
+        duration_seconds=DurationSeconds,
         policy_arns=(TaskPolicyArn["arn"],),
         source_identity=source_identity,
+        minimum_token_bytes=MinimumSessionTokenSize,
     )
-    answer: Answer = {"Credentials": issued(call, request)}
+    answer = issued(call, request)
     if source_identity:
         answer["SourceIdentity"] = source_identity
     return answer

@@ -52,6 +52,7 @@ class WantedSession:
     latest_end_seconds: int | None = None
     federated_provider: str = ""
     context: tuple[tuple[str, ContextValue], ...] = ()
+    minimum_token_bytes: int = 0
 
 
 def role_permissions(
@@ -118,9 +119,10 @@ def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer
         federated_provider=wanted.federated_provider,
         context=wanted.context,
         chained=wanted.chained,
+        minimum_token_bytes=wanted.minimum_token_bytes,
     )
     answer: Answer = {
-        "Credentials": issued(call, request),
+        **issued(call, request),
         "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
     }
     if policies or policy_arns or wanted.tags_passed:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from emulator.access.policies import MalformedPolicy, parsed_policy
+from emulator.access.regions import is_global_host
 from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind
 from emulator.services.registry import Answer, Call
 from emulator.sessions.credentials import SessionRequest, TemporaryCredentials, issue
+from emulator.storage.account_preferences import DEFAULT_TOKEN_VERSION, global_endpoint_token_version
 
 # AssumeRole's model has no maximum, its documentation has: plain text of inline and managed policies together.
 MAXIMUM_POLICY_CHARACTERS = 2048
@@ -21,6 +24,9 @@ MAXIMUM_POLICY_ARNS = 10
 # AWS does not publish how it packs policies and tags. Deflated text against this many bytes comes close to the
 # percentages seen: 31 actions about 118 %, 42 actions (1,690 characters) about 157 %.
 PACKED_LIMIT_BYTES = 466
+# The largest session token of AWS (What's New, September 2026: one limit for the assembled token). Rolecall's tokens
+# are made in another way, so that they are fuller or emptier than AWS's of the same session.
+MAXIMUM_TOKEN_BYTES = 4096
 PACKED_POLICY_MESSAGE = "Packed policy consumes {percent}% of allotted space, please use smaller policy."
 PACKED_TAGS_MESSAGE = "Packed size of session tags consumes {percent}% of allotted space."
 # Not recorded from AWS.
@@ -101,8 +107,20 @@ def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def issued(call: Call, request: SessionRequest) -> Answer:
-    """New credentials, as the ``Credentials`` structure of the answer."""
-    return credentials_answer(issue(call.keys, call.ids, call.now_seconds, request))
+    """New credentials, as the ``Credentials`` of the answer, and how large their token is.
+
+    Models of before September 2026 do not have the two members about the size.
+    """
+    if is_global_host(call.host):
+        version = global_endpoint_token_version(call.db, request.principal.account_id)
+        request = replace(request, everywhere=version != DEFAULT_TOKEN_VERSION)
+    credentials = issue(call.keys, call.ids, call.now_seconds, request)
+    answer: Answer = {"Credentials": credentials_answer(credentials)}
+    if "SessionTokenSize" in call.answer_members:
+        size = len(credentials.session_token)
+        answer["SessionTokenSize"] = size
+        answer["SessionTokenUtilization"] = min(100, math.ceil(100 * size / MAXIMUM_TOKEN_BYTES))
+    return answer
 
 
 def credentials_answer(credentials: TemporaryCredentials) -> Answer:

@@ -25,14 +25,15 @@ def _duration(call: Call, asked: int | None) -> int:
 
 
 @operation("sts", "GetSessionToken", permissions=no_permission, writes=False)
-def get_session_token(call: Call, *, DurationSeconds: int | None = None) -> Answer:
+def get_session_token(call: Call, *, DurationSeconds: int | None = None, MinimumSessionTokenSize: int = 0) -> Answer:
     """Temporary credentials with the caller's own rights. No policy controls it. API reference: GetSessionToken."""
     request = SessionRequest(
         type="GetSessionToken",
         principal=call.caller.principal,
         duration_seconds=_duration(call, DurationSeconds),
+        minimum_token_bytes=MinimumSessionTokenSize,
     )
-    return {"Credentials": issued(call, request)}
+    return issued(call, request)
 
 
 def _federation_permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
@@ -54,6 +55,7 @@ def get_federation_token(
     PolicyArns: Sequence[Mapping[str, Any]] = (),
     DurationSeconds: int | None = None,
     Tags: Sequence[Mapping[str, Any]] = (),
+    MinimumSessionTokenSize: int = 0,
 ) -> Answer:
     """Credentials of a federated user: the caller's rights, cut by the session policies; without any, no rights.
 
@@ -74,9 +76,10 @@ def get_federation_token(
         policies=policies,
         policy_arns=policy_arns,
         tags=tags,
+        minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
-        "Credentials": issued(call, request),
+        **issued(call, request),
         "FederatedUser": {"FederatedUserId": user_id, "Arn": arn},
         "PackedPolicySize": percent,
     }
