@@ -10,6 +10,7 @@ from emulator.clock import Clock
 from emulator.gateway import Gateway
 from emulator.ids import Identifiers
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.last_use import LastUses
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import reset_world, set_up_world
 from emulator.sandbox.world import World
@@ -66,7 +67,11 @@ def application_over(
     """
     ids = ids or Identifiers()
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
-    observers = [told for told in (record, observer) if told is not None]
+    uses = LastUses(database, _service_of)
+    if decisions is not None:
+        decisions.also_writes = uses.flush_now_and_then
+        decisions.also_closes = uses.flush
+    observers = [told for told in (uses.record, record, observer) if told is not None]
     gateway = Gateway(
         database,
         clock=clock,
@@ -74,8 +79,9 @@ def application_over(
         settings=world.settings,
         observer=_all_of(observers),
         refusals=refusals,
+        uses=uses,
     )
-    reset = partial(_reset, database, world, clock, ids, decisions)
+    reset = partial(_reset, database, world, clock, ids, decisions, uses)
     sign_in = SignIn(database, clock)
     return web_application(gateway, reset, decisions, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
 
@@ -91,8 +97,21 @@ def _all_of(observers: Sequence[Observer]) -> Observer | None:
     return tell
 
 
-def _reset(database: Database, world: World, clock: Clock, ids: Identifiers, decisions: DecisionLog | None) -> None:
+def _service_of(service: str) -> str:
+    """``chime`` of ``chime-sdk-voice``: the prefix of the service's actions."""
+    return action_of(service, "").partition(":")[0]
+
+
+def _reset(
+    database: Database,
+    world: World,
+    clock: Clock,
+    ids: Identifiers,
+    decisions: DecisionLog | None,
+    uses: LastUses,
+) -> None:
     clock.reset()
+    uses.clear()
     with database.transaction() as connection:
         reset_world(connection, world, clock.now_seconds(), ids)
     if decisions is not None:

@@ -30,8 +30,10 @@ from emulator.principals import Caller
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.services.catalogue import find
 from emulator.services.registry import (
+    NO_USES,
     Answer,
     Call,
+    PendingUses,
     Proof,
     RefusalReader,
     RegisteredOperation,
@@ -89,6 +91,7 @@ class Gateway:
         settings: SandboxSettings,
         observer: Observer | None = None,
         refusals: RefusalReader = no_refusal,
+        uses: PendingUses = NO_USES,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -96,6 +99,7 @@ class Gateway:
         self.settings = settings
         self.observer = observer
         self.refusals = refusals
+        self.uses = uses
         self._identities: IdentityStore | None = None
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
@@ -240,6 +244,7 @@ class Gateway:
             refusal=self.refusals,
             host=received.request.headers.get("host", ""),
             answer_members=target.operation.output_members,
+            uses=self.uses,
         )
 
     def _authorise(

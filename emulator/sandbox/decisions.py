@@ -58,6 +58,9 @@ class DecisionLog:
         self._turn = threading.Lock()
         self._closed = False
         self._warned = False
+        # What else the thread writes when it comes by, and at the end.
+        self.also_writes: Callable[[], None] = _nothing
+        self.also_closes: Callable[[], None] = _nothing
 
     def record(self, outcome: Outcome) -> None:
         """Hand a call over. Takes about a microsecond, and never raises."""
@@ -81,6 +84,7 @@ class DecisionLog:
         while not self._closed and main.is_alive():
             main.join(INTERVAL_SECONDS)
             self.flush()
+            self.also_writes()
         if not self._closed:
             self.close()
 
@@ -155,7 +159,12 @@ class DecisionLog:
         """Write what is left and let go of the file."""
         self._closed = True
         self.flush()
+        self.also_closes()
         self.store.close()
+
+
+def _nothing() -> None:
+    """Until somebody else has something to write."""
 
 
 def _taken(queue: deque[Outcome]) -> list[Outcome]:

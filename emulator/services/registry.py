@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from emulator.access.permission import Permission
 from emulator.access.policies import PolicyStore
@@ -20,6 +20,7 @@ from emulator.principals import Caller
 from emulator.sessions.keys import KeyRing
 from emulator.settings import SandboxSettings
 from emulator.storage.decision_log import RefusalDetails
+from emulator.storage.last_use import Use
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -31,6 +32,27 @@ RefusalReader = Callable[[str], RefusalDetails | None]
 def no_refusal(_request_id: str) -> RefusalDetails | None:
     """The reader of a sandbox without a decision log."""
     return None
+
+
+class PendingUses(Protocol):
+    """Uses of access keys and roles that are known and not written yet."""
+
+    def of_key(self, access_key_id: str) -> Use | None: ...
+
+    def of_role(self, role_id: str) -> Use | None: ...
+
+
+class NoUses:
+    """Where nobody notes what was used."""
+
+    def of_key(self, _access_key_id: str) -> Use | None:
+        return None
+
+    def of_role(self, _role_id: str) -> Use | None:
+        return None
+
+
+NO_USES = NoUses()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,7 @@ class Call:
     host: str = ""
     # What the service's model knows of the answer; an older model lacks what AWS has added since.
     answer_members: Collection[str] = ()
+    uses: PendingUses = NO_USES
 
 
 @dataclass(frozen=True, slots=True)

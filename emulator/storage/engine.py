@@ -158,4 +158,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:
     if getattr(statement, "is_dml", False) and statement.table.name not in TABLES_WITHOUT_AUTHORITY:
+        # A statement may say that it touches none of the columns that rights depend on.
+        if statement.get_execution_options().get("changes_no_rights"):
+            return
         connection.info["authority_written"] = True

@@ -171,7 +171,8 @@ def test_sessions_must_name_the_user_where_the_reference_says_so(operation: str,
     registered = find("iam", operation)
     assert registered is not None
     assert registered.precheck is not None
-    session = SimpleNamespace(caller=SimpleNamespace(principal=SimpleNamespace(type="User"), session=object()))
+    of_user = SimpleNamespace(type="GetSessionToken")
+    session = SimpleNamespace(caller=SimpleNamespace(principal=SimpleNamespace(type="User"), session=of_user))
     registered.precheck(session, {"UserName": "bob"})  # type: ignore[arg-type]
     if refused:
         with pytest.raises(AwsError, match="Must specify userName when calling with non-User credentials"):

@@ -34,6 +34,7 @@ REQUEST = SessionRequest(
     source_identity="ana",
     mfa_authenticated_at_seconds=12,
     federated_provider="provider",
+    everywhere=False,
 )
 
 

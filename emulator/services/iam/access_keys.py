@@ -30,6 +30,7 @@ from emulator.storage.access_keys import (
     set_access_key_status,
 )
 from emulator.storage.entity_policies import lock_entity
+from emulator.storage.last_use import Use
 from emulator.storage.users import UserRecord, user_by_id
 
 NOT_FOUND_MESSAGE = "The Access Key with id {access_key_id} cannot be found."
@@ -163,11 +164,14 @@ def get_access_key_last_used(call: Call, *, AccessKeyId: str) -> Answer:
     """Whose key it is, and when, where and with which service it was last used. Raises AwsError AccessDenied."""
     key = _known_key(call, AccessKeyId)
     user = _user_of(call, key)
+    use = call.uses.of_key(key.access_key_id)
+    if use is None and key.last_used_at_seconds is not None:
+        use = Use(key.last_used_at_seconds, key.last_used_service or NEVER_USED, key.last_used_region or NEVER_USED)
     return {
         "UserName": None if user is None else user.name,
         "AccessKeyLastUsed": {
-            "LastUsedDate": key.last_used_at_seconds,
-            "ServiceName": key.last_used_service or NEVER_USED,
-            "Region": key.last_used_region or NEVER_USED,
+            "LastUsedDate": None if use is None else int(use.at_seconds),
+            "ServiceName": NEVER_USED if use is None else use.service,
+            "Region": NEVER_USED if use is None else use.region,
         },
     }

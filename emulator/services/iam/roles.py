@@ -32,6 +32,8 @@ from emulator.storage.roles import (
 )
 
 DEFAULT_MAX_SESSION_DURATION_SECONDS = 3600
+# API reference, RoleLastUsed: "Activity is only reported for the trailing 400 days."
+TRACKING_SECONDS = 400 * 86_400
 
 NOT_FOUND_MESSAGE = "The role with name {name} cannot be found."
 ALREADY_EXISTS_MESSAGE = "Role with name {name} already exists."
@@ -167,11 +169,19 @@ def _whole_role(call: Call, role: RoleRecord) -> Answer:
     tags = tags_of(call.db, "role", role.role_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
-    last_used: Answer = {}
-    if role.last_used_at_seconds is not None:
-        last_used = {"LastUsedDate": role.last_used_at_seconds, "Region": role.last_used_region}
-    shown["RoleLastUsed"] = last_used
+    shown["RoleLastUsed"] = _last_used(call, role)
     return shown
+
+
+def _last_used(call: Call, role: RoleRecord) -> Answer:
+    """The last call of a session of the role; assuming it is none. API reference, RoleLastUsed."""
+    at_seconds, region = role.last_used_at_seconds, role.last_used_region
+    pending = call.uses.of_role(role.role_id)
+    if pending is not None:
+        at_seconds, region = int(pending.at_seconds), pending.region
+    if at_seconds is None or call.now_seconds - at_seconds > TRACKING_SECONDS:
+        return {}
+    return {"LastUsedDate": at_seconds, "Region": region}
 
 
 def _listed_role(role: RoleRecord, trust_policy: str) -> Answer:
