@@ -79,7 +79,7 @@ class _Builder:
     def build(self, world: w.World) -> None:
         organization = world.organization
         if organization is not None:
-            values = {"management_account_id": organization.management_account_id or world.accounts[0].account_id}
+            values = {"management_account_id": organization.management_account_id or None}
             worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, values, {})
         for position, account in enumerate(world.accounts):
             described = {

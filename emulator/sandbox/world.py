@@ -103,7 +103,7 @@ class DeclaredControlPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredOrganization:
-    """Without a ``management_account_id`` the account declared first is the management account."""
+    """Without a ``management_account_id`` the first account manages it, and control policies bear on every account."""
 
     organization_id: str
     organizational_units: tuple[DeclaredUnit, ...] = ()

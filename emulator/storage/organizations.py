@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select
 
 from emulator.storage import tables as t
+from emulator.storage.gather import default_account_id
 
 ROOT_CREDENTIALS_MANAGEMENT = "RootCredentialsManagement"
 ROOT_SESSIONS = "RootSessions"
@@ -49,7 +50,8 @@ def organization_around(connection: Connection, account_id: str) -> Organization
     )
     return OrganizationRecord(
         organization_id,
-        connection.execute(management).scalar(),
+        # Nobody declared one: the account declared first stands in.
+        connection.execute(management).scalar() or default_account_id(connection),
         frozenset(connection.execute(administrators).scalars()),
         tuple(connection.execute(features).scalars()),
     )

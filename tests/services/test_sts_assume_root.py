@@ -120,6 +120,16 @@ def test_control_policies_bear_on_the_session(make_world: Any) -> None:
     world.client("iam", root_user(OTHER)).get_account_summary()
 
 
+def test_control_policies_spare_a_management_account_that_is_declared(make_world: Any) -> None:
+    policies = [{"name": "no-listing", "document": deny("chime:ListAccounts")}]
+    refused = "ForbiddenException"
+    undeclared = world_of(make_world, service_control_policies=policies)
+    assert answered(undeclared.client("chime"), "ListAccounts")[1] == refused
+    world = world_of(make_world, service_control_policies=policies, management_account=ACCOUNT)
+    assert answered(world.client("chime"), "ListAccounts") == "allowed"
+    assert answered(world.client("chime", "other_admin"), "ListAccounts")[1] == refused
+
+
 def test_what_a_root_session_cannot_call(make_world: Any) -> None:
     world = world_of(make_world)
     sts = root_session(world, "sts")
