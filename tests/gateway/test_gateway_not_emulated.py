@@ -182,7 +182,6 @@ def test_operations_of_sts_and_iam_that_are_not_built(worlds: Any, service: str,
     ("operation", "parameters", "name"),
     [
         ("AssumeRole", {"SerialNumber": "GAHT12345678", "TokenCode": "123456"}, "SerialNumber"),
-        ("AssumeRole", {"ProvidedContexts": [{"ContextAssertion": "assertion"}]}, "ProvidedContexts"),
     ],
 )
 def test_a_parameter_that_is_not_built_is_refused_after_the_permission(

@@ -187,11 +187,6 @@ def test_longer_than_the_role_allows(sts: Any) -> None:
     [
         ("AssumeRole", {"SerialNumber": "GAHT12345678"}, "SerialNumber"),
         ("AssumeRole", {"TokenCode": "123456"}, "TokenCode"),
-        (
-            "AssumeRole",
-            {"ProvidedContexts": [{"ProviderArn": "arn:aws:iam::aws:contextProvider/a"}]},
-            "ProvidedContexts",
-        ),
         ("GetSessionToken", {"SerialNumber": "GAHT12345678", "TokenCode": "123456"}, "SerialNumber"),
     ],
 )

@@ -11,6 +11,7 @@ from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.principals import Session
 from emulator.services.registry import Answer, Call, Parameters, operation
+from emulator.services.sts.provided_contexts import context_providers, refuse_assertions
 from emulator.services.sts.role_sessions import WantedSession, role_keys, role_permissions, role_session
 from emulator.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, session_tags
 
@@ -25,6 +26,7 @@ def _check_values(call: Call, parameters: Parameters) -> None:
     """What AWS refuses before it looks at any policy."""
     if parse_arn(parameters["RoleArn"]) is None:
         raise AwsError("ValidationError", f"{parameters['RoleArn']} is invalid")
+    context_providers(parameters.get("ProvidedContexts", ()))
     tags = session_tags(parameters.get("Tags", ()))
     transitive = parameters.get("TransitiveTagKeys", ())
     keys = {key.lower() for key, _ in tags}
@@ -50,6 +52,8 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         actions.append("sts:TagSession")
     if "sts:sourceidentity" in context:
         actions.append("sts:SetSourceIdentity")
+    if "sts:requestcontextproviders" in context:
+        actions.append("sts:SetContext")
     return role_permissions(actions, role_arn, trust, context)
 
 
@@ -57,6 +61,9 @@ def _context(call: Call, parameters: Parameters, trust: Trust | None) -> Mapping
     context: dict[str, ContextValue] = {"sts:rolesessionname": parameters["RoleSessionName"]}
     if "ExternalId" in parameters:
         context["sts:externalid"] = parameters["ExternalId"]
+    providers = context_providers(parameters.get("ProvidedContexts", ()))
+    if providers:
+        context["sts:requestcontextproviders"] = providers
     session = call.caller.session
     source_identity = parameters.get("SourceIdentity") or (session.source_identity if session else "")
     if source_identity:
@@ -101,12 +108,14 @@ def assume_role(
     TransitiveTagKeys: Sequence[str] = (),
     SourceIdentity: str = "",
     MinimumSessionTokenSize: int = 0,
+    ProvidedContexts: Sequence[Mapping[str, Any]] = (),
 ) -> Answer:
     """Credentials of the role. API reference: AssumeRole.
 
     The permissions were checked, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
-    MalformedPolicyDocument, PackedPolicyTooLarge.
+    MalformedPolicyDocument, PackedPolicyTooLarge, ExpiredTokenException (provided contexts).
     """
+    refuse_assertions(ProvidedContexts)
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
     session = call.caller.session
     wanted = WantedSession(
