@@ -15,6 +15,7 @@ COMMANDS = {
     "env": 'Print export lines for a shell: eval "$(rolecall env)".',
     "check": "Validate sandbox files and policy documents.",
     "explain": "Say why a call was allowed or refused.",
+    "decisions": "List the calls of the decision log, newest first.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the key ring behind session tokens.",
     "db": "Look after the database.",

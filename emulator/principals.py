@@ -62,6 +62,8 @@ class Session:
     federated_provider: str = ""
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     chained: bool = False
+    # ARNs of those who obtained it, the first one first: each called STS with the credentials of the one before.
+    chain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,10 @@ class OpenedSession:
     secret_access_key: str
 
 
-def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest) -> TemporaryCredentials:
-    """New temporary credentials. Writes nothing anywhere."""
+def issue(
+    keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest, chain: tuple[str, ...] = ()
+) -> TemporaryCredentials:
+    """New temporary credentials; ``chain`` is that of the session. Writes nothing anywhere."""
     principal = request.principal
     access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
     issued_at_seconds = int(now_seconds)
@@ -86,6 +88,7 @@ def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionR
         ("fp", request.federated_provider),
         ("ctx", request.context),
         ("ch", request.chained),
+        ("by", chain),
     ):
         if value:
             claims[claim] = value
@@ -128,6 +131,7 @@ def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSess
             federated_provider=claims.get("fp", ""),
             context=tuple((name, _context_value(value)) for name, value in claims.get("ctx", ())),
             chained=claims.get("ch", False),
+            chain=tuple(claims.get("by", ())),
         )
         principal = Principal(*claims["p"])
     except (KeyError, TypeError, ValueError) as error:
