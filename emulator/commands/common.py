@@ -18,10 +18,10 @@ from emulator.settings import DEFAULT_HOST, DEFAULT_PORT, Address, default_datab
 from emulator.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from emulator.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from emulator.storage.migrate import upgrade
-from emulator.storage.problems import NewerDatabaseError
+from emulator.storage.problems import BadRowError, NewerDatabaseError
 
 DEFAULT_REGION = "us-east-1"
-DATABASE_PROBLEMS = (NewerDatabaseError, DatabaseError, ImportError, OSError)
+DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, DatabaseError, ImportError, OSError)
 
 
 class UnusableError(click.ClickException):

@@ -24,24 +24,29 @@ FORMATS: dict[str, Callable[[LoggedCall], str]] = {
 
 
 @click.command("decisions")
-@click.option("--principal", metavar="ARN", default="", show_default=False, help="Of a user, a role or a session.")
-@click.option("--action", metavar="ACTION", default="", show_default=False, help="chime:CreateUser, or chime:List*.")
+@click.option("--principal", metavar="ARN", default=None, help="Of a user, a role or a session.")
+@click.option("--action", metavar="ACTION", default=None, help="chime:CreateUser, or chime:List*.")
 @click.option(
     "--outcome",
     metavar="OUTCOME",
-    default="",
-    show_default=False,
+    default=None,
     help="Allowed, ExplicitDeny, ImplicitDeny, an error code, or Refused for everything but Allowed.",
 )
-@click.option(
-    "--since", metavar="TIME", default="", show_default=False, help="2030-01-01T00:00:00Z, or seconds since the epoch."
-)
+@click.option("--since", metavar="TIME", default=None, help="2030-01-01T00:00:00Z, or seconds since the epoch.")
 @click.option("--limit", default=DEFAULT_LIMIT, type=click.IntRange(1, KEPT_CALLS), help="At most so many.")
 @click.option(
     "--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="One line for each call, in this form."
 )
 @database_option
-def command(principal: str, action: str, outcome: str, since: str, limit: int, shape: str, database: str) -> None:
+def command(
+    principal: str | None,
+    action: str | None,
+    outcome: str | None,
+    since: str | None,
+    limit: int,
+    shape: str,
+    database: str,
+) -> None:
     """List the calls of the decision log, newest first.
 
     Reads the log beside the database, while the server runs and after it has stopped. The format cloudtrail is the one
@@ -55,7 +60,9 @@ def command(principal: str, action: str, outcome: str, since: str, limit: int, s
     """
     given = {"principal": principal, "action": action, "outcome": outcome, "since": since, "limit": str(limit)}
     try:
-        wanted = read_filter(given, default_limit=DEFAULT_LIMIT, maximum_limit=KEPT_CALLS)
+        wanted = read_filter(
+            {name: value or "" for name, value in given.items()}, default_limit=DEFAULT_LIMIT, maximum_limit=KEPT_CALLS
+        )
     except BadFilterError as error:
         raise UnusableError(f"{error}".removesuffix(".")) from error
     with opened_log(database, "/_rolecall/decisions") as store:

@@ -10,6 +10,7 @@ from flask import Flask
 from emulator.gateway import Gateway
 from emulator.sandbox.decisions import DecisionLog
 from emulator.signin import SignIn
+from emulator.sandbox.snapshots import Snapshots
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
 from emulator.web.signin import FEDERATION_PATH, register_sign_in
@@ -44,6 +45,7 @@ def web_application(
     gateway: Gateway,
     reset: Callable[[], None],
     decisions: DecisionLog | None = None,
+    snapshots: Snapshots | None = None,
     *,
     sign_in: SignIn,
     maximum_body_bytes: int,
@@ -53,6 +55,6 @@ def web_application(
     app = RolecallApplication(decisions)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
-    register_control(app, gateway.database, reset, decisions, loopback_only=control_on_loopback_only)
+    register_control(app, gateway.database, reset, decisions, snapshots, loopback_only=control_on_loopback_only)
     register_sign_in(app, sign_in)
     return app
