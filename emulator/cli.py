@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "Validate sandbox files and policy documents.",
     "explain": "Say why a call was allowed or refused.",
     "decisions": "List the calls of the decision log, newest first.",
+    "policy": "Write the smallest policy that allows what a principal did.",
     "snapshot": "Save the whole world as one readable file, or load one.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the key ring behind session tokens.",

@@ -9,8 +9,8 @@ from flask import Flask
 
 from emulator.gateway import Gateway
 from emulator.sandbox.decisions import DecisionLog
-from emulator.signin import SignIn
 from emulator.sandbox.snapshots import Snapshots
+from emulator.signin import SignIn
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
 from emulator.web.signin import FEDERATION_PATH, register_sign_in

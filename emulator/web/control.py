@@ -18,6 +18,7 @@ from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
 from emulator.web.decision_endpoints import register_decisions
 from emulator.web.origins import from_another_site
+from emulator.web.policy_endpoint import register_policy
 from emulator.web.snapshot_endpoints import register_snapshots
 
 PREFIX = "/_rolecall"
@@ -58,6 +59,7 @@ def register_control(
         return jsonify(status="ok"), 200
 
     register_decisions(control, decisions)
+    register_policy(control, database, decisions)
     if snapshots is not None:
         register_snapshots(control, snapshots)
     app.register_blueprint(control)
