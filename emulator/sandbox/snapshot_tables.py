@@ -13,8 +13,12 @@ DECLARED_TABLES = frozenset(
     {
         "organizations",
         "accounts",
+        "organizational_units",
+        "organizational_unit_accounts",
         "service_control_policies",
         "service_control_policy_targets",
+        "resource_control_policies",
+        "resource_control_policy_targets",
         "users",
         "groups",
         "group_members",
@@ -39,9 +43,11 @@ DECLARED_TABLES = frozenset(
 # Of one database and not of its world: a counter, the keys behind tokens, and what the world was set up from.
 LEFT_OUT_TABLES = frozenset({"generations", "sealing_keys", "signing_keys", "sandbox_states"})
 
-# When a policy was attached or a member joined is shown by no operation; when a key or role was last used is traffic.
+# When a policy was attached or a member joined is shown by no operation; when a key or role was last used is traffic;
+# a management account is named by nothing.
 LEFT_OUT_COLUMNS = frozenset(
     {
+        "organizations.management_account_id",
         "user_attached_policies.attached_at_seconds",
         "group_attached_policies.attached_at_seconds",
         "role_attached_policies.attached_at_seconds",

@@ -147,18 +147,41 @@ def _organization_id(tables: Tables) -> str | None:
 def _organization(tables: Tables, organization_id: str | None) -> Section | None:
     if not tables.of(t.organizations, "organization_id", organization_id):
         return None
-    policies = []
-    for row in tables.of(t.service_control_policies, "organization_id", organization_id):
-        targets = [each["target"] for each in tables.of(t.service_control_policy_targets, "policy_name", row["name"])]
-        at_root = gather.ROOT_TARGET in targets
-        policies.append(
-            {
-                "name": row["name"],
-                "targets": [] if at_root else targets,
-                "document": document_of(row["document"]),
-            }
-        )
-    return {"id": organization_id, "service_control_policies": policies}
+    of_organization = "organization_id", organization_id
+    names = {unit["ou_id"]: unit["name"] for unit in tables.of(t.organizational_units, *of_organization)}
+    return {
+        "id": organization_id,
+        "organizational_units": [
+            _unit(tables, unit, names) for unit in tables.of(t.organizational_units, *of_organization)
+        ],
+        "service_control_policies": [
+            _control_policy(row, tables.of(t.service_control_policy_targets, "policy_name", row["name"]), names)
+            for row in tables.of(t.service_control_policies, *of_organization)
+        ],
+        "resource_control_policies": [
+            _control_policy(row, tables.of(t.resource_control_policy_targets, "policy_name", row["name"]), names)
+            for row in tables.of(t.resource_control_policies, *of_organization)
+        ],
+    }
+
+
+def _unit(tables: Tables, row: Row, names: Mapping[str, str]) -> Section:
+    return {
+        "name": row["name"],
+        "id": row["ou_id"],
+        "parent": names.get(row["parent_id"]),
+        "accounts": [each["account_id"] for each in tables.of(t.organizational_unit_accounts, "ou_id", row["ou_id"])],
+    }
+
+
+def _control_policy(row: Row, attached: Iterable[Row], names: Mapping[str, str]) -> Section:
+    targets = [each["target"] for each in attached]
+    at_root = gather.ROOT_TARGET in targets
+    return {
+        "name": row["name"],
+        "targets": [] if at_root else [names.get(target, target) for target in targets],
+        "document": document_of(row["document"]),
+    }
 
 
 def _account(tables: Tables, row: Row, organization_id: str | None) -> Section:
@@ -371,7 +394,9 @@ def _without_nothing(section: Section) -> Section:
             continue
         if name in _DEFAULTS and value == _DEFAULTS[name]:
             continue
-        if isinstance(value, list):
+        if name == "organization":
+            value = _without_nothing(value)
+        elif isinstance(value, list):
             value = [_without_nothing(each) if isinstance(each, dict) else each for each in value]
         shown[name] = value
     return shown

@@ -62,7 +62,18 @@ def world_text() -> str:
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
     }
     policy = {"name": "no-voice", "targets": [SECOND], "document": {**limits, "Statement": [allow]}}
-    organization = {"id": "o-example1234", "service_control_policies": [policy, {**policy, "name": "b", "targets": []}]}
+    guard = {**allow, "Principal": "*", "Effect": "Deny", "Action": "sts:TagSession"}
+    organization = {
+        "id": "o-example1234",
+        "organizational_units": [
+            {"name": "inner", "parent": "outer", "accounts": [SECOND]},
+            {"name": "outer"},
+        ],
+        "service_control_policies": [policy, {**policy, "name": "b", "targets": []}],
+        "resource_control_policies": [
+            {"name": "guard", "targets": ["inner"], "document": {"Version": "2012-10-17", "Statement": [guard]}}
+        ],
+    }
     second = {"id": SECOND, "name": "partner"}
     return json.dumps({"version": 1, "organization": organization, "accounts": [first, second]})
 
