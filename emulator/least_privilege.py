@@ -229,12 +229,15 @@ def _wild(text: str) -> bool:
 
 def _granted(action: str, identity: CompiledPolicies, limits: Sequence[CompiledPolicies]) -> bool:
     """Whether some call with the action could be allowed: allowed in every layer, and nowhere denied outright."""
+    name = action.lower()
     for layer in (identity, *limits):
-        candidates = layer.candidates(action)
-        if not candidates.allows or any(_always(compiled) for compiled in candidates.denies):
+        about = [compiled for compiled in layer.statements if compiled.matches_action(name)]
+        effects = {compiled.statement.effect for compiled in about}
+        if "Allow" not in effects or any(_denies_always(compiled) for compiled in about):
             return False
     return True
 
 
-def _always(compiled: CompiledStatement) -> bool:
-    return compiled.resource is None and not compiled.conditions and compiled.reach is None
+def _denies_always(compiled: CompiledStatement) -> bool:
+    denies = compiled.statement.effect == "Deny"
+    return denies and compiled.resource is None and not compiled.conditions and compiled.reach is None
