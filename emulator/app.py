@@ -13,6 +13,7 @@ from emulator.sandbox.decisions import DecisionLog
 from emulator.sandbox.last_use import LastUses
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import reset_world, set_up_world
+from emulator.sandbox.snapshots import Snapshots, load_database, save_database
 from emulator.sandbox.world import World
 from emulator.services.registry import action_of, no_refusal
 from emulator.sessions.keys import SEALING_KEY_BYTES
@@ -83,7 +84,10 @@ def application_over(
     )
     reset = partial(_reset, database, world, clock, ids, decisions, uses)
     sign_in = SignIn(database, clock)
-    return web_application(gateway, reset, decisions, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
+    snapshots = Snapshots(
+        save=partial(save_database, database, world.settings), load=partial(_load, database, clock, ids)
+    )
+    return web_application(gateway, reset, decisions, snapshots, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:
@@ -116,6 +120,10 @@ def _reset(
         reset_world(connection, world, clock.now_seconds(), ids)
     if decisions is not None:
         decisions.clear()
+
+
+def _load(database: Database, clock: Clock, ids: Identifiers, text: str) -> None:
+    load_database(database, text, clock.now_seconds(), ids)
 
 
 def list_sealing_keys(database: Database) -> list[tuple[str, int]]:

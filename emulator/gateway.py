@@ -28,6 +28,7 @@ from emulator.ids import Identifiers, authorization_id
 from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.outcomes import Observer, Outcome
+from emulator.sandbox.setup import present_settings
 from emulator.services.catalogue import find
 from emulator.services.registry import (
     NO_USES,
@@ -96,7 +97,7 @@ class Gateway:
         self.database = database
         self.clock = clock
         self.ids = ids
-        self.settings = settings
+        self.settings = self._declared_settings = settings
         self.observer = observer
         self.refusals = refusals
         self.uses = uses
@@ -180,6 +181,8 @@ class Gateway:
         if identities is None or identities.generation != generation:
             keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
             identities = self._identities = IdentityStore(PolicyStore(generation), keys)
+            # They change only together with the world: when a snapshot is loaded, or the file's state comes back.
+            self.settings = present_settings(connection, self._declared_settings)
         return identities
 
     def _authenticate(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import random
+import uuid
 from collections.abc import Callable
 
 USER_PREFIX = "AIDA"
@@ -25,6 +26,7 @@ _ACCOUNT_SHIFT_BITS = 7
 _NEW_GENERATION_BIT = 1 << 47
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _AUTHORIZATION_ID_CHARACTERS = 25
+_EVENTS = uuid.UUID("b0f0a4de-5a0f-4b5e-9f3e-2f1d6f0c7a11")
 
 
 class Identifiers:
@@ -78,6 +80,11 @@ def account_of_access_key(access_key_id: str) -> str | None:
     if not head & _NEW_GENERATION_BIT:
         return None
     return f"{(head & (_NEW_GENERATION_BIT - 1)) >> _ACCOUNT_SHIFT_BITS:012d}"
+
+
+def event_id(request_id: str) -> str:
+    """The id of the record of a call, the same whenever it is asked for: a UUID that is not the request's own."""
+    return str(uuid.uuid5(_EVENTS, request_id))
 
 
 def authorization_id(request_id: str) -> str:

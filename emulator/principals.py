@@ -64,6 +64,8 @@ class Session:
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     chained: bool = False
     everywhere: bool = True
+    # ARNs of those who obtained it, the first one first: each called STS with the credentials of the one before.
+    chain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,10 @@ ROOMS: Mapping[str, set[str]] = {
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
     "services": LEAVES | {"policy", "advice", "sessions", "storage", "access", "data"},
     "sandbox": LEAVES | {"policy", "storage", "data"},
+    "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
     "gateway": LEAVES
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "sandbox", "storage"},
-    "web": LEAVES | {"signin", "gateway", "access", "services", "sandbox", "storage"},
+    "web": LEAVES | {"signin", "gateway", "least_privilege", "access", "services", "sandbox", "storage"},
     "app": LEAVES
     | {"data", "wire", "signing", "sessions", "policy", "storage", "access", "identities", "services", "sandbox"}
     | {"signin", "gateway", "web"},
@@ -43,7 +44,7 @@ ROOMS: Mapping[str, set[str]] = {
     # Front doors stand outside everything, so they may look at everything but each other.
     "demo": LEAVES | {"app", "sandbox", "inprocess", "gateway", "policy"},
     "inspection": LEAVES | {"advice", "access", "policy", "sandbox", "services", "wire", "data"},
-    "commands": LEAVES | {"app", "sandbox", "server", "demo", "inspection", "storage", "web"},
+    "commands": LEAVES | {"app", "sandbox", "least_privilege", "server", "demo", "inspection", "storage", "web"},
     "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".
     "": {"inprocess", "version"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,12 +15,13 @@ from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import InvalidWorldError, read_world_file
 from emulator.sandbox.world import DeclaredKey, World
 from emulator.settings import DEFAULT_HOST, DEFAULT_PORT, Address, default_database_url
+from emulator.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from emulator.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from emulator.storage.migrate import upgrade
-from emulator.storage.problems import NewerDatabaseError
+from emulator.storage.problems import BadRowError, NewerDatabaseError
 
 DEFAULT_REGION = "us-east-1"
-DATABASE_PROBLEMS = (NewerDatabaseError, DatabaseError, ImportError, OSError)
+DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, DatabaseError, ImportError, OSError)
 
 
 class UnusableError(click.ClickException):
@@ -82,6 +85,31 @@ def opened_database(url: str) -> Database:
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     return database
+
+
+@contextmanager
+def opened_log(database: str, endpoint: str) -> Iterator[DecisionStore]:
+    """The decision log beside a database, for reading. Raises UnusableError.
+
+    ``endpoint`` is where a running server tells the same, for databases whose log is in its memory.
+    """
+    try:
+        store = DecisionStore(decision_log_path(database))
+    except BadDatabaseUrlError as error:
+        raise UnusableError(database_problem(error)) from error
+    if store.in_memory:
+        raise UnusableError(
+            "the log of this database is in the server's memory: "
+            f"ask the server, at {endpoint}, or give serve a database in a file"
+        )
+    if not store.exists():
+        raise UnusableError(f"there is no decision log {store.path} (see --database)")
+    try:
+        yield store
+    except LogUnavailableError as error:
+        raise UnusableError(f"cannot read the decision log {store.path}: {error}") from error
+    finally:
+        store.close()
 
 
 def with_folder(url: str) -> str:

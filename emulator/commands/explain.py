@@ -8,12 +8,11 @@ from collections.abc import Callable
 
 import click
 
-from emulator.commands.common import UnusableError, database_option, database_problem
+from emulator.commands.common import UnusableError, database_option, opened_log
 from emulator.ids import request_of_authorization
 from emulator.sandbox.decision_text import explained_as_json, explained_lines
 from emulator.sandbox.decisions import SETTLE_SECONDS
-from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, decision_log_path
-from emulator.storage.engine import BadDatabaseUrlError
+from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall
 
 
 @click.command("explain")
@@ -35,33 +34,13 @@ def command(request_id: str | None, last: bool, as_json: bool, database: str) ->
     """
     if (request_id is None) != last:
         raise click.UsageError("Give a request id, or --last.")
-    store = _opened(database)
-    try:
+    with opened_log(database, "/_rolecall/decisions/REQUEST_ID") as store:
         found = _waited(lambda: _newest_refusal(store) if request_id is None else _asked(store, request_id))
         if found is None:
             what = "no refused call" if request_id is None else f"no call {request_id}"
             raise UnusableError(f"the decision log {store.path} has {what}")
         shown = explained_as_json(found, store.details(found.request_id))
-    except LogUnavailableError as error:
-        raise UnusableError(f"cannot read the decision log {store.path}: {error}") from error
-    finally:
-        store.close()
     click.echo(json.dumps(shown, indent=2) if as_json else "\n".join(explained_lines(shown)))
-
-
-def _opened(database: str) -> DecisionStore:
-    try:
-        store = DecisionStore(decision_log_path(database))
-    except BadDatabaseUrlError as error:
-        raise UnusableError(database_problem(error)) from error
-    if store.in_memory:
-        raise UnusableError(
-            "the log of this database is in the server's memory: "
-            "ask the server, at /_rolecall/decisions/REQUEST_ID, or give serve a database in a file"
-        )
-    if not store.exists():
-        raise UnusableError(f"there is no decision log {store.path} (see --database)")
-    return store
 
 
 def _asked(store: DecisionStore, request_id: str) -> LoggedCall | None:

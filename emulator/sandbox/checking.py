@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from emulator.policy import MalformedPolicy, PolicyKind, parse_policy
@@ -83,6 +84,18 @@ def between(lowest: int, highest: int) -> Check:
         return None
 
     return check
+
+
+def moment(notes: Notes, path: Path, value: Any) -> int | None:
+    """A time as text, in seconds since the epoch."""
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value)
+            return int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        pass
+    notes.add(path, "must be a time such as 2030-01-01T00:00:00Z")
+    return None
 
 
 def optional(check: Check) -> Check:

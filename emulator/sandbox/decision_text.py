@@ -57,6 +57,16 @@ def call_as_json(call: LoggedCall) -> Json:
     }
 
 
+def call_line(call: LoggedCall) -> str:
+    """A call in one line: when, which, with what outcome, who and what."""
+    asked = ", ".join(
+        f"{decision['action']} on {decision['resource']}" for decision in json.loads(call.decisions)
+    ) or " ".join(filter(None, (call.service, call.operation or "(no operation)")))
+    error = f" ({call.error_code})" if call.error_code not in ("", call.outcome) else ""
+    who = call.principal or "nobody"
+    return f"{iso8601(call.at_seconds)}  {call.request_id}  {call.outcome}{error}  {who}  {asked}"
+
+
 def explained_as_json(call: LoggedCall, details: RefusalDetails | None) -> Json:
     """The same with every decision; and for a refusal whose details are still kept, all that explains it."""
     shown = {**call_as_json(call), "decisions": json.loads(call.decisions)}
@@ -113,6 +123,8 @@ def _asked_lines(shown: Json) -> Iterator[str]:
                 yield f"         {fact.replace('_', ' ')} {session[fact]}"
         if "mfa_authenticated_at_seconds" in session:
             yield f"         MFA at {iso8601(session['mfa_authenticated_at_seconds'])}"
+        if "chain" in session:
+            yield f"         obtained by {', then '.join(session['chain'])}"
         if "tags" in session:
             yield f"         tags {', '.join(f'{key}={value}' for key, value in session['tags'].items())}"
     agent = f", {shown['user_agent']}" if shown["user_agent"] else ""

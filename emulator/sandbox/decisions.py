@@ -16,7 +16,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from emulator.caches import BoundedCache
 from emulator.clock import Clock
 from emulator.policy import Decision
-from emulator.principals import Session
+from emulator.principals import Caller, Principal, Session
 from emulator.sandbox.outcomes import Outcome
 from emulator.sandbox.refusals import refusal_details
 from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
@@ -31,7 +31,7 @@ ALLOWED_LIMIT = 2_000
 REFUSED_LIMIT = 4_000
 _BATCH_CALLS = 200
 _BATCHES_OF_FULL_QUEUES = REFUSED_LIMIT // _BATCH_CALLS
-_SESSIONS_REMEMBERED = 2048
+_CALLERS_REMEMBERED = 2048
 _TEXT_LIMIT_CHARACTERS = 4096
 _SHORT_LIMIT_CHARACTERS = 512
 # Messages of authentication repeat what the client sent, signature, token and all.
@@ -176,11 +176,11 @@ def _received(outcome: Outcome) -> float:
 
 
 class _Rows:
-    """Rows from outcomes; what is the same for every call of a session is written once."""
+    """Rows from outcomes; what is the same for every call of a caller is written once."""
 
     def __init__(self, action_of: ActionOf) -> None:
         self._action_of = action_of
-        self._sessions: BoundedCache[str, tuple[Session, str]] = BoundedCache(_SESSIONS_REMEMBERED)
+        self._callers: BoundedCache[str, tuple[Caller, str, str]] = BoundedCache(_CALLERS_REMEMBERED)
 
     def call(self, outcome: Outcome) -> LoggedCall:
         caller, error, decisions = outcome.caller, outcome.error, outcome.decisions
@@ -191,6 +191,7 @@ class _Rows:
         else:
             actions = [self._action_of(outcome.service, outcome.operation)] if outcome.operation else []
             result = "Allowed" if error is None else error.code
+        session, identity = ("", "") if caller is None else self._caller(caller)
         who = ("", "", "") if principal is None else (principal.account_id, principal.arn, principal.principal_arn)
         # In the order of the fields: naming twenty of them costs as much as all the rest.
         return LoggedCall(
@@ -199,7 +200,7 @@ class _Rows:
             outcome.request_id,
             *who,
             _bounded(outcome.access_key_id, _SHORT_LIMIT_CHARACTERS),
-            "" if caller is None or caller.session is None else self._session(caller.session),
+            session,
             outcome.service,
             outcome.operation,
             _bounded(outcome.region, _SHORT_LIMIT_CHARACTERS),
@@ -213,14 +214,25 @@ class _Rows:
             outcome.latency_seconds,
             outcome.source_ip,
             _bounded(outcome.user_agent, _SHORT_LIMIT_CHARACTERS),
+            identity,
         )
 
-    def _session(self, session: Session) -> str:
-        known = self._sessions.get(session.access_key_id)
-        if known is None or known[0] is not session:
-            known = (session, _session_json(session))
-            self._sessions.put(session.access_key_id, known)
-        return known[1]
+    def _caller(self, caller: Caller) -> tuple[str, str]:
+        """Session and identity as JSON."""
+        known = self._callers.get(caller.access_key_id)
+        if known is None or known[0] is not caller:
+            session = "" if caller.session is None else _session_json(caller.session)
+            known = (caller, session, _identity_json(caller.principal))
+            self._callers.put(caller.access_key_id, known)
+        return known[1], known[2]
+
+
+def _identity_json(principal: Principal) -> str:
+    """What the ARNs do not say of a caller."""
+    return (
+        f'{{"type":{quoted(principal.type)},"user_id":{quoted(principal.user_id)},'
+        f'"entity_id":{quoted(principal.entity_id)},"name":{quoted(principal.name)}}}'
+    )
 
 
 def _session_json(session: Session) -> str:
@@ -241,6 +253,8 @@ def _session_json(session: Session) -> str:
         parts.append('"tags":{' + ",".join(f"{quoted(key)}:{quoted(value)}" for key, value in session.tags) + "}")
     if session.transitive_tag_keys:
         parts.append('"transitive_tag_keys":[' + ",".join(map(quoted, session.transitive_tag_keys)) + "]")
+    if session.chain:
+        parts.append('"chain":[' + ",".join(map(quoted, session.chain)) + "]")
     return "{" + ",".join(parts) + "}"
 
 

@@ -9,10 +9,12 @@ from emulator.sandbox import checking as c
 from emulator.sandbox import world as w
 from emulator.sandbox.located import Path, Problem, UnreadableError, read_located
 from emulator.sandbox.references import dangling
+from emulator.sandbox.snapshot_tables import PLAIN_TABLES
 from emulator.settings import SandboxSettings
+from emulator.storage.worlds import row_problems
 
 _ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
-_PATH = c.matching(r"/|/[!-~]{1,510}/", "a path that begins and ends with /")
+_PATH = c.matching(r"/|/[!-\x7f]{1,510}/", "a path that begins and ends with /")
 _NAME = c.matching(r"[\w+=,.@-]{1,64}", "a name of up to 64 letters, digits and +=,.@_-")
 _LONG_NAME = c.matching(r"[\w+=,.@-]{1,128}", "a name of up to 128 letters, digits and +=,.@_-")
 _TAGS = c.mapping_of(
@@ -20,8 +22,17 @@ _TAGS = c.mapping_of(
     c.matching(r"[\w\s.:/=+\-@]{1,128}", "a tag key of up to 128 characters"),
 )
 _INLINE = c.mapping_of(c.policy(PolicyKind.IDENTITY), _LONG_NAME)
-_POLICY_ARNS = c.list_of(c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-~]+", "the ARN of a managed policy"))
-_POLICY_ARN = c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-~]+", "the ARN of a managed policy or null")
+_POLICY_ARNS = c.list_of(c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy"))
+_POLICY_ARN = c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy or null")
+_VERSION_NUMBER = c.between(1, 2**31 - 1)
+_UUID = c.matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")
+_LICENSE = c.one_of("Basic", "Plus", "Pro", "ProTrial")
+_CREATED_AT = ("created_at_seconds", c.moment)
+
+
+def _unique_id(prefix: str) -> tuple[str, c.Check]:
+    return "unique_id", c.matching(prefix + r"[A-Z0-9]{12,28}", f"{prefix} and 12 to 28 capital letters and digits")
+
 
 _REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
 
@@ -30,6 +41,8 @@ _KEY = c.record(
     {
         "id": ("access_key_id", c.matching(r"\w{4,128}", "an access key id of 4 to 128 word characters")),
         "secret": ("secret_access_key", c.matching(r"\S{4,256}", "a secret of 4 to 256 characters")),
+        "status": ("status", c.one_of("Active", "Inactive", "Expired")),
+        "created_at": _CREATED_AT,
     },
     ("id", "secret"),
 )
@@ -45,6 +58,8 @@ _USER = c.record(
         "groups": ("groups", c.list_of(c.text)),
         "permissions_boundary": ("permissions_boundary", c.optional(_POLICY_ARN)),
         "mfa_devices": ("", c.not_emulated("MFA devices")),
+        "unique_id": _unique_id("AIDA"),
+        "created_at": _CREATED_AT,
     },
     ("name",),
 )
@@ -55,8 +70,19 @@ _GROUP = c.record(
         "path": ("path", _PATH),
         "attached_policies": ("attached_policies", _POLICY_ARNS),
         "inline_policies": ("inline_policies", _INLINE),
+        "unique_id": _unique_id("AGPA"),
+        "created_at": _CREATED_AT,
     },
     ("name",),
+)
+_VERSION = c.record(
+    w.DeclaredVersion,
+    {
+        "version": ("version", _VERSION_NUMBER),
+        "document": ("document", c.policy(PolicyKind.IDENTITY)),
+        "created_at": _CREATED_AT,
+    },
+    ("version", "document"),
 )
 _POLICY = c.record(
     w.DeclaredPolicy,
@@ -65,6 +91,14 @@ _POLICY = c.record(
         "path": ("path", _PATH),
         "description": ("description", c.text),
         "document": ("document", c.policy(PolicyKind.IDENTITY)),
+        "tags": ("tags", _TAGS),
+        "unique_id": _unique_id("ANPA"),
+        "created_at": _CREATED_AT,
+        "updated_at": ("updated_at_seconds", c.moment),
+        "default_version": ("default_version", _VERSION_NUMBER),
+        "default_version_created_at": ("default_version_created_at_seconds", c.moment),
+        "latest_version": ("latest_version", _VERSION_NUMBER),
+        "versions": ("versions", c.list_of(_VERSION)),
     },
     ("name", "document"),
 )
@@ -80,6 +114,13 @@ _ROLE = c.record(
         "permissions_boundary": ("permissions_boundary", c.optional(_POLICY_ARN)),
         "max_session_duration": ("max_session_duration_seconds", c.between(3600, 43200)),
         "tags": ("tags", _TAGS),
+        "unique_id": _unique_id("AROA"),
+        "created_at": _CREATED_AT,
+        "linked_service": ("linked_service", c.text),
+        "trusted_ids": (
+            "trusted_ids",
+            c.mapping_of(c.matching(r"A(IDA|ROA)[A-Z0-9]{12,28}", "the unique id of a user or role")),
+        ),
     },
     ("name", "trust_policy"),
 )
@@ -87,15 +128,38 @@ _CHIME_USER = c.record(
     w.DeclaredChimeUser,
     {
         "email": ("email", c.matching(r"(?=.{1,320}$)[^@\s]+@[^@\s]+\.[^@\s]+", "an email address")),
-        "license": ("license", c.one_of("Basic", "Plus", "Pro", "ProTrial")),
+        "license": ("license", _LICENSE),
+        "id": ("user_id", _UUID),
+        "username": ("username", c.text),
+        "display_name": ("display_name", c.text),
+        "type": ("user_type", c.one_of("PrivateUser", "SharedDevice")),
+        "registration_status": ("registration_status", c.one_of("Unregistered", "Registered", "Suspended")),
+        "invitation_status": ("invitation_status", c.one_of("Pending", "Accepted", "Failed")),
+        "invite_id": ("invite_id", _UUID),
+        "registered_at": ("registered_at_seconds", c.moment),
+        "invited_at": ("invited_at_seconds", c.moment),
+        "personal_pin": ("personal_pin", c.matching(r"[0-9]{0,16}", "up to 16 digits")),
+        "alexa_for_business": ("alexa_for_business_enabled", c.boolean),
+        "alexa_for_business_room": ("alexa_for_business_room_arn", c.text),
+        "inbound_calling": ("inbound_calling", c.boolean),
+        "outbound_calling": ("outbound_calling", c.boolean),
+        "sms_messages": ("sms_messages", c.boolean),
+        "logged_out_at": ("logged_out_at_seconds", c.moment),
     },
-    ("email",),
+    (),
 )
 _CHIME_ACCOUNT = c.record(
     w.DeclaredChimeAccount,
     {
         "name": ("name", c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters")),
         "users": ("users", c.list_of(_CHIME_USER)),
+        "id": ("chime_account_id", _UUID),
+        "type": ("account_type", c.one_of("Team", "EnterpriseDirectory", "EnterpriseLWA", "EnterpriseOIDC")),
+        "default_license": ("default_license", _LICENSE),
+        "status": ("account_status", c.one_of("Suspended", "Active")),
+        "disable_remote_control": ("disable_remote_control", c.boolean),
+        "enable_dial_out": ("enable_dial_out", c.boolean),
+        "created_at": _CREATED_AT,
     },
     ("name",),
 )
@@ -113,6 +177,7 @@ _ACCOUNT = c.record(
         "oidc_providers": ("", c.not_emulated("OIDC providers")),
         "saml_providers": ("", c.not_emulated("SAML providers")),
         "chime_accounts": ("chime_accounts", c.list_of(_CHIME_ACCOUNT)),
+        "in_organization": ("in_organization", c.boolean),
     },
     ("id",),
 )
@@ -171,6 +236,23 @@ def _version(notes: c.Notes, path: Path, value: object) -> None:
         notes.add(path, "must be 1: this version of Rolecall reads version 1 of the format")
 
 
+def _rows(notes: c.Notes, path: Path, value: object) -> dict[str, tuple[dict[str, object], ...]]:
+    """Rows of tables, each with values that its columns can hold."""
+    if not isinstance(value, dict):
+        notes.add(path, "must be a mapping of tables to lists of rows")
+        return {}
+    for table, listed in value.items():
+        if table not in PLAIN_TABLES:
+            notes.add((*path, table), "no such table, or one whose content has keys of its own")
+        elif not isinstance(listed, list):
+            notes.add((*path, table), "must be a list of rows")
+        else:
+            for index, row in enumerate(listed):
+                for problem in row_problems(table, row):
+                    notes.add((*path, table, index), problem)
+    return {table: tuple(listed) for table, listed in value.items() if isinstance(listed, list)}
+
+
 _WORLD = c.record(
     w.World,
     {
@@ -178,6 +260,7 @@ _WORLD = c.record(
         "organization": ("organization", _ORGANIZATION),
         "accounts": ("accounts", c.list_of(_ACCOUNT)),
         "settings": ("settings", _SETTINGS),
+        "rows": ("rows", _rows),
     },
     ("accounts",),
 )

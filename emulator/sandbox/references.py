@@ -40,6 +40,7 @@ def dangling(world: Any) -> Found:
     )
     yield from _repeated(("accounts",), "id", accounts, WITHOUT_CASE)
     yield from _repeated_keys(accounts)
+    yield from _repeated_ids(accounts)
     for index, account in accounts:
         path: Path = ("accounts", index)
         for noun in ("users", "groups", "policies", "roles"):
@@ -48,6 +49,10 @@ def dangling(world: Any) -> Found:
             for position, entity in _mappings(account, noun):
                 yield from _policies_of((*path, noun, position), entity, _text(account, "id"), declared)
                 yield from _repeated_tags((*path, noun, position), entity)
+        for position, role in _mappings(account, "roles"):
+            yield from _linked((*path, "roles", position), role)
+        for position, policy in _mappings(account, "policies"):
+            yield from _versions((*path, "policies", position), policy)
         yield from _groups(path, account)
         yield from _service_linked(path, account)
         yield from _trusted(path, account, declared)
@@ -128,6 +133,47 @@ def _repeated_keys(accounts: Iterable[tuple[int, Values]]) -> Found:
                 seen.add(key_id)
 
 
+def _repeated_ids(accounts: Iterable[tuple[int, Values]]) -> Found:
+    """Ids of entities, each of which stands for one in the whole world."""
+    owned: list[tuple[Path, str, Values]] = []
+    for index, account in accounts:
+        for noun in ("users", "groups", "policies", "roles"):
+            owned += [(("accounts", index, noun, i), "unique_id", entity) for i, entity in _mappings(account, noun)]
+        for i, chime_account in _mappings(account, "chime_accounts"):
+            path: Path = ("accounts", index, "chime_accounts", i)
+            owned.append((path, "id", chime_account))
+            owned += [((*path, "users", j), "id", user) for j, user in _mappings(chime_account, "users")]
+    seen: set[str] = set()
+    for path, member, entity in owned:
+        unique_id = _text(entity, member)
+        if unique_id and unique_id in seen:
+            yield (*path, member), f"{unique_id!r} is the id of two entities"
+        seen.add(unique_id)
+
+
+def _versions(path: Path, policy: Values) -> Found:
+    versions = list(_mappings(policy, "versions"))
+    if versions and "default_version" not in policy:
+        yield (*path, "versions"), "the number of the version in document is missing: give default_version"
+    seen = [policy.get("default_version")]
+    for index, version in versions:
+        if version.get("version") in seen:
+            yield (*path, "versions", index, "version"), f"version {version.get('version')} is declared twice"
+        seen.append(version.get("version"))
+    latest, numbers = policy.get("latest_version"), [number for number in seen if isinstance(number, int)]
+    if isinstance(latest, int) and numbers and latest < max(numbers):
+        yield (*path, "latest_version"), f"there is a version {max(numbers)}"
+
+
+def _linked(path: Path, role: Values) -> Found:
+    """A service-linked role is where AWS puts it."""
+    service = _text(role, "linked_service")
+    if service and service not in service_linked_roles():
+        yield (*path, "linked_service"), f"no service-linked role is known for {service!r}"
+    elif service and _text(role, "path", "/") != f"/aws-service-role/{service}/":
+        yield (*path, "path"), f"the path of this service-linked role is /aws-service-role/{service}/"
+
+
 def _repeated_tags(path: Path, entity: Values) -> Found:
     tags = entity.get("tags")
     keys = list(tags) if isinstance(tags, dict) else []
@@ -137,7 +183,10 @@ def _repeated_tags(path: Path, entity: Values) -> Found:
 
 def _policies_of(path: Path, entity: Values, account_id: str, declared: _Declared) -> Found:
     attached = _texts(entity, "attached_policies")
+    linked = service_linked_roles().get(_text(entity, "linked_service"))
     for position, arn in attached:
+        if linked is not None and arn == linked.policy_arn:
+            continue
         problem = _policy_problem(arn, account_id, declared)
         if problem:
             yield (*path, "attached_policies", position), problem
@@ -190,7 +239,14 @@ def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
             principals = trusted_principals(parse_policy(document_text(role.get("trust_policy")), PolicyKind.TRUST))
         except MalformedPolicy:
             continue
+        trusted_ids = role.get("trusted_ids")
+        bound = trusted_ids if isinstance(trusted_ids, dict) else {}
+        for principal in bound:
+            if principal not in principals:
+                yield (*path, "roles", index, "trusted_ids", principal), "the trust policy names no such principal"
         for principal in principals:
+            if principal in bound:
+                continue
             parsed = parse_arn(principal)
             if parsed is None or parsed.service != "iam" or parsed.account_id not in declared.accounts:
                 continue
@@ -200,9 +256,14 @@ def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
 
 def _chime(path: Path, account: Values) -> Found:
     chime_accounts = list(_mappings(account, "chime_accounts"))
-    yield from _repeated((*path, "chime_accounts"), "name", chime_accounts, WITHOUT_CASE)
+    # Chime itself takes two accounts of one name; what tells them apart is their ids.
+    by_name = [(index, account) for index, account in chime_accounts if "id" not in account]
+    yield from _repeated((*path, "chime_accounts"), "name", by_name, WITHOUT_CASE)
     for index, chime_account in chime_accounts:
-        users = _mappings(chime_account, "users")
+        users = list(_mappings(chime_account, "users"))
+        for position, user in users:
+            if "email" not in user and "username" not in user:
+                yield (*path, "chime_accounts", index, "users", position), "lacks email"
         yield from _repeated((*path, "chime_accounts", index, "users"), "email", users, WITHOUT_CASE)
 
 

@@ -17,32 +17,89 @@ from emulator.data import service_linked_roles
 from emulator.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from emulator.policy import PolicyKind, parse_policy, trusted_principals
 from emulator.sandbox import world as w
+from emulator.sandbox.snapshot_tables import PLAIN_TABLES
+from emulator.settings import SandboxSettings
 from emulator.storage import gather, worlds
 from emulator.storage import service_linked_roles as linked
 from emulator.storage import tables as t
 from emulator.storage.trust import resolve_trust
 
 _STATE = "world"
+_SETTINGS_STATE = "settings"
+# In place of a fingerprint: a snapshot was loaded, and the next file is taken for the one it came from.
+_LOADED = "loaded"
 _DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_seconds"})
 _NO_COLUMNS: frozenset[str] = frozenset()
 _PIN_DIGITS = 10
 _DEFAULT_LICENSE = "Pro"
+# Columns that a snapshot declares, under the names of the records.
+_CHIME_ACCOUNT_COLUMNS = (
+    "account_type",
+    "default_license",
+    "account_status",
+    "disable_remote_control",
+    "enable_dial_out",
+)
+_CHIME_USER_COLUMNS = (
+    "username",
+    "display_name",
+    "user_type",
+    "registration_status",
+    "invitation_status",
+    "invite_id",
+    "registered_at_seconds",
+    "invited_at_seconds",
+    "personal_pin",
+    "alexa_for_business_enabled",
+    "alexa_for_business_room_arn",
+    "inbound_calling",
+    "outbound_calling",
+    "sms_messages",
+    "logged_out_at_seconds",
+)
+_SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
 
 
 def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
     """Bring the database to the declared world, unless it already was set up from it. True when anything was done."""
     fingerprint = _fingerprint(world)
-    if worlds.state(connection, _STATE) == fingerprint:
+    present = worlds.state(connection, _STATE)
+    if present == fingerprint:
         return False
-    _Builder(connection, int(now_seconds), ids).build(world)
+    if present != _LOADED:
+        _Builder(connection, int(now_seconds), ids).build(world)
+        _keep_settings(connection, world.settings)
     worlds.set_state(connection, _STATE, fingerprint)
-    return True
+    return present != _LOADED
 
 
 def reset_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
     """Forget everything and set the declared world up anew."""
     worlds.wipe(connection)
     set_up_world(connection, world, now_seconds, ids)
+
+
+def replace_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
+    """Forget everything and set up this world, which the sandbox file does not declare.
+
+    The file stays the one that the database was set up from: it is applied again when it changes, or on reset.
+    """
+    present = worlds.state(connection, _STATE)
+    worlds.wipe(connection, keep_states=True)
+    _Builder(connection, int(now_seconds), ids).build(world)
+    _keep_settings(connection, world.settings)
+    worlds.set_state(connection, _STATE, present or _LOADED)
+
+
+def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
+    worlds.set_state(connection, _SETTINGS_STATE, json.dumps(dataclasses.asdict(settings), sort_keys=True))
+
+
+def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
+    """The settings that hold now: those of the file, or of a snapshot that was loaded since; else ``declared``."""
+    text = worlds.state(connection, _SETTINGS_STATE)
+    known = json.loads(text) if text is not None else {}
+    return dataclasses.replace(declared, **{name: known[name] for name in _SETTINGS if name in known})
 
 
 def _fingerprint(world: w.World) -> str:
@@ -85,7 +142,7 @@ class _Builder:
             described = {
                 "name": account.name,
                 "position": position,
-                "organization_id": organization.organization_id if organization else None,
+                "organization_id": organization.organization_id if organization and account.in_organization else None,
             }
             worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
         if organization is not None:
@@ -97,6 +154,9 @@ class _Builder:
         for account in world.accounts:
             for role in account.roles:
                 self._trust(account.account_id, role)
+        for table in PLAIN_TABLES:
+            for row in world.rows.get(table, ()):
+                worlds.put_row(self._db, table, row)
 
     def _organization(self, organization: w.DeclaredOrganization) -> None:
         units = _unit_ids(organization)
@@ -157,21 +217,49 @@ class _Builder:
         """The unique id of a named entity, made or brought up to date."""
         key = {"account_id": account_id, "name_key": entity.name.lower()}
         values = {"name": entity.name, "path": entity.path, **values}
-        new = {id_column: self._ids.unique_id(prefix), "created_at_seconds": self._now_seconds}
+        created_at_seconds = self._made_at(entity.created_at_seconds)
+        new = {id_column: self._new_id(table, id_column, prefix, entity), "created_at_seconds": created_at_seconds}
         if table is t.policies:
-            new["updated_at_seconds"] = self._now_seconds
+            new["updated_at_seconds"] = _first(entity.updated_at_seconds, created_at_seconds)
         worlds.put(self._db, table, key, values, new)
         row = worlds.find(self._db, table, key)
         return "" if row is None else str(row[id_column])
+
+    def _made_at(self, declared_seconds: int | None) -> int:
+        return self._now_seconds if declared_seconds is None else declared_seconds
+
+    def _new_id(self, table: Any, id_column: str, prefix: str, entity: Any) -> str:
+        """The declared unique id, unless it is that of something else by now."""
+        if entity.unique_id is not None and worlds.find(self._db, table, {id_column: entity.unique_id}) is None:
+            return str(entity.unique_id)
+        return self._ids.unique_id(prefix)
 
     def _policy(self, account_id: str, policy: w.DeclaredPolicy) -> None:
         policy_id = self._entity(
             t.policies, "policy_id", POLICY_PREFIX, account_id, policy, description=policy.description
         )
-        row = worlds.find(self._db, t.policies, {"policy_id": policy_id}) or {}
-        key = {"policy_id": policy_id, "version": row["default_version"]}
-        new = {"created_at_seconds": self._now_seconds}
-        worlds.put(self._db, t.policy_versions, key, {"document": policy.document}, new)
+        key = {"policy_id": policy_id}
+        if policy.default_version is not None:
+            self._versions(key, policy, policy.default_version)
+        row = worlds.find(self._db, t.policies, key) or {}
+        created_at_seconds = _first(policy.default_version_created_at_seconds, policy.created_at_seconds)
+        new = {"created_at_seconds": self._made_at(created_at_seconds)}
+        version = {**key, "version": row["default_version"]}
+        worlds.put(self._db, t.policy_versions, version, {"document": policy.document}, new)
+        if policy.tags is not None:
+            tags = [{"key_key": name, "key": name, "value": value} for name, value in policy.tags.items()]
+            worlds.replace(self._db, t.policy_tags, key, tags, _NO_COLUMNS)
+
+    def _versions(self, key: Mapping[str, str], policy: w.DeclaredPolicy, default_version: int) -> None:
+        """All versions of a policy that declares more than its document."""
+        highest = max([default_version, *(version.version for version in policy.versions)])
+        numbers = {"default_version": default_version, "latest_version": policy.latest_version or highest}
+        worlds.put(self._db, t.policies, key, numbers, {})
+        for version in policy.versions:
+            new = {"created_at_seconds": self._made_at(version.created_at_seconds)}
+            worlds.put(
+                self._db, t.policy_versions, {**key, "version": version.version}, {"document": version.document}, new
+            )
 
     def _group(self, account_id: str, group: w.DeclaredGroup) -> str:
         group_id = self._entity(t.groups, "group_id", GROUP_PREFIX, account_id, group)
@@ -201,13 +289,16 @@ class _Builder:
             trust_policy=role.trust_policy,
             max_session_duration_seconds=role.max_session_duration_seconds,
             permissions_boundary_arn=role.permissions_boundary,
+            linked_service=role.linked_service,
         )
         self._policies_of("role", role_id, account_id, role.attached_policies, role.inline_policies)
         self._tags(t.role_tags, "role_id", role_id, role.tags)
 
     def _trust(self, account_id: str, role: w.DeclaredRole) -> None:
-        principals = trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST))
-        resolved = json.dumps(resolve_trust(self._db, principals), sort_keys=True)
+        trusted_ids = role.trusted_ids
+        if trusted_ids is None:
+            trusted_ids = resolve_trust(self._db, trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST)))
+        resolved = json.dumps(dict(trusted_ids), sort_keys=True)
         key = {"account_id": account_id, "name_key": role.name.lower()}
         worlds.put(self._db, t.roles, key, {"trust_principal_ids": resolved}, {})
 
@@ -243,24 +334,60 @@ class _Builder:
     def _access_keys(self, account_id: str, user_id: str | None, keys: Iterable[w.DeclaredKey]) -> None:
         for key in keys:
             values = {"account_id": account_id, "user_id": user_id, "secret_access_key": key.secret_access_key}
-            new = {"created_at_seconds": self._now_seconds}
+            if key.status is not None:
+                values["status"] = key.status
+            new = {"created_at_seconds": self._made_at(key.created_at_seconds)}
             worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
 
     def _chime_account(self, account_id: str, account: w.DeclaredChimeAccount) -> None:
-        key = {"aws_account_id": account_id, "name": account.name}
-        new = {"account_id": self._ids.uuid(), "created_at_seconds": self._now_seconds}
-        worlds.put(self._db, t.chime_accounts, key, {}, new)
-        row = worlds.find(self._db, t.chime_accounts, key) or {}
+        owner = {"aws_account_id": account_id}
+        by_id = {"account_id": account.chime_account_id or self._ids.uuid()}
+        known = worlds.find(self._db, t.chime_accounts, {**owner, **by_id})
+        if known is None:
+            known = self._same_named(owner, account)
+        key = by_id if known is None else {"account_id": known["account_id"]}
+        values = {"name": account.name, **_declared(account, _CHIME_ACCOUNT_COLUMNS)}
+        new = {**owner, "created_at_seconds": self._made_at(account.created_at_seconds)}
+        worlds.put(self._db, t.chime_accounts, key, values, new)
         for user in account.users:
-            user_key = {"account_id": row["account_id"], "email_key": user.email.lower()}
-            values = {"primary_email": user.email, "license_type": user.license or _DEFAULT_LICENSE}
-            worlds.put(self._db, t.chime_users, user_key, values, self._new_chime_user(user.email))
+            self._chime_user(key, user)
 
-    def _new_chime_user(self, email: str) -> dict[str, Any]:
+    def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> worlds.Row | None:
+        """The Chime account that stands for one declared without its id: two of the same name have theirs."""
+        if account.chime_account_id is not None:
+            return None
+        return worlds.find(self._db, t.chime_accounts, {**owner, "name": account.name})
+
+    def _chime_user(self, account: Mapping[str, str], user: w.DeclaredChimeUser) -> None:
+        values = {
+            "primary_email": user.email,
+            "license_type": user.license or _DEFAULT_LICENSE,
+            **_declared(user, _CHIME_USER_COLUMNS),
+        }
+        if user.email is None:
+            key = {**account, "username": user.username}
+        else:
+            key = {**account, "email_key": user.email.lower()}
+        made_up = {"user_id": user.user_id or self._ids.uuid(), **self._registered(user)}
+        new = {name: value for name, value in made_up.items() if name not in (values.keys() | key.keys())}
+        worlds.put(self._db, t.chime_users, key, {k: v for k, v in values.items() if k not in key}, new)
+
+    def _registered(self, user: w.DeclaredChimeUser) -> dict[str, Any]:
+        """What a new user has that says nothing of its registration: it is registered now."""
+        if user.registration_status is not None:
+            return {"personal_pin": ""}
         return {
-            "user_id": self._ids.uuid(),
-            "display_name": email.partition("@")[0],
+            "display_name": (user.email or user.username or "").partition("@")[0],
             "registration_status": "Registered",
             "registered_at_seconds": self._now_seconds,
             "personal_pin": self._ids.digits(_PIN_DIGITS),
         }
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _declared(entity: Any, columns: Iterable[str]) -> dict[str, Any]:
+    """The columns that a record says something of."""
+    return {name: value for name in columns if (value := getattr(entity, name)) is not None}

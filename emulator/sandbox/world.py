@@ -1,9 +1,14 @@
-"""A declared world, as records. What the sandbox file says, after everything about it was checked."""
+"""A declared world, as records. What the sandbox file says, after everything about it was checked.
+
+Members that are None by default are those that a snapshot has and a hand-written file need not have: what is not said
+is made up when the entity is made. Times are seconds since the epoch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from emulator.settings import SandboxSettings
 
@@ -14,6 +19,8 @@ Documents = Mapping[str, str]
 class DeclaredKey:
     access_key_id: str
     secret_access_key: str = field(repr=False)
+    status: str | None = None
+    created_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class DeclaredGroup:
     path: str = "/"
     attached_policies: tuple[str, ...] = ()
     inline_policies: Documents = field(default_factory=dict)
+    unique_id: str | None = None
+    created_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +43,35 @@ class DeclaredUser:
     inline_policies: Documents = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     permissions_boundary: str | None = None
+    unique_id: str | None = None
+    created_at_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredVersion:
+    """A version of a policy."""
+
+    version: int
+    document: str
+    created_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredPolicy:
+    """A managed policy; ``document`` is its default version, ``versions`` are the others."""
+
     name: str
     document: str
     path: str = "/"
     description: str = ""
+    tags: Mapping[str, str] | None = None
+    unique_id: str | None = None
+    created_at_seconds: int | None = None
+    updated_at_seconds: int | None = None
+    default_version: int | None = None
+    default_version_created_at_seconds: int | None = None
+    latest_version: int | None = None
+    versions: tuple[DeclaredVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +85,47 @@ class DeclaredRole:
     permissions_boundary: str | None = None
     max_session_duration_seconds: int = 3600
     tags: Mapping[str, str] = field(default_factory=dict)
+    unique_id: str | None = None
+    created_at_seconds: int | None = None
+    linked_service: str | None = None
+    trusted_ids: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredChimeUser:
-    email: str
+    """A user of a Chime account. Without ``registration_status`` the user is registered now, with a name and a PIN."""
+
+    email: str | None = None
     license: str = ""
+    user_id: str | None = None
+    username: str | None = None
+    display_name: str | None = None
+    user_type: str | None = None
+    registration_status: str | None = None
+    invitation_status: str | None = None
+    invite_id: str | None = None
+    registered_at_seconds: int | None = None
+    invited_at_seconds: int | None = None
+    personal_pin: str | None = field(default=None, repr=False)
+    alexa_for_business_enabled: bool | None = None
+    alexa_for_business_room_arn: str | None = None
+    inbound_calling: bool | None = None
+    outbound_calling: bool | None = None
+    sms_messages: bool | None = None
+    logged_out_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredChimeAccount:
     name: str
     users: tuple[DeclaredChimeUser, ...] = ()
+    chime_account_id: str | None = None
+    account_type: str | None = None
+    default_license: str | None = None
+    account_status: str | None = None
+    disable_remote_control: bool | None = None
+    enable_dial_out: bool | None = None
+    created_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +139,7 @@ class DeclaredAccount:
     roles: tuple[DeclaredRole, ...] = ()
     service_linked_roles: tuple[str, ...] = ()
     chime_accounts: tuple[DeclaredChimeAccount, ...] = ()
+    in_organization: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +181,5 @@ class World:
     accounts: tuple[DeclaredAccount, ...]
     organization: DeclaredOrganization | None = None
     settings: SandboxSettings = field(default_factory=SandboxSettings)
+    # Table -> its rows, for what the format has no keys of its own for.
+    rows: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)

@@ -59,8 +59,10 @@ class OpenedSession:
     secret_access_key: str
 
 
-def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest) -> TemporaryCredentials:
-    """New temporary credentials. Writes nothing anywhere."""
+def issue(
+    keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest, chain: tuple[str, ...] = ()
+) -> TemporaryCredentials:
+    """New temporary credentials; ``chain`` is that of the session. Writes nothing anywhere."""
     principal = request.principal
     access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
     issued_at_seconds = int(now_seconds)
@@ -92,6 +94,7 @@ def issue(keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionR
         ("ctx", request.context),
         ("ch", request.chained),
         ("v1", not request.everywhere),
+        ("by", chain),
     ):
         if value:
             claims[claim] = value
@@ -135,6 +138,7 @@ def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSess
             context=tuple((name, _context_value(value)) for name, value in claims.get("ctx", ())),
             chained=claims.get("ch", False),
             everywhere=not claims.get("v1", False),
+            chain=tuple(claims.get("by", ())),
         )
         principal = Principal(*claims["p"])
     except (KeyError, TypeError, ValueError) as error:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import make_url
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KEPT_CALLS = 50_000
 KEPT_DETAILS_SECONDS = 24 * 3600
 IN_MEMORY = ":memory:"
@@ -36,9 +36,9 @@ class LoggedCall(NamedTuple):
     """One call. Times are seconds since the epoch: ``at_seconds`` the sandbox's, ``received_at_seconds`` the wall's.
 
     ``principal`` is the caller's ARN and ``principal_arn`` that of the user or role behind it, both empty for a call
-    that proved none. ``session`` and ``decisions`` are JSON; ``actions`` are joined and enclosed by ``|``, in lower
-    case. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was refused before any
-    policy was asked. A row as it is stored: one is made per call.
+    that proved none. ``session``, ``decisions`` and ``identity`` are JSON; ``actions`` are joined and enclosed by
+    ``|``, in lower case. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was
+    refused before any policy was asked. A row as it is stored: one is made per call.
     """
 
     received_at_seconds: float
@@ -62,6 +62,7 @@ class LoggedCall(NamedTuple):
     latency_seconds: float
     source_ip: str
     user_agent: str
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
@@ -29,6 +30,14 @@ BUSY_TIMEOUT_SECONDS = 30
 _GENERATION = select(generations.c.value).where(generations.c.name == "iam")
 _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
 _RAISE_GENERATION = update(generations).where(generations.c.name == "iam").values(value=generations.c.value + 1)
+
+
+def database_exists(url: str) -> bool:
+    """Whether opening a database would find one: false for a SQLite file that is not there. Raises DatabaseError."""
+    parsed = make_url(url)
+    path = parsed.database or ""
+    in_a_file = parsed.get_backend_name() == "sqlite" and path not in ("", ":memory:") and not path.startswith("file:")
+    return not in_a_file or Path(path).is_file()
 
 
 class Database:

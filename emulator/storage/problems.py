@@ -15,5 +15,9 @@ class StillReferenced(StorageProblem):
     """Other rows still refer to the one that was to be deleted."""
 
 
+class BadRowError(StorageProblem):
+    """A row that cannot stand beside what there is: it refers to something absent, or its key is taken."""
+
+
 class NewerDatabaseError(Exception):
     """The database was made by a newer Rolecall than this one."""

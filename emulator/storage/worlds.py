@@ -6,19 +6,63 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from emulator.storage.problems import BadRowError
 from emulator.storage.tables import metadata, sandbox_states
 
 Row = Mapping[str, Any]
+_KINDS_OF_VALUES = {str: "text", int: "a whole number", bool: "true or false", bytes: "bytes"}
 # Keys outlive a reset, so that nobody's credentials of a moment ago turn into nonsense instead of expiring.
 _KEPT_BY_WIPE = frozenset({"generations", "sealing_keys", "signing_keys"})
 
 
-def wipe(connection: Connection) -> None:
-    """Forget every account and everything in it."""
+def wipe(connection: Connection, *, keep_states: bool = False) -> None:
+    """Forget every account and everything in it; ``keep_states`` leaves what :func:`set_state` kept."""
+    kept = _KEPT_BY_WIPE | {sandbox_states.name} if keep_states else _KEPT_BY_WIPE
     for table in reversed(metadata.sorted_tables):
-        if table.name not in _KEPT_BY_WIPE:
+        if table.name not in kept:
             connection.execute(delete(table))
+
+
+def rows(connection: Connection, table: Table) -> list[Row]:
+    """Every row of a table, ordered by its key."""
+    statement = select(table).order_by(*table.primary_key.columns)
+    return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+def put_row(connection: Connection, table_name: str, row: Row) -> None:
+    """Make the row of this key be so; ``row`` is one of :func:`rows`, or passed :func:`row_problems`.
+
+    Raises BadRowError.
+    """
+    table = metadata.tables[table_name]
+    key = {column.name: row[column.name] for column in table.primary_key.columns}
+    try:
+        put(connection, table, key, {name: value for name, value in row.items() if name not in key}, {})
+    except IntegrityError as error:
+        raise BadRowError(f"a row of {table_name} cannot be: {error.orig}") from error
+
+
+def row_problems(table_name: str, row: Any) -> list[str]:
+    """What keeps a value from being a row of the table: no mapping, unknown columns, missing ones, wrong types."""
+    if not isinstance(row, dict):
+        return ["must be a mapping of columns to values"]
+    columns = metadata.tables[table_name].columns
+    problems = [f"{table_name} has no column {name}" for name in row if name not in columns]
+    problems += [
+        f"lacks {column.name}"
+        for column in columns
+        if column.name not in row and not column.nullable and column.default is None
+    ]
+    for name, value in row.items():
+        column = columns.get(name)
+        if column is None or (value is None and column.nullable):
+            continue
+        wanted = column.type.python_type
+        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+            problems.append(f"{name} must be {_KINDS_OF_VALUES[wanted]}")
+    return problems
 
 
 def find(connection: Connection, table: Table, key: Row) -> Row | None:

@@ -9,6 +9,7 @@ from flask import Flask
 
 from emulator.gateway import Gateway
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.snapshots import Snapshots
 from emulator.signin import SignIn
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
@@ -47,6 +48,7 @@ def web_application(
     gateway: Gateway,
     reset: Callable[[], None],
     decisions: DecisionLog | None = None,
+    snapshots: Snapshots | None = None,
     *,
     sign_in: SignIn,
     maximum_body_bytes: int,
@@ -56,7 +58,7 @@ def web_application(
     app = RolecallApplication(decisions)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
-    register_control(app, gateway.database, reset, decisions, loopback_only=control_on_loopback_only)
+    register_control(app, gateway.database, reset, decisions, snapshots, loopback_only=control_on_loopback_only)
     register_sign_in(app, sign_in)
     register_outbound_documents(app, gateway.database)
     return app

@@ -13,10 +13,13 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.snapshots import Snapshots
 from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
 from emulator.web.decision_endpoints import register_decisions
 from emulator.web.origins import from_another_site
+from emulator.web.policy_endpoint import register_policy
+from emulator.web.snapshot_endpoints import register_snapshots
 
 PREFIX = "/_rolecall"
 
@@ -26,6 +29,7 @@ def register_control(
     database: Database,
     reset: Callable[[], None],
     decisions: DecisionLog | None = None,
+    snapshots: Snapshots | None = None,
     *,
     loopback_only: bool = True,
 ) -> None:
@@ -55,6 +59,9 @@ def register_control(
         return jsonify(status="ok"), 200
 
     register_decisions(control, decisions)
+    register_policy(control, database, decisions)
+    if snapshots is not None:
+        register_snapshots(control, snapshots)
     app.register_blueprint(control)
     app.register_error_handler(404, lambda _error: (_problem("There is no such control endpoint."), 404))
     app.register_error_handler(405, lambda _error: (_problem("This endpoint takes another method."), 405))

@@ -13,6 +13,7 @@ from emulator.access.regions import is_global_host
 from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind
+from emulator.principals import Caller
 from emulator.services.registry import Answer, Call
 from emulator.sessions.credentials import SessionRequest, TemporaryCredentials, issue
 from emulator.storage.account_preferences import DEFAULT_TOKEN_VERSION, global_endpoint_token_version
@@ -21,6 +22,8 @@ from emulator.storage.account_preferences import DEFAULT_TOKEN_VERSION, global_e
 MAXIMUM_POLICY_CHARACTERS = 2048
 # Of the documentation alone, too.
 MAXIMUM_POLICY_ARNS = 10
+# What the log is told of who obtained a session; chains of roles are short, but for a program that goes round in one.
+CHAIN_LIMIT = 10
 # AWS does not publish how it packs policies and tags. Deflated text against this many bytes comes close to the
 # percentages seen: 31 actions about 118 %, 42 actions (1,690 characters) about 157 %.
 PACKED_LIMIT_BYTES = 466
@@ -114,13 +117,19 @@ def issued(call: Call, request: SessionRequest) -> Answer:
     if is_global_host(call.host):
         version = global_endpoint_token_version(call.db, request.principal.account_id)
         request = replace(request, everywhere=version != DEFAULT_TOKEN_VERSION)
-    credentials = issue(call.keys, call.ids, call.now_seconds, request)
+    credentials = issue(call.keys, call.ids, call.now_seconds, request, _chain(call.caller))
     answer: Answer = {"Credentials": credentials_answer(credentials)}
     if "SessionTokenSize" in call.answer_members:
         size = len(credentials.session_token)
         answer["SessionTokenSize"] = size
         answer["SessionTokenUtilization"] = min(100, math.ceil(100 * size / MAXIMUM_TOKEN_BYTES))
     return answer
+
+
+def _chain(caller: Caller) -> tuple[str, ...]:
+    """The caller, after those who obtained the caller's own session; of a long chain the newest."""
+    before = () if caller.session is None else caller.session.chain
+    return tuple(arn for arn in (*before, caller.principal.arn) if arn)[-CHAIN_LIMIT:]
 
 
 def credentials_answer(credentials: TemporaryCredentials) -> Answer:

@@ -1,0 +1,176 @@
+"""The decision log in CloudTrail's record format (AWS CloudTrail User Guide, CloudTrail record contents).
+
+Parameters and answers of calls are not logged, so ``requestParameters`` and ``responseElements`` are null. What AWS has
+no field for, the decision itself, is in ``additionalEventData``, whose content is each service's own affair.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from emulator.arns import parse_arn
+from emulator.clock import iso8601
+from emulator.data import actions
+from emulator.ids import event_id
+from emulator.sandbox.decision_text import call_as_json
+from emulator.storage.decision_log import LoggedCall
+
+Json = dict[str, Any]
+
+EVENT_VERSION = "1.11"
+DEFAULT_REGION = "us-east-1"
+# CloudTrail User Guide, CloudTrail userIdentity element.
+_IDENTITY_TYPES = {
+    "Account": "Root",
+    "User": "IAMUser",
+    "AssumedRole": "AssumedRole",
+    "FederatedUser": "FederatedUser",
+    "WebIdentityUser": "WebIdentityUser",
+    "SAMLUser": "SAMLUser",
+    "Service": "AWSService",
+}
+_NAMED_TYPES = ("IAMUser", "WebIdentityUser", "SAMLUser")
+# Who calls these proves itself by a parameter, and is of this type also where the proof is not good.
+_UNSIGNED_TYPES = {"AssumeRoleWithWebIdentity": "WebIdentityUser", "AssumeRoleWithSAML": "SAMLUser"}
+_READING_LEVELS = ("Read", "List")
+_READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
+# Of ``iam`` and ``sts`` resources, in the names of CloudFormation, which CloudTrail uses.
+_RESOURCE_TYPES = {
+    "user": "AWS::IAM::User",
+    "role": "AWS::IAM::Role",
+    "group": "AWS::IAM::Group",
+    "policy": "AWS::IAM::ManagedPolicy",
+}
+
+
+def cloudtrail_record(call: LoggedCall) -> Json:
+    """One call as CloudTrail records it. Members that do not apply are left out, as AWS does."""
+    prefix = service_prefix(call)
+    error = {"errorCode": call.error_code, "errorMessage": call.message} if call.error_code else {}
+    resources = _resources(call)
+    return {
+        "eventVersion": EVENT_VERSION,
+        "userIdentity": user_identity(call),
+        "eventTime": iso8601(call.at_seconds),
+        "eventSource": f"{prefix}.amazonaws.com",
+        "eventName": call.operation or None,
+        "awsRegion": call.region or DEFAULT_REGION,
+        "sourceIPAddress": call.source_ip,
+        "userAgent": call.user_agent,
+        **error,
+        "requestParameters": None,
+        "responseElements": None,
+        "additionalEventData": _additional(call),
+        "requestID": call.request_id,
+        "eventID": event_id(call.request_id),
+        "readOnly": is_read_only(prefix, call.operation),
+        **({"resources": resources} if resources else {}),
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": call.account_id or None,
+        "eventCategory": "Management",
+    }
+
+
+def service_prefix(call: LoggedCall) -> str:
+    """``chime`` also for the Chime SDK services: the prefix of the operation's own action."""
+    return call.actions[1:].partition(":")[0] or call.service or "unknown"
+
+
+def is_read_only(prefix: str, operation: str) -> bool:
+    """By the access level of the action; STS changes nothing, whatever its levels say."""
+    if prefix == "sts":
+        return True
+    try:
+        action = actions(prefix).get(operation.lower())
+    except KeyError:
+        action = None
+    if action is None:
+        return operation.startswith(_READING_PREFIXES)
+    return action.access_level in _READING_LEVELS
+
+
+def user_identity(call: LoggedCall) -> Json:
+    """The element ``userIdentity``. Of a caller who proved nothing, the key that was claimed and nothing else."""
+    if not call.identity:
+        kind = _UNSIGNED_TYPES.get(call.operation, "Unknown")
+        return {"type": kind, **({"accessKeyId": call.access_key_id} if call.access_key_id else {})}
+    identity = json.loads(call.identity)
+    kind = _UNSIGNED_TYPES.get(call.operation) or _IDENTITY_TYPES.get(identity["type"], "Unknown")
+    shown = {
+        "type": kind,
+        "principalId": identity["user_id"],
+        "arn": call.principal,
+        "accountId": call.account_id,
+        "accessKeyId": call.access_key_id,
+    }
+    if kind in _NAMED_TYPES:
+        shown["userName"] = identity["name"]
+    shown = {name: value for name, value in shown.items() if value}
+    if call.session:
+        shown["sessionContext"] = _session_context(call, kind, identity, json.loads(call.session))
+    return shown
+
+
+def _session_context(call: LoggedCall, kind: str, identity: Json, session: Json) -> Json:
+    issuer = _session_issuer(call, kind, identity, session)
+    of_web_identity = session["type"] == "AssumeRoleWithWebIdentity"
+    provider = session.get("federated_provider", "") if of_web_identity else ""
+    source_identity = session.get("source_identity", "")
+    return {
+        **({"sessionIssuer": issuer} if issuer else {}),
+        **({"webIdFederationData": {"federatedProvider": provider, "attributes": {}}} if provider else {}),
+        "attributes": {
+            "creationDate": iso8601(session["issued_at_seconds"]),
+            "mfaAuthenticated": "true" if "mfa_authenticated_at_seconds" in session else "false",
+        },
+        **({"sourceIdentity": source_identity} if source_identity else {}),
+    }
+
+
+def _session_issuer(call: LoggedCall, kind: str, identity: Json, session: Json) -> Json:
+    """The role behind a role's session, the user or the root user behind a federated one."""
+    if kind == "AssumedRole":
+        issuer, arn, name = "Role", call.principal_arn, identity["name"]
+    elif kind == "FederatedUser":
+        # Only the user itself can have asked: sessions may not call GetFederationToken.
+        arn = session["chain"][-1] if "chain" in session else ""
+        name = arn.rpartition("/")[2] if "/" in arn else ""
+        issuer = "IAMUser" if name else "Root"
+    else:
+        return {}
+    shown = {
+        "type": issuer,
+        "principalId": identity["entity_id"],
+        "arn": arn,
+        "accountId": call.account_id,
+        "userName": name,
+    }
+    return {member: value for member, value in shown.items() if value}
+
+
+def _resources(call: LoggedCall) -> list[Json]:
+    """The ARNs that permissions were asked about, each once."""
+    arns = dict.fromkeys(decision["resource"] for decision in json.loads(call.decisions))
+    found = []
+    for text in arns:
+        arn = parse_arn(text)
+        if arn is not None:
+            kind = _RESOURCE_TYPES.get(arn.resource_type)
+            shown = {"ARN": text, "accountId": arn.account_id, "type": kind}
+            found.append({member: value for member, value in shown.items() if value})
+    return found
+
+
+def _additional(call: LoggedCall) -> Json:
+    shown = call_as_json(call)
+    session = shown["session"] or {}
+    return {
+        "outcome": shown["outcome"],
+        "layer": shown["layer"],
+        "statement": shown["statement"],
+        "actions": shown["actions"],
+        "sessionChain": session.get("chain", []),
+        "latencySeconds": shown["latency_seconds"],
+    }

@@ -1,0 +1,72 @@
+"""``GET /_rolecall/policy``: the smallest policy for what a principal did, and what it was granted and never used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from emulator.least_privilege import (
+    BadPrincipalError,
+    authority_of,
+    notes,
+    smallest_policy,
+    unused,
+    used_permissions,
+    wanted_calls,
+)
+from emulator.sandbox.decision_filter import BadFilterError, epoch_seconds
+from emulator.sandbox.decisions import DecisionLog
+from emulator.storage.decision_log import LogUnavailableError
+from emulator.storage.engine import Database
+from emulator.web.decision_endpoints import NO_LOG_MESSAGE, UNAVAILABLE_MESSAGE, single_values
+
+_PARAMETERS = ("principal", "since", "include_refused", "unused")
+_FLAGS = {"": False, "false": False, "true": True}
+
+Answered = tuple[Response, int]
+
+
+def register_policy(control: Blueprint, database: Database, decisions: DecisionLog | None) -> None:
+    """Add the endpoint. Without a log it answers 404."""
+
+    @control.get("/policy")
+    def show_policy() -> Answered:
+        if decisions is None:
+            return jsonify(message=NO_LOG_MESSAGE), 404
+        try:
+            return jsonify(_answer(database, decisions, request.args.to_dict(flat=False))), 200
+        except (BadFilterError, BadPrincipalError) as error:
+            return jsonify(message=str(error)), 400
+        except LogUnavailableError:
+            return jsonify(message=UNAVAILABLE_MESSAGE), 503
+
+
+def _answer(database: Database, decisions: DecisionLog, given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    values = single_values(given, _PARAMETERS)
+    principal, since = values.get("principal", ""), values.get("since", "")
+    wanted = wanted_calls(principal, epoch_seconds(since) if since else None)
+    include_refused, with_unused = _flag(values, "include_refused"), _flag(values, "unused")
+    calls = decisions.calls(wanted)
+    used = used_permissions(calls, include_refused=include_refused)
+    policy = smallest_policy(used)
+    answer: dict[str, Any] = {
+        "principal": principal,
+        "calls": used.calls,
+        # AWS takes no policy without a statement.
+        "policy": policy if policy["Statement"] else None,
+        "notes": list(notes(used, policy, decisions.dropped())),
+    }
+    if with_unused:
+        with database.snapshot() as connection:
+            authority = authority_of(connection, principal)
+        answer["unused"] = None if authority is None else unused(authority, used_permissions(calls)).as_json()
+    return answer
+
+
+def _flag(values: Mapping[str, str], name: str) -> bool:
+    text = values.get(name, "")
+    if text not in _FLAGS:
+        raise BadFilterError(f"{name} is true or false.")
+    return _FLAGS[text]

@@ -1,0 +1,78 @@
+"""``rolecall policy`` beside a served process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from served import FIRST_ACCOUNT, Server, run_rolecall
+
+ROLE = f"arn:aws:iam::{FIRST_ACCOUNT}:role/chime-reader"
+Make = Callable[..., Server]
+
+
+def database(folder: Path) -> str:
+    return f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
+
+
+def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -> None:
+    server = make_server()
+    chime = server.client("chime", credentials=server.assume("chime-reader"))
+    [account] = chime.list_accounts()["Accounts"]
+    chime.list_users(AccountId=account["AccountId"])
+    with pytest.raises(ClientError):
+        chime.create_account(Name="x")
+    arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
+    done = run_rolecall(server.folder, *arguments)
+    assert done.returncode == 0
+    assert done.stderr.startswith("rolecall: chime: its actions support no resource ARNs")
+    iam = server.client("iam")
+    iam.detach_role_policy(RoleName="chime-reader", PolicyArn="arn:aws:iam::aws:policy/AmazonChimeReadOnly")
+    with pytest.raises(ClientError):
+        chime.list_accounts()
+    iam.put_role_policy(RoleName="chime-reader", PolicyName="smallest", PolicyDocument=done.stdout)
+    assert chime.list_accounts()["Accounts"]
+    assert chime.list_users(AccountId=account["AccountId"])["Users"]
+    with pytest.raises(ClientError):
+        chime.get_account(AccountId=account["AccountId"])
+    with_refused = json.loads(run_rolecall(server.folder, *arguments, "--include-refused").stdout)
+    assert "chime:CreateAccount" in with_refused["Statement"][0]["Action"]
+    unused = run_rolecall(server.folder, *arguments, "--unused")
+    assert (unused.returncode, unused.stderr) == (0, "")
+    assert json.loads(unused.stdout) == {"actions": {}, "policies": [], "reaches_further": False}
+    status, answered = server.control("GET", f"policy?principal={ROLE}&unused=true")
+    assert (status, answered["policy"]) == (200, json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Missing option '--principal'"),
+        (["--principal", "ana"], "rolecall: principal is the ARN of a user, a role or a session"),
+        (["--principal", ROLE, "--since", "yesterday"], "rolecall: since is a time such as"),
+        (["--principal", ROLE, "--unused", "--include-refused"], "Give --include-refused or --unused."),
+        (["--principal", ROLE, "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
+        (["--principal", ROLE, "--database", "sqlite://"], "ask the server, at /_rolecall/policy"),
+    ],
+)
+def test_what_cannot_be_written(tmp_path: Path, arguments: list[str], words: str) -> None:
+    done = run_rolecall(tmp_path, "policy", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob("*.db*")) == []
+
+
+def test_whoever_did_nothing_has_no_policy(make_server: Make) -> None:
+    server = make_server()
+    server.client("sts").get_caller_identity()
+    server.control("GET", "decisions")
+    nobody = f"arn:aws:iam::{FIRST_ACCOUNT}:user/nobody"
+    arguments = ("policy", "--principal", nobody, "--database", database(server.folder))
+    for options, words in (((), "has no call of"), (("--unused",), "there is no user or role")):
+        done = run_rolecall(server.folder, *arguments, *options)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr

@@ -1,0 +1,103 @@
+"""``rolecall snapshot save`` and ``load`` beside a served process, and without one."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from served import FIRST_ACCOUNT, Server, run_rolecall
+
+Make = Callable[..., Server]
+
+
+def database(folder: Path) -> str:
+    return f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
+
+
+def snapshot(folder: Path, verb: str, file: str, url: str = "") -> None:
+    done = run_rolecall(folder, "snapshot", verb, file, "--database", url or database(folder))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_running_server_goes_back_to_what_was_saved(make_server: Make) -> None:
+    server = make_server("--workers", "2")
+    credentials = server.assume("chime-reader")
+    snapshot(server.folder, "save", "before.yaml")
+    file = server.folder / "before.yaml"
+    if sys.platform != "win32":
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    iam = server.client("iam")
+    iam.create_user(UserName="new")
+    iam.detach_role_policy(RoleName="chime-reader", PolicyArn="arn:aws:iam::aws:policy/AmazonChimeReadOnly")
+    with pytest.raises(ClientError):
+        server.client("chime", credentials=credentials).list_accounts()
+    snapshot(server.folder, "load", "before.yaml")
+    for _ in range(6):
+        assert server.client("chime", credentials=credentials).list_accounts()["Accounts"]
+    assert "new" not in [user["UserName"] for user in iam.list_users()["Users"]]
+    snapshot(server.folder, "save", "after.yaml")
+    assert (server.folder / "after.yaml").read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
+    # The file that the server was started with is not applied over it.
+    iam.delete_role_policy(RoleName="chime-denied", PolicyName="no-chime")
+    snapshot(server.folder, "save", "changed.yaml")
+    snapshot(server.folder, "load", "changed.yaml")
+    server.stop()
+    server.restart()
+    assert iam.list_role_policies(RoleName="chime-denied")["PolicyNames"] == []
+
+
+def test_a_snapshot_starts_another_server(make_server: Make) -> None:
+    first = make_server()
+    first.client("iam").create_user(UserName="new")
+    user_id = first.client("iam").get_user(UserName="new")["User"]["UserId"]
+    snapshot(first.folder, "save", "world.yaml")
+    copied = database(first.folder).replace("rolecall.db", "copy.db")
+    snapshot(first.folder, "load", "world.yaml", copied)
+    configured = str(first.folder / "world.yaml")
+    for second in (make_server(database=copied), make_server("--config", configured)):
+        found = second.client("iam").get_user(UserName="new")["User"]
+        assert (found["UserId"], found["Arn"]) == (user_id, f"arn:aws:iam::{FIRST_ACCOUNT}:user/new")
+
+
+def test_standard_streams(make_server: Make) -> None:
+    server = make_server()
+    saved = run_rolecall(server.folder, "snapshot", "save", "-", "--database", database(server.folder))
+    assert saved.stdout.startswith("# A snapshot: ")
+    loaded = subprocess.run(
+        [sys.executable, "-m", "emulator", "snapshot", "load", "-", "--database", database(server.folder)],
+        input=saved.stdout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["save", "x.yaml", "--database", "sqlite:///absent.db"], "there is no such database"),
+        (["save", "x.yaml", "--database", "sqlite://"], "ask the server, at /_rolecall/snapshot"),
+        (["save", "x.yaml", "--database", "nonsense"], "the database URL cannot be understood"),
+        (["load", "absent.yaml", "--database", "sqlite:///new.db"], "cannot read absent.yaml: No such file"),
+        (
+            ["load", "bad.yaml", "--database", "sqlite:///new.db"],
+            "bad.yaml:2: accounts: must name at least one account",
+        ),
+        (["load", "bad.bin", "--database", "sqlite:///new.db"], "cannot read bad.bin: not UTF-8 text"),
+        (["load"], "Missing argument 'FILE'"),
+    ],
+)
+def test_what_cannot_be_done(tmp_path: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "bad.yaml").write_text("version: 1\naccounts: []\n")
+    (tmp_path / "bad.bin").write_bytes(b"\xff\xfe")
+    done = run_rolecall(tmp_path, "snapshot", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "x.yaml").exists()

@@ -1,0 +1,273 @@
+"""What the tests of snapshots share: worlds changed through real clients, and everything a database holds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+from hypothesis import strategies as st
+
+from emulator.ids import Identifiers
+from emulator.sandbox.snapshot_tables import LEFT_OUT_COLUMNS, LEFT_OUT_TABLES, PLAIN_TABLES
+from emulator.sandbox.snapshots import load_database, save_database
+from emulator.storage import worlds
+from emulator.storage.tables import metadata
+
+FIRST = "111122223333"
+SECOND = "444455556666"
+EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+# A value for each column that takes only some.
+CHOSEN = {
+    "organization_features.feature": "RootSessions",
+    "account_preferences.global_endpoint_token_version": "v2Token",
+    "oidc_providers.key_source": "declared",
+    "saml_providers.assertion_encryption_mode": "Allowed",
+    "delegation_requests.state": "ASSIGNED",
+    "service_linked_role_deletions.status": "SUCCEEDED",
+    "service_linked_role_deletions.resources": "[]",
+}
+
+
+def world_text() -> str:
+    """Two accounts in an organization, with something in every section of the file."""
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    limits = {"Version": "2012-10-17", "Statement": [{**allow, "Action": ["iam:*", "sts:*", "chime:*"]}]}
+    trust = {"Version": "2012-10-17", "Statement": [{**_trusting(FIRST), "Action": "sts:AssumeRole"}]}
+    first = {
+        "id": FIRST,
+        "name": "sandbox",
+        "root_access_keys": [{"id": "root_key", "secret": "root-secret"}],
+        "users": [
+            {
+                "name": "admin",
+                "access_keys": [{"id": "test", "secret": "test"}],
+                "attached_policies": [EVERYTHING],
+                "tags": {"Team": "core"},
+            },
+            {
+                "name": "Developer",
+                "path": "/team/",
+                "groups": ["Readers"],
+                "access_keys": [{"id": "developer_access_key", "secret": "developer-secret"}],
+                "permissions_boundary": f"arn:aws:iam::{FIRST}:policy/limits",
+                "inline_policies": {"own": limits},
+            },
+        ],
+        "groups": [{"name": "Readers", "attached_policies": ["arn:aws:iam::aws:policy/AmazonChimeReadOnly"]}],
+        "policies": [{"name": "limits", "document": limits}],
+        "roles": [{"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}}],
+        "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
+        "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
+    }
+    policy = {"name": "no-voice", "targets": [SECOND], "document": {**limits, "Statement": [allow]}}
+    guard = {**allow, "Principal": "*", "Effect": "Deny", "Action": "sts:TagSession"}
+    organization = {
+        "id": "o-example1234",
+        "organizational_units": [
+            {"name": "inner", "parent": "outer", "accounts": [SECOND]},
+            {"name": "outer"},
+        ],
+        "service_control_policies": [policy, {**policy, "name": "b", "targets": []}],
+        "resource_control_policies": [
+            {"name": "guard", "targets": ["inner"], "document": {"Version": "2012-10-17", "Statement": [guard]}}
+        ],
+    }
+    second = {"id": SECOND, "name": "partner"}
+    return json.dumps({"version": 1, "organization": organization, "accounts": [first, second]})
+
+
+def _trusting(principal: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"AWS": principal}}
+
+
+def contents(database: Any) -> dict[str, list[dict[str, Any]]]:
+    """All rows that a snapshot keeps, without the columns that it does not."""
+    found = {}
+    with database.snapshot() as connection:
+        for name, table in metadata.tables.items():
+            if name not in LEFT_OUT_TABLES:
+                found[name] = [_kept(name, row) for row in worlds.rows(connection, table)]
+    return found
+
+
+def _kept(table: str, row: Any) -> dict[str, Any]:
+    kept = {name: value for name, value in row.items() if f"{table}.{name}" not in LEFT_OUT_COLUMNS}
+    if "trust_principal_ids" in kept:
+        kept["trust_principal_ids"] = json.loads(kept["trust_principal_ids"])
+    return kept
+
+
+def fill_plain_tables(database: Any) -> None:
+    """A row in every table that is kept as plain rows."""
+    with database.transaction() as connection:
+        for name in PLAIN_TABLES:
+            table = metadata.tables[name]
+            row = {column.name: _value(connection, name, column) for column in table.columns}
+            if not worlds.find(connection, table, {column.name: row[column.name] for column in table.primary_key}):
+                worlds.put_row(connection, name, row)
+
+
+def _value(connection: Any, table: str, column: Any) -> Any:
+    for key in column.foreign_keys:
+        return worlds.rows(connection, key.column.table)[0][key.column.name]
+    if f"{table}.{column.name}" in CHOSEN:
+        return CHOSEN[f"{table}.{column.name}"]
+    kind = column.type.python_type
+    length = getattr(column.type, "length", None) or 40
+    return {str: f"'{column.name}': – \n1"[:length], int: 1_900_000_000, bool: True}[kind]
+
+
+def loaded_elsewhere(make_world: Any, handle: Any) -> Any:
+    """Another sandbox, with another world, into which this one's snapshot was loaded."""
+    other = make_world('{"version": 1, "accounts": [{"id": "999988887777", "users": [{"name": "old"}]}]}')
+    load(other, saved(handle))
+    return other
+
+
+def saved(handle: Any) -> str:
+    return save_database(handle.database, handle.declared.settings)
+
+
+def load(handle: Any, text: str) -> None:
+    load_database(handle.database, text, handle.clock.now_seconds(), Identifiers())
+
+
+# Random changes, each a function of the clients and of values drawn for it.
+
+BOOLEANS = st.booleans()
+NAMES = st.sampled_from(["ana", "Bob", "worker", "limits", "a+b=c,d.e@f-g", "x_1"])
+PATHS = st.sampled_from(["/", "/team/", "/a/b!c/~/"])
+TEXTS = st.text(st.characters(codec="latin-1", categories=("L", "N", "P", "Zs")), max_size=20)
+TAG_TEXTS = st.text(st.sampled_from("aZ0 é_.:/=+-@"), min_size=1, max_size=8)
+VALUES = st.sampled_from(
+    ["yes", "no", "null", "2012-10-17", "1e5", "0777", "a: b", "# c", "${aws:username}", "é", " x "]
+)
+ACTIONS = st.sampled_from(["*", "iam:Get*", "iam:ListUsers", "chime:*", "chime:ListAccounts", "sts:AssumeRole"])
+DOCUMENTS = st.builds(
+    lambda effect, actions, value, style: _written(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": effect,
+                    "Action": actions,
+                    "Resource": "*",
+                    "Condition": {"StringNotEquals": {"aws:UserAgent": value}},
+                }
+            ],
+        },
+        style,
+    ),
+    st.sampled_from(["Allow", "Allow", "Deny"]),
+    st.lists(ACTIONS, min_size=1, max_size=3),
+    VALUES,
+    st.integers(0, 2),
+)
+
+
+def _written(document: dict[str, Any], style: int) -> str:
+    return [
+        lambda: json.dumps(document),
+        lambda: json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        lambda: json.dumps(document, indent=3) + "\n",
+    ][style]()
+
+
+def _trust(name: str, kind: str) -> str:
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{**_trusting(f"arn:aws:iam::{FIRST}:{kind}/{name}"), "Action": "sts:AssumeRole"}],
+        }
+    )
+
+
+def _policy_arn(path: str, name: str) -> str:
+    return f"arn:aws:iam::{FIRST}:policy{path}{name}"
+
+
+CHANGES: dict[str, Any] = {
+    "create_user": lambda iam, d: iam.create_user(
+        UserName=d(NAMES), Path=d(PATHS), Tags=[{"Key": d(TAG_TEXTS), "Value": d(TAG_TEXTS)}]
+    ),
+    "delete_user": lambda iam, d: iam.delete_user(UserName=d(NAMES)),
+    "rename_user": lambda iam, d: iam.update_user(UserName=d(NAMES), NewUserName=d(NAMES), NewPath=d(PATHS)),
+    "create_key": lambda iam, d: iam.create_access_key(UserName=d(NAMES)),
+    "disable_key": lambda iam, d: iam.update_access_key(
+        UserName="Developer", AccessKeyId="developer_access_key", Status=d(st.sampled_from(["Active", "Inactive"]))
+    ),
+    "create_group": lambda iam, d: iam.create_group(GroupName=d(NAMES), Path=d(PATHS)),
+    "join": lambda iam, d: iam.add_user_to_group(UserName=d(NAMES), GroupName=d(NAMES)),
+    "create_role": lambda iam, d: iam.create_role(
+        RoleName=d(NAMES),
+        Path=d(PATHS),
+        Description=d(TEXTS),
+        AssumeRolePolicyDocument=_trust(d(NAMES), d(st.sampled_from(["user", "role"]))),
+        MaxSessionDuration=d(st.sampled_from([3600, 7200])),
+    ),
+    "delete_role": lambda iam, d: iam.delete_role(RoleName=d(NAMES)),
+    "create_policy": lambda iam, d: iam.create_policy(
+        PolicyName=d(NAMES),
+        Path=d(PATHS),
+        Description=d(TEXTS),
+        PolicyDocument=d(DOCUMENTS),
+        Tags=[{"Key": "Team", "Value": "a"}, {"Key": "team", "Value": d(TAG_TEXTS)}],
+    ),
+    "create_version": lambda iam, d: iam.create_policy_version(
+        PolicyArn=_policy_arn(d(PATHS), d(NAMES)), PolicyDocument=d(DOCUMENTS), SetAsDefault=d(st.booleans())
+    ),
+    "delete_version": lambda iam, d: iam.delete_policy_version(
+        PolicyArn=_policy_arn(d(PATHS), d(NAMES)), VersionId=d(st.sampled_from(["v1", "v2"]))
+    ),
+    "attach": lambda iam, d: iam.attach_user_policy(UserName=d(NAMES), PolicyArn=_policy_arn(d(PATHS), d(NAMES))),
+    "attach_to_role": lambda iam, d: iam.attach_role_policy(
+        RoleName=d(NAMES), PolicyArn=_policy_arn(d(PATHS), d(NAMES))
+    ),
+    "bound": lambda iam, d: iam.put_user_permissions_boundary(
+        UserName=d(NAMES), PermissionsBoundary=_policy_arn(d(PATHS), d(NAMES))
+    ),
+    "put_user_policy": lambda iam, d: iam.put_user_policy(
+        UserName=d(NAMES), PolicyName=d(NAMES), PolicyDocument=d(DOCUMENTS)
+    ),
+    "put_group_policy": lambda iam, d: iam.put_group_policy(
+        GroupName=d(NAMES), PolicyName=d(NAMES), PolicyDocument=d(DOCUMENTS)
+    ),
+    "link": lambda iam, d: iam.create_service_linked_role(
+        AWSServiceName=d(st.sampled_from(["chime.amazonaws.com", "autoscaling.amazonaws.com"])),
+        Description=d(TEXTS),
+    ),
+    "unlink": lambda iam, _d: iam.delete_service_linked_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector"),
+}
+
+
+def change(iam: Any, name: str, draw: Any) -> bool:
+    """One change; False when AWS's rules refused it."""
+    try:
+        CHANGES[name](iam, draw)
+    except ClientError as error:
+        # A failure of the product itself is no refusal.
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise
+        return False
+    return True
+
+
+def change_chime(chime: Any, draw: Any) -> None:
+    """Something of every kind that Chime's operations leave behind."""
+    account_id = chime.create_account(Name=draw(st.sampled_from(["Sandbox", "b: c", "é"])))["Account"]["AccountId"]
+    chime.update_account(AccountId=account_id, DefaultLicense=draw(st.sampled_from(["Basic", "Pro"])))
+    chime.update_account_settings(
+        AccountId=account_id, AccountSettings={"DisableRemoteControl": draw(BOOLEANS), "EnableDialOut": True}
+    )
+    chime.invite_users(AccountId=account_id, UserEmailList=["Ana@Example.com", "o'b@x.org"])
+    made = chime.create_user(AccountId=account_id, Username=draw(VALUES), UserType="SharedDevice")["User"]["UserId"]
+    both = chime.create_user(AccountId=account_id, Username="both", Email="both@example.com")["User"]["UserId"]
+    chime.update_user_settings(
+        AccountId=account_id,
+        UserId=both,
+        UserSettings={"Telephony": {"InboundCalling": True, "OutboundCalling": False, "SMS": True}},
+    )
+    chime.logout_user(AccountId=account_id, UserId=both)
+    chime.batch_suspend_user(AccountId=account_id, UserIdList=[made])

@@ -1,0 +1,276 @@
+"""The decision log in CloudTrail's record format: over HTTP, member by member, for every kind of caller."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from logged_worlds import keep_log, refused, request_id
+
+from emulator.sandbox.cloudtrail import cloudtrail_record, is_read_only
+from emulator.sandbox.decisions import DecisionLog
+from emulator.storage.decision_log import CallFilter
+
+# CloudTrail User Guide, CloudTrail record contents: what every management event has.
+ALWAYS = {
+    "eventVersion",
+    "userIdentity",
+    "eventTime",
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "sourceIPAddress",
+    "userAgent",
+    "requestParameters",
+    "responseElements",
+    "additionalEventData",
+    "requestID",
+    "eventID",
+    "readOnly",
+    "eventType",
+    "managementEvent",
+    "recipientAccountId",
+    "eventCategory",
+}
+SOMETIMES = {"errorCode", "errorMessage", "resources"}
+DEVELOPER = "arn:aws:iam::111122223333:user/developer"
+READER = "arn:aws:iam::111122223333:role/chime-reader"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "111122223333"},
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
+        }
+    ],
+}
+
+
+@pytest.fixture
+def log(world: Any) -> Iterator[DecisionLog]:
+    kept = keep_log(world)
+    yield kept
+    kept.close()
+
+
+def records(world: Any, **parameters: Any) -> list[dict[str, Any]]:
+    """What the endpoint answers, newest first, as a reader of trails takes it."""
+    answer = world.application.test_client().get(
+        "/_rolecall/decisions", query_string={"format": "cloudtrail", **parameters}
+    )
+    assert (answer.status_code, answer.content_type) == (200, "application/x-ndjson")
+    assert answer.text.endswith("\n") or not answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def newest(world: Any) -> dict[str, Any]:
+    found = records(world, limit=1)
+    return found[0]
+
+
+def test_every_record_has_the_members_of_aws(world: Any, log: DecisionLog) -> None:
+    sts = world.client("sts")
+    made = request_id(sts.get_caller_identity())
+    refused(sts.assume_role, RoleArn=READER + "-gone", RoleSessionName="abc")
+    refused(world.client("sts", keys=("nobody_key", "secret")).get_caller_identity)
+    world.client("chime", credentials=world.assume("chime-reader")).list_accounts()
+    found = records(world)
+    assert len(found) == 5
+    for record in found:
+        assert set(record) >= ALWAYS
+        assert set(record) <= ALWAYS | SOMETIMES
+        assert record["eventVersion"] == "1.11"
+        assert (record["eventType"], record["managementEvent"], record["eventCategory"]) == (
+            "AwsApiCall",
+            True,
+            "Management",
+        )
+        assert (record["requestParameters"], record["responseElements"]) == (None, None)
+        assert uuid.UUID(record["eventID"]).version == 5
+    assert len({record["eventID"] for record in found}) == 5
+    assert found[-1]["requestID"] == made
+    assert records(world) == found
+
+
+def test_a_user(world: Any, log: DecisionLog) -> None:
+    user_id = world.client("iam").get_user(UserName="developer")["User"]["UserId"]
+    world.client("sts", "developer").get_caller_identity()
+    record = newest(world)
+    assert record["userIdentity"] == {
+        "type": "IAMUser",
+        "principalId": user_id,
+        "arn": DEVELOPER,
+        "accountId": world.first_account,
+        "accessKeyId": "developer",
+        "userName": "developer",
+    }
+    assert (record["eventSource"], record["eventName"]) == ("sts.amazonaws.com", "GetCallerIdentity")
+    assert (record["awsRegion"], record["sourceIPAddress"]) == ("us-east-1", "127.0.0.1")
+    assert record["userAgent"].startswith("Boto3/")
+    assert (record["readOnly"], record["recipientAccountId"]) == (True, world.first_account)
+    assert "errorCode" not in record
+    assert "resources" not in record
+
+
+def test_the_root_user(make_world: Any) -> None:
+    account = {"id": "111122223333", "root_access_keys": [{"id": "root_key", "secret": "root-secret"}]}
+    world = make_world(json.dumps({"version": 1, "accounts": [account]}))
+    log = keep_log(world)
+    root = world.client("sts", "root of 111122223333")
+    root.get_caller_identity()
+    assert newest(world)["userIdentity"] == {
+        "type": "Root",
+        "principalId": "111122223333",
+        "arn": "arn:aws:iam::111122223333:root",
+        "accountId": "111122223333",
+        "accessKeyId": "root_key",
+    }
+    federated = root.get_federation_token(Name="guest")["Credentials"]
+    world.client("sts", credentials=federated).get_caller_identity()
+    assert newest(world)["userIdentity"]["sessionContext"]["sessionIssuer"] == {
+        "type": "Root",
+        "principalId": "111122223333",
+        "arn": "arn:aws:iam::111122223333:root",
+        "accountId": "111122223333",
+    }
+    log.close()
+
+
+def test_a_role_session_with_source_identity(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    made = iam.create_role(RoleName="worker", Path="/team/", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    credentials = world.assume(made["Arn"], SourceIdentity="ana", RoleSessionName="job")
+    issued_at = newest(world)["eventTime"]
+    refused(world.client("iam", credentials=credentials).create_user, UserName="eve")
+    record = newest(world)
+    assert record["userIdentity"] == {
+        "type": "AssumedRole",
+        "principalId": f"{made['RoleId']}:job",
+        "arn": "arn:aws:sts::111122223333:assumed-role/worker/job",
+        "accountId": "111122223333",
+        "accessKeyId": credentials["AccessKeyId"],
+        "sessionContext": {
+            "sessionIssuer": {
+                "type": "Role",
+                "principalId": made["RoleId"],
+                "arn": "arn:aws:iam::111122223333:role/team/worker",
+                "accountId": "111122223333",
+                "userName": "worker",
+            },
+            "attributes": {"creationDate": issued_at, "mfaAuthenticated": "false"},
+            "sourceIdentity": "ana",
+        },
+    }
+    assert record["errorCode"] == "AccessDenied"
+    assert "is not authorized to perform: iam:CreateUser" in record["errorMessage"]
+    assert record["eventSource"] == "iam.amazonaws.com"
+    assert record["readOnly"] is False
+    assert record["resources"] == [
+        {"ARN": "arn:aws:iam::111122223333:user/eve", "accountId": "111122223333", "type": "AWS::IAM::User"}
+    ]
+    assert record["additionalEventData"]["outcome"] == "ImplicitDeny"
+
+
+def test_sessions_of_a_user(world: Any, log: DecisionLog) -> None:
+    sts = world.client("sts", "admin")
+    user_id = world.client("iam").get_user(UserName="admin")["User"]["UserId"]
+    own = sts.get_session_token()["Credentials"]
+    world.client("sts", credentials=own).get_caller_identity()
+    identity = newest(world)["userIdentity"]
+    assert (identity["type"], identity["userName"], identity["principalId"]) == ("IAMUser", "admin", user_id)
+    assert list(identity["sessionContext"]) == ["attributes"]
+    federated = sts.get_federation_token(Name="guest")["Credentials"]
+    world.client("sts", credentials=federated).get_caller_identity()
+    identity = newest(world)["userIdentity"]
+    assert (identity["type"], identity["principalId"]) == ("FederatedUser", "111122223333:guest")
+    assert identity["arn"] == "arn:aws:sts::111122223333:federated-user/guest"
+    assert identity["sessionContext"]["sessionIssuer"] == {
+        "type": "IAMUser",
+        "principalId": user_id,
+        "arn": "arn:aws:iam::111122223333:user/admin",
+        "accountId": "111122223333",
+        "userName": "admin",
+    }
+
+
+def test_whoever_proves_nothing_is_unknown(world: Any, log: DecisionLog) -> None:
+    refused(world.client("sts", keys=("nobody_key", "secret")).get_caller_identity)
+    record = newest(world)
+    assert record["userIdentity"] == {"type": "Unknown", "accessKeyId": "nobody_key"}
+    assert (record["errorCode"], record["recipientAccountId"]) == ("InvalidClientTokenId", None)
+
+
+def test_the_chain_of_a_session_is_told(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    for name in ("first", "second"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    first = world.assume("first")
+    second = world.client("sts", credentials=first).assume_role(
+        RoleArn="arn:aws:iam::111122223333:role/second", RoleSessionName="inner"
+    )["Credentials"]
+    made = request_id(world.client("sts", credentials=second).get_caller_identity())
+    chain = ["arn:aws:iam::111122223333:user/admin", "arn:aws:sts::111122223333:assumed-role/first/session"]
+    assert newest(world)["additionalEventData"]["sessionChain"] == chain
+    call = log.call(made)
+    assert call is not None
+    assert json.loads(call.session)["chain"] == chain
+
+
+def test_a_program_that_goes_round_in_a_chain_keeps_a_short_one(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    iam.create_role(RoleName="round", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.attach_role_policy(RoleName="round", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    credentials = world.assume("round")
+    lengths = set()
+    for _ in range(14):
+        lengths.add(len(credentials["SessionToken"]))
+        credentials = world.client("sts", credentials=credentials).assume_role(
+            RoleArn="arn:aws:iam::111122223333:role/round", RoleSessionName="again"
+        )["Credentials"]
+    world.client("sts", credentials=credentials).get_caller_identity()
+    assert (
+        newest(world)["additionalEventData"]["sessionChain"]
+        == ["arn:aws:sts::111122223333:assumed-role/round/again"] * 10
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefix", "operation", "expected"),
+    [
+        ("sts", "AssumeRole", True),
+        ("iam", "GetUser", True),
+        ("iam", "ListUsers", True),
+        ("iam", "CreateUser", False),
+        ("iam", "TagRole", False),
+        ("iam", "GenerateCredentialReport", True),
+        ("iam", "GetRequestAuthorizationDetails", True),
+        ("chime", "ListAccounts", True),
+        ("chime", "BatchSuspendUser", False),
+        ("unknown", "", False),
+    ],
+)
+def test_what_only_reads(prefix: str, operation: str, expected: bool) -> None:
+    assert is_read_only(prefix, operation) is expected
+
+
+def test_filters_hold_for_records_too(world: Any, log: DecisionLog) -> None:
+    world.client("sts").get_caller_identity()
+    refused(world.client("chime", credentials=world.assume("chime-reader")).create_account, Name="x")
+    assert [record["eventName"] for record in records(world, outcome="Refused")] == ["CreateAccount"]
+    assert records(world, since="2200-01-01") == []
+
+
+def test_an_unknown_format_is_refused(world: Any, log: DecisionLog) -> None:
+    answer = world.application.test_client().get("/_rolecall/decisions?format=xml")
+    assert (answer.status_code, answer.json) == (400, {"message": "format is json or cloudtrail."})
+
+
+def test_a_chime_sdk_call_is_of_chime(world: Any, log: DecisionLog) -> None:
+    refused(world.client("chime-sdk-voice").list_voice_connectors)
+    [call] = log.calls(CallFilter())
+    assert cloudtrail_record(call)["eventSource"] == "chime.amazonaws.com"

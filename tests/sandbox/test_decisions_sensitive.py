@@ -1,0 +1,119 @@
+"""No sensitive member of any operation's request ever reaches the decision log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel, Shape
+from logged_worlds import keep_log
+
+from emulator.services.catalogue import all_operations
+from emulator.storage import decision_log as store_module
+
+MARK = "Mark7Sensitive"
+UNCHECKED = Config(parameter_validation=False)
+
+
+def sensitive_operations() -> Iterator[tuple[str, str]]:
+    for registered in all_operations():
+        shape = _model(registered.service).operation_model(registered.name).input_shape
+        if shape is not None and _holds_sensitive(shape, ()):
+            yield registered.service, registered.name
+
+
+def _model(service: str) -> ServiceModel:
+    if service not in _models:
+        _models[service] = ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    return _models[service]
+
+
+_models: dict[str, ServiceModel] = {}
+
+
+def _holds_sensitive(shape: Shape, above: tuple[str, ...]) -> bool:
+    if shape.name in above:
+        return False
+    return bool(shape.metadata.get("sensitive")) or any(
+        _holds_sensitive(inner, (*above, shape.name)) for inner in _inner(shape)
+    )
+
+
+def _inner(shape: Shape) -> list[Shape]:
+    if shape.type_name == "structure":
+        return list(shape.members.values())
+    if shape.type_name == "list":
+        return [shape.member]
+    return [shape.key, shape.value] if shape.type_name == "map" else []
+
+
+def value_of(shape: Shape, filling: str, above: tuple[str, ...] = ()) -> Any:
+    """A value of the shape in which every sensitive text is ``filling``."""
+    if shape.name in above:
+        return None
+    road = (*above, shape.name)
+    if shape.type_name == "structure":
+        members = {name: value_of(inner, filling, road) for name, inner in shape.members.items()}
+        return {name: value for name, value in members.items() if value is not None}
+    if shape.type_name == "list":
+        return [value_of(shape.member, filling, road)]
+    if shape.type_name == "map":
+        return {value_of(shape.key, filling, road): value_of(shape.value, filling, road)}
+    if shape.type_name == "string":
+        if shape.metadata.get("sensitive"):
+            return filling
+        return shape.metadata.get("enum", ["abcd"])[0]
+    return {"integer": 900, "long": 900, "boolean": True}.get(shape.type_name)
+
+
+# As a value that passes for much, as an address, as far too long, and with characters that are allowed nowhere.
+FILLINGS = [MARK, f"{MARK}@example.com", MARK * 3000, f"{MARK}\u0001 @@"]
+
+
+def test_there_is_something_to_test() -> None:
+    found = list(sensitive_operations())
+    assert ("chime", "CreateUser") in found
+    assert ("chime", "InviteUsers") in found
+
+
+@pytest.mark.parametrize(("service", "operation"), list(sensitive_operations()))
+def test_sensitive_members_are_nowhere_in_the_log(service: str, operation: str, world: Any, tmp_path: Path) -> None:
+    log = keep_log(world, f"sqlite:///{tmp_path / 'rolecall.db'}")
+    model = _model(service).operation_model(operation)
+    shape = model.input_shape
+    assert shape is not None
+    account_id = world.client("chime").list_accounts()["Accounts"][0]["AccountId"]
+    calls = 0
+    for filling in FILLINGS:
+        for user in ("admin", "developer"):
+            client = world.client(service, user, config=UNCHECKED)
+            parameters = value_of(shape, filling)
+            if "AccountId" in parameters:
+                parameters["AccountId"] = account_id
+            for given in (parameters, {name: value for name, value in parameters.items() if name in _needed(shape)}):
+                calls += 1
+                # A second time, so that what is there already refuses it.
+                for _ in range(2):
+                    try:
+                        client._make_api_call(operation, given)
+                    except ClientError as error:
+                        assert error.response["Error"]["Code"] != "InternalFailure"  # noqa: PT017
+    log.close()
+    written = b"".join(file.read_bytes() for file in tmp_path.glob("rolecall-decisions.db*"))
+    store = store_module.DecisionStore(str(tmp_path / "rolecall-decisions.db"))
+    with store._reading() as driver:
+        assert driver.execute("SELECT count(*) FROM calls").fetchone()[0] >= 2 * calls
+        unpacked = [store_module._unpacked(row[0]) for row in driver.execute("SELECT explanation FROM refusals")]
+        unpacked += [store_module._unpacked(row[0]) for row in driver.execute("SELECT document FROM policies")]
+    store.close()
+    assert MARK.encode() not in written
+    assert [text for text in unpacked if MARK in text] == []
+
+
+def _needed(shape: Shape) -> set[str]:
+    return {*shape.required_members, *(name for name, inner in shape.members.items() if _holds_sensitive(inner, ()))}

@@ -1,0 +1,363 @@
+"""The smallest policy for what was done: it allows all of it, nothing can be taken away, and nothing else is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from logged_worlds import keep_log, refused
+
+from emulator.least_privilege import (
+    CHIME_NOTE,
+    BadPrincipalError,
+    Used,
+    authority_of,
+    notes,
+    smallest_policy,
+    unused,
+    used_permissions,
+    wanted_calls,
+)
+from emulator.policy import Layers, NamedPolicy, PolicyKind, Question, compile_policies, decide, parse_policy
+from emulator.principals import Principal
+from emulator.sandbox.decisions import DecisionLog
+from emulator.storage.decision_log import LoggedCall
+
+ACCOUNT = "111122223333"
+ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"
+READER = f"arn:aws:iam::{ACCOUNT}:role/chime-reader"
+ADMINISTRATOR = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+URL = "/_rolecall/policy"
+
+
+@pytest.fixture
+def log(world: Any) -> Iterator[DecisionLog]:
+    kept = keep_log(world)
+    yield kept
+    kept.close()
+
+
+def policy_of(log: DecisionLog, principal: str, **options: bool) -> dict[str, Any]:
+    return smallest_policy(used_permissions(log.calls(wanted_calls(principal, None)), **options))
+
+
+def world_of(policy: dict[str, Any]) -> str:
+    """A world in which ana has this policy and no other."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    role = {"name": "worker", "path": "/a/", "trust_policy": {"Version": "2012-10-17", "Statement": [trust]}}
+    user = {
+        "name": "ana",
+        "access_keys": [{"id": "ana_key", "secret": "ana-secret"}],
+        "inline_policies": {"own": policy},
+    }
+    chime_accounts = [{"name": "Sandbox", "users": [{"email": "li@example.com"}]}]
+    account = {"id": ACCOUNT, "users": [user], "roles": [role], "chime_accounts": chime_accounts}
+    return json.dumps({"version": 1, "accounts": [account]})
+
+
+# What ana may do in the tests; each call is made by name and a drawn name of something.
+CALLS: dict[str, Callable[[Any, str], object]] = {
+    "create_user": lambda w, name: w["iam"].create_user(UserName=name, Path="/team/"),
+    "get_user": lambda w, name: w["iam"].get_user(UserName=name),
+    "list_users": lambda w, _name: w["iam"].list_users(),
+    "delete_user": lambda w, name: w["iam"].delete_user(UserName=name),
+    "tag_user": lambda w, name: w["iam"].tag_user(UserName=name, Tags=[{"Key": "a", "Value": "b"}]),
+    "create_group": lambda w, name: w["iam"].create_group(GroupName=name),
+    "add_user_to_group": lambda w, name: w["iam"].add_user_to_group(GroupName=name, UserName=name),
+    "create_role": lambda w, name: w["iam"].create_role(RoleName=name, AssumeRolePolicyDocument=TRUST),
+    "attach": lambda w, name: w["iam"].attach_user_policy(
+        UserName=name, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"
+    ),
+    "summary": lambda w, _name: w["iam"].get_account_summary(),
+    "link": lambda w, _name: w["iam"].create_service_linked_role(AWSServiceName="chime.amazonaws.com"),
+    "who": lambda w, _name: w["sts"].get_caller_identity(),
+    "assume": lambda w, _name: w["sts"].assume_role(
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/a/worker", RoleSessionName="abc"
+    ),
+    "assume_tagged": lambda w, name: w["sts"].assume_role(
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/a/worker", RoleSessionName="abc", Tags=[{"Key": "a", "Value": name}]
+    ),
+    "federate": lambda w, name: w["sts"].get_federation_token(Name=name),
+    "list_accounts": lambda w, _name: w["chime"].list_accounts(),
+    "create_account": lambda w, name: w["chime"].create_account(Name=name),
+    "search_numbers": lambda w, _name: w["chime"].search_available_phone_numbers(AreaCode="206"),
+    "sdk": lambda w, _name: w["chime-sdk-voice"].list_voice_connectors(),
+}
+TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:*"}]}'
+TRAFFIC = st.lists(st.tuples(st.sampled_from(sorted(CALLS)), st.sampled_from(["ana", "li", "x+y"])), max_size=20)
+
+
+def run(world: Any, traffic: list[tuple[str, str]]) -> list[str]:
+    """The error code of each call, empty for those that went well."""
+    clients = {service: world.client(service, "ana") for service in ("iam", "sts", "chime", "chime-sdk-voice")}
+    codes = []
+    for name, argument in traffic:
+        try:
+            CALLS[name](clients, argument)
+        except ClientError as error:
+            codes.append(error.response["Error"]["Code"])
+        else:
+            codes.append("")
+    return codes
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(traffic=TRAFFIC)
+def test_the_same_traffic_is_allowed_by_the_policy_and_by_nothing_smaller(
+    make_world: Any, traffic: list[tuple[str, str]]
+) -> None:
+    free = make_world(world_of({"Version": "2012-10-17", "Statement": [ADMINISTRATOR]}))
+    log = keep_log(free)
+    codes = run(free, traffic)
+    calls = log.calls(wanted_calls(ANA, None))
+    assert len(calls) == len(traffic)
+    policy = smallest_policy(used_permissions(calls))
+    assert replayed(policy, calls)
+    assert not any(replayed(smaller, calls) for smaller in with_less(policy))
+    if policy["Statement"]:
+        bound = make_world(world_of(policy))
+        assert run(bound, traffic) == codes
+        bound.close()
+    log.close()
+    free.close()
+
+
+def replayed(policy: dict[str, Any], calls: list[LoggedCall]) -> bool:
+    """Whether every permission that the calls asked for is allowed by the policy alone."""
+    if not policy["Statement"]:
+        return not any(json.loads(call.decisions) for call in calls)
+    parsed = parse_policy(json.dumps(policy), PolicyKind.IDENTITY)
+    layers = Layers(compile_policies([NamedPolicy(parsed, "smallest")], PolicyKind.IDENTITY))
+    caller = Principal("User", ACCOUNT, ANA, ANA, "AIDAANA", "AIDAANA", "ana")
+    return all(
+        decide(layers, Question(asked["action"], asked["resource"], {}, caller, None, ACCOUNT)).allowed
+        for call in calls
+        for asked in json.loads(call.decisions)
+    )
+
+
+def with_less(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The policy without one of its actions, or one of its resources."""
+    for index, statement in enumerate(policy["Statement"]):
+        for member in ("Action", "Resource"):
+            values = statement[member] if isinstance(statement[member], list) else [statement[member]]
+            for value in values:
+                smaller = deepcopy(policy)
+                smaller["Statement"][index][member] = [each for each in values if each != value]
+                if len(values) == 1:
+                    del smaller["Statement"][index]
+                yield smaller
+
+
+def test_a_policy_is_grouped_sorted_and_scoped(world: Any, log: DecisionLog) -> None:
+    iam, sts, chime = (world.client(service) for service in ("iam", "sts", "chime"))
+    for name in ("li", "ana"):
+        iam.create_user(UserName=name)
+        iam.get_user(UserName=name)
+    iam.list_users()
+    iam.get_account_summary()
+    chime.list_accounts()
+    chime.create_account(Name="x")
+    sts.get_caller_identity()
+    world.assume("chime-reader")
+    world.assume("chime-manager")
+    assert policy_of(log, f"arn:aws:iam::{ACCOUNT}:user/admin") == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "ChimeSupportsNoResourceArns",
+                "Effect": "Allow",
+                "Action": ["chime:CreateAccount", "chime:ListAccounts"],
+                "Resource": "*",
+            },
+            {
+                "Sid": "IamActionsWithoutResourceArns",
+                "Effect": "Allow",
+                "Action": ["iam:GetAccountSummary", "iam:ListUsers"],
+                "Resource": "*",
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["iam:CreateUser", "iam:GetUser"],
+                "Resource": [ANA, f"arn:aws:iam::{ACCOUNT}:user/li"],
+            },
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Resource": [f"arn:aws:iam::{ACCOUNT}:role/chime-manager", READER],
+            },
+        ],
+    }
+
+
+def test_sessions_belong_to_their_role(world: Any, log: DecisionLog) -> None:
+    world.client("chime", credentials=world.assume("chime-reader", RoleSessionName="one")).list_accounts()
+    two = world.client("chime", credentials=world.assume("chime-reader", RoleSessionName="two"))
+    account_id = two.list_accounts()["Accounts"][0]["AccountId"]
+    two.get_account(AccountId=account_id)
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/chime-reader"
+
+    def actions(principal: str) -> Any:
+        return policy_of(log, principal)["Statement"][0]["Action"]
+
+    assert actions(READER) == actions(f"{session}/two") == ["chime:GetAccount", "chime:ListAccounts"]
+    assert actions(f"{session}/one") == "chime:ListAccounts"
+    assert policy_of(log, f"{session}/three")["Statement"] == []
+    assert actions(f"arn:aws:iam::{ACCOUNT}:user/admin") == "sts:AssumeRole"
+
+
+def test_refused_calls_count_when_wanted(world: Any, log: DecisionLog) -> None:
+    developer = f"arn:aws:iam::{ACCOUNT}:user/developer"
+    refused(world.client("iam", "developer").create_user, UserName="eve")
+    refused(world.client("sts", "developer").assume_role, RoleArn=f"{READER}*?$", RoleSessionName="abc")
+    refused(world.client("iam", "developer").get_user, UserName="no/name")
+    assert policy_of(log, developer)["Statement"] == []
+    policy = policy_of(log, developer, include_refused=True)
+    assert [(each["Action"], each["Resource"]) for each in policy["Statement"]] == [
+        ("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/eve"),
+        # What looks like a wildcard or a variable is meant as it is.
+        ("sts:AssumeRole", f"{READER}${{*}}${{?}}${{$}}"),
+    ]
+    assert replayed(policy, [call for call in log.calls(wanted_calls(developer, None)) if call.decisions != "[]"])
+
+
+def test_an_allowed_call_that_failed_needed_its_permission(world: Any, log: DecisionLog) -> None:
+    refused(world.client("iam").get_user, UserName="nobody")
+    [statement] = policy_of(log, f"arn:aws:iam::{ACCOUNT}:user/admin")["Statement"]
+    assert statement["Action"] == "iam:GetUser"
+
+
+@pytest.mark.parametrize(
+    "principal",
+    ["", "ana", "arn:aws:iam::111122223333:group/x", "arn:aws:s3:::bucket", "arn:aws:iam::aws:policy/ReadOnlyAccess"],
+)
+def test_what_is_no_principal(principal: str) -> None:
+    with pytest.raises(BadPrincipalError):
+        wanted_calls(principal, None)
+
+
+def test_what_a_reader_should_know_is_noted() -> None:
+    many = Used({f"iam:Action{number}": frozenset({f"arn:{number}"}) for number in range(100)}, calls=50_000)
+    found = list(notes(many, smallest_policy(many), {"allowed": 3, "refused": 0}))
+    assert len(found) == 3
+    assert found[0].startswith("the policy has ")
+    chime = Used({"chime:ListAccounts": frozenset({"*"})}, calls=1)
+    assert list(notes(chime, smallest_policy(chime), {"allowed": 0, "refused": 2})) == [CHIME_NOTE]
+
+
+# What was granted and never used.
+
+
+def unused_of(world: Any, log: DecisionLog, principal: str) -> Any:
+    with world.database.snapshot() as connection:
+        authority = authority_of(connection, principal)
+    assert authority is not None
+    return unused(authority, used_permissions(log.calls(wanted_calls(principal, None))))
+
+
+def test_unused_grants_of_a_role(world: Any, log: DecisionLog) -> None:
+    chime = world.client("chime", credentials=world.assume("chime-reader"))
+    before = unused_of(world, log, READER)
+    assert len(before.actions["chime"]) == 116
+    assert before.policies == (
+        {"policy": "AmazonChimeReadOnly", "policy_arn": "arn:aws:iam::aws:policy/AmazonChimeReadOnly"},
+    )
+    chime.list_accounts()
+    refused(chime.create_account, Name="x")
+    after = unused_of(world, log, f"arn:aws:sts::{ACCOUNT}:assumed-role/chime-reader/session")
+    assert set(before.actions["chime"]) - set(after.actions["chime"]) == {"chime:ListAccounts"}
+    assert (after.policies, after.reaches_further) == ((), False)
+
+
+def test_what_is_denied_or_bounded_is_not_granted(make_world: Any) -> None:
+    allow = {"Effect": "Allow", "Action": ["sts:*", "chime:ListAccounts"], "Resource": "*"}
+    deny = {"Effect": "Deny", "Action": "sts:Assume*", "Resource": "*"}
+    partly = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "arn:aws:iam::111122223333:role/x"}
+    text = json.loads(world_of({"Version": "2012-10-17", "Statement": [allow, deny, partly]}))
+    account = text["accounts"][0]
+    limits = {"Version": "2012-10-17", "Statement": [{**allow, "Action": ["sts:*"]}]}
+    account["policies"] = [{"name": "limits", "document": limits}]
+    account["users"][0]["permissions_boundary"] = f"arn:aws:iam::{ACCOUNT}:policy/limits"
+    world = make_world(json.dumps(text))
+    log = keep_log(world)
+    world.client("sts", "ana").get_federation_token(Name="li")
+    found = unused_of(world, log, ANA)
+    assert list(found.actions) == ["sts"]
+    assert {"sts:TagSession", "sts:GetAccessKeyInfo"} <= set(found.actions["sts"])
+    assert not [each for each in found.actions["sts"] if each.startswith(("sts:Assume", "sts:GetFederationToken"))]
+    log.close()
+
+
+def test_a_pattern_for_everything_is_expanded_for_the_services_here(world: Any, log: DecisionLog) -> None:
+    found = unused_of(world, log, f"arn:aws:iam::{ACCOUNT}:user/admin")
+    assert list(found.actions) == ["chime", "iam", "sts"]
+    assert len(found.actions["chime"]) == 316
+    assert found.reaches_further
+
+
+def test_whoever_is_not_there_has_no_grants(world: Any) -> None:
+    with world.database.snapshot() as connection:
+        for principal in (
+            "arn:aws:iam::111122223333:user/nobody",
+            "arn:aws:iam::999988887777:user/ana",
+            "arn:aws:sts::111122223333:assumed-role/nobody/x",
+            "arn:aws:sts::111122223333:federated-user/x",
+            "arn:aws:iam::111122223333:root",
+        ):
+            assert authority_of(connection, principal) is None
+
+
+# Over HTTP.
+
+
+def get(world: Any, **parameters: str) -> tuple[int, Any]:
+    answer = world.application.test_client().get(URL, query_string=parameters)
+    return answer.status_code, answer.json
+
+
+def test_the_endpoint_answers_policy_and_grants(world: Any, log: DecisionLog) -> None:
+    world.client("chime", credentials=world.assume("chime-reader")).list_accounts()
+    status, answer = get(world, principal=READER, unused="true")
+    assert status == 200
+    assert list(answer["unused"]) == ["actions", "policies", "reaches_further"]
+    del answer["unused"]
+    statement = {
+        "Sid": "ChimeSupportsNoResourceArns",
+        "Effect": "Allow",
+        "Action": "chime:ListAccounts",
+        "Resource": "*",
+    }
+    assert answer == {
+        "principal": READER,
+        "calls": 1,
+        "policy": {"Version": "2012-10-17", "Statement": [statement]},
+        "notes": [CHIME_NOTE],
+    }
+    world.clock.advance(3600)
+    since = str(int(world.clock.now_seconds()) - 60)
+    assert get(world, principal=READER, since=since) == (
+        200,
+        {"principal": READER, "calls": 0, "policy": None, "notes": []},
+    )
+    refused(world.client("chime", credentials=world.assume("chime-reader")).create_account, Name="x")
+    assert get(world, principal=READER, since=since, include_refused="true")[1]["calls"] == 1
+    assert get(world, principal="arn:aws:iam::111122223333:user/nobody", unused="true")[1]["unused"] is None
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"principal": "x"}, {"principal": READER, "since": "x"}, {"principal": READER, "unused": "1"}, {"user": "x"}],
+)
+def test_parameters_that_cannot_be_understood(world: Any, log: DecisionLog, parameters: dict[str, str]) -> None:
+    status, answer = get(world, **parameters)
+    assert (status, list(answer)) == (400, ["message"])
+
+
+def test_without_a_log_there_is_nothing(world: Any) -> None:
+    assert get(world, principal=READER) == (404, {"message": "This sandbox keeps no decision log."})
