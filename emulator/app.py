@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from emulator.clock import Clock
+from emulator.clock import Clock, ClockState
 from emulator.gateway import Gateway
 from emulator.ids import Identifiers
 from emulator.sandbox.decisions import DecisionLog
@@ -18,6 +18,7 @@ from emulator.sessions.keys import SEALING_KEY_BYTES
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from emulator.signin import SignIn
 from emulator.storage import keyring
+from emulator.storage.clock_states import share_clock, take_over_clock
 from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
@@ -30,6 +31,7 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     ids = ids or Identifiers()
     upgrade(database)
     with database.transaction() as connection:
+        take_over_clock(connection, clock)
         if not keyring.load(connection):
             _add_key(connection, clock, ids)
         set_up_world(connection, world, clock.now_seconds(), ids)
@@ -65,6 +67,7 @@ def application_over(
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
     ids = ids or Identifiers()
+    share_clock(database, clock)
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     observers = [told for told in (record, observer) if told is not None]
     gateway = Gateway(
@@ -92,9 +95,10 @@ def _all_of(observers: Sequence[Observer]) -> Observer | None:
 
 
 def _reset(database: Database, world: World, clock: Clock, ids: Identifiers, decisions: DecisionLog | None) -> None:
-    clock.reset()
     with database.transaction() as connection:
-        reset_world(connection, world, clock.now_seconds(), ids)
+        # What is kept of the clock goes with everything else; the dates of the new world are the machine's.
+        reset_world(connection, world, clock.wall_seconds(), ids)
+    clock.follow(ClockState())
     if decisions is not None:
         decisions.clear()
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "Show the main job in one process: roles, federation, Chime calls allowed and refused, each explained.",
     "env": 'Print export lines for a shell: eval "$(rolecall env)".',
     "check": "Validate sandbox files and policy documents.",
+    "clock": "Show or move the clock of a running sandbox.",
     "explain": "Say why a call was allowed or refused.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the key ring behind session tokens.",

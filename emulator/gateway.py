@@ -7,6 +7,7 @@ anything unexpected is caught at the same place, logged with its request id and 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
 from emulator.access.policies import PolicyStore
-from emulator.clock import Clock, monotonic_seconds
+from emulator.clock import Clock, ClockState, monotonic_seconds
 from emulator.errors import AwsError
 from emulator.http import HttpAnswer, HttpRequest
 from emulator.identities import NOBODY, Identity, IdentityStore, unsigned_identity
@@ -41,6 +42,7 @@ from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
 from emulator.storage import keyring
+from emulator.storage.clock_states import load_clock
 from emulator.storage.engine import Database, DatabaseUnavailableError
 from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, likely_service, match
 
@@ -92,6 +94,7 @@ class Gateway:
         self.observer = observer
         self.refusals = refusals
         self._identities: IdentityStore | None = None
+        self._taking_over = threading.Lock()
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Never raises."""
@@ -122,7 +125,6 @@ class Gateway:
     def _answer(self, received: _Received, target: Target, signature: Signature | None) -> HttpAnswer:
         service, operation = target.service.name, target.operation.name
         request, request_id = received.request, received.request_id
-        now_seconds = self.clock.now_seconds()
         identity: Identity | None = None
         identities: IdentityStore | None = None
         decisions: list[Decision] = []
@@ -132,6 +134,8 @@ class Gateway:
             _check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
                 identities = self._current_identities(connection)
+                # Asked only now, because a change by another process is taken over with the generation.
+                now_seconds = self.clock.now_seconds()
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
@@ -168,8 +172,16 @@ class Gateway:
         identities = self._identities
         if identities is None or identities.generation != generation:
             keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
-            identities = self._identities = IdentityStore(PolicyStore(generation), keys)
+            identities = IdentityStore(PolicyStore(generation), keys)
+            self._take_over(identities, load_clock(connection))
         return identities
+
+    def _take_over(self, identities: IdentityStore, clock: ClockState) -> None:
+        """Go on with a newer generation. A thread that still sees an older one must not bring back what was."""
+        with self._taking_over:
+            if self._identities is None or self._identities.generation < identities.generation:
+                self._identities = identities
+                self.clock.follow(clock)
 
     def _authenticate(
         self,

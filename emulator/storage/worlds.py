@@ -60,5 +60,11 @@ def state(connection: Connection, name: str) -> str | None:
     return connection.execute(select(sandbox_states.c.value).where(sandbox_states.c.name == name)).scalar()
 
 
+def states(connection: Connection) -> dict[str, str]:
+    """Everything that is kept, by name."""
+    rows = connection.execute(select(sandbox_states.c.name, sandbox_states.c.value))
+    return {row.name: row.value for row in rows}
+
+
 def set_state(connection: Connection, name: str, value: str) -> None:
     put(connection, sandbox_states, {"name": name}, {"value": value}, {})

@@ -53,6 +53,6 @@ def web_application(
     app = RolecallApplication(decisions)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
-    register_control(app, gateway.database, reset, decisions, loopback_only=control_on_loopback_only)
+    register_control(app, gateway.database, gateway.clock, reset, decisions, loopback_only=control_on_loopback_only)
     register_sign_in(app, sign_in)
     return app

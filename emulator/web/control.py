@@ -12,9 +12,11 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
+from emulator.clock import Clock
 from emulator.sandbox.decisions import DecisionLog
 from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
+from emulator.web.clock_endpoint import register_clock
 from emulator.web.decision_endpoints import register_decisions
 from emulator.web.origins import from_another_site
 
@@ -24,6 +26,7 @@ PREFIX = "/_rolecall"
 def register_control(
     app: Flask,
     database: Database,
+    clock: Clock,
     reset: Callable[[], None],
     decisions: DecisionLog | None = None,
     *,
@@ -54,6 +57,7 @@ def register_control(
         reset()
         return jsonify(status="ok"), 200
 
+    register_clock(control, database, clock)
     register_decisions(control, decisions)
     app.register_blueprint(control)
     app.register_error_handler(404, lambda _error: (_problem("There is no such control endpoint."), 404))
