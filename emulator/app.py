@@ -10,6 +10,8 @@ from emulator.clock import Clock, ClockState
 from emulator.gateway import Gateway
 from emulator.ids import Identifiers
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.fault_rules import FaultCatalogue
+from emulator.sandbox.faults import Faults
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import reset_world, set_up_world
 from emulator.sandbox.world import World
@@ -23,6 +25,7 @@ from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
 from emulator.web.application import RolecallApplication, web_application
+from emulator.wire import SERVICES, known_error_codes, operation_names
 
 
 def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:
@@ -80,7 +83,11 @@ def application_over(
     )
     reset = partial(_reset, database, world, clock, ids, decisions)
     sign_in = SignIn(database, clock)
-    return web_application(gateway, reset, decisions, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
+    catalogue = FaultCatalogue({name: partial(operation_names, name) for name in SERVICES}, known_error_codes)
+    faults = Faults(database, ids, catalogue)
+    return web_application(
+        gateway, reset, decisions, faults=faults, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes
+    )
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "env": 'Print export lines for a shell: eval "$(rolecall env)".',
     "check": "Validate sandbox files and policy documents.",
     "clock": "Show or move the clock of a running sandbox.",
+    "faults": "Show or change the rules by which a running sandbox fails.",
     "explain": "Say why a call was allowed or refused.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the key ring behind session tokens.",

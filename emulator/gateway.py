@@ -19,13 +19,15 @@ from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
 from emulator.access.policies import PolicyStore
-from emulator.clock import Clock, ClockState, monotonic_seconds
+from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
-from emulator.http import HttpAnswer, HttpRequest
+from emulator.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from emulator.identities import NOBODY, Identity, IdentityStore, unsigned_identity
 from emulator.ids import Identifiers, authorization_id
 from emulator.policy import Decision
 from emulator.principals import Caller
+from emulator.sandbox.fault_rules import CallFacts
+from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, active_faults
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.services.catalogue import find
 from emulator.services.registry import (
@@ -41,8 +43,8 @@ from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
-from emulator.storage import keyring
-from emulator.storage.clock_states import load_clock
+from emulator.storage import keyring, worlds
+from emulator.storage.clock_states import kept_clock
 from emulator.storage.engine import Database, DatabaseUnavailableError
 from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, likely_service, match
 
@@ -75,7 +77,7 @@ _NO_REQUEST = HttpRequest("", "/", "", {}, b"", remote_address="")
 
 
 class Gateway:
-    """Answers AWS calls. Holds what outlives a call: the database, the clock, and one generation's identities."""
+    """Answers AWS calls. Holds what outlives a call: the database, the clock, and what holds for one generation."""
 
     def __init__(
         self,
@@ -94,10 +96,11 @@ class Gateway:
         self.observer = observer
         self.refusals = refusals
         self._identities: IdentityStore | None = None
+        self._faults: ActiveFaults | None = None
         self._taking_over = threading.Lock()
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
-        """The request id and the answer. Never raises."""
+        """The request id and the answer. Raises nothing but DroppedConnectionError, when a fault rule asks for it."""
         received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
@@ -130,6 +133,7 @@ class Gateway:
         decisions: list[Decision] = []
         failure: AwsError | None = None
         registered = find(service, operation)
+        struck = NOT_STRUCK
         try:
             _check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
@@ -137,9 +141,17 @@ class Gateway:
                 # Asked only now, because a change by another process is taken over with the generation.
                 now_seconds = self.clock.now_seconds()
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
+                faults = self._faults
+                if faults is not None:
+                    struck = faults.on_credentials(connection, _facts(target, signature, identity))
+                    struck.raise_error()
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
                 call = self._call(request_id, target, signature, identity, identities, connection, now_seconds)
+                if faults is not None:
+                    struck = faults.on_call(connection, _facts(target, signature, identity))
+                    struck.raise_error()
+                    call = replace(call, identity_provider_down=struck.identity_provider_down)
                 if registered is not None and registered.proof is not None:
                     call, identity = _proven(call, registered.proof, parameters)
                 check_credential_kind(identity.caller, service, operation)
@@ -161,9 +173,14 @@ class Gateway:
                 decisions = [*failure.allowed, failure.decision]
                 failure.message += authorization_tail(service, request_id, signature)
             encoded = encode_error(service, failure, request_id, request)
+        if struck.delay_seconds:
+            # Outside every transaction, so that others need not wait too.
+            self.clock.pause(struck.delay_seconds)
         keys = None if identities is None else identities.keys
         caller = None if identity is None else identity.caller
         self._observe(received, service, operation, caller, encoded.status, failure, signature, decisions, keys)
+        if struck.drops:
+            raise DroppedConnectionError
         return encoded
 
     def _current_identities(self, connection: Connection) -> IdentityStore:
@@ -173,15 +190,16 @@ class Gateway:
         if identities is None or identities.generation != generation:
             keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
             identities = IdentityStore(PolicyStore(generation), keys)
-            self._take_over(identities, load_clock(connection))
+            self._take_over(identities, worlds.states(connection))
         return identities
 
-    def _take_over(self, identities: IdentityStore, clock: ClockState) -> None:
+    def _take_over(self, identities: IdentityStore, states: Mapping[str, str]) -> None:
         """Go on with a newer generation. A thread that still sees an older one must not bring back what was."""
         with self._taking_over:
             if self._identities is None or self._identities.generation < identities.generation:
+                self.clock.follow(kept_clock(states))
+                self._faults = active_faults(self.database, states)
                 self._identities = identities
-                self.clock.follow(clock)
 
     def _authenticate(
         self,
@@ -306,6 +324,13 @@ def authorization_tail(service: str, request_id: str, signature: Signature | Non
     if not TELLS_AUTHORIZATION_ID or service != "iam" or signature is None:
         return ""
     return AUTHORIZATION_TAIL.format(region=signature.region or DEFAULT_REGION, id=authorization_id(request_id))
+
+
+def _facts(target: Target, signature: Signature | None, identity: Identity) -> CallFacts:
+    """What fault rules look at. Of a call whose proof is among its parameters, nobody knows the caller yet."""
+    caller = identity.caller if target.operation.signed else None
+    has_token = signature is not None and caller is not None and bool(signature.session_token)
+    return CallFacts(target.service.name, target.operation.name, _region(signature), caller, has_token)
 
 
 def _region(signature: Signature | None) -> str:

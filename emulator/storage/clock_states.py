@@ -6,31 +6,33 @@ Kept among the states of the sandbox, so that a change raises the generation and
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 
 from sqlalchemy import Connection
 
 from emulator.clock import Change, Clock, ClockState
+from emulator.storage import worlds
 from emulator.storage.engine import Database
-from emulator.storage.worlds import set_state, state
 
 STATE_NAME = "clock"
 
 
-def read_clock(text: str | None) -> ClockState:
-    """The state in a kept text; the machine's own time when nothing is kept."""
+def kept_clock(states: Mapping[str, str]) -> ClockState:
+    """The clock among the kept states of a sandbox; the machine's own time when nothing is kept."""
+    text = states.get(STATE_NAME)
     return ClockState() if text is None else ClockState(**json.loads(text))
 
 
 def load_clock(connection: Connection) -> ClockState:
-    return read_clock(state(connection, STATE_NAME))
+    return kept_clock(worlds.states(connection))
 
 
 def take_over_clock(connection: Connection, clock: Clock) -> None:
     """Show what the database keeps; where it keeps nothing, a clock that was moved beforehand is kept."""
-    kept = state(connection, STATE_NAME)
-    if kept is not None:
-        clock.follow(read_clock(kept))
+    states = worlds.states(connection)
+    if STATE_NAME in states:
+        clock.follow(kept_clock(states))
     elif clock.state != ClockState():
         _save(connection, clock.state)
 
@@ -50,4 +52,4 @@ def change_clock(database: Database, change: Change) -> ClockState:
 
 def _save(connection: Connection, changed: ClockState) -> None:
     kept = {"offset_seconds": changed.offset_seconds, "frozen_at_seconds": changed.frozen_at_seconds}
-    set_state(connection, STATE_NAME, json.dumps(kept))
+    worlds.set_state(connection, STATE_NAME, json.dumps(kept))

@@ -14,10 +14,12 @@ from flask import Blueprint, Flask, Response, jsonify, request
 
 from emulator.clock import Clock
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.faults import Faults
 from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
 from emulator.web.clock_endpoint import register_clock
 from emulator.web.decision_endpoints import register_decisions
+from emulator.web.faults_endpoint import register_faults
 from emulator.web.origins import from_another_site
 
 PREFIX = "/_rolecall"
@@ -27,6 +29,7 @@ def register_control(
     app: Flask,
     database: Database,
     clock: Clock,
+    faults: Faults,
     reset: Callable[[], None],
     decisions: DecisionLog | None = None,
     *,
@@ -58,6 +61,7 @@ def register_control(
         return jsonify(status="ok"), 200
 
     register_clock(control, database, clock)
+    register_faults(control, faults)
     register_decisions(control, decisions)
     app.register_blueprint(control)
     app.register_error_handler(404, lambda _error: (_problem("There is no such control endpoint."), 404))
