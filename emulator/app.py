@@ -20,7 +20,7 @@ from emulator.sessions.keys import SEALING_KEY_BYTES
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from emulator.signin import SignIn
 from emulator.storage import keyring
-from emulator.storage.clock_states import share_clock, take_over_clock
+from emulator.storage.clock_states import take_over_clock
 from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
@@ -70,7 +70,6 @@ def application_over(
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
     ids = ids or Identifiers()
-    share_clock(database, clock)
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     observers = [told for told in (record, observer) if told is not None]
     gateway = Gateway(
@@ -83,11 +82,16 @@ def application_over(
     )
     reset = partial(_reset, database, world, clock, ids, decisions)
     sign_in = SignIn(database, clock)
-    catalogue = FaultCatalogue({name: partial(operation_names, name) for name in SERVICES}, known_error_codes)
-    faults = Faults(database, ids, catalogue)
+    faults = faults_of(database, ids)
     return web_application(
         gateway, reset, decisions, faults=faults, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes
     )
+
+
+def faults_of(database: Database, ids: Identifiers) -> Faults:
+    """The fault rules of the sandbox in a database."""
+    operations = {name: partial(operation_names, name) for name in SERVICES}
+    return Faults(database, ids, FaultCatalogue(operations, known_error_codes))
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:

@@ -44,7 +44,7 @@ from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
 from emulator.storage import keyring, worlds
-from emulator.storage.clock_states import kept_clock
+from emulator.storage.clock_states import kept_clock, share_clock
 from emulator.storage.engine import Database, DatabaseUnavailableError
 from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, likely_service, match
 
@@ -90,6 +90,8 @@ class Gateway:
         refusals: RefusalReader = no_refusal,
     ) -> None:
         self.database = database
+        # Other processes may answer over the same database: who moves this clock moves theirs.
+        share_clock(database, clock)
         self.clock = clock
         self.ids = ids
         self.settings = settings

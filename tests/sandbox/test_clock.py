@@ -339,6 +339,24 @@ def test_a_clock_moved_in_one_process_is_moved_in_all(processes: tuple[Process, 
     assert first.clock.offset_seconds == 0
 
 
+def test_signing_in_goes_by_the_clock_that_another_process_moved(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    issued = first.client("sts").assume_role(
+        RoleArn="arn:aws:iam::111122223333:role/chime-reader", RoleSessionName="session", DurationSeconds=HOUR
+    )["Credentials"]
+    session = json.dumps(
+        {
+            "sessionId": issued["AccessKeyId"],
+            "sessionKey": issued["SecretAccessKey"],
+            "sessionToken": issued["SessionToken"],
+        }
+    )
+    asked = {"Action": "getSigninToken", "Session": session}
+    assert second.application.test_client().get("/federation", query_string=asked).status_code == 200
+    move(first.application, advance_seconds=HOUR)
+    assert second.application.test_client().get("/federation", query_string=asked).status_code == 400
+
+
 def test_a_reset_resets_the_clock_of_every_process(processes: tuple[Process, Process]) -> None:
     first, second = processes
     move(first.application, set="2030-01-01T00:00:00Z")
