@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from emulator.clock import Clock
+from emulator.clock import Clock, ClockState
 from emulator.gateway import Gateway
 from emulator.ids import Identifiers
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.fault_rules import FaultCatalogue
+from emulator.sandbox.faults import Faults
 from emulator.sandbox.last_use import LastUses
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import reset_world, set_up_world
@@ -20,10 +22,12 @@ from emulator.sessions.keys import SEALING_KEY_BYTES
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from emulator.signin import SignIn
 from emulator.storage import keyring
+from emulator.storage.clock_states import take_over_clock
 from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
 from emulator.web.application import RolecallApplication, web_application
+from emulator.wire import SERVICES, known_error_codes, operation_names
 
 
 def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:
@@ -32,6 +36,7 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     ids = ids or Identifiers()
     upgrade(database)
     with database.transaction() as connection:
+        take_over_clock(connection, clock)
         if not keyring.load(connection):
             _add_key(connection, clock, ids)
         set_up_world(connection, world, clock.now_seconds(), ids)
@@ -87,7 +92,21 @@ def application_over(
     snapshots = Snapshots(
         save=partial(save_database, database, world.settings), load=partial(_load, database, clock, ids)
     )
-    return web_application(gateway, reset, decisions, snapshots, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
+    return web_application(
+        gateway,
+        reset,
+        decisions,
+        snapshots,
+        faults=faults_of(database, ids),
+        sign_in=sign_in,
+        maximum_body_bytes=maximum_body_bytes,
+    )
+
+
+def faults_of(database: Database, ids: Identifiers) -> Faults:
+    """The fault rules of the sandbox in a database."""
+    operations = {name: partial(operation_names, name) for name in SERVICES}
+    return Faults(database, ids, FaultCatalogue(operations, known_error_codes))
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:
@@ -114,10 +133,11 @@ def _reset(
     decisions: DecisionLog | None,
     uses: LastUses,
 ) -> None:
-    clock.reset()
     uses.clear()
     with database.transaction() as connection:
-        reset_world(connection, world, clock.now_seconds(), ids)
+        # What is kept of the clock goes with everything else; the dates of the new world are the machine's.
+        reset_world(connection, world, clock.wall_seconds(), ids)
+    clock.follow(ClockState())
     if decisions is not None:
         decisions.clear()
 

@@ -14,6 +14,8 @@ COMMANDS = {
     "demo": "Show the main job in one process: roles, federation, Chime calls allowed and refused, each explained.",
     "env": 'Print export lines for a shell: eval "$(rolecall env)".',
     "check": "Validate sandbox files and policy documents.",
+    "clock": "Show or move the clock of a running sandbox.",
+    "faults": "Show or change the rules by which a running sandbox fails.",
     "explain": "Say why a call was allowed or refused.",
     "decisions": "List the calls of the decision log, newest first.",
     "policy": "Write the smallest policy that allows what a principal did.",

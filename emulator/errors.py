@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+UNKNOWN_KEY_MESSAGE = "The security token included in the request is invalid."
+EXPIRED_TOKEN_MESSAGE = "The security token included in the request is expired"  # noqa: S105
+
 
 class AwsError(Exception):
     """A refusal or failure that the client sees.

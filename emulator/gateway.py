@@ -7,6 +7,7 @@ anything unexpected is caught at the same place, logged with its request id and 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,11 +23,13 @@ from emulator.access.regions import DEFAULT_REGION, check_region, check_token_re
 from emulator.arns import parse_arn
 from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
-from emulator.http import HttpAnswer, HttpRequest
+from emulator.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from emulator.identities import NOBODY, Identity, IdentityStore, unsigned_identity
 from emulator.ids import Identifiers, authorization_id
 from emulator.policy import Decision
 from emulator.principals import Caller
+from emulator.sandbox.fault_rules import CallFacts
+from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, active_faults
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import present_settings
 from emulator.services.catalogue import find
@@ -45,7 +48,8 @@ from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
-from emulator.storage import keyring
+from emulator.storage import keyring, worlds
+from emulator.storage.clock_states import kept_clock, share_clock
 from emulator.storage.engine import Database, DatabaseUnavailableError
 from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, likely_service, match
 
@@ -81,7 +85,7 @@ _NO_REQUEST = HttpRequest("", "/", "", {}, b"", remote_address="")
 
 
 class Gateway:
-    """Answers AWS calls. Holds what outlives a call: the database, the clock, and one generation's identities."""
+    """Answers AWS calls. Holds what outlives a call: the database, the clock, and what holds for one generation."""
 
     def __init__(
         self,
@@ -95,6 +99,8 @@ class Gateway:
         uses: PendingUses = NO_USES,
     ) -> None:
         self.database = database
+        # Other processes may answer over the same database: who moves this clock moves theirs.
+        share_clock(database, clock)
         self.clock = clock
         self.ids = ids
         self.settings = self._declared_settings = settings
@@ -102,9 +108,11 @@ class Gateway:
         self.refusals = refusals
         self.uses = uses
         self._identities: IdentityStore | None = None
+        self._faults: ActiveFaults | None = None
+        self._taking_over = threading.Lock()
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
-        """The request id and the answer. Never raises."""
+        """The request id and the answer. Raises nothing but DroppedConnectionError, when a fault rule asks for it."""
         received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
@@ -132,20 +140,30 @@ class Gateway:
     def _answer(self, received: _Received, target: Target, signature: Signature | None) -> HttpAnswer:
         service, operation = target.service.name, target.operation.name
         request, request_id = received.request, received.request_id
-        now_seconds = self.clock.now_seconds()
         identity: Identity | None = None
         identities: IdentityStore | None = None
         decisions: list[Decision] = []
         failure: AwsError | None = None
         registered = find(service, operation)
+        struck = NOT_STRUCK
         try:
             _check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
                 identities = self._current_identities(connection)
+                # Asked only now, because a change by another process is taken over with the generation.
+                now_seconds = self.clock.now_seconds()
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
+                faults = self._faults
+                if faults is not None:
+                    struck = faults.on_credentials(connection, _facts(request, target, signature, identity))
+                    struck.raise_error()
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
                 call = self._call(received, target, signature, identity, identities, connection, now_seconds)
+                if faults is not None:
+                    struck = faults.on_call(connection, _facts(request, target, signature, identity))
+                    struck.raise_error()
+                    call = replace(call, identity_provider_down=struck.identity_provider_down)
                 if registered is not None and registered.proof is not None:
                     call, identity = _proven(call, registered.proof, parameters)
                 if self.settings.disabled_regions and service == "sts":
@@ -169,9 +187,14 @@ class Gateway:
                 decisions = [*failure.allowed, failure.decision]
                 failure.message += authorization_tail(service, request_id, signature)
             encoded = encode_error(service, failure, request_id, request)
+        if struck.delay_seconds:
+            # Outside every transaction, so that others need not wait too.
+            self.clock.pause(struck.delay_seconds)
         keys = None if identities is None else identities.keys
         caller = None if identity is None else identity.caller
         self._observe(received, service, operation, caller, encoded.status, failure, signature, decisions, keys)
+        if struck.drops:
+            raise DroppedConnectionError
         return encoded
 
     def _current_identities(self, connection: Connection) -> IdentityStore:
@@ -180,10 +203,20 @@ class Gateway:
         identities = self._identities
         if identities is None or identities.generation != generation:
             keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
-            identities = self._identities = IdentityStore(PolicyStore(generation), keys)
-            # They change only together with the world: when a snapshot is loaded, or the file's state comes back.
-            self.settings = present_settings(connection, self._declared_settings)
+            identities = IdentityStore(PolicyStore(generation), keys)
+            # Settings change only together with the world: by a snapshot that is loaded, or when it is reset.
+            settings = present_settings(connection, self._declared_settings)
+            self._take_over(identities, settings, worlds.states(connection))
         return identities
+
+    def _take_over(self, identities: IdentityStore, settings: SandboxSettings, states: Mapping[str, str]) -> None:
+        """Go on with a newer generation. A thread that still sees an older one must not bring back what was."""
+        with self._taking_over:
+            if self._identities is None or self._identities.generation < identities.generation:
+                self.clock.follow(kept_clock(states))
+                self._faults = active_faults(self.database, states)
+                self.settings = settings
+                self._identities = identities
 
     def _authenticate(
         self,
@@ -338,6 +371,13 @@ def _check_scope(signature: Signature, target: Target, request: HttpRequest) -> 
         check_scope(signature, service=signing_name)
     else:
         check_scope(signature, service=signing_name, valid_region=region.__eq__)
+
+
+def _facts(request: HttpRequest, target: Target, signature: Signature | None, identity: Identity) -> CallFacts:
+    """What fault rules look at. Of a call whose proof is among its parameters, nobody knows the caller yet."""
+    caller = identity.caller if target.operation.signed else None
+    has_token = signature is not None and caller is not None and bool(signature.session_token)
+    return CallFacts(target.service.name, target.operation.name, _region(signature, request), caller, has_token)
 
 
 def _check_signed(signature: Signature | None, target: Target, registered: RegisteredOperation | None) -> None:

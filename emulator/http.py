@@ -10,6 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+class DroppedConnectionError(Exception):
+    """Nothing is to be sent: the connection is to be closed without an answer, because a fault rule asks for it.
+
+    Comes out of the WSGI application; a server closes the socket, a client in the same process fails as if it had.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """What the client sent. ``raw_path`` and ``raw_query`` are still percent-encoded, as signed."""

@@ -10,7 +10,10 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError
 from botocore.session import Session
+
+from emulator.http import DroppedConnectionError
 
 ENDPOINT_URL = "http://rolecall.localhost"
 DEFAULT_REGION = "us-east-1"
@@ -74,7 +77,10 @@ def route(client: Any, application: Any) -> Any:
     """Make every request of a botocore (or boto3) client go to the application. Returns the client."""
 
     def answer(request: AWSPreparedRequest, **_ignored: Any) -> AWSResponse:
-        status, headers, body = call_wsgi(application, environ_of(request))
+        try:
+            status, headers, body = call_wsgi(application, environ_of(request))
+        except DroppedConnectionError as error:
+            raise ConnectionClosedError(error=error, request=request, endpoint_url=request.url) from error
         return AWSResponse(request.url, status, headers, _Body(body))
 
     client.meta.events.register("before-send", answer)

@@ -28,6 +28,7 @@ from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.sessions.signin import open_console, seal_console, seal_sign_in
 from emulator.sessions.tokens import BadTokenError
 from emulator.storage import keyring
+from emulator.storage.clock_states import load_clock
 from emulator.storage.engine import Database
 
 SIGN_IN_TOKEN_SECONDS = 900
@@ -82,8 +83,8 @@ class SignIn:
         """A sign-in token for temporary credentials, good for 15 minutes. Raises SignInError."""
         if not session_token:
             raise SignInError(LONG_TERM_MESSAGE)
-        now_seconds = self._clock.now_seconds()
         with self._database.snapshot() as connection:
+            now_seconds = self._now_seconds(connection)
             identities = self._identities(connection)
             try:
                 identity = identities.resolve(connection, access_key_id, session_token, now_seconds)
@@ -98,8 +99,8 @@ class SignIn:
 
     def console_session(self, sign_in_token: str) -> tuple[str, int]:
         """A console session, and the seconds it will last. Raises SignInError."""
-        now_seconds = self._clock.now_seconds()
         with self._database.snapshot() as connection:
+            now_seconds = self._now_seconds(connection)
             try:
                 session, ends_at_seconds = seal_console(_key_ring(connection), sign_in_token, now_seconds)
             except BadTokenError as error:
@@ -111,7 +112,7 @@ class SignIn:
         with self._database.snapshot() as connection:
             identities = self._identities(connection)
             try:
-                opened, ends_at_seconds = open_console(identities.keys, console_session, self._clock.now_seconds())
+                opened, ends_at_seconds = open_console(identities.keys, console_session, self._now_seconds(connection))
                 return Visitor(identities.of_session(connection, opened), ends_at_seconds)
             except (BadTokenError, AwsError):
                 return None
@@ -128,6 +129,10 @@ class SignIn:
             refusal = "" if decision.allowed else denial_message(decision)
             found.append(ChimePermission(f"chime:{action.name}", action.access_level, refusal))
         return sorted(found, key=lambda permission: (permission.access_level, permission.action))
+
+    def _now_seconds(self, connection: Connection) -> float:
+        """The time by the clock that is kept: another process may have moved it."""
+        return load_clock(connection).now_seconds(self._clock.wall_seconds())
 
     def _identities(self, connection: Connection) -> IdentityStore:
         # Pages are rare: nothing is remembered between them.

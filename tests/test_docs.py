@@ -35,6 +35,7 @@ from emulator.inspection import Examination, examine
 from emulator.sandbox import declare
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
+from emulator.sandbox.fault_rules import KEYS, KINDS, FaultRule
 from emulator.services.catalogue import all_operations
 from emulator.sessions.tokens import MAXIMUM_TOKEN_CHARACTERS
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, SandboxSettings
@@ -219,6 +220,18 @@ def test_every_control_endpoint_is_documented_and_no_other() -> None:
     known = {f"{method} {rule.rule}" for rule in routes for method in (rule.methods or ()) - {"HEAD", "OPTIONS"}}
     database.close()
     assert set(sections(page("control-endpoints.md"))) == known
+
+
+def test_every_kind_and_key_of_a_fault_rule_is_documented_and_no_other() -> None:
+    kinds, keys, retried = re.split(
+        r"^### (?:The keys|In Python).*$", sections(page("clock-and-faults.md"))["Faults"], flags=re.M
+    )
+    assert {row[0].strip("`"): row[1].partition(";")[0] for row in table_rows(kinds)} == KINDS
+    defaults = {row[0].strip("`"): row[1] for row in table_rows(keys)}
+    assert list(defaults) == list(KEYS)
+    for key in ("delay_seconds", "nth", "probability"):
+        assert defaults[key] == f"`{FaultRule.__dataclass_fields__[key].default}`"
+    assert len(table_rows(retried)) == 5
 
 
 @pytest.mark.parametrize("service", SERVICES)

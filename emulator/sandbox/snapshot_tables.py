@@ -40,8 +40,8 @@ DECLARED_TABLES = frozenset(
     }
 )
 
-# Of one database and not of its world: a counter, the keys behind tokens, and what the world was set up from.
-LEFT_OUT_TABLES = frozenset({"generations", "sealing_keys", "signing_keys", "sandbox_states"})
+# Of one database and not of its world: counters, the keys behind tokens, and what the world was set up from.
+LEFT_OUT_TABLES = frozenset({"generations", "sealing_keys", "signing_keys", "sandbox_states", "fault_hits"})
 
 # When a policy was attached or a member joined is shown by no operation; when a key or role was last used is traffic;
 # a management account is named by nothing.

@@ -78,6 +78,8 @@ class Call:
     policies: PolicyStore
     # The decision log's reader: what explains the refusal of a request id, None where nothing is kept of it.
     refusal: RefusalReader = no_refusal
+    # A fault rule: whoever needs the keys of an OIDC provider now must fail as AWS does when it cannot reach it.
+    identity_provider_down: bool = False
     # What the operation's ``proof`` made of the token or assertion among the parameters.
     proof: Any = None
     # The Host header, by which STS knows its global endpoint.

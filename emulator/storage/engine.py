@@ -90,6 +90,16 @@ class Database:
             if connection.info["authority_written"]:
                 connection.execute(_RAISE_GENERATION)
 
+    @contextmanager
+    def beside(self, snapshot: Connection) -> Iterator[Connection]:
+        """A connection for a small write while ``snapshot`` is open; it stays, whatever becomes of the call."""
+        if self.in_memory:
+            # There is one connection, and it is in a transaction already, which is committed when the snapshot ends.
+            yield snapshot
+        else:
+            with self.transaction() as connection:
+                yield connection
+
     def generation(self, connection: Connection) -> int:
         """Changes whenever anything that bears on authorisation does. ``connection`` comes from :meth:`snapshot`."""
         if self.is_sqlite:

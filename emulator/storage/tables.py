@@ -462,6 +462,15 @@ chime_users = Table(
     UniqueConstraint("account_id", "username"),
 )
 
+# Counted apart from the rules: a rule that hits must not make every process read everything anew.
+fault_hits = Table(
+    "fault_hits",
+    metadata,
+    Column("rule_id", String(36), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("hits", BigInteger, nullable=False),
+)
+
 # Writing any other table changes who may do what, so it raises the generation.
 TABLES_WITHOUT_AUTHORITY = frozenset(
     {
@@ -471,5 +480,6 @@ TABLES_WITHOUT_AUTHORITY = frozenset(
         "service_linked_role_deletions",
         "mfa_code_uses",
         "delegation_requests",
+        "fault_hits",
     }
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from emulator.storage.problems import BadRowError
-from emulator.storage.tables import metadata, sandbox_states
+from emulator.storage.tables import fault_hits, metadata, sandbox_states
 
 Row = Mapping[str, Any]
 _KINDS_OF_VALUES = {str: "text", int: "a whole number", bool: "true or false", bytes: "bytes"}
@@ -19,7 +19,7 @@ _KEPT_BY_WIPE = frozenset({"generations", "sealing_keys", "signing_keys"})
 
 def wipe(connection: Connection, *, keep_states: bool = False) -> None:
     """Forget every account and everything in it; ``keep_states`` leaves what :func:`set_state` kept."""
-    kept = _KEPT_BY_WIPE | {sandbox_states.name} if keep_states else _KEPT_BY_WIPE
+    kept = _KEPT_BY_WIPE | {sandbox_states.name, fault_hits.name} if keep_states else _KEPT_BY_WIPE
     for table in reversed(metadata.sorted_tables):
         if table.name not in kept:
             connection.execute(delete(table))
@@ -102,6 +102,12 @@ def _matches(table: Table, key: Row) -> Any:
 def state(connection: Connection, name: str) -> str | None:
     """What :func:`set_state` last kept under this name."""
     return connection.execute(select(sandbox_states.c.value).where(sandbox_states.c.name == name)).scalar()
+
+
+def states(connection: Connection) -> dict[str, str]:
+    """Everything that is kept, by name."""
+    rows = connection.execute(select(sandbox_states.c.name, sandbox_states.c.value))
+    return {row.name: row.value for row in rows}
 
 
 def set_state(connection: Connection, name: str, value: str) -> None:

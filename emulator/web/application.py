@@ -9,6 +9,7 @@ from flask import Flask
 
 from emulator.gateway import Gateway
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.faults import Faults
 from emulator.sandbox.snapshots import Snapshots
 from emulator.signin import SignIn
 from emulator.web.aws import WsgiApplication, aws_application
@@ -26,8 +27,9 @@ class RolecallApplication(Flask):
 
     aws: WsgiApplication
 
-    def __init__(self, decisions: DecisionLog | None) -> None:
+    def __init__(self, decisions: DecisionLog | None, faults: Faults) -> None:
         super().__init__("emulator", static_folder=None)
+        self.faults = faults
         self._decisions = decisions
 
     def finish(self) -> None:
@@ -50,15 +52,25 @@ def web_application(
     decisions: DecisionLog | None = None,
     snapshots: Snapshots | None = None,
     *,
+    faults: Faults,
     sign_in: SignIn,
     maximum_body_bytes: int,
     control_on_loopback_only: bool = True,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
-    app = RolecallApplication(decisions)
+    app = RolecallApplication(decisions, faults)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
-    register_control(app, gateway.database, reset, decisions, snapshots, loopback_only=control_on_loopback_only)
+    register_control(
+        app,
+        gateway.database,
+        gateway.clock,
+        faults,
+        reset,
+        decisions,
+        snapshots,
+        loopback_only=control_on_loopback_only,
+    )
     register_sign_in(app, sign_in)
     register_outbound_documents(app, gateway.database)
     return app

@@ -12,11 +12,15 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
+from emulator.clock import Clock
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.faults import Faults
 from emulator.sandbox.snapshots import Snapshots
 from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
+from emulator.web.clock_endpoint import register_clock
 from emulator.web.decision_endpoints import register_decisions
+from emulator.web.faults_endpoint import register_faults
 from emulator.web.origins import from_another_site
 from emulator.web.policy_endpoint import register_policy
 from emulator.web.snapshot_endpoints import register_snapshots
@@ -27,6 +31,8 @@ PREFIX = "/_rolecall"
 def register_control(
     app: Flask,
     database: Database,
+    clock: Clock,
+    faults: Faults,
     reset: Callable[[], None],
     decisions: DecisionLog | None = None,
     snapshots: Snapshots | None = None,
@@ -58,6 +64,8 @@ def register_control(
         reset()
         return jsonify(status="ok"), 200
 
+    register_clock(control, database, clock)
+    register_faults(control, faults)
     register_decisions(control, decisions)
     register_policy(control, database, decisions)
     if snapshots is not None:

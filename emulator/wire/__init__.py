@@ -6,6 +6,7 @@ signatures are checked elsewhere, on the same request. Models are read, and oper
 """
 
 from emulator.wire.answers import check_constraints, encode_answer, encode_error, error_status
+from emulator.wire.known_errors import known_error_codes, operation_names
 from emulator.wire.match import Target, decode, likely_service, match
 from emulator.wire.models import SERVICES
 from emulator.wire.services import Operation, Service, load_service
@@ -20,7 +21,9 @@ __all__ = [
     "encode_answer",
     "encode_error",
     "error_status",
+    "known_error_codes",
     "likely_service",
     "load_service",
     "match",
+    "operation_names",
 ]
