@@ -98,7 +98,8 @@ def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
 def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
     """The settings that hold now: those of the file, or of a snapshot that was loaded since; else ``declared``."""
     text = worlds.state(connection, _SETTINGS_STATE)
-    known = json.loads(text) if text is not None else {}
+    read = json.loads(text) if text is not None else {}
+    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
     return dataclasses.replace(declared, **{name: known[name] for name in _SETTINGS if name in known})
 
 

@@ -13,6 +13,8 @@ DECLARED_TABLES = frozenset(
     {
         "organizations",
         "accounts",
+        "delegated_administrators",
+        "organization_features",
         "organizational_units",
         "organizational_unit_accounts",
         "service_control_policies",
@@ -43,11 +45,9 @@ DECLARED_TABLES = frozenset(
 # Of one database and not of its world: counters, the keys behind tokens, and what the world was set up from.
 LEFT_OUT_TABLES = frozenset({"generations", "sealing_keys", "signing_keys", "sandbox_states", "fault_hits"})
 
-# When a policy was attached or a member joined is shown by no operation; when a key or role was last used is traffic;
-# a management account is named by nothing.
+# When a policy was attached or a member joined is shown by no operation; when a key or role was last used is traffic.
 LEFT_OUT_COLUMNS = frozenset(
     {
-        "organizations.management_account_id",
         "user_attached_policies.attached_at_seconds",
         "group_attached_policies.attached_at_seconds",
         "role_attached_policies.attached_at_seconds",

@@ -151,6 +151,11 @@ def _organization(tables: Tables, organization_id: str | None) -> Section | None
     names = {unit["ou_id"]: unit["name"] for unit in tables.of(t.organizational_units, *of_organization)}
     return {
         "id": organization_id,
+        "management_account": tables.of(t.organizations, *of_organization)[0]["management_account_id"],
+        "delegated_administrators": [
+            row["account_id"] for row in tables.of(t.delegated_administrators, *of_organization)
+        ],
+        "features": [row["feature"] for row in tables.of(t.organization_features, *of_organization)],
         "organizational_units": [
             _unit(tables, unit, names) for unit in tables.of(t.organizational_units, *of_organization)
         ],

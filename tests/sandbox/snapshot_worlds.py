@@ -20,7 +20,6 @@ EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 # A value for each column that takes only some.
 CHOSEN = {
-    "organization_features.feature": "RootSessions",
     "account_preferences.global_endpoint_token_version": "v2Token",
     "oidc_providers.key_source": "declared",
     "saml_providers.assertion_encryption_mode": "Allowed",
@@ -65,6 +64,9 @@ def world_text() -> str:
     guard = {**allow, "Principal": "*", "Effect": "Deny", "Action": "sts:TagSession"}
     organization = {
         "id": "o-example1234",
+        "management_account": FIRST,
+        "delegated_administrators": [SECOND],
+        "features": ["RootCredentialsManagement"],
         "organizational_units": [
             {"name": "inner", "parent": "outer", "accounts": [SECOND]},
             {"name": "outer"},
@@ -75,7 +77,9 @@ def world_text() -> str:
         ],
     }
     second = {"id": SECOND, "name": "partner"}
-    return json.dumps({"version": 1, "organization": organization, "accounts": [first, second]})
+    settings = {"disabled_regions": ["ap-east-1"]}
+    accounts = [first, second]
+    return json.dumps({"version": 1, "organization": organization, "accounts": accounts, "settings": settings})
 
 
 def _trusting(principal: str) -> dict[str, Any]:
