@@ -6,6 +6,7 @@ from __future__ import annotations
 _SPELLINGS = {
     name.lower(): name
     for name in (
+        "aws:AssumedRoot",
         "aws:CurrentTime",
         "aws:EpochTime",
         "aws:FederatedProvider",
@@ -33,9 +34,14 @@ _SPELLINGS = {
         "iam:PermissionsBoundary",
         "iam:PolicyARN",
         "iam:ResourceTag",
+        "sts:DurationSeconds",
         "sts:ExternalId",
+        "sts:IdentityTokenAudience",
+        "sts:RequestContextProviders",
         "sts:RoleSessionName",
+        "sts:SigningAlgorithm",
         "sts:SourceIdentity",
+        "sts:TaskPolicyArn",
         "sts:TransitiveTagKeys",
     )
 }
