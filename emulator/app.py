@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from emulator.storage import keyring
 from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
+from emulator.storage.template import DatabaseTemplate, empty_database
 from emulator.web.application import RolecallApplication, web_application
 
 
@@ -33,6 +34,25 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
         if not keyring.load(connection):
             _add_key(connection, clock, ids)
         set_up_world(connection, world, clock.now_seconds(), ids)
+    return database
+
+
+def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
+    """The declared world, set up in memory once, for :func:`copied_database` to copy. It holds no sealing key."""
+    database = empty_database()
+    upgrade(database)
+    with database.transaction() as connection:
+        set_up_world(connection, world, Clock().now_seconds(), ids)
+    template = DatabaseTemplate(database)
+    database.close()
+    return template
+
+
+def copied_database(template: DatabaseTemplate, clock: Clock, ids: Identifiers) -> Database:
+    """A database in memory as :func:`open_database` would make it, with a sealing key of its own."""
+    database = template.copy(int(clock.now_seconds()))
+    with database.transaction() as connection:
+        _add_key(connection, clock, ids)
     return database
 
 
@@ -64,6 +84,21 @@ def application_over(
 
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
+    gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
+    sign_in = SignIn(database, clock)
+    return web_application(gateway, reset, decisions, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
+
+
+def gateway_over(
+    database: Database,
+    world: World,
+    clock: Clock,
+    *,
+    ids: Identifiers | None = None,
+    observer: Observer | None = None,
+    decisions: DecisionLog | None = None,
+) -> tuple[Gateway, Callable[[], None]]:
+    """The gateway of :func:`application_over`, and what brings the declared world back."""
     ids = ids or Identifiers()
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     observers = [told for told in (record, observer) if told is not None]
@@ -75,9 +110,7 @@ def application_over(
         observer=_all_of(observers),
         refusals=refusals,
     )
-    reset = partial(_reset, database, world, clock, ids, decisions)
-    sign_in = SignIn(database, clock)
-    return web_application(gateway, reset, decisions, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
+    return gateway, partial(_reset, database, world, clock, ids, decisions)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:
