@@ -70,8 +70,12 @@ class Block:
 
     def close(self) -> None:
         """Put everything back. Any order will do; twice does nothing."""
-        if not self.closed:
-            _close(self)
+        if self.closed:
+            return
+        _close(self)
+        if _innermost.get() is self:
+            # Nothing of an ended sandbox need be kept. Other contexts pass over what is closed.
+            _innermost.set(self.outer)
 
 
 # Instances of the processes' blocks in the order in which they were opened.

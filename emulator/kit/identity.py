@@ -147,9 +147,11 @@ class Identities:
             return store.resolve(connection, issued.access_key_id, token, now_seconds).rights
 
     def trust(self, role_arn: str) -> CompiledPolicies | None:
-        """The trust policy of the role an ARN names, for questions about assuming it."""
+        """The trust policy of the role an ARN names, for questions about assuming it; None for ``*``."""
         with self._database.snapshot() as connection:
             found = self._store(connection).policies.trust(connection, role_arn)
+        if found is None and role_arn != "*":
+            raise UnknownIdentityError(f"the sandbox has no role {role_arn!r}")
         return None if found is None else found.policy
 
     def _store(self, connection: Any) -> IdentityStore:

@@ -23,7 +23,7 @@ from emulator.kit.expectations import (
     require_allowed,
     require_denied,
 )
-from emulator.kit.identity import Credentials, Identities, Keys, keys_of
+from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
 from emulator.kit.routing import ENDED_MESSAGE, Route, SandboxEndedError
 from emulator.kit.worlds import Config, prepared_world
 from emulator.policy import Decision
@@ -61,7 +61,7 @@ class Rolecall:
         self._gateway, self._reset = gateway_over(
             self._database, prepared.world, self._clock, ids=ids, observer=self._observe, decisions=self._decisions
         )
-        self._identities = Identities(self._database, prepared.world)
+        self._people = Identities(self._database, prepared.world)
         # In this process nobody can ask for the control endpoints, and Flask takes as long to make as all the rest.
         self._route = Route(aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES))
         self._server: ThreadedServer | None = None
@@ -100,7 +100,12 @@ class Rolecall:
     # The block.
 
     def __enter__(self) -> Rolecall:
-        self._blocks.append(self._block(self._identities.default_keys()))
+        try:
+            self._blocks.append(self._block(self._identities.default_keys()))
+        except UnknownIdentityError:
+            # Nobody will leave a block that was not entered.
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -166,7 +171,6 @@ class Rolecall:
             block.close()
 
     def _block(self, keys: Keys) -> Block:
-        self._refuse_when_ended()
         return Block(self, self._route, keys, self.region, "" if self._server is None else self.endpoint_url)
 
     # Clients.
@@ -252,6 +256,11 @@ class Rolecall:
             raise TypeError("an account says whose user is meant: give user= too")
         around = innermost(self)
         return self._identities.default_keys() if around is None else around.keys
+
+    @property
+    def _identities(self) -> Identities:
+        self._refuse_when_ended()
+        return self._people
 
     def _refuse_when_ended(self) -> None:
         if self._closed:

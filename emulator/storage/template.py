@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,8 @@ class DatabaseTemplate:
         with database.snapshot() as connection:
             driver: Any = connection.connection.driver_connection
             driver.backup(self._source)
+        # Python warns of connections that nobody closed, which a test run may count as an error.
+        weakref.finalize(self, self._source.close)
         self._dating = [
             f"UPDATE {table} SET {column} = ? WHERE {column} IS NOT NULL"  # noqa: S608  names of our own tables
             for table, column in _date_columns()

@@ -17,7 +17,7 @@ WORLD = """
 WORLD = {
     "version": 1,
     "accounts": [
-        {"id": "999988887777", "users": [{"name": "eve", "access_keys": [{"id": "eves-key", "secret": "eves-secret"}]}]}
+        {"id": "999988887777", "users": [{"name": "eve", "access_keys": [{"id": "eveskey", "secret": "eves-secret"}]}]}
     ],
 }
 """
