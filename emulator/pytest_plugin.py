@@ -23,10 +23,11 @@ MARKER = (
     "a Region"
 )
 SECTION_TITLE = "Rolecall: refused calls"
-_KNOWN_ARGUMENTS = ("config", "world", "seed", "region")
+KNOWN_ARGUMENTS = ("config", "world", "seed", "region")
 _MAXIMUM_REFUSALS = 20
 
 _sandboxes = pytest.StashKey[list[Any]]()
+_server = pytest.StashKey[Any]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,23 +45,13 @@ def rolecall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def rolecall_server(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _rolecall_socket: Any
-) -> Iterator[Rolecall]:
+def rolecall_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolecall]:
     """A fresh sandbox behind a socket, to which the environment points during the test."""
     kit = _kit()
     _remember_environment(monkeypatch)
-    with kit.Rolecall(**_arguments(request)).behind(_rolecall_socket) as sandbox:
+    with kit.fresh_behind(_socket(request.config), **_arguments(request)) as sandbox:
         _keep(request, sandbox)
         yield sandbox
-
-
-@pytest.fixture(scope="session")
-def _rolecall_socket() -> Iterator[Any]:
-    """One socket for all tests of a worker. Each test has a sandbox of its own behind it."""
-    server = _kit().ThreadedServer()
-    yield server
-    server.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,6 +68,14 @@ def pytest_runtest_makereport(
 
 def _kit() -> Any:
     return importlib.import_module("emulator.kit")
+
+
+def _socket(config: pytest.Config) -> Any:
+    """One socket for all tests of a worker. Each test has a sandbox of its own behind it."""
+    if _server not in config.stash:
+        server = config.stash[_server] = _kit().ThreadedServer()
+        config.add_cleanup(server.close)
+    return config.stash[_server]
 
 
 def _remember_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +96,7 @@ def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the markers of the test say, the nearest first."""
     given: dict[str, Any] = {}
     for marker in request.node.iter_markers("rolecall"):
-        unknown = sorted(set(marker.kwargs) - set(_KNOWN_ARGUMENTS))
+        unknown = sorted(set(marker.kwargs) - set(KNOWN_ARGUMENTS))
         if marker.args or unknown:
             wrong = f"it has no {', '.join(unknown)}" if unknown else "give its arguments by name"
             raise pytest.UsageError(f"the marker is {MARKER.partition(':')[0]}: {wrong}")

@@ -9,7 +9,7 @@ whole AWS client.
 from emulator.kit.blocks import MANAGED_VARIABLES
 from emulator.kit.decisions import DecisionRecord
 from emulator.kit.identity import UnknownIdentityError
-from emulator.kit.rolecall import Rolecall
+from emulator.kit.rolecall import Rolecall, fresh_behind
 from emulator.kit.routing import NotServedError, SandboxEndedError
 from emulator.kit.worlds import BadConfigError
 from emulator.web.threaded import ThreadedServer
@@ -23,4 +23,5 @@ __all__ = [
     "SandboxEndedError",
     "ThreadedServer",
     "UnknownIdentityError",
+    "fresh_behind",
 ]

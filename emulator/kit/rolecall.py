@@ -86,10 +86,9 @@ class Rolecall:
         """
         sandbox = cls(config, seed=seed, region=region)
         sandbox._owns_server = True
-        return sandbox.behind(ThreadedServer(host, port))
+        return sandbox._behind(ThreadedServer(host, port))
 
-    def behind(self, server: ThreadedServer) -> Rolecall:
-        """Answer on a socket that outlives this sandbox, from now on."""
+    def _behind(self, server: ThreadedServer) -> Rolecall:
         self._server = server
         self._route.listens_at(self.endpoint_url)
         server.application = web_application(
@@ -386,3 +385,8 @@ class Rolecall:
 
 # boto3's sessions are not made for several threads.
 _client_turn = threading.Lock()
+
+
+def fresh_behind(server: ThreadedServer, **arguments: Any) -> Rolecall:
+    """A new sandbox that answers on a socket which outlives it, instead of the one that did before."""
+    return Rolecall(**arguments)._behind(server)
