@@ -85,7 +85,18 @@ def application_over(
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
     gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
-    sign_in = SignIn(database, clock)
+    return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
+
+
+def application_around(
+    gateway: Gateway,
+    reset: Callable[[], None],
+    decisions: DecisionLog | None,
+    *,
+    maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+) -> RolecallApplication:
+    """The application around what :func:`gateway_over` made."""
+    sign_in = SignIn(gateway.database, gateway.clock)
     return web_application(gateway, reset, decisions, sign_in=sign_in, maximum_body_bytes=maximum_body_bytes)
 
 

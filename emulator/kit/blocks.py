@@ -61,7 +61,8 @@ class Block:
         self.keys = keys
         self.closed = False
         self.variables = _variables(keys, region, endpoint_url)
-        self.session = _default_session()
+        # Not routed itself: in another thread it may serve another block's clients.
+        self.session = loading.late_session()
         self.outer = _innermost.get()
         # The state to go back to.
         self.before: tuple[Mapping[str, str | None], Any] = ({}, None)
@@ -122,11 +123,6 @@ def _variables(keys: Keys, region: str, endpoint_url: str) -> dict[str, str | No
         if name not in os.environ:
             values[name] = os.devnull
     return values
-
-
-def _default_session() -> Any:
-    """Not routed itself: in another thread it may serve another block's clients."""
-    return loading.boto3_session(loading.core_session()) if loading.has_boto3() else None
 
 
 def _open(block: Block) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -69,10 +70,13 @@ def boto3_session(core: Any) -> Any:
     if boto3 is None:
         raise ImportError(NO_BOTO3_MESSAGE)
     session = boto3.session.Session(botocore_session=core)
-    # Each session adds boto3's folder to the loader it finds.
-    paths = shared_loader().search_paths
-    paths[:] = dict.fromkeys(paths)
+    _without_repetition(shared_loader().search_paths)
     return session
+
+
+def _without_repetition(paths: list[str]) -> None:
+    """Each session of boto3 adds its folder to the loader it finds."""
+    paths[:] = dict.fromkeys(paths)
 
 
 @cache
@@ -80,6 +84,30 @@ def explicit_session() -> Any:
     """The session that all clients with explicit credentials come from. Nothing of the environment is used."""
     core = own_core_session()
     return core if boto3 is None else boto3_session(core)
+
+
+@cache
+def _late_session() -> type[Any]:
+    """The class of :func:`late_session`; made late itself, because there may be no boto3."""
+
+    class LateSession(boto3.session.Session):  # type: ignore[misc]
+        def __init__(self, make_core: Callable[[], Any]) -> None:
+            """Everything that boto3 sets here is set when something of it is asked for."""
+            self._make_core = make_core
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__") or "_session" in self.__dict__:
+                raise AttributeError(name)
+            super().__init__(botocore_session=self._make_core())
+            _without_repetition(shared_loader().search_paths)
+            return getattr(self, name)
+
+    return LateSession
+
+
+def late_session(make_core: Callable[[], Any] = core_session) -> Any:
+    """A session of boto3 that costs nothing until it is used; None without boto3."""
+    return None if boto3 is None else _late_session()(make_core)
 
 
 def has_boto3() -> bool:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from emulator.app import decision_log, gateway_over
+from emulator.app import application_around, decision_log, gateway_over
 from emulator.arns import iam_arn
 from emulator.clock import Clock
 from emulator.kit import loading
@@ -30,7 +30,6 @@ from emulator.policy import Decision
 from emulator.sandbox.outcomes import Outcome
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from emulator.storage.decision_log import KEPT_CALLS, CallFilter
-from emulator.web.application import web_application
 from emulator.web.aws import aws_application
 from emulator.web.threaded import ThreadedServer
 
@@ -91,9 +90,7 @@ class Rolecall:
     def _behind(self, server: ThreadedServer) -> Rolecall:
         self._server = server
         self._route.listens_at(self.endpoint_url)
-        server.application = web_application(
-            self._gateway, self._reset, self._decisions, maximum_body_bytes=DEFAULT_MAXIMUM_BODY_BYTES
-        )
+        server.application = application_around(self._gateway, self._reset, self._decisions)
         return self
 
     # The block.
@@ -124,12 +121,13 @@ class Rolecall:
         self._route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
-        self._decisions.close()
+        # Not the log: it would write down what it has yet to write, and nobody can read that any more.
+        self._decisions.store.close()
         self._database.close()
 
     @contextmanager
     def as_user(self, name: str | None = None, *, account: str | None = None) -> Iterator[Any]:
-        """A block whose plain boto3 calls as a user; as the default one without a name. Gives the block's session."""
+        """A block whose plain boto3 calls as a user; as the default one without a name. Gives a session of it."""
         keys = self._identities.default_keys() if name is None else self._identities.keys(name, account)
         with self._acting(keys) as session:
             yield session
@@ -144,7 +142,7 @@ class Rolecall:
         session_name: str = DEFAULT_SESSION_NAME,
         **arguments: Any,
     ) -> Iterator[Any]:
-        """A block whose plain boto3 calls with a session of a role, assumed by a real call. Gives the block's session.
+        """A block whose plain boto3 calls with a session of a role, assumed by a real call. Gives a boto3 session.
 
         Assumed by ``user``, or by whoever calls around the block. ``arguments`` are those of AssumeRole: ``Policy``,
         ``ExternalId``, ``DurationSeconds``, … Raises ClientError when the role cannot be assumed.
@@ -157,7 +155,7 @@ class Rolecall:
 
     @contextmanager
     def as_credentials(self, credentials: Credentials) -> Iterator[Any]:
-        """A block whose plain boto3 calls with these credentials. Gives the block's session."""
+        """A block whose plain boto3 calls with these credentials. Gives a session of them."""
         with self._acting(keys_of(credentials)) as session:
             yield session
 
@@ -165,7 +163,7 @@ class Rolecall:
     def _acting(self, keys: Keys) -> Iterator[Any]:
         block = self._block(keys)
         try:
-            yield block.session
+            yield loading.late_session(lambda: self._core(keys, self.region))
         finally:
             block.close()
 
@@ -225,12 +223,14 @@ class Rolecall:
         region: str | None = None,
     ) -> Any:
         """A ``boto3.Session`` all of whose clients reach this sandbox, wherever they are made."""
-        keys = self._keys(user, credentials, account)
+        return loading.boto3_session(self._core(self._keys(user, credentials, account), region or self.region))
+
+    def _core(self, keys: Keys, region: str) -> Any:
         core = loading.own_core_session()
-        core.set_config_variable("region", region or self.region)
+        core.set_config_variable("region", region)
         core.set_credentials(keys[0], keys[1], keys[2] or None)
         self._route.attach_to_session(core)
-        return loading.boto3_session(core)
+        return core
 
     def _made(self, maker: str, service: str, arguments: dict[str, Any]) -> Any:
         with _client_turn, explicit():

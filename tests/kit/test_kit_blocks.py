@@ -312,6 +312,11 @@ def test_roles_and_users_act_for_a_block() -> None:
             assert me().startswith("arn:aws:sts::444455556666:assumed-role/chime-partner/")
         with sandbox.as_user():
             assert me().endswith("user/admin")
+        with sandbox.as_user("developer") as developer, sandbox.as_user("admin") as admin:
+            assert me(developer).endswith("user/developer")
+        # First used after its block.
+        assert me(admin).endswith("user/admin")
+        assert isinstance(admin, boto3.Session)
         denied = boto3.client("sts").exceptions.ClientError
         with pytest.raises(denied, match="AccessDenied"), sandbox.as_role("chime-partner"):
             pass
