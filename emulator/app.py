@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from emulator.storage.clock_states import take_over_clock
 from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
+from emulator.storage.template import DatabaseTemplate, empty_database
 from emulator.web.application import RolecallApplication, web_application
 from emulator.wire import SERVICES, known_error_codes, operation_names
 
@@ -40,6 +41,25 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
         if not keyring.load(connection):
             _add_key(connection, clock, ids)
         set_up_world(connection, world, clock.now_seconds(), ids)
+    return database
+
+
+def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
+    """The declared world, set up in memory once, for :func:`copied_database` to copy. It holds no sealing key."""
+    database = empty_database()
+    upgrade(database)
+    with database.transaction() as connection:
+        set_up_world(connection, world, Clock().now_seconds(), ids)
+    template = DatabaseTemplate(database)
+    database.close()
+    return template
+
+
+def copied_database(template: DatabaseTemplate, clock: Clock, ids: Identifiers) -> Database:
+    """A database in memory as :func:`open_database` would make it, with a sealing key of its own."""
+    database = template.copy(int(clock.now_seconds()))
+    with database.transaction() as connection:
+        _add_key(connection, clock, ids)
     return database
 
 
@@ -71,6 +91,49 @@ def application_over(
 
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
+    gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
+    return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
+
+
+def application_around(
+    gateway: Gateway,
+    reset: Callable[[], None],
+    decisions: DecisionLog | None,
+    *,
+    maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+) -> RolecallApplication:
+    """The application around what :func:`gateway_over` made."""
+    database, clock, ids = gateway.database, gateway.clock, gateway.ids
+    snapshots = Snapshots(
+        save=partial(save_database, database, gateway.settings), load=partial(_load, database, clock, ids)
+    )
+    return web_application(
+        gateway,
+        reset,
+        decisions,
+        snapshots,
+        faults=faults_of(database, ids),
+        sign_in=SignIn(database, clock),
+        maximum_body_bytes=maximum_body_bytes,
+    )
+
+
+def faults_of(database: Database, ids: Identifiers) -> Faults:
+    """The fault rules of the sandbox in a database."""
+    operations = {name: partial(operation_names, name) for name in SERVICES}
+    return Faults(database, ids, FaultCatalogue(operations, known_error_codes))
+
+
+def gateway_over(
+    database: Database,
+    world: World,
+    clock: Clock,
+    *,
+    ids: Identifiers | None = None,
+    observer: Observer | None = None,
+    decisions: DecisionLog | None = None,
+) -> tuple[Gateway, Callable[[], None]]:
+    """The gateway of :func:`application_over`, and what brings the declared world back."""
     ids = ids or Identifiers()
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     uses = LastUses(database, _service_of)
@@ -87,26 +150,7 @@ def application_over(
         refusals=refusals,
         uses=uses,
     )
-    reset = partial(_reset, database, world, clock, ids, decisions, uses)
-    sign_in = SignIn(database, clock)
-    snapshots = Snapshots(
-        save=partial(save_database, database, world.settings), load=partial(_load, database, clock, ids)
-    )
-    return web_application(
-        gateway,
-        reset,
-        decisions,
-        snapshots,
-        faults=faults_of(database, ids),
-        sign_in=sign_in,
-        maximum_body_bytes=maximum_body_bytes,
-    )
-
-
-def faults_of(database: Database, ids: Identifiers) -> Faults:
-    """The fault rules of the sandbox in a database."""
-    operations = {name: partial(operation_names, name) for name in SERVICES}
-    return Faults(database, ids, FaultCatalogue(operations, known_error_codes))
+    return gateway, partial(_reset, database, world, clock, ids, decisions, uses)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -25,6 +27,16 @@ class _Body(io.BytesIO):
     def stream(self, amount: int = 65536, **_ignored: Any) -> Iterator[bytes]:
         while chunk := self.read(amount):
             yield chunk
+
+
+class _AwaitableBody:
+    """The same as aiobotocore expects it: all of it, awaited."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def read(self) -> bytes:
+        return self._content
 
 
 def environ_of(request: AWSPreparedRequest) -> dict[str, Any]:
@@ -73,15 +85,37 @@ def call_wsgi(application: Any, environ: dict[str, Any]) -> tuple[int, dict[str,
     return status, headers, body
 
 
+def _answered(application: Any, request: AWSPreparedRequest) -> tuple[int, dict[str, str], bytes]:
+    try:
+        return call_wsgi(application, environ_of(request))
+    except DroppedConnectionError as error:
+        raise ConnectionClosedError(error=error, request=request, endpoint_url=request.url) from error
+
+
+def answer_of(application: Any, request: AWSPreparedRequest) -> AWSResponse:
+    """The application's answer, as botocore expects it of its HTTP session. Raises what botocore raises for none."""
+    status, headers, body = _answered(application, request)
+    return AWSResponse(request.url, status, headers, _Body(body))
+
+
+def awaitable_answer_of(application: Any, request: AWSPreparedRequest) -> AWSResponse:
+    """The same for a client of aiobotocore, which awaits the content."""
+    status, headers, body = _answered(application, request)
+    # Whoever sends from an aiobotocore client has loaded it; nobody else needs to have it.
+    response: Callable[..., AWSResponse] = importlib.import_module("aiobotocore.awsrequest").AioAWSResponse
+    return response(request.url, status, headers, _AwaitableBody(body))
+
+
+def is_async(client: Any) -> bool:
+    """Whether a botocore client is one of aiobotocore."""
+    return inspect.iscoroutinefunction(client._make_api_call)
+
+
 def route(client: Any, application: Any) -> Any:
     """Make every request of a botocore (or boto3) client go to the application. Returns the client."""
 
     def answer(request: AWSPreparedRequest, **_ignored: Any) -> AWSResponse:
-        try:
-            status, headers, body = call_wsgi(application, environ_of(request))
-        except DroppedConnectionError as error:
-            raise ConnectionClosedError(error=error, request=request, endpoint_url=request.url) from error
-        return AWSResponse(request.url, status, headers, _Body(body))
+        return answer_of(application, request)
 
     client.meta.events.register("before-send", answer)
     return client

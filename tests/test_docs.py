@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import os
 import re
 import shutil
@@ -27,11 +28,17 @@ import click
 import pytest
 from test_rooms import LEAVES, ROOMS
 
+import emulator
+from emulator import DecisionRecord, Rolecall, pytest_plugin
 from emulator.app import application_over, open_database
 from emulator.cli import COMMANDS, main
 from emulator.clock import Clock
 from emulator.errors import COMMON_ERRORS
 from emulator.inspection import Examination, examine
+from emulator.kit.blocks import MANAGED_VARIABLES
+from emulator.kit.clock import SandboxClock
+from emulator.kit.decisions import LAYER_NAMES
+from emulator.kit.expectations import ExpectedDenial
 from emulator.sandbox import declare
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
@@ -329,6 +336,46 @@ def test_every_fixture_offered_to_users_is_documented() -> None:
     assert {name for module in modules for name in offered_fixtures(module)} <= documented
 
 
+def public_names(kind: type) -> set[str]:
+    """Methods, properties and fields that a user may ask for; what ``__init__`` sets counts too."""
+    source = ast.parse(inspect.getsource(kind))
+    given = {
+        node.attr
+        for node in ast.walk(source)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
+    }
+    return {name for name in {*vars(kind), *getattr(kind, "__slots__", ()), *given} if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [("The class", Rolecall), ("Decisions", DecisionRecord), ("Time", SandboxClock)],
+)
+def test_everything_a_test_can_ask_of_a_sandbox_is_documented_and_no_more(title: str, kind: type) -> None:
+    rows = table_rows(sections(page("testing.md"))[title])
+    assert {name for row in rows for name in code_names(row[0])} == public_names(kind)
+
+
+def test_the_rest_of_the_test_kit_is_documented() -> None:
+    parts = sections(page("testing.md"))
+    assert {name for row in table_rows(parts["Fixtures"]) for name in code_names(row[0])} == {
+        *offered_fixtures((ROOT / "emulator" / "pytest_plugin.py").read_text(encoding="utf-8")),
+        *pytest_plugin.KNOWN_ARGUMENTS,
+    }
+    assert pytest_plugin.SECTION_TITLE in parts["Fixtures"]
+    assert {name for row in table_rows(parts["Errors"]) for name in code_names(row[0])} | {
+        "Rolecall",
+        "DecisionRecord",
+        "__version__",
+    } == set(emulator.__all__)
+    assert set(LAYER_NAMES.values()) <= set(code_names(parts["Assertions"]))
+    assert public_names(ExpectedDenial) - {"action", "by"} == {"decision", "error"}
+    assert {"refusal.decision", "refusal.error"} <= set(code_names(parts["Assertions"]))
+    shown = set(code_names(parts["Blocks"]))
+    assert {name for name in MANAGED_VARIABLES if not name.startswith("AWS_ENDPOINT_URL_")} <= shown
+    assert {name for name in shown if name.startswith("AWS_")} <= set(MANAGED_VARIABLES)
+
+
 # Links and words.
 
 
@@ -516,7 +563,7 @@ def test_examples_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
 def test_the_examples_of_the_readme_are_all_run() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     written = [content.split("\n", 1)[0][2:] for language, content in blocks(text) if language in WRITTEN_LANGUAGES]
-    assert written == ["example.py", "federation.py", "~/.aws/config", "sandbox.yaml"]
+    assert written == ["example.py", "federation.py", "~/.aws/config", "sandbox.yaml", "test_invite.py"]
     commands = [command for command, _ in transcript(text)]
     assert [
         name for name in written if not any(name in command or "--profile" in command for command in commands)

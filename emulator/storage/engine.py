@@ -7,6 +7,7 @@ forget it.
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -48,7 +49,10 @@ class Database:
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and parsed.database in (None, "", ":memory:")
-        self._engine = _create_engine(url, is_sqlite=self.is_sqlite, in_memory=self.in_memory)
+        self._adopt(_create_engine(url, is_sqlite=self.is_sqlite, in_memory=self.in_memory))
+
+    def _adopt(self, engine: Engine) -> None:
+        self._engine = engine
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writers = self._engine.execution_options()
         event.listen(self._writers, "before_execute", _note_authority_write)
@@ -57,6 +61,23 @@ class Database:
         self._held = threading.local()
         # Threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
+
+    def sibling(self) -> Database:
+        """Another database in memory, empty. The two share compiled statements and nothing else."""
+        if not self.in_memory:
+            raise ValueError("a database that is kept somewhere has no siblings")
+        engine = copy.copy(self._engine)
+        # What an engine does itself when it is disposed of: a pool of the same kind, without connections.
+        engine.pool = self._engine.pool.recreate()
+        database = copy.copy(self)
+        database._adopt(engine)
+        return database
+
+    def fill(self, source: sqlite3.Connection) -> None:
+        """Make a database in memory hold what a connection of SQLite's driver sees."""
+        with self._readers.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            source.backup(driver)
 
     def snapshot(self) -> AbstractContextManager[Connection]:
         """A connection for reading: everything read inside comes from the same state of the database."""

@@ -1,0 +1,27 @@
+"""The test kit: credential flows in a user's own tests, in this process or over a socket.
+
+Owned here: the class Rolecall, which clients reach it and while which block, helpers that read well in a test and fail
+with reasons. Not here: how a call is answered (gateway) and what a sandbox file means (sandbox); the kit calls as any
+client does, and reads the decision log. Loaded when somebody asks the package for ``Rolecall``, because it brings a
+whole AWS client.
+"""
+
+from emulator.kit.blocks import MANAGED_VARIABLES
+from emulator.kit.decisions import DecisionRecord
+from emulator.kit.identity import UnknownIdentityError
+from emulator.kit.rolecall import Rolecall, fresh_behind
+from emulator.kit.routing import NotServedError, SandboxEndedError
+from emulator.kit.worlds import BadConfigError
+from emulator.web.threaded import ThreadedServer
+
+__all__ = [
+    "MANAGED_VARIABLES",
+    "BadConfigError",
+    "DecisionRecord",
+    "NotServedError",
+    "Rolecall",
+    "SandboxEndedError",
+    "ThreadedServer",
+    "UnknownIdentityError",
+    "fresh_behind",
+]
