@@ -15,7 +15,7 @@ import emulator
 
 PACKAGE = Path(emulator.__file__).parent
 
-LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "settings", "caches", "version"}
+LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "version"}
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
