@@ -7,6 +7,7 @@ under whatever address the server is reached, because their keys are never fetch
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -14,8 +15,10 @@ from urllib.parse import SplitResult, urlsplit
 MAXIMUM_URL_CHARACTERS = 255
 OWN_PREFIX = "/_rolecall/oidc/"
 ISSUER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PURPOSE_CHARACTERS = 128
 _OWN_PATH = re.compile(re.escape(OWN_PREFIX) + f"(?:{ISSUER_NAME.pattern})")
-_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!&'()+,;=:@%-]*)*")
 
 
@@ -43,6 +46,15 @@ def issuer_problem(url: str) -> str:
 def is_own(url: str) -> bool:
     """Whether the issuer is one of this sandbox's, wherever the server is reached."""
     return _OWN_PATH.fullmatch(_split(url).path) is not None
+
+
+def key_purpose(url: str) -> str:
+    """Under which purpose the keys are kept with which Rolecall signs for an issuer: its own, or a declared URL."""
+    name = _split(url).path.removeprefix(OWN_PREFIX) if is_own(url) else url
+    purpose = f"oidc {name}"
+    if len(purpose) <= _PURPOSE_CHARACTERS:
+        return purpose
+    return f"oidc {hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def is_loopback(host: str) -> bool:

@@ -33,6 +33,7 @@ from emulator.services.sts import (
     authorization_message,
     identity,
     user_sessions,
+    web_identity,
     web_identity_token,
 )
 
@@ -42,6 +43,7 @@ MODULES = (
     authorization_message,
     identity,
     user_sessions,
+    web_identity,
     web_identity_token,
     users,
     tags,

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from emulator.storage import tables as t
 
-
 # In the order of the fields below.
 _COUNTED = (t.users, t.groups, t.roles, t.policies, t.oidc_providers)
 

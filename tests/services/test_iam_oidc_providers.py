@@ -148,9 +148,11 @@ def test_what_may_be_a_provider(iam: Any, url: str) -> None:
     assert is_own(url) == ("/_rolecall/" in url)
 
 
-@pytest.mark.parametrize("path", ["/_rolecall/oidc/", "/_rolecall/oidc/a/b", "/x/_rolecall/oidc/a", "/_rolecall/oidc/.a"])
+@pytest.mark.parametrize(
+    "path", ["/_rolecall/oidc/", "/_rolecall/oidc/a/b", "/x/_rolecall/oidc/a", "/_rolecall/oidc/.a"]
+)
 def test_only_the_paths_of_issuers_are_rolecalls_own(path: str) -> None:
-    assert not is_own(f"http://rolecall{path}")
+    assert not is_own(f"http://rolecall/_rolecall/oidc/{path}")
 
 
 def test_one_provider_for_a_url(iam: Any) -> None:
