@@ -237,6 +237,12 @@ def test_what_is_no_token(sts: Any, text: str) -> None:
     assert told == (KEY if text == "e30.e30.e30" else message)
 
 
+def test_the_end_of_a_files_line_is_no_part_of_the_token(sts: Any) -> None:
+    assume(sts, text=token() + "\n")
+    assume(sts, text=f" {token()}\r\n")
+    assert refusal(sts, OPERATION, **request(text=token().replace(".", ".\n", 1)))[1] == "InvalidIdentityToken"
+
+
 def test_a_token_that_is_too_long_is_not_read(sts: Any) -> None:
     status, code, message = refusal(sts, OPERATION, **request(text="a" * 20_001))
     assert (status, code) == (400, "ValidationError")

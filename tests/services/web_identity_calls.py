@@ -58,7 +58,7 @@ def signed(payload: bytes, key: SigningKey, header: dict[str, Any] | None = None
     return PyJWS().encode(payload, key.private_key, key.algorithm, headers)
 
 
-def federated(provider: str, action: Any = ACTION, **more: Any) -> dict[str, Any]:
+def federated(provider: str | list[str], action: Any = ACTION, **more: Any) -> dict[str, Any]:
     """A trust policy for holders of the provider's tokens."""
     return trust({"Federated": provider}, action, **more)
 

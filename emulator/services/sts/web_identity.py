@@ -96,13 +96,15 @@ def _account_of(role_arn: str) -> str:
 def _identified(call: Call, account_id: str, parameters: Parameters) -> tuple[Provider, WebToken]:
     """The provider and its token, nothing of which is proven yet."""
     host = parameters.get("ProviderId")
+    # Files with tokens are often made with a line's end, which SDKs send along; AWS takes them.
+    text = parameters["WebIdentityToken"].strip()
     if host is None:
-        token = read_token(parameters["WebIdentityToken"])
+        token = read_token(text)
         return provider_of(call, account_id, token.issuer), token
     if host not in OAUTH_PROVIDERS:
         raise AwsError("ValidationError", PROVIDER_ID_MESSAGE.format(provider_id=host))
     provider = oauth_provider_of(call, account_id, host)
-    token = read_token(parameters["WebIdentityToken"])
+    token = read_token(text)
     if token.issuer != provider.url:
         raise AwsError("InvalidIdentityToken", MALFORMED_MESSAGE, reason="the token is of another issuer")
     return provider, token
