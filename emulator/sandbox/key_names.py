@@ -34,6 +34,7 @@ _SPELLINGS = {
         "iam:PolicyARN",
         "iam:ResourceTag",
         "sts:ExternalId",
+        "sts:RoleAuthorizedByIdp",
         "sts:RoleSessionName",
         "sts:SourceIdentity",
         "sts:TransitiveTagKeys",

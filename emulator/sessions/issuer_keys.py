@@ -19,6 +19,7 @@ from emulator.sessions.web_identity import BadKeySetError, KeySet, read_key_set
 # How long keys are used without asking, and how soon after an attempt the next one may be made.
 KEYS_SECONDS = 3600
 RETRY_SECONDS = 5
+# An issuer is not asked about unknown keys and wrong signatures more often: anybody can send those.
 UNKNOWN_KEY_SECONDS = 30
 # For both documents together, however slowly the issuer lets them drip.
 TOTAL_SECONDS = 8
@@ -89,6 +90,15 @@ class IssuerKeys:
         if key_id not in known.key_set and now - known.tried_at_seconds > UNKNOWN_KEY_SECONDS:
             raise KeysWantedError(self, url)
         return known.key_set
+
+    def doubt(self, url: str) -> None:
+        """For a signature that the issuer's keys did not verify: it may have other keys under the same ids by now.
+
+        Raises KeysWantedError, unless the issuer was asked a moment ago.
+        """
+        known = self._known.get(url)
+        if known is not None and monotonic_seconds() - known.tried_at_seconds > UNKNOWN_KEY_SECONDS:
+            raise KeysWantedError(self, url)
 
     def fetch(self, url: str, asked_at_seconds: float) -> None:
         """Fetch the keys, unless another thread did so since ``asked_at_seconds``."""

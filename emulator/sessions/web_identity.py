@@ -228,8 +228,9 @@ def audience_of(token: WebToken, client_ids: Sequence[str] | None) -> str:
         if not audiences or audiences[0] in (None, ""):
             raise _invalid(MISSING_CLAIM_MESSAGE.format(claim="aud"))
     for audience in audiences:
-        if isinstance(audience, str) and (client_ids is None or audience in client_ids):
-            return audience
+        known = isinstance(audience, str) and (client_ids is None or audience in client_ids)
+        if known and _PRINTABLE.fullmatch(audience.replace(" ", "_")):
+            return str(audience)
     raise _invalid(AUDIENCE_MESSAGE)
 
 

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import pytest
 from conftest import WorldHandle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sts_calls import ACCOUNT, OTHER, UNCHECKED, allow, policy, refusal, role, role_arn, statement, trust
 from web_identity_calls import (
     ACTION,
@@ -112,9 +116,7 @@ def test_the_holder_of_a_token_becomes_a_session_of_the_role(world: Any, sts: An
 
 
 def test_the_call_needs_no_signature_and_no_rights(world: Any) -> None:
-    body = "&".join(
-        f"{name}={value}" for name, value in {"Action": OPERATION, "Version": "2011-06-15", **request("plain")}.items()
-    )
+    body = urlencode({"Action": OPERATION, "Version": "2011-06-15", **request("plain")})
     answer = world.application.test_client().post("/", data=body, content_type="application/x-www-form-urlencoded")
     assert (answer.status_code, b"<AssumeRoleWithWebIdentityResult>" in answer.data) == (200, True)
 
@@ -248,6 +250,35 @@ def test_a_token_that_is_too_long_is_not_read(sts: Any) -> None:
     assert (status, code) == (400, "ValidationError")
     assert message.endswith("failed to satisfy constraint: Member must have length less than or equal to 20000")
     assert "aaaa" not in message
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["\ud800", "\u0000", "aws:x", "é" * 300, 10**4000, -(10**4000)]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+_NAMES = ["sub", "aud", "azp", "exp", "iat", "nbf", "amr", "email", "roles", "google", "actor", TAGS, SOURCE_IDENTITY]
+_NAMES += [f"{TAGS}/principal_tags/Team", f"{TAGS}/transitive_tag_keys"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    issuer=st.sampled_from([ISSUER, GOOGLE, f"https://{COGNITO}"]),
+    changed=st.dictionaries(st.sampled_from(_NAMES), _json, max_size=4),
+)
+def test_signed_nonsense_is_answered_in_aws_words(world: Any, issuer: str, changed: dict[str, Any]) -> None:
+    roles = {ISSUER: "open", GOOGLE: "google", f"https://{COGNITO}": "cognito"}
+    body = urlencode(
+        {"Action": OPERATION, "Version": "2011-06-15", **request(roles[issuer], token(iss=issuer, **changed))}
+    )
+    answer = world.application.test_client().post("/", data=body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code in (200, 400, 403), answer.data
+    ElementTree.fromstring(answer.data)  # noqa: S314 - what Rolecall itself has written
 
 
 # Role ARNs, and the order of the checks.

@@ -101,6 +101,24 @@ def test_a_key_that_the_issuer_does_not_have(make_world: Any, issuer: Issuer) ->
     assert issuer.asked.count("/keys") == 1
 
 
+def test_an_issuer_that_has_made_new_keys_under_old_ids(
+    make_world: Any, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As identity providers for tests do when they are started again."""
+    now = [1_000.0]
+    monkeypatch.setattr(issuer_keys, "monotonic_seconds", lambda: now[0])
+    sts = world_for(make_world, issuer.url).client("sts")
+    old, new = signing_key(), signing_key(number=1)
+    sts.assume_role_with_web_identity(**request(text=token(iss=issuer.url)))
+    issuer.keys = key_set(new).replace(new.key_id, old.key_id)
+    text = token(new, {"kid": old.key_id}, iss=issuer.url)
+    assert refusal(sts, OPERATION, **request(text=text))[1] == "InvalidIdentityToken"
+    now[0] += issuer_keys.UNKNOWN_KEY_SECONDS + 1
+    sts.assume_role_with_web_identity(**request(text=text))
+    assert refusal(sts, OPERATION, **request(text=token(iss=issuer.url)))[1] == "InvalidIdentityToken"
+    assert issuer.asked.count("/keys") == 2
+
+
 def test_an_issuer_that_answers_nonsense(make_world: Any, issuer: Issuer) -> None:
     world = world_for(make_world, issuer.url)
     issuer.keys = "nonsense"

@@ -97,6 +97,18 @@ def test_a_key_that_is_withdrawn_verifies_nothing_after_the_next_fetch(issuer: I
     assert FIRST.key_id not in issuer.key_set()
 
 
+def test_doubt_asks_again_after_a_while(issuer: Issuer) -> None:
+    issuer.keys.doubt(URL)
+    issuer.key_set()
+    issuer.keys.doubt(URL)
+    issuer.now += UNKNOWN_KEY_SECONDS + 1
+    with pytest.raises(KeysWantedError) as caught:
+        issuer.keys.doubt(URL)
+    caught.value.fetch()
+    issuer.keys.doubt(URL)
+    assert issuer.fetched == 2
+
+
 @pytest.mark.parametrize("failure", [UnreachableIssuerError("down"), BadKeySetError("nonsense"), "[]"])
 def test_a_failure_is_remembered_for_a_moment(issuer: Issuer, failure: Exception | str) -> None:
     issuer.answer = failure

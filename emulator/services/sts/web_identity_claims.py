@@ -34,6 +34,7 @@ _OTHER_NAMES = {
     "www.amazon.com": {"aud": "app_id", "sub": "user_id"},
     "graph.facebook.com": {"aud": "app_id", "sub": "id"},
 }
+_HALVES = re.compile("[\ud800-\udfff]")
 _TAG_SIGNS = frozenset("_.:/=+-@")
 
 Context = dict[str, ContextValue]
@@ -80,7 +81,8 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value
+        # Halves of characters, which JSON can write, are no text.
+        return value if value.isascii() or not _HALVES.search(value) else None
     return str(value) if isinstance(value, int | float) else None
 
 

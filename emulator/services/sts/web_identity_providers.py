@@ -127,12 +127,17 @@ def verify(call: Call, provider: Provider, token: WebToken) -> None:
 
     Raises KeysWantedError when its keys have to be fetched first.
     """
-    key_set = provider.key_set
-    if key_set is None:
-        try:
-            key_set = call.issuer_keys.key_set(provider.url, token.key_id)
-        except UnreachableIssuerError as error:
-            raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason=str(error)) from error
-        except BadKeySetError as error:
-            raise AwsError("InvalidIdentityToken", KEY_MESSAGE, reason=str(error)) from error
-    key_set.verify(token)
+    if provider.key_set is not None:
+        provider.key_set.verify(token)
+        return
+    try:
+        key_set = call.issuer_keys.key_set(provider.url, token.key_id)
+    except UnreachableIssuerError as error:
+        raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason=str(error)) from error
+    except BadKeySetError as error:
+        raise AwsError("InvalidIdentityToken", KEY_MESSAGE, reason=str(error)) from error
+    try:
+        key_set.verify(token)
+    except AwsError:
+        call.issuer_keys.doubt(provider.url)
+        raise
