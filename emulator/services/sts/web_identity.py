@@ -152,6 +152,7 @@ def assume_role_with_web_identity(
     PolicyArns: Sequence[Mapping[str, Any]] = (),
     Policy: str | None = None,
     DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
 ) -> Answer:
     """Credentials of the role. API reference: AssumeRoleWithWebIdentity.
 
@@ -173,6 +174,7 @@ def assume_role_with_web_identity(
         source_identity=facts.source_identity,
         federated_provider=provider.principal,
         context=kept_in_session(facts.context, provider.prefix),
+        minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
         **role_session(call, role, wanted),

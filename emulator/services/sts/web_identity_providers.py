@@ -11,9 +11,13 @@ from emulator.errors import AwsError
 from emulator.issuers import is_own, key_purpose, without_scheme
 from emulator.services.registry import Call
 from emulator.sessions.issuer_keys import UnreachableIssuerError
+from emulator.sessions.outbound_tokens import ISSUER_HOST_ENDING
+from emulator.sessions.outbound_tokens import issuer_url as outbound_url
+from emulator.sessions.outbound_tokens import key_purpose as outbound_purpose
 from emulator.sessions.signing_keys import load_signing_key, public_jwk
 from emulator.sessions.web_identity import KEY_MESSAGE, BadKeySetError, KeySet, WebToken, read_key_set
 from emulator.storage.oidc_providers import OidcProvider, provider_by_arn
+from emulator.storage.outbound_federation import federation_of_issuer
 from emulator.storage.signing_keys import signing_keys_of
 
 NO_PROVIDER_MESSAGE = "No OpenIDConnect provider found in your account for {issuer}"
@@ -103,11 +107,19 @@ def _local_keys(call: Call, stored: OidcProvider) -> KeySet | None:
     """The keys of a provider whose keys are here; None for one whose issuer has to be asked."""
     if stored.key_source == "declared":
         return _read_once(stored.jwks or "")
-    if stored.key_source == "own" or is_own(stored.url):
-        rows = signing_keys_of(call.db, key_purpose(stored.url))
+    outbound = _outbound_purpose(call, stored.url)
+    if outbound or stored.key_source == "own" or is_own(stored.url):
+        rows = signing_keys_of(call.db, outbound or key_purpose(stored.url))
         keys = [public_jwk(load_signing_key(row.algorithm, row.private_key)) for row in rows]
         return _read_once(json.dumps({"keys": keys})) if keys else _NO_KEYS
     return None
+
+
+def _outbound_purpose(call: Call, url: str) -> str:
+    """Under which purpose the keys are kept when the issuer is that of an account's outbound tokens; else empty."""
+    issuer_id = without_scheme(url).removesuffix(ISSUER_HOST_ENDING)
+    federation = federation_of_issuer(call.db, issuer_id) if url == outbound_url(issuer_id) else None
+    return "" if federation is None else outbound_purpose(federation.account_id)
 
 
 def _read_once(text: str) -> KeySet:
