@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import selectors
 import socket
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +64,8 @@ def cpu_seconds(pids: list[int]) -> float | None:
 class _Connection:
     """One client's connection; opened again when the server closes it after an answer, as some servers do."""
 
-    def __init__(self, selector: selectors.BaseSelector, port: int, request: bytes) -> None:
-        self._selector, self._port, self._request = selector, port, request
+    def __init__(self, selector: selectors.BaseSelector, port: int, requests: Iterator[bytes]) -> None:
+        self._selector, self._port, self._requests = selector, port, requests
         self._open()
 
     def _open(self) -> None:
@@ -71,7 +73,7 @@ class _Connection:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(self._socket, selectors.EVENT_READ, self)
-        self._socket.sendall(self._request)
+        self._socket.sendall(next(self._requests))
 
     def read(self) -> int:
         """Take what has come; 1 when that ended an answer, and the next request is on its way."""
@@ -87,7 +89,7 @@ class _Connection:
             self._open()
         else:
             del self._buffer[:length]
-            self._socket.sendall(self._request)
+            self._socket.sendall(next(self._requests))
         return 1
 
     def close(self) -> None:
@@ -95,12 +97,18 @@ class _Connection:
         self._socket.close()
 
 
-def run(port: int, request: bytes, connections: int, seconds: float, pids: list[int], limit: int = 0) -> Result:
-    """Send ``request`` on every connection, again as soon as it is answered, for ``seconds`` or ``limit`` requests."""
+def run(
+    port: int, request: bytes | Sequence[bytes], connections: int, seconds: float, pids: list[int], limit: int = 0
+) -> Result:
+    """Send ``request`` on every connection, again as soon as it is answered, for ``seconds`` or ``limit`` requests.
+
+    Of several requests each in turn, over and over.
+    """
+    requests = itertools.cycle([request] if isinstance(request, bytes) else request)
     selector = selectors.DefaultSelector()
     before = cpu_seconds(pids)
     started = time.perf_counter()
-    clients = [_Connection(selector, port, request) for _ in range(connections)]
+    clients = [_Connection(selector, port, requests) for _ in range(connections)]
     done = 0
     while (not limit or done < limit) and time.perf_counter() - started < seconds:
         for key, _ in selector.select(timeout=10):

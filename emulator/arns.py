@@ -55,3 +55,8 @@ def assumed_role_arn(account_id: str, role_name: str, session_name: str) -> str:
 
 def federated_user_arn(account_id: str, name: str) -> str:
     return f"arn:aws:sts::{account_id}:federated-user/{name}"
+
+
+def oidc_provider_arn(account_id: str, url: str) -> str:
+    """The provider's URL without its scheme, path included."""
+    return f"arn:aws:iam::{account_id}:oidc-provider/{url.partition('://')[2]}"

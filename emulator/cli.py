@@ -20,6 +20,7 @@ COMMANDS = {
     "decisions": "List the calls of the decision log, newest first.",
     "policy": "Write the smallest policy that allows what a principal did.",
     "snapshot": "Save the whole world as one readable file, or load one.",
+    "token": "Print a web identity token that a running server has signed.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the key ring behind session tokens.",
     "db": "Look after the database.",

@@ -45,6 +45,7 @@ from emulator.services.registry import (
     on_everything,
 )
 from emulator.sessions.authorization_messages import seal_message
+from emulator.sessions.issuer_keys import IssuerKeys, KeysWantedError
 from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
@@ -97,6 +98,7 @@ class Gateway:
         observer: Observer | None = None,
         refusals: RefusalReader = no_refusal,
         uses: PendingUses = NO_USES,
+        issuer_keys: IssuerKeys | None = None,
     ) -> None:
         self.database = database
         # Other processes may answer over the same database: who moves this clock moves theirs.
@@ -107,6 +109,7 @@ class Gateway:
         self.observer = observer
         self.refusals = refusals
         self.uses = uses
+        self.issuer_keys = issuer_keys or IssuerKeys()
         self._identities: IdentityStore | None = None
         self._faults: ActiveFaults | None = None
         self._taking_over = threading.Lock()
@@ -178,6 +181,10 @@ class Gateway:
                     policies = PolicyStore(identities.generation)
                     answer = function(replace(call, db=connection, policies=policies), **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
+        except KeysWantedError as wanted:
+            # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
+            wanted.fetch()
+            return self._answer(received, target, signature)
         except AwsError as error:
             failure = error
         except Exception as error:
@@ -277,6 +284,7 @@ class Gateway:
             ids=self.ids,
             settings=self.settings,
             policies=identities.policies,
+            issuer_keys=self.issuer_keys,
             refusal=self.refusals,
             host=received.request.headers.get("host", ""),
             answer_members=target.operation.output_members,

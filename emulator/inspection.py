@@ -30,8 +30,11 @@ class Examination:
     advice: list[Problem] = field(default_factory=list)
 
 
-def examine(text: str) -> Examination:
-    """The problems of a sandbox file or policy document; advice on its policies when there are none."""
+def examine(text: str, folder: str = "") -> Examination:
+    """The problems of a sandbox file or policy document; advice on its policies when there are none.
+
+    Paths in a sandbox file are relative to ``folder``.
+    """
     try:
         located = read_located(text)
     except UnreadableError as error:
@@ -39,7 +42,7 @@ def examine(text: str) -> Examination:
     if isinstance(located.value, dict) and ("Statement" in located.value or "statement" in located.value):
         return _examined_policy(text, located)
     try:
-        read_world(text)
+        read_world(text, folder)
     except InvalidWorldError as error:
         return Examination("sandbox file", error.problems)
     return Examination("sandbox file", [], sorted(_advice_on_world(located)))

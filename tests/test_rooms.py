@@ -15,14 +15,14 @@ import emulator
 
 PACKAGE = Path(emulator.__file__).parent
 
-LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "settings", "caches", "version"}
+LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "version"}
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
     "data": set(),
     "wire": {"errors", "http", "caches"},
     "signing": {"errors", "http", "clock", "caches"},
-    "sessions": {"errors", "clock", "arns", "principals", "ids", "caches"},
+    "sessions": {"errors", "clock", "arns", "principals", "ids", "issuers", "caches"},
     "policy": {"arns", "principals", "caches"},
     "advice": {"policy", "data"},
     "storage": {"errors", "clock", "arns", "principals", "ids", "caches"},
@@ -30,8 +30,8 @@ ROOMS: Mapping[str, set[str]] = {
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
     "services": LEAVES | {"policy", "advice", "sessions", "storage", "access", "data"},
-    "sandbox": LEAVES | {"policy", "storage", "data"},
     "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
+    "sandbox": LEAVES | {"policy", "sessions", "storage", "data"},
     "gateway": LEAVES
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "sandbox", "storage"},
     "web": LEAVES | {"signin", "gateway", "least_privilege", "access", "services", "sandbox", "storage"},
@@ -46,7 +46,8 @@ ROOMS: Mapping[str, set[str]] = {
     # Front doors stand outside everything, so they may look at everything but each other.
     "demo": LEAVES | {"app", "sandbox", "inprocess", "gateway", "policy"},
     "inspection": LEAVES | {"advice", "access", "policy", "sandbox", "services", "wire", "data"},
-    "commands": LEAVES | {"app", "sandbox", "least_privilege", "server", "demo", "inspection", "storage", "web"},
+    "commands": LEAVES
+    | {"app", "sandbox", "sessions", "least_privilege", "server", "demo", "inspection", "storage", "web"},
     "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".
     "": {"kit", "version"},
@@ -62,6 +63,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "werkzeug": {"web"},
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
+    "urllib3": {"sessions"},
     "pytest": {"pytest_plugin"},
 }
 # Naming the type of the connection one was handed is no use of SQLAlchemy.
@@ -72,6 +74,7 @@ LOADED_LATE = {
     ("emulator.storage.migrate", "emulator.storage.upgrade"),
     ("emulator", "emulator.kit"),
     ("emulator.pytest_plugin", "emulator.kit"),
+    ("emulator.sessions.issuer_keys", "emulator.sessions.discovery"),
 }
 
 MAXIMUM_FUNCTION_LINES = 70

@@ -28,7 +28,7 @@ def command(files: Sequence[str]) -> None:
     found = 0
     for file in files:
         try:
-            examined = examine(Path(file).read_text(encoding="utf-8"))
+            examined = examine(Path(file).read_text(encoding="utf-8"), str(Path(file).parent))
         except (OSError, UnicodeDecodeError) as error:
             raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
         for problem in examined.problems:

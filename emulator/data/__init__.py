@@ -14,6 +14,7 @@ from emulator.data.managed_policy_table import ManagedPolicy, managed_policies, 
 from emulator.data.quota_table import QUOTAS, Quotas
 from emulator.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
 from emulator.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
+from emulator.data.web_identity_table import issuer_claims
 
 __all__ = [
     "QUOTAS",
@@ -24,6 +25,7 @@ __all__ = [
     "ServiceLinkedRole",
     "actions",
     "condition_keys",
+    "issuer_claims",
     "managed_policies",
     "managed_policy_document",
     "resource_types",

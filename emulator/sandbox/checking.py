@@ -7,22 +7,28 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from emulator.issuers import issuer_problem
 from emulator.policy import MalformedPolicy, PolicyKind, parse_policy
 from emulator.sandbox.located import Located, Path, Problem
+from emulator.sessions.web_identity import BadKeySetError, read_key_set
 
 Result = TypeVar("Result")
 Check = Callable[["Notes", Path, Any], Any]
 
+MAXIMUM_KEY_SET_BYTES = 1_048_576
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
 class Notes:
     """The problems found so far in one file."""
 
-    def __init__(self, located: Located) -> None:
+    def __init__(self, located: Located, folder: str = "") -> None:
         self.located = located
+        # What paths in the file are relative to.
+        self.folder = folder
         self.problems: list[Problem] = []
 
     def add(self, path: Path, message: str) -> None:
@@ -184,6 +190,36 @@ def policy(kind: PolicyKind) -> Check:
 def document_text(value: Any) -> str:
     """A policy document that is a mapping as JSON text; one that is text already as it is."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:
+    """The URL of an OpenID Connect provider."""
+    problem = issuer_problem(value) if isinstance(value, str) else "it must be text"
+    if problem:
+        notes.add(path, f"no URL of a provider: {problem}")
+        return None
+    return str(value)
+
+
+def key_set_file(notes: Notes, path: Path, value: Any) -> str | None:
+    """The path of a file with a JSON Web Key Set; the result is its text."""
+    if not isinstance(value, str) or not value:
+        notes.add(path, "must be the path of a file")
+        return None
+    try:
+        with (FilePath(notes.folder) / value).open("rb") as file:
+            content = file.read(MAXIMUM_KEY_SET_BYTES + 1)
+        if len(content) > MAXIMUM_KEY_SET_BYTES:
+            raise BadKeySetError(f"longer than {MAXIMUM_KEY_SET_BYTES} bytes")
+        text = content.decode("utf-8")
+        read_key_set(text)
+    except (OSError, UnicodeDecodeError) as error:
+        notes.add(path, f"cannot read {value}: {getattr(error, 'strerror', None) or error}")
+        return None
+    except BadKeySetError as error:
+        notes.add(path, f"{value} cannot be used: {error}")
+        return None
+    return text
 
 
 def not_emulated(what: str) -> Check:

@@ -163,6 +163,18 @@ _CHIME_ACCOUNT = c.record(
     },
     ("name",),
 )
+_OIDC_PROVIDER = c.record(
+    w.DeclaredOidcProvider,
+    {
+        "url": ("url", c.issuer_url),
+        "client_ids": ("client_ids", c.list_of(c.matching(r"[!-~]{1,255}", "an audience of up to 255 characters"))),
+        "thumbprints": ("thumbprints", c.list_of(c.matching(r"[0-9A-Fa-f]{40}", "40 hexadecimal digits"))),
+        "jwks_file": ("jwks", c.key_set_file),
+        "keys": ("keys", c.one_of("rolecall")),
+        "tags": ("tags", _TAGS),
+    },
+    ("url",),
+)
 _ACCOUNT = c.record(
     w.DeclaredAccount,
     {
@@ -174,7 +186,7 @@ _ACCOUNT = c.record(
         "policies": ("policies", c.list_of(_POLICY)),
         "roles": ("roles", c.list_of(_ROLE)),
         "service_linked_roles": ("service_linked_roles", c.list_of(c.text)),
-        "oidc_providers": ("", c.not_emulated("OIDC providers")),
+        "oidc_providers": ("oidc_providers", c.list_of(_OIDC_PROVIDER)),
         "saml_providers": ("", c.not_emulated("SAML providers")),
         "chime_accounts": ("chime_accounts", c.list_of(_CHIME_ACCOUNT)),
         "in_organization": ("in_organization", c.boolean),
@@ -281,16 +293,16 @@ def read_world_file(path: str) -> w.World:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InvalidWorldError([Problem(line, "not UTF-8 text")]) from error
-    return read_world(text)
+    return read_world(text, str(FilePath(path).parent))
 
 
-def read_world(text: str) -> w.World:
-    """The world a text declares. Raises InvalidWorldError."""
+def read_world(text: str, folder: str = "") -> w.World:
+    """The world a text declares; paths in it are relative to ``folder``. Raises InvalidWorldError."""
     try:
         located = read_located(text)
     except UnreadableError as error:
         raise InvalidWorldError(error.problems) from error
-    notes = c.Notes(located)
+    notes = c.Notes(located, folder)
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     world = _WORLD(notes, (), located.value)

@@ -38,6 +38,7 @@ _SPELLINGS = {
         "sts:ExternalId",
         "sts:IdentityTokenAudience",
         "sts:RequestContextProviders",
+        "sts:RoleAuthorizedByIdp",
         "sts:RoleSessionName",
         "sts:SigningAlgorithm",
         "sts:SourceIdentity",

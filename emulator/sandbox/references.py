@@ -56,6 +56,7 @@ def dangling(world: Any) -> Found:
         yield from _groups(path, account)
         yield from _service_linked(path, account)
         yield from _trusted(path, account, declared)
+        yield from _oidc_providers((*path, "oidc_providers"), account)
         yield from _chime(path, account)
     yield from _organization(world, declared)
 
@@ -252,6 +253,26 @@ def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
                 continue
             if parsed.resource != "root" and principal not in declared.principals:
                 yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, which this file does not declare"
+
+
+def _oidc_providers(path: Path, account: Values) -> Found:
+    providers = list(_mappings(account, "oidc_providers"))
+    # The scheme is no part of a provider's ARN.
+    named = [(index, _text(provider, "url").partition("://")[2]) for index, provider in providers]
+    seen: set[str] = set()
+    for index, name in named:
+        if name and name in seen:
+            yield (*path, index, "url"), f"{name!r} is declared twice"
+        seen.add(name)
+    for index, provider in providers:
+        if "jwks_file" in provider and "keys" in provider:
+            yield (*path, index, "keys"), "says whose keys they are, and so does jwks_file: leave one of them out"
+        for key in ("client_ids", "thumbprints"):
+            values = [value for _, value in _texts(provider, key)]
+            for position, value in enumerate(values):
+                if value in values[:position]:
+                    yield (*path, index, key, position), f"{value!r} appears twice"
+        yield from _repeated_tags((*path, index), provider)
 
 
 def _chime(path: Path, account: Values) -> Found:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from emulator.arns import iam_arn
+from emulator.arns import iam_arn, oidc_provider_arn
 from emulator.data import service_linked_roles
 from emulator.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from emulator.policy import PolicyKind, parse_policy, trusted_principals
@@ -211,6 +211,8 @@ class _Builder:
             self._role(account_id, role)
         for service in account.service_linked_roles:
             linked.ensure(self._db, account_id, service_linked_roles()[service], self._now_seconds, self._ids)
+        for provider in account.oidc_providers:
+            self._oidc_provider(account_id, provider)
         for chime_account in account.chime_accounts:
             self._chime_account(account_id, chime_account)
 
@@ -339,6 +341,21 @@ class _Builder:
                 values["status"] = key.status
             new = {"created_at_seconds": self._made_at(key.created_at_seconds)}
             worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
+
+    def _oidc_provider(self, account_id: str, provider: w.DeclaredOidcProvider) -> None:
+        key = {"arn": oidc_provider_arn(account_id, provider.url)}
+        values = {
+            "account_id": account_id,
+            "url": provider.url,
+            "key_source": provider.key_source,
+            "jwks": provider.jwks,
+        }
+        worlds.put(self._db, t.oidc_providers, key, values, {"created_at_seconds": self._now_seconds})
+        clients = [{"client_id": client, "position": place} for place, client in enumerate(provider.client_ids)]
+        worlds.replace(self._db, t.oidc_client_ids, key, clients, _NO_COLUMNS)
+        prints = [{"thumbprint": text, "position": place} for place, text in enumerate(provider.thumbprints)]
+        worlds.replace(self._db, t.oidc_thumbprints, key, prints, _NO_COLUMNS)
+        self._tags(t.oidc_provider_tags, "arn", key["arn"], provider.tags)
 
     def _chime_account(self, account_id: str, account: w.DeclaredChimeAccount) -> None:
         owner = {"aws_account_id": account_id}

@@ -92,6 +92,24 @@ class DeclaredRole:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredOidcProvider:
+    """An OpenID Connect provider. ``jwks`` is the text of its key set; with ``keys`` Rolecall signs its tokens."""
+
+    url: str
+    client_ids: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] = ()
+    jwks: str | None = None
+    keys: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key_source(self) -> str:
+        if self.keys:
+            return "own"
+        return "discovery" if self.jwks is None else "declared"
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredChimeUser:
     """A user of a Chime account. Without ``registration_status`` the user is registered now, with a name and a PIN."""
 
@@ -138,6 +156,7 @@ class DeclaredAccount:
     policies: tuple[DeclaredPolicy, ...] = ()
     roles: tuple[DeclaredRole, ...] = ()
     service_linked_roles: tuple[str, ...] = ()
+    oidc_providers: tuple[DeclaredOidcProvider, ...] = ()
     chime_accounts: tuple[DeclaredChimeAccount, ...] = ()
     in_organization: bool = True
 

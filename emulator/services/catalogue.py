@@ -9,6 +9,7 @@ from emulator.services.iam import (
     account_summary,
     group_policies,
     groups,
+    oidc_providers,
     organization_features,
     outbound_federation,
     policies,
@@ -32,6 +33,7 @@ from emulator.services.sts import (
     authorization_message,
     identity,
     user_sessions,
+    web_identity,
     web_identity_token,
 )
 
@@ -41,6 +43,7 @@ MODULES = (
     authorization_message,
     identity,
     user_sessions,
+    web_identity,
     web_identity_token,
     users,
     tags,
@@ -55,6 +58,7 @@ MODULES = (
     roles,
     role_policies,
     service_linked_roles,
+    oidc_providers,
     account_summary,
     token_service_preferences,
     organization_features,

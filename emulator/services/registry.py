@@ -17,6 +17,7 @@ from emulator.access.permission import Permission
 from emulator.access.policies import PolicyStore
 from emulator.ids import Identifiers
 from emulator.principals import Caller
+from emulator.sessions.issuer_keys import IssuerKeys
 from emulator.sessions.keys import KeyRing
 from emulator.settings import SandboxSettings
 from emulator.storage.decision_log import RefusalDetails
@@ -76,6 +77,7 @@ class Call:
     ids: Identifiers
     settings: SandboxSettings
     policies: PolicyStore
+    issuer_keys: IssuerKeys
     # The decision log's reader: what explains the refusal of a request id, None where nothing is kept of it.
     refusal: RefusalReader = no_refusal
     # A fault rule: whoever needs the keys of an OIDC provider now must fail as AWS does when it cannot reach it.
@@ -150,8 +152,8 @@ def operation(
 
     ``permissions`` answers what the caller needs. ``precheck`` raises AwsError for refusals that come before any
     policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it verifies the token or assertion
-    among the parameters, and raises AwsError for one that proves nothing. ``writes`` defaults to False for Get, List,
-    Describe, Search and Simulate, else True.
+    among the parameters, and raises AwsError for one that proves nothing, or KeysWantedError when it cannot tell yet.
+    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
     """
 
     def register(function: Function) -> Function:

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from emulator.storage import tables as t
 
+# In the order of the fields below.
+_COUNTED = (t.users, t.groups, t.roles, t.policies, t.oidc_providers)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountCounts:
@@ -18,6 +21,7 @@ class AccountCounts:
     groups: int
     roles: int
     policies: int
+    oidc_providers: int
     policy_versions: int
     root_access_keys: int
 
@@ -31,7 +35,7 @@ def account_counts(connection: Connection, account_id: str) -> AccountCounts:
     )
     keys = _count(t.access_keys, account_id).where(t.access_keys.c.user_id.is_(None))
     counts = [
-        *(_count(table, account_id).scalar_subquery() for table in (t.users, t.groups, t.roles, t.policies)),
+        *(_count(table, account_id).scalar_subquery() for table in _COUNTED),
         versions.scalar_subquery(),
         keys.scalar_subquery(),
     ]

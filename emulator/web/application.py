@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -14,6 +15,7 @@ from emulator.sandbox.snapshots import Snapshots
 from emulator.signin import SignIn
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
+from emulator.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
 from emulator.web.outbound_documents import is_document, register_outbound_documents
 from emulator.web.signin import FEDERATION_PATH, register_sign_in
 
@@ -61,6 +63,7 @@ def web_application(
     app = RolecallApplication(decisions, faults)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
+    more = [partial(register_oidc_tokens, gateway=gateway)]
     register_control(
         app,
         gateway.database,
@@ -69,8 +72,10 @@ def web_application(
         reset,
         decisions,
         snapshots,
+        more=more,
         loopback_only=control_on_loopback_only,
     )
+    register_oidc_documents(app, gateway, PREFIX)
     register_sign_in(app, sign_in)
     register_outbound_documents(app, gateway.database)
     return app

@@ -7,7 +7,7 @@ refused.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
@@ -37,9 +37,13 @@ def register_control(
     decisions: DecisionLog | None = None,
     snapshots: Snapshots | None = None,
     *,
+    more: Sequence[Callable[[Blueprint], None]] = (),
     loopback_only: bool = True,
 ) -> None:
-    """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back."""
+    """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back.
+
+    ``more`` add endpoints of their own, under the same guard.
+    """
     control = Blueprint("control", __name__, url_prefix=PREFIX)
 
     @control.before_request
@@ -70,6 +74,8 @@ def register_control(
     register_policy(control, database, decisions)
     if snapshots is not None:
         register_snapshots(control, snapshots)
+    for register in more:
+        register(control)
     app.register_blueprint(control)
     app.register_error_handler(404, lambda _error: (_problem("There is no such control endpoint."), 404))
     app.register_error_handler(405, lambda _error: (_problem("This endpoint takes another method."), 405))

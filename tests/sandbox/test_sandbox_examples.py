@@ -10,6 +10,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from emulator.ids import Identifiers
+from emulator.sandbox.oidc_tokens import mint
+
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 HUB, WORKLOAD = "111122223333", "444455556666"
 OPERATOR = f"arn:aws:iam::{WORKLOAD}:role/operations/chime-operator"
@@ -26,7 +29,8 @@ def refused(call: Any, **arguments: Any) -> str:
 
 
 def test_these_are_all_examples() -> None:
-    assert {path.name for path in CONFIG.glob("*.y*ml")} == {"sandbox.yaml", "cross-account.yaml", "federation.yaml"}
+    names = {path.name for path in CONFIG.glob("*.y*ml")}
+    assert names == {"sandbox.yaml", "cross-account.yaml", "federation.yaml", "web-identity.yaml"}
 
 
 # sandbox.yaml
@@ -152,3 +156,33 @@ def test_its_sessions_may_be_short_enough_to_watch_them_expire(broker: Any) -> N
     assert session.get_caller_identity()["Arn"].endswith(":federated-user/ana")
     broker.clock.advance(61)
     assert refused(session.get_caller_identity) == "ExpiredToken: The security token included in the request is expired"
+
+
+# web-identity.yaml
+
+NAMES = ("role", "issuer", "shape", "subject")
+GITHUB, EKS = "https://token.actions.githubusercontent.com", "https://oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
+
+
+def entered(world: Any, role: str, issuer: str, shape: str, subject: str) -> dict[str, Any]:
+    token = mint(world.database, world.clock, Identifiers(), issuer=issuer, shape=shape, subject=subject)
+    arn = f"arn:aws:iam::{HUB}:role/{role}"
+    return world.client("sts").assume_role_with_web_identity(  # type: ignore[no-any-return]
+        RoleArn=arn, RoleSessionName="session", WebIdentityToken=token
+    )
+
+
+def test_jobs_and_pods_get_their_roles_and_no_others(make_world: Any) -> None:
+    world = make_world((CONFIG / "web-identity.yaml").read_text(encoding="utf-8"))
+    job = entered(world, "deploy", GITHUB, "github-actions", "repo:octo-org/octo-repo:ref:refs/heads/main")
+    assert world.client("chime", credentials=job["Credentials"]).create_account(Name="New")["Account"]["Name"] == "New"
+    pod = entered(world, "chime-reader", EKS, "eks", "system:serviceaccount:chime:reader")
+    assert world.client("chime", credentials=pod["Credentials"]).list_accounts()["Accounts"]
+    for arguments in (
+        ("deploy", GITHUB, "github-actions", "repo:octo-org/octo-repo:ref:refs/heads/feature"),
+        ("deploy", GITHUB, "github-actions", "repo:octo-org/other:ref:refs/heads/main"),
+        ("chime-reader", EKS, "eks", "system:serviceaccount:other:reader"),
+        ("deploy", EKS, "eks", "system:serviceaccount:chime:reader"),
+    ):
+        message = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
+        assert refused(entered, world=world, **dict(zip(NAMES, arguments, strict=True))) == message

@@ -105,6 +105,15 @@ def everything() -> dict[str, Any]:
                     }
                 ],
                 "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
+                "oidc_providers": [
+                    {
+                        "url": "https://idp.example.com",
+                        "client_ids": ["app", "other"],
+                        "thumbprints": ["a" * 40],
+                        "keys": "rolecall",
+                        "tags": {"Team": "blue"},
+                    }
+                ],
                 "chime_accounts": [
                     {
                         "name": "Team",
@@ -129,10 +138,6 @@ NOT_DECLARED = {
     "mfa_code_uses",
     "mfa_device_tags",
     "mfa_devices",
-    "oidc_client_ids",
-    "oidc_provider_tags",
-    "oidc_providers",
-    "oidc_thumbprints",
     "outbound_federations",
     "saml_private_keys",
     "saml_provider_tags",
@@ -227,6 +232,7 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     file["accounts"][0]["policies"][0]["document"] = policy("chime:*")
     file["accounts"][0]["chime_accounts"][0]["users"][0]["license"] = "Basic"
     file["organization"]["service_control_policies"][0]["targets"] = [OTHER]
+    file["accounts"][0]["oidc_providers"] = [{"url": "https://idp.example.com", "client_ids": ["other", "third"]}]
     assert apply(database, file, 1_900_000_000 + DAY)
 
     assert {row["name"]: row["user_id"] for row in rows(database, "users")} == ids
@@ -250,6 +256,11 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     assert rows(database, "role_tags") == []
     [version] = rows(database, "policy_versions")
     assert json.loads(version["document"]) == policy("chime:*")
+    [provider] = rows(database, "oidc_providers")
+    assert (provider["key_source"], provider["created_at_seconds"]) == ("discovery", 1_900_000_000)
+    clients = {row["client_id"]: row["position"] for row in rows(database, "oidc_client_ids")}
+    assert clients == {"other": 0, "third": 1}
+    assert rows(database, "oidc_thumbprints") == rows(database, "oidc_provider_tags") == []
     licenses = {row["primary_email"]: row["license_type"] for row in rows(database, "chime_users")}
     assert licenses == {"ana@example.com": "Basic", "li@example.com": "Basic"}
     targets = {(row["policy_name"], row["target"]) for row in rows(database, "service_control_policy_targets")}
