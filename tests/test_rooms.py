@@ -63,6 +63,9 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "alembic": {"storage"},
     "urllib3": {"sessions"},
     "pytest": {"pytest_plugin"},
+    # An extra: only what is loaded late may need it.
+    "lxml": {"sessions"},
+    "signxml": {"sessions"},
 }
 # Naming the type of the connection one was handed is no use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
@@ -71,6 +74,7 @@ TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 LOADED_LATE = {
     ("emulator.storage.migrate", "emulator.storage.upgrade"),
     ("emulator.sessions.issuer_keys", "emulator.sessions.discovery"),
+    ("emulator.sessions.saml.door", "emulator.sessions.saml.library"),
 }
 
 MAXIMUM_FUNCTION_LINES = 70
