@@ -13,7 +13,7 @@ from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page, tag_answer, t
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.sessions.saml.door import check_private_key, read_metadata
-from emulator.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata
+from emulator.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
 from emulator.storage.entity_tags import new_tag_count, put_tags, remove_tags, tags_of
 from emulator.storage.problems import AlreadyThere
 from emulator.storage.saml_providers import (
@@ -49,8 +49,6 @@ TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
 # The model's limit of the list that GetSAMLProvider answers.
 MAXIMUM_PRIVATE_KEYS = 2
-# AWS shows a date a hundred years ahead for metadata that names none.
-VALID_FOR_SECONDS = 100 * 365 * 86_400
 
 
 def _check_arn(_call: Call, parameters: Parameters) -> None:
@@ -85,11 +83,6 @@ def _checked_metadata(document: str) -> ProviderMetadata:
         return read_metadata(document)
     except BadMetadataError as error:
         raise AwsError("InvalidInput", METADATA_MESSAGE, reason=str(error)) from error
-
-
-def _valid_until(metadata: ProviderMetadata, created_at_seconds: int) -> int:
-    stated = metadata.valid_until_seconds
-    return created_at_seconds + VALID_FOR_SECONDS if stated is None else stated
 
 
 def _add_key(call: Call, arn: str, private_key: str, present: Sequence[SamlPrivateKey]) -> None:
@@ -139,7 +132,7 @@ def create_saml_provider(
         call.ids.upper_id(),
         SAMLMetadataDocument,
         AssertionEncryptionMode,
-        _valid_until(metadata, now_seconds),
+        valid_until_seconds(metadata, now_seconds),
         now_seconds,
     )
     try:
@@ -204,10 +197,10 @@ def update_saml_provider(
         raise AwsError("InvalidInput", ADD_AND_REMOVE_MESSAGE)
     if not any((SAMLMetadataDocument, AssertionEncryptionMode, AddPrivateKey, RemovePrivateKey)):
         raise AwsError("InvalidInput", NO_CHANGE_MESSAGE)
-    valid_until_seconds, document = provider.valid_until_seconds, provider.metadata
+    valid_until, document = provider.valid_until_seconds, provider.metadata
     if SAMLMetadataDocument is not None:
         document = SAMLMetadataDocument
-        valid_until_seconds = _valid_until(_checked_metadata(document), provider.created_at_seconds)
+        valid_until = valid_until_seconds(_checked_metadata(document), provider.created_at_seconds)
     mode = AssertionEncryptionMode or provider.assertion_encryption_mode
     present = private_keys_of(call.db, provider.arn)
     if RemovePrivateKey is not None:
@@ -220,7 +213,7 @@ def update_saml_provider(
         _add_key(call, provider.arn, AddPrivateKey, present)
     elif AssertionEncryptionMode == "Required" and not present:
         raise AwsError("InvalidInput", REQUIRED_MODE_MESSAGE)
-    change_provider(call.db, provider.arn, document, mode, valid_until_seconds)
+    change_provider(call.db, provider.arn, document, mode, valid_until)
     return {"SAMLProviderArn": provider.arn}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from emulator.errors import AwsError
 
 NAMEID_FORMAT_PREFIX = "urn:oasis:names:tc:SAML:2.0:nameid-format:"
+VALID_FOR_SECONDS = 100 * 365 * 86_400
 NOT_INSTALLED_MESSAGE = "SAML needs an extra of Rolecall that is not installed: pip install 'rolecall[saml]'"
 
 
@@ -53,6 +54,12 @@ class ProviderMetadata:
     entity_id: str
     certificates: tuple[bytes, ...]
     valid_until_seconds: int | None = None
+
+
+def valid_until_seconds(metadata: ProviderMetadata, created_at_seconds: int) -> int:
+    """What IAM shows as ValidUntil: the metadata's own date, else one a hundred years ahead, as AWS does."""
+    stated = metadata.valid_until_seconds
+    return created_at_seconds + VALID_FOR_SECONDS if stated is None else stated
 
 
 @dataclass(frozen=True, slots=True)
