@@ -130,6 +130,7 @@ def assume_role_with_saml(
     PolicyArns: Sequence[Mapping[str, Any]] = (),
     Policy: str | None = None,
     DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
 ) -> Answer:
     """Credentials of the role, named and limited by the assertion. API reference: AssumeRoleWithSAML.
 
@@ -151,6 +152,7 @@ def assume_role_with_saml(
         latest_end_seconds=claims.latest_end_seconds,
         federated_provider=PrincipalArn,
         context=claims.kept,
+        minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
         **role_session(call, role, wanted),

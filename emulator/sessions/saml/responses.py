@@ -74,12 +74,14 @@ def verified_assertion(
                 # It covers the assertion as it was sent, so it is judged before anything is opened.
                 root = _verified(root, root, metadata)
                 verified = root
+            # A document of its own, because its signature was made before it was encrypted.
             root = _opened(root, private_keys)
         elif encrypted_only:
             raise EncryptionError("the assertion is not encrypted, and the provider requires it")
         assertion = _single_assertion(root)
         _check_issuer(root, assertion, metadata)
-        signed = [element for element in (root, assertion) if element.find("ds:Signature", NAMESPACES) is not None]
+        owners = (assertion,) if assertion is root else (root, assertion)
+        signed = [element for element in owners if element.find("ds:Signature", NAMESPACES) is not None]
         if not signed and verified is None:
             raise BadSignatureError("neither the response nor the assertion is signed")
         read = assertion
@@ -113,9 +115,12 @@ def _check_status(root: etree._Element) -> None:
 
 
 def _single_assertion(root: etree._Element) -> etree._Element:
-    """The one assertion of a response. Raises BadResponseError for any shape in which there might be another."""
+    """The one assertion of a response, or of a document that is one.
+
+    Raises BadResponseError for any shape in which there might be another.
+    """
     assertions = list(root.iter(_ASSERTION))
-    if len(assertions) != 1 or assertions[0].getparent() is not root:
+    if len(assertions) != 1 or (assertions[0] is not root and assertions[0].getparent() is not root):
         raise BadResponseError(f"{len(assertions)} assertions, must be one, directly in the response")
     if next(root.iter(_ENCRYPTED), None) is not None:
         raise BadResponseError("an encrypted assertion beside a plain one")
@@ -181,7 +186,7 @@ def _covered(root: etree._Element, location: str, certificate: x509.Certificate)
 
 
 def _opened(root: etree._Element, private_keys: Sequence[str]) -> etree._Element:
-    """The response with its encrypted assertion in the clear."""
+    """The encrypted assertion of a response, in the clear."""
     encrypted = list(root.iter(_ENCRYPTED))
     if len(encrypted) != 1 or encrypted[0].getparent() is not root or next(root.iter(_ASSERTION), None) is not None:
         raise BadResponseError("must have one assertion, directly in the response")
@@ -190,8 +195,7 @@ def _opened(root: etree._Element, private_keys: Sequence[str]) -> etree._Element
     assertion = parsed(decrypted(encrypted[0], private_keys))
     if assertion.tag != _ASSERTION:
         raise BadResponseError("what was encrypted is not an assertion")
-    root.replace(encrypted[0], assertion)
-    return root
+    return assertion
 
 
 def _read(assertion: etree._Element) -> Assertion:
