@@ -44,6 +44,10 @@ def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:
     return f"arn:aws:iam::{account_id}:{kind}{path}{name}"
 
 
+def saml_provider_arn(account_id: str, name: str) -> str:
+    return iam_arn(account_id, "saml-provider", "/", name)
+
+
 def root_arn(account_id: str) -> str:
     return f"arn:aws:iam::{account_id}:root"
 

@@ -8,7 +8,7 @@ import click
 
 from emulator.version import __version__
 
-# Subcommand -> what --help says of it. The module is emulator.commands.NAME; a test compares the texts.
+# Subcommand -> what --help says of it. The module is emulator.commands.NAME, with _ for -; a test compares the texts.
 COMMANDS = {
     "serve": "Serve STS, IAM and Chime until interrupted.",
     "demo": "Show the main job in one process: roles, federation, Chime calls allowed and refused, each explained.",
@@ -21,6 +21,7 @@ COMMANDS = {
     "policy": "Write the smallest policy that allows what a principal did.",
     "snapshot": "Save the whole world as one readable file, or load one.",
     "token": "Print a web identity token that a running server has signed.",
+    "saml-assertion": "Print a SAML response that a running server has signed, in base64.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the key ring behind session tokens.",
     "db": "Look after the database.",
@@ -37,7 +38,7 @@ class _Commands(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"emulator.commands.{name}").command
+        command: click.Command = importlib.import_module(f"emulator.commands.{name.replace('-', '_')}").command
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -29,7 +29,7 @@ from emulator.ids import Identifiers, authorization_id
 from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.fault_rules import CallFacts
-from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, active_faults
+from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
 from emulator.sandbox.outcomes import Observer, Outcome
 from emulator.sandbox.setup import present_settings
 from emulator.services.catalogue import find
@@ -140,7 +140,10 @@ class Gateway:
         self._observe(received, service, "", None, answer.status, error)
         return received.request_id, answer
 
-    def _answer(self, received: _Received, target: Target, signature: Signature | None) -> HttpAnswer:
+    def _answer(
+        self, received: _Received, target: Target, signature: Signature | None, known: Struck | None = None
+    ) -> HttpAnswer:
+        """The answer; ``known`` is what fault rules did to the call before it had to begin anew."""
         service, operation = target.service.name, target.operation.name
         request, request_id = received.request, received.request_id
         identity: Identity | None = None
@@ -148,7 +151,7 @@ class Gateway:
         decisions: list[Decision] = []
         failure: AwsError | None = None
         registered = find(service, operation)
-        struck = NOT_STRUCK
+        struck = known or NOT_STRUCK
         try:
             _check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
@@ -156,7 +159,7 @@ class Gateway:
                 # Asked only now, because a change by another process is taken over with the generation.
                 now_seconds = self.clock.now_seconds()
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
-                faults = self._faults
+                faults = self._faults if known is None else None
                 if faults is not None:
                     struck = faults.on_credentials(connection, _facts(request, target, signature, identity))
                     struck.raise_error()
@@ -166,7 +169,8 @@ class Gateway:
                 if faults is not None:
                     struck = faults.on_call(connection, _facts(request, target, signature, identity))
                     struck.raise_error()
-                    call = replace(call, identity_provider_down=struck.identity_provider_down)
+                if struck.identity_provider_down:
+                    call = replace(call, identity_provider_down=True)
                 if registered is not None and registered.proof is not None:
                     call, identity = _proven(call, registered.proof, parameters)
                 if self.settings.disabled_regions and service == "sts":
@@ -184,7 +188,7 @@ class Gateway:
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
             wanted.fetch()
-            return self._answer(received, target, signature)
+            return self._answer(received, target, signature, struck)
         except AwsError as error:
             failure = error
         except Exception as error:

@@ -59,6 +59,10 @@ class Identifiers:
         text = raw.hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
+    def upper_id(self) -> str:
+        """32 characters ``[A-Z0-9]``, such as SAML providers and their private keys have."""
+        return self.uuid().replace("-", "").upper()
+
     def secret_bytes(self, count: int) -> bytes:
         """Key material; never seeded, because a predictable key protects nothing."""
         return os.urandom(count)

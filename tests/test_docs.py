@@ -95,7 +95,7 @@ def leaf_commands() -> list[tuple[str, click.Command]]:
     """Every command that does something, by the words that call it."""
     found = []
     for name in COMMANDS:
-        command = importlib.import_module(f"emulator.commands.{name}").command
+        command = importlib.import_module(f"emulator.commands.{name.replace('-', '_')}").command
         if isinstance(command, click.Group):
             for below, subcommand in command.commands.items():
                 found.append((f"rolecall {name} {below}", subcommand))
@@ -145,7 +145,7 @@ def test_every_environment_variable_is_documented_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_their_own_help_says(name: str) -> None:
-    command = importlib.import_module(f"emulator.commands.{name}").command
+    command = importlib.import_module(f"emulator.commands.{name.replace('-', '_')}").command
     sentence = " ".join(command.help.split("\n\n")[0].split())
     assert COMMANDS[name] == sentence
 
@@ -155,7 +155,7 @@ def test_examples_of_help_are_commands_that_exist() -> None:
     for name, command in [("rolecall", main), *leaf_commands()]:
         _, *examples = re.split(r"\x08\s+Examples?:\n", command.help or "")
         assert len(examples) == 1, f"{name} --help has no example"
-        for words in re.findall(r"\brolecall((?: [a-z]+)+)", examples[0]):
+        for words in re.findall(r"\brolecall((?: [a-z]+(?:-[a-z]+)*)+)", examples[0]):
             found += 1
             assert any(f"rolecall{words} ".startswith(f"{known} ") for known, _ in leaf_commands()), words
     assert found > 10

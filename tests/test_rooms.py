@@ -65,6 +65,9 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "alembic": {"storage"},
     "urllib3": {"sessions"},
     "pytest": {"pytest_plugin"},
+    # An extra: only what is loaded late may need it.
+    "lxml": {"sessions"},
+    "signxml": {"sessions"},
 }
 # Naming the type of the connection one was handed is no use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
@@ -75,6 +78,7 @@ LOADED_LATE = {
     ("emulator", "emulator.kit"),
     ("emulator.pytest_plugin", "emulator.kit"),
     ("emulator.sessions.issuer_keys", "emulator.sessions.discovery"),
+    ("emulator.sessions.saml.door", "emulator.sessions.saml.library"),
 }
 
 MAXIMUM_FUNCTION_LINES = 70

@@ -1,7 +1,7 @@
 """Tables as files, and the loaders that turn them into frozen records.
 
 Owned here: the AWS managed policies, the service-linked roles, the action tables with their resource types and
-condition keys, the quotas. Each table is a folder
+condition keys, the quotas, the SAML attributes that become condition keys. Each table is a folder
 beside this file with its own README: source, date, how to refresh. Importing this room reads nothing but the
 small quota table; the rest is read on first use and kept in bounded caches.
 
@@ -13,6 +13,7 @@ from emulator.data.action_table import Action, actions
 from emulator.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
 from emulator.data.quota_table import QUOTAS, Quotas
 from emulator.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
+from emulator.data.saml_attribute_table import SamlAttribute, saml_attributes
 from emulator.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
 from emulator.data.web_identity_table import issuer_claims
 
@@ -22,6 +23,7 @@ __all__ = [
     "ManagedPolicy",
     "Quotas",
     "ResourceType",
+    "SamlAttribute",
     "ServiceLinkedRole",
     "actions",
     "condition_keys",
@@ -29,6 +31,7 @@ __all__ = [
     "managed_policies",
     "managed_policy_document",
     "resource_types",
+    "saml_attributes",
     "service_linked_roles",
     "service_prefixes",
 ]

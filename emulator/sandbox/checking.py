@@ -13,12 +13,15 @@ from typing import Any, TypeVar
 from emulator.issuers import issuer_problem
 from emulator.policy import MalformedPolicy, PolicyKind, parse_policy
 from emulator.sandbox.located import Located, Path, Problem
+from emulator.sessions.saml.door import read_metadata
+from emulator.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from emulator.sessions.web_identity import BadKeySetError, read_key_set
 
 Result = TypeVar("Result")
 Check = Callable[["Notes", Path, Any], Any]
 
 MAXIMUM_KEY_SET_BYTES = 1_048_576
+MAXIMUM_METADATA_BYTES = 10_000_000
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
@@ -218,6 +221,30 @@ def key_set_file(notes: Notes, path: Path, value: Any) -> str | None:
         return None
     except BadKeySetError as error:
         notes.add(path, f"{value} cannot be used: {error}")
+        return None
+    return text
+
+
+def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
+    """The path of a file with the metadata of a SAML identity provider; the result is its text."""
+    if not isinstance(value, str) or not value:
+        notes.add(path, "must be the path of a file")
+        return None
+    try:
+        with (FilePath(notes.folder) / value).open("rb") as file:
+            content = file.read(MAXIMUM_METADATA_BYTES + 1)
+        if len(content) > MAXIMUM_METADATA_BYTES:
+            raise BadMetadataError(f"longer than {MAXIMUM_METADATA_BYTES} bytes")
+        text = content.decode("utf-8")
+        read_metadata(text)
+    except (OSError, UnicodeDecodeError) as error:
+        notes.add(path, f"cannot read {value}: {getattr(error, 'strerror', None) or error}")
+        return None
+    except BadMetadataError as error:
+        notes.add(path, f"{value} cannot be used: {error}")
+        return None
+    except SamlNotInstalledError as error:
+        notes.add(path, error.message)
         return None
     return text
 

@@ -9,6 +9,7 @@ from emulator.sandbox import checking as c
 from emulator.sandbox import world as w
 from emulator.sandbox.located import Path, Problem, UnreadableError, read_located
 from emulator.sandbox.references import dangling
+from emulator.sandbox.saml_assertions import IDP_NAME
 from emulator.sandbox.snapshot_tables import PLAIN_TABLES
 from emulator.settings import SandboxSettings
 from emulator.storage.worlds import row_problems
@@ -175,6 +176,16 @@ _OIDC_PROVIDER = c.record(
     },
     ("url",),
 )
+_SAML_PROVIDER = c.record(
+    w.DeclaredSamlProvider,
+    {
+        "name": ("name", c.matching(r"[\w._-]{1,128}", "a name of up to 128 letters, digits and ._-")),
+        "metadata_file": ("metadata", c.saml_metadata_file),
+        "rolecall_idp": ("rolecall_idp", c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-")),
+        "tags": ("tags", _TAGS),
+    },
+    ("name",),
+)
 _ACCOUNT = c.record(
     w.DeclaredAccount,
     {
@@ -187,7 +198,7 @@ _ACCOUNT = c.record(
         "roles": ("roles", c.list_of(_ROLE)),
         "service_linked_roles": ("service_linked_roles", c.list_of(c.text)),
         "oidc_providers": ("oidc_providers", c.list_of(_OIDC_PROVIDER)),
-        "saml_providers": ("", c.not_emulated("SAML providers")),
+        "saml_providers": ("saml_providers", c.list_of(_SAML_PROVIDER)),
         "chime_accounts": ("chime_accounts", c.list_of(_CHIME_ACCOUNT)),
         "in_organization": ("in_organization", c.boolean),
     },

@@ -57,6 +57,7 @@ def dangling(world: Any) -> Found:
         yield from _service_linked(path, account)
         yield from _trusted(path, account, declared)
         yield from _oidc_providers((*path, "oidc_providers"), account)
+        yield from _saml_providers((*path, "saml_providers"), account)
         yield from _chime(path, account)
     yield from _organization(world, declared)
 
@@ -272,6 +273,20 @@ def _oidc_providers(path: Path, account: Values) -> Found:
             for position, value in enumerate(values):
                 if value in values[:position]:
                     yield (*path, index, key, position), f"{value!r} appears twice"
+        yield from _repeated_tags((*path, index), provider)
+
+
+def _saml_providers(path: Path, account: Values) -> Found:
+    providers = list(_mappings(account, "saml_providers"))
+    seen: set[str] = set()
+    for index, provider in providers:
+        name = _text(provider, "name")
+        if name and name in seen:
+            yield (*path, index, "name"), f"{name!r} is declared twice"
+        seen.add(name)
+        given = [key for key in ("metadata_file", "rolecall_idp") if key in provider]
+        if len(given) != 1:
+            yield (*path, index), "must have either metadata_file or rolecall_idp"
         yield from _repeated_tags((*path, index), provider)
 
 

@@ -12,12 +12,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from emulator.arns import iam_arn, oidc_provider_arn
+from emulator.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from emulator.data import service_linked_roles
 from emulator.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from emulator.policy import PolicyKind, parse_policy, trusted_principals
 from emulator.sandbox import world as w
+from emulator.sandbox.saml_assertions import metadata_within
 from emulator.sandbox.snapshot_tables import PLAIN_TABLES
+from emulator.sessions.saml.door import read_metadata
+from emulator.sessions.saml.records import valid_until_seconds
 from emulator.settings import SandboxSettings
 from emulator.storage import gather, worlds
 from emulator.storage import service_linked_roles as linked
@@ -213,6 +216,8 @@ class _Builder:
             linked.ensure(self._db, account_id, service_linked_roles()[service], self._now_seconds, self._ids)
         for provider in account.oidc_providers:
             self._oidc_provider(account_id, provider)
+        for saml_provider in account.saml_providers:
+            self._saml_provider(account_id, saml_provider)
         for chime_account in account.chime_accounts:
             self._chime_account(account_id, chime_account)
 
@@ -356,6 +361,22 @@ class _Builder:
         prints = [{"thumbprint": text, "position": place} for place, text in enumerate(provider.thumbprints)]
         worlds.replace(self._db, t.oidc_thumbprints, key, prints, _NO_COLUMNS)
         self._tags(t.oidc_provider_tags, "arn", key["arn"], provider.tags)
+
+    def _saml_provider(self, account_id: str, provider: w.DeclaredSamlProvider) -> None:
+        key = {"arn": saml_provider_arn(account_id, provider.name)}
+        own = provider.rolecall_idp
+        document = metadata_within(self._db, own, self._now_seconds) if own else provider.metadata
+        present = worlds.find(self._db, t.saml_providers, key)
+        created = self._now_seconds if present is None else int(present["created_at_seconds"])
+        values = {
+            "account_id": account_id,
+            "name": provider.name,
+            "metadata": document,
+            "valid_until_seconds": valid_until_seconds(read_metadata(document), created),
+        }
+        new = {"provider_uuid": self._ids.upper_id(), "created_at_seconds": created}
+        worlds.put(self._db, t.saml_providers, key, values, new)
+        self._tags(t.saml_provider_tags, "arn", key["arn"], provider.tags)
 
     def _chime_account(self, account_id: str, account: w.DeclaredChimeAccount) -> None:
         owner = {"aws_account_id": account_id}

@@ -110,6 +110,16 @@ class DeclaredOidcProvider:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredSamlProvider:
+    """A SAML provider. ``metadata`` is the text of its document; without it, ``rolecall_idp`` names whose it is."""
+
+    name: str
+    metadata: str = field(default="", repr=False)
+    rolecall_idp: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredChimeUser:
     """A user of a Chime account. Without ``registration_status`` the user is registered now, with a name and a PIN."""
 
@@ -157,6 +167,7 @@ class DeclaredAccount:
     roles: tuple[DeclaredRole, ...] = ()
     service_linked_roles: tuple[str, ...] = ()
     oidc_providers: tuple[DeclaredOidcProvider, ...] = ()
+    saml_providers: tuple[DeclaredSamlProvider, ...] = ()
     chime_accounts: tuple[DeclaredChimeAccount, ...] = ()
     in_organization: bool = True
 

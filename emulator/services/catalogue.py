@@ -18,6 +18,7 @@ from emulator.services.iam import (
     policy_versions,
     role_policies,
     roles,
+    saml_providers,
     service_linked_roles,
     simulation,
     tags,
@@ -29,6 +30,7 @@ from emulator.services.iam_toolbox import authorization_details
 from emulator.services.registry import all_operations, find
 from emulator.services.sts import (
     assume_role,
+    assume_role_with_saml,
     assume_root,
     authorization_message,
     identity,
@@ -39,6 +41,7 @@ from emulator.services.sts import (
 
 MODULES = (
     assume_role,
+    assume_role_with_saml,
     assume_root,
     authorization_message,
     identity,
@@ -59,6 +62,7 @@ MODULES = (
     role_policies,
     service_linked_roles,
     oidc_providers,
+    saml_providers,
     account_summary,
     token_service_preferences,
     organization_features,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, func, select
 from emulator.storage import tables as t
 
 # In the order of the fields below.
-_COUNTED = (t.users, t.groups, t.roles, t.policies, t.oidc_providers)
+_COUNTED = (t.users, t.groups, t.roles, t.policies, t.oidc_providers, t.saml_providers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class AccountCounts:
     roles: int
     policies: int
     oidc_providers: int
+    saml_providers: int
     policy_versions: int
     root_access_keys: int
 

@@ -1,4 +1,4 @@
-"""Tags of users, roles, customer managed policies and OpenID Connect providers: pairs of key and value.
+"""Tags of users, roles, customer managed policies and identity providers: pairs of key and value.
 
 Two keys that differ in case alone are one key for users, roles and providers, and two for managed policies (IAM User
 Guide, Tags for IAM resources); a key keeps the case it was last written in.
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, del
 
 from emulator.storage import tables as t
 
-TaggedKind = Literal["user", "role", "policy", "oidc_provider"]
+TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider"]
 Tag = tuple[str, str]
 
 
@@ -50,6 +50,7 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
         "role": _statements(t.role_tags, "role_id", case_sensitive=False),
         "policy": _statements(t.policy_tags, "policy_id", case_sensitive=True),
         "oidc_provider": _statements(t.oidc_provider_tags, "arn", case_sensitive=False),
+        "saml_provider": _statements(t.saml_provider_tags, "arn", case_sensitive=False),
     }
 )
 

@@ -17,6 +17,7 @@ from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
 from emulator.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
 from emulator.web.outbound_documents import is_document, register_outbound_documents
+from emulator.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from emulator.web.signin import FEDERATION_PATH, register_sign_in
 
 
@@ -63,7 +64,7 @@ def web_application(
     app = RolecallApplication(decisions, faults)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
-    more = [partial(register_oidc_tokens, gateway=gateway)]
+    more = [partial(register_oidc_tokens, gateway=gateway), partial(register_saml_assertions, gateway=gateway)]
     register_control(
         app,
         gateway.database,
@@ -76,6 +77,7 @@ def web_application(
         loopback_only=control_on_loopback_only,
     )
     register_oidc_documents(app, gateway, PREFIX)
+    register_saml_metadata(app, gateway, PREFIX)
     register_sign_in(app, sign_in)
     register_outbound_documents(app, gateway.database)
     return app

@@ -114,6 +114,7 @@ def everything() -> dict[str, Any]:
                         "tags": {"Team": "blue"},
                     }
                 ],
+                "saml_providers": [{"name": "idp", "rolecall_idp": "corp", "tags": {"Team": "blue"}}],
                 "chime_accounts": [
                     {
                         "name": "Team",
@@ -131,7 +132,6 @@ def everything() -> dict[str, Any]:
 NOT_DECLARED = {
     "policy_tags",
     "sealing_keys",
-    "signing_keys",
     "service_linked_role_deletions",
     "account_preferences",
     "delegation_requests",
@@ -140,8 +140,6 @@ NOT_DECLARED = {
     "mfa_devices",
     "outbound_federations",
     "saml_private_keys",
-    "saml_provider_tags",
-    "saml_providers",
 }
 
 

@@ -44,7 +44,7 @@ def get_account_summary(call: Call) -> Answer:
         "ServerCertificatesQuota": QUOTAS.server_certificates_per_account_count,
         "InstanceProfiles": 0,
         "InstanceProfilesQuota": QUOTAS.instance_profiles_per_account_count,
-        "Providers": counts.oidc_providers,
+        "Providers": counts.oidc_providers + counts.saml_providers,
         "MFADevices": 0,
         "MFADevicesInUse": 0,
         "AccountMFAEnabled": 0,

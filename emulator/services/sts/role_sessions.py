@@ -80,6 +80,34 @@ def role_permissions(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a token or assertion brings into a session besides its identity."""
+
+    provider: str
+    tags: Tags
+    transitive_tag_keys: tuple[str, ...]
+    source_identity: str
+
+
+def federated_permissions(
+    action: str, role_arn: str, trust: Trust | None, context: Mapping[str, ContextValue], brought: Brought
+) -> list[Permission]:
+    """The permissions of a call whose proof is among its parameters: the trust policy alone gives them."""
+    keys: dict[str, ContextValue] = {**context, **({} if trust is None else role_keys(trust))}
+    actions = [action]
+    if brought.tags:
+        actions.append("sts:TagSession")
+        keys["aws:tagkeys"] = tuple(key for key, _ in brought.tags)
+        keys.update({f"aws:requesttag/{key.lower()}": value for key, value in brought.tags})
+    if brought.transitive_tag_keys:
+        keys["sts:transitivetagkeys"] = brought.transitive_tag_keys
+    if brought.source_identity:
+        actions.append("sts:SetSourceIdentity")
+        keys["sts:sourceidentity"] = brought.source_identity
+    return role_permissions(actions, role_arn, trust, keys, brought.provider)
+
+
 def role_keys(trust: Trust) -> dict[str, ContextValue]:
     """The condition keys that are about the role which is assumed: its tags, its account and organization."""
     entity, membership = trust.role.entity, trust.membership

@@ -13,10 +13,9 @@ from typing import Any
 from emulator.access.permission import ContextValue, Permission
 from emulator.arns import parse_arn
 from emulator.errors import AwsError
-from emulator.policy import PolicyKind, compile_policies
 from emulator.principals import Caller, Principal
 from emulator.services.registry import Answer, Call, Parameters, Proven, operation
-from emulator.services.sts.role_sessions import Tags, WantedSession, role_session
+from emulator.services.sts.role_sessions import Brought, Tags, WantedSession, federated_permissions, role_session
 from emulator.services.sts.web_identity_claims import (
     condition_keys_of,
     kept_in_session,
@@ -37,8 +36,6 @@ ROLE_ARN_MESSAGE = "Request ARN is invalid"
 # Not recorded from AWS.
 PROVIDER_ID_MESSAGE = "{provider_id} is not a supported identity provider"
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
-# A role that does not exist refuses like one that trusts nobody, so that its absence does not show.
-_TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +111,14 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     """What the trust policy alone has to allow: the caller has no policies of its own."""
     facts: TokenFacts = call.proof
     role_arn = parameters["RoleArn"]
-    trust = call.policies.trust(call.db, role_arn)
     context: dict[str, ContextValue] = {
         **facts.context,
         **role_authorized(facts.claims, role_arn),
         "sts:rolesessionname": parameters["RoleSessionName"],
     }
-    actions = ["sts:AssumeRoleWithWebIdentity"]
-    if facts.tags:
-        actions.append("sts:TagSession")
-        context["aws:tagkeys"] = tuple(key for key, _ in facts.tags)
-        context.update({f"aws:requesttag/{key.lower()}": value for key, value in facts.tags})
-    if facts.transitive_tag_keys:
-        context["sts:transitivetagkeys"] = facts.transitive_tag_keys
-    if facts.source_identity:
-        actions.append("sts:SetSourceIdentity")
-        context["sts:sourceidentity"] = facts.source_identity
-    if trust is not None:
-        for key, value in trust.role.entity.tags:
-            context[f"aws:resourcetag/{key.lower()}"] = value
-            context[f"iam:resourcetag/{key.lower()}"] = value
-    policy = _TRUSTS_NOBODY if trust is None else trust.policy
-    account_id, provider = _account_of(role_arn), facts.provider.principal
-    return [
-        Permission(action, role_arn, account_id, context, policy, federated_provider=provider) for action in actions
-    ]
+    brought = Brought(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
+    trust = call.policies.trust(call.db, role_arn)
+    return federated_permissions("sts:AssumeRoleWithWebIdentity", role_arn, trust, context, brought)
 
 
 @operation("sts", "AssumeRoleWithWebIdentity", proof=_prove, permissions=_permissions, writes=False)

@@ -139,6 +139,8 @@ def verify(call: Call, provider: Provider, token: WebToken) -> None:
 
     Raises KeysWantedError when its keys have to be fetched first.
     """
+    if call.identity_provider_down:
+        raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason="a fault rule of the sandbox")
     if provider.key_set is not None:
         provider.key_set.verify(token)
         return

@@ -1,0 +1,215 @@
+"""Encrypted assertions: opened with the provider's private keys, and with nothing else. And SAML without its extra."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from lxml import etree
+from saml_calls import (
+    NAMESPACES,
+    PROVIDER,
+    SUBJECT,
+    assume,
+    closed,
+    found,
+    idp,
+    opened,
+    private_key_pem,
+    tag,
+    world_text,
+)
+from signxml.algorithms import CanonicalizationMethod
+from signxml.signer import XMLSigner
+
+from emulator.sessions.saml import door
+from emulator.sessions.saml.records import NOT_INSTALLED_MESSAGE
+
+XENC, XENC11 = "http://www.w3.org/2001/04/xmlenc#", "http://www.w3.org/2009/xmlenc11#"
+REFUSED = ("InvalidIdentityToken", "Invalid assertion encryption configuration")
+
+
+@pytest.fixture
+def world(make_world: Any) -> Any:
+    made = make_world(world_text())
+    made.client("iam").create_saml_provider(
+        Name="idp", SAMLMetadataDocument=idp().metadata, AddPrivateKey=private_key_pem()
+    )
+    return made
+
+
+def good(world: Any) -> str:
+    return idp().response(float(int(world.clock.now_seconds())))
+
+
+def public_key() -> rsa.RSAPublicKey:
+    key = load_pem_private_key(private_key_pem().encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key.public_key()
+
+
+def ciphertext(algorithm: str, key: bytes, text: bytes) -> bytes:
+    if algorithm.endswith("gcm"):
+        nonce = os.urandom(12)
+        return nonce + AESGCM(key).encrypt(nonce, text, None)
+    start = os.urandom(16)
+    added = 16 - len(text) % 16
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(start)).encryptor()
+    return start + encryptor.update(text + bytes(added - 1) + bytes([added])) + encryptor.finalize()
+
+
+def encrypted(
+    assertion: str,
+    algorithm: str = f"{XENC11}aes256-gcm",
+    key_algorithm: str = f"{XENC}rsa-oaep-mgf1p",
+    to: Any = None,
+    inside: bytes | None = None,
+) -> str:
+    """The response with its assertion encrypted to the provider's key."""
+    root = opened(assertion)
+    plain = found(root, "saml:Assertion")
+    key = os.urandom(16 if "128" in algorithm else 32)
+    outer = etree.Element(tag("saml", "EncryptedAssertion"))
+    data = etree.SubElement(outer, f"{{{XENC}}}EncryptedData", Type=f"{XENC}Element")
+    etree.SubElement(data, f"{{{XENC}}}EncryptionMethod", Algorithm=algorithm)
+    wrapped = etree.SubElement(etree.SubElement(data, tag("ds", "KeyInfo")), f"{{{XENC}}}EncryptedKey")
+    etree.SubElement(wrapped, f"{{{XENC}}}EncryptionMethod", Algorithm=key_algorithm)
+    # What rsa-oaep-mgf1p means without a DigestMethod.
+    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303
+    for owner, content in (
+        (wrapped, (to or public_key()).encrypt(key, oaep)),
+        (data, ciphertext(algorithm, key, inside or etree.tostring(plain))),
+    ):
+        holder = etree.SubElement(owner, f"{{{XENC}}}CipherData")
+        etree.SubElement(holder, f"{{{XENC}}}CipherValue").text = b64encode(content).decode("ascii")
+    root.replace(plain, outer)
+    return closed(root)
+
+
+def refusal(world: Any, assertion: str) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        assume(world, assertion)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+@pytest.mark.parametrize(
+    "algorithm", [f"{XENC}aes128-cbc", f"{XENC}aes256-cbc", f"{XENC11}aes128-gcm", f"{XENC11}aes256-gcm"]
+)
+def test_opened_with_the_providers_key(world: Any, algorithm: str) -> None:
+    assert assume(world, encrypted(good(world), algorithm))["Subject"] == SUBJECT
+
+
+def test_what_is_inside_must_be_signed(world: Any) -> None:
+    root = opened(good(world))
+    assertion = found(root, "saml:Assertion")
+    assertion.remove(found(assertion, "ds:Signature"))
+    assert refusal(world, encrypted(closed(root))) == ("InvalidIdentityToken", "Response signature invalid")
+
+
+def test_what_is_inside_must_be_an_assertion(world: Any) -> None:
+    for inside in (b"<other/>", b"no XML", b"<!DOCTYPE a><a/>"):
+        assertion = encrypted(good(world), inside=inside)
+        assert refusal(world, assertion) == ("InvalidIdentityToken", "Invalid base64 SAMLResponse")
+
+
+def response_signed(encoded: str) -> str:
+    """The response signed as a whole, its assertion not."""
+    root = opened(encoded)
+    assertion = root.find("saml:Assertion", NAMESPACES)
+    if assertion is not None:
+        assertion.remove(found(assertion, "ds:Signature"))
+    certificate = x509.load_der_x509_certificate(idp().certificate)
+    exclusive = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+    signer = XMLSigner(c14n_algorithm=exclusive)
+    signed = signer.sign(
+        root, key=idp().private_key, cert=[certificate], reference_uri=f"#{root.get('ID')}", id_attribute="ID"
+    )
+    return closed(signed)
+
+
+def test_a_response_may_be_signed_instead_of_its_assertion(world: Any) -> None:
+    signed = response_signed(good(world))
+    assert assume(world, signed)["Subject"] == SUBJECT
+    changed = opened(signed)
+    found(changed, "saml:Assertion/saml:Subject/saml:NameID").text = "root@example.com"
+    assert refusal(world, closed(changed)) == ("InvalidIdentityToken", "Response signature invalid")
+
+
+def test_a_signed_response_with_an_encrypted_assertion(world: Any) -> None:
+    root = opened(good(world))
+    assertion = found(root, "saml:Assertion")
+    assertion.remove(found(assertion, "ds:Signature"))
+    signed = response_signed(encrypted(closed(root)))
+    assert assume(world, signed)["Subject"] == SUBJECT
+    exchanged = opened(signed)
+    other = found(opened(encrypted(closed(root))), "saml:EncryptedAssertion")
+    exchanged.replace(found(exchanged, "saml:EncryptedAssertion"), other)
+    assert refusal(world, closed(exchanged)) == ("InvalidIdentityToken", "Response signature invalid")
+
+
+def test_plain_ones_are_taken_unless_encryption_is_required(world: Any) -> None:
+    assert assume(world, good(world))["Subject"] == SUBJECT
+    world.client("iam").update_saml_provider(SAMLProviderArn=PROVIDER, AssertionEncryptionMode="Required")
+    assert refusal(world, good(world)) == REFUSED
+    assert assume(world, encrypted(good(world)))["Subject"] == SUBJECT
+
+
+def test_keys_and_algorithms_that_do_not_open(world: Any) -> None:
+    stranger = rsa.generate_private_key(65537, 2048).public_key()
+    assert refusal(world, encrypted(good(world), to=stranger)) == REFUSED
+    assert refusal(world, encrypted(good(world), key_algorithm=f"{XENC}rsa-1_5")) == REFUSED
+    changed = opened(encrypted(good(world)))
+    for method in changed.iter(f"{{{XENC}}}EncryptionMethod"):
+        method.set("Algorithm", f"{XENC}tripledes-cbc")
+    assert refusal(world, closed(changed)) == REFUSED
+    spoiled = opened(encrypted(good(world)))
+    for value in spoiled.iter(f"{{{XENC}}}CipherValue"):
+        value.text = value.text[:40] + ("A" if value.text[40] != "A" else "B") + value.text[41:]
+    assert refusal(world, closed(spoiled)) == REFUSED
+
+
+def test_without_a_key(world: Any) -> None:
+    iam = world.client("iam")
+    [key] = iam.get_saml_provider(SAMLProviderArn=PROVIDER)["PrivateKeyList"]
+    iam.update_saml_provider(SAMLProviderArn=PROVIDER, RemovePrivateKey=key["KeyId"])
+    assert refusal(world, encrypted(good(world))) == REFUSED
+
+
+def test_an_encrypted_one_beside_a_plain_one(world: Any) -> None:
+    root = opened(good(world))
+    root.append(found(opened(encrypted(good(world))), "saml:EncryptedAssertion"))
+    assert refusal(world, closed(root)) == ("InvalidIdentityToken", "Invalid base64 SAMLResponse")
+
+
+def test_without_the_extra(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if lxml were not installed: every way to SAML says what to install, and nothing fails."""
+    assertion = good(world)
+
+    def absent(name: str) -> Any:
+        raise ModuleNotFoundError("No module named 'lxml'", name="lxml.etree")
+
+    monkeypatch.setattr(door, "_known_metadata", type(door._known_metadata)(1))
+    monkeypatch.setattr(importlib, "import_module", absent)
+    door._library.cache_clear()
+    try:
+        assert refusal(world, assertion) == ("NotImplemented", NOT_INSTALLED_MESSAGE)
+        with pytest.raises(ClientError, match=r"pip install 'rolecall\[saml\]'"):
+            world.client("iam").create_saml_provider(Name="other", SAMLMetadataDocument=idp().metadata)
+        here = {"REMOTE_ADDR": "127.0.0.1"}
+        answer = world.application.test_client().get("/_rolecall/saml/corp/metadata.xml", environ_base=here)
+        assert (answer.status_code, answer.json) == (501, {"message": NOT_INSTALLED_MESSAGE})
+    finally:
+        monkeypatch.undo()
+        door._library.cache_clear()
+    assert assume(world, assertion)["Subject"] == SUBJECT
