@@ -74,3 +74,13 @@ COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
         "Throttling": CommonError("Throttling", 400, "ThrottlingException", 429),
     }
 )
+
+REGION_DISABLED_MESSAGE = (
+    "STS is not activated in this region for account:{account_id}. Your account administrator can activate STS in "
+    "this region using the IAM Console."
+)
+
+
+def region_disabled(account_id: str, reason: str = "") -> AwsError:
+    """What AWS answers in a Region for which STS was switched off."""
+    return AwsError("RegionDisabledException", REGION_DISABLED_MESSAGE.format(account_id=account_id), reason=reason)

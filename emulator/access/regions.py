@@ -10,14 +10,10 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from emulator.errors import AwsError
+from emulator.errors import AwsError, region_disabled
 
 DEFAULT_REGION = "us-east-1"
 GLOBAL_HOST = "sts.amazonaws.com"
-REGION_DISABLED_MESSAGE = (
-    "STS is not activated in this region for account:{account_id}. Your account administrator can activate STS in "
-    "this region using the IAM Console."
-)
 INVALID_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 # What the global endpoint answers to operations that it does not have.
 UNKNOWN_OPERATION_MESSAGE = "Unknown Operation"
@@ -71,11 +67,6 @@ def region_of_host(host: str) -> str | None:
 @lru_cache(maxsize=256)
 def is_global_host(host: str) -> bool:
     return host.partition(":")[0].lower() == GLOBAL_HOST
-
-
-def region_disabled(account_id: str) -> AwsError:
-    """What AWS answers in a Region for which STS was switched off."""
-    return AwsError("RegionDisabledException", REGION_DISABLED_MESSAGE.format(account_id=account_id))
 
 
 def check_region(disabled_regions: Collection[str], region: str, operation: str, account_id: str) -> None:

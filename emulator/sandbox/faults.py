@@ -18,7 +18,6 @@ from emulator.sandbox.fault_rules import (
     CREDENTIAL_KINDS,
     MAXIMUM_DELAY_SECONDS,
     MAXIMUM_RULES,
-    REGION_DISABLED_CODE,
     CallFacts,
     FaultCatalogue,
     FaultRule,
@@ -36,10 +35,6 @@ STATE_NAME = "faults"
 DROPPED_CODE = "ConnectionDropped"
 RATE_EXCEEDED_MESSAGE = "Rate exceeded"
 INJECTED_MESSAGE = "A fault rule of the sandbox asks for this error."
-REGION_DISABLED_MESSAGE = (
-    "STS is not activated in this region for account:{account_id}. "
-    "Your account administrator can activate STS in this region using the IAM Console."
-)
 _SEED_BYTES = 4
 
 
@@ -125,7 +120,7 @@ def _error(rule: FaultRule, facts: CallFacts) -> AwsError:
         return AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason=reason)
     if rule.kind == "region_disabled":
         account_id = "" if facts.caller is None else facts.caller.principal.account_id
-        return AwsError(REGION_DISABLED_CODE, REGION_DISABLED_MESSAGE.format(account_id=account_id), reason=reason)
+        return region_disabled(account_id, reason)
     if rule.kind == "drop":
         # Status 0: nothing is answered. For the log alone.
         return AwsError(DROPPED_CODE, status=0, reason=reason)
