@@ -15,7 +15,7 @@ from emulator.access.context import UNSIGNED_KEYS, identity_keys
 from emulator.access.policies import EVERYTHING, Authority, PolicyStore, parsed_policy
 from emulator.arns import root_arn
 from emulator.caches import BoundedCache
-from emulator.errors import EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
+from emulator.errors import DAMAGED_TOKEN_MESSAGE, EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
 from emulator.policy import Layers, NamedPolicy, PolicyKind, compile_policies
 from emulator.principals import Caller, Principal
 from emulator.sessions.credentials import OpenedSession, open_session
@@ -26,7 +26,6 @@ from emulator.storage.gather import Entity
 
 _IDENTITY_LIMIT = 2048
 # Differs from the message of an unknown key by a full stop, as AWS's does.
-DAMAGED_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 

@@ -5,10 +5,9 @@ IAM User Guide, "Compare AWS STS credentials" and the API reference pages of Get
 
 from __future__ import annotations
 
-from emulator.errors import AwsError
+from emulator.errors import DAMAGED_TOKEN_MESSAGE, AwsError
 from emulator.principals import ROLE_SESSIONS, Caller
 
-INVALID_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 ROOT_MAY_NOT_ASSUME_MESSAGE = "Roles may not be assumed by root accounts."
 # API reference, AssumeRoot: "You cannot use root user credentials to make this call." AWS's answer was not recorded.
 ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE = "AssumeRoot may not be called with root user credentials."
@@ -30,7 +29,7 @@ def check_credential_kind(caller: Caller, service: str, operation: str) -> None:
         if operation in _REFUSED_TO_EVERY_SESSION or not _sts_allowed(caller, operation):
             raise AwsError("AccessDenied", SESSION_CREDENTIALS_MESSAGE.format(operation=operation))
     elif service in ("iam", "iam-toolbox") and session is not None and not _iam_allowed(caller):
-        raise AwsError("InvalidClientTokenId", INVALID_TOKEN_MESSAGE, reason="IAM refuses sessions of this kind")
+        raise AwsError("InvalidClientTokenId", DAMAGED_TOKEN_MESSAGE, reason="IAM refuses sessions of this kind")
 
 
 def _sts_allowed(caller: Caller, operation: str) -> bool:

@@ -10,11 +10,10 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from emulator.errors import AwsError, region_disabled
+from emulator.errors import DAMAGED_TOKEN_MESSAGE, AwsError, region_disabled
 
 DEFAULT_REGION = "us-east-1"
 GLOBAL_HOST = "sts.amazonaws.com"
-INVALID_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 # What the global endpoint answers to operations that it does not have.
 UNKNOWN_OPERATION_MESSAGE = "Unknown Operation"
 # The operations whose models declare RegionDisabledException: those that issue credentials.
@@ -78,7 +77,7 @@ def check_region(disabled_regions: Collection[str], region: str, operation: str,
 def check_token_region(region: str) -> None:
     """For a version 1 token of the global endpoint. Raises AwsError InvalidClientTokenId where it is not good."""
     if region not in REGIONS_OF_EVERY_ACCOUNT:
-        raise AwsError("InvalidClientTokenId", INVALID_TOKEN_MESSAGE, reason="a version 1 token, in an opt-in Region")
+        raise AwsError("InvalidClientTokenId", DAMAGED_TOKEN_MESSAGE, reason="a version 1 token, in an opt-in Region")
 
 
 def refuse_global_endpoint(host: str) -> None:

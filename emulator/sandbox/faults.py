@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from emulator.errors import EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
+from emulator.errors import EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError, region_disabled
 from emulator.ids import Identifiers
 from emulator.sandbox.fault_rules import (
     CREDENTIAL_KINDS,
