@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+# The two messages differ by a full stop, as AWS's do.
 DAMAGED_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
 UNKNOWN_KEY_MESSAGE = "The security token included in the request is invalid."
 EXPIRED_TOKEN_MESSAGE = "The security token included in the request is expired"  # noqa: S105

@@ -25,7 +25,6 @@ from emulator.storage import gather
 from emulator.storage.gather import Entity
 
 _IDENTITY_LIMIT = 2048
-# Differs from the message of an unknown key by a full stop, as AWS's does.
 ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
