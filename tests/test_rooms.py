@@ -61,6 +61,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "pytest": {"pytest_plugin"},
+    "segno": {"services"},
 }
 # Naming the type of the connection one was handed is no use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
