@@ -87,6 +87,8 @@ class Call:
     # What the service's model knows of the answer; an older model lacks what AWS has added since.
     answer_members: Collection[str] = ()
     uses: PendingUses = NO_USES
+    # When the caller proved with this very call that it holds its MFA device; that is now, or None.
+    mfa_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,18 @@ Proof = Callable[[Call, Parameters], Proven]
 
 
 @dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """Proof of a second factor that a call may carry: the parameters that make it up, and what checks and uses it.
+
+    ``use`` is called in a transaction of its own, before any policy is looked at, for calls that have any of the
+    parameters. It raises AwsError for a proof that fails.
+    """
+
+    parameters: frozenset[str]
+    use: Callable[[Call, Parameters], None]
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredOperation:
     """One emulated operation."""
 
@@ -115,6 +129,7 @@ class RegisteredOperation:
     writes: bool
     parameters: frozenset[str]
     proof: Proof | None = None
+    second_factor: SecondFactor | None = None
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -145,13 +160,14 @@ def operation(
     precheck: Precheck | None = None,
     writes: bool | None = None,
     proof: Proof | None = None,
+    second_factor: SecondFactor | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as an operation.
 
     ``permissions`` answers what the caller needs. ``precheck`` raises AwsError for refusals that come before any
     policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it verifies the token or assertion
-    among the parameters, and raises AwsError for one that proves nothing. ``writes`` defaults to False for Get, List,
-    Describe, Search and Simulate, else True.
+    among the parameters, and raises AwsError for one that proves nothing. ``second_factor`` is what the caller may
+    prove besides its signature. ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
     """
 
     def register(function: Function) -> Function:
@@ -167,6 +183,7 @@ def operation(
             writes=not name.startswith(_READING_PREFIXES) if writes is None else writes,
             parameters=frozenset(parameter.name for parameter in parameters),
             proof=proof,
+            second_factor=second_factor,
         )
         return function
 
