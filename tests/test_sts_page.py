@@ -1,0 +1,40 @@
+"""The page about STS has every operation, as the registry, the model, the code and the tests have it today."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def writer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sts_table", ROOT / "tools" / "sts_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_up_to_date(writer: ModuleType) -> None:
+    page = writer.PAGE.read_text(encoding="utf-8")
+    assert page == writer.with_table(page), "run: python tools/sts_table.py"
+
+
+def test_the_table_finds_what_the_code_raises_and_who_tests_it(writer: ModuleType) -> None:
+    (line,) = [line for line in writer.table().splitlines() if line.startswith("| `AssumeRole` |")]
+    assert "`MalformedPolicyDocument`" in line
+    assert "`AccessDenied`" in line
+    assert "`test_sts_trust`" in line
+    assert "`RoleSessionName` 2 to 64 characters" in line
+
+
+def test_every_operation_is_tested(writer: ModuleType) -> None:
+    lines = [line for line in writer.table().splitlines()[2:] if "`NotImplemented`" not in line]
+    assert len(lines) >= 6
+    assert [line.split("|")[1] for line in lines if not line.split("|")[4].strip()] == []
