@@ -173,13 +173,7 @@ class Gateway:
                     struck.raise_error()
                 if struck.identity_provider_down:
                     call = replace(call, identity_provider_down=True)
-                if registered is not None and registered.proof is not None:
-                    call, identity = _proven(call, registered.proof, parameters)
-                if self.settings.disabled_regions and service == "sts":
-                    check_region(self.settings.disabled_regions, call.region, operation, _account(call, parameters))
-                check_credential_kind(identity.caller, service, operation)
-                if registered is not None and registered.precheck is not None:
-                    registered.precheck(call, parameters)
+                call, identity = self._allowed_kind(call, identity, registered, parameters)
                 factor = _second_factor(registered, parameters)
                 if factor is None:
                     decisions, answer = self._carry_out(call, registered, target, parameters, request, identity)
@@ -217,6 +211,20 @@ class Gateway:
         if struck.drops:
             raise DroppedConnectionError
         return encoded
+
+    def _allowed_kind(
+        self, call: Call, identity: Identity, registered: RegisteredOperation | None, parameters: Parameters
+    ) -> tuple[Call, Identity]:
+        """The call, and who makes it, after everything that is refused whatever the policies say."""
+        if registered is not None and registered.proof is not None:
+            call, identity = _proven(call, registered.proof, parameters)
+        if self.settings.disabled_regions and call.service == "sts":
+            account_id = _account(call, parameters)
+            check_region(self.settings.disabled_regions, call.region, call.operation, account_id)
+        check_credential_kind(identity.caller, call.service, call.operation)
+        if registered is not None and registered.precheck is not None:
+            registered.precheck(call, parameters)
+        return call, identity
 
     def _current_identities(self, connection: Connection) -> IdentityStore:
         """The identities of the database's present generation; forgotten and begun anew when it has moved."""

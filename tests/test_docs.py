@@ -43,6 +43,7 @@ from emulator.sandbox import declare
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
 from emulator.sandbox.fault_rules import KEYS, KINDS, FaultRule
+from emulator.sandbox.faults import Faults
 from emulator.services.catalogue import all_operations
 from emulator.sessions.tokens import MAXIMUM_TOKEN_CHARACTERS
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, SandboxSettings
@@ -349,7 +350,7 @@ def public_names(kind: type) -> set[str]:
 
 @pytest.mark.parametrize(
     ("title", "kind"),
-    [("The class", Rolecall), ("Decisions", DecisionRecord), ("Time", SandboxClock)],
+    [("The class", Rolecall), ("Decisions", DecisionRecord), ("Time", SandboxClock), ("Faults", Faults)],
 )
 def test_everything_a_test_can_ask_of_a_sandbox_is_documented_and_no_more(title: str, kind: type) -> None:
     rows = table_rows(sections(page("testing.md"))[title])

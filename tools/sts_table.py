@@ -125,11 +125,10 @@ def tree_of(module: str) -> ast.Module:
 
 @cache
 def functions_of(module: str) -> dict[str, ast.AST]:
-    """The functions and classes of a module of the package by name."""
+    """The functions of a module of the package by name. Not its classes: those are met as annotations, too."""
     if not module.startswith("emulator."):
         return {}
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    return {node.name: node for node in tree_of(module).body if isinstance(node, kinds)}
+    return {node.name: node for node in tree_of(module).body if isinstance(node, ast.FunctionDef)}
 
 
 @cache

@@ -49,10 +49,7 @@ class SandboxClock:
 
     def unfreeze(self) -> datetime:
         """Run on from where it stands."""
-        if self._clock.frozen:
-            now_seconds = self._clock.now_seconds()
-            self._clock.reset()
-            self._clock.set(now_seconds)
+        self._clock.unfreeze()
         return self.now
 
     def reset(self) -> datetime:

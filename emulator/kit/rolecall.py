@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from emulator.app import application_around, decision_log, gateway_over
+from emulator.app import application_around, decision_log, faults_of, gateway_over
 from emulator.arns import iam_arn
 from emulator.clock import Clock
 from emulator.kit import loading
@@ -25,9 +25,11 @@ from emulator.kit.expectations import (
 )
 from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
 from emulator.kit.routing import ENDED_MESSAGE, Route, SandboxEndedError
-from emulator.kit.worlds import Config, prepared_world
+from emulator.kit.worlds import Config, load_snapshot, prepared_world
 from emulator.policy import Decision
+from emulator.sandbox import oidc_tokens, saml_assertions
 from emulator.sandbox.outcomes import Outcome
+from emulator.sandbox.snapshots import save_database
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from emulator.storage.decision_log import KEPT_CALLS, CallFilter
 from emulator.web.aws import aws_application
@@ -68,6 +70,7 @@ class Rolecall:
         self._blocks: list[Block] = []
         self._closed = False
         self.clock = SandboxClock(self._clock)
+        self.faults = faults_of(self._database, self._gateway.ids)
 
     @classmethod
     def start(
@@ -306,6 +309,40 @@ class Rolecall:
         """Back to the declared state: IAM, Chime, clock and decisions."""
         self._refuse_when_ended()
         self._reset()
+
+    def snapshot(self) -> str:
+        """The whole world as the text of a sandbox file: what ``config`` and :meth:`load` take. It holds secrets."""
+        self._refuse_when_ended()
+        return save_database(self._database, self._gateway.settings)
+
+    def load(self, snapshot: str) -> None:
+        """Replace the world by that of a snapshot, in one step. Raises BadConfigError with every problem."""
+        self._refuse_when_ended()
+        load_snapshot(self._database, snapshot, self._clock, self._gateway.ids)
+
+    # Proofs of identity for the calls that need no signature.
+
+    def web_identity_token(self, issuer: str, **token: Any) -> str:
+        """A token of a declared provider with ``keys: rolecall``, by its URL, for AssumeRoleWithWebIdentity.
+
+        Takes ``subject``, ``audience``, ``claims``, ``shape``, ``lifetime_seconds`` and ``algorithm``, as
+        ``rolecall token`` does. Raises ValueError.
+        """
+        self._refuse_when_ended()
+        return oidc_tokens.mint(self._database, self._clock, self._gateway.ids, issuer=issuer, **token)
+
+    def saml_assertion(self, idp: str, *, role: str, provider: str, **assertion: Any) -> str:
+        """A SAML response of Rolecall's own identity provider of that name, for AssumeRoleWithSAML.
+
+        ``role`` and ``provider`` are ARNs. Takes ``session_name``, ``subject``, ``attributes``, ``tags``,
+        ``transitive_tag_keys``, ``session_duration``, ``source_identity``, ``audience``, ``recipient`` and
+        ``lifetime_seconds`` besides. Needs the extra ``saml``. Raises ValueError.
+        """
+        self._refuse_when_ended()
+        assertion.setdefault("session_name", DEFAULT_SESSION_NAME)
+        return saml_assertions.mint(
+            self._database, self._clock, self._gateway.ids, idp=idp, role=role, provider=provider, **assertion
+        )
 
     # Why.
 

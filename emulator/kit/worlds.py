@@ -16,6 +16,7 @@ from emulator.clock import Clock
 from emulator.ids import Identifiers
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import InvalidWorldError, read_world, read_world_file
+from emulator.sandbox.snapshots import load_database
 from emulator.sandbox.world import World
 from emulator.storage.engine import Database
 from emulator.storage.template import DatabaseTemplate
@@ -70,6 +71,19 @@ def declared_world(config: Config) -> World:
     return _read(os.fspath(config), path, Path(path).read_text(encoding="utf-8", errors="replace"))
 
 
+def load_snapshot(database: Database, text: str, clock: Clock, ids: Identifiers) -> None:
+    """Replace a database's world. Raises BadConfigError."""
+    try:
+        load_database(database, text, clock.now_seconds(), ids)
+    except InvalidWorldError as error:
+        raise BadConfigError(_told("snapshot", error)) from error
+
+
+def _told(name: str, error: InvalidWorldError) -> str:
+    lines = [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
+    return "\n".join(["this sandbox cannot be used:", *lines])
+
+
 def _as_json(config: Mapping[str, Any]) -> str:
     try:
         return json.dumps(config, indent=1)
@@ -83,7 +97,6 @@ def _read(name: str, path: str, text: str) -> World:
         try:
             known = read_world_file(path) if path else read_world(text)
         except InvalidWorldError as error:
-            lines = [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
-            raise BadConfigError("\n".join(["this sandbox cannot be used:", *lines])) from error
+            raise BadConfigError(_told(name, error)) from error
         _worlds.put((path, text), known)
     return known
