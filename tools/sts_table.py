@@ -153,15 +153,34 @@ def tests(operation: str) -> str:
 
 @cache
 def test_calls() -> list[tuple[str, frozenset[str]]]:
-    """Of every test function its module, and the methods and texts in it."""
+    """Of every test function about STS its module, and the methods and texts in it and in the helpers it uses."""
+    folder = ROOT / "tests" / "services"
+    shared = functions_in(sorted(folder.glob("*_calls.py")))
     found = []
-    for file in sorted((ROOT / "tests" / "services").glob("test_sts_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                attributes = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
-                texts = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
-                found.append((file.stem, frozenset(attributes | {text for text in texts if isinstance(text, str)})))
+    for file in sorted(folder.glob("test_sts_*.py")):
+        own = functions_in([file])
+        helpers = {**shared, **own}
+        found += [
+            (file.stem, frozenset(words_in(node, helpers, set())))
+            for name, node in own.items()
+            if name.startswith("test_")
+        ]
     return found
+
+
+def functions_in(files: list[Path]) -> dict[str, ast.AST]:
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+def words_in(node: ast.AST, helpers: dict[str, ast.AST], seen: set[str]) -> set[str]:
+    """Method names and texts of a function, and of the helpers that it calls."""
+    words = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    words |= {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    for name in names_in(node) & helpers.keys() - seen:
+        seen.add(name)
+        words |= words_in(helpers[name], helpers, seen)
+    return words
 
 
 if __name__ == "__main__":
