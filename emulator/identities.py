@@ -107,6 +107,7 @@ class IdentityStore:
             session=session_layer,
             session_policy_required=principal.type == "FederatedUser" and session_layer is None,
             scps=authority.scps,
+            approver=self.policies.session(connection, session.approver_policies, session.approver_policy_arns),
         )
         rights = _rights(Caller(principal, session.access_key_id, session), layers, authority)
         return Identity(rights, opened.secret_access_key, session.expires_at_seconds)

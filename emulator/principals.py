@@ -64,6 +64,9 @@ class Session:
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     chained: bool = False
     everywhere: bool = True
+    # Of a delegated session: what limited the approver's own session, and still does beside ``policies``.
+    approver_policies: tuple[str, ...] = ()
+    approver_policy_arns: tuple[str, ...] = ()
     # ARNs of those who obtained it, the first one first: each called STS with the credentials of the one before.
     chain: tuple[str, ...] = ()
 

@@ -21,6 +21,10 @@ WITHOUT_PERMISSION = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
 
 # A preview: its one permission, iam:GetRequestAuthorizationDetails, is not in the published action table yet.
 PREVIEW = {"iam-toolbox"}
+# Of the eight operations of temporary delegation the published action table lacks this one.
+WITHOUT_ROW = {("iam", "UpdateDelegationRequest")}
+# Exchanges a token that is good once.
+SPENDING = {"GetDelegatedAccessToken"}
 
 
 def _name(operation: RegisteredOperation) -> str:
@@ -78,7 +82,7 @@ def test_the_operation_has_an_action(operation: RegisteredOperation) -> None:
         assert operation.permissions is no_permission
         return
     assert operation.permissions is not no_permission
-    if operation.service in PREVIEW:
+    if operation.service in PREVIEW or (operation.service, operation.name) in WITHOUT_ROW:
         return
     prefix, _, name = action_of(operation.service, operation.name).partition(":")
     assert name.lower() in actions(prefix)
@@ -90,7 +94,7 @@ def test_what_the_action_table_calls_reading_writes_nothing(operation: Registere
     row = actions(prefix).get(name.lower())
     if row is not None and row.access_level in ("Read", "List") and operation.service != "sts":
         assert not operation.writes
-    if operation.service == "sts":
+    if operation.service == "sts" and operation.name not in SPENDING:
         assert not operation.writes, "issuing credentials writes nothing"
 
 

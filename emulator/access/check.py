@@ -71,4 +71,5 @@ def _with_resource_policy(
         scps=layers.scps,
         rcps=rcps,
         resource=resource_policy,
+        approver=layers.approver,
     )

@@ -15,6 +15,7 @@ ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE = "AssumeRoot may not be called with root user 
 SESSION_CREDENTIALS_MESSAGE = "Cannot call {operation} with session credentials"
 _REFUSED_TO_ROOT = {"AssumeRole": ROOT_MAY_NOT_ASSUME_MESSAGE, "AssumeRoot": ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE}
 _REFUSED_TO_EVERY_SESSION = frozenset({"GetSessionToken", "GetFederationToken"})
+_ALLOWED_TO_IAM = frozenset({"AssumeRoot", "GetDelegatedAccessToken"})
 _ALLOWED_TO_USER_SESSIONS = frozenset({"AssumeRole", "GetCallerIdentity"})
 
 
@@ -43,6 +44,6 @@ def _sts_allowed(caller: Caller, operation: str) -> bool:
 
 def _iam_allowed(caller: Caller) -> bool:
     session = caller.session
-    if session is None or session.type in ROLE_SESSIONS or session.type == "AssumeRoot":
+    if session is None or session.type in ROLE_SESSIONS or session.type in _ALLOWED_TO_IAM:
         return True
     return session.type == "GetSessionToken" and session.mfa_authenticated_at_seconds is not None

@@ -58,8 +58,9 @@ class Layers:
     """The policies that bear on a question; None or an empty tuple where there are none.
 
     ``scps`` and ``rcps`` hold one entry per level of the organization, each of which must allow. ``resource`` is a
-    resource-based policy, or a role's trust policy. ``session_policy_required`` is for a federated user's session
-    without a policy, to which only a resource-based policy can give anything.
+    resource-based policy, or a role's trust policy. ``approver`` are the session policies of whoever approved a
+    delegated session, within which the session's own stay. ``session_policy_required`` is for a federated user's
+    session without a policy, to which only a resource-based policy can give anything.
     """
 
     identity: CompiledPolicies | None
@@ -69,6 +70,7 @@ class Layers:
     scps: tuple[CompiledPolicies, ...] = ()
     rcps: tuple[CompiledPolicies, ...] = ()
     resource: CompiledPolicies | None = None
+    approver: CompiledPolicies | None = None
 
 
 @dataclass(slots=True)
@@ -102,7 +104,7 @@ def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
     """The layers in the order in which explicit denies are looked for, which is the order of AWS's flow chart."""
     yield from layers.rcps
     yield from layers.scps
-    for compiled in (layers.resource, layers.identity, layers.boundary, layers.session):
+    for compiled in (layers.resource, layers.identity, layers.boundary, layers.approver, layers.session):
         if compiled is not None:
             yield compiled
 
@@ -110,7 +112,7 @@ def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
 def decide(layers: Layers, question: Question) -> Decision:
     """The decision AWS would make."""
     action = question.action
-    if layers.rcps or layers.scps or layers.resource is not None:
+    if layers.rcps or layers.scps or layers.resource is not None or layers.approver is not None:
         return _decide_all(layers, question)
     # The common case: only the caller's own policies, within its own account.
     for compiled in (layers.identity, layers.boundary, layers.session):
@@ -131,6 +133,8 @@ def _decide_all(layers: Layers, question: Question) -> Decision:
     for level in (*layers.rcps, *layers.scps):
         if _allow(level, question) is None:
             lacking += (level.kind,)
+    if layers.approver is not None and _allow(layers.approver, question) is None:
+        lacking += (layers.approver.kind,)
     reach, granted = Reach.NONE, None
     if layers.resource is not None:
         reach, granted = _strongest(layers.resource.candidates(action).allows, question)

@@ -49,6 +49,9 @@ _IAM_PATHS = (
 )
 WRONG_IAM_PATH = f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.'
 
+# Of the Service Authorization Reference; the sentence above was recorded before AWS had them.
+_NEWER_IAM_PATHS = ("delegation-request/",)
+
 # Kinds whose principal is whoever they are attached to.
 _KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY, PolicyKind.SCP})
 # Recorded for managed and inline policies; whether STS asks the same of session policies is not documented.
@@ -171,7 +174,7 @@ def _resource_message(resource: str) -> str:
     if service == "iam":
         if region:
             return f"IAM resource {resource} cannot contain region information."
-        if path not in ("*", "root") and not path.startswith(_IAM_PATHS):
+        if path not in ("*", "root") and not path.startswith(_IAM_PATHS + _NEWER_IAM_PATHS):
             return WRONG_IAM_PATH
     return ""
 

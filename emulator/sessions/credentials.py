@@ -47,6 +47,8 @@ class SessionRequest:
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     chained: bool = False
     everywhere: bool = True
+    approver_policies: tuple[str, ...] = ()
+    approver_policy_arns: tuple[str, ...] = ()
     minimum_token_bytes: int = 0
 
 
@@ -94,6 +96,8 @@ def issue(
         ("ctx", request.context),
         ("ch", request.chained),
         ("v1", not request.everywhere),
+        ("apol", request.approver_policies),
+        ("aarn", request.approver_policy_arns),
         ("by", chain),
     ):
         if value:
@@ -138,6 +142,8 @@ def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSess
             context=tuple((name, _context_value(value)) for name, value in claims.get("ctx", ())),
             chained=claims.get("ch", False),
             everywhere=not claims.get("v1", False),
+            approver_policies=tuple(claims.get("apol", ())),
+            approver_policy_arns=tuple(claims.get("aarn", ())),
             chain=tuple(claims.get("by", ())),
         )
         principal = Principal(*claims["p"])

@@ -374,7 +374,7 @@ mfa_device_tags = _tags("mfa_device_tags", "mfa_devices", "serial_number", 256)
 oidc_provider_tags = _tags("oidc_provider_tags", "oidc_providers", "arn", 2048)
 saml_provider_tags = _tags("saml_provider_tags", "saml_providers", "arn", 2048)
 
-# Temporary delegation: a partner's request for access, and what became of it. ``permissions`` is JSON.
+# Temporary delegation: a partner's request for access, and what became of it. ``permissions``, ``approval``: JSON.
 delegation_requests = Table(
     "delegation_requests",
     metadata,
@@ -383,12 +383,13 @@ delegation_requests = Table(
     Column("owner_account_id", String(12), nullable=True),
     Column("owner_arn", String(2048), nullable=True),
     Column("approver_arn", String(2048), nullable=True),
-    # The approver's session or keys as they were at acceptance, sealed.
+    # The approver's identity and session as they were at acceptance.
     Column("approval", Text, nullable=True),
     Column("state", String(16), nullable=False),
     Column("description", Text, nullable=False),
     Column("request_message", Text, nullable=True),
     Column("permissions", Text, nullable=False),
+    Column("permission_policy", Text, nullable=False),
     Column("requestor_workflow_id", String(400), nullable=False),
     Column("redirect_url", String(255), nullable=True),
     Column("notification_channel", String(400), nullable=False),
@@ -399,6 +400,10 @@ delegation_requests = Table(
     Column("created_at_seconds", BigInteger, nullable=False),
     Column("updated_at_seconds", BigInteger, nullable=False),
     Column("expires_at_seconds", BigInteger, nullable=False),
+    # When the exchange token was sent, and when it was exchanged.
+    Column("sent_at_seconds", BigInteger, nullable=True),
+    Column("exchanged_at_seconds", BigInteger, nullable=True),
+    UniqueConstraint("requestor_account_id", "requestor_workflow_id", name="uq_delegation_requests_workflow"),
     CheckConstraint(
         "state IN ('UNASSIGNED', 'ASSIGNED', 'PENDING_APPROVAL', 'FINALIZED', 'ACCEPTED', 'REJECTED', 'EXPIRED')",
         name="state",

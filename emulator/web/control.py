@@ -20,6 +20,7 @@ from emulator.storage.engine import Database, DatabaseError
 from emulator.version import __version__
 from emulator.web.clock_endpoint import register_clock
 from emulator.web.decision_endpoints import register_decisions
+from emulator.web.delegation_endpoint import register_delegation
 from emulator.web.faults_endpoint import register_faults
 from emulator.web.origins import from_another_site
 from emulator.web.policy_endpoint import register_policy
@@ -72,6 +73,7 @@ def register_control(
     register_faults(control, faults)
     register_decisions(control, decisions)
     register_policy(control, database, decisions)
+    register_delegation(control, database)
     if snapshots is not None:
         register_snapshots(control, snapshots)
     for register in more:

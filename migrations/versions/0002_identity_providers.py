@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("request_message", sa.Text(), nullable=True),
         sa.Column("permissions", sa.Text(), nullable=False),
+        sa.Column("permission_policy", sa.Text(), nullable=False),
         sa.Column("requestor_workflow_id", sa.String(length=400), nullable=False),
         sa.Column("redirect_url", sa.String(length=255), nullable=True),
         sa.Column("notification_channel", sa.String(length=400), nullable=False),
@@ -90,6 +91,8 @@ def upgrade() -> None:
         sa.Column("created_at_seconds", sa.BigInteger(), nullable=False),
         sa.Column("updated_at_seconds", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_seconds", sa.BigInteger(), nullable=False),
+        sa.Column("sent_at_seconds", sa.BigInteger(), nullable=True),
+        sa.Column("exchanged_at_seconds", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "state IN ('UNASSIGNED', 'ASSIGNED', 'PENDING_APPROVAL', 'FINALIZED', 'ACCEPTED', 'REJECTED', 'EXPIRED')",
             name=op.f("ck_delegation_requests_state"),
@@ -101,6 +104,11 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("request_id", name=op.f("pk_delegation_requests")),
+        sa.UniqueConstraint(
+            "requestor_account_id",
+            "requestor_workflow_id",
+            name="uq_delegation_requests_workflow",
+        ),
     )
     with op.batch_alter_table("delegation_requests", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_delegation_requests_owner_account_id"), ["owner_account_id"], unique=False)

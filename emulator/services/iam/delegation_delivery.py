@@ -1,0 +1,28 @@
+"""The notification channel of delegation requests: Rolecall has no SNS, so the token waits to be fetched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.clock import iso8601
+from emulator.sessions.delegation import exchange_token
+from emulator.sessions.keys import KeyRing, SealingKey
+from emulator.storage import keyring
+from emulator.storage.delegation_requests import request_by_id
+from emulator.storage.engine import Database
+
+
+def delivered_token(database: Database, request_id: str) -> dict[str, Any] | None:
+    """What the requestor is told when the token is sent; None before, and for a request that is not there."""
+    with database.snapshot() as connection:
+        request = request_by_id(connection, request_id)
+        if request is None or request.sent_at_seconds is None:
+            return None
+        keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
+    return {
+        "delegation_request_id": request.request_id,
+        "notification_channel": request.notification_channel,
+        "requestor_account_id": request.requestor_account_id,
+        "trade_in_token": exchange_token(keys, request.request_id, request.sent_at_seconds),
+        "expires_at": iso8601(request.sent_at_seconds + request.session_duration_seconds),
+    }
