@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from sts_calls import allow, deny, refusal, statement, trust
+
+from emulator.services.iam.delegation_templates import render
+from emulator.storage import keyring
 
 CUSTOMER = "111122223333"
 PARTNER = "444455556666"
@@ -402,7 +407,7 @@ def test_parameters_fill_a_template_of_the_requestor(make_world: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "parameters",
     [
         GIVEN[:2],
         [*GIVEN, parameter("another", "x")],
@@ -414,10 +419,18 @@ def test_parameters_fill_a_template_of_the_requestor(make_world: Any) -> None:
         [{"Values": ["a"], "Type": "string"}, *GIVEN],
     ],
 )
-def test_parameters_that_do_not_fit(make_world: Any, given: list[dict[str, Any]]) -> None:
+def test_parameters_that_do_not_fit(make_world: Any, parameters: list[dict[str, Any]]) -> None:
     delegation = Delegation(make_world(world_text(**TEXTS)))
-    asked = {"PolicyTemplateArn": TEMPLATE, "Parameters": given}
+    asked = {"PolicyTemplateArn": TEMPLATE, "Parameters": parameters}
     assert refused(delegation.create, Permissions=asked) == (400, "InvalidInput")
+
+
+@given(st.text(), st.lists(st.text()))
+def test_whatever_is_filled_in_changes_nothing_around_it(text: str, texts: list[str]) -> None:
+    template = json.dumps({"a": "x@{one}y", "b": "@{many}", "c": ["1", "@{many}", {"k@{one}": 2, "other": None}]})
+    filled = json.loads(render(template, {"one": text, "many": texts}))
+    last = {f"k{text}": 2, "other": None}
+    assert filled == {"a": f"x{text}y", "b": texts, "c": ["1", *texts, last]}
 
 
 def test_what_is_filled_in_must_be_a_policy(make_world: Any) -> None:
@@ -435,8 +448,24 @@ def test_a_token_is_good_once_for_its_requestor_and_for_nothing_else(delegation:
     session_token = delegation.world.assume("approver")["SessionToken"]
     for wrong in ("nonsense", token[:-2], token + "x", session_token, "x" * 70_000):
         assert refusal(partner, "GetDelegatedAccessToken", TradeInToken=wrong) == BAD_TOKEN
+    as_session = delegation.world.client("sts", keys=("ASIAEXAMPLEEXAMPLE00", "secret", token))
+    assert refusal(as_session, "GetCallerIdentity")[1] == "InvalidClientTokenId"
     delegation.exchange(token)
     assert refusal(partner, "GetDelegatedAccessToken", TradeInToken=token) == BAD_TOKEN
+
+
+def test_a_new_sealing_key_takes_no_token_away(delegation: Delegation) -> None:
+    request_id = delegation.accepted()
+    delegation.iam().send_delegation_token(DelegationRequestId=request_id)
+    before = delegation.token(request_id)["trade_in_token"]
+    with delegation.world.database.transaction() as connection:
+        keyring.add(connection, "newer", b"k" * 32, 2)
+    after = delegation.token(request_id)["trade_in_token"]
+    assert after != before
+    delegation.exchange(before)
+    # The same token in another envelope.
+    partner = delegation.world.client("sts", "partner")
+    assert refusal(partner, "GetDelegatedAccessToken", TradeInToken=after) == BAD_TOKEN
 
 
 def test_an_exchange_needs_a_permission_and_a_refused_one_spends_nothing(delegation: Delegation) -> None:
