@@ -68,6 +68,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     # An extra: only what is loaded late may need it.
     "lxml": {"sessions"},
     "signxml": {"sessions"},
+    "segno": {"services"},
 }
 # Naming the type of the connection one was handed is no use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}

@@ -25,6 +25,9 @@ class AccountCounts:
     saml_providers: int
     policy_versions: int
     root_access_keys: int
+    mfa_devices: int
+    mfa_devices_in_use: int
+    root_mfa_devices: int
 
 
 def account_counts(connection: Connection, account_id: str) -> AccountCounts:
@@ -35,10 +38,14 @@ def account_counts(connection: Connection, account_id: str) -> AccountCounts:
         .where(t.policies.c.account_id == account_id)
     )
     keys = _count(t.access_keys, account_id).where(t.access_keys.c.user_id.is_(None))
+    devices = _count(t.mfa_devices, account_id)
     counts = [
         *(_count(table, account_id).scalar_subquery() for table in _COUNTED),
         versions.scalar_subquery(),
         keys.scalar_subquery(),
+        devices.scalar_subquery(),
+        devices.where(t.mfa_devices.c.enabled_at_seconds.is_not(None)).scalar_subquery(),
+        devices.where(t.mfa_devices.c.of_root).scalar_subquery(),
     ]
     return AccountCounts(*connection.execute(select(*counts)).one())
 

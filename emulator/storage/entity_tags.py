@@ -1,7 +1,7 @@
-"""Tags of users, roles, customer managed policies and identity providers: pairs of key and value.
+"""Tags of users, roles, customer managed policies, identity providers and MFA devices: pairs of key and value.
 
-Two keys that differ in case alone are one key for users, roles and providers, and two for managed policies (IAM User
-Guide, Tags for IAM resources); a key keeps the case it was last written in.
+Two keys that differ in case alone are one key for users, roles and providers, and two for managed policies and devices
+(IAM User Guide, Tags for IAM resources); a key keeps the case it was last written in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, del
 
 from emulator.storage import tables as t
 
-TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider"]
+TaggedKind = Literal["user", "role", "policy", "mfa_device", "oidc_provider", "saml_provider"]
 Tag = tuple[str, str]
 
 
@@ -49,6 +49,7 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
         "user": _statements(t.user_tags, "user_id", case_sensitive=False),
         "role": _statements(t.role_tags, "role_id", case_sensitive=False),
         "policy": _statements(t.policy_tags, "policy_id", case_sensitive=True),
+        "mfa_device": _statements(t.mfa_device_tags, "serial_number", case_sensitive=True),
         "oidc_provider": _statements(t.oidc_provider_tags, "arn", case_sensitive=False),
         "saml_provider": _statements(t.saml_provider_tags, "arn", case_sensitive=False),
     }

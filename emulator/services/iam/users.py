@@ -17,6 +17,7 @@ from emulator.storage.access_keys import access_keys_of
 from emulator.storage.entity_policies import attached_arns, inline_names
 from emulator.storage.entity_tags import put_tags, tags_of
 from emulator.storage.groups import groups_of
+from emulator.storage.mfa_devices import devices_of
 from emulator.storage.problems import AlreadyThere, StillReferenced
 from emulator.storage.users import (
     UserRecord,
@@ -35,6 +36,7 @@ ALREADY_EXISTS_MESSAGE = "User with name {name} already exists."
 COUNT_MESSAGE = "Cannot exceed quota for UsersPerAccount: {limit}"
 NOT_A_USER_MESSAGE = "Must specify userName when calling with non-User credentials"
 DELETE_KEYS_MESSAGE = "Cannot delete entity, must delete access keys first."
+DELETE_MFA_MESSAGE = "Cannot delete entity, must delete MFA device first."
 DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
 DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
@@ -258,6 +260,8 @@ def delete_user(call: Call, *, UserName: str) -> None:
     user = existing_user(call, UserName)
     if access_keys_of(call.db, call.account_id, user.user_id):
         raise AwsError("DeleteConflict", DELETE_KEYS_MESSAGE)
+    if devices_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_MFA_MESSAGE)
     if attached_arns(call.db, "user", user.user_id):
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
     if inline_names(call.db, "user", user.user_id):
