@@ -37,10 +37,12 @@ from emulator.services.registry import (
     NO_USES,
     Answer,
     Call,
+    Parameters,
     PendingUses,
     Proof,
     RefusalReader,
     RegisteredOperation,
+    SecondFactor,
     no_refusal,
     on_everything,
 )
@@ -176,14 +178,22 @@ class Gateway:
                 if self.settings.disabled_regions and service == "sts":
                     check_region(self.settings.disabled_regions, call.region, operation, _account(call, parameters))
                 check_credential_kind(identity.caller, service, operation)
-                decisions = self._authorise(call, registered, parameters, request, identity)
-                function = _emulated(registered, target, parameters)
-                answer = None if registered is None or registered.writes else function(call, **parameters)
+                if registered is not None and registered.precheck is not None:
+                    registered.precheck(call, parameters)
+                factor = _second_factor(registered, parameters)
+                if factor is None:
+                    decisions, answer = self._carry_out(call, registered, target, parameters, request, identity)
+            # A store of its own from here on: what is read between writes, or of another snapshot than the one whose
+            # generation is known, must not be remembered.
+            if factor is not None:
+                call = self._use_factor(replace(call, policies=PolicyStore(identities.generation)), factor, parameters)
+                with self.database.snapshot() as connection:
+                    call = replace(call, db=connection)
+                    decisions, answer = self._carry_out(call, registered, target, parameters, request, identity)
             if registered is not None and registered.writes:
                 with self.database.transaction() as connection:
-                    # A store of its own: what is read between writes must not be remembered if they are rolled back.
-                    policies = PolicyStore(identities.generation)
-                    answer = function(replace(call, db=connection, policies=policies), **parameters)
+                    call = replace(call, db=connection, policies=PolicyStore(identities.generation))
+                    answer = registered.function(call, **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
@@ -295,6 +305,26 @@ class Gateway:
             uses=self.uses,
         )
 
+    def _use_factor(self, call: Call, factor: SecondFactor, parameters: Parameters) -> Call:
+        """The call of somebody who has proved a second factor with it. Raises AwsError for a proof that fails."""
+        with self.database.transaction() as connection:
+            factor.use(replace(call, db=connection), parameters)
+        return replace(call, mfa_at_seconds=int(call.now_seconds))
+
+    def _carry_out(
+        self,
+        call: Call,
+        registered: RegisteredOperation | None,
+        target: Target,
+        parameters: dict[str, Any],
+        request: HttpRequest,
+        identity: Identity,
+    ) -> tuple[list[Decision], Answer | None]:
+        """The decisions, all of them allowing, and the answer unless the operation writes."""
+        decisions = self._authorise(call, registered, parameters, request, identity)
+        function = _emulated(registered, target, parameters)
+        return decisions, None if registered is None or registered.writes else function(call, **parameters)
+
     def _authorise(
         self,
         call: Call,
@@ -304,8 +334,6 @@ class Gateway:
         identity: Identity,
     ) -> list[Decision]:
         """Every permission the call needs, also for operations nobody has built: a refused caller sees the refusal."""
-        if registered is not None and registered.precheck is not None:
-            registered.precheck(call, parameters)
         permissions = (registered.permissions if registered is not None else on_everything)(call, parameters)
         if not permissions:
             return []
@@ -408,6 +436,12 @@ def _proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Ca
     """The call and the identity that the proof among the parameters stands for."""
     proven = proof(call, parameters)
     return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
+
+
+def _second_factor(registered: RegisteredOperation | None, parameters: Parameters) -> SecondFactor | None:
+    """The second factor that the call means to prove, if any."""
+    factor = None if registered is None else registered.second_factor
+    return None if factor is None or factor.parameters.isdisjoint(parameters) else factor
 
 
 def _not_emulated(target: Target) -> AwsError:

@@ -120,7 +120,8 @@ def test_the_operation_is_no_stub(operation: RegisteredOperation) -> None:
 def test_every_parameter_is_used(operation: RegisteredOperation) -> None:
     """By the function, or by what decides and checks before it."""
     used: set[str] = set()
-    for function in (operation.function, operation.permissions, operation.precheck):
+    factor = None if operation.second_factor is None else operation.second_factor.use
+    for function in (operation.function, operation.permissions, operation.precheck, factor):
         if function is None:
             continue
         module = inspect.getsource(inspect.getmodule(function))  # type: ignore[arg-type]

@@ -47,6 +47,16 @@ _KEY = c.record(
     },
     ("id", "secret"),
 )
+# Base32 of whole bytes, ten of them or more: no other numbers of characters than these stand for any.
+_SEED = r"(?:[A-Z2-7]{8}){2,16}(?:[A-Z2-7]{2}|[A-Z2-7]{4}|[A-Z2-7]{5}|[A-Z2-7]{7})?"
+_MFA_DEVICE = c.record(
+    w.DeclaredMfaDevice,
+    {
+        "name": ("name", _LONG_NAME),
+        "seed": ("seed", c.matching(_SEED, "a base32 seed: A-Z and 2-7, 16 characters or more, without padding")),
+    },
+    ("name", "seed"),
+)
 _USER = c.record(
     w.DeclaredUser,
     {
@@ -58,7 +68,7 @@ _USER = c.record(
         "inline_policies": ("inline_policies", _INLINE),
         "groups": ("groups", c.list_of(c.text)),
         "permissions_boundary": ("permissions_boundary", c.optional(_POLICY_ARN)),
-        "mfa_devices": ("", c.not_emulated("MFA devices")),
+        "mfa_devices": ("mfa_devices", c.list_of(_MFA_DEVICE)),
         "unique_id": _unique_id("AIDA"),
         "created_at": _CREATED_AT,
     },
@@ -192,6 +202,7 @@ _ACCOUNT = c.record(
         "id": ("account_id", _ACCOUNT_ID),
         "name": ("name", c.text),
         "root_access_keys": ("root_access_keys", c.list_of(_KEY)),
+        "root_mfa_devices": ("root_mfa_devices", c.list_of(_MFA_DEVICE)),
         "users": ("users", c.list_of(_USER)),
         "groups": ("groups", c.list_of(_GROUP)),
         "policies": ("policies", c.list_of(_POLICY)),

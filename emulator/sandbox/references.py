@@ -49,6 +49,7 @@ def dangling(world: Any) -> Found:
             for position, entity in _mappings(account, noun):
                 yield from _policies_of((*path, noun, position), entity, _text(account, "id"), declared)
                 yield from _repeated_tags((*path, noun, position), entity)
+        yield from _repeated_devices(path, account)
         for position, role in _mappings(account, "roles"):
             yield from _linked((*path, "roles", position), role)
         for position, policy in _mappings(account, "policies"):
@@ -174,6 +175,19 @@ def _linked(path: Path, role: Values) -> Found:
         yield (*path, "linked_service"), f"no service-linked role is known for {service!r}"
     elif service and _text(role, "path", "/") != f"/aws-service-role/{service}/":
         yield (*path, "path"), f"the path of this service-linked role is /aws-service-role/{service}/"
+
+
+def _repeated_devices(path: Path, account: Values) -> Found:
+    """A device is one user's, or the root user's."""
+    lists: list[tuple[Path, Values]] = [((*path, "root_mfa_devices"), account)]
+    lists += [((*path, "users", index, "mfa_devices"), user) for index, user in _mappings(account, "users")]
+    named: list[tuple[Path, str]] = [
+        ((*place, position, "name"), _text(device, "name"))
+        for place, owner in lists
+        for position, device in _mappings(owner, str(place[-1]))
+    ]
+    for index, name in _again((index, name) for index, (_, name) in enumerate(named)):
+        yield named[index][0], f"MFA device {name!r} is declared twice{WITHOUT_CASE}"
 
 
 def _repeated_tags(path: Path, entity: Values) -> Found:

@@ -210,6 +210,7 @@ class _Builder:
         for user in account.users:
             self._user(account_id, user, groups)
         self._access_keys(account_id, None, account.root_access_keys)
+        self._mfa_devices(account_id, None, account.root_mfa_devices)
         for role in account.roles:
             self._role(account_id, role)
         for service in account.service_linked_roles:
@@ -281,6 +282,7 @@ class _Builder:
         self._policies_of("user", user_id, account_id, user.attached_policies, user.inline_policies)
         self._tags(t.user_tags, "user_id", user_id, user.tags)
         self._access_keys(account_id, user_id, user.access_keys)
+        self._mfa_devices(account_id, user_id, user.mfa_devices)
         memberships = [
             {"group_id": groups[name.lower()], "added_at_seconds": self._now_seconds} for name in user.groups
         ]
@@ -346,6 +348,20 @@ class _Builder:
                 values["status"] = key.status
             new = {"created_at_seconds": self._made_at(key.created_at_seconds)}
             worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
+
+    def _mfa_devices(self, account_id: str, user_id: str | None, devices: Iterable[w.DeclaredMfaDevice]) -> None:
+        for device in devices:
+            key = {"serial_number": iam_arn(account_id, "mfa", "/", device.name)}
+            present = worlds.find(self._db, t.mfa_devices, key) or {}
+            values = {
+                "account_id": account_id,
+                "user_id": user_id,
+                "of_root": user_id is None,
+                "seed": device.seed,
+                # One that was deactivated since is enabled again, as declared ones are.
+                "enabled_at_seconds": present.get("enabled_at_seconds") or self._now_seconds,
+            }
+            worlds.put(self._db, t.mfa_devices, key, values, {"created_at_seconds": self._now_seconds})
 
     def _oidc_provider(self, account_id: str, provider: w.DeclaredOidcProvider) -> None:
         key = {"arn": oidc_provider_arn(account_id, provider.url)}

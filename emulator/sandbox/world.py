@@ -24,6 +24,14 @@ class DeclaredKey:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredMfaDevice:
+    """A virtual MFA device that is enabled from the start; ``seed`` is base32 without padding."""
+
+    name: str
+    seed: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredGroup:
     name: str
     path: str = "/"
@@ -43,6 +51,7 @@ class DeclaredUser:
     inline_policies: Documents = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     permissions_boundary: str | None = None
+    mfa_devices: tuple[DeclaredMfaDevice, ...] = ()
     unique_id: str | None = None
     created_at_seconds: int | None = None
 
@@ -161,6 +170,7 @@ class DeclaredAccount:
     account_id: str
     name: str = ""
     root_access_keys: tuple[DeclaredKey, ...] = ()
+    root_mfa_devices: tuple[DeclaredMfaDevice, ...] = ()
     users: tuple[DeclaredUser, ...] = ()
     groups: tuple[DeclaredGroup, ...] = ()
     policies: tuple[DeclaredPolicy, ...] = ()

@@ -89,6 +89,8 @@ class Call:
     # What the service's model knows of the answer; an older model lacks what AWS has added since.
     answer_members: Collection[str] = ()
     uses: PendingUses = NO_USES
+    # When the caller proved with this very call that it holds its MFA device; that is now, or None.
+    mfa_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,18 @@ Proof = Callable[[Call, Parameters], Proven]
 
 
 @dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """Proof of a second factor that a call may carry: the parameters that make it up, and what checks and uses it.
+
+    ``use`` is called in a transaction of its own, before any policy is looked at, for calls that have any of the
+    parameters. It raises AwsError for a proof that fails.
+    """
+
+    parameters: frozenset[str]
+    use: Callable[[Call, Parameters], None]
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredOperation:
     """One emulated operation."""
 
@@ -117,6 +131,7 @@ class RegisteredOperation:
     writes: bool
     parameters: frozenset[str]
     proof: Proof | None = None
+    second_factor: SecondFactor | None = None
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -147,13 +162,15 @@ def operation(
     precheck: Precheck | None = None,
     writes: bool | None = None,
     proof: Proof | None = None,
+    second_factor: SecondFactor | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as an operation.
 
     ``permissions`` answers what the caller needs. ``precheck`` raises AwsError for refusals that come before any
     policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it verifies the token or assertion
     among the parameters, and raises AwsError for one that proves nothing, or KeysWantedError when it cannot tell yet.
-    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
+    ``second_factor`` is what the caller may prove besides its signature. ``writes`` defaults to False for Get, List,
+    Describe, Search and Simulate, else True.
     """
 
     def register(function: Function) -> Function:
@@ -169,6 +186,7 @@ def operation(
             writes=not name.startswith(_READING_PREFIXES) if writes is None else writes,
             parameters=frozenset(parameter.name for parameter in parameters),
             proof=proof,
+            second_factor=second_factor,
         )
         return function
 

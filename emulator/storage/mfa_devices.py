@@ -109,16 +109,11 @@ def remove_device(connection: Connection, serial_number: str) -> None:
     connection.execute(delete(_DEVICES).where(_DEVICES.c.serial_number == serial_number))
 
 
-def lock_device(connection: Connection, serial_number: str) -> str:
-    """The device's seed. Other writers that ask for it wait, where the database lets several write.
-
-    Raises LookupError when the device was deleted meanwhile.
-    """
+def lock_device(connection: Connection, serial_number: str) -> str | None:
+    """The device's seed, None for no device. Others that lock it wait, where the database lets several write."""
     statement = select(_DEVICES.c.seed).where(_DEVICES.c.serial_number == serial_number).with_for_update()
-    seed = connection.execute(statement).scalar()
-    if seed is None:
-        raise LookupError(serial_number)
-    return str(seed)
+    seed: str | None = connection.execute(statement).scalar()
+    return seed
 
 
 def use_step(connection: Connection, serial_number: str, step: int) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from served import FIRST_ACCOUNT, SECOND_ACCOUNT, Server, role_arn
 
+from emulator.sessions.one_time_codes import current_code
+
 # Version 1 of the interface ends so when the service refused; version 2 ends with 254.
 REFUSED_STATUS = 255
 TRUST = {
@@ -117,6 +119,31 @@ def test_wrong_keys(server: Server) -> None:
     assert "(SignatureDoesNotMatch)" in said
     said = refused(server, "chime", "list-accounts", AWS_ACCESS_KEY_ID="nobody")
     assert "(UnrecognizedClientException)" in said
+
+
+def test_mfa_from_the_device_to_its_end(server: Server) -> None:
+    seed_file = Path(server.folder) / "seed"
+    made = answered(
+        server,
+        *("iam", "create-virtual-mfa-device", "--virtual-mfa-device-name", "from-cli"),
+        *("--outfile", str(seed_file), "--bootstrap-method", "Base32StringSeed"),
+    )["VirtualMFADevice"]
+    named = ("--user-name", "admin", "--serial-number", made["SerialNumber"])
+    seed = seed_file.read_text(encoding="ascii")
+    # Judged a step late at most, and accepted all the same.
+    now_seconds = datetime.now(UTC).timestamp()
+    first, second, third = (current_code(seed, now_seconds + offset) for offset in (-30, 0, 30))
+    codes = ("--authentication-code1", first, "--authentication-code2", second)
+    assert answered(server, "iam", "enable-mfa-device", *named, *codes) is None
+    proof = ("--serial-number", made["SerialNumber"], "--token-code", third)
+    given = answered(server, "sts", "get-session-token", *proof)["Credentials"]
+    assert answered(server, "iam", "get-user", **held(given))["User"]["UserName"] == "admin"
+    assert refused(server, "sts", "get-session-token", *proof).endswith(
+        "An error occurred (AccessDenied) when calling the GetSessionToken operation: "
+        "MultiFactorAuthentication failed with invalid MFA one time pass code."
+    )
+    assert answered(server, "iam", "deactivate-mfa-device", *named) is None
+    assert answered(server, "iam", "delete-virtual-mfa-device", "--serial-number", made["SerialNumber"]) is None
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,9 @@ KEYS = st.sampled_from(
         "targets",
         "service_control_policies",
         "root_access_keys",
+        "root_mfa_devices",
+        "mfa_devices",
+        "seed",
     ]
 )
 NESTED = st.recursive(

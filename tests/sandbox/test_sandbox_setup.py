@@ -68,6 +68,7 @@ def everything() -> dict[str, Any]:
                 "id": ACCOUNT,
                 "name": "sandbox",
                 "root_access_keys": [{"id": "root_key", "secret": "root-secret"}],
+                "root_mfa_devices": [{"name": "root-account-mfa-device", "seed": "GEZDGNBVGY3TQOJQ"}],
                 "users": [
                     {
                         "name": "ana",
@@ -78,6 +79,7 @@ def everything() -> dict[str, Any]:
                         "inline_policies": {"own": policy("iam:*")},
                         "groups": ["developers"],
                         "permissions_boundary": LIMITS,
+                        "mfa_devices": [{"name": "anas-phone", "seed": "JBSWY3DPEHPK3PXP"}],
                     },
                     {
                         "name": "admin",
@@ -138,7 +140,6 @@ NOT_DECLARED = {
     "delegation_requests",
     "mfa_code_uses",
     "mfa_device_tags",
-    "mfa_devices",
     "outbound_federations",
     "saml_private_keys",
 }
@@ -227,6 +228,7 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     ana["inline_policies"] = {"other": policy("s3:*")}
     ana["access_keys"] = [{"id": "ana_key", "secret": "changed-secret"}, {"id": "second_key", "secret": "second"}]
     del ana["permissions_boundary"]
+    ana["mfa_devices"][0]["seed"] = "GEZDGNBVGY3TQOJQ"
     reader.update(description="Reads more", max_session_duration=3600, tags={}, trust_policy=trust(ACCOUNT))
     file["accounts"][0]["policies"][0]["document"] = policy("chime:*")
     file["accounts"][0]["chime_accounts"][0]["users"][0]["license"] = "Basic"
@@ -248,6 +250,8 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     secrets = {row["access_key_id"]: row["secret_access_key"] for row in rows(database, "access_keys")}
     assert secrets["ana_key"] == "changed-secret"
     assert secrets["second_key"] == "second"
+    [device] = [row for row in rows(database, "mfa_devices") if row["user_id"] == ids["ana"]]
+    assert (device["seed"], device["enabled_at_seconds"]) == ("GEZDGNBVGY3TQOJQ", 1_900_000_000)
     [role] = [row for row in rows(database, "roles") if row["name"] == "reader"]
     assert (role["description"], role["max_session_duration_seconds"]) == ("Reads more", 3600)
     assert json.loads(role["trust_policy"]) == trust(ACCOUNT)

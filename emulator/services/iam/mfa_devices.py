@@ -202,10 +202,10 @@ def resync_mfa_device(
 
 def _locked_seed(call: Call, serial_number: str) -> str:
     _existing_device(call, serial_number)
-    try:
-        return lock_device(call.db, serial_number)
-    except LookupError as error:  # another transaction deleted it meanwhile
-        raise _not_found(serial_number) from error
+    seed = lock_device(call.db, serial_number)
+    if seed is None:  # another transaction deleted it meanwhile
+        raise _not_found(serial_number)
+    return seed
 
 
 def _use_pair(call: Call, serial_number: str, seed: str, first: str, second: str) -> None:

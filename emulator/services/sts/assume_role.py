@@ -13,6 +13,7 @@ from emulator.principals import Session
 from emulator.services.registry import Answer, Call, Parameters, operation
 from emulator.services.sts.provided_contexts import context_providers, refuse_assertions
 from emulator.services.sts.role_sessions import WantedSession, role_keys, role_permissions, role_session
+from emulator.services.sts.second_factor import MFA
 from emulator.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, session_tags
 
 TRANSITIVE_CONFLICT_MESSAGE = (
@@ -59,6 +60,9 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
 
 def _context(call: Call, parameters: Parameters, trust: Trust | None) -> Mapping[str, ContextValue]:
     context: dict[str, ContextValue] = {"sts:rolesessionname": parameters["RoleSessionName"]}
+    if call.mfa_at_seconds is not None:
+        context["aws:multifactorauthpresent"] = "true"
+        context["aws:multifactorauthage"] = str(int(call.now_seconds) - call.mfa_at_seconds)
     if "ExternalId" in parameters:
         context["sts:externalid"] = parameters["ExternalId"]
     providers = context_providers(parameters.get("ProvidedContexts", ()))
@@ -94,7 +98,7 @@ def _inherited_tags(session: Session | None) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in session.tags if key.lower() in transitive)
 
 
-@operation("sts", "AssumeRole", permissions=_permissions, precheck=_check_values, writes=False)
+@operation("sts", "AssumeRole", permissions=_permissions, precheck=_check_values, second_factor=MFA, writes=False)
 def assume_role(
     call: Call,
     *,
@@ -109,6 +113,8 @@ def assume_role(
     SourceIdentity: str = "",
     MinimumSessionTokenSize: int = 0,
     ProvidedContexts: Sequence[Mapping[str, Any]] = (),
+    SerialNumber: str | None = None,  # with TokenCode the second factor, judged before the permissions
+    TokenCode: str | None = None,
 ) -> Answer:
     """Credentials of the role. API reference: AssumeRole.
 
@@ -130,5 +136,6 @@ def assume_role(
         source_identity=SourceIdentity or (session.source_identity if session else ""),
         chained=session is not None,
         minimum_token_bytes=MinimumSessionTokenSize,
+        mfa_authenticated_at_seconds=call.mfa_at_seconds,
     )
     return role_session(call, role, wanted)

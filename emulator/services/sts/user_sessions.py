@@ -9,6 +9,7 @@ from emulator.access.permission import ContextValue, Permission
 from emulator.arns import federated_user_arn
 from emulator.principals import Principal
 from emulator.services.registry import Answer, Call, Parameters, no_permission, operation
+from emulator.services.sts.second_factor import MFA
 from emulator.services.sts.session_parameters import arns_of, issued, packed_percent, session_policies, session_tags
 from emulator.sessions.credentials import SessionRequest
 
@@ -24,14 +25,22 @@ def _duration(call: Call, asked: int | None) -> int:
     return duration_seconds
 
 
-@operation("sts", "GetSessionToken", permissions=no_permission, writes=False)
-def get_session_token(call: Call, *, DurationSeconds: int | None = None, MinimumSessionTokenSize: int = 0) -> Answer:
+@operation("sts", "GetSessionToken", permissions=no_permission, second_factor=MFA, writes=False)
+def get_session_token(
+    call: Call,
+    *,
+    DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
+    SerialNumber: str | None = None,  # with TokenCode the second factor, judged before
+    TokenCode: str | None = None,
+) -> Answer:
     """Temporary credentials with the caller's own rights. No policy controls it. API reference: GetSessionToken."""
     request = SessionRequest(
         type="GetSessionToken",
         principal=call.caller.principal,
         duration_seconds=_duration(call, DurationSeconds),
         minimum_token_bytes=MinimumSessionTokenSize,
+        mfa_authenticated_at_seconds=call.mfa_at_seconds,
     )
     return issued(call, request)
 
