@@ -1,7 +1,7 @@
 """SerialNumber and TokenCode of AssumeRole and GetSessionToken: proof that the caller holds its MFA device.
 
-A code that is right is used up by being right, whatever becomes of the call: AWS checks it before it looks at any
-policy, and refuses it when it is sent again after the refusal of a policy. That order was observed, not documented.
+A code is checked before any policy. One that is right is used up by being right, whatever becomes of the call; whether
+AWS gives it back when a policy then refuses is not documented.
 """
 
 from __future__ import annotations
