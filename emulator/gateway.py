@@ -182,14 +182,16 @@ class Gateway:
                     registered.precheck(call, parameters)
                 factor = _second_factor(registered, parameters)
                 if factor is None:
-                    decisions, answer = self._carry_out(call, registered, target, parameters, request, identity)
+                    decisions = self._authorise(call, registered, parameters, request, identity)
+                    answer = _read(call, registered, target, parameters)
             # A store of its own from here on: what is read between writes, or of another snapshot than the one whose
             # generation is known, must not be remembered.
             if factor is not None:
                 call = self._use_factor(replace(call, policies=PolicyStore(identities.generation)), factor, parameters)
                 with self.database.snapshot() as connection:
                     call = replace(call, db=connection)
-                    decisions, answer = self._carry_out(call, registered, target, parameters, request, identity)
+                    decisions = self._authorise(call, registered, parameters, request, identity)
+                    answer = _read(call, registered, target, parameters)
             if registered is not None and registered.writes:
                 with self.database.transaction() as connection:
                     call = replace(call, db=connection, policies=PolicyStore(identities.generation))
@@ -310,20 +312,6 @@ class Gateway:
         with self.database.transaction() as connection:
             factor.use(replace(call, db=connection), parameters)
         return replace(call, mfa_at_seconds=int(call.now_seconds))
-
-    def _carry_out(
-        self,
-        call: Call,
-        registered: RegisteredOperation | None,
-        target: Target,
-        parameters: dict[str, Any],
-        request: HttpRequest,
-        identity: Identity,
-    ) -> tuple[list[Decision], Answer | None]:
-        """The decisions, all of them allowing, and the answer unless the operation writes."""
-        decisions = self._authorise(call, registered, parameters, request, identity)
-        function = _emulated(registered, target, parameters)
-        return decisions, None if registered is None or registered.writes else function(call, **parameters)
 
     def _authorise(
         self,
@@ -460,6 +448,12 @@ def _emulated(
         message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
         raise AwsError("NotImplemented", message)
     return registered.function
+
+
+def _read(call: Call, registered: RegisteredOperation | None, target: Target, parameters: Parameters) -> Answer | None:
+    """The answer of an operation that only reads; None for one that writes. Raises AwsError."""
+    function = _emulated(registered, target, parameters)
+    return None if registered is None or registered.writes else function(call, **parameters)
 
 
 def _unexpected(request_id: str, error: Exception) -> AwsError:
