@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -178,22 +179,15 @@ class Gateway:
                 if self.settings.disabled_regions and service == "sts":
                     check_region(self.settings.disabled_regions, call.region, operation, _account(call, parameters))
                 check_credential_kind(identity.caller, service, operation)
-                if registered is not None and registered.precheck is not None:
-                    registered.precheck(call, parameters)
-                factor = _second_factor(registered, parameters)
+                factor = _checked_before(call, registered, parameters)
                 if factor is None:
-                    decisions = self._authorise(call, registered, parameters, request, identity)
-                    answer = _read(call, registered, target, parameters)
-            # A store of its own from here on: what is read between writes, or of another snapshot than the one whose
-            # generation is known, must not be remembered.
+                    answer = self._carry_out(call, registered, target, parameters, request, identity, decisions)
             if factor is not None:
-                call = self._use_factor(replace(call, policies=PolicyStore(identities.generation)), factor, parameters)
-                with self.database.snapshot() as connection:
-                    call = replace(call, db=connection)
-                    decisions = self._authorise(call, registered, parameters, request, identity)
-                    answer = _read(call, registered, target, parameters)
+                with self._proved(call, factor, parameters, identities.generation) as proved:
+                    answer = self._carry_out(proved, registered, target, parameters, request, identity, decisions)
             if registered is not None and registered.writes:
                 with self.database.transaction() as connection:
+                    # A store of its own: what is read between writes must not be remembered if they are rolled back.
                     call = replace(call, db=connection, policies=PolicyStore(identities.generation))
                     answer = registered.function(call, **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
@@ -307,11 +301,36 @@ class Gateway:
             uses=self.uses,
         )
 
-    def _use_factor(self, call: Call, factor: SecondFactor, parameters: Parameters) -> Call:
-        """The call of somebody who has proved a second factor with it. Raises AwsError for a proof that fails."""
+    @contextmanager
+    def _proved(self, call: Call, factor: SecondFactor, parameters: Parameters, generation: int) -> Iterator[Call]:
+        """The call of somebody who has proved a second factor with it, in a new snapshot.
+
+        Raises AwsError for a proof that fails.
+        """
         with self.database.transaction() as connection:
             factor.use(replace(call, db=connection), parameters)
-        return replace(call, mfa_at_seconds=int(call.now_seconds))
+        with self.database.snapshot() as connection:
+            # A store of its own: this snapshot may be of a later generation, so what is read must not be remembered.
+            policies = PolicyStore(generation)
+            yield replace(call, db=connection, policies=policies, mfa_at_seconds=int(call.now_seconds))
+
+    def _carry_out(
+        self,
+        call: Call,
+        registered: RegisteredOperation | None,
+        target: Target,
+        parameters: dict[str, Any],
+        request: HttpRequest,
+        identity: Identity,
+        decisions: list[Decision],
+    ) -> Answer | None:
+        """The answer of an operation that only reads, None for one that writes, if the call is allowed.
+
+        The decisions are added to ``decisions``, where they stay when the operation then fails.
+        """
+        decisions += self._authorise(call, registered, parameters, request, identity)
+        function = _emulated(registered, target, parameters)
+        return None if registered is None or registered.writes else function(call, **parameters)
 
     def _authorise(
         self,
@@ -426,9 +445,13 @@ def _proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Ca
     return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
 
 
-def _second_factor(registered: RegisteredOperation | None, parameters: Parameters) -> SecondFactor | None:
-    """The second factor that the call means to prove, if any."""
-    factor = None if registered is None else registered.second_factor
+def _checked_before(call: Call, registered: RegisteredOperation | None, parameters: Parameters) -> SecondFactor | None:
+    """The second factor that the call means to prove, if any, after what AWS refuses before it looks at any policy."""
+    if registered is None:
+        return None
+    if registered.precheck is not None:
+        registered.precheck(call, parameters)
+    factor = registered.second_factor
     return None if factor is None or factor.parameters.isdisjoint(parameters) else factor
 
 
@@ -448,12 +471,6 @@ def _emulated(
         message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
         raise AwsError("NotImplemented", message)
     return registered.function
-
-
-def _read(call: Call, registered: RegisteredOperation | None, target: Target, parameters: Parameters) -> Answer | None:
-    """The answer of an operation that only reads; None for one that writes. Raises AwsError."""
-    function = _emulated(registered, target, parameters)
-    return None if registered is None or registered.writes else function(call, **parameters)
 
 
 def _unexpected(request_id: str, error: Exception) -> AwsError:
