@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -176,16 +177,13 @@ class Gateway:
                 call, identity = self._allowed_kind(call, identity, registered, parameters)
                 factor = _second_factor(registered, parameters)
                 if factor is None:
-                    decisions, answer = self._carry_out(call, registered, target, parameters, request, identity)
-            # A store of its own from here on: what is read between writes, or of another snapshot than the one whose
-            # generation is known, must not be remembered.
+                    answer = self._carry_out(call, registered, target, parameters, request, identity, decisions)
             if factor is not None:
-                call = self._use_factor(replace(call, policies=PolicyStore(identities.generation)), factor, parameters)
-                with self.database.snapshot() as connection:
-                    call = replace(call, db=connection)
-                    decisions, answer = self._carry_out(call, registered, target, parameters, request, identity)
+                with self._proved(call, factor, parameters, identities.generation) as proved:
+                    answer = self._carry_out(proved, registered, target, parameters, request, identity, decisions)
             if registered is not None and registered.writes:
                 with self.database.transaction() as connection:
+                    # A store of its own: what is read between writes must not be remembered if they are rolled back.
                     call = replace(call, db=connection, policies=PolicyStore(identities.generation))
                     answer = registered.function(call, **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
@@ -313,11 +311,18 @@ class Gateway:
             uses=self.uses,
         )
 
-    def _use_factor(self, call: Call, factor: SecondFactor, parameters: Parameters) -> Call:
-        """The call of somebody who has proved a second factor with it. Raises AwsError for a proof that fails."""
+    @contextmanager
+    def _proved(self, call: Call, factor: SecondFactor, parameters: Parameters, generation: int) -> Iterator[Call]:
+        """The call of somebody who has proved a second factor with it, in a new snapshot.
+
+        Raises AwsError for a proof that fails.
+        """
         with self.database.transaction() as connection:
             factor.use(replace(call, db=connection), parameters)
-        return replace(call, mfa_at_seconds=int(call.now_seconds))
+        with self.database.snapshot() as connection:
+            # A store of its own: this snapshot may be of a later generation, so what is read must not be remembered.
+            policies = PolicyStore(generation)
+            yield replace(call, db=connection, policies=policies, mfa_at_seconds=int(call.now_seconds))
 
     def _carry_out(
         self,
@@ -327,11 +332,15 @@ class Gateway:
         parameters: dict[str, Any],
         request: HttpRequest,
         identity: Identity,
-    ) -> tuple[list[Decision], Answer | None]:
-        """The decisions, all of them allowing, and the answer unless the operation writes."""
-        decisions = self._authorise(call, registered, parameters, request, identity)
+        decisions: list[Decision],
+    ) -> Answer | None:
+        """The answer of an operation that only reads, None for one that writes, if the call is allowed.
+
+        The decisions are added to ``decisions``, where they stay when the operation then fails.
+        """
+        decisions += self._authorise(call, registered, parameters, request, identity)
         function = _emulated(registered, target, parameters)
-        return decisions, None if registered is None or registered.writes else function(call, **parameters)
+        return None if registered is None or registered.writes else function(call, **parameters)
 
     def _authorise(
         self,

@@ -349,6 +349,20 @@ class _Builder:
             new = {"created_at_seconds": self._made_at(key.created_at_seconds)}
             worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
 
+    def _mfa_devices(self, account_id: str, user_id: str | None, devices: Iterable[w.DeclaredMfaDevice]) -> None:
+        for device in devices:
+            key = {"serial_number": iam_arn(account_id, "mfa", "/", device.name)}
+            present = worlds.find(self._db, t.mfa_devices, key) or {}
+            values = {
+                "account_id": account_id,
+                "user_id": user_id,
+                "of_root": user_id is None,
+                "seed": device.seed,
+                # One that was deactivated since is enabled again, as declared ones are.
+                "enabled_at_seconds": present.get("enabled_at_seconds") or self._now_seconds,
+            }
+            worlds.put(self._db, t.mfa_devices, key, values, {"created_at_seconds": self._now_seconds})
+
     def _oidc_provider(self, account_id: str, provider: w.DeclaredOidcProvider) -> None:
         key = {"arn": oidc_provider_arn(account_id, provider.url)}
         values = {
@@ -379,20 +393,6 @@ class _Builder:
         new = {"provider_uuid": self._ids.upper_id(), "created_at_seconds": created}
         worlds.put(self._db, t.saml_providers, key, values, new)
         self._tags(t.saml_provider_tags, "arn", key["arn"], provider.tags)
-
-    def _mfa_devices(self, account_id: str, user_id: str | None, devices: Iterable[w.DeclaredMfaDevice]) -> None:
-        for device in devices:
-            key = {"serial_number": iam_arn(account_id, "mfa", "/", device.name)}
-            present = worlds.find(self._db, t.mfa_devices, key) or {}
-            values = {
-                "account_id": account_id,
-                "user_id": user_id,
-                "of_root": user_id is None,
-                "seed": device.seed,
-                # One that was deactivated since is enabled again, as declared ones are.
-                "enabled_at_seconds": present.get("enabled_at_seconds") or self._now_seconds,
-            }
-            worlds.put(self._db, t.mfa_devices, key, values, {"created_at_seconds": self._now_seconds})
 
     def _chime_account(self, account_id: str, account: w.DeclaredChimeAccount) -> None:
         owner = {"aws_account_id": account_id}

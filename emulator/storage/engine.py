@@ -11,7 +11,7 @@ import copy
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,9 @@ class Database:
     def _reader(self) -> tuple[Connection, sqlite3.Connection]:
         held: tuple[Connection, sqlite3.Connection] | None = getattr(self._held, "reader", None)
         if held is None:
-            connection = self._readers.connect()
+            # In its turn: to prepare the one connection of an in-memory database ends whatever another thread has open.
+            with self._turn or nullcontext():
+                connection = self._readers.connect()
             driver: Any = connection.connection.driver_connection
             held = self._held.reader = (connection, driver)
         return held

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
-from conftest import WorldHandle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sts_calls import ACCOUNT, OTHER, UNCHECKED, allow, policy, refusal, role, role_arn, statement, trust
@@ -56,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def world(folder: Path) -> Any:
     """Shared by the tests that leave it as they found it."""
-    handle = WorldHandle(
+    handle = Any(
         federation_world(
             folder,
             role("plain", federated(provider_arn()), allow("sts:*")),
@@ -83,10 +82,10 @@ def sts(world: Any) -> Any:
 @pytest.fixture
 def make_federation(folder: Path) -> Any:
     """Worlds of a test's own, with these roles."""
-    handles: list[WorldHandle] = []
+    handles: list[Any] = []
 
-    def make(*roles: dict[str, Any], **more: Any) -> WorldHandle:
-        handles.append(WorldHandle(federation_world(folder, *roles, **more)))
+    def make(*roles: dict[str, Any], **more: Any) -> Any:
+        handles.append(Any(federation_world(folder, *roles, **more)))
         return handles[-1]
 
     yield make

@@ -182,3 +182,30 @@ def test_a_prepared_select_refuses_what_the_driver_could_not_convert() -> None:
         PreparedSelect(statement, "key_id")
     with pytest.raises(ValueError, match="binds"):
         PreparedSelect(select(t.users.c.name).where(t.users.c.user_id == bindparam("user_id")), "other")
+
+
+def test_a_thread_that_comes_new_to_a_database_in_memory_leaves_the_work_of_others_alone() -> None:
+    """Its first snapshot prepares the connection that all threads share, for which it must wait."""
+    database = Database("sqlite://")
+    migrate.upgrade(database)
+    seen: list[int] = []
+
+    def read() -> None:
+        with database.snapshot() as connection:
+            seen.append(connection.execute(select(func.count()).select_from(t.accounts)).scalar_one())
+
+    newcomer = threading.Thread(target=read)
+
+    def write() -> None:
+        with database.transaction() as connection:
+            connection.execute(insert(t.accounts).values(account_id=ACCOUNT, name="", position=0))
+            newcomer.start()
+            # Time enough for a newcomer that does not wait its turn; one that does ends only after this.
+            newcomer.join(0.2)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        write()
+    newcomer.join()
+    assert seen == [0]
+    database.close()
