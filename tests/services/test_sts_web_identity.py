@@ -32,6 +32,7 @@ from web_identity_calls import (
     signing_key,
     token,
 )
+from world_handle import WorldHandle
 
 OPERATION = "AssumeRoleWithWebIdentity"
 TAGS = "https://aws.amazon.com/tags"
@@ -55,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def world(folder: Path) -> Any:
     """Shared by the tests that leave it as they found it."""
-    handle = Any(
+    handle = WorldHandle(
         federation_world(
             folder,
             role("plain", federated(provider_arn()), allow("sts:*")),
@@ -82,10 +83,10 @@ def sts(world: Any) -> Any:
 @pytest.fixture
 def make_federation(folder: Path) -> Any:
     """Worlds of a test's own, with these roles."""
-    handles: list[Any] = []
+    handles: list[WorldHandle] = []
 
-    def make(*roles: dict[str, Any], **more: Any) -> Any:
-        handles.append(Any(federation_world(folder, *roles, **more)))
+    def make(*roles: dict[str, Any], **more: Any) -> WorldHandle:
+        handles.append(WorldHandle(federation_world(folder, *roles, **more)))
         return handles[-1]
 
     yield make
