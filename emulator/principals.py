@@ -27,7 +27,8 @@ class Principal:
 
     ``arn`` is what GetCallerIdentity answers; ``principal_arn`` is aws:PrincipalArn (for a role session the role's ARN
     with its path). ``user_id`` is aws:userid. ``entity_id`` is the unique id of the IAM user or role behind the call
-    (``AIDA…``, ``AROA…``) or the account id for root. ``name`` is the user, role or federated user name.
+    (``AIDA…``, ``AROA…``) or the account id for root. ``name`` is the user, role or federated user name. Whom an
+    identity provider vouches for has no ARN: there it is the user id, and ``entity_id`` is the provider.
     """
 
     type: PrincipalType

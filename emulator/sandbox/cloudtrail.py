@@ -30,6 +30,7 @@ _IDENTITY_TYPES = {
     "SAMLUser": "SAMLUser",
     "Service": "AWSService",
 }
+_PROVEN_BY_OTHERS = ("WebIdentityUser", "SAMLUser")
 _NAMED_TYPES = ("IAMUser", "WebIdentityUser", "SAMLUser")
 # Who calls these proves itself by a parameter, and is of this type also where the proof is not good.
 _UNSIGNED_TYPES = {"AssumeRoleWithWebIdentity": "WebIdentityUser", "AssumeRoleWithSAML": "SAMLUser"}
@@ -107,6 +108,10 @@ def user_identity(call: LoggedCall) -> Json:
     }
     if kind in _NAMED_TYPES:
         shown["userName"] = identity["name"]
+    if kind in _PROVEN_BY_OTHERS:
+        # Whom a provider vouches for has no ARN: the log names it by its principal id.
+        shown["arn"] = ""
+        shown["identityProvider"] = identity["entity_id"]
     shown = {name: value for name, value in shown.items() if value}
     if call.session:
         shown["sessionContext"] = _session_context(call, kind, identity, json.loads(call.session))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import urllib.request
 from typing import Any
 
 import boto3
@@ -143,3 +145,25 @@ def test_a_saml_assertion_of_rolecall_s_own_identity_provider() -> None:
         other = base64.b64decode(assertion).replace(b"kim", b"kit")
         with pytest.raises(ClientError, match="InvalidIdentityToken"):
             sts.assume_role_with_saml(**asked, SAMLAssertion=base64.b64encode(other).decode())
+
+
+def test_the_log_says_who_was_vouched_for_and_by_whom() -> None:
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+    providers = [{"url": GITHUB, "client_ids": ["sts.amazonaws.com"], "keys": "rolecall"}]
+    trusting = trust(provider, "sts:AssumeRoleWithWebIdentity")
+    with Rolecall.start(config=world(trusting, oidc_providers=providers)) as sandbox:
+        token = sandbox.web_identity_token(GITHUB, subject="repo:org/app")
+        boto3.client("sts").assume_role_with_web_identity(
+            RoleArn=ROLE_ARN, RoleSessionName="run", WebIdentityToken=token
+        )
+        assert sandbox.decisions[0].principal == f"{provider}:sts.amazonaws.com:repo:org/app"
+        address = f"{sandbox.endpoint_url}/_rolecall/decisions?format=cloudtrail"
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310
+            identity = json.loads(answer.read().splitlines()[0])["userIdentity"]
+    assert identity == {
+        "type": "WebIdentityUser",
+        "principalId": f"{provider}:sts.amazonaws.com:repo:org/app",
+        "accountId": ACCOUNT,
+        "userName": "repo:org/app",
+        "identityProvider": provider,
+    }

@@ -74,7 +74,7 @@ def _proof(call: Call, parameters: Parameters) -> Proven:
     if (parse_arn(role_arn) or parse_arn(provider_arn)).account_id != provider.account_id:  # type: ignore[union-attr]
         raise AwsError("AccessDenied", NOT_AUTHORIZED_MESSAGE, reason="the role is in another account")
     user_id = f"{claims.name_qualifier}:{claims.subject}"
-    principal = Principal("SAMLUser", provider.account_id, "", "", user_id, "", claims.subject)
+    principal = Principal("SAMLUser", provider.account_id, user_id, "", user_id, provider.arn, claims.subject)
     return Proven(Caller(principal, ""), claims)
 
 

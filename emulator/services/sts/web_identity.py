@@ -76,7 +76,7 @@ def _prove(call: Call, parameters: Parameters) -> Proven:
     )
     # As CloudTrail names such a caller: provider, audience and subject, and the subject as its name.
     user_id = f"{provider.principal}:{audience}:{subject}"
-    principal = Principal("WebIdentityUser", account_id, "", "", user_id, "", subject)
+    principal = Principal("WebIdentityUser", account_id, user_id, "", user_id, provider.principal, subject)
     return Proven(Caller(principal, ""), facts)
 
 
