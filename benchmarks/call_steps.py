@@ -120,9 +120,9 @@ class Sandbox:
         identities = gateway._current_identities(connection)
         key = (signature.access_key_id, signature.session_token)
         identity = identities.resolve(connection, *key, now_seconds)
-        call = gateway._call("id", target, signature, identity, identities, connection, now_seconds)
-        answer = registered.function(call, **parameters)
         received, decisions = _Received("id", request, 0.0, 0.0), list(outcome.decisions)
+        call = gateway._call(received, target, signature, identity, identities, connection, now_seconds)
+        answer = registered.function(call, **parameters)
         encoded = encode_answer(target.operation, answer, request, "id")
 
         def signed() -> None:
