@@ -49,7 +49,7 @@ from emulator.services.registry import (
 )
 from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.issuer_keys import IssuerKeys, KeysWantedError
-from emulator.sessions.keys import KeyRing, SealingKey
+from emulator.sessions.keys import KeyRing
 from emulator.settings import SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
 from emulator.storage import keyring, worlds
@@ -229,7 +229,7 @@ class Gateway:
         generation = self.database.generation(connection)
         identities = self._identities
         if identities is None or identities.generation != generation:
-            keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
+            keys = KeyRing.of_rows(keyring.load(connection))
             identities = IdentityStore(PolicyStore(generation), keys)
             # Settings change only together with the world: by a snapshot that is loaded, or when it is reset.
             settings = present_settings(connection, self._declared_settings)

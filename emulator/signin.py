@@ -24,7 +24,7 @@ from emulator.http import HttpRequest
 from emulator.identities import Identity, IdentityStore
 from emulator.policy import denial_message
 from emulator.principals import ROLE_SESSIONS
-from emulator.sessions.keys import KeyRing, SealingKey
+from emulator.sessions.keys import KeyRing
 from emulator.sessions.signin import open_console, seal_console, seal_sign_in
 from emulator.sessions.tokens import BadTokenError
 from emulator.storage import keyring
@@ -140,7 +140,7 @@ class SignIn:
 
 
 def _key_ring(connection: Connection) -> KeyRing:
-    return KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
+    return KeyRing.of_rows(keyring.load(connection))
 
 
 def _ends_at(

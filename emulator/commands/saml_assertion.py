@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from emulator.commands.common import UnusableError, host_option, port_option
+from emulator.commands.common import host_option, port_option
+from emulator.commands.running import ask
 from emulator.sandbox.saml_assertions import DEFAULT_SUBJECT
 from emulator.settings import Address
-
-_TIMEOUT_SECONDS = 30
 
 
 @click.command("saml-assertion")
@@ -64,7 +61,7 @@ def command(
         "source_identity": source_identity,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
-    click.echo(_minted(Address(host, port), idp, asked))
+    click.echo(ask(Address(host, port).url, "POST", f"saml/{quote(idp, safe='')}/assertion", asked)["assertion"])
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, list[str]]:
@@ -76,20 +73,3 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, list[str]]:
             raise click.UsageError(f"{option} {text}: write it as NAME=TEXT.")
         found.setdefault(name, []).append(value)
     return found
-
-
-def _minted(address: Address, idp: str, wanted: dict[str, Any]) -> str:
-    connection = http.client.HTTPConnection(address.reachable_host, address.port, timeout=_TIMEOUT_SECONDS)
-    try:
-        headers = {"Content-Type": "application/json"}
-        path = f"/_rolecall/saml/{quote(idp, safe='')}/assertion"
-        connection.request("POST", path, json.dumps(wanted), headers)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        if answer.status != 200:
-            raise UnusableError(str(body["message"]))
-        return str(body["assertion"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise UnusableError(f"no Rolecall answers at {address.url}: {error} (see --host and --port)") from error
-    finally:
-        connection.close()

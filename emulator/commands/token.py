@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from emulator.commands.common import UnusableError, host_option, port_option
+from emulator.commands.common import host_option, port_option
+from emulator.commands.running import ask
 from emulator.sandbox.oidc_tokens import DEFAULT_ALGORITHM
 from emulator.sandbox.token_shapes import DEFAULT_AUDIENCE, SHAPES
 from emulator.sessions.signing_keys import ALGORITHMS
 from emulator.settings import Address
-
-_TIMEOUT_SECONDS = 30
 
 
 @click.command("token")
@@ -60,7 +58,7 @@ def command(
         "algorithm": algorithm,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
-    click.echo(_minted(Address(host, port), asked))
+    click.echo(ask(Address(host, port).url, "POST", "oidc/token", asked)["token"])
 
 
 def read_claim(text: str) -> tuple[str, Any]:
@@ -74,19 +72,3 @@ def read_claim(text: str) -> tuple[str, Any]:
         return name[:-1], json.loads(value)
     except ValueError as error:
         raise click.UsageError(f"--claim {text}: what follows := is not JSON.") from error
-
-
-def _minted(address: Address, wanted: dict[str, Any]) -> str:
-    connection = http.client.HTTPConnection(address.reachable_host, address.port, timeout=_TIMEOUT_SECONDS)
-    try:
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/_rolecall/oidc/token", json.dumps(wanted), headers)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        if answer.status != 200:
-            raise UnusableError(str(body["message"]))
-        return str(body["token"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise UnusableError(f"no Rolecall answers at {address.url}: {error} (see --host and --port)") from error
-    finally:
-        connection.close()

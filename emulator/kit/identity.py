@@ -16,7 +16,7 @@ from emulator.policy import CompiledPolicies, Layers
 from emulator.principals import Caller, Principal
 from emulator.sandbox.world import World
 from emulator.sessions.credentials import SessionRequest, issue
-from emulator.sessions.keys import KeyRing, SealingKey
+from emulator.sessions.keys import KeyRing
 from emulator.storage import gather, keyring
 from emulator.storage.access_keys import access_keys_of
 from emulator.storage.engine import Database
@@ -155,7 +155,7 @@ class Identities:
         return None if found is None else found.policy
 
     def _store(self, connection: Any) -> IdentityStore:
-        keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
+        keys = KeyRing.of_rows(keyring.load(connection))
         return IdentityStore(PolicyStore(self._database.generation(connection)), keys)
 
 

@@ -204,49 +204,40 @@ def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:
     return str(value)
 
 
-def key_set_file(notes: Notes, path: Path, value: Any) -> str | None:
-    """The path of a file with a JSON Web Key Set; the result is its text."""
+def _text_of_file(
+    notes: Notes, path: Path, value: Any, maximum_bytes: int, read: Callable[[str], object]
+) -> str | None:
+    """The text of a file beside the sandbox file, if ``read`` can read it."""
     if not isinstance(value, str) or not value:
         notes.add(path, "must be the path of a file")
         return None
     try:
         with (FilePath(notes.folder) / value).open("rb") as file:
-            content = file.read(MAXIMUM_KEY_SET_BYTES + 1)
-        if len(content) > MAXIMUM_KEY_SET_BYTES:
-            raise BadKeySetError(f"longer than {MAXIMUM_KEY_SET_BYTES} bytes")
+            content = file.read(maximum_bytes + 1)
+        if len(content) > maximum_bytes:
+            raise ValueError(f"longer than {maximum_bytes} bytes")
         text = content.decode("utf-8")
-        read_key_set(text)
+        read(text)
     except (OSError, UnicodeDecodeError) as error:
         notes.add(path, f"cannot read {value}: {getattr(error, 'strerror', None) or error}")
         return None
-    except BadKeySetError as error:
-        notes.add(path, f"{value} cannot be used: {error}")
-        return None
-    return text
-
-
-def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
-    """The path of a file with the metadata of a SAML identity provider; the result is its text."""
-    if not isinstance(value, str) or not value:
-        notes.add(path, "must be the path of a file")
-        return None
-    try:
-        with (FilePath(notes.folder) / value).open("rb") as file:
-            content = file.read(MAXIMUM_METADATA_BYTES + 1)
-        if len(content) > MAXIMUM_METADATA_BYTES:
-            raise BadMetadataError(f"longer than {MAXIMUM_METADATA_BYTES} bytes")
-        text = content.decode("utf-8")
-        read_metadata(text)
-    except (OSError, UnicodeDecodeError) as error:
-        notes.add(path, f"cannot read {value}: {getattr(error, 'strerror', None) or error}")
-        return None
-    except BadMetadataError as error:
+    except (BadKeySetError, BadMetadataError, ValueError) as error:
         notes.add(path, f"{value} cannot be used: {error}")
         return None
     except SamlNotInstalledError as error:
         notes.add(path, error.message)
         return None
     return text
+
+
+def key_set_file(notes: Notes, path: Path, value: Any) -> str | None:
+    """The path of a file with a JSON Web Key Set; the result is its text."""
+    return _text_of_file(notes, path, value, MAXIMUM_KEY_SET_BYTES, read_key_set)
+
+
+def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
+    """The path of a file with the metadata of a SAML identity provider; the result is its text."""
+    return _text_of_file(notes, path, value, MAXIMUM_METADATA_BYTES, read_metadata)
 
 
 def not_emulated(what: str) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 SEALING_KEY_BYTES = 32
@@ -44,6 +44,11 @@ class KeyRing:
     def __init__(self, keys: Sequence[SealingKey]) -> None:
         self.newest = keys[-1]
         self._by_id = {key.key_id: key for key in keys}
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[str, bytes, int]]) -> KeyRing:
+        """The ring of stored keys, each with its id, secret and time of creation, the oldest first."""
+        return cls([SealingKey(key_id, secret) for key_id, secret, _ in rows])
 
     def get(self, key_id: str) -> SealingKey | None:
         return self._by_id.get(key_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from emulator.clock import iso8601
 from emulator.sessions.delegation import exchange_token
-from emulator.sessions.keys import KeyRing, SealingKey
+from emulator.sessions.keys import KeyRing
 from emulator.storage import keyring
 from emulator.storage.delegation_requests import request_by_id
 from emulator.storage.engine import Database
@@ -18,7 +18,7 @@ def delivered_token(database: Database, request_id: str) -> dict[str, Any] | Non
         request = request_by_id(connection, request_id)
         if request is None or request.sent_at_seconds is None:
             return None
-        keys = KeyRing([SealingKey(key_id, secret) for key_id, secret, _ in keyring.load(connection)])
+        keys = KeyRing.of_rows(keyring.load(connection))
     return {
         "delegation_request_id": request.request_id,
         "notification_channel": request.notification_channel,
