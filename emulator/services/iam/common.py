@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.services.registry import Answer, Call
 from emulator.sessions.pages import open_page, seal_page
 from emulator.sessions.tokens import BadTokenError
+from emulator.storage.entity_tags import TaggedKind, new_tag_count, put_tags
+
+TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 
 # IAM API Reference, MaxItems: "If you do not include this parameter, the number of items defaults to 100."
 DEFAULT_PAGE_ITEMS = 100
@@ -90,6 +94,13 @@ def tag_pairs(tags: Sequence[Mapping[str, Any]], *, case_sensitive: bool) -> lis
             "InvalidInput", DUPLICATE_TAGS_MESSAGE if case_sensitive else DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE
         )
     return pairs
+
+
+def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[str, str]]) -> None:
+    """Add tags, or replace those that have the same key. Raises AwsError LimitExceeded beyond the quota."""
+    if new_tag_count(call.db, kind, owner_id, tags) > QUOTAS.tags_per_entity_count:
+        raise AwsError("LimitExceeded", TAG_COUNT_MESSAGE)
+    put_tags(call.db, kind, owner_id, tags)
 
 
 def tag_answer(tags: Iterable[tuple[str, str]]) -> list[Answer]:

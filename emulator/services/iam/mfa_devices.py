@@ -17,7 +17,15 @@ from emulator.access.permission import ContextValue, Permission
 from emulator.arns import iam_arn, parse_arn, root_arn
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page, page_of, tag_answer, tag_pairs
+from emulator.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    opened_marker,
+    page,
+    page_of,
+    tag_answer,
+    tag_pairs,
+)
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.iam.users import (
     calling_user,
@@ -31,7 +39,7 @@ from emulator.services.registry import Answer, Call, Parameters, action_of, oper
 from emulator.sessions.one_time_codes import SEED_BYTES, new_seed, step_of_pair
 from emulator.storage.access_keys import lock_account
 from emulator.storage.entity_policies import lock_entity
-from emulator.storage.entity_tags import new_tag_count, put_tags, remove_tags, tags_of
+from emulator.storage.entity_tags import put_tags, remove_tags, tags_of
 from emulator.storage.mfa_devices import (
     MfaDeviceRecord,
     add_device,
@@ -54,7 +62,6 @@ IN_USE_MESSAGE = "MFA Device is already in use."
 NOT_THE_USERS_MESSAGE = "MFA Device invalid for user."
 MUST_DEACTIVATE_MESSAGE = "MFA VirtualDevice in use. Must deactivate first."
 INVALID_CODE_MESSAGE = "Authentication code for device is not valid."
-TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 # AWS's wording of these three was not recorded. The model bounds a serial number, but not the name it is made of.
 USER_COUNT_MESSAGE = "Cannot exceed quota for MFADevicesPerUser: {limit}"
 ACCOUNT_COUNT_MESSAGE = "Cannot exceed quota for VirtualMFADevicesPerAccount: {limit}"
@@ -301,9 +308,7 @@ def tag_mfa_device(call: Call, *, SerialNumber: str, Tags: Sequence[Mapping[str,
     """
     tags = tag_pairs(Tags, case_sensitive=True)
     _locked_seed(call, SerialNumber)
-    if new_tag_count(call.db, "mfa_device", SerialNumber, tags) > QUOTAS.tags_per_entity_count:
-        raise AwsError("LimitExceeded", TAG_COUNT_MESSAGE)
-    put_tags(call.db, "mfa_device", SerialNumber, tags)
+    add_tags(call, "mfa_device", SerialNumber, tags)
 
 
 @operation("iam", "UntagMFADevice", permissions=_on_device)

@@ -10,10 +10,10 @@ from emulator.arns import oidc_provider_arn, parse_arn
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.issuers import issuer_problem, without_scheme
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page, tag_answer, tag_pairs
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
-from emulator.storage.entity_tags import new_tag_count, put_tags, remove_tags, tags_of
+from emulator.storage.entity_tags import put_tags, remove_tags, tags_of
 from emulator.storage.oidc_providers import (
     OidcProvider,
     add_provider,
@@ -34,7 +34,6 @@ DELETE_NOT_FOUND_MESSAGE = "OpenId connect Provider {arn} cannot be found."
 CLIENT_IDS_MESSAGE = "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {limit}"
 # AWS takes five, whatever the sentence says.
 THUMBPRINTS_MESSAGE = "Thumbprint list must contain fewer than 5 entries."
-TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 # Not recorded from AWS.
 COUNT_MESSAGE = "Cannot exceed quota for OpenIdConnectProvidersPerAccount: {limit}"
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
@@ -186,9 +185,7 @@ def tag_open_id_connect_provider(
     """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
     tags = tag_pairs(Tags, case_sensitive=False)
     provider = _existing(call, OpenIDConnectProviderArn)
-    if new_tag_count(call.db, "oidc_provider", provider.arn, tags) > QUOTAS.tags_per_entity_count:
-        raise AwsError("LimitExceeded", TAG_COUNT_MESSAGE)
-    put_tags(call.db, "oidc_provider", provider.arn, tags)
+    add_tags(call, "oidc_provider", provider.arn, tags)
 
 
 @operation("iam", "UntagOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emulator.data import QUOTAS
-from emulator.errors import AwsError
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page, tag_answer, tag_pairs
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
 from emulator.services.iam.managed_policies import check_policy_arn, existing_policy, on_policy, own_policy
 from emulator.services.registry import Answer, Call, operation
-from emulator.storage.entity_tags import new_tag_count, put_tags, remove_tags, tags_of
+from emulator.storage.entity_tags import remove_tags, tags_of
 from emulator.storage.policies import PolicyRecord
 
-COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 # Recorded for new versions; what AWS says of its own policies' tags is not.
 OUTSIDE_MESSAGE = "Cannot update policies outside your own account."
 
@@ -27,9 +24,7 @@ def tag_policy(call: Call, *, PolicyArn: str, Tags: Sequence[Mapping[str, Any]])
     """
     tags = tag_pairs(Tags, case_sensitive=True)
     policy = own_policy(call, PolicyArn, OUTSIDE_MESSAGE)
-    if new_tag_count(call.db, "policy", policy.policy_id, tags) > QUOTAS.tags_per_entity_count:
-        raise AwsError("LimitExceeded", COUNT_MESSAGE)
-    put_tags(call.db, "policy", policy.policy_id, tags)
+    add_tags(call, "policy", policy.policy_id, tags)
 
 
 @operation("iam", "UntagPolicy", permissions=on_policy, precheck=check_policy_arn)

@@ -9,12 +9,12 @@ from emulator.access.permission import ContextValue, Permission
 from emulator.arns import parse_arn, saml_provider_arn
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page, tag_answer, tag_pairs
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.sessions.saml.door import check_private_key, read_metadata
 from emulator.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
-from emulator.storage.entity_tags import new_tag_count, put_tags, remove_tags, tags_of
+from emulator.storage.entity_tags import put_tags, remove_tags, tags_of
 from emulator.storage.problems import AlreadyThere
 from emulator.storage.saml_providers import (
     SamlPrivateKey,
@@ -45,7 +45,6 @@ COUNT_MESSAGE = "Cannot exceed quota for SAMLProvidersPerAccount: {limit}"
 KEY_MESSAGE = "The private key must be an RSA key in PEM, without a password."
 LAST_KEY_MESSAGE = "Unable to remove the last private key while assertion encryption mode is Required."
 KEY_NOT_FOUND_MESSAGE = "The private key with id {key_id} cannot be found."
-TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
 # The model's limit of the list that GetSAMLProvider answers.
 MAXIMUM_PRIVATE_KEYS = 2
@@ -228,9 +227,7 @@ def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mappin
     """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
     tags = tag_pairs(Tags, case_sensitive=False)
     provider = _existing(call, SAMLProviderArn)
-    if new_tag_count(call.db, "saml_provider", provider.arn, tags) > QUOTAS.tags_per_entity_count:
-        raise AwsError("LimitExceeded", TAG_COUNT_MESSAGE)
-    put_tags(call.db, "saml_provider", provider.arn, tags)
+    add_tags(call, "saml_provider", provider.arn, tags)
 
 
 @operation("iam", "UntagSAMLProvider", permissions=_on_provider, precheck=_check_arn)

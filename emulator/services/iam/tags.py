@@ -6,26 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from emulator.access.permission import Permission
-from emulator.data import QUOTAS
-from emulator.errors import AwsError
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page, tag_answer, tag_pairs
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.iam.roles import existing_role, role_permission
 from emulator.services.iam.users import existing_user, user_permission
 from emulator.services.registry import Answer, Call, Parameters, operation
 from emulator.storage.entity_policies import lock_entity
-from emulator.storage.entity_tags import new_tag_count, put_tags, remove_tags, tags_of
-
-COUNT_MESSAGE = "The number of tags has reached the maximum limit."
+from emulator.storage.entity_tags import remove_tags, tags_of
 
 _Kind = Literal["user", "role"]
 
 
 def _tag(call: Call, kind: _Kind, entity_id: str, tags: Sequence[tuple[str, str]]) -> None:
     lock_entity(call.db, kind, entity_id)
-    if new_tag_count(call.db, kind, entity_id, tags) > QUOTAS.tags_per_entity_count:
-        raise AwsError("LimitExceeded", COUNT_MESSAGE)
-    put_tags(call.db, kind, entity_id, tags)
+    add_tags(call, kind, entity_id, tags)
 
 
 def _listed(call: Call, kind: _Kind, entity_id: str, marker: str | None, max_items: int) -> Answer:
