@@ -26,7 +26,7 @@ from emulator.storage.clock_states import take_over_clock
 from emulator.storage.decision_log import DecisionStore, decision_log_path
 from emulator.storage.engine import Database
 from emulator.storage.migrate import upgrade
-from emulator.storage.template import DatabaseTemplate, empty_database
+from emulator.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from emulator.web.application import RolecallApplication, web_application
 from emulator.wire import SERVICES, known_error_codes, operation_names
 
@@ -49,7 +49,7 @@ def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
     database = empty_database()
     upgrade(database)
     with database.transaction() as connection:
-        set_up_world(connection, world, Clock().now_seconds(), ids)
+        set_up_world(connection, world, UNDATED_SECONDS, ids)
     template = DatabaseTemplate(database)
     database.close()
     return template

@@ -12,10 +12,12 @@ from emulator.storage.engine import Database
 from emulator.storage.tables import metadata
 
 _DATE_SUFFIX = "_at_seconds"
+# The time at which a database is set up to become a template: no declared date can be the same.
+UNDATED_SECONDS = -1
 
 
 class DatabaseTemplate:
-    """What a database in memory holds at this moment. Safe to share between threads."""
+    """What a database in memory holds at this moment, set up at UNDATED_SECONDS. Safe to share between threads."""
 
     def __init__(self, database: Database) -> None:
         # SQLite serialises a connection's calls; the lock keeps one copy from starting within another.
@@ -27,13 +29,13 @@ class DatabaseTemplate:
         # Python warns of connections that nobody closed, which a test run may count as an error.
         weakref.finalize(self, self._source.close)
         self._dating = [
-            f"UPDATE {table} SET {column} = ? WHERE {column} IS NOT NULL"  # noqa: S608  names of our own tables
+            f"UPDATE {table} SET {column} = ? WHERE {column} = {UNDATED_SECONDS}"  # noqa: S608  names of our own tables
             for table, column in _date_columns()
-            if self._source.execute(f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL LIMIT 1").fetchone()  # noqa: S608
+            if self._source.execute(f"SELECT 1 FROM {table} WHERE {column} = {UNDATED_SECONDS} LIMIT 1").fetchone()  # noqa: S608
         ]
 
     def copy(self, now_seconds: int) -> Database:
-        """A database in memory that holds the same, as if everything in it had been made at ``now_seconds``."""
+        """A database in memory that holds the same, as if what declares no date had been made at ``now_seconds``."""
         database = empty_database()
         with self._turn:
             database.fill(self._source)

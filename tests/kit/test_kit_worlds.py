@@ -74,6 +74,8 @@ def test_a_snapshot_is_the_same_world_elsewhere() -> None:
         iam = sandbox.client("iam")
         made = iam.create_user(UserName="kim", Tags=[{"Key": "team", "Value": "blue"}])["User"]
         key = iam.create_access_key(UserName="kim")["AccessKey"]
+        sandbox.clock.advance(days=400)
+        iam.attach_user_policy(UserName="kim", PolicyArn="arn:aws:iam::aws:policy/AmazonChimeReadOnly")
         saved = sandbox.snapshot()
     with Rolecall(config=saved) as other:
         assert other.snapshot() == saved

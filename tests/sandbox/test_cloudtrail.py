@@ -141,6 +141,7 @@ def test_the_root_user(make_world: Any) -> None:
 
 
 def test_a_role_session_with_source_identity(world: Any, log: DecisionLog) -> None:
+    world.clock.freeze()
     iam = world.client("iam")
     made = iam.create_role(RoleName="worker", Path="/team/", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
     credentials = world.assume(made["Arn"], SourceIdentity="ana", RoleSessionName="job")

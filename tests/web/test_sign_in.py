@@ -93,6 +93,7 @@ def test_signing_out(world: Any) -> None:
 
 
 def test_a_sign_in_token_is_good_for_15_minutes(world: Any) -> None:
+    world.clock.freeze()
     token = token_of(world, world.assume("chime-reader"))
     world.clock.advance(899)
     assert log_in(world.application.test_client(), token).status_code == 302
@@ -103,6 +104,7 @@ def test_a_sign_in_token_is_good_for_15_minutes(world: Any) -> None:
 
 
 def test_the_page_ends_with_the_credentials(world: Any) -> None:
+    world.clock.freeze()
     browser = world.application.test_client()
     log_in(browser, token_of(world, world.assume("chime-reader", DurationSeconds=900)))
     world.clock.advance(899)
@@ -112,6 +114,7 @@ def test_the_page_ends_with_the_credentials(world: Any) -> None:
 
 
 def test_a_role_may_ask_for_longer_than_its_credentials_last(world: Any) -> None:
+    world.clock.freeze()
     browser = world.application.test_client()
     log_in(browser, token_of(world, world.assume("chime-reader", DurationSeconds=900), SessionDuration="3600"))
     world.clock.advance(3599)
