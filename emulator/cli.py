@@ -20,6 +20,7 @@ COMMANDS = {
     "decisions": "List the calls of the decision log, newest first.",
     "policy": "Write the smallest policy that allows what a principal did.",
     "snapshot": "Save the whole world as one readable file, or load one.",
+    "mfa-code": "Print the code that a virtual MFA device of a running sandbox shows.",
     "token": "Print a web identity token that a running server has signed.",
     "saml-assertion": "Print a SAML response that a running server has signed, in base64.",
     "operations": "List every operation, emulated or not.",

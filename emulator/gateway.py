@@ -224,6 +224,11 @@ class Gateway:
             registered.precheck(call, parameters)
         return call, identity
 
+    def catch_up(self) -> None:
+        """Take over what other processes have changed since the last call: clock, fault rules, settings."""
+        with self.database.snapshot() as connection:
+            self._current_identities(connection)
+
     def _current_identities(self, connection: Connection) -> IdentityStore:
         """The identities of the database's present generation; forgotten and begun anew when it has moved."""
         generation = self.database.generation(connection)
@@ -481,7 +486,7 @@ def _emulated(
 
 def _unexpected(request_id: str, error: Exception) -> AwsError:
     if isinstance(error, DatabaseUnavailableError):
-        log.error("%s the database did not answer: %s", request_id, error.orig)
+        log.error("%s the database did not answer: %s", request_id, getattr(error, "orig", error))
         return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
     log.error("%s failed unexpectedly", request_id, exc_info=error)
     return AwsError("InternalFailure", INTERNAL_FAILURE_MESSAGE)

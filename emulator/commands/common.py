@@ -21,7 +21,7 @@ from emulator.storage.migrate import upgrade
 from emulator.storage.problems import BadRowError, NewerDatabaseError
 
 DEFAULT_REGION = "us-east-1"
-DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, DatabaseError, ImportError, OSError)
+DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
 
 
 class UnusableError(click.ClickException):

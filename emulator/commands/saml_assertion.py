@@ -8,10 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from emulator.commands.common import host_option, port_option
-from emulator.commands.running import ask
+from emulator.commands.running import ask, endpoint_of, server_options
 from emulator.sandbox.saml_assertions import DEFAULT_SUBJECT
-from emulator.settings import Address
 
 
 @click.command("saml-assertion")
@@ -25,8 +23,7 @@ from emulator.settings import Address
 @click.option("--transitive-tag", "transitive", multiple=True, metavar="KEY", help="A tag that is handed on.")
 @click.option("--session-duration", type=int, metavar="SECONDS", help="The attribute SessionDuration.")
 @click.option("--source-identity", metavar="TEXT", help="The attribute SourceIdentity.")
-@host_option
-@port_option
+@server_options
 def command(
     idp: str,
     role: str,
@@ -38,6 +35,7 @@ def command(
     transitive: Sequence[str],
     session_duration: int | None,
     source_identity: str | None,
+    endpoint: str | None,
     host: str,
     port: int,
 ) -> None:
@@ -61,7 +59,9 @@ def command(
         "source_identity": source_identity,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
-    click.echo(ask(Address(host, port).url, "POST", f"saml/{quote(idp, safe='')}/assertion", asked)["assertion"])
+    click.echo(
+        ask(endpoint_of(endpoint, host, port), "POST", f"saml/{quote(idp, safe='')}/assertion", asked)["assertion"]
+    )
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, list[str]]:

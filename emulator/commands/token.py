@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
-from emulator.commands.common import host_option, port_option
-from emulator.commands.running import ask
+from emulator.commands.running import ask, endpoint_of, server_options
 from emulator.sandbox.oidc_tokens import DEFAULT_ALGORITHM
 from emulator.sandbox.token_shapes import DEFAULT_AUDIENCE, SHAPES
 from emulator.sessions.signing_keys import ALGORITHMS
-from emulator.settings import Address
 
 
 @click.command("token")
@@ -24,8 +22,7 @@ from emulator.settings import Address
 @click.option("--shape", type=click.Choice(list(SHAPES)), default="plain", help="Whose tokens it is to look like.")
 @click.option("--lifetime", type=int, metavar="SECONDS", help="How long it is good; the shape has a default.")
 @click.option("--algorithm", type=click.Choice(sorted(ALGORITHMS)), default=DEFAULT_ALGORITHM, help="How to sign it.")
-@host_option
-@port_option
+@server_options
 def command(
     issuer: str,
     subject: str | None,
@@ -34,6 +31,7 @@ def command(
     shape: str,
     lifetime: int | None,
     algorithm: str,
+    endpoint: str | None,
     host: str,
     port: int,
 ) -> None:
@@ -58,7 +56,7 @@ def command(
         "algorithm": algorithm,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
-    click.echo(ask(Address(host, port).url, "POST", "oidc/token", asked)["token"])
+    click.echo(ask(endpoint_of(endpoint, host, port), "POST", "oidc/token", asked)["token"])
 
 
 def read_claim(text: str) -> tuple[str, Any]:

@@ -27,7 +27,7 @@ from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentity
 from emulator.kit.routing import ENDED_MESSAGE, Route, SandboxEndedError
 from emulator.kit.worlds import Config, load_snapshot, prepared_world
 from emulator.policy import Decision
-from emulator.sandbox import oidc_tokens, saml_assertions
+from emulator.sandbox import mfa_codes, oidc_tokens, saml_assertions
 from emulator.sandbox.outcomes import Outcome
 from emulator.sandbox.snapshots import save_database
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
@@ -343,6 +343,19 @@ class Rolecall:
         return saml_assertions.mint(
             self._database, self._clock, self._gateway.ids, idp=idp, role=role, provider=provider, **assertion
         )
+
+    def mfa_code(self, device: str) -> str:
+        """What a virtual MFA device shows, by its name or serial number: the TokenCode of AssumeRole.
+
+        It goes by the sandbox's clock, and is one that was not used yet. Raises ValueError.
+        """
+        self._refuse_when_ended()
+        return mfa_codes.unused_code(self._database, self._clock, device)
+
+    def mfa_code_pair(self, device: str) -> tuple[str, str]:
+        """Two codes in a row, for EnableMFADevice. Raises ValueError."""
+        self._refuse_when_ended()
+        return mfa_codes.unused_pair(self._database, self._clock, device)
 
     # Why.
 

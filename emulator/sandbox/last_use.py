@@ -76,7 +76,7 @@ class LastUses:
             try:
                 with self._database.transaction() as connection:
                     write_uses(connection, keys, roles)
-            except (DatabaseError, OSError) as error:
+            except (*DatabaseError, OSError) as error:
                 if not self._warned:
                     self._warned = True
                     log.warning("last uses cannot be written: %s", type(error).__name__)

@@ -30,6 +30,12 @@ def current_code(seed: str, now_seconds: float) -> str:
     return _generator(seed).generate(int(now_seconds)).decode("ascii")
 
 
+def codes_from(seed: str, step: int, count: int) -> tuple[str, ...]:
+    """The codes of so many steps, one after the other."""
+    generator = _generator(seed)
+    return tuple(generator.generate(each * STEP_SECONDS).decode("ascii") for each in range(step, step + count))
+
+
 def step_of_code(seed: str, code: str, now_seconds: float) -> int | None:
     """The step whose code this is, if it is one of those accepted now; None for a wrong, old or future code.
 

@@ -22,9 +22,10 @@ from sqlalchemy.pool import StaticPool
 
 from emulator.storage.tables import TABLES_WITHOUT_AUTHORITY, generations
 
-# The errors of SQLAlchemy that other rooms tell apart, so that none of them needs to know the library.
-DatabaseError = SQLAlchemyError
-DatabaseUnavailableError = OperationalError
+# The errors that other rooms tell apart, so that none of them needs to know SQLAlchemy. SQLite's driver is also asked
+# directly, and then its own errors come.
+DatabaseError = (SQLAlchemyError, sqlite3.Error)
+DatabaseUnavailableError = (OperationalError, sqlite3.OperationalError)
 BadDatabaseUrlError = ArgumentError
 
 BUSY_TIMEOUT_SECONDS = 30

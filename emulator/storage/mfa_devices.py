@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from emulator.storage import tables as t
@@ -26,6 +26,15 @@ class MfaDeviceRecord:
     enabled_at_seconds: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class MfaDeviceSecret:
+    """What an authenticator knows of a device; ``used_step`` is the newest step whose code was used, None for none."""
+
+    serial_number: str
+    seed: str
+    used_step: int | None
+
+
 _DEVICES = t.mfa_devices
 _USES = t.mfa_code_uses
 # In the order of MfaDeviceRecord's fields.
@@ -42,6 +51,18 @@ def device_by_serial(connection: Connection, account_id: str, serial_number: str
     """The account's device of that serial number; None when there is none."""
     statement = select(*_COLUMNS).where(_DEVICES.c.account_id == account_id, _DEVICES.c.serial_number == serial_number)
     return _record(connection.execute(statement).first())
+
+
+def device_secrets(connection: Connection, device: str) -> list[MfaDeviceSecret]:
+    """The devices, of any account, with that serial number or that name."""
+    serial_number = _DEVICES.c.serial_number
+    statement = (
+        select(serial_number, _DEVICES.c.seed, _USES.c.used_step)
+        .outerjoin(_USES, _USES.c.serial_number == serial_number)
+        .where(or_(serial_number == device, serial_number.endswith(f"/{device}", autoescape=True)))
+        .order_by(serial_number)
+    )
+    return [MfaDeviceSecret(*row) for row in connection.execute(statement)]
 
 
 def devices_of(connection: Connection, account_id: str, user_id: str | None) -> list[MfaDeviceRecord]:

@@ -15,6 +15,7 @@ from emulator.sandbox.snapshots import Snapshots
 from emulator.signin import SignIn
 from emulator.web.aws import WsgiApplication, aws_application
 from emulator.web.control import PREFIX, register_control
+from emulator.web.mfa_endpoint import register_mfa_codes
 from emulator.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
 from emulator.web.outbound_documents import is_document, register_outbound_documents
 from emulator.web.saml_endpoints import register_saml_assertions, register_saml_metadata
@@ -64,7 +65,8 @@ def web_application(
     app = RolecallApplication(decisions, faults)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
-    more = [partial(register_oidc_tokens, gateway=gateway), partial(register_saml_assertions, gateway=gateway)]
+    registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
+    more = [partial(register, gateway=gateway) for register in registers]
     register_control(
         app,
         gateway.database,
@@ -73,6 +75,7 @@ def web_application(
         reset,
         decisions,
         snapshots,
+        catch_up=gateway.catch_up,
         more=more,
         loopback_only=control_on_loopback_only,
     )

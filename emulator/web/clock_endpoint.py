@@ -32,7 +32,7 @@ def register_clock(control: Blueprint, database: Database, clock: Clock) -> None
             return answer()
         except (BadBodyError, BadTimeError) as error:
             return jsonify(message=str(error)), 400
-        except (DatabaseError, OSError):
+        except (*DatabaseError, OSError):
             return jsonify(message=UNAVAILABLE_MESSAGE), 503
 
     @control.get("/clock")

@@ -27,6 +27,7 @@ from emulator.web.policy_endpoint import register_policy
 from emulator.web.snapshot_endpoints import register_snapshots
 
 PREFIX = "/_rolecall"
+UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
 
 
 def register_control(
@@ -38,12 +39,14 @@ def register_control(
     decisions: DecisionLog | None = None,
     snapshots: Snapshots | None = None,
     *,
+    catch_up: Callable[[], None],
     more: Sequence[Callable[[Blueprint], None]] = (),
     loopback_only: bool = True,
 ) -> None:
     """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back.
 
-    ``more`` add endpoints of their own, under the same guard.
+    ``catch_up`` takes over what other processes have changed, before each request. ``more`` add endpoints of their own,
+    under the same guard.
     """
     control = Blueprint("control", __name__, url_prefix=PREFIX)
 
@@ -55,13 +58,19 @@ def register_control(
             return _problem("The control endpoints do not answer pages of other sites."), 403
         return None
 
+    @control.before_request
+    def go_with_the_others() -> tuple[Response, int] | None:
+        try:
+            catch_up()
+        except (*DatabaseError, OSError) as error:
+            if request.endpoint != "control.health":
+                return _problem(UNAVAILABLE_MESSAGE), 503
+            return jsonify(status="unavailable", version=__version__, database=type(error).__name__), 503
+        return None
+
     @control.get("/health")
     def health() -> tuple[Response, int]:
-        try:
-            with database.snapshot() as connection:
-                database.generation(connection)
-        except (DatabaseError, OSError) as error:
-            return jsonify(status="unavailable", version=__version__, database=type(error).__name__), 503
+        # The database answers, or this would not be asked.
         return jsonify(status="ok", version=__version__, database="ok"), 200
 
     @control.post("/reset")

@@ -25,7 +25,7 @@ def register_faults(control: Blueprint, faults: Faults) -> None:
             return jsonify(rules=faults.rules), 200
         except (BadBodyError, InvalidFaultError) as error:
             return jsonify(message=str(error)), 400
-        except (DatabaseError, OSError):
+        except (*DatabaseError, OSError):
             return jsonify(message=UNAVAILABLE_MESSAGE), 503
 
     @control.get("/faults")

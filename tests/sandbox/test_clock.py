@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, Credentials, RefreshableCredentials
@@ -355,6 +356,14 @@ def test_signing_in_goes_by_the_clock_that_another_process_moved(processes: tupl
     assert second.application.test_client().get("/federation", query_string=asked).status_code == 200
     move(first.application, advance_seconds=HOUR)
     assert second.application.test_client().get("/federation", query_string=asked).status_code == 400
+
+
+def test_a_token_is_minted_by_the_clock_that_another_process_moved(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    move(first.application, set="2040-01-01T00:00:00Z")
+    minted = second.application.test_client().post("/_rolecall/oidc/ci/token", json={}).json["token"]
+    claims = jwt.decode(minted, options={"verify_signature": False})
+    assert 0 <= claims["iat"] - datetime(2040, 1, 1, tzinfo=UTC).timestamp() < HOUR
 
 
 def test_a_reset_resets_the_clock_of_every_process(processes: tuple[Process, Process]) -> None:
