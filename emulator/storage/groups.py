@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from emulator.arns import iam_arn
 from emulator.storage import tables as t
 from emulator.storage.prepared import PreparedSelect
-from emulator.storage.problems import AlreadyThere, StillReferenced
+from emulator.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 from emulator.storage.users import USER_COLUMNS, UserRecord
 
 
@@ -79,27 +78,21 @@ def add_group(connection: Connection, group: GroupRecord) -> None:
         "path": group.path,
         "created_at_seconds": group.created_at_seconds,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(group.name)):
         connection.execute(insert(t.groups), values)
-    except IntegrityError as error:
-        raise AlreadyThere(group.name) from error
 
 
 def move_group(connection: Connection, group_id: str, name: str, path: str) -> None:
     """Give a group another name and path. Raises AlreadyThere when another group of the account has the name."""
     statement = update(t.groups).where(t.groups.c.group_id == group_id)
-    try:
+    with problem_for_conflict(connection, AlreadyThere(name)):
         connection.execute(statement.values(name=name, name_key=name.lower(), path=path))
-    except IntegrityError as error:
-        raise AlreadyThere(name) from error
 
 
 def remove_group(connection: Connection, group_id: str) -> None:
     """Delete a group. Raises StillReferenced while it has users or policies."""
-    try:
+    with problem_for_conflict(connection, StillReferenced(group_id)):
         connection.execute(delete(t.groups).where(t.groups.c.group_id == group_id))
-    except IntegrityError as error:
-        raise StillReferenced(group_id) from error
 
 
 def members_of(
@@ -130,10 +123,8 @@ def groups_of(connection: Connection, user_id: str) -> list[GroupRecord]:
 def add_member(connection: Connection, group_id: str, user_id: str, now_seconds: int) -> None:
     """Put a user into a group it is not in. Raises AlreadyThere when it is, or when one of the two is gone."""
     values = {"group_id": group_id, "user_id": user_id, "added_at_seconds": now_seconds}
-    try:
+    with problem_for_conflict(connection, AlreadyThere(user_id)):
         connection.execute(insert(t.group_members), values)
-    except IntegrityError as error:
-        raise AlreadyThere(user_id) from error
 
 
 def remove_member(connection: Connection, group_id: str, user_id: str) -> None:

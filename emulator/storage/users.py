@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from emulator.arns import iam_arn
 from emulator.storage import tables as t
 from emulator.storage.prepared import PreparedSelect
-from emulator.storage.problems import AlreadyThere, StillReferenced
+from emulator.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +92,15 @@ def add_user(connection: Connection, user: UserRecord) -> None:
         "permissions_boundary_arn": user.permissions_boundary_arn,
         "created_at_seconds": user.created_at_seconds,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(user.name)):
         connection.execute(insert(t.users), values)
-    except IntegrityError as error:
-        raise AlreadyThere(user.name) from error
 
 
 def move_user(connection: Connection, user_id: str, name: str, path: str) -> None:
     """Give a user another name and path. Raises AlreadyThere when another user of the account has the name."""
     statement = update(t.users).where(t.users.c.user_id == user_id)
-    try:
+    with problem_for_conflict(connection, AlreadyThere(name)):
         connection.execute(statement.values(name=name, name_key=name.lower(), path=path))
-    except IntegrityError as error:
-        raise AlreadyThere(name) from error
 
 
 def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: str | None) -> None:
@@ -114,10 +109,8 @@ def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: s
 
 def remove_user(connection: Connection, user_id: str) -> None:
     """Delete a user and its tags. Raises StillReferenced while keys, policies or memberships belong to it."""
-    try:
+    with problem_for_conflict(connection, StillReferenced(user_id)):
         connection.execute(delete(t.users).where(t.users.c.user_id == user_id))
-    except IntegrityError as error:
-        raise StillReferenced(user_id) from error
 
 
 def _record(row: Sequence[Any] | None) -> UserRecord | None:
