@@ -17,8 +17,10 @@ from emulator.storage.access_keys import access_keys_of
 from emulator.storage.entity_policies import attached_arns, inline_names
 from emulator.storage.entity_tags import put_tags, tags_of
 from emulator.storage.groups import groups_of
+from emulator.storage.login_profiles import login_profile_of
 from emulator.storage.mfa_devices import devices_of
 from emulator.storage.problems import AlreadyThere, StillReferenced
+from emulator.storage.signing_certificates import certificates_of
 from emulator.storage.users import (
     UserRecord,
     add_user,
@@ -37,6 +39,9 @@ COUNT_MESSAGE = "Cannot exceed quota for UsersPerAccount: {limit}"
 NOT_A_USER_MESSAGE = "Must specify userName when calling with non-User credentials"
 DELETE_KEYS_MESSAGE = "Cannot delete entity, must delete access keys first."
 DELETE_MFA_MESSAGE = "Cannot delete entity, must delete MFA device first."
+DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first."
+# AWS's wording was not recorded.
+DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete signing certificates first."
 DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
 DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
@@ -262,6 +267,10 @@ def delete_user(call: Call, *, UserName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_KEYS_MESSAGE)
     if devices_of(call.db, call.account_id, user.user_id):
         raise AwsError("DeleteConflict", DELETE_MFA_MESSAGE)
+    if login_profile_of(call.db, call.account_id, user.user_id) is not None:
+        raise AwsError("DeleteConflict", DELETE_PROFILE_MESSAGE)
+    if certificates_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_CERTIFICATES_MESSAGE)
     if attached_arns(call.db, "user", user.user_id):
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
     if inline_names(call.db, "user", user.user_id):
