@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from certificate_calls import certificate
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from iam_calls import ACCOUNT, WORLD, fails, identity, put_rights, refusal
 
-NOW = datetime(2030, 1, 1, tzinfo=UTC)
-MALFORMED = "Certificate body is malformed: it must be one X.509 certificate in PEM."
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+MALFORMED = "Certificate {body} is malformed."
 
 
-def certificate(name: str = "ana", start_days: int = -1, end_days: int = 1) -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    builder = x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(NOW + timedelta(days=start_days)).not_valid_after(NOW + timedelta(days=end_days))
-    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+def of_version_9() -> str:
+    """A certificate that parses, but for a version that X.509 does not have."""
+    der = x509.load_pem_x509_certificate(certificate().encode()).public_bytes(Encoding.DER)
+    changed = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020108"), 1)
+    return f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(changed).decode()}\n-----END CERTIFICATE-----\n"
 
 
 @pytest.fixture
@@ -95,16 +94,20 @@ def test_there_are_two_to_a_user_and_none_twice_in_an_account(world: Any, iam: A
         certificate().replace("CERTIFICATE", "PRIVATE KEY"),
         certificate()[:200],
         certificate() + certificate(),
+        "Before " + certificate(),
+        certificate() + "\nafter",
+        of_version_9(),
         "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
     ],
-    ids=["words", "key", "cut off", "two", "empty"],
+    ids=["words", "key", "cut off", "two", "before", "after", "version 9", "empty"],
 )
 def test_what_is_no_certificate(iam: Any, body: str) -> None:
-    fails(iam.upload_signing_certificate, "MalformedCertificate", MALFORMED, 400, UserName="bob", CertificateBody=body)
+    told = MALFORMED.format(body=body)
+    fails(iam.upload_signing_certificate, "MalformedCertificate", told, 400, UserName="bob", CertificateBody=body)
 
 
 def test_a_certificate_is_valid_by_the_sandboxs_clock(world: Any, iam: Any) -> None:
-    late, early = certificate(end_days=0), certificate(start_days=0)
+    late, early = certificate(begins=NOW - timedelta(days=1), ends=NOW), certificate(begins=NOW)
     world.clock.advance(1)
     assert refusal(iam.upload_signing_certificate, CertificateBody=late)[:2] == (
         "MalformedCertificate",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from certificate_calls import certificate
 from sts_calls import (
     ACCOUNT,
     OTHER,
@@ -176,6 +177,112 @@ def test_what_a_root_session_cannot_call(make_world: Any) -> None:
         ("GetAccessKeyInfo", {"AccessKeyId": "ASIAY34FZKBOKMUTVV7A"}),
     ):
         assert answered(sts, operation, **parameters)[:2] == (403, "AccessDenied")
+
+
+# Everything a task is for.
+
+MFA_SERIAL = f"arn:aws:iam::{OTHER}:mfa/root-account-mfa-device"
+DELETE = TASKS + "IAMDeleteRootUserCredentials"
+
+
+def with_credentials(make_world: Any) -> Any:
+    """A member account whose root user has an access key, an MFA device and a certificate."""
+    device = {"name": "root-account-mfa-device", "seed": "GEZDGNBVGY3TQOJQ"}
+    world = world_of(make_world, accounts=[account(OTHER, root_mfa_devices=[device])])
+    world.client("iam", root_user(OTHER)).upload_signing_certificate(CertificateBody=certificate("root"))
+    return world
+
+
+def test_every_credential_of_a_root_user_can_be_seen_and_deleted(make_world: Any) -> None:
+    world = with_credentials(make_world)
+    audit, delete = root_session(world, "iam"), root_session(world, "iam", DELETE)
+    for iam in (audit, delete):
+        [key] = iam.list_access_keys()["AccessKeyMetadata"]
+        [listed] = iam.list_signing_certificates()["Certificates"]
+        [device] = iam.list_mfa_devices()["MFADevices"]
+        assert device["SerialNumber"] == MFA_SERIAL
+        assert iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
+        assert iam.get_user()["User"]["Arn"] == root_arn(OTHER)
+    delete.delete_access_key(AccessKeyId=key["AccessKeyId"])
+    delete.delete_signing_certificate(CertificateId=listed["CertificateId"])
+    delete.deactivate_mfa_device(SerialNumber=MFA_SERIAL)
+    names = ("AccountAccessKeysPresent", "AccountMFAEnabled", "AccountPasswordPresent")
+    summary = audit.get_account_summary()["SummaryMap"]
+    assert [summary[name] for name in (*names, "AccountSigningCertificatesPresent")] == [0, 0, 0, 0]
+    assert audit.get_user()["User"]["Arn"] == root_arn(OTHER)
+
+
+# What each task leaves, from the documents of its policy, by operation and parameters.
+OF_ROOT: dict[str, dict[str, Any]] = {
+    "GetUser": {},
+    "ListAccessKeys": {},
+    "ListMFADevices": {},
+    "ListSigningCertificates": {},
+    "GetLoginProfile": {},
+    "GetAccountSummary": {},
+    "GetAccessKeyLastUsed": {"AccessKeyId": f"root{OTHER}_key_for_tests"},
+    "CreateLoginProfile": {},
+    "DeleteLoginProfile": {},
+    "DeleteAccessKey": {"AccessKeyId": f"root{OTHER}_key_for_tests"},
+    "DeleteSigningCertificate": {"CertificateId": "A" * 32},
+    "DeactivateMFADevice": {"SerialNumber": MFA_SERIAL},
+    "CreateAccessKey": {},
+    "UpdateAccessKey": {"AccessKeyId": f"root{OTHER}_key_for_tests", "Status": "Inactive"},
+    "UploadSigningCertificate": {"CertificateBody": "certificate"},
+    "UpdateSigningCertificate": {"CertificateId": "A" * 32, "Status": "Inactive"},
+    "GetAccountPasswordPolicy": {},
+    "UpdateAccountPasswordPolicy": {},
+    "DeleteAccountPasswordPolicy": {},
+}
+LOOKING = {"GetUser", "ListAccessKeys", "ListMFADevices", "ListSigningCertificates", "GetLoginProfile"}
+LOOKING |= {"GetAccessKeyLastUsed"}
+LEFT = {
+    "IAMAuditRootUserCredentials": LOOKING | {"GetAccountSummary"},
+    "IAMCreateRootUserPassword": {"CreateLoginProfile", "GetLoginProfile"},
+    "IAMDeleteRootUserCredentials": LOOKING
+    | {"DeleteLoginProfile", "DeleteAccessKey", "DeleteSigningCertificate", "DeactivateMFADevice"},
+    "S3UnlockBucketPolicy": set(),
+    "SQSUnlockQueuePolicy": set(),
+}
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_a_task_is_what_its_policy_leaves(make_world: Any, task: str) -> None:
+    iam = root_session(with_credentials(make_world), "iam", TASKS + task)
+    for operation, parameters in OF_ROOT.items():
+        told = answered(iam, operation, **parameters)
+        if operation in LEFT[task]:
+            assert told == "allowed" or told[1] == "NoSuchEntity", (operation, told)
+            continue
+        sentence = not_authorized(root_arn(OTHER), f"iam:{operation}", because="")
+        assert told[:2] == (403, "AccessDenied"), (operation, told)
+        assert told[2].startswith(sentence)
+        assert f"with an explicit deny in a session policy: {TASKS}{task}" in told[2]
+
+
+@pytest.mark.parametrize("task", ALL_TASKS)
+def test_a_task_is_about_the_root_user_alone(make_world: Any, task: str) -> None:
+    """Other users of the member account are out of its reach, whatever the operation."""
+    world = with_credentials(make_world)
+    iam = root_session(world, "iam", TASKS + task)
+    key = "other_admin_key_for_tests"
+    on_user: dict[str, dict[str, Any]] = {
+        "GetUser": {},
+        "ListAccessKeys": {},
+        "ListMFADevices": {},
+        "ListSigningCertificates": {},
+        "GetLoginProfile": {},
+        "CreateLoginProfile": {},
+        "DeleteLoginProfile": {},
+        "DeleteAccessKey": {"AccessKeyId": key},
+        "DeleteSigningCertificate": {"CertificateId": "A" * 32},
+        "DeactivateMFADevice": {"SerialNumber": MFA_SERIAL},
+    }
+    for operation, parameters in on_user.items():
+        told = refusal(iam, operation, UserName="other_admin", **parameters)
+        assert told[:2] == (403, "AccessDenied"), (operation, told)
+        assert "with an explicit deny in a session policy" in told[2]
+    assert refusal(iam, "GetAccessKeyLastUsed", AccessKeyId=key)[:2] == (403, "AccessDenied")
 
 
 # Who may.

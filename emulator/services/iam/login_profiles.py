@@ -5,15 +5,12 @@ Nothing signs in with them here: they are kept, judged by the account's policy, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 from emulator.access.permission import Permission
-from emulator.access.policies import parsed_policy
 from emulator.errors import AwsError
-from emulator.policy import NamedPolicy, PolicyKind, compile_policies
 from emulator.services.iam.common import concurrent_modification
+from emulator.services.iam.password_policy import granted_to_users
 from emulator.services.iam.password_rules import check_is_new, check_password, hashed, is_password
 from emulator.services.iam.users import (
     NOT_A_USER_MESSAGE,
@@ -180,20 +177,9 @@ def _check_is_a_user(call: Call, _parameters: Parameters) -> None:
 
 
 def _on_own_password(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The account's policy may let every user change its own password, whatever its own policies do not say."""
+    """The user itself, whom the account's policy may let do it."""
     [permission] = on_user_or_caller(call, parameters)
-    policy = password_policy_of(call.db, call.account_id)
-    if policy is None or not policy.users_may_change:
-        return [permission]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": call.caller.principal.arn},
-        "Action": permission.action,
-        "Resource": permission.resource,
-    }
-    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    named = NamedPolicy(parsed_policy(text, PolicyKind.RESOURCE), "AllowUsersToChangePassword of the account")
-    return [replace(permission, resource_policy=compile_policies([named], PolicyKind.RESOURCE))]
+    return [granted_to_users(call, permission)]
 
 
 @operation("iam", "ChangePassword", permissions=_on_own_password, precheck=_check_is_a_user)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from emulator.access.permission import Permission
+from emulator.access.policies import parsed_policy
 from emulator.errors import AwsError
-from emulator.services.registry import Answer, Call, operation
+from emulator.policy import NamedPolicy, PolicyKind, compile_policies
+from emulator.services.registry import Answer, Call, Parameters, on_everything, operation
 from emulator.storage.password_policies import (
     PasswordPolicy,
     password_policy_of,
@@ -15,7 +22,32 @@ NO_POLICY_MESSAGE = "The Password Policy with domain name {account_id} cannot be
 NOTHING_TO_DELETE_MESSAGE = "The account policy with name PasswordPolicy cannot be found."
 
 
-@operation("iam", "GetAccountPasswordPolicy")
+def granted_to_users(call: Call, permission: Permission) -> Permission:
+    """The permission, granted to every user of the account where its policy lets users change their passwords.
+
+    IAM User Guide: "the permissions are applied at the account-level for all users by IAM", so that a deny still holds.
+    """
+    if call.caller.principal.type != "User":
+        return permission
+    policy = password_policy_of(call.db, call.account_id)
+    if policy is None or not policy.users_may_change:
+        return permission
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": call.caller.principal.arn},
+        "Action": permission.action,
+        "Resource": permission.resource,
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    named = NamedPolicy(parsed_policy(text, PolicyKind.RESOURCE), "AllowUsersToChangePassword of the account")
+    return replace(permission, resource_policy=compile_policies([named], PolicyKind.RESOURCE))
+
+
+def _on_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    return [granted_to_users(call, permission) for permission in on_everything(call, parameters)]
+
+
+@operation("iam", "GetAccountPasswordPolicy", permissions=_on_policy)
 def get_account_password_policy(call: Call) -> Answer:
     """The account's own policy. Raises AwsError NoSuchEntity where the default holds."""
     policy = password_policy_of(call.db, call.account_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -15,14 +15,19 @@ _METHOD = "scrypt:8192:8:1"
 # IAM User Guide, "Set an account password policy": what holds where the account has no policy of its own.
 DEFAULT_MINIMUM_LENGTH = 8
 DEFAULT_KINDS = 3
-# The wording of these is remembered from reports of users, not recorded.
+# The wording of these is known from what users report.
 LENGTH_MESSAGE = "Password should have a minimum length of {length}"
 KIND_MESSAGE = "Password should have at least one {kind}"
-KINDS_MESSAGE = "Password should have at least three of: uppercase letter, lowercase letter, number, symbol"
+MORE_KINDS_MESSAGE = "Password should meet {count} more of the following requirements: {kinds}"
+# AWS's wording was not recorded.
 REUSED_MESSAGE = "Password should not be the same as one of the last {count} passwords"
-_UPPERCASE, _LOWERCASE, _NUMBER = re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]")
-# API reference, UpdateAccountPasswordPolicy, RequireSymbols.
-_SYMBOL = re.compile(r"[!@#$%^&*()_+\-=\[\]{}|']")
+# API reference, UpdateAccountPasswordPolicy: RequireSymbols, and the Latin alphabet of the others.
+_KINDS = {
+    "uppercase letter": re.compile("[A-Z]"),
+    "lowercase letter": re.compile("[a-z]"),
+    "number": re.compile("[0-9]"),
+    "symbol": re.compile(r"[!@#$%^&*()_+\-=\[\]{}|']"),
+}
 
 
 def check_password(password: str, policy: PasswordPolicy | None) -> None:
@@ -30,19 +35,21 @@ def check_password(password: str, policy: PasswordPolicy | None) -> None:
 
     Raises AwsError PasswordPolicyViolation.
     """
-    kinds = {
-        "uppercase letter": _UPPERCASE,
-        "lowercase letter": _LOWERCASE,
-        "number": _NUMBER,
-        "symbol": _SYMBOL,
-    }
+    problems = list(_problems(password, policy))
+    if problems:
+        raise violation(", ".join(problems))
+
+
+def _problems(password: str, policy: PasswordPolicy | None) -> Iterator[str]:
     minimum = DEFAULT_MINIMUM_LENGTH if policy is None else policy.minimum_length
     if len(password) < minimum:
-        raise violation(LENGTH_MESSAGE.format(length=minimum))
-    missing = [kind for kind, pattern in kinds.items() if not pattern.search(password)]
+        yield LENGTH_MESSAGE.format(length=minimum)
+    missing = [kind for kind, pattern in _KINDS.items() if not pattern.search(password)]
     if policy is None:
-        if len(kinds) - len(missing) < DEFAULT_KINDS:
-            raise violation(KINDS_MESSAGE)
+        more = DEFAULT_KINDS - (len(_KINDS) - len(missing))
+        if more > 0:
+            kinds = ", ".join(KIND_MESSAGE.format(kind=kind) for kind in missing)
+            yield MORE_KINDS_MESSAGE.format(count=more, kinds=kinds)
         return
     required = {
         "uppercase letter": policy.require_uppercase,
@@ -52,7 +59,7 @@ def check_password(password: str, policy: PasswordPolicy | None) -> None:
     }
     for kind in missing:
         if required[kind]:
-            raise violation(KIND_MESSAGE.format(kind=kind))
+            yield KIND_MESSAGE.format(kind=kind)
 
 
 def check_is_new(password: str, remembered: Iterable[str], count: int) -> None:

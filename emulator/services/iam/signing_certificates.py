@@ -26,12 +26,13 @@ from emulator.storage.users import UserRecord
 
 NOT_FOUND_MESSAGE = "The Certificate with id {certificate_id} cannot be found."
 COUNT_MESSAGE = "Cannot exceed quota for CertificatesPerUser: {limit}"
+MALFORMED_MESSAGE = "Certificate {body} is malformed."
 # AWS's wording of these was not recorded.
-MALFORMED_MESSAGE = "Certificate body is malformed: it must be one X.509 certificate in PEM."
 EXPIRED_MESSAGE = "Certificate is expired."
 NOT_YET_MESSAGE = "Certificate is not yet valid."
 DUPLICATE_MESSAGE = "The same certificate is associated with an IAM user in the account."
 STATUS_MESSAGE = "The status of a certificate can be set to Active or Inactive only."
+_PEM_BEGIN, _PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def _owner(call: Call, name: str | None) -> UserRecord | None:
@@ -62,10 +63,10 @@ def _shown(owner: UserRecord | None, certificate: SigningCertificate) -> Answer:
 def _fingerprint(body: str, now_seconds: float) -> str:
     """Of the certificate of a PEM text. Raises AwsError: MalformedCertificate, InvalidCertificate."""
     try:
-        [certificate] = x509.load_pem_x509_certificates(body.encode())
+        certificate = x509.load_pem_x509_certificate(_one_pem(body))
         not_before, not_after = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except ValueError as error:
-        raise AwsError("MalformedCertificate", MALFORMED_MESSAGE, reason=str(error)) from error
+    except (ValueError, x509.InvalidVersion) as error:
+        raise AwsError("MalformedCertificate", MALFORMED_MESSAGE.format(body=body), reason=str(error)) from error
     now = datetime.fromtimestamp(now_seconds, UTC)
     if now > not_after:
         # API reference: "because the certificate was malformed or expired".
@@ -73,6 +74,17 @@ def _fingerprint(body: str, now_seconds: float) -> str:
     if now < not_before:
         raise AwsError("InvalidCertificate", NOT_YET_MESSAGE)
     return certificate.fingerprint(SHA256()).hex()
+
+
+def _one_pem(body: str) -> bytes:
+    """The body, when it is one certificate and nothing around it, which the parser would pass over.
+
+    Raises ValueError.
+    """
+    text = body.strip()
+    if not text.startswith(_PEM_BEGIN) or not text.endswith(_PEM_END) or text.count("-----BEGIN") != 1:
+        raise ValueError("not one certificate in PEM and nothing else")
+    return text.encode("ascii")
 
 
 @operation("iam", "UploadSigningCertificate", permissions=on_user_or_caller, precheck=check_user_is_named)
