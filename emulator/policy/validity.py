@@ -266,7 +266,8 @@ def _is_federated_principal(name: str) -> bool:
             and not arn.region
             and _is_account_id(arn.account_id)
             and arn.resource_type in ("oidc-provider", "saml-provider")
-            and bool(arn.resource_name)
+            # Not the last part: the name of a provider is its URL, which may end in a slash.
+            and len(arn.resource) > len(arn.resource_type) + 1
             and not _has_wildcard(name)
         )
     return "." in name and ":" not in name and not _has_wildcard(name) and " " not in name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
@@ -121,6 +121,19 @@ def test_what_is_inside_must_be_an_assertion(world: Any) -> None:
     for inside in (b"<other/>", b"no XML", b"<!DOCTYPE a><a/>"):
         assertion = encrypted(good(world), inside=inside)
         assert refusal(world, assertion) == ("InvalidIdentityToken", "Invalid base64 SAMLResponse")
+
+
+def test_content_that_was_cut_says_nothing_about_its_padding(world: Any) -> None:
+    """Who could tell a wrong padding from wrong XML could decrypt by asking often enough."""
+    answers = set()
+    for last in range(24):
+        spoiled = opened(encrypted(good(world), f"{XENC}aes128-cbc"))
+        [*_, value] = spoiled.iter(f"{{{XENC}}}CipherValue")
+        content = bytearray(b64decode(value.text))
+        content[-17] ^= last + 1
+        value.text = b64encode(bytes(content)).decode("ascii")
+        answers.add(refusal(world, closed(spoiled)))
+    assert answers == {("InvalidIdentityToken", "Invalid base64 SAMLResponse")}
 
 
 def response_signed(encoded: str) -> str:

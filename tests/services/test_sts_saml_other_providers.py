@@ -10,34 +10,42 @@ import pytest
 from botocore.exceptions import ClientError
 from saml_calls import ROLE, assume, world_text
 
-RECORDED = json.loads((Path(__file__).parent / "cases" / "saml" / "other_providers.json").read_text(encoding="utf-8"))
+CASES = Path(__file__).parent / "cases" / "saml"
+RECORDED = [json.loads((CASES / name).read_text(encoding="utf-8")) for name in ("other_providers.json", "xmlsec.json")]
 
 
-@pytest.fixture
-def world(make_world: Any) -> Any:
+def named(kind: str) -> list[Any]:
+    """Every response of a kind, with the file that it stands in."""
+    return [pytest.param(recorded, name, id=name) for recorded in RECORDED for name in recorded[kind]]
+
+
+def world_at(make_world: Any, recorded: dict[str, Any]) -> Any:
+    """A sandbox that knows the identity provider, at the moment the responses were made."""
     made = make_world(world_text())
-    made.clock.set(RECORDED["made_at"])
+    made.clock.set(recorded["made_at"])
     made.clock.freeze()
     iam = made.client("iam")
-    arn = iam.create_saml_provider(Name="idp", SAMLMetadataDocument=RECORDED["metadata"])["SAMLProviderArn"]
-    key = RECORDED["provider_key"]
+    arn = iam.create_saml_provider(Name="idp", SAMLMetadataDocument=recorded["metadata"])["SAMLProviderArn"]
+    key = recorded["provider_key"]
     iam.update_saml_provider(SAMLProviderArn=arn, AssertionEncryptionMode="Allowed", AddPrivateKey=key)
     return made
 
 
-@pytest.mark.parametrize("name", RECORDED["taken"])
-def test_a_response_of_another_identity_provider(world: Any, name: str) -> None:
+@pytest.mark.parametrize(("recorded", "name"), named("taken"))
+def test_a_response_of_another_identity_provider(make_world: Any, recorded: dict[str, Any], name: str) -> None:
+    world = world_at(make_world, recorded)
     world.clock.advance(30)
-    answer = assume(world, RECORDED["taken"][name])
+    answer = assume(world, recorded["taken"][name])
     assert answer["Subject"] == "ana@example.org"
     assert answer["Issuer"] == "https://idp.example.org/idp"
     assert answer["AssumedRoleUser"]["Arn"].endswith(f"assumed-role/{ROLE.rpartition('/')[2]}/ana")
     world.clock.advance(minutes=5)
     with pytest.raises(ClientError, match="Token must be redeemed within 5 minutes of issuance"):
-        assume(world, RECORDED["taken"][name])
+        assume(world, recorded["taken"][name])
 
 
-@pytest.mark.parametrize("name", RECORDED["refused"])
-def test_a_response_that_is_not_signed_well_enough(world: Any, name: str) -> None:
+@pytest.mark.parametrize(("recorded", "name"), named("refused"))
+def test_a_response_that_is_not_signed_well_enough(make_world: Any, recorded: dict[str, Any], name: str) -> None:
+    world = world_at(make_world, recorded)
     with pytest.raises(ClientError, match="Response signature invalid"):
-        assume(world, RECORDED["refused"][name])
+        assume(world, recorded["refused"][name])

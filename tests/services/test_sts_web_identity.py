@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sts_calls import ACCOUNT, OTHER, UNCHECKED, allow, policy, refusal, role, role_arn, statement, trust
@@ -390,6 +391,19 @@ def test_claims_are_condition_keys(
         sts.assume_role_with_web_identity(**arguments)
     else:
         assert refusal(sts, OPERATION, **arguments) == (403, "AccessDenied", NOT_AUTHORIZED)
+
+
+def test_an_issuer_whose_url_ends_in_a_slash(make_federation: Any, folder: Path) -> None:
+    """As Auth0's do: the slash belongs to the ARN and to the condition keys."""
+    host = "tenant.example.com/"
+    slashed = provider(folder, f"https://{host}")
+    condition = {"StringEquals": {f"{host}:sub": SUBJECT, f"{host}:aud": AUDIENCE}}
+    trusting = role("slashed", federated(provider_arn(host), Condition=condition))
+    world = make_federation(trusting, oidc_providers=[slashed])
+    answer = world.client("sts").assume_role_with_web_identity(**request("slashed", token(iss=f"https://{host}")))
+    assert answer["Provider"] == provider_arn(host)
+    with pytest.raises(ClientError, match="No OpenIDConnect provider found in your account"):
+        world.client("sts").assume_role_with_web_identity(**request("slashed", token(iss="https://tenant.example.com")))
 
 
 def test_an_explicit_deny_wins(make_federation: Any) -> None:

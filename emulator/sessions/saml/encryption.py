@@ -43,6 +43,7 @@ _MASKS: dict[str, type[hashes.HashAlgorithm]] = {
     f"{_XENC11}mgf1sha384": hashes.SHA384,
     f"{_XENC11}mgf1sha512": hashes.SHA512,
 }
+_ENCRYPTED_KEY = f"{{{ENCRYPTION_NS}}}EncryptedKey"
 _BLOCK_BYTES = 16
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -68,7 +69,7 @@ def decrypted(encrypted: etree._Element, private_keys: Sequence[str]) -> bytes:
         raise EncryptionError(f"encrypted by {algorithm[:100]!r}")
     key_bytes, authenticated = CONTENT_ALGORITHMS[algorithm]
     content = _cipher_value(data)
-    for wrapped in encrypted.iter(f"{{{ENCRYPTION_NS}}}EncryptedKey"):
+    for wrapped in encrypted.iter(_ENCRYPTED_KEY):
         for pem in private_keys:
             key = _unwrapped(wrapped, load_private_key(pem))
             if key is None or len(key) != key_bytes:
@@ -76,7 +77,8 @@ def decrypted(encrypted: etree._Element, private_keys: Sequence[str]) -> bytes:
             text = _by_gcm(key, content) if authenticated else _by_cbc(key, content)
             if text is not None:
                 return text
-    raise EncryptionError("no private key of the provider opens the assertion")
+    used = ", ".join(sorted({_algorithm(wrapped)[:100] for wrapped in encrypted.iter(_ENCRYPTED_KEY)})) or "no key"
+    raise EncryptionError(f"no private key of the provider opens the assertion, whose key is encrypted by {used}")
 
 
 def _algorithm(element: etree._Element | None) -> str:
@@ -93,15 +95,15 @@ def _cipher_value(element: etree._Element | None) -> bytes:
 
 
 def _unwrapped(wrapped: etree._Element, private_key: rsa.RSAPrivateKey) -> bytes | None:
-    algorithm = _algorithm(wrapped)
-    if algorithm not in KEY_ALGORITHMS:
-        raise EncryptionError(f"the key is encrypted by {algorithm[:100]!r}")
+    """The key inside; None when it is another's, as all but one are where several recipients may open."""
+    if _algorithm(wrapped) not in KEY_ALGORITHMS:
+        return None
     digest = wrapped.find("xenc:EncryptionMethod/ds:DigestMethod", NAMESPACES)
     mask = wrapped.find(f"xenc:EncryptionMethod/{{{_XENC11}}}MGF", NAMESPACES)
     digest_class = hashes.SHA1 if digest is None else _DIGESTS.get(digest.get("Algorithm", ""))
     mask_class = hashes.SHA1 if mask is None else _MASKS.get(mask.get("Algorithm", ""))
     if digest_class is None or mask_class is None:
-        raise EncryptionError("the key is encrypted with an unknown digest")
+        return None
     oaep = padding.OAEP(mgf=padding.MGF1(mask_class()), algorithm=digest_class(), label=None)
     try:
         return private_key.decrypt(_cipher_value(wrapped), oaep)
@@ -124,5 +126,6 @@ def _by_cbc(key: bytes, content: bytes) -> bytes | None:
         return None
     decryptor = Cipher(algorithms.AES(key), modes.CBC(content[:_BLOCK_BYTES])).decryptor()
     padded = decryptor.update(content[_BLOCK_BYTES:]) + decryptor.finalize()
-    # The last byte says how many were added; what they are is open (XML Encryption, 5.2).
-    return padded[: -padded[-1]] if 1 <= padded[-1] <= _BLOCK_BYTES else None
+    # The last byte says how many were added; what they are is open (XML Encryption, 5.2). A wrong one is answered as
+    # any other nonsense is: whoever could tell the two apart could decrypt by asking often enough.
+    return padded[: -padded[-1]] if 1 <= padded[-1] <= _BLOCK_BYTES else padded

@@ -192,10 +192,24 @@ def _opened(root: etree._Element, private_keys: Sequence[str]) -> etree._Element
         raise BadResponseError("must have one assertion, directly in the response")
     if not private_keys:
         raise EncryptionError("the assertion is encrypted and the provider has no private key")
-    assertion = parsed(decrypted(encrypted[0], private_keys))
+    assertion = _in_context(decrypted(encrypted[0], private_keys), encrypted[0])
     if assertion.tag != _ASSERTION:
         raise BadResponseError("what was encrypted is not an assertion")
     return assertion
+
+
+def _in_context(text: bytes, encrypted: etree._Element) -> etree._Element:
+    """What was encrypted, as a document; with the namespaces declared around it where it needs them, because many
+    encrypt an element as it stands (XML Encryption, 4.5: the octets replace the element in its document).
+    """
+    try:
+        return parsed(text)
+    except UnsafeXmlError:
+        opening: bytes = etree.tostring(etree.Element("context", nsmap=encrypted.nsmap))
+        context = parsed(opening.removesuffix(b"/>") + b">" + text + b"</context>", encoding="utf-8")
+        if len(context) != 1 or (context.text or "").strip() or (context[0].tail or "").strip():
+            raise
+        return parsed(etree.tostring(context[0], with_tail=False))
 
 
 def _read(assertion: etree._Element) -> Assertion:
@@ -254,13 +268,19 @@ def _attributes(assertion: etree._Element) -> dict[str, tuple[str, ...]]:
     for attribute in assertion.findall("saml:AttributeStatement/saml:Attribute", NAMESPACES):
         name = attribute.get("Name", "")
         values = attribute.findall("saml:AttributeValue", NAMESPACES)
-        found[name] = (*found.get(name, ()), *(_value(value) for value in values))
+        texts = tuple(text for value in values if (text := _value(value)) is not None)
+        if texts or not values:
+            found[name] = (*found.get(name, ()), *texts)
     return found
 
 
-def _value(value: etree._Element) -> str:
-    """The text of a value; of one that holds a NameID, as eduPersonTargetedID does, the NameID's."""
+def _value(value: etree._Element) -> str | None:
+    """The text of a value; of one that holds a NameID, as eduPersonTargetedID does, the NameID's. None for one that is
+    a structure of elements alone: nothing that AWS reads is one.
+    """
     children = list(value)
-    if len(children) == 1 and children[0].tag == tag("saml", "NameID") and not (value.text or "").strip():
-        return text_of(children[0])
-    return text_of(value)
+    structured = bool(children) and all(isinstance(child.tag, str) for child in children)
+    if not structured or "".join(value.xpath("text()")).strip():
+        return text_of(value)
+    is_name = len(children) == 1 and children[0].tag == tag("saml", "NameID")
+    return text_of(children[0]) if is_name else None
