@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from botocore.client import BaseClient
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, RefreshableCredentials
 
 from emulator.kit import loading
 from emulator.kit.routing import Route
@@ -183,8 +183,11 @@ def _stop_watching() -> None:
 def _sign_with_own_keys(client: Any, block: Block) -> None:
     """Undo what the process's one environment did to a client of another thread's block."""
     found = client._request_signer._credentials
-    if getattr(found, "method", None) != "env" or type(found) is not Credentials:
+    of_environment = isinstance(found, Credentials) and found.method == "env"
+    if not of_environment or isinstance(found, RefreshableCredentials):
         return
     keys = (found.access_key, found.secret_key, found.token or "")
     if keys != block.keys and any(keys == other.keys for other in _blocks):
-        client._request_signer._credentials = Credentials(*block.keys[:2], block.keys[2] or None, method="rolecall")
+        # Of the same class, because a client of aiobotocore awaits its credentials.
+        own = type(found)(*block.keys[:2], block.keys[2] or None, method="rolecall")
+        client._request_signer._credentials = own

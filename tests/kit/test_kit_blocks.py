@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
@@ -14,13 +15,16 @@ from typing import Any
 
 import boto3
 import botocore.client
+import botocore.handlers
 import botocore.session
 import pytest
+import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import EndpointConnectionError
 
 from emulator import NotServedError, Rolecall, SandboxEndedError, UnknownIdentityError
+from emulator.kit import loading
 from emulator.kit.aws_hosts import is_aws_host
 from emulator.kit.blocks import MANAGED_VARIABLES, innermost
 
@@ -171,6 +175,24 @@ def test_a_service_that_is_not_served_is_refused_and_not_called(service: str, ac
         for client in (boto3.client(service), sandbox.session().client(service)):
             with pytest.raises(NotServedError, match=f"does not serve {service}"):
                 act(client)
+
+
+def test_a_service_that_is_not_served_is_refused_on_a_socket_too() -> None:
+    with Rolecall.start(), pytest.raises(NotServedError, match="does not serve s3"):
+        boto3.client("s3").list_buckets()
+
+
+def test_a_library_that_stubs_other_services_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stub(request: Any, **_ignored: Any) -> AWSResponse:
+        body = urllib3.HTTPResponse(io.BytesIO(b"<ListAllMyBucketsResult/>"), preload_content=False)
+        return AWSResponse(request.url, 200, {}, body)
+
+    handlers = [*botocore.handlers.BUILTIN_HANDLERS, ("before-send", stub)]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
+    monkeypatch.setattr(loading, "BUILTIN_HANDLERS", handlers)
+    with Rolecall(ONE):
+        assert boto3.client("s3").list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200
+        assert me() == "arn:aws:iam::111111111111:user/ana"
 
 
 def test_a_server_that_a_test_addresses_itself_is_called() -> None:
