@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
+
+from botocore.exceptions import InvalidRegionError
+from botocore.utils import validate_region_name
 
 from emulator.app import application_around, decision_log, faults_of, gateway_over
 from emulator.arns import iam_arn
@@ -21,6 +24,7 @@ from emulator.kit.expectations import (
     is_about_assuming,
     known_action,
     require_allowed,
+    require_arn,
     require_denied,
 )
 from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
@@ -52,8 +56,8 @@ class Rolecall:
     """
 
     def __init__(self, config: Config = None, *, seed: int | None = None, region: str = DEFAULT_REGION) -> None:
-        prepared = prepared_world(config, seed)
-        self.region = region
+        self.region = _known_region(region)
+        prepared = prepared_world(config, _known_seed(seed))
         self._clock = Clock()
         self._database, ids = prepared.database(self._clock)
         self._decisions = decision_log("sqlite://", self._clock)
@@ -88,7 +92,11 @@ class Rolecall:
         """
         sandbox = cls(config, seed=seed, region=region)
         sandbox._owns_server = True
-        return sandbox._behind(ThreadedServer(host, port))
+        try:
+            return sandbox._behind(ThreadedServer(host, port))
+        except (OSError, ValueError):
+            sandbox.close()
+            raise
 
     def _behind(self, server: ThreadedServer) -> Rolecall:
         self._server = server
@@ -397,7 +405,7 @@ class Rolecall:
         credentials: Credentials | None = None,
         account: str | None = None,
         resource: str = "*",
-        context: dict[str, Any] | None = None,
+        context: Mapping[str, object] | None = None,
     ) -> Decision:
         if sum(given is not None for given in (user, role, credentials)) > 1:
             raise TypeError("give one of user, role and credentials")
@@ -408,6 +416,7 @@ class Rolecall:
             rights = self._identities.rights_of_user(self._identities.user(user, account))
         else:
             rights = self._identities.rights(self._keys(user, credentials, account), now_seconds)
+        require_arn(resource)
         trust = self._identities.trust(resource) if is_about_assuming(known_action(action)) else None
         return decide_for(rights, action, resource, context or {}, trust, now_seconds, self.region)
 
@@ -431,6 +440,22 @@ class Rolecall:
             return records_of(self._decisions, watcher)
 
         return seen
+
+
+def _known_region(region: Any) -> str:
+    try:
+        if isinstance(region, str) and region:
+            validate_region_name(region)
+            return region
+    except InvalidRegionError:
+        pass
+    raise ValueError(f"region is the name of an AWS Region, such as us-east-1, not {region!r}")
+
+
+def _known_seed(seed: Any) -> int | None:
+    if seed is not None and type(seed) is not int:
+        raise TypeError(f"seed is a whole number, not {seed!r}")
+    return seed
 
 
 # boto3's sessions are not made for several threads.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from emulator.settings import DEFAULT_HOST
 from emulator.web.aws import WsgiApplication
+
+_MAXIMUM_PORT = 65535
+_BACKLOG = 128
 
 
 class _SilentHandler(WSGIRequestHandler):
@@ -23,12 +27,28 @@ class _SilentHandler(WSGIRequestHandler):
         """The decision log knows more."""
 
 
+def _listening(host: str, port: int) -> socket.socket:
+    """Raises OSError for an address that cannot be had, ValueError for a port that is none."""
+    if type(port) is not int or not 0 <= port <= _MAXIMUM_PORT:
+        raise ValueError(f"port is a number from 0 to {_MAXIMUM_PORT}, not {port!r}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        told = f"cannot listen on {host} port {port}: {error.strerror or error}; port=0 takes a free one"
+        raise OSError(error.errno, told) from error
+
+
 class ThreadedServer:
     """Listens from the moment it is made. ``application`` may be exchanged at any time; without one it answers 503."""
 
     def __init__(self, host: str = DEFAULT_HOST, port: int = 0) -> None:
         self.application: WsgiApplication | None = None
-        self._server = make_server(host, port, self._answer, threaded=True, request_handler=_SilentHandler)
+        # Bound here, because werkzeug ends the process when it cannot; it makes its own copy.
+        with _listening(host, port) as listener:
+            self._server = make_server(
+                host, port, self._answer, threaded=True, request_handler=_SilentHandler, fd=listener.fileno()
+            )
         self.host, self.port = host, int(self._server.port)
         self._thread = threading.Thread(target=self._serve, name="rolecall-server", daemon=True)
         self._thread.start()
