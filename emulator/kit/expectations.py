@@ -139,7 +139,7 @@ def known_action(action: str) -> str:
     """The action as AWS spells it. Raises ValueError: an assertion about one that does not exist proves nothing."""
     prefix, _, name = action.partition(":") if isinstance(action, str) else ("", "", "")
     if "*" in name or "?" in name:
-        raise ValueError(f"{action!r} is no action but a pattern: name one action, without * and ?")
+        raise ValueError(f"{prefix} has no action {name!r}: name one action, without * and ?")
     if prefix.lower() not in service_prefixes():
         raise ValueError(f"{action!r} is no action: write it as chime:ListUsers")
     names = actions(prefix.lower())
