@@ -28,6 +28,7 @@ from emulator.kit.expectations import (
     require_denied,
 )
 from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
+from emulator.kit.refused_calls import let_go, note
 from emulator.kit.routing import ENDED_MESSAGE, Route, SandboxEndedError
 from emulator.kit.worlds import Config, load_snapshot, prepared_world
 from emulator.policy import Decision
@@ -132,8 +133,7 @@ class Rolecall:
         self._route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
-        # Not the log: it would write down what it has yet to write, and nobody can read that any more.
-        self._decisions.store.close()
+        let_go(self._decisions)
         self._database.close()
 
     @contextmanager
@@ -425,6 +425,7 @@ class Rolecall:
     def _observe(self, outcome: Outcome) -> None:
         for watcher in self._watchers:
             watcher.append(outcome.request_id)
+        note(self._decisions, outcome)
         self._calls += 1
         if self._calls % _CALLS_BEFORE_WRITING == 0:
             self._decisions.flush()
