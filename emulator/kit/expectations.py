@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +18,7 @@ from emulator.clock import iso8601
 from emulator.data import actions, service_prefixes
 from emulator.http import HttpRequest
 from emulator.kit.decisions import LAYER_NAMES, DecisionRecord, layer_called
+from emulator.kit.identity import Credentials
 from emulator.policy import CompiledPolicies, Decision, explain
 
 _ASSUMING = frozenset({"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"})
@@ -25,6 +27,17 @@ NO_ARN_MESSAGE = (
     "resource={resource!r} is no ARN: an assertion about it would prove nothing. Give * or an ARN; "
     "of a role it is sandbox.role({resource!r})"
 )
+
+
+class Question(TypedDict, total=False):
+    """What an assertion may say besides the action: who (one of three, else the caller), on what, in which context."""
+
+    user: str | None
+    role: str | None
+    credentials: Credentials | None
+    account: str | None
+    resource: str
+    context: Mapping[str, object] | None
 
 
 class ExpectedDenial:

@@ -9,6 +9,8 @@ from emulator.sandbox.decisions import DecisionLog
 from emulator.sandbox.outcomes import Outcome
 
 _MAXIMUM_CALLS = 1000
+# Each is a database in memory.
+_MAXIMUM_ENDED_LOGS = 20
 
 
 class RefusedCalls:
@@ -17,13 +19,29 @@ class RefusedCalls:
     def __init__(self) -> None:
         self._noted: deque[tuple[DecisionLog, str]] = deque(maxlen=_MAXIMUM_CALLS)
         self._logs: set[DecisionLog] = set()
-        self._ended: list[DecisionLog] = []
+        self._ended: deque[DecisionLog] = deque()
         _open.append(self)
 
     def take(self) -> list[DecisionRecord]:
         """Those noted since the last time, newest first."""
         noted, self._noted = self._noted, deque(maxlen=_MAXIMUM_CALLS)
         return [record for log, request_id in reversed(noted) for record in records_of(log, [request_id])]
+
+    def note(self, log: DecisionLog, request_id: str) -> None:
+        self._noted.append((log, request_id))
+        self._logs.add(log)
+
+    def knows(self, log: DecisionLog) -> bool:
+        return log in self._logs
+
+    def keep(self, log: DecisionLog) -> None:
+        """Its sandbox has ended, so this closes it, in time."""
+        self._ended.append(log)
+        if len(self._ended) > _MAXIMUM_ENDED_LOGS:
+            oldest = self._ended.popleft()
+            self._noted = deque((call for call in self._noted if call[0] is not oldest), maxlen=_MAXIMUM_CALLS)
+            self._logs.discard(oldest)
+            oldest.store.close()
 
     def end(self) -> None:
         _open.remove(self)
@@ -38,17 +56,16 @@ _open: list[RefusedCalls] = []
 def note(log: DecisionLog, outcome: Outcome) -> None:
     """For every call of every sandbox: it costs nothing unless somebody notes and the call is refused."""
     if _open and _is_refused(outcome):
-        _open[-1]._noted.append((log, outcome.request_id))
-        _open[-1]._logs.add(log)
+        _open[-1].note(log, outcome.request_id)
 
 
 def let_go(log: DecisionLog) -> None:
     """The sandbox has ended. What it has yet to write down is dropped, unless somebody may still want to read it."""
-    keeper = next((notes for notes in _open if log in notes._logs), None)
+    keeper = next((notes for notes in _open if notes.knows(log)), None)
     if keeper is None:
         log.store.close()
     else:
-        keeper._ended.append(log)
+        keeper.keep(log)
 
 
 def _is_refused(outcome: Outcome) -> bool:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from botocore.exceptions import InvalidRegionError
 from botocore.utils import validate_region_name
@@ -20,6 +20,7 @@ from emulator.kit.clock import SandboxClock
 from emulator.kit.decisions import DecisionRecord, records, records_of
 from emulator.kit.expectations import (
     ExpectedDenial,
+    Question,
     decide_for,
     is_about_assuming,
     known_action,
@@ -386,12 +387,12 @@ class Rolecall:
         """
         return ExpectedDenial(action, by, self._watch)
 
-    def assert_allowed(self, action: str, **question: Any) -> None:
+    def assert_allowed(self, action: str, **question: Unpack[Question]) -> None:
         """The policies allow it: no call is made. Takes user=, role= or credentials=, resource= and context=."""
         __tracebackhide__ = True
         require_allowed(self._decision(action, **question))
 
-    def assert_denied(self, action: str, *, by: str | None = None, **question: Any) -> None:
+    def assert_denied(self, action: str, *, by: str | None = None, **question: Unpack[Question]) -> None:
         """The policies refuse it, those of the kind ``by`` if given; otherwise like :meth:`assert_allowed`."""
         __tracebackhide__ = True
         require_denied(self._decision(action, **question), by)

@@ -237,6 +237,33 @@ def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester,
     assert "encoded message" not in text
 
 
+def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        import pytest
+        from emulator import Rolecall
+        from emulator.storage.decision_log import DecisionStore
+
+        def test_many(monkeypatch):
+            closed = []
+            close = DecisionStore.close
+            monkeypatch.setattr(DecisionStore, "close", lambda store: (closed.append(store), close(store)))
+            for _ in range(25):
+                with Rolecall() as sandbox:
+                    with pytest.raises(sandbox.client("iam").exceptions.NoSuchEntityException):
+                        sandbox.client("iam").get_user(UserName="nobody")
+                    with sandbox.as_role("chime-reader"), sandbox.expect_denied("chime:CreateAccount"):
+                        sandbox.client("chime").create_account(Name="Another")
+            assert len(closed) == 5
+            raise AssertionError("many")
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E * many", "*Rolecall: refused calls*"])
+    assert result.stdout.str().count("answered 403 ForbiddenException") == 20
+
+
 @pytest.mark.parametrize("workers", ["", "-n2"])
 def test_a_report_in_junit_s_form_holds_the_refused_calls_too(project: pytest.Pytester, workers: str) -> None:
     project.makepyfile(FAILING)
