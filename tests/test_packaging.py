@@ -161,7 +161,7 @@ def test_the_status_of_the_tests_is_the_status_of_the_script(script: ModuleType,
 def test_lint_runs_every_check_and_fails_if_one_does(script: ModuleType, tmp_path: Path) -> None:
     recorder = Recorder(script, tmp_path / "venv", status=1)
     assert script.main(["lint"]) == 1
-    assert [command[2] for command in recorder.commands[-3:]] == ["ruff", "ruff", "mypy"]
+    assert [command[2] for command in recorder.commands[-4:]] == ["ruff", "ruff", "mypy", "mypy"]
 
 
 def test_a_failed_installation_is_repeated(

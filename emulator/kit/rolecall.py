@@ -74,6 +74,7 @@ class Rolecall:
         self._server: ThreadedServer | None = None
         self._owns_server = False
         self._blocks: list[Block] = []
+        self._acting_blocks: list[Block] = []
         self._closed = False
         self.clock = SandboxClock(self._clock)
         self.faults = faults_of(self._database, self._gateway.ids)
@@ -129,6 +130,9 @@ class Rolecall:
         if self._closed:
             return
         self._closed = True
+        for acting in list(self._acting_blocks):
+            # Their own end comes yet, and then does nothing.
+            acting.close()
         while self._blocks:
             self._blocks.pop().close()
         self._route.end()
@@ -174,10 +178,12 @@ class Rolecall:
     @contextmanager
     def _acting(self, keys: Keys) -> Iterator[Any]:
         block = self._block(keys)
+        self._acting_blocks.append(block)
         try:
             yield loading.late_session(lambda: self._core(keys, self.region))
         finally:
             block.close()
+            self._acting_blocks.remove(block)
 
     def _block(self, keys: Keys) -> Block:
         return Block(self, self._route, keys, self.region, "" if self._server is None else self.endpoint_url)

@@ -72,7 +72,10 @@ class Route:
         url = urlsplit(request.url)
         # Another sandbox's socket is what a thread of this one found in the environment that they share.
         of_others = url.netloc in _sockets and url.netloc != self._netloc
-        if _service(event_name) not in SERVICES or not (of_others or is_aws_host(url.hostname or "")):
+        # Ours has ended, and who listens there now is another.
+        of_nobody = self._application is None and url.netloc == self._netloc
+        meant_for_us = of_others or of_nobody or is_aws_host(url.hostname or "")
+        if _service(event_name) not in SERVICES or not meant_for_us:
             return None
         if self._application is None:
             raise SandboxEndedError(ENDED_MESSAGE)

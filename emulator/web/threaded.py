@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -17,11 +18,21 @@ from emulator.web.aws import WsgiApplication
 
 _MAXIMUM_PORT = 65535
 _BACKLOG = 128
+# For calls that are being answered when the server is closed.
+_LAST_ANSWER_SECONDS = 2
 
 
 class _SilentHandler(WSGIRequestHandler):
     # Kept alive between requests, as every AWS endpoint does.
     protocol_version = "HTTP/1.1"
+    connections: dict[threading.Thread, socket.socket]
+
+    def handle(self) -> None:
+        self.connections[threading.current_thread()] = self.connection
+        try:
+            super().handle()
+        finally:
+            del self.connections[threading.current_thread()]
 
     def log(self, _type: str, _message: str, *_arguments: Any) -> None:
         """The decision log knows more."""
@@ -44,10 +55,12 @@ class ThreadedServer:
 
     def __init__(self, host: str = DEFAULT_HOST, port: int = 0) -> None:
         self.application: WsgiApplication | None = None
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        handler = type("_Handler", (_SilentHandler,), {"connections": self._connections})
         # Bound here, because werkzeug ends the process when it cannot; it makes its own copy.
         with _listening(host, port) as listener:
             self._server = make_server(
-                host, port, self._answer, threaded=True, request_handler=_SilentHandler, fd=listener.fileno()
+                host, port, self._answer, threaded=True, request_handler=handler, fd=listener.fileno()
             )
         self.host, self.port = host, int(self._server.port)
         self._thread = threading.Thread(target=self._serve, name="rolecall-server", daemon=True)
@@ -65,7 +78,11 @@ class ThreadedServer:
         self._server.serve_forever(poll_interval=0.02)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and end the connections that clients keep open."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        for thread, connection in list(self._connections.items()):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(_LAST_ANSWER_SECONDS)
