@@ -112,6 +112,12 @@ def test_everything_is_as_it_was_after_the_block(monkeypatch: pytest.MonkeyPatch
     assert outside() == before
 
 
+def test_an_account_of_the_environment_is_not_that_of_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCOUNT_ID", "999999999999")
+    with Rolecall(ONE):
+        assert boto3.Session().get_credentials().account_id is None
+
+
 def test_the_environment_of_a_block() -> None:
     with Rolecall(ONE, region="eu-central-1"):
         assert os.environ["AWS_ACCESS_KEY_ID"] == "ana_111111111111"
