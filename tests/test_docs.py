@@ -552,7 +552,8 @@ def test_examples_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            # Far more than it takes: a page may have dozens of commands, and the machine other work.
+            timeout=900,
             check=False,
         )
     outputs = done.stdout.replace(f":{port}", f":{DOCUMENTED_PORT}").split(mark + "\n")

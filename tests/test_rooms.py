@@ -60,7 +60,8 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "botocore": {"wire", "inprocess", "kit", "demo"},
     "boto3": {"kit", "demo"},
     "flask": {"web"},
-    "werkzeug": {"web"},
+    # In services for its password hashes alone.
+    "werkzeug": {"web", "services"},
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "urllib3": {"sessions"},

@@ -28,6 +28,8 @@ class AccountCounts:
     mfa_devices: int
     mfa_devices_in_use: int
     root_mfa_devices: int
+    root_passwords: int
+    root_certificates: int
 
 
 def account_counts(connection: Connection, account_id: str) -> AccountCounts:
@@ -46,6 +48,8 @@ def account_counts(connection: Connection, account_id: str) -> AccountCounts:
         devices.scalar_subquery(),
         devices.where(t.mfa_devices.c.enabled_at_seconds.is_not(None)).scalar_subquery(),
         devices.where(t.mfa_devices.c.of_root).scalar_subquery(),
+        _count(t.login_profiles, account_id).where(t.login_profiles.c.user_id.is_(None)).scalar_subquery(),
+        _count(t.signing_certificates, account_id).where(t.signing_certificates.c.user_id.is_(None)).scalar_subquery(),
     ]
     return AccountCounts(*connection.execute(select(*counts)).one())
 

@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
 
 from emulator.storage import tables as t
 from emulator.storage.prepared import PreparedSelect
-from emulator.storage.problems import AlreadyThere
+from emulator.storage.problems import AlreadyThere, problem_for_conflict
 from emulator.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 
 ALEXA_SERVICE = "chime.amazonaws.com"
@@ -123,10 +122,8 @@ def add_user(
     """Store a new user. Raises AlreadyThere when the account has one of that email address or user name."""
     email_key = None if user.primary_email is None else user.primary_email.lower()
     values = {**user._asdict(), "email_key": email_key, "username": username, "invite_id": invite_id}
-    try:
+    with problem_for_conflict(connection, AlreadyThere(user.primary_email or username or user.user_id)):
         connection.execute(insert(_USERS), values)
-    except IntegrityError as error:
-        raise AlreadyThere(user.primary_email or username or user.user_id) from error
 
 
 def has_username(connection: Connection, account_id: str, username: str) -> bool:

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from emulator.storage.problems import AlreadyThere
+from emulator.storage.problems import AlreadyThere, problem_for_conflict
 from emulator.storage.tables import accounts
 from emulator.storage.tables import delegation_requests as t
 
@@ -48,11 +47,8 @@ _REQUEST = select(*(t.c[field.name] for field in fields(DelegationRequest)))
 
 def add_request(connection: Connection, request: DelegationRequest) -> None:
     """Raises AlreadyThere when the requestor has one for the same workflow."""
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(t).values(**asdict(request)))
-    except IntegrityError as error:
-        raise AlreadyThere(request.requestor_workflow_id) from error
+    with problem_for_conflict(connection, AlreadyThere(request.requestor_workflow_id)):
+        connection.execute(insert(t).values(**asdict(request)))
 
 
 def request_by_id(connection: Connection, request_id: str) -> DelegationRequest | None:

@@ -24,10 +24,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from emulator.storage import tables as t
-from emulator.storage.problems import AlreadyThere
+from emulator.storage.problems import AlreadyThere, problem_for_conflict
 
 EntityKind = Literal["user", "group", "role"]
 
@@ -115,10 +114,8 @@ def attach_policy(
         "policy_id": policy_id,
         "attached_at_seconds": now_seconds,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(policy_arn)):
         connection.execute(_STATEMENTS[kind].insert_attached, values)
-    except IntegrityError as error:
-        raise AlreadyThere(policy_arn) from error
 
 
 def detach_policy(connection: Connection, kind: EntityKind, owner_id: str, policy_arn: str) -> bool:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from emulator.storage import tables as t
-from emulator.storage.problems import AlreadyThere
+from emulator.storage.problems import AlreadyThere, problem_for_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +105,8 @@ def add_device(connection: Connection, account_id: str, serial_number: str, seed
         "seed": seed,
         "created_at_seconds": created_at_seconds,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(serial_number)):
         connection.execute(insert(_DEVICES), values)
-    except IntegrityError as error:
-        raise AlreadyThere(serial_number) from error
 
 
 def assign_device(connection: Connection, serial_number: str, user_id: str, enabled_at_seconds: int) -> None:

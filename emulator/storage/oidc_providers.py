@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from emulator.storage import tables as t
-from emulator.storage.problems import AlreadyThere
+from emulator.storage.problems import AlreadyThere, problem_for_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +81,8 @@ def add_provider(connection: Connection, provider: OidcProvider) -> None:
         "jwks": provider.jwks,
         "created_at_seconds": provider.created_at_seconds,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(provider.arn)):
         connection.execute(insert(t.oidc_providers), values)
-    except IntegrityError as error:
-        raise AlreadyThere(provider.arn) from error
     set_client_ids(connection, provider.arn, provider.client_ids)
     set_thumbprints(connection, provider.arn, provider.thumbprints)
 

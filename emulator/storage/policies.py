@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from emulator.arns import iam_arn, parse_arn
 from emulator.storage import tables as t
-from emulator.storage.problems import AlreadyThere, StillReferenced
+from emulator.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +112,16 @@ def add_policy(
         "created_at_seconds": now_seconds,
         "updated_at_seconds": now_seconds,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(name)):
         connection.execute(insert(t.policies), values)
-    except IntegrityError as error:
-        raise AlreadyThere(name) from error
     _add_version_row(connection, PolicyVersionRecord(policy_id, 1, document, now_seconds))
     return policy
 
 
 def remove_policy(connection: Connection, policy_id: str) -> None:
     """Delete a policy with its versions and tags. Raises StillReferenced while it is attached."""
-    try:
+    with problem_for_conflict(connection, StillReferenced(policy_id)):
         connection.execute(delete(t.policies).where(t.policies.c.policy_id == policy_id))
-    except IntegrityError as error:
-        raise StillReferenced(policy_id) from error
 
 
 def policy_versions(connection: Connection, policy_id: str) -> list[PolicyVersionRecord]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
 
 class StorageProblem(Exception):  # noqa: N818 - the row is the problem, nothing failed
     """A write that would have broken an invariant."""
@@ -21,3 +27,16 @@ class BadRowError(StorageProblem):
 
 class NewerDatabaseError(Exception):
     """The database was made by a newer Rolecall than this one."""
+
+
+@contextmanager
+def problem_for_conflict(connection: Connection, problem: StorageProblem) -> Iterator[None]:
+    """Raise ``problem`` for what a constraint refuses inside the block; the transaction goes on as if it was not tried.
+
+    The savepoint is for PostgreSQL, where an error otherwise spoils all that is left of the transaction.
+    """
+    try:
+        with connection.begin_nested():
+            yield
+    except IntegrityError as error:
+        raise problem from error

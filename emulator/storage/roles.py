@@ -9,11 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from emulator.arns import iam_arn
 from emulator.storage import tables as t
-from emulator.storage.problems import AlreadyThere, StillReferenced
+from emulator.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 SERVICE_LINKED_PATH = "/aws-service-role/"
 
@@ -95,10 +94,8 @@ def add_role(connection: Connection, role: RoleRecord) -> None:
         "last_used_at_seconds": role.last_used_at_seconds,
         "last_used_region": role.last_used_region,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(role.name)):
         connection.execute(insert(t.roles), values)
-    except IntegrityError as error:
-        raise AlreadyThere(role.name) from error
 
 
 def set_description(connection: Connection, role_id: str, description: str) -> None:
@@ -126,10 +123,8 @@ def set_permissions_boundary(connection: Connection, role_id: str, policy_arn: s
 
 def remove_role(connection: Connection, role_id: str) -> None:
     """Delete a role and its tags. Raises StillReferenced while policies belong to it."""
-    try:
+    with problem_for_conflict(connection, StillReferenced(role_id)):
         connection.execute(delete(t.roles).where(t.roles.c.role_id == role_id))
-    except IntegrityError as error:
-        raise StillReferenced(role_id) from error
 
 
 def _set(connection: Connection, role_id: str, **values: Any) -> None:

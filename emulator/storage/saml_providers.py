@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from emulator.storage.problems import AlreadyThere
+from emulator.storage.problems import AlreadyThere, problem_for_conflict
 from emulator.storage.tables import saml_private_keys as keys
 from emulator.storage.tables import saml_providers as providers
 
@@ -83,10 +82,8 @@ def add_provider(connection: Connection, provider: SamlProvider) -> None:
         "valid_until_seconds": provider.valid_until_seconds,
         "created_at_seconds": provider.created_at_seconds,
     }
-    try:
+    with problem_for_conflict(connection, AlreadyThere(provider.arn)):
         connection.execute(insert(providers), values)
-    except IntegrityError as error:
-        raise AlreadyThere(provider.arn) from error
 
 
 def change_provider(

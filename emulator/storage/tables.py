@@ -15,7 +15,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -23,20 +22,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _cascade(target: str) -> ForeignKey:
-    return ForeignKey(target, ondelete="CASCADE")
-
+from emulator.storage.password_tables import login_profiles as login_profiles
+from emulator.storage.password_tables import old_passwords as old_passwords
+from emulator.storage.password_tables import password_policies as password_policies
+from emulator.storage.password_tables import signing_certificates as signing_certificates
+from emulator.storage.schema import cascade
+from emulator.storage.schema import metadata as metadata
 
 # One row per cache that must notice changes; raised by every transaction that writes one of its tables.
 generations = Table(
@@ -81,17 +72,17 @@ organizational_units = Table(
     "organizational_units",
     metadata,
     Column("ou_id", String(68), primary_key=True),
-    Column("organization_id", String(34), _cascade("organizations.organization_id"), nullable=False),
+    Column("organization_id", String(34), cascade("organizations.organization_id"), nullable=False),
     Column("name", String(128), nullable=False),
-    Column("parent_id", String(68), _cascade("organizational_units.ou_id"), nullable=True),
+    Column("parent_id", String(68), cascade("organizational_units.ou_id"), nullable=True),
 )
 
 # Accounts that are in a unit; the others hang on the root.
 organizational_unit_accounts = Table(
     "organizational_unit_accounts",
     metadata,
-    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
-    Column("ou_id", String(68), _cascade("organizational_units.ou_id"), nullable=False),
+    Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
+    Column("ou_id", String(68), cascade("organizational_units.ou_id"), nullable=False),
 )
 
 
@@ -101,13 +92,13 @@ def _control_policies(kind: str) -> tuple[Table, Table]:
         f"{kind}_control_policies",
         metadata,
         Column("name", String(128), primary_key=True),
-        Column("organization_id", String(34), _cascade("organizations.organization_id"), nullable=False),
+        Column("organization_id", String(34), cascade("organizations.organization_id"), nullable=False),
         Column("document", Text, nullable=False),
     )
     targets_table = Table(
         f"{kind}_control_policy_targets",
         metadata,
-        Column("policy_name", String(128), _cascade(f"{kind}_control_policies.name"), primary_key=True),
+        Column("policy_name", String(128), cascade(f"{kind}_control_policies.name"), primary_key=True),
         Column("target", String(68), primary_key=True),
     )
     return policies_table, targets_table
@@ -121,22 +112,22 @@ resource_control_policies, resource_control_policy_targets = _control_policies("
 delegated_administrators = Table(
     "delegated_administrators",
     metadata,
-    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
-    Column("organization_id", String(34), _cascade("organizations.organization_id"), nullable=False),
+    Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
+    Column("organization_id", String(34), cascade("organizations.organization_id"), nullable=False),
 )
 
 # Centralized root access: RootCredentialsManagement, RootSessions.
 organization_features = Table(
     "organization_features",
     metadata,
-    Column("organization_id", String(34), _cascade("organizations.organization_id"), primary_key=True),
+    Column("organization_id", String(34), cascade("organizations.organization_id"), primary_key=True),
     Column("feature", String(32), primary_key=True),
 )
 
 account_preferences = Table(
     "account_preferences",
     metadata,
-    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
+    Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
     Column("global_endpoint_token_version", String(8), nullable=False, default="v1Token"),
     CheckConstraint("global_endpoint_token_version IN ('v1Token', 'v2Token')", name="global_endpoint_token_version"),
 )
@@ -145,7 +136,7 @@ account_preferences = Table(
 outbound_federations = Table(
     "outbound_federations",
     metadata,
-    Column("account_id", String(12), _cascade("accounts.account_id"), primary_key=True),
+    Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
     Column("issuer_id", String(36), nullable=False, unique=True),
     Column("enabled", Boolean, nullable=False, default=False),
 )
@@ -169,7 +160,7 @@ def _named_entity(table: str, identifier: str, *columns: SchemaItem) -> Table:
         table,
         metadata,
         Column(identifier, String(32), primary_key=True),
-        Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+        Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
         Column("name", String(128), nullable=False),
         Column("name_key", String(128), nullable=False),
         Column("path", String(512), nullable=False, default="/"),
@@ -211,7 +202,7 @@ policies = _named_entity(
 policy_versions = Table(
     "policy_versions",
     metadata,
-    Column("policy_id", String(32), _cascade("policies.policy_id"), primary_key=True),
+    Column("policy_id", String(32), cascade("policies.policy_id"), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("document", Text, nullable=False),
     Column("created_at_seconds", BigInteger, nullable=False),
@@ -230,7 +221,7 @@ access_keys = Table(
     "access_keys",
     metadata,
     Column("access_key_id", String(128), primary_key=True),
-    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
     # Null for a key of the account's root user.
     Column("user_id", String(32), ForeignKey("users.user_id"), nullable=True),
     Column("secret_access_key", String(256), nullable=False),
@@ -274,7 +265,7 @@ def _tags(table: str, owner_table: str, owner: str, owner_characters: int = 32) 
     return Table(
         table,
         metadata,
-        Column(owner, String(owner_characters), _cascade(f"{owner_table}.{owner}"), primary_key=True),
+        Column(owner, String(owner_characters), cascade(f"{owner_table}.{owner}"), primary_key=True),
         Column("key_key", String(128), primary_key=True),
         Column("key", String(128), nullable=False),
         Column("value", String(256), nullable=False),
@@ -298,7 +289,7 @@ mfa_devices = Table(
     "mfa_devices",
     metadata,
     Column("serial_number", String(256), primary_key=True),
-    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
     Column("seed", String(128), nullable=False),
     Column("user_id", String(32), ForeignKey("users.user_id"), nullable=True),
     Column("of_root", Boolean, nullable=False, default=False),
@@ -311,60 +302,67 @@ mfa_devices = Table(
 mfa_code_uses = Table(
     "mfa_code_uses",
     metadata,
-    Column("serial_number", String(256), _cascade("mfa_devices.serial_number"), primary_key=True),
+    Column("serial_number", String(256), cascade("mfa_devices.serial_number"), primary_key=True),
     Column("used_step", BigInteger, nullable=False),
 )
 
+
+def _provider(table: str, *columns: SchemaItem) -> Table:
+    """Identity providers of one kind, by ARN."""
+    return Table(
+        table,
+        metadata,
+        Column("arn", String(2048), primary_key=True),
+        Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
+        *columns,
+        Column("created_at_seconds", BigInteger, nullable=False),
+        Index(None, "account_id"),
+    )
+
+
+def _of_provider(table: str, provider_table: str, *columns: SchemaItem) -> Table:
+    """What a provider has several of."""
+    owner = Column("arn", String(2048), cascade(f"{provider_table}.arn"), primary_key=True)
+    return Table(table, metadata, owner, *columns)
+
+
 # ``key_source`` says where the keys come from: the issuer's discovery document, ``jwks``, or Rolecall's own issuer.
-oidc_providers = Table(
+oidc_providers = _provider(
     "oidc_providers",
-    metadata,
-    Column("arn", String(2048), primary_key=True),
-    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
     Column("url", String(255), nullable=False),
     Column("key_source", String(16), nullable=False, default="discovery"),
     Column("jwks", Text, nullable=True),
-    Column("created_at_seconds", BigInteger, nullable=False),
     CheckConstraint("key_source IN ('discovery', 'declared', 'own')", name="key_source"),
-    Index(None, "account_id"),
 )
 
-oidc_client_ids = Table(
+oidc_client_ids = _of_provider(
     "oidc_client_ids",
-    metadata,
-    Column("arn", String(2048), _cascade("oidc_providers.arn"), primary_key=True),
+    "oidc_providers",
     Column("client_id", String(255), primary_key=True),
     Column("position", Integer, nullable=False),
 )
 
-oidc_thumbprints = Table(
+oidc_thumbprints = _of_provider(
     "oidc_thumbprints",
-    metadata,
-    Column("arn", String(2048), _cascade("oidc_providers.arn"), primary_key=True),
+    "oidc_providers",
     Column("thumbprint", String(40), primary_key=True),
     Column("position", Integer, nullable=False),
 )
 
-saml_providers = Table(
+saml_providers = _provider(
     "saml_providers",
-    metadata,
-    Column("arn", String(2048), primary_key=True),
-    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
     Column("name", String(128), nullable=False),
     Column("provider_uuid", String(36), nullable=False),
     Column("metadata", Text, nullable=False),
     Column("assertion_encryption_mode", String(8), nullable=True),
     Column("valid_until_seconds", BigInteger, nullable=True),
-    Column("created_at_seconds", BigInteger, nullable=False),
     CheckConstraint("assertion_encryption_mode IN ('Required', 'Allowed')", name="assertion_encryption_mode"),
-    Index(None, "account_id"),
 )
 
 # Keys for assertions that the identity provider encrypts.
-saml_private_keys = Table(
+saml_private_keys = _of_provider(
     "saml_private_keys",
-    metadata,
-    Column("arn", String(2048), _cascade("saml_providers.arn"), primary_key=True),
+    "saml_providers",
     Column("key_id", String(64), primary_key=True),
     Column("private_key", Text, nullable=False),
     Column("created_at_seconds", BigInteger, nullable=False),
@@ -379,7 +377,7 @@ delegation_requests = Table(
     "delegation_requests",
     metadata,
     Column("request_id", String(128), primary_key=True),
-    Column("requestor_account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("requestor_account_id", String(12), cascade("accounts.account_id"), nullable=False),
     Column("owner_account_id", String(12), nullable=True),
     Column("owner_arn", String(2048), nullable=True),
     Column("approver_arn", String(2048), nullable=True),
@@ -415,7 +413,7 @@ service_linked_role_deletions = Table(
     "service_linked_role_deletions",
     metadata,
     Column("task_id", String(1000), primary_key=True),
-    Column("account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
     Column("role_name", String(128), nullable=False),
     Column("status", String(16), nullable=False),
     Column("reason", Text, nullable=False, default=""),
@@ -429,7 +427,7 @@ chime_accounts = Table(
     "chime_accounts",
     metadata,
     Column("account_id", String(36), primary_key=True),
-    Column("aws_account_id", String(12), _cascade("accounts.account_id"), nullable=False),
+    Column("aws_account_id", String(12), cascade("accounts.account_id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("account_type", String(24), nullable=False, default="Team"),
     Column("default_license", String(16), nullable=False, default="Pro"),
@@ -444,7 +442,7 @@ chime_users = Table(
     "chime_users",
     metadata,
     Column("user_id", String(36), primary_key=True),
-    Column("account_id", String(36), _cascade("chime_accounts.account_id"), nullable=False),
+    Column("account_id", String(36), cascade("chime_accounts.account_id"), nullable=False),
     Column("primary_email", String(320), nullable=True),
     Column("email_key", String(320), nullable=True),
     Column("username", String(320), nullable=True),
@@ -484,6 +482,10 @@ TABLES_WITHOUT_AUTHORITY = frozenset(
         "chime_users",
         "service_linked_role_deletions",
         "mfa_code_uses",
+        "login_profiles",
+        "old_passwords",
+        "password_policies",
+        "signing_certificates",
         "delegation_requests",
         "fault_hits",
     }

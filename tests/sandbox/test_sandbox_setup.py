@@ -138,10 +138,14 @@ NOT_DECLARED = {
     "service_linked_role_deletions",
     "account_preferences",
     "delegation_requests",
+    "login_profiles",
     "mfa_code_uses",
     "mfa_device_tags",
+    "old_passwords",
     "outbound_federations",
+    "password_policies",
     "saml_private_keys",
+    "signing_certificates",
 }
 
 

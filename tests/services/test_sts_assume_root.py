@@ -101,6 +101,41 @@ def test_what_an_audit_sees(make_world: Any) -> None:
     assert answered(iam, "GetUser", UserName="other_admin")[:2] == (403, "AccessDenied")
 
 
+def test_a_root_users_password_is_made_shown_and_deleted_by_tasks(make_world: Any) -> None:
+    world = world_of(make_world)
+    audit, delete = root_session(world, "iam"), root_session(world, "iam", TASKS + "IAMDeleteRootUserCredentials")
+    create = root_session(world, "iam", TASKS + "IAMCreateRootUserPassword")
+    none = (404, "NoSuchEntity", "Login Profile for User root cannot be found.")
+    for session in (audit, create, delete):
+        assert refusal(session, "GetLoginProfile") == none
+    # It is set by whoever recovers it, and so not told to AWS.
+    assert refusal(create, "CreateLoginProfile", Password="Correct-Horse-7")[:2] == (400, "ValidationError")
+    made = create.create_login_profile()["LoginProfile"]
+    assert "UserName" not in made
+    assert refusal(create, "CreateLoginProfile")[:2] == (409, "EntityAlreadyExists")
+    for session in (audit, create, delete):
+        assert session.get_login_profile()["LoginProfile"] == made
+    assert audit.get_account_summary()["SummaryMap"]["AccountPasswordPresent"] == 1
+    for session, operation in (
+        (audit, "CreateLoginProfile"),
+        (audit, "DeleteLoginProfile"),
+        (create, "DeleteLoginProfile"),
+    ):
+        assert refusal(session, operation)[:2] == (403, "AccessDenied")
+    for session in (create, delete):
+        assert refusal(session, "GetLoginProfile", UserName="other_admin")[:2] == (403, "AccessDenied")
+    delete.delete_login_profile()
+    assert refusal(delete, "DeleteLoginProfile") == none
+    assert audit.get_account_summary()["SummaryMap"]["AccountPasswordPresent"] == 0
+
+
+def test_the_lists_that_an_audit_reads_are_empty_where_there_is_nothing(make_world: Any) -> None:
+    iam = root_session(world_of(make_world), "iam")
+    assert iam.list_signing_certificates()["Certificates"] == []
+    assert iam.list_mfa_devices()["MFADevices"] == []
+    assert refusal(iam, "UploadSigningCertificate", CertificateBody="x")[:2] == (403, "AccessDenied")
+
+
 def test_a_root_users_key_can_be_deleted(make_world: Any) -> None:
     world = world_of(make_world)
     iam = root_session(world, "iam", TASKS + "IAMDeleteRootUserCredentials")

@@ -14,7 +14,7 @@ _TOKEN_VERSIONS = {"v1Token": 1, "v2Token": 2}
 def get_account_summary(call: Call) -> Answer:
     """Counts and quotas of the account. API reference: GetAccountSummary.
 
-    What accounts of the sandbox cannot have (certificates, instance profiles, a root password) is counted as none.
+    What accounts of the sandbox cannot have (server certificates, instance profiles) is counted as none.
     """
     counts = account_counts(call.db, call.account_id)
     summary = {
@@ -49,8 +49,8 @@ def get_account_summary(call: Call) -> Answer:
         "MFADevicesInUse": counts.mfa_devices_in_use,
         "AccountMFAEnabled": 1 if counts.root_mfa_devices else 0,
         "AccountAccessKeysPresent": 1 if counts.root_access_keys else 0,
-        "AccountPasswordPresent": 0,
-        "AccountSigningCertificatesPresent": 0,
+        "AccountPasswordPresent": counts.root_passwords,
+        "AccountSigningCertificatesPresent": 1 if counts.root_certificates else 0,
         "GlobalEndpointTokenVersion": _TOKEN_VERSIONS[global_endpoint_token_version(call.db, call.account_id)],
     }
     return {"SummaryMap": summary}

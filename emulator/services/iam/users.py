@@ -10,15 +10,24 @@ from emulator.arns import iam_arn, root_arn
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.ids import USER_PREFIX
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of, tag_answer, tag_pairs
+from emulator.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    opened_marker,
+    page_of,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
 from emulator.services.iam.managed_policies import check_boundary, requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.storage.access_keys import access_keys_of
 from emulator.storage.entity_policies import attached_arns, inline_names
 from emulator.storage.entity_tags import put_tags, tags_of
 from emulator.storage.groups import groups_of
+from emulator.storage.login_profiles import login_profile_of
 from emulator.storage.mfa_devices import devices_of
 from emulator.storage.problems import AlreadyThere, StillReferenced
+from emulator.storage.signing_certificates import certificates_of
 from emulator.storage.users import (
     UserRecord,
     add_user,
@@ -37,6 +46,9 @@ COUNT_MESSAGE = "Cannot exceed quota for UsersPerAccount: {limit}"
 NOT_A_USER_MESSAGE = "Must specify userName when calling with non-User credentials"
 DELETE_KEYS_MESSAGE = "Cannot delete entity, must delete access keys first."
 DELETE_MFA_MESSAGE = "Cannot delete entity, must delete MFA device first."
+DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first."
+# AWS's wording was not recorded.
+DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete signing certificates first."
 DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
 DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
@@ -73,9 +85,7 @@ def user_keys(call: Call, user: UserRecord, *, with_boundary: bool) -> dict[str,
     keys: dict[str, ContextValue] = {}
     if with_boundary and user.permissions_boundary_arn is not None:
         keys["iam:permissionsboundary"] = user.permissions_boundary_arn
-    for key, value in tags_of(call.db, "user", user.user_id):
-        keys[f"aws:resourcetag/{key.lower()}"] = value
-        keys[f"iam:resourcetag/{key.lower()}"] = value
+    keys.update(resource_tag_keys(call, "user", user.user_id))
     return keys
 
 
@@ -262,6 +272,10 @@ def delete_user(call: Call, *, UserName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_KEYS_MESSAGE)
     if devices_of(call.db, call.account_id, user.user_id):
         raise AwsError("DeleteConflict", DELETE_MFA_MESSAGE)
+    if login_profile_of(call.db, call.account_id, user.user_id) is not None:
+        raise AwsError("DeleteConflict", DELETE_PROFILE_MESSAGE)
+    if certificates_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_CERTIFICATES_MESSAGE)
     if attached_arns(call.db, "user", user.user_id):
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
     if inline_names(call.db, "user", user.user_id):

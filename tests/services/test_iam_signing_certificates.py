@@ -1,0 +1,158 @@
+"""Signing certificates: uploaded, listed, switched off and deleted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from iam_calls import ACCOUNT, WORLD, fails, identity, put_rights, refusal
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+MALFORMED = "Certificate body is malformed: it must be one X.509 certificate in PEM."
+
+
+def certificate(name: str = "ana", start_days: int = -1, end_days: int = 1) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(NOW + timedelta(days=start_days)).not_valid_after(NOW + timedelta(days=end_days))
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+@pytest.fixture
+def world(make_world: Any) -> Any:
+    made = make_world(WORLD)
+    made.clock.set(NOW)
+    made.clock.freeze()
+    return made
+
+
+@pytest.fixture
+def iam(world: Any) -> Any:
+    return world.client("iam")
+
+
+def upload(iam: Any, body: str, **arguments: Any) -> Any:
+    return iam.upload_signing_certificate(CertificateBody=body, **arguments)["Certificate"]
+
+
+def listed(iam: Any, **arguments: Any) -> Any:
+    return iam.list_signing_certificates(**arguments)["Certificates"]
+
+
+def test_a_certificate_is_active_at_once_until_it_is_switched_off_and_deleted(world: Any, iam: Any) -> None:
+    body = certificate()
+    made = upload(iam, body, UserName="BOB")
+    assert (made["UserName"], made["Status"], made["CertificateBody"], made["UploadDate"]) == (
+        "bob",
+        "Active",
+        body,
+        NOW,
+    )
+    assert 24 <= len(made["CertificateId"]) <= 128
+    assert made["CertificateId"].isalnum()
+    assert listed(iam, UserName="bob") == [made]
+    iam.update_signing_certificate(UserName="bob", CertificateId=made["CertificateId"], Status="Inactive")
+    assert listed(iam, UserName="bob") == [{**made, "Status": "Inactive"}]
+    expired = refusal(
+        iam.update_signing_certificate, UserName="bob", CertificateId=made["CertificateId"], Status="Expired"
+    )
+    assert expired[0] == "InvalidInput"
+    iam.delete_signing_certificate(UserName="bob", CertificateId=made["CertificateId"])
+    assert listed(iam, UserName="bob") == []
+
+
+def test_there_are_two_to_a_user_and_none_twice_in_an_account(world: Any, iam: Any) -> None:
+    first = certificate()
+    upload(iam, first, UserName="bob")
+    duplicate = refusal(iam.upload_signing_certificate, UserName="ana", CertificateBody=first.replace("\n", "\r\n"))
+    assert duplicate == (
+        "DuplicateCertificate",
+        "The same certificate is associated with an IAM user in the account.",
+        409,
+    )
+    world.clock.advance(1)
+    upload(iam, certificate(), UserName="bob")
+    quota = ("LimitExceeded", "Cannot exceed quota for CertificatesPerUser: 2", 409)
+    fails(iam.upload_signing_certificate, *quota, UserName="bob", CertificateBody=certificate())
+    page = iam.list_signing_certificates(UserName="bob", MaxItems=1)
+    assert [page["IsTruncated"], page["Certificates"][0]["CertificateBody"]] == [True, first]
+    rest = iam.list_signing_certificates(UserName="bob", Marker=page["Marker"])
+    assert [rest["IsTruncated"], len(rest["Certificates"])] == [False, 1]
+    other = world.client("iam", user="kim")
+    upload(other, first)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "no certificate",
+        certificate().replace("CERTIFICATE", "PRIVATE KEY"),
+        certificate()[:200],
+        certificate() + certificate(),
+        "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+    ],
+    ids=["words", "key", "cut off", "two", "empty"],
+)
+def test_what_is_no_certificate(iam: Any, body: str) -> None:
+    fails(iam.upload_signing_certificate, "MalformedCertificate", MALFORMED, 400, UserName="bob", CertificateBody=body)
+
+
+def test_a_certificate_is_valid_by_the_sandboxs_clock(world: Any, iam: Any) -> None:
+    late, early = certificate(end_days=0), certificate(start_days=0)
+    world.clock.advance(1)
+    assert refusal(iam.upload_signing_certificate, CertificateBody=late)[:2] == (
+        "MalformedCertificate",
+        "Certificate is expired.",
+    )
+    world.clock.advance(-2)
+    assert refusal(iam.upload_signing_certificate, CertificateBody=early)[:2] == (
+        "InvalidCertificate",
+        "Certificate is not yet valid.",
+    )
+
+
+def test_a_certificate_is_its_users_own(world: Any, iam: Any) -> None:
+    made = upload(iam, certificate(), UserName="bob")
+    missing = ("NoSuchEntity", f"The Certificate with id {made['CertificateId']} cannot be found.", 404)
+    for user in ("ana", "admin"):
+        fails(iam.delete_signing_certificate, *missing, UserName=user, CertificateId=made["CertificateId"])
+        fails(
+            iam.update_signing_certificate,
+            *missing,
+            UserName=user,
+            CertificateId=made["CertificateId"],
+            Status="Inactive",
+        )
+    fails(
+        iam.list_signing_certificates,
+        "NoSuchEntity",
+        "The user with name nobody cannot be found.",
+        404,
+        UserName="nobody",
+    )
+    message = "Cannot delete entity, must delete signing certificates first."
+    iam.delete_access_key(UserName="bob", AccessKeyId="bob1_key_for_tests")
+    fails(iam.delete_user, "DeleteConflict", message, 409, UserName="bob")
+
+
+def test_users_and_root_users_need_not_be_named(world: Any, iam: Any) -> None:
+    put_rights(iam, "bob", "own", identity("iam:*SigningCertificate*", f"arn:aws:iam::{ACCOUNT}:user/bob"))
+    bob = world.client("iam", user="bob")
+    assert upload(bob, certificate())["UserName"] == "bob"
+    assert refusal(bob.list_signing_certificates, UserName="ana")[0] == "AccessDenied"
+    root = world.client("iam", user=f"root of {ACCOUNT}")
+    made = upload(root, certificate())
+    assert "UserName" not in made
+    assert listed(root) == [made]
+    assert root.get_account_summary()["SummaryMap"]["AccountSigningCertificatesPresent"] == 1
+    root.delete_signing_certificate(CertificateId=made["CertificateId"])
+    assert root.get_account_summary()["SummaryMap"]["AccountSigningCertificatesPresent"] == 0
+    role = world.client("iam", credentials=world.assume("manager"))
+    message = "Must specify userName when calling with non-User credentials"
+    fails(role.list_signing_certificates, "ValidationError", message, 400)
