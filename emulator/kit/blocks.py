@@ -2,8 +2,8 @@
 
 Environment and default session belong to the process: of all open blocks the one opened last has them. Where a new
 client sends is decided by the block of its own thread or task, found through a context variable; a thread that opened
-none, such as one of a pool, gets the block opened last. When a client found the keys of another block in the
-environment, it signs with those of its own.
+none, such as one of a pool, gets the one that the main thread opened last, if any. When a client found the keys of
+another block in the environment, it signs with those of its own.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Block:
         # Not routed itself: in another thread it may serve another block's clients.
         self.session = loading.late_session()
         self.outer = _innermost.get()
+        self.thread = threading.current_thread()
         # The state to go back to.
         self.before: tuple[Mapping[str, str | None], Any] = ({}, None)
         _open(self)
@@ -89,12 +90,15 @@ _explicit: ContextVar[bool] = ContextVar("rolecall_explicit", default=False)
 
 
 def innermost(owner: object = None) -> Block | None:
-    """The block of this thread or task, else the one opened last; with ``owner`` of its blocks alone."""
+    """The block of this thread or task, else the last of the main thread, else the last; of ``owner`` if given."""
     block = _innermost.get()
     while block is not None and (block.closed or owner not in (None, block.owner)):
         block = block.outer
     if block is None:
-        block = next((known for known in reversed(_blocks) if owner in (None, known.owner)), None)
+        candidates = [known for known in reversed(_blocks) if owner in (None, known.owner)]
+        # What another thread of a pool has opened for itself is not meant for this one.
+        of_test = (known for known in candidates if known.thread is threading.main_thread())
+        block = next(of_test, candidates[0] if candidates else None)
     return block
 
 

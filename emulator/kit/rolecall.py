@@ -30,10 +30,11 @@ from emulator.kit.expectations import (
 )
 from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
 from emulator.kit.refused_calls import let_go, note
-from emulator.kit.routing import ENDED_MESSAGE, Route, SandboxEndedError
+from emulator.kit.routing import Route, SandboxEndedError
 from emulator.kit.worlds import Config, load_snapshot, prepared_world
 from emulator.policy import Decision
 from emulator.sandbox import mfa_codes, oidc_tokens, saml_assertions
+from emulator.sandbox.faults import Faults
 from emulator.sandbox.outcomes import Outcome
 from emulator.sandbox.snapshots import save_database
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, DEFAULT_REGION, Address
@@ -42,6 +43,7 @@ from emulator.web.aws import aws_application
 from emulator.web.threaded import ThreadedServer
 
 DEFAULT_SESSION_NAME = "rolecall"
+ENDED_SANDBOX_MESSAGE = "this sandbox has ended: use it inside its block or test, before close()"
 NO_SOCKET_MESSAGE = "this sandbox has no socket: make it with Rolecall.start()"
 # The log's queue holds two thousand allowed calls; nothing but this empties it while nobody reads.
 _CALLS_BEFORE_WRITING = 1000
@@ -75,8 +77,8 @@ class Rolecall:
         self._blocks: list[Block] = []
         self._acting_blocks: list[Block] = []
         self._closed = False
-        self.clock = SandboxClock(self._clock)
-        self.faults = faults_of(self._database, self._gateway.ids)
+        self._sandbox_clock = SandboxClock(self._clock)
+        self._faults = faults_of(self._database, self._gateway.ids)
 
     @classmethod
     def start(
@@ -280,9 +282,21 @@ class Rolecall:
 
     def _refuse_when_ended(self) -> None:
         if self._closed:
-            raise SandboxEndedError(ENDED_MESSAGE)
+            raise SandboxEndedError(ENDED_SANDBOX_MESSAGE)
 
     # What is in it.
+
+    @property
+    def clock(self) -> SandboxClock:
+        """Its time: advanced, set, frozen."""
+        self._refuse_when_ended()
+        return self._sandbox_clock
+
+    @property
+    def faults(self) -> Faults:
+        """Rules that make calls fail."""
+        self._refuse_when_ended()
+        return self._faults
 
     @property
     def endpoint_url(self) -> str:
@@ -390,6 +404,7 @@ class Rolecall:
 
         Raises AssertionError that tells what did happen. Other errors of the block go on.
         """
+        self._refuse_when_ended()
         return ExpectedDenial(action, by, self._watch)
 
     def assert_allowed(self, action: str, **question: Unpack[Question]) -> None:

@@ -312,6 +312,29 @@ def test_a_thread_without_a_block_gets_the_one_opened_last() -> None:
         assert pool.submit(me).result().endswith("user/ana")
 
 
+def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() -> None:
+    roles = ["chime-reader", "chime-manager"]
+    both_act = threading.Barrier(2, timeout=60)
+
+    def act(sandbox: Rolecall, role: str) -> tuple[str, str]:
+        both_act.wait()
+        before = me()
+        both_act.wait()
+        if role == roles[1]:
+            # Only after the first has assumed its role, which must not be who assumes this one.
+            both_act.wait()
+        with sandbox.as_role(role):
+            if role == roles[0]:
+                both_act.wait()
+            both_act.wait()
+            return before, me()
+
+    with Rolecall() as sandbox, ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda role: act(sandbox, role), roles))
+    admin, assumed = "arn:aws:iam::111122223333:user/admin", "arn:aws:sts::111122223333:assumed-role"
+    assert found == [(admin, f"{assumed}/{role}/rolecall") for role in roles]
+
+
 def test_tasks_have_blocks_of_their_own() -> None:
     async def task(world: dict[str, Any], begun: asyncio.Event, awaited: asyncio.Event) -> str:
         with Rolecall(world):

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from emulator import Rolecall, UnknownIdentityError
+from emulator import Rolecall, SandboxEndedError, UnknownIdentityError
 
 Act = Callable[[Rolecall], Any]
 
@@ -61,6 +61,31 @@ def entered(block: Any) -> None:
 def test_mistakes_are_said(rolecall: Rolecall, act: Act, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         act(rolecall)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda s: s.clock.now,
+        lambda s: s.faults.rules,
+        lambda s: s.decisions,
+        lambda s: s.expect_denied("chime:CreateUser"),
+        lambda s: s.assert_allowed("chime:CreateUser"),
+        lambda s: entered(s.as_user("admin")),
+        lambda s: entered(s),
+        lambda s: s.client("sts"),
+        lambda s: s.snapshot(),
+        lambda s: s.load(""),
+        lambda s: s.reset(),
+        lambda s: s.mfa_code("device"),
+    ],
+)
+def test_a_sandbox_that_has_ended_says_so(act: Act) -> None:
+    sandbox = Rolecall()
+    sandbox.close()
+    sandbox.close()
+    with pytest.raises(SandboxEndedError, match="this sandbox has ended: use it inside its block"):
+        act(sandbox)
 
 
 @pytest.mark.parametrize("region", [None, "", "us east", "-", 3])
