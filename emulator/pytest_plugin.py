@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Generator, Iterator
+import sys
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from emulator.kit import Rolecall
+    from emulator.kit import DecisionRecord, Rolecall
 
 MARKER = (
     "rolecall(config=None, world=None, seed=None, region=None): the sandbox of the fixtures rolecall and "
@@ -25,8 +26,9 @@ MARKER = (
 SECTION_TITLE = "Rolecall: refused calls"
 KNOWN_ARGUMENTS = ("config", "world", "seed", "region")
 _MAXIMUM_REFUSALS = 20
+_KIT = "emulator.kit"
 
-_sandboxes = pytest.StashKey[list[Any]]()
+_refused_calls = pytest.StashKey[Any]()
 _server = pytest.StashKey[Any]()
 
 
@@ -37,21 +39,32 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def rolecall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolecall]:
     """A fresh sandbox in this process, which plain boto3 reaches during the test."""
-    kit = _kit()
+    kit = _kit_for(request.node)
     _remember_environment(monkeypatch)
     with kit.Rolecall(**_arguments(request)) as sandbox:
-        _keep(request, sandbox)
         yield sandbox
 
 
 @pytest.fixture
 def rolecall_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolecall]:
     """A fresh sandbox behind a socket, to which the environment points during the test."""
-    kit = _kit()
+    kit = _kit_for(request.node)
     _remember_environment(monkeypatch)
     with kit.fresh_behind(_socket(request.config), **_arguments(request)) as sandbox:
-        _keep(request, sandbox)
         yield sandbox
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    # Tests may make sandboxes without our fixtures. Whoever has not loaded the kit has made none.
+    if _KIT in sys.modules:
+        _kit_for(item)
+    try:
+        return (yield)
+    finally:
+        if _refused_calls in item.stash:
+            item.stash[_refused_calls].end()
+            del item.stash[_refused_calls]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,15 +72,27 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.failed and report.when != "teardown":
-        texts = [text for sandbox in item.stash.get(_sandboxes, []) if (text := _refusals(sandbox))]
-        if texts:
-            report.sections.append((SECTION_TITLE, "\n\n".join(texts)))
+    if report.failed and _refused_calls in item.stash:
+        text = _told(item.stash[_refused_calls].take())
+        # A report in JUnit's form holds what is said of the failure, and none of pytest's sections.
+        add = getattr(report.longrepr, "addsection", None) if item.config.getoption("xmlpath", None) else None
+        if text and add is not None:
+            add(SECTION_TITLE, text)
+        elif text:
+            report.sections.append((SECTION_TITLE, text))
     return report
 
 
 def _kit() -> Any:
-    return importlib.import_module("emulator.kit")
+    return importlib.import_module(_KIT)
+
+
+def _kit_for(item: pytest.Item) -> Any:
+    """The kit, which notes from now on which calls of the test are refused."""
+    kit = _kit()
+    if _refused_calls not in item.stash:
+        item.stash[_refused_calls] = kit.RefusedCalls()
+    return kit
 
 
 def _socket(config: pytest.Config) -> Any:
@@ -86,10 +111,6 @@ def _remember_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value or "")
         if value is None:
             monkeypatch.delenv(name)
-
-
-def _keep(request: pytest.FixtureRequest, sandbox: Rolecall) -> None:
-    request.node.stash.setdefault(_sandboxes, []).append(sandbox)
 
 
 def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -114,12 +135,15 @@ def _found(request: pytest.FixtureRequest, config: Any) -> Any:
     """A path in a marker is meant from the test's folder, else from pytest's root."""
     if not isinstance(config, str | Path) or "\n" in str(config):
         return config
-    beside = request.path.parent / config
-    return beside if beside.is_file() else request.config.rootpath / config
+    places = [request.path.parent / config, request.config.rootpath / config]
+    for place in places:
+        if place.is_file():
+            return place
+    looked = " nor ".join(map(str, dict.fromkeys(places)))
+    raise pytest.UsageError(f"No such file for the marker rolecall: there is neither {looked}")
 
 
-def _refusals(sandbox: Rolecall) -> str:
-    refused = sandbox.refusals
+def _told(refused: Sequence[DecisionRecord]) -> str:
     shown = [decision.reasons for decision in refused[:_MAXIMUM_REFUSALS]]
     if len(refused) > len(shown):
         shown.append(f"… and {len(refused) - len(shown)} before them")

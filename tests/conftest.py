@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ from world_handle import WorldHandle
 
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world, read_world_file
+
+# aiobotocore wants its own botocore, and so an environment of its own: see .ci/run.
+collect_ignore = [] if importlib.util.find_spec("aiobotocore") else ["with_aiobotocore"]
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,8 @@ def required() -> dict[str, list[str]]:
     return {group: sorted(map(normal, requirements)) for group, requirements in groups.items()}
 
 
-def constraints() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+def constraints(name: str = "constraints.txt") -> dict[str, str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pins = [line.partition("==") for line in lines if line and not line.startswith("#")]
     assert all(operator == "==" for _, operator, _ in pins)
     return {normal(name): version for name, _, version in pins}
@@ -58,8 +58,16 @@ def test_every_dependency_has_its_tested_version(group: str) -> None:
     assert set(required()[group]) <= set(constraints())
 
 
-def test_the_clients_under_test_are_of_one_age() -> None:
-    assert constraints()["boto3"] == constraints()["botocore"]
+def test_the_tests_with_aiobotocore_have_tested_versions_which_differ_where_they_must() -> None:
+    theirs, ours = constraints("constraints-aiobotocore.txt"), constraints()
+    assert {*required()["run"], *required()["test-aiobotocore"]} <= set(theirs)
+    different = {name for name in theirs if name in ours and theirs[name] != ours[name]}
+    assert different <= {"boto3", "botocore", "s3transfer"}
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-aiobotocore.txt"])
+def test_the_clients_under_test_are_of_one_age(name: str) -> None:
+    assert constraints(name)["boto3"] == constraints(name)["botocore"]
 
 
 def test_an_old_python_is_told_so(
@@ -153,7 +161,7 @@ def test_the_status_of_the_tests_is_the_status_of_the_script(script: ModuleType,
 def test_lint_runs_every_check_and_fails_if_one_does(script: ModuleType, tmp_path: Path) -> None:
     recorder = Recorder(script, tmp_path / "venv", status=1)
     assert script.main(["lint"]) == 1
-    assert [command[2] for command in recorder.commands[-3:]] == ["ruff", "ruff", "mypy"]
+    assert [command[2] for command in recorder.commands[-4:]] == ["ruff", "ruff", "mypy", "mypy"]
 
 
 def test_a_failed_installation_is_repeated(

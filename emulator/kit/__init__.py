@@ -9,6 +9,7 @@ whole AWS client.
 from emulator.kit.blocks import MANAGED_VARIABLES
 from emulator.kit.decisions import DecisionRecord
 from emulator.kit.identity import UnknownIdentityError
+from emulator.kit.refused_calls import RefusedCalls
 from emulator.kit.rolecall import Rolecall, fresh_behind
 from emulator.kit.routing import NotServedError, SandboxEndedError
 from emulator.kit.worlds import BadConfigError
@@ -19,6 +20,7 @@ __all__ = [
     "BadConfigError",
     "DecisionRecord",
     "NotServedError",
+    "RefusedCalls",
     "Rolecall",
     "SandboxEndedError",
     "ThreadedServer",

@@ -2,8 +2,8 @@
 
 Environment and default session belong to the process: of all open blocks the one opened last has them. Where a new
 client sends is decided by the block of its own thread or task, found through a context variable; a thread that opened
-none, such as one of a pool, gets the block opened last. When a client found the keys of another block in the
-environment, it signs with those of its own.
+none, such as one of a pool, gets the one that the main thread opened last, if any. When a client found the keys of
+another block in the environment, it signs with those of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from botocore.client import BaseClient
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, RefreshableCredentials
 
 from emulator.kit import loading
 from emulator.kit.routing import Route
@@ -27,6 +27,7 @@ REMOVED_VARIABLES = (
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
     "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_ROLE_ARN",
@@ -64,6 +65,7 @@ class Block:
         # Not routed itself: in another thread it may serve another block's clients.
         self.session = loading.late_session()
         self.outer = _innermost.get()
+        self.thread = threading.current_thread()
         # The state to go back to.
         self.before: tuple[Mapping[str, str | None], Any] = ({}, None)
         _open(self)
@@ -88,12 +90,15 @@ _explicit: ContextVar[bool] = ContextVar("rolecall_explicit", default=False)
 
 
 def innermost(owner: object = None) -> Block | None:
-    """The block of this thread or task, else the one opened last; with ``owner`` of its blocks alone."""
+    """The block of this thread or task, else the last of the main thread, else the last; of ``owner`` if given."""
     block = _innermost.get()
     while block is not None and (block.closed or owner not in (None, block.owner)):
         block = block.outer
     if block is None:
-        block = next((known for known in reversed(_blocks) if owner in (None, known.owner)), None)
+        candidates = [known for known in reversed(_blocks) if owner in (None, known.owner)]
+        # What another thread of a pool has opened for itself is not meant for this one.
+        of_test = (known for known in candidates if known.thread is threading.main_thread())
+        block = next(of_test, candidates[0] if candidates else None)
     return block
 
 
@@ -183,8 +188,11 @@ def _stop_watching() -> None:
 def _sign_with_own_keys(client: Any, block: Block) -> None:
     """Undo what the process's one environment did to a client of another thread's block."""
     found = client._request_signer._credentials
-    if getattr(found, "method", None) != "env" or type(found) is not Credentials:
+    of_environment = isinstance(found, Credentials) and found.method == "env"
+    if not of_environment or isinstance(found, RefreshableCredentials):
         return
     keys = (found.access_key, found.secret_key, found.token or "")
     if keys != block.keys and any(keys == other.keys for other in _blocks):
-        client._request_signer._credentials = Credentials(*block.keys[:2], block.keys[2] or None, method="rolecall")
+        # Of the same class, because a client of aiobotocore awaits its credentials.
+        own = type(found)(*block.keys[:2], block.keys[2] or None, method="rolecall")
+        client._request_signer._credentials = own

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from emulator.clock import Clock
 
+DURATION_MESSAGE = "a duration is a timedelta, or seconds, or named as in advance(hours=2)"
+MOMENT_MESSAGE = "a moment is a datetime, a text such as 2030-01-01T00:00:00Z, or seconds since the epoch"
+
 
 class SandboxClock:
     """Sandbox time: session expiry, issue times, MFA age, dates. Signatures are judged by the machine's clock."""
@@ -32,14 +35,17 @@ class SandboxClock:
         days: float = 0,
     ) -> datetime:
         """Move on by a duration (a timedelta, or seconds); negative ones move back. The new time is answered."""
+        if not isinstance(duration, timedelta | int | float):
+            raise TypeError(f"{DURATION_MESSAGE}, not {type(duration).__name__}")
         given = duration.total_seconds() if isinstance(duration, timedelta) else duration
-        named = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
-        self._clock.advance(given + named)
+        self._clock.advance(given + seconds, minutes=minutes, hours=hours, days=days)
         return self.now
 
     def set(self, moment: datetime | str | float) -> datetime:
         """Move to a datetime, a text such as ``2030-01-01T00:00:00Z``, or seconds since the epoch; UTC unless said."""
-        self._clock.set(_epoch_seconds(moment))
+        if not isinstance(moment, datetime | str | int | float):
+            raise TypeError(f"{MOMENT_MESSAGE}, not {type(moment).__name__}")
+        self._clock.set(moment)
         return self.now
 
     def freeze(self, moment: datetime | str | float | None = None) -> datetime:
@@ -56,10 +62,3 @@ class SandboxClock:
         """Back to the machine's time, running."""
         self._clock.reset()
         return self.now
-
-
-def _epoch_seconds(moment: datetime | str | float) -> float:
-    if isinstance(moment, int | float):
-        return moment
-    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp()

@@ -89,7 +89,7 @@ def records_of(log: DecisionLog, request_ids: Iterable[str]) -> list[DecisionRec
 
 def layer_called(name: str) -> str:
     """The layer a test names, in AWS's words. Raises ValueError."""
-    wanted = name.strip().lower()
+    wanted = name.strip().lower() if isinstance(name, str) else ""
     for kind, words in LAYER_NAMES.items():
         if wanted in (kind.value, words, words.removeprefix("role ")):
             return words

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
+from typing import TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -12,13 +14,30 @@ from emulator.access.check import Rights, ask
 from emulator.access.context import Moment
 from emulator.access.permission import ContextValue, Permission
 from emulator.arns import parse_arn
+from emulator.clock import iso8601
 from emulator.data import actions, service_prefixes
 from emulator.http import HttpRequest
 from emulator.kit.decisions import LAYER_NAMES, DecisionRecord, layer_called
+from emulator.kit.identity import Credentials
 from emulator.policy import CompiledPolicies, Decision, explain
 
 _ASSUMING = frozenset({"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"})
 _INDENT = "    "
+NO_ARN_MESSAGE = (
+    "resource={resource!r} is no ARN: an assertion about it would prove nothing. Give * or an ARN; "
+    "of a role it is sandbox.role({resource!r})"
+)
+
+
+class Question(TypedDict, total=False):
+    """What an assertion may say besides the action: who (one of three, else the caller), on what, in which context."""
+
+    user: str | None
+    role: str | None
+    credentials: Credentials | None
+    account: str | None
+    resource: str
+    context: Mapping[str, object] | None
 
 
 class ExpectedDenial:
@@ -78,7 +97,7 @@ def decide_for(
     rights: Rights,
     action: str,
     resource: str,
-    context: dict[str, ContextValue],
+    context: Mapping[str, object],
     trust: CompiledPolicies | None,
     now_seconds: float,
     region: str,
@@ -88,9 +107,15 @@ def decide_for(
     mfa_at_seconds = None if session is None else session.mfa_authenticated_at_seconds
     request = HttpRequest("POST", "/", "", {}, b"", scheme="https")
     arn = parse_arn(resource)
-    lowered = {key.lower(): value for key, value in context.items()}
+    lowered = {key.lower(): _as_policies_read(key, value) for key, value in _pairs(context)}
     permission = Permission(known_action(action), resource, "" if arn is None else arn.account_id, lowered, trust)
     return ask(rights, permission, Moment(request, now_seconds, region, mfa_at_seconds))
+
+
+def require_arn(resource: str) -> None:
+    """Raises ValueError for what is neither an ARN nor ``*``."""
+    if resource != "*" and (not isinstance(resource, str) or parse_arn(resource) is None):
+        raise ValueError(NO_ARN_MESSAGE.format(resource=resource))
 
 
 def is_about_assuming(action: str) -> bool:
@@ -125,7 +150,9 @@ def require_denied(decision: Decision, by: str | None) -> None:
 
 def known_action(action: str) -> str:
     """The action as AWS spells it. Raises ValueError: an assertion about one that does not exist proves nothing."""
-    prefix, _, name = action.partition(":")
+    prefix, _, name = action.partition(":") if isinstance(action, str) else ("", "", "")
+    if "*" in name or "?" in name:
+        raise ValueError(f"{prefix} has no action {name!r}: name one action, without * and ?")
     if prefix.lower() not in service_prefixes():
         raise ValueError(f"{action!r} is no action: write it as chime:ListUsers")
     names = actions(prefix.lower())
@@ -135,6 +162,31 @@ def known_action(action: str) -> str:
         hint = f"; did you mean {prefix}:{names[near[0]].name}?" if near else ""
         raise ValueError(f"{prefix} has no action {name!r}{hint}")
     return f"{found.service_prefix}:{found.name}"
+
+
+def _pairs(context: Mapping[str, object]) -> Iterable[tuple[str, object]]:
+    if not isinstance(context, Mapping):
+        raise TypeError(f"context is a mapping of condition keys to values, not {type(context).__name__}")
+    return context.items()
+
+
+def _as_policies_read(key: str, value: object) -> ContextValue:
+    """The value of a condition key, as requests carry it: a text, or several."""
+    if isinstance(value, list | tuple | set | frozenset):
+        return tuple(_as_text(key, each) for each in value)
+    return _as_text(key, value)
+
+
+def _as_text(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return iso8601((value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp())
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise TypeError(
+        f"{key} in context takes texts, numbers, bools, datetimes or a list of them, not {type(value).__name__}"
+    )
 
 
 def _reasons(decision: Decision) -> list[str]:

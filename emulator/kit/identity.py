@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,12 +21,13 @@ from emulator.sessions.keys import KeyRing
 from emulator.storage import gather, keyring
 from emulator.storage.access_keys import access_keys_of
 from emulator.storage.engine import Database
-from emulator.storage.roles import RoleRecord, role_by_name
-from emulator.storage.users import UserRecord, user_by_name
+from emulator.storage.roles import RoleRecord, list_roles, role_by_name
+from emulator.storage.users import UserRecord, list_users, user_by_name
 
 ROOT = "root"
 _PROBE_SESSION_NAME = "assertion"
 _PROBE_SECONDS = 3600
+_NAMES_SHOWN = 20
 
 Credentials = Mapping[str, Any] | Sequence[str] | Any
 Keys = tuple[str, str, str]
@@ -62,7 +64,8 @@ class Identities:
                 found = user_by_name(connection, account_id, plain)
                 if found is not None:
                     return found
-        raise UnknownIdentityError(f"the sandbox has no user {name!r}{_of(account)}")
+            known = [user.name for account_id in self._searched(account) for user in list_users(connection, account_id)]
+        raise UnknownIdentityError(_not_found("user", name, account, known))
 
     def role(self, name: str, account: str | None = None) -> RoleRecord:
         """A role by name or ARN, of the account or else of the first one that has it."""
@@ -71,16 +74,22 @@ class Identities:
                 found = role_by_name(connection, account_id, plain)
                 if found is not None:
                     return found
-        raise UnknownIdentityError(f"the sandbox has no role {name!r}{_of(account)}")
+            known = [role.name for account_id in self._searched(account) for role in list_roles(connection, account_id)]
+        raise UnknownIdentityError(_not_found("role", name, account, known))
 
     def _candidates(self, kind: str, name: str, account: str | None) -> Iterator[tuple[str, str]]:
+        if not isinstance(name, str):
+            raise TypeError(f"a {kind} is named by a str, its name or ARN, not by {type(name).__name__}")
         arn = parse_arn(name)
         if arn is not None:
             if arn.service == "iam" and arn.resource.startswith(f"{kind}/"):
                 yield arn.account_id, name.rpartition("/")[2]
             return
-        for account_id in self._accounts if account is None else [self.account_id(account)]:
+        for account_id in self._searched(account):
             yield account_id, name
+
+    def _searched(self, account: str | None) -> list[str]:
+        return list(self._accounts) if account is None else [self.account_id(account)]
 
     def keys(self, user: str, account: str | None = None) -> Keys:
         """The oldest active access key of a user; ``root`` is the root user of the account."""
@@ -180,5 +189,9 @@ def keys_of(credentials: Credentials) -> Keys:
     return found.access_key, found.secret_key, found.token or ""
 
 
-def _of(account: str | None) -> str:
-    return "" if account is None else f" in account {account}"
+def _not_found(kind: str, name: str, account: str | None, known: Sequence[str]) -> str:
+    """What to write instead: the nearest name, or those there are."""
+    of = "" if account is None else f" in account {account}"
+    near = difflib.get_close_matches(name.rpartition("/")[2], known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known[:_NAMES_SHOWN]) or 'none'}"
+    return f"the sandbox has no {kind} {name!r}{of}; {hint}"

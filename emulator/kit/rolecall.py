@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
+
+from botocore.exceptions import InvalidRegionError
+from botocore.utils import validate_region_name
 
 from emulator.app import application_around, decision_log, faults_of, gateway_over
 from emulator.arns import iam_arn
@@ -17,17 +20,21 @@ from emulator.kit.clock import SandboxClock
 from emulator.kit.decisions import DecisionRecord, records, records_of
 from emulator.kit.expectations import (
     ExpectedDenial,
+    Question,
     decide_for,
     is_about_assuming,
     known_action,
     require_allowed,
+    require_arn,
     require_denied,
 )
 from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
-from emulator.kit.routing import ENDED_MESSAGE, Route, SandboxEndedError
+from emulator.kit.refused_calls import let_go, note
+from emulator.kit.routing import Route, SandboxEndedError
 from emulator.kit.worlds import Config, load_snapshot, prepared_world
 from emulator.policy import Decision
 from emulator.sandbox import mfa_codes, oidc_tokens, saml_assertions
+from emulator.sandbox.faults import Faults
 from emulator.sandbox.outcomes import Outcome
 from emulator.sandbox.snapshots import save_database
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, DEFAULT_REGION, Address
@@ -36,6 +43,7 @@ from emulator.web.aws import aws_application
 from emulator.web.threaded import ThreadedServer
 
 DEFAULT_SESSION_NAME = "rolecall"
+ENDED_SANDBOX_MESSAGE = "this sandbox has ended: use it inside its block or test, before close()"
 NO_SOCKET_MESSAGE = "this sandbox has no socket: make it with Rolecall.start()"
 # The log's queue holds two thousand allowed calls; nothing but this empties it while nobody reads.
 _CALLS_BEFORE_WRITING = 1000
@@ -51,8 +59,8 @@ class Rolecall:
     """
 
     def __init__(self, config: Config = None, *, seed: int | None = None, region: str = DEFAULT_REGION) -> None:
-        prepared = prepared_world(config, seed)
-        self.region = region
+        self.region = _known_region(region)
+        prepared = prepared_world(config, _known_seed(seed))
         self._clock = Clock()
         self._database, ids = prepared.database(self._clock)
         self._decisions = decision_log("sqlite://", self._clock)
@@ -67,9 +75,10 @@ class Rolecall:
         self._server: ThreadedServer | None = None
         self._owns_server = False
         self._blocks: list[Block] = []
+        self._acting_blocks: list[Block] = []
         self._closed = False
-        self.clock = SandboxClock(self._clock)
-        self.faults = faults_of(self._database, self._gateway.ids)
+        self._sandbox_clock = SandboxClock(self._clock)
+        self._faults = faults_of(self._database, self._gateway.ids)
 
     @classmethod
     def start(
@@ -87,7 +96,11 @@ class Rolecall:
         """
         sandbox = cls(config, seed=seed, region=region)
         sandbox._owns_server = True
-        return sandbox._behind(ThreadedServer(host, port))
+        try:
+            return sandbox._behind(ThreadedServer(host, port))
+        except (OSError, ValueError):
+            sandbox.close()
+            raise
 
     def _behind(self, server: ThreadedServer) -> Rolecall:
         self._server = server
@@ -118,13 +131,15 @@ class Rolecall:
         if self._closed:
             return
         self._closed = True
+        for acting in list(self._acting_blocks):
+            # Their own end comes yet, and then does nothing.
+            acting.close()
         while self._blocks:
             self._blocks.pop().close()
         self._route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
-        # Not the log: it would write down what it has yet to write, and nobody can read that any more.
-        self._decisions.store.close()
+        let_go(self._decisions)
         self._database.close()
 
     @contextmanager
@@ -164,10 +179,12 @@ class Rolecall:
     @contextmanager
     def _acting(self, keys: Keys) -> Iterator[Any]:
         block = self._block(keys)
+        self._acting_blocks.append(block)
         try:
             yield loading.late_session(lambda: self._core(keys, self.region))
         finally:
             block.close()
+            self._acting_blocks.remove(block)
 
     def _block(self, keys: Keys) -> Block:
         return Block(self, self._route, keys, self.region, "" if self._server is None else self.endpoint_url)
@@ -265,9 +282,21 @@ class Rolecall:
 
     def _refuse_when_ended(self) -> None:
         if self._closed:
-            raise SandboxEndedError(ENDED_MESSAGE)
+            raise SandboxEndedError(ENDED_SANDBOX_MESSAGE)
 
     # What is in it.
+
+    @property
+    def clock(self) -> SandboxClock:
+        """Its time: advanced, set, frozen."""
+        self._refuse_when_ended()
+        return self._sandbox_clock
+
+    @property
+    def faults(self) -> Faults:
+        """Rules that make calls fail."""
+        self._refuse_when_ended()
+        return self._faults
 
     @property
     def endpoint_url(self) -> str:
@@ -375,14 +404,15 @@ class Rolecall:
 
         Raises AssertionError that tells what did happen. Other errors of the block go on.
         """
+        self._refuse_when_ended()
         return ExpectedDenial(action, by, self._watch)
 
-    def assert_allowed(self, action: str, **question: Any) -> None:
+    def assert_allowed(self, action: str, **question: Unpack[Question]) -> None:
         """The policies allow it: no call is made. Takes user=, role= or credentials=, resource= and context=."""
         __tracebackhide__ = True
         require_allowed(self._decision(action, **question))
 
-    def assert_denied(self, action: str, *, by: str | None = None, **question: Any) -> None:
+    def assert_denied(self, action: str, *, by: str | None = None, **question: Unpack[Question]) -> None:
         """The policies refuse it, those of the kind ``by`` if given; otherwise like :meth:`assert_allowed`."""
         __tracebackhide__ = True
         require_denied(self._decision(action, **question), by)
@@ -396,7 +426,7 @@ class Rolecall:
         credentials: Credentials | None = None,
         account: str | None = None,
         resource: str = "*",
-        context: dict[str, Any] | None = None,
+        context: Mapping[str, object] | None = None,
     ) -> Decision:
         if sum(given is not None for given in (user, role, credentials)) > 1:
             raise TypeError("give one of user, role and credentials")
@@ -407,6 +437,7 @@ class Rolecall:
             rights = self._identities.rights_of_user(self._identities.user(user, account))
         else:
             rights = self._identities.rights(self._keys(user, credentials, account), now_seconds)
+        require_arn(resource)
         trust = self._identities.trust(resource) if is_about_assuming(known_action(action)) else None
         return decide_for(rights, action, resource, context or {}, trust, now_seconds, self.region)
 
@@ -415,6 +446,7 @@ class Rolecall:
     def _observe(self, outcome: Outcome) -> None:
         for watcher in self._watchers:
             watcher.append(outcome.request_id)
+        note(self._decisions, outcome)
         self._calls += 1
         if self._calls % _CALLS_BEFORE_WRITING == 0:
             self._decisions.flush()
@@ -430,6 +462,22 @@ class Rolecall:
             return records_of(self._decisions, watcher)
 
         return seen
+
+
+def _known_region(region: Any) -> str:
+    try:
+        if isinstance(region, str) and region:
+            validate_region_name(region)
+            return region
+    except InvalidRegionError:
+        pass
+    raise ValueError(f"region is the name of an AWS Region, such as us-east-1, not {region!r}")
+
+
+def _known_seed(seed: Any) -> int | None:
+    if seed is not None and type(seed) is not int:
+        raise TypeError(f"seed is a whole number, not {seed!r}")
+    return seed
 
 
 # boto3's sessions are not made for several threads.

@@ -17,7 +17,7 @@ NOT_SERVED_MESSAGE = (
 )
 ENDED_MESSAGE = "The sandbox that this client belongs to has ended: make the client inside the block or test."
 # One handler for each client, however often a client or the session it comes from is routed.
-_HANDLER_ID = "rolecall"
+_HANDLER_ID, _REFUSER_ID = "rolecall", "rolecall-not-served"
 # Where the sandboxes of this process listen.
 _sockets: set[str] = set()
 
@@ -48,12 +48,16 @@ class Route:
 
     def attach(self, client: Any) -> None:
         """Route one client. A client that is routed already stays as it is."""
-        handler = self._answer_awaitably if is_async(client) else self._answer
-        client.meta.events.register_first("before-send", handler, unique_id=_HANDLER_ID)
+        self._register(client.meta.events, self._answer_awaitably if is_async(client) else self._answer)
 
     def attach_to_session(self, core: Any) -> None:
         """Route every client that a session of botocore will make."""
-        core.get_component("event_emitter").register_first("before-send", self._answer, unique_id=_HANDLER_ID)
+        self._register(core.get_component("event_emitter"), self._answer)
+
+    def _register(self, events: Any, answer: Any) -> None:
+        events.register_first("before-send", answer, unique_id=_HANDLER_ID)
+        # After everybody else's: a library that stubs other services answers before these are refused.
+        events.register_last("before-send", _refuse_not_served, unique_id=_REFUSER_ID)
 
     def _answer(self, request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> AWSResponse | None:
         application = self._application_for(request, event_name)
@@ -64,16 +68,38 @@ class Route:
         return None if application is None else awaitable_answer_of(application, request)
 
     def _application_for(self, request: AWSPreparedRequest, event_name: str) -> Any:
-        """None for a request that somebody addressed to a server of their own. Raises NotServedError and the other."""
+        """None for a request that is somebody else's. Raises SandboxEndedError."""
         url = urlsplit(request.url)
-        host = url.hostname or ""
         # Another sandbox's socket is what a thread of this one found in the environment that they share.
-        if not is_aws_host(host) and (url.netloc not in _sockets or url.netloc == self._netloc):
+        of_others = url.netloc in _sockets and url.netloc != self._netloc
+        # Ours has ended, and who listens there now is another.
+        of_nobody = self._application is None and url.netloc == self._netloc
+        meant_for_us = of_others or of_nobody or is_aws_host(url.hostname or "")
+        if _service(event_name) not in SERVICES or not meant_for_us:
             return None
-        # "before-send.chime-sdk-voice.GetPhoneNumber": the service ids of these services are their names.
-        service = event_name.split(".")[1]
-        if service not in SERVICES:
-            raise NotServedError(NOT_SERVED_MESSAGE.format(service=service, host=host))
         if self._application is None:
             raise SandboxEndedError(ENDED_MESSAGE)
         return self._application
+
+
+def _service(event_name: str) -> str:
+    # "before-send.chime-sdk-voice.GetPhoneNumber": the service ids of these services are their names.
+    return event_name.split(".")[1]
+
+
+class _Refusal:
+    """Botocore asks all handlers and takes the first answer. This is the last one, and whoever reads it is refused."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def __getattr__(self, _name: str) -> Any:
+        raise NotServedError(self._message)
+
+
+def _refuse_not_served(request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> _Refusal | None:
+    """What is meant for AWS and answered by nobody else is not sent."""
+    url, service = urlsplit(request.url), _service(event_name)
+    if service in SERVICES or not (is_aws_host(url.hostname or "") or url.netloc in _sockets):
+        return None
+    return _Refusal(NOT_SERVED_MESSAGE.format(service=service, host=url.hostname))

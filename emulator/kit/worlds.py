@@ -73,6 +73,8 @@ def declared_world(config: Config) -> World:
 
 def load_snapshot(database: Database, text: str, clock: Clock, ids: Identifiers) -> None:
     """Replace a database's world. Raises BadConfigError."""
+    if not isinstance(text, str):
+        raise TypeError(f"a snapshot is the text that snapshot() gave, not {type(text).__name__}")
     try:
         load_database(database, text, clock.now_seconds(), ids)
     except InvalidWorldError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
@@ -14,13 +15,16 @@ from typing import Any
 
 import boto3
 import botocore.client
+import botocore.handlers
 import botocore.session
 import pytest
+import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import EndpointConnectionError
 
 from emulator import NotServedError, Rolecall, SandboxEndedError, UnknownIdentityError
+from emulator.kit import loading
 from emulator.kit.aws_hosts import is_aws_host
 from emulator.kit.blocks import MANAGED_VARIABLES, innermost
 
@@ -108,6 +112,12 @@ def test_everything_is_as_it_was_after_the_block(monkeypatch: pytest.MonkeyPatch
     assert outside() == before
 
 
+def test_an_account_of_the_environment_is_not_that_of_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCOUNT_ID", "999999999999")
+    with Rolecall(ONE):
+        assert boto3.Session().get_credentials().account_id is None
+
+
 def test_the_environment_of_a_block() -> None:
     with Rolecall(ONE, region="eu-central-1"):
         assert os.environ["AWS_ACCESS_KEY_ID"] == "ana_111111111111"
@@ -171,6 +181,24 @@ def test_a_service_that_is_not_served_is_refused_and_not_called(service: str, ac
         for client in (boto3.client(service), sandbox.session().client(service)):
             with pytest.raises(NotServedError, match=f"does not serve {service}"):
                 act(client)
+
+
+def test_a_service_that_is_not_served_is_refused_on_a_socket_too() -> None:
+    with Rolecall.start(), pytest.raises(NotServedError, match="does not serve s3"):
+        boto3.client("s3").list_buckets()
+
+
+def test_a_library_that_stubs_other_services_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stub(request: Any, **_ignored: Any) -> AWSResponse:
+        body = urllib3.HTTPResponse(io.BytesIO(b"<ListAllMyBucketsResult/>"), preload_content=False)
+        return AWSResponse(request.url, 200, {}, body)
+
+    handlers = [*botocore.handlers.BUILTIN_HANDLERS, ("before-send", stub)]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
+    monkeypatch.setattr(loading, "BUILTIN_HANDLERS", handlers)
+    with Rolecall(ONE):
+        assert boto3.client("s3").list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200
+        assert me() == "arn:aws:iam::111111111111:user/ana"
 
 
 def test_a_server_that_a_test_addresses_itself_is_called() -> None:
@@ -282,6 +310,29 @@ def test_blocks_of_threads_keep_apart_though_they_share_one_environment() -> Non
 def test_a_thread_without_a_block_gets_the_one_opened_last() -> None:
     with Rolecall(ONE), ThreadPoolExecutor(1) as pool:
         assert pool.submit(me).result().endswith("user/ana")
+
+
+def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() -> None:
+    roles = ["chime-reader", "chime-manager"]
+    both_act = threading.Barrier(2, timeout=60)
+
+    def act(sandbox: Rolecall, role: str) -> tuple[str, str]:
+        both_act.wait()
+        before = me()
+        both_act.wait()
+        if role == roles[1]:
+            # Only after the first has assumed its role, which must not be who assumes this one.
+            both_act.wait()
+        with sandbox.as_role(role):
+            if role == roles[0]:
+                both_act.wait()
+            both_act.wait()
+            return before, me()
+
+    with Rolecall() as sandbox, ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda role: act(sandbox, role), roles))
+    admin, assumed = "arn:aws:iam::111122223333:user/admin", "arn:aws:sts::111122223333:assumed-role"
+    assert found == [(admin, f"{assumed}/{role}/rolecall") for role in roles]
 
 
 def test_tasks_have_blocks_of_their_own() -> None:

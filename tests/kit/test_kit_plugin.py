@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from lxml import etree
 
 # Loaded here, because pytester forgets what is loaded within its runs.
 import emulator.kit as _kit  # noqa: F401
@@ -132,7 +133,7 @@ class TestSeed:
         ("'sandbox.yaml'", "give its arguments by name"),
         ("wrld={}", "it has no wrld"),
         ("config='a.yaml', world={}", "config or world, not both"),
-        ("config='missing.yaml'", "No such file"),
+        ("config='missing.yaml'", "No such file for the marker rolecall: there is neither */missing.yaml"),
         ("world={'version': 1}", "lacks accounts"),
     ],
 )
@@ -153,6 +154,7 @@ def test_a_marker_that_cannot_be_followed_says_why(project: pytest.Pytester, mar
 
 FAILING = f"""
 import boto3, pytest
+from emulator import Rolecall
 
 def refused():
     credentials = boto3.client("sts").assume_role(RoleArn="{ROLE}", RoleSessionName="s1")["Credentials"]
@@ -180,6 +182,36 @@ def prepared(rolecall):
 
 def test_has_no_set_up(prepared):
     pass
+
+@pytest.fixture
+def finished(rolecall):
+    yield
+    refused()
+    raise RuntimeError("not finished")
+
+def test_has_no_tear_down(finished):
+    pass
+
+@pytest.fixture(scope="module")
+def shared():
+    with Rolecall() as sandbox:
+        yield sandbox
+
+def test_shares_a_sandbox(shared):
+    refused()
+
+def test_shares_a_sandbox_and_fails(shared):
+    refused()
+    assert not "this fails"
+
+def test_makes_a_sandbox_of_its_own_and_fails():
+    with Rolecall():
+        refused()
+    assert not "this fails"
+
+def test_fails_and_was_not_refused(rolecall):
+    boto3.client("sts").get_caller_identity()
+    assert not "this fails"
 """
 
 
@@ -189,7 +221,7 @@ def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester,
     project.makepyfile(FAILING)
     arguments = ["-p", "no:cacheprovider", *([workers] if workers else [])]
     result = project.runpytest_subprocess(*arguments) if workers else project.runpytest_inprocess(*arguments)
-    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.assert_outcomes(passed=3, failed=4, errors=2)
     result.stdout.fnmatch_lines(
         [
             "*Rolecall: refused calls*",
@@ -199,8 +231,55 @@ def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester,
         ]
     )
     text = result.stdout.str()
-    assert text.count("Rolecall: refused calls") == 2
+    assert text.count("Rolecall: refused calls") == 5
+    # One for each of these tests, and none of what others were refused.
+    assert text.count("answered 403 ForbiddenException") == 5
     assert "encoded message" not in text
+
+
+def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        import pytest
+        from emulator import Rolecall
+        from emulator.storage.decision_log import DecisionStore
+
+        def test_many(monkeypatch):
+            closed = []
+            close = DecisionStore.close
+            monkeypatch.setattr(DecisionStore, "close", lambda store: (closed.append(store), close(store)))
+            for _ in range(25):
+                with Rolecall() as sandbox:
+                    with pytest.raises(sandbox.client("iam").exceptions.NoSuchEntityException):
+                        sandbox.client("iam").get_user(UserName="nobody")
+                    with sandbox.as_role("chime-reader"), sandbox.expect_denied("chime:CreateAccount"):
+                        sandbox.client("chime").create_account(Name="Another")
+            assert len(closed) == 5
+            raise AssertionError("many")
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E * many", "*Rolecall: refused calls*"])
+    assert result.stdout.str().count("answered 403 ForbiddenException") == 20
+
+
+@pytest.mark.parametrize("workers", ["", "-n2"])
+def test_a_report_in_junit_s_form_holds_the_refused_calls_too(project: pytest.Pytester, workers: str) -> None:
+    project.makepyfile(FAILING)
+    arguments = ["-p", "no:cacheprovider", "--junitxml=report.xml", *([workers] if workers else [])]
+    result = project.runpytest_subprocess(*arguments)
+    assert result.stdout.str().count("Rolecall: refused calls") == 5
+    cases = etree.parse(project.path / "report.xml").getroot().iter("testcase")
+    told = {case.get("name"): [*case.itertext()] for case in cases if len(case)}
+    assert {name: "ImplicitDeny: chime:CreateUser on *" in "".join(texts) for name, texts in told.items()} == {
+        "test_fails": True,
+        "test_has_no_set_up": True,
+        "test_has_no_tear_down": True,
+        "test_shares_a_sandbox_and_fails": True,
+        "test_makes_a_sandbox_of_its_own_and_fails": True,
+        "test_fails_and_was_not_refused": False,
+    }
 
 
 def test_the_environment_is_as_it_was_whatever_a_test_patches(

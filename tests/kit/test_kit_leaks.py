@@ -1,0 +1,148 @@
+"""Nothing of a sandbox stays in the process after its block, however the block ended."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+
+from emulator import Rolecall, SandboxEndedError
+from emulator.kit.blocks import innermost
+
+Make = Callable[[], Rolecall]
+
+
+def work(sandbox: Rolecall) -> None:
+    """A little of everything that could leave something behind."""
+    with sandbox.as_role("chime-reader"):
+        chime = boto3.client("chime")
+        with sandbox.expect_denied("chime:CreateAccount"):
+            chime.create_account(Name="Another")
+    sandbox.client("sts", user="admin").get_caller_identity()
+    assert len(sandbox.decisions) == 3
+
+
+def process() -> tuple[Any, ...]:
+    """What a process has that a sandbox may touch."""
+    variables = dict(os.environ)
+    hooks = botocore.client.BaseClient.__init__, boto3.DEFAULT_SESSION, innermost()
+    return variables, hooks, threading.active_count(), sorted(os.listdir(tempfile.gettempdir()))
+
+
+def descriptors() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+@pytest.fixture(params=[Rolecall, Rolecall.start], ids=["in process", "socket"])
+def make(request: pytest.FixtureRequest) -> Make:
+    made: Make = request.param
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield
+    gc.collect()
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.slow)])
+def test_many_sandboxes_leave_nothing(make: Make, count: int) -> None:
+    with make() as sandbox:
+        # What is loaded once stays loaded.
+        work(sandbox)
+    gc.collect()
+    before, open_before = process(), descriptors()
+    alive: list[weakref.ref[Rolecall]] = []
+    for _ in range(count):
+        with make() as sandbox:
+            work(sandbox)
+        alive.append(weakref.ref(sandbox))
+    del sandbox
+    gc.collect()
+    assert [reference for reference in alive if reference() is not None] == []
+    assert process() == before
+    assert descriptors() <= open_before
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_whatever_ends_a_block(make: Make, error: type[BaseException]) -> None:
+    before = process()
+
+    def act() -> None:
+        with make() as sandbox, sandbox.as_role("chime-reader"):
+            boto3.setup_default_session(region_name="eu-west-1")
+            os.environ["AWS_PROFILE"] = os.environ["AWS_ENDPOINT_URL_STS"] = "elsewhere"
+            raise error
+
+    with pytest.raises(error):
+        act()
+    assert process() == before
+
+
+def test_a_block_of_a_thread_that_dies(make: Make) -> None:
+    before = process()
+    ended: list[str] = []
+
+    def die() -> None:
+        with suppress(RuntimeError), make() as sandbox, sandbox.as_user("developer"):
+            ended.append("died")
+            raise RuntimeError
+
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    assert ended == ["died"]
+    assert process() == before
+
+
+def test_a_sandbox_that_ends_before_the_blocks_within_it(make: Make) -> None:
+    before = process()
+    sandbox, other = make(), make()
+    inside = ExitStack()
+    sandbox.__enter__()
+    inside.enter_context(sandbox.as_role("chime-reader"))
+    other.__enter__()
+    sandbox.close()
+    # Nobody's clients get keys of a sandbox that is gone.
+    assert boto3.client("sts").get_caller_identity()["Arn"].endswith("user/admin")
+    other.close()
+    assert process() == before
+    inside.close()
+    assert process() == before
+
+
+def test_a_client_that_stays_keeps_no_connection_and_reaches_no_other_sandbox() -> None:
+    before = process()
+    with Rolecall.start() as sandbox:
+        kept = [sandbox.client("sts"), boto3.client("sts"), sandbox.session().client("sts")]
+        for sts in kept:
+            sts.get_caller_identity()
+        port = int(sandbox.endpoint_url.rpartition(":")[2])
+    assert process() == before
+    with Rolecall.start(port=port) as sandbox:
+        for sts in kept:
+            with pytest.raises(SandboxEndedError):
+                sts.get_caller_identity()
+        assert sandbox.decisions == []
+
+
+def test_a_sandbox_that_could_not_be_made_leaves_nothing() -> None:
+    before = process()
+    for config in ({}, {"version": 1, "accounts": [{"id": "1"}]}, "missing.yaml"):
+        with pytest.raises((ValueError, OSError)):
+            Rolecall(config)
+    with pytest.raises(LookupError), Rolecall({"version": 1, "accounts": [{"id": "111122223333"}]}):
+        """Nobody has a key."""
+    assert process() == before
