@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PARTITION = "aws"
+_LAST_COLONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Arn:
     def resource_name(self) -> str:
         """The last part of the resource, without type and path."""
         return self.resource.rpartition("/")[2]
+
+
+def missing_arn_parts(pattern: str) -> int:
+    """How many of the six parts an ARN, or a pattern of ARNs, lacks at its end; none for what is no ARN at all."""
+    return max(0, _LAST_COLONS - pattern.count(":")) if pattern.startswith("arn:") else 0
 
 
 def parse_arn(text: str) -> Arn | None:

@@ -199,7 +199,7 @@ def _principals(item: dict[str, Any], where: str) -> Principals | None:
     value = item[name]
     where = f"{where}.{name}"
     if value == "*":
-        return Principals(aws=("*",))
+        return Principals(aws=("*",), written_as_star=True)
     if type(value) is not dict or not value:
         _fail(where)
     found: dict[str, tuple[str, ...]] = {}

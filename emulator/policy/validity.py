@@ -26,6 +26,12 @@ WRONG_SID = (
 )
 WITH_PRINCIPAL = "Policy document should not specify a principal."
 WITHOUT_PRINCIPAL = "Missing required field Principal"
+# Recorded from CreateRole, of a list without entries and of a star that is not {"AWS": "*"}.
+NO_PRINCIPALS_IN_TRUST = (
+    "Invalid principal in policy: com.amazon.balsa.error.InvalidPolicyException: "
+    "The passed in policy has a statement with no principals!"
+)
+STAR_IN_TRUST = 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'
 # AWS's own wording of this refusal is not documented.
 NOT_PRINCIPAL_IN_TRUST = "AssumeRole policy must not contain NotPrincipal field."
 NO_TRUST_ACTION = "AssumeRole policy may only specify STS AssumeRole actions."
@@ -93,7 +99,10 @@ def validate(policy: Policy, effects: Sequence[str]) -> None:
         for action in statement.actions:
             _check_action(action, policy.kind, _pointer(statement, "Action"))
         if statement.principals is not None:
-            _check_principals(statement.principals, _pointer(statement, "Principal"))
+            pointer = _pointer(statement, "Principal")
+            if policy.kind is PolicyKind.TRUST and statement.principals.written_as_star:
+                raise MalformedPolicy(STAR_IN_TRUST, pointer)
+            _check_principals(statement.principals, pointer)
 
 
 def trusted_principals(policy: Policy) -> list[str]:
@@ -122,6 +131,8 @@ def _check_presence(statement: Statement, kind: PolicyKind) -> None:
         if statement.principals_negated:
             raise MalformedPolicy(NOT_PRINCIPAL_IN_TRUST, _pointer(statement, "NotPrincipal"))
     principals = statement.principals
+    if kind is PolicyKind.TRUST and principals == Principals():
+        raise MalformedPolicy(NO_PRINCIPALS_IN_TRUST, _pointer(statement, "Principal"))
     if principals is None or principals == Principals():
         raise MalformedPolicy(WITHOUT_PRINCIPAL, _pointer(statement, "Principal"))
     if kind is PolicyKind.RCP and principals != Principals(aws=("*",)):
@@ -210,7 +221,7 @@ def _check_action(action: str, kind: PolicyKind, pointer: str) -> None:
             raise MalformedPolicy(ACTION_WITHOUT_VENDOR, pointer)
         if ":" in rest:
             raise MalformedPolicy(ACTION_WITH_COLONS, pointer)
-        if vendor != "*" and not _VENDOR_CHARACTERS.issuperset(vendor):
+        if not vendor or (vendor != "*" and not _VENDOR_CHARACTERS.issuperset(vendor)):
             raise MalformedPolicy(f"Vendor {vendor} is not valid", pointer)
     if kind is PolicyKind.TRUST:
         matches = glob(wildcards(action.lower()))

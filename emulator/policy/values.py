@@ -55,7 +55,10 @@ Range = tuple[int, int, int]
 
 
 def address_range(text: str) -> Range | None:
-    """A CIDR range, or one address; bits behind the prefix do not count."""
+    """A CIDR range, or one address; bits behind the prefix do not count. A netmask is no prefix, a zone no address."""
+    _, slash, prefix = text.partition("/")
+    if "%" in text or (slash and not prefix.isdigit()):
+        return None
     try:
         network = ip_network(text, strict=False)
     except ValueError:
@@ -67,6 +70,8 @@ def address_range(text: str) -> Range | None:
 @lru_cache(maxsize=_CACHED_VALUES)
 def address(text: str) -> tuple[int, int] | None:
     """(version, number) of an IPv4 or IPv6 address."""
+    if "%" in text:
+        return None
     try:
         parsed = ip_address(text)
     except ValueError:

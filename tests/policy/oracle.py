@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import datetime
 import ipaddress
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -126,7 +127,13 @@ def moment(text: str) -> Decimal | None:
     return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(elapsed.microseconds) / 1_000_000
 
 
+def same_letter(one: str, other: str) -> bool:
+    return one.upper() == other.upper() or one.lower() == other.lower()
+
+
 def in_network(policy: str, text: str) -> bool:
+    if "%" in policy + text or not re.fullmatch("[^/]+(/[0-9]+)?", policy):
+        return False
     try:
         return ipaddress.ip_address(text) in ipaddress.ip_network(policy, strict=False)
     except ValueError:
@@ -161,7 +168,7 @@ def value_matches(operator: str, policy: str, text: str, context: dict[str, Any]
         if operator.startswith("Arn"):
             return arn_like(pattern, text)
         if operator == "StringEqualsIgnoreCase":
-            return "".join(pattern).casefold() == text.casefold()
+            return len(pattern) == len(text) and all(map(same_letter, pattern, text))
         return like(pattern, text)
     if operator == "Bool":
         return policy.lower() in ("true", "false") and policy.lower() == text.lower()
@@ -206,6 +213,13 @@ def condition_holds(name: str, key: str, written: Json, context: dict[str, Any],
 # --- statements
 
 
+def completed(resource: str) -> str:
+    """An ARN of fewer than six fields in an identity-based policy has a star in each that is missing."""
+    return (
+        resource if resource == "*" else ":".join((resource.split(":") + ["*"] * 6)[: max(6, resource.count(":") + 1)])
+    )
+
+
 def statement_matches(statement: Json, version: str, call: dict[str, Any]) -> bool:
     context = call["context"]
     action = call["action"].lower()
@@ -216,7 +230,10 @@ def statement_matches(statement: Json, version: str, call: dict[str, Any]) -> bo
                 return False
     for name, wanted in (("Resource", True), ("NotResource", False)):
         if name in statement:
-            patterns = [expand(text, context, version, True, resource=True) for text in as_list(statement[name])]
+            texts = as_list(statement[name])
+            if not {"Principal", "NotPrincipal"} & statement.keys():
+                texts = texts + [completed(text) for text in texts]
+            patterns = [expand(text, context, version, True, resource=True) for text in texts]
             found = any(pattern is not None and like(pattern, call["resource"]) for pattern in patterns)
             if found is not wanted:
                 return False

@@ -78,6 +78,9 @@ RESOURCES = [
     "arn:aws:s3:::${aws:username}*",
     "arn:aws:sns:us-east-1:${aws:username}:t",
     "arn:aws:sns:*:*:t",
+    "arn:aws:sns",
+    "arn:aws:s3:*",
+    "arn:aws:sns:x:a?a",
 ]
 ASKED_RESOURCES = ["*", BOX, f"{BOX}/abc", f"{BOX}/ana", f"{BOX}/a*c", f"{BOX}/${{aws:username", "arn:aws:sns:x:ana:t"]
 TEXTS = [
@@ -104,7 +107,19 @@ DATES = [
     "1795521600",
     "0",
 ]
-ADDRESSES = ["10.0.0.0/8", "10.1.2.3", "0.0.0.0/0", "::/0", "2001:db8::/32", "2001:db8::1", "x", "10.1.2.3/31"]
+ADDRESSES = [
+    "10.0.0.0/8",
+    "10.0.0.0/255.0.0.0",
+    "::ffff:10.1.2.3",
+    "fe80::1%1",
+    "10.1.2.3",
+    "0.0.0.0/0",
+    "::/0",
+    "2001:db8::/32",
+    "2001:db8::1",
+    "x",
+    "10.1.2.3/31",
+]
 TRUTHS = ["true", "false", "True", "x", ""]
 BYTES = ["QQ==", "QUI=", "@", "", "QR=="]
 ARNS = [

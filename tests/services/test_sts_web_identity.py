@@ -395,7 +395,7 @@ def test_claims_are_condition_keys(
 def test_an_explicit_deny_wins(make_federation: Any) -> None:
     denied = {
         "Effect": "Deny",
-        "Principal": "*",
+        "Principal": {"AWS": "*"},
         "Action": ACTION,
         "Condition": {"StringEquals": {f"{HOST}:sub": SUBJECT}},
     }
