@@ -20,7 +20,7 @@ from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
 from emulator.access.policies import PolicyStore
-from emulator.access.regions import DEFAULT_REGION, check_region, check_token_region, region_of_host
+from emulator.access.regions import check_region, check_token_region, region_of_host
 from emulator.arns import parse_arn
 from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
@@ -50,7 +50,7 @@ from emulator.services.registry import (
 from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.issuer_keys import IssuerKeys, KeysWantedError
 from emulator.sessions.keys import KeyRing
-from emulator.settings import SandboxSettings
+from emulator.settings import DEFAULT_REGION, SandboxSettings
 from emulator.signing import Signature, check_scope, check_signature, read_signature
 from emulator.storage import keyring, worlds
 from emulator.storage.clock_states import kept_clock, share_clock

@@ -16,9 +16,9 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.session import Session
 
 from emulator.http import DroppedConnectionError
+from emulator.settings import DEFAULT_REGION
 
 ENDPOINT_URL = "http://rolecall.localhost"
-DEFAULT_REGION = "us-east-1"
 
 
 class _Body(io.BytesIO):

@@ -40,9 +40,9 @@ class Principal:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What temporary credentials carry besides their principal; times are seconds since the epoch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionContents:
+    """What a session is asked for with, and carries then.
 
     ``context`` holds the condition keys that a session of a federated identity keeps, in lower case, such as
     ``token.actions.githubusercontent.com:sub`` or ``saml:sub``. ``chained`` says that the role was assumed with
@@ -51,9 +51,6 @@ class Session:
     """
 
     type: SessionType
-    access_key_id: str
-    issued_at_seconds: int
-    expires_at_seconds: int
     session_name: str = ""
     policies: tuple[str, ...] = ()
     policy_arns: tuple[str, ...] = ()
@@ -68,6 +65,15 @@ class Session:
     # Of a delegated session: what limited the approver's own session, and still does beside ``policies``.
     approver_policies: tuple[str, ...] = ()
     approver_policy_arns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session(SessionContents):
+    """What temporary credentials carry besides their principal; times are seconds since the epoch."""
+
+    access_key_id: str
+    issued_at_seconds: int
+    expires_at_seconds: int
     # ARNs of those who obtained it, the first one first: each called STS with the credentials of the one before.
     chain: tuple[str, ...] = ()
 

@@ -10,6 +10,8 @@ from typing import Literal
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
+# Where a call is when nothing says another Region: where AWS's global endpoints are.
+DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)

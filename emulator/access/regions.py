@@ -11,8 +11,8 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from emulator.errors import DAMAGED_TOKEN_MESSAGE, AwsError, region_disabled
+from emulator.settings import DEFAULT_REGION
 
-DEFAULT_REGION = "us-east-1"
 GLOBAL_HOST = "sts.amazonaws.com"
 # What the global endpoint answers to operations that it does not have.
 UNKNOWN_OPERATION_MESSAGE = "Unknown Operation"

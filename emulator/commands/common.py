@@ -14,13 +14,12 @@ import click
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import InvalidWorldError, read_world_file
 from emulator.sandbox.world import DeclaredKey, World
-from emulator.settings import DEFAULT_HOST, DEFAULT_PORT, Address, default_database_url
+from emulator.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Address, default_database_url
 from emulator.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from emulator.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from emulator.storage.migrate import upgrade
 from emulator.storage.problems import BadRowError, NewerDatabaseError
 
-DEFAULT_REGION = "us-east-1"
 DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
 
 

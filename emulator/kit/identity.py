@@ -138,7 +138,12 @@ class Identities:
         role_arn = iam_arn(role.account_id, "role", role.path, role.name)
         user_id = f"{role.role_id}:{_PROBE_SESSION_NAME}"
         principal = Principal("AssumedRole", role.account_id, arn, role_arn, user_id, role.role_id, role.name)
-        request = SessionRequest("AssumeRole", principal, _PROBE_SECONDS, _PROBE_SESSION_NAME)
+        request = SessionRequest(
+            type="AssumeRole",
+            principal=principal,
+            duration_seconds=_PROBE_SECONDS,
+            session_name=_PROBE_SESSION_NAME,
+        )
         with self._database.snapshot() as connection:
             store = self._store(connection)
             # Identifiers of its own: an assertion must not move the seeded ones on.

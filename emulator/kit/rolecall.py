@@ -30,12 +30,11 @@ from emulator.policy import Decision
 from emulator.sandbox import mfa_codes, oidc_tokens, saml_assertions
 from emulator.sandbox.outcomes import Outcome
 from emulator.sandbox.snapshots import save_database
-from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
+from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, DEFAULT_REGION, Address
 from emulator.storage.decision_log import KEPT_CALLS, CallFilter
 from emulator.web.aws import aws_application
 from emulator.web.threaded import ThreadedServer
 
-DEFAULT_REGION = "us-east-1"
 DEFAULT_SESSION_NAME = "rolecall"
 NO_SOCKET_MESSAGE = "this sandbox has no socket: make it with Rolecall.start()"
 # The log's queue holds two thousand allowed calls; nothing but this empties it while nobody reads.

@@ -14,12 +14,12 @@ from emulator.clock import iso8601
 from emulator.data import actions
 from emulator.ids import event_id
 from emulator.sandbox.decision_text import call_as_json
+from emulator.settings import DEFAULT_REGION
 from emulator.storage.decision_log import LoggedCall
 
 Json = dict[str, Any]
 
 EVENT_VERSION = "1.11"
-DEFAULT_REGION = "us-east-1"
 # CloudTrail User Guide, CloudTrail userIdentity element.
 _IDENTITY_TYPES = {
     "Account": "Root",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.ids import TEMPORARY_KEY_PREFIX, Identifiers
-from emulator.principals import Principal, Session, SessionType
+from emulator.principals import Principal, Session, SessionContents
 from emulator.sessions.keys import KeyRing, SealingKey
 from emulator.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
 
@@ -26,29 +26,15 @@ class TemporaryCredentials:
     expires_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest(SessionContents):
     """A session to be issued: whose it is, how long it lasts, and what it carries.
 
     ``minimum_token_bytes`` is for callers who test how large a token their systems take.
     """
 
-    type: SessionType
     principal: Principal
     duration_seconds: int
-    session_name: str = ""
-    policies: tuple[str, ...] = ()
-    policy_arns: tuple[str, ...] = ()
-    tags: tuple[tuple[str, str], ...] = ()
-    transitive_tag_keys: tuple[str, ...] = ()
-    source_identity: str = ""
-    mfa_authenticated_at_seconds: int | None = None
-    federated_provider: str = ""
-    context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
-    chained: bool = False
-    everywhere: bool = True
-    approver_policies: tuple[str, ...] = ()
-    approver_policy_arns: tuple[str, ...] = ()
     minimum_token_bytes: int = 0
 
 

@@ -62,6 +62,11 @@ def tags_of(connection: Connection, kind: TaggedKind, owner_id: str) -> list[Tag
     return [(row[0], row[1]) for row in rows]
 
 
+def key_key(kind: TaggedKind, key: str) -> str:
+    """What makes a tag key one key, and its place in a list."""
+    return _KINDS[kind].key_key(key)
+
+
 def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> None:
     """Add tags; those whose key is there already are replaced, key and value."""
     statements = _KINDS[kind]
@@ -84,6 +89,5 @@ def remove_tags(connection: Connection, kind: TaggedKind, owner_id: str, keys: I
 
 def new_tag_count(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> int:
     """How many tags the entity would have after :func:`put_tags`."""
-    key_key = _KINDS[kind].key_key
-    keys = {key_key(key) for key, _ in tags_of(connection, kind, owner_id)}
-    return len(keys.union(key_key(key) for key, _ in tags))
+    keys = {key_key(kind, key) for key, _ in tags_of(connection, kind, owner_id)}
+    return len(keys.union(key_key(kind, key) for key, _ in tags))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from emulator.arns import iam_arn
 from emulator.storage import tables as t
+from emulator.storage.named import count_in_account, move_entity, select_by_path
 from emulator.storage.prepared import PreparedSelect
 from emulator.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 from emulator.storage.users import USER_COLUMNS, UserRecord
@@ -49,23 +50,12 @@ def list_groups(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[GroupRecord]:
     """Groups by name, those after ``after_name_key`` (a name in lower case) only."""
-    statement = (
-        select(*_COLUMNS)
-        .where(
-            t.groups.c.account_id == account_id,
-            t.groups.c.name_key > after_name_key,
-            # Not LIKE: SQLite's ignores case, and paths may hold its wildcards.
-            func.substr(t.groups.c.path, 1, len(path_prefix)) == path_prefix,
-        )
-        .order_by(t.groups.c.name_key)
-        .limit(limit)
-    )
+    statement = select_by_path(t.groups, _COLUMNS, account_id, path_prefix, after_name_key, limit)
     return [GroupRecord(*row) for row in connection.execute(statement)]
 
 
 def count_groups(connection: Connection, account_id: str) -> int:
-    statement = select(func.count()).select_from(t.groups).where(t.groups.c.account_id == account_id)
-    return int(connection.execute(statement).scalar_one())
+    return count_in_account(connection, t.groups, account_id)
 
 
 def add_group(connection: Connection, group: GroupRecord) -> None:
@@ -84,9 +74,7 @@ def add_group(connection: Connection, group: GroupRecord) -> None:
 
 def move_group(connection: Connection, group_id: str, name: str, path: str) -> None:
     """Give a group another name and path. Raises AlreadyThere when another group of the account has the name."""
-    statement = update(t.groups).where(t.groups.c.group_id == group_id)
-    with problem_for_conflict(connection, AlreadyThere(name)):
-        connection.execute(statement.values(name=name, name_key=name.lower(), path=path))
+    move_entity(connection, t.groups.c.group_id, group_id, name, path)
 
 
 def remove_group(connection: Connection, group_id: str) -> None:

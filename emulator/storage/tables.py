@@ -306,56 +306,63 @@ mfa_code_uses = Table(
     Column("used_step", BigInteger, nullable=False),
 )
 
+
+def _provider(table: str, *columns: SchemaItem) -> Table:
+    """Identity providers of one kind, by ARN."""
+    return Table(
+        table,
+        metadata,
+        Column("arn", String(2048), primary_key=True),
+        Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
+        *columns,
+        Column("created_at_seconds", BigInteger, nullable=False),
+        Index(None, "account_id"),
+    )
+
+
+def _of_provider(table: str, provider_table: str, *columns: SchemaItem) -> Table:
+    """What a provider has several of."""
+    owner = Column("arn", String(2048), cascade(f"{provider_table}.arn"), primary_key=True)
+    return Table(table, metadata, owner, *columns)
+
+
 # ``key_source`` says where the keys come from: the issuer's discovery document, ``jwks``, or Rolecall's own issuer.
-oidc_providers = Table(
+oidc_providers = _provider(
     "oidc_providers",
-    metadata,
-    Column("arn", String(2048), primary_key=True),
-    Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
     Column("url", String(255), nullable=False),
     Column("key_source", String(16), nullable=False, default="discovery"),
     Column("jwks", Text, nullable=True),
-    Column("created_at_seconds", BigInteger, nullable=False),
     CheckConstraint("key_source IN ('discovery', 'declared', 'own')", name="key_source"),
-    Index(None, "account_id"),
 )
 
-oidc_client_ids = Table(
+oidc_client_ids = _of_provider(
     "oidc_client_ids",
-    metadata,
-    Column("arn", String(2048), cascade("oidc_providers.arn"), primary_key=True),
+    "oidc_providers",
     Column("client_id", String(255), primary_key=True),
     Column("position", Integer, nullable=False),
 )
 
-oidc_thumbprints = Table(
+oidc_thumbprints = _of_provider(
     "oidc_thumbprints",
-    metadata,
-    Column("arn", String(2048), cascade("oidc_providers.arn"), primary_key=True),
+    "oidc_providers",
     Column("thumbprint", String(40), primary_key=True),
     Column("position", Integer, nullable=False),
 )
 
-saml_providers = Table(
+saml_providers = _provider(
     "saml_providers",
-    metadata,
-    Column("arn", String(2048), primary_key=True),
-    Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
     Column("name", String(128), nullable=False),
     Column("provider_uuid", String(36), nullable=False),
     Column("metadata", Text, nullable=False),
     Column("assertion_encryption_mode", String(8), nullable=True),
     Column("valid_until_seconds", BigInteger, nullable=True),
-    Column("created_at_seconds", BigInteger, nullable=False),
     CheckConstraint("assertion_encryption_mode IN ('Required', 'Allowed')", name="assertion_encryption_mode"),
-    Index(None, "account_id"),
 )
 
 # Keys for assertions that the identity provider encrypts.
-saml_private_keys = Table(
+saml_private_keys = _of_provider(
     "saml_private_keys",
-    metadata,
-    Column("arn", String(2048), cascade("saml_providers.arn"), primary_key=True),
+    "saml_providers",
     Column("key_id", String(64), primary_key=True),
     Column("private_key", Text, nullable=False),
     Column("created_at_seconds", BigInteger, nullable=False),

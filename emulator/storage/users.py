@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from emulator.arns import iam_arn
 from emulator.storage import tables as t
+from emulator.storage.named import count_in_account, move_entity, select_by_path
 from emulator.storage.prepared import PreparedSelect
 from emulator.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
@@ -62,23 +63,12 @@ def list_users(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[UserRecord]:
     """Users by name, those after ``after_name_key`` (a name in lower case) only."""
-    statement = (
-        select(*USER_COLUMNS)
-        .where(
-            t.users.c.account_id == account_id,
-            t.users.c.name_key > after_name_key,
-            # Not LIKE: SQLite's ignores case, and paths may hold its wildcards.
-            func.substr(t.users.c.path, 1, len(path_prefix)) == path_prefix,
-        )
-        .order_by(t.users.c.name_key)
-        .limit(limit)
-    )
+    statement = select_by_path(t.users, USER_COLUMNS, account_id, path_prefix, after_name_key, limit)
     return [UserRecord(*row) for row in connection.execute(statement)]
 
 
 def count_users(connection: Connection, account_id: str) -> int:
-    statement = select(func.count()).select_from(t.users).where(t.users.c.account_id == account_id)
-    return int(connection.execute(statement).scalar_one())
+    return count_in_account(connection, t.users, account_id)
 
 
 def add_user(connection: Connection, user: UserRecord) -> None:
@@ -98,9 +88,7 @@ def add_user(connection: Connection, user: UserRecord) -> None:
 
 def move_user(connection: Connection, user_id: str, name: str, path: str) -> None:
     """Give a user another name and path. Raises AlreadyThere when another user of the account has the name."""
-    statement = update(t.users).where(t.users.c.user_id == user_id)
-    with problem_for_conflict(connection, AlreadyThere(name)):
-        connection.execute(statement.values(name=name, name_key=name.lower(), path=path))
+    move_entity(connection, t.users.c.user_id, user_id, name, path)
 
 
 def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: str | None) -> None:

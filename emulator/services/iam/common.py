@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from emulator.access.permission import ContextValue
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.services.registry import Answer, Call
 from emulator.sessions.pages import open_page, seal_page
 from emulator.sessions.tokens import BadTokenError
-from emulator.storage.entity_tags import TaggedKind, new_tag_count, put_tags
+from emulator.storage.entity_tags import TaggedKind, key_key, new_tag_count, put_tags, tags_of
 
 TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 
@@ -101,6 +102,22 @@ def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[s
     if new_tag_count(call.db, kind, owner_id, tags) > QUOTAS.tags_per_entity_count:
         raise AwsError("LimitExceeded", TAG_COUNT_MESSAGE)
     put_tags(call.db, kind, owner_id, tags)
+
+
+def resource_tag_keys(call: Call, kind: TaggedKind, owner_id: str) -> dict[str, ContextValue]:
+    """The condition keys of the tags that an entity has."""
+    keys: dict[str, ContextValue] = {}
+    for key, value in tags_of(call.db, kind, owner_id):
+        keys[f"aws:resourcetag/{key.lower()}"] = value
+        keys[f"iam:resourcetag/{key.lower()}"] = value
+    return keys
+
+
+def listed_tags(call: Call, kind: TaggedKind, owner_id: str, marker: str | None, max_items: int) -> Answer:
+    """A page of an entity's tags, by key. Raises AwsError ValidationError (marker)."""
+    tags = tags_of(call.db, kind, owner_id)
+    shown, rest = page(call, (owner_id,), tags, lambda tag: key_key(kind, tag[0]), marker, max_items)
+    return {"Tags": tag_answer(shown), **rest}
 
 
 def tag_answer(tags: Iterable[tuple[str, str]]) -> list[Answer]:

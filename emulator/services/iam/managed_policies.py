@@ -11,9 +11,9 @@ from emulator.arns import Arn, parse_arn
 from emulator.data import QUOTAS, ManagedPolicy, managed_policies
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind, document_size
+from emulator.services.iam.common import resource_tag_keys
 from emulator.services.iam.documents import checked_document
 from emulator.services.registry import Answer, Call, Parameters, action_of
-from emulator.storage.entity_tags import tags_of
 from emulator.storage.policies import PolicyRecord, attachment_counts, boundary_counts, policy_by_arn
 
 AWS_ACCOUNT = "aws"
@@ -53,9 +53,7 @@ def on_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
     context: dict[str, ContextValue] = {}
     policy = policy_by_arn(call.db, arn)
     if policy is not None:
-        for key, value in tags_of(call.db, "policy", policy.policy_id):
-            context[f"aws:resourcetag/{key.lower()}"] = value
-            context[f"iam:resourcetag/{key.lower()}"] = value
+        context.update(resource_tag_keys(call, "policy", policy.policy_id))
     context.update(requested_tags(parameters))
     account_id = "" if owner == AWS_ACCOUNT else owner
     return [Permission(action_of("iam", call.operation), arn, account_id, context, shown_as=f"policy {arn}")]

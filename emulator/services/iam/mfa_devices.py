@@ -20,9 +20,11 @@ from emulator.errors import AwsError
 from emulator.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
+    listed_tags,
     opened_marker,
     page,
     page_of,
+    resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
@@ -39,7 +41,7 @@ from emulator.services.registry import Answer, Call, Parameters, action_of, oper
 from emulator.sessions.one_time_codes import SEED_BYTES, new_seed, step_of_pair
 from emulator.storage.access_keys import lock_account
 from emulator.storage.entity_policies import lock_entity
-from emulator.storage.entity_tags import put_tags, remove_tags, tags_of
+from emulator.storage.entity_tags import put_tags, remove_tags
 from emulator.storage.mfa_devices import (
     MfaDeviceRecord,
     add_device,
@@ -94,9 +96,7 @@ def _on_device(call: Call, parameters: Parameters) -> Sequence[Permission]:
     serial_number = parameters["SerialNumber"]
     context: dict[str, ContextValue] = {}
     if device_by_serial(call.db, call.account_id, serial_number) is not None:
-        for key, value in tags_of(call.db, "mfa_device", serial_number):
-            context[f"aws:resourcetag/{key.lower()}"] = value
-            context[f"iam:resourcetag/{key.lower()}"] = value
+        context.update(resource_tag_keys(call, "mfa_device", serial_number))
     context.update(requested_tags(parameters))
     parsed = parse_arn(serial_number)
     # The serial number of a hardware device is no ARN, but stands at the same place of one.
@@ -322,6 +322,4 @@ def list_mfa_device_tags(
     call: Call, *, SerialNumber: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    tags = tags_of(call.db, "mfa_device", _existing_device(call, SerialNumber).serial_number)
-    shown, rest = page(call, (SerialNumber,), tags, lambda tag: tag[0], Marker, MaxItems)
-    return {"Tags": tag_answer(shown), **rest}
+    return listed_tags(call, "mfa_device", _existing_device(call, SerialNumber).serial_number, Marker, MaxItems)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emulator.access.permission import ContextValue, Permission
+from emulator.access.permission import Permission
 from emulator.arns import oidc_provider_arn, parse_arn
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.issuers import issuer_problem, without_scheme
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
+from emulator.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    listed_tags,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.storage.entity_tags import put_tags, remove_tags, tags_of
@@ -50,11 +57,7 @@ def _check_arn(_call: Call, parameters: Parameters) -> None:
 def _on_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
     arn = parameters["OpenIDConnectProviderArn"]
     parsed = parse_arn(arn)
-    context: dict[str, ContextValue] = {}
-    for key, value in tags_of(call.db, "oidc_provider", arn):
-        context[f"aws:resourcetag/{key.lower()}"] = value
-        context[f"iam:resourcetag/{key.lower()}"] = value
-    context.update(requested_tags(parameters))
+    context = {**resource_tag_keys(call, "oidc_provider", arn), **requested_tags(parameters)}
     account_id = "" if parsed is None else parsed.account_id
     return [Permission(action_of("iam", call.operation), arn, account_id, context)]
 
@@ -200,6 +203,4 @@ def list_open_id_connect_provider_tags(
 ) -> Answer:
     """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
     provider = _existing(call, OpenIDConnectProviderArn, for_update=False)
-    tags = tags_of(call.db, "oidc_provider", provider.arn)
-    shown, rest = page(call, (provider.arn,), tags, lambda tag: tag[0].lower(), Marker, MaxItems)
-    return {"Tags": tag_answer(shown), **rest}
+    return listed_tags(call, "oidc_provider", provider.arn, Marker, MaxItems)

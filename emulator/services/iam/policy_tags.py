@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
 from emulator.services.iam.managed_policies import check_policy_arn, existing_policy, on_policy, own_policy
 from emulator.services.registry import Answer, Call, operation
-from emulator.storage.entity_tags import remove_tags, tags_of
-from emulator.storage.policies import PolicyRecord
+from emulator.storage.entity_tags import remove_tags
 
 # Recorded for new versions; what AWS says of its own policies' tags is not.
 OUTSIDE_MESSAGE = "Cannot update policies outside your own account."
@@ -43,6 +42,4 @@ def list_policy_tags(
 ) -> Answer:
     """Tags by key. Raises AwsError: ValidationError, NoSuchEntity."""
     policy = existing_policy(call, PolicyArn)
-    tags = tags_of(call.db, "policy", policy.policy_id) if isinstance(policy, PolicyRecord) else []
-    shown, rest = page(call, (PolicyArn,), tags, lambda tag: tag[0], Marker, MaxItems)
-    return {"Tags": tag_answer(shown), **rest}
+    return listed_tags(call, "policy", policy.policy_id, Marker, MaxItems)

@@ -10,7 +10,14 @@ from emulator.arns import iam_arn
 from emulator.data import QUOTAS, actions
 from emulator.errors import AwsError
 from emulator.ids import ROLE_PREFIX
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of, tag_answer, tag_pairs
+from emulator.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    opened_marker,
+    page_of,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
 from emulator.services.iam.managed_policies import check_boundary, encoded_document, requested_tags
 from emulator.services.iam.trust import checked_trust_policy, shown_trust_policies
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
@@ -75,9 +82,7 @@ def role_permission(call: Call, name: str, context: Mapping[str, ContextValue], 
     has_boundary_key = "iam:PermissionsBoundary" in actions("iam")[call.operation.lower()].condition_keys
     if has_boundary_key and role.permissions_boundary_arn is not None:
         keys["iam:permissionsboundary"] = role.permissions_boundary_arn
-    for key, value in tags_of(call.db, "role", role.role_id):
-        keys[f"aws:resourcetag/{key.lower()}"] = value
-        keys[f"iam:resourcetag/{key.lower()}"] = value
+    keys.update(resource_tag_keys(call, "role", role.role_id))
     shown_as = "" if as_arn else f"role {role.name}"
     return Permission(action, role.arn, context={**keys, **context}, shown_as=shown_as)
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emulator.access.permission import ContextValue, Permission
+from emulator.access.permission import Permission
 from emulator.arns import parse_arn, saml_provider_arn
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
+from emulator.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    listed_tags,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.sessions.saml.door import check_private_key, read_metadata
@@ -60,11 +67,7 @@ def _check_arn(_call: Call, parameters: Parameters) -> None:
 def _on_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
     arn = parameters["SAMLProviderArn"]
     parsed = parse_arn(arn)
-    context: dict[str, ContextValue] = {}
-    for key, value in tags_of(call.db, "saml_provider", arn):
-        context[f"aws:resourcetag/{key.lower()}"] = value
-        context[f"iam:resourcetag/{key.lower()}"] = value
-    context.update(requested_tags(parameters))
+    context = {**resource_tag_keys(call, "saml_provider", arn), **requested_tags(parameters)}
     account_id = "" if parsed is None else parsed.account_id
     return [Permission(action_of("iam", call.operation), arn, account_id, context)]
 
@@ -242,6 +245,4 @@ def list_saml_provider_tags(
 ) -> Answer:
     """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
     provider = _existing(call, SAMLProviderArn, for_update=False)
-    tags = tags_of(call.db, "saml_provider", provider.arn)
-    shown, rest = page(call, (provider.arn,), tags, lambda tag: tag[0].lower(), Marker, MaxItems)
-    return {"Tags": tag_answer(shown), **rest}
+    return listed_tags(call, "saml_provider", provider.arn, Marker, MaxItems)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from emulator.access.permission import Permission
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.iam.roles import existing_role, role_permission
 from emulator.services.iam.users import existing_user, user_permission
 from emulator.services.registry import Answer, Call, Parameters, operation
 from emulator.storage.entity_policies import lock_entity
-from emulator.storage.entity_tags import remove_tags, tags_of
+from emulator.storage.entity_tags import remove_tags
 
 _Kind = Literal["user", "role"]
 
@@ -20,12 +20,6 @@ _Kind = Literal["user", "role"]
 def _tag(call: Call, kind: _Kind, entity_id: str, tags: Sequence[tuple[str, str]]) -> None:
     lock_entity(call.db, kind, entity_id)
     add_tags(call, kind, entity_id, tags)
-
-
-def _listed(call: Call, kind: _Kind, entity_id: str, marker: str | None, max_items: int) -> Answer:
-    tags = tags_of(call.db, kind, entity_id)
-    shown, rest = page(call, (entity_id,), tags, lambda tag: tag[0].lower(), marker, max_items)
-    return {"Tags": tag_answer(shown), **rest}
 
 
 def _on_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
@@ -50,7 +44,7 @@ def list_user_tags(
     call: Call, *, UserName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    return _listed(call, "user", existing_user(call, UserName).user_id, Marker, MaxItems)
+    return listed_tags(call, "user", existing_user(call, UserName).user_id, Marker, MaxItems)
 
 
 def _on_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
@@ -78,4 +72,4 @@ def list_role_tags(
     call: Call, *, RoleName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    return _listed(call, "role", existing_role(call, RoleName).role_id, Marker, MaxItems)
+    return listed_tags(call, "role", existing_role(call, RoleName).role_id, Marker, MaxItems)

@@ -10,7 +10,14 @@ from emulator.arns import iam_arn, root_arn
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.ids import USER_PREFIX
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of, tag_answer, tag_pairs
+from emulator.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    opened_marker,
+    page_of,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
 from emulator.services.iam.managed_policies import check_boundary, requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.storage.access_keys import access_keys_of
@@ -78,9 +85,7 @@ def user_keys(call: Call, user: UserRecord, *, with_boundary: bool) -> dict[str,
     keys: dict[str, ContextValue] = {}
     if with_boundary and user.permissions_boundary_arn is not None:
         keys["iam:permissionsboundary"] = user.permissions_boundary_arn
-    for key, value in tags_of(call.db, "user", user.user_id):
-        keys[f"aws:resourcetag/{key.lower()}"] = value
-        keys[f"iam:resourcetag/{key.lower()}"] = value
+    keys.update(resource_tag_keys(call, "user", user.user_id))
     return keys
 
 
