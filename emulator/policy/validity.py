@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from emulator.arns import parse_arn
+from emulator.arns import PARTITION, parse_arn
 from emulator.policy.document import VERSION_WITH_VARIABLES, MalformedPolicy, Policy, PolicyKind, Principals, Statement
 from emulator.policy.operators import base_operator
 from emulator.policy.patterns import glob, wildcards
@@ -31,6 +31,8 @@ NO_PRINCIPALS_IN_TRUST = (
     "Invalid principal in policy: com.amazon.balsa.error.InvalidPolicyException: "
     "The passed in policy has a statement with no principals!"
 )
+# Recorded from CreateRole; other kinds of policy have syntax errors then.
+WRONG_OPERATOR_IN_TRUST = "Invalid Condition type : {operator}"
 STAR_IN_TRUST = 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'
 # AWS's own wording of this refusal is not documented.
 NOT_PRINCIPAL_IN_TRUST = "AssumeRole policy must not contain NotPrincipal field."
@@ -72,6 +74,8 @@ _TRUST_ACTIONS = (
     "sts:setcontext",
 )
 _VENDOR_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
+# Where AWS's services have their names; nobody else's domain is a service.
+_SERVICE_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal", ".aws.com", ".amazon.com", ".api.aws")
 _UNIQUE_ID_PREFIXES = ("AIDA", "AROA")
 _ACCOUNT_ID_CHARACTERS = 12
 
@@ -239,7 +243,7 @@ def _wrong_principals(principals: Principals) -> Iterator[tuple[str, str]]:
         if not _is_aws_principal(name):
             yield "AWS", name
     for name in principals.services:
-        if "." not in name or not _VENDOR_CHARACTERS.issuperset(name):
+        if not name.endswith(_SERVICE_DOMAINS) or not _VENDOR_CHARACTERS.issuperset(name):
             yield "SERVICE", name
     for name in principals.federated:
         if not _is_federated_principal(name):
@@ -251,13 +255,16 @@ def _is_account_id(text: str) -> bool:
 
 
 def _is_aws_principal(name: str) -> bool:
-    """``*``, an account, the ARN of a root, user, role or session, or a unique id (IAM User Guide, Principal)."""
+    """``*``, an account, the ARN of a root, user, role or session, or a unique id (IAM User Guide, Principal).
+
+    Accounts of other partitions are other accounts, even under the same number, and cannot be named.
+    """
     if name == "*" or _is_account_id(name):
         return True
     if name.startswith(_UNIQUE_ID_PREFIXES):
         return name.isascii() and name.isalnum()
     arn = parse_arn(name)
-    if arn is None or arn.partition not in _PARTITIONS or arn.region or _has_wildcard(name):
+    if arn is None or arn.partition != PARTITION or arn.region or _has_wildcard(name):
         return False
     if not _is_account_id(arn.account_id):
         return False
@@ -274,6 +281,7 @@ def _is_federated_principal(name: str) -> bool:
     if arn is not None:
         return (
             arn.service == "iam"
+            and arn.partition == PARTITION
             and not arn.region
             and _is_account_id(arn.account_id)
             and arn.resource_type in ("oidc-provider", "saml-provider")
