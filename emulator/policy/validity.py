@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from emulator.arns import parse_arn
+from emulator.arns import PARTITION, parse_arn
 from emulator.policy.document import VERSION_WITH_VARIABLES, MalformedPolicy, Policy, PolicyKind, Principals, Statement
 from emulator.policy.operators import base_operator
 from emulator.policy.patterns import glob, wildcards
@@ -66,6 +66,8 @@ _TRUST_ACTIONS = (
     "sts:setcontext",
 )
 _VENDOR_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
+# IAM knows every service by name; which there are is published nowhere, but all of this partition are below these.
+_SERVICE_DOMAINS = (".amazonaws.com", ".amazon.com", ".aws.internal")
 _UNIQUE_ID_PREFIXES = ("AIDA", "AROA")
 _ACCOUNT_ID_CHARACTERS = 12
 
@@ -228,7 +230,7 @@ def _wrong_principals(principals: Principals) -> Iterator[tuple[str, str]]:
         if not _is_aws_principal(name):
             yield "AWS", name
     for name in principals.services:
-        if "." not in name or not _VENDOR_CHARACTERS.issuperset(name):
+        if not name.endswith(_SERVICE_DOMAINS) or not _VENDOR_CHARACTERS.issuperset(name):
             yield "SERVICE", name
     for name in principals.federated:
         if not _is_federated_principal(name):
@@ -246,7 +248,7 @@ def _is_aws_principal(name: str) -> bool:
     if name.startswith(_UNIQUE_ID_PREFIXES):
         return name.isascii() and name.isalnum()
     arn = parse_arn(name)
-    if arn is None or arn.partition not in _PARTITIONS or arn.region or _has_wildcard(name):
+    if arn is None or arn.partition != PARTITION or arn.region or _has_wildcard(name):
         return False
     if not _is_account_id(arn.account_id):
         return False
@@ -263,6 +265,7 @@ def _is_federated_principal(name: str) -> bool:
     if arn is not None:
         return (
             arn.service == "iam"
+            and arn.partition == PARTITION
             and not arn.region
             and _is_account_id(arn.account_id)
             and arn.resource_type in ("oidc-provider", "saml-provider")
