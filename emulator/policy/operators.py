@@ -189,8 +189,10 @@ def _any_of(tests: Sequence[Test]) -> Test:
 
 
 def _without_case(text: str) -> str:
-    """Letters without their case, one by one, so that no text becomes longer: ``ß`` is not ``ss``."""
-    return text.lower() if text.isascii() else "".join(map(_letter_without_case, text))
+    """What stays of a text when case does not count: letter by letter, so that its length stays too."""
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_letter_without_case, text))
 
 
 def _letter_without_case(letter: str) -> str:

@@ -31,9 +31,9 @@ NO_PRINCIPALS_IN_TRUST = (
     "Invalid principal in policy: com.amazon.balsa.error.InvalidPolicyException: "
     "The passed in policy has a statement with no principals!"
 )
+STAR_IN_TRUST = 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'
 # Recorded from CreateRole; other kinds of policy have syntax errors then.
 WRONG_OPERATOR_IN_TRUST = "Invalid Condition type : {operator}"
-STAR_IN_TRUST = 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'
 # AWS's own wording of this refusal is not documented.
 NOT_PRINCIPAL_IN_TRUST = "AssumeRole policy must not contain NotPrincipal field."
 NO_TRUST_ACTION = "AssumeRole policy may only specify STS AssumeRole actions."
@@ -74,8 +74,8 @@ _TRUST_ACTIONS = (
     "sts:setcontext",
 )
 _VENDOR_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
-# Where AWS's services have their names; nobody else's domain is a service.
-_SERVICE_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal", ".aws.com", ".amazon.com", ".api.aws")
+# IAM knows every service by name; which there are is published nowhere, but all of this partition are below these.
+_SERVICE_DOMAINS = (".amazonaws.com", ".amazon.com", ".aws.internal")
 _UNIQUE_ID_PREFIXES = ("AIDA", "AROA")
 _ACCOUNT_ID_CHARACTERS = 12
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import datetime
 import ipaddress
-import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -127,17 +126,38 @@ def moment(text: str) -> Decimal | None:
     return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(elapsed.microseconds) / 1_000_000
 
 
-def same_letter(one: str, other: str) -> bool:
-    return one.upper() == other.upper() or one.lower() == other.lower()
-
-
 def in_network(policy: str, text: str) -> bool:
-    if "%" in policy + text or not re.fullmatch("[^/]+(/[0-9]+)?", policy):
-        return False
+    host, slash, prefix = policy.partition("/")
     try:
-        return ipaddress.ip_address(text) in ipaddress.ip_network(policy, strict=False)
+        network, address = as_ipv6(host), as_ipv6(text)
+        plain = ipaddress.ip_address(host)
     except ValueError:
         return False
+    # Of an IPv4 address the prefix counts within its own 32 bits, which are the last ones of the 128.
+    offset = 96 if plain.version == 4 else 0
+    if slash and not (prefix.isdigit() and int(prefix) + offset <= 128):
+        return False
+    bits = int(prefix) + offset if slash else 128
+    # An IPv4 address is never inside a range of IPv6 that is wider than all of IPv4.
+    if bits < 96 and address.startswith("0" * 80 + "1" * 16):
+        return False
+    return network[:bits] == address[:bits]
+
+
+def as_ipv6(text: str) -> str:
+    """The 128 bits of an address, an IPv4 one as IPv6 writes it."""
+    if "%" in text:
+        raise ValueError(text)
+    found = ipaddress.ip_address(text)
+    return "0" * 80 + "1" * 16 + f"{int(found):032b}" if found.version == 4 else f"{int(found):0128b}"
+
+
+def same_but_for_case(one: str, other: str) -> bool:
+    def letters(text: str) -> list[set[str]]:
+        return [{letter, letter.upper(), letter.lower(), letter.upper().lower()} for letter in text]
+
+    pairs = zip(letters(one), letters(other), strict=False)
+    return len(one) == len(other) and all({each for each in left & right if len(each) == 1} for left, right in pairs)
 
 
 def same_bytes(policy: str, text: str) -> bool:
@@ -168,7 +188,7 @@ def value_matches(operator: str, policy: str, text: str, context: dict[str, Any]
         if operator.startswith("Arn"):
             return arn_like(pattern, text)
         if operator == "StringEqualsIgnoreCase":
-            return len(pattern) == len(text) and all(map(same_letter, pattern, text))
+            return same_but_for_case("".join(pattern), text)
         return like(pattern, text)
     if operator == "Bool":
         return policy.lower() in ("true", "false") and policy.lower() == text.lower()
@@ -215,9 +235,8 @@ def condition_holds(name: str, key: str, written: Json, context: dict[str, Any],
 
 def completed(resource: str) -> str:
     """An ARN of fewer than six fields in an identity-based policy has a star in each that is missing."""
-    return (
-        resource if resource == "*" else ":".join((resource.split(":") + ["*"] * 6)[: max(6, resource.count(":") + 1)])
-    )
+    fields = resource.split(":")
+    return resource if resource == "*" else ":".join(fields + ["*"] * (6 - len(fields)))
 
 
 def statement_matches(statement: Json, version: str, call: dict[str, Any]) -> bool:
