@@ -33,7 +33,7 @@ from emulator.storage.decision_log import KEPT_DETAILS_SECONDS, RefusalDetails
 # The longest that DecodeAuthorizationMessage takes (its model); a longer one is left out of the log.
 MAXIMUM_MESSAGE_CHARACTERS = 10_240
 _DIGEST_CHARACTERS = 32
-_OF_THE_EVALUATION = ("aws:resourcetag/", "aws:requesttag/", "aws:tagkeys")
+_OF_THE_EVALUATION = ("aws:resource", "aws:requesttag/", "aws:tagkeys")
 _ORGANIZATION_KEY = "aws:principalorgid"
 _NOTHING = compile_policies([], PolicyKind.BOUNDARY)
 _encode = json.JSONEncoder(separators=(",", ":")).encode

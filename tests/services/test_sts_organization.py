@@ -250,6 +250,20 @@ def test_an_account_outside_is_not_told_of_the_organization_s_policies(make_worl
     assert assume(world, "other_admin", arn) == (403, "AccessDenied", message)
 
 
+@pytest.mark.parametrize("kind", ["service", "resource"])
+def test_a_role_that_does_not_exist_is_refused_in_the_words_of_one_that_does(make_world: Any, kind: str) -> None:
+    foreign = {"StringNotEqualsIfExists": {"aws:ResourceAccount": ACCOUNT}}
+    if kind == "service":
+        name, text = f"policy-{ACCOUNT}", units(control(deny("sts:AssumeRole", Condition=foreign), ACCOUNT))
+    else:
+        name, text = "outsiders", units(resource=(resource_control(foreign),))
+    world = make_world(text)
+    assert assume(world, "admin", role_arn("operator")) == "allowed"
+    for arn in (role_arn("operator", OTHER), role_arn("absent", OTHER)):
+        message = not_authorized(user_arn("admin"), "sts:AssumeRole", arn, by_control(name, kind))
+        assert assume(world, "admin", arn) == (403, "AccessDenied", message)
+
+
 def test_a_resource_control_policy_may_depend_on_where_the_role_is(make_world: Any) -> None:
     in_apps = {"ForAnyValue:StringLike": {"aws:ResourceOrgPaths": "*/ou-exam-apps1234/"}}
     organization_too = {"StringEquals": {"aws:ResourceOrgID": "o-example1234", "aws:ResourceAccount": ACCOUNT}}
