@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 PARTITION = "aws"
+_LAST_COLONS = 5
+_CONTROL_POLICY_ID_CHARACTERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ class Arn:
         return self.resource.rpartition("/")[2]
 
 
+def missing_arn_parts(pattern: str) -> int:
+    """How many of the six parts an ARN, or a pattern of ARNs, lacks at its end; none for what is no ARN at all."""
+    return max(0, _LAST_COLONS - pattern.count(":")) if pattern.startswith("arn:") else 0
+
+
 def parse_arn(text: str) -> Arn | None:
     """The parts of an ARN, or None when ``text`` is not one."""
     parts = text.split(":", 5)
@@ -50,6 +58,20 @@ def saml_provider_arn(account_id: str, name: str) -> str:
 
 def root_arn(account_id: str) -> str:
     return f"arn:aws:iam::{account_id}:root"
+
+
+def control_policy_arn(account_id: str, organization_id: str, kind: str, name: str) -> str:
+    """ARN of a policy of an organization; ``kind`` is service or resource, ``account_id`` manages the organization.
+
+    AWS draws the policy's id; here it follows from the name, so that it stays the same.
+    """
+    policy_id = hashlib.sha256(name.encode()).hexdigest()[:_CONTROL_POLICY_ID_CHARACTERS]
+    return f"arn:aws:organizations::{account_id}:policy/{organization_id}/{kind}_control_policy/p-{policy_id}"
+
+
+def aws_control_policy_arn(kind: str, name: str) -> str:
+    """ARN of a policy that AWS has made for every organization, such as FullAWSAccess."""
+    return f"arn:aws:organizations::aws:policy/{kind}_control_policy/p-{name}"
 
 
 def assumed_role_arn(account_id: str, role_name: str, session_name: str) -> str:

@@ -41,6 +41,10 @@ def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValu
     }
     if principal.type == "User":
         keys["aws:username"] = principal.name
+    if session is not None and session.transitive_tag_keys:
+        keys["sts:transitivetagkeys"] = session.transitive_tag_keys
+    # Whatever is asked for is the caller's own account's, but for a role that is to be assumed.
+    keys.update(owner_keys(principal.account_id, authority.organization_id, authority.organization_path))
     if authority.organization_id:
         keys["aws:principalorgid"] = authority.organization_id
         keys["aws:principalorgpaths"] = (authority.organization_path,)
@@ -61,6 +65,15 @@ def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValu
         if session.federated_provider:
             keys["aws:federatedprovider"] = session.federated_provider
         keys.update(session.context)
+    return keys
+
+
+def owner_keys(account_id: str, organization_id: str, organization_path: str) -> dict[str, ContextValue]:
+    """The keys about the account that a resource belongs to, and its organization."""
+    keys: dict[str, ContextValue] = {"aws:resourceaccount": account_id}
+    if organization_id:
+        keys["aws:resourceorgid"] = organization_id
+        keys["aws:resourceorgpaths"] = (organization_path,)
     return keys
 
 

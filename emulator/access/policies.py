@@ -184,26 +184,22 @@ class PolicyStore:
             if organization is not None:
                 scps = tuple(_level(documents, PolicyKind.SCP) for documents in organization.service_control)
                 rcps: tuple[CompiledPolicies, ...] = ()
-                if any(organization.resource_control):
+                if any(document.text is not None for level in organization.resource_control for document in level):
                     rcps = tuple(_level(documents, PolicyKind.RCP) for documents in organization.resource_control)
                 known = Membership(organization.organization_id, organization.path, scps, rcps)
             self._organizations.put(account_id, known)
         return known
 
 
-# What AWS attaches to the root and to every unit and account when this kind of policy is switched on.
-_ATTACHED_BY_AWS = {
-    PolicyKind.SCP: (EVERYTHING, "FullAWSAccess"),
-    PolicyKind.RCP: (EVERYTHING_OF_EVERYONE, "RCPFullAWSAccess"),
-}
+# Of the policies that AWS attaches itself, which storage does not hold.
+_FULL_ACCESS = {PolicyKind.SCP: EVERYTHING, PolicyKind.RCP: EVERYTHING_OF_EVERYONE}
 
 
 def _level(documents: Sequence[Document], kind: PolicyKind) -> CompiledPolicies:
-    everything, name = _ATTACHED_BY_AWS[kind]
-    named = [NamedPolicy(parsed_policy(everything, kind), name)]
+    named = []
     for document in documents:
-        if document.text is not None:
-            named.append(NamedPolicy(parsed_policy(document.text, kind), document.name))
+        text = _FULL_ACCESS[kind] if document.text is None else document.text
+        named.append(NamedPolicy(parsed_policy(text, kind), document.name, document.arn))
     return compile_policies(named, kind)
 
 

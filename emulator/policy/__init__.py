@@ -29,10 +29,13 @@ from emulator.policy.document import (
 )
 from emulator.policy.explanation import (
     ConditionExplanation,
+    ElementExplanation,
     Explanation,
     LayerExplanation,
     StatementExplanation,
     explain,
+    listed_values,
+    policy_label,
 )
 from emulator.policy.grammar import document_size, parse_policy
 from emulator.policy.positions import Position, Span, statement_spans
@@ -47,6 +50,7 @@ __all__ = [
     "Condition",
     "ConditionExplanation",
     "Decision",
+    "ElementExplanation",
     "Explanation",
     "LayerExplanation",
     "Layers",
@@ -67,8 +71,10 @@ __all__ = [
     "denial_message",
     "document_size",
     "explain",
+    "listed_values",
     "matches",
     "parse_policy",
+    "policy_label",
     "statement_spans",
     "trusted_principals",
     "verdict",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from emulator.arns import missing_arn_parts
 from emulator.policy.document import VERSION_WITH_VARIABLES, NamedPolicy, PolicyKind, Statement
 from emulator.policy.operators import ConditionTest, compile_condition, wanted_texts
 from emulator.policy.patterns import MANY, ONE, Context, Test, cached_glob, glob, resolve, template, wildcards
@@ -170,12 +171,25 @@ def _compile_actions(statement: Statement) -> Test:
     return lambda action: any(test(action) for test in tests) != negated
 
 
+def _completed(statement: Statement) -> list[str]:
+    """The resources of a statement, and for each ARN of too few parts the whole one that it means.
+
+    "When you specify an incomplete ARN in an identity-based policy, AWS automatically completes the ARN by adding
+    wildcard characters (*) to all missing fields" (IAM User Guide, Amazon Resource Names). It stays beside the whole
+    one, because a star at the end of a part reaches across colons too.
+    """
+    resources = list(statement.resources or ())
+    if statement.principals is None:
+        resources += [each + ":*" * missing for each in resources if (missing := missing_arn_parts(each))]
+    return resources
+
+
 def _compile_resource(statement: Statement, with_variables: bool) -> ResourceTest | None:
     if statement.resources is None:
         return None
     templates = [
         template(resource, with_wildcards=True, with_variables=with_variables, arn_resource_only=True)
-        for resource in statement.resources
+        for resource in _completed(statement)
     ]
     fixed = [pieces[0] for pieces in templates if len(pieces) == 1 and isinstance(pieces[0], str)]
     variable = [pieces for pieces in templates if len(pieces) != 1 or not isinstance(pieces[0], str)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -48,12 +48,16 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Principals:
-    """The principals a statement lists, by type. ``"*"`` alone becomes an AWS principal, its equal."""
+    """The principals a statement lists, by type. ``"*"`` alone becomes an AWS principal, its equal.
+
+    ``written_as_star`` says that it was written alone, which role trust policies may not.
+    """
 
     aws: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     federated: tuple[str, ...] = ()
     canonical_users: tuple[str, ...] = ()
+    written_as_star: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 from emulator.policy.compiled import CompiledPolicies, CompiledStatement
 from emulator.policy.decision import Decision, Outcome, Question, all_layers, matches
-from emulator.policy.document import PolicyKind
+from emulator.policy.document import PolicyKind, Principals
 from emulator.policy.wording import denial_message
+
+_VALUES_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,21 @@ class ConditionExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementExplanation:
+    """An element other than Condition that did not match: what it lists, and what the request has in its place."""
+
+    element: str
+    policy_values: tuple[str, ...]
+    request_value: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatementExplanation:
-    """One statement: which of its elements matched. ``failed`` names those that did not; ``index`` counts from 0."""
+    """One statement: which of its elements matched; ``index`` counts from 0.
+
+    ``failed`` names the elements that did not match, and ``elements`` says what they list; of a Condition
+    ``conditions`` says it, for those that were met too.
+    """
 
     layer: str
     policy_name: str
@@ -34,6 +50,7 @@ class StatementExplanation:
     index: int
     effect: str
     failed: tuple[str, ...]
+    elements: tuple[ElementExplanation, ...]
     conditions: tuple[ConditionExplanation, ...]
 
     @property
@@ -82,7 +99,7 @@ def explain(decision: Decision) -> Explanation:
     return Explanation(
         outcome=decision.outcome,
         layer="" if decision.layer is None else decision.layer.value,
-        principal=question.federated_provider or "anonymous" if question.principal is None else question.principal.arn,
+        principal=_asker(question),
         action=question.action,
         resource=question.resource,
         message="" if decision.allowed else denial_message(decision),
@@ -110,6 +127,10 @@ def _explain_statement(compiled: CompiledStatement, kind: PolicyKind, question: 
         shown = (value,) if isinstance(value, str) else None if value is None else tuple(value)
         met = test(question.context)
         conditions.append(ConditionExplanation(condition.operator, condition.key, condition.values, shown, met))
+    elements = tuple(_unmatched(compiled, question))
+    failed = [each.element for each in elements]
+    if not all(condition.met for condition in conditions):
+        failed.append("Condition")
     return StatementExplanation(
         layer=kind.value,
         policy_name=compiled.policy.name,
@@ -117,26 +138,34 @@ def _explain_statement(compiled: CompiledStatement, kind: PolicyKind, question: 
         sid=statement.sid,
         index=statement.index,
         effect=statement.effect,
-        failed=tuple(_failed(compiled, question, all(condition.met for condition in conditions))),
+        failed=tuple(failed),
+        elements=elements,
         conditions=tuple(conditions),
     )
 
 
-def _failed(compiled: CompiledStatement, question: Question, conditions_met: bool) -> Iterator[str]:
+def _unmatched(compiled: CompiledStatement, question: Question) -> Iterator[ElementExplanation]:
     statement = compiled.statement
     if not compiled.matches_action(question.action.lower()):
-        yield "NotAction" if statement.actions_negated else "Action"
+        name = "NotAction" if statement.actions_negated else "Action"
+        yield ElementExplanation(name, statement.actions, question.action)
     if compiled.resource is not None and not compiled.resource(question.resource, question.context):
-        yield "NotResource" if statement.resources_negated else "Resource"
+        name = "NotResource" if statement.resources_negated else "Resource"
+        yield ElementExplanation(name, statement.resources or (), question.resource)
     if compiled.reach is not None and not compiled.reach(question.principal, question.federated_provider):
-        yield "NotPrincipal" if statement.principals_negated else "Principal"
-    if not conditions_met:
-        yield "Condition"
+        name = "NotPrincipal" if statement.principals_negated else "Principal"
+        listed = statement.principals or Principals()
+        values = (*listed.aws, *listed.services, *listed.federated, *listed.canonical_users)
+        yield ElementExplanation(name, values, _asker(question))
+
+
+def _asker(question: Question) -> str:
+    return question.federated_provider or "anonymous" if question.principal is None else question.principal.arn
 
 
 def _nearest(decision: Decision, kind: PolicyKind) -> StatementExplanation | None:
     question = decision.question
-    best: tuple[tuple[bool, int, int], StatementExplanation] | None = None
+    best: tuple[tuple[int, int, int], StatementExplanation] | None = None
     for compiled in all_layers(decision.layers):
         # Of several levels of one kind, one that allows is not what was missing.
         if compiled.kind is not kind or _allows(compiled, question):
@@ -146,14 +175,40 @@ def _nearest(decision: Decision, kind: PolicyKind) -> StatementExplanation | Non
                 continue
             explained = _explain_statement(candidate, kind, question)
             unmet = sum(not condition.met for condition in explained.conditions)
-            distance = (bool({"Action", "NotAction"} & set(explained.failed)), len(explained.failed), unmet)
+            distance = (_action_distance(candidate, question), len(explained.failed), unmet)
             if best is None or distance < best[0]:
                 best = (distance, explained)
     return None if best is None else best[1]
 
 
+def _action_distance(compiled: CompiledStatement, question: Question) -> int:
+    """0 when the action matches; else less, the longer the beginning that it has in common with one that is listed."""
+    action = question.action.lower()
+    if compiled.matches_action(action):
+        return 0
+    if compiled.statement.actions_negated:
+        return 1
+    return 1 + len(action) - max(_in_common(action, each.lower()) for each in compiled.statement.actions)
+
+
+def _in_common(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
 def _allows(compiled: CompiledPolicies, question: Question) -> bool:
     return any(each.statement.effect == "Allow" and matches(each, question) for each in compiled.statements)
+
+
+def listed_values(values: Sequence[str]) -> str:
+    """What a policy lists, for a line of text: of a long list the beginning."""
+    more = len(values) - _VALUES_SHOWN
+    return ", ".join(values[:_VALUES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def policy_label(name: str, arn: str) -> str:
+    """A policy for people: its ARN where that ends with its name, else both."""
+    return f"{name} ({arn})" if arn and not arn.endswith((f"/{name}", f"/p-{name}")) else arn or name
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
@@ -171,9 +226,11 @@ def _lines(explanation: Explanation) -> Iterator[str]:
 
 
 def _statement_lines(statement: StatementExplanation) -> Iterator[str]:
-    yield f"  {statement.effect} {statement.policy_arn or statement.policy_name} / {statement.label}"
+    yield f"  {statement.effect} {policy_label(statement.policy_name, statement.policy_arn)} / {statement.label}"
+    for element in statement.elements:
+        yield f"    {element.element} [{listed_values(element.policy_values)}], request: {element.request_value}"
     for condition in statement.conditions:
         shown = "absent" if condition.request_values is None else ", ".join(condition.request_values)
         verdict = "met" if condition.met else "not met"
-        wanted = ", ".join(condition.policy_values)
+        wanted = listed_values(condition.policy_values)
         yield f"    {condition.operator} {condition.key} [{wanted}], request: {shown}: {verdict}"

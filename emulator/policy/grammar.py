@@ -21,7 +21,7 @@ from emulator.policy.document import (
 )
 from emulator.policy.operators import is_operator
 from emulator.policy.patterns import has_reserved_characters
-from emulator.policy.validity import INVALID_JSON, SYNTAX_ERRORS, validate
+from emulator.policy.validity import INVALID_JSON, SYNTAX_ERRORS, WRONG_OPERATOR_IN_TRUST, validate
 
 # The largest policy document any IAM operation takes (IAM API Reference, policyDocumentType).
 MAX_DOCUMENT_CHARACTERS = 131_072
@@ -76,7 +76,7 @@ def parse_policy(text: str, kind: PolicyKind) -> Policy:
         _fail("Statement")
     statements, effects = [], []
     for index, item in enumerate(listed):
-        statements.append(_statement(item, index))
+        statements.append(_statement(item, index, kind))
         effects.append(item["Effect"])
     policy = Policy(kind, text, str(version), identifier, tuple(statements))
     validate(policy, effects)
@@ -132,7 +132,7 @@ def _fail(pointer: str) -> NoReturn:
     raise MalformedPolicy(SYNTAX_ERRORS, pointer)
 
 
-def _statement(item: Any, index: int) -> Statement:
+def _statement(item: Any, index: int, kind: PolicyKind) -> Statement:
     where = f"Statement[{index}]"
     if type(item) is not dict:
         _fail(where)
@@ -162,7 +162,7 @@ def _statement(item: Any, index: int) -> Statement:
         resources_negated=resources_negated,
         principals=_principals(item, where),
         principals_negated="NotPrincipal" in item,
-        conditions=_conditions(item, where),
+        conditions=_conditions(item, where, kind),
     )
 
 
@@ -199,7 +199,7 @@ def _principals(item: dict[str, Any], where: str) -> Principals | None:
     value = item[name]
     where = f"{where}.{name}"
     if value == "*":
-        return Principals(aws=("*",))
+        return Principals(aws=("*",), written_as_star=True)
     if type(value) is not dict or not value:
         _fail(where)
     found: dict[str, tuple[str, ...]] = {}
@@ -215,16 +215,19 @@ def _principals(item: dict[str, Any], where: str) -> Principals | None:
     )
 
 
-def _conditions(item: dict[str, Any], where: str) -> tuple[Condition, ...]:
+def _conditions(item: dict[str, Any], where: str, kind: PolicyKind) -> tuple[Condition, ...]:
     block = item.get("Condition", {})
     where = f"{where}.Condition"
     if type(block) is not dict:
         _fail(where)
     conditions: list[Condition] = []
     for operator, keys in block.items():
-        # AWS accepts any operator that is applied to nothing.
-        if type(keys) is not dict or (keys and not is_operator(operator)):
+        if type(keys) is not dict:
             _fail(f"{where}.{operator}")
+        # AWS accepts any operator that is applied to nothing.
+        if keys and not is_operator(operator):
+            message = WRONG_OPERATOR_IN_TRUST if kind is PolicyKind.TRUST else SYNTAX_ERRORS
+            raise MalformedPolicy(message.format(operator=operator), f"{where}.{operator}")
         for key, written in keys.items():
             values = written if type(written) is list else [written]
             pointer = f"{where}.{operator}.{key}"

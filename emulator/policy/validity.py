@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from emulator.arns import parse_arn
+from emulator.arns import PARTITION, parse_arn
 from emulator.policy.document import VERSION_WITH_VARIABLES, MalformedPolicy, Policy, PolicyKind, Principals, Statement
 from emulator.policy.operators import base_operator
 from emulator.policy.patterns import glob, wildcards
@@ -26,6 +26,14 @@ WRONG_SID = (
 )
 WITH_PRINCIPAL = "Policy document should not specify a principal."
 WITHOUT_PRINCIPAL = "Missing required field Principal"
+# Recorded from CreateRole, of a list without entries and of a star that is not {"AWS": "*"}.
+NO_PRINCIPALS_IN_TRUST = (
+    "Invalid principal in policy: com.amazon.balsa.error.InvalidPolicyException: "
+    "The passed in policy has a statement with no principals!"
+)
+STAR_IN_TRUST = 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'
+# Recorded from CreateRole; other kinds of policy have syntax errors then.
+WRONG_OPERATOR_IN_TRUST = "Invalid Condition type : {operator}"
 # AWS's own wording of this refusal is not documented.
 NOT_PRINCIPAL_IN_TRUST = "AssumeRole policy must not contain NotPrincipal field."
 NO_TRUST_ACTION = "AssumeRole policy may only specify STS AssumeRole actions."
@@ -66,6 +74,8 @@ _TRUST_ACTIONS = (
     "sts:setcontext",
 )
 _VENDOR_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
+# IAM knows every service by name; which there are is published nowhere, but all of this partition are below these.
+_SERVICE_DOMAINS = (".amazonaws.com", ".amazon.com", ".aws.internal")
 _UNIQUE_ID_PREFIXES = ("AIDA", "AROA")
 _ACCOUNT_ID_CHARACTERS = 12
 
@@ -93,7 +103,10 @@ def validate(policy: Policy, effects: Sequence[str]) -> None:
         for action in statement.actions:
             _check_action(action, policy.kind, _pointer(statement, "Action"))
         if statement.principals is not None:
-            _check_principals(statement.principals, _pointer(statement, "Principal"))
+            pointer = _pointer(statement, "Principal")
+            if policy.kind is PolicyKind.TRUST and statement.principals.written_as_star:
+                raise MalformedPolicy(STAR_IN_TRUST, pointer)
+            _check_principals(statement.principals, pointer)
 
 
 def trusted_principals(policy: Policy) -> list[str]:
@@ -122,6 +135,8 @@ def _check_presence(statement: Statement, kind: PolicyKind) -> None:
         if statement.principals_negated:
             raise MalformedPolicy(NOT_PRINCIPAL_IN_TRUST, _pointer(statement, "NotPrincipal"))
     principals = statement.principals
+    if kind is PolicyKind.TRUST and principals == Principals():
+        raise MalformedPolicy(NO_PRINCIPALS_IN_TRUST, _pointer(statement, "Principal"))
     if principals is None or principals == Principals():
         raise MalformedPolicy(WITHOUT_PRINCIPAL, _pointer(statement, "Principal"))
     if kind is PolicyKind.RCP and principals != Principals(aws=("*",)):
@@ -210,7 +225,7 @@ def _check_action(action: str, kind: PolicyKind, pointer: str) -> None:
             raise MalformedPolicy(ACTION_WITHOUT_VENDOR, pointer)
         if ":" in rest:
             raise MalformedPolicy(ACTION_WITH_COLONS, pointer)
-        if vendor != "*" and not _VENDOR_CHARACTERS.issuperset(vendor):
+        if not vendor or (vendor != "*" and not _VENDOR_CHARACTERS.issuperset(vendor)):
             raise MalformedPolicy(f"Vendor {vendor} is not valid", pointer)
     if kind is PolicyKind.TRUST:
         matches = glob(wildcards(action.lower()))
@@ -228,7 +243,7 @@ def _wrong_principals(principals: Principals) -> Iterator[tuple[str, str]]:
         if not _is_aws_principal(name):
             yield "AWS", name
     for name in principals.services:
-        if "." not in name or not _VENDOR_CHARACTERS.issuperset(name):
+        if not name.endswith(_SERVICE_DOMAINS) or not _VENDOR_CHARACTERS.issuperset(name):
             yield "SERVICE", name
     for name in principals.federated:
         if not _is_federated_principal(name):
@@ -240,13 +255,16 @@ def _is_account_id(text: str) -> bool:
 
 
 def _is_aws_principal(name: str) -> bool:
-    """``*``, an account, the ARN of a root, user, role or session, or a unique id (IAM User Guide, Principal)."""
+    """``*``, an account, the ARN of a root, user, role or session, or a unique id (IAM User Guide, Principal).
+
+    Accounts of other partitions are other accounts, even under the same number, and cannot be named.
+    """
     if name == "*" or _is_account_id(name):
         return True
     if name.startswith(_UNIQUE_ID_PREFIXES):
         return name.isascii() and name.isalnum()
     arn = parse_arn(name)
-    if arn is None or arn.partition not in _PARTITIONS or arn.region or _has_wildcard(name):
+    if arn is None or arn.partition != PARTITION or arn.region or _has_wildcard(name):
         return False
     if not _is_account_id(arn.account_id):
         return False
@@ -263,6 +281,7 @@ def _is_federated_principal(name: str) -> bool:
     if arn is not None:
         return (
             arn.service == "iam"
+            and arn.partition == PARTITION
             and not arn.region
             and _is_account_id(arn.account_id)
             and arn.resource_type in ("oidc-provider", "saml-provider")

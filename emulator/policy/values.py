@@ -6,7 +6,7 @@ import base64
 import binascii
 import math
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _NUMBER_CHARACTERS = frozenset("0123456789+-.eE")
 _MAX_NUMBER_CHARACTERS = 64
@@ -16,6 +16,8 @@ _MAX_EPOCH_SECONDS = 2**63 - 1
 # The years of Java's calendar, to which IAM holds dates.
 _MIN_YEAR, _MAX_YEAR = -292_275_054, 292_278_993
 _MAX_FRACTION_DIGITS = 9
+_IPV4_BITS = 32
+_IPV6 = 6
 _SECONDS_PER_DAY = 86_400
 
 
@@ -56,22 +58,36 @@ Range = tuple[int, int, int]
 
 def address_range(text: str) -> Range | None:
     """A CIDR range, or one address; bits behind the prefix do not count."""
+    _, slash, prefix = text.partition("/")
+    # A net mask or a zone means something to Python's parser, but not in a CIDR range.
+    if (slash and not prefix.isdigit()) or "%" in text:
+        return None
     try:
         network = ip_network(text, strict=False)
     except ValueError:
         return None
     shift = network.max_prefixlen - network.prefixlen
+    if shift <= _IPV4_BITS and network.version == _IPV6:
+        version, first = _plain(network.network_address)
+        return version, first >> shift, shift
     return network.version, int(network.network_address) >> shift, shift
+
+
+def _plain(parsed: IPv4Address | IPv6Address) -> tuple[int, int]:
+    """(version, number), of an IPv4 address that is written as one of IPv6 the address it stands for."""
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (parsed.version, int(parsed)) if mapped is None else (mapped.version, int(mapped))
 
 
 @lru_cache(maxsize=_CACHED_VALUES)
 def address(text: str) -> tuple[int, int] | None:
     """(version, number) of an IPv4 or IPv6 address."""
+    if "%" in text:
+        return None
     try:
-        parsed = ip_address(text)
+        return _plain(ip_address(text))
     except ValueError:
         return None
-    return parsed.version, int(parsed)
 
 
 @lru_cache(maxsize=_CACHED_VALUES)

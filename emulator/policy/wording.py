@@ -40,4 +40,7 @@ def denial_message(decision: Decision, *, shown_resource: str | None = None) -> 
     if decision.outcome != "ExplicitDeny":
         return f"{message} because {implicit} the {question.action} action"
     arn = "" if decision.statement is None else decision.statement.policy.arn
+    if decision.layer is PolicyKind.RCP and f"/{question.context.get('aws:principalorgid')}/" not in arn:
+        # Outside of an organization nobody is told of its policies.
+        arn = ""
     return f"{message} with {explicit}" + (f": {arn}" if arn else "")

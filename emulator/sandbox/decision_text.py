@@ -8,6 +8,7 @@ from typing import Any
 
 from emulator.clock import iso8601
 from emulator.ids import authorization_id
+from emulator.policy import listed_values, policy_label
 from emulator.storage.decision_log import LoggedCall, RefusalDetails
 
 Json = dict[str, Any]
@@ -21,6 +22,8 @@ _LAYER_TITLES = {
     "boundary": "permissions boundary",
     "session": "session policies",
 }
+# Kinds of policy that bear on a call level by level.
+_LEVELLED = ("scp", "rcp")
 _LAYER_EFFECTS = {
     "Allow": "allows",
     "ExplicitDeny": "denies",
@@ -164,7 +167,7 @@ def _decided(decision: Json) -> str:
     if statement is None:
         return f"by the {title}, where nothing allows it"
     label = statement["sid"] or f"statement {statement['index']}"
-    return f"by the {title}: {statement['policy_arn'] or statement['policy']} / {label}"
+    return f"by the {title}: {policy_label(statement['policy'], statement['policy_arn'])} / {label}"
 
 
 def _evaluation_lines(evaluation: Json) -> Iterator[str]:
@@ -172,7 +175,9 @@ def _evaluation_lines(evaluation: Json) -> Iterator[str]:
     yield f"{evaluation['outcome']}: {evaluation['action']} on {evaluation['resource']}{deciding}"
     for layer in evaluation["layers"]:
         policies = ", ".join(layer["policies"]) or "none"
-        yield f"  {_LAYER_TITLES[layer['layer']]} [{policies}]: {_LAYER_EFFECTS[layer['effect']]}"
+        # root/ORGANIZATION/ROOT, ou/ORGANIZATION/UNIT or account/ORGANIZATION/ACCOUNT
+        at = f" at {layer['target'].rpartition(':')[2]}" if layer["layer"] in _LEVELLED else ""
+        yield f"  {_LAYER_TITLES[layer['layer']]}{at} [{policies}]: {_LAYER_EFFECTS[layer['effect']]}"
         for statement in layer["matched"]:
             yield from _statement_lines(statement)
     if evaluation["session_policy_required"]:
@@ -185,10 +190,14 @@ def _evaluation_lines(evaluation: Json) -> Iterator[str]:
 
 def _statement_lines(statement: Json) -> Iterator[str]:
     label = statement["sid"] or f"statement {statement['index']}"
-    yield f"    {statement['effect']} {statement['policy_arn'] or statement['policy_name']} / {label}"
+    policy = policy_label(statement["policy_name"], statement["policy_arn"])
+    yield f"    {statement['effect']} {policy} / {label}"
+    for element in statement["elements"]:
+        listed = listed_values(element["policy_values"])
+        yield f"      {element['element']} [{listed}]: the request has {element['request_value']}"
     for condition in statement["conditions"]:
         values = condition["request_values"]
         has = "has no such key" if values is None else f"has {', '.join(values)}"
-        wanted = ", ".join(condition["policy_values"])
+        wanted = listed_values(condition["policy_values"])
         verdict = "met" if condition["met"] else "not met"
         yield f"      {condition['operator']} {condition['key']} [{wanted}]: the request {has}: {verdict}"

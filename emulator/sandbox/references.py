@@ -15,6 +15,7 @@ from emulator.data import managed_policies, service_linked_roles
 from emulator.policy import MalformedPolicy, PolicyKind, parse_policy, trusted_principals
 from emulator.sandbox.checking import document_text
 from emulator.sandbox.located import Path
+from emulator.storage.gather import ROOT_TARGET
 
 Found = Iterator[tuple[Path, str]]
 Values = Mapping[str, Any]
@@ -322,7 +323,7 @@ def _organization(world: Any, declared: _Declared) -> Found:
     yield from _root_access(organization, declared)
     units = list(_mappings(organization, "organizational_units"))
     yield from _units(units, declared)
-    targets = declared.accounts.union(_text(unit, "name") for _, unit in units)
+    targets = declared.accounts.union([ROOT_TARGET], (_text(unit, "name") for _, unit in units))
     for key in ("service_control_policies", "resource_control_policies"):
         policies = list(_mappings(organization, key))
         path: Path = ("organization", key)

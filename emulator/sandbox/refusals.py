@@ -32,10 +32,8 @@ from emulator.storage.decision_log import KEPT_DETAILS_SECONDS, RefusalDetails
 
 # The longest that DecodeAuthorizationMessage takes (its model); a longer one is left out of the log.
 MAXIMUM_MESSAGE_CHARACTERS = 10_240
-FULL_ACCESS_NAME = "FullAWSAccess"
-FULL_ACCESS_ARN = "arn:aws:organizations::aws:policy/service_control_policy/p-FullAWSAccess"
 _DIGEST_CHARACTERS = 32
-_OF_THE_EVALUATION = ("aws:resourcetag/", "aws:requesttag/", "aws:tagkeys")
+_OF_THE_EVALUATION = ("aws:resource", "aws:requesttag/", "aws:tagkeys")
 _ORGANIZATION_KEY = "aws:principalorgid"
 _NOTHING = compile_policies([], PolicyKind.BOUNDARY)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -100,10 +98,10 @@ def _evaluation(
     layers, needed = [], _needed_layers(decision)
     for (compiled, target), layer in zip(_targeted_layers(decision, organization_id), explained.layers, strict=True):
         for named in compiled.policies:
-            _add_policy(named, compiled.kind, target, organization_id, policies, documents)
+            _add_policy(named, compiled.kind, target, policies, documents)
         in_order = [each.policy for each in compiled.statements if matches(each, question)]
         matched = [
-            {**asdict(statement), "uri": policy_uri(named, compiled.kind, target, organization_id)}
+            {**asdict(statement), "uri": policy_uri(named, compiled.kind, target)}
             for named, statement in zip(in_order, layer.matched, strict=True)
         ]
         shown = {"layer": layer.layer, "effect": layer.effect, "needed": compiled.kind in needed, "target": target}
@@ -173,18 +171,11 @@ def _organization_targets(question: Question, paths_key: str, organization_id: s
     ]
 
 
-def policy_uri(named: NamedPolicy, kind: PolicyKind, target: str, organization_id: str) -> str:
+def policy_uri(named: NamedPolicy, kind: PolicyKind, target: str) -> str:
     """The ARN of a managed policy; for an inline one an opaque identifier, the same for the same text in its place."""
     if named.arn:
         return named.arn
     digest = hashlib.sha256("\0".join((kind.value, target, named.name, named.policy.text)).encode()).hexdigest()
-    if kind in (PolicyKind.SCP, PolicyKind.RCP):
-        if named.name == FULL_ACCESS_NAME:
-            return FULL_ACCESS_ARN
-        account_id = target.split(":")[4]
-        path = "service_control_policy" if kind is PolicyKind.SCP else "resource_control_policy"
-        of_the_policy = hashlib.sha256(named.name.encode()).hexdigest()[:8]
-        return f"arn:aws:organizations::{account_id}:policy/{organization_id}/{path}/p-{of_the_policy}"
     return f"inline-{digest[:_DIGEST_CHARACTERS]}"
 
 
@@ -192,11 +183,10 @@ def _add_policy(
     named: NamedPolicy,
     kind: PolicyKind,
     target: str,
-    organization_id: str,
     policies: dict[tuple[str, str], dict[str, Any]],
     documents: dict[str, str],
 ) -> None:
-    uri = policy_uri(named, kind, target, organization_id)
+    uri = policy_uri(named, kind, target)
     known = policies.get((kind.value, uri))
     if known is not None:
         if target not in known["attached_to"]:

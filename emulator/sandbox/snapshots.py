@@ -181,10 +181,10 @@ def _unit(tables: Tables, row: Row, names: Mapping[str, str]) -> Section:
 
 def _control_policy(row: Row, attached: Iterable[Row], names: Mapping[str, str]) -> Section:
     targets = [each["target"] for each in attached]
-    at_root = gather.ROOT_TARGET in targets
+    only_at_root = targets == [gather.ROOT_TARGET]
     return {
         "name": row["name"],
-        "targets": [] if at_root else [names.get(target, target) for target in targets],
+        "targets": [] if only_at_root else [names.get(target, target) for target in targets],
         "document": document_of(row["document"]),
     }
 

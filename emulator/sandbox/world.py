@@ -194,7 +194,7 @@ class DeclaredUnit:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredControlPolicy:
-    """A control policy; ``targets`` are account ids and names of units, or none for the organization's root."""
+    """A control policy; ``targets`` are account ids, names of units and ROOT, or none for the root alone."""
 
     name: str
     document: str

@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, select
 
-from emulator.arns import iam_arn, parse_arn
+from emulator.arns import aws_control_policy_arn, control_policy_arn, iam_arn, parse_arn
 from emulator.storage import tables as t
 from emulator.storage.entity_tags import tags_of
 
 ROOT_TARGET = "ROOT"
+# What AWS attaches to the root and to every unit and account when this kind of policy is switched on.
+FULL_ACCESS = {"service": "FullAWSAccess", "resource": "RCPFullAWSAccess"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Organization:
 
     ``path`` is the account's place, as aws:PrincipalOrgPaths has it. The policies are those of each level, root first:
     root, organizational units, account. There are none for the management account, which none of them restricts.
+    Full access is among them wherever AWS attaches it.
     """
 
     organization_id: str
@@ -207,12 +211,13 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
     if row.management_account_id == account_id:
         return Organization(organization_id, path, (), ())
     targets = (ROOT_TARGET, *units, account_id)
-    service, resource = t.service_control_policies, t.resource_control_policies
+    management_account_id = row.management_account_id or default_account_id(connection) or ""
+    levels = partial(_levels, connection, management_account_id, organization_id, targets)
     return Organization(
         organization_id,
         path,
-        _levels(connection, service, t.service_control_policy_targets, organization_id, targets),
-        _levels(connection, resource, t.resource_control_policy_targets, organization_id, targets),
+        levels("service", t.service_control_policies, t.service_control_policy_targets),
+        levels("resource", t.resource_control_policies, t.resource_control_policy_targets),
     )
 
 
@@ -234,8 +239,20 @@ def _units_of(connection: Connection, account_id: str) -> list[str]:
 
 
 def _levels(
-    connection: Connection, policies: Table, attached: Table, organization_id: str, targets: Sequence[str]
+    connection: Connection,
+    management_account_id: str,
+    organization_id: str,
+    targets: Sequence[str],
+    kind: str,
+    policies: Table,
+    attached: Table,
 ) -> tuple[tuple[Document, ...], ...]:
+    """The policies of each level. One declared under the name of full access is attached to its own targets alone."""
+    full_access = Document(FULL_ACCESS[kind], aws_control_policy_arn(kind, FULL_ACCESS[kind]), None)
+    own = select(policies.c.name).where(
+        policies.c.organization_id == organization_id, policies.c.name == full_access.name
+    )
+    everywhere = () if connection.execute(own).first() is not None else (full_access,)
     levels = []
     for target in targets:
         statement = (
@@ -244,7 +261,17 @@ def _levels(
             .where(attached.c.target == target, policies.c.organization_id == organization_id)
             .order_by(policies.c.name)
         )
-        levels.append(tuple(Document(found.name, "", found.document) for found in connection.execute(statement)))
+        documents = [
+            Document(
+                found.name,
+                full_access.arn
+                if found.name == full_access.name
+                else control_policy_arn(management_account_id, organization_id, kind, found.name),
+                found.document,
+            )
+            for found in connection.execute(statement)
+        ]
+        levels.append((*everywhere, *documents))
     return tuple(levels)
 
 

@@ -58,7 +58,7 @@ WORLD = json.dumps(
                         "name": name,
                         "trust_policy": {
                             "Version": "2012-10-17",
-                            "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}],
+                            "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
                         },
                         "attached_policies": policies,
                     }

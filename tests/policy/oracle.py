@@ -127,10 +127,37 @@ def moment(text: str) -> Decimal | None:
 
 
 def in_network(policy: str, text: str) -> bool:
+    host, slash, prefix = policy.partition("/")
     try:
-        return ipaddress.ip_address(text) in ipaddress.ip_network(policy, strict=False)
+        network, address = as_ipv6(host), as_ipv6(text)
+        plain = ipaddress.ip_address(host)
     except ValueError:
         return False
+    # Of an IPv4 address the prefix counts within its own 32 bits, which are the last ones of the 128.
+    offset = 96 if plain.version == 4 else 0
+    if slash and not (prefix.isdigit() and int(prefix) + offset <= 128):
+        return False
+    bits = int(prefix) + offset if slash else 128
+    # An IPv4 address is never inside a range of IPv6 that is wider than all of IPv4.
+    if bits < 96 and address.startswith("0" * 80 + "1" * 16):
+        return False
+    return network[:bits] == address[:bits]
+
+
+def as_ipv6(text: str) -> str:
+    """The 128 bits of an address, an IPv4 one as IPv6 writes it."""
+    if "%" in text:
+        raise ValueError(text)
+    found = ipaddress.ip_address(text)
+    return "0" * 80 + "1" * 16 + f"{int(found):032b}" if found.version == 4 else f"{int(found):0128b}"
+
+
+def same_but_for_case(one: str, other: str) -> bool:
+    def letters(text: str) -> list[set[str]]:
+        return [{letter, letter.upper(), letter.lower(), letter.upper().lower()} for letter in text]
+
+    pairs = zip(letters(one), letters(other), strict=False)
+    return len(one) == len(other) and all({each for each in left & right if len(each) == 1} for left, right in pairs)
 
 
 def same_bytes(policy: str, text: str) -> bool:
@@ -161,7 +188,7 @@ def value_matches(operator: str, policy: str, text: str, context: dict[str, Any]
         if operator.startswith("Arn"):
             return arn_like(pattern, text)
         if operator == "StringEqualsIgnoreCase":
-            return "".join(pattern).casefold() == text.casefold()
+            return same_but_for_case("".join(pattern), text)
         return like(pattern, text)
     if operator == "Bool":
         return policy.lower() in ("true", "false") and policy.lower() == text.lower()
@@ -206,6 +233,12 @@ def condition_holds(name: str, key: str, written: Json, context: dict[str, Any],
 # --- statements
 
 
+def completed(resource: str) -> str:
+    """An ARN of fewer than six fields in an identity-based policy has a star in each that is missing."""
+    fields = resource.split(":")
+    return resource if resource == "*" else ":".join(fields + ["*"] * (6 - len(fields)))
+
+
 def statement_matches(statement: Json, version: str, call: dict[str, Any]) -> bool:
     context = call["context"]
     action = call["action"].lower()
@@ -216,7 +249,10 @@ def statement_matches(statement: Json, version: str, call: dict[str, Any]) -> bo
                 return False
     for name, wanted in (("Resource", True), ("NotResource", False)):
         if name in statement:
-            patterns = [expand(text, context, version, True, resource=True) for text in as_list(statement[name])]
+            texts = as_list(statement[name])
+            if not {"Principal", "NotPrincipal"} & statement.keys():
+                texts = texts + [completed(text) for text in texts]
+            patterns = [expand(text, context, version, True, resource=True) for text in texts]
             found = any(pattern is not None and like(pattern, call["resource"]) for pattern in patterns)
             if found is not wanted:
                 return False

@@ -8,7 +8,7 @@ from typing import Any
 import policy_worlds
 import pytest
 
-from emulator.policy import Explanation, Layers, PolicyKind, Question, decide, denial_message, explain
+from emulator.policy import Explanation, Layers, PolicyKind, Question, decide, denial_message, explain, policy_label
 
 USER = policy_worlds.PRINCIPALS["user"]
 
@@ -59,6 +59,75 @@ def test_every_failed_element_is_named() -> None:
     answer = explained(identity(document(allow("s3:*", Resource="arn:aws:s3:::x", Condition={"Null": {"a": "false"}}))))
     assert answer.nearest is not None
     assert answer.nearest.failed == ("Action", "Resource", "Condition")
+
+
+def test_a_failed_element_shows_what_it_lists_and_what_the_request_has() -> None:
+    own = "arn:aws:chime:*:*:user/${aws:username}"
+    answer = explained(
+        identity(document(allow("chime:GetUser", Resource=own))), "arn:aws:chime:::user/li", username="ana"
+    )
+    assert answer.nearest is not None
+    [element] = answer.nearest.elements
+    assert (element.element, element.policy_values, element.request_value) == (
+        "Resource",
+        (own,),
+        "arn:aws:chime:::user/li",
+    )
+    assert f"    Resource [{own}], request: arn:aws:chime:::user/li" in answer.as_text().splitlines()
+
+
+def test_an_unmatched_principal_shows_whom_the_policy_names_and_who_asks() -> None:
+    root, service = f"arn:aws:iam::{policy_worlds.OTHER_ACCOUNT}:root", "lambda.amazonaws.com"
+    statement = {"Effect": "Allow", "Principal": {"AWS": root, "Service": service}, "Action": "sts:AssumeRole"}
+    layers = Layers(
+        policy_worlds.compiled([document(allow("*"))], PolicyKind.IDENTITY),
+        resource=policy_worlds.compiled([document(statement)], PolicyKind.TRUST),
+    )
+    role = f"arn:aws:iam::{policy_worlds.ACCOUNT}:role/reader"
+    answer = explain(decide(layers, Question("sts:AssumeRole", role, {}, USER, None, policy_worlds.ACCOUNT)))
+    assert answer.layer == "trust"
+    assert answer.nearest is not None
+    assert answer.nearest.failed == ("Principal",)
+    assert answer.nearest.elements[0].policy_values == (root, service)
+    assert answer.nearest.elements[0].request_value == USER.arn
+
+
+@pytest.mark.parametrize(
+    ("actions", "nearest"),
+    [
+        ((["s3:GetObject"], ["chime:ListUsers"]), 1),
+        ((["chime:ListUsers"], ["s3:GetObject", "chime:GetUserSettings"]), 1),
+        ((["chime:Get"], ["s3:*"]), 0),
+        ((["iam:*"], ["sts:*"]), 0),
+    ],
+)
+def test_of_actions_that_do_not_match_the_one_spelled_most_alike_is_nearest(
+    actions: tuple[list[str], list[str]], nearest: int
+) -> None:
+    statements = [{"Effect": "Allow", "Action": each, "Resource": "*"} for each in actions]
+    answer = explained(identity(document(*statements)))
+    assert answer.nearest is not None
+    assert answer.nearest.index == nearest
+
+
+def test_of_a_long_list_the_text_shows_the_beginning() -> None:
+    answer = explained(identity(document(allow("*", Resource=[f"arn:aws:s3:::box-{each}" for each in range(500)]))))
+    line = next(line for line in answer.as_text().splitlines() if line.startswith("    Resource ["))
+    assert line.endswith("arn:aws:s3:::box-11 and 488 more], request: *")
+    assert answer.nearest is not None
+    assert len(answer.nearest.elements[0].policy_values) == 500
+
+
+@pytest.mark.parametrize(
+    ("name", "arn", "label"),
+    [
+        ("own", "", "own"),
+        ("limits", "arn:aws:iam::1:policy/limits", "arn:aws:iam::1:policy/limits"),
+        ("no-voice", "arn:aws:organizations::1:policy/o-1/p-2", "no-voice (arn:aws:organizations::1:policy/o-1/p-2)"),
+    ],
+)
+def test_a_policy_is_shown_by_a_name_that_people_know(name: str, arn: str, label: str) -> None:
+    assert policy_label(name, arn) == label
 
 
 def test_negated_elements_are_named_as_written() -> None:

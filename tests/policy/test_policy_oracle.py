@@ -78,6 +78,9 @@ RESOURCES = [
     "arn:aws:s3:::${aws:username}*",
     "arn:aws:sns:us-east-1:${aws:username}:t",
     "arn:aws:sns:*:*:t",
+    "arn:aws:sns",
+    "arn:aws:s3:*",
+    "arn:aws:sns:x:a?a",
 ]
 ASKED_RESOURCES = ["*", BOX, f"{BOX}/abc", f"{BOX}/ana", f"{BOX}/a*c", f"{BOX}/${{aws:username", "arn:aws:sns:x:ana:t"]
 TEXTS = [
@@ -94,6 +97,8 @@ TEXTS = [
     "bob",
     "ß",
     "SS",
+    "ΟΔΟΣ",
+    "οδος",
 ]
 NUMBERS = ["5", "5.0", "-1", "1e2", "10", "x", "", "${aws:username}"]
 DATES = [
@@ -105,6 +110,7 @@ DATES = [
     "0",
 ]
 ADDRESSES = ["10.0.0.0/8", "10.1.2.3", "0.0.0.0/0", "::/0", "2001:db8::/32", "2001:db8::1", "x", "10.1.2.3/31"]
+ADDRESSES += ["::ffff:10.1.2.3", "::ffff:10.0.0.0/104", "::/96", "10.0.0.0/255.0.0.0", "fe80::1%1", "10.0.0.0/33"]
 TRUTHS = ["true", "false", "True", "x", ""]
 BYTES = ["QQ==", "QUI=", "@", "", "QR=="]
 ARNS = [

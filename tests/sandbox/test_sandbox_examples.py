@@ -118,7 +118,8 @@ def test_the_boundary_and_the_control_policy_hold_in_the_workload(two_accounts: 
     boundary = f"with an explicit deny in a permissions boundary: arn:aws:iam::{WORKLOAD}:policy/limits"
     assert refused(chime.delete_account, AccountId=ABSENT).endswith(boundary)
     for call in (chime.get_phone_number_settings, chime.list_phone_numbers):
-        assert refused(call).endswith("with an explicit deny in a service control policy")
+        of_the_organization = f"arn:aws:organizations::{HUB}:policy/o-example1234/service_control_policy/p-"
+        assert f"with an explicit deny in a service control policy: {of_the_organization}" in refused(call)
 
 
 # federation.yaml

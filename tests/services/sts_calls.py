@@ -53,7 +53,7 @@ def deny(action: Any, resource: Any = "*", **condition: Any) -> dict[str, Any]:
 
 def trust(principal: Any, action: Any = "sts:AssumeRole", effect: str = "Allow", **more: Any) -> dict[str, Any]:
     """A trust policy of one statement; ``principal`` is an AWS principal, a list of them, or the whole element."""
-    element = principal if isinstance(principal, dict) or principal == "*" else {"AWS": principal}
+    element = principal if isinstance(principal, dict) else {"AWS": principal}
     return policy({"Effect": effect, "Principal": element, "Action": action, **more})
 
 

@@ -195,7 +195,11 @@ def test_a_role_that_does_not_trust(logged: Any) -> None:
     made, _ = refused(world.client("sts").assume_role, **arguments)
     found = details(world, authorization_id(made))
     [evaluation] = found["evaluations"]
-    assert evaluation["context"] == {"sts:ExternalId": "two", "sts:RoleSessionName": "abc"}
+    assert evaluation["context"] == {
+        "aws:ResourceAccount": ACCOUNT,
+        "sts:ExternalId": "two",
+        "sts:RoleSessionName": "abc",
+    }
     assert checks_of(evaluation) == [("RESOURCE", "IMPLICIT_DENY"), ("PRINCIPAL", "ALLOW")]
     [resource] = [each for each in found["policies"] if each["type"] == "RESOURCE_BASED_POLICY"]
     assert resource["attachedTo"] == [{"arn": role_arn("target")}]

@@ -58,6 +58,10 @@ KEYS: dict[str, tuple[str | None, str | None, str | None, str | None]] = {
     "aws:PrincipalTag/Office": ("Rome", "Rome", None, "Rome"),
     "aws:PrincipalTag/Absent": (None, None, None, None),
     "aws:PrincipalOrgID": (ORGANIZATION, ORGANIZATION, ORGANIZATION, ORGANIZATION),
+    "aws:ResourceAccount": (ACCOUNT,) * 4,
+    "aws:ResourceOrgID": (ORGANIZATION,) * 4,
+    "aws:ResourceOrgPaths": (ORGANIZATION_PATH,) * 4,
+    "sts:TransitiveTagKeys": (None, None, "project", None),
     "aws:MultiFactorAuthPresent": (None, "false", "false", "false"),
     "aws:MultiFactorAuthAge": (None, None, None, None),
     "aws:TokenIssueTime": (None, ISSUED, ISSUED, ISSUED),
@@ -112,6 +116,7 @@ class Caller:
             self.credentials = world.assume(
                 role_arn("team/tagged"),
                 Tags=[tag("TEAM", "red"), tag("project", "voice")],
+                TransitiveTagKeys=["project"],
                 SourceIdentity="ana-of-the-desk",
             )
         elif kind == "federated user":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -33,7 +34,6 @@ from emulator.sandbox.refusals import refusal_details
 
 LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/limits"
 FED_ARN = f"arn:aws:sts::{ACCOUNT}:federated-user/fed"
-BY_SCP = "with an explicit deny in a service control policy"
 LISTING = "chime:ListAccounts"
 
 
@@ -65,6 +65,12 @@ def callers(world: Any, account_id: str = ACCOUNT) -> dict[str, Any]:
     }
 
 
+def by_control(name: str, kind: str = "service") -> str:
+    policy_id = hashlib.sha256(name.encode()).hexdigest()[:8]
+    arn = f"arn:aws:organizations::{ACCOUNT}:policy/o-example1234/{kind}_control_policy/p-{policy_id}"
+    return f"with an explicit deny in a {kind} control policy: {arn}"
+
+
 def chime_refusal(arn: str, because: str) -> tuple[int, str, str]:
     return 403, "ForbiddenException", not_authorized(arn, LISTING, because=because)
 
@@ -75,11 +81,46 @@ def test_a_control_policy_holds_for_every_principal_of_its_accounts(make_world: 
     for account_id in (ACCOUNT, OTHER):
         reached = account_id in targets or not targets
         for arn, chime in callers(world, account_id).items():
-            expected: Any = chime_refusal(arn, BY_SCP) if reached else "allowed"
+            because = by_control(f"policy-{'-'.join(targets) or 'root'}")
+            expected: Any = chime_refusal(arn, because) if reached else "allowed"
             assert answered(chime, "ListAccounts") == expected
             assert answered(chime, "GetAccount", AccountId="00000000-0000-4000-8000-000000000000")[1] == (
                 "NotFoundException"
             )
+
+
+FULL_ACCESS = {"name": "FullAWSAccess", "document": allow("*")}
+
+
+@pytest.mark.parametrize(
+    ("full_access", "listed", "outcomes"),
+    [
+        # Attached everywhere by hand, as AWS does it of itself.
+        (("ROOT", "prod", "apps", "tests", ACCOUNT, OTHER), (), ("allowed", "allowed")),
+        # Detached from one unit: what is below it has nothing, whatever other levels allow.
+        (("ROOT", "apps", "tests", ACCOUNT, OTHER), (), ("refused", "allowed")),
+        # An allow list in its place.
+        (("ROOT", "apps", "tests", ACCOUNT, OTHER), ("prod",), ("allowed", "allowed")),
+        (("apps", "prod", ACCOUNT), ("ROOT", "tests", OTHER), ("allowed", "allowed")),
+        (("apps", "prod", ACCOUNT), (OTHER,), ("refused", "refused")),
+    ],
+)
+def test_an_allow_list_stands_where_full_access_is_detached(
+    make_world: Any, full_access: tuple[str, ...], listed: tuple[str, ...], outcomes: tuple[str, str]
+) -> None:
+    listing = {"name": "listing", "targets": list(listed), "document": allow(LISTING)}
+    policies = [{**FULL_ACCESS, "targets": list(full_access)}, *([listing] if listed else [])]
+    world = make_world(units(*policies))
+    because = no_allow("service control policy", LISTING)
+    for (account_id, name), outcome in zip(((ACCOUNT, "admin"), (OTHER, "other_admin")), outcomes, strict=True):
+        expected: Any = outcome if outcome == "allowed" else chime_refusal(user_arn(name, account_id), because)
+        assert answered(world.client("chime", name), "ListAccounts") == expected
+        other_call = answered(
+            world.client("chime", name), "GetAccount", AccountId="00000000-0000-4000-8000-000000000000"
+        )
+        everything = {"prod": ACCOUNT, "tests": OTHER, OTHER: OTHER, "ROOT": account_id}
+        limited = outcome == "refused" or account_id in {everything[target] for target in listed}
+        assert other_call[1] == ("ForbiddenException" if limited else "NotFoundException")
 
 
 def test_a_control_policy_adds_nothing(make_world: Any) -> None:
@@ -93,7 +134,7 @@ def test_control_policies_may_depend_on_the_principal(make_world: Any) -> None:
     spared = {"ArnNotLike": {"aws:PrincipalArn": role_arn("operator")}}
     world = make_world(two_accounts(control(deny(LISTING, Condition=spared))))
     for arn, chime in callers(world).items():
-        expected = "allowed" if arn == session_arn("operator") else chime_refusal(arn, BY_SCP)
+        expected = "allowed" if arn == session_arn("operator") else chime_refusal(arn, by_control("policy-root"))
         assert answered(chime, "ListAccounts") == expected
 
 
@@ -101,10 +142,11 @@ def test_control_policies_hold_for_sts_and_iam(make_world: Any) -> None:
     document = deny(["sts:AssumeRole", "sts:GetFederationToken", "iam:ListUsers"])
     world = make_world(two_accounts(control(document, ACCOUNT)))
     sts, target = world.client("sts"), role_arn("operator", OTHER)
+    because = by_control(f"policy-{ACCOUNT}")
     for arn in (role_arn("operator"), target):
-        message = not_authorized(user_arn("admin"), "sts:AssumeRole", arn, BY_SCP)
+        message = not_authorized(user_arn("admin"), "sts:AssumeRole", arn, because)
         assert refusal(sts, "AssumeRole", RoleArn=arn, RoleSessionName="session") == (403, "AccessDenied", message)
-    message = not_authorized(user_arn("admin"), "sts:GetFederationToken", FED_ARN, BY_SCP)
+    message = not_authorized(user_arn("admin"), "sts:GetFederationToken", FED_ARN, because)
     assert refusal(sts, "GetFederationToken", Name="fed") == (403, "AccessDenied", message)
     for name in ("admin", root_user()):
         assert refusal(world.client("iam", name), "ListUsers")[:2] == (403, "AccessDenied")
@@ -122,8 +164,6 @@ def test_neither_control_policy_nor_boundary_can_forbid_caller_identity_and_sess
 
 
 # Organizational units, and resource control policies.
-
-RCP_DENY = "with an explicit deny in a resource control policy"
 
 
 def units(*policies: dict[str, Any], resource: tuple[dict[str, Any], ...] = ()) -> str:
@@ -157,7 +197,8 @@ def test_a_control_policy_holds_below_the_unit_it_is_attached_to(
 ) -> None:
     world = make_world(units(control(deny(LISTING), *([target] if target else []))))
     for account_id, name in ((ACCOUNT, "admin"), (OTHER, "other_admin")):
-        expected: Any = chime_refusal(user_arn(name, account_id), BY_SCP) if account_id in reached else "allowed"
+        because = by_control(f"policy-{target or 'root'}")
+        expected: Any = chime_refusal(user_arn(name, account_id), because) if account_id in reached else "allowed"
         assert answered(world.client("chime", name), "ListAccounts") == expected
 
 
@@ -173,7 +214,7 @@ def test_a_control_policy_holds_below_the_unit_it_is_attached_to(
 def test_a_principal_s_path_goes_through_its_units(make_world: Any, path: str, allowed: bool) -> None:
     document = deny(LISTING, Condition={"ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": [path]}})
     chime = make_world(units(control(document, ACCOUNT))).client("chime")
-    expected: Any = "allowed" if allowed else chime_refusal(user_arn("admin"), BY_SCP)
+    expected: Any = "allowed" if allowed else chime_refusal(user_arn("admin"), by_control(f"policy-{ACCOUNT}"))
     assert answered(chime, "ListAccounts") == expected
 
 
@@ -186,12 +227,41 @@ def test_a_resource_control_policy_guards_the_roles_of_its_accounts(make_world: 
     world = make_world(units(resource=(resource_control(foreign, "prod"),)))
     arn = role_arn("operator")
     assert assume(world, "admin", arn) == "allowed"
-    message = not_authorized(user_arn("other_admin", OTHER), "sts:AssumeRole", arn, RCP_DENY)
+    message = not_authorized(user_arn("other_admin", OTHER), "sts:AssumeRole", arn, by_control("outsiders", "resource"))
     assert assume(world, "other_admin", arn) == (403, "AccessDenied", message)
     # The role's account decides, not the one of the caller.
     assert assume(world, "admin", role_arn("operator", OTHER)) == "allowed"
     assert assume(world, "other_admin", role_arn("operator", OTHER)) == "allowed"
     assert answered(world.client("chime"), "ListAccounts") == "allowed"
+
+
+def test_an_account_outside_is_not_told_of_the_organization_s_policies(make_world: Any) -> None:
+    foreign = {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}
+    operator = role("operator", trust([root_arn(OTHER)]), allow("*"))
+    world = make_world(
+        declared(
+            account(roles=[operator]),
+            account(OTHER, in_organization=False),
+            organization={"id": "o-example1234", "resource_control_policies": [resource_control(foreign)]},
+        )
+    )
+    arn, because = role_arn("operator"), "with an explicit deny in a resource control policy"
+    message = not_authorized(user_arn("other_admin", OTHER), "sts:AssumeRole", arn, because)
+    assert assume(world, "other_admin", arn) == (403, "AccessDenied", message)
+
+
+@pytest.mark.parametrize("kind", ["service", "resource"])
+def test_a_role_that_does_not_exist_is_refused_in_the_words_of_one_that_does(make_world: Any, kind: str) -> None:
+    foreign = {"StringNotEqualsIfExists": {"aws:ResourceAccount": ACCOUNT}}
+    if kind == "service":
+        name, text = f"policy-{ACCOUNT}", units(control(deny("sts:AssumeRole", Condition=foreign), ACCOUNT))
+    else:
+        name, text = "outsiders", units(resource=(resource_control(foreign),))
+    world = make_world(text)
+    assert assume(world, "admin", role_arn("operator")) == "allowed"
+    for arn in (role_arn("operator", OTHER), role_arn("absent", OTHER)):
+        message = not_authorized(user_arn("admin"), "sts:AssumeRole", arn, by_control(name, kind))
+        assert assume(world, "admin", arn) == (403, "AccessDenied", message)
 
 
 def test_a_resource_control_policy_may_depend_on_where_the_role_is(make_world: Any) -> None:

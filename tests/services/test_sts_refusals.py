@@ -142,6 +142,7 @@ def test_a_wrong_session_name_is_told_even_of_a_role_that_is_not_there(sts: Any)
         ),
         (json.dumps(allow("chime")), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."),
         (json.dumps(allow("chime:*", "everything")), 'Resource everything must be in ARN format or "*".'),
+        (json.dumps(allow("sqs:*", "arn:aws:sqs")), 'Resource arn:aws:sqs must be in ARN format or "*".'),
         (json.dumps(policy()).replace("2012-10-17", "2012-10-18"), "Syntax errors in policy."),
     ],
 )

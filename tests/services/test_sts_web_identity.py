@@ -409,7 +409,7 @@ def test_an_issuer_whose_url_ends_in_a_slash(make_federation: Any, folder: Path)
 def test_an_explicit_deny_wins(make_federation: Any) -> None:
     denied = {
         "Effect": "Deny",
-        "Principal": "*",
+        "Principal": {"AWS": "*"},
         "Action": ACTION,
         "Condition": {"StringEquals": {f"{HOST}:sub": SUBJECT}},
     }

@@ -6,13 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emulator.access.permission import ContextValue, Permission
-from emulator.access.policies import Trust
 from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.principals import Session
 from emulator.services.registry import Answer, Call, Parameters, operation
 from emulator.services.sts.provided_contexts import context_providers, refuse_assertions
-from emulator.services.sts.role_sessions import WantedSession, role_keys, role_permissions, role_session
+from emulator.services.sts.role_sessions import (
+    Target,
+    WantedSession,
+    role_keys,
+    role_permissions,
+    role_session,
+    target_role,
+)
 from emulator.services.sts.second_factor import MFA
 from emulator.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, session_tags
 
@@ -45,9 +51,8 @@ def _check_values(call: Call, parameters: Parameters) -> None:
 
 
 def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    role_arn = parameters["RoleArn"]
-    trust = call.policies.trust(call.db, role_arn)
-    context = _context(call, parameters, trust)
+    target = target_role(call, parameters["RoleArn"])
+    context = _context(call, parameters, target)
     actions = ["sts:AssumeRole"]
     if parameters.get("Tags") or _inherited_tags(call.caller.session):
         actions.append("sts:TagSession")
@@ -55,10 +60,10 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         actions.append("sts:SetSourceIdentity")
     if "sts:requestcontextproviders" in context:
         actions.append("sts:SetContext")
-    return role_permissions(actions, role_arn, trust, context)
+    return role_permissions(actions, target, context)
 
 
-def _context(call: Call, parameters: Parameters, trust: Trust | None) -> Mapping[str, ContextValue]:
+def _context(call: Call, parameters: Parameters, target: Target) -> Mapping[str, ContextValue]:
     context: dict[str, ContextValue] = {"sts:rolesessionname": parameters["RoleSessionName"]}
     if call.mfa_at_seconds is not None:
         context["aws:multifactorauthpresent"] = "true"
@@ -72,8 +77,7 @@ def _context(call: Call, parameters: Parameters, trust: Trust | None) -> Mapping
     source_identity = parameters.get("SourceIdentity") or (session.source_identity if session else "")
     if source_identity:
         context["sts:sourceidentity"] = source_identity
-    if trust is not None:
-        context |= role_keys(trust)
+    context |= role_keys(target)
     tags = session_tags(parameters.get("Tags", ()))
     inherited = _inherited_tags(session)
     for key, value in (*inherited, *tags):

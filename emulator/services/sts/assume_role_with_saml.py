@@ -12,7 +12,7 @@ from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.principals import Caller, Principal
 from emulator.services.registry import Answer, Call, Parameters, Proven, operation
-from emulator.services.sts.role_sessions import Brought, WantedSession, federated_permissions, role_session
+from emulator.services.sts.role_sessions import Brought, WantedSession, federated_permissions, role_session, target_role
 from emulator.services.sts.saml_claims import SamlClaims, claims_of
 from emulator.sessions.saml.door import read_metadata, verified_assertion
 from emulator.sessions.saml.records import (
@@ -95,8 +95,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     role_arn, provider_arn = parameters["RoleArn"], parameters["PrincipalArn"]
     context: dict[str, ContextValue] = {**claims.context, "sts:rolesessionname": claims.session_name}
     brought = Brought(provider_arn, claims.tags, claims.transitive_tag_keys, claims.source_identity)
-    trust = call.policies.trust(call.db, role_arn)
-    return federated_permissions("sts:AssumeRoleWithSAML", role_arn, trust, context, brought)
+    return federated_permissions("sts:AssumeRoleWithSAML", target_role(call, role_arn), context, brought)
 
 
 @operation("sts", "AssumeRoleWithSAML", permissions=_permissions, proof=_proof, writes=False)

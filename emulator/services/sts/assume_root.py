@@ -61,8 +61,9 @@ def _check_values(call: Call, parameters: Parameters) -> None:
 
 def _permissions(_call: Call, parameters: Parameters) -> Sequence[Permission]:
     # The organization speaks for the member account, so only the caller's side needs to allow.
-    target = root_arn(_target_account(parameters["TargetPrincipal"]))
-    return [Permission("sts:AssumeRoot", target, context={"sts:taskpolicyarn": parameters["TaskPolicyArn"]["arn"]})]
+    account_id = _target_account(parameters["TargetPrincipal"])
+    context = {"sts:taskpolicyarn": parameters["TaskPolicyArn"]["arn"], "aws:resourceaccount": account_id}
+    return [Permission("sts:AssumeRoot", root_arn(account_id), context=context)]
 
 
 def _check_reach(call: Call, target_account_id: str) -> None:

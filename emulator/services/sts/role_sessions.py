@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.access.context import owner_keys
 from emulator.access.permission import ContextValue, Permission
-from emulator.access.policies import Trust
+from emulator.access.policies import Membership, Trust
 from emulator.arns import assumed_role_arn, parse_arn
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind, compile_policies
@@ -55,25 +56,37 @@ class WantedSession:
     minimum_token_bytes: int = 0
 
 
-def role_permissions(
-    actions: Sequence[str],
-    role_arn: str,
-    trust: Trust | None,
-    context: Mapping[str, ContextValue],
-    federated_provider: str = "",
-) -> list[Permission]:
-    """The permissions that assuming a role needs: each by its trust policy, and by what bears on the role's account."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The role that is to be assumed, and the organization of its account; ``trust`` is None when there is no role."""
+
+    arn: str
+    account_id: str
+    trust: Trust | None
+    membership: Membership
+
+
+def target_role(call: Call, role_arn: str) -> Target:
+    """The role an ARN names, or the place where it would be: its account is judged alike, so that nothing shows."""
     parsed = parse_arn(role_arn)
     account_id = parsed.account_id if parsed else ""
-    resource_policy, rcps = (_TRUSTS_NOBODY, ()) if trust is None else (trust.policy, trust.membership.rcps)
+    trust = call.policies.trust(call.db, role_arn)
+    membership = call.policies.membership(call.db, account_id) if trust is None else trust.membership
+    return Target(role_arn, account_id, trust, membership)
+
+
+def role_permissions(
+    actions: Sequence[str], target: Target, context: Mapping[str, ContextValue], federated_provider: str = ""
+) -> list[Permission]:
+    """The permissions that assuming a role needs: each by its trust policy, and by what bears on the role's account."""
     return [
         Permission(
             action,
-            role_arn,
-            account_id,
+            target.arn,
+            target.account_id,
             context,
-            resource_policy,
-            rcps=rcps,
+            _TRUSTS_NOBODY if target.trust is None else target.trust.policy,
+            rcps=target.membership.rcps,
             federated_provider=federated_provider,
         )
         for action in actions
@@ -91,10 +104,10 @@ class Brought:
 
 
 def federated_permissions(
-    action: str, role_arn: str, trust: Trust | None, context: Mapping[str, ContextValue], brought: Brought
+    action: str, target: Target, context: Mapping[str, ContextValue], brought: Brought
 ) -> list[Permission]:
     """The permissions of a call whose proof is among its parameters: the trust policy alone gives them."""
-    keys: dict[str, ContextValue] = {**context, **({} if trust is None else role_keys(trust))}
+    keys: dict[str, ContextValue] = {**context, **role_keys(target)}
     actions = [action]
     if brought.tags:
         actions.append("sts:TagSession")
@@ -105,17 +118,14 @@ def federated_permissions(
     if brought.source_identity:
         actions.append("sts:SetSourceIdentity")
         keys["sts:sourceidentity"] = brought.source_identity
-    return role_permissions(actions, role_arn, trust, keys, brought.provider)
+    return role_permissions(actions, target, keys, brought.provider)
 
 
-def role_keys(trust: Trust) -> dict[str, ContextValue]:
+def role_keys(target: Target) -> dict[str, ContextValue]:
     """The condition keys that are about the role which is assumed: its tags, its account and organization."""
-    entity, membership = trust.role.entity, trust.membership
-    keys: dict[str, ContextValue] = {"aws:resourceaccount": entity.account_id}
-    if membership.organization_id:
-        keys["aws:resourceorgid"] = membership.organization_id
-        keys["aws:resourceorgpaths"] = (membership.path,)
-    for key, value in entity.tags:
+    membership = target.membership
+    keys = owner_keys(target.account_id, membership.organization_id, membership.path)
+    for key, value in () if target.trust is None else target.trust.role.entity.tags:
         keys[f"aws:resourcetag/{key.lower()}"] = value
         keys[f"iam:resourcetag/{key.lower()}"] = value
     return keys

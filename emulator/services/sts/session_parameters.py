@@ -10,9 +10,9 @@ from typing import Any
 
 from emulator.access.policies import MalformedPolicy, parsed_policy
 from emulator.access.regions import is_global_host
-from emulator.arns import parse_arn
+from emulator.arns import missing_arn_parts, parse_arn
 from emulator.errors import AwsError
-from emulator.policy import PolicyKind
+from emulator.policy import Policy, PolicyKind
 from emulator.principals import Caller
 from emulator.services.registry import Answer, Call
 from emulator.sessions.credentials import SessionRequest, TemporaryCredentials, issue
@@ -36,6 +36,8 @@ PACKED_TAGS_MESSAGE = "Packed size of session tags consumes {percent}% of allott
 UNKNOWN_POLICY_ARN_MESSAGE = (
     "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN."
 )
+# AWS's wording was not recorded; it is the one that IAM has for what is no ARN.
+INCOMPLETE_ARN_MESSAGE = 'Resource {resource} must be in ARN format or "*".'
 DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
 # AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
 RESERVED_TAG_PREFIX = "aws:"
@@ -62,10 +64,19 @@ def session_policies(call: Call, account_id: str, policy: str | None, policy_arn
     if len(policy) > MAXIMUM_POLICY_CHARACTERS:
         raise _too_long(policy, "policy", MAXIMUM_POLICY_CHARACTERS)
     try:
-        parsed_policy(policy, PolicyKind.SESSION)
+        _refuse_incomplete_arns(parsed_policy(policy, PolicyKind.SESSION))
     except MalformedPolicy as error:
         raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
     return (policy,)
+
+
+def _refuse_incomplete_arns(policy: Policy) -> None:
+    """IAM User Guide, Amazon Resource Names: session policies "do not support incomplete ARNs"."""
+    for statement in policy.statements:
+        for resource in statement.resources or ():
+            if missing_arn_parts(resource):
+                message = INCOMPLETE_ARN_MESSAGE.format(resource=resource)
+                raise MalformedPolicy(message, f"Statement[{statement.index}]")
 
 
 def _too_long(value: str, member: str, limit: int) -> AwsError:

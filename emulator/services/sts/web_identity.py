@@ -15,7 +15,14 @@ from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.principals import Caller, Principal
 from emulator.services.registry import Answer, Call, Parameters, Proven, operation
-from emulator.services.sts.role_sessions import Brought, Tags, WantedSession, federated_permissions, role_session
+from emulator.services.sts.role_sessions import (
+    Brought,
+    Tags,
+    WantedSession,
+    federated_permissions,
+    role_session,
+    target_role,
+)
 from emulator.services.sts.web_identity_claims import (
     condition_keys_of,
     kept_in_session,
@@ -117,8 +124,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         "sts:rolesessionname": parameters["RoleSessionName"],
     }
     brought = Brought(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
-    trust = call.policies.trust(call.db, role_arn)
-    return federated_permissions("sts:AssumeRoleWithWebIdentity", role_arn, trust, context, brought)
+    return federated_permissions("sts:AssumeRoleWithWebIdentity", target_role(call, role_arn), context, brought)
 
 
 @operation("sts", "AssumeRoleWithWebIdentity", proof=_prove, permissions=_permissions, writes=False)
