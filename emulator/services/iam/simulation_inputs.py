@@ -33,6 +33,8 @@ NO_CALLER_MESSAGE = "Invalid caller - Caller cannot be null or empty."
 RESOURCE_MESSAGE = "ResourceNames are not in a valid ARN format: {arn}."
 OWNER_MESSAGE = "'{owner}' is not a valid as a Resource Owner."
 ACTION_MESSAGE = "The action is invalid since it is missing names"
+# IAM API Reference, ActionNames: wildcards are not supported; AWS's words for it are not documented.
+WILDCARD_MESSAGE = "The action is invalid since it contains wildcards: {action}"
 DOCUMENT_MESSAGE = "{what} item {position} has invalid content"
 RESOURCE_POLICY_MESSAGE = "Resource policy has invalid content"
 BOUNDARY_COUNT_MESSAGE = "The list of Permissions Boundary policies cannot exceed 1 items."
@@ -118,10 +120,13 @@ def _is_account_id(text: str) -> bool:
 
 
 def check_actions(names: Sequence[str]) -> None:
-    """Raises AwsError InvalidInput for a name without a service."""
+    """Raises AwsError InvalidInput for a name without a service or without a name in it, and for a pattern."""
     for name in names:
-        if ":" not in name:
+        prefix, _, action = name.partition(":")
+        if not prefix or not action:
             raise invalid(ACTION_MESSAGE)
+        if "*" in name or "?" in name:
+            raise invalid(WILDCARD_MESSAGE.format(action=name))
 
 
 def simulated_resources(arns: Sequence[str] | None) -> Sequence[str]:
