@@ -389,11 +389,6 @@ REFUSED: list[tuple[Answer, str]] = [
     ({"ActionNames": ["GetRoom"]}, "The action is invalid since it is missing names"),
     ({"ActionNames": ["chime:"]}, "The action is invalid since it is missing names"),
     ({"ActionNames": [":GetRoom"]}, "The action is invalid since it is missing names"),
-    ({"ActionNames": ["chime:*"]}, "The action is invalid since it contains wildcards: chime:*"),
-    (
-        {"ActionNames": ["chime:GetRoom", "chime:Ge?Room"]},
-        "The action is invalid since it contains wildcards: chime:Ge?Room",
-    ),
     ({"ResourceArns": ["bucket"]}, "ResourceNames are not in a valid ARN format: bucket."),
     ({"ResourceArns": [BUCKET, "*"]}, "ResourceNames are not in a valid ARN format: *."),
     ({"ResourceOwner": ACCOUNT}, f"'{ACCOUNT}' is not a valid as a Resource Owner."),

@@ -33,8 +33,6 @@ NO_CALLER_MESSAGE = "Invalid caller - Caller cannot be null or empty."
 RESOURCE_MESSAGE = "ResourceNames are not in a valid ARN format: {arn}."
 OWNER_MESSAGE = "'{owner}' is not a valid as a Resource Owner."
 ACTION_MESSAGE = "The action is invalid since it is missing names"
-# IAM API Reference, ActionNames: wildcards are not supported; AWS's words for it are not documented.
-WILDCARD_MESSAGE = "The action is invalid since it contains wildcards: {action}"
 DOCUMENT_MESSAGE = "{what} item {position} has invalid content"
 RESOURCE_POLICY_MESSAGE = "Resource policy has invalid content"
 BOUNDARY_COUNT_MESSAGE = "The list of Permissions Boundary policies cannot exceed 1 items."
@@ -120,13 +118,11 @@ def _is_account_id(text: str) -> bool:
 
 
 def check_actions(names: Sequence[str]) -> None:
-    """Raises AwsError InvalidInput for a name without a service or without a name in it, and for a pattern."""
+    """Raises AwsError InvalidInput for a name without a service, or with nothing after it."""
     for name in names:
         prefix, _, action = name.partition(":")
         if not prefix or not action:
             raise invalid(ACTION_MESSAGE)
-        if "*" in name or "?" in name:
-            raise invalid(WILDCARD_MESSAGE.format(action=name))
 
 
 def simulated_resources(arns: Sequence[str] | None) -> Sequence[str]:
@@ -252,8 +248,15 @@ def resource_policy(
         raise invalid(NO_CALLER_MESSAGE)
     if ANY_RESOURCE in resources:
         raise invalid(ENTITY_MESSAGE.format(arn=ANY_RESOURCE))
+    # The policy of a role is its trust policy, which must allow even within one account.
+    kind = PolicyKind.TRUST if all(map(_is_role, resources)) else PolicyKind.RESOURCE
     try:
-        policy = parse_policy(text, PolicyKind.RESOURCE)
+        policy = parse_policy(text, kind)
     except MalformedPolicy as error:
         raise invalid(RESOURCE_POLICY_MESSAGE, str(error)) from error
-    return compile_policies([NamedPolicy(policy, "ResourcePolicy")], PolicyKind.RESOURCE)
+    return compile_policies([NamedPolicy(policy, "ResourcePolicy")], kind)
+
+
+def _is_role(arn: str) -> bool:
+    entity = _entity(arn)
+    return entity is not None and entity.kind == "role"
