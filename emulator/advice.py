@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
-from emulator.data import Action, actions, condition_keys, resource_types, service_prefixes
+from emulator.data import (
+    Action,
+    actions,
+    condition_keys,
+    optional_dependencies,
+    resource_types,
+    service_prefixes,
+)
 from emulator.policy import Condition, Policy, PolicyKind, Statement
-from emulator.policy.operators import needs_key
+from emulator.policy.operators import needs_key, split_operator
 from emulator.policy.patterns import MANY, Test, glob, wildcards
+from emulator.policy.values import address_range, boolean, number
 
 MAXIMUM_ADVICE = 100
 MAXIMUM_ENTRIES = 500
@@ -30,15 +38,105 @@ _TEMPLATES_KEPT = 2048
 _NAMES_SHOWN = 3
 # How alike two names must be for one to be meant by the other (0 to 1).
 _LIKENESS = 0.75
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|<[^>]*>")
+# The reference writes "${TagKey}", "<key>", "tag-key" or nothing for the name of a tag.
+_ORDERS = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|<[^>]*>|(?<=/)(?:tag-key)?$")
 _TAG_KEYS = ("aws:requesttag/", "aws:resourcetag/")
 _TAG_KEYS_KEY = "aws:tagkeys"
 _OWN_TAG_KEY = ":resourcetag/"
 # IAM's refusals of its list operations name ARNs, although the reference gives them no resource types.
 _ASKED_ON_ARNS = frozenset({"iam"})
 _ALWAYS_SAID = frozenset({"chime"})
+# Others that the reference gives no resource types, yet that AWS's own managed policies of 2026 give on ARNs.
+_GIVEN_ON_ARNS = frozenset(
+    {
+        "cloudformation:ListStacks",
+        "eks:CreateCluster",
+        "fsx:DescribeBackups",
+        "kinesis:UpdateShardCount",
+        "logs:DescribeLogGroups",
+        "logs:DescribeQueries",
+        "logs:StopLiveTail",
+        "logs:StopQuery",
+        "resource-explorer-2:CreateManagedView",
+        "resource-explorer-2:ListIndexes",
+        "ssmmessages:OpenDataChannel",
+        "timestream:GetAwsBackupStatus",
+        "timestream:GetAwsRestoreStatus",
+        "timestream:ListDatabases",
+    }
+)
+# Services that the reference no longer has, and that AWS's own managed policies of 2026 still name.
+_RETIRED = frozenset({"codestar", "deepracer"})
+# Needed for keys of one's own alone, and before a service has its role.
+_FOR_OWN_KEYS = "kms"
+_FOR_THE_FIRST_TIME = "iam:createservicelinkedrole"
 # Kinds that are meant to give everything a caller needs.
 _GRANTING_KINDS = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY})
+
+_VALUE_TESTS: dict[str, tuple[Callable[[str], object], str]] = {
+    "Bool": (boolean, "true or false"),
+    "IpAddress": (address_range, "an IP address or range"),
+    "NotIpAddress": (address_range, "an IP address or range"),
+    **{f"Numeric{name}": (number, "a number") for name in _ORDERS},
+}
+_WITHOUT_WILDCARDS = {"StringEquals": "StringLike", "StringNotEquals": "StringNotLike"}
+# Keys whose values never hold an asterisk of their own.
+_WITHOUT_STARS = frozenset(
+    {"aws:principalarn", "aws:sourcearn", "aws:userid", "aws:username", "aws:principalorgpaths", "aws:principalaccount"}
+)
+
+# IAM User Guide, AWS global condition context keys, read November 2026; names of tags left out.
+_GLOBAL_KEYS = [
+    "aws:AssumedRoot",
+    "aws:CalledVia",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:FederatedProvider",
+    "aws:MultiFactorAuthAge",
+    "aws:MultiFactorAuthPresent",
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
+    "aws:PrincipalTag",
+    "aws:PrincipalType",
+    "aws:referer",
+    "aws:RequestedRegion",
+    "aws:RequestTag",
+    "aws:ResourceAccount",
+    "aws:ResourceOrgID",
+    "aws:ResourceOrgPaths",
+    "aws:ResourceTag",
+    "aws:SecureTransport",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceIdentity",
+    "aws:SourceIp",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:SourceVpc",
+    "aws:SourceVpcArn",
+    "aws:SourceVpce",
+    "aws:TagKeys",
+    "aws:TokenIssueTime",
+    "aws:UserAgent",
+    "aws:userid",
+    "aws:username",
+    "aws:ViaAWSService",
+    "aws:VpceAccount",
+    "aws:VpceOrgID",
+    "aws:VpceOrgPaths",
+    "aws:VpcSourceIp",
+]
+_GLOBAL_SPELLED = {key.lower(): key for key in _GLOBAL_KEYS}
+# Keys newer than the list are likely; so only what is nearly one of it is told.
+_GLOBAL_LIKENESS = 0.9
 
 
 Problem = Literal["service", "action", "wildcard"]
@@ -85,6 +183,7 @@ def _on_statement(statement: Statement, entries: Sequence[str], policy: Policy) 
         if meaning.problem is not None:
             yield f"{entry}: {_worded(meaning.problem, entry.lower())}"
     yield from _on_own_keys(statement)
+    yield from _on_values(statement)
     if statement.actions_negated:
         return
     yield from _on_resources(statement, meanings)
@@ -102,6 +201,8 @@ def _meaning(entry: str) -> _Meaning:
     prefix, _, name = entry.partition(":")
     if not name or _has_wildcard(prefix):
         return _Meaning(limitless=True)
+    if prefix in _RETIRED:
+        return _Meaning()
     if prefix not in service_prefixes():
         return _Meaning(problem="service")
     known = actions(prefix)
@@ -149,7 +250,8 @@ def _on_resources(statement: Statement, meanings: Sequence[_Meaning]) -> Iterato
     """Actions without resource types are asked on ``*`` alone, so that a narrower Resource never matches them."""
     if statement.resources is None or _reaches_all(statement):
         return
-    found = list(dict.fromkeys(action for meaning in meanings for action in _asked_on_all(meaning)))
+    asked = dict.fromkeys(action for meaning in meanings for action in _asked_on_all(meaning))
+    found = [action for action in asked if not _reaches_service(statement, action.service_prefix)]
     if not found:
         return
     verb = "allows" if statement.effect == "Allow" else "denies"
@@ -164,6 +266,7 @@ def _asked_on_all(meaning: _Meaning) -> list[Action]:
     ``s3:*`` on a bucket is meant for buckets, whatever else it covers; Chime has too few resources for that to be so.
     """
     found = [action for action in meaning.actions if not action.resource_types]
+    found = [action for action in found if f"{action.service_prefix}:{action.name}" not in _GIVEN_ON_ARNS]
     if not found or found[0].service_prefix in _ASKED_ON_ARNS:
         return []
     partly = len(found) < len(meaning.actions)
@@ -175,6 +278,14 @@ def _reaches_all(statement: Statement) -> bool:
     return reached != statement.resources_negated
 
 
+def _reaches_service(statement: Statement, service_prefix: str) -> bool:
+    """Whether a Resource means all of a service; AWS's examples give s3:ListAllMyBuckets on ``arn:aws:s3:::*``."""
+    if service_prefix in _ALWAYS_SAID or statement.resources_negated:
+        return False
+    parts = (resource.split(":", 5) for resource in statement.resources or ())
+    return any(len(part) == 6 and part[2] == service_prefix and not part[5].strip("*:/") for part in parts)
+
+
 # Condition keys
 
 
@@ -182,6 +293,8 @@ def _on_own_keys(statement: Statement) -> Iterator[str]:
     """Keys under a service's prefix that the service does not have."""
     for condition in statement.conditions:
         prefix = condition.key.partition(":")[0].lower()
+        if prefix == "aws":
+            yield from _on_global_key(condition.key)
         if prefix not in service_prefixes():
             continue
         own = [key for key in condition_keys(prefix) if key.lower().startswith(f"{prefix}:")]
@@ -192,6 +305,29 @@ def _on_own_keys(statement: Statement) -> Iterator[str]:
             near = _nearest(condition.key.lower(), spelled)
             hint = f", did you mean {spelled[near]}?" if near else ""
             yield f"{condition.key}: {prefix} has no such condition key{hint}"
+
+
+def _on_global_key(key: str) -> Iterator[str]:
+    name, slash, tag = key.partition("/")
+    near = difflib.get_close_matches(name.lower(), _GLOBAL_SPELLED, n=1, cutoff=_GLOBAL_LIKENESS)
+    if near and near[0] != name.lower():
+        yield f"{key}: there is no such global condition key, did you mean {_GLOBAL_SPELLED[near[0]]}{slash}{tag}?"
+
+
+def _on_values(statement: Statement) -> Iterator[str]:
+    """Values that no request's can equal: of another type than their operator's, or with wildcards that are none."""
+    for condition in statement.conditions:
+        _, base, _ = split_operator(condition.operator)
+        for value in condition.values:
+            if "${" in value:
+                continue
+            test, wanted = _VALUE_TESTS.get(base, (None, ""))
+            if test is not None and test(value) is None:
+                said = f'{base} compares with {wanted}, which "{value}" is not'
+                yield f"{condition.key}: {said}, so this value never matches"
+            elif base in _WITHOUT_WILDCARDS and "*" in value and condition.key.lower() in _WITHOUT_STARS:
+                like = _WITHOUT_WILDCARDS[base]
+                yield f'{condition.key}: {base} takes "{value}" as it stands, did you mean {like}, which has wildcards?'
 
 
 def _on_tags(statement: Statement, meanings: Sequence[_Meaning]) -> Iterator[str]:
@@ -237,10 +373,26 @@ def _on_dependent_actions(meanings: Sequence[_Meaning], policy: Policy) -> Itera
         if not meaning.exact:
             continue
         [action] = meaning.actions
-        missing = [name for name in action.dependent_actions if not _is_allowed(name.lower(), policy)]
+        name = f"{action.service_prefix}:{action.name}"
+        sometimes = optional_dependencies().get(name, ())
+        missing = [
+            other
+            for other in action.dependent_actions
+            if other not in sometimes
+            and not _is_sometimes_needed(other.lower())
+            and not _is_allowed(other.lower(), policy)
+        ]
         if missing:
-            name = f"{action.service_prefix}:{action.name}"
             yield f"{name} depends on {', '.join(missing)}, which this policy does not allow"
+
+
+def _is_sometimes_needed(action: str) -> bool:
+    """Whether a call needs an action for what few calls ask: tags, keys of one's own, a role of the service."""
+    prefix, _, name = action.partition(":")
+    if prefix == _FOR_OWN_KEYS or action == _FOR_THE_FIRST_TIME:
+        return True
+    known = actions(prefix).get(name) if prefix in service_prefixes() else None
+    return known is not None and known.access_level == "Tagging"
 
 
 def _is_allowed(action: str, policy: Policy) -> bool:

@@ -15,10 +15,14 @@ from emulator.policy import Policy, PolicyKind
 from emulator.sandbox.checking import spelled
 from emulator.sandbox.declare import InvalidWorldError, read_world
 from emulator.sandbox.located import Located, Path, Problem, UnreadableError, read_located
+from emulator.sandbox.pointing import hint, pointed_at
 from emulator.services.catalogue import find
 from emulator.wire import SERVICES, load_service
 
 _PACKAGE_PARENT = FilePath(__file__).resolve().parent.parent
+_POLICY_VERSIONS = ("2012-10-17", "2008-10-17")
+_STATEMENT_ALONE = 'a statement on its own is no policy: put it into {"Version": "2012-10-17", "Statement": [...]}'
+_YAML_POLICY = "IAM takes policy documents as JSON alone; turn this one into JSON before you store it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,12 @@ def examine(text: str, folder: str = "") -> Examination:
         located = read_located(text)
     except UnreadableError as error:
         return Examination("file", error.problems)
-    if isinstance(located.value, dict) and ("Statement" in located.value or "statement" in located.value):
+    if _is_policy(located.value):
         return _examined_policy(text, located)
+    if any(map(_is_statement, located.value if isinstance(located.value, list) else [located.value])):
+        return Examination("policy document", [Problem(1, _STATEMENT_ALONE)])
+    if located.value is None:
+        return Examination("file", [Problem(1, "there is nothing in this file")])
     try:
         read_world(text, folder)
     except InvalidWorldError as error:
@@ -48,12 +56,32 @@ def examine(text: str, folder: str = "") -> Examination:
     return Examination("sandbox file", [], sorted(_advice_on_world(located)))
 
 
+def _is_policy(value: Any) -> bool:
+    """Whether a policy was meant, be its Statement misspelt."""
+    return isinstance(value, dict) and (
+        any(str(key).lower() == "statement" for key in value) or value.get("Version") in _POLICY_VERSIONS
+    )
+
+
+def _is_statement(value: Any) -> bool:
+    return isinstance(value, dict) and "Effect" in value
+
+
 def _examined_policy(text: str, located: Located) -> Examination:
+    advice = []
+    try:
+        json.loads(text)
+    except ValueError as error:
+        if text.lstrip("\ufeff \t\r\n").startswith("{"):
+            return Examination("policy document", [Problem(getattr(error, "lineno", 1), f"not JSON: {error}")])
+        text = json.dumps(located.value)
+        advice.append(Problem(1, _YAML_POLICY))
     try:
         policy = parsed_policy(text, _kind_of(located.value))
     except MalformedPolicy as error:
-        return Examination("policy document", [Problem(1, str(error))])
-    return Examination("policy document", [], list(_advice_on(policy, located, ())))
+        line = located.line(pointed_at(error.pointer, located.value))
+        return Examination("policy document", [Problem(line, f"{error}{hint(error.pointer)}")])
+    return Examination("policy document", [], [*advice, *_advice_on(policy, located, ())])
 
 
 def _advice_on(policy: Policy, located: Located, path: Path) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ Left to others: what a policy means (policy), which operations exist on the wire
 (storage). This room imports nothing of the product and never writes.
 """
 
-from emulator.data.action_table import Action, actions
+from emulator.data.action_table import Action, actions, optional_dependencies
 from emulator.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
 from emulator.data.quota_table import QUOTAS, Quotas
 from emulator.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
@@ -30,6 +30,7 @@ __all__ = [
     "issuer_claims",
     "managed_policies",
     "managed_policy_document",
+    "optional_dependencies",
     "resource_types",
     "saml_attributes",
     "service_linked_roles",

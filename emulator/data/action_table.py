@@ -109,3 +109,10 @@ def _dependent_actions() -> Mapping[str, Mapping[str, list[str]]]:
     """Service, action, the actions it depends on."""
     rows: dict[str, dict[str, list[str]]] = json.loads((_FOLDER / "dependent_actions.json").read_text(encoding="utf-8"))
     return rows
+
+
+@cache
+def optional_dependencies() -> Mapping[str, frozenset[str]]:
+    """``service:Name`` and those of its dependent actions that AWS's own managed policies give it without."""
+    rows = json.loads((_FOLDER / "optional_dependencies.json").read_text(encoding="utf-8"))
+    return MappingProxyType({name: frozenset(dependencies) for name, dependencies in rows.items()})

@@ -44,6 +44,7 @@ _STATEMENT_ELEMENTS = frozenset(
         "Condition",
     }
 )
+ELEMENTS = _TOP_ELEMENTS | _STATEMENT_ELEMENTS
 _PRINCIPAL_TYPES = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 
 

@@ -319,6 +319,8 @@ _OPERATORS: dict[str, tuple[Maker, bool]] = {
     "ArnNotEquals": (_arns, True),
     "ArnNotLike": (_arns, True),
 }
+OPERATOR_NAMES = frozenset({*_OPERATORS, _NULL})
+QUALIFIERS = frozenset({_FOR_ALL_VALUES.removesuffix(":"), _FOR_ANY_VALUE.removesuffix(":")})
 
 
 def needs_key(condition: Condition) -> bool:

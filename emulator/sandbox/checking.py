@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from emulator.issuers import issuer_problem
 from emulator.policy import MalformedPolicy, PolicyKind, parse_policy
 from emulator.sandbox.located import Located, Path, Problem
+from emulator.sandbox.pointing import hint, pointed_at
 from emulator.sessions.saml.door import read_metadata
 from emulator.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from emulator.sessions.web_identity import BadKeySetError, read_key_set
@@ -34,8 +35,10 @@ class Notes:
         self.folder = folder
         self.problems: list[Problem] = []
 
-    def add(self, path: Path, message: str) -> None:
-        self.problems.append(Problem(self.located.line(path), f"{spelled(path)}: {message}" if path else message))
+    def add(self, path: Path, message: str, within: Path = ()) -> None:
+        """Notes a problem of ``path``; its line is that of the place ``within`` it."""
+        line = self.located.line((*path, *within))
+        self.problems.append(Problem(line, f"{spelled(path)}: {message}" if path else message))
 
 
 def spelled(path: Path) -> str:
@@ -183,7 +186,8 @@ def policy(kind: PolicyKind) -> Check:
         try:
             parse_policy(document, kind)
         except MalformedPolicy as error:
-            notes.add(path, f"not a policy that AWS accepts: {error}")
+            message = f"not a policy that AWS accepts: {error}{hint(error.pointer)}"
+            notes.add(path, message, pointed_at(error.pointer, value))
             return None
         return document
 

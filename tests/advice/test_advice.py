@@ -251,3 +251,78 @@ def test_any_policy_that_parses_can_be_advised_on(actions: Any, resource: str, k
     except MalformedPolicy:
         return
     assert all(advice.message for advice in advise(policy))
+
+
+def test_tag_keys_of_services_that_the_reference_writes_without_a_placeholder() -> None:
+    for service, action in (("secretsmanager", "GetSecretValue"), ("ssm", "GetParameter"), ("sagemaker", "CreateApp")):
+        condition = {"StringEquals": {f"{service}:ResourceTag/team": "blue"}}
+        assert messages({"Action": f"{service}:{action}", "Condition": condition}) == []
+
+
+def test_all_of_a_service_may_be_written_as_its_arns() -> None:
+    assert messages({"Action": "s3:ListAllMyBuckets", "Resource": "arn:aws:s3:::*"}) == []
+    assert len(messages({"Action": "s3:ListAllMyBuckets", "Resource": "arn:aws:s3:::bucket"})) == 1
+    assert len(messages({"Action": "s3:ListAllMyBuckets", "Resource": "arn:aws:sqs:*:*:*"})) == 1
+    assert len(messages({"Action": "chime:GetUser", "Resource": "arn:aws:chime:*:*:*"})) == 1
+
+
+# What AWS's own policies get wrong, or what only its own services may do.
+SLIPS_OF_AWS = {
+    "AWSServiceRoleForAmazonEKSNodegroup",
+    "AmazonConnectServiceLinkedRolePolicy",
+    "KafkaConnectServiceRolePolicy",
+    "MemoryDBServiceRolePolicy",
+}
+
+
+def test_the_policies_that_aws_wrote_raise_no_false_alarm() -> None:
+    for arn in managed_policies():
+        if arn.rpartition("/")[2] not in SLIPS_OF_AWS:
+            assert advise(parse_policy(managed_policy_document(arn), PolicyKind.SESSION)) == [], arn
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (
+            {"StringEquals": {"aws:PrincipalTags/team": "x"}},
+            "aws:PrincipalTags/team: there is no such global condition key, did you mean aws:PrincipalTag/team?",
+        ),
+        (
+            {"StringEquals": {"aws:usrname": "x"}},
+            "aws:usrname: there is no such global condition key, did you mean aws:username?",
+        ),
+        ({"StringEquals": {"AWS:UserName": "x"}}, None),
+        ({"StringEquals": {"aws:SourceVpc": "vpc-1", "aws:SourceVpce": "vpce-1", "aws:SourceVpcArn": "x"}}, None),
+        ({"StringEquals": {"aws:Ec2InstanceSourceVpc": "x", "aws:ChatbotSourceArn": "x"}}, None),
+        (
+            {"IpAddress": {"aws:SourceIp": "10.0.0.300"}},
+            'aws:SourceIp: IpAddress compares with an IP address or range, which "10.0.0.300" is not, '
+            "so this value never matches",
+        ),
+        ({"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32"]}}, None),
+        (
+            {"NumericLessThanIfExists": {"aws:MultiFactorAuthAge": "an hour"}},
+            'aws:MultiFactorAuthAge: NumericLessThan compares with a number, which "an hour" is not, '
+            "so this value never matches",
+        ),
+        ({"NumericLessThan": {"aws:MultiFactorAuthAge": 3600}}, None),
+        (
+            {"Bool": {"aws:MultiFactorAuthPresent": "yes"}},
+            'aws:MultiFactorAuthPresent: Bool compares with true or false, which "yes" is not, '
+            "so this value never matches",
+        ),
+        ({"BoolIfExists": {"aws:MultiFactorAuthPresent": True}}, None),
+        ({"IpAddress": {"aws:SourceIp": "${aws:PrincipalTag/range}"}}, None),
+        (
+            {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}},
+            'aws:PrincipalArn: StringEquals takes "arn:aws:iam::111122223333:role/*" as it stands, '
+            "did you mean StringLike, which has wildcards?",
+        ),
+        ({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}}, None),
+        ({"StringEquals": {"aws:PrincipalTag/team": "*"}}, None),
+    ],
+)
+def test_condition_values(condition: dict[str, Any], expected: str | None) -> None:
+    found = messages({"Action": "chime:GetUser", "Condition": condition})
+    assert found == ([] if expected is None else [expected])

@@ -161,3 +161,81 @@ def test_a_policy_in_order_leaves_the_log_alone(world: Any, caplog: pytest.LogCa
     caplog.set_level(logging.WARNING, logger="rolecall.policy")
     stored(world.client("iam"), "policy", document(GOOD))
     assert [record for record in caplog.records if record.name == "rolecall.policy"] == []
+
+
+# Files that are no policy
+
+
+def indented(*statements: dict[str, Any]) -> str:
+    return json.dumps(json.loads(document(*statements)), indent=1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "at", "message"),
+    [
+        (
+            {"Effect": "Allow", "Action": "chime", "Resource": "*"},
+            '"Action": "chime"',
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc. (Statement[1].Action)",
+        ),
+        (
+            {"Effect": "Allow", "Action": "chime:GetUser", "Ressource": "*"},
+            '"Ressource"',
+            "Syntax errors in policy. (Statement[1].Ressource), did you mean Resource?",
+        ),
+        (
+            {**GOOD, "Condition": {"stringequals": {"aws:username": "x"}}},
+            '"stringequals"',
+            "Syntax errors in policy. (Statement[1].Condition.stringequals), did you mean StringEquals?",
+        ),
+        (
+            {**GOOD, "Condition": {"ForAllValue:StringEqual": {"aws:TagKeys": "x"}}},
+            '"ForAllValue:StringEqual"',
+            "Syntax errors in policy. (Statement[1].Condition.ForAllValue:StringEqual), "
+            "did you mean ForAllValues:StringEquals?",
+        ),
+    ],
+)
+def test_a_malformed_policy_says_the_line_and_what_was_meant(statement: dict[str, Any], at: str, message: str) -> None:
+    text = indented(GOOD, statement)
+    line = next(number for number, row in enumerate(text.splitlines(), 1) if at in row)
+    assert examine(text).problems == [Problem(line, message)]
+
+
+def test_a_malformed_policy_of_a_sandbox_file_says_its_line() -> None:
+    text = WORLD.replace("Effect: Deny", "Effect: Forbid").replace(
+        '- {Effect: Forbid, Action: "chime:Foo*", Resource: "*"}',
+        '- Action: "chime:Foo*"\n            Resource: "*"\n            Effect: Forbid',
+    )
+    [problem] = examine(text).problems
+    assert text.splitlines()[problem.line - 1].strip() == "Effect: Forbid"
+    assert problem.message.startswith("organization.service_control_policies[0].document: not a policy")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", 1, "there is nothing in this file"),
+        (json.dumps(GOOD), 1, "a statement on its own is no policy"),
+        (json.dumps([GOOD]), 1, "a statement on its own is no policy"),
+        (
+            '{"Version": "2012-10-17",\n "Statment": []}',
+            2,
+            "Syntax errors in policy. (Statment), did you mean Statement?",
+        ),
+        ('{"Version": "2012-10-17",\n "Statement": [],\n}', 3, "not JSON: "),
+        ('\ufeff{"Version": "2012-10-17", "Statement": []}', 1, "not JSON: Unexpected UTF-8 BOM"),
+    ],
+)
+def test_what_was_meant_as_a_policy_is_told_so(text: str, line: int, message: str) -> None:
+    [problem] = examine(text).problems
+    assert problem.line == line
+    assert problem.message.startswith(message)
+
+
+def test_a_policy_in_yaml_is_looked_at_and_told_to_become_json() -> None:
+    text = "Version: 2012-10-17\nStatement:\n  - Effect: Allow\n    Action: chime:GetUsr\n    Resource: '*'\n"
+    examined = examine(text)
+    assert examined.problems == []
+    assert [advice.line for advice in examined.advice] == [1, 3]
+    assert examined.advice[0].message.startswith("IAM takes policy documents as JSON alone")

@@ -387,6 +387,8 @@ def test_a_scenario_of_ec2_needs_its_resources(iam: Any) -> None:
 
 REFUSED: list[tuple[Answer, str]] = [
     ({"ActionNames": ["GetRoom"]}, "The action is invalid since it is missing names"),
+    ({"ActionNames": ["chime:"]}, "The action is invalid since it is missing names"),
+    ({"ActionNames": [":GetRoom"]}, "The action is invalid since it is missing names"),
     ({"ResourceArns": ["bucket"]}, "ResourceNames are not in a valid ARN format: bucket."),
     ({"ResourceArns": [BUCKET, "*"]}, "ResourceNames are not in a valid ARN format: *."),
     ({"ResourceOwner": ACCOUNT}, f"'{ACCOUNT}' is not a valid as a Resource Owner."),

@@ -1,7 +1,7 @@
 """IAM's policy simulator, and the condition keys that it has to be told.
 
 IAM API Reference, SimulateCustomPolicy and SimulatePrincipalPolicy. Session policies, resource control policies and
-the trust policies of roles are no part of a simulation, there as here.
+the stored trust policies of roles are no part of a simulation, there as here; a trust policy may be passed.
 """
 
 from __future__ import annotations

@@ -118,9 +118,10 @@ def _is_account_id(text: str) -> bool:
 
 
 def check_actions(names: Sequence[str]) -> None:
-    """Raises AwsError InvalidInput for a name without a service."""
+    """Raises AwsError InvalidInput for a name without a service, or with nothing after it."""
     for name in names:
-        if ":" not in name:
+        prefix, _, action = name.partition(":")
+        if not prefix or not action:
             raise invalid(ACTION_MESSAGE)
 
 
@@ -247,8 +248,15 @@ def resource_policy(
         raise invalid(NO_CALLER_MESSAGE)
     if ANY_RESOURCE in resources:
         raise invalid(ENTITY_MESSAGE.format(arn=ANY_RESOURCE))
+    # The policy of a role is its trust policy, which must allow even within one account.
+    kind = PolicyKind.TRUST if all(map(_is_role, resources)) else PolicyKind.RESOURCE
     try:
-        policy = parse_policy(text, PolicyKind.RESOURCE)
+        policy = parse_policy(text, kind)
     except MalformedPolicy as error:
         raise invalid(RESOURCE_POLICY_MESSAGE, str(error)) from error
-    return compile_policies([NamedPolicy(policy, "ResourcePolicy")], PolicyKind.RESOURCE)
+    return compile_policies([NamedPolicy(policy, "ResourcePolicy")], kind)
+
+
+def _is_role(arn: str) -> bool:
+    entity = _entity(arn)
+    return entity is not None and entity.kind == "role"

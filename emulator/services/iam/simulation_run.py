@@ -36,6 +36,7 @@ from emulator.services.registry import Answer
 SOURCE_TYPES: Mapping[PolicyKind, str] = {
     PolicyKind.IDENTITY: "IAM Policy",
     PolicyKind.RESOURCE: "Resource Policy",
+    PolicyKind.TRUST: "Resource Policy",
     PolicyKind.BOUNDARY: "Permissions Boundary Policy",
 }
 _ANSWERED: Mapping[Outcome, str] = {
