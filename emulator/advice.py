@@ -19,6 +19,8 @@ from emulator.data import (
     Action,
     actions,
     condition_keys,
+    given_on_arns,
+    global_condition_keys,
     optional_dependencies,
     resource_types,
     service_prefixes,
@@ -47,25 +49,6 @@ _OWN_TAG_KEY = ":resourcetag/"
 # IAM's refusals of its list operations name ARNs, although the reference gives them no resource types.
 _ASKED_ON_ARNS = frozenset({"iam"})
 _ALWAYS_SAID = frozenset({"chime"})
-# Others that the reference gives no resource types, yet that AWS's own managed policies of 2026 give on ARNs.
-_GIVEN_ON_ARNS = frozenset(
-    {
-        "cloudformation:ListStacks",
-        "eks:CreateCluster",
-        "fsx:DescribeBackups",
-        "kinesis:UpdateShardCount",
-        "logs:DescribeLogGroups",
-        "logs:DescribeQueries",
-        "logs:StopLiveTail",
-        "logs:StopQuery",
-        "resource-explorer-2:CreateManagedView",
-        "resource-explorer-2:ListIndexes",
-        "ssmmessages:OpenDataChannel",
-        "timestream:GetAwsBackupStatus",
-        "timestream:GetAwsRestoreStatus",
-        "timestream:ListDatabases",
-    }
-)
 # Services that the reference no longer has, and that AWS's own managed policies of 2026 still name.
 _RETIRED = frozenset({"codestar", "deepracer"})
 # Needed for keys of one's own alone, and before a service has its role.
@@ -86,55 +69,7 @@ _WITHOUT_STARS = frozenset(
     {"aws:principalarn", "aws:sourcearn", "aws:userid", "aws:username", "aws:principalorgpaths", "aws:principalaccount"}
 )
 
-# IAM User Guide, AWS global condition context keys, read November 2026; names of tags left out.
-_GLOBAL_KEYS = [
-    "aws:AssumedRoot",
-    "aws:CalledVia",
-    "aws:CalledViaFirst",
-    "aws:CalledViaLast",
-    "aws:CurrentTime",
-    "aws:EpochTime",
-    "aws:FederatedProvider",
-    "aws:MultiFactorAuthAge",
-    "aws:MultiFactorAuthPresent",
-    "aws:PrincipalAccount",
-    "aws:PrincipalArn",
-    "aws:PrincipalIsAWSService",
-    "aws:PrincipalOrgID",
-    "aws:PrincipalOrgPaths",
-    "aws:PrincipalServiceName",
-    "aws:PrincipalServiceNamesList",
-    "aws:PrincipalTag",
-    "aws:PrincipalType",
-    "aws:referer",
-    "aws:RequestedRegion",
-    "aws:RequestTag",
-    "aws:ResourceAccount",
-    "aws:ResourceOrgID",
-    "aws:ResourceOrgPaths",
-    "aws:ResourceTag",
-    "aws:SecureTransport",
-    "aws:SourceAccount",
-    "aws:SourceArn",
-    "aws:SourceIdentity",
-    "aws:SourceIp",
-    "aws:SourceOrgID",
-    "aws:SourceOrgPaths",
-    "aws:SourceVpc",
-    "aws:SourceVpcArn",
-    "aws:SourceVpce",
-    "aws:TagKeys",
-    "aws:TokenIssueTime",
-    "aws:UserAgent",
-    "aws:userid",
-    "aws:username",
-    "aws:ViaAWSService",
-    "aws:VpceAccount",
-    "aws:VpceOrgID",
-    "aws:VpceOrgPaths",
-    "aws:VpcSourceIp",
-]
-_GLOBAL_SPELLED = {key.lower(): key for key in _GLOBAL_KEYS}
+_GLOBAL_SPELLED = {key.lower(): key for key in global_condition_keys()}
 # Keys newer than the list are likely; so only what is nearly one of it is told.
 _GLOBAL_LIKENESS = 0.9
 
@@ -266,7 +201,7 @@ def _asked_on_all(meaning: _Meaning) -> list[Action]:
     ``s3:*`` on a bucket is meant for buckets, whatever else it covers; Chime has too few resources for that to be so.
     """
     found = [action for action in meaning.actions if not action.resource_types]
-    found = [action for action in found if f"{action.service_prefix}:{action.name}" not in _GIVEN_ON_ARNS]
+    found = [action for action in found if f"{action.service_prefix}:{action.name}" not in given_on_arns()]
     if not found or found[0].service_prefix in _ASKED_ON_ARNS:
         return []
     partly = len(found) < len(meaning.actions)

@@ -9,7 +9,7 @@ Left to others: what a policy means (policy), which operations exist on the wire
 (storage). This room imports nothing of the product and never writes.
 """
 
-from emulator.data.action_table import Action, actions, optional_dependencies
+from emulator.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies
 from emulator.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
 from emulator.data.quota_table import QUOTAS, Quotas
 from emulator.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
@@ -27,6 +27,8 @@ __all__ = [
     "ServiceLinkedRole",
     "actions",
     "condition_keys",
+    "given_on_arns",
+    "global_condition_keys",
     "issuer_claims",
     "managed_policies",
     "managed_policy_document",

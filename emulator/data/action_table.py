@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -116,3 +116,16 @@ def optional_dependencies() -> Mapping[str, frozenset[str]]:
     """``service:Name`` and those of its dependent actions that AWS's own managed policies give it without."""
     rows = json.loads((_FOLDER / "optional_dependencies.json").read_text(encoding="utf-8"))
     return MappingProxyType({name: frozenset(dependencies) for name, dependencies in rows.items()})
+
+
+@cache
+def global_condition_keys() -> Sequence[str]:
+    """AWS's global condition keys as the user guide spells them, those of tags without the name of a tag."""
+    names: list[str] = json.loads((_FOLDER / "global_condition_keys.json").read_text(encoding="utf-8"))
+    return names
+
+
+@cache
+def given_on_arns() -> frozenset[str]:
+    """Actions without resource types in the reference, which AWS's own managed policies give on ARNs all the same."""
+    return frozenset(json.loads((_FOLDER / "given_on_arns.json").read_text(encoding="utf-8")))
