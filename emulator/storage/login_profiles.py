@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -30,14 +30,7 @@ class LoginProfile:
 
 _PROFILES = t.login_profiles
 _OLD = t.old_passwords
-# In the order of LoginProfile's fields.
-_COLUMNS = (
-    _PROFILES.c.account_id,
-    _PROFILES.c.user_id,
-    _PROFILES.c.password_hash,
-    _PROFILES.c.reset_required,
-    _PROFILES.c.created_at_seconds,
-)
+_COLUMNS = tuple(_PROFILES.c[field.name] for field in fields(LoginProfile))
 
 
 def login_profile_of(connection: Connection, account_id: str, user_id: str | None) -> LoginProfile | None:
@@ -48,14 +41,7 @@ def login_profile_of(connection: Connection, account_id: str, user_id: str | Non
 
 def add_login_profile(connection: Connection, profile: LoginProfile) -> None:
     """Raises AlreadyThere when the owner has one, or is gone."""
-    values = {
-        "owner_id": profile.owner_id,
-        "account_id": profile.account_id,
-        "user_id": profile.user_id,
-        "password_hash": profile.password_hash,
-        "reset_required": profile.reset_required,
-        "created_at_seconds": profile.created_at_seconds,
-    }
+    values = {"owner_id": profile.owner_id, **asdict(profile)}
     with problem_for_conflict(connection, AlreadyThere(profile.owner_id)):
         connection.execute(insert(_PROFILES), values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -23,16 +23,7 @@ class SigningCertificate:
     uploaded_at_seconds: int
 
 
-# In the order of SigningCertificate's fields.
-_COLUMNS = (
-    t.c.certificate_id,
-    t.c.account_id,
-    t.c.user_id,
-    t.c.body,
-    t.c.fingerprint,
-    t.c.status,
-    t.c.uploaded_at_seconds,
-)
+_COLUMNS = tuple(t.c[field.name] for field in fields(SigningCertificate))
 
 
 def certificates_of(connection: Connection, account_id: str, user_id: str | None) -> list[SigningCertificate]:
@@ -47,17 +38,8 @@ def certificates_of(connection: Connection, account_id: str, user_id: str | None
 
 def add_certificate(connection: Connection, certificate: SigningCertificate) -> None:
     """Raises AlreadyThere when the account has the same certificate already, of whomever, or the user is gone."""
-    values = {
-        "certificate_id": certificate.certificate_id,
-        "account_id": certificate.account_id,
-        "user_id": certificate.user_id,
-        "body": certificate.body,
-        "fingerprint": certificate.fingerprint,
-        "status": certificate.status,
-        "uploaded_at_seconds": certificate.uploaded_at_seconds,
-    }
     with problem_for_conflict(connection, AlreadyThere(certificate.certificate_id)):
-        connection.execute(insert(t), values)
+        connection.execute(insert(t), asdict(certificate))
 
 
 def set_certificate_status(connection: Connection, certificate_id: str, status: str) -> None:

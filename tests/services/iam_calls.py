@@ -32,6 +32,11 @@ def key_id(name: str) -> str:
     return f"{name}_key_for_tests"
 
 
+def declared_user(name: str, **more: Any) -> dict[str, Any]:
+    """A user of a sandbox file, with a key."""
+    return {"name": name, "access_keys": [{"id": f"{name}s_key", "secret": "secret"}], **more}
+
+
 def _key(name: str) -> dict[str, str]:
     return {"id": key_id(name), "secret": f"{name}-secret"}
 
@@ -110,3 +115,15 @@ def cases(name: str) -> list[Any]:
 def put_rights(iam: Any, user: str, name: str, document: dict[str, Any]) -> None:
     """Give a user an inline policy."""
     iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(document))
+
+
+def context_entries(context: dict[str, Any]) -> list[dict[str, Any]]:
+    """ContextEntries of the policy simulator."""
+    return [
+        {
+            "ContextKeyName": key,
+            "ContextKeyValues": [value] if isinstance(value, str) else list(value),
+            "ContextKeyType": "string" if isinstance(value, str) else "stringList",
+        }
+        for key, value in context.items()
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from iam_calls import ACCOUNT, ADMINISTRATOR
+from iam_calls import ACCOUNT, ADMINISTRATOR, context_entries, declared_user
 
 TARGET = f"arn:aws:iam::{ACCOUNT}:user/team/target"
 CALLER = f"arn:aws:iam::{ACCOUNT}:user/caller"
@@ -41,17 +41,8 @@ DECLARATION = json.dumps(
             {
                 "id": ACCOUNT,
                 "users": [
-                    {
-                        "name": "admin",
-                        "access_keys": [{"id": "admins_key", "secret": "secret"}],
-                        "attached_policies": [ADMINISTRATOR],
-                    },
-                    {
-                        "name": "caller",
-                        "access_keys": [{"id": "callers_key", "secret": "secret"}],
-                        "tags": TAGS,
-                        "groups": ["crew"],
-                    },
+                    declared_user("admin", attached_policies=[ADMINISTRATOR]),
+                    declared_user("caller", tags=TAGS, groups=["crew"]),
                     {"name": "target", "path": "/team/", "tags": {"team": "blue"}},
                 ],
                 "groups": [{"name": "crew"}],
@@ -199,17 +190,6 @@ DOCUMENTS = st.builds(
 )
 
 
-def entries(context: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "ContextKeyName": key,
-            "ContextKeyValues": [value] if isinstance(value, str) else list(value),
-            "ContextKeyType": "string" if isinstance(value, str) else "stringList",
-        }
-        for key, value in context.items()
-    ]
-
-
 class Worlds:
     """One world, set up anew for each example through IAM itself."""
 
@@ -256,7 +236,7 @@ class Worlds:
         question = decision.question
         resources = {} if question.resource == "*" else {"ResourceArns": [question.resource]}
         answer = self.admin.simulate_principal_policy(
-            PolicySourceArn=who, ActionNames=[question.action], ContextEntries=entries(context), **resources
+            PolicySourceArn=who, ActionNames=[question.action], ContextEntries=context_entries(context), **resources
         )
         self.world.outcomes.clear()
         [result] = answer["EvaluationResults"]

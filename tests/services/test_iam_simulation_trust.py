@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from iam_calls import ACCOUNT, ADMINISTRATOR
+from iam_calls import ACCOUNT, ADMINISTRATOR, context_entries, declared_user
 
 CALLER = f"arn:aws:iam::{ACCOUNT}:user/caller"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/target"
@@ -21,17 +21,8 @@ DECLARATION = json.dumps(
             {
                 "id": ACCOUNT,
                 "users": [
-                    {
-                        "name": "admin",
-                        "access_keys": [{"id": "admins_key", "secret": "secret"}],
-                        "attached_policies": [ADMINISTRATOR],
-                    },
-                    {
-                        "name": "caller",
-                        "access_keys": [{"id": "callers_key", "secret": "secret"}],
-                        "tags": {"team": "red"},
-                        "groups": ["crew"],
-                    },
+                    declared_user("admin", attached_policies=[ADMINISTRATOR]),
+                    declared_user("caller", tags={"team": "red"}, groups=["crew"]),
                 ],
                 "groups": [{"name": "crew"}],
                 "roles": [
@@ -113,17 +104,6 @@ def document(statements: list[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def entries(context: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "ContextKeyName": key,
-            "ContextKeyValues": [value] if isinstance(value, str) else list(value),
-            "ContextKeyType": "string" if isinstance(value, str) else "stringList",
-        }
-        for key, value in context.items()
-    ]
-
-
 def test_a_simulation_with_a_trust_policy_decides_as_the_real_assume_role(make_world: Any) -> None:
     world = make_world(DECLARATION)
     admin, sts = world.client("iam"), world.client("sts", "caller")
@@ -162,7 +142,7 @@ def test_a_simulation_with_a_trust_policy_decides_as_the_real_assume_role(make_w
         decisions = decisions_of(extras)
         assert decisions
         for decision in decisions:
-            context = entries(dict(decision.question.context))
+            context = context_entries(dict(decision.question.context))
             asked = {
                 "ActionNames": [decision.question.action],
                 "ResourceArns": [decision.question.resource],

@@ -13,9 +13,8 @@ from emulator.ids import LONG_TERM_KEY_PREFIX
 from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page
 from emulator.services.iam.users import (
     NOT_A_USER_MESSAGE,
-    calling_user,
     check_user_is_named,
-    existing_user,
+    named_or_calling_user,
     on_user_or_caller,
     user_permission,
 )
@@ -53,7 +52,7 @@ class _Owner:
 
 
 def _owner(call: Call, name: str | None) -> _Owner:
-    user = calling_user(call) if name is None else existing_user(call, name)
+    user = named_or_calling_user(call, name)
     return _Owner(None, None) if user is None else _Owner(user.user_id, user.name)
 
 

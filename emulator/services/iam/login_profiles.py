@@ -17,12 +17,12 @@ from emulator.services.iam.users import (
     calling_user,
     check_user_is_named,
     existing_user,
+    lock_owner,
+    named_or_calling_user,
     on_user,
     on_user_or_caller,
 )
 from emulator.services.registry import Answer, Call, Parameters, operation
-from emulator.storage.access_keys import lock_account
-from emulator.storage.entity_policies import lock_entity
 from emulator.storage.login_profiles import (
     LoginProfile,
     add_login_profile,
@@ -70,23 +70,12 @@ def _check_new_profile(call: Call, parameters: Parameters) -> None:
         raise AwsError("ValidationError", PASSWORD_MESSAGE if _is_root_task(call) else NO_PASSWORD_MESSAGE)
 
 
-def _owner(call: Call, name: str | None) -> UserRecord | None:
-    return calling_user(call) if name is None else existing_user(call, name)
-
-
 def _profile_of(call: Call, owner: UserRecord | None) -> LoginProfile:
     profile = login_profile_of(call.db, call.account_id, None if owner is None else owner.user_id)
     if profile is None:
         name = _ROOT_NAME if owner is None else owner.name
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
     return profile
-
-
-def _lock(call: Call, owner: UserRecord | None) -> None:
-    if owner is None:
-        lock_account(call.db, call.account_id)
-    else:
-        lock_entity(call.db, "user", owner.user_id)
 
 
 def _shown(owner: UserRecord | None, profile: LoginProfile) -> Answer:
@@ -107,8 +96,8 @@ def create_login_profile(
 
     Raises AwsError: ValidationError, NoSuchEntity, EntityAlreadyExists, PasswordPolicyViolation.
     """
-    owner = _owner(call, UserName)
-    _lock(call, owner)
+    owner = named_or_calling_user(call, UserName)
+    lock_owner(call, owner)
     user_id = None if owner is None else owner.user_id
     name = _ROOT_NAME if owner is None else owner.name
     if login_profile_of(call.db, call.account_id, user_id) is not None:
@@ -135,7 +124,7 @@ def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
 
     Raises AwsError: ValidationError, NoSuchEntity.
     """
-    owner = _owner(call, UserName)
+    owner = named_or_calling_user(call, UserName)
     return _shown(owner, _profile_of(call, owner))
 
 
@@ -147,7 +136,7 @@ def update_login_profile(
     PasswordPolicyViolation.
     """
     owner = existing_user(call, UserName)
-    _lock(call, owner)
+    lock_owner(call, owner)
     profile = _profile_of(call, owner)
     if Password is not None:
         _change(call, profile, Password)
@@ -166,8 +155,8 @@ def _change(call: Call, profile: LoginProfile, password: str) -> None:
 @operation("iam", "DeleteLoginProfile", permissions=on_user_or_caller, precheck=_check_root_calls_by_task)
 def delete_login_profile(call: Call, *, UserName: str | None = None) -> None:
     """Take the password away. Raises AwsError: ValidationError, NoSuchEntity."""
-    owner = _owner(call, UserName)
-    _lock(call, owner)
+    owner = named_or_calling_user(call, UserName)
+    lock_owner(call, owner)
     remove_login_profile(call.db, _profile_of(call, owner))
 
 
@@ -189,7 +178,7 @@ def change_password(call: Call, *, OldPassword: str, NewPassword: str) -> None:
     Raises AwsError: InvalidUserType, NoSuchEntity, AccessDenied, PasswordPolicyViolation.
     """
     owner = calling_user(call)
-    _lock(call, owner)
+    lock_owner(call, owner)
     profile = _profile_of(call, owner)
     if profile.password_hash is None or not is_password(profile.password_hash, OldPassword):
         raise AwsError("AccessDenied", WRONG_PASSWORD_MESSAGE)

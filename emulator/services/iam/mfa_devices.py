@@ -30,9 +30,9 @@ from emulator.services.iam.common import (
 )
 from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.iam.users import (
-    calling_user,
     check_user_is_named,
     existing_user,
+    named_or_calling_user,
     on_user,
     on_user_or_caller,
     shown_user,
@@ -125,7 +125,7 @@ def _device_of(call: Call, user_name: str | None, serial_number: str) -> tuple[s
 
     Raises AwsError: ValidationError, NoSuchEntity.
     """
-    user = calling_user(call) if user_name is None else existing_user(call, user_name)
+    user = named_or_calling_user(call, user_name)
     device = _existing_device(call, serial_number)
     owner = (None, True) if user is None else (user.user_id, False)
     if (device.user_id, device.of_root) != owner:
@@ -242,7 +242,7 @@ def list_mfa_devices(
     call: Call, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """The devices of a user, by default of the caller. Raises AwsError: ValidationError, NoSuchEntity."""
-    user = calling_user(call) if UserName is None else existing_user(call, UserName)
+    user = named_or_calling_user(call, UserName)
     user_id, name = (None, None) if user is None else (user.user_id, user.name)
     found = devices_of(call.db, call.account_id, user_id)
     devices, rest = page(call, (user_id or "root",), found, _serial_number, Marker, MaxItems)

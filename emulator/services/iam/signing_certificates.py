@@ -10,10 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
 from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page
-from emulator.services.iam.users import calling_user, check_user_is_named, existing_user, on_user_or_caller
+from emulator.services.iam.users import check_user_is_named, lock_owner, named_or_calling_user, on_user_or_caller
 from emulator.services.registry import Answer, Call, operation
-from emulator.storage.access_keys import lock_account
-from emulator.storage.entity_policies import lock_entity
 from emulator.storage.problems import AlreadyThere
 from emulator.storage.signing_certificates import (
     SigningCertificate,
@@ -35,16 +33,12 @@ STATUS_MESSAGE = "The status of a certificate can be set to Active or Inactive o
 _PEM_BEGIN, _PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-def _owner(call: Call, name: str | None) -> UserRecord | None:
-    return calling_user(call) if name is None else existing_user(call, name)
-
-
 def _certificates(call: Call, owner: UserRecord | None) -> list[SigningCertificate]:
     return certificates_of(call.db, call.account_id, None if owner is None else owner.user_id)
 
 
 def _existing(call: Call, name: str | None, certificate_id: str) -> SigningCertificate:
-    for certificate in _certificates(call, _owner(call, name)):
+    for certificate in _certificates(call, named_or_calling_user(call, name)):
         if certificate.certificate_id == certificate_id:
             return certificate
     raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(certificate_id=certificate_id))
@@ -94,11 +88,8 @@ def upload_signing_certificate(call: Call, *, CertificateBody: str, UserName: st
     Raises AwsError: ValidationError, NoSuchEntity, MalformedCertificate, InvalidCertificate, LimitExceeded,
     DuplicateCertificate.
     """
-    owner = _owner(call, UserName)
-    if owner is None:
-        lock_account(call.db, call.account_id)
-    else:
-        lock_entity(call.db, "user", owner.user_id)
+    owner = named_or_calling_user(call, UserName)
+    lock_owner(call, owner)
     fingerprint = _fingerprint(CertificateBody, call.now_seconds)
     limit = QUOTAS.signing_certificates_per_user_count
     if len(_certificates(call, owner)) >= limit:
@@ -124,7 +115,7 @@ def list_signing_certificates(
     call: Call, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Oldest first. Raises AwsError: ValidationError, NoSuchEntity."""
-    owner = _owner(call, UserName)
+    owner = named_or_calling_user(call, UserName)
     filters = ("root" if owner is None else owner.user_id,)
     certificates, rest = page(call, filters, _certificates(call, owner), _position, Marker, MaxItems)
     return {"Certificates": [_shown(owner, certificate) for certificate in certificates], **rest}

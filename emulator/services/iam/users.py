@@ -20,8 +20,8 @@ from emulator.services.iam.common import (
 )
 from emulator.services.iam.managed_policies import check_boundary, requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
-from emulator.storage.access_keys import access_keys_of
-from emulator.storage.entity_policies import attached_arns, inline_names
+from emulator.storage.access_keys import access_keys_of, lock_account
+from emulator.storage.entity_policies import attached_arns, inline_names, lock_entity
 from emulator.storage.entity_tags import put_tags, tags_of
 from emulator.storage.groups import groups_of
 from emulator.storage.login_profiles import login_profile_of
@@ -72,6 +72,19 @@ def calling_user(call: Call) -> UserRecord | None:
     if user is None:
         raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
     return user
+
+
+def named_or_calling_user(call: Call, name: str | None) -> UserRecord | None:
+    """The named user, else the user who calls; None for the root user. Raises AwsError as the two do."""
+    return calling_user(call) if name is None else existing_user(call, name)
+
+
+def lock_owner(call: Call, user: UserRecord | None) -> None:
+    """Make other calls that give something to the same user, or to the root user, wait."""
+    if user is None:
+        lock_account(call.db, call.account_id)
+    else:
+        lock_entity(call.db, "user", user.user_id)
 
 
 def check_user_is_named(call: Call, parameters: Parameters) -> None:
@@ -202,7 +215,7 @@ def get_user(call: Call, *, UserName: str | None = None) -> Answer:
 
     Raises AwsError: NoSuchEntity, ValidationError (called without a name by neither user nor root).
     """
-    user = calling_user(call) if UserName is None else existing_user(call, UserName)
+    user = named_or_calling_user(call, UserName)
     return {"User": _root_user(call) if user is None else _whole_user(call, user)}
 
 
