@@ -22,12 +22,18 @@ from emulator.web.clock_endpoint import register_clock
 from emulator.web.decision_endpoints import register_decisions
 from emulator.web.delegation_endpoint import register_delegation
 from emulator.web.faults_endpoint import register_faults
-from emulator.web.origins import from_another_site
+from emulator.web.origins import from_another_site, is_private_name, loaded_by_another_site
 from emulator.web.policy_endpoint import register_policy
 from emulator.web.snapshot_endpoints import register_snapshots
 
 PREFIX = "/_rolecall"
 UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
+OTHER_MACHINE_MESSAGE = "The control endpoints answer on this machine only."
+OTHER_SITE_MESSAGE = "The control endpoints do not answer pages of other sites."
+PUBLIC_NAME_MESSAGE = (
+    "The control endpoints answer to no public name, which could be that of a page of another site: ask by an address, "
+    "localhost or a name under .localhost, .test or .internal."
+)
 
 
 def register_control(
@@ -53,9 +59,13 @@ def register_control(
     @control.before_request
     def refuse_strangers() -> tuple[Response, int] | None:
         if loopback_only and not _is_loopback(request.remote_addr or ""):
-            return _problem("The control endpoints answer on this machine only."), 403
-        if from_another_site(request.headers.get("Origin"), request.host):
-            return _problem("The control endpoints do not answer pages of other sites."), 403
+            return _problem(OTHER_MACHINE_MESSAGE), 403
+        if loopback_only and not is_private_name(request.host):
+            return _problem(PUBLIC_NAME_MESSAGE), 403
+        headers = request.headers
+        other_site = from_another_site(headers.get("Origin"), request.host)
+        if other_site or loaded_by_another_site(headers.get("Sec-Fetch-Site"), headers.get("Sec-Fetch-Mode")):
+            return _problem(OTHER_SITE_MESSAGE), 403
         return None
 
     @control.before_request
