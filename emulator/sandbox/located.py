@@ -14,9 +14,10 @@ import yaml
 
 Path = tuple[str | int, ...]
 # The loader written in C is ten times faster; PyYAML's wheels have it, a build without it falls back.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAXIMUM_DEPTH = 40
 MAXIMUM_VALUES = 200_000
+NESTED_MESSAGE = "nested too deeply, or too many values"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
@@ -48,6 +49,26 @@ class UnreadableError(Exception):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(f"line {problem.line}: {problem.message}" for problem in problems))
         self.problems = problems
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Refuses deep nesting while it composes: the loader written in C recurses without a bound, to the process's end.
+
+    Both loaders call these two around each node, to find resolvers by path, which a safe loader has none of.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def descend_resolver(self, current_node: yaml.Node | None, _current_index: object) -> None:
+        self._depth += 1
+        # The root's depth is 1, and its path is empty.
+        if current_node is not None and self._depth > MAXIMUM_DEPTH + 1:
+            raise UnreadableError([Problem(current_node.start_mark.line + 1, NESTED_MESSAGE)])
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
 
 def read_located(text: str) -> Located:
@@ -83,7 +104,7 @@ class _Reader:
         line = node.start_mark.line + 1
         self._lines.setdefault(path, line)
         if len(path) > MAXIMUM_DEPTH or len(self._lines) > MAXIMUM_VALUES:
-            raise UnreadableError([Problem(line, "nested too deeply, or too many values")])
+            raise UnreadableError([Problem(line, NESTED_MESSAGE)])
         if isinstance(node, yaml.MappingNode):
             return dict(self._members(node, path))
         if isinstance(node, yaml.SequenceNode):
