@@ -67,7 +67,10 @@ class Clock:
 
     def advance(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
         """Move the clock on, or back by negative values. Raises BadTimeError, as :meth:`set` does."""
-        seconds += 60 * minutes + 3600 * hours + 86400 * days
+        try:
+            seconds = float(seconds + 60 * minutes + 3600 * hours + 86400 * days)
+        except OverflowError as error:
+            raise BadTimeError(OUT_OF_RANGE_MESSAGE) from error
         wall_seconds = self.wall_seconds()
         self._change(lambda state: state.moved_to(state.now_seconds(wall_seconds) + seconds, wall_seconds))
 
