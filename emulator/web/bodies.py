@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 MAXIMUM_BODY_BYTES = 262_144
 NOT_JSON_MESSAGE = "The body is not JSON."
+TWICE_MESSAGE = "The body has {name} twice."
 TOO_LARGE_MESSAGE = f"The body is larger than {MAXIMUM_BODY_BYTES} bytes."
 
 
@@ -17,12 +18,23 @@ class BadBodyError(ValueError):
     """A body that cannot be understood; the message is for whoever sent it."""
 
 
-def read_json(request: Request) -> Any:
-    """The body, whatever content type it claims to be of. Raises BadBodyError."""
+def read_json(request: Request, *, if_empty: str = "") -> Any:
+    """The body, whatever content type it claims to be of; ``if_empty`` stands for an empty one. Raises BadBodyError."""
     request.max_content_length = MAXIMUM_BODY_BYTES
     try:
-        return json.loads(request.get_data(cache=False))
+        return json.loads(request.get_data() or if_empty, object_pairs_hook=_object)
+    except BadBodyError:
+        raise
     except RequestEntityTooLarge as error:
         raise BadBodyError(TOO_LARGE_MESSAGE) from error
     except (ValueError, RecursionError) as error:
         raise BadBodyError(NOT_JSON_MESSAGE) from error
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises BadBodyError for a name that is given twice, of which Python would forget the first value."""
+    value = dict(members)
+    if len(value) != len(members):
+        names = [name for name, _ in members]
+        raise BadBodyError(TWICE_MESSAGE.format(name=next(name for name in names if names.count(name) > 1)))
+    return value

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
 
 from emulator.clock import Clock
 from emulator.sandbox.decisions import DecisionLog
@@ -28,6 +29,11 @@ from emulator.web.snapshot_endpoints import register_snapshots
 
 PREFIX = "/_rolecall"
 UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
+_REFUSALS = {
+    404: "There is no such control endpoint.",
+    405: "This endpoint takes another method.",
+    500: "The request has failed, because of Rolecall itself: its log on stderr says why.",
+}
 OTHER_MACHINE_MESSAGE = "The control endpoints answer on this machine only."
 OTHER_SITE_MESSAGE = "The control endpoints do not answer pages of other sites."
 PUBLIC_NAME_MESSAGE = (
@@ -98,8 +104,15 @@ def register_control(
     for register in more:
         register(control)
     app.register_blueprint(control)
-    app.register_error_handler(404, lambda _error: (_problem("There is no such control endpoint."), 404))
-    app.register_error_handler(405, lambda _error: (_problem("This endpoint takes another method."), 405))
+    # A path with an empty part is no other way to write one without it: what is not there is 404.
+    app.url_map.merge_slashes = False
+    app.register_error_handler(HTTPException, _refusal)
+
+
+def _refusal(error: HTTPException) -> tuple[Response, int]:
+    """In JSON, whatever Flask refuses of itself, failures among it: Flask writes those to the log."""
+    status = error.code or 500
+    return _problem(_REFUSALS.get(status) or error.description or error.name), status
 
 
 def _problem(message: str) -> Response:

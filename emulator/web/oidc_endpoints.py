@@ -5,6 +5,7 @@ The two documents of an issuer are public, because whoever verifies a token read
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -12,6 +13,7 @@ from flask import Blueprint, Response, jsonify, request
 from emulator.gateway import Gateway
 from emulator.issuers import ISSUER_NAME
 from emulator.sandbox.oidc_tokens import TokenRequestError, discovery_document, issuer_url, key_set, mint
+from emulator.web.bodies import BadBodyError, read_json
 
 _MEMBERS = {
     "issuer": str,
@@ -61,18 +63,16 @@ def register_oidc_tokens(control: Blueprint, gateway: Gateway) -> None:
 
 def _minted(gateway: Gateway, name: str | None) -> Answered:
     try:
-        wanted = _read(request.get_json(force=True, silent=True), name)
+        wanted = _read(read_json(request, if_empty="{}"), name)
         issuer = issuer_url(request.host_url, wanted.pop("issuer"))
         token = mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
-    except TokenRequestError as error:
+    except (BadBodyError, TokenRequestError) as error:
         return jsonify(message=str(error)), 400
     return jsonify(token=token, issuer=issuer), 200
 
 
 def _read(body: Any, name: str | None) -> dict[str, Any]:
     """The members of a request for a token. Raises TokenRequestError."""
-    if body is None and not request.get_data():
-        body = {}
     if not isinstance(body, dict):
         raise TokenRequestError("The body is no JSON object.")
     for member, value in body.items():
@@ -82,6 +82,10 @@ def _read(body: Any, name: str | None) -> dict[str, Any]:
             raise TokenRequestError(f"There is no member {member}: known are {', '.join(known)}.")
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TokenRequestError(f"{member} must be {_TYPE_NAMES[kind]}.")
+    try:
+        json.dumps(body, allow_nan=False)
+    except ValueError as error:
+        raise TokenRequestError("There is a number among the members that JSON does not have.") from error
     audience = body.get("audience", "")
     if isinstance(audience, list) and not all(isinstance(one, str) for one in audience):
         raise TokenRequestError(f"audience must be {_TYPE_NAMES[str, list]}.")

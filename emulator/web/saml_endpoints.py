@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from emulator.errors import AwsError
 from emulator.gateway import Gateway
 from emulator.sandbox.saml_assertions import AssertionRequestError, metadata_document, mint
+from emulator.web.bodies import BadBodyError, read_json
 
 Answered = tuple[Response, int]
 
@@ -54,9 +55,9 @@ def register_saml_assertions(control: Blueprint, gateway: Gateway) -> None:
     @control.post("/saml/<name>/assertion")
     def mint_assertion(name: str) -> Answered:
         try:
-            wanted = _read(request.get_json(force=True, silent=True))
+            wanted = _read(read_json(request))
             assertion = mint(gateway.database, gateway.clock, gateway.ids, idp=name, **wanted)
-        except AssertionRequestError as error:
+        except (BadBodyError, AssertionRequestError) as error:
             return jsonify(message=str(error)), 400
         except AwsError as error:
             return jsonify(message=error.message), 501
