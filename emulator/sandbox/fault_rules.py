@@ -159,6 +159,11 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 2048 and value.isprintable()
 
 
+def _is_arn_pattern(value: Any) -> bool:
+    """A name alone, say, would match no caller, and the rule would never strike."""
+    return _is_text(value) and value.startswith(("arn:", "*", "?"))
+
+
 def _is_number(value: Any) -> bool:
     # A whole number may be greater than any float, and is finite in any case.
     return (isinstance(value, float) and math.isfinite(value)) or (
@@ -175,7 +180,7 @@ KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "kind": (lambda value: isinstance(value, str) and value in KINDS, f"one of {', '.join(KINDS)}"),
     "service": (_is_text, "a service, such as sts"),
     "operation": (_is_text, "an operation, such as AssumeRole or List*"),
-    "principal": (_is_text, "an ARN, with wildcards if need be"),
+    "principal": (_is_arn_pattern, "an ARN, with wildcards if need be"),
     "region": (_is_text, "a Region, such as eu-west-1"),
     "error": (
         lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9.]{1,128}", value) is not None,

@@ -48,6 +48,7 @@ def read(*rules: Any) -> tuple[FaultRule, ...]:
         ({"eror": "Throttling"}, f"there is no key 'eror': known are {KEYS}."),
         ({"kind": "explode"}, f"kind must be one of {', '.join(KINDS)}."),
         ({"kind": ["drop"]}, f"kind must be one of {', '.join(KINDS)}."),
+        ({"error": "Throttling", "principal": "developer"}, "principal must be an ARN, with wildcards if need be."),
         ({"error": "Throttling", "times": 0}, "times must be a number from 1, or null for no end."),
         ({"error": "Throttling", "times": True}, "times must be a number from 1, or null for no end."),
         ({"error": "Throttling", "times": 1.5}, "times must be a number from 1, or null for no end."),
