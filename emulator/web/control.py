@@ -7,6 +7,7 @@ refused.
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ from emulator.web.faults_endpoint import register_faults
 from emulator.web.origins import from_another_site, is_private_name, loaded_by_another_site
 from emulator.web.policy_endpoint import register_policy
 from emulator.web.snapshot_endpoints import register_snapshots
+
+log = logging.getLogger("rolecall.control")
 
 PREFIX = "/_rolecall"
 UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
@@ -107,12 +110,19 @@ def register_control(
     # A path with an empty part is no other way to write one without it: what is not there is 404.
     app.url_map.merge_slashes = False
     app.register_error_handler(HTTPException, _refusal)
+    for kind in DatabaseError:
+        app.register_error_handler(kind, _unavailable)
 
 
 def _refusal(error: HTTPException) -> tuple[Response, int]:
     """In JSON, whatever Flask refuses of itself, failures among it: Flask writes those to the log."""
     status = error.code or 500
     return _problem(_REFUSALS.get(status) or error.description or error.name), status
+
+
+def _unavailable(error: Exception) -> tuple[Response, int]:
+    log.error("%s: the database did not answer: %s", request.path, getattr(error, "orig", error))
+    return _problem(UNAVAILABLE_MESSAGE), 503
 
 
 def _problem(message: str) -> Response:

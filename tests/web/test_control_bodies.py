@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
 import pytest
@@ -107,3 +108,24 @@ _NAMES += ["attributes", "transitive_tag_keys", "session_duration", "source_iden
 def test_any_values_are_answered_with_200_or_400(world: Any, body: dict[str, Any], target: tuple[str, str]) -> None:
     status, answer = send(world, *target, json.dumps(body))
     assert status == 200 or (status, list(answer)) == (400, ["message"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_rolecall/oidc/ci/jwks.json",
+        "/_rolecall/saml/corp/metadata.xml",
+        "/_rolecall/outbound/x/.well-known/jwks.json",
+        "/_rolecall/health",
+    ],
+)
+def test_a_database_that_does_not_answer_is_no_failure_of_rolecall(
+    world: Any, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: Any) -> None:
+        raise sqlite3.DatabaseError("file is not a database")
+
+    for name in ("snapshot", "transaction"):
+        monkeypatch.setattr(type(world.database), name, fails)
+    answer = world.application.test_client().get(path)
+    assert (answer.status_code, answer.content_type) == (503, "application/json")
