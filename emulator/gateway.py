@@ -31,7 +31,7 @@ from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.fault_rules import CallFacts
 from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
-from emulator.sandbox.outcomes import Observer, Outcome
+from emulator.sandbox.outcomes import Observer, Outcome, without_codes
 from emulator.sandbox.setup import present_settings
 from emulator.services.catalogue import find
 from emulator.services.registry import (
@@ -378,7 +378,8 @@ class Gateway:
         keys: KeyRing | None = None,
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
-            log.info("%s %s %s: %s", received.request_id, operation, error.code, error.reason or error.message)
+            told = without_codes(error.reason or error.message)
+            log.info("%s %s %s: %s", received.request_id, operation, error.code, told)
         if self.observer is None:
             return
         seal = None

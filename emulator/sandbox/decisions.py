@@ -17,7 +17,7 @@ from emulator.caches import BoundedCache
 from emulator.clock import Clock
 from emulator.policy import Decision
 from emulator.principals import Caller, Principal, Session
-from emulator.sandbox.outcomes import Outcome
+from emulator.sandbox.outcomes import Outcome, without_codes
 from emulator.sandbox.refusals import refusal_details
 from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
 
@@ -280,7 +280,7 @@ def _message(outcome: Outcome) -> str:
         return ""
     # After the first line a message of a wrong signature shows the signed headers, the session token among them.
     shown = error.message.partition("\n")[0] if outcome.caller is None else error.message
-    return _bounded(shown, _TEXT_LIMIT_CHARACTERS)
+    return _bounded(without_codes(shown), _TEXT_LIMIT_CHARACTERS)
 
 
 def _bounded(text: str, limit: int) -> str:

@@ -117,3 +117,22 @@ def test_sensitive_members_are_nowhere_in_the_log(service: str, operation: str, 
 
 def _needed(shape: Shape) -> set[str]:
     return {*shape.required_members, *(name for name, inner in shape.members.items() if _holds_sensitive(inner, ()))}
+
+
+@pytest.mark.parametrize("code", ["918273 ", "918273' at 'x'\n918273", "Value '918273"])
+@pytest.mark.parametrize("serial_number", ["x", "arn:aws:iam::111122223333:mfa/x"])
+def test_a_one_time_code_is_nowhere_in_a_log(
+    code: str, serial_number: str, world: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = keep_log(world)
+    client = world.client("sts", config=UNCHECKED)
+    with caplog.at_level("INFO", "rolecall.gateway"), pytest.raises(ClientError) as caught:
+        client.get_session_token(SerialNumber=serial_number, TokenCode=code)
+    # AWS tells the caller, who knows it anyway: the model of STS does not mark codes as sensitive.
+    assert "918273" in caught.value.response["Error"]["Message"]
+    logged = log.call(caught.value.response["ResponseMetadata"]["RequestId"])
+    log.close()
+    assert logged is not None
+    assert "failed to satisfy constraint" in str(logged)
+    assert "918273" not in str(logged)
+    assert "918273" not in caplog.text
