@@ -191,10 +191,12 @@ class Draw(random.Random):
             block.setdefault(f"{qualifier}{operator}{suffix}", {})[self.choice(KEYS)] = self.some(values)
         return block
 
-    def principals(self) -> Any:
+    def principals(self, kind: str) -> Any:
         if self.once_in(3):
+            # Trust policies may not write everybody as a star alone.
+            everybody = {"AWS": "*"} if kind == "trust" else "*"
             return self.choice(
-                ["*", {"Service": "voiceconnector.chime.amazonaws.com"}, {"Federated": "accounts.google.com"}]
+                [everybody, {"Service": "voiceconnector.chime.amazonaws.com"}, {"Federated": "accounts.google.com"}]
             )
         return {"AWS": [self.choice(PRINCIPAL_NAMES) for _ in range(self.randint(1, 3))]}
 
@@ -207,7 +209,7 @@ class Draw(random.Random):
             statement["NotResource" if self.once_in(5) else "Resource"] = self.some(RESOURCES, 1)
         if kind in ("resource", "trust"):
             negated = kind == "resource" and self.once_in(4)
-            statement["NotPrincipal" if negated else "Principal"] = self.principals()
+            statement["NotPrincipal" if negated else "Principal"] = self.principals(kind)
         elif kind == "rcps":
             statement["Principal"] = "*"
         block = self.conditions()
@@ -317,7 +319,7 @@ def test_many_statements_that_ask_one_key_for_texts(operator: str, kind: str) ->
     for _ in range(200):
         statements = [*teams(draw, "Allow", operator), *teams(draw, "Deny", operator)]
         if kind == "resource":
-            statements = [{**statement, "Principal": draw.principals()} for statement in statements]
+            statements = [{**statement, "Principal": draw.principals("resource")} for statement in statements]
         policies = {"identity": draw.documents("identity")}
         policies[kind] = [{"Version": "2012-10-17", "Statement": statements}]
         for _ in range(3):

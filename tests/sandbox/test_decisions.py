@@ -92,7 +92,7 @@ def test_a_refusal_is_explained(world: Any, log: DecisionLog) -> None:
     explanation = json.loads(details.explanation)
     assert explanation["context"]["aws:username"] == "admin"
     [evaluation] = explanation["evaluations"]
-    assert evaluation["context"] == {"sts:RoleSessionName": "abc"}
+    assert evaluation["context"] == {"sts:RoleSessionName": "abc", "aws:ResourceAccount": PARTNER.split(":")[4]}
     assert [(layer["layer"], layer["effect"]) for layer in evaluation["layers"]] == [
         ("trust", "ImplicitDeny"),
         ("identity", "Allow"),
