@@ -127,7 +127,7 @@ def _logged_in(sign_in: SignIn, given: Mapping[str, str]) -> Response:
     destination, issuer = given.get("Destination", ""), given.get("Issuer", "")
     if not _is_destination(destination):
         raise SignInError(DESTINATION_MESSAGE)
-    if issuer and urlsplit(issuer).scheme not in ("http", "https"):
+    if issuer and not _is_web_address(issuer):
         raise SignInError(ISSUER_MESSAGE)
     session, lasts_seconds = sign_in.console_session(given.get("SigninToken", ""))
     if len(session) > _MAXIMUM_COOKIE_CHARACTERS:
@@ -153,6 +153,13 @@ def _is_destination(text: str) -> bool:
     return url.scheme == "https" and port in (None, 443) and _CONSOLE_HOST.fullmatch(host) is not None
 
 
+def _is_web_address(text: str) -> bool:
+    try:
+        return urlsplit(text).scheme in ("http", "https")
+    except ValueError:
+        return False
+
+
 def _landing(destination: str, issuer: str) -> str:
     """Rolecall's own page: the real console has no part in a sandbox, so it is named there and not visited."""
     url = urlsplit(destination)
@@ -165,7 +172,7 @@ def _landing(destination: str, issuer: str) -> str:
 def _page(sign_in: SignIn) -> Response:
     visitor = sign_in.visitor(request.cookies.get(COOKIE, ""))
     issuer = request.args.get("issuer", "")
-    if urlsplit(issuer).scheme not in ("http", "https"):
+    if not _is_web_address(issuer):
         issuer = ""
     if visitor is None:
         return make_response(render_template("signed_out.html", issuer=issuer), 401)

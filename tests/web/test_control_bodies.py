@@ -129,3 +129,14 @@ def test_a_database_that_does_not_answer_is_no_failure_of_rolecall(
         monkeypatch.setattr(type(world.database), name, fails)
     answer = world.application.test_client().get(path)
     assert (answer.status_code, answer.content_type) == (503, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/_rolecall/console?issuer=http://[", 401),
+        ("/federation?Action=login&Destination=https://console.aws.amazon.com&Issuer=http://[&SigninToken=x", 400),
+    ],
+)
+def test_an_issuer_that_is_no_address_is_not_a_failure(world: Any, path: str, status: int) -> None:
+    assert world.application.test_client().get(path).status_code == status
