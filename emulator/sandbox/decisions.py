@@ -19,6 +19,7 @@ from emulator.policy import Decision
 from emulator.principals import Caller, Principal, Session
 from emulator.sandbox.outcomes import Outcome, without_codes
 from emulator.sandbox.refusals import refusal_details
+from emulator.storage.call_counts import CallCounts
 from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
 
 log = logging.getLogger("rolecall.decisions")
@@ -144,6 +145,11 @@ class DecisionLog:
 
     def dropped(self) -> Mapping[str, int]:
         return self.store.dropped()
+
+    def counts(self) -> CallCounts:
+        """How many calls of which kind there were since the last reset. Raises LogUnavailableError."""
+        self.settle()
+        return self.store.counts()
 
     def clear(self) -> None:
         """Forget every call."""

@@ -18,7 +18,10 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import make_url
 
-SCHEMA_VERSION = 2
+from emulator.storage import call_counts
+from emulator.storage.call_counts import CallCounts, CountedCall
+
+SCHEMA_VERSION = 3
 KEPT_CALLS = 50_000
 KEPT_DETAILS_SECONDS = 24 * 3600
 IN_MEMORY = ":memory:"
@@ -106,8 +109,9 @@ _SCHEMA = (
     "CREATE TABLE refusal_policies (position INTEGER NOT NULL, digest TEXT NOT NULL, "
     "PRIMARY KEY (position, digest)) WITHOUT ROWID",
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value REAL NOT NULL)",
+    *call_counts.SCHEMA,
 )
-_TABLES = ("calls", "refusals", "policies", "refusal_policies", "facts")
+_TABLES = ("calls", "refusals", "policies", "refusal_policies", "facts", *call_counts.TABLES)
 _PLACES = "(" + ", ".join("?" * (len(_COLUMNS) + 1)) + ")"
 _INSERT_ONE = f"INSERT INTO calls VALUES {_PLACES}"  # noqa: S608  the names are this module's own
 _INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
@@ -158,6 +162,7 @@ class DecisionStore:
             kept = [call for call in calls if call.received_at_seconds >= cleared]
             position = _next_position(driver)
             _insert_calls(driver, kept, position)
+            call_counts.add_counts(driver, map(_counted, kept))
             for offset, call in enumerate(kept):
                 if call.request_id in details:
                     _insert_details(driver, position + offset, details[call.request_id])
@@ -216,6 +221,12 @@ class DecisionStore:
         """How many calls were not kept because too many came at once."""
         with self._reading() as driver:
             return {kind: int(_fact(driver, f"dropped_{kind}")) for kind in ("allowed", "refused")}
+
+    def counts(self) -> CallCounts:
+        """How many calls of which kind there were, also of those that the log has forgotten by now."""
+        dropped = self.dropped()
+        with self._reading() as driver:
+            return call_counts.read_counts(driver, dropped)
 
     def clear(self, now_wall_seconds: float) -> None:
         """Forget everything, also what other processes hold that was received before now and have not yet written."""
@@ -282,6 +293,10 @@ def _prepare(driver: sqlite3.Connection) -> None:
 
 def _version(driver: sqlite3.Connection) -> int:
     return int(driver.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _counted(call: LoggedCall) -> CountedCall:
+    return CountedCall(call.service, call.operation, call.outcome, call.status, call.latency_seconds)
 
 
 def _next_position(driver: sqlite3.Connection) -> int:

@@ -1,4 +1,4 @@
-"""The decision log over HTTP: ``GET /_rolecall/decisions`` and one decision by its request id."""
+"""The decision log over HTTP: ``GET /_rolecall/decisions``, one decision by its request id, and the counts of calls."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from emulator.sandbox.cloudtrail import cloudtrail_record
 from emulator.sandbox.decision_filter import BadFilterError, read_filter
 from emulator.sandbox.decision_text import call_as_json, explained_as_json
 from emulator.sandbox.decisions import DecisionLog
+from emulator.sandbox.metrics import CONTENT_TYPE, metrics_text
 from emulator.storage.decision_log import CallFilter, LogUnavailableError
 
 DEFAULT_LIMIT = 100
@@ -33,6 +34,10 @@ def register_decisions(control: Blueprint, decisions: DecisionLog | None) -> Non
         given = request.args.to_dict(flat=False)
         return _answered(decisions, lambda log: _listed(log, filter_of(given), request.args.get("format", "json")))
 
+    @control.get("/metrics")
+    def show_metrics() -> Answered:
+        return _answered(decisions, _counted)
+
     @control.get("/decisions/<request_id>")
     def show_decision(request_id: str) -> Answered:
         return _answered(decisions, lambda log: _shown(log, request_id))
@@ -47,6 +52,10 @@ def _answered(decisions: DecisionLog | None, answer: Callable[[DecisionLog], Ans
         return jsonify(message=str(error)), 400
     except LogUnavailableError:
         return jsonify(message=UNAVAILABLE_MESSAGE), 503
+
+
+def _counted(decisions: DecisionLog) -> Answered:
+    return Response(metrics_text(decisions.counts()), content_type=CONTENT_TYPE), 200
 
 
 def _listed(decisions: DecisionLog, wanted: CallFilter, shape: str) -> Answered:

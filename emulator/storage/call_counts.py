@@ -1,0 +1,88 @@
+"""How many calls there were and how long they took, counted in the decision log's file: all workers add to the same.
+
+The log forgets old calls; what is counted here goes on, so that a counter never falls but by a reset.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# Upper bounds of the buckets; the last bucket has none. A local call takes about a millisecond.
+LATENCY_BOUNDS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+SCHEMA = (
+    "CREATE TABLE call_counts (service TEXT NOT NULL, operation TEXT NOT NULL, outcome TEXT NOT NULL, "
+    "status INTEGER NOT NULL, calls INTEGER NOT NULL, "
+    "PRIMARY KEY (service, operation, outcome, status)) WITHOUT ROWID",
+    "CREATE TABLE call_latencies (service TEXT NOT NULL, bucket INTEGER NOT NULL, calls INTEGER NOT NULL, "
+    "seconds REAL NOT NULL, PRIMARY KEY (service, bucket)) WITHOUT ROWID",
+)
+TABLES = ("call_counts", "call_latencies")
+_ADD_CALLS = (
+    "INSERT INTO call_counts VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (service, operation, outcome, status) DO UPDATE SET calls = calls + excluded.calls"
+)
+_ADD_LATENCIES = (
+    "INSERT INTO call_latencies VALUES (?, ?, ?, ?) ON CONFLICT (service, bucket) "
+    "DO UPDATE SET calls = calls + excluded.calls, seconds = seconds + excluded.seconds"
+)
+
+
+class CountedCall(NamedTuple):
+    """What of a call is counted; the fields are those of the log's entry."""
+
+    service: str
+    operation: str
+    outcome: str
+    status: int
+    latency_seconds: float
+
+
+class CallCount(NamedTuple):
+    """Calls of one kind."""
+
+    service: str
+    operation: str
+    outcome: str
+    status: int
+    calls: int
+
+
+class Latency(NamedTuple):
+    """The calls of a service that took at most the bucket's bound, and more than that of the bucket before."""
+
+    service: str
+    bucket: int
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallCounts:
+    """Everything that was counted, sorted; ``dropped`` calls are those that the log had no room for."""
+
+    calls: tuple[CallCount, ...]
+    latencies: tuple[Latency, ...]
+    dropped: dict[str, int]
+
+
+def add_counts(driver: sqlite3.Connection, calls: Iterable[CountedCall]) -> None:
+    """Count calls, in the caller's transaction."""
+    counts: Counter[tuple[str, str, str, int]] = Counter()
+    latencies: dict[tuple[str, int], list[float]] = {}
+    for call in calls:
+        counts[call[:4]] += 1
+        bucket = bisect_left(LATENCY_BOUNDS_SECONDS, call.latency_seconds)
+        latencies.setdefault((call.service, bucket), []).append(call.latency_seconds)
+    driver.executemany(_ADD_CALLS, [(*key, count) for key, count in counts.items()])
+    driver.executemany(_ADD_LATENCIES, [(*key, len(found), sum(found)) for key, found in latencies.items()])
+
+
+def read_counts(driver: sqlite3.Connection, dropped: dict[str, int]) -> CallCounts:
+    calls = driver.execute("SELECT * FROM call_counts ORDER BY service, operation, outcome, status")
+    latencies = driver.execute("SELECT * FROM call_latencies ORDER BY service, bucket")
+    return CallCounts(tuple(map(CallCount._make, calls)), tuple(map(Latency._make, latencies)), dropped)
