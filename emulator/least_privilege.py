@@ -51,7 +51,8 @@ def wanted_calls(principal: str, since_seconds: float | None) -> CallFilter:
     """All calls of a principal: those of a user or role with all its sessions. Raises BadPrincipalError."""
     arn = parse_arn(principal)
     kind = "" if arn is None else arn.resource.partition("/")[0]
-    if arn is None or ((arn.service, kind) not in _PRINCIPALS and arn.resource != "root"):
+    of_root = arn is not None and (arn.service, arn.resource) == ("iam", "root")
+    if arn is None or ((arn.service, kind) not in _PRINCIPALS and not of_root):
         raise BadPrincipalError("principal is the ARN of a user, a role or a session.")
     return CallFilter(principal=principal, since_seconds=since_seconds, limit=KEPT_CALLS)
 
@@ -125,16 +126,19 @@ def _sid(prefix: str) -> str:
     return _SIDS.get(prefix) or f"{prefix.title().replace('-', '')}ActionsWithoutResourceArns"
 
 
-def notes(used: Used, policy: Json, dropped: Mapping[str, int]) -> Iterator[str]:
-    """What whoever takes the policy should know, JSON having no comments."""
+def notes(policy: Json, dropped: Mapping[str, int], forgotten: int) -> Iterator[str]:
+    """What whoever takes the policy should know, JSON having no comments.
+
+    ``dropped`` are calls that never came into the decision log, ``forgotten`` those that it keeps no more.
+    """
     statements = policy["Statement"]
     if any(statement.get("Sid") == _SIDS["chime"] for statement in statements):
         yield CHIME_NOTE
     size = document_size(json.dumps(policy))
     if size > QUOTAS.managed_policy_characters:
         yield f"the policy has {size} characters; AWS takes {QUOTAS.managed_policy_characters} in a managed policy."
-    if used.calls >= KEPT_CALLS:
-        yield f"the decision log keeps {KEPT_CALLS} calls; older ones are not accounted for."
+    if forgotten:
+        yield f"the decision log keeps {KEPT_CALLS} calls; {forgotten} older ones, of whomever, are not accounted for."
     if dropped.get("allowed"):
         yield f"{dropped['allowed']} allowed calls, of whomever, came too fast to be logged."
 

@@ -53,7 +53,7 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
         wanted = wanted_calls(principal, epoch_seconds(since) if since else None)
     except (BadFilterError, BadPrincipalError) as error:
         raise UnusableError(f"{error}".removesuffix(".")) from error
-    calls, dropped = _read(database, wanted)
+    calls, dropped, forgotten = _read(database, wanted)
     used = used_permissions(calls, include_refused=include_refused)
     if only_unused:
         click.echo(json.dumps(_unused(database, principal, calls), indent=2))
@@ -62,15 +62,15 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
     if not policy["Statement"]:
         raise UnusableError(f"the decision log has no call of {principal} that a policy allowed")
     click.echo(json.dumps(policy, indent=2))
-    for note in notes(used, policy, dropped):
+    for note in notes(policy, dropped, forgotten):
         click.echo(f"rolecall: {note}", err=True)
 
 
-def _read(database: str, wanted: CallFilter) -> tuple[list[LoggedCall], dict[str, int]]:
+def _read(database: str, wanted: CallFilter) -> tuple[list[LoggedCall], dict[str, int], int]:
     with opened_log(database, "/_rolecall/policy") as store:
         # A running server writes down its last calls a moment later.
         time.sleep(SETTLE_SECONDS)
-        return store.calls(wanted), store.dropped()
+        return store.calls(wanted), store.dropped(), store.forgotten()
 
 
 def _unused(database: str, principal: str, calls: list[LoggedCall]) -> dict[str, object]:

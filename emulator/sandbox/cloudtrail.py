@@ -131,6 +131,7 @@ def _session_context(call: LoggedCall, kind: str, identity: Json, session: Json)
             "mfaAuthenticated": "true" if "mfa_authenticated_at_seconds" in session else "false",
         },
         **({"sourceIdentity": source_identity} if source_identity else {}),
+        **({"assumedRoot": "true"} if session["type"] == "AssumeRoot" else {}),
     }
 
 

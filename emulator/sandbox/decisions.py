@@ -146,6 +146,9 @@ class DecisionLog:
     def dropped(self) -> Mapping[str, int]:
         return self.store.dropped()
 
+    def forgotten(self) -> int:
+        return self.store.forgotten()
+
     def counts(self) -> CallCounts:
         """How many calls of which kind there were since the last reset. Raises LogUnavailableError."""
         self.settle()

@@ -222,6 +222,11 @@ class DecisionStore:
         with self._reading() as driver:
             return {kind: int(_fact(driver, f"dropped_{kind}")) for kind in ("allowed", "refused")}
 
+    def forgotten(self) -> int:
+        """How many calls were written down and are kept no more, because newer ones came."""
+        with self._reading() as driver:
+            return max(0, _next_position(driver) - 1 - KEPT_CALLS)
+
     def counts(self) -> CallCounts:
         """How many calls of which kind there were, also of those that the log has forgotten by now."""
         dropped = self.dropped()

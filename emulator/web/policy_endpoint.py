@@ -56,7 +56,7 @@ def _answer(database: Database, decisions: DecisionLog, given: Mapping[str, Sequ
         "calls": used.calls,
         # AWS takes no policy without a statement.
         "policy": policy if policy["Statement"] else None,
-        "notes": list(notes(used, policy, decisions.dropped())),
+        "notes": list(notes(policy, decisions.dropped(), decisions.forgotten())),
     }
     if with_unused:
         with database.snapshot() as connection:

@@ -116,6 +116,29 @@ def test_a_user(world: Any, log: DecisionLog) -> None:
     assert "resources" not in record
 
 
+def test_a_session_of_assume_root(make_world: Any) -> None:
+    admin = {
+        "name": "admin",
+        "access_keys": [{"id": "admin_key", "secret": "admin-secret"}],
+        "attached_policies": ["arn:aws:iam::aws:policy/AdministratorAccess"],
+    }
+    declared = {
+        "version": 1,
+        "organization": {"id": "o-example1234", "features": ["RootSessions"]},
+        "accounts": [{"id": "111122223333", "users": [admin]}, {"id": "444455556666"}],
+    }
+    world = make_world(json.dumps(declared))
+    log = keep_log(world)
+    task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
+    asked = {"TargetPrincipal": "444455556666", "TaskPolicyArn": {"arn": task}}
+    credentials = world.client("sts").assume_root(**asked)["Credentials"]
+    world.client("iam", credentials=credentials).get_user()
+    identity = newest(world)["userIdentity"]
+    assert (identity["type"], identity["arn"]) == ("Root", "arn:aws:iam::444455556666:root")
+    assert identity["sessionContext"]["assumedRoot"] == "true"
+    log.close()
+
+
 def test_the_root_user(make_world: Any) -> None:
     account = {"id": "111122223333", "root_access_keys": [{"id": "root_key", "secret": "root-secret"}]}
     world = make_world(json.dumps({"version": 1, "accounts": [account]}))

@@ -307,7 +307,9 @@ def test_the_newest_calls_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     log = new_log()
     for number in range(450):
         log.record(outcome(f"call-{number}", at=float(number)))
+    assert log.forgotten() == 0
     assert names(log, CallFilter(limit=1000)) == [f"call-{number}" for number in range(449, 349, -1)]
+    assert log.forgotten() == 350
     with log.store._reading() as driver:
         assert driver.execute("SELECT count(*) FROM calls").fetchone()[0] <= 200
     log.close()

@@ -235,7 +235,14 @@ def test_an_allowed_call_that_failed_needed_its_permission(world: Any, log: Deci
 
 @pytest.mark.parametrize(
     "principal",
-    ["", "ana", "arn:aws:iam::111122223333:group/x", "arn:aws:s3:::bucket", "arn:aws:iam::aws:policy/ReadOnlyAccess"],
+    [
+        "",
+        "ana",
+        "arn:aws:iam::111122223333:group/x",
+        "arn:aws:s3:::bucket",
+        "arn:aws:s3:::root",
+        "arn:aws:iam::aws:policy/ReadOnlyAccess",
+    ],
 )
 def test_what_is_no_principal(principal: str) -> None:
     with pytest.raises(BadPrincipalError):
@@ -243,12 +250,13 @@ def test_what_is_no_principal(principal: str) -> None:
 
 
 def test_what_a_reader_should_know_is_noted() -> None:
-    many = Used({f"iam:Action{number}": frozenset({f"arn:{number}"}) for number in range(100)}, calls=50_000)
-    found = list(notes(many, smallest_policy(many), {"allowed": 3, "refused": 0}))
+    many = Used({f"iam:Action{number}": frozenset({f"arn:{number}"}) for number in range(100)}, calls=100)
+    found = list(notes(smallest_policy(many), {"allowed": 3, "refused": 0}, 7))
     assert len(found) == 3
     assert found[0].startswith("the policy has ")
+    assert found[1] == "the decision log keeps 50000 calls; 7 older ones, of whomever, are not accounted for."
     chime = Used({"chime:ListAccounts": frozenset({"*"})}, calls=1)
-    assert list(notes(chime, smallest_policy(chime), {"allowed": 0, "refused": 2})) == [CHIME_NOTE]
+    assert list(notes(smallest_policy(chime), {"allowed": 0, "refused": 2}, 0)) == [CHIME_NOTE]
 
 
 # What was granted and never used.
