@@ -39,6 +39,19 @@ class Principal:
     entity_id: str
     name: str
 
+    @property
+    def parts(self) -> list[str]:
+        """What it is kept as in tokens: ``Principal(*parts)`` is the same again."""
+        return [
+            self.type,
+            self.account_id,
+            self.arn,
+            self.principal_arn,
+            self.user_id,
+            self.entity_id,
+            self.name,
+        ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionContents:

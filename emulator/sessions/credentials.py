@@ -60,15 +60,7 @@ def issue(
         "t": request.type,
         "iat": issued_at_seconds,
         "exp": expires_at_seconds,
-        "p": [
-            principal.type,
-            principal.account_id,
-            principal.arn,
-            principal.principal_arn,
-            principal.user_id,
-            principal.entity_id,
-            principal.name,
-        ],
+        "p": principal.parts,
     }
     for claim, value in (
         ("sn", request.session_name),

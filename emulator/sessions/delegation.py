@@ -49,16 +49,7 @@ def approval_text(approver: Caller) -> str:
             "federated_provider": session.federated_provider,
             "context": session.context,
         }
-    identity = [
-        principal.type,
-        principal.account_id,
-        principal.arn,
-        principal.principal_arn,
-        principal.user_id,
-        principal.entity_id,
-        principal.name,
-    ]
-    return json.dumps({"principal": identity, "session": state}, ensure_ascii=False)
+    return json.dumps({"principal": principal.parts, "session": state}, ensure_ascii=False)
 
 
 def delegated_session(approval: str, permission_policy: str, duration_seconds: int) -> SessionRequest:
