@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from emulator.access.permission import Permission
 from emulator.arns import root_arn
@@ -14,6 +13,7 @@ from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page
 from emulator.services.iam.users import (
     NOT_A_USER_MESSAGE,
     check_user_is_named,
+    lock_owner,
     named_or_calling_user,
     on_user_or_caller,
     user_permission,
@@ -24,11 +24,9 @@ from emulator.storage.access_keys import (
     access_key_by_id,
     access_keys_of,
     add_access_key,
-    lock_account,
     remove_access_key,
     set_access_key_status,
 )
-from emulator.storage.entity_policies import lock_entity
 from emulator.storage.last_use import Use
 from emulator.storage.users import UserRecord, user_by_id
 
@@ -43,22 +41,14 @@ EXPIRED_MESSAGE = "The status of an access key can be set to Active or Inactive 
 NEVER_USED = "N/A"
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
-    """Whose keys a call is about: a user, or the root user, who has no id and no name."""
-
-    user_id: str | None
-    name: str | None
+def _id_of(owner: UserRecord | None) -> str | None:
+    """The id of a user; None for the root user."""
+    return None if owner is None else owner.user_id
 
 
-def _owner(call: Call, name: str | None) -> _Owner:
-    user = named_or_calling_user(call, name)
-    return _Owner(None, None) if user is None else _Owner(user.user_id, user.name)
-
-
-def _owned_key(call: Call, owner: _Owner, access_key_id: str) -> AccessKeyRecord:
+def _owned_key(call: Call, owner: UserRecord | None, access_key_id: str) -> AccessKeyRecord:
     key = access_key_by_id(call.db, call.account_id, access_key_id)
-    if key is None or key.user_id != owner.user_id:
+    if key is None or key.user_id != _id_of(owner):
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(access_key_id=access_key_id))
     return key
 
@@ -77,19 +67,15 @@ def create_access_key(call: Call, *, UserName: str | None = None) -> Answer:
 
     Raises AwsError: ValidationError, NoSuchEntity, LimitExceeded.
     """
-    owner = _owner(call, UserName)
-    if owner.user_id is None:
-        lock_account(call.db, call.account_id)
-        limit = QUOTAS.access_keys_per_root_count
-    else:
-        lock_entity(call.db, "user", owner.user_id)
-        limit = QUOTAS.access_keys_per_user_count
-    if len(access_keys_of(call.db, call.account_id, owner.user_id)) >= limit:
+    owner = named_or_calling_user(call, UserName)
+    lock_owner(call, owner)
+    limit = QUOTAS.access_keys_per_root_count if owner is None else QUOTAS.access_keys_per_user_count
+    if len(access_keys_of(call.db, call.account_id, _id_of(owner))) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     key = AccessKeyRecord(
         access_key_id=call.ids.access_key_id(LONG_TERM_KEY_PREFIX, call.account_id),
         account_id=call.account_id,
-        user_id=owner.user_id,
+        user_id=_id_of(owner),
         status="Active",
         created_at_seconds=int(call.now_seconds),
     )
@@ -98,9 +84,9 @@ def create_access_key(call: Call, *, UserName: str | None = None) -> Answer:
     return {"AccessKey": {**_shown_key(owner, key), "SecretAccessKey": secret}}
 
 
-def _shown_key(owner: _Owner, key: AccessKeyRecord) -> Answer:
+def _shown_key(owner: UserRecord | None, key: AccessKeyRecord) -> Answer:
     return {
-        "UserName": owner.name,
+        "UserName": None if owner is None else owner.name,
         "AccessKeyId": key.access_key_id,
         "Status": key.status,
         "CreateDate": key.created_at_seconds,
@@ -112,9 +98,9 @@ def list_access_keys(
     call: Call, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Keys without their secrets, oldest first. Raises AwsError: ValidationError, NoSuchEntity."""
-    owner = _owner(call, UserName)
-    found = access_keys_of(call.db, call.account_id, owner.user_id)
-    keys, rest = page(call, (owner.user_id or "root",), found, _position, Marker, MaxItems)
+    owner = named_or_calling_user(call, UserName)
+    found = access_keys_of(call.db, call.account_id, _id_of(owner))
+    keys, rest = page(call, (_id_of(owner) or "root",), found, _position, Marker, MaxItems)
     return {"AccessKeyMetadata": [_shown_key(owner, key) for key in keys], **rest}
 
 
@@ -125,7 +111,7 @@ def _position(key: AccessKeyRecord) -> str:
 @operation("iam", "UpdateAccessKey", permissions=on_user_or_caller, precheck=_check_user_is_named_in_sessions)
 def update_access_key(call: Call, *, AccessKeyId: str, Status: str, UserName: str | None = None) -> None:
     """Switch a key on or off. Raises AwsError: ValidationError, NoSuchEntity, InvalidInput."""
-    key = _owned_key(call, _owner(call, UserName), AccessKeyId)
+    key = _owned_key(call, named_or_calling_user(call, UserName), AccessKeyId)
     if Status not in ("Active", "Inactive"):
         raise AwsError("InvalidInput", EXPIRED_MESSAGE)
     set_access_key_status(call.db, key.access_key_id, Status)
@@ -134,7 +120,7 @@ def update_access_key(call: Call, *, AccessKeyId: str, Status: str, UserName: st
 @operation("iam", "DeleteAccessKey", permissions=on_user_or_caller, precheck=check_user_is_named)
 def delete_access_key(call: Call, *, AccessKeyId: str, UserName: str | None = None) -> None:
     """Delete a key; its next use is refused. Raises AwsError: ValidationError, NoSuchEntity."""
-    key = _owned_key(call, _owner(call, UserName), AccessKeyId)
+    key = _owned_key(call, named_or_calling_user(call, UserName), AccessKeyId)
     remove_access_key(call.db, key.access_key_id)
 
 
