@@ -31,11 +31,14 @@ def open_page(keys: KeyRing, scope: tuple[str, ...], token: str) -> str:
     if len(parts) != 3 or len(token) > _MAXIMUM_CHARACTERS:
         raise BadTokenError("not a page token")
     try:
-        key_id, position, seal = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts)
+        key_id, position, seal = read = [urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts]
         key = keys.get(key_id.decode())
         text = position.decode()
     except ValueError as error:
         raise BadTokenError("not a page token") from error
+    # The decoder passes over characters that mean nothing and bits that are not used.
+    if parts != [_text(part) for part in read]:
+        raise BadTokenError("not written as this sandbox writes page tokens")
     if key is None or not hmac.compare_digest(seal, _seal(key, scope, text)):
         raise BadTokenError("the token belongs to another list")
     return text

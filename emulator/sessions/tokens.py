@@ -8,6 +8,7 @@ sandbox's clock.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ _COMPRESS_FROM_BYTES = 1024
 # No honest token is larger; a hostile one is not unpacked further.
 MAXIMUM_TOKEN_CHARACTERS = 65_536
 _MAXIMUM_CLAIMS_BYTES = 262_144
+# Base64 in the one way it is written here: decoders pass over characters that mean nothing and bits that are not used.
+_WRITTEN_SIGNATURE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 _FILLING = "fill"
 _encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _DECODE_OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["aud"]}
@@ -75,6 +78,8 @@ def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dic
     """The key that sealed the token, and its claims. Raises BadTokenError."""
     if len(token) > MAXIMUM_TOKEN_CHARACTERS:
         raise BadTokenError("longer than any token of this sandbox")
+    if not _WRITTEN_SIGNATURE.fullmatch(token, token.rfind(".") + 1):
+        raise BadTokenError("the signature is not written as this sandbox writes signatures")
     try:
         header = jwt.get_unverified_header(token)
         key = ring.get(header.get("kid", ""))

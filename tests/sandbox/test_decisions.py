@@ -201,7 +201,7 @@ def test_no_secret_token_or_signature_is_written(world: Any, tmp_path: Path) -> 
     wrong = (credentials["AccessKeyId"], "not-the-secret", credentials["SessionToken"])
     _, message = refused(world.client("sts", keys=wrong).get_caller_identity)
     assert credentials["SessionToken"] in message
-    damaged = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"][:-4] + "AAAA")
+    damaged = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"][:-4] + "!!!!")
     refused(world.client("sts", keys=damaged).get_caller_identity)
     key = world.client("iam").create_access_key(UserName="developer")["AccessKey"]
     log.close()

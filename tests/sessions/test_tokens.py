@@ -79,6 +79,24 @@ def test_changed_claims_do_not_open() -> None:
         open_token(RING, SESSION_PURPOSE, _joined(header, {**payload, "exp": 99}, token.split(".")[2]))
 
 
+@pytest.mark.parametrize("written", ["{}!", "{}=", "{}\n", " {}", "{}AA", "!{}"])
+def test_the_same_signature_with_characters_that_mean_nothing_does_not_open(written: str) -> None:
+    token, _, signature = seal(NEW, SESSION_PURPOSE, CLAIMS).rpartition(".")
+    assert open_token(RING, SESSION_PURPOSE, f"{token}.{signature}")
+    with pytest.raises(BadTokenError):
+        open_token(RING, SESSION_PURPOSE, f"{token}.{written.format(signature)}")
+
+
+def test_the_same_signature_with_other_unused_bits_does_not_open() -> None:
+    token = seal(NEW, SESSION_PURPOSE, CLAIMS)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for bits in (1, 2, 3):
+        other = token[:-1] + alphabet[alphabet.index(token[-1]) | bits]
+        assert jwt.utils.base64url_decode(other.split(".")[2]) == jwt.utils.base64url_decode(token.split(".")[2])
+        with pytest.raises(BadTokenError):
+            open_token(RING, SESSION_PURPOSE, other)
+
+
 @pytest.mark.parametrize("algorithm", ["none", "HS384", "RS256", "hs256", ""])
 def test_another_algorithm_in_the_header_does_not_open(algorithm: str) -> None:
     token = seal(NEW, SESSION_PURPOSE, CLAIMS)
@@ -153,6 +171,17 @@ def test_a_session_is_no_page_and_a_page_is_no_session() -> None:
 def test_the_parts_of_a_scope_cannot_be_moved_against_the_position() -> None:
     with pytest.raises(BadTokenError):
         open_page(RING, ("a",), seal_page(RING, ("a", "b"), "c").replace("Yw", "Yg"))
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_a_page_token_written_in_another_way_does_not_open(part: int) -> None:
+    ring = KeyRing([SealingKey("seal", b"s" * 32)])
+    parts = seal_page(ring, ("a",), "c").split(".")
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    unused_bits = alphabet[alphabet.index(parts[part][-1]) | 1]
+    for other in (parts[part][:-1] + unused_bits, f"{parts[part]}!", f"{parts[part]}=", f"\n{parts[part]}"):
+        with pytest.raises(BadTokenError):
+            open_page(ring, ("a",), ".".join([*parts[:part], other, *parts[part + 1 :]]))
 
 
 def test_a_page_token_fits_a_marker_of_iam() -> None:

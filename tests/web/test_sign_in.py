@@ -254,7 +254,8 @@ def test_what_is_no_sign_in_token(world: Any) -> None:
     browser = world.application.test_client()
     log_in(browser, token)
     console_session = browser.get_cookie(COOKIE, path=CONSOLE_PATH).value
-    for other in ("", "nonsense", credentials["SessionToken"], console_session, token[:-2] + "AA"):
+    changed = token[:-2] + ("B" if token[-2] == "A" else "A") + token[-1]
+    for other in ("", "nonsense", credentials["SessionToken"], console_session, changed):
         assert log_in(world.application.test_client(), other).status_code == 400
 
 
