@@ -28,7 +28,7 @@ KEPT_DETAILS_SECONDS = 24 * 3600
 IN_MEMORY = ":memory:"
 LogUnavailableError = sqlite3.Error
 
-_BUSY_TIMEOUT_SECONDS = 5
+_BUSY_TIMEOUT_SECONDS = 30
 # Rows of one INSERT: SQLite takes them in one step, without the interpreter's lock.
 _ROWS_PER_STATEMENT = 50
 # Old rows are removed once so many new ones have come; until then they are passed over when the log is read.

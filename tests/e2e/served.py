@@ -198,7 +198,7 @@ def eventually(check: Callable[[], bool]) -> bool:
 
 
 def stops_as_promised(attempt: Callable[[], bool]) -> bool:
-    """Whether one of a few attempts to end a server took no longer than promised: a busy machine may delay any."""
+    """Whether one of a few attempts to end a server went as promised: a busy machine may delay any."""
     return any(attempt() for _ in range(_STOP_ATTEMPTS))
 
 
