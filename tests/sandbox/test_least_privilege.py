@@ -33,7 +33,10 @@ from emulator.storage.decision_log import LoggedCall
 ACCOUNT = "111122223333"
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"
 READER = f"arn:aws:iam::{ACCOUNT}:role/chime-reader"
-ADMINISTRATOR = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+ANYTHING = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
 URL = "/_rolecall/policy"
 
 
@@ -48,23 +51,33 @@ def policy_of(log: DecisionLog, principal: str, **options: bool) -> dict[str, An
     return smallest_policy(used_permissions(log.calls(wanted_calls(principal, None)), **options))
 
 
-def world_of(policy: dict[str, Any]) -> str:
-    """A world in which ana has this policy and no other."""
+def world_of(policy: dict[str, Any] | None) -> str:
+    """A world in which ana has this policy and no other, or none at all."""
     trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
     role = {"name": "worker", "path": "/a/", "trust_policy": {"Version": "2012-10-17", "Statement": [trust]}}
     user = {
         "name": "ana",
         "access_keys": [{"id": "ana_key", "secret": "ana-secret"}],
-        "inline_policies": {"own": policy},
+        "inline_policies": {} if policy is None else {"own": policy},
+    }
+    admin = {
+        "name": "admin",
+        "access_keys": [{"id": "admin_key", "secret": "admin-secret"}],
+        "attached_policies": ["arn:aws:iam::aws:policy/AdministratorAccess"],
     }
     chime_accounts = [{"name": "Sandbox", "users": [{"email": "li@example.com"}]}]
-    account = {"id": ACCOUNT, "users": [user], "roles": [role], "chime_accounts": chime_accounts}
+    account = {"id": ACCOUNT, "users": [user, admin], "roles": [role], "chime_accounts": chime_accounts}
     return json.dumps({"version": 1, "accounts": [account]})
 
 
 # What ana may do in the tests; each call is made by name and a drawn name of something.
 CALLS: dict[str, Callable[[Any, str], object]] = {
     "create_user": lambda w, name: w["iam"].create_user(UserName=name, Path="/team/"),
+    # IAM takes wildcards and what looks like variables in paths.
+    "create_user_oddly": lambda w, name: w["iam"].create_user(UserName=name, Path="/a*b?/${aws:username}$/"),
+    "create_policy_oddly": lambda w, name: w["iam"].create_policy(
+        PolicyName=name, Path="/${*}/", PolicyDocument=json.dumps(ANYTHING)
+    ),
     "get_user": lambda w, name: w["iam"].get_user(UserName=name),
     "list_users": lambda w, _name: w["iam"].list_users(),
     "delete_user": lambda w, name: w["iam"].delete_user(UserName=name),
@@ -94,9 +107,10 @@ TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AW
 TRAFFIC = st.lists(st.tuples(st.sampled_from(sorted(CALLS)), st.sampled_from(["ana", "li", "x+y"])), max_size=20)
 
 
-def run(world: Any, traffic: list[tuple[str, str]]) -> list[str]:
-    """The error code of each call, empty for those that went well."""
-    clients = {service: world.client(service, "ana") for service in ("iam", "sts", "chime", "chime-sdk-voice")}
+def run(world: Any, traffic: list[tuple[str, str]], **caller: Any) -> list[str]:
+    """The error code of each call, empty for those that went well; by ana, or by whom the credentials are of."""
+    services = ("iam", "sts", "chime", "chime-sdk-voice")
+    clients = {service: world.client(service, "ana", **caller) for service in services}
     codes = []
     for name, argument in traffic:
         try:
@@ -113,7 +127,7 @@ def run(world: Any, traffic: list[tuple[str, str]]) -> list[str]:
 def test_the_same_traffic_is_allowed_by_the_policy_and_by_nothing_smaller(
     make_world: Any, traffic: list[tuple[str, str]]
 ) -> None:
-    free = make_world(world_of({"Version": "2012-10-17", "Statement": [ADMINISTRATOR]}))
+    free = make_world(world_of(ANYTHING))
     log = keep_log(free)
     codes = run(free, traffic)
     calls = log.calls(wanted_calls(ANA, None))
@@ -122,11 +136,40 @@ def test_the_same_traffic_is_allowed_by_the_policy_and_by_nothing_smaller(
     assert replayed(policy, calls)
     assert not any(replayed(smaller, calls) for smaller in with_less(policy))
     if policy["Statement"]:
-        bound = make_world(world_of(policy))
+        bound = make_world(world_of(None))
+        iam = bound.client("iam", "admin")
+        text = json.dumps(policy)
+        arn = iam.create_policy(PolicyName="smallest", PolicyDocument=text)["Policy"]["Arn"]
+        iam.attach_user_policy(UserName="ana", PolicyArn=arn)
         assert run(bound, traffic) == codes
         bound.close()
     log.close()
     free.close()
+
+
+def test_a_role_with_the_policy_can_do_what_it_did_and_nothing_else(make_world: Any) -> None:
+    """Every kind of call, once by a role that may do everything and once by one that has what came of it."""
+    traffic = [(name, "li") for name in CALLS]
+    worker = f"arn:aws:iam::{ACCOUNT}:role/a/worker"
+    assumed = {"RoleArn": worker, "RoleSessionName": "abc"}
+    made = []
+    policy = ANYTHING
+    for _ in range(2):
+        world = make_world(world_of(None))
+        log = keep_log(world)
+        iam = world.client("iam", "admin")
+        iam.put_role_policy(RoleName="worker", PolicyName="own", PolicyDocument=json.dumps(policy))
+        credentials = world.client("sts", "admin").assume_role(**assumed)["Credentials"]
+        codes = run(world, traffic, credentials=credentials)
+        found = least_privilege(observed(log, worker))
+        made.append((codes, found))
+        policy = found.policy or {}
+        log.close()
+    assert made[0][0] == made[1][0]
+    assert made[0][1].policy == made[1][1].policy
+    assert made[0][1].calls > len(CALLS) / 2
+    # The second role had no more than that.
+    assert not any("refused" in note for note in made[1][1].notes)
 
 
 def replayed(policy: dict[str, Any], calls: list[LoggedCall]) -> bool:
