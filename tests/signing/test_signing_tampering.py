@@ -279,12 +279,29 @@ def meaning(request: HttpRequest) -> tuple[object, ...]:
     return (
         request.method,
         segments,
-        request.raw_path[-1:] in {"", "/"},
+        # The root has no name that a slash could follow.
+        segments and request.raw_path[-1:] == "/",
         query,
         sorted(headers.items()),
         credentials,
         request.body,
     )
+
+
+@pytest.mark.parametrize("path", ["/.", "/./", "//", "//.", "/a/..", "/a/../", "/a/b/../.."])
+@pytest.mark.parametrize("original", [BY_HEADER, PRESIGNED], ids=["by header", "presigned"])
+def test_every_way_to_write_the_root_is_the_root(original: HttpRequest, path: str) -> None:
+    changed = replace(original, raw_path=path)
+    assert meaning(changed) == meaning(original)
+    assert outcome(changed, original) == ""
+
+
+@pytest.mark.parametrize("path", [f"{USER}/", f"{USER}/x/", "/", "/.", f"{USER}/.."])
+@pytest.mark.parametrize("original", [BY_HEADER_WITH_TOKEN, PRESIGNED_WITH_TOKEN], ids=["by header", "presigned"])
+def test_another_path_means_something_else(original: HttpRequest, path: str) -> None:
+    changed = replace(original, raw_path=path)
+    assert meaning(changed) != meaning(original)
+    assert outcome(changed, original) == "SignatureDoesNotMatch"
 
 
 FIELDS = ["method", "raw_path", "raw_query", "body"]
