@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -174,10 +175,18 @@ def test_absent_is_not_false(worlds: Any, kind: str) -> None:
     assert caller.allowed_when({"BoolIfExists": {key: "true"}}) is (kind == "user")
 
 
+@pytest.fixture
+def still(worlds: Any) -> Iterator[Any]:
+    """The shared sandbox while its clock stands still."""
+    worlds.clock.freeze()
+    yield worlds
+    worlds.clock.reset()
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_times_of_the_request(worlds: Any, kind: str) -> None:
-    caller = Caller(worlds, kind)
-    now = worlds.clock.now_seconds()
+def test_times_of_the_request(still: Any, kind: str) -> None:
+    caller = Caller(still, kind)
+    now = still.clock.now_seconds()
     before, after = iso8601(now - 60), iso8601(now + 60)
     assert caller.allowed_when({"DateGreaterThan": {"aws:CurrentTime": before}})
     assert caller.allowed_when({"DateLessThan": {"aws:CurrentTime": after}})
