@@ -245,7 +245,8 @@ def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
                 # A service-linked role's policy whose text nobody has published: it grants nothing here.
                 continue
             text = managed_policy_document(document.arn)
-        yield NamedPolicy(kept_document(text, PolicyKind.IDENTITY), document.name, document.arn)
+        policy = kept_document(text, PolicyKind.IDENTITY)
+        yield NamedPolicy(policy, document.name, document.arn, document.group)
 
 
 __all__ = ["Authority", "MalformedPolicy", "Membership", "PolicyStore", "Trust", "kept_document", "parsed_policy"]
