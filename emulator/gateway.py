@@ -31,7 +31,7 @@ from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.fault_rules import CallFacts
 from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
-from emulator.sandbox.outcomes import Observer, Outcome, without_codes
+from emulator.sandbox.outcomes import Observer, Outcome, Recorded, without_codes
 from emulator.sandbox.setup import present_settings
 from emulator.services.catalogue import find
 from emulator.services.registry import (
@@ -152,6 +152,7 @@ class Gateway:
         identity: Identity | None = None
         identities: IdentityStore | None = None
         decisions: list[Decision] = []
+        recorded = Recorded(target.operation.recorder, len(request.body))
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -168,6 +169,7 @@ class Gateway:
                     struck.raise_error()
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
+                recorded.asked(parameters)
                 call = self._call(received, target, signature, identity, identities, connection, now_seconds)
                 if faults is not None:
                     struck = faults.on_call(connection, _facts(request, target, signature, identity))
@@ -186,6 +188,7 @@ class Gateway:
                     # A store of its own: what is read between writes must not be remembered if they are rolled back.
                     call = replace(call, db=connection, policies=PolicyStore(identities.generation))
                     answer = registered.function(call, **parameters)
+            recorded.answered(answer)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
@@ -203,9 +206,10 @@ class Gateway:
         if struck.delay_seconds:
             # Outside every transaction, so that others need not wait too.
             self.clock.pause(struck.delay_seconds)
-        keys = None if identities is None else identities.keys
         caller = None if identity is None else identity.caller
-        self._observe(received, service, operation, caller, encoded.status, failure, signature, decisions, keys)
+        self._observe(
+            received, service, operation, caller, encoded.status, failure, signature, decisions, identities, recorded
+        )
         if struck.drops:
             raise DroppedConnectionError
         return encoded
@@ -375,7 +379,8 @@ class Gateway:
         error: AwsError | None,
         signature: Signature | None = None,
         decisions: Sequence[Decision] = (),
-        keys: KeyRing | None = None,
+        identities: IdentityStore | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
             told = without_codes(error.reason or error.message)
@@ -383,8 +388,8 @@ class Gateway:
         if self.observer is None:
             return
         seal = None
-        if isinstance(error, RefusedError) and keys is not None and caller is not None:
-            seal = partial(seal_message, keys, caller.principal.account_id)
+        if isinstance(error, RefusedError) and identities is not None and caller is not None:
+            seal = partial(seal_message, identities.keys, caller.principal.account_id)
         request = received.request
         outcome = Outcome(
             received.request_id,
@@ -402,6 +407,7 @@ class Gateway:
             received.at_seconds,
             monotonic_seconds() - received.started_seconds,
             seal,
+            recorded,
         )
         self.observer(outcome)
 

@@ -19,6 +19,7 @@ from emulator.clock import Clock
 from emulator.policy import Decision
 from emulator.principals import Caller, Principal, Session
 from emulator.sandbox.outcomes import Outcome, without_codes
+from emulator.sandbox.recorded_calls import recorded_texts
 from emulator.sandbox.refusals import refusal_details
 from emulator.storage.call_counts import CallCounts
 from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
@@ -225,6 +226,7 @@ class _Rows:
             outcome.source_ip,
             _bounded(outcome.user_agent, _SHORT_LIMIT_CHARACTERS),
             identity,
+            *recorded_texts(outcome),
         )
 
     def _caller(self, caller: Caller) -> tuple[str, str]:

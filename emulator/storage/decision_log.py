@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from emulator.storage import call_counts
 from emulator.storage.call_counts import CallCounts, CountedCall
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 KEPT_CALLS = 50_000
 KEPT_DETAILS_SECONDS = 24 * 3600
 IN_MEMORY = ":memory:"
@@ -41,7 +41,8 @@ class LoggedCall(NamedTuple):
     ``principal`` is the caller's ARN and ``principal_arn`` that of the user or role behind it, both empty for a call
     that proved none. ``session``, ``decisions`` and ``identity`` are JSON; ``actions`` are joined and enclosed by
     ``|``, in lower case. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was
-    refused before any policy was asked. A row as it is stored: one is made per call.
+    refused before any policy was asked. ``parameters`` and ``answer`` are JSON as CloudTrail has it, without secrets,
+    and ``error_name`` is the exception of the service's model. A row as it is stored: one is made per call.
     """
 
     received_at_seconds: float
@@ -66,6 +67,9 @@ class LoggedCall(NamedTuple):
     source_ip: str
     user_agent: str
     identity: str = ""
+    parameters: str = ""
+    answer: str = ""
+    error_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
