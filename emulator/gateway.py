@@ -55,7 +55,16 @@ from emulator.signing import Signature, check_scope, check_signature, read_signa
 from emulator.storage import keyring, worlds
 from emulator.storage.clock_states import kept_clock, share_clock
 from emulator.storage.engine import Database, DatabaseUnavailableError
-from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, likely_service, match
+from emulator.wire import (
+    Target,
+    check_constraints,
+    decode,
+    encode_answer,
+    encode_error,
+    error_code,
+    likely_service,
+    match,
+)
 
 log = logging.getLogger("rolecall.gateway")
 
@@ -83,9 +92,6 @@ class _Received(NamedTuple):
     request: HttpRequest
     at_seconds: float
     started_seconds: float
-
-
-_NO_REQUEST = HttpRequest("", "/", "", {}, b"", remote_address="")
 
 
 class Gateway:
@@ -136,9 +142,9 @@ class Gateway:
         self._observe(received, service, "", None, answer.status, failure)
         return received.request_id, answer
 
-    def refuse(self, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
-        """The answer to a call that was refused before it became a request, such as one that is too large."""
-        received = _Received(self.ids.uuid(), _NO_REQUEST, self.clock.wall_seconds(), monotonic_seconds())
+    def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
+        """The answer to a call that was refused before its body was read, such as one that is too large."""
+        received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         answer = encode_error(service, error, received.request_id)
         self._observe(received, service, "", None, answer.status, error)
         return received.request_id, answer
@@ -408,6 +414,7 @@ class Gateway:
             monotonic_seconds() - received.started_seconds,
             seal,
             recorded,
+            "" if error is None else error_code(service, error.code),
         )
         self.observer(outcome)
 

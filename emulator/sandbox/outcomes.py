@@ -83,6 +83,8 @@ class Outcome:
     latency_seconds: float = 0.0
     seal_message: SealMessage | None = None
     recorded: Recorded | None = None
+    # As the service said it, where ``error`` has the name that all services share.
+    error_code: str = ""
 
 
 Observer = Callable[[Outcome], None]

@@ -17,7 +17,7 @@ def recorded_texts(outcome: Outcome) -> tuple[str, str, str]:
     if recorded is None:
         return "", "", ""
     recorder = recorded.recorder
-    name = "" if outcome.error is None else recorder.error_names.get(outcome.error.code, "")
+    name = recorder.error_names.get(outcome.error_code, "")
     if recorded.parameters is None:
         asked = _omitted(_NAMES[0], recorded.body_bytes) if recorded.body_bytes > KEPT_BODY_BYTES else ""
     else:
