@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from emulator.access.authorization_ids import authorization_tail
 from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
@@ -26,7 +27,7 @@ from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
 from emulator.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from emulator.identities import NOBODY, Identity, IdentityStore, unsigned_identity
-from emulator.ids import Identifiers, authorization_id
+from emulator.ids import Identifiers
 from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.fault_rules import CallFacts
@@ -72,12 +73,6 @@ MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
 INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
 NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
 PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
-# AWS adds it to the refusals of most of IAM's operations since 2026.
-TELLS_AUTHORIZATION_ID = True
-AUTHORIZATION_TAIL = (
-    " Go to https://{region}.console.aws.amazon.com/iam/home?region={region}#/authorization-details/{id} for complete "
-    "details, or call the GetRequestAuthorizationDetails API with the following authorization id: {id}"
-)
 MODEL_MINIMUM_SESSION_SECONDS = 900
 # The operations with that minimum; others have durations of their own.
 _LASTING_AS_LONG = frozenset(
@@ -207,7 +202,7 @@ class Gateway:
         if failure is not None:
             if isinstance(failure, RefusedError):
                 decisions = [*failure.allowed, failure.decision]
-                failure.message += authorization_tail(service, request_id, signature)
+                failure.message += authorization_tail(service, request_id, _region(signature, request))
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
             # Outside every transaction, so that others need not wait too.
@@ -417,13 +412,6 @@ class Gateway:
             "" if error is None else error_code(service, error.code),
         )
         self.observer(outcome)
-
-
-def authorization_tail(service: str, request_id: str, signature: Signature | None) -> str:
-    """What a refusal of IAM ends with: by which id to ask for its details (IAM User Guide, Troubleshoot IAM)."""
-    if not TELLS_AUTHORIZATION_ID or service != "iam" or signature is None:
-        return ""
-    return AUTHORIZATION_TAIL.format(region=signature.region or DEFAULT_REGION, id=authorization_id(request_id))
 
 
 def _region(signature: Signature | None, request: HttpRequest) -> str:

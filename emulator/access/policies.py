@@ -215,7 +215,7 @@ def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
                 # A service-linked role's policy whose text nobody has published: it grants nothing here.
                 continue
             text = managed_policy_document(document.arn)
-        yield NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), document.name, document.arn)
+        yield NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), document.name, document.arn, document.group)
 
 
 __all__ = ["Authority", "MalformedPolicy", "Membership", "PolicyStore", "Trust", "parsed_policy"]

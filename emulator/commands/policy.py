@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -17,16 +18,17 @@ from emulator.commands.common import (
 )
 from emulator.least_privilege import (
     BadPrincipalError,
-    authority_of,
-    notes,
-    smallest_policy,
-    unused,
-    used_permissions,
-    wanted_calls,
+    LeastPrivilege,
+    NoGrantsError,
+    Traffic,
+    check_principal,
+    least_privilege,
+    observed,
+    unused_grants,
+    unused_notes,
 )
 from emulator.sandbox.decision_filter import BadFilterError, epoch_seconds
 from emulator.sandbox.decisions import SETTLE_SECONDS
-from emulator.storage.decision_log import CallFilter, LoggedCall
 
 
 @click.command("policy")
@@ -50,38 +52,49 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
     if only_unused and include_refused:
         raise click.UsageError("Give --include-refused or --unused.")
     try:
-        wanted = wanted_calls(principal, epoch_seconds(since) if since else None)
+        traffic = _read(database, principal, epoch_seconds(since) if since else None)
     except (BadFilterError, BadPrincipalError) as error:
         raise UnusableError(f"{error}".removesuffix(".")) from error
-    calls, dropped, forgotten = _read(database, wanted)
-    used = used_permissions(calls, include_refused=include_refused)
     if only_unused:
-        click.echo(json.dumps(_unused(database, principal, calls), indent=2))
+        _tell(_unused(database, traffic), unused_notes(traffic))
         return
-    policy = smallest_policy(used)
-    if not policy["Statement"]:
-        raise UnusableError(f"the decision log has no call of {principal} that a policy allowed")
-    click.echo(json.dumps(policy, indent=2))
-    for note in notes(policy, dropped, forgotten):
+    found = least_privilege(traffic, include_refused=include_refused)
+    if found.policy is None:
+        raise UnusableError(_nothing(traffic, found))
+    _tell(found.policy, found.notes)
+
+
+def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
+    click.echo(json.dumps(answer, indent=2))
+    for note in notes:
         click.echo(f"rolecall: {note}", err=True)
 
 
-def _read(database: str, wanted: CallFilter) -> tuple[list[LoggedCall], dict[str, int], int]:
+def _read(database: str, principal: str, since_seconds: float | None) -> Traffic:
+    check_principal(principal)
     with opened_log(database, "/_rolecall/policy") as store:
         # A running server writes down its last calls a moment later.
         time.sleep(SETTLE_SECONDS)
-        return store.calls(wanted), store.dropped(), store.forgotten()
+        return observed(store, principal, since_seconds)
 
 
-def _unused(database: str, principal: str, calls: list[LoggedCall]) -> dict[str, object]:
+def _nothing(traffic: Traffic, found: LeastPrivilege) -> str:
+    """Why there is no policy."""
+    if not traffic.calls:
+        return f"the decision log has no call of {traffic.principal}"
+    if found.refused:
+        return f"policies refused every call of {traffic.principal} that needed a permission: see --include-refused"
+    return f"no call of {traffic.principal} needed a permission"
+
+
+def _unused(database: str, traffic: Traffic) -> dict[str, object]:
     opened = opened_database(database)
     try:
         with opened.snapshot() as connection:
-            authority = authority_of(connection, principal)
+            return unused_grants(connection, traffic).as_json()
+    except NoGrantsError as error:
+        raise UnusableError(str(error)) from error
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     finally:
         opened.close()
-    if authority is None:
-        raise UnusableError(f"there is no user or role {principal} whose policies could be looked at")
-    return unused(authority, used_permissions(calls)).as_json()

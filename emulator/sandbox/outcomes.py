@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from emulator.errors import AwsError
@@ -43,10 +43,11 @@ class Recorded:
     the operation's answers are not written down.
     """
 
-    recorder: Recorder
+    recorder: Recorder = field(repr=False)
     body_bytes: int
-    parameters: Mapping[str, Any] | None = None
-    answer: Mapping[str, Any] | None = None
+    # Never in a text that somebody makes of an outcome, such as a failing test.
+    parameters: Mapping[str, Any] | None = field(default=None, repr=False)
+    answer: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def asked(self, parameters: Mapping[str, Any]) -> None:
         """Take parameters that were found to be in order."""

@@ -7,6 +7,7 @@ its schema is another one, and it is spoken to without SQLAlchemy because a row 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import zlib
@@ -20,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from emulator.storage import call_counts
 from emulator.storage.call_counts import CallCounts, CountedCall
+from emulator.storage.write_ahead import write_ahead
 
 SCHEMA_VERSION = 4
 KEPT_CALLS = 50_000
@@ -90,13 +92,17 @@ class RefusalDetails:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are wanted; what is empty or None is not asked. ``action`` may end with ``*``."""
+    """Which calls are wanted; what is empty or None is not asked. ``action`` may end with ``*``.
+
+    ``with_federated_users`` adds those of the federated users whose sessions ``principal`` obtained.
+    """
 
     principal: str = ""
     action: str = ""
     outcome: str = ""
     since_seconds: float | None = None
     limit: int = 100
+    with_federated_users: bool = False
 
 
 _COLUMNS = LoggedCall._fields
@@ -125,6 +131,8 @@ _INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
 _LAST_WRITTEN_FIRST = "ORDER BY position DESC LIMIT ?"
+# Only long-term credentials obtain such a session, so that its chain has one link.
+_OF_A_FEDERATED_USER = "instr(principal, ':federated-user/') > 0"
 _NEWEST_FIRST = "ORDER BY received_at_seconds DESC, position DESC LIMIT ?"
 
 
@@ -189,8 +197,12 @@ class DecisionStore:
         """
         conditions, values = [_KEPT], list[object]()
         if wanted.principal:
-            conditions.append("(principal = ? OR principal_arn = ?)")
+            of_principal = "principal = ? OR principal_arn = ?"
             values += [wanted.principal, wanted.principal]
+            if wanted.with_federated_users:
+                of_principal += f" OR ({_OF_A_FEDERATED_USER} AND instr(session, ?) > 0)"
+                values.append(f'"chain":[{json.dumps(wanted.principal)}]')
+            conditions.append(f"({of_principal})")
         if wanted.action:
             action = wanted.action.lower()
             conditions.append("instr(actions, ?) > 0")
@@ -292,7 +304,7 @@ class DecisionStore:
 
 
 def _prepare(driver: sqlite3.Connection) -> None:
-    driver.execute("PRAGMA journal_mode=WAL")
+    write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
     # A log may lose its last batch with the machine, but not with the process.
     driver.execute("PRAGMA synchronous=NORMAL")
     if _version(driver) == SCHEMA_VERSION:

@@ -28,7 +28,9 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
     done = run_rolecall(server.folder, *arguments)
     assert done.returncode == 0
-    assert done.stderr.startswith("rolecall: chime: its actions support no resource ARNs")
+    chime_note, refused_note = done.stderr.splitlines()
+    assert chime_note.startswith("rolecall: chime: its actions support no resource ARNs")
+    assert refused_note == "rolecall: calls that policies refused are left out, unless they are to be included: 1."
     iam = server.client("iam")
     iam.detach_role_policy(RoleName="chime-reader", PolicyArn="arn:aws:iam::aws:policy/AmazonChimeReadOnly")
     with pytest.raises(ClientError):
@@ -42,7 +44,7 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     assert "chime:CreateAccount" in with_refused["Statement"][0]["Action"]
     unused = run_rolecall(server.folder, *arguments, "--unused")
     assert (unused.returncode, unused.stderr) == (0, "")
-    assert json.loads(unused.stdout) == {"actions": {}, "policies": [], "reaches_further": False}
+    assert json.loads(unused.stdout) == {"actions": {}, "resources": {}, "policies": [], "reaches_further": False}
     status, answered = server.control("GET", f"policy?principal={ROLE}&unused=true")
     assert (status, answered["policy"]) == (200, json.loads(done.stdout))
 
@@ -52,6 +54,8 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     [
         ([], "Missing option '--principal'"),
         (["--principal", "ana"], "rolecall: principal is the ARN of a user, a role or a session"),
+        (["--principal", f"arn:aws:sts::{FIRST_ACCOUNT}:assumed-role/chime-reader"], "give the role's own"),
+        (["--principal", f"arn:aws:iam::{FIRST_ACCOUNT}:user/*"], "rolecall: principal is the ARN of a user"),
         (["--principal", ROLE, "--since", "yesterday"], "rolecall: since is a time such as"),
         (["--principal", ROLE, "--unused", "--include-refused"], "Give --include-refused or --unused."),
         (["--principal", ROLE, "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
@@ -69,10 +73,20 @@ def test_what_cannot_be_written(tmp_path: Path, arguments: list[str], words: str
 def test_whoever_did_nothing_has_no_policy(make_server: Make) -> None:
     server = make_server()
     server.client("sts").get_caller_identity()
+    chime = server.client("chime", credentials=server.assume("chime-denied"))
+    with pytest.raises(ClientError):
+        chime.list_accounts()
     server.control("GET", "decisions")
-    nobody = f"arn:aws:iam::{FIRST_ACCOUNT}:user/nobody"
-    arguments = ("policy", "--principal", nobody, "--database", database(server.folder))
-    for options, words in (((), "has no call of"), (("--unused",), "there is no user or role")):
+    account = f"arn:aws:iam::{FIRST_ACCOUNT}"
+    federated = f"arn:aws:sts::{FIRST_ACCOUNT}:federated-user/x"
+    for principal, options, words in (
+        (f"{account}:user/nobody", (), "has no call of"),
+        (f"{account}:user/nobody", ("--unused",), "there is no user or role"),
+        (f"{account}:root", ("--unused",), "a root user has no policies"),
+        (federated, ("--unused",), "ask for that user"),
+        (f"{account}:role/chime-denied", (), "that needed a permission: see --include-refused"),
+    ):
+        arguments = ("policy", "--principal", principal, "--database", database(server.folder))
         done = run_rolecall(server.folder, *arguments, *options)
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr
