@@ -20,6 +20,7 @@ from emulator.storage.decision_log import LoggedCall
 Json = dict[str, Any]
 
 EVENT_VERSION = "1.11"
+SIGN_IN_SERVICE = "signin"
 # CloudTrail User Guide, CloudTrail userIdentity element.
 _IDENTITY_TYPES = {
     "Account": "Root",
@@ -85,6 +86,8 @@ def _other_account(call: LoggedCall) -> str:
 
 def cloudtrail_record(call: LoggedCall) -> Json:
     """One call as CloudTrail records it. Members that do not apply are left out, as AWS does."""
+    if call.service == SIGN_IN_SERVICE:
+        return _sign_in_record(call)
     prefix = service_prefix(call)
     error = {"errorCode": call.error_name or call.error_code, "errorMessage": call.message} if call.error_code else {}
     parameters = json.loads(call.parameters) if call.parameters else None
@@ -111,6 +114,37 @@ def cloudtrail_record(call: LoggedCall) -> Json:
         "eventType": "AwsApiCall",
         "managementEvent": True,
         "recipientAccountId": call.account_id or _account_of(parameters or {}) or None,
+        "eventCategory": "Management",
+    }
+
+
+def _sign_in_record(call: LoggedCall) -> Json:
+    """A sign-in (CloudTrail User Guide, AWS Management Console sign-in events): an event that is no call of an API."""
+    session = json.loads(call.session) if call.session else {}
+    destination = json.loads(call.parameters).get("loginTo", "") if call.parameters else ""
+    return {
+        "eventVersion": EVENT_VERSION,
+        "userIdentity": user_identity(call),
+        "eventTime": iso8601(call.at_seconds),
+        "eventSource": f"{SIGN_IN_SERVICE}.amazonaws.com",
+        "eventName": call.operation,
+        "awsRegion": DEFAULT_REGION,
+        "sourceIPAddress": call.source_ip,
+        "userAgent": call.user_agent,
+        **({"errorMessage": call.message} if call.error_code else {}),
+        "requestParameters": None,
+        "responseElements": {call.operation: "Failure" if call.error_code else "Success"},
+        "additionalEventData": {
+            **({"LoginTo": destination} if destination else {}),
+            "MobileVersion": "No",
+            "MFAUsed": "Yes" if "mfa_authenticated_at_seconds" in session else "No",
+        },
+        "requestID": call.request_id,
+        "eventID": event_id(call.request_id),
+        "readOnly": False,
+        "eventType": "AwsConsoleSignIn",
+        "managementEvent": True,
+        "recipientAccountId": call.account_id or None,
         "eventCategory": "Management",
     }
 
