@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from emulator.errors import AwsError
 from emulator.policy import Decision
@@ -17,6 +17,46 @@ _SHOWN_CODE = re.compile(r"Value '.*' at 'tokenCode'", re.DOTALL)
 
 # From the content of an encoded authorization message and its expiry, in seconds since the epoch, to its text.
 SealMessage = Callable[[Mapping[str, Any], int], str]
+
+# Beyond that a request's parameters are not kept for the log, so that those that wait for it stay small.
+KEPT_BODY_BYTES = 65_536
+
+
+class Recorder(Protocol):
+    """How the parameters and the answer of an operation are written down, as JSON and without what is secret."""
+
+    @property
+    def parameters(self) -> Callable[[Any], str]: ...
+
+    @property
+    def answer(self) -> Callable[[Any], str] | None: ...
+
+    @property
+    def error_names(self) -> Mapping[str, str]: ...
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What was asked and answered, secrets and all: only what ``recorder`` makes of it may be written.
+
+    Filled as the call goes on. ``parameters`` stay None when the request's ``body_bytes`` are too many, ``answer`` when
+    the operation's answers are not written down.
+    """
+
+    recorder: Recorder = field(repr=False)
+    body_bytes: int
+    # Never in a text that somebody makes of an outcome, such as a failing test.
+    parameters: Mapping[str, Any] | None = field(default=None, repr=False)
+    answer: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def asked(self, parameters: Mapping[str, Any]) -> None:
+        """Take parameters that were found to be in order."""
+        if self.body_bytes <= KEPT_BODY_BYTES:
+            self.parameters = parameters
+
+    def answered(self, answer: Mapping[str, Any] | None) -> None:
+        if self.recorder.answer is not None:
+            self.answer = answer
 
 
 @dataclass(slots=True)
@@ -43,6 +83,9 @@ class Outcome:
     received_at_seconds: float = 0.0
     latency_seconds: float = 0.0
     seal_message: SealMessage | None = None
+    recorded: Recorded | None = None
+    # As the service said it, where ``error`` has the name that all services share.
+    error_code: str = ""
 
 
 Observer = Callable[[Outcome], None]

@@ -60,9 +60,7 @@ def _counted(decisions: DecisionLog) -> Answered:
 
 def _listed(decisions: DecisionLog, wanted: CallFilter, shape: str) -> Answered:
     if shape == "cloudtrail":
-        lines = [
-            json.dumps(record) + "\n" for call in decisions.calls(wanted) for record in cloudtrail_records(call)
-        ]
+        lines = [json.dumps(record) + "\n" for call in decisions.calls(wanted) for record in cloudtrail_records(call)]
         return Response("".join(lines), content_type=JSON_LINES), 200
     if shape != "json":
         raise BadFilterError(FORMAT_MESSAGE)

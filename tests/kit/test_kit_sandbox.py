@@ -337,7 +337,7 @@ def test_more_calls_than_the_queue_holds_are_all_told() -> None:
     with Rolecall() as sandbox:
         answer = sandbox._gateway.observer
         sandbox.client("sts").get_caller_identity()
-        [outcome] = [sandbox._decisions._allowed[0]]
+        _, outcome = sandbox._decisions._allowed[0]
         for _ in range(4999):
             answer(outcome)
         assert len(sandbox.decisions) == 5000

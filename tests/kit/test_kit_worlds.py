@@ -165,7 +165,6 @@ def test_the_log_says_who_was_vouched_for_and_by_whom() -> None:
     assert identity == {
         "type": "WebIdentityUser",
         "principalId": f"{provider}:sts.amazonaws.com:repo:org/app",
-        "accountId": ACCOUNT,
         "userName": "repo:org/app",
         "identityProvider": provider,
     }
