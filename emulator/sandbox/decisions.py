@@ -143,6 +143,10 @@ class DecisionLog:
         self.flush()
         return self.store.details(request_id, self._clock.now_seconds())
 
+    def now_seconds(self) -> float:
+        """The time by which calls are dated."""
+        return self._clock.now_seconds()
+
     def dropped(self) -> Mapping[str, int]:
         return self.store.dropped()
 

@@ -49,6 +49,20 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     assert (status, answered["policy"]) == (200, json.loads(done.stdout))
 
 
+def test_since_counts_back_by_the_clock_of_the_sandbox(make_server: Make) -> None:
+    server = make_server()
+    chime = server.client("chime", credentials=server.assume("chime-reader"))
+    chime.list_accounts()
+    assert run_rolecall(server.folder, "clock", "+2h", "--port", str(server.port)).returncode == 0
+    arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
+    assert run_rolecall(server.folder, *arguments, "--since", "3h").returncode == 0
+    done = run_rolecall(server.folder, *arguments, "--since", "1h30m")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"rolecall: the decision log has no call of {ROLE} since then\n"
+    unused = run_rolecall(server.folder, *arguments, "--since", "1h30m", "--unused")
+    assert "chime:ListAccounts" in json.loads(unused.stdout)["actions"]["chime"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -58,6 +72,10 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
         (["--principal", f"arn:aws:iam::{FIRST_ACCOUNT}:user/*"], "rolecall: principal is the ARN of a user"),
         (["--principal", ROLE, "--since", "yesterday"], "rolecall: since is a time such as"),
         (["--principal", ROLE, "--unused", "--include-refused"], "Give --include-refused or --unused."),
+        (
+            ["--principal", ROLE, "--since", "1h", "--database", "sqlite:///absent.db"],
+            "there is no decision log absent",
+        ),
         (["--principal", ROLE, "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
         (["--principal", ROLE, "--database", "sqlite://"], "ask the server, at /_rolecall/policy"),
     ],
@@ -84,7 +102,7 @@ def test_whoever_did_nothing_has_no_policy(make_server: Make) -> None:
         (f"{account}:user/nobody", ("--unused",), "there is no user or role"),
         (f"{account}:root", ("--unused",), "a root user has no policies"),
         (federated, ("--unused",), "ask for that user"),
-        (f"{account}:role/chime-denied", (), "that needed a permission: see --include-refused"),
+        (f"{account}:role/chime-denied", (), "--include-refused is for calls that policies refused"),
     ):
         arguments = ("policy", "--principal", principal, "--database", database(server.folder))
         done = run_rolecall(server.folder, *arguments, *options)
