@@ -402,6 +402,7 @@ class Gateway:
             received.at_seconds,
             monotonic_seconds() - received.started_seconds,
             seal,
+            error.further if isinstance(error, RefusedError) else (),
         )
         self.observer(outcome)
 

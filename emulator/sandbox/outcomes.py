@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ class Outcome:
 
     ``caller`` is None until credentials are proven; ``access_key_id`` is then only what the request claims.
     ``decisions`` are in the order of the questions, the refused one last. ``now_seconds`` is the sandbox's time,
-    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused.
+    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused;
+    ``further`` are then the actions and resources that were not asked about any more.
     """
 
     request_id: str
@@ -43,6 +44,7 @@ class Outcome:
     received_at_seconds: float = 0.0
     latency_seconds: float = 0.0
     seal_message: SealMessage | None = None
+    further: Sequence[tuple[str, str]] = ()
 
 
 Observer = Callable[[Outcome], None]
