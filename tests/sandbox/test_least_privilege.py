@@ -75,9 +75,7 @@ CALLS: dict[str, Callable[[Any, str], object]] = {
     "create_user": lambda w, name: w["iam"].create_user(UserName=name, Path="/team/"),
     # IAM takes wildcards and what looks like variables in paths.
     "create_user_oddly": lambda w, name: w["iam"].create_user(UserName=name, Path="/a*b?/${aws:username}$/"),
-    "create_policy_oddly": lambda w, name: w["iam"].create_policy(
-        PolicyName=name, Path="/${*}/", PolicyDocument=json.dumps(ANYTHING)
-    ),
+    "create_group_oddly": lambda w, name: w["iam"].create_group(GroupName=name, Path="/${*}/"),
     "get_user": lambda w, name: w["iam"].get_user(UserName=name),
     "list_users": lambda w, _name: w["iam"].list_users(),
     "delete_user": lambda w, name: w["iam"].delete_user(UserName=name),
