@@ -10,7 +10,7 @@ from functools import partial
 import click
 
 from emulator.commands.common import SINCE_HELP, UnusableError, database_option, opened_log, sandbox_seconds
-from emulator.sandbox.cloudtrail import cloudtrail_record
+from emulator.sandbox.cloudtrail import cloudtrail_records
 from emulator.sandbox.decision_filter import BadFilterError, read_filter
 from emulator.sandbox.decision_text import call_as_json, call_line
 from emulator.sandbox.decisions import SETTLE_SECONDS
@@ -20,7 +20,7 @@ DEFAULT_LIMIT = 100
 FORMATS: dict[str, Callable[[LoggedCall], str]] = {
     "text": call_line,
     "json": lambda call: json.dumps(call_as_json(call)),
-    "cloudtrail": lambda call: json.dumps(cloudtrail_record(call)),
+    "cloudtrail": lambda call: "\n".join(map(json.dumps, cloudtrail_records(call))),
 }
 
 

@@ -6,6 +6,7 @@ ones are left out first, and counted. A log that cannot be written says so once 
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -262,6 +263,7 @@ def _session_json(session: Session) -> str:
         parts.append(f'"mfa_authenticated_at_seconds":{session.mfa_authenticated_at_seconds}')
     if session.federated_provider:
         parts.append(f'"federated_provider":{quoted(session.federated_provider)}')
+        parts += _federated_attributes(session)
     if session.tags:
         parts.append('"tags":{' + ",".join(f"{quoted(key)}:{quoted(value)}" for key, value in session.tags) + "}")
     if session.transitive_tag_keys:
@@ -269,6 +271,16 @@ def _session_json(session: Session) -> str:
     if session.chain:
         parts.append('"chain":[' + ",".join(map(quoted, session.chain)) + "]")
     return "{" + ",".join(parts) + "}"
+
+
+def _federated_attributes(session: Session) -> list[str]:
+    """What a provider that needs none in the account has said of somebody: application and user."""
+    prefix = f"{session.federated_provider}:"
+    if session.federated_provider.startswith("arn:"):
+        return []
+    said = {name: value for name, value in session.context if name.startswith(prefix)}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+    return [f'"federated_attributes":{json.dumps(texts)}'] if texts else []
 
 
 def _decision(decision: Decision) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from emulator.storage import call_counts
 from emulator.storage.call_counts import CallCounts, CountedCall
+from emulator.storage.write_ahead import write_ahead
 
 SCHEMA_VERSION = 3
 KEPT_CALLS = 50_000
@@ -296,7 +297,7 @@ class DecisionStore:
 
 
 def _prepare(driver: sqlite3.Connection) -> None:
-    driver.execute("PRAGMA journal_mode=WAL")
+    write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
     # A log may lose its last batch with the machine, but not with the process.
     driver.execute("PRAGMA synchronous=NORMAL")
     if _version(driver) == SCHEMA_VERSION:

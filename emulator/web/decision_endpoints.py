@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flask import Blueprint, Response, jsonify, request
 
-from emulator.sandbox.cloudtrail import cloudtrail_record
+from emulator.sandbox.cloudtrail import cloudtrail_records
 from emulator.sandbox.decision_filter import BadFilterError, read_filter
 from emulator.sandbox.decision_text import call_as_json, explained_as_json
 from emulator.sandbox.decisions import DecisionLog
@@ -60,7 +60,7 @@ def _counted(decisions: DecisionLog) -> Answered:
 
 def _listed(decisions: DecisionLog, wanted: CallFilter, shape: str) -> Answered:
     if shape == "cloudtrail":
-        lines = [json.dumps(cloudtrail_record(call)) + "\n" for call in decisions.calls(wanted)]
+        lines = [json.dumps(record) + "\n" for call in decisions.calls(wanted) for record in cloudtrail_records(call)]
         return Response("".join(lines), content_type=JSON_LINES), 200
     if shape != "json":
         raise BadFilterError(FORMAT_MESSAGE)

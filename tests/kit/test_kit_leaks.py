@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import botocore.client
 import pytest
+from reserved_ports import reserved_port
 
 from emulator import Rolecall, SandboxEndedError
 from emulator.kit.blocks import innermost
@@ -125,11 +126,11 @@ def test_a_sandbox_that_ends_before_the_blocks_within_it(make: Make) -> None:
 
 def test_a_client_that_stays_keeps_no_connection_and_reaches_no_other_sandbox() -> None:
     before = process()
-    with Rolecall.start() as sandbox:
+    port = reserved_port()
+    with Rolecall.start(port=port) as sandbox:
         kept = [sandbox.client("sts"), boto3.client("sts"), sandbox.session().client("sts")]
         for sts in kept:
             sts.get_caller_identity()
-        port = int(sandbox.endpoint_url.rpartition(":")[2])
     assert process() == before
     with Rolecall.start(port=port) as sandbox:
         for sts in kept:

@@ -35,9 +35,23 @@ ALWAYS = {
     "recipientAccountId",
     "eventCategory",
 }
-SOMETIMES = {"errorCode", "errorMessage", "resources"}
+SOMETIMES = {"errorCode", "errorMessage", "resources", "sharedEventID"}
 DEVELOPER = "arn:aws:iam::111122223333:user/developer"
+OTHER_ROLE = "chime-partner"
+EXTERNAL_ID = "partner-id"
 READER = "arn:aws:iam::111122223333:role/chime-reader"
+_ADMIN = {
+    "name": "admin",
+    "access_keys": [{"id": "admin_key", "secret": "admin-secret"}],
+    "attached_policies": ["arn:aws:iam::aws:policy/AdministratorAccess"],
+}
+ROOT_SESSIONS = json.dumps(
+    {
+        "version": 1,
+        "organization": {"id": "o-example1234", "features": ["RootSessions"]},
+        "accounts": [{"id": "111122223333", "users": [_ADMIN]}, {"id": "444455556666"}],
+    }
+)
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -117,17 +131,7 @@ def test_a_user(world: Any, log: DecisionLog) -> None:
 
 
 def test_a_session_of_assume_root(make_world: Any) -> None:
-    admin = {
-        "name": "admin",
-        "access_keys": [{"id": "admin_key", "secret": "admin-secret"}],
-        "attached_policies": ["arn:aws:iam::aws:policy/AdministratorAccess"],
-    }
-    declared = {
-        "version": 1,
-        "organization": {"id": "o-example1234", "features": ["RootSessions"]},
-        "accounts": [{"id": "111122223333", "users": [admin]}, {"id": "444455556666"}],
-    }
-    world = make_world(json.dumps(declared))
+    world = make_world(ROOT_SESSIONS)
     log = keep_log(world)
     task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
     asked = {"TargetPrincipal": "444455556666", "TaskPolicyArn": {"arn": task}}
@@ -137,6 +141,69 @@ def test_a_session_of_assume_root(make_world: Any) -> None:
     assert (identity["type"], identity["arn"]) == ("Root", "arn:aws:iam::444455556666:root")
     assert identity["sessionContext"]["assumedRoot"] == "true"
     log.close()
+
+
+def test_an_assumed_root_is_recorded_in_both_accounts(make_world: Any) -> None:
+    world = make_world(ROOT_SESSIONS)
+    log = keep_log(world)
+    task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
+    world.client("sts").assume_root(TargetPrincipal="444455556666", TaskPolicyArn={"arn": task})
+    own, others = records(world)
+    assert [record["recipientAccountId"] for record in (own, others)] == ["111122223333", "444455556666"]
+    assert (own["readOnly"], others["userIdentity"]["type"]) == (False, "AWSAccount")
+    log.close()
+
+
+def test_a_role_of_another_account_is_recorded_in_both(world: Any, log: DecisionLog) -> None:
+    user_id = world.client("iam").get_user(UserName="admin")["User"]["UserId"]
+    arn = f"arn:aws:iam::{world.second_account}:role/{OTHER_ROLE}"
+    world.client("sts").assume_role(RoleArn=arn, RoleSessionName="visit", ExternalId=EXTERNAL_ID)
+    own, others, _ = records(world)
+    assert own["userIdentity"]["type"] == "IAMUser"
+    assert others["userIdentity"] == {"type": "AWSAccount", "principalId": user_id, "accountId": world.first_account}
+    assert [record["recipientAccountId"] for record in (own, others)] == [world.first_account, world.second_account]
+    assert own["sharedEventID"] == others["sharedEventID"]
+    assert len({own["eventID"], others["eventID"], own["sharedEventID"]}) == 3
+    alike = ("requestID", "eventTime", "eventName", "resources", "additionalEventData", "readOnly")
+    assert [own[name] for name in alike] == [others[name] for name in alike]
+    assert own["resources"] == [{"ARN": arn, "accountId": world.second_account, "type": "AWS::IAM::Role"}]
+    assert records(world)[:2] == [own, others]
+
+
+def test_a_session_that_goes_on_to_another_account_is_named_by_its_id(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    role = iam.create_role(RoleName="first", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    iam.attach_role_policy(RoleName="first", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    credentials = world.assume("first")
+    arn = f"arn:aws:iam::{world.second_account}:role/{OTHER_ROLE}"
+    world.client("sts", credentials=credentials).assume_role(
+        RoleArn=arn, RoleSessionName="visit", ExternalId=EXTERNAL_ID
+    )
+    assert records(world, limit=1)[1]["userIdentity"] == {
+        "type": "AWSAccount",
+        "principalId": f"{role['RoleId']}:session",
+        "accountId": world.first_account,
+    }
+
+
+def test_a_denied_request_is_not_recorded_in_the_other_account(world: Any, log: DecisionLog) -> None:
+    refused(
+        world.client("sts").assume_role,
+        RoleArn=f"arn:aws:iam::{world.second_account}:role/gone",
+        RoleSessionName="visit",
+    )
+    [record] = records(world)
+    assert record["recipientAccountId"] == world.first_account
+    assert "sharedEventID" not in record
+
+
+@pytest.mark.parametrize("service", ["iam", "chime"])
+def test_a_global_service_is_in_one_region(service: str, world: Any, log: DecisionLog) -> None:
+    client = world.client(service, region="eu-west-1")
+    client.list_users() if service == "iam" else client.list_accounts()
+    assert newest(world)["awsRegion"] == "us-east-1"
+    world.client("sts", region="eu-west-1").get_caller_identity()
+    assert newest(world)["awsRegion"] == "eu-west-1"
 
 
 def test_the_root_user(make_world: Any) -> None:
@@ -267,6 +334,12 @@ def test_a_program_that_goes_round_in_a_chain_keeps_a_short_one(world: Any, log:
     ("prefix", "operation", "expected"),
     [
         ("sts", "AssumeRole", True),
+        ("sts", "AssumeRoleWithSAML", True),
+        ("sts", "AssumeRoleWithWebIdentity", True),
+        ("sts", "AssumeRoot", False),
+        ("sts", "GetFederationToken", False),
+        ("sts", "GetSessionToken", False),
+        ("sts", "GetCallerIdentity", True),
         ("iam", "GetUser", True),
         ("iam", "ListUsers", True),
         ("iam", "CreateUser", False),
@@ -298,3 +371,5 @@ def test_a_chime_sdk_call_is_of_chime(world: Any, log: DecisionLog) -> None:
     refused(world.client("chime-sdk-voice").list_voice_connectors)
     [call] = log.calls(CallFilter())
     assert cloudtrail_record(call)["eventSource"] == "chime.amazonaws.com"
+    # Of a call that named no operation only the host tells.
+    assert cloudtrail_record(call._replace(operation="", actions=""))["eventSource"] == "chime.amazonaws.com"

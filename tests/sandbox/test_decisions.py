@@ -408,7 +408,7 @@ def test_what_was_written_survives_a_crash(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     child = multiprocessing.get_context("spawn").Process(target=_write_and_die, args=(str(path),))
     child.start()
-    child.join(30)
+    child.join()
     assert child.exitcode not in (0, None)
     log = new_log(path)
     assert names(log) == ["written"]
@@ -421,7 +421,7 @@ def _write_and_die(path: str) -> None:
     log.flush()
     log.record(outcome("not written"))
     multiprocessing.current_process().kill()
-    time.sleep(30)
+    threading.Event().wait()
 
 
 def test_a_process_that_ends_writes_what_it_has(tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def test_a_process_that_ends_writes_what_it_has(tmp_path: Path) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(30)
+        child.join()
         assert child.exitcode == 0
     log = new_log(path)
     assert sorted(names(log)) == sorted(f"{name}-{number}" for name in "ab" for number in range(500))
@@ -450,7 +450,7 @@ def test_the_thread_writes_by_itself() -> None:
     log = new_log()
     log.start()
     log.record(outcome("call"))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while not log.store.calls(EVERYTHING):
         assert time.monotonic() < deadline
         time.sleep(0.02)

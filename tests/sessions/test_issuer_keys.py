@@ -293,7 +293,7 @@ def test_an_issuer_that_takes_too_long_is_given_up(site: Site, monkeypatch: pyte
     release = threading.Event()
 
     def slow() -> Answer:
-        release.wait(30)
+        release.wait(300)
         return 200, {}, b"{}"
 
     issuer = site.publish()
