@@ -32,7 +32,7 @@ from emulator.policy import Decision
 from emulator.principals import Caller
 from emulator.sandbox.fault_rules import CallFacts
 from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
-from emulator.sandbox.outcomes import Observer, Outcome, Recorded, without_codes
+from emulator.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
 from emulator.sandbox.setup import present_settings
 from emulator.services.catalogue import find
 from emulator.services.registry import (
@@ -153,7 +153,8 @@ class Gateway:
         identity: Identity | None = None
         identities: IdentityStore | None = None
         decisions: list[Decision] = []
-        recorded = Recorded(target.operation.recorder, len(request.body))
+        asked: Parameters | None = None
+        answer: Answer | None = None
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -170,7 +171,7 @@ class Gateway:
                     struck.raise_error()
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
-                recorded.asked(parameters)
+                asked = parameters
                 call = self._call(received, target, signature, identity, identities, connection, now_seconds)
                 if faults is not None:
                     struck = faults.on_call(connection, _facts(request, target, signature, identity))
@@ -189,7 +190,6 @@ class Gateway:
                     # A store of its own: what is read between writes must not be remembered if they are rolled back.
                     call = replace(call, db=connection, policies=PolicyStore(identities.generation))
                     answer = registered.function(call, **parameters)
-            recorded.answered(answer)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
@@ -208,8 +208,9 @@ class Gateway:
             # Outside every transaction, so that others need not wait too.
             self.clock.pause(struck.delay_seconds)
         caller = None if identity is None else identity.caller
+        kept = recorded(target.operation.recorder, len(request.body), asked, answer)
         self._observe(
-            received, service, operation, caller, encoded.status, failure, signature, decisions, identities, recorded
+            received, service, operation, caller, encoded.status, failure, signature, decisions, identities, kept
         )
         if struck.drops:
             raise DroppedConnectionError
@@ -381,7 +382,7 @@ class Gateway:
         signature: Signature | None = None,
         decisions: Sequence[Decision] = (),
         identities: IdentityStore | None = None,
-        recorded: Recorded | None = None,
+        kept: Recorded | None = None,
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
             told = without_codes(error.reason or error.message)
@@ -408,8 +409,9 @@ class Gateway:
             received.at_seconds,
             monotonic_seconds() - received.started_seconds,
             seal,
-            recorded,
+            kept,
             "" if error is None else error_code(service, error.code),
+            error.further if isinstance(error, RefusedError) else (),
         )
         self.observer(outcome)
 

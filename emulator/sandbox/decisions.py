@@ -183,6 +183,10 @@ class DecisionLog:
         self.flush()
         return self.store.details(request_id, self._clock.now_seconds())
 
+    def now_seconds(self) -> float:
+        """The time by which calls are dated."""
+        return self._clock.now_seconds()
+
     def dropped(self) -> Mapping[str, int]:
         return self.store.dropped()
 
@@ -251,7 +255,7 @@ class _Rows:
             outcome.operation,
             _bounded(outcome.region, _SHORT_LIMIT_CHARACTERS),
             f"|{'|'.join(actions).lower()}|" if actions else "",
-            "[" + ",".join([_decision(decision) for decision in decisions]) + "]",
+            _decisions(outcome),
             result,
             code,
             "" if error is None else _message(outcome),
@@ -329,6 +333,15 @@ def _decision(decision: Decision) -> str:
         f'{text},"statement":{{"policy":{quoted(policy.name)},"policy_arn":{quoted(policy.arn)},'
         f'"sid":{quoted(statement.sid)},"index":{statement.index}}}}}'
     )
+
+
+def _decisions(outcome: Outcome) -> str:
+    """All of a call; the refused one, the last, with what was not asked about any more."""
+    texts = [_decision(decision) for decision in outcome.decisions]
+    if outcome.further:
+        further = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.further]
+        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(further)}]}}'
+    return f"[{','.join(texts)}]"
 
 
 def _message(outcome: Outcome) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,24 +39,23 @@ class Recorder(Protocol):
 class Recorded:
     """What was asked and answered, secrets and all: only what ``recorder`` makes of it may be written.
 
-    Filled as the call goes on. ``parameters`` stay None when the request's ``body_bytes`` are too many, ``answer`` when
-    the operation's answers are not written down.
+    ``parameters`` are None when they were not in order or the request's ``body_bytes`` are too many, ``answer`` when
+    there was none or it is not written down. Like an outcome never changed.
     """
 
     recorder: Recorder = field(repr=False)
     body_bytes: int
     # Never in a text that somebody makes of an outcome, such as a failing test.
-    parameters: Mapping[str, Any] | None = field(default=None, repr=False)
-    answer: Mapping[str, Any] | None = field(default=None, repr=False)
+    parameters: Mapping[str, Any] | None = field(repr=False)
+    answer: Mapping[str, Any] | None = field(repr=False)
 
-    def asked(self, parameters: Mapping[str, Any]) -> None:
-        """Take parameters that were found to be in order."""
-        if self.body_bytes <= KEPT_BODY_BYTES:
-            self.parameters = parameters
 
-    def answered(self, answer: Mapping[str, Any] | None) -> None:
-        if self.recorder.answer is not None:
-            self.answer = answer
+def recorded(
+    recorder: Recorder, body_bytes: int, parameters: Mapping[str, Any] | None, answer: Mapping[str, Any] | None
+) -> Recorded:
+    """What the log needs of a call, and nothing that it would only hold in memory."""
+    kept = parameters if body_bytes <= KEPT_BODY_BYTES else None
+    return Recorded(recorder, body_bytes, kept, None if recorder.answer is None else answer)
 
 
 @dataclass(slots=True)
@@ -65,7 +64,8 @@ class Outcome:
 
     ``caller`` is None until credentials are proven; ``access_key_id`` is then only what the request claims.
     ``decisions`` are in the order of the questions, the refused one last. ``now_seconds`` is the sandbox's time,
-    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused.
+    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused;
+    ``further`` are then the actions and resources that were not asked about any more.
     """
 
     request_id: str
@@ -86,6 +86,7 @@ class Outcome:
     recorded: Recorded | None = None
     # As the service said it, where ``error`` has the name that all services share.
     error_code: str = ""
+    further: Sequence[tuple[str, str]] = ()
 
 
 Observer = Callable[[Outcome], None]

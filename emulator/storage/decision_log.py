@@ -220,6 +220,12 @@ class DecisionStore:
         with self._reading() as driver:
             return [LoggedCall(*row) for row in driver.execute(query, (*values, wanted.limit))]
 
+    def callers(self) -> list[str]:
+        """The ARNs of all users and roles that called."""
+        query = f"SELECT DISTINCT principal_arn FROM calls WHERE {_KEPT} ORDER BY principal_arn"  # noqa: S608
+        with self._reading() as driver:
+            return [arn for (arn,) in driver.execute(query)]
+
     def call(self, request_id: str) -> LoggedCall | None:
         """One call, without an index: it is looked for when a person asks, and an index would cost every call."""
         query = f"{_SELECT} WHERE request_id = ? AND {_KEPT}"

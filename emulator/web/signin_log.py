@@ -49,9 +49,6 @@ class SignInLog:
         if self._decisions is None:
             return
         clock, error = self._gateway.clock, AwsError(FAILURE, problem) if problem else None
-        recorded = Recorded(_Destination(), 0)
-        if destination:
-            recorded.asked({"loginTo": destination})
         took_seconds = monotonic_seconds() - started_seconds
         outcome = Outcome(
             request_id=self._gateway.ids.uuid(),
@@ -68,6 +65,6 @@ class SignInLog:
             now_seconds=clock.now_seconds(),
             received_at_seconds=clock.wall_seconds() - took_seconds,
             latency_seconds=took_seconds,
-            recorded=recorded,
+            recorded=Recorded(_Destination(), 0, {"loginTo": destination} if destination else None, None),
         )
         self._decisions.record(outcome)
