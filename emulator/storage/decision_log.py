@@ -29,7 +29,7 @@ KEPT_DETAILS_SECONDS = 24 * 3600
 IN_MEMORY = ":memory:"
 LogUnavailableError = sqlite3.Error
 
-_BUSY_TIMEOUT_SECONDS = 5
+_BUSY_TIMEOUT_SECONDS = 30
 # A process may hold a call so long before it writes it. What is older than a reset by more was not received before it:
 # the machine's clock was set back.
 _HELD_SECONDS = 60

@@ -189,8 +189,16 @@ class Server:
         self.process, self.log, self.start_seconds = started.process, started.log, started.start_seconds
 
 
+def eventually(check: Callable[[], bool]) -> bool:
+    """Whether something becomes true in the end, for what another process does a moment later."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := check()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
 def stops_as_promised(attempt: Callable[[], bool]) -> bool:
-    """Whether one of a few attempts to end a server took no longer than promised: a busy machine may delay any."""
+    """Whether one of a few attempts to end a server went as promised: a busy machine may delay any."""
     return any(attempt() for _ in range(_STOP_ATTEMPTS))
 
 

@@ -120,7 +120,7 @@ def run(world: Any, traffic: list[tuple[str, str]], **caller: Any) -> list[str]:
     return codes
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(traffic=TRAFFIC)
 def test_the_same_traffic_is_allowed_by_the_policy_and_by_nothing_smaller(
     make_world: Any, traffic: list[tuple[str, str]]

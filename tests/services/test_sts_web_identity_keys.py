@@ -12,7 +12,7 @@ import pytest
 from sts_calls import UNCHECKED, account, allow, declared, refusal, role
 from web_identity_calls import AUDIENCE, federated, key_set, provider_arn, request, signing_key, token
 
-from emulator.sessions import issuer_keys
+from emulator.sessions import discovery, issuer_keys
 from emulator.sessions.issuer_keys import UnreachableIssuerError
 
 OPERATION = "AssumeRoleWithWebIdentity"
@@ -50,6 +50,13 @@ class Issuer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issuers of the tests may take as long as a busy machine makes them."""
+    monkeypatch.setattr(issuer_keys, "TOTAL_SECONDS", 300)
+    monkeypatch.setitem(discovery._pool.connection_pool_kw, "timeout", 300)
 
 
 @pytest.fixture

@@ -213,6 +213,13 @@ class Site:
         self._server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issuers of the tests may take as long as a busy machine makes them."""
+    monkeypatch.setattr(issuer_keys, "TOTAL_SECONDS", 300)
+    monkeypatch.setitem(discovery._pool.connection_pool_kw, "timeout", 300)
+
+
 @pytest.fixture
 def site() -> Iterator[Site]:
     made = Site()
