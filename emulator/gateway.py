@@ -29,7 +29,6 @@ from emulator.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from emulator.identities import NOBODY, Identity, IdentityStore, unsigned_identity
 from emulator.ids import Identifiers
 from emulator.policy import Decision
-from emulator.principals import Caller
 from emulator.sandbox.fault_rules import CallFacts
 from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
 from emulator.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
@@ -207,10 +206,9 @@ class Gateway:
         if struck.delay_seconds:
             # Outside every transaction, so that others need not wait too.
             self.clock.pause(struck.delay_seconds)
-        caller = None if identity is None else identity.caller
         kept = recorded(target.operation.recorder, len(request.body), asked, answer)
         self._observe(
-            received, service, operation, caller, encoded.status, failure, signature, decisions, identities, kept
+            received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept
         )
         if struck.drops:
             raise DroppedConnectionError
@@ -376,7 +374,7 @@ class Gateway:
         received: _Received,
         service: str,
         operation: str,
-        caller: Caller | None,
+        identity: Identity | None,
         status: int,
         error: AwsError | None,
         signature: Signature | None = None,
@@ -389,7 +387,7 @@ class Gateway:
             log.info("%s %s %s: %s", received.request_id, operation, error.code, told)
         if self.observer is None:
             return
-        seal = None
+        caller, seal = None if identity is None else identity.caller, None
         if isinstance(error, RefusedError) and identities is not None and caller is not None:
             seal = partial(seal_message, identities.keys, caller.principal.account_id)
         request = received.request

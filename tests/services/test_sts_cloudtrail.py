@@ -63,13 +63,16 @@ def test_a_saml_user_is_named_by_the_qualifier_of_its_subject(make_world: Any) -
     log.close()
 
 
+OF_POOL = {"StringEquals": {f"{COGNITO}:aud": "us-east-1:pool"}}
+
+
 @pytest.fixture
 def federation(tmp_path: Path) -> Any:
     world = WorldHandle(
         federation_world(
             tmp_path,
             role("google", federated(GOOGLE), allow("sts:*")),
-            role("cognito", federated(COGNITO), allow("sts:*")),
+            role("cognito", federated(COGNITO, Condition=OF_POOL), allow("sts:*")),
         )
     )
     yield world
