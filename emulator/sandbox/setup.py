@@ -25,6 +25,7 @@ from emulator.settings import SandboxSettings
 from emulator.storage import gather, worlds
 from emulator.storage import service_linked_roles as linked
 from emulator.storage import tables as t
+from emulator.storage.problems import bad_rows
 from emulator.storage.trust import resolve_trust
 
 _STATE = "world"
@@ -138,6 +139,11 @@ class _Builder:
         self._ids = ids
 
     def build(self, world: w.World) -> None:
+        """Raises BadRowError for what two entities cannot both have, if that was not seen in the file."""
+        with bad_rows("the database cannot hold it"):
+            self._build(world)
+
+    def _build(self, world: w.World) -> None:
         organization = world.organization
         if organization is not None:
             values = {"management_account_id": organization.management_account_id or None}

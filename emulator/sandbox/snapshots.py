@@ -20,6 +20,7 @@ from emulator.sandbox.declare import InvalidWorldError, read_world
 from emulator.sandbox.located import Problem
 from emulator.sandbox.setup import present_settings, replace_world
 from emulator.sandbox.snapshot_tables import PLAIN_TABLES
+from emulator.sandbox.world import World
 from emulator.settings import SandboxSettings
 from emulator.storage import gather, worlds
 from emulator.storage import tables as t
@@ -54,8 +55,10 @@ def save_database(database: Database, settings: SandboxSettings) -> str:
 
 def load_database(database: Database, text: str, now_seconds: float, ids: Identifiers) -> None:
     """Replace a database's world, all or nothing. Raises InvalidWorldError with every problem of the text."""
+    # Read before, because others wait for a transaction that writes.
+    world = read_world(text)
     with database.transaction() as connection:
-        load(connection, text, now_seconds, ids)
+        _replace(connection, world, now_seconds, ids)
 
 
 def save(connection: Any, settings: SandboxSettings) -> str:
@@ -76,11 +79,14 @@ def save(connection: Any, settings: SandboxSettings) -> str:
 
 def load(connection: Any, text: str, now_seconds: float, ids: Identifiers) -> None:
     """Replace the world of a connection, which is in a transaction. Raises InvalidWorldError."""
-    world = read_world(text)
+    _replace(connection, read_world(text), now_seconds, ids)
+
+
+def _replace(connection: Any, world: World, now_seconds: float, ids: Identifiers) -> None:
     try:
         replace_world(connection, world, now_seconds, ids)
     except BadRowError as error:
-        raise InvalidWorldError([Problem(1, f"rows: {error}")]) from error
+        raise InvalidWorldError([Problem(1, str(error))]) from error
 
 
 class Tables:
