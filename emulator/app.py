@@ -104,9 +104,7 @@ def application_around(
 ) -> RolecallApplication:
     """The application around what :func:`gateway_over` made."""
     database, clock, ids = gateway.database, gateway.clock, gateway.ids
-    snapshots = Snapshots(
-        save=partial(save_database, database, gateway.settings), load=partial(_load, database, clock, ids)
-    )
+    snapshots = Snapshots(save=partial(save_world, gateway), load=partial(load_world, gateway))
     return web_application(
         gateway,
         reset,
@@ -186,8 +184,17 @@ def _reset(
         decisions.clear()
 
 
-def _load(database: Database, clock: Clock, ids: Identifiers, text: str) -> None:
-    load_database(database, text, clock.now_seconds(), ids)
+def save_world(gateway: Gateway, *, last_used: bool = True) -> str:
+    """The world that a gateway serves, as a sandbox file. Raises UnsavableError."""
+    gateway.uses.flush()
+    return save_database(gateway.database, gateway.settings, last_used=last_used)
+
+
+def load_world(gateway: Gateway, text: str) -> None:
+    """Replace the world that a gateway serves, all or nothing. Raises InvalidWorldError."""
+    load_database(gateway.database, text, gateway.clock.now_seconds(), gateway.ids)
+    # What was used a moment ago was used in the world before.
+    gateway.uses.clear()
 
 
 def list_sealing_keys(database: Database) -> list[tuple[str, int]]:

@@ -43,6 +43,9 @@ _KEY = c.record(
         "secret": ("secret_access_key", c.matching(r"\S{4,256}", "a secret of 4 to 256 characters")),
         "status": ("status", c.one_of("Active", "Inactive", "Expired")),
         "created_at": _CREATED_AT,
+        "last_used_at": ("last_used_at_seconds", c.moment),
+        "last_used_service": ("last_used_service", c.text),
+        "last_used_region": ("last_used_region", c.text),
     },
     ("id", "secret"),
 )
@@ -132,6 +135,8 @@ _ROLE = c.record(
             "trusted_ids",
             c.mapping_of(c.matching(r"A(IDA|ROA)[A-Z0-9]{12,28}", "the unique id of a user or role")),
         ),
+        "last_used_at": ("last_used_at_seconds", c.moment),
+        "last_used_region": ("last_used_region", c.text),
     },
     ("name", "trust_policy"),
 )

@@ -32,6 +32,7 @@ Row = Mapping[str, Any]
 Section = dict[str, Any]
 
 _LINE_CHARACTERS = 120
+_OF_USES = "last_used_"
 _HEADING = "# A snapshot: the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
 
 
@@ -47,23 +48,30 @@ class Snapshots:
     load: Callable[[str], None]
 
 
-def save_database(database: Database, settings: SandboxSettings) -> str:
+def save_database(database: Database, settings: SandboxSettings, *, last_used: bool = True) -> str:
     """The world of a database as a sandbox file. Raises UnsavableError."""
     with database.snapshot() as connection:
-        return save(connection, settings)
+        return save(connection, settings, last_used=last_used)
 
 
-def load_database(database: Database, text: str, now_seconds: float, ids: Identifiers) -> None:
-    """Replace a database's world, all or nothing. Raises InvalidWorldError with every problem of the text."""
+def load_database(database: Database, text: str, now_seconds: float, ids: Identifiers, folder: str = "") -> None:
+    """Replace a database's world, all or nothing; paths in the text are relative to ``folder``.
+
+    Raises InvalidWorldError with every problem of the text.
+    """
     # Read before, because others wait for a transaction that writes.
-    world = read_world(text)
+    world = read_world(text, folder)
     with database.transaction() as connection:
         _replace(connection, world, now_seconds, ids)
 
 
-def save(connection: Any, settings: SandboxSettings) -> str:
-    """What a connection's world is, as YAML; ``settings`` hold where the database keeps none. Raises UnsavableError."""
-    tables = Tables(connection)
+def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) -> str:
+    """What a connection's world is, as YAML; ``settings`` hold where the database keeps none.
+
+    Without ``last_used`` it does not say when keys and roles were last used, so that calls which change nothing change
+    nothing of it. Raises UnsavableError.
+    """
+    tables = Tables(connection) if last_used else _TablesWithoutUses(connection)
     organization_id = _organization_id(tables)
     world = {
         "version": 1,
@@ -114,6 +122,14 @@ class Tables:
             for row in self.all(table):
                 groups.setdefault(row[column], []).append(row)
         return groups.get(value, [])
+
+
+class _TablesWithoutUses(Tables):
+    def all(self, table: Any) -> list[Row]:
+        return [
+            {name: None if name.startswith(_OF_USES) else value for name, value in row.items()}
+            for row in super().all(table)
+        ]
 
 
 def _by(*columns: str) -> Callable[[Row], tuple[Any, ...]]:
@@ -222,6 +238,9 @@ def _access_keys(rows: Iterable[Row]) -> list[Section]:
             "secret": row["secret_access_key"],
             "status": row["status"],
             "created_at": _time(row["created_at_seconds"]),
+            "last_used_at": _time(row["last_used_at_seconds"]),
+            "last_used_service": row["last_used_service"],
+            "last_used_region": row["last_used_region"],
         }
         for row in rows
     ]
@@ -302,6 +321,8 @@ def _role(tables: Tables, row: Row) -> Section:
         "permissions_boundary": row["permissions_boundary_arn"],
         "max_session_duration": row["max_session_duration_seconds"],
         "tags": _tags(tables, "role", row),
+        "last_used_at": _time(row["last_used_at_seconds"]),
+        "last_used_region": row["last_used_region"],
     }
 
 

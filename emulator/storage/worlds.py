@@ -17,9 +17,12 @@ _KINDS_OF_VALUES = {str: "text", int: "a whole number", bool: "true or false", b
 _KEPT_BY_WIPE = frozenset({"generations", "sealing_keys", "signing_keys"})
 
 
-def wipe(connection: Connection, *, keep_states: bool = False) -> None:
-    """Forget every account and everything in it; ``keep_states`` leaves what :func:`set_state` kept."""
-    kept = _KEPT_BY_WIPE | {sandbox_states.name, fault_hits.name} if keep_states else _KEPT_BY_WIPE
+def wipe(connection: Connection, *, for_another_world: bool = False) -> None:
+    """Forget every account and everything in it.
+
+    ``for_another_world`` leaves what :func:`set_state` kept, but no key of an issuer: the other world has its own.
+    """
+    kept = {"generations", "sealing_keys", sandbox_states.name, fault_hits.name} if for_another_world else _KEPT_BY_WIPE
     for table in reversed(metadata.sorted_tables):
         if table.name not in kept:
             connection.execute(delete(table))

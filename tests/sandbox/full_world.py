@@ -335,7 +335,7 @@ class Answers:
         self.asked: set[str] = set()
         for who in ("admin", "partner"):
             self._who = who
-            self._clients = {service: handle.client(service, who) for service in ("iam", "chime")}
+            self._clients = {service: handle.client(service, user=who) for service in ("iam", "chime")}
             self._ask_everything()
 
     def ask(self, call: str, **parameters: Any) -> Any:

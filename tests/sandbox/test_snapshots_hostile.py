@@ -69,6 +69,9 @@ ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
     ("delegation_requests", {"permission_policy": "{}"}, "permission_policy must be a policy"),
     ("delegation_requests", {"approval": '{"principal": 1}'}, "approval must be what was kept"),
     ("delegation_requests", {"approval": "[1]"}, "approval must be what was kept"),
+    ("signing_keys", {"private_key": "x"}, "private_key must be a private key in PEM"),
+    ("signing_keys", {"key_id": "another"}, "private_key must be a private key in PEM"),
+    ("signing_keys", {"algorithm": "none"}, "algorithm must be the name of an algorithm"),
     ("service_linked_role_deletions", {"resources": "[1]"}, "resources must be a list"),
 ]
 
