@@ -42,7 +42,7 @@ class Prepared:
     def database(self, clock: Clock) -> tuple[Database, Identifiers]:
         """A database of its own, and the maker of all further identifiers."""
         ids = copy.deepcopy(self.ids)
-        return copied_database(self.template, clock, ids), ids
+        return copied_database(self.template, clock), ids
 
 
 def prepared_world(config: Config, seed: int | None) -> Prepared:
