@@ -13,6 +13,10 @@ from emulator.sandbox.row_checks import ROWS, SEED_PATTERN, dangling_rows, rows
 from emulator.sandbox.saml_assertions import IDP_NAME
 from emulator.settings import SandboxSettings
 
+# How a snapshot begins and ends: the beginning of one is a sandbox file too, and must not be taken for all of it.
+SNAPSHOT_BEGIN = "# A snapshot: "
+SNAPSHOT_END = "..."
+
 _ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
 _PATH = c.matching(r"/|/[!-\x7f]{1,510}/", "a path that begins and ends with /")
 _NAME = c.matching(r"[\w+=,.@-]{1,64}", "a name of up to 64 letters, digits and +=,.@_-")
@@ -313,6 +317,9 @@ def read_world(text: str, folder: str = "") -> w.World:
     except UnreadableError as error:
         raise InvalidWorldError(error.problems) from error
     notes = c.Notes(located, folder)
+    if text.startswith(SNAPSHOT_BEGIN) and not text.rstrip().endswith(f"\n{SNAPSHOT_END}"):
+        line = text.count("\n") + 1
+        raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line would be {SNAPSHOT_END}")])
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     world = _WORLD(notes, (), located.value)

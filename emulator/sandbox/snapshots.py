@@ -16,7 +16,7 @@ import yaml
 from emulator.clock import iso8601
 from emulator.ids import Identifiers
 from emulator.policy import PolicyKind, parse_policy, trusted_principals
-from emulator.sandbox.declare import InvalidWorldError, read_world
+from emulator.sandbox.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from emulator.sandbox.located import Problem
 from emulator.sandbox.setup import present_settings, replace_world
 from emulator.sandbox.snapshot_tables import PLAIN_TABLES
@@ -33,7 +33,7 @@ Section = dict[str, Any]
 
 _LINE_CHARACTERS = 120
 _OF_USES = "last_used_"
-_HEADING = "# A snapshot: the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
+_HEADING = f"{SNAPSHOT_BEGIN}the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
 
 
 class UnsavableError(Exception):
@@ -82,7 +82,7 @@ def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) 
         "settings": asdict(present_settings(connection, settings)),
         "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
     }
-    return _HEADING + yaml_text(_without_nothing(world))
+    return f"{_HEADING}{yaml_text(_without_nothing(world))}{SNAPSHOT_END}\n"
 
 
 def load(connection: Any, text: str, now_seconds: float, ids: Identifiers) -> None:

@@ -45,7 +45,7 @@ def _refused(full: Any, text: str) -> list[dict[str, Any]]:
 def _changed(text: str, change: Any) -> tuple[str, dict[str, Any]]:
     world = read_located(text).value
     change(world)
-    return yaml_text(world), world
+    return text[: text.index("\n") + 1] + yaml_text(world) + "...\n", world
 
 
 ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
@@ -170,11 +170,27 @@ def test_what_else_cannot_be(full: Any, text: str, change: Any, path: tuple[str 
     assert min(lines) == read_located(changed).line(path)
 
 
+PLACES = st.floats(0, 1, exclude_max=True)
+
+
 @settings(max_examples=30, deadline=None)
-@given(data=st.data())
-def test_a_part_of_a_snapshot_is_loaded_or_refused_but_never_fails(full: Any, text: str, data: st.DataObject) -> None:
-    end = data.draw(st.integers(0, len(text)))
-    begin = data.draw(st.sampled_from([0, 0, data.draw(st.integers(0, end))]))
+@given(place=PLACES)
+def test_a_snapshot_that_is_cut_off_is_refused(text: str, place: float) -> None:
+    """Wherever it ends: most of the places leave a sandbox file that could be applied."""
+    begin, end = "# A snapshot: ", text.rstrip()
+    lines = text.splitlines(keepends=True)
+    at_a_character = end[: len(begin) + int(place * (len(end) - len(begin)))]
+    at_a_line = "".join(lines[: 1 + int(place * (len(lines) - 1))])
+    for part in (at_a_character, at_a_line):
+        problems = _problems(part)
+        assert problems
+        assert all(1 <= problem.line <= part.count("\n") + 1 for problem in problems)
+
+
+@settings(max_examples=20, deadline=None)
+@given(places=st.tuples(PLACES, PLACES))
+def test_any_part_of_a_snapshot_is_loaded_or_refused_but_never_fails(text: str, places: tuple[float, float]) -> None:
+    begin, end = sorted(int(place * len(text)) for place in places)
     assert all(problem.line >= 1 for problem in _problems(text[begin:end]))
 
 
