@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
 
 from botocore.exceptions import InvalidRegionError
 from botocore.utils import validate_region_name
 
-from emulator.app import application_around, decision_log, faults_of, gateway_over
+from emulator.app import application_around, decision_log, faults_of, gateway_over, load_world, save_world
 from emulator.arns import iam_arn
 from emulator.clock import Clock
 from emulator.kit import loading
@@ -37,7 +38,6 @@ from emulator.policy import Decision
 from emulator.sandbox import mfa_codes, oidc_tokens, saml_assertions
 from emulator.sandbox.faults import Faults
 from emulator.sandbox.outcomes import Outcome
-from emulator.sandbox.snapshots import save_database
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, DEFAULT_REGION, Address
 from emulator.storage.decision_log import KEPT_CALLS, CallFilter
 from emulator.web.aws import aws_application
@@ -339,15 +339,19 @@ class Rolecall:
         self._refuse_when_ended()
         self._reset()
 
-    def snapshot(self) -> str:
-        """The whole world as the text of a sandbox file: what ``config`` and :meth:`load` take. It holds secrets."""
+    def snapshot(self, *, last_used: bool = True) -> str:
+        """The whole world as the text of a sandbox file: what ``config`` and :meth:`load` take. It holds secrets.
+
+        Without ``last_used`` it does not say when keys and roles were last used: calls that change nothing else leave
+        it as it is, so that two can be compared.
+        """
         self._refuse_when_ended()
-        return save_database(self._database, self._gateway.settings)
+        return save_world(self._gateway, last_used=last_used)
 
     def load(self, snapshot: str) -> None:
         """Replace the world by that of a snapshot, in one step. Raises BadConfigError with every problem."""
         self._refuse_when_ended()
-        load_snapshot(self._database, snapshot, self._clock, self._gateway.ids)
+        load_snapshot(partial(load_world, self._gateway), snapshot)
 
     # Proofs of identity for the calls that need no signature.
 

@@ -84,7 +84,7 @@ def test_aliases_cannot_unfold_without_end() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     [(line, message)] = problems_of("\n".join(lines))
-    assert message == "nested too deeply, or too many values"
+    assert message == "aliases make too much of it"
     assert line >= 1
 
 
