@@ -39,7 +39,7 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     with database.transaction() as connection:
         take_over_clock(connection, clock)
         if not keyring.load(connection):
-            _add_key(connection, clock, ids)
+            _add_key(connection, clock)
         set_up_world(connection, world, clock.now_seconds(), ids)
     return database
 
@@ -55,11 +55,11 @@ def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
     return template
 
 
-def copied_database(template: DatabaseTemplate, clock: Clock, ids: Identifiers) -> Database:
+def copied_database(template: DatabaseTemplate, clock: Clock) -> Database:
     """A database in memory as :func:`open_database` would make it, with a sealing key of its own."""
     database = template.copy(int(clock.now_seconds()))
     with database.transaction() as connection:
-        _add_key(connection, clock, ids)
+        _add_key(connection, clock)
     return database
 
 
@@ -104,9 +104,7 @@ def application_around(
 ) -> RolecallApplication:
     """The application around what :func:`gateway_over` made."""
     database, clock, ids = gateway.database, gateway.clock, gateway.ids
-    snapshots = Snapshots(
-        save=partial(save_database, database, gateway.settings), load=partial(_load, database, clock, ids)
-    )
+    snapshots = Snapshots(save=partial(save_world, gateway), load=partial(load_world, gateway))
     return web_application(
         gateway,
         reset,
@@ -178,6 +176,7 @@ def _reset(
     uses: LastUses,
 ) -> None:
     uses.clear()
+    ids.restart()
     with database.transaction() as connection:
         # What is kept of the clock goes with everything else; the dates of the new world are the machine's.
         reset_world(connection, world, clock.wall_seconds(), ids)
@@ -186,8 +185,17 @@ def _reset(
         decisions.clear()
 
 
-def _load(database: Database, clock: Clock, ids: Identifiers, text: str) -> None:
-    load_database(database, text, clock.now_seconds(), ids)
+def save_world(gateway: Gateway, *, last_used: bool = True) -> str:
+    """The world that a gateway serves, as a sandbox file. Raises UnsavableError."""
+    gateway.uses.flush()
+    return save_database(gateway.database, gateway.settings, last_used=last_used)
+
+
+def load_world(gateway: Gateway, text: str) -> None:
+    """Replace the world that a gateway serves, all or nothing. Raises InvalidWorldError."""
+    load_database(gateway.database, text, gateway.clock.now_seconds(), gateway.ids)
+    # What was used a moment ago was used in the world before.
+    gateway.uses.clear()
 
 
 def list_sealing_keys(database: Database) -> list[tuple[str, int]]:
@@ -199,10 +207,12 @@ def list_sealing_keys(database: Database) -> list[tuple[str, int]]:
 def add_sealing_key(database: Database, clock: Clock) -> str:
     """Rotate the key ring; returns the new key's id."""
     with database.transaction() as connection:
-        return _add_key(connection, clock, Identifiers())
+        return _add_key(connection, clock)
 
 
-def _add_key(connection: Any, clock: Clock, ids: Identifiers) -> str:
+def _add_key(connection: Any, clock: Clock) -> str:
+    # Identifiers of its own: a key is no part of what a seed repeats, and outlives a reset, which begins that anew.
+    ids = Identifiers()
     key_id = ids.uuid()[:8]
     keyring.add(connection, key_id, ids.secret_bytes(SEALING_KEY_BYTES), int(clock.now_seconds()))
     return key_id

@@ -33,8 +33,17 @@ class Identifiers:
     """Makes identifiers; with a ``seed`` the same ones in the same order, for golden files."""
 
     def __init__(self, seed: int | None = None) -> None:
-        # S311: a seeded generator is wanted here only for repeatable tests; without a seed it is the system's.
-        self._bytes: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes  # noqa: S311
+        self._seed = seed
+        self._bytes: Callable[[int], bytes] = os.urandom
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew: with a seed, with the identifiers that came first; without one nothing can come again."""
+        if self._seed is not None:
+            # A generator takes a number for its amount, and a text for what it says.
+            seed = self._seed if self._seed >= 0 else f"{self._seed:x}"
+            # S311: a seeded generator is wanted here only for repeatable tests; without a seed it is the system's.
+            self._bytes = random.Random(seed).randbytes  # noqa: S311
 
     def unique_id(self, prefix: str) -> str:
         """``AIDA`` + 17 characters."""
@@ -63,8 +72,12 @@ class Identifiers:
         """32 characters ``[A-Z0-9]``, such as SAML providers and their private keys have."""
         return self.uuid().replace("-", "").upper()
 
+    def noise(self, count: int) -> bytes:
+        """Bytes of which something is made that is told to whoever asked for it, such as the seed of an MFA device."""
+        return self._bytes(count)
+
     def secret_bytes(self, count: int) -> bytes:
-        """Key material; never seeded, because a predictable key protects nothing."""
+        """Key material of the sandbox itself; never seeded, because a predictable key protects nothing."""
         return os.urandom(count)
 
     def digits(self, count: int) -> str:

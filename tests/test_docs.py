@@ -39,6 +39,7 @@ from emulator.kit.blocks import MANAGED_VARIABLES
 from emulator.kit.clock import SandboxClock
 from emulator.kit.decisions import LAYER_NAMES
 from emulator.kit.expectations import ExpectedDenial
+from emulator.kit.privileges import LeastPrivilege
 from emulator.sandbox import declare
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
@@ -350,7 +351,13 @@ def public_names(kind: type) -> set[str]:
 
 @pytest.mark.parametrize(
     ("title", "kind"),
-    [("The class", Rolecall), ("Decisions", DecisionRecord), ("Time", SandboxClock), ("Faults", Faults)],
+    [
+        ("The class", Rolecall),
+        ("Decisions", DecisionRecord),
+        ("Time", SandboxClock),
+        ("Faults", Faults),
+        ("Least privilege", LeastPrivilege),
+    ],
 )
 def test_everything_a_test_can_ask_of_a_sandbox_is_documented_and_no_more(title: str, kind: type) -> None:
     rows = table_rows(sections(page("testing.md"))[title])

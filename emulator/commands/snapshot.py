@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -20,11 +21,10 @@ from emulator.ids import Identifiers
 from emulator.sandbox.declare import InvalidWorldError
 from emulator.sandbox.snapshots import UnsavableError, load_database, save_database
 from emulator.settings import SandboxSettings
+from emulator.storage.clock_states import load_clock
 from emulator.storage.engine import Database, database_exists
 
 STANDARD_STREAM = "-"
-# The file holds secret access keys.
-_OWNER_ONLY = 0o600
 
 
 @click.group("snapshot")
@@ -67,10 +67,29 @@ def save(file: str, database: str) -> None:
         click.echo(text, nl=False)
         return
     try:
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY), "w", encoding="utf-8") as written:
-            written.write(text)
+        _write(Path(file), text)
     except OSError as error:
         raise UnusableError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def _write(file: Path, text: str) -> None:
+    """The file is the owner's alone, and a file of before stays what it was until all of this one is written."""
+    if file.exists() and not file.is_file():
+        # A pipe or a terminal, which nothing can take the place of.
+        file.write_text(text, encoding="utf-8", newline="\n")
+        return
+    target = file.resolve()
+    # Made for the owner alone, whatever the mask of this process.
+    handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as written:
+            written.write(text)
+            written.flush()
+            os.fsync(written.fileno())
+        os.replace(made, target)
+    except BaseException:
+        Path(made).unlink(missing_ok=True)
+        raise
 
 
 @command.command("load")
@@ -89,8 +108,12 @@ def load(file: str, database: str) -> None:
     """
     text = _text_of(file)
     opened = _opened(database)
+    folder = "" if file == STANDARD_STREAM else str(Path(file).parent)
+    clock = Clock()
     try:
-        load_database(opened, text, Clock().now_seconds(), Identifiers())
+        with opened.snapshot() as connection:
+            clock.follow(load_clock(connection))
+        load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
     except InvalidWorldError as error:
         lines = "\n".join(f"{file}:{problem.line}: {problem.message}" for problem in error.problems)
         raise UnusableError(f"{file} cannot be loaded:\n{lines}") from error

@@ -42,39 +42,51 @@ class Identities:
 
     def __init__(self, database: Database, world: World) -> None:
         self._database = database
-        self._default_account = world.accounts[0]
-        self._accounts = {account.account_id: account.name for account in world.accounts}
+        # In the order of the file, which the database does not keep.
+        self._declared_users = [user.name for user in world.accounts[0].users if user.access_keys]
+        self._declared_account = world.accounts[0].account_id
+
+    @property
+    def _accounts(self) -> dict[str, str]:
+        """The name of each account by its id, the default one first: a snapshot may have brought others."""
+        with self._database.snapshot() as connection:
+            return gather.account_names(connection)
 
     def account_id(self, account: str | None) -> str:
         """An account by its name in the sandbox file or its id; the first one for None."""
+        accounts = self._accounts
         if account is None:
-            return next(iter(self._accounts))
-        for account_id, name in self._accounts.items():
+            return next(iter(accounts))
+        for account_id, name in accounts.items():
             if account in (account_id, name):
                 return account_id
-        known = ", ".join(
-            f"{account_id} ({name})" if name else account_id for account_id, name in self._accounts.items()
-        )
+        known = ", ".join(f"{account_id} ({name})" if name else account_id for account_id, name in accounts.items())
         raise UnknownIdentityError(f"the sandbox has no account {account!r}; it has {known}")
 
     def user(self, name: str, account: str | None = None) -> UserRecord:
         """A user by name or ARN, of the account or else of the first one that has it."""
+        candidates = list(self._candidates("user", name, account))
         with self._database.snapshot() as connection:
-            for account_id, plain in self._candidates("user", name, account):
+            for account_id, plain in candidates:
                 found = user_by_name(connection, account_id, plain)
                 if found is not None:
                     return found
-            known = [user.name for account_id in self._searched(account) for user in list_users(connection, account_id)]
+        searched = self._searched(account)
+        with self._database.snapshot() as connection:
+            known = [user.name for account_id in searched for user in list_users(connection, account_id)]
         raise UnknownIdentityError(_not_found("user", name, account, known))
 
     def role(self, name: str, account: str | None = None) -> RoleRecord:
         """A role by name or ARN, of the account or else of the first one that has it."""
+        candidates = list(self._candidates("role", name, account))
         with self._database.snapshot() as connection:
-            for account_id, plain in self._candidates("role", name, account):
+            for account_id, plain in candidates:
                 found = role_by_name(connection, account_id, plain)
                 if found is not None:
                     return found
-            known = [role.name for account_id in self._searched(account) for role in list_roles(connection, account_id)]
+        searched = self._searched(account)
+        with self._database.snapshot() as connection:
+            known = [role.name for account_id in searched for role in list_roles(connection, account_id)]
         raise UnknownIdentityError(_not_found("role", name, account, known))
 
     def _candidates(self, kind: str, name: str, account: str | None) -> Iterator[tuple[str, str]]:
@@ -107,11 +119,22 @@ class Identities:
         return keys
 
     def default_keys(self) -> Keys:
-        """The key of the default account's first declared user that has one, else of its root user."""
-        for user in self._default_account.users:
-            if user.access_keys:
-                return self.keys(user.name, self._default_account.account_id)
-        return self.keys(ROOT)
+        """The key of the default account's first declared user that has one, else of its root user.
+
+        In a world that a snapshot brought none of them may be there: then the first user by name that has a key.
+        """
+        account_id = self.account_id(None)
+        with self._database.snapshot() as connection:
+            users = list_users(connection, account_id)
+        names = {user.name for user in users}
+        if account_id == self._declared_account:
+            for name in self._declared_users:
+                if name in names:
+                    return self.keys(name, account_id)
+        found = None if self._declared_users else self._active_keys(account_id, None)
+        for user in users:
+            found = found or self._active_keys(account_id, user.user_id)
+        return found or self.keys(ROOT)
 
     def _active_keys(self, account_id: str, user_id: str | None) -> Keys | None:
         with self._database.snapshot() as connection:

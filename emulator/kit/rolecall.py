@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
 
 from botocore.exceptions import InvalidRegionError
 from botocore.utils import validate_region_name
 
-from emulator.app import application_around, decision_log, faults_of, gateway_over
+from emulator.app import application_around, decision_log, faults_of, gateway_over, load_world, save_world
 from emulator.arns import iam_arn
 from emulator.clock import Clock
 from emulator.kit import loading
@@ -29,6 +30,7 @@ from emulator.kit.expectations import (
     require_denied,
 )
 from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
+from emulator.kit.privileges import LeastPrivilege, Since, privileges_of
 from emulator.kit.refused_calls import let_go, note
 from emulator.kit.routing import Route, SandboxEndedError
 from emulator.kit.worlds import Config, load_snapshot, prepared_world
@@ -36,7 +38,6 @@ from emulator.policy import Decision
 from emulator.sandbox import mfa_codes, oidc_tokens, saml_assertions
 from emulator.sandbox.faults import Faults
 from emulator.sandbox.outcomes import Outcome
-from emulator.sandbox.snapshots import save_database
 from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, DEFAULT_REGION, Address
 from emulator.storage.decision_log import KEPT_CALLS, CallFilter
 from emulator.web.aws import aws_application
@@ -338,15 +339,19 @@ class Rolecall:
         self._refuse_when_ended()
         self._reset()
 
-    def snapshot(self) -> str:
-        """The whole world as the text of a sandbox file: what ``config`` and :meth:`load` take. It holds secrets."""
+    def snapshot(self, *, last_used: bool = True) -> str:
+        """The whole world as the text of a sandbox file: what ``config`` and :meth:`load` take. It holds secrets.
+
+        Without ``last_used`` it does not say when keys and roles were last used: calls that change nothing else leave
+        it as it is, so that two can be compared.
+        """
         self._refuse_when_ended()
-        return save_database(self._database, self._gateway.settings)
+        return save_world(self._gateway, last_used=last_used)
 
     def load(self, snapshot: str) -> None:
         """Replace the world by that of a snapshot, in one step. Raises BadConfigError with every problem."""
         self._refuse_when_ended()
-        load_snapshot(self._database, snapshot, self._clock, self._gateway.ids)
+        load_snapshot(partial(load_world, self._gateway), snapshot)
 
     # Proofs of identity for the calls that need no signature.
 
@@ -398,6 +403,11 @@ class Rolecall:
         """The calls that were refused, by policies or before them, newest first."""
         self._refuse_when_ended()
         return records(self._decisions, CallFilter(outcome="Refused", limit=KEPT_CALLS))
+
+    def least_privilege(self, principal: str, *, since: Since = None, include_refused: bool = False) -> LeastPrivilege:
+        """The smallest policy for what a user, role or session did, by its ARN, and what it was granted in vain."""
+        self._refuse_when_ended()
+        return privileges_of(self._decisions, self._database, principal, since, include_refused=include_refused)
 
     def expect_denied(self, action: str, *, by: str | None = None) -> ExpectedDenial:
         """A block in which a policy, of the kind ``by`` if given, must refuse a call's action; its error is expected.

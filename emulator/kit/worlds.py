@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from emulator.clock import Clock
 from emulator.ids import Identifiers
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import InvalidWorldError, read_world, read_world_file
-from emulator.sandbox.snapshots import load_database
 from emulator.sandbox.world import World
 from emulator.storage.engine import Database
 from emulator.storage.template import DatabaseTemplate
@@ -43,7 +42,7 @@ class Prepared:
     def database(self, clock: Clock) -> tuple[Database, Identifiers]:
         """A database of its own, and the maker of all further identifiers."""
         ids = copy.deepcopy(self.ids)
-        return copied_database(self.template, clock, ids), ids
+        return copied_database(self.template, clock), ids
 
 
 def prepared_world(config: Config, seed: int | None) -> Prepared:
@@ -71,12 +70,12 @@ def declared_world(config: Config) -> World:
     return _read(os.fspath(config), path, Path(path).read_text(encoding="utf-8", errors="replace"))
 
 
-def load_snapshot(database: Database, text: str, clock: Clock, ids: Identifiers) -> None:
-    """Replace a database's world. Raises BadConfigError."""
+def load_snapshot(load: Callable[[str], None], text: str) -> None:
+    """Replace a world by what ``load`` makes of a text. Raises BadConfigError."""
     if not isinstance(text, str):
         raise TypeError(f"a snapshot is the text that snapshot() gave, not {type(text).__name__}")
     try:
-        load_database(database, text, clock.now_seconds(), ids)
+        load(text)
     except InvalidWorldError as error:
         raise BadConfigError(_told("snapshot", error)) from error
 

@@ -37,13 +37,14 @@ class Unused:
     """Granted and never used.
 
     ``actions`` by service; of actions that were used on other resources, ``resources`` by action, as the policies have
-    them; and ``policies`` no statement of which any call used. ``reaches_further`` says that a pattern grants actions
-    of services that are not listed.
+    them; and ``policies`` no statement of which any call used, each with the group through which a user has it, and
+    whether it denies something besides. ``reaches_further`` says that a pattern grants actions of services that are not
+    listed.
     """
 
     actions: Mapping[str, Sequence[str]]
     resources: Mapping[str, Sequence[str]]
-    policies: Sequence[Mapping[str, str]]
+    policies: Sequence[Mapping[str, str | bool]]
     reaches_further: bool
 
     def as_json(self) -> Json:
@@ -108,17 +109,21 @@ def unused(authority: Authority, used: Used) -> Unused:
     return Unused(
         {prefix: sorted(names) for prefix, names in never.items()},
         dict(sorted(elsewhere.items())),
-        tuple(_idle_policies(allows, known)),
+        tuple(_idle_policies(identity, known)),
         reaches_further=any(map(_is_open, allows)),
     )
 
 
-def _idle_policies(allows: Sequence[_Statement], known: Mapping[str, Iterable[str]]) -> Iterator[Mapping[str, str]]:
+def _idle_policies(
+    identity: Sequence[_Statement], known: Mapping[str, Iterable[str]]
+) -> Iterator[Mapping[str, str | bool]]:
     """The policies no statement of which any call used.
 
     The log does not keep the condition keys of what was allowed; so a statement with conditions counts as used by those
     calls alone that no statement without them allows.
     """
+    allows = [each for each in identity if each.allows]
+    denying = {_key(each) for each in identity if not each.allows}
     used: set[int] = set()
     for action, resources in known.items():
         about = [each for each in allows if each.names(action)]
@@ -128,12 +133,17 @@ def _idle_policies(allows: Sequence[_Statement], known: Mapping[str, Iterable[st
             used.update(id(each) for each in free or matching)
     policies: dict[tuple[str, str, str], bool] = {}
     for each in allows:
-        policy = each.compiled.policy
-        key = policy.name, policy.arn, policy.group
-        policies[key] = policies.get(key, False) or id(each) in used
-    for (name, arn, group), was_used in policies.items():
+        policies[_key(each)] = policies.get(_key(each), False) or id(each) in used
+    for key, was_used in policies.items():
         if not was_used:
-            yield {"policy": name, "policy_arn": arn, **({"group": group} if group else {})}
+            name, arn, group = key
+            through = {"group": group} if group else {}
+            yield {"policy": name, "policy_arn": arn, **through, **({"denies": True} if key in denying else {})}
+
+
+def _key(each: _Statement) -> tuple[str, str, str]:
+    policy = each.compiled.policy
+    return policy.name, policy.arn, policy.group
 
 
 # Which actions.

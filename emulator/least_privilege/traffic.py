@@ -98,7 +98,7 @@ def wanted_calls(principal: str, since_seconds: float | None) -> CallFilter:
 def used_permissions(calls: Iterable[LoggedCall], *, include_refused: bool = False) -> Used:
     """The permissions of calls that policies allowed, whatever became of them then; and of refused ones if wanted.
 
-    Of a refused call those are known that were asked about until the first was refused.
+    Those of a refused call that were not asked about any more are among them.
     """
     permissions: dict[str, set[str]] = defaultdict(set)
     count = left_out = still_refused = 0
@@ -110,8 +110,9 @@ def used_permissions(calls: Iterable[LoggedCall], *, include_refused: bool = Fal
         decisions = json.loads(call.decisions)
         count += bool(decisions)
         still_refused += refused and not _mended_by_allowing(decisions[-1])
-        for decision in decisions:
-            permissions[decision["action"]].add(decision["resource"])
+        further = decisions[-1].get("further", ()) if decisions else ()
+        for asked in (*decisions, *further):
+            permissions[asked["action"]].add(asked["resource"])
     found = {action: frozenset(resources) for action, resources in permissions.items()}
     return Used(found, count, left_out, still_refused)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from emulator.clock import EARLIEST_SECONDS
 from emulator.issuers import issuer_problem
 from emulator.policy import MalformedPolicy, PolicyKind, parse_policy
 from emulator.sandbox.located import Located, Path, Problem
@@ -23,6 +24,8 @@ Check = Callable[["Notes", Path, Any], Any]
 
 MAXIMUM_KEY_SET_BYTES = 1_048_576
 MAXIMUM_METADATA_BYTES = 10_000_000
+# 9999-12-31: what an answer can still say.
+LATEST_DATE_SECONDS = 253_402_300_799
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
@@ -53,6 +56,9 @@ def _of_type(kind: type) -> Check:
     def check(notes: Notes, path: Path, value: Any) -> Any:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             notes.add(path, f"must be {_TYPE_NAMES[kind]}")
+            return None
+        if isinstance(value, str) and "\0" in value:
+            notes.add(path, "holds a character that no text may have")
             return None
         return value
 
@@ -103,7 +109,9 @@ def moment(notes: Notes, path: Path, value: Any) -> int | None:
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(value)
-            return int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
+            seconds = int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
+            if EARLIEST_SECONDS <= seconds <= LATEST_DATE_SECONDS:
+                return seconds
     except (ValueError, OverflowError):
         pass
     notes.add(path, "must be a time such as 2030-01-01T00:00:00Z")

@@ -1,7 +1,7 @@
 """The decision log in CloudTrail's record format (AWS CloudTrail User Guide, CloudTrail record contents).
 
-Parameters and answers of calls are not logged, so ``requestParameters`` and ``responseElements`` are null. What AWS has
-no field for, the decision itself, is in ``additionalEventData``, whose content is each service's own affair.
+What AWS has no field for, the decision itself, is in ``additionalEventData``, whose content is each service's own
+affair.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from emulator.storage.decision_log import LoggedCall
 Json = dict[str, Any]
 
 EVENT_VERSION = "1.11"
+SIGN_IN_SERVICE = "signin"
 # CloudTrail User Guide, CloudTrail userIdentity element.
 _IDENTITY_TYPES = {
     "Account": "Root",
@@ -85,9 +86,14 @@ def _other_account(call: LoggedCall) -> str:
 
 def cloudtrail_record(call: LoggedCall) -> Json:
     """One call as CloudTrail records it. Members that do not apply are left out, as AWS does."""
+    if call.service == SIGN_IN_SERVICE:
+        return _sign_in_record(call)
     prefix = service_prefix(call)
-    error = {"errorCode": call.error_code, "errorMessage": call.message} if call.error_code else {}
-    resources = _resources(call)
+    error = {"errorCode": call.error_name or call.error_code, "errorMessage": call.message} if call.error_code else {}
+    parameters = json.loads(call.parameters) if call.parameters else None
+    resources = _resources(call, parameters or {})
+    read_only = is_read_only(prefix, call.operation)
+    answered = call.answer and (not read_only or call.service == "sts")
     return {
         "eventVersion": EVENT_VERSION,
         "userIdentity": user_identity(call),
@@ -98,18 +104,55 @@ def cloudtrail_record(call: LoggedCall) -> Json:
         "sourceIPAddress": call.source_ip,
         "userAgent": call.user_agent,
         **error,
-        "requestParameters": None,
-        "responseElements": None,
+        "requestParameters": parameters,
+        "responseElements": json.loads(call.answer) if answered else None,
         "additionalEventData": _additional(call),
         "requestID": call.request_id,
         "eventID": event_id(call.request_id),
-        "readOnly": is_read_only(prefix, call.operation),
+        "readOnly": read_only,
         **({"resources": resources} if resources else {}),
         "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": call.account_id or _account_of(parameters or {}) or None,
+        "eventCategory": "Management",
+    }
+
+
+def _sign_in_record(call: LoggedCall) -> Json:
+    """A sign-in (CloudTrail User Guide, AWS Management Console sign-in events): an event that is no call of an API."""
+    session = json.loads(call.session) if call.session else {}
+    destination = json.loads(call.parameters).get("loginTo", "") if call.parameters else ""
+    return {
+        "eventVersion": EVENT_VERSION,
+        "userIdentity": user_identity(call),
+        "eventTime": iso8601(call.at_seconds),
+        "eventSource": f"{SIGN_IN_SERVICE}.amazonaws.com",
+        "eventName": call.operation,
+        "awsRegion": DEFAULT_REGION,
+        "sourceIPAddress": call.source_ip,
+        "userAgent": call.user_agent,
+        **({"errorMessage": call.message} if call.error_code else {}),
+        "requestParameters": None,
+        "responseElements": {call.operation: "Failure" if call.error_code else "Success"},
+        "additionalEventData": {
+            **({"LoginTo": destination} if destination else {}),
+            "MobileVersion": "No",
+            "MFAUsed": "Yes" if "mfa_authenticated_at_seconds" in session else "No",
+        },
+        "requestID": call.request_id,
+        "eventID": event_id(call.request_id),
+        "readOnly": False,
+        "eventType": "AwsConsoleSignIn",
         "managementEvent": True,
         "recipientAccountId": call.account_id or None,
         "eventCategory": "Management",
     }
+
+
+def _account_of(parameters: Json) -> str:
+    """The account of the role that somebody asked for without having proved who they are."""
+    arn = parse_arn(parameters.get("roleArn", ""))
+    return "" if arn is None else arn.account_id
 
 
 def service_prefix(call: LoggedCall) -> str:
@@ -203,9 +246,11 @@ def _session_issuer(call: LoggedCall, kind: str, identity: Json, session: Json) 
     return {member: value for member, value in shown.items() if value}
 
 
-def _resources(call: LoggedCall) -> list[Json]:
-    """The ARNs that permissions were asked about, each once."""
+def _resources(call: LoggedCall, parameters: Json) -> list[Json]:
+    """The ARNs that permissions were asked about, each once; and the provider that a SAML assertion is of."""
     arns = dict.fromkeys(decision["resource"] for decision in json.loads(call.decisions))
+    if call.operation == "AssumeRoleWithSAML" and arns and "principalArn" in parameters:
+        arns[parameters["principalArn"]] = None
     found = []
     for text in arns:
         arn = parse_arn(text)

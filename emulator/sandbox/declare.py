@@ -7,12 +7,16 @@ from pathlib import Path as FilePath
 from emulator.policy import PolicyKind
 from emulator.sandbox import checking as c
 from emulator.sandbox import world as w
+from emulator.sandbox.control_policies import control_document
 from emulator.sandbox.located import Path, Problem, UnreadableError, read_located
 from emulator.sandbox.references import dangling
+from emulator.sandbox.row_checks import ROWS, SEED_PATTERN, dangling_rows, rows
 from emulator.sandbox.saml_assertions import IDP_NAME
-from emulator.sandbox.snapshot_tables import PLAIN_TABLES
 from emulator.settings import SandboxSettings
-from emulator.storage.worlds import row_problems
+
+# How a snapshot begins and ends: the beginning of one is a sandbox file too, and must not be taken for all of it.
+SNAPSHOT_BEGIN = "# A snapshot: "
+SNAPSHOT_END = "..."
 
 _ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
 _PATH = c.matching(r"/|/[!-\x7f]{1,510}/", "a path that begins and ends with /")
@@ -44,16 +48,20 @@ _KEY = c.record(
         "secret": ("secret_access_key", c.matching(r"\S{4,256}", "a secret of 4 to 256 characters")),
         "status": ("status", c.one_of("Active", "Inactive", "Expired")),
         "created_at": _CREATED_AT,
+        "last_used_at": ("last_used_at_seconds", c.moment),
+        "last_used_service": ("last_used_service", c.text),
+        "last_used_region": ("last_used_region", c.text),
     },
     ("id", "secret"),
 )
-# Base32 of whole bytes, ten of them or more: no other numbers of characters than these stand for any.
-_SEED = r"(?:[A-Z2-7]{8}){2,16}(?:[A-Z2-7]{2}|[A-Z2-7]{4}|[A-Z2-7]{5}|[A-Z2-7]{7})?"
 _MFA_DEVICE = c.record(
     w.DeclaredMfaDevice,
     {
         "name": ("name", _LONG_NAME),
-        "seed": ("seed", c.matching(_SEED, "a base32 seed: A-Z and 2-7, 16 characters or more, without padding")),
+        "seed": (
+            "seed",
+            c.matching(SEED_PATTERN, "a base32 seed: A-Z and 2-7, 16 characters or more, without padding"),
+        ),
     },
     ("name", "seed"),
 )
@@ -132,6 +140,8 @@ _ROLE = c.record(
             "trusted_ids",
             c.mapping_of(c.matching(r"A(IDA|ROA)[A-Z0-9]{12,28}", "the unique id of a user or role")),
         ),
+        "last_used_at": ("last_used_at_seconds", c.moment),
+        "last_used_region": ("last_used_region", c.text),
     },
     ("name", "trust_policy"),
 )
@@ -234,7 +244,7 @@ def _control_policy(kind: PolicyKind) -> c.Check:
         {
             "name": ("name", _LONG_NAME),
             "targets": ("targets", c.list_of(c.text)),
-            "document": ("document", c.policy(kind)),
+            "document": ("document", control_document(kind)),
         },
         ("name", "document"),
     )
@@ -270,23 +280,6 @@ def _version(notes: c.Notes, path: Path, value: object) -> None:
         notes.add(path, "must be 1: this version of Rolecall reads version 1 of the format")
 
 
-def _rows(notes: c.Notes, path: Path, value: object) -> dict[str, tuple[dict[str, object], ...]]:
-    """Rows of tables, each with values that its columns can hold."""
-    if not isinstance(value, dict):
-        notes.add(path, "must be a mapping of tables to lists of rows")
-        return {}
-    for table, listed in value.items():
-        if table not in PLAIN_TABLES:
-            notes.add((*path, table), "no such table, or one whose content has keys of its own")
-        elif not isinstance(listed, list):
-            notes.add((*path, table), "must be a list of rows")
-        else:
-            for index, row in enumerate(listed):
-                for problem in row_problems(table, row):
-                    notes.add((*path, table, index), problem)
-    return {table: tuple(listed) for table, listed in value.items() if isinstance(listed, list)}
-
-
 _WORLD = c.record(
     w.World,
     {
@@ -294,7 +287,7 @@ _WORLD = c.record(
         "organization": ("organization", _ORGANIZATION),
         "accounts": ("accounts", c.list_of(_ACCOUNT)),
         "settings": ("settings", _SETTINGS),
-        "rows": ("rows", _rows),
+        ROWS: ("rows", rows),
     },
     ("accounts",),
 )
@@ -325,12 +318,15 @@ def read_world(text: str, folder: str = "") -> w.World:
     except UnreadableError as error:
         raise InvalidWorldError(error.problems) from error
     notes = c.Notes(located, folder)
+    if text.startswith(SNAPSHOT_BEGIN) and not text.rstrip().endswith(f"\n{SNAPSHOT_END}"):
+        line = text.count("\n") + 1
+        raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line would be {SNAPSHOT_END}")])
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     world = _WORLD(notes, (), located.value)
     if world is not None and located.value.get("accounts") == []:
         notes.add(("accounts",), "must name at least one account")
-    for path, message in dangling(located.value):
+    for path, message in (*dangling(located.value), *dangling_rows(located.value)):
         notes.add(path, message)
     if world is None or notes.problems:
         raise InvalidWorldError(notes.problems)

@@ -169,7 +169,7 @@ class Faults:
         return read_rules(rules, self._catalogue, self._ids.uuid, self._new_seed)
 
     def _new_seed(self) -> int:
-        return int.from_bytes(self._ids.secret_bytes(_SEED_BYTES), "big")
+        return int.from_bytes(self._ids.noise(_SEED_BYTES), "big")
 
     def _keep(self, connection: Connection, rules: Sequence[FaultRule]) -> None:
         if len(rules) > MAXIMUM_RULES:

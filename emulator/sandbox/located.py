@@ -6,6 +6,8 @@ of a few lines must not unfold into gigabytes.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +18,17 @@ Path = tuple[str | int, ...]
 # The loader written in C is ten times faster; PyYAML's wheels have it, a build without it falls back.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAXIMUM_DEPTH = 40
-MAXIMUM_VALUES = 200_000
-NESTED_MESSAGE = "nested too deeply, or too many values"
+# Values that stand in the text. A sandbox of a thousand roles has some ten thousands; a million take half a gigabyte.
+MAXIMUM_VALUES = 1_000_000
+# What aliases add to that, in characters: each value counts as many as it has, and some more for its place.
+MAXIMUM_UNFOLDED_CHARACTERS = 20_000_000
+_PLACE_CHARACTERS = 100
+NESTED_MESSAGE = "nested too deeply"
+TOO_MANY_MESSAGE = f"more than {MAXIMUM_VALUES} values"
+UNFOLDED_MESSAGE = "aliases make too much of it"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+# A pair of halves, or any other escape, so that an escaped backslash is not taken for the beginning of one.
+_ESCAPED = re.compile(r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,12 +70,16 @@ class _Loader(_Base):  # type: ignore[misc]
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = 0
+        self._nodes = 0
 
     def descend_resolver(self, current_node: yaml.Node | None, _current_index: object) -> None:
         self._depth += 1
+        self._nodes += 1
         # The root's depth is 1, and its path is empty.
         if current_node is not None and self._depth > MAXIMUM_DEPTH + 1:
             raise UnreadableError([Problem(current_node.start_mark.line + 1, NESTED_MESSAGE)])
+        if current_node is not None and self._nodes > MAXIMUM_VALUES:
+            raise UnreadableError([Problem(current_node.start_mark.line + 1, TOO_MANY_MESSAGE)])
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
@@ -73,19 +87,35 @@ class _Loader(_Base):  # type: ignore[misc]
 
 def read_located(text: str) -> Located:
     """The value a YAML text holds. Raises UnreadableError."""
-    loader = _Loader(text)
+    loader = None
     try:
+        # The loader in Python reads a first part of the text here.
+        loader = _Loader(_with_whole_characters(text))
         node = loader.get_single_node()
         if node is None:
             return Located(None, {(): 1})
         return _Reader(loader).read(node)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        # The end of a text is a line below it for the parser.
+        line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 1
         raise UnreadableError([Problem(line, f"not YAML: {error.problem}")]) from error
+    except yaml.reader.ReaderError as error:
+        # The loader in C counts bytes.
+        before = text.encode()[: error.position] if _Base is not yaml.SafeLoader else text[: error.position].encode()
+        message = f"not YAML: {error.reason} (#x{error.character:04x})"
+        raise UnreadableError([Problem(before.count(b"\n") + 1, message)]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UnreadableError([Problem(1, f"not YAML: {error}")]) from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
+
+
+def _with_whole_characters(text: str) -> str:
+    """JSON may write a character in two halves, which YAML does not know. Anything but JSON stays as it is."""
+    if not text.lstrip().startswith("{"):
+        return text
+    return _ESCAPED.sub(lambda found: json.loads(f'"{found[0]}"') if found[1] else found[0], text)
 
 
 class _Reader:
@@ -93,6 +123,8 @@ class _Reader:
         self._loader = loader
         self._lines: dict[Path, int] = {}
         self._problems: list[Problem] = []
+        self._met: set[int] = set()
+        self._unfolded_characters = 0
 
     def read(self, node: yaml.Node) -> Located:
         value = self._value(node, ())
@@ -103,18 +135,32 @@ class _Reader:
     def _value(self, node: yaml.Node, path: Path) -> Any:
         line = node.start_mark.line + 1
         self._lines.setdefault(path, line)
-        if len(path) > MAXIMUM_DEPTH or len(self._lines) > MAXIMUM_VALUES:
+        if len(path) > MAXIMUM_DEPTH:
             raise UnreadableError([Problem(line, NESTED_MESSAGE)])
+        if id(node) in self._met:
+            self._unfold(node, line)
+        self._met.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return dict(self._members(node, path))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
         if node.tag == _TIMESTAMP:
             return node.value
-        value = self._loader.construct_object(node)
+        try:
+            value = self._loader.construct_object(node)
+        except ValueError as error:
+            self._problems.append(Problem(line, f"not YAML: {error}"))
+            return None
         if isinstance(value, bytes):
             self._problems.append(Problem(line, "neither text nor a number"))
         return value
+
+    def _unfold(self, node: yaml.Node, line: int) -> None:
+        """Counts what stands in the text once and in the value again."""
+        own = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        self._unfolded_characters += _PLACE_CHARACTERS + own
+        if self._unfolded_characters > MAXIMUM_UNFOLDED_CHARACTERS:
+            raise UnreadableError([Problem(line, UNFOLDED_MESSAGE)])
 
     def _members(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, Any]]:
         seen: set[str] = set()

@@ -314,8 +314,14 @@ def _chime(path: Path, account: Values) -> Found:
         users = list(_mappings(chime_account, "users"))
         for position, user in users:
             if "email" not in user and "username" not in user:
-                yield (*path, "chime_accounts", index, "users", position), "lacks email"
+                yield (*path, "chime_accounts", index, "users", position), "lacks email or username"
         yield from _repeated((*path, "chime_accounts", index, "users"), "email", users, WITHOUT_CASE)
+        seen: set[str] = set()
+        for position, user in users:
+            name = _text(user, "username")
+            if name and name in seen:
+                yield (*path, "chime_accounts", index, "users", position, "username"), f"{name!r} is declared twice"
+            seen.add(name)
 
 
 def _organization(world: Any, declared: _Declared) -> Found:

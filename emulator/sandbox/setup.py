@@ -25,6 +25,7 @@ from emulator.settings import SandboxSettings
 from emulator.storage import gather, worlds
 from emulator.storage import service_linked_roles as linked
 from emulator.storage import tables as t
+from emulator.storage.problems import bad_rows
 from emulator.storage.trust import resolve_trust
 
 _STATE = "world"
@@ -60,6 +61,10 @@ _CHIME_USER_COLUMNS = (
     "sms_messages",
     "logged_out_at_seconds",
 )
+_KEY_USE_COLUMNS = ("last_used_at_seconds", "last_used_service", "last_used_region")
+_ROLE_USE_COLUMNS = ("last_used_at_seconds", "last_used_region")
+# Put in place before everything else: issuers that the file declares sign with those of these keys that there are.
+_SIGNING_KEYS = "signing_keys"
 _SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
 
 
@@ -88,7 +93,7 @@ def replace_world(connection: Any, world: w.World, now_seconds: float, ids: Iden
     The file stays the one that the database was set up from: it is applied again when it changes, or on reset.
     """
     present = worlds.state(connection, _STATE)
-    worlds.wipe(connection, keep_states=True)
+    worlds.wipe(connection, for_another_world=True)
     _Builder(connection, int(now_seconds), ids).build(world)
     _keep_settings(connection, world.settings)
     worlds.set_state(connection, _STATE, present or _LOADED)
@@ -138,6 +143,13 @@ class _Builder:
         self._ids = ids
 
     def build(self, world: w.World) -> None:
+        """Raises BadRowError for what two entities cannot both have, if that was not seen in the file."""
+        with bad_rows("the database cannot hold it"):
+            self._build(world)
+
+    def _build(self, world: w.World) -> None:
+        for row in world.rows.get(_SIGNING_KEYS, ()):
+            worlds.put_row(self._db, _SIGNING_KEYS, row)
         organization = world.organization
         if organization is not None:
             values = {"management_account_id": organization.management_account_id or None}
@@ -227,9 +239,14 @@ class _Builder:
         key = {"account_id": account_id, "name_key": entity.name.lower()}
         values = {"name": entity.name, "path": entity.path, **values}
         created_at_seconds = self._made_at(entity.created_at_seconds)
-        new = {id_column: self._new_id(table, id_column, prefix, entity), "created_at_seconds": created_at_seconds}
+        new: dict[str, Any] = {
+            id_column: self._new_id(table, id_column, prefix, entity),
+            "created_at_seconds": created_at_seconds,
+        }
         if table is t.policies:
             new["updated_at_seconds"] = _first(entity.updated_at_seconds, created_at_seconds)
+        if table is t.roles:
+            new.update(_declared(entity, _ROLE_USE_COLUMNS))
         worlds.put(self._db, table, key, values, new)
         row = worlds.find(self._db, table, key)
         return "" if row is None else str(row[id_column])
@@ -346,7 +363,7 @@ class _Builder:
             values = {"account_id": account_id, "user_id": user_id, "secret_access_key": key.secret_access_key}
             if key.status is not None:
                 values["status"] = key.status
-            new = {"created_at_seconds": self._made_at(key.created_at_seconds)}
+            new = {"created_at_seconds": self._made_at(key.created_at_seconds), **_declared(key, _KEY_USE_COLUMNS)}
             worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
 
     def _mfa_devices(self, account_id: str, user_id: str | None, devices: Iterable[w.DeclaredMfaDevice]) -> None:

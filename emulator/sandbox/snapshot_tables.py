@@ -42,21 +42,16 @@ DECLARED_TABLES = frozenset(
     }
 )
 
-# Of one database and not of its world: counters, the keys behind tokens, and what the world was set up from.
-LEFT_OUT_TABLES = frozenset({"generations", "sealing_keys", "signing_keys", "sandbox_states", "fault_hits"})
+# Of one database and not of its world: counters, the keys behind session tokens, and what the world was set up from.
+LEFT_OUT_TABLES = frozenset({"generations", "sealing_keys", "sandbox_states", "fault_hits"})
 
-# When a policy was attached or a member joined is shown by no operation; when a key or role was last used is traffic.
+# When a policy was attached or a member joined is shown by no operation.
 LEFT_OUT_COLUMNS = frozenset(
     {
         "user_attached_policies.attached_at_seconds",
         "group_attached_policies.attached_at_seconds",
         "role_attached_policies.attached_at_seconds",
         "group_members.added_at_seconds",
-        "access_keys.last_used_at_seconds",
-        "access_keys.last_used_service",
-        "access_keys.last_used_region",
-        "roles.last_used_at_seconds",
-        "roles.last_used_region",
     }
 )
 

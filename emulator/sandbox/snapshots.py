@@ -15,11 +15,12 @@ import yaml
 
 from emulator.clock import iso8601
 from emulator.ids import Identifiers
-from emulator.policy import PolicyKind, parse_policy, trusted_principals
-from emulator.sandbox.declare import InvalidWorldError, read_world
+from emulator.policy import PolicyKind, kept_policy, trusted_principals
+from emulator.sandbox.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from emulator.sandbox.located import Problem
 from emulator.sandbox.setup import present_settings, replace_world
 from emulator.sandbox.snapshot_tables import PLAIN_TABLES
+from emulator.sandbox.world import World
 from emulator.settings import SandboxSettings
 from emulator.storage import gather, worlds
 from emulator.storage import tables as t
@@ -31,7 +32,8 @@ Row = Mapping[str, Any]
 Section = dict[str, Any]
 
 _LINE_CHARACTERS = 120
-_HEADING = "# A snapshot: the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
+_OF_USES = "last_used_"
+_HEADING = f"{SNAPSHOT_BEGIN}the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
 
 
 class UnsavableError(Exception):
@@ -46,21 +48,30 @@ class Snapshots:
     load: Callable[[str], None]
 
 
-def save_database(database: Database, settings: SandboxSettings) -> str:
+def save_database(database: Database, settings: SandboxSettings, *, last_used: bool = True) -> str:
     """The world of a database as a sandbox file. Raises UnsavableError."""
     with database.snapshot() as connection:
-        return save(connection, settings)
+        return save(connection, settings, last_used=last_used)
 
 
-def load_database(database: Database, text: str, now_seconds: float, ids: Identifiers) -> None:
-    """Replace a database's world, all or nothing. Raises InvalidWorldError with every problem of the text."""
+def load_database(database: Database, text: str, now_seconds: float, ids: Identifiers, folder: str = "") -> None:
+    """Replace a database's world, all or nothing; paths in the text are relative to ``folder``.
+
+    Raises InvalidWorldError with every problem of the text.
+    """
+    # Read before, because others wait for a transaction that writes.
+    world = read_world(text, folder)
     with database.transaction() as connection:
-        load(connection, text, now_seconds, ids)
+        _replace(connection, world, now_seconds, ids)
 
 
-def save(connection: Any, settings: SandboxSettings) -> str:
-    """What a connection's world is, as YAML; ``settings`` hold where the database keeps none. Raises UnsavableError."""
-    tables = Tables(connection)
+def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) -> str:
+    """What a connection's world is, as YAML; ``settings`` hold where the database keeps none.
+
+    Without ``last_used`` it does not say when keys and roles were last used, so that calls which change nothing change
+    nothing of it. Raises UnsavableError.
+    """
+    tables = Tables(connection) if last_used else _TablesWithoutUses(connection)
     organization_id = _organization_id(tables)
     world = {
         "version": 1,
@@ -71,16 +82,19 @@ def save(connection: Any, settings: SandboxSettings) -> str:
         "settings": asdict(present_settings(connection, settings)),
         "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
     }
-    return _HEADING + yaml_text(_without_nothing(world))
+    return f"{_HEADING}{yaml_text(_without_nothing(world))}{SNAPSHOT_END}\n"
 
 
 def load(connection: Any, text: str, now_seconds: float, ids: Identifiers) -> None:
     """Replace the world of a connection, which is in a transaction. Raises InvalidWorldError."""
-    world = read_world(text)
+    _replace(connection, read_world(text), now_seconds, ids)
+
+
+def _replace(connection: Any, world: World, now_seconds: float, ids: Identifiers) -> None:
     try:
         replace_world(connection, world, now_seconds, ids)
     except BadRowError as error:
-        raise InvalidWorldError([Problem(1, f"rows: {error}")]) from error
+        raise InvalidWorldError([Problem(1, str(error))]) from error
 
 
 class Tables:
@@ -108,6 +122,14 @@ class Tables:
             for row in self.all(table):
                 groups.setdefault(row[column], []).append(row)
         return groups.get(value, [])
+
+
+class _TablesWithoutUses(Tables):
+    def all(self, table: Any) -> list[Row]:
+        return [
+            {name: None if name.startswith(_OF_USES) else value for name, value in row.items()}
+            for row in super().all(table)
+        ]
 
 
 def _by(*columns: str) -> Callable[[Row], tuple[Any, ...]]:
@@ -216,6 +238,9 @@ def _access_keys(rows: Iterable[Row]) -> list[Section]:
             "secret": row["secret_access_key"],
             "status": row["status"],
             "created_at": _time(row["created_at_seconds"]),
+            "last_used_at": _time(row["last_used_at_seconds"]),
+            "last_used_service": row["last_used_service"],
+            "last_used_region": row["last_used_region"],
         }
         for row in rows
     ]
@@ -296,6 +321,8 @@ def _role(tables: Tables, row: Row) -> Section:
         "permissions_boundary": row["permissions_boundary_arn"],
         "max_session_duration": row["max_session_duration_seconds"],
         "tags": _tags(tables, "role", row),
+        "last_used_at": _time(row["last_used_at_seconds"]),
+        "last_used_region": row["last_used_region"],
     }
 
 
@@ -303,7 +330,7 @@ def _trusted_ids(tables: Tables, row: Row) -> Mapping[str, str] | None:
     """Whom the trust policy meant when it was saved, where its words would mean others today."""
     bound: dict[str, str] = json.loads(row["trust_principal_ids"])
     try:
-        principals = trusted_principals(parse_policy(row["trust_policy"], PolicyKind.TRUST))
+        principals = trusted_principals(kept_policy(row["trust_policy"], PolicyKind.TRUST))
         meant_today = resolve_trust(tables.connection, principals)
     except UnknownPrincipal:
         return bound

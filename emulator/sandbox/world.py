@@ -21,6 +21,9 @@ class DeclaredKey:
     secret_access_key: str = field(repr=False)
     status: str | None = None
     created_at_seconds: int | None = None
+    last_used_at_seconds: int | None = None
+    last_used_service: str | None = None
+    last_used_region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ class DeclaredRole:
     created_at_seconds: int | None = None
     linked_service: str | None = None
     trusted_ids: Mapping[str, str] | None = None
+    last_used_at_seconds: int | None = None
+    last_used_region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,12 @@ class PendingUses(Protocol):
 
     def of_role(self, role_id: str) -> Use | None: ...
 
+    def flush(self) -> None:
+        """Write them."""
+
+    def clear(self) -> None:
+        """Forget them."""
+
 
 class NoUses:
     """Where nobody notes what was used."""
@@ -51,6 +57,12 @@ class NoUses:
 
     def of_role(self, _role_id: str) -> Use | None:
         return None
+
+    def flush(self) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
 
 
 NO_USES = NoUses()

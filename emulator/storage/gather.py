@@ -293,6 +293,13 @@ def default_account_id(connection: Connection) -> str | None:
     return connection.execute(select(t.accounts.c.account_id).order_by(t.accounts.c.position).limit(1)).scalar()
 
 
+def account_names(connection: Connection) -> dict[str, str]:
+    """The names of all accounts by their ids, the account declared first before the others."""
+    accounts = t.accounts.c
+    found = connection.execute(select(accounts.account_id, accounts.name).order_by(accounts.position))
+    return {row.account_id: row.name for row in found}
+
+
 def user_with_policy(connection: Connection, account_id: str, policy_arn: str) -> str | None:
     """The id of the account's first user, by name, to whom this managed policy is attached directly."""
     attached = t.user_attached_policies

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 
 class StorageProblem(Exception):  # noqa: N818 - the row is the problem, nothing failed
@@ -27,6 +27,15 @@ class BadRowError(StorageProblem):
 
 class NewerDatabaseError(Exception):
     """The database was made by a newer Rolecall than this one."""
+
+
+@contextmanager
+def bad_rows(message: str) -> Iterator[None]:
+    """Raise BadRowError for what the database refuses of rows inside the block; the transaction is to be given up."""
+    try:
+        yield
+    except (IntegrityError, DataError) as error:
+        raise BadRowError(f"{message}: {error.orig}") from error
 
 
 @contextmanager

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import BigInteger, Connection, Integer, Table, UniqueConstraint, and_, delete, insert, select, update
 
-from emulator.storage.problems import BadRowError
+from emulator.storage.problems import bad_rows
 from emulator.storage.tables import fault_hits, metadata, sandbox_states
 
 Row = Mapping[str, Any]
+_BITS_OF_NUMBERS: Mapping[type, int] = {Integer: 31, BigInteger: 63}
 _KINDS_OF_VALUES = {str: "text", int: "a whole number", bool: "true or false", bytes: "bytes"}
 # Keys outlive a reset, so that nobody's credentials of a moment ago turn into nonsense instead of expiring.
 _KEPT_BY_WIPE = frozenset({"generations", "sealing_keys", "signing_keys"})
 
 
-def wipe(connection: Connection, *, keep_states: bool = False) -> None:
-    """Forget every account and everything in it; ``keep_states`` leaves what :func:`set_state` kept."""
-    kept = _KEPT_BY_WIPE | {sandbox_states.name, fault_hits.name} if keep_states else _KEPT_BY_WIPE
+def wipe(connection: Connection, *, for_another_world: bool = False) -> None:
+    """Forget every account and everything in it.
+
+    ``for_another_world`` leaves what :func:`set_state` kept, but no key of an issuer: the other world has its own.
+    """
+    kept = {"generations", "sealing_keys", sandbox_states.name, fault_hits.name} if for_another_world else _KEPT_BY_WIPE
     for table in reversed(metadata.sorted_tables):
         if table.name not in kept:
             connection.execute(delete(table))
@@ -38,10 +41,8 @@ def put_row(connection: Connection, table_name: str, row: Row) -> None:
     """
     table = metadata.tables[table_name]
     key = {column.name: row[column.name] for column in table.primary_key.columns}
-    try:
+    with bad_rows(f"a row of {table_name} cannot be"):
         put(connection, table, key, {name: value for name, value in row.items() if name not in key}, {})
-    except IntegrityError as error:
-        raise BadRowError(f"a row of {table_name} cannot be: {error.orig}") from error
 
 
 def row_problems(table_name: str, row: Any) -> list[str]:
@@ -62,7 +63,28 @@ def row_problems(table_name: str, row: Any) -> list[str]:
         wanted = column.type.python_type
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
             problems.append(f"{name} must be {_KINDS_OF_VALUES[wanted]}")
+        elif wanted is int and abs(value) >> _BITS_OF_NUMBERS[type(column.type)]:
+            problems.append(f"{name} is a number too large")
+        elif wanted is str and "\0" in value:
+            problems.append(f"{name} holds a character that no text may have")
     return problems
+
+
+def unique_columns(table_name: str) -> list[tuple[str, ...]]:
+    """Columns that no two rows of the table may have the same values in, those of the key first."""
+    table = metadata.tables[table_name]
+    constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    sets = [tuple(column.name for column in table.primary_key.columns)]
+    return sets + sorted(tuple(column.name for column in each.columns) for each in constraints)
+
+
+def references(table_name: str) -> dict[str, tuple[str, str]]:
+    """The columns of the table that refer to a row of another one, and to which of its columns."""
+    return {
+        column.name: (key.column.table.name, key.column.name)
+        for column in metadata.tables[table_name].columns
+        for key in column.foreign_keys
+    }
 
 
 def find(connection: Connection, table: Table, key: Row) -> Row | None:
@@ -91,8 +113,8 @@ def replace(connection: Connection, table: Table, owner: Row, rows: Iterable[Row
     if present == {tuple(row.get(name) for name in columns) for row in wanted}:
         return
     connection.execute(delete(table).where(_matches(table, owner)))
-    for row in wanted:
-        connection.execute(insert(table).values(**row))
+    if wanted:
+        connection.execute(insert(table), wanted)
 
 
 def _matches(table: Table, key: Row) -> Any:

@@ -32,7 +32,7 @@ def register_decisions(control: Blueprint, decisions: DecisionLog | None) -> Non
     @control.get("/decisions")
     def list_decisions() -> Answered:
         given = request.args.to_dict(flat=False)
-        return _answered(decisions, lambda log: _listed(log, filter_of(given), request.args.get("format", "json")))
+        return _answered(decisions, lambda log: _listed(log, filter_of(given, log), request.args.get("format", "json")))
 
     @control.get("/metrics")
     def show_metrics() -> Answered:
@@ -75,10 +75,10 @@ def _shown(decisions: DecisionLog, request_id: str) -> Answered:
     return jsonify(explained_as_json(call, decisions.details(request_id))), 200
 
 
-def filter_of(given: Mapping[str, Sequence[str]]) -> CallFilter:
+def filter_of(given: Mapping[str, Sequence[str]], log: DecisionLog) -> CallFilter:
     """The filter that parameters of a URL ask for. Raises BadFilterError."""
     values = single_values(given, _PARAMETERS)
-    return read_filter(values, default_limit=DEFAULT_LIMIT, maximum_limit=MAXIMUM_LIMIT)
+    return read_filter(values, log.now_seconds, default_limit=DEFAULT_LIMIT, maximum_limit=MAXIMUM_LIMIT)
 
 
 def single_values(given: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[str, str]:

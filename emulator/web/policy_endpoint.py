@@ -14,7 +14,7 @@ from emulator.least_privilege import (
     observed,
     unused_grants,
 )
-from emulator.sandbox.decision_filter import BadFilterError, epoch_seconds
+from emulator.sandbox.decision_filter import BadFilterError, since_seconds
 from emulator.sandbox.decisions import DecisionLog
 from emulator.storage.decision_log import LogUnavailableError
 from emulator.storage.engine import Database
@@ -45,7 +45,7 @@ def _answer(database: Database, decisions: DecisionLog, given: Mapping[str, Sequ
     values = single_values(given, _PARAMETERS)
     principal, since = values.get("principal", ""), values.get("since", "")
     include_refused, with_unused = _flag(values, "include_refused"), _flag(values, "unused")
-    traffic = observed(decisions, principal, epoch_seconds(since) if since else None)
+    traffic = observed(decisions, principal, since_seconds(since, decisions.now_seconds))
     found = least_privilege(traffic, include_refused=include_refused)
     answer: dict[str, Any] = {
         "principal": principal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from served import FIRST_ACCOUNT, Server, run_rolecall
+
+from emulator.sessions.signing_keys import new_signing_key, public_jwk
 
 Make = Callable[..., Server]
 
@@ -76,6 +79,57 @@ def test_standard_streams(make_server: Make) -> None:
         check=False,
     )
     assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "", "")
+
+
+WORLD = """
+version: 1
+accounts:
+- id: "111122223333"
+  users: [{name: ana, access_keys: [{id: anas_key, secret: anas-secret}]}]
+"""
+
+
+def _database_with(folder: Path, text: str) -> str:
+    (folder / "world.yaml").write_text(text)
+    url = f"sqlite:///{folder / 'world.db'}"
+    snapshot(folder, "load", "world.yaml", url)
+    return url
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_a_file_that_was_there_is_the_owners_alone_afterwards(tmp_path: Path) -> None:
+    url = _database_with(tmp_path, WORLD)
+    file = tmp_path / "before.yaml"
+    file.write_text("anything")
+    file.chmod(0o644)
+    (tmp_path / "link.yaml").symlink_to("before.yaml")
+    snapshot(tmp_path, "save", "link.yaml", url)
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "anas-secret" in file.read_text()
+    snapshot(tmp_path, "save", "again.yaml", url)
+    assert (tmp_path / "again.yaml").read_bytes() == file.read_bytes()
+    # Nothing else is left beside them.
+    assert {each.name for each in tmp_path.glob("*.yaml")} == {"world.yaml", "before.yaml", "link.yaml", "again.yaml"}
+    assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    url = _database_with(tmp_path, WORLD)
+    done = run_rolecall(tmp_path, "snapshot", "save", "/dev/full", "--database", url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "rolecall: cannot write /dev/full: No space left on device\n"
+
+
+def test_files_that_a_sandbox_file_names_lie_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "keys.json").write_text(json.dumps({"keys": [public_jwk(new_signing_key("ES256"))]}))
+    issuer = {"url": "https://idp.example.com", "jwks_file": "keys.json"}
+    account = {"id": "111122223333", "oidc_providers": [issuer]}
+    (folder / "world.json").write_text(json.dumps({"version": 1, "accounts": [account]}))
+    snapshot(tmp_path, "load", "elsewhere/world.json", f"sqlite:///{tmp_path / 'world.db'}")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import jwt
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
@@ -127,25 +128,11 @@ def test_a_copied_world_is_the_one_that_is_set_up_at_once() -> None:
     clock.set(2_000_000_000)
     clock.freeze()
     copied, _ = prepared_world(None, 5).database(clock)
-    made = open_database("sqlite://", prepared_world(None, 5).world, clock, ids=_after_no_key(5))
+    made = open_database("sqlite://", prepared_world(None, 5).world, clock, ids=Identifiers(5))
     assert rows(copied) == rows(made)
     assert any(rows(copied).values())
     copied.close()
     made.close()
-
-
-class _after_no_key(Identifiers):  # noqa: N801
-    """Identifiers whose key id, which open_database makes first, is no part of the seed's row."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self._first = True
-
-    def uuid(self) -> str:
-        if self._first:
-            self._first = False
-            return "00000000-0000-4000-8000-000000000000"
-        return super().uuid()
 
 
 def test_fresh_sandboxes_share_nothing() -> None:
@@ -193,6 +180,46 @@ def test_the_same_seed_and_calls_give_the_same_identifiers() -> None:
         assert not set(found[one]) & set(found[other])
     # Without a seed what is made differs; what is declared is copied.
     assert not set(found[3][:5]) & set(found[4][:5])
+
+
+@pytest.mark.parametrize("seed", [0, -1, 1, 10**40])
+def test_a_reset_begins_the_identifiers_of_a_seed_anew(seed: int) -> None:
+    with Rolecall(seed=seed) as sandbox:
+        first = told_ids(sandbox)
+        sandbox.reset()
+        assert told_ids(sandbox) == first
+    with Rolecall(seed=-seed or 1) as sandbox:
+        assert not set(told_ids(sandbox)) & set(first)
+
+
+def test_sandboxes_of_one_seed_do_not_share_its_identifiers() -> None:
+    one, other = Rolecall(seed=3), Rolecall(seed=3)
+    found = [one.client("iam").create_user(UserName=name)["User"]["UserId"] for name in ("a", "b")]
+    assert found == [other.client("iam").create_user(UserName=name)["User"]["UserId"] for name in ("a", "b")]
+    one.close()
+    other.close()
+
+
+def told_ids(sandbox: Rolecall) -> list[str]:
+    """What operations make up and tell, and what the sandbox file's entities are given."""
+    iam, chime = sandbox.client("iam"), sandbox.client("chime")
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="new")["VirtualMFADevice"]
+    account = chime.create_account(Name="new")["Account"]["AccountId"]
+    user = chime.create_user(AccountId=account, Email="a@example.com")["User"]
+    iam.enable_outbound_web_identity_federation()
+    answer = sandbox.client("sts").get_web_identity_token(Audience=["a"], SigningAlgorithm="ES384")
+    rule = {"service": "chime", "error": "ThrottlingException", "probability": 0.5}
+    return [
+        iam.get_user(UserName="admin")["User"]["UserId"],
+        device["Base32StringSeed"].decode(),
+        account,
+        user["UserId"],
+        user["PersonalPIN"],
+        iam.get_outbound_web_identity_federation_info()["IssuerIdentifier"],
+        jwt.decode(answer["WebIdentityToken"], options={"verify_signature": False})["jti"],
+        sandbox.faults.add(**rule),
+        *(str(known["seed"]) for known in sandbox.faults.rules),
+    ]
 
 
 def test_a_seed_does_not_tell_secrets_of_the_key_ring() -> None:
@@ -337,7 +364,7 @@ def test_more_calls_than_the_queue_holds_are_all_told() -> None:
     with Rolecall() as sandbox:
         answer = sandbox._gateway.observer
         sandbox.client("sts").get_caller_identity()
-        [outcome] = [sandbox._decisions._allowed[0]]
+        _, outcome = sandbox._decisions._allowed[0]
         for _ in range(4999):
             answer(outcome)
         assert len(sandbox.decisions) == 5000

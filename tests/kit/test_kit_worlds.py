@@ -83,16 +83,38 @@ def test_a_snapshot_is_the_same_world_elsewhere() -> None:
         assert sts.get_caller_identity()["UserId"] == made["UserId"]
 
 
+def test_whoever_is_in_a_snapshot_can_call_after_loading_it() -> None:
+    key = {"id": "peters_access_key", "secret": "peters-secret"}
+    users = [{"name": "anybody"}, {"name": "peter", "access_keys": [key]}]
+    for account_id in ("777788889999", "111122223333"):
+        world = {"version": 1, "accounts": [{"id": account_id, "name": "elsewhere", "users": users}]}
+        with Rolecall(config=world) as sandbox:
+            saved = sandbox.snapshot()
+        with Rolecall() as sandbox:
+            sandbox.load(saved)
+            assert sandbox.account() == sandbox.account("elsewhere") == account_id
+            arn = f"arn:aws:iam::{account_id}:user/peter"
+            assert sandbox.user("peter") == arn
+            assert sandbox.client("sts", user="peter").get_caller_identity()["Arn"] == arn
+            with sandbox.as_user():
+                assert boto3.client("sts").get_caller_identity()["Arn"] == arn
+            sandbox.reset()
+            assert sandbox.user("admin") == sandbox.client("sts").get_caller_identity()["Arn"]
+
+
 def test_a_snapshot_goes_back_to_a_moment() -> None:
     with Rolecall() as sandbox:
-        saved = sandbox.snapshot()
+        saved, without_uses = sandbox.snapshot(), sandbox.snapshot(last_used=False)
         sandbox.client("iam").create_user(UserName="kim")
         sandbox.load(saved)
+        assert sandbox.snapshot() == saved
         with pytest.raises(ClientError, match="NoSuchEntity"):
             sandbox.client("iam").get_user(UserName="kim")
         with pytest.raises(BadConfigError, match="snapshot:1: lacks accounts"):
             sandbox.load("version: 1")
-        assert sandbox.snapshot() == saved
+        # The call with the administrator's key is the only difference.
+        assert sandbox.snapshot() != saved
+        assert sandbox.snapshot(last_used=False) == without_uses
     with pytest.raises(SandboxEndedError):
         sandbox.snapshot()
 
@@ -165,7 +187,6 @@ def test_the_log_says_who_was_vouched_for_and_by_whom() -> None:
     assert identity == {
         "type": "WebIdentityUser",
         "principalId": f"{provider}:sts.amazonaws.com:repo:org/app",
-        "accountId": ACCOUNT,
         "userName": "repo:org/app",
         "identityProvider": provider,
     }

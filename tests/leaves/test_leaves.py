@@ -46,7 +46,15 @@ def test_a_seed_makes_identifiers_repeat_but_never_key_material() -> None:
     first, second = Identifiers(seed=1), Identifiers(seed=1)
     assert [first.uuid(), first.unique_id("AIDA")] == [second.uuid(), second.unique_id("AIDA")]
     assert first.secret_bytes(32) != second.secret_bytes(32)
-    assert Identifiers(seed=2).uuid() != Identifiers(seed=1).uuid()
+    assert len({Identifiers(seed=seed).uuid() for seed in (0, 1, 2, -1, -2, 10**5000, -(10**5000))}) == 7
+    begun = Identifiers(seed=1)
+    made = [begun.uuid(), begun.noise(10), begun.digits(10)]
+    begun.restart()
+    assert [begun.uuid(), begun.noise(10), begun.digits(10)] == made
+    unseeded = Identifiers()
+    before = unseeded.uuid()
+    unseeded.restart()
+    assert unseeded.uuid() != before
 
 
 def test_the_clock_goes_by_the_machines() -> None:

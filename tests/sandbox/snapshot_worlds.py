@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import strategies as st
 
 from emulator.ids import Identifiers
 from emulator.sandbox.snapshot_tables import LEFT_OUT_COLUMNS, LEFT_OUT_TABLES, PLAIN_TABLES
 from emulator.sandbox.snapshots import load_database, save_database
+from emulator.sessions.saml.door import own_metadata
+from emulator.sessions.signing_keys import new_signing_key, private_pem, public_jwk
 from emulator.storage import worlds
 from emulator.storage.tables import metadata
 
@@ -18,8 +25,40 @@ FIRST = "111122223333"
 SECOND = "444455556666"
 EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"
 
+
+def certificate(name: str) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    begins = datetime.now(UTC) - timedelta(days=1)
+    builder = x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(begins).not_valid_after(begins + timedelta(days=3650))
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def private_key() -> str:
+    key = rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
+
+
+_KEY = new_signing_key("RS256")
+_DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(Encoding.DER)
+_POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
 # A value for each column that takes only some.
 CHOSEN = {
+    "mfa_devices.seed": "JBSWY3DPEHPK3PXP",
+    "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
+    "old_passwords.password_hash": "scrypt:8192:8:1$salt$" + "1b" * 64,
+    "oidc_providers.url": "https://idp.example.com/a:%20b",
+    "oidc_providers.jwks": json.dumps({"keys": [public_jwk(_KEY)]}),
+    "saml_providers.metadata": own_metadata("urn:a: 'b'", "https://idp.example.com/sso", [_DER]),
+    "saml_private_keys.private_key": private_pem(_KEY),
+    "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
+    "delegation_requests.permission_policy": _POLICY,
+    "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),
+    "signing_certificates.status": "Inactive",
+    "signing_keys.key_id": _KEY.key_id,
+    "signing_keys.algorithm": _KEY.algorithm,
+    "signing_keys.private_key": private_pem(_KEY),
     "account_preferences.global_endpoint_token_version": "v2Token",
     "oidc_providers.key_source": "declared",
     "saml_providers.assertion_encryption_mode": "Allowed",

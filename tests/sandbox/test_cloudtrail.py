@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from logged_worlds import keep_log, refused, request_id
 
 from emulator.sandbox.cloudtrail import cloudtrail_record, is_read_only
@@ -39,6 +40,7 @@ SOMETIMES = {"errorCode", "errorMessage", "resources", "sharedEventID"}
 DEVELOPER = "arn:aws:iam::111122223333:user/developer"
 OTHER_ROLE = "chime-partner"
 EXTERNAL_ID = "partner-id"
+SESSION_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"chime:List*","Resource":"*"}]}'
 READER = "arn:aws:iam::111122223333:role/chime-reader"
 _ADMIN = {
     "name": "admin",
@@ -103,7 +105,6 @@ def test_every_record_has_the_members_of_aws(world: Any, log: DecisionLog) -> No
             True,
             "Management",
         )
-        assert (record["requestParameters"], record["responseElements"]) == (None, None)
         assert uuid.UUID(record["eventID"]).version == 5
     assert len({record["eventID"] for record in found}) == 5
     assert found[-1]["requestID"] == made
@@ -286,6 +287,115 @@ def test_sessions_of_a_user(world: Any, log: DecisionLog) -> None:
         "accountId": "111122223333",
         "userName": "admin",
     }
+
+
+def test_who_assumed_which_role_is_told(world: Any, log: DecisionLog) -> None:
+    answer = world.client("sts").assume_role(
+        RoleArn=READER,
+        RoleSessionName="job",
+        DurationSeconds=900,
+        Policy=SESSION_POLICY,
+    )
+    credentials = answer["Credentials"]
+    record = newest(world)
+    assert record["requestParameters"] == {
+        "roleArn": READER,
+        "roleSessionName": "job",
+        "durationSeconds": 900,
+        "policy": SESSION_POLICY,
+    }
+    told = record["responseElements"]
+    assert told["assumedRoleUser"] == {
+        "assumedRoleId": answer["AssumedRoleUser"]["AssumedRoleId"],
+        "arn": answer["AssumedRoleUser"]["Arn"],
+    }
+    assert told["credentials"] == {
+        "accessKeyId": credentials["AccessKeyId"],
+        "sessionToken": "HIDDEN_DUE_TO_SECURITY_REASONS",
+        "expiration": credentials["Expiration"].strftime("%b %-d, %Y %-I:%M:%S %p"),
+    }
+
+
+def test_answers_of_what_only_reads_are_not_told(world: Any, log: DecisionLog) -> None:
+    world.client("iam").get_user(UserName="developer")
+    record = newest(world)
+    assert (record["requestParameters"], record["responseElements"]) == ({"userName": "developer"}, None)
+    world.client("sts").get_caller_identity()
+    record = newest(world)
+    assert (record["requestParameters"], record["responseElements"]) == (None, None)
+
+
+def test_what_was_changed_is_told_without_what_is_secret(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    made = iam.create_access_key(UserName="developer")["AccessKey"]
+    record = newest(world)
+    assert record["requestParameters"] == {"userName": "developer"}
+    assert record["responseElements"]["accessKey"] == {
+        "userName": "developer",
+        "accessKeyId": made["AccessKeyId"],
+        "status": "Active",
+        "createDate": made["CreateDate"].strftime("%b %-d, %Y %-I:%M:%S %p"),
+    }
+    iam.update_access_key(UserName="developer", AccessKeyId=made["AccessKeyId"], Status="Inactive")
+    record = newest(world)
+    assert record["requestParameters"]["status"] == "Inactive"
+    assert record["responseElements"] is None
+
+
+def test_addresses_in_chime_are_hidden(world: Any, log: DecisionLog) -> None:
+    chime = world.client("chime")
+    [account] = chime.list_accounts()["Accounts"]
+    chime.invite_users(AccountId=account["AccountId"], UserEmailList=["eve@example.com"])
+    record = newest(world)
+    assert record["requestParameters"] == {
+        "accountId": account["AccountId"],
+        "userEmailList": ["HIDDEN_DUE_TO_SECURITY_REASONS"],
+    }
+    [invited] = record["responseElements"]["invites"]
+    assert invited["emailAddress"] == "HIDDEN_DUE_TO_SECURITY_REASONS"
+    assert "eve@" not in json.dumps(record)
+
+
+def test_a_refusal_tells_what_was_asked(world: Any, log: DecisionLog) -> None:
+    refused(world.client("iam", "developer").create_user, UserName="eve")
+    record = newest(world)
+    assert (record["errorCode"], record["responseElements"]) == ("AccessDenied", None)
+    assert record["requestParameters"] == {"userName": "eve"}
+
+
+def test_parameters_out_of_order_are_not_told(world: Any, log: DecisionLog) -> None:
+    unchecked = Config(parameter_validation=False)
+    refused(world.client("sts", config=unchecked).assume_role, RoleArn=READER, RoleSessionName="password: hunter2")
+    record = newest(world)
+    assert (record["errorCode"], record["requestParameters"]) == ("ValidationError", None)
+    refused(world.client("iam", keys=("nobody_key", "secret")).create_user, UserName="eve")
+    assert newest(world)["requestParameters"] is None
+
+
+def test_an_error_has_the_name_of_its_exception(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    refused(iam.get_role, RoleName="gone")
+    assert newest(world)["errorCode"] == "NoSuchEntityException"
+    refused(iam.create_user, UserName="developer")
+    assert newest(world)["errorCode"] == "EntityAlreadyExistsException"
+    [call] = log.calls(CallFilter(limit=1))
+    # As the caller saw it.
+    assert call.error_code == "EntityAlreadyExists"
+
+
+@pytest.mark.parametrize("characters", [6000, 60_000, 130_000])
+def test_what_is_too_large_is_left_out(characters: int, world: Any, log: DecisionLog) -> None:
+    # The widest document there is: spaces are not counted by IAM.
+    document = json.dumps(TRUST) + " " * characters
+    world.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=document)
+    record = newest(world)
+    if characters == 6000:
+        assert record["requestParameters"]["assumeRolePolicyDocument"] == document
+        return
+    omitted = record["requestParameters"]
+    assert (omitted["omitted"], omitted["reason"]) == (True, "requestParameters too large")
+    assert omitted["originalSize"] > characters
+    assert record["responseElements"]["reason"] == "responseElements too large"
 
 
 def test_whoever_proves_nothing_is_unknown(world: Any, log: DecisionLog) -> None:

@@ -75,9 +75,7 @@ CALLS: dict[str, Callable[[Any, str], object]] = {
     "create_user": lambda w, name: w["iam"].create_user(UserName=name, Path="/team/"),
     # IAM takes wildcards and what looks like variables in paths.
     "create_user_oddly": lambda w, name: w["iam"].create_user(UserName=name, Path="/a*b?/${aws:username}$/"),
-    "create_policy_oddly": lambda w, name: w["iam"].create_policy(
-        PolicyName=name, Path="/${*}/", PolicyDocument=json.dumps(ANYTHING)
-    ),
+    "create_group_oddly": lambda w, name: w["iam"].create_group(GroupName=name, Path="/${*}/"),
     "get_user": lambda w, name: w["iam"].get_user(UserName=name),
     "list_users": lambda w, _name: w["iam"].list_users(),
     "delete_user": lambda w, name: w["iam"].delete_user(UserName=name),
@@ -346,6 +344,29 @@ def test_what_no_policy_can_name_is_left_out_and_told(world: Any, log: DecisionL
     assert len(statement["Resource"]) == len(good)
     assert [note for note in found.notes if "no policy can name" in note and note.endswith(" and 1 more: left out.")]
     world.client("iam").put_user_policy(UserName="developer", PolicyName="p", PolicyDocument=json.dumps(found.policy))
+
+
+def test_a_refused_call_is_included_with_all_it_needed(world: Any, log: DecisionLog) -> None:
+    """Tags and a source identity need permissions of their own; the first that is missing ends the call."""
+    iam, sts = world.client("iam"), world.client("sts", "developer")
+    asked = {
+        "RoleArn": READER,
+        "RoleSessionName": "abc",
+        "Tags": [{"Key": "team", "Value": "blue"}],
+        "SourceIdentity": "dev",
+    }
+    actions = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": actions}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.update_assume_role_policy(RoleName="chime-reader", PolicyDocument=document)
+    iam.delete_user_policy(UserName="developer", PolicyName="assume-chime-roles")
+    refused(sts.assume_role, **asked)
+    found = least_privilege(observed(log, f"arn:aws:iam::{ACCOUNT}:user/developer"), include_refused=True)
+    assert found.policy is not None
+    [statement] = found.policy["Statement"]
+    assert (statement["Action"], statement["Resource"]) == (actions, READER)
+    iam.put_user_policy(UserName="developer", PolicyName="p", PolicyDocument=json.dumps(found.policy))
+    assert sts.assume_role(**asked)["SourceIdentity"] == "dev"
 
 
 def test_refused_calls_are_spoken_of(world: Any, log: DecisionLog) -> None:

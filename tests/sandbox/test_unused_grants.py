@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from logged_worlds import keep_log, refused
 
+from emulator.access.policies import Authority
 from emulator.least_privilege import NoGrantsError, Unused, observed, unused_grants
+from emulator.least_privilege.grants import unused
+from emulator.least_privilege.traffic import Used
+from emulator.policy import (
+    CompiledPolicies,
+    Layers,
+    NamedPolicy,
+    PolicyKind,
+    Question,
+    compile_policies,
+    decide,
+    parse_policy,
+)
+from emulator.principals import Principal
 from emulator.sandbox.decisions import DecisionLog
 
 ACCOUNT = "111122223333"
@@ -67,7 +84,7 @@ def unused_of(world: Any, log: DecisionLog, principal: str = ANA) -> Unused:
 
 
 def idle(found: Unused) -> list[str]:
-    return [policy["policy"] for policy in found.policies]
+    return [str(policy["policy"]) for policy in found.policies]
 
 
 def test_unused_grants_of_a_role(world: Any, log: DecisionLog) -> None:
@@ -180,6 +197,16 @@ def test_policies_of_groups_are_told_apart(make_logged: Any) -> None:
     )
 
 
+def test_an_unused_policy_that_denies_says_so(make_logged: Any) -> None:
+    """Taken away, it would leave allowed what it denies."""
+    both = document(allow("iam:GetUser"), deny("iam:TagUser"))
+    world, log = make_logged({"both": both, "denies": document(deny("chime:*")), "plain": document(allow("iam:Tag*"))})
+    assert unused_of(world, log).policies == (
+        {"policy": "both", "policy_arn": "", "denies": True},
+        {"policy": "plain", "policy_arn": ""},
+    )
+
+
 def test_a_statement_with_conditions_was_used_by_calls_that_no_other_allows(make_logged: Any) -> None:
     mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     encrypted = {"Bool": {"aws:SecureTransport": "false"}}
@@ -221,6 +248,60 @@ def test_names_of_services_that_are_none_and_patterns_in_them(make_logged: Any) 
     world, log = make_logged({"own": document(allow("nosuchservice:Get")), "other": document(negated)})
     found = unused_of(world, log)
     assert (list(found.actions), found.reaches_further) == (["sts"], True)
+
+
+# What may be taken away, for policies drawn at random: nothing that a call needed, and all else that is allowed.
+
+USERS = [f"arn:aws:iam::{ACCOUNT}:user/{name}" for name in ("a", "b", "ab", "x/a")]
+ON_ALL = [("chime:ListUsers", "*"), ("iam:ListUsers", "*")]
+ASKED = [*product(("iam:GetUser", "iam:TagUser", "iam:TagRole"), USERS), *ON_ALL]
+ENDS = ("a", "a*", "?", "*/a", "??")
+PATTERNS = ["*", "arn:aws:iam::*:user/*", *(f"arn:aws:iam::{ACCOUNT}:user/{end}" for end in ENDS)]
+RESOURCES = st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=2)
+ACTIONS = st.sampled_from(["*", "iam:*", "iam:Tag*", "iam:GetUser", "iam:TagUser", "chime:ListUsers", "iam:?istUsers"])
+STATEMENTS = st.builds(
+    lambda effect, action, actions, resource, resources: {"Effect": effect, action: actions, resource: resources},
+    st.sampled_from(["Allow", "Allow", "Allow", "Deny"]),
+    st.sampled_from(["Action", "Action", "Action", "NotAction"]),
+    ACTIONS,
+    st.sampled_from(["Resource", "Resource", "Resource", "NotResource"]),
+    RESOURCES,
+)
+DOCUMENTS = st.lists(STATEMENTS, min_size=1, max_size=3).map(lambda statements: document(*statements))
+CALLER = Principal("User", ACCOUNT, ANA, ANA, "AIDAANA", "AIDAANA", "ana")
+
+
+def layer(documents: dict[str, Json], kind: PolicyKind) -> CompiledPolicies:
+    parsed = {name: parse_policy(json.dumps(text), kind) for name, text in documents.items()}
+    return compile_policies([NamedPolicy(policy, name) for name, policy in parsed.items()], kind)
+
+
+def allowed(identity: CompiledPolicies, boundary: CompiledPolicies | None) -> set[tuple[str, str]]:
+    asked = [Question(action, resource, {}, CALLER, None, ACCOUNT) for action, resource in ASKED]
+    return {(each.action, each.resource) for each in asked if decide(Layers(identity, boundary), each).allowed}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    documents=st.lists(DOCUMENTS, min_size=1, max_size=4),
+    boundary=st.none() | DOCUMENTS,
+    wanted=st.sets(st.sampled_from(ASKED), max_size=6),
+)
+def test_what_was_used_needs_nothing_that_was_not(
+    documents: list[Json], boundary: Json | None, wanted: set[tuple[str, str]]
+) -> None:
+    policies = {f"policy-{number}": text for number, text in enumerate(documents)}
+    identity = layer(policies, PolicyKind.IDENTITY)
+    limit = None if boundary is None else layer({"limit": boundary}, PolicyKind.BOUNDARY)
+    may = allowed(identity, limit)
+    calls = wanted & may
+    permissions = {action: frozenset(r for a, r in calls if a == action) for action, _ in calls}
+    found = unused(Authority(None, identity, limit, (), ""), Used(permissions, len(calls)))
+    kept = {name: text for name, text in policies.items() if name not in idle(found)}
+    assert calls <= allowed(layer(kept, PolicyKind.IDENTITY), limit)
+    listed = {action for actions in found.actions.values() for action in actions}
+    assert not listed & permissions.keys()
+    assert {action for action, _ in may} <= listed | permissions.keys()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from saml_calls import ACCOUNT, assume, idp, world_text
-from sts_calls import allow, role
+from saml_calls import ACCOUNT, PROVIDER, ROLE, assume, idp, world_text
+from sts_calls import allow, role, role_arn
 from web_identity_calls import (
     AUDIENCE,
     COGNITO,
@@ -52,7 +52,18 @@ def test_a_saml_user_is_named_by_the_qualifier_of_its_subject(make_world: Any) -
         "identityProvider": answer["NameQualifier"],
     }
     assert (record["recipientAccountId"], record["readOnly"]) == (ACCOUNT, True)
+    assert record["resources"] == [
+        {"ARN": ROLE, "accountId": ACCOUNT, "type": "AWS::IAM::Role"},
+        {"ARN": PROVIDER, "accountId": ACCOUNT, "type": "AWS::IAM::SAMLProvider"},
+    ]
+    assert record["requestParameters"] == {"roleArn": ROLE, "principalArn": PROVIDER}
+    told = record["responseElements"]
+    assert (told["subject"], told["issuer"]) == (answer["Subject"], answer["Issuer"])
+    assert answer["Credentials"]["SessionToken"] not in str(record)
     log.close()
+
+
+OF_POOL = {"StringEquals": {f"{COGNITO}:aud": "us-east-1:pool"}}
 
 
 @pytest.fixture
@@ -61,7 +72,7 @@ def federation(tmp_path: Path) -> Any:
         federation_world(
             tmp_path,
             role("google", federated(GOOGLE), allow("sts:*")),
-            role("cognito", federated(COGNITO), allow("sts:*")),
+            role("cognito", federated(COGNITO, Condition=OF_POOL), allow("sts:*")),
         )
     )
     yield world
@@ -121,5 +132,10 @@ def test_whose_token_is_not_good_is_a_web_identity_user_without_a_name(federatio
     log = keep_log(federation)
     with pytest.raises(ClientError):
         federation.client("sts").assume_role_with_web_identity(**request(text=token(iss=f"{ISSUER}/other")))
-    assert newest(log)["userIdentity"] == {"type": "WebIdentityUser"}
+    record = newest(log)
+    assert record["userIdentity"] == {"type": "WebIdentityUser"}
+    assert record["errorCode"] == "InvalidIdentityTokenException"
+    # The role's account has the record, whoever it was.
+    assert record["recipientAccountId"] == ACCOUNT
+    assert record["requestParameters"] == {"roleArn": role_arn("open"), "roleSessionName": "session"}
     log.close()

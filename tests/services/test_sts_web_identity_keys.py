@@ -155,7 +155,13 @@ def test_built_in_issuers_are_fetched_where_the_sandbox_has_no_keys(
             raise UnreachableIssuerError("down")
         return key_set(signing_key())
 
-    trusting = role("open", federated(["accounts.google.com", "cognito-identity.amazonaws.com"]))
+    trusting = role(
+        "open",
+        federated(
+            ["accounts.google.com", "cognito-identity.amazonaws.com"],
+            Condition={"StringNotLike": {"aws:RequestedRegion": "nowhere"}},
+        ),
+    )
     monkeypatch.setattr(issuer_keys, "fetch_over_network", fetch)
     sts = make_world(declared(account(roles=[trusting]))).client("sts")
     for google in ("accounts.google.com", "https://accounts.google.com"):

@@ -150,7 +150,7 @@ def create_virtual_mfa_device(
     limit = QUOTAS.users_per_account_count
     if count_devices(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", ACCOUNT_COUNT_MESSAGE.format(limit=limit))
-    seed = new_seed(call.ids.secret_bytes(SEED_BYTES))
+    seed = new_seed(call.ids.noise(SEED_BYTES))
     try:
         add_device(call.db, call.account_id, serial_number, seed, int(call.now_seconds))
     except AlreadyThere as error:

@@ -1,0 +1,446 @@
+"""A world with something of everything that operations leave behind, and all that its operations answer of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+from snapshot_worlds import EVERYTHING, FIRST, SECOND, certificate, private_key
+
+from emulator.sandbox import mfa_codes
+from emulator.sandbox.saml_assertions import metadata_document
+
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
+IDP = "corporate"
+ISSUER = "https://token.actions.githubusercontent.com"
+# What is odd in one notation or another.
+ODD = ["yes", "0777", "2012-10-17", "1:30", "a: b", "# c", "é–ß", " x ", "null", "~", "- a", "1e5", "=", "<<"]
+_NOTES = "two\r\nlines\tand 'quotes' \"of\" both: kinds # ÿ\n"
+
+
+def declared_text() -> str:
+    """What the operations start from: an organization of two accounts, and issuers that Rolecall is itself."""
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    deny = {"Effect": "Deny", "Action": "chime:DeleteUser", "Resource": "*"}
+    federated = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::{FIRST}:saml-provider/{IDP}"},
+                "Action": "sts:AssumeRoleWithSAML",
+            },
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::{FIRST}:oidc-provider/{ISSUER.partition('://')[2]}"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+            },
+            {"Effect": "Allow", "Principal": {"AWS": FIRST}, "Action": "sts:AssumeRole"},
+        ],
+    }
+    first = {
+        "id": FIRST,
+        "name": "sandbox",
+        "root_access_keys": [{"id": "root_access_key_1", "secret": "root-secret"}],
+        "root_mfa_devices": [{"name": "root-account-mfa-device", "seed": "JBSWY3DPEHPK3PXP"}],
+        "users": [
+            {
+                "name": "admin",
+                "access_keys": [{"id": "admin_access_key", "secret": "admin-secret"}],
+                "attached_policies": [EVERYTHING],
+                "mfa_devices": [{"name": "admin-phone", "seed": "JBSWY3DPEHPK3PXPJBSWY3DP"}],
+            }
+        ],
+        "roles": [{"name": "federated", "trust_policy": federated, "inline_policies": {"own": allow}}],
+        "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
+        "oidc_providers": [{"url": ISSUER, "client_ids": ["sts.amazonaws.com"], "keys": "rolecall"}],
+        "saml_providers": [{"name": IDP, "rolecall_idp": IDP, "tags": {"a": "b"}}],
+        "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
+    }
+    second = {
+        "id": SECOND,
+        "name": "partner",
+        "root_access_keys": [{"id": "partner_root_key", "secret": "partner-root-secret"}],
+        "users": [
+            {
+                "name": "partner",
+                "access_keys": [{"id": "partner_access_key", "secret": "partner-secret"}],
+                "attached_policies": [EVERYTHING],
+            }
+        ],
+    }
+    organization = {
+        "id": "o-example1234",
+        "management_account": FIRST,
+        "organizational_units": [{"name": "outer"}, {"name": "inner", "parent": "outer", "accounts": [SECOND]}],
+        "service_control_policies": [
+            {"name": "no-deleting", "targets": ["inner"], "document": {"Version": "2012-10-17", "Statement": [deny]}}
+        ],
+        "resource_control_policies": [
+            {
+                "name": "guard",
+                "document": {
+                    "Version": "2012-10-17",
+                    "Statement": [{**deny, "Principal": "*", "Action": "sts:SetSourceIdentity"}],
+                },
+            }
+        ],
+    }
+    return json.dumps({"version": 1, "organization": organization, "accounts": [first, second]})
+
+
+def fill(handle: Any) -> None:
+    """Call every operation that leaves something behind, with every member it takes; the clock stands still."""
+    handle.clock.freeze()
+    iam = handle.client("iam")
+    _policies(handle, iam)
+    _entities(handle, iam)
+    _devices(handle, iam)
+    _passwords(handle, iam)
+    _providers(handle, iam)
+    _delegation(handle, iam, handle.client("iam", "partner"))
+    _rest(handle, iam)
+    _chime(handle.client("chime"))
+
+
+def _document(value: Any = "x", **more: Any) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Action": ["chime:*", "iam:Get*"],
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:UserAgent": value}},
+        **more,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=1)
+
+
+def _policies(handle: Any, iam: Any) -> None:
+    for name, path in (("limits", "/"), ("Versions", "/a/b/")):
+        iam.create_policy(
+            PolicyName=name,
+            Path=path,
+            Description=_NOTES,
+            PolicyDocument=_document(),
+            Tags=[{"Key": "Team", "Value": "a"}, {"Key": "team", "Value": ""}],
+        )
+    arn = f"arn:aws:iam::{FIRST}:policy/a/b/Versions"
+    for number, value in enumerate(ODD[:4]):
+        handle.clock.advance(7)
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=_document(value), SetAsDefault=number == 1)
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=_document("6"))
+    iam.tag_policy(PolicyArn=arn, Tags=[{"Key": key, "Value": "0777"} for key in ("yes", "1:30", "2012-10-17")])
+
+
+def _entities(handle: Any, iam: Any) -> None:
+    arn = f"arn:aws:iam::{FIRST}:policy/a/b/Versions"
+    boundary = f"arn:aws:iam::{FIRST}:policy/limits"
+    tags = [{"Key": f"k{index}", "Value": value} for index, value in enumerate(("yes", "0777", "", "é:/=+-@."))]
+    for group in ("Readers", "b+c=d,e.f@g-h"):
+        iam.create_group(GroupName=group, Path="/g/")
+        iam.attach_group_policy(GroupName=group, PolicyArn=arn)
+        iam.put_group_policy(GroupName=group, PolicyName="own", PolicyDocument=_document(group))
+    for name in ("ana", "Null", "yes", "0777", "1e5"):
+        handle.clock.advance(1)
+        iam.create_user(UserName=name, Path="/u/!~/", PermissionsBoundary=boundary, Tags=tags)
+        iam.add_user_to_group(UserName=name, GroupName="Readers")
+        iam.attach_user_policy(UserName=name, PolicyArn=READ_ONLY)
+        iam.attach_user_policy(UserName=name, PolicyArn=arn)
+    iam.put_user_policy(UserName="ana", PolicyName="odd", PolicyDocument=_document(ODD))
+    iam.put_user_policy(UserName="ana", PolicyName="0777", PolicyDocument=json.dumps(json.loads(_document(ODD))))
+    iam.update_user(UserName="ana", NewUserName="Anna", NewPath="/")
+    key = iam.create_access_key(UserName="Anna")["AccessKey"]
+    handle.client("iam", keys=(key["AccessKeyId"], key["SecretAccessKey"])).get_user(UserName="Anna")
+    handle.clock.advance(2)
+    idle = iam.create_access_key(UserName="Anna")["AccessKey"]["AccessKeyId"]
+    iam.update_access_key(UserName="Anna", AccessKeyId=idle, Status="Inactive")
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{FIRST}:user/u/!~/yes"}, "Action": "sts:AssumeRole"}
+    for name in ("worker", "orphan"):
+        iam.create_role(
+            RoleName=name,
+            Path="/r/",
+            Description=_NOTES,
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+            MaxSessionDuration=7201,
+            PermissionsBoundary=boundary,
+            Tags=tags,
+        )
+        iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_document(name))
+    used = handle.client("sts").assume_role(RoleArn=f"arn:aws:iam::{FIRST}:role/federated", RoleSessionName="used")
+    handle.client("iam", credentials=used["Credentials"], region="us-east-1").list_users()
+    iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com", CustomSuffix="own", Description="é")
+    iam.delete_service_linked_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")
+
+
+def _devices(handle: Any, iam: Any) -> None:
+    serials = {}
+    for name in ("unused", "enabled", "deactivated", "tagged"):
+        tags = [{"Key": "Team", "Value": "yes"}, {"Key": "team", "Value": "0777"}] if name == "tagged" else []
+        made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name, Path="/m/", Tags=tags)["VirtualMFADevice"]
+        serials[name] = made["SerialNumber"]
+    for name in ("enabled", "deactivated"):
+        first, second = mfa_codes.unused_pair(handle.database, handle.clock, serials[name])
+        iam.enable_mfa_device(
+            UserName="yes", SerialNumber=serials[name], AuthenticationCode1=first, AuthenticationCode2=second
+        )
+    handle.clock.advance(60)
+    first, second = mfa_codes.unused_pair(handle.database, handle.clock, serials["enabled"])
+    iam.resync_mfa_device(
+        UserName="yes", SerialNumber=serials["enabled"], AuthenticationCode1=first, AuthenticationCode2=second
+    )
+    iam.deactivate_mfa_device(UserName="yes", SerialNumber=serials["deactivated"])
+    admins = f"arn:aws:iam::{FIRST}:mfa/admin-phone"
+    code = mfa_codes.unused_code(handle.database, handle.clock, admins)
+    handle.client("sts").get_session_token(SerialNumber=admins, TokenCode=code)
+    iam.tag_mfa_device(SerialNumber=serials["unused"], Tags=[{"Key": "a", "Value": "1e5"}])
+
+
+def _passwords(handle: Any, iam: Any) -> None:
+    iam.update_account_password_policy(
+        MinimumPasswordLength=9,
+        RequireSymbols=True,
+        RequireNumbers=True,
+        RequireUppercaseCharacters=True,
+        RequireLowercaseCharacters=True,
+        AllowUsersToChangePassword=True,
+        MaxPasswordAge=90,
+        PasswordReusePrevention=3,
+        HardExpiry=True,
+    )
+    iam.create_login_profile(UserName="Anna", Password="0777:No-quotes", PasswordResetRequired=True)
+    for number in range(2):
+        handle.clock.advance(1)
+        iam.update_login_profile(UserName="Anna", Password=f"0777:No-quotes{number}", PasswordResetRequired=False)
+    for name in ("Anna", "yes"):
+        body = certificate(name)
+        made = iam.upload_signing_certificate(UserName=name, CertificateBody=body)["Certificate"]["CertificateId"]
+        iam.update_signing_certificate(UserName=name, CertificateId=made, Status="Inactive")
+
+
+def _providers(handle: Any, iam: Any) -> None:
+    metadata = metadata_document(handle.database, handle.clock, "another")
+    arn = iam.create_saml_provider(
+        Name="second.idp",
+        SAMLMetadataDocument=metadata,
+        Tags=[{"Key": "on", "Value": "off"}],
+        AssertionEncryptionMode="Allowed",
+        AddPrivateKey=private_key(),
+    )["SAMLProviderArn"]
+    iam.update_saml_provider(SAMLProviderArn=arn, AddPrivateKey=private_key(), AssertionEncryptionMode="Required")
+    iam.tag_saml_provider(SAMLProviderArn=arn, Tags=[{"Key": "0777", "Value": "1:30"}])
+    made = iam.create_open_id_connect_provider(
+        Url="https://idp.example.com/tenant",
+        ClientIDList=["b", "a"],
+        ThumbprintList=["a" * 40, "0" * 40],
+        Tags=[{"Key": "no", "Value": "~"[:0]}],
+    )["OpenIDConnectProviderArn"]
+    iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="0777")
+    iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="b")
+    iam.update_open_id_connect_provider_thumbprint(OpenIDConnectProviderArn=made, ThumbprintList=["1e5" + "1" * 37])
+    iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=made, Tags=[{"Key": "null", "Value": "x"}])
+
+
+def _delegation(handle: Any, owner: Any, partner: Any) -> None:
+    steps = {
+        "unassigned": [],
+        "assigned": [owner.associate_delegation_request],
+        "pending": [owner.associate_delegation_request, owner.update_delegation_request],
+        "rejected": [owner.associate_delegation_request, owner.reject_delegation_request],
+        "accepted": [owner.associate_delegation_request, owner.accept_delegation_request],
+        "finalized": [
+            owner.associate_delegation_request,
+            owner.accept_delegation_request,
+            owner.send_delegation_token,
+        ],
+    }
+    notes = (owner.update_delegation_request, owner.reject_delegation_request)
+    for name, calls in steps.items():
+        handle.clock.advance(1)
+        request_id = partner.create_delegation_request(
+            Description=f"{name}: yes",
+            Permissions={"PolicyTemplateArn": READ_ONLY},
+            RequestorWorkflowId=name,
+            NotificationChannel=f"arn:aws:sns:us-east-1:{SECOND}:updates",
+            SessionDuration=3600,
+            RequestMessage="0777",
+            RedirectUrl="https://example.com/?a=b",
+            OnlySendByOwner=name == "finalized",
+            **({"OwnerAccountId": FIRST} if name != "unassigned" else {}),
+        )["DelegationRequestId"]
+        for call in calls:
+            call(DelegationRequestId=request_id, **({"Notes": "no: # notes"} if call in notes else {}))
+
+
+def _rest(handle: Any, iam: Any) -> None:
+    iam.set_security_token_service_preferences(GlobalEndpointTokenVersion="v2Token")
+    iam.enable_outbound_web_identity_federation()
+    handle.client("iam", "partner").enable_outbound_web_identity_federation()
+    handle.client("iam", "partner").disable_outbound_web_identity_federation()
+    iam.enable_organizations_root_credentials_management()
+    iam.enable_organizations_root_sessions()
+    # Somebody whom a trust policy names is gone, and somebody else of the name is there.
+    iam.create_user(UserName="gone")
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{FIRST}:user/gone"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.update_assume_role_policy(RoleName="orphan", PolicyDocument=document)
+    iam.delete_user(UserName="gone")
+    iam.create_user(UserName="gone")
+
+
+def _chime(chime: Any) -> None:
+    for value in (*ODD[:6], "é–ß"):
+        account_id = chime.create_account(Name=value)["Account"]["AccountId"]
+        chime.create_user(AccountId=account_id, Username=value)
+    chime.update_account(AccountId=account_id, Name="no", DefaultLicense="Basic")
+    chime.update_account_settings(
+        AccountId=account_id, AccountSettings={"DisableRemoteControl": True, "EnableDialOut": True}
+    )
+    chime.invite_users(AccountId=account_id, UserEmailList=["Ana@Example.com", "o'b@x.org"], UserType="SharedDevice")
+    users = [
+        chime.create_user(AccountId=account_id, Username=f"user {number}", Email=f"{number}@example.com")["User"]
+        for number in range(4)
+    ]
+    ids = [user["UserId"] for user in users]
+    chime.batch_suspend_user(AccountId=account_id, UserIdList=ids[:2])
+    chime.batch_update_user(AccountId=account_id, UpdateUserRequestItems=[{"UserId": ids[2], "LicenseType": "Basic"}])
+    chime.update_user(
+        AccountId=account_id,
+        UserId=ids[3],
+        LicenseType="Pro",
+        AlexaForBusinessMetadata={
+            "IsAlexaForBusinessEnabled": True,
+            "AlexaForBusinessRoomArn": "arn:aws:a4b:us-east-1:111122223333:room/1234abcd/0777",
+        },
+    )
+    chime.update_user_settings(
+        AccountId=account_id,
+        UserId=ids[3],
+        UserSettings={"Telephony": {"InboundCalling": True, "OutboundCalling": True, "SMS": True}},
+    )
+    chime.logout_user(AccountId=account_id, UserId=ids[3])
+    chime.reset_personal_pin(AccountId=account_id, UserId=ids[3])
+
+
+# What it answers.
+
+
+class Answers:
+    """Everything that the reading operations answer to the administrators of both accounts, by call."""
+
+    def __init__(self, handle: Any) -> None:
+        self.found: dict[str, Any] = {}
+        self.asked: set[str] = set()
+        for who in ("admin", "partner"):
+            self._who = who
+            self._clients = {service: handle.client(service, user=who) for service in ("iam", "chime")}
+            self._ask_everything()
+
+    def ask(self, call: str, **parameters: Any) -> Any:
+        """The answer, or the error, which is one too."""
+        service = "chime" if call.startswith("chime.") else "iam"
+        name = call.removeprefix("chime.")
+        self.asked.add(name.replace("_", ""))
+        key = f"{self._who} {call} {json.dumps(parameters, sort_keys=True)}"
+        try:
+            answer = getattr(self._clients[service], name)(**parameters)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise
+            answer = {"Error": error.response["Error"]["Code"]}
+        answer.pop("ResponseMetadata", None)
+        assert not answer.get("IsTruncated"), call
+        self.found[key] = answer
+        return answer
+
+    def each(self, call: str, member: str, field: str = "", **parameters: Any) -> Iterator[Any]:
+        for listed in self.ask(call, **parameters).get(member, ()):
+            yield listed[field] if field else listed
+
+    def _ask_everything(self) -> None:
+        self._of_account()
+        for name in self.each("list_users", "Users", "UserName", MaxItems=1000):
+            self._of_user(name)
+        self._of_user(None)
+        for name in self.each("list_groups", "Groups", "GroupName"):
+            self.ask("get_group", GroupName=name)
+            self.ask("list_attached_group_policies", GroupName=name)
+            for policy in self.each("list_group_policies", "PolicyNames", GroupName=name):
+                self.ask("get_group_policy", GroupName=name, PolicyName=policy)
+        for name in self.each("list_roles", "Roles", "RoleName", MaxItems=1000):
+            self._of_role(name)
+        for arn in self.each("list_policies", "Policies", "Arn", Scope="Local", MaxItems=1000):
+            self._of_policy(arn)
+        self._of_devices_and_providers()
+        self._of_chime()
+
+    def _of_account(self) -> None:
+        for call in (
+            "get_account_summary",
+            "get_account_password_policy",
+            "get_outbound_web_identity_federation_info",
+            "list_organizations_features",
+        ):
+            self.ask(call)
+        self.ask("list_entities_for_policy", PolicyArn=READ_ONLY)
+        for request in self.each("list_delegation_requests", "DelegationRequests", "DelegationRequestId"):
+            self.ask("get_delegation_request", DelegationRequestId=request)
+
+    def _of_user(self, name: str | None) -> None:
+        user = {} if name is None else {"UserName": name}
+        self.ask("get_user", **user)
+        self.ask("get_login_profile", **user)
+        for key in self.each("list_access_keys", "AccessKeyMetadata", "AccessKeyId", **user):
+            self.ask("get_access_key_last_used", AccessKeyId=key)
+        for serial in self.each("list_mfa_devices", "MFADevices", "SerialNumber", **user):
+            self.ask("get_mfa_device", SerialNumber=serial, **user)
+        self.ask("list_signing_certificates", **user)
+        if name is None:
+            return
+        self.ask("list_user_tags", **user)
+        self.ask("list_groups_for_user", **user)
+        self.ask("list_attached_user_policies", **user)
+        for policy in self.each("list_user_policies", "PolicyNames", **user):
+            self.ask("get_user_policy", PolicyName=policy, **user)
+        arn = self.ask("get_user", **user)["User"]["Arn"]
+        self._decisions(arn)
+
+    def _of_role(self, name: str) -> None:
+        arn = self.ask("get_role", RoleName=name)["Role"]["Arn"]
+        self.ask("list_role_tags", RoleName=name)
+        self.ask("list_attached_role_policies", RoleName=name)
+        for policy in self.each("list_role_policies", "PolicyNames", RoleName=name):
+            self.ask("get_role_policy", RoleName=name, PolicyName=policy)
+        self._decisions(arn)
+
+    def _decisions(self, arn: str) -> None:
+        self.ask("get_context_keys_for_principal_policy", PolicySourceArn=arn)
+        actions = ["iam:GetUser", "chime:DeleteUser", "sts:AssumeRole", "s3:GetObject"]
+        self.ask("simulate_principal_policy", PolicySourceArn=arn, ActionNames=actions)
+
+    def _of_policy(self, arn: str) -> None:
+        self.ask("get_policy", PolicyArn=arn)
+        self.ask("list_policy_tags", PolicyArn=arn)
+        self.ask("list_entities_for_policy", PolicyArn=arn)
+        for version in self.each("list_policy_versions", "Versions", "VersionId", PolicyArn=arn):
+            self.ask("get_policy_version", PolicyArn=arn, VersionId=version)
+
+    def _of_devices_and_providers(self) -> None:
+        for serial in self.each("list_virtual_mfa_devices", "VirtualMFADevices", "SerialNumber"):
+            self.ask("list_mfa_device_tags", SerialNumber=serial)
+        for arn in self.each("list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"):
+            self.ask("get_open_id_connect_provider", OpenIDConnectProviderArn=arn)
+            self.ask("list_open_id_connect_provider_tags", OpenIDConnectProviderArn=arn)
+        for arn in self.each("list_saml_providers", "SAMLProviderList", "Arn"):
+            self.ask("get_saml_provider", SAMLProviderArn=arn)
+            self.ask("list_saml_provider_tags", SAMLProviderArn=arn)
+
+    def _of_chime(self) -> None:
+        for account_id in self.each("chime.list_accounts", "Accounts", "AccountId"):
+            self.ask("chime.get_account", AccountId=account_id)
+            self.ask("chime.get_account_settings", AccountId=account_id)
+            for user_id in self.each("chime.list_users", "Users", "UserId", AccountId=account_id):
+                self.ask("chime.get_user", AccountId=account_id, UserId=user_id)
+                self.ask("chime.get_user_settings", AccountId=account_id, UserId=user_id)
