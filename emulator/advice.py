@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -28,7 +28,7 @@ from emulator.data import (
 from emulator.policy import Condition, Policy, PolicyKind, Statement
 from emulator.policy.operators import needs_key, split_operator
 from emulator.policy.patterns import MANY, Test, glob, wildcards
-from emulator.policy.values import address_range, boolean, number
+from emulator.policy.values import boolean
 
 MAXIMUM_ADVICE = 100
 MAXIMUM_ENTRIES = 500
@@ -41,7 +41,6 @@ _NAMES_SHOWN = 3
 # How alike two names must be for one to be meant by the other (0 to 1).
 _LIKENESS = 0.75
 # The reference writes "${TagKey}", "<key>", "tag-key" or nothing for the name of a tag.
-_ORDERS = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|<[^>]*>|(?<=/)(?:tag-key)?$")
 _TAG_KEYS = ("aws:requesttag/", "aws:resourcetag/")
 _TAG_KEYS_KEY = "aws:tagkeys"
@@ -57,12 +56,6 @@ _FOR_THE_FIRST_TIME = "iam:createservicelinkedrole"
 # Kinds that are meant to give everything a caller needs.
 _GRANTING_KINDS = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY})
 
-_VALUE_TESTS: dict[str, tuple[Callable[[str], object], str]] = {
-    "Bool": (boolean, "true or false"),
-    "IpAddress": (address_range, "an IP address or range"),
-    "NotIpAddress": (address_range, "an IP address or range"),
-    **{f"Numeric{name}": (number, "a number") for name in _ORDERS},
-}
 _WITHOUT_WILDCARDS = {"StringEquals": "StringLike", "StringNotEquals": "StringNotLike"}
 # Keys whose values never hold an asterisk of their own.
 _WITHOUT_STARS = frozenset(
@@ -250,15 +243,17 @@ def _on_global_key(key: str) -> Iterator[str]:
 
 
 def _on_values(statement: Statement) -> Iterator[str]:
-    """Values that no request's can equal: of another type than their operator's, or with wildcards that are none."""
+    """Values that no request's can equal: truths that are none, and wildcards that are none.
+
+    Values of other types that are not of their operator's are refused when a policy is saved.
+    """
     for condition in statement.conditions:
         _, base, _ = split_operator(condition.operator)
         for value in condition.values:
             if "${" in value:
                 continue
-            test, wanted = _VALUE_TESTS.get(base, (None, ""))
-            if test is not None and test(value) is None:
-                said = f'{base} compares with {wanted}, which "{value}" is not'
+            if base == "Bool" and boolean(value) is None:
+                said = f'{base} compares with true or false, which "{value}" is not'
                 yield f"{condition.key}: {said}, so this value never matches"
             elif base in _WITHOUT_WILDCARDS and "*" in value and condition.key.lower() in _WITHOUT_STARS:
                 like = _WITHOUT_WILDCARDS[base]

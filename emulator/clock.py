@@ -7,6 +7,7 @@ and judges everything else: session expiry, token issue time, MFA age, stored da
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from datetime import UTC, datetime
 # 1970-01-01 and 9999-01-01: what every date of an answer can still say, with room for the longest session.
 EARLIEST_SECONDS = 0
 LATEST_SECONDS = 253_370_764_800
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,6})?[smhd])+")
+_DURATION_PART = re.compile(r"([0-9.]+)([smhd])")
 OUT_OF_RANGE_MESSAGE = "The sandbox's clock goes from 1970-01-01T00:00:00Z to 9999-01-01T00:00:00Z."
 
 
@@ -126,6 +130,13 @@ def epoch_seconds(moment: float | datetime | str) -> float:
         return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as error:
         raise BadTimeError("A time is written as 2030-01-01T00:00:00Z.") from error
+
+
+def duration_seconds(text: str) -> float | None:
+    """What ``90s``, ``15m``, ``1h30m`` or ``7d`` lasts; None for a text that is no duration."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def monotonic_seconds() -> float:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from emulator.access.authorization_ids import authorization_tail
 from emulator.access.check import RefusedError, check
 from emulator.access.context import Moment
 from emulator.access.credential_rules import check_credential_kind
@@ -26,12 +27,11 @@ from emulator.clock import Clock, monotonic_seconds
 from emulator.errors import AwsError
 from emulator.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from emulator.identities import NOBODY, Identity, IdentityStore, unsigned_identity
-from emulator.ids import Identifiers, authorization_id
+from emulator.ids import Identifiers
 from emulator.policy import Decision
-from emulator.principals import Caller
 from emulator.sandbox.fault_rules import CallFacts
 from emulator.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
-from emulator.sandbox.outcomes import Observer, Outcome, without_codes
+from emulator.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
 from emulator.sandbox.setup import present_settings
 from emulator.services.catalogue import find
 from emulator.services.registry import (
@@ -55,7 +55,16 @@ from emulator.signing import Signature, check_scope, check_signature, read_signa
 from emulator.storage import keyring, worlds
 from emulator.storage.clock_states import kept_clock, share_clock
 from emulator.storage.engine import Database, DatabaseUnavailableError
-from emulator.wire import Target, check_constraints, decode, encode_answer, encode_error, likely_service, match
+from emulator.wire import (
+    Target,
+    check_constraints,
+    decode,
+    encode_answer,
+    encode_error,
+    error_code,
+    likely_service,
+    match,
+)
 
 log = logging.getLogger("rolecall.gateway")
 
@@ -63,12 +72,6 @@ MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
 INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
 NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
 PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
-# AWS adds it to the refusals of most of IAM's operations since 2026.
-TELLS_AUTHORIZATION_ID = True
-AUTHORIZATION_TAIL = (
-    " Go to https://{region}.console.aws.amazon.com/iam/home?region={region}#/authorization-details/{id} for complete "
-    "details, or call the GetRequestAuthorizationDetails API with the following authorization id: {id}"
-)
 MODEL_MINIMUM_SESSION_SECONDS = 900
 # The operations with that minimum; others have durations of their own.
 _LASTING_AS_LONG = frozenset(
@@ -83,9 +86,6 @@ class _Received(NamedTuple):
     request: HttpRequest
     at_seconds: float
     started_seconds: float
-
-
-_NO_REQUEST = HttpRequest("", "/", "", {}, b"", remote_address="")
 
 
 class Gateway:
@@ -136,9 +136,9 @@ class Gateway:
         self._observe(received, service, "", None, answer.status, failure)
         return received.request_id, answer
 
-    def refuse(self, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
-        """The answer to a call that was refused before it became a request, such as one that is too large."""
-        received = _Received(self.ids.uuid(), _NO_REQUEST, self.clock.wall_seconds(), monotonic_seconds())
+    def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
+        """The answer to a call that was refused before its body was read, such as one that is too large."""
+        received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         answer = encode_error(service, error, received.request_id)
         self._observe(received, service, "", None, answer.status, error)
         return received.request_id, answer
@@ -152,6 +152,8 @@ class Gateway:
         identity: Identity | None = None
         identities: IdentityStore | None = None
         decisions: list[Decision] = []
+        asked: Parameters | None = None
+        answer: Answer | None = None
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -168,6 +170,7 @@ class Gateway:
                     struck.raise_error()
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
+                asked = parameters
                 call = self._call(received, target, signature, identity, identities, connection, now_seconds)
                 if faults is not None:
                     struck = faults.on_call(connection, _facts(request, target, signature, identity))
@@ -198,14 +201,15 @@ class Gateway:
         if failure is not None:
             if isinstance(failure, RefusedError):
                 decisions = [*failure.allowed, failure.decision]
-                failure.message += authorization_tail(service, request_id, signature)
+                failure.message += authorization_tail(service, request_id, _region(signature, request))
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
             # Outside every transaction, so that others need not wait too.
             self.clock.pause(struck.delay_seconds)
-        keys = None if identities is None else identities.keys
-        caller = None if identity is None else identity.caller
-        self._observe(received, service, operation, caller, encoded.status, failure, signature, decisions, keys)
+        kept = recorded(target.operation.recorder, len(request.body), asked, answer)
+        self._observe(
+            received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept
+        )
         if struck.drops:
             raise DroppedConnectionError
         return encoded
@@ -370,21 +374,22 @@ class Gateway:
         received: _Received,
         service: str,
         operation: str,
-        caller: Caller | None,
+        identity: Identity | None,
         status: int,
         error: AwsError | None,
         signature: Signature | None = None,
         decisions: Sequence[Decision] = (),
-        keys: KeyRing | None = None,
+        identities: IdentityStore | None = None,
+        kept: Recorded | None = None,
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
             told = without_codes(error.reason or error.message)
             log.info("%s %s %s: %s", received.request_id, operation, error.code, told)
         if self.observer is None:
             return
-        seal = None
-        if isinstance(error, RefusedError) and keys is not None and caller is not None:
-            seal = partial(seal_message, keys, caller.principal.account_id)
+        caller, seal = None if identity is None else identity.caller, None
+        if isinstance(error, RefusedError) and identities is not None and caller is not None:
+            seal = partial(seal_message, identities.keys, caller.principal.account_id)
         request = received.request
         outcome = Outcome(
             received.request_id,
@@ -402,15 +407,11 @@ class Gateway:
             received.at_seconds,
             monotonic_seconds() - received.started_seconds,
             seal,
+            kept,
+            "" if error is None else error_code(service, error.code),
+            error.further if isinstance(error, RefusedError) else (),
         )
         self.observer(outcome)
-
-
-def authorization_tail(service: str, request_id: str, signature: Signature | None) -> str:
-    """What a refusal of IAM ends with: by which id to ask for its details (IAM User Guide, Troubleshoot IAM)."""
-    if not TELLS_AUTHORIZATION_ID or service != "iam" or signature is None:
-        return ""
-    return AUTHORIZATION_TAIL.format(region=signature.region or DEFAULT_REGION, id=authorization_id(request_id))
 
 
 def _region(signature: Signature | None, request: HttpRequest) -> str:

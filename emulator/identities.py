@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from emulator.access.check import Rights
 from emulator.access.context import UNSIGNED_KEYS, identity_keys
-from emulator.access.policies import EVERYTHING, Authority, PolicyStore, parsed_policy
+from emulator.access.policies import EVERYTHING, Authority, PolicyStore, kept_document
 from emulator.arns import root_arn
 from emulator.caches import BoundedCache
 from emulator.errors import DAMAGED_TOKEN_MESSAGE, EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
@@ -94,7 +94,7 @@ class IdentityStore:
         identity_layer = authority.identity
         if principal.type == "FederatedUser" and authority.entity is None:
             # A federated user of the root user has the root user's rights, cut by its session policy.
-            everything = NamedPolicy(parsed_policy(EVERYTHING, PolicyKind.IDENTITY), "root user")
+            everything = NamedPolicy(kept_document(EVERYTHING, PolicyKind.IDENTITY), "root user")
             identity_layer = compile_policies([everything], PolicyKind.IDENTITY)
         inline = session.policies
         if session.type == "AssumeRoot":

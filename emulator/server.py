@@ -31,7 +31,8 @@ from emulator.web.application import RolecallApplication
 
 # Short enough for two seconds in all, long enough for any call to end.
 _STOP_TIMEOUT_SECONDS = 1
-_READY_TIMEOUT_SECONDS = 30
+# As long as the slowest machine may take to load the workers.
+_READY_TIMEOUT_SECONDS = 300
 _READY_PAUSE_SECONDS = 0.01
 _PARENT_PAUSE_SECONDS = 0.5
 

@@ -23,7 +23,7 @@ from emulator.errors import AwsError
 from emulator.http import HttpRequest
 from emulator.identities import Identity, IdentityStore
 from emulator.policy import denial_message
-from emulator.principals import ROLE_SESSIONS
+from emulator.principals import ROLE_SESSIONS, Caller
 from emulator.sessions.keys import KeyRing
 from emulator.sessions.signin import open_console, seal_console, seal_sign_in
 from emulator.sessions.tokens import BadTokenError
@@ -79,8 +79,8 @@ class SignIn:
 
     def sign_in_token(
         self, access_key_id: str, secret_access_key: str, session_token: str, duration_seconds: int | None
-    ) -> str:
-        """A sign-in token for temporary credentials, good for 15 minutes. Raises SignInError."""
+    ) -> tuple[str, Caller]:
+        """A sign-in token for temporary credentials, good for 15 minutes, and whose they are. Raises SignInError."""
         if not session_token:
             raise SignInError(LONG_TERM_MESSAGE)
         with self._database.snapshot() as connection:
@@ -95,7 +95,8 @@ class SignIn:
                 raise SignInError(INVALID_CREDENTIALS_MESSAGE.format(reason="the secret is not that of the key"))
             ends_at_seconds = _ends_at(connection, identities, identity, duration_seconds, int(now_seconds))
             good_until_seconds = int(now_seconds) + SIGN_IN_TOKEN_SECONDS
-            return seal_sign_in(identities.keys, session_token, ends_at_seconds, good_until_seconds)
+            token = seal_sign_in(identities.keys, session_token, ends_at_seconds, good_until_seconds)
+            return token, identity.caller
 
     def console_session(self, sign_in_token: str) -> tuple[str, int]:
         """A console session, and the seconds it will last. Raises SignInError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,15 @@ from world_handle import WorldHandle
 
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world, read_world_file
+
+# A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
+# "--hypothesis-profile=search" draws new ones, to look for what these do not find.
+if importlib.util.find_spec("hypothesis"):  # which the environment with aiobotocore does without
+    hypothesis = importlib.import_module("hypothesis")
+    patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+    hypothesis.settings.register_profile("search", **patient)
+    hypothesis.settings.register_profile("same", derandomize=True, **patient)
+    hypothesis.settings.load_profile("same")
 
 # aiobotocore wants its own botocore, and so an environment of its own: see .ci/run.
 collect_ignore = [] if importlib.util.find_spec("aiobotocore") else ["with_aiobotocore"]

@@ -14,7 +14,6 @@ import inspect
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from typing import Any
 
 import click
 import pytest
+from reserved_ports import reserved_port
 from test_rooms import LEAVES, ROOMS
 
 import emulator
@@ -39,6 +39,7 @@ from emulator.kit.blocks import MANAGED_VARIABLES
 from emulator.kit.clock import SandboxClock
 from emulator.kit.decisions import LAYER_NAMES
 from emulator.kit.expectations import ExpectedDenial
+from emulator.kit.privileges import LeastPrivilege
 from emulator.sandbox import declare
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
@@ -350,7 +351,13 @@ def public_names(kind: type) -> set[str]:
 
 @pytest.mark.parametrize(
     ("title", "kind"),
-    [("The class", Rolecall), ("Decisions", DecisionRecord), ("Time", SandboxClock), ("Faults", Faults)],
+    [
+        ("The class", Rolecall),
+        ("Decisions", DecisionRecord),
+        ("Time", SandboxClock),
+        ("Faults", Faults),
+        ("Least privilege", LeastPrivilege),
+    ],
 )
 def test_everything_a_test_can_ask_of_a_sandbox_is_documented_and_no_more(title: str, kind: type) -> None:
     rows = table_rows(sections(page("testing.md"))[title])
@@ -482,10 +489,8 @@ def transcript(text: str) -> list[tuple[str, str]]:
     return steps
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+# A page's server must start, and end, but not within any time.
+PATIENCE_SECONDS = 300
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -505,7 +510,7 @@ def served(folder: Path, variables: dict[str, str]) -> Iterator[None]:
             ["rolecall", "serve", "--database", "sqlite://"], env=variables, cwd=folder, stdout=output, stderr=output
         )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while "Rolecall is ready" not in log.read_text(encoding="utf-8"):
             assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < deadline, "the server did not start"
@@ -513,7 +518,7 @@ def served(folder: Path, variables: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
 
 
 def write_files(text: str, folder: Path, home: Path, port: int) -> None:
@@ -533,7 +538,7 @@ PAGES_WITH_EXAMPLES = [name for name in PAGE_NAMES if transcript((ROOT / name).r
 @pytest.mark.parametrize("name", PAGES_WITH_EXAMPLES)
 def test_examples_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    port = free_port()
+    port = reserved_port()
     home, folder = tmp_path / "home", tmp_path / "folder"
     home.mkdir()
     shutil.copytree(ROOT / "config", folder / "config")
@@ -576,10 +581,10 @@ def test_the_examples_of_the_readme_are_all_run() -> None:
 
 
 def test_the_ready_message_of_the_readme_is_the_real_one(tmp_path: Path) -> None:
-    port = free_port()
+    port = reserved_port()
     variables = environment(tmp_path, port)
     with served(tmp_path, variables):
         printed = (tmp_path / "serve.log").read_text(encoding="utf-8")
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/_rolecall/health", timeout=10).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_rolecall/health", timeout=PATIENCE_SECONDS).close()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert printed.replace(f":{port}", f":{DOCUMENTED_PORT}") in [content for _, content in blocks(readme)]

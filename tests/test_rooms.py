@@ -41,7 +41,8 @@ ROOMS: Mapping[str, set[str]] = {
     "inprocess": LEAVES | {"app", "sandbox", "gateway", "web", "storage"},
     "server": LEAVES | {"web"},
     "kit": LEAVES
-    | {"app", "inprocess", "web", "identities", "access", "policy", "sessions", "sandbox", "storage", "data", "wire"},
+    | {"app", "inprocess", "web", "identities", "access", "policy", "sessions", "sandbox", "storage", "data", "wire"}
+    | {"least_privilege"},
     "pytest_plugin": {"kit"},
     # Front doors stand outside everything, so they may look at everything but each other.
     "demo": LEAVES | {"app", "sandbox", "inprocess", "gateway", "policy"},

@@ -22,12 +22,23 @@ class Rights:
 
 
 class RefusedError(AwsError):
-    """A permission was refused; carries the decision for the log and the explanation, and those allowed before it."""
+    """A permission was refused; carries the decision for the log and the explanation, and those allowed before it.
 
-    def __init__(self, code: str, message: str, decision: Decision, allowed: Sequence[Decision] = ()) -> None:
+    ``further`` are actions and resources of the permissions that were not asked about any more.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        decision: Decision,
+        allowed: Sequence[Decision] = (),
+        further: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(code, message)
         self.decision = decision
         self.allowed = allowed
+        self.further = further
 
 
 def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
@@ -37,7 +48,8 @@ def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, den
         decision = ask(rights, permission, moment)
         if not decision.allowed:
             message = denial_message(decision, shown_resource=permission.shown_as or None)
-            raise RefusedError(denied_code, message, decision, decisions)
+            further = [(each.action, each.resource) for each in permissions[len(decisions) + 1 :]]
+            raise RefusedError(denied_code, message, decision, decisions, further)
         decisions.append(decision)
     return decisions
 

@@ -6,6 +6,7 @@ moved. Parsed documents outlive generations, because a document's text says all 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from emulator.policy import (
     Policy,
     PolicyKind,
     compile_policies,
+    kept_policy,
     parse_policy,
 )
 from emulator.storage import gather
@@ -28,7 +30,13 @@ from emulator.storage.gather import Document, Entity, TrustedRole
 _PARSED_LIMIT = 4096
 _GENERATION_LIMIT = 4096
 _parsed: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
+_kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
+log = logging.getLogger("rolecall.policy")
 
+UNREADABLE_MESSAGE = (
+    "a policy that is kept as {kind} policy cannot be read any more and denies everything until it is replaced: "
+    "{problem}"
+)
 # The text of FullAWSAccess; also what the root user of an account may do.
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 # The text of RCPFullAWSAccess.
@@ -44,6 +52,28 @@ def parsed_policy(text: str, kind: PolicyKind) -> Policy:
         policy = parse_policy(text, kind)
         _parsed.put((kind, text), policy)
     return policy
+
+
+def kept_document(text: str, kind: PolicyKind) -> Policy:
+    """The policy of a text that is in the database or in a token, where only what was checked comes to be.
+
+    Never raises: rules change, and what was saved under older ones stays in force. The answer is shared.
+    """
+    policy = _kept.get((kind, text))
+    if policy is None:
+        policy = kept_policy(text, kind)
+        if policy.text != text:
+            log.warning(UNREADABLE_MESSAGE.format(kind=kind.value, problem=_problem(text, kind)))
+        _kept.put((kind, text), policy)
+    return policy
+
+
+def _problem(text: str, kind: PolicyKind) -> str:
+    try:
+        parse_policy(text, kind)
+    except MalformedPolicy as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +166,7 @@ class PolicyStore:
             if role is None:
                 self._absent_trusts.put(role_arn, True)
                 return None
-            policy = NamedPolicy(parsed_policy(role.trust_policy, PolicyKind.TRUST), "trust policy")
+            policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")
             compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
             known = Trust(role, compiled, self.membership(connection, role.entity.account_id))
             self._trusts.put(role_arn, known)
@@ -151,7 +181,7 @@ class PolicyStore:
         """
         if not inline and not policy_arns:
             return None
-        named = [NamedPolicy(parsed_policy(text, PolicyKind.SESSION), "session policy") for text in inline]
+        named = [NamedPolicy(kept_document(text, PolicyKind.SESSION), "session policy") for text in inline]
         for arn in policy_arns:
             text = self.managed_document(connection, arn)
             if text is not None:
@@ -199,12 +229,12 @@ def _level(documents: Sequence[Document], kind: PolicyKind) -> CompiledPolicies:
     named = []
     for document in documents:
         text = _FULL_ACCESS[kind] if document.text is None else document.text
-        named.append(NamedPolicy(parsed_policy(text, kind), document.name, document.arn))
+        named.append(NamedPolicy(kept_document(text, kind), document.name, document.arn))
     return compile_policies(named, kind)
 
 
 def _managed(arn: str, text: str, kind: PolicyKind) -> NamedPolicy:
-    return NamedPolicy(parsed_policy(text, kind), arn.rpartition("/")[2], arn)
+    return NamedPolicy(kept_document(text, kind), arn.rpartition("/")[2], arn)
 
 
 def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
@@ -215,7 +245,8 @@ def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
                 # A service-linked role's policy whose text nobody has published: it grants nothing here.
                 continue
             text = managed_policy_document(document.arn)
-        yield NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), document.name, document.arn)
+        policy = kept_document(text, PolicyKind.IDENTITY)
+        yield NamedPolicy(policy, document.name, document.arn, document.group)
 
 
-__all__ = ["Authority", "MalformedPolicy", "Membership", "PolicyStore", "Trust", "parsed_policy"]
+__all__ = ["Authority", "MalformedPolicy", "Membership", "PolicyStore", "Trust", "kept_document", "parsed_policy"]

@@ -7,12 +7,11 @@ from typing import Any
 
 import click
 
+from emulator.clock import duration_seconds
 from emulator.commands.common import UnusableError
 from emulator.commands.running import ask, endpoint_of, server_options
 
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_STEP = re.compile(r"([+-])((?:[0-9]{1,12}(?:\.[0-9]{1,6})?[smhd])+)")
-_PART = re.compile(r"([0-9.]+)([smhd])")
+_STEP = re.compile(r"([+-])([0-9.]+[smhd][0-9.smhd]*)")
 _WORDS: dict[str, dict[str, Any]] = {
     "freeze": {"freeze": True},
     "unfreeze": {"freeze": False},
@@ -56,8 +55,8 @@ def asked_change(change: str) -> dict[str, Any]:
     if change in _WORDS:
         return _WORDS[change]
     step = _STEP.fullmatch(change)
-    if step is not None:
-        seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(step[2]))
+    seconds = None if step is None else duration_seconds(step[2])
+    if step is not None and seconds is not None:
         return {"advance_seconds": -seconds if step[1] == "-" else seconds}
     if change[:1].isdigit():
         return {"set": change}

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import click
 
+from emulator.clock import Clock
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import InvalidWorldError, read_world_file
 from emulator.sandbox.world import DeclaredKey, World
 from emulator.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Address, default_database_url
+from emulator.storage.clock_states import load_clock
 from emulator.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from emulator.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from emulator.storage.migrate import upgrade
@@ -36,6 +38,7 @@ def default_database() -> str:
     return default_database_url(os.environ, sys.platform, str(Path.home()))
 
 
+SINCE_HELP = "2030-01-01T00:00:00Z, seconds since the epoch, or how long ago: 15m, 1h30m, 7d."
 PORTS = click.IntRange(1, 65535)
 config_option = click.option(
     "--config",
@@ -109,6 +112,23 @@ def opened_log(database: str, endpoint: str) -> Iterator[DecisionStore]:
         raise UnusableError(f"cannot read the decision log {store.path}: {error}") from error
     finally:
         store.close()
+
+
+def sandbox_seconds(database: str) -> float:
+    """The time of the sandbox in a database that has a log. Raises UnusableError."""
+    # A database that is not there would be made.
+    with opened_log(database, "/_rolecall/clock"):
+        opened = opened_database(database)
+    try:
+        with opened.snapshot() as connection:
+            state = load_clock(connection)
+    except DATABASE_PROBLEMS as error:
+        raise UnusableError(database_problem(error)) from error
+    finally:
+        opened.close()
+    clock = Clock()
+    clock.follow(state)
+    return clock.now_seconds()
 
 
 def with_folder(url: str) -> str:

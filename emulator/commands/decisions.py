@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 
 import click
 
-from emulator.commands.common import UnusableError, database_option, opened_log
-from emulator.sandbox.cloudtrail import cloudtrail_record
+from emulator.commands.common import SINCE_HELP, UnusableError, database_option, opened_log, sandbox_seconds
+from emulator.sandbox.cloudtrail import cloudtrail_records
 from emulator.sandbox.decision_filter import BadFilterError, read_filter
 from emulator.sandbox.decision_text import call_as_json, call_line
 from emulator.sandbox.decisions import SETTLE_SECONDS
@@ -19,7 +20,7 @@ DEFAULT_LIMIT = 100
 FORMATS: dict[str, Callable[[LoggedCall], str]] = {
     "text": call_line,
     "json": lambda call: json.dumps(call_as_json(call)),
-    "cloudtrail": lambda call: json.dumps(cloudtrail_record(call)),
+    "cloudtrail": lambda call: "\n".join(map(json.dumps, cloudtrail_records(call))),
 }
 
 
@@ -32,7 +33,7 @@ FORMATS: dict[str, Callable[[LoggedCall], str]] = {
     default=None,
     help="Allowed, ExplicitDeny, ImplicitDeny, an error code, or Refused for everything but Allowed.",
 )
-@click.option("--since", metavar="TIME", default=None, help="2030-01-01T00:00:00Z, or seconds since the epoch.")
+@click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
 @click.option("--limit", default=DEFAULT_LIMIT, type=click.IntRange(1, KEPT_CALLS), help="At most so many.")
 @click.option(
     "--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="One line for each call, in this form."
@@ -61,7 +62,10 @@ def command(
     given = {"principal": principal, "action": action, "outcome": outcome, "since": since, "limit": str(limit)}
     try:
         wanted = read_filter(
-            {name: value or "" for name, value in given.items()}, default_limit=DEFAULT_LIMIT, maximum_limit=KEPT_CALLS
+            {name: value or "" for name, value in given.items()},
+            partial(sandbox_seconds, database),
+            default_limit=DEFAULT_LIMIT,
+            maximum_limit=KEPT_CALLS,
         )
     except BadFilterError as error:
         raise UnusableError(f"{error}".removesuffix(".")) from error

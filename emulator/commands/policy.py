@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import click
 
 from emulator.commands.common import (
     DATABASE_PROBLEMS,
+    SINCE_HELP,
     UnusableError,
     database_option,
     database_problem,
     opened_database,
     opened_log,
+    sandbox_seconds,
 )
 from emulator.least_privilege import (
     BadPrincipalError,
-    authority_of,
-    notes,
-    smallest_policy,
-    unused,
-    used_permissions,
-    wanted_calls,
+    LeastPrivilege,
+    NoGrantsError,
+    Traffic,
+    Unused,
+    check_principal,
+    least_privilege,
+    observed,
+    unused_grants,
+    unused_notes,
 )
-from emulator.sandbox.decision_filter import BadFilterError, epoch_seconds
+from emulator.sandbox.decision_filter import BadFilterError, since_seconds
 from emulator.sandbox.decisions import SETTLE_SECONDS
-from emulator.storage.decision_log import CallFilter, LoggedCall
 
 
 @click.command("policy")
 @click.option("--principal", metavar="ARN", required=True, help="Of a user, a role (all its sessions) or a session.")
-@click.option("--since", metavar="TIME", default=None, help="2030-01-01T00:00:00Z, or seconds since the epoch.")
+@click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
 @click.option("--include-refused", is_flag=True, help="Allow also what was refused for want of a permission.")
 @click.option("--unused", "only_unused", is_flag=True, help="What present policies grant and was never used, instead.")
 @database_option
@@ -44,44 +51,79 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
     \b
     Examples:
       rolecall policy --principal arn:aws:iam::111122223333:role/chime-reader
-      rolecall policy --principal arn:aws:iam::111122223333:user/developer --since 2030-01-01 > developer.json
+      rolecall policy --principal arn:aws:iam::111122223333:user/developer --since 15m > developer.json
       rolecall policy --principal arn:aws:iam::111122223333:user/admin --unused
     """
     if only_unused and include_refused:
         raise click.UsageError("Give --include-refused or --unused.")
     try:
-        wanted = wanted_calls(principal, epoch_seconds(since) if since else None)
+        check_principal(principal)
+        traffic, namesakes = _read(database, principal, since_seconds(since or "", partial(sandbox_seconds, database)))
     except (BadFilterError, BadPrincipalError) as error:
         raise UnusableError(f"{error}".removesuffix(".")) from error
-    calls, dropped, forgotten = _read(database, wanted)
-    used = used_permissions(calls, include_refused=include_refused)
     if only_unused:
-        click.echo(json.dumps(_unused(database, principal, calls), indent=2))
+        _tell(_unused(database, traffic).as_json(), unused_notes(traffic))
         return
-    policy = smallest_policy(used)
-    if not policy["Statement"]:
-        raise UnusableError(f"the decision log has no call of {principal} that a policy allowed")
-    click.echo(json.dumps(policy, indent=2))
-    for note in notes(policy, dropped, forgotten):
+    found = least_privilege(traffic, include_refused=include_refused)
+    if found.policy is None:
+        raise UnusableError(_nothing(traffic, found, namesakes) + (" since then" if since else ""))
+    _tell(found.policy, [*found.notes, *_in_vain(database, traffic)])
+
+
+def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
+    click.echo(json.dumps(answer, indent=2))
+    for note in notes:
         click.echo(f"rolecall: {note}", err=True)
 
 
-def _read(database: str, wanted: CallFilter) -> tuple[list[LoggedCall], dict[str, int], int]:
+def _read(database: str, principal: str, from_seconds: float | None) -> tuple[Traffic, list[str]]:
+    """What the log has of a principal, and the callers who have that name under another path."""
     with opened_log(database, "/_rolecall/policy") as store:
         # A running server writes down its last calls a moment later.
         time.sleep(SETTLE_SECONDS)
-        return store.calls(wanted), store.dropped(), store.forgotten()
+        traffic = observed(store, principal, from_seconds)
+        return traffic, [] if traffic.calls else [arn for arn in store.callers() if _are_namesakes(arn, principal)]
 
 
-def _unused(database: str, principal: str, calls: list[LoggedCall]) -> dict[str, object]:
+def _are_namesakes(first: str, second: str) -> bool:
+    """Whether two users or roles differ in their paths alone, which the ARN of a session does not show."""
+    parts = [re.fullmatch(r"(arn:.*?:(?:user|role)/)(?:.*/)?([^/]+)", arn) for arn in (first, second)]
+    return first != second and None not in parts and len({part.groups() for part in parts if part}) == 1
+
+
+def _nothing(traffic: Traffic, found: LeastPrivilege, namesakes: Sequence[str]) -> str:
+    """Why there is no policy."""
+    if not traffic.calls:
+        others = f"; it has calls of {', '.join(namesakes)}" if namesakes else ""
+        return f"the decision log has no call of {traffic.principal}{others}"
+    if found.refused:
+        return f"--include-refused is for calls that policies refused, and there is no other of {traffic.principal}"
+    return f"no call of {traffic.principal} needed a permission"
+
+
+def _in_vain(database: str, traffic: Traffic) -> Iterator[str]:
+    """One line about what present policies grant besides; nothing for a principal that has none to look at."""
+    try:
+        unused = _unused(database, traffic)
+    except UnusableError:
+        return
+    actions = sum(map(len, unused.actions.values()))
+    resources = sum(map(len, unused.resources.values()))
+    if actions or resources or unused.policies:
+        yield (
+            f"present policies grant what no call used: {actions} actions, {resources} resources of other actions, "
+            f"{len(unused.policies)} whole policies; see --unused"
+        )
+
+
+def _unused(database: str, traffic: Traffic) -> Unused:
     opened = opened_database(database)
     try:
         with opened.snapshot() as connection:
-            authority = authority_of(connection, principal)
+            return unused_grants(connection, traffic)
+    except NoGrantsError as error:
+        raise UnusableError(str(error)) from error
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     finally:
         opened.close()
-    if authority is None:
-        raise UnusableError(f"there is no user or role {principal} whose policies could be looked at")
-    return unused(authority, used_permissions(calls)).as_json()

@@ -1,7 +1,8 @@
 """Tables as files, and the loaders that turn them into frozen records.
 
 Owned here: the AWS managed policies, the service-linked roles, the action tables with their resource types and
-condition keys, the quotas, the SAML attributes that become condition keys. Each table is a folder
+condition keys, the quotas, the SAML attributes that become condition keys, the
+services that resource control policies reach. Each table is a folder
 beside this file with its own README: source, date, how to refresh. Importing this room reads nothing but the
 small quota table; the rest is read on first use and kept in bounded caches.
 
@@ -10,6 +11,7 @@ Left to others: what a policy means (policy), which operations exist on the wire
 """
 
 from emulator.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies
+from emulator.data.control_policy_table import resource_control_services
 from emulator.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
 from emulator.data.quota_table import QUOTAS, Quotas
 from emulator.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
@@ -33,6 +35,7 @@ __all__ = [
     "managed_policies",
     "managed_policy_document",
     "optional_dependencies",
+    "resource_control_services",
     "resource_types",
     "saml_attributes",
     "service_linked_roles",

@@ -1,4 +1,4 @@
-"""Quotas of IAM and STS (IAM User Guide, IAM and AWS STS quotas); ``quotas/quotas.json`` names the source of each."""
+"""Quotas of IAM, STS and Organizations; ``quotas/quotas.json`` names the source of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _FILE = Path(__file__).parent / "quotas" / "quotas.json"
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """AWS's default quotas. Characters of policies are counted without white space, except for session policies."""
+    """AWS's default quotas.
+
+    Characters of policies are counted without white space, but for session and control policies.
+    """
 
     user_inline_policies_total_characters: int
     group_inline_policies_total_characters: int
@@ -20,6 +23,8 @@ class Quotas:
     role_trust_policy_characters: int
     session_policy_characters: int
     session_policy_arns_count: int
+    service_control_policy_characters: int
+    resource_control_policy_characters: int
     session_tags_count: int
     managed_policies_per_user_count: int
     managed_policies_per_group_count: int

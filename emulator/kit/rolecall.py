@@ -30,6 +30,7 @@ from emulator.kit.expectations import (
     require_denied,
 )
 from emulator.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
+from emulator.kit.privileges import LeastPrivilege, Since, privileges_of
 from emulator.kit.refused_calls import let_go, note
 from emulator.kit.routing import Route, SandboxEndedError
 from emulator.kit.worlds import Config, load_snapshot, prepared_world
@@ -402,6 +403,11 @@ class Rolecall:
         """The calls that were refused, by policies or before them, newest first."""
         self._refuse_when_ended()
         return records(self._decisions, CallFilter(outcome="Refused", limit=KEPT_CALLS))
+
+    def least_privilege(self, principal: str, *, since: Since = None, include_refused: bool = False) -> LeastPrivilege:
+        """The smallest policy for what a user, role or session did, by its ARN, and what it was granted in vain."""
+        self._refuse_when_ended()
+        return privileges_of(self._decisions, self._database, principal, since, include_refused=include_refused)
 
     def expect_denied(self, action: str, *, by: str | None = None) -> ExpectedDenial:
         """A block in which a policy, of the kind ``by`` if given, must refuse a call's action; its error is expected.

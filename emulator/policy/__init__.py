@@ -37,7 +37,7 @@ from emulator.policy.explanation import (
     listed_values,
     policy_label,
 )
-from emulator.policy.grammar import document_size, parse_policy
+from emulator.policy.grammar import document_size, kept_policy, parse_policy
 from emulator.policy.positions import Position, Span, statement_spans
 from emulator.policy.references import context_keys
 from emulator.policy.validity import trusted_principals
@@ -71,6 +71,7 @@ __all__ = [
     "denial_message",
     "document_size",
     "explain",
+    "kept_policy",
     "listed_values",
     "matches",
     "parse_policy",

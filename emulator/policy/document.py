@@ -92,8 +92,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class NamedPolicy:
-    """A policy under the name it has where it is attached; ``arn`` is empty for an inline policy."""
+    """A policy under the name it has where it is attached; ``arn`` is empty for an inline policy.
+
+    ``group`` is the group through which a user has it.
+    """
 
     policy: Policy
     name: str
     arn: str = ""
+    group: str = ""

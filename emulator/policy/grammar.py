@@ -6,6 +6,7 @@ What structure alone cannot say, such as whether a resource is an ARN, is left t
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from emulator.policy.document import (
@@ -21,7 +22,13 @@ from emulator.policy.document import (
 )
 from emulator.policy.operators import is_operator
 from emulator.policy.patterns import has_reserved_characters
-from emulator.policy.validity import INVALID_JSON, SYNTAX_ERRORS, WRONG_OPERATOR_IN_TRUST, validate
+from emulator.policy.validity import (
+    INVALID_JSON,
+    KINDS_WITHOUT_PRINCIPAL,
+    SYNTAX_ERRORS,
+    WRONG_OPERATOR_IN_TRUST,
+    validate,
+)
 
 # The largest policy document any IAM operation takes (IAM API Reference, policyDocumentType).
 MAX_DOCUMENT_CHARACTERS = 131_072
@@ -48,6 +55,16 @@ ELEMENTS = _TOP_ELEMENTS | _STATEMENT_ELEMENTS
 _PRINCIPAL_TYPES = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 
 
+def _denying_everything(kind: PolicyKind) -> str:
+    statement = {"Sid": "ThisPolicyCannotBeReadAnyMore", "Effect": "Deny", "Action": "*"}
+    if kind in KINDS_WITHOUT_PRINCIPAL:
+        return json.dumps({"Version": VERSION_WITH_VARIABLES, "Statement": [{**statement, "Resource": "*"}]})
+    return json.dumps({"Version": VERSION_WITH_VARIABLES, "Statement": [{**statement, "Principal": {"AWS": "*"}}]})
+
+
+_DENYING_EVERYTHING = {kind: _denying_everything(kind) for kind in PolicyKind}
+
+
 class _Number(str):
     """A JSON number, kept as it was written: it may stand where a condition value is expected, and nowhere else."""
 
@@ -59,6 +76,30 @@ def parse_policy(text: str, kind: PolicyKind) -> Policy:
 
     Raises MalformedPolicy, with AWS's message, and nothing else.
     """
+    policy, effects = _read(text, kind)
+    validate(policy, effects)
+    return _versioned(policy)
+
+
+def kept_policy(text: str, kind: PolicyKind) -> Policy:
+    """The policy of a document that was saved before, under the rules of its day: never refused.
+
+    Rules that came since do not put it out of force. One that cannot be read any more denies everything, because
+    nobody knows what it denied; its ``text`` is then not the one that was given.
+    """
+    try:
+        policy, _ = _read(text, kind)
+    except MalformedPolicy:
+        return _versioned(_read(_DENYING_EVERYTHING[kind], kind)[0])
+    return _versioned(policy)
+
+
+def _versioned(policy: Policy) -> Policy:
+    return policy if policy.version else replace(policy, version=VERSION_WITHOUT_VARIABLES)
+
+
+def _read(text: str, kind: PolicyKind) -> tuple[Policy, list[str]]:
+    """What a document says, and the effects as they are spelled. Raises MalformedPolicy for its structure alone."""
     document = _decode(text, kind)
     if type(document) is not dict:
         _fail("")
@@ -79,9 +120,7 @@ def parse_policy(text: str, kind: PolicyKind) -> Policy:
     for index, item in enumerate(listed):
         statements.append(_statement(item, index, kind))
         effects.append(item["Effect"])
-    policy = Policy(kind, text, str(version), identifier, tuple(statements))
-    validate(policy, effects)
-    return policy if version else Policy(kind, text, VERSION_WITHOUT_VARIABLES, identifier, policy.statements)
+    return Policy(kind, text, str(version), identifier, tuple(statements)), effects
 
 
 def document_size(text: str) -> int:

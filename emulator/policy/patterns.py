@@ -91,6 +91,21 @@ def _of_fixed_length(pattern: str) -> Test:
 
 def _with_single_wildcards(pattern: str) -> Test:
     """Every position of the pattern is one bit, so that one step over the text moves all of them at once."""
+    accepting, single, loops, final = _positions(pattern)
+
+    def matches(text: str) -> bool:
+        state = 1
+        for character in text:
+            state = ((state & accepting.get(character, single)) << 1) | (state & loops)
+            if not state:
+                return False
+        return bool(state & final)
+
+    return matches
+
+
+def _positions(pattern: str) -> tuple[Mapping[str, int], int, int, int]:
+    """Positions as bits: those that take a character, that take any, that stay as they are, and the last."""
     accepting: dict[str, int] = {}
     single = loops = 0
     bit = 1
@@ -103,18 +118,24 @@ def _with_single_wildcards(pattern: str) -> Test:
         else:
             accepting[token] = accepting.get(token, 0) | bit
         bit <<= 1
-    accepting = {character: positions | single for character, positions in accepting.items()}
-    final = bit
+    return {character: positions | single for character, positions in accepting.items()}, single, loops, bit
 
-    def matches(text: str) -> bool:
-        state = 1
-        for character in text:
-            state = ((state & accepting.get(character, single)) << 1) | (state & loops)
-            if not state:
-                return False
-        return bool(state & final)
 
-    return matches
+def overlapping(first: str, second: str) -> bool:
+    """Whether some text matches both patterns. In time linear in the first for any fixed second."""
+    accepting, single, loops, final = _positions(second)
+    every = 2 * final - 1
+    state = 1
+    for token in first:
+        if token == MANY:
+            # Any text may stand here, so any later position of the second can be reached.
+            state = every & ~((state & -state) - 1)
+            continue
+        taking = every if token == ONE else accepting.get(token, single)
+        state = ((state & taking & ~final) << 1) | (state & loops)
+        if not state:
+            return False
+    return bool(state & final)
 
 
 cached_glob = lru_cache(maxsize=_COMPILED_LIMIT)(glob)

@@ -6,13 +6,22 @@ missing resources, wrong resources, wrong actions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import base64
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from emulator.arns import PARTITION, parse_arn
-from emulator.policy.document import VERSION_WITH_VARIABLES, MalformedPolicy, Policy, PolicyKind, Principals, Statement
+from emulator.policy.document import (
+    VERSION_WITH_VARIABLES,
+    Condition,
+    MalformedPolicy,
+    Policy,
+    PolicyKind,
+    Principals,
+    Statement,
+)
 from emulator.policy.operators import base_operator
-from emulator.policy.patterns import glob, wildcards
-from emulator.policy.values import date_seconds
+from emulator.policy.values import address_range, binary, date_seconds
 
 SYNTAX_ERRORS = "Syntax errors in policy."
 INVALID_JSON = "This policy contains invalid Json"
@@ -37,6 +46,16 @@ WRONG_OPERATOR_IN_TRUST = "Invalid Condition type : {operator}"
 # AWS's own wording of this refusal is not documented.
 NOT_PRINCIPAL_IN_TRUST = "AssumeRole policy must not contain NotPrincipal field."
 NO_TRUST_ACTION = "AssumeRole policy may only specify STS AssumeRole actions."
+NO_COGNITO_CONDITION = "A condition block must be present for the Cognito provider"
+ACTION_VENDOR_WITH_WILDCARD = "Action vendors (e.g., aws, ec2, etc.) must not contain wildcards."
+# Organizations has one sentence for all of these; the words are its user guide's and those of Access Analyzer's checks.
+RCP_ALLOW = "The effect of Allow is only supported for the RCPFullAWSAccess policy"
+RCP_PRINCIPAL = (
+    'RCPs only support specifying all principals ("*") in the Principal element. '
+    "The NotPrincipal element is not supported for RCPs."
+)
+RCP_NOT_ACTION = "RCPs do not support the NotAction element. Update to use the Action element."
+RCP_STAR_ACTION = 'You cannot use "*" in the Action element of a customer managed RCP'
 ACTION_WITHOUT_VENDOR = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
 ACTION_WITH_COLONS = "Actions/Condition can contain only one colon."
 VENDOR_WITH_WILDCARD = "Resource vendor must be fully qualified and cannot contain regexes."
@@ -61,28 +80,39 @@ WRONG_IAM_PATH = f'IAM resource path must either be "*", root, or start with {",
 _NEWER_IAM_PATHS = ("delegation-request/",)
 
 # Kinds whose principal is whoever they are attached to.
-_KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY, PolicyKind.SCP})
+KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY, PolicyKind.SCP})
 # Recorded for managed and inline policies; whether STS asks the same of session policies is not documented.
 _KINDS_OF_CURRENT_VERSION = frozenset({PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SCP, PolicyKind.RCP})
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})
-_TRUST_ACTIONS = (
-    "sts:assumerole",
-    "sts:assumerolewithsaml",
-    "sts:assumerolewithwebidentity",
-    "sts:tagsession",
-    "sts:setsourceidentity",
-    "sts:setcontext",
+# Recorded from UpdateAssumeRolePolicy in September 2026: these very names, in this very case, and no wildcard.
+_TRUST_ACTIONS = frozenset(
+    {
+        "sts:AssumeRole",
+        "sts:AssumeRoleWithSAML",
+        "sts:AssumeRoleWithWebIdentity",
+        "sts:TagSession",
+        "sts:SetSourceIdentity",
+        "sts:SetContext",
+    }
+)
+_COGNITO = "cognito-identity.amazonaws.com"
+# What follows the account in those ARNs of S3 that have a Region (Service Authorization Reference, Amazon S3).
+_S3_TYPES_OF_REGIONS = frozenset(
+    {"accesspoint", "access-grants", "async-request", "job", "storage-lens", "storage-lens-group"}
 )
 _VENDOR_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
 # IAM knows every service by name; which there are is published nowhere, but all of this partition are below these.
 _SERVICE_DOMAINS = (".amazonaws.com", ".amazon.com", ".aws.internal")
 _UNIQUE_ID_PREFIXES = ("AIDA", "AROA")
 _ACCOUNT_ID_CHARACTERS = 12
+_ARN_COLONS = 5
 
 
 def validate(policy: Policy, effects: Sequence[str]) -> None:
     """Raise MalformedPolicy for the first rule that a document breaks; ``effects`` are spelled as they were written."""
     statements = policy.statements
+    for statement in statements:
+        _check_binaries(statement)
     if policy.kind in _KINDS_OF_CURRENT_VERSION and policy.version != VERSION_WITH_VARIABLES:
         raise MalformedPolicy(WRONG_VERSION, "Version")
     for statement in statements:
@@ -90,7 +120,7 @@ def validate(policy: Policy, effects: Sequence[str]) -> None:
     for statement, effect in zip(statements, effects, strict=True):
         if effect not in ("Allow", "Deny"):
             raise MalformedPolicy(LEGACY_PARSING, _pointer(statement, "Effect"))
-        _check_dates(statement)
+        _check_values(statement)
     wrong_resource = _judge_resources(statements)
     _check_sids(policy)
     for statement in statements:
@@ -107,6 +137,9 @@ def validate(policy: Policy, effects: Sequence[str]) -> None:
             if policy.kind is PolicyKind.TRUST and statement.principals.written_as_star:
                 raise MalformedPolicy(STAR_IN_TRUST, pointer)
             _check_principals(statement.principals, pointer)
+            of_cognito = policy.kind is PolicyKind.TRUST and _COGNITO in statement.principals.federated
+            if of_cognito and not statement.conditions:
+                raise MalformedPolicy(NO_COGNITO_CONDITION, _pointer(statement))
 
 
 def trusted_principals(policy: Policy) -> list[str]:
@@ -124,7 +157,7 @@ def _pointer(statement: Statement, element: str = "") -> str:
 
 def _check_presence(statement: Statement, kind: PolicyKind) -> None:
     """Which elements a kind of policy must have and must not have."""
-    if kind in _KINDS_WITHOUT_PRINCIPAL:
+    if kind in KINDS_WITHOUT_PRINCIPAL:
         if statement.principals is not None:
             raise MalformedPolicy(WITH_PRINCIPAL, _pointer(statement, "Principal"))
         return
@@ -139,17 +172,65 @@ def _check_presence(statement: Statement, kind: PolicyKind) -> None:
         raise MalformedPolicy(NO_PRINCIPALS_IN_TRUST, _pointer(statement, "Principal"))
     if principals is None or principals == Principals():
         raise MalformedPolicy(WITHOUT_PRINCIPAL, _pointer(statement, "Principal"))
-    if kind is PolicyKind.RCP and principals != Principals(aws=("*",)):
-        # Organizations User Guide, RCP syntax: Principal must be "*".
-        raise MalformedPolicy(SYNTAX_ERRORS, _pointer(statement, "Principal"))
+    if kind is PolicyKind.RCP:
+        _check_resource_control(statement)
 
 
-def _check_dates(statement: Statement) -> None:
+def _check_resource_control(statement: Statement) -> None:
+    """Organizations User Guide, RCP syntax. Of RCPFullAWSAccess, which is AWS's own, nobody asks this."""
+    if statement.principals != Principals(aws=("*",)) or statement.principals_negated:
+        name = "NotPrincipal" if statement.principals_negated else "Principal"
+        raise MalformedPolicy(RCP_PRINCIPAL, _pointer(statement, name))
+    if statement.effect == "Allow":
+        raise MalformedPolicy(RCP_ALLOW, _pointer(statement, "Effect"))
+    if statement.actions_negated:
+        raise MalformedPolicy(RCP_NOT_ACTION, _pointer(statement, "NotAction"))
+    if "*" in statement.actions:
+        raise MalformedPolicy(RCP_STAR_ACTION, _pointer(statement, "Action"))
+
+
+def _check_binaries(statement: Statement) -> None:
     for condition in statement.conditions:
-        if base_operator(condition.operator).startswith("Date"):
+        if base_operator(condition.operator).startswith("Binary"):
             for value in condition.values:
-                if date_seconds(value) is None:
-                    raise MalformedPolicy(LEGACY_PARSING, _pointer(statement, f"Condition.{condition.operator}"))
+                if not _is_base64(value):
+                    raise MalformedPolicy(SYNTAX_ERRORS, _of_condition(statement, condition))
+
+
+def _is_base64(text: str) -> bool:
+    # Python takes padding that has nothing to pad.
+    decoded = binary(text)
+    return decoded is not None and base64.b64encode(decoded).decode() == text
+
+
+def _check_values(statement: Statement) -> None:
+    """Values that are not of their operator's type. Recorded from PutRolePolicy in September 2026."""
+    for condition in statement.conditions:
+        base = base_operator(condition.operator)
+        for family, means in _VALUES_BY_FAMILY.items():
+            if base.startswith(family) and any(means(value) is None for value in condition.values):
+                raise MalformedPolicy(LEGACY_PARSING, _of_condition(statement, condition))
+
+
+def _of_condition(statement: Statement, condition: Condition) -> str:
+    return _pointer(statement, f"Condition.{condition.operator}")
+
+
+def _arn_pattern(text: str) -> str | None:
+    """A star, or six parts of which the first is ``arn``; no variable on its own."""
+    return text if text == "*" or (text.startswith("arn:") and text.count(":") >= _ARN_COLONS) else None
+
+
+# A number, whether or not it is one that can be counted with.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+_VALUES_BY_FAMILY: Mapping[str, Callable[[str], object]] = {
+    "Date": date_seconds,
+    "Numeric": _NUMBER.fullmatch,
+    "IpAddress": address_range,
+    "NotIpAddress": address_range,
+    "Arn": _arn_pattern,
+}
 
 
 def _judge_resources(statements: Sequence[Statement]) -> MalformedPolicy | None:
@@ -181,17 +262,28 @@ def _resource_message(resource: str) -> str:
         return VENDOR_WITH_WILDCARD
     if parts[0] != "arn":
         return f'Resource {resource} must be in ARN format or "*".'
-    if len(parts) < 6:
-        return ""
-    service, region, account, path = parts[2:]
-    if service == "s3" and region and not account:
-        return f"Resource {resource} can not contain region information."
-    if service == "iam":
+    whole = [*parts, *["*"] * (6 - len(parts))]
+    service, region, account, path = whole[2:]
+    padded = ":".join(whole)
+    if (service == "route53" and region) or (service == "s3" and _is_bucket_in_region(parts)):
+        return f"Resource {padded} can not contain region information."
+    if service == "s3" and not region and _is_account_id(account) and path.partition("/")[0] != "accesspoint":
+        return f"Resource {padded} cannot contain an account id."
+    if service == "iam" and len(parts) == 6:
         if region:
             return f"IAM resource {resource} cannot contain region information."
         if path not in ("*", "root") and not path.startswith(_IAM_PATHS + _NEWER_IAM_PATHS):
             return WRONG_IAM_PATH
     return ""
+
+
+def _is_bucket_in_region(parts: Sequence[str]) -> bool:
+    """Whether an ARN of S3 names a bucket, and yet a Region. Access points and such things do have one."""
+    region, account, path = [*parts[3:], "", ""][:3]
+    if not region or not account:
+        return bool(region) and (len(parts) == 6 or not _has_wildcard(region))
+    kind = path.partition("/")[0]
+    return not _has_wildcard(region + kind) and kind not in _S3_TYPES_OF_REGIONS
 
 
 def _has_wildcard(text: str) -> bool:
@@ -225,12 +317,12 @@ def _check_action(action: str, kind: PolicyKind, pointer: str) -> None:
             raise MalformedPolicy(ACTION_WITHOUT_VENDOR, pointer)
         if ":" in rest:
             raise MalformedPolicy(ACTION_WITH_COLONS, pointer)
-        if not vendor or (vendor != "*" and not _VENDOR_CHARACTERS.issuperset(vendor)):
+        if _has_wildcard(vendor):
+            raise MalformedPolicy(ACTION_VENDOR_WITH_WILDCARD, pointer)
+        if not vendor or not _VENDOR_CHARACTERS.issuperset(vendor):
             raise MalformedPolicy(f"Vendor {vendor} is not valid", pointer)
-    if kind is PolicyKind.TRUST:
-        matches = glob(wildcards(action.lower()))
-        if vendor.lower() != "sts" or not any(matches(known) for known in _TRUST_ACTIONS):
-            raise MalformedPolicy(NO_TRUST_ACTION, pointer)
+    if kind is PolicyKind.TRUST and action not in _TRUST_ACTIONS:
+        raise MalformedPolicy(NO_TRUST_ACTION, pointer)
 
 
 def _check_principals(principals: Principals, pointer: str) -> None:

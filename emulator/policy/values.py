@@ -124,7 +124,10 @@ def _days(text: str) -> int | None:
     day = _digits(parts[2], 1, 31) if len(parts) > 2 else 1
     if year is None or month is None or day is None:
         return None
-    return _days_from_civil(-year if negative else year, month, day)
+    year = -year if negative else year
+    first, next_first = _days_from_civil(year, month, 1), _days_from_civil(year + month // 12, month % 12 + 1, 1)
+    # Not recorded for a day that its month lacks; the years IAM takes are those of a parser that refuses it.
+    return first + day - 1 if day <= next_first - first else None
 
 
 def _days_from_civil(year: int, month: int, day: int) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from emulator.clock import duration_seconds
 from emulator.storage.decision_log import CallFilter
 
 _ACTION = re.compile(r"[A-Za-z0-9-]{1,64}:[A-Za-z0-9]{0,128}\*?")
@@ -18,10 +19,12 @@ class BadFilterError(ValueError):
     """A filter that cannot be understood; the message is for whoever asked."""
 
 
-def read_filter(given: Mapping[str, str], *, default_limit: int, maximum_limit: int) -> CallFilter:
+def read_filter(
+    given: Mapping[str, str], now_seconds: Callable[[], float], *, default_limit: int, maximum_limit: int
+) -> CallFilter:
     """The filter of ``principal``, ``action``, ``outcome``, ``since`` and ``limit``. Raises BadFilterError.
 
-    What is missing or empty is not asked.
+    What is missing or empty is not asked. ``now_seconds`` tells the sandbox's time, and is asked for durations alone.
     """
     action, outcome, principal = (given.get(name, "") for name in ("action", "outcome", "principal"))
     if action and not _ACTION.fullmatch(action):
@@ -33,13 +36,19 @@ def read_filter(given: Mapping[str, str], *, default_limit: int, maximum_limit: 
     limit = given.get("limit") or str(default_limit)
     if not re.fullmatch(r"[0-9]{1,6}", limit) or not 1 <= int(limit) <= maximum_limit:
         raise BadFilterError(f"limit is a number from 1 to {maximum_limit}.")
-    since = given.get("since", "")
-    return CallFilter(principal, action, outcome, epoch_seconds(since) if since else None, int(limit))
+    return CallFilter(principal, action, outcome, since_seconds(given.get("since", ""), now_seconds), int(limit))
 
 
-def epoch_seconds(text: str) -> float:
-    """A time as people write it. Raises BadFilterError."""
-    problem = BadFilterError("since is a time such as 2030-01-01T00:00:00Z, or seconds since the epoch.")
+def since_seconds(text: str, now_seconds: Callable[[], float]) -> float | None:
+    """A time as people write it, or how long ago it was; None for an empty text. Raises BadFilterError."""
+    if not text:
+        return None
+    duration = duration_seconds(text)
+    if duration is not None:
+        return now_seconds() - duration
+    problem = BadFilterError(
+        "since is a time such as 2030-01-01T00:00:00Z, seconds since the epoch, or how long ago, such as 15m or 1h30m."
+    )
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
         return float(text)
     try:

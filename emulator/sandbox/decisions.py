@@ -6,11 +6,13 @@ ones are left out first, and counted. A log that cannot be written says so once 
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
 from emulator.caches import BoundedCache
@@ -18,6 +20,7 @@ from emulator.clock import Clock
 from emulator.policy import Decision
 from emulator.principals import Caller, Principal, Session
 from emulator.sandbox.outcomes import Outcome, without_codes
+from emulator.sandbox.recorded_calls import recorded_texts
 from emulator.sandbox.refusals import refusal_details
 from emulator.storage.call_counts import CallCounts
 from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
@@ -30,8 +33,8 @@ SETTLE_SECONDS = 0.3
 # Of calls that wait for their turn; what one second of full load would leave behind is not worth the memory.
 ALLOWED_LIMIT = 2_000
 REFUSED_LIMIT = 4_000
-_BATCH_CALLS = 200
-_BATCHES_OF_FULL_QUEUES = REFUSED_LIMIT // _BATCH_CALLS
+_BATCH_CALLS = 400
+_BATCHES_OF_FULL_QUEUES = (ALLOWED_LIMIT + REFUSED_LIMIT) // _BATCH_CALLS
 _CALLERS_REMEMBERED = 2048
 _TEXT_LIMIT_CHARACTERS = 4096
 _SHORT_LIMIT_CHARACTERS = 512
@@ -53,8 +56,10 @@ class DecisionLog:
         self.shared = shared
         self._clock = clock
         self._rows = _Rows(action_of)
-        self._allowed: deque[Outcome] = deque()
-        self._refused: deque[Outcome] = deque()
+        # Numbered as they come, because the machine's clock may be moved between two calls.
+        self._arrivals = itertools.count()
+        self._allowed: deque[_Arrival] = deque()
+        self._refused: deque[_Arrival] = deque()
         self._dropped = {"allowed": 0, "refused": 0}
         self._turn = threading.Lock()
         self._closed = False
@@ -67,11 +72,11 @@ class DecisionLog:
         """Hand a call over. Takes about a microsecond, and never raises."""
         if outcome.error is None:
             if len(self._allowed) < ALLOWED_LIMIT:
-                self._allowed.append(outcome)
+                self._allowed.append((next(self._arrivals), outcome))
             else:
                 self._dropped["allowed"] += 1
         elif len(self._refused) < REFUSED_LIMIT:
-            self._refused.append(outcome)
+            self._refused.append((next(self._arrivals), outcome))
         else:
             self._dropped["refused"] += 1
 
@@ -94,25 +99,60 @@ class DecisionLog:
         with self._turn:
             # Bounded: under load there is always a next call.
             for _ in range(_BATCHES_OF_FULL_QUEUES):
-                if not (self._allowed or self._refused or any(self._dropped.values())):
+                waiting = self._allowed or self._refused or any(self._dropped.values())
+                if not (waiting and self._write_batch()):
                     return
-                self._write_batch()
 
-    def _write_batch(self) -> None:
-        taken = [*_taken(self._refused), *_taken(self._allowed)]
-        taken.sort(key=_received)
+    def _write_batch(self) -> bool:
+        """Whether the log took the next calls. When it could not be written, they wait for their turn again."""
+        taken = self._taken()
         dropped, self._dropped = self._dropped, {"allowed": 0, "refused": 0}
+        entries = [entry for entry in (self._entry(outcome) for _, outcome in taken) if entry]
         try:
-            calls = [self._rows.call(outcome) for outcome in taken]
-            details = {
-                outcome.request_id: refusal_details(outcome)
-                for outcome in taken
-                if outcome.decisions and not outcome.decisions[-1].allowed
-            }
-            self.store.write(calls, details, dropped, self._clock.now_seconds())
-        except Exception as error:
-            # Whatever is wrong with the log, it is not the callers' affair.
+            self._write(entries, dropped)
+        except LogUnavailableError as error:
+            for arrival in reversed(taken):
+                queue = self._allowed if arrival[1].error is None else self._refused
+                queue.appendleft(arrival)
+            for kind, count in dropped.items():
+                self._dropped[kind] += count
             self._warn(error)
+            return False
+        return True
+
+    def _taken(self) -> list[_Arrival]:
+        """The calls that came first, of both queues."""
+        taken: list[_Arrival] = []
+        refused, allowed = self._refused, self._allowed
+        while len(taken) < _BATCH_CALLS and (refused or allowed):
+            first = allowed if not refused or (allowed and allowed[0][0] < refused[0][0]) else refused
+            taken.append(first.popleft())
+        return taken
+
+    def _entry(self, outcome: Outcome) -> _Entry | None:
+        """What is written of a call; one that cannot be put in words must not take others with it."""
+        try:
+            call = self._rows.call(outcome)
+            explained = outcome.decisions and not outcome.decisions[-1].allowed
+            return call, refusal_details(outcome) if explained else None
+        except Exception as error:
+            self._warn(error)
+            return None
+
+    def _write(self, entries: Sequence[_Entry], dropped: Mapping[str, int]) -> None:
+        """Raises LogUnavailableError; then nothing was written."""
+        details = {call.request_id: found for call, found in entries if found is not None}
+        now_seconds = self._clock.now_seconds()
+        try:
+            self.store.write([call for call, _ in entries], details, dropped, now_seconds)
+        except LogUnavailableError:
+            raise
+        except Exception as error:
+            # Whatever is wrong with one of them, it is not the others' affair.
+            self._warn(error)
+            if len(entries) > 1:
+                for entry in entries:
+                    self._write([entry], {})
 
     def _warn(self, error: Exception) -> None:
         if not self._warned:
@@ -128,7 +168,7 @@ class DecisionLog:
     def calls(self, wanted: CallFilter) -> list[LoggedCall]:
         """The calls that match, newest first. Raises LogUnavailableError, as the next three do."""
         self.settle()
-        return self.store.calls(wanted)
+        return self.store.calls(wanted, as_written=not self.shared)
 
     def call(self, request_id: str) -> LoggedCall | None:
         self.flush()
@@ -142,6 +182,10 @@ class DecisionLog:
         """What explains a refusal, for a day by the sandbox's clock."""
         self.flush()
         return self.store.details(request_id, self._clock.now_seconds())
+
+    def now_seconds(self) -> float:
+        """The time by which calls are dated."""
+        return self._clock.now_seconds()
 
     def dropped(self) -> Mapping[str, int]:
         return self.store.dropped()
@@ -172,16 +216,12 @@ class DecisionLog:
         self.store.close()
 
 
+_Arrival = tuple[int, Outcome]
+_Entry = tuple[LoggedCall, RefusalDetails | None]
+
+
 def _nothing() -> None:
     """Until somebody else has something to write."""
-
-
-def _taken(queue: deque[Outcome]) -> list[Outcome]:
-    return [queue.popleft() for _ in range(min(len(queue), _BATCH_CALLS))]
-
-
-def _received(outcome: Outcome) -> float:
-    return outcome.received_at_seconds
 
 
 class _Rows:
@@ -193,13 +233,14 @@ class _Rows:
 
     def call(self, outcome: Outcome) -> LoggedCall:
         caller, error, decisions = outcome.caller, outcome.error, outcome.decisions
+        code = "" if error is None else outcome.error_code or error.code
         principal = None if caller is None else caller.principal
         if decisions:
             actions = [decision.question.action for decision in decisions]
             result: str = decisions[-1].outcome
         else:
             actions = [self._action_of(outcome.service, outcome.operation)] if outcome.operation else []
-            result = "Allowed" if error is None else error.code
+            result = code or "Allowed"
         session, identity = ("", "") if caller is None else self._caller(caller)
         who = ("", "", "") if principal is None else (principal.account_id, principal.arn, principal.principal_arn)
         # In the order of the fields: naming twenty of them costs as much as all the rest.
@@ -214,9 +255,9 @@ class _Rows:
             outcome.operation,
             _bounded(outcome.region, _SHORT_LIMIT_CHARACTERS),
             f"|{'|'.join(actions).lower()}|" if actions else "",
-            "[" + ",".join([_decision(decision) for decision in decisions]) + "]",
+            _decisions(outcome),
             result,
-            "" if error is None else error.code,
+            code,
             "" if error is None else _message(outcome),
             "" if error is None else _bounded(error.reason, _SHORT_LIMIT_CHARACTERS),
             outcome.status,
@@ -224,6 +265,7 @@ class _Rows:
             outcome.source_ip,
             _bounded(outcome.user_agent, _SHORT_LIMIT_CHARACTERS),
             identity,
+            *recorded_texts(outcome),
         )
 
     def _caller(self, caller: Caller) -> tuple[str, str]:
@@ -258,6 +300,7 @@ def _session_json(session: Session) -> str:
         parts.append(f'"mfa_authenticated_at_seconds":{session.mfa_authenticated_at_seconds}')
     if session.federated_provider:
         parts.append(f'"federated_provider":{quoted(session.federated_provider)}')
+        parts += _federated_attributes(session)
     if session.tags:
         parts.append('"tags":{' + ",".join(f"{quoted(key)}:{quoted(value)}" for key, value in session.tags) + "}")
     if session.transitive_tag_keys:
@@ -265,6 +308,16 @@ def _session_json(session: Session) -> str:
     if session.chain:
         parts.append('"chain":[' + ",".join(map(quoted, session.chain)) + "]")
     return "{" + ",".join(parts) + "}"
+
+
+def _federated_attributes(session: Session) -> list[str]:
+    """What a provider that needs none in the account has said of somebody: application and user."""
+    prefix = f"{session.federated_provider}:"
+    if session.federated_provider.startswith("arn:"):
+        return []
+    said = {name: value for name, value in session.context if name.startswith(prefix)}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+    return [f'"federated_attributes":{json.dumps(texts)}'] if texts else []
 
 
 def _decision(decision: Decision) -> str:
@@ -280,6 +333,15 @@ def _decision(decision: Decision) -> str:
         f'{text},"statement":{{"policy":{quoted(policy.name)},"policy_arn":{quoted(policy.arn)},'
         f'"sid":{quoted(statement.sid)},"index":{statement.index}}}}}'
     )
+
+
+def _decisions(outcome: Outcome) -> str:
+    """All of a call; the refused one, the last, with what was not asked about any more."""
+    texts = [_decision(decision) for decision in outcome.decisions]
+    if outcome.further:
+        further = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.further]
+        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(further)}]}}'
+    return f"[{','.join(texts)}]"
 
 
 def _message(outcome: Outcome) -> str:

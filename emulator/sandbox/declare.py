@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from emulator.policy import PolicyKind
 from emulator.sandbox import checking as c
 from emulator.sandbox import world as w
+from emulator.sandbox.control_policies import control_document
 from emulator.sandbox.located import Path, Problem, UnreadableError, read_located
 from emulator.sandbox.references import dangling
 from emulator.sandbox.row_checks import ROWS, SEED_PATTERN, dangling_rows, rows
@@ -243,7 +244,7 @@ def _control_policy(kind: PolicyKind) -> c.Check:
         {
             "name": ("name", _LONG_NAME),
             "targets": ("targets", c.list_of(c.text)),
-            "document": ("document", c.policy(kind)),
+            "document": ("document", control_document(kind)),
         },
         ("name", "document"),
     )

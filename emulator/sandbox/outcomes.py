@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from emulator.errors import AwsError
 from emulator.policy import Decision
@@ -18,6 +18,45 @@ _SHOWN_CODE = re.compile(r"Value '.*' at 'tokenCode'", re.DOTALL)
 # From the content of an encoded authorization message and its expiry, in seconds since the epoch, to its text.
 SealMessage = Callable[[Mapping[str, Any], int], str]
 
+# Beyond that a request's parameters are not kept for the log, so that those that wait for it stay small.
+KEPT_BODY_BYTES = 65_536
+
+
+class Recorder(Protocol):
+    """How the parameters and the answer of an operation are written down, as JSON and without what is secret."""
+
+    @property
+    def parameters(self) -> Callable[[Any], str]: ...
+
+    @property
+    def answer(self) -> Callable[[Any], str] | None: ...
+
+    @property
+    def error_names(self) -> Mapping[str, str]: ...
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What was asked and answered, secrets and all: only what ``recorder`` makes of it may be written.
+
+    ``parameters`` are None when they were not in order or the request's ``body_bytes`` are too many, ``answer`` when
+    there was none or it is not written down. Like an outcome never changed.
+    """
+
+    recorder: Recorder = field(repr=False)
+    body_bytes: int
+    # Never in a text that somebody makes of an outcome, such as a failing test.
+    parameters: Mapping[str, Any] | None = field(repr=False)
+    answer: Mapping[str, Any] | None = field(repr=False)
+
+
+def recorded(
+    recorder: Recorder, body_bytes: int, parameters: Mapping[str, Any] | None, answer: Mapping[str, Any] | None
+) -> Recorded:
+    """What the log needs of a call, and nothing that it would only hold in memory."""
+    kept = parameters if body_bytes <= KEPT_BODY_BYTES else None
+    return Recorded(recorder, body_bytes, kept, None if recorder.answer is None else answer)
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -25,7 +64,8 @@ class Outcome:
 
     ``caller`` is None until credentials are proven; ``access_key_id`` is then only what the request claims.
     ``decisions`` are in the order of the questions, the refused one last. ``now_seconds`` is the sandbox's time,
-    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused.
+    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused;
+    ``further`` are then the actions and resources that were not asked about any more.
     """
 
     request_id: str
@@ -43,6 +83,10 @@ class Outcome:
     received_at_seconds: float = 0.0
     latency_seconds: float = 0.0
     seal_message: SealMessage | None = None
+    recorded: Recorded | None = None
+    # As the service said it, where ``error`` has the name that all services share.
+    error_code: str = ""
+    further: Sequence[tuple[str, str]] = ()
 
 
 Observer = Callable[[Outcome], None]

@@ -23,7 +23,7 @@ def pointed_at(pointer: str, document: Any) -> Path:
 
 def hint(pointer: str) -> str:
     """``, did you mean Resource?`` where the last name of a pointer is none, but is like one; otherwise empty."""
-    name = pointer.rpartition(".")[2]
+    name = pointer.rpartition(".")[2].partition("[")[0]
     qualifier, colon, base = name.rpartition(":")
     of_condition = ".Condition." in pointer
     near = _nearest(base, OPERATOR_NAMES if of_condition else ELEMENTS)

@@ -15,7 +15,7 @@ import yaml
 
 from emulator.clock import iso8601
 from emulator.ids import Identifiers
-from emulator.policy import PolicyKind, parse_policy, trusted_principals
+from emulator.policy import PolicyKind, kept_policy, trusted_principals
 from emulator.sandbox.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from emulator.sandbox.located import Problem
 from emulator.sandbox.setup import present_settings, replace_world
@@ -330,7 +330,7 @@ def _trusted_ids(tables: Tables, row: Row) -> Mapping[str, str] | None:
     """Whom the trust policy meant when it was saved, where its words would mean others today."""
     bound: dict[str, str] = json.loads(row["trust_principal_ids"])
     try:
-        principals = trusted_principals(parse_policy(row["trust_policy"], PolicyKind.TRUST))
+        principals = trusted_principals(kept_policy(row["trust_policy"], PolicyKind.TRUST))
         meant_today = resolve_trust(tables.connection, principals)
     except UnknownPrincipal:
         return bound

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -70,8 +70,7 @@ class WebToken:
 
     @property
     def key_id(self) -> str:
-        key_id = self.header.get("kid", "")
-        return key_id if isinstance(key_id, str) else ""
+        return str(self.header.get("kid", ""))
 
     @property
     def issuer(self) -> str:
@@ -146,9 +145,13 @@ def read_key_set(text: str) -> KeySet:
 
 
 def _key_of(member: Mapping[str, Any]) -> _Key | None:
-    """The key, unless it has no id, is meant for something else, or is too weak or too long."""
+    """The key, unless it has no id, is meant for something else, or is too weak or too long.
+
+    An id may be empty, and is that of tokens without one: AWS was seen to want it in the set even then
+    (amazon-eks-pod-identity-webhook, issue 12).
+    """
     key_id, use, named = member.get("kid"), member.get("use", "sig"), member.get("alg")
-    if not isinstance(key_id, str) or not key_id or use != "sig":
+    if not isinstance(key_id, str) or use != "sig":
         return None
     try:
         public_key, algorithms = _public_key(member)
@@ -179,7 +182,8 @@ def read_token(text: str) -> WebToken:
         raise _invalid(MALFORMED_MESSAGE, "not three parts of base64url")
     try:
         decoded = _jws.decode_complete(text, options={"verify_signature": False})
-        claims = json.loads(decoded["payload"])
+        claims = json.loads(decoded["payload"], object_pairs_hook=_unique)
+        json.loads(urlsafe_b64decode(text.partition(".")[0] + "=="), object_pairs_hook=_unique)
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         raise _invalid(MALFORMED_MESSAGE, str(error)) from error
     header: Mapping[str, Any] = decoded["header"]
@@ -188,12 +192,22 @@ def read_token(text: str) -> WebToken:
     if urlsafe_b64encode(decoded["signature"]).rstrip(b"=") != text.rpartition(".")[2].encode():
         # The same bytes can be written in several ways; only one of them is what the issuer wrote.
         raise _invalid(MALFORMED_MESSAGE, "the signature is not written in the canonical form")
+    if not isinstance(header.get("kid", ""), str):
+        raise _invalid(MALFORMED_MESSAGE, "the id of the key is no text")
     if "crit" in header or "b64" in header:
         raise _invalid(MALFORMED_MESSAGE, "the header has extensions that must be understood")
     if header.get("alg") not in ALGORITHMS:
         raise _invalid(KEY_MESSAGE, f"the algorithm {str(header.get('alg'))[:64]!r} is not one that AWS takes")
     _text_claim(claims, "iss")
     return WebToken(text, header, claims)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """RFC 7519, 4: names must be unique. A reader may take the last one instead; which AWS does is not known."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return members
 
 
 def _text_claim(claims: Mapping[str, Any], name: str) -> str:

@@ -7,6 +7,7 @@ its schema is another one, and it is spoken to without SQLAlchemy because a row 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import zlib
@@ -20,19 +21,23 @@ from sqlalchemy.engine import make_url
 
 from emulator.storage import call_counts
 from emulator.storage.call_counts import CallCounts, CountedCall
+from emulator.storage.write_ahead import write_ahead
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 KEPT_CALLS = 50_000
 KEPT_DETAILS_SECONDS = 24 * 3600
 IN_MEMORY = ":memory:"
 LogUnavailableError = sqlite3.Error
 
-_BUSY_TIMEOUT_SECONDS = 5
+_BUSY_TIMEOUT_SECONDS = 30
+# A process may hold a call so long before it writes it. What is older than a reset by more was not received before it:
+# the machine's clock was set back.
+_HELD_SECONDS = 60
 # Rows of one INSERT: SQLite takes them in one step, without the interpreter's lock.
 _ROWS_PER_STATEMENT = 50
 # Old rows are removed once so many new ones have come; until then they are passed over when the log is read.
 _PRUNE_AFTER_CALLS = 2_000
-_EVERYTHING_BUT_ALLOWED = "Refused"
+_EVERYTHING_BUT_ALLOWED = "refused"
 
 
 class LoggedCall(NamedTuple):
@@ -41,7 +46,8 @@ class LoggedCall(NamedTuple):
     ``principal`` is the caller's ARN and ``principal_arn`` that of the user or role behind it, both empty for a call
     that proved none. ``session``, ``decisions`` and ``identity`` are JSON; ``actions`` are joined and enclosed by
     ``|``, in lower case. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was
-    refused before any policy was asked. A row as it is stored: one is made per call.
+    refused before any policy was asked. ``parameters`` and ``answer`` are JSON as CloudTrail has it, without secrets,
+    and ``error_name`` is the exception of the service's model. A row as it is stored: one is made per call.
     """
 
     received_at_seconds: float
@@ -66,6 +72,9 @@ class LoggedCall(NamedTuple):
     source_ip: str
     user_agent: str
     identity: str = ""
+    parameters: str = ""
+    answer: str = ""
+    error_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +92,17 @@ class RefusalDetails:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are wanted; what is empty or None is not asked. ``action`` may end with ``*``."""
+    """Which calls are wanted; what is empty or None is not asked. ``action`` may end with ``*``.
+
+    ``with_federated_users`` adds those of the federated users whose sessions ``principal`` obtained.
+    """
 
     principal: str = ""
     action: str = ""
     outcome: str = ""
     since_seconds: float | None = None
     limit: int = 100
+    with_federated_users: bool = False
 
 
 _COLUMNS = LoggedCall._fields
@@ -117,6 +130,9 @@ _INSERT_ONE = f"INSERT INTO calls VALUES {_PLACES}"  # noqa: S608  the names are
 _INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
+_LAST_WRITTEN_FIRST = "ORDER BY position DESC LIMIT ?"
+# Only long-term credentials obtain such a session, so that its chain has one link.
+_OF_A_FEDERATED_USER = "instr(principal, ':federated-user/') > 0"
 _NEWEST_FIRST = "ORDER BY received_at_seconds DESC, position DESC LIMIT ?"
 
 
@@ -159,7 +175,7 @@ class DecisionStore:
         """Add calls, oldest first; ``details`` by request id. ``dropped`` counts calls that were not kept, by kind."""
         with self._transaction() as driver:
             cleared = _fact(driver, "cleared_at_seconds")
-            kept = [call for call in calls if call.received_at_seconds >= cleared]
+            kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]
             position = _next_position(driver)
             _insert_calls(driver, kept, position)
             call_counts.add_counts(driver, map(_counted, kept))
@@ -173,27 +189,42 @@ class DecisionStore:
                 self._calls_until_prune = _PRUNE_AFTER_CALLS
                 _prune(driver, now_seconds)
 
-    def calls(self, wanted: CallFilter) -> list[LoggedCall]:
-        """The calls that match, newest first."""
+    def calls(self, wanted: CallFilter, *, as_written: bool = False) -> list[LoggedCall]:
+        """The calls that match, newest first: by the machine's clock, because each process writes when it comes by.
+
+        ``as_written`` goes by the order in which they were written, which is that of a single process whatever happens
+        to the clock.
+        """
         conditions, values = [_KEPT], list[object]()
         if wanted.principal:
-            conditions.append("(principal = ? OR principal_arn = ?)")
+            of_principal = "principal = ? OR principal_arn = ?"
             values += [wanted.principal, wanted.principal]
+            if wanted.with_federated_users:
+                of_principal += f" OR ({_OF_A_FEDERATED_USER} AND instr(session, ?) > 0)"
+                values.append(f'"chain":[{json.dumps(wanted.principal)}]')
+            conditions.append(f"({of_principal})")
         if wanted.action:
             action = wanted.action.lower()
             conditions.append("instr(actions, ?) > 0")
             values.append(f"|{action[:-1]}" if action.endswith("*") else f"|{action}|")
-        if wanted.outcome == _EVERYTHING_BUT_ALLOWED:
+        if wanted.outcome.lower() == _EVERYTHING_BUT_ALLOWED:
             conditions.append("outcome != 'Allowed'")
         elif wanted.outcome:
-            conditions.append("outcome = ?")
+            conditions.append("outcome = ? COLLATE NOCASE")
             values.append(wanted.outcome)
         if wanted.since_seconds is not None:
             conditions.append("at_seconds >= ?")
             values.append(wanted.since_seconds)
-        query = f"{_SELECT} WHERE {' AND '.join(conditions)} {_NEWEST_FIRST}"
+        order = _LAST_WRITTEN_FIRST if as_written else _NEWEST_FIRST
+        query = f"{_SELECT} WHERE {' AND '.join(conditions)} {order}"
         with self._reading() as driver:
             return [LoggedCall(*row) for row in driver.execute(query, (*values, wanted.limit))]
+
+    def callers(self) -> list[str]:
+        """The ARNs of all users and roles that called."""
+        query = f"SELECT DISTINCT principal_arn FROM calls WHERE {_KEPT} ORDER BY principal_arn"  # noqa: S608
+        with self._reading() as driver:
+            return [arn for (arn,) in driver.execute(query)]
 
     def call(self, request_id: str) -> LoggedCall | None:
         """One call, without an index: it is looked for when a person asks, and an index would cost every call."""
@@ -279,7 +310,7 @@ class DecisionStore:
 
 
 def _prepare(driver: sqlite3.Connection) -> None:
-    driver.execute("PRAGMA journal_mode=WAL")
+    write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
     # A log may lose its last batch with the machine, but not with the process.
     driver.execute("PRAGMA synchronous=NORMAL")
     if _version(driver) == SCHEMA_VERSION:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from emulator.storage.tables import TABLES_WITHOUT_AUTHORITY, generations
+from emulator.storage.write_ahead import write_ahead
 
 # The errors that other rooms tell apart, so that none of them needs to know SQLAlchemy. SQLite's driver is also asked
 # directly, and then its own errors come.
@@ -188,7 +189,7 @@ def _create_engine(url: str, *, is_sqlite: bool, in_memory: bool) -> Engine:
 def _prepare_sqlite(driver: sqlite3.Connection, _record: object) -> None:
     # The driver's own transaction handling begins too late for a snapshot; transactions are begun explicitly here.
     driver.isolation_level = None
-    driver.execute("PRAGMA journal_mode=WAL")
+    write_ahead(driver, BUSY_TIMEOUT_SECONDS)
     # FULL: what was acknowledged survives the machine as well as the process.
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute("PRAGMA foreign_keys=ON")

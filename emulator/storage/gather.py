@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -63,11 +63,15 @@ class TrustedRole:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One policy that bears on an entity. ``text`` is None for an AWS managed policy, which storage does not hold."""
+    """One policy that bears on an entity. ``text`` is None for an AWS managed policy, which storage does not hold.
+
+    ``group`` is the name of the group through which a user has it.
+    """
 
     name: str
     arn: str
     text: str | None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +169,14 @@ def user_documents(connection: Connection, user_id: str) -> list[Document]:
     """Identity policies of a user: its own, and those of every group it is in."""
     documents = _documents_of(connection, t.user_inline_policies, t.user_attached_policies, "user_id", user_id)
     memberships = connection.execute(
-        select(t.group_members.c.group_id).where(t.group_members.c.user_id == user_id).order_by("group_id")
+        select(t.groups.c.group_id, t.groups.c.name)
+        .join(t.group_members, t.group_members.c.group_id == t.groups.c.group_id)
+        .where(t.group_members.c.user_id == user_id)
+        .order_by(t.groups.c.group_id)
     )
-    for (group_id,) in memberships.all():
-        documents += _documents_of(connection, t.group_inline_policies, t.group_attached_policies, "group_id", group_id)
+    for group_id, name in memberships.all():
+        found = _documents_of(connection, t.group_inline_policies, t.group_attached_policies, "group_id", group_id)
+        documents += [replace(document, group=name) for document in found]
     return documents
 
 

@@ -20,6 +20,7 @@ from emulator.web.oidc_endpoints import register_oidc_documents, register_oidc_t
 from emulator.web.outbound_documents import is_document, register_outbound_documents
 from emulator.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from emulator.web.signin import FEDERATION_PATH, register_sign_in
+from emulator.web.signin_log import SignInLog
 
 
 class RolecallApplication(Flask):
@@ -81,6 +82,6 @@ def web_application(
     )
     register_oidc_documents(app, gateway, PREFIX)
     register_saml_metadata(app, gateway, PREFIX)
-    register_sign_in(app, sign_in)
+    register_sign_in(app, sign_in, SignInLog(gateway, decisions))
     register_outbound_documents(app, gateway.database)
     return app

@@ -30,7 +30,11 @@ _HEADER_NAMES_LIMIT = 256
 
 
 class BodyTooLargeError(Exception):
-    """The body is longer than the limit; it was not read to its end."""
+    """The body is longer than the limit; it was not read to its end. ``request`` is what is known without it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__()
+        self.request = request
 
 
 def aws_application(gateway: Gateway, maximum_body_bytes: int) -> WsgiApplication:
@@ -39,10 +43,10 @@ def aws_application(gateway: Gateway, maximum_body_bytes: int) -> WsgiApplicatio
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
         try:
             request = read_request(environ, maximum_body_bytes)
-        except BodyTooLargeError:
+        except BodyTooLargeError as too_large:
             message = TOO_LARGE_MESSAGE.format(limit=maximum_body_bytes)
             error = AwsError("RequestEntityTooLarge", message)
-            request_id, answer = gateway.refuse(_guessed_service(environ), error)
+            request_id, answer = gateway.refuse(too_large.request, _guessed_service(environ), error)
         else:
             request_id, answer = gateway.answer(request)
         return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
@@ -61,15 +65,19 @@ def read_request(environ: Environ, maximum_body_bytes: int) -> HttpRequest:
         if value:
             headers[name] = value
     raw_path, _, _ = environ.get("RAW_URI", "").partition("?")
-    return HttpRequest(
+    body = _read_body(environ, headers.get("content-length", ""), maximum_body_bytes)
+    request = HttpRequest(
         method=environ["REQUEST_METHOD"],
         raw_path=raw_path or quote(environ["PATH_INFO"].encode("latin-1"), safe="/-._~"),
         raw_query=environ.get("QUERY_STRING", ""),
         headers=headers,
-        body=_read_body(environ, headers.get("content-length", ""), maximum_body_bytes),
+        body=body or b"",
         scheme=environ["wsgi.url_scheme"],
         remote_address=environ.get("REMOTE_ADDR") or "127.0.0.1",
     )
+    if body is None:
+        raise BodyTooLargeError(request)
+    return request
 
 
 def _header_name(key: str) -> str:
@@ -79,7 +87,8 @@ def _header_name(key: str) -> str:
     return name
 
 
-def _read_body(environ: Environ, content_length: str, maximum_body_bytes: int) -> bytes:
+def _read_body(environ: Environ, content_length: str, maximum_body_bytes: int) -> bytes | None:
+    """The body, or None when it is longer than the limit."""
     if not content_length:
         if not environ.get("wsgi.input_terminated") or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return b""
@@ -87,11 +96,9 @@ def _read_body(environ: Environ, content_length: str, maximum_body_bytes: int) -
     else:
         length = int(content_length) if content_length.isdecimal() else maximum_body_bytes + 1
         if length > maximum_body_bytes:
-            raise BodyTooLargeError
+            return None
         body = environ["wsgi.input"].read(length) if length else b""
-    if len(body) > maximum_body_bytes:
-        raise BodyTooLargeError
-    return body
+    return None if len(body) > maximum_body_bytes else body
 
 
 def _guessed_service(environ: Environ) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flask import Blueprint, Response, jsonify, request
 
-from emulator.sandbox.cloudtrail import cloudtrail_record
+from emulator.sandbox.cloudtrail import cloudtrail_records
 from emulator.sandbox.decision_filter import BadFilterError, read_filter
 from emulator.sandbox.decision_text import call_as_json, explained_as_json
 from emulator.sandbox.decisions import DecisionLog
@@ -32,7 +32,7 @@ def register_decisions(control: Blueprint, decisions: DecisionLog | None) -> Non
     @control.get("/decisions")
     def list_decisions() -> Answered:
         given = request.args.to_dict(flat=False)
-        return _answered(decisions, lambda log: _listed(log, filter_of(given), request.args.get("format", "json")))
+        return _answered(decisions, lambda log: _listed(log, filter_of(given, log), request.args.get("format", "json")))
 
     @control.get("/metrics")
     def show_metrics() -> Answered:
@@ -60,7 +60,7 @@ def _counted(decisions: DecisionLog) -> Answered:
 
 def _listed(decisions: DecisionLog, wanted: CallFilter, shape: str) -> Answered:
     if shape == "cloudtrail":
-        lines = [json.dumps(cloudtrail_record(call)) + "\n" for call in decisions.calls(wanted)]
+        lines = [json.dumps(record) + "\n" for call in decisions.calls(wanted) for record in cloudtrail_records(call)]
         return Response("".join(lines), content_type=JSON_LINES), 200
     if shape != "json":
         raise BadFilterError(FORMAT_MESSAGE)
@@ -75,10 +75,10 @@ def _shown(decisions: DecisionLog, request_id: str) -> Answered:
     return jsonify(explained_as_json(call, decisions.details(request_id))), 200
 
 
-def filter_of(given: Mapping[str, Sequence[str]]) -> CallFilter:
+def filter_of(given: Mapping[str, Sequence[str]], log: DecisionLog) -> CallFilter:
     """The filter that parameters of a URL ask for. Raises BadFilterError."""
     values = single_values(given, _PARAMETERS)
-    return read_filter(values, default_limit=DEFAULT_LIMIT, maximum_limit=MAXIMUM_LIMIT)
+    return read_filter(values, log.now_seconds, default_limit=DEFAULT_LIMIT, maximum_limit=MAXIMUM_LIMIT)
 
 
 def single_values(given: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[str, str]:

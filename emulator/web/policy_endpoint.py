@@ -9,14 +9,12 @@ from flask import Blueprint, Response, jsonify, request
 
 from emulator.least_privilege import (
     BadPrincipalError,
-    authority_of,
-    notes,
-    smallest_policy,
-    unused,
-    used_permissions,
-    wanted_calls,
+    NoGrantsError,
+    least_privilege,
+    observed,
+    unused_grants,
 )
-from emulator.sandbox.decision_filter import BadFilterError, epoch_seconds
+from emulator.sandbox.decision_filter import BadFilterError, since_seconds
 from emulator.sandbox.decisions import DecisionLog
 from emulator.storage.decision_log import LogUnavailableError
 from emulator.storage.engine import Database
@@ -46,22 +44,22 @@ def register_policy(control: Blueprint, database: Database, decisions: DecisionL
 def _answer(database: Database, decisions: DecisionLog, given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     values = single_values(given, _PARAMETERS)
     principal, since = values.get("principal", ""), values.get("since", "")
-    wanted = wanted_calls(principal, epoch_seconds(since) if since else None)
     include_refused, with_unused = _flag(values, "include_refused"), _flag(values, "unused")
-    calls = decisions.calls(wanted)
-    used = used_permissions(calls, include_refused=include_refused)
-    policy = smallest_policy(used)
+    traffic = observed(decisions, principal, since_seconds(since, decisions.now_seconds))
+    found = least_privilege(traffic, include_refused=include_refused)
     answer: dict[str, Any] = {
         "principal": principal,
-        "calls": used.calls,
-        # AWS takes no policy without a statement.
-        "policy": policy if policy["Statement"] else None,
-        "notes": list(notes(policy, decisions.dropped(), decisions.forgotten())),
+        "calls": found.calls,
+        "policy": found.policy,
+        "notes": list(found.notes),
     }
     if with_unused:
-        with database.snapshot() as connection:
-            authority = authority_of(connection, principal)
-        answer["unused"] = None if authority is None else unused(authority, used_permissions(calls)).as_json()
+        answer["unused"] = None
+        try:
+            with database.snapshot() as connection:
+                answer["unused"] = unused_grants(connection, traffic).as_json()
+        except NoGrantsError as error:
+            answer["notes"].append(f"unused is null: {error}.")
     return answer
 
 

@@ -15,9 +15,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, render_template, request
 
+from emulator.clock import monotonic_seconds
 from emulator.http import HttpRequest
+from emulator.principals import Caller
 from emulator.signin import SignIn, SignInError
 from emulator.web.origins import from_another_site
+from emulator.web.signin_log import SignInLog
 
 FEDERATION_PATH = "/federation"
 CONSOLE_PATH = "/_rolecall/console"
@@ -49,19 +52,27 @@ _PARAMETERS = {
 }
 
 
-def register_sign_in(app: Flask, sign_in: SignIn) -> None:
+def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
     """Add the sign-in endpoint and the page to the application."""
     pages = Blueprint("sign_in", __name__, template_folder="templates")
 
     @pages.route(FEDERATION_PATH, methods=["GET", "POST"])
     def federation() -> Response:
+        started_seconds = monotonic_seconds()
+        action = request.values.get("Action", "")
+        destination = request.values.get("Destination", "") if action == "login" else ""
+        answer: Response
+        caller: Caller | None = None
         try:
             given = _parameters()
-            if given["Action"] == "login":
-                return _logged_in(sign_in, given)
-            return _sign_in_token(sign_in, given)
+            step = _logged_in if action == "login" else _sign_in_token
+            answer, caller = step(sign_in, given)
+            problem = ""
         except SignInError as error:
-            return _refused(str(error))
+            answer, problem = _refused(str(error)), str(error)
+        if action in _PARAMETERS:
+            log.note(action, started_seconds, caller, destination, problem)
+        return answer
 
     @pages.get(CONSOLE_PATH)
     def console() -> Response:
@@ -98,17 +109,17 @@ def _parameters() -> dict[str, str]:
     return given
 
 
-def _sign_in_token(sign_in: SignIn, given: Mapping[str, str]) -> Response:
+def _sign_in_token(sign_in: SignIn, given: Mapping[str, str]) -> tuple[Response, Caller | None]:
     if given.get("SessionType", "json") != "json":
         raise SignInError(SESSION_TYPE_MESSAGE)
     session = _session(given.get("Session", ""))
     duration = given.get("SessionDuration")
     # What is no whole number is out of every range, so the rule itself refuses it.
     duration_seconds = None if duration is None else int(duration) if re.fullmatch(r"[0-9]{1,6}", duration) else -1
-    token = sign_in.sign_in_token(
+    token, caller = sign_in.sign_in_token(
         session.get("sessionId", ""), session.get("sessionKey", ""), session.get("sessionToken", ""), duration_seconds
     )
-    return jsonify(SigninToken=token)
+    return jsonify(SigninToken=token), caller
 
 
 def _session(text: str) -> dict[str, str]:
@@ -123,7 +134,7 @@ def _session(text: str) -> dict[str, str]:
     return session
 
 
-def _logged_in(sign_in: SignIn, given: Mapping[str, str]) -> Response:
+def _logged_in(sign_in: SignIn, given: Mapping[str, str]) -> tuple[Response, Caller | None]:
     destination, issuer = given.get("Destination", ""), given.get("Issuer", "")
     if not _is_destination(destination):
         raise SignInError(DESTINATION_MESSAGE)
@@ -136,7 +147,8 @@ def _logged_in(sign_in: SignIn, given: Mapping[str, str]) -> Response:
     answer.set_cookie(
         COOKIE, session, lasts_seconds, path=CONSOLE_PATH, secure=request.is_secure, httponly=True, samesite="Lax"
     )
-    return answer
+    visitor = sign_in.visitor(session)
+    return answer, None if visitor is None else visitor.identity.caller
 
 
 def _is_destination(text: str) -> bool:

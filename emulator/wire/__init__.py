@@ -5,7 +5,7 @@ limits and AWS's words for breaking them. It does not know who is calling, what 
 signatures are checked elsewhere, on the same request. Models are read, and operations compiled, on first use.
 """
 
-from emulator.wire.answers import check_constraints, encode_answer, encode_error, error_status
+from emulator.wire.answers import check_constraints, encode_answer, encode_error, error_code, error_status
 from emulator.wire.known_errors import known_error_codes, operation_names
 from emulator.wire.match import Target, decode, likely_service, match
 from emulator.wire.models import SERVICES
@@ -20,6 +20,7 @@ __all__ = [
     "decode",
     "encode_answer",
     "encode_error",
+    "error_code",
     "error_status",
     "known_error_codes",
     "likely_service",

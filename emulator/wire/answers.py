@@ -173,6 +173,11 @@ def error_status(service_name: str, code: str) -> int:
     return _resolve(service_name, code).status
 
 
+def error_code(service_name: str, code: str) -> str:
+    """The code of an error as that service says it: ``ExpiredTokenException`` of Chime where STS has ExpiredToken."""
+    return _resolve(service_name, code).code
+
+
 def encode_error(service_name: str, error: AwsError, request_id: str, request: HttpRequest | None = None) -> HttpAnswer:
     """The HTTP answer of an error. An empty or unknown ``service_name`` means the query protocol's form.
 

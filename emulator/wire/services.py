@@ -11,6 +11,7 @@ from emulator.http import HttpRequest
 from emulator.wire import json_answer, query, rest_json, xml_answer
 from emulator.wire.constraints import Check, compile_check
 from emulator.wire.models import KNOWN_SERVICES, Member, Model, Shape, load_model
+from emulator.wire.recorded import Recorder, compile_recorder
 
 DecodeRequest = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], dict[str, Any]]
 EncodeText = Callable[[Any], str]
@@ -39,6 +40,7 @@ class Operation:
     result_wrapper: str
     located_output: Mapping[str, Member]
     payload_output: str
+    recorder: Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Service:
             (operation, raw["http"]["method"], raw["http"]["requestUri"]) for operation, raw in model.operations.items()
         )
         self.errors: Mapping[str, ServiceError] = _errors(model)
+        self.error_names = {code: error.name for code, error in self.errors.items() if code != error.name}
         self._model = model
         self._compiled: dict[str, Operation] = {}
 
@@ -114,6 +117,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
         result_wrapper=wrapper,
         located_output={member: m for member, m in outputs.items() if m.location or member == payload},
         payload_output=payload,
+        recorder=compile_recorder(name, given, answered, service.protocol, service.error_names),
     )
 
 

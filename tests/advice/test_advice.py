@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.advice import MAXIMUM_ADVICE, Advice, advise
+from emulator import advice as advice_module
+from emulator.advice import MAXIMUM_ADVICE, MAXIMUM_ENTRIES, Advice, advise
 from emulator.data import managed_policies, managed_policy_document
 from emulator.policy import MalformedPolicy, Policy, PolicyKind, parse_policy
 
@@ -46,7 +46,6 @@ MEETING = "arn:aws:chime:us-east-1:111122223333:meeting/*"
         # Console actions have no operation and are actions all the same.
         ("chime:AcceptDelegate", None),
         ("*", None),
-        ("*:Get*", None),
         ("iam:PassRole", None),
         ("sts:TagSession", None),
     ],
@@ -227,13 +226,17 @@ def test_every_managed_policy_can_be_advised_on() -> None:
         assert all(isinstance(advice, Advice) for advice in found)
 
 
-def test_advice_is_bounded() -> None:
+def test_advice_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+    nearest = advice_module._nearest
+    monkeypatch.setattr(advice_module, "_nearest", lambda *names: compared.append(names) or nearest(*names))
     misspelt = parsed({"Action": [f"ec2:DescribeInstance{number}" for number in range(2000)]})
     patterns = parsed({"Action": [f"ec2:*{number}*x*" for number in range(2000)]})
-    start = time.process_time()
     assert len(advise(misspelt, limit=20)) == 20
+    # Comparing a name with all others is what costs.
+    assert len(compared) == 20
     assert len(advise(patterns)) == MAXIMUM_ADVICE
-    assert time.process_time() - start < 3
+    assert len(advise(patterns, limit=2000)) == MAXIMUM_ENTRIES
 
 
 TEXTS = st.text(st.sampled_from("achimeGtUsr*?:$ {}/"), max_size=12)
@@ -295,17 +298,7 @@ def test_the_policies_that_aws_wrote_raise_no_false_alarm() -> None:
         ({"StringEquals": {"AWS:UserName": "x"}}, None),
         ({"StringEquals": {"aws:SourceVpc": "vpc-1", "aws:SourceVpce": "vpce-1", "aws:SourceVpcArn": "x"}}, None),
         ({"StringEquals": {"aws:Ec2InstanceSourceVpc": "x", "aws:ChatbotSourceArn": "x"}}, None),
-        (
-            {"IpAddress": {"aws:SourceIp": "10.0.0.300"}},
-            'aws:SourceIp: IpAddress compares with an IP address or range, which "10.0.0.300" is not, '
-            "so this value never matches",
-        ),
         ({"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32"]}}, None),
-        (
-            {"NumericLessThanIfExists": {"aws:MultiFactorAuthAge": "an hour"}},
-            'aws:MultiFactorAuthAge: NumericLessThan compares with a number, which "an hour" is not, '
-            "so this value never matches",
-        ),
         ({"NumericLessThan": {"aws:MultiFactorAuthAge": 3600}}, None),
         (
             {"Bool": {"aws:MultiFactorAuthPresent": "yes"}},
@@ -313,7 +306,7 @@ def test_the_policies_that_aws_wrote_raise_no_false_alarm() -> None:
             "so this value never matches",
         ),
         ({"BoolIfExists": {"aws:MultiFactorAuthPresent": True}}, None),
-        ({"IpAddress": {"aws:SourceIp": "${aws:PrincipalTag/range}"}}, None),
+        ({"BoolIfExists": {"aws:MultiFactorAuthPresent": "${aws:PrincipalTag/mfa}"}}, None),
         (
             {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}},
             'aws:PrincipalArn: StringEquals takes "arn:aws:iam::111122223333:role/*" as it stands, '

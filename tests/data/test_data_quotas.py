@@ -9,6 +9,13 @@ import pytest
 import emulator.data
 from emulator.data import QUOTAS, Quotas
 
+SOURCES = {
+    "IAM User Guide",
+    "IAM FAQ",
+    "STS API Reference",
+    "IAM API Reference",
+    "AWS Organizations User Guide",
+}
 ROWS = json.loads((Path(emulator.data.__file__).parent / "quotas" / "quotas.json").read_text(encoding="utf-8"))
 
 
@@ -20,7 +27,7 @@ def test_the_file_and_the_record_name_the_same_quotas() -> None:
 def test_every_quota_has_a_source_and_ends_in_its_unit(name: str) -> None:
     row = ROWS[name]
     assert set(row) <= {"value", "on_request", "source", "note"}
-    assert row["source"].split(",")[0] in {"IAM User Guide", "IAM FAQ", "STS API Reference", "IAM API Reference"}
+    assert row["source"].split(",")[0] in SOURCES
     assert name.endswith(("_characters", "_count"))
     assert getattr(QUOTAS, name) == row["value"] > 0
     assert row.get("on_request", row["value"] + 1) > row["value"]

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from served import ADMIN, FIRST_ACCOUNT, SECOND_ACCOUNT, Server, clean_environment, role_arn
+from served import ADMIN, FIRST_ACCOUNT, PATIENCE_SECONDS, SECOND_ACCOUNT, Server, clean_environment, role_arn
 
 CONFIGURATIONS = Path(__file__).resolve().parent.parent.parent / "config"
 READ_USERS = {
@@ -79,7 +79,7 @@ def test_a_script_with_nothing_but_the_exported_variables(server: Server) -> Non
         env=clean_environment(server.folder, **exported),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
@@ -223,7 +223,7 @@ def test_credentials_of_two_sessions_do_not_mix(boto: boto3.Session, part: str) 
 
 def fetched(url: str, method: str = "GET") -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

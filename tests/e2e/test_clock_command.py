@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.exceptions import ClientError
-from served import Server, free_port, run_rolecall
+from reserved_ports import reserved_port
+from served import Server, run_rolecall
 
 Make = Callable[..., Server]
 
@@ -72,7 +73,7 @@ def test_what_is_no_change(clean: Server, change: str, words: str) -> None:
 
 
 def test_without_a_server(clean: Server) -> None:
-    port = free_port()
+    port = reserved_port()
     done = run_rolecall(clean.folder, "clock", "-1h", "--port", str(port))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

@@ -31,6 +31,8 @@ def test_calls_are_listed_in_every_format(make_server: Make) -> None:
         server.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="abc")
     denied = caught.value.response["ResponseMetadata"]["RequestId"]
     admin = f"arn:aws:iam::{FIRST_ACCOUNT}:user/admin"
+    # Whoever asks the server has it write what it has not yet written.
+    assert server.control("GET", "decisions")[0] == 200
     newest, oldest = lines(server)
     assert newest.endswith(f"  {denied}  ImplicitDeny (AccessDenied)  {admin}  sts:AssumeRole on {ROLE}")
     assert oldest.endswith(f"  {made}  Allowed  {admin}  sts GetCallerIdentity")
@@ -40,6 +42,7 @@ def test_calls_are_listed_in_every_format(make_server: Make) -> None:
     assert (record["requestID"], record["eventName"], record["errorCode"]) == (denied, "AssumeRole", "AccessDenied")
     server.stop()
     assert len(lines(server, "--principal", admin, "--limit", "1")) == 1
+    assert len(lines(server, "--since", "1h")) == 2
     assert lines(server, "--since", "2200-01-01") == []
 
 
@@ -50,6 +53,7 @@ def test_calls_are_listed_in_every_format(make_server: Make) -> None:
         (["--database", "sqlite://"], "ask the server, at /_rolecall/decisions, or give"),
         (["--action", "nonsense"], "rolecall: action is a service prefix and a name"),
         (["--since", "yesterday"], "rolecall: since is a time"),
+        (["--since", "1h", "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
         (["--limit", "50001"], "50001 is not in the range"),
         (["--format", "xml"], "'xml' is not one of"),
     ],

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
-from served import FIRST_ACCOUNT, Server, start
+from served import FIRST_ACCOUNT, PATIENCE_SECONDS, Server, start
 
 ROUNDS = int(os.environ.get("ROLECALL_TEST_KILL_ROUNDS", "50"))
 WRITERS = 4
+LEAST_ACKNOWLEDGED = 5
 # Well below the quota of an account.
 ROLES_KEPT = 600
 TRUST = json.dumps(
@@ -46,6 +47,7 @@ class Burst:
         # Asked for, but nobody knows whether they were done: the answer never came.
         self.unknown: set[str] = set()
         self.problems: list[str] = []
+        self._acknowledged = threading.Semaphore(0)
         self._threads = [
             threading.Thread(target=self._write, args=(iam, f"{name}-{index}")) for index, iam in enumerate(clients)
         ]
@@ -57,7 +59,12 @@ class Burst:
 
     def __exit__(self, *_exception: object) -> None:
         for thread in self._threads:
-            thread.join(30)
+            thread.join()
+
+    def wait_for(self, count: int) -> None:
+        """Until so many calls were acknowledged, however long the server takes for them."""
+        for _ in range(count):
+            assert self._acknowledged.acquire(timeout=PATIENCE_SECONDS)
 
     def _write(self, iam: Any, prefix: str) -> None:
         for number in range(10_000):
@@ -65,9 +72,11 @@ class Burst:
             try:
                 iam.create_role(RoleName=name, Path="/burst/", AssumeRolePolicyDocument=TRUST, Tags=TAGS)
                 self.created.add(name)
+                self._acknowledged.release()
                 if number % 3 == 2:
                     iam.delete_role(RoleName=name)
                     self.deleted.add(name)
+                    self._acknowledged.release()
             except (HTTPClientError, ConnectionError):
                 self.unknown.add(name)
                 return
@@ -86,8 +95,11 @@ def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
     try:
         for number in range(ROUNDS):
             with Burst(clients, f"round-{number}") as burst:
-                time.sleep(waits.uniform(0.02, 0.15))
-                served.kill()
+                try:
+                    burst.wait_for(LEAST_ACKNOWLEDGED)
+                    time.sleep(waits.uniform(0, 0.15))
+                finally:
+                    served.kill()
             assert burst.problems == []
             acknowledged += len(burst.created) + len(burst.deleted)
             served.restart()
@@ -102,7 +114,7 @@ def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
     finally:
         served.kill()
     # Otherwise the test has shown nothing.
-    assert acknowledged >= 5 * ROUNDS
+    assert acknowledged >= LEAST_ACKNOWLEDGED * ROUNDS
 
 
 def check_roles(iam: Any, burst: Burst, expected: set[str]) -> set[str]:

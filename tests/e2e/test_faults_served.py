@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
-from served import ADMIN, STOP_SECONDS, Server, boto3_session, free_port, run_rolecall
+from reserved_ports import reserved_port
+from served import ADMIN, PATIENCE_SECONDS, Server, boto3_session, run_rolecall, stops_as_promised
 
 Make = Callable[..., Server]
 
@@ -39,7 +40,7 @@ def exchanged(server: Server) -> bytes:
     """All that comes back for a good call on a connection of its own: nothing, if the connection is just closed."""
     url = urlsplit(server.client("sts").generate_presigned_url("get_caller_identity", HttpMethod="GET"))
     head = f"GET /?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(head.encode())
         received = b""
         while chunk := connection.recv(65536):
@@ -103,24 +104,28 @@ def test_workers_count_together(make_server: Make) -> None:
 
 
 def test_a_server_in_the_middle_of_a_delay_ends_in_time(make_server: Make) -> None:
-    # With two threads, so that one is left to say that the other is waiting.
-    server = make_server("--threads", "2")
-    put(server, [{"delay_seconds": 60}])
-    closed: list[ConnectionClosedError] = []
+    def attempt() -> bool:
+        # With two threads, so that one is left to say that the other is waiting.
+        server = make_server("--threads", "2")
+        put(server, [{"delay_seconds": 60}])
+        closed: list[ConnectionClosedError] = []
 
-    def call() -> None:
-        try:
-            server.client("sts").get_caller_identity()
-        except ConnectionClosedError as error:
-            closed.append(error)
+        def call() -> None:
+            try:
+                server.client("sts").get_caller_identity()
+            except ConnectionClosedError as error:
+                closed.append(error)
 
-    thread = threading.Thread(target=call)
-    thread.start()
-    while rules(server)[0]["hits"] == 0:
-        assert thread.is_alive()
-    assert server.stop() < STOP_SECONDS
-    thread.join(30)
-    assert len(closed) == 1
+        thread = threading.Thread(target=call)
+        thread.start()
+        while rules(server)[0]["hits"] == 0:
+            assert thread.is_alive()
+        took_seconds = server.stop()
+        thread.join(PATIENCE_SECONDS)
+        assert len(closed) == 1
+        return took_seconds < server.promised_stop_seconds
+
+    assert stops_as_promised(attempt)
 
 
 # The command.
@@ -164,6 +169,6 @@ def test_rules_that_cannot_be_used(clean: Server, arguments: list[str], words: s
 
 def test_without_a_server(clean: Server) -> None:
     for arguments in (["show"], ["clear"], ["set", "[]"]):
-        done = run_rolecall(clean.folder, "faults", *arguments, "--port", str(free_port()))
+        done = run_rolecall(clean.folder, "faults", *arguments, "--port", str(reserved_port()))
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("rolecall: no Rolecall answers at http://127.0.0.1:")

@@ -10,15 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from served import clean_environment, script
-
-WAIT_SECONDS = 15
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from reserved_ports import reserved_port
+from served import PATIENCE_SECONDS, clean_environment, script
 
 
 def _listens(port: int) -> bool:
@@ -28,7 +21,7 @@ def _listens(port: int) -> bool:
 
 @pytest.mark.skipif(os.name == "nt", reason="one process on Windows")
 def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
-    port = _free_port()
+    port = reserved_port()
     command = [*script("rolecall"), "serve", "--port", str(port), "--workers", "2", "--database", "sqlite:///a.db"]
     process = subprocess.Popen(
         command, cwd=tmp_path, env=clean_environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -37,9 +30,9 @@ def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
     assert process.stdout.readline().startswith(b"Rolecall is ready")
     assert _listens(port)
     process.send_signal(signal.SIGKILL)
-    process.wait(WAIT_SECONDS)
+    process.wait(PATIENCE_SECONDS)
     process.stdout.close()
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while _listens(port) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _listens(port)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,13 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
     done = run_rolecall(server.folder, *arguments)
     assert done.returncode == 0
-    assert done.stderr.startswith("rolecall: chime: its actions support no resource ARNs")
+    chime_note, refused_note, unused_note = done.stderr.splitlines()
+    assert chime_note.startswith("rolecall: chime: its actions support no resource ARNs")
+    assert refused_note == "rolecall: calls that policies refused are left out, unless they are to be included: 1."
+    assert unused_note == (
+        "rolecall: present policies grant what no call used: 114 actions, 0 resources of other actions, "
+        "0 whole policies; see --unused"
+    )
     iam = server.client("iam")
     iam.detach_role_policy(RoleName="chime-reader", PolicyArn="arn:aws:iam::aws:policy/AmazonChimeReadOnly")
     with pytest.raises(ClientError):
@@ -40,11 +48,44 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
         chime.get_account(AccountId=account["AccountId"])
     with_refused = json.loads(run_rolecall(server.folder, *arguments, "--include-refused").stdout)
     assert "chime:CreateAccount" in with_refused["Statement"][0]["Action"]
+    with_path = run_rolecall(
+        server.folder, *arguments[:1], "--principal", ROLE.replace("role/", "role/some/path/"), *arguments[3:]
+    )
+    assert with_path.stderr.endswith(f"role/some/path/chime-reader; it has calls of {ROLE}\n")
     unused = run_rolecall(server.folder, *arguments, "--unused")
     assert (unused.returncode, unused.stderr) == (0, "")
-    assert json.loads(unused.stdout) == {"actions": {}, "policies": [], "reaches_further": False}
+    assert json.loads(unused.stdout) == {"actions": {}, "resources": {}, "policies": [], "reaches_further": False}
     status, answered = server.control("GET", f"policy?principal={ROLE}&unused=true")
     assert (status, answered["policy"]) == (200, json.loads(done.stdout))
+
+
+def test_since_counts_back_by_the_clock_of_the_sandbox(make_server: Make) -> None:
+    server = make_server()
+    chime = server.client("chime", credentials=server.assume("chime-reader"))
+    chime.list_accounts()
+    assert run_rolecall(server.folder, "clock", "+2h", "--port", str(server.port)).returncode == 0
+    arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
+    assert run_rolecall(server.folder, *arguments, "--since", "3h").returncode == 0
+    done = run_rolecall(server.folder, *arguments, "--since", "1h30m")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"rolecall: the decision log has no call of {ROLE} since then\n"
+    unused = run_rolecall(server.folder, *arguments, "--since", "1h30m", "--unused")
+    assert "chime:ListAccounts" in json.loads(unused.stdout)["actions"]["chime"]
+
+
+def test_a_log_that_has_forgotten_calls_says_so(make_server: Make) -> None:
+    server = make_server()
+    chime = server.client("chime", credentials=server.assume("chime-reader"))
+    chime.list_accounts()
+    server.stop()
+    # As if as many newer calls had come as the log keeps.
+    with closing(sqlite3.connect(server.folder / "rolecall-decisions.db", isolation_level=None)) as driver:
+        driver.execute("UPDATE calls SET position = position + 50005")
+    arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
+    for options in ((), ("--unused",)):
+        done = run_rolecall(server.folder, *arguments, *options)
+        assert done.returncode == 0
+        assert "older ones, of whomever, are not accounted for." in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -52,8 +93,14 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     [
         ([], "Missing option '--principal'"),
         (["--principal", "ana"], "rolecall: principal is the ARN of a user, a role or a session"),
+        (["--principal", f"arn:aws:sts::{FIRST_ACCOUNT}:assumed-role/chime-reader"], "give the role's own"),
+        (["--principal", f"arn:aws:iam::{FIRST_ACCOUNT}:user/*"], "rolecall: principal is the ARN of a user"),
         (["--principal", ROLE, "--since", "yesterday"], "rolecall: since is a time such as"),
         (["--principal", ROLE, "--unused", "--include-refused"], "Give --include-refused or --unused."),
+        (
+            ["--principal", ROLE, "--since", "1h", "--database", "sqlite:///absent.db"],
+            "there is no decision log absent",
+        ),
         (["--principal", ROLE, "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
         (["--principal", ROLE, "--database", "sqlite://"], "ask the server, at /_rolecall/policy"),
     ],
@@ -69,10 +116,20 @@ def test_what_cannot_be_written(tmp_path: Path, arguments: list[str], words: str
 def test_whoever_did_nothing_has_no_policy(make_server: Make) -> None:
     server = make_server()
     server.client("sts").get_caller_identity()
+    chime = server.client("chime", credentials=server.assume("chime-denied"))
+    with pytest.raises(ClientError):
+        chime.list_accounts()
     server.control("GET", "decisions")
-    nobody = f"arn:aws:iam::{FIRST_ACCOUNT}:user/nobody"
-    arguments = ("policy", "--principal", nobody, "--database", database(server.folder))
-    for options, words in (((), "has no call of"), (("--unused",), "there is no user or role")):
+    account = f"arn:aws:iam::{FIRST_ACCOUNT}"
+    federated = f"arn:aws:sts::{FIRST_ACCOUNT}:federated-user/x"
+    for principal, options, words in (
+        (f"{account}:user/nobody", (), "has no call of"),
+        (f"{account}:user/nobody", ("--unused",), "there is no user or role"),
+        (f"{account}:root", ("--unused",), "a root user has no policies"),
+        (federated, ("--unused",), "ask for that user"),
+        (f"{account}:role/chime-denied", (), "--include-refused is for calls that policies refused"),
+    ):
+        arguments = ("policy", "--principal", principal, "--database", database(server.folder))
         done = run_rolecall(server.folder, *arguments, *options)
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr

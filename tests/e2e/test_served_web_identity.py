@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import jwt
 import pytest
-from served import Server, clean_environment, run_rolecall, script, start
+from served import PATIENCE_SECONDS, Server, clean_environment, run_rolecall, script, start
 
 ACCOUNT = "111122223333"
 EKS = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
@@ -85,7 +85,7 @@ def test_a_pod_gets_its_credentials_as_on_eks(served: Server, tmp_path: Path) ->
         env=clean_environment(tmp_path, **variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.stdout.strip() == f"arn:aws:sts::{ACCOUNT}:assumed-role/pod/pod", done.stderr

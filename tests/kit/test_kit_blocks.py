@@ -271,7 +271,7 @@ def test_a_block_of_the_same_sandbox_inside_its_block() -> None:
 
 def in_turn(*steps: Callable[[Callable[[], None]], None]) -> None:
     """Run functions in threads of their own; each calls what it is handed to let the others catch up."""
-    barrier = threading.Barrier(len(steps), timeout=60)
+    barrier = threading.Barrier(len(steps), timeout=300)
     with ThreadPoolExecutor(len(steps)) as pool:
         for done in [pool.submit(step, lambda: barrier.wait() and None) for step in steps]:
             done.result()
@@ -314,7 +314,7 @@ def test_a_thread_without_a_block_gets_the_one_opened_last() -> None:
 
 def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() -> None:
     roles = ["chime-reader", "chime-manager"]
-    both_act = threading.Barrier(2, timeout=60)
+    both_act = threading.Barrier(2, timeout=300)
 
     def act(sandbox: Rolecall, role: str) -> tuple[str, str]:
         both_act.wait()

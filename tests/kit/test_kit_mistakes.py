@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from reserved_ports import reserved_port
 
 from emulator import Rolecall, SandboxEndedError, UnknownIdentityError
 
@@ -108,10 +109,10 @@ def test_a_port_that_is_none(port: Any) -> None:
 
 def test_a_port_that_is_taken_is_an_error_of_the_system_and_leaves_nothing() -> None:
     threads = threading.active_count()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: .*port=0"):
-            Rolecall.start(port=port)
+    port = reserved_port()
+    taken = socket.create_server(("127.0.0.1", port))
+    with taken, pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: .*port=0"):
+        Rolecall.start(port=port)
     assert threading.active_count() == threads
     # Free again, so nothing of the attempt is left.
     with Rolecall.start(port=port) as sandbox:

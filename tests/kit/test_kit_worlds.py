@@ -182,12 +182,11 @@ def test_the_log_says_who_was_vouched_for_and_by_whom() -> None:
         )
         assert sandbox.decisions[0].principal == f"{provider}:sts.amazonaws.com:repo:org/app"
         address = f"{sandbox.endpoint_url}/_rolecall/decisions?format=cloudtrail"
-        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=300) as answer:  # noqa: S310
             identity = json.loads(answer.read().splitlines()[0])["userIdentity"]
     assert identity == {
         "type": "WebIdentityUser",
         "principalId": f"{provider}:sts.amazonaws.com:repo:org/app",
-        "accountId": ACCOUNT,
         "userName": "repo:org/app",
         "identityProvider": provider,
     }

@@ -72,6 +72,8 @@ def asserting(rolecall: Rolecall) -> None:
 
 def reading(rolecall: Rolecall) -> None:
     assert_type(rolecall.decisions, list[DecisionRecord])
+    assert_type(rolecall.least_privilege("arn", since=timedelta(hours=1)).calls, int)
+    rolecall.least_privilege()  # type: ignore[call-arg]
     assert_type(rolecall.refusals, list[DecisionRecord])
     decision = rolecall.decisions[0]
     assert_type(decision.time, datetime)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -56,26 +57,37 @@ def test_a_seed_makes_identifiers_repeat_but_never_key_material() -> None:
     assert unseeded.uuid() != before
 
 
-def test_the_clock_advances_is_set_frozen_and_reset() -> None:
-    clock = Clock()
-    real = clock.wall_seconds()
+def test_the_clock_goes_by_the_machines() -> None:
+    before = time.time()
+    wall_seconds = Clock().wall_seconds()
+    assert before <= wall_seconds <= time.time()
+
+
+def test_the_clock_advances_is_set_frozen_and_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, wall = Clock(), [2_000_000.0]
+    monkeypatch.setattr(clock, "wall_seconds", lambda: wall[0])
     clock.advance(3600)
-    assert clock.now_seconds() == pytest.approx(real + 3600, abs=5)
-    assert clock.wall_seconds() == pytest.approx(real, abs=5)
+    assert (clock.now_seconds(), clock.wall_seconds()) == (2_003_600, 2_000_000)
+    wall[0] += 7
+    assert (clock.now_seconds(), clock.offset_seconds) == (2_003_607, 3600)
     clock.set(1_000_000)
-    assert clock.now_seconds() == pytest.approx(1_000_000, abs=5)
+    wall[0] += 7
+    assert clock.now_seconds() == 1_000_007
     clock.freeze()
-    frozen = clock.now_seconds()
+    wall[0] += 7
     assert clock.frozen
-    assert clock.now_seconds() == frozen
+    assert clock.now_seconds() == 1_000_007
     clock.advance(10)
-    assert clock.now_seconds() == frozen + 10
+    assert clock.now_seconds() == 1_000_017
     clock.set(5)
-    assert clock.now_seconds() == 5
-    assert clock.offset_seconds == pytest.approx(5 - real, abs=5)
+    wall[0] += 7
+    assert (clock.now_seconds(), clock.offset_seconds) == (5, 5 - 2_000_028)
+    clock.unfreeze()
+    wall[0] += 7
+    assert clock.now_seconds() == 12
     clock.reset()
     assert not clock.frozen
-    assert clock.now_seconds() == pytest.approx(clock.wall_seconds(), abs=5)
+    assert clock.now_seconds() == clock.wall_seconds() == 2_000_035
 
 
 def test_dates_are_whole_seconds_of_utc() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from emulator.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, Question, compile_policies, parse_policy
+from emulator.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, Question, compile_policies, kept_policy
 from emulator.principals import Principal
 
 ACCOUNT = "111122223333"
@@ -58,7 +58,10 @@ def compiled(documents: list[Any], kind: PolicyKind, principal_ids: dict[str, st
     for index, document in enumerate(documents):
         arn = document.get("arn", "")
         text = json.dumps(document["document"] if arn else document)
-        named.append(NamedPolicy(parse_policy(text, kind), f"{kind.value}-{index}", arn))
+        # As kept ones: what a document means is asked of those too that IAM would not save today.
+        policy = kept_policy(text, kind)
+        assert policy.text == text, "cannot be read"
+        named.append(NamedPolicy(policy, f"{kind.value}-{index}", arn))
     return compile_policies(named, kind, principal_ids=principal_ids)
 
 

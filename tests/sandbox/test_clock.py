@@ -192,17 +192,18 @@ def test_a_clock_moved_before_its_database_is_opened_stays_moved() -> None:
 
 
 def test_sessions_expire_with_the_codes_of_each_service(world: Any) -> None:
+    world.clock.freeze()
     credentials = world.assume("chime-reader", DurationSeconds=900)
     calls = {
         "sts": world.client("sts", credentials=credentials).get_caller_identity,
         "chime": world.client("chime", credentials=credentials).list_accounts,
         "iam": world.client("iam", credentials=credentials).list_users,
     }
-    move(world.application, advance_seconds=890)
+    move(world.application, advance_seconds=899)
     calls["sts"]()
     calls["chime"]()
     assert code_of(calls["iam"]) == "AccessDenied"
-    move(world.application, advance_seconds=10)
+    move(world.application, advance_seconds=1)
     expired = {service: code_of(call) for service, call in calls.items()}
     assert expired == {"sts": "ExpiredToken", "iam": "ExpiredToken", "chime": "ExpiredTokenException"}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from logged_worlds import keep_log, refused, request_id
 
 from emulator.sandbox.cloudtrail import cloudtrail_record, is_read_only
@@ -35,9 +36,24 @@ ALWAYS = {
     "recipientAccountId",
     "eventCategory",
 }
-SOMETIMES = {"errorCode", "errorMessage", "resources"}
+SOMETIMES = {"errorCode", "errorMessage", "resources", "sharedEventID"}
 DEVELOPER = "arn:aws:iam::111122223333:user/developer"
+OTHER_ROLE = "chime-partner"
+EXTERNAL_ID = "partner-id"
+SESSION_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"chime:List*","Resource":"*"}]}'
 READER = "arn:aws:iam::111122223333:role/chime-reader"
+_ADMIN = {
+    "name": "admin",
+    "access_keys": [{"id": "admin_key", "secret": "admin-secret"}],
+    "attached_policies": ["arn:aws:iam::aws:policy/AdministratorAccess"],
+}
+ROOT_SESSIONS = json.dumps(
+    {
+        "version": 1,
+        "organization": {"id": "o-example1234", "features": ["RootSessions"]},
+        "accounts": [{"id": "111122223333", "users": [_ADMIN]}, {"id": "444455556666"}],
+    }
+)
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -89,7 +105,6 @@ def test_every_record_has_the_members_of_aws(world: Any, log: DecisionLog) -> No
             True,
             "Management",
         )
-        assert (record["requestParameters"], record["responseElements"]) == (None, None)
         assert uuid.UUID(record["eventID"]).version == 5
     assert len({record["eventID"] for record in found}) == 5
     assert found[-1]["requestID"] == made
@@ -117,17 +132,7 @@ def test_a_user(world: Any, log: DecisionLog) -> None:
 
 
 def test_a_session_of_assume_root(make_world: Any) -> None:
-    admin = {
-        "name": "admin",
-        "access_keys": [{"id": "admin_key", "secret": "admin-secret"}],
-        "attached_policies": ["arn:aws:iam::aws:policy/AdministratorAccess"],
-    }
-    declared = {
-        "version": 1,
-        "organization": {"id": "o-example1234", "features": ["RootSessions"]},
-        "accounts": [{"id": "111122223333", "users": [admin]}, {"id": "444455556666"}],
-    }
-    world = make_world(json.dumps(declared))
+    world = make_world(ROOT_SESSIONS)
     log = keep_log(world)
     task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
     asked = {"TargetPrincipal": "444455556666", "TaskPolicyArn": {"arn": task}}
@@ -137,6 +142,69 @@ def test_a_session_of_assume_root(make_world: Any) -> None:
     assert (identity["type"], identity["arn"]) == ("Root", "arn:aws:iam::444455556666:root")
     assert identity["sessionContext"]["assumedRoot"] == "true"
     log.close()
+
+
+def test_an_assumed_root_is_recorded_in_both_accounts(make_world: Any) -> None:
+    world = make_world(ROOT_SESSIONS)
+    log = keep_log(world)
+    task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
+    world.client("sts").assume_root(TargetPrincipal="444455556666", TaskPolicyArn={"arn": task})
+    own, others = records(world)
+    assert [record["recipientAccountId"] for record in (own, others)] == ["111122223333", "444455556666"]
+    assert (own["readOnly"], others["userIdentity"]["type"]) == (False, "AWSAccount")
+    log.close()
+
+
+def test_a_role_of_another_account_is_recorded_in_both(world: Any, log: DecisionLog) -> None:
+    user_id = world.client("iam").get_user(UserName="admin")["User"]["UserId"]
+    arn = f"arn:aws:iam::{world.second_account}:role/{OTHER_ROLE}"
+    world.client("sts").assume_role(RoleArn=arn, RoleSessionName="visit", ExternalId=EXTERNAL_ID)
+    own, others, _ = records(world)
+    assert own["userIdentity"]["type"] == "IAMUser"
+    assert others["userIdentity"] == {"type": "AWSAccount", "principalId": user_id, "accountId": world.first_account}
+    assert [record["recipientAccountId"] for record in (own, others)] == [world.first_account, world.second_account]
+    assert own["sharedEventID"] == others["sharedEventID"]
+    assert len({own["eventID"], others["eventID"], own["sharedEventID"]}) == 3
+    alike = ("requestID", "eventTime", "eventName", "resources", "additionalEventData", "readOnly")
+    assert [own[name] for name in alike] == [others[name] for name in alike]
+    assert own["resources"] == [{"ARN": arn, "accountId": world.second_account, "type": "AWS::IAM::Role"}]
+    assert records(world)[:2] == [own, others]
+
+
+def test_a_session_that_goes_on_to_another_account_is_named_by_its_id(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    role = iam.create_role(RoleName="first", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    iam.attach_role_policy(RoleName="first", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    credentials = world.assume("first")
+    arn = f"arn:aws:iam::{world.second_account}:role/{OTHER_ROLE}"
+    world.client("sts", credentials=credentials).assume_role(
+        RoleArn=arn, RoleSessionName="visit", ExternalId=EXTERNAL_ID
+    )
+    assert records(world, limit=1)[1]["userIdentity"] == {
+        "type": "AWSAccount",
+        "principalId": f"{role['RoleId']}:session",
+        "accountId": world.first_account,
+    }
+
+
+def test_a_denied_request_is_not_recorded_in_the_other_account(world: Any, log: DecisionLog) -> None:
+    refused(
+        world.client("sts").assume_role,
+        RoleArn=f"arn:aws:iam::{world.second_account}:role/gone",
+        RoleSessionName="visit",
+    )
+    [record] = records(world)
+    assert record["recipientAccountId"] == world.first_account
+    assert "sharedEventID" not in record
+
+
+@pytest.mark.parametrize("service", ["iam", "chime"])
+def test_a_global_service_is_in_one_region(service: str, world: Any, log: DecisionLog) -> None:
+    client = world.client(service, region="eu-west-1")
+    client.list_users() if service == "iam" else client.list_accounts()
+    assert newest(world)["awsRegion"] == "us-east-1"
+    world.client("sts", region="eu-west-1").get_caller_identity()
+    assert newest(world)["awsRegion"] == "eu-west-1"
 
 
 def test_the_root_user(make_world: Any) -> None:
@@ -221,6 +289,115 @@ def test_sessions_of_a_user(world: Any, log: DecisionLog) -> None:
     }
 
 
+def test_who_assumed_which_role_is_told(world: Any, log: DecisionLog) -> None:
+    answer = world.client("sts").assume_role(
+        RoleArn=READER,
+        RoleSessionName="job",
+        DurationSeconds=900,
+        Policy=SESSION_POLICY,
+    )
+    credentials = answer["Credentials"]
+    record = newest(world)
+    assert record["requestParameters"] == {
+        "roleArn": READER,
+        "roleSessionName": "job",
+        "durationSeconds": 900,
+        "policy": SESSION_POLICY,
+    }
+    told = record["responseElements"]
+    assert told["assumedRoleUser"] == {
+        "assumedRoleId": answer["AssumedRoleUser"]["AssumedRoleId"],
+        "arn": answer["AssumedRoleUser"]["Arn"],
+    }
+    assert told["credentials"] == {
+        "accessKeyId": credentials["AccessKeyId"],
+        "sessionToken": "HIDDEN_DUE_TO_SECURITY_REASONS",
+        "expiration": credentials["Expiration"].strftime("%b %-d, %Y %-I:%M:%S %p"),
+    }
+
+
+def test_answers_of_what_only_reads_are_not_told(world: Any, log: DecisionLog) -> None:
+    world.client("iam").get_user(UserName="developer")
+    record = newest(world)
+    assert (record["requestParameters"], record["responseElements"]) == ({"userName": "developer"}, None)
+    world.client("sts").get_caller_identity()
+    record = newest(world)
+    assert (record["requestParameters"], record["responseElements"]) == (None, None)
+
+
+def test_what_was_changed_is_told_without_what_is_secret(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    made = iam.create_access_key(UserName="developer")["AccessKey"]
+    record = newest(world)
+    assert record["requestParameters"] == {"userName": "developer"}
+    assert record["responseElements"]["accessKey"] == {
+        "userName": "developer",
+        "accessKeyId": made["AccessKeyId"],
+        "status": "Active",
+        "createDate": made["CreateDate"].strftime("%b %-d, %Y %-I:%M:%S %p"),
+    }
+    iam.update_access_key(UserName="developer", AccessKeyId=made["AccessKeyId"], Status="Inactive")
+    record = newest(world)
+    assert record["requestParameters"]["status"] == "Inactive"
+    assert record["responseElements"] is None
+
+
+def test_addresses_in_chime_are_hidden(world: Any, log: DecisionLog) -> None:
+    chime = world.client("chime")
+    [account] = chime.list_accounts()["Accounts"]
+    chime.invite_users(AccountId=account["AccountId"], UserEmailList=["eve@example.com"])
+    record = newest(world)
+    assert record["requestParameters"] == {
+        "accountId": account["AccountId"],
+        "userEmailList": ["HIDDEN_DUE_TO_SECURITY_REASONS"],
+    }
+    [invited] = record["responseElements"]["invites"]
+    assert invited["emailAddress"] == "HIDDEN_DUE_TO_SECURITY_REASONS"
+    assert "eve@" not in json.dumps(record)
+
+
+def test_a_refusal_tells_what_was_asked(world: Any, log: DecisionLog) -> None:
+    refused(world.client("iam", "developer").create_user, UserName="eve")
+    record = newest(world)
+    assert (record["errorCode"], record["responseElements"]) == ("AccessDenied", None)
+    assert record["requestParameters"] == {"userName": "eve"}
+
+
+def test_parameters_out_of_order_are_not_told(world: Any, log: DecisionLog) -> None:
+    unchecked = Config(parameter_validation=False)
+    refused(world.client("sts", config=unchecked).assume_role, RoleArn=READER, RoleSessionName="password: hunter2")
+    record = newest(world)
+    assert (record["errorCode"], record["requestParameters"]) == ("ValidationError", None)
+    refused(world.client("iam", keys=("nobody_key", "secret")).create_user, UserName="eve")
+    assert newest(world)["requestParameters"] is None
+
+
+def test_an_error_has_the_name_of_its_exception(world: Any, log: DecisionLog) -> None:
+    iam = world.client("iam")
+    refused(iam.get_role, RoleName="gone")
+    assert newest(world)["errorCode"] == "NoSuchEntityException"
+    refused(iam.create_user, UserName="developer")
+    assert newest(world)["errorCode"] == "EntityAlreadyExistsException"
+    [call] = log.calls(CallFilter(limit=1))
+    # As the caller saw it.
+    assert call.error_code == "EntityAlreadyExists"
+
+
+@pytest.mark.parametrize("characters", [6000, 60_000, 130_000])
+def test_what_is_too_large_is_left_out(characters: int, world: Any, log: DecisionLog) -> None:
+    # The widest document there is: spaces are not counted by IAM.
+    document = json.dumps(TRUST) + " " * characters
+    world.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=document)
+    record = newest(world)
+    if characters == 6000:
+        assert record["requestParameters"]["assumeRolePolicyDocument"] == document
+        return
+    omitted = record["requestParameters"]
+    assert (omitted["omitted"], omitted["reason"]) == (True, "requestParameters too large")
+    assert omitted["originalSize"] > characters
+    assert record["responseElements"]["reason"] == "responseElements too large"
+
+
 def test_whoever_proves_nothing_is_unknown(world: Any, log: DecisionLog) -> None:
     refused(world.client("sts", keys=("nobody_key", "secret")).get_caller_identity)
     record = newest(world)
@@ -267,6 +444,12 @@ def test_a_program_that_goes_round_in_a_chain_keeps_a_short_one(world: Any, log:
     ("prefix", "operation", "expected"),
     [
         ("sts", "AssumeRole", True),
+        ("sts", "AssumeRoleWithSAML", True),
+        ("sts", "AssumeRoleWithWebIdentity", True),
+        ("sts", "AssumeRoot", False),
+        ("sts", "GetFederationToken", False),
+        ("sts", "GetSessionToken", False),
+        ("sts", "GetCallerIdentity", True),
         ("iam", "GetUser", True),
         ("iam", "ListUsers", True),
         ("iam", "CreateUser", False),
@@ -298,3 +481,5 @@ def test_a_chime_sdk_call_is_of_chime(world: Any, log: DecisionLog) -> None:
     refused(world.client("chime-sdk-voice").list_voice_connectors)
     [call] = log.calls(CallFilter())
     assert cloudtrail_record(call)["eventSource"] == "chime.amazonaws.com"
+    # Of a call that named no operation only the host tells.
+    assert cloudtrail_record(call._replace(operation="", actions=""))["eventSource"] == "chime.amazonaws.com"

@@ -92,6 +92,7 @@ def test_filters_are_those_of_the_log(world: Any, log: DecisionLog) -> None:
     first = request_id(sts.get_caller_identity())
     denied, _ = refused(sts.assume_role, RoleArn=PARTNER, RoleSessionName="abc")
     world.clock.advance(3600)
+    world.clock.freeze()
     last = request_id(sts.get_caller_identity())
 
     def found(**parameters: Any) -> list[str]:
@@ -108,6 +109,10 @@ def test_filters_are_those_of_the_log(world: Any, log: DecisionLog) -> None:
     assert found(since="2020-01-01") == found(since="2020-01-01T00:00:00Z") == [last, denied, first]
     assert found(since="2020-01-01T00:00:00+02:00", outcome="") == [last, denied, first]
     assert found(since="2200-01-01T00:00:00Z") == []
+    # How long ago, by the sandbox's clock.
+    assert found(since="1m30s") == found(since="0.5h") == [last]
+    assert found(since="2h") == [last, denied, first]
+    assert found(since="0s") == [last]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +132,10 @@ def test_filters_are_those_of_the_log(world: Any, log: DecisionLog) -> None:
         "outcome=Allowed%20",
         "outcome=a'b",
         "since=yesterday",
+        "since=1w",
+        "since=%2B1h",
+        "since=1h+30m",
+        "since=h",
         "since=nan",
         "since=1e400",
         "since=-1",

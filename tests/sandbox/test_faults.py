@@ -321,7 +321,7 @@ def test_nobody_waits_for_the_delay_of_another_call(world: Any, monkeypatch: pyt
 
         thread = threading.Thread(target=call)
         thread.start()
-        thread.join(30)
+        thread.join(300)
 
     monkeypatch.setattr(world.clock, "pause", meanwhile)
     faults(world).add(service="sts", delay_seconds=60)

@@ -160,3 +160,32 @@ def test_no_text_makes_the_reader_fail_in_another_way(text: str) -> None:
     else:
         problems = None
     assert problems is None or (problems and all(problem.line >= 1 and problem.message for problem in problems))
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "statement"),
+    [
+        ("service", 10_240, {"Effect": "Deny", "Action": "chime:*", "Resource": "*"}),
+        ("resource", 5_120, {"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Resource": "*"}),
+    ],
+)
+def test_control_policies_are_held_to_the_sizes_of_organizations(
+    kind: str, limit: int, statement: dict[str, Any]
+) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Sid": "", **statement}]}
+    spare = limit - len(json.dumps(document, separators=(",", ":")))
+    key = f"{kind}_control_policies"
+
+    def world(written: Any) -> str:
+        organization = {"id": "o-example1234", key: [{"name": "long", "document": written}]}
+        return json.dumps({"version": 1, "organization": organization, "accounts": [{"id": "111122223333"}]})
+
+    document["Statement"][0]["Sid"] = "a" * spare  # type: ignore[index]
+    read_world(world(document))
+    text = json.dumps(document, separators=(",", ":"))
+    read_world(world(text))
+    # White space between elements counts in a text, as on AWS.
+    said = f"organization.{key}[0].document: has {limit + 1} characters; AWS takes {limit} at most"
+    assert problems_of(world(f"{text} ")) == [(1, said)]
+    document["Statement"][0]["Sid"] = "a" * (spare + 1)  # type: ignore[index]
+    assert problems_of(world(document)) == [(1, said)]

@@ -87,7 +87,7 @@ def _some(strategy: Any) -> Any:
     return True if strategy is BOOLEANS else strategy.elements[0]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data(), names=st.lists(st.sampled_from(sorted(CHANGES)), max_size=25))
 def test_a_random_world_comes_back_and_answers_the_same(make_world: Any, data: Any, names: list[str]) -> None:
     full = make_world(world_text())

@@ -40,7 +40,15 @@ def new_device(world: Any, iam: Any, name: str = "phone", **arguments: Any) -> A
     if not world.clock.frozen:
         world.clock.freeze()
     made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name, **arguments)["VirtualMFADevice"]
-    return Authenticator(world.clock, made["SerialNumber"], made["Base32StringSeed"].decode())
+    return at_distinct_codes(Authenticator(world.clock, made["SerialNumber"], made["Base32StringSeed"].decode()))
+
+
+def at_distinct_codes(device: Authenticator) -> Authenticator:
+    """The device at a time around which no two steps have the same code: of a million codes, two may be alike."""
+    around = range(-4, 20)
+    while len({device.code(steps) for steps in around}) < len(around):
+        device.clock.advance(STEP_SECONDS)
+    return device
 
 
 def enabled_device(world: Any, iam: Any, user: str, name: str = "phone") -> Authenticator:

@@ -149,6 +149,18 @@ PLAIN_OPERATORS = [
     "NotIpAddress",
     "NumericLessThan",
 ]
+# IAM takes no others of these families.
+VALUES_BY_FAMILY = {
+    "Arn": st.sampled_from([WORKER, CALLER, "arn:aws:iam::*:role/team/*", "*", "arn:aws:sts::*:*:${aws:username}"]),
+    "Ip": st.sampled_from(["127.0.0.0/8", "127.0.0.1", "10.0.0.0/8", "::1", "::/0"]),
+    "Numeric": st.sampled_from(["7", "-1", "1e3", ACCOUNT]),
+}
+
+
+def values_for(operator: str) -> st.SearchStrategy[str]:
+    return next((values for family, values in VALUES_BY_FAMILY.items() if family in operator), VALUES)
+
+
 OPERATORS = st.builds(
     lambda prefix, base, suffix: prefix + base + suffix,
     st.sampled_from(["", "", "ForAnyValue:", "ForAllValues:"]),
@@ -156,11 +168,12 @@ OPERATORS = st.builds(
     st.sampled_from(["", "", "IfExists"]),
 )
 CONDITIONS = st.one_of(
-    st.builds(
-        lambda operator, key, values: {operator: {key: values}},
-        OPERATORS,
-        KEYS,
-        st.lists(VALUES, min_size=1, max_size=2),
+    OPERATORS.flatmap(
+        lambda operator: st.builds(
+            lambda key, values: {operator: {key: values}},
+            KEYS,
+            st.lists(values_for(operator), min_size=1, max_size=2),
+        )
     ),
     st.builds(lambda key, value: {"Null": {key: value}}, KEYS, st.sampled_from(["true", "false"])),
     st.builds(

@@ -39,7 +39,7 @@ DECLARATION = json.dumps(
     }
 ).replace('"Statement": []', '"Statement": [{"Effect": "Allow", "Action": "sts:*", "Resource": "*"}]')
 
-ACTIONS = st.sampled_from(["sts:AssumeRole", "sts:*", "sts:TagSession", ["sts:AssumeRole", "sts:TagSession"]])
+ACTIONS = st.sampled_from(["sts:AssumeRole", "sts:TagSession", ["sts:AssumeRole", "sts:TagSession"]])
 PRINCIPALS = st.sampled_from(["*", ACCOUNT, CALLER, f"arn:aws:iam::{ACCOUNT}:root", [CALLER, ACCOUNT]])
 CONDITIONS = st.one_of(
     st.none(),

@@ -153,7 +153,8 @@ def test_a_changed_message_is_not_valid(logged: Any) -> None:
     made, _ = refused(world.client("chime", "nobody").list_accounts)
     header, claims, seal = encoded(log, made).split(".")
     decoder = world.client("sts", "decoder")
-    for text in (f"{header}.{claims}A.{seal}", f"{header}.{claims}.{seal[:-2]}AA", f"{header}.{claims}.", claims):
+    changed = seal[:-2] + ("B" if seal[-2] == "A" else "A") + seal[-1]
+    for text in (f"{header}.{claims}A.{seal}", f"{header}.{claims}.{changed}", f"{header}.{claims}.", claims):
         assert refusal(decoder, "DecodeAuthorizationMessage", EncodedMessage=text) == INVALID
 
 

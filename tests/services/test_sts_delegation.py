@@ -33,7 +33,7 @@ def person(name: str, *statements: dict[str, Any], **more: Any) -> dict[str, Any
 
 def world_text(**template: Any) -> str:
     document = {"Version": "2012-10-17", "Statement": [{**statement("chime:*"), **template}]}
-    everyone = {"Effect": "Allow", "Principal": {"AWS": CUSTOMER}, "Action": "sts:*"}
+    everyone = {"Effect": "Allow", "Principal": {"AWS": CUSTOMER}, "Action": "sts:AssumeRole"}
     customer = {
         "id": CUSTOMER,
         "name": "customer",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.credentials import AssumeRoleCredentialFetcher, Credentials
 from botocore.exceptions import ClientError
-from mfa_calls import STEP_SECONDS, Authenticator, enabled_device, new_device
+from mfa_calls import STEP_SECONDS, Authenticator, at_distinct_codes, enabled_device, new_device
 from sts_calls import (
     ACCOUNT,
     account,
@@ -390,7 +390,7 @@ DECLARED = declared(
 
 def device_of_file(world: Any, name: str) -> Authenticator:
     world.clock.freeze()
-    return Authenticator(world.clock, f"arn:aws:iam::{ACCOUNT}:mfa/{name}", SEED)
+    return at_distinct_codes(Authenticator(world.clock, f"arn:aws:iam::{ACCOUNT}:mfa/{name}", SEED))
 
 
 def test_a_declared_device_is_enabled(make_world: Any) -> None:

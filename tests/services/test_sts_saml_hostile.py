@@ -270,7 +270,7 @@ def test_too_long(world: Any) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_changed_bytes(world: Any, data: Any) -> None:
     """Whatever is changed: refused, or accepted as what was signed."""
     text = bytearray(b64decode(good(world)))
@@ -284,7 +284,7 @@ def test_changed_bytes(world: Any, data: Any) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_changed_trees(world: Any, data: Any) -> None:
     """Elements moved, doubled, removed."""
     root = opened(good(world))

@@ -46,6 +46,8 @@ KEY = (
     "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
     "documentation for requirements"
 )
+# IAM wants a condition beside Cognito.
+ANY_COGNITO_POOL = {"StringLike": {f"{COGNITO}:aud": "*"}}
 AMAZON, FACEBOOK = "www.amazon.com", "graph.facebook.com"
 
 
@@ -63,7 +65,7 @@ def world(folder: Path) -> Any:
             role("plain", federated(provider_arn()), allow("sts:*")),
             role("untrusting", trust(f"arn:aws:iam::{ACCOUNT}:root"), allow("sts:*")),
             role("google", federated(GOOGLE), allow("sts:*")),
-            role("cognito", federated(COGNITO), allow("sts:*")),
+            role("cognito", federated(COGNITO, Condition=ANY_COGNITO_POOL), allow("sts:*")),
             role("amazon", federated(AMAZON), allow("sts:*")),
             role("facebook", federated(FACEBOOK), allow("sts:*")),
             oidc_providers=[
@@ -443,7 +445,7 @@ def test_what_the_session_keeps_of_the_token(make_federation: Any, key: str, val
 def test_several_values_of_a_claim_stay_several_in_the_session(make_federation: Any) -> None:
     condition = {"ForAnyValue:StringEquals": {f"{COGNITO}:amr": "authenticated"}}
     rights = policy(statement("iam:ListUsers", Condition=condition))
-    made = make_federation(role("r", federated(COGNITO), rights))
+    made = make_federation(role("r", federated(COGNITO, Condition=ANY_COGNITO_POOL), rights))
     text = token(iss=f"https://{COGNITO}", aud="us-east-1:pool", amr=["authenticated", "login"])
     answer = assume(made.client("sts"), "r", text)
     assert made.client("iam", credentials=answer["Credentials"]).list_users()["Users"]

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
@@ -157,6 +158,59 @@ def test_extensions_that_must_be_understood_are_not(header: dict[str, Any]) -> N
 @pytest.mark.parametrize("key_id", [None, 1, ["a"], {}, "", "other", EC_KEY.key_id], ids=range(7))
 def test_key_ids_that_are_missing_or_of_another_key(key_id: Any) -> None:
     refused(with_header(RSA_TOKEN, kid=key_id))
+
+
+def test_a_key_with_an_empty_id_is_that_of_tokens_without_one() -> None:
+    keys = set_of({**public_jwk(RSA_KEY), "kid": ""}, EC_KEY)
+    for header in ({}, {"kid": ""}):
+        text = PyJWS().encode(json.dumps(CLAIMS).encode(), RSA_KEY.private_key, "RS256", header)
+        assert accepted(text, keys)
+        assert refused(text) == KEY_MESSAGE
+        # One key alone needs no id by the standard; AWS looks for it all the same.
+        without = {name: value for name, value in public_jwk(RSA_KEY).items() if name != "kid"}
+        assert refused(text, set_of(without, EC_KEY)) == KEY_MESSAGE
+    assert refused(RSA_TOKEN, keys) == KEY_MESSAGE
+
+
+@pytest.mark.parametrize("key_id", [None, 1, ["a"], {}, True], ids=range(5))
+def test_a_key_id_that_is_no_text_is_not_an_empty_one(key_id: Any) -> None:
+    keys = set_of({**public_jwk(RSA_KEY), "kid": ""})
+    assert not accepted(signed_parts(part({"alg": "RS256", "kid": key_id}), part(CLAIMS)), keys)
+
+
+def signed_parts(header: str, payload: str) -> str:
+    """A token of any parts, with RSA_KEY's signature."""
+    signature = RSA_KEY.private_key.sign(f"{header}.{payload}".encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{header}.{payload}.{part(signature)}"
+
+
+# Names that stand twice.
+
+HEADER_TEXT = json.dumps({"alg": "RS256", "kid": RSA_KEY.key_id})
+CLAIMS_TEXT = json.dumps(CLAIMS)
+
+
+def test_parts_without_doubled_names_pass() -> None:
+    assert accepted(signed_parts(part(HEADER_TEXT.encode()), part(CLAIMS_TEXT.encode())))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        CLAIMS_TEXT.replace("{", '{"sub": "evil", ', 1),
+        CLAIMS_TEXT[:-1] + ', "aud": "app"}',
+        CLAIMS_TEXT[:-1] + ', "s\\u0075b": "evil"}',
+        CLAIMS_TEXT[:-1] + ', "nested": [{"a": 1, "a": 1}]}',
+    ],
+    ids=range(4),
+)
+def test_claims_that_stand_twice_are_refused(payload: str) -> None:
+    assert refused(signed_parts(part(HEADER_TEXT.encode()), part(payload.encode()))) == MALFORMED_MESSAGE
+
+
+def test_header_parameters_that_stand_twice_are_refused() -> None:
+    for header in (HEADER_TEXT.replace("{", '{"alg": "none", ', 1), HEADER_TEXT[:-1] + ', "kid": "other"}'):
+        assert refused(signed_parts(part(header.encode()), part(CLAIMS))) == MALFORMED_MESSAGE
 
 
 # Texts.

@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from logged_worlds import keep_log
 
+from emulator.storage.decision_log import CallFilter
 from emulator.web.signin import CONSOLE_PATH, COOKIE
 
 DESTINATION = "https://console.aws.amazon.com/chime"
@@ -302,3 +304,62 @@ def test_what_a_visitor_brings_is_escaped(world: Any) -> None:
     log_in(browser, token_of(world, world.assume("chime-reader")))
     page = browser.get(CONSOLE_PATH, query_string={"destination": "<script>alert(1)</script>"})
     assert "<script>" not in page.get_data(as_text=True)
+
+
+# In the decision log.
+
+
+def trail(world: Any) -> list[dict[str, Any]]:
+    """What happened to sign-ins, newest first, in CloudTrail's records."""
+    answer = world.application.test_client().get("/_rolecall/decisions?format=cloudtrail")
+    records = [json.loads(line) for line in answer.text.splitlines()]
+    return [record for record in records if record["eventSource"] == "signin.amazonaws.com"]
+
+
+def test_a_sign_in_is_recorded(world: Any) -> None:
+    log = keep_log(world)
+    credentials = world.assume("chime-reader")
+    browser = world.application.test_client()
+    token = token_of(world, credentials)
+    log_in(browser, token)
+    login, asked = trail(world)
+    assert [record["eventName"] for record in (login, asked)] == ["ConsoleLogin", "GetSigninToken"]
+    for record in (login, asked):
+        assert record["eventType"] == "AwsConsoleSignIn"
+        assert record["userIdentity"]["type"] == "AssumedRole"
+        assert record["userIdentity"]["arn"].endswith(":assumed-role/chime-reader/session")
+        assert record["userIdentity"]["accessKeyId"] == credentials["AccessKeyId"]
+        assert record["userIdentity"]["sessionContext"]["sessionIssuer"]["userName"] == "chime-reader"
+        assert record["responseElements"] == {record["eventName"]: "Success"}
+        assert (record["recipientAccountId"], record["requestParameters"]) == (world.first_account, None)
+        assert (record["readOnly"], record["awsRegion"]) == (False, "us-east-1")
+        assert not {"errorCode", "errorMessage"} & set(record)
+    assert login["additionalEventData"] == {"LoginTo": DESTINATION, "MobileVersion": "No", "MFAUsed": "No"}
+    assert asked["additionalEventData"] == {"MobileVersion": "No", "MFAUsed": "No"}
+    written = [str(call) for call in log.calls(CallFilter())]
+    secrets = (token, credentials["SecretAccessKey"], credentials["SessionToken"])
+    assert [secret for secret in secrets if secret in str(written)] == []
+    log.close()
+
+
+def test_a_sign_in_that_fails_is_recorded(world: Any) -> None:
+    log = keep_log(world)
+    credentials = world.assume("chime-reader")
+    assert ask_token(world, session_text(credentials, sessionKey="wrong-secret")).status_code == 400
+    assert log_in(world.application.test_client(), "nonsense").status_code == 400
+    login, asked = trail(world)
+    assert login["responseElements"] == {"ConsoleLogin": "Failure"}
+    assert asked["responseElements"] == {"GetSigninToken": "Failure"}
+    for record in (login, asked):
+        assert record["userIdentity"] == {"type": "Unknown"}
+        assert record["errorMessage"]
+        assert "errorCode" not in record
+    assert "wrong-secret" not in str(log.calls(CallFilter()))
+    # What is no request for anything is no sign-in.
+    world.application.test_client().get("/federation?Action=dance")
+    assert len(trail(world)) == 2
+    log.close()
+
+
+def test_a_sign_in_needs_no_log(world: Any) -> None:
+    assert token_of(world, world.assume("chime-reader"))

@@ -65,4 +65,5 @@ def test_a_hundred_thousand_bad_elements_cost_little_and_say_little() -> None:
     with pytest.raises(AwsError) as caught:
         check_constraints(target.operation, decode(target, request))
     assert caught.value.message.startswith(f"{MAXIMUM_FAILURES + 1} validation errors")
-    assert time.process_time() - started < 2
+    # Processor time, which other work on the machine does not add to. What blows up would take hours.
+    assert time.process_time() - started < 30

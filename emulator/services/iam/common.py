@@ -1,14 +1,14 @@
-"""What every IAM operation needs: pages of a list, tags in and out."""
+"""What every IAM operation needs: pages of a list, tags in and out, what creating something needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from emulator.access.permission import ContextValue
+from emulator.access.permission import ContextValue, Permission
 from emulator.data import QUOTAS
 from emulator.errors import AwsError
-from emulator.services.registry import Answer, Call
+from emulator.services.registry import Answer, Call, Parameters
 from emulator.sessions.pages import open_page, seal_page
 from emulator.sessions.tokens import BadTokenError
 from emulator.storage.entity_tags import TaggedKind, key_key, new_tag_count, put_tags, tags_of
@@ -111,6 +111,30 @@ def resource_tag_keys(call: Call, kind: TaggedKind, owner_id: str) -> dict[str, 
         keys[f"aws:resourcetag/{key.lower()}"] = value
         keys[f"iam:resourcetag/{key.lower()}"] = value
     return keys
+
+
+def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
+    """The condition keys of the tags (or only tag keys) that a request passes."""
+    context: dict[str, ContextValue] = {}
+    tags: Sequence[Mapping[str, Any]] = parameters.get("Tags", ())
+    for tag in tags:
+        context[f"aws:requesttag/{tag['Key'].lower()}"] = tag["Value"]
+    keys = (*(tag["Key"] for tag in tags), *parameters.get("TagKeys", ()))
+    if keys:
+        context["aws:tagkeys"] = keys
+    return context
+
+
+def creation(parameters: Parameters, arn: str, kind: str, *, shown_as: str = "") -> Sequence[Permission]:
+    """What creating an entity needs: ``Create`` and, with tags, ``Tag`` of its kind, such as ``Role``.
+
+    Source: the IAM User Guide's pages on tagging each kind, which name both actions.
+    """
+    context = requested_tags(parameters)
+    if "PermissionsBoundary" in parameters:
+        context["iam:permissionsboundary"] = parameters["PermissionsBoundary"]
+    actions = [f"iam:Create{kind}", *([f"iam:Tag{kind}"] if parameters.get("Tags") else [])]
+    return [Permission(action, arn, context=context, shown_as=shown_as) for action in actions]
 
 
 def listed_tags(call: Call, kind: TaggedKind, owner_id: str, marker: str | None, max_items: int) -> Answer:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emulator.access.policies import MalformedPolicy, parsed_policy
+from emulator.access.policies import MalformedPolicy, kept_document, parsed_policy
 from emulator.arns import parse_arn
 from emulator.errors import AwsError
 from emulator.policy import NamedPolicy, PolicyKind, compile_policies
@@ -50,7 +50,7 @@ def permission_policy(call: Call, template_arn: str, parameters: Sequence[Mappin
 
 def role_boundaries(policy: str) -> list[str]:
     """The permissions boundaries to which a policy holds the roles that it lets create."""
-    named = NamedPolicy(parsed_policy(policy, PolicyKind.SESSION), "permission policy")
+    named = NamedPolicy(kept_document(policy, PolicyKind.SESSION), "permission policy")
     return [
         value
         for compiled in compile_policies([named], PolicyKind.SESSION).statements

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from emulator.access.permission import ContextValue, Permission
@@ -11,7 +10,7 @@ from emulator.arns import Arn, parse_arn
 from emulator.data import QUOTAS, ManagedPolicy, managed_policies
 from emulator.errors import AwsError
 from emulator.policy import PolicyKind, document_size
-from emulator.services.iam.common import resource_tag_keys
+from emulator.services.iam.common import requested_tags, resource_tag_keys
 from emulator.services.iam.documents import checked_document
 from emulator.services.registry import Answer, Call, Parameters, action_of
 from emulator.storage.policies import PolicyRecord, attachment_counts, boundary_counts, policy_by_arn
@@ -57,18 +56,6 @@ def on_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
     context.update(requested_tags(parameters))
     account_id = "" if owner == AWS_ACCOUNT else owner
     return [Permission(action_of("iam", call.operation), arn, account_id, context, shown_as=f"policy {arn}")]
-
-
-def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
-    """The condition keys of the tags (or only tag keys) that a request passes."""
-    context: dict[str, ContextValue] = {}
-    tags: Sequence[Mapping[str, Any]] = parameters.get("Tags", ())
-    for tag in tags:
-        context[f"aws:requesttag/{tag['Key'].lower()}"] = tag["Value"]
-    keys = (*(tag["Key"] for tag in tags), *parameters.get("TagKeys", ()))
-    if keys:
-        context["aws:tagkeys"] = keys
-    return context
 
 
 def existing_policy(call: Call, arn: str) -> PolicyRecord | ManagedPolicy:

@@ -24,11 +24,11 @@ from emulator.services.iam.common import (
     opened_marker,
     page,
     page_of,
+    requested_tags,
     resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
-from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.iam.users import (
     check_user_is_named,
     existing_user,

@@ -13,12 +13,13 @@ from emulator.issuers import issuer_problem, without_scheme
 from emulator.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
+    creation,
     listed_tags,
+    requested_tags,
     resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
-from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.storage.entity_tags import put_tags, remove_tags, tags_of
 from emulator.storage.oidc_providers import (
@@ -88,11 +89,7 @@ def _check_url(_call: Call, parameters: Parameters) -> None:
 
 
 def _on_new_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = oidc_provider_arn(call.account_id, parameters["Url"])
-    names = ["CreateOpenIDConnectProvider"]
-    if parameters.get("Tags"):
-        names.append("TagOpenIDConnectProvider")
-    return [Permission(f"iam:{name}", arn, context=requested_tags(parameters)) for name in names]
+    return creation(parameters, oidc_provider_arn(call.account_id, parameters["Url"]), "OpenIDConnectProvider")
 
 
 @operation("iam", "CreateOpenIDConnectProvider", permissions=_on_new_provider, precheck=_check_url)

@@ -10,14 +10,13 @@ from emulator.arns import iam_arn
 from emulator.data import QUOTAS, ManagedPolicy, managed_policies
 from emulator.errors import AwsError
 from emulator.ids import POLICY_PREFIX
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, page, tag_answer, tag_pairs
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, creation, page, tag_answer, tag_pairs
 from emulator.services.iam.managed_policies import (
     check_document,
     check_policy_arn,
     existing_policy,
     on_policy,
     own_policy,
-    requested_tags,
     shown_policy,
     usage_of,
 )
@@ -48,9 +47,7 @@ DELETE_VERSIONS_MESSAGE = (
 def _on_new_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
     name = parameters["PolicyName"]
     arn = iam_arn(call.account_id, "policy", parameters.get("Path", "/"), name)
-    context = requested_tags(parameters)
-    actions = ["iam:CreatePolicy", "iam:TagPolicy"] if parameters.get("Tags") else ["iam:CreatePolicy"]
-    return [Permission(action, arn, context=context, shown_as=f"policy {name}") for action in actions]
+    return creation(parameters, arn, "Policy", shown_as=f"policy {name}")
 
 
 @operation("iam", "CreatePolicy", permissions=_on_new_policy)

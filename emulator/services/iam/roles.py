@@ -12,13 +12,14 @@ from emulator.errors import AwsError
 from emulator.ids import ROLE_PREFIX
 from emulator.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
+    creation,
     opened_marker,
     page_of,
     resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
-from emulator.services.iam.managed_policies import check_boundary, encoded_document, requested_tags
+from emulator.services.iam.managed_policies import check_boundary, encoded_document
 from emulator.services.iam.trust import checked_trust_policy, shown_trust_policies
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.storage.entity_policies import attached_arns, inline_names
@@ -100,11 +101,7 @@ def _on_role_boundary(call: Call, parameters: Parameters) -> Sequence[Permission
 
 def _on_new_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
     arn = iam_arn(call.account_id, "role", parameters.get("Path", "/"), parameters["RoleName"])
-    context = requested_tags(parameters)
-    if "PermissionsBoundary" in parameters:
-        context["iam:permissionsboundary"] = parameters["PermissionsBoundary"]
-    actions = ["iam:CreateRole", "iam:TagRole"] if parameters.get("Tags") else ["iam:CreateRole"]
-    return [Permission(action, arn, context=context) for action in actions]
+    return creation(parameters, arn, "Role")
 
 
 @operation("iam", "CreateRole", permissions=_on_new_role)

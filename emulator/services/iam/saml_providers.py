@@ -12,12 +12,13 @@ from emulator.errors import AwsError
 from emulator.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
+    creation,
     listed_tags,
+    requested_tags,
     resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
-from emulator.services.iam.managed_policies import requested_tags
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.sessions.saml.door import check_private_key, read_metadata
 from emulator.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
@@ -98,11 +99,7 @@ def _add_key(call: Call, arn: str, private_key: str, present: Sequence[SamlPriva
 
 
 def _on_new_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = saml_provider_arn(call.account_id, parameters["Name"])
-    names = ["CreateSAMLProvider"]
-    if parameters.get("Tags"):
-        names.append("TagSAMLProvider")
-    return [Permission(f"iam:{name}", arn, context=requested_tags(parameters)) for name in names]
+    return creation(parameters, saml_provider_arn(call.account_id, parameters["Name"]), "SAMLProvider")
 
 
 @operation("iam", "CreateSAMLProvider", permissions=_on_new_provider)

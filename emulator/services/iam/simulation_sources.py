@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.access.context import identity_keys
 from emulator.access.permission import ContextValue
-from emulator.access.policies import Authority, parsed_policy
+from emulator.access.policies import Authority, kept_document
 from emulator.arns import parse_arn
 from emulator.policy import CompiledPolicies, NamedPolicy, PolicyKind
 from emulator.policy.patterns import Test, glob, wildcards
@@ -139,14 +139,14 @@ def _attached(call: Call, owners: Sequence[tuple[EntityKind, str, str]]) -> Iter
     seen: set[str] = set()
     for kind, owner_id, owner_name in owners:
         for name, text in inline_documents(call.db, kind, owner_id).items():
-            named = NamedPolicy(parsed_policy(text, PolicyKind.IDENTITY), f"{kind}_{owner_name}_{name}")
+            named = NamedPolicy(kept_document(text, PolicyKind.IDENTITY), f"{kind}_{owner_name}_{name}")
             yield Attached(_INLINE, name, "", kind, owner_name, named)
         for arn in attached_arns(call.db, kind, owner_id):
             document = None if arn in seen else call.policies.managed_document(call.db, arn)
             seen.add(arn)
             if document is not None:
                 name = arn.rpartition("/")[2]
-                named = NamedPolicy(parsed_policy(document, PolicyKind.IDENTITY), name, arn)
+                named = NamedPolicy(kept_document(document, PolicyKind.IDENTITY), name, arn)
                 yield Attached(_managed_kind(arn), name, arn, kind, owner_name, named)
 
 

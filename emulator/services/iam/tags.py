@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from emulator.access.permission import Permission
-from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
-from emulator.services.iam.managed_policies import requested_tags
+from emulator.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, requested_tags, tag_pairs
 from emulator.services.iam.roles import existing_role, role_permission
 from emulator.services.iam.users import existing_user, user_permission
 from emulator.services.registry import Answer, Call, Parameters, operation

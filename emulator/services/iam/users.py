@@ -12,13 +12,14 @@ from emulator.errors import AwsError
 from emulator.ids import USER_PREFIX
 from emulator.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
+    creation,
     opened_marker,
     page_of,
     resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
-from emulator.services.iam.managed_policies import check_boundary, requested_tags
+from emulator.services.iam.managed_policies import check_boundary
 from emulator.services.registry import Answer, Call, Parameters, action_of, operation
 from emulator.storage.access_keys import access_keys_of, lock_account
 from emulator.storage.entity_policies import attached_arns, inline_names, lock_entity
@@ -139,11 +140,7 @@ def on_user_or_caller(call: Call, parameters: Parameters) -> Sequence[Permission
 
 def _on_new_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
     arn = iam_arn(call.account_id, "user", parameters.get("Path", "/"), parameters["UserName"])
-    context = requested_tags(parameters)
-    if "PermissionsBoundary" in parameters:
-        context["iam:permissionsboundary"] = parameters["PermissionsBoundary"]
-    actions = ["iam:CreateUser", "iam:TagUser"] if parameters.get("Tags") else ["iam:CreateUser"]
-    return [Permission(action, arn, context=context) for action in actions]
+    return creation(parameters, arn, "User")
 
 
 @operation("iam", "CreateUser", permissions=_on_new_user)

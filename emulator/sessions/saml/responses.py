@@ -8,6 +8,7 @@ sign, every ID once; and what is read afterwards is not the document but the byt
 from __future__ import annotations
 
 import binascii
+import copy
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
@@ -58,6 +59,7 @@ BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 UNSPECIFIED_FORMAT = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 _RESPONSE, _ASSERTION, _SIGNATURE = tag("samlp", "Response"), tag("saml", "Assertion"), tag("ds", "Signature")
 _ENCRYPTED = tag("saml", "EncryptedAssertion")
+_INCLUSIVE_NAMESPACES = "{http://www.w3.org/2001/10/xml-exc-c14n#}InclusiveNamespaces"
 _ID_NAMES = frozenset({"id"})
 
 
@@ -181,8 +183,21 @@ def _covered(root: etree._Element, location: str, certificate: x509.Certificate)
         # IAM does not judge the dates of certificates in metadata.
         verification_time=certificate.not_valid_before_utc,
     )
-    result = XMLVerifier().verify(root, x509_cert=certificate, expect_config=configuration, id_attribute="ID")
+    result = _Verifier().verify(root, x509_cert=certificate, expect_config=configuration, id_attribute="ID")
     return None if isinstance(result, list) else result.signed_xml
+
+
+class _Verifier(XMLVerifier):
+    """Takes ``InclusiveNamespaces`` where SignedInfo's canonicalization is named, as some providers write it: Exclusive
+    XML Canonicalization defines it for that place, the schema of XML Signature knows nothing of it.
+    """
+
+    def validate_schema(self, signature: etree._Element) -> None:
+        judged = copy.deepcopy(signature)
+        for method in judged.findall("ds:SignedInfo/ds:CanonicalizationMethod", NAMESPACES):
+            for prefixes in method.findall(_INCLUSIVE_NAMESPACES):
+                method.remove(prefixes)
+        super().validate_schema(judged)  # type: ignore[no-untyped-call]
 
 
 def _opened(root: etree._Element, private_keys: Sequence[str]) -> etree._Element:
