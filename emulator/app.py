@@ -185,7 +185,7 @@ def _reset(
         decisions.clear()
 
 
-def save_world(gateway: Gateway, *, last_used: bool = True) -> str:
+def save_world(gateway: Gateway, last_used: bool) -> str:
     """The world that a gateway serves, as a sandbox file. Raises UnsavableError."""
     gateway.uses.flush()
     return save_database(gateway.database, gateway.settings, last_used=last_used)

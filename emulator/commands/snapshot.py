@@ -40,8 +40,13 @@ def command() -> None:
 
 @command.command("save")
 @click.argument("file", metavar="FILE")
+@click.option(
+    "--last-used/--no-last-used",
+    default=True,
+    help="Whether it says when keys and roles were last used, which any call changes.",
+)
 @database_option
-def save(file: str, database: str) -> None:
+def save(file: str, last_used: bool, database: str) -> None:
     """Write the world of a database to FILE, in the format of the sandbox file; - is standard output.
 
     While the server runs, or after it has stopped. The file holds secrets: whoever else is on this machine cannot read
@@ -56,7 +61,7 @@ def save(file: str, database: str) -> None:
         raise UnusableError("there is no such database (see --database)")
     opened = _opened(database)
     try:
-        text = save_database(opened, SandboxSettings())
+        text = save_database(opened, SandboxSettings(), last_used=last_used)
     except UnsavableError as error:
         raise UnusableError(str(error)) from error
     except DATABASE_PROBLEMS as error:

@@ -346,7 +346,7 @@ class Rolecall:
         it as it is, so that two can be compared.
         """
         self._refuse_when_ended()
-        return save_world(self._gateway, last_used=last_used)
+        return save_world(self._gateway, last_used)
 
     def load(self, snapshot: str) -> None:
         """Replace the world by that of a snapshot, in one step. Raises BadConfigError with every problem."""

@@ -96,8 +96,7 @@ def read_located(text: str) -> Located:
             return Located(None, {(): 1})
         return _Reader(loader).read(node)
     except yaml.MarkedYAMLError as error:
-        # The end of a text is a line below it for the parser.
-        line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 1
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UnreadableError([Problem(line, f"not YAML: {error.problem}")]) from error
     except yaml.reader.ReaderError as error:
         # The loader in C counts bytes.

@@ -42,9 +42,9 @@ class UnsavableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """Saving and loading as the endpoints do it; ``load`` raises InvalidWorldError."""
+    """Saving, with last uses or without, and loading as the endpoints do it; ``load`` raises InvalidWorldError."""
 
-    save: Callable[[], str]
+    save: Callable[[bool], str]
     load: Callable[[str], None]
 
 

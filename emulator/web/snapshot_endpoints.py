@@ -13,6 +13,8 @@ YAML = "application/yaml"
 INVALID_MESSAGE = "The snapshot cannot be loaded."
 NOT_TEXT_MESSAGE = "The snapshot is not UTF-8 text."
 TOO_LARGE_MESSAGE = f"The snapshot is larger than {MAXIMUM_SNAPSHOT_BYTES} bytes."
+CHOICE_MESSAGE = "last_used is true or false."
+_CHOICES = {"true": True, "false": False}
 
 Answered = tuple[Response, int]
 
@@ -22,8 +24,11 @@ def register_snapshots(control: Blueprint, snapshots: Snapshots) -> None:
 
     @control.get("/snapshot")
     def save_snapshot() -> Answered:
+        last_used = request.args.get("last_used", "true")
+        if last_used not in _CHOICES:
+            return jsonify(message=CHOICE_MESSAGE), 400
         try:
-            return Response(snapshots.save(), content_type=YAML), 200
+            return Response(snapshots.save(_CHOICES[last_used]), content_type=YAML), 200
         except UnsavableError as error:
             return jsonify(message=f"{error}."), 409
 

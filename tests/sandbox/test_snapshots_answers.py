@@ -110,6 +110,18 @@ def test_nothing_asked_twice_is_saved_otherwise(full: Any) -> None:
     assert _saved(full) == _saved(full)
 
 
+def test_without_last_uses_calls_that_change_nothing_leave_it_as_it_is(full: Any) -> None:
+    client = full.application.test_client()
+    before = client.get(URL, query_string={"last_used": "false"}).text
+    assert "last_used" not in before
+    full.clock.advance(1)
+    full.client("iam").list_users()
+    full.clock.advance(-1)
+    assert client.get(URL, query_string={"last_used": "false"}).text == before
+    answer = client.get(URL, query_string={"last_used": "no"})
+    assert (answer.status_code, answer.json) == (400, {"message": "last_used is true or false."})
+
+
 # Proofs that were given, or can be had, before.
 
 

@@ -184,7 +184,8 @@ def test_a_snapshot_that_is_cut_off_is_refused(text: str, place: float) -> None:
     for part in (at_a_character, at_a_line):
         problems = _problems(part)
         assert problems
-        assert all(1 <= problem.line <= part.count("\n") + 1 for problem in problems)
+        # The end of a text may be a line below it for the parser.
+        assert all(1 <= problem.line <= part.count("\n") + 2 for problem in problems)
 
 
 @settings(max_examples=20, deadline=None)
