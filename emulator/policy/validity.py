@@ -84,7 +84,7 @@ KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, Po
 # Recorded for managed and inline policies; whether STS asks the same of session policies is not documented.
 _KINDS_OF_CURRENT_VERSION = frozenset({PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SCP, PolicyKind.RCP})
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})
-# Recorded from UpdateAssumeRolePolicy in September 2026: these very names, in this very case, and no wildcard.
+# Recorded from UpdateAssumeRolePolicy in September 2026: these very names, in this very case, and not sts:* either.
 _TRUST_ACTIONS = frozenset(
     {
         "sts:AssumeRole",
