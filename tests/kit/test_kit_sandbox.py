@@ -100,7 +100,7 @@ def _has(sandbox: Rolecall, account: str) -> bool:
         ),
         ({"version": 1}, "lacks accounts"),
         ({"version": 1, "accounts": [object()]}, "no sandbox file can hold"),
-        ("{", "config:1: not YAML"),
+        ("{", "config:2: not YAML"),
     ],
 )
 def test_what_is_wrong_with_a_world_is_said_all_at_once(config: Any, message: str) -> None:
