@@ -50,7 +50,7 @@ from emulator.services.registry import (
 from emulator.sessions.authorization_messages import seal_message
 from emulator.sessions.issuer_keys import IssuerKeys, KeysWantedError
 from emulator.sessions.keys import KeyRing
-from emulator.settings import DEFAULT_REGION, SandboxSettings
+from emulator.settings import DEFAULT_REGION, SandboxSettings, requested_region
 from emulator.signing import Signature, check_scope, check_signature, read_signature
 from emulator.storage import keyring, worlds
 from emulator.storage.clock_states import kept_clock, share_clock
@@ -365,7 +365,7 @@ class Gateway:
             return []
         session = identity.caller.session
         mfa_at_seconds = session.mfa_authenticated_at_seconds if session is not None else None
-        moment = Moment(request, call.now_seconds, call.region, mfa_at_seconds)
+        moment = Moment(request, call.now_seconds, requested_region(call.service, call.region), mfa_at_seconds)
         denied_code = self.settings.chime_denied_as if call.service == "chime" else "AccessDenied"
         return check(identity.rights, permissions, moment, denied_code)
 

@@ -20,6 +20,7 @@ from emulator.http import HttpRequest
 from emulator.kit.decisions import LAYER_NAMES, DecisionRecord, layer_called
 from emulator.kit.identity import Credentials
 from emulator.policy import CompiledPolicies, Decision, explain
+from emulator.settings import requested_region
 
 _ASSUMING = frozenset({"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"})
 _INDENT = "    "
@@ -108,6 +109,7 @@ def decide_for(
     request = HttpRequest("POST", "/", "", {}, b"", scheme="https")
     arn = parse_arn(resource)
     lowered = {key.lower(): _as_policies_read(key, value) for key, value in _pairs(context)}
+    region = requested_region(action.partition(":")[0].lower(), region)
     permission = Permission(known_action(action), resource, "" if arn is None else arn.account_id, lowered, trust)
     return ask(rights, permission, Moment(request, now_seconds, region, mfa_at_seconds))
 

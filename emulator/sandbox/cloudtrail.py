@@ -14,7 +14,7 @@ from emulator.clock import iso8601
 from emulator.data import actions
 from emulator.ids import event_id
 from emulator.sandbox.decision_text import call_as_json
-from emulator.settings import DEFAULT_REGION
+from emulator.settings import DEFAULT_REGION, requested_region
 from emulator.storage.decision_log import LoggedCall
 
 Json = dict[str, Any]
@@ -37,8 +37,6 @@ _NAMED_TYPES = ("IAMUser", "WebIdentityUser", "SAMLUser")
 _UNSIGNED_TYPES = {"AssumeRoleWithWebIdentity": "WebIdentityUser", "AssumeRoleWithSAML": "SAMLUser"}
 # IAM User Guide, Logging IAM and AWS STS API calls with AWS CloudTrail: all of STS reads only, but for these.
 _WRITING_IN_STS = frozenset({"AssumeRoot", "GetFederationToken", "GetSessionToken"})
-# Services that are in one Region, whatever Region a client signed for.
-_GLOBAL_SERVICES = frozenset({"iam", "chime"})
 # What another account's principal may get of an account, which then has a record of it too.
 _ACROSS_ACCOUNTS = frozenset({"AssumeRole", "AssumeRoot"})
 _NOBODY = {"type": "Anonymous"}
@@ -100,7 +98,7 @@ def cloudtrail_record(call: LoggedCall) -> Json:
         "eventTime": iso8601(call.at_seconds),
         "eventSource": f"{prefix}.amazonaws.com",
         "eventName": call.operation or None,
-        "awsRegion": DEFAULT_REGION if call.service in _GLOBAL_SERVICES else call.region or DEFAULT_REGION,
+        "awsRegion": requested_region(call.service, call.region) or DEFAULT_REGION,
         "sourceIPAddress": call.source_ip,
         "userAgent": call.user_agent,
         **error,

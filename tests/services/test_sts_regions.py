@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sts_calls import ACCOUNT, account, allow, answered, declared, refusal, role, role_arn, root_arn, trust
+from sts_calls import ACCOUNT, account, allow, answered, declared, deny, refusal, role, role_arn, root_arn, trust, user
 
 from emulator.access.regions import is_global_host, region_of_host
 
@@ -75,6 +75,18 @@ def test_an_endpoint_takes_signatures_of_its_own_region_only(worlds: Any) -> Non
     right = worlds.client("sts", region="us-west-2", endpoint_url="http://sts.us-west-2.amazonaws.com")
     assert answered(right, "GetCallerIdentity") == "allowed"
     assert answered(worlds.client("sts", endpoint_url="http://sts.amazonaws.com"), "GetSessionToken") == "allowed"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+def test_services_of_one_endpoint_are_called_in_its_region(make_world: Any, region: str) -> None:
+    """A policy that keeps everything in one Region refuses them there, as it does on AWS."""
+    elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    ana = user("ana", allow("*"), deny("*", Condition=elsewhere))
+    world = make_world(declared(account(users=[ana])))
+    for service, operation in (("iam", "ListUsers"), ("chime", "ListAccounts")):
+        assert refusal(world.client(service, "ana", region=region), operation)[0] == 403
+    sts = world.client("sts", "ana", region=region)
+    assert (answered(sts, "GetAccessKeyInfo", AccessKeyId="ana_key_for_tests") == "allowed") is (region == "eu-west-1")
 
 
 def test_the_region_is_a_condition_key(make_world: Any) -> None:
