@@ -28,7 +28,7 @@ from emulator.ids import Identifiers
 from emulator.inprocess import client, environ_of
 from emulator.sandbox.builtin import builtin_world_path
 from emulator.sandbox.declare import read_world_file
-from emulator.sandbox.outcomes import Outcome, Recorded
+from emulator.sandbox.outcomes import Outcome, recorded
 from emulator.services.catalogue import find
 from emulator.signing import check_scope, check_signature, read_signature
 from emulator.storage.engine import Database
@@ -139,11 +139,9 @@ class Sandbox:
                 self.database.generation(held)
 
         def handed_over() -> None:
-            recorded = Recorded(target.operation.recorder, len(request.body))
-            recorded.asked(parameters)
-            recorded.answered(answer)
+            kept = recorded(target.operation.recorder, len(request.body), parameters, answer)
             names = (target.service.name, target.operation.name)
-            gateway._observe(received, *names, identity.caller, 200, None, signature, decisions, identities, recorded)
+            gateway._observe(received, *names, identity, 200, None, signature, decisions, identities, kept)
             self.told.clear()
 
         connection.connection.driver_connection.execute("COMMIT")  # type: ignore[union-attr]
