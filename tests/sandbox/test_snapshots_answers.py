@@ -27,14 +27,20 @@ def full(make_shared_world: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def saved(full: Any) -> str:
-    return _saved(full)
+def moment(full: Any) -> tuple[str, Answers]:
+    """A snapshot and what is answered then: nothing that another test does may come between the two."""
+    return _saved(full), Answers(full)
 
 
 @pytest.fixture(scope="module")
-def answers(full: Any, saved: str) -> Answers:
+def saved(moment: tuple[str, Answers]) -> str:
+    return moment[0]
+
+
+@pytest.fixture(scope="module")
+def answers(moment: tuple[str, Answers]) -> Answers:
     """What is answered at the moment of the snapshot, and what it takes to ask."""
-    return Answers(full)
+    return moment[1]
 
 
 @pytest.fixture
