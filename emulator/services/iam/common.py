@@ -125,15 +125,19 @@ def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
     return context
 
 
-def creation(parameters: Parameters, arn: str, kind: str, *, shown_as: str = "") -> Sequence[Permission]:
+def creation(
+    parameters: Parameters, arn: str, kind: str, *, tagged_kind: str = "", shown_as: str = ""
+) -> Sequence[Permission]:
     """What creating an entity needs: ``Create`` and, with tags, ``Tag`` of its kind, such as ``Role``.
+
+    ``tagged_kind`` is what the action that tags calls the kind, if otherwise.
 
     Source: the IAM User Guide's pages on tagging each kind, which name both actions.
     """
     context = requested_tags(parameters)
     if "PermissionsBoundary" in parameters:
         context["iam:permissionsboundary"] = parameters["PermissionsBoundary"]
-    actions = [f"iam:Create{kind}", *([f"iam:Tag{kind}"] if parameters.get("Tags") else [])]
+    actions = [f"iam:Create{kind}", *([f"iam:Tag{tagged_kind or kind}"] if parameters.get("Tags") else [])]
     return [Permission(action, arn, context=context, shown_as=shown_as) for action in actions]
 
 

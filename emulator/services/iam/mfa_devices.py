@@ -20,6 +20,7 @@ from emulator.errors import AwsError
 from emulator.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
+    creation,
     listed_tags,
     opened_marker,
     page,
@@ -85,10 +86,7 @@ def _check_name(call: Call, parameters: Parameters) -> None:
 
 
 def _on_new_device(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = _device_arn(call, parameters)
-    context = requested_tags(parameters)
-    actions = ["iam:CreateVirtualMFADevice", *(["iam:TagMFADevice"] if parameters.get("Tags") else [])]
-    return [Permission(action, arn, context=context) for action in actions]
+    return creation(parameters, _device_arn(call, parameters), "VirtualMFADevice", tagged_kind="MFADevice")
 
 
 def _on_device(call: Call, parameters: Parameters) -> Sequence[Permission]:
