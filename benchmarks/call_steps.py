@@ -19,21 +19,21 @@ from typing import Any
 import bare_flask
 from botocore.awsrequest import AWSPreparedRequest
 
-from emulator.access.check import check
-from emulator.access.context import Moment
-from emulator.app import application_over, decision_log, open_database
-from emulator.clock import Clock
-from emulator.gateway import Gateway, _Received
-from emulator.ids import Identifiers
-from emulator.inprocess import client, environ_of
-from emulator.sandbox.builtin import builtin_world_path
-from emulator.sandbox.declare import read_world_file
-from emulator.sandbox.outcomes import Outcome, recorded
-from emulator.services.catalogue import find
-from emulator.signing import check_scope, check_signature, read_signature
-from emulator.storage.engine import Database
-from emulator.web.aws import read_request, send
-from emulator.wire import check_constraints, decode, encode_answer, match
+from rolecall.access.check import check
+from rolecall.access.context import Moment
+from rolecall.app import application_over, decision_log, open_database
+from rolecall.clock import Clock
+from rolecall.gateway import Gateway, _Received
+from rolecall.ids import Identifiers
+from rolecall.inprocess import client, environ_of
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world_file
+from rolecall.sandbox.outcomes import Outcome, recorded
+from rolecall.services.catalogue import find
+from rolecall.signing import check_scope, check_signature, read_signature
+from rolecall.storage.engine import Database
+from rolecall.web.aws import read_request, send
+from rolecall.wire import check_constraints, decode, encode_answer, match
 
 MAXIMUM_BODY_BYTES = 1 << 20
 BUDGET = {

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 
-from emulator.policy import (
+from rolecall.policy import (
     CompiledPolicies,
     Decision,
     Layers,
@@ -22,7 +22,7 @@ from emulator.policy import (
     explain,
     parse_policy,
 )
-from emulator.principals import Principal
+from rolecall.principals import Principal
 
 ACCOUNT = "111122223333"
 USER = Principal(

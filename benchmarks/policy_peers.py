@@ -23,7 +23,7 @@ from typing import Any
 
 from policy_engine import ACCOUNT, CASE, CONTEXT, USER, cases
 
-from emulator.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, compile_policies, decide, parse_policy
+from rolecall.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, compile_policies, decide, parse_policy
 
 try:
     import cedarpy

@@ -103,7 +103,7 @@ def bare_flask(port: int) -> list[str]:
 
 
 def rolecall(port: int, database: str, *more: str) -> list[str]:
-    return [sys.executable, "-m", "emulator.cli", "serve", "--port", str(port), "--database", database, *more]
+    return [sys.executable, "-m", "rolecall.cli", "serve", "--port", str(port), "--database", database, *more]
 
 
 def moto(port: int) -> list[str]:

@@ -10,9 +10,9 @@ import botocore.auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from emulator.http import HttpRequest
-from emulator.signing import check_scope, check_signature, read_signature
-from emulator.signing.verify import signing_key
+from rolecall.http import HttpRequest
+from rolecall.signing import check_scope, check_signature, read_signature
+from rolecall.signing.verify import signing_key
 
 ROUNDS = 40
 CALLS_PER_ROUND = 2_000

@@ -21,7 +21,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from emulator import Rolecall
+from rolecall import Rolecall
 
 FRESH_BAR_MILLISECONDS = 10
 SUITE_BAR = 1 / 3

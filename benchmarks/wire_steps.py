@@ -9,9 +9,9 @@ import time
 import timeit
 from collections.abc import Callable
 
-from emulator.http import HttpRequest
-from emulator.wire import SERVICES, check_constraints, decode, encode_answer, load_service, match
-from emulator.wire.models import load_model
+from rolecall.http import HttpRequest
+from rolecall.wire import SERVICES, check_constraints, decode, encode_answer, load_service, match
+from rolecall.wire.models import load_model
 
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8", "host": "127.0.0.1:4580"}
 CREDENTIALS = {

@@ -7,7 +7,7 @@ import os
 from alembic import context
 from sqlalchemy import create_engine
 
-from emulator.storage.tables import metadata
+from rolecall.storage.tables import metadata
 
 
 def run() -> None:

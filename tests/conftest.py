@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from world_handle import WorldHandle
 
-from emulator.sandbox.builtin import builtin_world_path
-from emulator.sandbox.declare import read_world, read_world_file
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world, read_world_file
 
 # A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
 # "--hypothesis-profile=search" draws new ones, to look for what these do not find.

@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from emulator.app import application_over, decision_log
-from emulator.sandbox.decisions import DecisionLog
+from rolecall.app import application_over, decision_log
+from rolecall.sandbox.decisions import DecisionLog
 
 
 def keep_log(world: Any, database_url: str = "sqlite://") -> DecisionLog:

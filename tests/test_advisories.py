@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 
-import emulator
-from emulator.errors import AwsError
-from emulator.sessions.issuer_keys import UNKNOWN_KEY_SECONDS, IssuerKeys, KeysWantedError
-from emulator.sessions.keys import KeyRing, SealingKey
-from emulator.sessions.signing_keys import new_signing_key, public_jwk, sign
-from emulator.sessions.tokens import BadTokenError, open_token, seal
-from emulator.sessions.web_identity import KEY_MESSAGE, MALFORMED_MESSAGE, BadKeySetError, read_key_set, read_token
+import rolecall
+from rolecall.errors import AwsError
+from rolecall.sessions.issuer_keys import UNKNOWN_KEY_SECONDS, IssuerKeys, KeysWantedError
+from rolecall.sessions.keys import KeyRing, SealingKey
+from rolecall.sessions.signing_keys import new_signing_key, public_jwk, sign
+from rolecall.sessions.tokens import BadTokenError, open_token, seal
+from rolecall.sessions.web_identity import KEY_MESSAGE, MALFORMED_MESSAGE, BadKeySetError, read_key_set, read_token
 
 KEY = new_signing_key("RS256")
 CLAIMS = {"iss": "https://idp.example.com", "sub": "ana", "aud": "app", "iat": 1, "exp": 2}
@@ -85,7 +85,7 @@ def test_cve_2026_32597_critical_extensions() -> None:
 
 def test_cve_2026_48522_no_url_of_a_token_is_ever_fetched(tmp_path: Path) -> None:
     """CVE-2026-48522 (GHSA-993g-76c3-p5m4): PyJWKClient took file: and other URLs. It is not used, nor is jku."""
-    sources = [file.read_text(encoding="utf-8") for file in Path(emulator.__file__).parent.rglob("*.py")]
+    sources = [file.read_text(encoding="utf-8") for file in Path(rolecall.__file__).parent.rglob("*.py")]
     assert not any("PyJWKClient" in source or "urlopen" in source for source in sources)
     secret = tmp_path / "jwks.json"
     stranger = new_signing_key("RS256")
@@ -108,7 +108,7 @@ def test_cve_2026_48523_the_algorithm_of_the_header_is_the_one_that_verifies() -
 def test_cve_2026_48524_unknown_key_ids_fetch_nothing_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """CVE-2026-48524 (GHSA-fhv5-28vv-h8m8): each unknown key id fetched the set anew."""
     fetched, now = [], [1_000.0]
-    monkeypatch.setattr("emulator.sessions.issuer_keys.monotonic_seconds", lambda: now[0])
+    monkeypatch.setattr("rolecall.sessions.issuer_keys.monotonic_seconds", lambda: now[0])
     keys = IssuerKeys(lambda url: fetched.append(url) or json.dumps({"keys": [public_jwk(KEY)]}))  # type: ignore[func-returns-value]
     for number in range(50):
         try:

@@ -28,27 +28,27 @@ import pytest
 from reserved_ports import reserved_port
 from test_rooms import LEAVES, ROOMS
 
-import emulator
-from emulator import DecisionRecord, Rolecall, pytest_plugin
-from emulator.app import application_over, open_database
-from emulator.cli import COMMANDS, main
-from emulator.clock import Clock
-from emulator.errors import COMMON_ERRORS
-from emulator.inspection import Examination, examine
-from emulator.kit.blocks import MANAGED_VARIABLES
-from emulator.kit.clock import SandboxClock
-from emulator.kit.decisions import LAYER_NAMES
-from emulator.kit.expectations import ExpectedDenial
-from emulator.kit.privileges import LeastPrivilege
-from emulator.sandbox import declare
-from emulator.sandbox.builtin import builtin_world_path
-from emulator.sandbox.declare import read_world_file
-from emulator.sandbox.fault_rules import KEYS, KINDS, FaultRule
-from emulator.sandbox.faults import Faults
-from emulator.services.catalogue import all_operations
-from emulator.sessions.tokens import MAXIMUM_TOKEN_CHARACTERS
-from emulator.settings import DEFAULT_MAXIMUM_BODY_BYTES, SandboxSettings
-from emulator.wire import SERVICES, load_service
+import rolecall
+from rolecall import DecisionRecord, Rolecall, pytest_plugin
+from rolecall.app import application_over, open_database
+from rolecall.cli import COMMANDS, main
+from rolecall.clock import Clock
+from rolecall.errors import COMMON_ERRORS
+from rolecall.inspection import Examination, examine
+from rolecall.kit.blocks import MANAGED_VARIABLES
+from rolecall.kit.clock import SandboxClock
+from rolecall.kit.decisions import LAYER_NAMES
+from rolecall.kit.expectations import ExpectedDenial
+from rolecall.kit.privileges import LeastPrivilege
+from rolecall.sandbox import declare
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world_file
+from rolecall.sandbox.fault_rules import KEYS, KINDS, FaultRule
+from rolecall.sandbox.faults import Faults
+from rolecall.services.catalogue import all_operations
+from rolecall.sessions.tokens import MAXIMUM_TOKEN_CHARACTERS
+from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, SandboxSettings
+from rolecall.wire import SERVICES, load_service
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -97,7 +97,7 @@ def leaf_commands() -> list[tuple[str, click.Command]]:
     """Every command that does something, by the words that call it."""
     found = []
     for name in COMMANDS:
-        command = importlib.import_module(f"emulator.commands.{name.replace('-', '_')}").command
+        command = importlib.import_module(f"rolecall.commands.{name.replace('-', '_')}").command
         if isinstance(command, click.Group):
             for below, subcommand in command.commands.items():
                 found.append((f"rolecall {name} {below}", subcommand))
@@ -135,7 +135,7 @@ def test_every_option_is_documented_and_no_other(name: str, command: click.Comma
 
 def environment_variables() -> set[str]:
     """Every variable of Rolecall's own that anything in the repository reads."""
-    sources = [ROOT / "rolecall.py", ROOT / ".ci" / "run", *(ROOT / "emulator").rglob("*.py")]
+    sources = [ROOT / "run.py", ROOT / ".ci" / "run", *(ROOT / "emulator").rglob("*.py")]
     return {name for file in sources for name in re.findall(r"\bROLECALL_[A-Z_]+\b", file.read_text(encoding="utf-8"))}
 
 
@@ -147,7 +147,7 @@ def test_every_environment_variable_is_documented_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_their_own_help_says(name: str) -> None:
-    command = importlib.import_module(f"emulator.commands.{name.replace('-', '_')}").command
+    command = importlib.import_module(f"rolecall.commands.{name.replace('-', '_')}").command
     sentence = " ".join(command.help.split("\n\n")[0].split())
     assert COMMANDS[name] == sentence
 
@@ -308,7 +308,7 @@ def test_the_walk_through_the_code_names_what_is_there() -> None:
 def test_the_command_of_the_tests_is_the_one_of_ci() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     [shown] = [text.strip() for language, text in blocks(readme) if language == "sh" and "test" in text]
-    assert shown == "python3 rolecall.py test"
+    assert shown == "python3 run.py test"
     tests = re.search(r"^tests\(\) \{\n(.*?)\n\}", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.M | re.S)
     assert tests is not None
     assert tests[1].strip().replace('"$python"', "python3") == shown
@@ -367,7 +367,7 @@ def test_everything_a_test_can_ask_of_a_sandbox_is_documented_and_no_more(title:
 def test_the_rest_of_the_test_kit_is_documented() -> None:
     parts = sections(page("testing.md"))
     assert {name for row in table_rows(parts["Fixtures"]) for name in code_names(row[0])} == {
-        *offered_fixtures((ROOT / "emulator" / "pytest_plugin.py").read_text(encoding="utf-8")),
+        *offered_fixtures((ROOT / "emulator" / "rolecall" / "pytest_plugin.py").read_text(encoding="utf-8")),
         *pytest_plugin.KNOWN_ARGUMENTS,
     }
     assert pytest_plugin.SECTION_TITLE in parts["Fixtures"]
@@ -375,7 +375,7 @@ def test_the_rest_of_the_test_kit_is_documented() -> None:
         "Rolecall",
         "DecisionRecord",
         "__version__",
-    } == set(emulator.__all__)
+    } == set(rolecall.__all__)
     assert set(LAYER_NAMES.values()) <= set(code_names(parts["Assertions"]))
     assert public_names(ExpectedDenial) - {"action", "by"} == {"decision", "error"}
     assert {"refusal.decision", "refusal.error"} <= set(code_names(parts["Assertions"]))

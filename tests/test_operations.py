@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.data import actions
-from emulator.services import catalogue
-from emulator.services.registry import RegisteredOperation, action_of, all_operations, no_permission
-from emulator.wire import SERVICES, load_service
+from rolecall.data import actions
+from rolecall.services import catalogue
+from rolecall.services.registry import RegisteredOperation, action_of, all_operations, no_permission
+from rolecall.wire import SERVICES, load_service
 
 OPERATIONS = all_operations()
 SERVICES_FOLDER = Path(catalogue.__file__).parent
@@ -46,7 +46,7 @@ def test_every_module_of_the_catalogue_registers_something_and_none_is_forgotten
     registering = {operation.function.__module__ for operation in OPERATIONS}
     assert listed == registering
     written = {
-        ".".join(["emulator", "services", *file.relative_to(SERVICES_FOLDER).with_suffix("").parts])
+        ".".join(["rolecall", "services", *file.relative_to(SERVICES_FOLDER).with_suffix("").parts])
         for file in SERVICES_FOLDER.rglob("*.py")
         if "@operation(" in file.read_text(encoding="utf-8") and file.name != "registry.py"
     }

@@ -34,8 +34,8 @@ def constraints(name: str = "constraints.txt") -> dict[str, str]:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """rolecall.py as a module, told to put its environment into an empty folder."""
-    spec = importlib.util.spec_from_file_location("rolecall_script", ROOT / "rolecall.py")
+    """run.py as a module, told to put its environment into an empty folder."""
+    spec = importlib.util.spec_from_file_location("rolecall_script", ROOT / "run.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -89,7 +89,7 @@ def test_a_debian_python_without_venv_is_told_which_package(
 def test_the_script_is_readable_for_old_pythons() -> None:
     ast_of_3_8 = subprocess.run(
         [sys.executable, "-c", "import ast,sys; ast.parse(sys.stdin.read(), feature_version=(3, 8))"],
-        input=(ROOT / "rolecall.py").read_bytes(),
+        input=(ROOT / "run.py").read_bytes(),
         check=False,
     )
     assert ast_of_3_8.returncode == 0
@@ -97,7 +97,7 @@ def test_the_script_is_readable_for_old_pythons() -> None:
 
 def test_help_installs_nothing(script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert script.main(["--help"]) == 0
-    assert "python3 rolecall.py test" in capsys.readouterr().out
+    assert "python3 run.py test" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 

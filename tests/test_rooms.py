@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import emulator
+import rolecall
 
-PACKAGE = Path(emulator.__file__).parent
+PACKAGE = Path(rolecall.__file__).parent
 
 LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "version"}
 ROOMS: Mapping[str, set[str]] = {
@@ -77,11 +77,11 @@ TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 
 # Modules loaded by name at run time, each for the reason its own comment gives.
 LOADED_LATE = {
-    ("emulator.storage.migrate", "emulator.storage.upgrade"),
-    ("emulator", "emulator.kit"),
-    ("emulator.pytest_plugin", "emulator.kit"),
-    ("emulator.sessions.issuer_keys", "emulator.sessions.discovery"),
-    ("emulator.sessions.saml.door", "emulator.sessions.saml.library"),
+    ("rolecall.storage.migrate", "rolecall.storage.upgrade"),
+    ("rolecall", "rolecall.kit"),
+    ("rolecall.pytest_plugin", "rolecall.kit"),
+    ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
+    ("rolecall.sessions.saml.door", "rolecall.sessions.saml.library"),
 }
 
 MAXIMUM_FUNCTION_LINES = 70
@@ -94,7 +94,7 @@ def package_sources() -> dict[str, str]:
     """Source text of every module of the package by its dotted name."""
     found = {}
     for file in sorted(PACKAGE.rglob("*.py")):
-        parts = ["emulator", *file.relative_to(PACKAGE).with_suffix("").parts]
+        parts = ["rolecall", *file.relative_to(PACKAGE).with_suffix("").parts]
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file.read_text(encoding="utf-8")
     return found
 
@@ -115,7 +115,7 @@ def imports_of(module: str, source: str, modules: Sources) -> Iterator[str]:
                 start = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
                 full = f"{start}.{alias.name}"
-                yield full if full in modules or not start.startswith("emulator") else start
+                yield full if full in modules or not start.startswith("rolecall") else start
 
 
 def packages(modules: Sources) -> set[str]:
@@ -129,7 +129,7 @@ def late_imports_of(source: str) -> Iterator[str]:
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         name = node.args[0].value
-        if called in ("import_module", "__import__") and isinstance(name, str) and name.split(".")[0] == "emulator":
+        if called in ("import_module", "__import__") and isinstance(name, str) and name.split(".")[0] == "rolecall":
             yield name
 
 
@@ -142,7 +142,7 @@ def wrong_directions(modules: Sources) -> list[str]:
     for module, source in modules.items():
         room = room_of(module)
         for imported in imports_of(module, source, modules):
-            if imported.split(".")[0] == "emulator" and room_of(imported) not in {room, *ROOMS.get(room, set())}:
+            if imported.split(".")[0] == "rolecall" and room_of(imported) not in {room, *ROOMS.get(room, set())}:
                 findings.append(f"{module} imports {imported}")
     return findings
 
@@ -160,9 +160,9 @@ def services_importing_each_other(modules: Sources) -> list[str]:
 
 
 def service_of(module: str, modules: Sources) -> str:
-    """``sts`` of ``emulator.services.sts.roles``; empty for what all services share, such as the registry."""
+    """``sts`` of ``rolecall.services.sts.roles``; empty for what all services share, such as the registry."""
     parts = module.split(".")
-    is_service = parts[:2] == ["emulator", "services"] and ".".join(parts[:3]) in packages(modules)
+    is_service = parts[:2] == ["rolecall", "services"] and ".".join(parts[:3]) in packages(modules)
     return parts[2] if is_service and len(parts) > 2 else ""
 
 
@@ -240,7 +240,7 @@ def long_modules(modules: Sources) -> list[str]:
 def packages_without_a_paragraph(modules: Sources) -> list[str]:
     """A room's ``__init__`` says what the room owns; one line is a title, not a duty."""
     findings = []
-    for module in sorted((packages(modules) | {"emulator"}) & set(modules)):
+    for module in sorted((packages(modules) | {"rolecall"}) & set(modules)):
         text = ast.get_docstring(ast.parse(modules[module])) or ""
         if not text or (module.count(".") == 1 and len(text.split()) < 12):
             findings.append(module)
@@ -268,12 +268,12 @@ def test_the_package_keeps_the_rule(check) -> None:
 
 def test_the_package_is_really_read() -> None:
     modules = package_sources()
-    assert {"emulator", "emulator.errors", "emulator.storage", "emulator.data.action_table"} <= set(modules)
-    assert "emulator.data.action_table" in imports_of("emulator.data", modules["emulator.data"], modules)
+    assert {"rolecall", "rolecall.errors", "rolecall.storage", "rolecall.data.action_table"} <= set(modules)
+    assert "rolecall.data.action_table" in imports_of("rolecall.data", modules["rolecall.data"], modules)
 
 
 def test_the_table_itself_points_one_way() -> None:
-    table = {f"emulator.{room}": "".join(f"import emulator.{other}\n" for other in may) for room, may in ROOMS.items()}
+    table = {f"rolecall.{room}": "".join(f"import rolecall.{other}\n" for other in may) for room, may in ROOMS.items()}
     assert import_cycle(table) == []
 
 
@@ -283,15 +283,15 @@ DUTY = '"""Owned here: a duty told in a sentence of more than twelve words, and 
 
 
 def with_room(**sources: str) -> dict[str, str]:
-    """A small package; ``wire__query`` is the module ``emulator.wire.query``."""
-    modules = {"emulator": DUTY, "emulator.wire": DUTY, "emulator.storage": DUTY, "emulator.errors": DUTY}
-    return modules | {f"emulator.{name.replace('__', '.')}": source for name, source in sources.items()}
+    """A small package; ``wire__query`` is the module ``rolecall.wire.query``."""
+    modules = {"rolecall": DUTY, "rolecall.wire": DUTY, "rolecall.storage": DUTY, "rolecall.errors": DUTY}
+    return modules | {f"rolecall.{name.replace('__', '.')}": source for name, source in sources.items()}
 
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_good_package_passes(check) -> None:
     good = with_room(
-        wire__query="from emulator.errors import AwsError\nfrom emulator.wire import models\nimport botocore.loaders\n",
+        wire__query="from rolecall.errors import AwsError\nfrom rolecall.wire import models\nimport botocore.loaders\n",
         wire__models="import json\n\ndef f():\n    return json\n",
         storage__engine="from sqlalchemy import create_engine\n",
     )
@@ -302,28 +302,28 @@ def test_a_good_package_passes(check) -> None:
     ("check", "sources"),
     [
         (rooms_without_a_row, {"kitchen": ""}),
-        (wrong_directions, {"wire__query": "from emulator.storage import engine\n"}),
-        (wrong_directions, {"wire__query": "import emulator.storage.engine\n"}),
-        (wrong_directions, {"wire__query": "from emulator import storage\n"}),
+        (wrong_directions, {"wire__query": "from rolecall.storage import engine\n"}),
+        (wrong_directions, {"wire__query": "import rolecall.storage.engine\n"}),
+        (wrong_directions, {"wire__query": "from rolecall import storage\n"}),
         (wrong_directions, {"wire__query": "from ..storage import engine\n"}),
         (wrong_directions, {"wire__query": "from .. import storage\n"}),
-        (wrong_directions, {"wire__query": "if TYPE_CHECKING:\n    from emulator.storage import engine\n"}),
-        (wrong_directions, {"clock": "from emulator.errors import AwsError\n"}),
-        (wrong_directions, {"errors": "from emulator import Rolecall\n"}),
+        (wrong_directions, {"wire__query": "if TYPE_CHECKING:\n    from rolecall.storage import engine\n"}),
+        (wrong_directions, {"clock": "from rolecall.errors import AwsError\n"}),
+        (wrong_directions, {"errors": "from rolecall import Rolecall\n"}),
         (misplaced_distributions, {"storage__x": "import botocore\n"}),
         (misplaced_distributions, {"storage__x": "from botocore.loaders import Loader\n"}),
         (misplaced_distributions, {"wire__x": "from flask import Flask\n"}),
         (misplaced_distributions, {"wire__x": "from sqlalchemy import select\n"}),
         (misplaced_distributions, {"wire__x": "import sqlalchemy\n"}),
         (misplaced_distributions, {"wire__x": "from sqlalchemy import Connection, select\n"}),
-        (late_imports, {"wire__x": "import importlib\ndef f():\n    importlib.import_module('emulator.storage')\n"}),
-        (late_imports, {"wire__x": "def f():\n    __import__('emulator.storage')\n"}),
-        (import_cycle, {"wire__a": "from emulator.wire import b\n", "wire__b": "from emulator.wire import a\n"}),
+        (late_imports, {"wire__x": "import importlib\ndef f():\n    importlib.import_module('rolecall.storage')\n"}),
+        (late_imports, {"wire__x": "def f():\n    __import__('rolecall.storage')\n"}),
+        (import_cycle, {"wire__a": "from rolecall.wire import b\n", "wire__b": "from rolecall.wire import a\n"}),
         (
             import_cycle,
             {"wire__a": "from . import b\n", "wire__b": "from .c import x\n", "wire__c": "from .a import y\n"},
         ),
-        (import_cycle, {"wire": DUTY + "from emulator.wire.a import f\n", "wire__a": "from emulator.wire import g\n"}),
+        (import_cycle, {"wire": DUTY + "from rolecall.wire.a import f\n", "wire__a": "from rolecall.wire import g\n"}),
         (imports_inside_functions, {"wire__x": "def f():\n    import json\n"}),
         (imports_inside_functions, {"wire__x": "class A:\n    async def f(self):\n        from json import loads\n"}),
         (long_functions, {"wire__x": "def f():\n" + "    f()\n" * 70}),
@@ -339,15 +339,15 @@ def test_a_violation_is_found(check, sources: dict[str, str]) -> None:
 
 def test_services_that_import_each_other_are_found() -> None:
     modules = {
-        "emulator.services": DUTY,
-        "emulator.services.registry": "",
-        "emulator.services.sts": DUTY,
-        "emulator.services.sts.roles": "from emulator.services.registry import operation\n",
-        "emulator.services.iam": DUTY,
-        "emulator.services.iam.users": "from emulator.services.iam import roles\n",
+        "rolecall.services": DUTY,
+        "rolecall.services.registry": "",
+        "rolecall.services.sts": DUTY,
+        "rolecall.services.sts.roles": "from rolecall.services.registry import operation\n",
+        "rolecall.services.iam": DUTY,
+        "rolecall.services.iam.users": "from rolecall.services.iam import roles\n",
     }
     assert services_importing_each_other(modules) == []
-    modules["emulator.services.sts.roles"] = "from emulator.services.iam.users import find\n"
+    modules["rolecall.services.sts.roles"] = "from rolecall.services.iam.users import find\n"
     assert services_importing_each_other(modules) != []
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.data import actions, service_linked_roles
-from emulator.wire import load_service
+from rolecall.data import actions, service_linked_roles
+from rolecall.wire import load_service
 
 ACCOUNT = "111122223333"
 PARTNER = "444455556666"

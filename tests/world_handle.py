@@ -7,12 +7,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from emulator.app import application_over, open_database
-from emulator.clock import Clock
-from emulator.inprocess import ENDPOINT_URL, route
-from emulator.sandbox.outcomes import Outcome
-from emulator.sandbox.world import World
-from emulator.web.application import RolecallApplication
+from rolecall.app import application_over, open_database
+from rolecall.clock import Clock
+from rolecall.inprocess import ENDPOINT_URL, route
+from rolecall.sandbox.outcomes import Outcome
+from rolecall.sandbox.world import World
+from rolecall.web.application import RolecallApplication
 
 FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"

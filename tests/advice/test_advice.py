@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator import advice as advice_module
-from emulator.advice import MAXIMUM_ADVICE, MAXIMUM_ENTRIES, Advice, advise
-from emulator.data import managed_policies, managed_policy_document
-from emulator.policy import MalformedPolicy, Policy, PolicyKind, parse_policy
+from rolecall import advice as advice_module
+from rolecall.advice import MAXIMUM_ADVICE, MAXIMUM_ENTRIES, Advice, advise
+from rolecall.data import managed_policies, managed_policy_document
+from rolecall.policy import MalformedPolicy, Policy, PolicyKind, parse_policy
 
 
 def parsed(*statements: dict[str, Any], kind: PolicyKind = PolicyKind.IDENTITY) -> Policy:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from emulator.commands.check import command
-from emulator.inspection import examine
-from emulator.sandbox.located import Problem
+from rolecall.commands.check import command
+from rolecall.inspection import examine
+from rolecall.sandbox.located import Problem
 
 MISSPELT = {"Effect": "Allow", "Action": "chime:GetUsr", "Resource": "*"}
 GOOD = {"Effect": "Allow", "Action": "chime:GetUser", "Resource": "*"}

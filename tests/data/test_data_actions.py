@@ -8,8 +8,8 @@ from importlib.resources import files
 import pytest
 from botocore.loaders import Loader
 
-from emulator.data import Action, actions
-from emulator.data.action_table import _SERVICES_KEPT
+from rolecall.data import Action, actions
+from rolecall.data.action_table import _SERVICES_KEPT
 
 CHIME_SERVICES = (
     "chime",

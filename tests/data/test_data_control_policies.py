@@ -1,6 +1,6 @@
 """The services that resource control policies reach."""
 
-from emulator.data import resource_control_services, service_prefixes
+from rolecall.data import resource_control_services, service_prefixes
 
 
 def test_every_service_is_one_that_aws_has() -> None:

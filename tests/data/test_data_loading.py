@@ -7,12 +7,12 @@ PROGRAM = """
 import sys
 opened = []
 sys.addaudithook(lambda event, arguments: opened.append(str(arguments[0])) if event == "open" else None)
-import emulator.data
-read = [name for name in opened if "emulator" in name and name.endswith((".json", ".tsv"))]
+import rolecall.data
+read = [name for name in opened if "rolecall" in name and name.endswith((".json", ".tsv"))]
 assert [name.replace("\\\\", "/").rpartition("/")[2] for name in read] == ["quotas.json"], read
-product = {name for name in sys.modules if name.startswith("emulator")}
-expected = ("emulator", "emulator.version", "emulator.data")
-assert all(name in expected or name.startswith("emulator.data.") for name in product), product
+product = {name for name in sys.modules if name.startswith("rolecall")}
+expected = ("rolecall", "rolecall.version", "rolecall.data")
+assert all(name in expected or name.startswith("rolecall.data.") for name in product), product
 assert "botocore" not in sys.modules
 """
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import emulator.data
-from emulator.arns import parse_arn
-from emulator.data import managed_policies, managed_policy_document
+import rolecall.data
+from rolecall.arns import parse_arn
+from rolecall.data import managed_policies, managed_policy_document
 
-FOLDER = Path(emulator.data.__file__).parent / "managed_policies"
+FOLDER = Path(rolecall.data.__file__).parent / "managed_policies"
 CHIME = [
     "AmazonChimeFullAccess",
     "AmazonChimeReadOnly",

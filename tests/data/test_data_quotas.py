@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import emulator.data
-from emulator.data import QUOTAS, Quotas
+import rolecall.data
+from rolecall.data import QUOTAS, Quotas
 
 SOURCES = {
     "IAM User Guide",
@@ -16,7 +16,7 @@ SOURCES = {
     "IAM API Reference",
     "AWS Organizations User Guide",
 }
-ROWS = json.loads((Path(emulator.data.__file__).parent / "quotas" / "quotas.json").read_text(encoding="utf-8"))
+ROWS = json.loads((Path(rolecall.data.__file__).parent / "quotas" / "quotas.json").read_text(encoding="utf-8"))
 
 
 def test_the_file_and_the_record_name_the_same_quotas() -> None:

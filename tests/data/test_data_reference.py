@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.data import actions, condition_keys, resource_types, service_prefixes
+from rolecall.data import actions, condition_keys, resource_types, service_prefixes
 
 
 def test_services_are_those_that_have_actions() -> None:

@@ -1,6 +1,6 @@
 """The SAML attributes that become condition keys."""
 
-from emulator.data import condition_keys, saml_attributes
+from rolecall.data import condition_keys, saml_attributes
 
 
 def test_every_key_is_one_that_aws_lists() -> None:

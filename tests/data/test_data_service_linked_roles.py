@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import emulator.data
-from emulator.data import managed_policies, service_linked_roles
-from emulator.data.service_linked_role_table import CUSTOM_SUFFIX_WHEN_UNKNOWN
+import rolecall.data
+from rolecall.data import managed_policies, service_linked_roles
+from rolecall.data.service_linked_role_table import CUSTOM_SUFFIX_WHEN_UNKNOWN
 
-FILE = Path(emulator.data.__file__).parent / "service_linked_roles" / "service_linked_roles.tsv"
+FILE = Path(rolecall.data.__file__).parent / "service_linked_roles" / "service_linked_roles.tsv"
 
 # The documents nobody publishes under a licence; managed_policies/README.md names them too.
 POLICIES_LACKING = {"arn:aws:iam::aws:policy/aws-service-role/AmazonLexBotPolicy"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.data import issuer_claims
-from emulator.data.web_identity_table import _templates
+from rolecall.data import issuer_claims
+from rolecall.data.web_identity_table import _templates
 
 GITHUB = {"actor", "actor_id", "enterprise_id", "environment", "job_workflow_ref", "ref", "repository", "repository_id"}
 

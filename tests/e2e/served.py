@@ -37,7 +37,7 @@ def script(name: str) -> list[str]:
     beside = Path(sys.executable).parent / (f"{name}.exe" if os.name == "nt" else name)
     if beside.is_file():
         return [str(beside)]
-    return [sys.executable, "-m", {"rolecall": "emulator.cli", "aws": "awscli"}[name]]
+    return [sys.executable, "-m", {"rolecall": "rolecall.cli", "aws": "awscli"}[name]]
 
 
 def role_arn(name: str, account: str = FIRST_ACCOUNT) -> str:

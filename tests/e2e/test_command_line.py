@@ -36,8 +36,8 @@ from served import (
     stops_as_promised,
 )
 
-from emulator import __version__
-from emulator.cli import main
+from rolecall import __version__
+from rolecall.cli import main
 
 COMMANDS = ("serve", "demo", "env", "check", "operations", "keys", "db")
 GOOD_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:Get*", "Resource": "*"}]}
@@ -116,7 +116,7 @@ def test_version(tmp_path: Path) -> None:
 
 
 def test_the_command_is_also_a_module(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "emulator.cli", "--version"]
+    command = [sys.executable, "-m", "rolecall.cli", "--version"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert __version__ in done.stdout
@@ -441,7 +441,7 @@ def test_check_of_a_file_that_is_not_there(rolecall: Callable[..., Result]) -> N
 def test_operations_says_what_is_emulated_and_where(rolecall: Callable[..., Result]) -> None:
     done = rolecall("operations", "sts")
     lines = {line.split()[1]: line.split(maxsplit=2)[2] for line in done.stdout.splitlines()[:-1]}
-    assert re.fullmatch(r"emulator/services/sts/\w+\.py:\d+", lines["AssumeRole"])
+    assert re.fullmatch(r"rolecall/services/sts/\w+\.py:\d+", lines["AssumeRole"])
     assert re.search(r"\d+ of \d+ emulated$", done.stdout.rstrip())
     everything = rolecall("operations").stdout
     assert re.search(r"^iam +ListServerCertificates +authorised, not emulated$", everything, re.M)

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from served import FIRST_ACCOUNT, Server, run_rolecall
 
-from emulator.sessions.signing_keys import new_signing_key, public_jwk
+from rolecall.sessions.signing_keys import new_signing_key, public_jwk
 
 Make = Callable[..., Server]
 
@@ -72,7 +72,7 @@ def test_standard_streams(make_server: Make) -> None:
     saved = run_rolecall(server.folder, "snapshot", "save", "-", "--database", database(server.folder))
     assert saved.stdout.startswith("# A snapshot: ")
     loaded = subprocess.run(
-        [sys.executable, "-m", "emulator", "snapshot", "load", "-", "--database", database(server.folder)],
+        [sys.executable, "-m", "rolecall", "snapshot", "load", "-", "--database", database(server.folder)],
         input=saved.stdout,
         capture_output=True,
         text=True,

@@ -14,7 +14,7 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from emulator.inprocess import ENDPOINT_URL, call_wsgi, environ_of
+from rolecall.inprocess import ENDPOINT_URL, call_wsgi, environ_of
 
 VERSIONS = {"sts": "2011-06-15", "iam": "2010-05-08"}
 FORM = "application/x-www-form-urlencoded; charset=utf-8"

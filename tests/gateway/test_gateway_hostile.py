@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raw_calls import FORM, Keys, Received, Sent, query_call, send, signed
 
-from emulator.services.catalogue import all_operations
-from emulator.wire import load_service
+from rolecall.services.catalogue import all_operations
+from rolecall.wire import load_service
 
 ADMIN: Keys = ("test", "test")
 EXAMPLES = {"deadline": None, "suppress_health_check": list(HealthCheck)}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from raw_calls import Keys, Sent, keys_of, query_call, send, signed
 
-from emulator.services import registry
-from emulator.sessions.keys import SealingKey
+from rolecall.services import registry
+from rolecall.sessions.keys import SealingKey
 
 SECRET = "a-very-secret-access-key-of-the-administrator"
 ADMIN: Keys = ("admin_key_for_tests", SECRET)

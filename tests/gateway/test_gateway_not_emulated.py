@@ -12,8 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from raw_calls import sample
 
-from emulator.services.catalogue import find
-from emulator.wire import load_service
+from rolecall.services.catalogue import find
+from rolecall.wire import load_service
 
 CHIME = sorted(load_service("chime").operation_names)
 UNCHECKED = Config(parameter_validation=False)
@@ -186,7 +186,7 @@ def test_a_parameter_that_is_not_built_is_refused_after_the_permission(
     built = find("sts", "AssumeRole")
     assert built is not None
     without = replace(built, parameters=built.parameters - {"ExternalId"})
-    monkeypatch.setattr("emulator.gateway.find", lambda *_: without)
+    monkeypatch.setattr("rolecall.gateway.find", lambda *_: without)
     call = {"RoleArn": "arn:aws:iam::111122223333:role/target", "RoleSessionName": "session", "ExternalId": "partner"}
     message = "Rolecall does not emulate the parameter ExternalId of AssumeRole yet."
     assert outcome(worlds.client("sts", "admin"), "AssumeRole", **call) == (501, "NotImplemented", message)

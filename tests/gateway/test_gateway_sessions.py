@@ -12,11 +12,11 @@ import pytest
 from raw_calls import Keys, Received, keys_of, query_call, send, signed
 from sqlalchemy import create_engine, inspect, text
 
-from emulator.app import add_sealing_key, application_over, list_sealing_keys, open_database
-from emulator.clock import Clock
-from emulator.sandbox.builtin import builtin_world_path
-from emulator.sandbox.declare import read_world_file
-from emulator.storage.engine import Database
+from rolecall.app import add_sealing_key, application_over, list_sealing_keys, open_database
+from rolecall.clock import Clock
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world_file
+from rolecall.storage.engine import Database
 
 ADMIN: Keys = ("test", "test")
 READER = "arn:aws:iam::111122223333:role/chime-reader"

@@ -23,10 +23,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import EndpointConnectionError
 
-from emulator import NotServedError, Rolecall, SandboxEndedError, UnknownIdentityError
-from emulator.kit import loading
-from emulator.kit.aws_hosts import is_aws_host
-from emulator.kit.blocks import MANAGED_VARIABLES, innermost
+from rolecall import NotServedError, Rolecall, SandboxEndedError, UnknownIdentityError
+from rolecall.kit import loading
+from rolecall.kit.aws_hosts import is_aws_host
+from rolecall.kit.blocks import MANAGED_VARIABLES, innermost
 
 
 def world_of(account_id: str, *users: str) -> dict[str, Any]:
@@ -441,7 +441,7 @@ def test_without_boto3_clients_are_botocores() -> None:
 import sys
 sys.modules["boto3"] = None
 import botocore.session
-from emulator import Rolecall
+from rolecall import Rolecall
 with Rolecall() as sandbox:
     assert sandbox.client("sts").get_caller_identity()["Arn"].endswith("user/admin")
     assert botocore.session.get_session().create_client("sts").get_caller_identity()["Arn"].endswith("user/admin")

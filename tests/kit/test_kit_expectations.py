@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator import Rolecall
-from emulator.kit.decisions import LAYER_NAMES
+from rolecall import Rolecall
+from rolecall.kit.decisions import LAYER_NAMES
 
 READ_ONLY = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "chime:List*", "Resource": "*"}}
 

@@ -18,8 +18,8 @@ import botocore.client
 import pytest
 from reserved_ports import reserved_port
 
-from emulator import Rolecall, SandboxEndedError
-from emulator.kit.blocks import innermost
+from rolecall import Rolecall, SandboxEndedError
+from rolecall.kit.blocks import innermost
 
 Make = Callable[[], Rolecall]
 

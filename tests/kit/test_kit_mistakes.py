@@ -12,7 +12,7 @@ import boto3
 import pytest
 from reserved_ports import reserved_port
 
-from emulator import Rolecall, SandboxEndedError, UnknownIdentityError
+from rolecall import Rolecall, SandboxEndedError, UnknownIdentityError
 
 Act = Callable[[Rolecall], Any]
 

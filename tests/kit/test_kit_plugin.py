@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 # Loaded here, because pytester forgets what is loaded within its runs.
-import emulator.kit as _kit  # noqa: F401
+import rolecall.kit as _kit  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
@@ -154,7 +154,7 @@ def test_a_marker_that_cannot_be_followed_says_why(project: pytest.Pytester, mar
 
 FAILING = f"""
 import boto3, pytest
-from emulator import Rolecall
+from rolecall import Rolecall
 
 def refused():
     credentials = boto3.client("sts").assume_role(RoleArn="{ROLE}", RoleSessionName="s1")["Credentials"]
@@ -242,8 +242,8 @@ def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pyt
         project,
         """
         import pytest
-        from emulator import Rolecall
-        from emulator.storage.decision_log import DecisionStore
+        from rolecall import Rolecall
+        from rolecall.storage.decision_log import DecisionStore
 
         def test_many(monkeypatch):
             closed = []
@@ -336,8 +336,8 @@ def test_a_suite_that_does_not_use_it_loads_nothing_of_it(project: pytest.Pytest
         import sys
 
         def test_nothing():
-            assert "emulator.pytest_plugin" in sys.modules
-            heavy = {"botocore", "boto3", "flask", "sqlalchemy", "werkzeug", "emulator.kit", "emulator.app"}
+            assert "rolecall.pytest_plugin" in sys.modules
+            heavy = {"botocore", "boto3", "flask", "sqlalchemy", "werkzeug", "rolecall.kit", "rolecall.app"}
             assert heavy.isdisjoint(sys.modules)
         """
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator import Rolecall, SandboxEndedError
+from rolecall import Rolecall, SandboxEndedError
 
 
 def test_the_policy_of_what_was_done_is_enough_for_it(rolecall: Rolecall) -> None:

@@ -20,14 +20,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 from reserved_ports import reserved_port
 
-import emulator
-from emulator import BadConfigError, Rolecall, UnknownIdentityError
-from emulator.app import open_database
-from emulator.clock import Clock
-from emulator.ids import Identifiers
-from emulator.kit.identity import keys_of
-from emulator.kit.worlds import prepared_world
-from emulator.storage.engine import Database
+import rolecall
+from rolecall import BadConfigError, Rolecall, UnknownIdentityError
+from rolecall.app import open_database
+from rolecall.clock import Clock
+from rolecall.ids import Identifiers
+from rolecall.kit.identity import keys_of
+from rolecall.kit.worlds import prepared_world
+from rolecall.storage.engine import Database
 
 ROOT = Path(__file__).parent.parent.parent
 YAML = """
@@ -481,11 +481,11 @@ def test_a_sandbox_without_a_socket_says_how_to_get_one() -> None:
 
 
 def test_the_package_offers_what_it_names_and_loads_it_late() -> None:
-    assert all(getattr(emulator, name) is not None for name in emulator.__all__)
+    assert all(getattr(rolecall, name) is not None for name in rolecall.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Rolcall'"):
-        emulator.Rolcall  # noqa: B018
+        rolecall.Rolcall  # noqa: B018
     code = (
-        "import sys, emulator, emulator.cli; "
-        "assert {'botocore', 'boto3', 'emulator.kit', 'sqlalchemy', 'werkzeug'}.isdisjoint(sys.modules)"
+        "import sys, rolecall, rolecall.cli; "
+        "assert {'botocore', 'boto3', 'rolecall.kit', 'sqlalchemy', 'werkzeug'}.isdisjoint(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

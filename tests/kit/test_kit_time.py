@@ -12,7 +12,7 @@ import time_machine
 from botocore.exceptions import ClientError
 from freezegun import freeze_time
 
-from emulator import Rolecall
+from rolecall import Rolecall
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 Advance = Callable[[float], object]

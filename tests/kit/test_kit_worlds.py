@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from emulator import BadConfigError, Rolecall, SandboxEndedError
+from rolecall import BadConfigError, Rolecall, SandboxEndedError
 
 ACCOUNT = "111122223333"
 GITHUB = "https://token.actions.githubusercontent.com"

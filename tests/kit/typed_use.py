@@ -12,7 +12,7 @@ from typing import assert_type
 
 import pytest
 
-from emulator import (
+from rolecall import (
     BadConfigError,
     DecisionRecord,
     NotServedError,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.arns import Arn, assumed_role_arn, federated_user_arn, iam_arn, parse_arn, root_arn
-from emulator.caches import BoundedCache
-from emulator.clock import Clock, iso8601
-from emulator.ids import Identifiers, account_of_access_key
-from emulator.settings import Address, default_database_url
+from rolecall.arns import Arn, assumed_role_arn, federated_user_arn, iam_arn, parse_arn, root_arn
+from rolecall.caches import BoundedCache
+from rolecall.clock import Clock, iso8601
+from rolecall.ids import Identifiers, account_of_access_key
+from rolecall.settings import Address, default_database_url
 
 
 @given(st.integers(0, 999_999_999_999), st.sampled_from(["ASIA", "AKIA"]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from emulator.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, Question, compile_policies, kept_policy
-from emulator.principals import Principal
+from rolecall.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, Question, compile_policies, kept_policy
+from rolecall.principals import Principal
 
 ACCOUNT = "111122223333"
 OTHER_ACCOUNT = "444455556666"

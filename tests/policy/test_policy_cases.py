@@ -9,7 +9,7 @@ from typing import Any
 import policy_worlds
 import pytest
 
-from emulator.policy import decide, denial_message, explain
+from rolecall.policy import decide, denial_message, explain
 
 CASES = Path(__file__).parent / "cases"
 FOLDERS = ("conditions", "elements", "layers", "principals")

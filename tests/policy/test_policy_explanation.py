@@ -8,7 +8,7 @@ from typing import Any
 import policy_worlds
 import pytest
 
-from emulator.policy import Explanation, Layers, PolicyKind, Question, decide, denial_message, explain, policy_label
+from rolecall.policy import Explanation, Layers, PolicyKind, Question, decide, denial_message, explain, policy_label
 
 USER = policy_worlds.PRINCIPALS["user"]
 

@@ -21,7 +21,7 @@ import test_policy_cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.policy import IMPLICIT_DENY_NAMES_FIRST, Decision, decide, denial_message, explain
+from rolecall.policy import IMPLICIT_DENY_NAMES_FIRST, Decision, decide, denial_message, explain
 
 EXAMPLES = int(os.environ.get("POLICY_ORACLE_EXAMPLES", "4000"))
 SHARDS = 20
@@ -291,7 +291,7 @@ def test_the_layer_named_for_want_of_an_allow_is_one_constant(monkeypatch: pytes
         outcome, refusing = oracle_answer(case)
         several += outcome == "ImplicitDeny" and len(refusing) > 1
         for order in (IMPLICIT_DENY_NAMES_FIRST, IMPLICIT_DENY_NAMES_FIRST[::-1]):
-            monkeypatch.setattr("emulator.policy.decision.IMPLICIT_DENY_NAMES_FIRST", order)
+            monkeypatch.setattr("rolecall.policy.decision.IMPLICIT_DENY_NAMES_FIRST", order)
             decision = decide(policy_worlds.layers(case), policy_worlds.question(case))
             assert decision.outcome == outcome
             if outcome == "ImplicitDeny":

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.policy import (
+from rolecall.policy import (
     Layers,
     MalformedPolicy,
     NamedPolicy,

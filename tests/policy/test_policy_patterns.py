@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.policy.patterns import glob, overlapping, wildcards
+from rolecall.policy.patterns import glob, overlapping, wildcards
 
 # The shortest common text has no more characters than both patterns together have besides their stars.
 TEXTS = ["".join(letters) for length in range(9) for letters in product("ab", repeat=length)]

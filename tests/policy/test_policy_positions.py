@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.policy import Position, parse_policy, statement_spans
-from emulator.policy.document import PolicyKind
+from rolecall.policy import Position, parse_policy, statement_spans
+from rolecall.policy.document import PolicyKind
 
 ALLOW = {"Effect": "Allow", "Action": "chime:Get*", "Resource": "*"}
 TRICKY = {"Sid": "A", "Effect": "Deny", "Action": 'chime:"]},{[\\', "Resource": "*"}

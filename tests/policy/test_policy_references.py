@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulator.policy import PolicyKind, context_keys, parse_policy
+from rolecall.policy import PolicyKind, context_keys, parse_policy
 
 
 def keys(*statements: dict[str, Any], version: str = "2012-10-17") -> list[str]:

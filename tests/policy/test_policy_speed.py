@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import policy_worlds
 
-from emulator.policy import Layers, PolicyKind, Question, decide
+from rolecall.policy import Layers, PolicyKind, Question, decide
 
 
 class CountingContext(Mapping[str, str]):

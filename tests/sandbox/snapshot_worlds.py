@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import strategies as st
 
-from emulator.ids import Identifiers
-from emulator.sandbox.snapshot_tables import LEFT_OUT_COLUMNS, LEFT_OUT_TABLES, PLAIN_TABLES
-from emulator.sandbox.snapshots import load_database, save_database
-from emulator.sessions.saml.door import own_metadata
-from emulator.sessions.signing_keys import new_signing_key, private_pem, public_jwk
-from emulator.storage import worlds
-from emulator.storage.tables import metadata
+from rolecall.ids import Identifiers
+from rolecall.sandbox.snapshot_tables import LEFT_OUT_COLUMNS, LEFT_OUT_TABLES, PLAIN_TABLES
+from rolecall.sandbox.snapshots import load_database, save_database
+from rolecall.sessions.saml.door import own_metadata
+from rolecall.sessions.signing_keys import new_signing_key, private_pem, public_jwk
+from rolecall.storage import worlds
+from rolecall.storage.tables import metadata
 
 FIRST = "111122223333"
 SECOND = "444455556666"

@@ -16,15 +16,15 @@ from botocore.credentials import AssumeRoleCredentialFetcher, Credentials, Refre
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from emulator.app import application_over, open_database
-from emulator.clock import LATEST_SECONDS, BadTimeError, Clock, ClockState
-from emulator.inprocess import ENDPOINT_URL, client, route
-from emulator.sandbox.builtin import builtin_world_path
-from emulator.sandbox.declare import read_world_file
-from emulator.storage.clock_states import share_clock, take_over_clock
-from emulator.storage.engine import Database
-from emulator.web.application import RolecallApplication
-from emulator.web.clock_endpoint import CHANGES_MESSAGE, clock_as_json
+from rolecall.app import application_over, open_database
+from rolecall.clock import LATEST_SECONDS, BadTimeError, Clock, ClockState
+from rolecall.inprocess import ENDPOINT_URL, client, route
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world_file
+from rolecall.storage.clock_states import share_clock, take_over_clock
+from rolecall.storage.engine import Database
+from rolecall.web.application import RolecallApplication
+from rolecall.web.clock_endpoint import CHANGES_MESSAGE, clock_as_json
 
 # botocore itself refuses durations that AWS does not take.
 UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1})

@@ -11,9 +11,9 @@ import pytest
 from botocore.config import Config
 from logged_worlds import keep_log, refused, request_id
 
-from emulator.sandbox.cloudtrail import cloudtrail_record, is_read_only
-from emulator.sandbox.decisions import DecisionLog
-from emulator.storage.decision_log import CallFilter
+from rolecall.sandbox.cloudtrail import cloudtrail_record, is_read_only
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.storage.decision_log import CallFilter
 
 # CloudTrail User Guide, CloudTrail record contents: what every management event has.
 ALWAYS = {

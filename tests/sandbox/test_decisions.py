@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 from logged_worlds import keep_log, refused, request_id
 
-from emulator.clock import Clock, monotonic_seconds
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.principals import Caller, Principal
-from emulator.sandbox import decisions as decisions_module
-from emulator.sandbox.decisions import DecisionLog
-from emulator.sandbox.outcomes import Outcome
-from emulator.services.registry import action_of
-from emulator.storage import decision_log as store_module
-from emulator.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails, decision_log_path
+from rolecall.clock import Clock, monotonic_seconds
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.principals import Caller, Principal
+from rolecall.sandbox import decisions as decisions_module
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.outcomes import Outcome
+from rolecall.services.registry import action_of
+from rolecall.storage import decision_log as store_module
+from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails, decision_log_path
 
 EVERYTHING = CallFilter(limit=1000)
 PARTNER = "arn:aws:iam::444455556666:role/chime-partner"
@@ -202,7 +202,7 @@ def test_a_failure_of_the_product_itself_says_who_met_it(
     def broken(*_arguments: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("emulator.gateway.check_constraints", broken)
+    monkeypatch.setattr("rolecall.gateway.check_constraints", broken)
     made, _ = refused(world.client("sts").get_caller_identity)
     call = log.call(made)
     assert call is not None

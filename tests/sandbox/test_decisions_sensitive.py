@@ -13,8 +13,8 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 from logged_worlds import keep_log
 
-from emulator.services.catalogue import all_operations
-from emulator.storage import decision_log as store_module
+from rolecall.services.catalogue import all_operations
+from rolecall.storage import decision_log as store_module
 
 MARK = "Mark7Sensitive"
 UNCHECKED = Config(parameter_validation=False)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.principals import Caller, Principal
-from emulator.sandbox.fault_rules import (
+from rolecall.principals import Caller, Principal
+from rolecall.sandbox.fault_rules import (
     KINDS,
     MAXIMUM_RULES,
     CallFacts,
@@ -23,7 +23,7 @@ from emulator.sandbox.fault_rules import (
     read_rules,
     rule_as_json,
 )
-from emulator.wire import SERVICES, known_error_codes, operation_names
+from rolecall.wire import SERVICES, known_error_codes, operation_names
 
 CATALOGUE = FaultCatalogue({name: partial(operation_names, name) for name in SERVICES}, known_error_codes)
 KEYS = (

@@ -16,13 +16,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from logged_worlds import keep_log
 
-from emulator.app import application_over, open_database
-from emulator.clock import Clock
-from emulator.inprocess import client
-from emulator.sandbox.builtin import builtin_world_path
-from emulator.sandbox.declare import read_world_file
-from emulator.sandbox.fault_rules import MAXIMUM_RULES
-from emulator.sandbox.faults import InvalidFaultError
+from rolecall.app import application_over, open_database
+from rolecall.clock import Clock
+from rolecall.inprocess import client
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world_file
+from rolecall.sandbox.fault_rules import MAXIMUM_RULES
+from rolecall.sandbox.faults import InvalidFaultError
 
 ROLE = "arn:aws:iam::111122223333:role/chime-reader"
 ADMIN = "arn:aws:iam::111122223333:user/admin"

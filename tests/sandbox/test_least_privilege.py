@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from logged_worlds import keep_log, refused
 
-from emulator.least_privilege import BadPrincipalError, least_privilege, observed
-from emulator.least_privilege.traffic import (
+from rolecall.least_privilege import BadPrincipalError, least_privilege, observed
+from rolecall.least_privilege.traffic import (
     CHIME_NOTE,
     Gaps,
     Used,
@@ -25,10 +25,10 @@ from emulator.least_privilege.traffic import (
     used_permissions,
     wanted_calls,
 )
-from emulator.policy import Layers, NamedPolicy, PolicyKind, Question, compile_policies, decide, parse_policy
-from emulator.principals import Principal
-from emulator.sandbox.decisions import DecisionLog
-from emulator.storage.decision_log import LoggedCall
+from rolecall.policy import Layers, NamedPolicy, PolicyKind, Question, compile_policies, decide, parse_policy
+from rolecall.principals import Principal
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.storage.decision_log import LoggedCall
 
 ACCOUNT = "111122223333"
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"

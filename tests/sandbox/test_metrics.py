@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError
 from logged_worlds import keep_log
 from prometheus_client.parser import text_string_to_metric_families
 
-from emulator.sandbox.metrics import metrics_text
-from emulator.storage.call_counts import CallCount, CallCounts
-from emulator.storage.decision_log import KEPT_CALLS, DecisionStore, LoggedCall
-from emulator.version import __version__
+from rolecall.sandbox.metrics import metrics_text
+from rolecall.storage.call_counts import CallCount, CallCounts
+from rolecall.storage.decision_log import KEPT_CALLS, DecisionStore, LoggedCall
+from rolecall.version import __version__
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from emulator import Rolecall
-from emulator.sandbox.mfa_codes import NoCodeError
-from emulator.sessions.one_time_codes import STEP_SECONDS, codes_from
+from rolecall import Rolecall
+from rolecall.sandbox.mfa_codes import NoCodeError
+from rolecall.sessions.one_time_codes import STEP_SECONDS, codes_from
 
 PHONE = "arn:aws:iam::111122223333:mfa/phone"
 DEVICES = """

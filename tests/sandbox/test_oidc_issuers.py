@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.ids import Identifiers
-from emulator.issuers import key_purpose
-from emulator.sandbox.oidc_tokens import MAXIMUM_LIFETIME_SECONDS, TokenRequestError, mint
-from emulator.sandbox.token_shapes import SHAPES
-from emulator.sessions.web_identity import read_key_set, read_token
+from rolecall.ids import Identifiers
+from rolecall.issuers import key_purpose
+from rolecall.sandbox.oidc_tokens import MAXIMUM_LIFETIME_SECONDS, TokenRequestError, mint
+from rolecall.sandbox.token_shapes import SHAPES
+from rolecall.sessions.web_identity import read_key_set, read_token
 
 ACCOUNT = "111122223333"
 GITHUB = "https://token.actions.githubusercontent.com"

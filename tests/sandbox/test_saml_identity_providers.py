@@ -12,11 +12,11 @@ from wsgiref.simple_server import make_server
 import pytest
 from click.testing import CliRunner
 
-from emulator.cli import main
-from emulator.ids import Identifiers
-from emulator.sandbox.declare import InvalidWorldError, read_world_file
-from emulator.sandbox.saml_assertions import AssertionRequestError, metadata_document, mint
-from emulator.sandbox.setup import reset_world
+from rolecall.cli import main
+from rolecall.ids import Identifiers
+from rolecall.sandbox.declare import InvalidWorldError, read_world_file
+from rolecall.sandbox.saml_assertions import AssertionRequestError, metadata_document, mint
+from rolecall.sandbox.setup import reset_world
 
 ACCOUNT = "111122223333"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:saml-provider/corp"

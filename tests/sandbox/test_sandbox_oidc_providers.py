@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from emulator.inspection import examine
-from emulator.sandbox.checking import MAXIMUM_KEY_SET_BYTES
-from emulator.sandbox.declare import InvalidWorldError, read_world_file
-from emulator.sessions.signing_keys import new_signing_key, public_jwk
+from rolecall.inspection import examine
+from rolecall.sandbox.checking import MAXIMUM_KEY_SET_BYTES
+from rolecall.sandbox.declare import InvalidWorldError, read_world_file
+from rolecall.sessions.signing_keys import new_signing_key, public_jwk
 
 KEYS = json.dumps({"keys": [public_jwk(new_signing_key("ES256"))]})
 URL = "https://idp.example.com"

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.clock import Clock
-from emulator.ids import Identifiers
-from emulator.sandbox.declare import read_world
-from emulator.sandbox.setup import reset_world, set_up_world
-from emulator.storage.engine import Database
-from emulator.storage.migrate import upgrade
-from emulator.storage.tables import metadata
+from rolecall.clock import Clock
+from rolecall.ids import Identifiers
+from rolecall.sandbox.declare import read_world
+from rolecall.sandbox.setup import reset_world, set_up_world
+from rolecall.storage.engine import Database
+from rolecall.storage.migrate import upgrade
+from rolecall.storage.tables import metadata
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/team/limits"

@@ -25,16 +25,16 @@ from snapshot_worlds import (
     world_text,
 )
 
-from emulator.app import application_over
-from emulator.ids import Identifiers
-from emulator.sandbox.checking import document_text
-from emulator.sandbox.declare import InvalidWorldError, read_world
-from emulator.sandbox.located import read_located
-from emulator.sandbox.setup import set_up_world
-from emulator.sandbox.snapshot_tables import DECLARED_TABLES, LEFT_OUT_COLUMNS, LEFT_OUT_TABLES, PLAIN_TABLES
-from emulator.sandbox.snapshots import Tables, UnsavableError, document_of, save, yaml_text
-from emulator.storage import worlds
-from emulator.storage.tables import metadata
+from rolecall.app import application_over
+from rolecall.ids import Identifiers
+from rolecall.sandbox.checking import document_text
+from rolecall.sandbox.declare import InvalidWorldError, read_world
+from rolecall.sandbox.located import read_located
+from rolecall.sandbox.setup import set_up_world
+from rolecall.sandbox.snapshot_tables import DECLARED_TABLES, LEFT_OUT_COLUMNS, LEFT_OUT_TABLES, PLAIN_TABLES
+from rolecall.sandbox.snapshots import Tables, UnsavableError, document_of, save, yaml_text
+from rolecall.storage import worlds
+from rolecall.storage.tables import metadata
 
 URL = "/_rolecall/snapshot"
 
@@ -56,7 +56,7 @@ def test_every_table_has_its_place(full: Any, monkeypatch: pytest.MonkeyPatch) -
             super().__init__(connection)
             tables.append(self)
 
-    monkeypatch.setattr("emulator.sandbox.snapshots.Tables", Watched)
+    monkeypatch.setattr("rolecall.sandbox.snapshots.Tables", Watched)
     saved(full)
     assert tables[0].read == DECLARED_TABLES | set(PLAIN_TABLES)
     assert DECLARED_TABLES | set(PLAIN_TABLES) | LEFT_OUT_TABLES == set(metadata.tables)
@@ -363,7 +363,7 @@ def test_all_problems_are_answered(full: Any) -> None:
 
 
 def test_a_snapshot_that_is_too_large_is_not_read(full: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.web.snapshot_endpoints.MAXIMUM_SNAPSHOT_BYTES", 10)
+    monkeypatch.setattr("rolecall.web.snapshot_endpoints.MAXIMUM_SNAPSHOT_BYTES", 10)
     assert full.application.test_client().put(URL, data="version: 1\n" * 10).status_code == 413
 
 

@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 from full_world import FIRST, IDP, ISSUER, Answers, declared_text, fill
 
-from emulator import Rolecall
-from emulator.ids import Identifiers
-from emulator.sandbox import mfa_codes, oidc_tokens, saml_assertions
-from emulator.services.catalogue import all_operations
+from rolecall import Rolecall
+from rolecall.ids import Identifiers
+from rolecall.sandbox import mfa_codes, oidc_tokens, saml_assertions
+from rolecall.services.catalogue import all_operations
 
 URL = "/_rolecall/snapshot"
 OTHER = '{"version": 1, "accounts": [{"id": "999988887777", "users": [{"name": "old"}]}]}'

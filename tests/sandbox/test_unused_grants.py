@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logged_worlds import keep_log, refused
 
-from emulator.access.policies import Authority
-from emulator.least_privilege import NoGrantsError, Unused, observed, unused_grants
-from emulator.least_privilege.grants import unused
-from emulator.least_privilege.traffic import Used
-from emulator.policy import (
+from rolecall.access.policies import Authority
+from rolecall.least_privilege import NoGrantsError, Unused, observed, unused_grants
+from rolecall.least_privilege.grants import unused
+from rolecall.least_privilege.traffic import Used
+from rolecall.policy import (
     CompiledPolicies,
     Layers,
     NamedPolicy,
@@ -26,8 +26,8 @@ from emulator.policy import (
     decide,
     parse_policy,
 )
-from emulator.principals import Principal
-from emulator.sandbox.decisions import DecisionLog
+from rolecall.principals import Principal
+from rolecall.sandbox.decisions import DecisionLog
 
 ACCOUNT = "111122223333"
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"

@@ -8,7 +8,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from emulator.storage import chime_accounts
+from rolecall.storage import chime_accounts
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.sessions.one_time_codes import current_code
+from rolecall.sessions.one_time_codes import current_code
 
 STEP_SECONDS = 30
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from emulator.sessions.saml.door import own_metadata, signed_response
-from emulator.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
-from emulator.sessions.saml.xml import NAMESPACES, tag
+from rolecall.sessions.saml.door import own_metadata, signed_response
+from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
+from rolecall.sessions.saml.xml import NAMESPACES, tag
 
 ACCOUNT = "111122223333"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"

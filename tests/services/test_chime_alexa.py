@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from chime_calls import chime_of, first_account, new_account, new_user, refusal, user_of
 
-from emulator.data import service_linked_roles
-from emulator.storage import chime_users
-from emulator.storage.roles import RoleRecord, add_role, role_by_name
-from emulator.storage.service_linked_roles import RoleUsage, resources_using
+from rolecall.data import service_linked_roles
+from rolecall.storage import chime_users
+from rolecall.storage.roles import RoleRecord, add_role, role_by_name
+from rolecall.storage.service_linked_roles import RoleUsage, resources_using
 
 ROLE = "AWSServiceRoleForAmazonChime"
 ON = {"IsAlexaForBusinessEnabled": True}

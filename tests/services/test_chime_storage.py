@@ -2,8 +2,8 @@
 
 import pytest
 
-from emulator.storage import chime_accounts, chime_users
-from emulator.storage.problems import AlreadyThere
+from rolecall.storage import chime_accounts, chime_users
+from rolecall.storage.problems import AlreadyThere
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from chime_calls import NOBODY, chime_of, emails, first_account, new_account, new_user, refusal, turn_into, user_of
 from sqlalchemy import select
 
-from emulator.storage.tables import chime_users
+from rolecall.storage.tables import chime_users
 
 ROOM_ARN = "arn:aws:a4b:us-east-1:111122223333:room/7315ffdf0eeb874dc4ab8a546e8b70ed"
 MALFORMED_EMAILS = [

@@ -9,10 +9,10 @@ import pytest
 from iam_calls import ACCOUNT, WORLD, fails, identity, key_id, put_rights, refusal
 from sqlalchemy import update
 
-from emulator.errors import AwsError
-from emulator.ids import account_of_access_key
-from emulator.services.catalogue import find
-from emulator.storage.tables import access_keys
+from rolecall.errors import AwsError
+from rolecall.ids import account_of_access_key
+from rolecall.services.catalogue import find
+from rolecall.storage.tables import access_keys
 
 INVALID = ("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from iam_calls import ACCOUNT, CROWDS, READ_ONLY, WORLD, fails, identity, put_rights, refusal
 
-from emulator.data import QUOTAS
+from rolecall.data import QUOTAS
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_delete_group_names_what_is_in_the_way(iam: Any) -> None:
 
 
 def test_an_account_has_a_quota_of_groups(iam: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.services.iam.groups.QUOTAS", replace(QUOTAS, groups_per_account_count=13))
+    monkeypatch.setattr("rolecall.services.iam.groups.QUOTAS", replace(QUOTAS, groups_per_account_count=13))
     iam.create_group(GroupName="new")
     message = "Cannot exceed quota for GroupsPerAccount: 13"
     fails(iam.create_group, "LimitExceeded", message, 409, GroupName="newer")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from iam_calls import ACCOUNT, OTHER_ACCOUNT, WORLD, fails, identity, put_rights, refusal
 
-from emulator.issuers import is_own, issuer_problem
+from rolecall.issuers import is_own, issuer_problem
 
 URL = "https://idp.example.com/tenant/"
 ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/idp.example.com/tenant/"

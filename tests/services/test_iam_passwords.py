@@ -8,7 +8,7 @@ import pytest
 from iam_calls import ACCOUNT, WORLD, fails, identity, put_rights, refusal
 from sqlalchemy import select
 
-from emulator.storage.tables import login_profiles, old_passwords
+from rolecall.storage.tables import login_profiles, old_passwords
 
 GOOD = "Correct-Horse-7"
 TOO_SHORT = "Password should have a minimum length of {length}"

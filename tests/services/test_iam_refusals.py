@@ -10,7 +10,7 @@ from botocore import xform_name
 from iam_calls import ACCOUNT, WORLD, cases, refusal
 from sqlalchemy import select
 
-from emulator.storage.tables import metadata
+from rolecall.storage.tables import metadata
 
 
 def everything(world: Any) -> dict[str, list[Any]]:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.data import ServiceLinkedRole, managed_policies, service_linked_roles
-from emulator.ids import Identifiers
-from emulator.storage import service_linked_roles as linked
-from emulator.storage.problems import AlreadyThere
-from emulator.storage.roles import role_by_name
+from rolecall.data import ServiceLinkedRole, managed_policies, service_linked_roles
+from rolecall.ids import Identifiers
+from rolecall.storage import service_linked_roles as linked
+from rolecall.storage.problems import AlreadyThere
+from rolecall.storage.roles import role_by_name
 
 ACCOUNT = "111122223333"
 SERVICE = "voiceconnector.chime.amazonaws.com"

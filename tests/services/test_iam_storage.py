@@ -9,12 +9,12 @@ import pytest
 from iam_calls import ACCOUNT, READ_ONLY, WORLD
 from sqlalchemy import Connection
 
-from emulator.storage.entity_policies import attach_policy, attached_arns
-from emulator.storage.entity_tags import put_tags, tags_of
-from emulator.storage.groups import GroupRecord, add_group, add_member, group_by_name, move_group, remove_group
-from emulator.storage.policies import policy_by_arn
-from emulator.storage.problems import AlreadyThere, StillReferenced
-from emulator.storage.users import UserRecord, add_user, move_user, remove_user, user_by_name
+from rolecall.storage.entity_policies import attach_policy, attached_arns
+from rolecall.storage.entity_tags import put_tags, tags_of
+from rolecall.storage.groups import GroupRecord, add_group, add_member, group_by_name, move_group, remove_group
+from rolecall.storage.policies import policy_by_arn
+from rolecall.storage.problems import AlreadyThere, StillReferenced
+from rolecall.storage.users import UserRecord, add_user, move_user, remove_user, user_by_name
 
 
 @pytest.fixture

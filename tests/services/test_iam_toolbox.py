@@ -26,12 +26,12 @@ from sts_calls import (
     user_arn,
 )
 
-from emulator.access import authorization_ids
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.ids import Identifiers, authorization_id, request_of_authorization
-from emulator.sandbox.decisions import DecisionLog
-from emulator.wire import SERVICES, likely_service, match, models
+from rolecall.access import authorization_ids
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.ids import Identifiers, authorization_id, request_of_authorization
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.wire import SERVICES, likely_service, match, models
 
 pytestmark = pytest.mark.skipif("iam-toolbox" not in SERVICES, reason="the installed botocore has no model of it")
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from iam_calls import ACCOUNT, ADMINISTRATOR, LIMITS, READ_ONLY, WORLD, fails, identity, key_id, put_rights, refusal
 
-from emulator.data import QUOTAS
+from rolecall.data import QUOTAS
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_a_user_made_again_is_another_one(iam: Any) -> None:
 
 
 def test_an_account_has_a_quota_of_users(iam: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.services.iam.users.QUOTAS", replace(QUOTAS, users_per_account_count=5))
+    monkeypatch.setattr("rolecall.services.iam.users.QUOTAS", replace(QUOTAS, users_per_account_count=5))
     iam.create_user(UserName="fifth")
     message = "Cannot exceed quota for UsersPerAccount: 5"
     fails(iam.create_user, "LimitExceeded", message, 409, UserName="sixth")

@@ -27,7 +27,7 @@ from sts_calls import (
     user_arn,
 )
 
-from emulator.storage import tables as t
+from rolecall.storage import tables as t
 
 UNREADABLE = ("", "no policy", "[]", '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow"')
 LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/limits"

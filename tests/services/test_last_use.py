@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import select, update
 from sts_calls import ACCOUNT, UNCHECKED, account, allow, answered, declared, role, root_arn, root_user, trust
 
-from emulator.app import application_over
-from emulator.sandbox.last_use import WAITING_LIMIT, LastUses
-from emulator.sandbox.outcomes import Outcome
-from emulator.storage.engine import Database
-from emulator.storage.last_use import Use, write_uses
-from emulator.storage.tables import access_keys, roles
+from rolecall.app import application_over
+from rolecall.sandbox.last_use import WAITING_LIMIT, LastUses
+from rolecall.sandbox.outcomes import Outcome
+from rolecall.storage.engine import Database
+from rolecall.storage.last_use import Use, write_uses
+from rolecall.storage.tables import access_keys, roles
 
 DAY = 86_400
 KEY = "ana_key_for_tests_1"

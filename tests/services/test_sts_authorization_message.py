@@ -12,10 +12,10 @@ from botocore.config import Config
 from logged_worlds import keep_log, refused
 from sts_calls import account, allow, declared, policy, refusal, role, role_arn, statement, trust, user, user_arn
 
-from emulator.app import add_sealing_key
-from emulator.sandbox.decisions import DecisionLog
-from emulator.sandbox.refusals import MAXIMUM_MESSAGE_CHARACTERS
-from emulator.storage.decision_log import CallFilter
+from rolecall.app import add_sealing_key
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.refusals import MAXIMUM_MESSAGE_CHARACTERS
+from rolecall.storage.decision_log import CallFilter
 
 INVALID = (400, "InvalidAuthorizationMessageException", "Message is not valid")
 LATER = Config(parameter_validation=False)

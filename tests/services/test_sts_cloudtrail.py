@@ -23,9 +23,9 @@ from web_identity_calls import (
 )
 from world_handle import WorldHandle
 
-from emulator.app import application_over, decision_log
-from emulator.sandbox.cloudtrail import cloudtrail_records
-from emulator.storage.decision_log import CallFilter
+from rolecall.app import application_over, decision_log
+from rolecall.sandbox.cloudtrail import cloudtrail_records
+from rolecall.storage.decision_log import CallFilter
 
 
 def keep_log(world: Any) -> Any:

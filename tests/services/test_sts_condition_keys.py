@@ -32,7 +32,7 @@ from sts_calls import (
     user_arn,
 )
 
-from emulator.clock import iso8601
+from rolecall.clock import iso8601
 
 ORGANIZATION = "o-example1234"
 ORGANIZATION_PATH = f"{ORGANIZATION}/r-exam/"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sts_calls import allow, deny, refusal, statement, trust
 
-from emulator.services.iam.delegation_templates import render
-from emulator.storage import keyring
+from rolecall.services.iam.delegation_templates import render
+from rolecall.storage import keyring
 
 CUSTOMER = "111122223333"
 PARTNER = "444455556666"

@@ -23,7 +23,7 @@ from sts_calls import (
     user_arn,
 )
 
-from emulator.inprocess import call_wsgi, environ_of
+from rolecall.inprocess import call_wsgi, environ_of
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sts_calls import READ_ONLY, UNCHECKED, account, allow, declared, refusal, role, role_arn, root_arn, trust, user
 
-from emulator.services.catalogue import find
-from emulator.wire import load_service
+from rolecall.services.catalogue import find
+from rolecall.wire import load_service
 
 CASES = json.loads((Path(__file__).parent / "cases" / "sts_limits.json").read_text(encoding="utf-8"))
 LONGEST = role_arn("longest")

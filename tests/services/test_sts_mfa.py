@@ -31,11 +31,11 @@ from sts_calls import (
     user,
 )
 
-from emulator.app import open_database
-from emulator.clock import Clock
-from emulator.sandbox.declare import read_world
-from emulator.storage.engine import Database
-from emulator.storage.mfa_devices import lock_device, use_step
+from rolecall.app import open_database
+from rolecall.clock import Clock
+from rolecall.sandbox.declare import read_world
+from rolecall.storage.engine import Database
+from rolecall.storage.mfa_devices import lock_device, use_step
 
 INVALID_CODE = (403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ")
 NOT_YOURS = (

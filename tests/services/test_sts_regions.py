@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sts_calls import ACCOUNT, account, allow, answered, declared, deny, refusal, role, role_arn, root_arn, trust, user
 
-from emulator.access.regions import is_global_host, region_of_host
+from rolecall.access.regions import is_global_host, region_of_host
 
 ISSUING: dict[str, dict[str, Any]] = {
     "AssumeRole": {"RoleArn": role_arn("operator"), "RoleSessionName": "session"},

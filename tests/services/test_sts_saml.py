@@ -24,7 +24,7 @@ from saml_calls import (
     world_text,
 )
 
-from emulator.services.sts.saml_claims import name_qualifier
+from rolecall.services.sts.saml_claims import name_qualifier
 
 INVALID = "InvalidIdentityToken"
 SIGNATURE = "Response signature invalid"

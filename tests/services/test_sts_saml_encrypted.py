@@ -32,8 +32,8 @@ from saml_calls import (
 from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import XMLSigner
 
-from emulator.sessions.saml import door
-from emulator.sessions.saml.records import NOT_INSTALLED_MESSAGE
+from rolecall.sessions.saml import door
+from rolecall.sessions.saml.records import NOT_INSTALLED_MESSAGE
 
 XENC, XENC11 = "http://www.w3.org/2001/04/xmlenc#", "http://www.w3.org/2009/xmlenc11#"
 REFUSED = ("InvalidIdentityToken", "Invalid assertion encryption configuration")

@@ -13,7 +13,7 @@ from saml_calls import SUBJECT, assume, closed, found, idp, opened, world_text
 from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import SignatureReference, XMLSigner
 
-from emulator.sessions.saml.xml import SIGNATURE_NS, tag
+from rolecall.sessions.saml.xml import SIGNATURE_NS, tag
 
 TYPES = ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 SIGNED_INFO = "saml:Assertion/ds:Signature/ds:SignedInfo"

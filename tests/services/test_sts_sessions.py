@@ -30,8 +30,8 @@ from sts_calls import (
     user_arn,
 )
 
-from emulator.app import add_sealing_key
-from emulator.clock import iso8601
+from rolecall.app import add_sealing_key
+from rolecall.clock import iso8601
 
 FED_ARN = f"arn:aws:sts::{ACCOUNT}:federated-user/fed"
 ABSENT = {"AccountId": "00000000-0000-4000-8000-000000000000"}

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from emulator import Rolecall
+from rolecall import Rolecall
 
 ACCOUNT, MEMBER = "111122223333", "444455556666"
 GITHUB = "https://token.actions.githubusercontent.com"

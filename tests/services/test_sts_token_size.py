@@ -20,9 +20,9 @@ from sts_calls import (
     trust,
 )
 
-from emulator.services.registry import all_operations
-from emulator.sessions.keys import KeyRing, SealingKey
-from emulator.sessions.tokens import open_token, seal
+from rolecall.services.registry import all_operations
+from rolecall.sessions.keys import KeyRing, SealingKey
+from rolecall.sessions.tokens import open_token, seal
 
 TASK = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
 CALLS: dict[str, dict[str, Any]] = {

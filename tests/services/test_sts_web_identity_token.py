@@ -29,7 +29,7 @@ from sts_calls import (
     user_arn,
 )
 
-from emulator.inprocess import call_wsgi
+from rolecall.inprocess import call_wsgi
 
 AUDIENCE = "https://api.example.com"
 ASKED = {"Audience": [AUDIENCE], "SigningAlgorithm": "ES384"}

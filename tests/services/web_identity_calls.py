@@ -10,10 +10,10 @@ from typing import Any
 from jwt.api_jws import PyJWS
 from sts_calls import ACCOUNT, OTHER, account, allow, declared, role, role_arn, trust, user
 
-from emulator.clock import Clock
-from emulator.sandbox.declare import read_world
-from emulator.sandbox.world import World
-from emulator.sessions.signing_keys import SigningKey, new_signing_key, public_jwk
+from rolecall.clock import Clock
+from rolecall.sandbox.declare import read_world
+from rolecall.sandbox.world import World
+from rolecall.sessions.signing_keys import SigningKey, new_signing_key, public_jwk
 
 HOST = "idp.example.com/tenant"
 ISSUER = f"https://{HOST}"

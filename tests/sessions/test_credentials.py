@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from emulator.ids import Identifiers, account_of_access_key
-from emulator.principals import Principal
-from emulator.sessions.credentials import SessionRequest, issue, open_session
-from emulator.sessions.keys import KeyRing, SealingKey
-from emulator.sessions.tokens import SESSION_PURPOSE, BadTokenError, seal
+from rolecall.ids import Identifiers, account_of_access_key
+from rolecall.principals import Principal
+from rolecall.sessions.credentials import SessionRequest, issue, open_session
+from rolecall.sessions.keys import KeyRing, SealingKey
+from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, seal
 
 RING = KeyRing([SealingKey("one", b"1" * 32)])
 ROLE = Principal(

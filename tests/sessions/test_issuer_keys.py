@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from emulator.sessions import discovery, issuer_keys
-from emulator.sessions.issuer_keys import (
+from rolecall.sessions import discovery, issuer_keys
+from rolecall.sessions.issuer_keys import (
     KEYS_SECONDS,
     RETRY_SECONDS,
     UNKNOWN_KEY_SECONDS,
@@ -29,8 +29,8 @@ from emulator.sessions.issuer_keys import (
     UnreachableIssuerError,
     fetch_over_network,
 )
-from emulator.sessions.signing_keys import new_signing_key, public_jwk
-from emulator.sessions.web_identity import BadKeySetError, KeySet
+from rolecall.sessions.signing_keys import new_signing_key, public_jwk
+from rolecall.sessions.web_identity import BadKeySetError, KeySet
 
 URL = "https://idp.example.com"
 FIRST, SECOND = new_signing_key("ES256"), new_signing_key("ES256")

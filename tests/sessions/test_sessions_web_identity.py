@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.api_jws import PyJWS
 
-from emulator.errors import AwsError
-from emulator.sessions import web_identity
-from emulator.sessions.signing_keys import SigningKey, new_signing_key, public_jwk, sign
-from emulator.sessions.web_identity import (
+from rolecall.errors import AwsError
+from rolecall.sessions import web_identity
+from rolecall.sessions.signing_keys import SigningKey, new_signing_key, public_jwk, sign
+from rolecall.sessions.web_identity import (
     ALGORITHMS,
     KEY_MESSAGE,
     MALFORMED_MESSAGE,

@@ -8,11 +8,11 @@ import hashlib
 import jwt
 import pytest
 
-from emulator.app import open_database
-from emulator.clock import Clock
-from emulator.sandbox.builtin import builtin_world_path
-from emulator.sandbox.declare import read_world_file
-from emulator.sessions.signing_keys import (
+from rolecall.app import open_database
+from rolecall.clock import Clock
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world_file
+from rolecall.sessions.signing_keys import (
     ALGORITHMS,
     load_signing_key,
     new_signing_key,
@@ -20,7 +20,7 @@ from emulator.sessions.signing_keys import (
     public_jwk,
     sign,
 )
-from emulator.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key, signing_keys_of
+from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key, signing_keys_of
 
 CLAIMS = {"sub": "somebody", "aud": "something"}
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.sessions.keys import KeyRing, SealingKey
-from emulator.sessions.pages import open_page, seal_page
-from emulator.sessions.tokens import (
+from rolecall.sessions.keys import KeyRing, SealingKey
+from rolecall.sessions.pages import open_page, seal_page
+from rolecall.sessions.tokens import (
     MAXIMUM_TOKEN_CHARACTERS,
     SESSION_PURPOSE,
     BadTokenError,

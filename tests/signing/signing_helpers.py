@@ -8,9 +8,9 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.signing import Signature, check_scope, check_signature, read_signature
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.signing import Signature, check_scope, check_signature, read_signature
 
 KEY_ID = "AKIDEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

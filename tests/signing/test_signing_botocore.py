@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from signing_helpers import FORM, LIST_USERS, TOKEN, botocore_signed, seconds, signed_at, verify
 
-from emulator.signing import read_signature
+from rolecall.signing import read_signature
 
 UUID = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
 LABELS = [

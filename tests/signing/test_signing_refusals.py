@@ -20,9 +20,9 @@ from signing_helpers import (
     with_header,
 )
 
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.signing import check_scope, check_signature, is_region_name, read_signature
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.signing import check_scope, check_signature, is_region_name, read_signature
 
 TABLE = json.loads((Path(__file__).parent / "cases" / "refusals.json").read_text(encoding="utf-8"))
 NOW = TABLE["now"]

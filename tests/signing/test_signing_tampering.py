@@ -20,9 +20,9 @@ from signing_helpers import (
     with_header,
 )
 
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.signing import check_signature, read_signature
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.signing import check_signature, read_signature
 
 BODY = b"Action=CreateUser&Version=2010-05-08&UserName=ana"
 USER = "/accounts/12a3456b-7c89-012d-3456-78901e23fg45/users/u1"

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from signing_helpers import seconds
 
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.signing import check_signature, read_signature
-from emulator.signing.authorization import Signature
-from emulator.signing.verify import EMPTY_HASH, canonical_request, signing_key
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.signing import check_signature, read_signature
+from rolecall.signing.authorization import Signature
+from rolecall.signing.verify import EMPTY_HASH, canonical_request, signing_key
 
 PUBLISHED = json.loads((Path(__file__).parent / "cases" / "published_vectors.json").read_text(encoding="utf-8"))
 VECTORS = PUBLISHED["vectors"]

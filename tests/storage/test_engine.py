@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from emulator.storage import keyring, migrate
-from emulator.storage import tables as t
-from emulator.storage.engine import Database
-from emulator.storage.prepared import PreparedSelect
+from rolecall.storage import keyring, migrate
+from rolecall.storage import tables as t
+from rolecall.storage.engine import Database
+from rolecall.storage.prepared import PreparedSelect
 
 ACCOUNT = "111122223333"
 

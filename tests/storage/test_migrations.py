@@ -9,10 +9,10 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from emulator.storage import migrate
-from emulator.storage.engine import Database
-from emulator.storage.problems import NewerDatabaseError
-from emulator.storage.upgrade import configuration, run
+from rolecall.storage import migrate
+from rolecall.storage.engine import Database
+from rolecall.storage.problems import NewerDatabaseError
+from rolecall.storage.upgrade import configuration, run
 
 
 def _schema(url: str) -> dict[str, object]:

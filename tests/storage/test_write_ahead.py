@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.storage import write_ahead as module
-from emulator.storage.write_ahead import write_ahead
+from rolecall.storage import write_ahead as module
+from rolecall.storage.write_ahead import write_ahead
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from logged_worlds import keep_log
 
-from emulator.storage.decision_log import CallFilter
-from emulator.web.signin import CONSOLE_PATH, COOKIE
+from rolecall.storage.decision_log import CallFilter
+from rolecall.web.signin import CONSOLE_PATH, COOKIE
 
 DESTINATION = "https://console.aws.amazon.com/chime"
 POLICY = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.wire import SERVICES, load_service
-from emulator.wire.recorded import HIDDEN, spoken_time
+from rolecall.wire import SERVICES, load_service
+from rolecall.wire.recorded import HIDDEN, spoken_time
 
 SECRET, PLAIN = "Mark7Secret", "Mark7Plain"
 # By name, whatever the installed model marks. Not secret: modes, ids, paging, lengths and tokens against repetition.

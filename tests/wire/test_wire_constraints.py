@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.wire import check_constraints, decode, load_service, match
-from emulator.wire.constraints import MAXIMUM_FAILURES
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.wire import check_constraints, decode, load_service, match
+from rolecall.wire.constraints import MAXIMUM_FAILURES
 
 CASES = json.loads((Path(__file__).parent / "cases" / "constraints.json").read_text("utf-8"))
 

@@ -7,9 +7,9 @@ import json
 import pytest
 from wire_samples import operation_model, parsed, service_model
 
-from emulator.errors import COMMON_ERRORS, AwsError
-from emulator.http import HttpRequest
-from emulator.wire import SERVICES, encode_error, error_status, load_service
+from rolecall.errors import COMMON_ERRORS, AwsError
+from rolecall.http import HttpRequest
+from rolecall.wire import SERVICES, encode_error, error_status, load_service
 
 
 def some_operation(service_name: str) -> str:

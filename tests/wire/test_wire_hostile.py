@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wire_samples import ALL_OPERATIONS, SIGNING_NAMES, Sampler, operation_model, request_of
 
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.wire import check_constraints, decode, encode_error, likely_service, match
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.wire import check_constraints, decode, encode_error, likely_service, match
 
 FRAGMENTS = st.sampled_from((Path(__file__).parent / "cases" / "hostile_pieces.txt").read_text("utf-8").split()).map(
     lambda piece: {"BLANK": " ", "NUL": "\x00", "DIGITS": "9" * 400, "LINE": "\u2028"}.get(piece, piece)

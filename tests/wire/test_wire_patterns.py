@@ -10,8 +10,8 @@ import unicodedata
 import pytest
 from wire_samples import service_model
 
-from emulator.wire import SERVICES
-from emulator.wire.patterns import matcher, python_pattern
+from rolecall.wire import SERVICES
+from rolecall.wire.patterns import matcher, python_pattern
 
 PATTERNS = sorted(
     {

@@ -9,11 +9,11 @@ import pytest
 from botocore.model import ServiceModel
 from wire_samples import parsed, plain, request_of
 
-from emulator.errors import AwsError
-from emulator.http import HttpRequest
-from emulator.wire import check_constraints, encode_answer
-from emulator.wire.models import Model
-from emulator.wire.services import Operation, Service
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.wire import check_constraints, encode_answer
+from rolecall.wire.models import Model
+from rolecall.wire.services import Operation, Service
 
 NOBODY = HttpRequest("GET", "/", "", {}, b"")
 SHAPES: dict[str, Any] = {

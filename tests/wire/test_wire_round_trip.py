@@ -19,8 +19,8 @@ from wire_samples import (
     request_of,
 )
 
-from emulator.http import HttpRequest
-from emulator.wire import SERVICES, decode, encode_answer, load_service, match
+from rolecall.http import HttpRequest
+from rolecall.wire import SERVICES, decode, encode_answer, load_service, match
 
 PLAIN_REQUEST = HttpRequest("POST", "/", "", {}, b"")
 

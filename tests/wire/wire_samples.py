@@ -15,8 +15,8 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from emulator.http import HttpAnswer, HttpRequest
-from emulator.wire import SERVICES
+from rolecall.http import HttpAnswer, HttpRequest
+from rolecall.wire import SERVICES
 
 PLAIN = string.ascii_letters + string.digits + "-_."
 STRANGE = PLAIN + " &<>\"'/%+=?#;:@~,\t\nüß漢字\u2028🎉\\{}[]|^`"

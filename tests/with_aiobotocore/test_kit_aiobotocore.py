@@ -15,7 +15,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
-from emulator import NotServedError, Rolecall, SandboxEndedError
+from rolecall import NotServedError, Rolecall, SandboxEndedError
 
 ADMINISTRATOR = "arn:aws:iam::111122223333:user/admin"
 AT_ONCE = AioConfig(retries={"total_max_attempts": 1})

@@ -1,0 +1,87 @@
+"""Asks the policy engine about every permission a call needs, and words the refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rolecall.access.context import Moment, RequestContext
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.errors import AwsError
+from rolecall.policy import CompiledPolicies, Decision, Layers, Question, decide, denial_message
+from rolecall.principals import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a caller's policies are, compiled, and the condition keys that never change for it."""
+
+    caller: Caller
+    layers: Layers
+    context: Mapping[str, ContextValue]
+
+
+class RefusedError(AwsError):
+    """A permission was refused; carries the decision for the log and the explanation, and those allowed before it.
+
+    ``further`` are actions and resources of the permissions that were not asked about any more.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        decision: Decision,
+        allowed: Sequence[Decision] = (),
+        further: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(code, message)
+        self.decision = decision
+        self.allowed = allowed
+        self.further = further
+
+
+def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
+    """The decisions for all permissions, when all are allowed. Raises RefusedError for the first that is not."""
+    decisions: list[Decision] = []
+    for permission in permissions:
+        decision = ask(rights, permission, moment)
+        if not decision.allowed:
+            message = denial_message(decision, shown_resource=permission.shown_as or None)
+            further = [(each.action, each.resource) for each in permissions[len(decisions) + 1 :]]
+            raise RefusedError(denied_code, message, decision, decisions, further)
+        decisions.append(decision)
+    return decisions
+
+
+def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
+    """One permission's decision."""
+    caller, layers = rights.caller, rights.layers
+    if permission.resource_policy is not None:
+        layers = _with_resource_policy(layers, permission.resource_policy, permission.rcps)
+    question = Question(
+        action=permission.action,
+        resource=permission.resource,
+        context=RequestContext(permission.context, rights.context, moment),
+        principal=None if permission.federated_provider else caller.principal,
+        session=caller.session,
+        resource_account_id=permission.account_id or caller.principal.account_id,
+        federated_provider=permission.federated_provider,
+    )
+    return decide(layers, question)
+
+
+def _with_resource_policy(
+    layers: Layers, resource_policy: CompiledPolicies, rcps: tuple[CompiledPolicies, ...]
+) -> Layers:
+    # Written out, because dataclasses.replace costs as much as the decision itself.
+    return Layers(
+        identity=layers.identity,
+        boundary=layers.boundary,
+        session=layers.session,
+        session_policy_required=layers.session_policy_required,
+        scps=layers.scps,
+        rcps=rcps,
+        resource=resource_policy,
+        approver=layers.approver,
+    )

@@ -1,0 +1,32 @@
+"""A permission that an operation needs before it may run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rolecall.policy import CompiledPolicies
+
+ContextValue = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One action on one resource.
+
+    ``resource`` is an ARN, or ``*`` for actions without resource types. ``account_id`` owns the resource; empty means
+    the caller's account. ``context`` holds the condition keys this request adds (keys in lower case).
+    ``resource_policy`` is the resource's own policy, such as a role's trust policy; ``rcps`` are the resource control
+    policies of the resource's account, level by level. ``shown_as`` replaces the resource in the wording of a refusal,
+    where AWS words it so. ``federated_provider`` is set for calls that carry their
+    proof of identity as a parameter: its ARN, or the host of one that AWS knows by itself.
+    """
+
+    action: str
+    resource: str = "*"
+    account_id: str = ""
+    context: Mapping[str, ContextValue] = field(default_factory=dict)
+    resource_policy: CompiledPolicies | None = None
+    rcps: tuple[CompiledPolicies, ...] = ()
+    shown_as: str = ""
+    federated_provider: str = ""

@@ -1,0 +1,252 @@
+"""Policies gathered and compiled, remembered for as long as nothing that bears on authorisation changes.
+
+A :class:`PolicyStore` belongs to one generation of the database: the gateway makes a new one when the generation has
+moved. Parsed documents outlive generations, because a document's text says all there is to know of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from rolecall.caches import BoundedCache
+from rolecall.data import managed_policies, managed_policy_document
+from rolecall.policy import (
+    CompiledPolicies,
+    MalformedPolicy,
+    NamedPolicy,
+    Policy,
+    PolicyKind,
+    compile_policies,
+    kept_policy,
+    parse_policy,
+)
+from rolecall.storage import gather
+from rolecall.storage.gather import Document, Entity, TrustedRole
+
+_PARSED_LIMIT = 4096
+_GENERATION_LIMIT = 4096
+_parsed: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
+_kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
+log = logging.getLogger("rolecall.policy")
+
+UNREADABLE_MESSAGE = (
+    "a policy that is kept as {kind} policy cannot be read any more and denies everything until it is replaced: "
+    "{problem}"
+)
+# The text of FullAWSAccess; also what the root user of an account may do.
+EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+# The text of RCPFullAWSAccess.
+EVERYTHING_OF_EVERYONE = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+)
+
+
+def parsed_policy(text: str, kind: PolicyKind) -> Policy:
+    """The policy a text holds. Raises MalformedPolicy. The answer is shared: policies are never changed."""
+    policy = _parsed.get((kind, text))
+    if policy is None:
+        policy = parse_policy(text, kind)
+        _parsed.put((kind, text), policy)
+    return policy
+
+
+def kept_document(text: str, kind: PolicyKind) -> Policy:
+    """The policy of a text that is in the database or in a token, where only what was checked comes to be.
+
+    Never raises: rules change, and what was saved under older ones stays in force. The answer is shared.
+    """
+    policy = _kept.get((kind, text))
+    if policy is None:
+        policy = kept_policy(text, kind)
+        if policy.text != text:
+            log.warning(UNREADABLE_MESSAGE.format(kind=kind.value, problem=_problem(text, kind)))
+        _kept.put((kind, text), policy)
+    return policy
+
+
+def _problem(text: str, kind: PolicyKind) -> str:
+    try:
+        parse_policy(text, kind)
+    except MalformedPolicy as error:
+        return str(error)
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What a principal's own entity lets it do: compiled layers, and the facts that become condition keys."""
+
+    entity: Entity | None
+    identity: CompiledPolicies | None
+    boundary: CompiledPolicies | None
+    scps: tuple[CompiledPolicies, ...]
+    organization_id: str
+    organization_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An account's organization, its place there, and the control policies of every level above it, compiled.
+
+    Without any resource control policy ``rcps`` is empty: RCPFullAWSAccess by itself changes nothing.
+    """
+
+    organization_id: str = ""
+    path: str = ""
+    scps: tuple[CompiledPolicies, ...] = ()
+    rcps: tuple[CompiledPolicies, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A role, its compiled trust policy, and the organization of its account."""
+
+    role: TrustedRole
+    policy: CompiledPolicies
+    membership: Membership
+
+
+_NO_ORGANIZATION = Membership()
+
+
+class PolicyStore:
+    """The compiled policies of one generation."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self._authorities: BoundedCache[tuple[str, str], Authority | None] = BoundedCache(_GENERATION_LIMIT)
+        self._trusts: BoundedCache[str, Trust | None] = BoundedCache(_GENERATION_LIMIT)
+        self._organizations: BoundedCache[str, Membership] = BoundedCache(_GENERATION_LIMIT)
+        self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
+
+    def user(self, connection: Connection, user_id: str) -> Authority | None:
+        """A user's authority; None when the user is gone."""
+        known = self._authorities.get(("user", user_id))
+        if known is None:
+            entity = gather.user(connection, user_id)
+            if entity is None:
+                return None
+            known = self._gathered(connection, entity, gather.user_documents(connection, user_id))
+            self._authorities.put(("user", user_id), known)
+        return known
+
+    def role(self, connection: Connection, role_id: str) -> Authority | None:
+        """A role's authority; None when the role is gone."""
+        known = self._authorities.get(("role", role_id))
+        if known is None:
+            entity = gather.role(connection, role_id)
+            if entity is None:
+                return None
+            known = self._gathered(connection, entity, gather.role_documents(connection, role_id))
+            self._authorities.put(("role", role_id), known)
+        return known
+
+    def root(self, connection: Connection, account_id: str) -> Authority | None:
+        """The authority of an account's root user; None when there is no such account."""
+        known = self._authorities.get(("root", account_id))
+        if known is None:
+            if not gather.account_exists(connection, account_id):
+                return None
+            member = self.membership(connection, account_id)
+            known = Authority(None, None, None, member.scps, member.organization_id, member.path)
+            self._authorities.put(("root", account_id), known)
+        return known
+
+    def trust(self, connection: Connection, role_arn: str) -> Trust | None:
+        """The role an ARN names, with its trust policy; None when there is no such role."""
+        known = self._trusts.get(role_arn)
+        if known is None:
+            if self._absent_trusts.get(role_arn):
+                return None
+            role = gather.trusted_role(connection, role_arn)
+            if role is None:
+                self._absent_trusts.put(role_arn, True)
+                return None
+            policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")
+            compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
+            known = Trust(role, compiled, self.membership(connection, role.entity.account_id))
+            self._trusts.put(role_arn, known)
+        return known
+
+    def session(
+        self, connection: Connection, inline: Sequence[str], policy_arns: Sequence[str]
+    ) -> CompiledPolicies | None:
+        """The session policies of a session, united; None when it has none.
+
+        A managed policy deleted since the session began grants nothing any more.
+        """
+        if not inline and not policy_arns:
+            return None
+        named = [NamedPolicy(kept_document(text, PolicyKind.SESSION), "session policy") for text in inline]
+        for arn in policy_arns:
+            text = self.managed_document(connection, arn)
+            if text is not None:
+                named.append(_managed(arn, text, PolicyKind.SESSION))
+        return compile_policies(named, PolicyKind.SESSION)
+
+    def managed_document(self, connection: Connection, arn: str) -> str | None:
+        """The default version of a managed policy, the customer's or AWS's; None when there is no such policy."""
+        if arn in managed_policies():
+            return managed_policy_document(arn)
+        return gather.customer_policy_document(connection, arn)
+
+    def _gathered(self, connection: Connection, entity: Entity, documents: Sequence[Document]) -> Authority:
+        boundary = None
+        if entity.permissions_boundary_arn is not None:
+            text = self.managed_document(connection, entity.permissions_boundary_arn)
+            # A boundary that is gone limits to nothing: the safe reading.
+            named = [] if text is None else [_managed(entity.permissions_boundary_arn, text, PolicyKind.BOUNDARY)]
+            boundary = compile_policies(named, PolicyKind.BOUNDARY)
+        member = self.membership(connection, entity.account_id)
+        identity = compile_policies(list(_named(documents)), PolicyKind.IDENTITY)
+        return Authority(entity, identity, boundary, member.scps, member.organization_id, member.path)
+
+    def membership(self, connection: Connection, account_id: str) -> Membership:
+        """The organization an account belongs to; an empty one for an account in none."""
+        known = self._organizations.get(account_id)
+        if known is None:
+            organization = gather.organization_of(connection, account_id)
+            known = _NO_ORGANIZATION
+            if organization is not None:
+                scps = tuple(_level(documents, PolicyKind.SCP) for documents in organization.service_control)
+                rcps: tuple[CompiledPolicies, ...] = ()
+                if any(document.text is not None for level in organization.resource_control for document in level):
+                    rcps = tuple(_level(documents, PolicyKind.RCP) for documents in organization.resource_control)
+                known = Membership(organization.organization_id, organization.path, scps, rcps)
+            self._organizations.put(account_id, known)
+        return known
+
+
+# Of the policies that AWS attaches itself, which storage does not hold.
+_FULL_ACCESS = {PolicyKind.SCP: EVERYTHING, PolicyKind.RCP: EVERYTHING_OF_EVERYONE}
+
+
+def _level(documents: Sequence[Document], kind: PolicyKind) -> CompiledPolicies:
+    named = []
+    for document in documents:
+        text = _FULL_ACCESS[kind] if document.text is None else document.text
+        named.append(NamedPolicy(kept_document(text, kind), document.name, document.arn))
+    return compile_policies(named, kind)
+
+
+def _managed(arn: str, text: str, kind: PolicyKind) -> NamedPolicy:
+    return NamedPolicy(kept_document(text, kind), arn.rpartition("/")[2], arn)
+
+
+def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
+    for document in documents:
+        text = document.text
+        if text is None:
+            if document.arn not in managed_policies():
+                # A service-linked role's policy whose text nobody has published: it grants nothing here.
+                continue
+            text = managed_policy_document(document.arn)
+        policy = kept_document(text, PolicyKind.IDENTITY)
+        yield NamedPolicy(policy, document.name, document.arn, document.group)
+
+
+__all__ = ["Authority", "MalformedPolicy", "Membership", "PolicyStore", "Trust", "kept_document", "parsed_policy"]

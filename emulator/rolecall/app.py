@@ -1,0 +1,218 @@
+"""Puts the rooms together: the only file that knows every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from rolecall.clock import Clock, ClockState
+from rolecall.gateway import Gateway
+from rolecall.ids import Identifiers
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.fault_rules import FaultCatalogue
+from rolecall.sandbox.faults import Faults
+from rolecall.sandbox.last_use import LastUses
+from rolecall.sandbox.outcomes import Observer, Outcome
+from rolecall.sandbox.setup import reset_world, set_up_world
+from rolecall.sandbox.snapshots import Snapshots, load_database, save_database
+from rolecall.sandbox.world import World
+from rolecall.services.registry import action_of, no_refusal
+from rolecall.sessions.keys import SEALING_KEY_BYTES
+from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
+from rolecall.signin import SignIn
+from rolecall.storage import keyring
+from rolecall.storage.clock_states import take_over_clock
+from rolecall.storage.decision_log import DecisionStore, decision_log_path
+from rolecall.storage.engine import Database
+from rolecall.storage.migrate import upgrade
+from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
+from rolecall.web.application import RolecallApplication, web_application
+from rolecall.wire import SERVICES, known_error_codes, operation_names
+
+
+def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:
+    """The database, migrated, with a sealing key, and holding the declared world. Safe to call from many processes."""
+    database = Database(url)
+    ids = ids or Identifiers()
+    upgrade(database)
+    with database.transaction() as connection:
+        take_over_clock(connection, clock)
+        if not keyring.load(connection):
+            _add_key(connection, clock)
+        set_up_world(connection, world, clock.now_seconds(), ids)
+    return database
+
+
+def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
+    """The declared world, set up in memory once, for :func:`copied_database` to copy. It holds no sealing key."""
+    database = empty_database()
+    upgrade(database)
+    with database.transaction() as connection:
+        set_up_world(connection, world, UNDATED_SECONDS, ids)
+    template = DatabaseTemplate(database)
+    database.close()
+    return template
+
+
+def copied_database(template: DatabaseTemplate, clock: Clock) -> Database:
+    """A database in memory as :func:`open_database` would make it, with a sealing key of its own."""
+    database = template.copy(int(clock.now_seconds()))
+    with database.transaction() as connection:
+        _add_key(connection, clock)
+    return database
+
+
+def worker_application(settings: ServerSettings, world: World) -> RolecallApplication:
+    """The application of one worker process. Everything it shares with others is in the database."""
+    clock = Clock()
+    database = open_database(settings.database_url, world, clock)
+    decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
+    decisions.start()
+    return application_over(database, world, clock, decisions=decisions, maximum_body_bytes=settings.maximum_body_bytes)
+
+
+def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
+    """The decision log that belongs to a database; ``shared`` when other processes write it too."""
+    return DecisionLog(DecisionStore(decision_log_path(database_url)), clock, action_of, shared=shared)
+
+
+def application_over(
+    database: Database,
+    world: World,
+    clock: Clock,
+    *,
+    ids: Identifiers | None = None,
+    observer: Observer | None = None,
+    decisions: DecisionLog | None = None,
+    maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+) -> RolecallApplication:
+    """The application over an opened database, with the declared world to go back to on reset.
+
+    ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
+    """
+    gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
+    return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
+
+
+def application_around(
+    gateway: Gateway,
+    reset: Callable[[], None],
+    decisions: DecisionLog | None,
+    *,
+    maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+) -> RolecallApplication:
+    """The application around what :func:`gateway_over` made."""
+    database, clock, ids = gateway.database, gateway.clock, gateway.ids
+    snapshots = Snapshots(save=partial(save_world, gateway), load=partial(load_world, gateway))
+    return web_application(
+        gateway,
+        reset,
+        decisions,
+        snapshots,
+        faults=faults_of(database, ids),
+        sign_in=SignIn(database, clock),
+        maximum_body_bytes=maximum_body_bytes,
+    )
+
+
+def faults_of(database: Database, ids: Identifiers) -> Faults:
+    """The fault rules of the sandbox in a database."""
+    operations = {name: partial(operation_names, name) for name in SERVICES}
+    return Faults(database, ids, FaultCatalogue(operations, known_error_codes))
+
+
+def gateway_over(
+    database: Database,
+    world: World,
+    clock: Clock,
+    *,
+    ids: Identifiers | None = None,
+    observer: Observer | None = None,
+    decisions: DecisionLog | None = None,
+) -> tuple[Gateway, Callable[[], None]]:
+    """The gateway of :func:`application_over`, and what brings the declared world back."""
+    ids = ids or Identifiers()
+    record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
+    uses = LastUses(database, _service_of)
+    if decisions is not None:
+        decisions.also_writes = uses.flush_now_and_then
+        decisions.also_closes = uses.flush
+    observers = [told for told in (uses.record, record, observer) if told is not None]
+    gateway = Gateway(
+        database,
+        clock=clock,
+        ids=ids,
+        settings=world.settings,
+        observer=_all_of(observers),
+        refusals=refusals,
+        uses=uses,
+    )
+    return gateway, partial(_reset, database, world, clock, ids, decisions, uses)
+
+
+def _all_of(observers: Sequence[Observer]) -> Observer | None:
+    if len(observers) < 2:
+        return observers[0] if observers else None
+
+    def tell(outcome: Outcome) -> None:
+        for observer in observers:
+            observer(outcome)
+
+    return tell
+
+
+def _service_of(service: str) -> str:
+    """``chime`` of ``chime-sdk-voice``: the prefix of the service's actions."""
+    return action_of(service, "").partition(":")[0]
+
+
+def _reset(
+    database: Database,
+    world: World,
+    clock: Clock,
+    ids: Identifiers,
+    decisions: DecisionLog | None,
+    uses: LastUses,
+) -> None:
+    uses.clear()
+    ids.restart()
+    with database.transaction() as connection:
+        # What is kept of the clock goes with everything else; the dates of the new world are the machine's.
+        reset_world(connection, world, clock.wall_seconds(), ids)
+    clock.follow(ClockState())
+    if decisions is not None:
+        decisions.clear()
+
+
+def save_world(gateway: Gateway, last_used: bool) -> str:
+    """The world that a gateway serves, as a sandbox file. Raises UnsavableError."""
+    gateway.uses.flush()
+    return save_database(gateway.database, gateway.settings, last_used=last_used)
+
+
+def load_world(gateway: Gateway, text: str) -> None:
+    """Replace the world that a gateway serves, all or nothing. Raises InvalidWorldError."""
+    load_database(gateway.database, text, gateway.clock.now_seconds(), gateway.ids)
+    # What was used a moment ago was used in the world before.
+    gateway.uses.clear()
+
+
+def list_sealing_keys(database: Database) -> list[tuple[str, int]]:
+    """Key id and creation time of every sealing key, the one in use last."""
+    with database.snapshot() as connection:
+        return [(key_id, created_at_seconds) for key_id, _, created_at_seconds in keyring.load(connection)]
+
+
+def add_sealing_key(database: Database, clock: Clock) -> str:
+    """Rotate the key ring; returns the new key's id."""
+    with database.transaction() as connection:
+        return _add_key(connection, clock)
+
+
+def _add_key(connection: Any, clock: Clock) -> str:
+    # Identifiers of its own: a key is no part of what a seed repeats, and outlives a reset, which begins that anew.
+    ids = Identifiers()
+    key_id = ids.uuid()[:8]
+    keyring.add(connection, key_id, ids.secret_bytes(SEALING_KEY_BYTES), int(clock.now_seconds()))
+    return key_id

@@ -1,0 +1,67 @@
+"""The command ``rolecall``. A subcommand's module is loaded when the subcommand is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from rolecall.version import __version__
+
+# Subcommand -> what --help says of it. The module is rolecall.commands.NAME, with _ for -; a test compares the texts.
+COMMANDS = {
+    "serve": "Serve STS, IAM and Chime until interrupted.",
+    "demo": "Show the main job in one process: roles, federation, Chime calls allowed and refused, each explained.",
+    "env": 'Print export lines for a shell: eval "$(rolecall env)".',
+    "check": "Validate sandbox files and policy documents.",
+    "clock": "Show or move the clock of a running sandbox.",
+    "faults": "Show or change the rules by which a running sandbox fails.",
+    "explain": "Say why a call was allowed or refused.",
+    "decisions": "List the calls of the decision log, newest first.",
+    "policy": "Write the smallest policy that allows what a principal did.",
+    "snapshot": "Save the whole world as one readable file, or load one.",
+    "mfa-code": "Print the code that a virtual MFA device of a running sandbox shows.",
+    "token": "Print a web identity token that a running server has signed.",
+    "saml-assertion": "Print a SAML response that a running server has signed, in base64.",
+    "operations": "List every operation, emulated or not.",
+    "keys": "List or rotate the key ring behind session tokens.",
+    "db": "Look after the database.",
+}
+CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
+
+
+class _Commands(click.Group):
+    """Subcommands by name, loaded one at a time."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"rolecall.commands.{name.replace('-', '_')}").command
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="rolecall")
+def main() -> None:
+    """A local stand-in for AWS STS, IAM and Amazon Chime.
+
+    Every call is authenticated and authorised as AWS would do it. Start it with `rolecall serve`, then point boto3 or
+    any AWS SDK at it: `rolecall env` prints the variables.
+
+    \b
+    Examples:
+      rolecall serve
+      eval "$(rolecall env)" && aws sts get-caller-identity
+      rolecall demo
+    """
+
+
+if __name__ == "__main__":
+    main()

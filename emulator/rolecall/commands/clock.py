@@ -1,0 +1,74 @@
+"""``rolecall clock``"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from rolecall.clock import duration_seconds
+from rolecall.commands.common import UnusableError
+from rolecall.commands.running import ask, endpoint_of, server_options
+
+_STEP = re.compile(r"([+-])([0-9.]+[smhd][0-9.smhd]*)")
+_WORDS: dict[str, dict[str, Any]] = {
+    "freeze": {"freeze": True},
+    "unfreeze": {"freeze": False},
+    "reset": {"reset": True},
+}
+
+
+class _ClockCommand(click.Command):
+    """Takes ``-15m`` for what it is, where click would look for options."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        steps = [argument for argument in arguments if _STEP.fullmatch(argument)]
+        others = [argument for argument in arguments if argument not in steps]
+        return super().parse_args(context, [*others, "--", *steps] if steps else others)
+
+
+@click.command("clock", cls=_ClockCommand)
+@click.argument("change", required=False, metavar="[CHANGE]")
+@server_options
+def command(change: str | None, endpoint: str | None, host: str, port: int) -> None:
+    """Show or move the clock of a running sandbox.
+
+    CHANGE is a step (+1h, -15m, +1h30m, +7d), a time in UTC, freeze, unfreeze or reset. Moves the expiry of sessions,
+    the time at which tokens are issued, and MFA; signatures are judged by the real time.
+
+    \b
+    Examples:
+      rolecall clock
+      rolecall clock +1h
+      rolecall clock 2030-01-01T00:00:00Z
+      rolecall clock freeze
+      rolecall clock reset
+    """
+    where = endpoint_of(endpoint, host, port)
+    shown = ask(where, "GET", "clock") if change is None else ask(where, "POST", "clock", asked_change(change))
+    click.echo(clock_line(shown))
+
+
+def asked_change(change: str) -> dict[str, Any]:
+    """What a CHANGE is for the control endpoint. Raises UnusableError."""
+    if change in _WORDS:
+        return _WORDS[change]
+    step = _STEP.fullmatch(change)
+    seconds = None if step is None else duration_seconds(step[2])
+    if step is not None and seconds is not None:
+        return {"advance_seconds": -seconds if step[1] == "-" else seconds}
+    if change[:1].isdigit():
+        return {"set": change}
+    raise UnusableError(
+        f"{change!r} is no change of the clock: "
+        "write a step such as +1h or -15m, a time such as 2030-01-01T00:00:00Z, freeze, unfreeze or reset"
+    )
+
+
+def clock_line(shown: dict[str, Any]) -> str:
+    """``2030-01-01T00:00:00Z, 3600 s ahead of the real time, frozen``"""
+    offset_seconds = shown["offset_seconds"]
+    direction = "ahead of" if offset_seconds > 0 else "behind"
+    difference = f"{abs(offset_seconds)} s {direction} the real time" if offset_seconds else "the real time"
+    return ", ".join([shown["now"], difference, *(["frozen"] if shown["frozen"] else [])])

@@ -1,0 +1,76 @@
+"""``rolecall decisions``"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+
+import click
+
+from rolecall.commands.common import SINCE_HELP, UnusableError, database_option, opened_log, sandbox_seconds
+from rolecall.sandbox.cloudtrail import cloudtrail_records
+from rolecall.sandbox.decision_filter import BadFilterError, read_filter
+from rolecall.sandbox.decision_text import call_as_json, call_line
+from rolecall.sandbox.decisions import SETTLE_SECONDS
+from rolecall.storage.decision_log import KEPT_CALLS, LoggedCall
+
+DEFAULT_LIMIT = 100
+FORMATS: dict[str, Callable[[LoggedCall], str]] = {
+    "text": call_line,
+    "json": lambda call: json.dumps(call_as_json(call)),
+    "cloudtrail": lambda call: "\n".join(map(json.dumps, cloudtrail_records(call))),
+}
+
+
+@click.command("decisions")
+@click.option("--principal", metavar="ARN", default=None, help="Of a user, a role or a session.")
+@click.option("--action", metavar="ACTION", default=None, help="chime:CreateUser, or chime:List*.")
+@click.option(
+    "--outcome",
+    metavar="OUTCOME",
+    default=None,
+    help="Allowed, ExplicitDeny, ImplicitDeny, an error code, or Refused for everything but Allowed.",
+)
+@click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
+@click.option("--limit", default=DEFAULT_LIMIT, type=click.IntRange(1, KEPT_CALLS), help="At most so many.")
+@click.option(
+    "--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="One line for each call, in this form."
+)
+@database_option
+def command(
+    principal: str | None,
+    action: str | None,
+    outcome: str | None,
+    since: str | None,
+    limit: int,
+    shape: str,
+    database: str,
+) -> None:
+    """List the calls of the decision log, newest first.
+
+    Reads the log beside the database, while the server runs and after it has stopped. The format cloudtrail is the one
+    of AWS CloudTrail's records.
+
+    \b
+    Examples:
+      rolecall decisions --outcome Refused
+      rolecall decisions --principal arn:aws:iam::111122223333:role/chime-reader --format json
+      rolecall decisions --limit 50000 --format cloudtrail > trail.jsonl
+    """
+    given = {"principal": principal, "action": action, "outcome": outcome, "since": since, "limit": str(limit)}
+    try:
+        wanted = read_filter(
+            {name: value or "" for name, value in given.items()},
+            partial(sandbox_seconds, database),
+            default_limit=DEFAULT_LIMIT,
+            maximum_limit=KEPT_CALLS,
+        )
+    except BadFilterError as error:
+        raise UnusableError(f"{error}".removesuffix(".")) from error
+    with opened_log(database, "/_rolecall/decisions") as store:
+        # A running server writes down its last calls a moment later.
+        time.sleep(SETTLE_SECONDS)
+        for call in store.calls(wanted):
+            click.echo(FORMATS[shape](call))

@@ -1,0 +1,29 @@
+"""``rolecall env``"""
+
+from __future__ import annotations
+
+import click
+
+from rolecall.commands.common import config_option, export_lines, host_option, key_of, port_option, read_config
+from rolecall.settings import Address
+
+
+@click.command("env")
+@config_option
+@click.option("--as", "user", metavar="USER", default=None, help="User of the default account, instead of its first.")
+@host_option
+@port_option
+def command(config: str | None, user: str | None, host: str, port: int) -> None:
+    """Print export lines for a shell: eval "$(rolecall env)".
+
+    The keys are read from the sandbox file; no server need be running. Give the options that `rolecall serve` was
+    given.
+
+    \b
+    Examples:
+      eval "$(rolecall env)"
+      rolecall env --as developer
+      rolecall env --config config/federation.yaml --port 4581
+    """
+    for line in export_lines(Address(host, port), key_of(read_config(config), user)):
+        click.echo(line)

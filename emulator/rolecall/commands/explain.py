@@ -1,0 +1,62 @@
+"""``rolecall explain``"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import click
+
+from rolecall.commands.common import UnusableError, database_option, opened_log
+from rolecall.ids import request_of_authorization
+from rolecall.sandbox.decision_text import explained_as_json, explained_lines
+from rolecall.sandbox.decisions import SETTLE_SECONDS
+from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall
+
+
+@click.command("explain")
+@click.argument("request_id", required=False, metavar="[REQUEST_ID]")
+@click.option("--last", is_flag=True, help="The newest call that was refused.")
+@click.option("--json", "as_json", is_flag=True, help="All that is known, as JSON.")
+@database_option
+def command(request_id: str | None, last: bool, as_json: bool, database: str) -> None:
+    """Say why a call was allowed or refused.
+
+    The request id is in every answer, as the header x-amzn-RequestId; the authorization id of a refusal will do as
+    well. Reads the log beside the database, while the server runs and after it has stopped.
+
+    \b
+    Examples:
+      rolecall explain 5f0c1f0e-6ad5-4e35-b8c3-0c0f3f5d6c9a
+      rolecall explain --last
+      rolecall explain --last --json
+    """
+    if (request_id is None) != last:
+        raise click.UsageError("Give a request id, or --last.")
+    with opened_log(database, "/_rolecall/decisions/REQUEST_ID") as store:
+        found = _waited(lambda: _newest_refusal(store) if request_id is None else _asked(store, request_id))
+        if found is None:
+            what = "no refused call" if request_id is None else f"no call {request_id}"
+            raise UnusableError(f"the decision log {store.path} has {what}")
+        shown = explained_as_json(found, store.details(found.request_id))
+    click.echo(json.dumps(shown, indent=2) if as_json else "\n".join(explained_lines(shown)))
+
+
+def _asked(store: DecisionStore, request_id: str) -> LoggedCall | None:
+    found = store.call(request_id)
+    refused = request_of_authorization(request_id)
+    return store.call(refused) if found is None and refused is not None else found
+
+
+def _newest_refusal(store: DecisionStore) -> LoggedCall | None:
+    return next(iter(store.calls(CallFilter(outcome="Refused", limit=1))), None)
+
+
+def _waited(find: Callable[[], LoggedCall | None]) -> LoggedCall | None:
+    """What is found, now or after the moment in which a running server writes down its last calls."""
+    found = find()
+    if found is None:
+        time.sleep(SETTLE_SECONDS)
+        found = find()
+    return found

@@ -1,0 +1,74 @@
+"""``rolecall faults``"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rolecall.commands.common import UnusableError
+from rolecall.commands.running import ask, endpoint_of, server_options
+
+
+@click.group("faults")
+def command() -> None:
+    """Show or change the rules by which a running sandbox fails."""
+
+
+@command.command("show")
+@server_options
+def show_command(endpoint: str | None, host: str, port: int) -> None:
+    """Show the rules as JSON, each with the calls it has met and those it has hit.
+
+    \b
+    Example:
+      rolecall faults show
+    """
+    _print(ask(endpoint_of(endpoint, host, port), "GET", "faults"))
+
+
+@command.command("set")
+@click.argument("rules", metavar="RULES")
+@server_options
+def set_command(rules: str, endpoint: str | None, host: str, port: int) -> None:
+    """Replace the rules by RULES: a JSON file, or JSON itself.
+
+    \b
+    Examples:
+      rolecall faults set '{"service": "sts", "operation": "AssumeRole", "error": "Throttling", "times": 2}'
+      rolecall faults set faults.json
+    """
+    _print(ask(endpoint_of(endpoint, host, port), "PUT", "faults", read_rules(rules)))
+
+
+@command.command("clear")
+@server_options
+def clear_command(endpoint: str | None, host: str, port: int) -> None:
+    """Remove every rule.
+
+    \b
+    Example:
+      rolecall faults clear
+    """
+    _print(ask(endpoint_of(endpoint, host, port), "DELETE", "faults"))
+
+
+def read_rules(given: str) -> Any:
+    """The JSON of an argument, or of the file it names. Raises UnusableError."""
+    where, text = "the argument", given
+    if not given.lstrip().startswith(("{", "[")):
+        where = given
+        try:
+            text = Path(given).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnusableError(f"cannot read {given}: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnusableError(f"{where} is not JSON: {error}") from error
+
+
+def _print(shown: dict[str, Any]) -> None:
+    click.echo("\n".join(json.dumps(rule) for rule in shown["rules"]) or "There are no fault rules.")

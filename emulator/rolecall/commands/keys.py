@@ -1,0 +1,47 @@
+"""``rolecall keys``"""
+
+from __future__ import annotations
+
+import click
+
+from rolecall.app import add_sealing_key, list_sealing_keys
+from rolecall.clock import Clock, iso8601
+from rolecall.commands.common import database_option, opened_database
+
+
+@click.group("keys")
+def command() -> None:
+    """List or rotate the key ring behind session tokens.
+
+    Temporary credentials are sealed with the newest key; every key of the ring opens them.
+    """
+
+
+@command.command("list")
+@database_option
+def list_command(database: str) -> None:
+    """List the sealing keys, the one in use last.
+
+    \b
+    Example:
+      rolecall keys list
+    """
+    found = list_sealing_keys(opened_database(database))
+    if not found:
+        click.echo("There is no sealing key yet; serve makes the first one.", err=True)
+    for key_id, created_at_seconds in found:
+        click.echo(f"{key_id}  created {iso8601(created_at_seconds)}")
+
+
+@command.command("rotate")
+@database_option
+def rotate_command(database: str) -> None:
+    """Add a sealing key and use it from now on.
+
+    A running server takes it up with its next call. Sessions sealed with older keys stay valid until they expire.
+
+    \b
+    Example:
+      rolecall keys rotate
+    """
+    click.echo(f"{add_sealing_key(opened_database(database), Clock())}  is the newest key")

@@ -1,0 +1,129 @@
+"""``rolecall policy``"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import click
+
+from rolecall.commands.common import (
+    DATABASE_PROBLEMS,
+    SINCE_HELP,
+    UnusableError,
+    database_option,
+    database_problem,
+    opened_database,
+    opened_log,
+    sandbox_seconds,
+)
+from rolecall.least_privilege import (
+    BadPrincipalError,
+    LeastPrivilege,
+    NoGrantsError,
+    Traffic,
+    Unused,
+    check_principal,
+    least_privilege,
+    observed,
+    unused_grants,
+    unused_notes,
+)
+from rolecall.sandbox.decision_filter import BadFilterError, since_seconds
+from rolecall.sandbox.decisions import SETTLE_SECONDS
+
+
+@click.command("policy")
+@click.option("--principal", metavar="ARN", required=True, help="Of a user, a role (all its sessions) or a session.")
+@click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
+@click.option("--include-refused", is_flag=True, help="Allow also what was refused for want of a permission.")
+@click.option("--unused", "only_unused", is_flag=True, help="What present policies grant and was never used, instead.")
+@database_option
+def command(principal: str, since: str | None, include_refused: bool, only_unused: bool, database: str) -> None:
+    """Write the smallest policy that allows what a principal did.
+
+    It comes from the decision log beside the database: each action on the resources it was used on, and on every
+    resource where the service has no resource ARNs, as Chime. What is worth knowing about it goes to stderr.
+
+    \b
+    Examples:
+      rolecall policy --principal arn:aws:iam::111122223333:role/chime-reader
+      rolecall policy --principal arn:aws:iam::111122223333:user/developer --since 15m > developer.json
+      rolecall policy --principal arn:aws:iam::111122223333:user/admin --unused
+    """
+    if only_unused and include_refused:
+        raise click.UsageError("Give --include-refused or --unused.")
+    try:
+        check_principal(principal)
+        traffic, namesakes = _read(database, principal, since_seconds(since or "", partial(sandbox_seconds, database)))
+    except (BadFilterError, BadPrincipalError) as error:
+        raise UnusableError(f"{error}".removesuffix(".")) from error
+    if only_unused:
+        _tell(_unused(database, traffic).as_json(), unused_notes(traffic))
+        return
+    found = least_privilege(traffic, include_refused=include_refused)
+    if found.policy is None:
+        raise UnusableError(_nothing(traffic, found, namesakes) + (" since then" if since else ""))
+    _tell(found.policy, [*found.notes, *_in_vain(database, traffic)])
+
+
+def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
+    click.echo(json.dumps(answer, indent=2))
+    for note in notes:
+        click.echo(f"rolecall: {note}", err=True)
+
+
+def _read(database: str, principal: str, from_seconds: float | None) -> tuple[Traffic, list[str]]:
+    """What the log has of a principal, and the callers who have that name under another path."""
+    with opened_log(database, "/_rolecall/policy") as store:
+        # A running server writes down its last calls a moment later.
+        time.sleep(SETTLE_SECONDS)
+        traffic = observed(store, principal, from_seconds)
+        return traffic, [] if traffic.calls else [arn for arn in store.callers() if _are_namesakes(arn, principal)]
+
+
+def _are_namesakes(first: str, second: str) -> bool:
+    """Whether two users or roles differ in their paths alone, which the ARN of a session does not show."""
+    parts = [re.fullmatch(r"(arn:.*?:(?:user|role)/)(?:.*/)?([^/]+)", arn) for arn in (first, second)]
+    return first != second and None not in parts and len({part.groups() for part in parts if part}) == 1
+
+
+def _nothing(traffic: Traffic, found: LeastPrivilege, namesakes: Sequence[str]) -> str:
+    """Why there is no policy."""
+    if not traffic.calls:
+        others = f"; it has calls of {', '.join(namesakes)}" if namesakes else ""
+        return f"the decision log has no call of {traffic.principal}{others}"
+    if found.refused:
+        return f"--include-refused is for calls that policies refused, and there is no other of {traffic.principal}"
+    return f"no call of {traffic.principal} needed a permission"
+
+
+def _in_vain(database: str, traffic: Traffic) -> Iterator[str]:
+    """One line about what present policies grant besides; nothing for a principal that has none to look at."""
+    try:
+        unused = _unused(database, traffic)
+    except UnusableError:
+        return
+    actions = sum(map(len, unused.actions.values()))
+    resources = sum(map(len, unused.resources.values()))
+    if actions or resources or unused.policies:
+        yield (
+            f"present policies grant what no call used: {actions} actions, {resources} resources of other actions, "
+            f"{len(unused.policies)} whole policies; see --unused"
+        )
+
+
+def _unused(database: str, traffic: Traffic) -> Unused:
+    opened = opened_database(database)
+    try:
+        with opened.snapshot() as connection:
+            return unused_grants(connection, traffic)
+    except NoGrantsError as error:
+        raise UnusableError(str(error)) from error
+    except DATABASE_PROBLEMS as error:
+        raise UnusableError(database_problem(error)) from error
+    finally:
+        opened.close()

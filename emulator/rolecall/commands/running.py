@@ -1,0 +1,61 @@
+"""What the subcommands share that ask a running server: where it is, and one request to its control endpoints."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from rolecall.commands.common import UnusableError, host_option, port_option
+from rolecall.settings import Address
+
+_TIMEOUT_SECONDS = 30
+_endpoint_option = click.option(
+    "--endpoint",
+    envvar="ROLECALL_ENDPOINT",
+    metavar="URL",
+    default=None,
+    show_envvar=True,
+    help="URL of the server, in place of host and port.",
+)
+
+
+def server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say where the server is: ``endpoint``, ``host``, ``port``."""
+    return _endpoint_option(host_option(port_option(command)))
+
+
+def endpoint_of(endpoint: str | None, host: str, port: int) -> str:
+    return endpoint or Address(host, port).url
+
+
+def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
+    """The JSON that a control endpoint answers.
+
+    Raises UnusableError with the server's own message, or when nobody answers there.
+    """
+    try:
+        address = urlsplit(endpoint)
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        connection = kinds[address.scheme](address.hostname or "", address.port, timeout=_TIMEOUT_SECONDS)
+    except (KeyError, ValueError, http.client.InvalidURL) as error:
+        raise UnusableError(f"{endpoint!r} is no URL of a server: write it as http://127.0.0.1:4580") from error
+    try:
+        text = None if body is None else json.dumps(body)
+        connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", text)
+        answer = connection.getresponse()
+        status, read = answer.status, json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UnusableError(
+            f"no Rolecall answers at {endpoint}: start one with rolecall serve, "
+            "or say where it is with --endpoint, or --host and --port"
+        ) from error
+    finally:
+        connection.close()
+    if status != http.client.OK:
+        raise UnusableError(str(read.get("message", read) if isinstance(read, dict) else read))
+    return read

@@ -1,0 +1,156 @@
+"""``rolecall snapshot save`` and ``rolecall snapshot load``"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from rolecall.clock import Clock
+from rolecall.commands.common import (
+    DATABASE_PROBLEMS,
+    UnusableError,
+    database_option,
+    database_problem,
+    opened_database,
+)
+from rolecall.ids import Identifiers
+from rolecall.sandbox.declare import InvalidWorldError
+from rolecall.sandbox.snapshots import UnsavableError, load_database, save_database
+from rolecall.settings import SandboxSettings
+from rolecall.storage.clock_states import load_clock
+from rolecall.storage.engine import Database, database_exists
+
+STANDARD_STREAM = "-"
+
+
+@click.group("snapshot")
+def command() -> None:
+    """Save the whole world as one readable file, or load one.
+
+    \b
+    Examples:
+      rolecall snapshot save before.yaml
+      rolecall snapshot load before.yaml
+    """
+
+
+@command.command("save")
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--last-used/--no-last-used",
+    default=True,
+    help="Whether it says when keys and roles were last used, which any call changes.",
+)
+@database_option
+def save(file: str, last_used: bool, database: str) -> None:
+    """Write the world of a database to FILE, in the format of the sandbox file; - is standard output.
+
+    While the server runs, or after it has stopped. The file holds secrets: whoever else is on this machine cannot read
+    it.
+
+    \b
+    Examples:
+      rolecall snapshot save before.yaml
+      rolecall snapshot save - --database sqlite:///team.db
+    """
+    if not _exists(database):
+        raise UnusableError("there is no such database (see --database)")
+    opened = _opened(database)
+    try:
+        text = save_database(opened, SandboxSettings(), last_used=last_used)
+    except UnsavableError as error:
+        raise UnusableError(str(error)) from error
+    except DATABASE_PROBLEMS as error:
+        raise UnusableError(database_problem(error)) from error
+    finally:
+        opened.close()
+    if file == STANDARD_STREAM:
+        click.echo(text, nl=False)
+        return
+    try:
+        _write(Path(file), text)
+    except OSError as error:
+        raise UnusableError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def _write(file: Path, text: str) -> None:
+    """The file is the owner's alone, and a file of before stays what it was until all of this one is written."""
+    if file.exists() and not file.is_file():
+        # A pipe or a terminal, which nothing can take the place of.
+        file.write_text(text, encoding="utf-8", newline="\n")
+        return
+    target = file.resolve()
+    # Made for the owner alone, whatever the mask of this process.
+    handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as written:
+            written.write(text)
+            written.flush()
+            os.fsync(written.fileno())
+        os.replace(made, target)
+    except BaseException:
+        Path(made).unlink(missing_ok=True)
+        raise
+
+
+@command.command("load")
+@click.argument("file", metavar="FILE")
+@database_option
+def load(file: str, database: str) -> None:
+    """Replace the world of a database by that of FILE, a snapshot or any sandbox file; - is standard input.
+
+    All or nothing, and a running server notices with the next call. The server's own sandbox file is not applied over
+    it, until that file changes.
+
+    \b
+    Examples:
+      rolecall snapshot load before.yaml
+      rolecall snapshot load - --database sqlite:///team.db < before.yaml
+    """
+    text = _text_of(file)
+    opened = _opened(database)
+    folder = "" if file == STANDARD_STREAM else str(Path(file).parent)
+    clock = Clock()
+    try:
+        with opened.snapshot() as connection:
+            clock.follow(load_clock(connection))
+        load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
+    except InvalidWorldError as error:
+        lines = "\n".join(f"{file}:{problem.line}: {problem.message}" for problem in error.problems)
+        raise UnusableError(f"{file} cannot be loaded:\n{lines}") from error
+    except DATABASE_PROBLEMS as error:
+        raise UnusableError(database_problem(error)) from error
+    finally:
+        opened.close()
+
+
+def _text_of(file: str) -> str:
+    try:
+        content = sys.stdin.buffer.read() if file == STANDARD_STREAM else Path(file).read_bytes()
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnusableError(f"cannot read {file}: not UTF-8 text") from error
+    except OSError as error:
+        raise UnusableError(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _exists(database: str) -> bool:
+    try:
+        return database_exists(database)
+    except DATABASE_PROBLEMS as error:
+        raise UnusableError(database_problem(error)) from error
+
+
+def _opened(database: str) -> Database:
+    opened = opened_database(database)
+    if opened.in_memory:
+        opened.close()
+        raise UnusableError(
+            "a database in memory belongs to its server: ask the server, at /_rolecall/snapshot, "
+            "or give serve a database in a file"
+        )
+    return opened

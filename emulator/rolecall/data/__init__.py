@@ -1,0 +1,43 @@
+"""Tables as files, and the loaders that turn them into frozen records.
+
+Owned here: the AWS managed policies, the service-linked roles, the action tables with their resource types and
+condition keys, the quotas, the SAML attributes that become condition keys, the
+services that resource control policies reach. Each table is a folder
+beside this file with its own README: source, date, how to refresh. Importing this room reads nothing but the
+small quota table; the rest is read on first use and kept in bounded caches.
+
+Left to others: what a policy means (policy), which operations exist on the wire (wire), what is stored for an account
+(storage). This room imports nothing of the product and never writes.
+"""
+
+from rolecall.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies
+from rolecall.data.control_policy_table import resource_control_services
+from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
+from rolecall.data.quota_table import QUOTAS, Quotas
+from rolecall.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
+from rolecall.data.saml_attribute_table import SamlAttribute, saml_attributes
+from rolecall.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
+from rolecall.data.web_identity_table import issuer_claims
+
+__all__ = [
+    "QUOTAS",
+    "Action",
+    "ManagedPolicy",
+    "Quotas",
+    "ResourceType",
+    "SamlAttribute",
+    "ServiceLinkedRole",
+    "actions",
+    "condition_keys",
+    "given_on_arns",
+    "global_condition_keys",
+    "issuer_claims",
+    "managed_policies",
+    "managed_policy_document",
+    "optional_dependencies",
+    "resource_control_services",
+    "resource_types",
+    "saml_attributes",
+    "service_linked_roles",
+    "service_prefixes",
+]

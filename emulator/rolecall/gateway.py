@@ -1,0 +1,494 @@
+"""The road of one call, from an HTTP request to an HTTP answer. Read it from the top of :meth:`Gateway.answer`.
+
+Each step takes values and returns a value; no step calls the next. AWS errors are caught here and nowhere else, and
+anything unexpected is caught at the same place, logged with its request id and answered as InternalFailure.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from rolecall.access.authorization_ids import authorization_tail
+from rolecall.access.check import RefusedError, check
+from rolecall.access.context import Moment
+from rolecall.access.credential_rules import check_credential_kind
+from rolecall.access.policies import PolicyStore
+from rolecall.access.regions import check_region, check_token_region, region_of_host
+from rolecall.arns import parse_arn
+from rolecall.clock import Clock, monotonic_seconds
+from rolecall.errors import AwsError
+from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
+from rolecall.identities import NOBODY, Identity, IdentityStore, unsigned_identity
+from rolecall.ids import Identifiers
+from rolecall.policy import Decision
+from rolecall.sandbox.fault_rules import CallFacts
+from rolecall.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
+from rolecall.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
+from rolecall.sandbox.setup import present_settings
+from rolecall.services.catalogue import find
+from rolecall.services.registry import (
+    NO_USES,
+    Answer,
+    Call,
+    Parameters,
+    PendingUses,
+    Proof,
+    RefusalReader,
+    RegisteredOperation,
+    SecondFactor,
+    no_refusal,
+    on_everything,
+)
+from rolecall.sessions.authorization_messages import seal_message
+from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError
+from rolecall.sessions.keys import KeyRing
+from rolecall.settings import DEFAULT_REGION, SandboxSettings, requested_region
+from rolecall.signing import Signature, check_scope, check_signature, read_signature
+from rolecall.storage import keyring, worlds
+from rolecall.storage.clock_states import kept_clock, share_clock
+from rolecall.storage.engine import Database, DatabaseUnavailableError
+from rolecall.wire import (
+    Target,
+    check_constraints,
+    decode,
+    encode_answer,
+    encode_error,
+    error_code,
+    likely_service,
+    match,
+)
+
+log = logging.getLogger("rolecall.gateway")
+
+MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
+INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
+NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
+PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
+MODEL_MINIMUM_SESSION_SECONDS = 900
+# The operations with that minimum; others have durations of their own.
+_LASTING_AS_LONG = frozenset(
+    {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken", "GetSessionToken"}
+)
+
+
+class _Received(NamedTuple):
+    """A request as it came: ``at_seconds`` by the wall clock, ``started_seconds`` by the one that measures."""
+
+    request_id: str
+    request: HttpRequest
+    at_seconds: float
+    started_seconds: float
+
+
+class Gateway:
+    """Answers AWS calls. Holds what outlives a call: the database, the clock, and what holds for one generation."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        ids: Identifiers,
+        settings: SandboxSettings,
+        observer: Observer | None = None,
+        refusals: RefusalReader = no_refusal,
+        uses: PendingUses = NO_USES,
+        issuer_keys: IssuerKeys | None = None,
+    ) -> None:
+        self.database = database
+        # Other processes may answer over the same database: who moves this clock moves theirs.
+        share_clock(database, clock)
+        self.clock = clock
+        self.ids = ids
+        self.settings = self._declared_settings = settings
+        self.observer = observer
+        self.refusals = refusals
+        self.uses = uses
+        self.issuer_keys = issuer_keys or IssuerKeys()
+        self._identities: IdentityStore | None = None
+        self._faults: ActiveFaults | None = None
+        self._taking_over = threading.Lock()
+
+    def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
+        """The request id and the answer. Raises nothing but DroppedConnectionError, when a fault rule asks for it."""
+        received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
+        service = ""
+        try:
+            signature = read_signature(request, received.at_seconds)
+            service = "" if signature is None else signature.service
+            target = match(request, service)
+        except AwsError as error:
+            failure = error
+        except Exception as error:
+            failure = _unexpected(received.request_id, error)
+        else:
+            return received.request_id, self._answer(received, target, signature)
+        service = likely_service(request, service)
+        answer = encode_error(service, failure, received.request_id, request)
+        self._observe(received, service, "", None, answer.status, failure)
+        return received.request_id, answer
+
+    def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
+        """The answer to a call that was refused before its body was read, such as one that is too large."""
+        received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
+        answer = encode_error(service, error, received.request_id)
+        self._observe(received, service, "", None, answer.status, error)
+        return received.request_id, answer
+
+    def _answer(
+        self, received: _Received, target: Target, signature: Signature | None, known: Struck | None = None
+    ) -> HttpAnswer:
+        """The answer; ``known`` is what fault rules did to the call before it had to begin anew."""
+        service, operation = target.service.name, target.operation.name
+        request, request_id = received.request, received.request_id
+        identity: Identity | None = None
+        identities: IdentityStore | None = None
+        decisions: list[Decision] = []
+        asked: Parameters | None = None
+        answer: Answer | None = None
+        failure: AwsError | None = None
+        registered = find(service, operation)
+        struck = known or NOT_STRUCK
+        try:
+            _check_signed(signature, target, registered)
+            with self.database.snapshot() as connection:
+                identities = self._current_identities(connection)
+                # Asked only now, because a change by another process is taken over with the generation.
+                now_seconds = self.clock.now_seconds()
+                identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
+                faults = self._faults if known is None else None
+                if faults is not None:
+                    struck = faults.on_credentials(connection, _facts(request, target, signature, identity))
+                    struck.raise_error()
+                parameters = decode(target, request)
+                self._check_parameters(target, parameters)
+                asked = parameters
+                call = self._call(received, target, signature, identity, identities, connection, now_seconds)
+                if faults is not None:
+                    struck = faults.on_call(connection, _facts(request, target, signature, identity))
+                    struck.raise_error()
+                if struck.identity_provider_down:
+                    call = replace(call, identity_provider_down=True)
+                call, identity = self._allowed_kind(call, identity, registered, parameters)
+                factor = _second_factor(registered, parameters)
+                if factor is None:
+                    answer = self._carry_out(call, registered, target, parameters, request, identity, decisions)
+            if factor is not None:
+                with self._proved(call, factor, parameters, identities.generation) as proved:
+                    answer = self._carry_out(proved, registered, target, parameters, request, identity, decisions)
+            if registered is not None and registered.writes:
+                with self.database.transaction() as connection:
+                    # A store of its own: what is read between writes must not be remembered if they are rolled back.
+                    call = replace(call, db=connection, policies=PolicyStore(identities.generation))
+                    answer = registered.function(call, **parameters)
+            encoded = encode_answer(target.operation, answer, request, request_id)
+        except KeysWantedError as wanted:
+            # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
+            wanted.fetch()
+            return self._answer(received, target, signature, struck)
+        except AwsError as error:
+            failure = error
+        except Exception as error:
+            failure = _unexpected(request_id, error)
+        if failure is not None:
+            if isinstance(failure, RefusedError):
+                decisions = [*failure.allowed, failure.decision]
+                failure.message += authorization_tail(service, request_id, _region(signature, request))
+            encoded = encode_error(service, failure, request_id, request)
+        if struck.delay_seconds:
+            # Outside every transaction, so that others need not wait too.
+            self.clock.pause(struck.delay_seconds)
+        kept = recorded(target.operation.recorder, len(request.body), asked, answer)
+        self._observe(
+            received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept
+        )
+        if struck.drops:
+            raise DroppedConnectionError
+        return encoded
+
+    def _allowed_kind(
+        self, call: Call, identity: Identity, registered: RegisteredOperation | None, parameters: Parameters
+    ) -> tuple[Call, Identity]:
+        """The call, and who makes it, after everything that is refused whatever the policies say."""
+        if registered is not None and registered.proof is not None:
+            call, identity = _proven(call, registered.proof, parameters)
+        if self.settings.disabled_regions and call.service == "sts":
+            account_id = _account(call, parameters)
+            check_region(self.settings.disabled_regions, call.region, call.operation, account_id)
+        check_credential_kind(identity.caller, call.service, call.operation)
+        if registered is not None and registered.precheck is not None:
+            registered.precheck(call, parameters)
+        return call, identity
+
+    def catch_up(self) -> None:
+        """Take over what other processes have changed since the last call: clock, fault rules, settings."""
+        with self.database.snapshot() as connection:
+            self._current_identities(connection)
+
+    def _current_identities(self, connection: Connection) -> IdentityStore:
+        """The identities of the database's present generation; forgotten and begun anew when it has moved."""
+        generation = self.database.generation(connection)
+        identities = self._identities
+        if identities is None or identities.generation != generation:
+            keys = KeyRing.of_rows(keyring.load(connection))
+            identities = IdentityStore(PolicyStore(generation), keys)
+            # Settings change only together with the world: by a snapshot that is loaded, or when it is reset.
+            settings = present_settings(connection, self._declared_settings)
+            self._take_over(identities, settings, worlds.states(connection))
+        return identities
+
+    def _take_over(self, identities: IdentityStore, settings: SandboxSettings, states: Mapping[str, str]) -> None:
+        """Go on with a newer generation. A thread that still sees an older one must not bring back what was."""
+        with self._taking_over:
+            if self._identities is None or self._identities.generation < identities.generation:
+                self.clock.follow(kept_clock(states))
+                self._faults = active_faults(self.database, states)
+                self.settings = settings
+                self._identities = identities
+
+    def _authenticate(
+        self,
+        connection: Connection,
+        identities: IdentityStore,
+        request: HttpRequest,
+        target: Target,
+        signature: Signature | None,
+        now_seconds: float,
+    ) -> Identity:
+        if signature is None or not target.operation.signed:
+            # The proof of identity is among the parameters.
+            return NOBODY
+        _check_scope(signature, target, request)
+        try:
+            identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
+            session = identity.caller.session
+            if session is not None and not session.everywhere:
+                check_token_region(signature.region)
+        except AwsError:
+            lenient = not self.settings.strict and not signature.session_token
+            if not lenient or identities.knows_key(connection, signature.access_key_id):
+                raise
+            # Lenient by the sandbox's own setting: nobody knows this key's secret, so there is nothing to compare.
+            return identities.administrator(connection, signature.access_key_id)
+        check_signature(request, signature, identity.secret_access_key, raw_path=target.raw_path)
+        return identity
+
+    def _check_parameters(self, target: Target, parameters: dict[str, Any]) -> None:
+        duration_seconds = parameters.get("DurationSeconds")
+        lowered = self.settings.minimum_session_seconds
+        shorter = isinstance(duration_seconds, int) and lowered <= duration_seconds < MODEL_MINIMUM_SESSION_SECONDS
+        if shorter and target.operation.name in _LASTING_AS_LONG:
+            # The sandbox allows shorter sessions than AWS, to test refreshing; every other limit stays.
+            parameters = {**parameters, "DurationSeconds": MODEL_MINIMUM_SESSION_SECONDS}
+        check_constraints(target.operation, parameters)
+
+    def _call(
+        self,
+        received: _Received,
+        target: Target,
+        signature: Signature | None,
+        identity: Identity,
+        identities: IdentityStore,
+        connection: Connection,
+        now_seconds: float,
+    ) -> Call:
+        return Call(
+            service=target.service.name,
+            operation=target.operation.name,
+            caller=identity.caller,
+            account_id=identity.caller.principal.account_id,
+            region=_region(signature, received.request),
+            now_seconds=now_seconds,
+            request_id=received.request_id,
+            db=connection,
+            keys=identities.keys,
+            ids=self.ids,
+            settings=self.settings,
+            policies=identities.policies,
+            issuer_keys=self.issuer_keys,
+            refusal=self.refusals,
+            host=received.request.headers.get("host", ""),
+            answer_members=target.operation.output_members,
+            uses=self.uses,
+        )
+
+    @contextmanager
+    def _proved(self, call: Call, factor: SecondFactor, parameters: Parameters, generation: int) -> Iterator[Call]:
+        """The call of somebody who has proved a second factor with it, in a new snapshot.
+
+        Raises AwsError for a proof that fails.
+        """
+        with self.database.transaction() as connection:
+            factor.use(replace(call, db=connection), parameters)
+        with self.database.snapshot() as connection:
+            # A store of its own: this snapshot may be of a later generation, so what is read must not be remembered.
+            policies = PolicyStore(generation)
+            yield replace(call, db=connection, policies=policies, mfa_at_seconds=int(call.now_seconds))
+
+    def _carry_out(
+        self,
+        call: Call,
+        registered: RegisteredOperation | None,
+        target: Target,
+        parameters: dict[str, Any],
+        request: HttpRequest,
+        identity: Identity,
+        decisions: list[Decision],
+    ) -> Answer | None:
+        """The answer of an operation that only reads, None for one that writes, if the call is allowed.
+
+        The decisions are added to ``decisions``, where they stay when the operation then fails.
+        """
+        decisions += self._authorise(call, registered, parameters, request, identity)
+        function = _emulated(registered, target, parameters)
+        return None if registered is None or registered.writes else function(call, **parameters)
+
+    def _authorise(
+        self,
+        call: Call,
+        registered: RegisteredOperation | None,
+        parameters: Mapping[str, Any],
+        request: HttpRequest,
+        identity: Identity,
+    ) -> list[Decision]:
+        """Every permission the call needs, also for operations nobody has built: a refused caller sees the refusal."""
+        permissions = (registered.permissions if registered is not None else on_everything)(call, parameters)
+        if not permissions:
+            return []
+        session = identity.caller.session
+        mfa_at_seconds = session.mfa_authenticated_at_seconds if session is not None else None
+        moment = Moment(request, call.now_seconds, requested_region(call.service, call.region), mfa_at_seconds)
+        denied_code = self.settings.chime_denied_as if call.service == "chime" else "AccessDenied"
+        return check(identity.rights, permissions, moment, denied_code)
+
+    def _observe(
+        self,
+        received: _Received,
+        service: str,
+        operation: str,
+        identity: Identity | None,
+        status: int,
+        error: AwsError | None,
+        signature: Signature | None = None,
+        decisions: Sequence[Decision] = (),
+        identities: IdentityStore | None = None,
+        kept: Recorded | None = None,
+    ) -> None:
+        if error is not None and log.isEnabledFor(logging.INFO):
+            told = without_codes(error.reason or error.message)
+            log.info("%s %s %s: %s", received.request_id, operation, error.code, told)
+        if self.observer is None:
+            return
+        caller, seal = None if identity is None else identity.caller, None
+        if isinstance(error, RefusedError) and identities is not None and caller is not None:
+            seal = partial(seal_message, identities.keys, caller.principal.account_id)
+        request = received.request
+        outcome = Outcome(
+            received.request_id,
+            service,
+            operation,
+            caller,
+            tuple(decisions),
+            error,
+            _region(signature, request) if signature is not None or caller is not None else "",
+            "" if signature is None else signature.access_key_id,
+            request.remote_address,
+            request.headers.get("user-agent", ""),
+            status,
+            self.clock.now_seconds(),
+            received.at_seconds,
+            monotonic_seconds() - received.started_seconds,
+            seal,
+            kept,
+            "" if error is None else error_code(service, error.code),
+            error.further if isinstance(error, RefusedError) else (),
+        )
+        self.observer(outcome)
+
+
+def _region(signature: Signature | None, request: HttpRequest) -> str:
+    """The Region of a call: of its signature, else of the endpoint it was sent to."""
+    if signature is None:
+        return region_of_host(request.headers.get("host", "")) or DEFAULT_REGION
+    return signature.region or DEFAULT_REGION
+
+
+def _account(call: Call, parameters: Mapping[str, Any]) -> str:
+    """The account that is asked for credentials: the caller's, or that of the role an unsigned call names."""
+    parsed = None if call.account_id else parse_arn(parameters.get("RoleArn", ""))
+    return call.account_id if parsed is None else parsed.account_id
+
+
+def _check_scope(signature: Signature, target: Target, request: HttpRequest) -> None:
+    """Raises AwsError SignatureDoesNotMatch. An endpoint with the name of one of STS's has its own Region only."""
+    signing_name = target.service.signing_name
+    region = region_of_host(request.headers.get("host", "")) if signing_name == "sts" else None
+    if region is None:
+        check_scope(signature, service=signing_name)
+    else:
+        check_scope(signature, service=signing_name, valid_region=region.__eq__)
+
+
+def _facts(request: HttpRequest, target: Target, signature: Signature | None, identity: Identity) -> CallFacts:
+    """What fault rules look at. Of a call whose proof is among its parameters, nobody knows the caller yet."""
+    caller = identity.caller if target.operation.signed else None
+    has_token = signature is not None and caller is not None and bool(signature.session_token)
+    return CallFacts(target.service.name, target.operation.name, _region(signature, request), caller, has_token)
+
+
+def _check_signed(signature: Signature | None, target: Target, registered: RegisteredOperation | None) -> None:
+    """Raises AwsError MissingAuthenticationToken for a call that needs a signature and has none.
+
+    An operation that AWS takes unsigned has its proof of identity among the parameters.
+    """
+    if target.operation.signed:
+        if signature is None:
+            raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
+    elif registered is None or registered.proof is None:
+        raise _not_emulated(target)
+
+
+def _proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Call, Identity]:
+    """The call and the identity that the proof among the parameters stands for."""
+    proven = proof(call, parameters)
+    return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
+
+
+def _second_factor(registered: RegisteredOperation | None, parameters: Parameters) -> SecondFactor | None:
+    """The second factor that the call means to prove, if any."""
+    factor = None if registered is None else registered.second_factor
+    return None if factor is None or factor.parameters.isdisjoint(parameters) else factor
+
+
+def _not_emulated(target: Target) -> AwsError:
+    message = NOT_EMULATED_MESSAGE.format(operation=target.operation.name, service=target.service.name)
+    return AwsError("NotImplemented", message)
+
+
+def _emulated(
+    registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
+) -> Callable[..., Answer | None]:
+    """The operation's function. Raises AwsError NotImplemented for what is not emulated, operation or parameter."""
+    if registered is None:
+        raise _not_emulated(target)
+    if not registered.parameters.issuperset(parameters):
+        unknown = min(set(parameters) - registered.parameters)
+        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
+        raise AwsError("NotImplemented", message)
+    return registered.function
+
+
+def _unexpected(request_id: str, error: Exception) -> AwsError:
+    if isinstance(error, DatabaseUnavailableError):
+        log.error("%s the database did not answer: %s", request_id, getattr(error, "orig", error))
+        return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
+    log.error("%s failed unexpectedly", request_id, exc_info=error)
+    return AwsError("InternalFailure", INTERNAL_FAILURE_MESSAGE)

@@ -1,0 +1,173 @@
+"""Identities: from an access key id and a session token to who is calling, with which secret and which rights.
+
+Remembered for one generation of the database, so that an unchanged caller costs one look-up a call. Expiry is judged on
+every call. The order of refusals is AWS's: a damaged token, then an expired one, then an unknown key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from rolecall.access.check import Rights
+from rolecall.access.context import UNSIGNED_KEYS, identity_keys
+from rolecall.access.policies import EVERYTHING, Authority, PolicyStore, kept_document
+from rolecall.arns import root_arn
+from rolecall.caches import BoundedCache
+from rolecall.errors import DAMAGED_TOKEN_MESSAGE, EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
+from rolecall.policy import Layers, NamedPolicy, PolicyKind, compile_policies
+from rolecall.principals import Caller, Principal
+from rolecall.sessions.credentials import OpenedSession, open_session
+from rolecall.sessions.keys import KeyRing
+from rolecall.sessions.tokens import BadTokenError
+from rolecall.storage import gather
+from rolecall.storage.gather import Entity
+
+_IDENTITY_LIMIT = 2048
+ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls, the secret the call must be signed with, and the rights; no expiry for long-term keys."""
+
+    rights: Rights
+    secret_access_key: str = field(repr=False)
+    expires_at_seconds: int | None = None
+
+    @property
+    def caller(self) -> Caller:
+        return self.rights.caller
+
+
+def unsigned_identity(caller: Caller) -> Identity:
+    """The identity of a caller whose token or assertion was verified: no secret, and no policies of its own."""
+    return Identity(Rights(caller, Layers(identity=None), UNSIGNED_KEYS), "")
+
+
+NOBODY = unsigned_identity(Caller(Principal("Anonymous", "", "", "", "anonymous", "", ""), ""))
+
+
+class IdentityStore:
+    """The identities of one generation, with the policies and the key ring they rest on."""
+
+    def __init__(self, policies: PolicyStore, keys: KeyRing) -> None:
+        self.policies = policies
+        self.keys = keys
+        self.generation = policies.generation
+        self._known: BoundedCache[tuple[str, str], Identity] = BoundedCache(_IDENTITY_LIMIT)
+
+    def resolve(self, connection: Connection, access_key_id: str, session_token: str, now_seconds: float) -> Identity:
+        """The identity behind the credentials of a request. Raises AwsError: InvalidClientTokenId or ExpiredToken."""
+        identity = self._known.get((access_key_id, session_token))
+        if identity is None:
+            if session_token:
+                identity = self._from_token(connection, access_key_id, session_token, now_seconds)
+            else:
+                identity = self._from_key(connection, access_key_id)
+            self._known.put((access_key_id, session_token), identity)
+        if identity.expires_at_seconds is not None and identity.expires_at_seconds <= now_seconds:
+            raise AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE)
+        return identity
+
+    def _from_token(
+        self, connection: Connection, access_key_id: str, session_token: str, now_seconds: float
+    ) -> Identity:
+        try:
+            opened = open_session(self.keys, access_key_id, session_token)
+        except BadTokenError as error:
+            raise AwsError("InvalidClientTokenId", DAMAGED_TOKEN_MESSAGE, reason=str(error)) from error
+        if opened.session.expires_at_seconds <= now_seconds:
+            raise AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE)
+        return self.of_session(connection, opened)
+
+    def of_session(self, connection: Connection, opened: OpenedSession) -> Identity:
+        """The identity behind an opened session. Raises AwsError InvalidClientTokenId when its role or user is gone."""
+        principal, session = opened.principal, opened.session
+        authority = self._authority(connection, principal)
+        if authority is None:
+            # A role or user that was deleted takes its sessions with it, also when one of the same name is made again.
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the role or user behind it is gone")
+        if principal.type == "User" and authority.entity is not None:
+            principal = user_principal(authority.entity)
+        identity_layer = authority.identity
+        if principal.type == "FederatedUser" and authority.entity is None:
+            # A federated user of the root user has the root user's rights, cut by its session policy.
+            everything = NamedPolicy(kept_document(EVERYTHING, PolicyKind.IDENTITY), "root user")
+            identity_layer = compile_policies([everything], PolicyKind.IDENTITY)
+        inline = session.policies
+        if session.type == "AssumeRoot":
+            # The policies of privileged tasks only deny: what they leave is the root user's.
+            inline = (EVERYTHING, *inline)
+        session_layer = self.policies.session(connection, inline, session.policy_arns)
+        layers = Layers(
+            identity=identity_layer,
+            boundary=authority.boundary,
+            session=session_layer,
+            session_policy_required=principal.type == "FederatedUser" and session_layer is None,
+            scps=authority.scps,
+            approver=self.policies.session(connection, session.approver_policies, session.approver_policy_arns),
+        )
+        rights = _rights(Caller(principal, session.access_key_id, session), layers, authority)
+        return Identity(rights, opened.secret_access_key, session.expires_at_seconds)
+
+    def _from_key(self, connection: Connection, access_key_id: str) -> Identity:
+        key = gather.access_key(connection, access_key_id)
+        if key is None or key.status != "Active":
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="no active access key has this id")
+        principal = root_principal(key.account_id)
+        authority = self.policies.root(connection, key.account_id)
+        if key.user_id is not None:
+            authority = self.policies.user(connection, key.user_id)
+            if authority is not None and authority.entity is not None:
+                principal = user_principal(authority.entity)
+        if authority is None:
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the key's owner is gone")
+        layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
+        return Identity(_rights(Caller(principal, access_key_id), layers, authority), key.secret_access_key)
+
+    def knows_key(self, connection: Connection, access_key_id: str) -> bool:
+        """Whether the sandbox has a long-term key of this id, in whatever state."""
+        return gather.access_key(connection, access_key_id) is not None
+
+    def administrator(self, connection: Connection, access_key_id: str) -> Identity:
+        """The default account's administrator, for sandboxes that are not strict: a user with AdministratorAccess.
+
+        The account's root user stands in where there is no such user.
+        """
+        account_id = gather.default_account_id(connection) or ""
+        user_id = gather.user_with_policy(connection, account_id, ADMINISTRATOR_POLICY_ARN)
+        principal, authority = root_principal(account_id), self.policies.root(connection, account_id)
+        if user_id is not None:
+            authority = self.policies.user(connection, user_id)
+            if authority is not None and authority.entity is not None:
+                principal = user_principal(authority.entity)
+        if authority is None:
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the sandbox has no account")
+        layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
+        return Identity(_rights(Caller(principal, access_key_id), layers, authority), "")
+
+    def _authority(self, connection: Connection, principal: Principal) -> Authority | None:
+        if principal.type == "AssumedRole":
+            return self.policies.role(connection, principal.entity_id)
+        if principal.entity_id == principal.account_id:
+            return self.policies.root(connection, principal.account_id)
+        return self.policies.user(connection, principal.entity_id)
+
+
+def user_principal(entity: Entity) -> Principal:
+    """An IAM user as a principal; its user id is the same for long-term keys and for GetSessionToken sessions."""
+    return Principal("User", entity.account_id, entity.arn, entity.arn, entity.entity_id, entity.entity_id, entity.name)
+
+
+def root_principal(account_id: str) -> Principal:
+    arn = root_arn(account_id)
+    return Principal("Account", account_id, arn, arn, account_id, account_id, "root")
+
+
+def _rights(caller: Caller, layers: Layers, authority: Authority) -> Rights:
+    return Rights(caller, layers, identity_keys(caller, authority))
+
+
+__all__ = ["NOBODY", "Identity", "IdentityStore", "root_principal", "unsigned_identity", "user_principal"]

@@ -1,0 +1,198 @@
+"""What holds while a block is open: environment, boto3's default session, and where new clients send their requests.
+
+Environment and default session belong to the process: of all open blocks the one opened last has them. Where a new
+client sends is decided by the block of its own thread or task, found through a context variable; a thread that opened
+none, such as one of a pool, gets the one that the main thread opened last, if any. When a client found the keys of
+another block in the environment, it signs with those of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from botocore.client import BaseClient
+from botocore.credentials import Credentials, RefreshableCredentials
+
+from rolecall.kit import loading
+from rolecall.kit.routing import Route
+from rolecall.wire import SERVICES
+
+# What could lead a client elsewhere, or to other credentials.
+REMOVED_VARIABLES = (
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_ENDPOINT_URL",
+    *(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}" for service in SERVICES),
+)
+# Left alone when the test set them; else the developer's own files stay out of it.
+FILE_VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+SET_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+)
+MANAGED_VARIABLES = (*SET_VARIABLES, *FILE_VARIABLES, *REMOVED_VARIABLES)
+
+Keys = tuple[str, str, str]
+
+
+class Block:
+    """One open block. ``keys`` are access key id, secret and session token (or empty); it is opened when made."""
+
+    def __init__(self, owner: object, route: Route, keys: Keys, region: str, endpoint_url: str = "") -> None:
+        self.owner = owner
+        self.route = route
+        self.keys = keys
+        self.closed = False
+        self.variables = _variables(keys, region, endpoint_url)
+        # Not routed itself: in another thread it may serve another block's clients.
+        self.session = loading.late_session()
+        self.outer = _innermost.get()
+        self.thread = threading.current_thread()
+        # The state to go back to.
+        self.before: tuple[Mapping[str, str | None], Any] = ({}, None)
+        _open(self)
+        _innermost.set(self)
+
+    def close(self) -> None:
+        """Put everything back. Any order will do; twice does nothing."""
+        if self.closed:
+            return
+        _close(self)
+        if _innermost.get() is self:
+            # Nothing of an ended sandbox need be kept. Other contexts pass over what is closed.
+            _innermost.set(self.outer)
+
+
+# Instances of the processes' blocks in the order in which they were opened.
+_blocks: list[Block] = []
+_turn = threading.RLock()
+_innermost: ContextVar[Block | None] = ContextVar("rolecall_block", default=None)
+# While an explicit client is made, it is nobody else's.
+_explicit: ContextVar[bool] = ContextVar("rolecall_explicit", default=False)
+
+
+def innermost(owner: object = None) -> Block | None:
+    """The block of this thread or task, else the last of the main thread, else the last; of ``owner`` if given."""
+    block = _innermost.get()
+    while block is not None and (block.closed or owner not in (None, block.owner)):
+        block = block.outer
+    if block is None:
+        candidates = [known for known in reversed(_blocks) if owner in (None, known.owner)]
+        # What another thread of a pool has opened for itself is not meant for this one.
+        of_test = (known for known in candidates if known.thread is threading.main_thread())
+        block = next(of_test, candidates[0] if candidates else None)
+    return block
+
+
+class explicit:  # noqa: N801  used like a function
+    """Clients made inside are routed by whoever makes them, not by the block they are made in."""
+
+    def __enter__(self) -> None:
+        self._token = _explicit.set(True)
+
+    def __exit__(self, *_exception: object) -> None:
+        _explicit.reset(self._token)
+
+
+def _variables(keys: Keys, region: str, endpoint_url: str) -> dict[str, str | None]:
+    access_key_id, secret_access_key, session_token = keys
+    values: dict[str, str | None] = dict.fromkeys(REMOVED_VARIABLES)
+    values.update(
+        AWS_ACCESS_KEY_ID=access_key_id,
+        AWS_SECRET_ACCESS_KEY=secret_access_key,
+        AWS_SESSION_TOKEN=session_token or None,
+        AWS_DEFAULT_REGION=region,
+        AWS_REGION=region,
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_ENDPOINT_URL=endpoint_url or None,
+    )
+    for name in FILE_VARIABLES:
+        if name not in os.environ:
+            values[name] = os.devnull
+    return values
+
+
+def _open(block: Block) -> None:
+    with _turn:
+        block.before = ({name: os.environ.get(name) for name in block.variables}, loading.default_session())
+        if not _blocks:
+            _watch_new_clients()
+        _blocks.append(block)
+        _apply(block.variables, block.session)
+
+
+def _close(block: Block) -> None:
+    with _turn:
+        position = _blocks.index(block)
+        block.closed = True
+        _blocks.remove(block)
+        if position == len(_blocks):
+            _apply(*block.before)
+        else:
+            # Somebody opened a block after this one: it now goes back to what this one would have gone back to.
+            _blocks[position].before = ({**_blocks[position].before[0], **block.before[0]}, block.before[1])
+        if not _blocks:
+            _stop_watching()
+
+
+def _apply(variables: Mapping[str, str | None], session: Any) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    loading.set_default_session(session)
+
+
+_original_init = BaseClient.__init__
+
+
+@functools.wraps(_original_init)
+def _routing_init(client: Any, *arguments: Any, **named: Any) -> None:
+    """Every client of botocore, boto3 and aiobotocore is made here, whatever session it comes from."""
+    _original_init(client, *arguments, **named)
+    block = None if _explicit.get() else innermost()
+    if block is not None:
+        block.route.attach(client)
+        _sign_with_own_keys(client, block)
+
+
+def _watch_new_clients() -> None:
+    BaseClient.__init__ = _routing_init
+
+
+def _stop_watching() -> None:
+    # Somebody who wrapped it meanwhile keeps the wrapper, which does nothing without a block.
+    if BaseClient.__init__ is _routing_init:
+        BaseClient.__init__ = _original_init
+
+
+def _sign_with_own_keys(client: Any, block: Block) -> None:
+    """Undo what the process's one environment did to a client of another thread's block."""
+    found = client._request_signer._credentials
+    of_environment = isinstance(found, Credentials) and found.method == "env"
+    if not of_environment or isinstance(found, RefreshableCredentials):
+        return
+    keys = (found.access_key, found.secret_key, found.token or "")
+    if keys != block.keys and any(keys == other.keys for other in _blocks):
+        # Of the same class, because a client of aiobotocore awaits its credentials.
+        own = type(found)(*block.keys[:2], block.keys[2] or None, method="rolecall")
+        client._request_signer._credentials = own

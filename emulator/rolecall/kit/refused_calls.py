@@ -1,0 +1,72 @@
+"""Which calls the sandboxes of this process refused during a test, and why; also after a sandbox has ended."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from rolecall.kit.decisions import DecisionRecord, records_of
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.outcomes import Outcome
+
+_MAXIMUM_CALLS = 1000
+# Each is a database in memory.
+_MAXIMUM_ENDED_LOGS = 20
+
+
+class RefusedCalls:
+    """Notes them from now until :meth:`end`; a log in which some were noted stays readable as long."""
+
+    def __init__(self) -> None:
+        self._noted: deque[tuple[DecisionLog, str]] = deque(maxlen=_MAXIMUM_CALLS)
+        self._logs: set[DecisionLog] = set()
+        self._ended: deque[DecisionLog] = deque()
+        _open.append(self)
+
+    def take(self) -> list[DecisionRecord]:
+        """Those noted since the last time, newest first."""
+        noted, self._noted = self._noted, deque(maxlen=_MAXIMUM_CALLS)
+        return [record for log, request_id in reversed(noted) for record in records_of(log, [request_id])]
+
+    def note(self, log: DecisionLog, request_id: str) -> None:
+        self._noted.append((log, request_id))
+        self._logs.add(log)
+
+    def knows(self, log: DecisionLog) -> bool:
+        return log in self._logs
+
+    def keep(self, log: DecisionLog) -> None:
+        """Its sandbox has ended, so this closes it, in time."""
+        self._ended.append(log)
+        if len(self._ended) > _MAXIMUM_ENDED_LOGS:
+            oldest = self._ended.popleft()
+            self._noted = deque((call for call in self._noted if call[0] is not oldest), maxlen=_MAXIMUM_CALLS)
+            self._logs.discard(oldest)
+            oldest.store.close()
+
+    def end(self) -> None:
+        _open.remove(self)
+        for log in self._ended:
+            log.store.close()
+
+
+# Those that have begun; several where a test runs tests.
+_open: list[RefusedCalls] = []
+
+
+def note(log: DecisionLog, outcome: Outcome) -> None:
+    """For every call of every sandbox: it costs nothing unless somebody notes and the call is refused."""
+    if _open and _is_refused(outcome):
+        _open[-1].note(log, outcome.request_id)
+
+
+def let_go(log: DecisionLog) -> None:
+    """The sandbox has ended. What it has yet to write down is dropped, unless somebody may still want to read it."""
+    keeper = next((notes for notes in _open if notes.knows(log)), None)
+    if keeper is None:
+        log.store.close()
+    else:
+        keeper.keep(log)
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    return not outcome.decisions[-1].allowed if outcome.decisions else outcome.error is not None

@@ -1,0 +1,103 @@
+"""From what a test gives as ``config`` to a database that holds it: read once, set up once, copied ever after."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rolecall.app import copied_database, world_template
+from rolecall.caches import BoundedCache
+from rolecall.clock import Clock
+from rolecall.ids import Identifiers
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import InvalidWorldError, read_world, read_world_file
+from rolecall.sandbox.world import World
+from rolecall.storage.engine import Database
+from rolecall.storage.template import DatabaseTemplate
+
+Config = str | os.PathLike[str] | Mapping[str, Any] | None
+
+_REMEMBERED = 32
+_worlds: BoundedCache[tuple[str, str], World] = BoundedCache(_REMEMBERED)
+_prepared: BoundedCache[tuple[int, int | None], Prepared] = BoundedCache(_REMEMBERED)
+
+
+class BadConfigError(ValueError):
+    """A sandbox file, text or mapping that cannot be used; the message holds every problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A world that is set up. ``ids`` go on where setting it up ended, so that a seed gives the same ones each time."""
+
+    world: World
+    template: DatabaseTemplate
+    ids: Identifiers
+
+    def database(self, clock: Clock) -> tuple[Database, Identifiers]:
+        """A database of its own, and the maker of all further identifiers."""
+        ids = copy.deepcopy(self.ids)
+        return copied_database(self.template, clock), ids
+
+
+def prepared_world(config: Config, seed: int | None) -> Prepared:
+    """The world of a configuration, the built-in one for None. Raises BadConfigError, or OSError for a file."""
+    world = declared_world(config)
+    key = (id(world), seed)
+    known = _prepared.get(key)
+    # A world that was forgotten may have left its number to another.
+    if known is None or known.world is not world:
+        ids = Identifiers(seed)
+        known = Prepared(world, world_template(world, ids), ids)
+        _prepared.put(key, known)
+    return known
+
+
+def declared_world(config: Config) -> World:
+    """A path is a file; a text of several lines, or one that begins with ``{``, is the file's content."""
+    if config is None:
+        config = builtin_world_path()
+    if isinstance(config, Mapping):
+        config = _as_json(config)
+    if isinstance(config, str) and (config.lstrip().startswith("{") or "\n" in config):
+        return _read("config", "", config)
+    path = os.path.abspath(config)
+    return _read(os.fspath(config), path, Path(path).read_text(encoding="utf-8", errors="replace"))
+
+
+def load_snapshot(load: Callable[[str], None], text: str) -> None:
+    """Replace a world by what ``load`` makes of a text. Raises BadConfigError."""
+    if not isinstance(text, str):
+        raise TypeError(f"a snapshot is the text that snapshot() gave, not {type(text).__name__}")
+    try:
+        load(text)
+    except InvalidWorldError as error:
+        raise BadConfigError(_told("snapshot", error)) from error
+
+
+def _told(name: str, error: InvalidWorldError) -> str:
+    lines = [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
+    return "\n".join(["this sandbox cannot be used:", *lines])
+
+
+def _as_json(config: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(config, indent=1)
+    except TypeError as error:
+        raise BadConfigError(f"config holds what no sandbox file can hold: {error}") from error
+
+
+def _read(name: str, path: str, text: str) -> World:
+    known = _worlds.get((path, text))
+    if known is None:
+        try:
+            known = read_world_file(path) if path else read_world(text)
+        except InvalidWorldError as error:
+            raise BadConfigError(_told(name, error)) from error
+        _worlds.put((path, text), known)
+    return known

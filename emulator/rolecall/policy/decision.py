@@ -1,0 +1,247 @@
+"""From compiled layers and a question to a decision (IAM User Guide, Policy evaluation logic).
+
+An explicit deny anywhere wins. Otherwise organization policies must allow; then, within one account, a resource-based
+policy may be enough by itself, and else identity policies, permissions boundary and session policies must all allow;
+between accounts, and for a role's trust policy, the resource's side must allow besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rolecall.policy.compiled import CompiledPolicies, CompiledStatement, Selection
+from rolecall.policy.document import PolicyKind
+from rolecall.policy.patterns import Context
+from rolecall.policy.principal_elements import Reach
+from rolecall.principals import Principal, Session
+
+Outcome = Literal["Allowed", "ExplicitDeny", "ImplicitDeny"]
+
+IMPLICIT_DENY_NAMES_FIRST = (
+    PolicyKind.RCP,
+    PolicyKind.SCP,
+    PolicyKind.IDENTITY,
+    PolicyKind.BOUNDARY,
+    PolicyKind.SESSION,
+    PolicyKind.RESOURCE,
+    PolicyKind.TRUST,
+)
+"""Of several kinds of policy that lack an allow, the first of these is named; AWS does not document which it names.
+
+The caller's side stands before the resource's, so that nobody learns about a role's trust policy who may not assume
+roles anyway.
+"""
+
+
+@dataclass(slots=True)
+class Question:
+    """May ``principal`` do ``action`` on ``resource`` (``*`` when the action has none)?
+
+    ``context`` maps condition keys in lower case to a value, or to a tuple for multivalued keys; it is only asked with
+    ``get``. ``federated_provider`` is set for the unsigned web-identity and SAML calls, whose ``principal`` is None.
+    An empty ``resource_account_id`` means the caller's own account. A question is not changed once it is asked.
+    """
+
+    action: str
+    resource: str
+    context: Context
+    principal: Principal | None
+    session: Session | None
+    resource_account_id: str
+    federated_provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The policies that bear on a question; None or an empty tuple where there are none.
+
+    ``scps`` and ``rcps`` hold one entry per level of the organization, each of which must allow. ``resource`` is a
+    resource-based policy, or a role's trust policy. ``approver`` are the session policies of whoever approved a
+    delegated session, within which the session's own stay. ``session_policy_required`` is for a federated user's
+    session without a policy, to which only a resource-based policy can give anything.
+    """
+
+    identity: CompiledPolicies | None
+    boundary: CompiledPolicies | None = None
+    session: CompiledPolicies | None = None
+    session_policy_required: bool = False
+    scps: tuple[CompiledPolicies, ...] = ()
+    rcps: tuple[CompiledPolicies, ...] = ()
+    resource: CompiledPolicies | None = None
+    approver: CompiledPolicies | None = None
+
+
+@dataclass(slots=True)
+class Decision:
+    """The answer, with all that explaining it later needs.
+
+    ``layer`` is the kind of policy that decided: where the deny is, where an allow is missing, or whose allow counted
+    (None for an account's root user, whom no policy has to allow). ``statement`` is the statement that decided, if one
+    did. A decision is not changed once it is made.
+    """
+
+    allowed: bool
+    outcome: Outcome
+    layer: PolicyKind | None
+    statement: CompiledStatement | None
+    layers: Layers
+    question: Question
+
+    @property
+    def matched(self) -> tuple[CompiledStatement, ...]:
+        """Every statement of every layer that matched the question, found when asked for."""
+        return tuple(
+            statement
+            for compiled in all_layers(self.layers)
+            for statement in compiled.statements
+            if matches(statement, self.question)
+        )
+
+
+def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
+    """The layers in the order in which explicit denies are looked for, which is the order of AWS's flow chart."""
+    yield from layers.rcps
+    yield from layers.scps
+    for compiled in (layers.resource, layers.identity, layers.boundary, layers.approver, layers.session):
+        if compiled is not None:
+            yield compiled
+
+
+def decide(layers: Layers, question: Question) -> Decision:
+    """The decision AWS would make."""
+    action = question.action
+    if layers.rcps or layers.scps or layers.resource is not None or layers.approver is not None:
+        return _decide_all(layers, question)
+    # The common case: only the caller's own policies, within its own account.
+    for compiled in (layers.identity, layers.boundary, layers.session):
+        if compiled is not None:
+            denies = compiled.candidates(action).denies
+            if denies is not None and (denied := first_match(denies, question)) is not None:
+                return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
+    return _decide_allows(layers, question, Reach.NONE, None, ())
+
+
+def _decide_all(layers: Layers, question: Question) -> Decision:
+    action = question.action
+    for compiled in all_layers(layers):
+        denies = compiled.candidates(action).denies
+        if denies is not None and (denied := first_match(denies, question)) is not None:
+            return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
+    lacking: tuple[PolicyKind, ...] = ()
+    for level in (*layers.rcps, *layers.scps):
+        if _allow(level, question) is None:
+            lacking += (level.kind,)
+    if layers.approver is not None and _allow(layers.approver, question) is None:
+        lacking += (layers.approver.kind,)
+    reach, granted = Reach.NONE, None
+    if layers.resource is not None:
+        reach, granted = _strongest(layers.resource.candidates(action).allows, question)
+    return _decide_allows(layers, question, reach, granted, lacking)
+
+
+def _decide_allows(
+    layers: Layers,
+    question: Question,
+    reach: Reach,
+    granted: CompiledStatement | None,
+    lacking: tuple[PolicyKind, ...],
+) -> Decision:
+    """What is left when nothing denies: ``reach`` says what the resource's policy gives the caller.
+
+    ``lacking`` are the kinds of policy already found to lack an allow. Every layer is asked, so that the one that a
+    refusal names is chosen from all.
+    """
+    principal, resource = question.principal, layers.resource
+    owner = question.resource_account_id
+    same_account = not owner or (principal is not None and owner == principal.account_id)
+    allowing, allowed_by = granted, None if resource is None else resource.kind
+    if principal is None or principal.type == "Service" or principal.type == "Anonymous":
+        # No policies of its own: only the resource's policy can let it in.
+        if granted is None:
+            lacking += (allowed_by or PolicyKind.RESOURCE,)
+    elif not (reach is Reach.DIRECT and same_account):
+        if not (reach is Reach.LIMITED and same_account):
+            allowing, allowed_by = None, None
+            if principal.type != "Account":
+                allowed_by = PolicyKind.IDENTITY
+                if layers.identity is not None:
+                    allowing = _allow(layers.identity, question)
+                if allowing is None:
+                    lacking += (PolicyKind.IDENTITY,)
+        if layers.boundary is not None and _allow(layers.boundary, question) is None:
+            lacking += (PolicyKind.BOUNDARY,)
+        if layers.session is None:
+            if layers.session_policy_required:
+                lacking += (PolicyKind.SESSION,)
+        elif _allow(layers.session, question) is None:
+            lacking += (PolicyKind.SESSION,)
+        if reach is Reach.NONE:
+            if resource is not None and resource.kind is PolicyKind.TRUST:
+                lacking += (PolicyKind.TRUST,)
+            elif not same_account:
+                lacking += (PolicyKind.RESOURCE,)
+    if lacking:
+        named = lacking[0] if len(lacking) == 1 else min(lacking, key=IMPLICIT_DENY_NAMES_FIRST.index)
+        return Decision(False, "ImplicitDeny", named, None, layers, question)
+    return Decision(True, "Allowed", allowed_by, allowing, layers, question)
+
+
+def _allow(compiled: CompiledPolicies, question: Question) -> CompiledStatement | None:
+    allows = compiled.candidates(question.action).allows
+    return None if allows is None else first_match(allows, question)
+
+
+def first_match(selection: Selection, question: Question) -> CompiledStatement | None:
+    """The first statement of a selection for the question's action that matches it."""
+    statements, tables = selection
+    context, resource = question.context, question.resource
+    for compiled in statements:
+        matches_resource = compiled[0]
+        if matches_resource is not None and not matches_resource(resource, context):
+            continue
+        for condition in compiled[1]:
+            if not condition(context):
+                break
+        else:
+            reach = compiled[2]
+            if reach is None or reach(question.principal, question.federated_provider):
+                return compiled
+    for table in tables:
+        possible = table.possible(context)
+        if possible and (found := first_match((possible, ()), question)) is not None:
+            return found
+    return None
+
+
+def verdict(compiled: CompiledPolicies, question: Question) -> Outcome:
+    """What one layer says by itself, whatever the others say."""
+    denies = compiled.candidates(question.action).denies
+    if denies is not None and first_match(denies, question) is not None:
+        return "ExplicitDeny"
+    return "ImplicitDeny" if _allow(compiled, question) is None else "Allowed"
+
+
+def _strongest(selection: Selection | None, question: Question) -> tuple[Reach, CompiledStatement | None]:
+    """How far the resource's policy reaches the caller, and the statement that reaches furthest."""
+    strongest, chosen = Reach.NONE, None
+    if selection is None:
+        return strongest, chosen
+    statements, tables = selection
+    for table in tables:
+        statements += table.possible(question.context)
+    for compiled in statements:
+        if compiled.reach is None:
+            continue
+        reach = compiled.reach(question.principal, question.federated_provider)
+        if reach > strongest and first_match(((compiled,), ()), question) is not None:
+            strongest, chosen = reach, compiled
+            if reach is Reach.DIRECT:
+                break
+    return strongest, chosen
+
+
+def matches(compiled: CompiledStatement, question: Question) -> bool:
+    """Whether a statement matches a question, its action included."""
+    return compiled.matches_action(question.action.lower()) and first_match(((compiled,), ()), question) is not None

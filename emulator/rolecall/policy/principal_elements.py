@@ -1,0 +1,132 @@
+"""Principal and NotPrincipal: how far they reach a caller (IAM User Guide, Principal; Policy evaluation logic)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from rolecall.arns import parse_arn, root_arn
+from rolecall.policy.document import Principals, Statement
+from rolecall.principals import Principal
+
+_ACCOUNT_ID_CHARACTERS = 12
+
+
+class Reach(IntEnum):
+    """What an allow to a caller is worth within one account; more is stronger.
+
+    ``DELEGATED``: the account is named, so the caller's identity policies must allow as well. ``LIMITED``: the role of
+    a session, or the user behind a federated session, is named; boundary and session policies still limit it.
+    ``DIRECT``: the caller itself, or everyone, is named, and that is enough.
+    """
+
+    NONE = 0
+    DELEGATED = 1
+    LIMITED = 2
+    DIRECT = 3
+
+
+ReachTest = Callable[[Principal | None, str], Reach]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A Principal element, sorted for look-up."""
+
+    everyone: bool
+    arns: frozenset[str]
+    ids: frozenset[str]
+    accounts: frozenset[str]
+    services: frozenset[str]
+    federated: frozenset[str]
+
+
+def compile_principals(statement: Statement, principal_ids: Mapping[str, str]) -> ReachTest | None:
+    """A function of the caller and the federated provider; None when the statement has no principal element.
+
+    ``principal_ids`` maps ARNs as written to the unique ids they meant when the policy was saved.
+    """
+    if statement.principals is None:
+        return None
+    listed = _sort(statement.principals, principal_ids)
+    if statement.principals_negated:
+        return _negated(listed, statement.effect == "Deny")
+    return lambda principal, provider: _reach(listed, principal, provider)
+
+
+def _sort(principals: Principals, principal_ids: Mapping[str, str]) -> _Listed:
+    arns: set[str] = set()
+    ids: set[str] = set()
+    accounts: set[str] = set()
+    for name in principals.aws:
+        arn = parse_arn(name)
+        if arn is None:
+            (accounts if len(name) == _ACCOUNT_ID_CHARACTERS else ids).add(name)
+        elif arn.service == "iam" and arn.resource == "root":
+            accounts.add(arn.account_id)
+        elif name in principal_ids:
+            ids.add(principal_ids[name])
+        else:
+            arns.add(name)
+    return _Listed(
+        everyone="*" in principals.aws,
+        arns=frozenset(arns),
+        ids=frozenset(ids),
+        accounts=frozenset(accounts),
+        services=frozenset(principals.services),
+        federated=frozenset(principals.federated),
+    )
+
+
+def _reach(listed: _Listed, principal: Principal | None, provider: str) -> Reach:
+    if listed.everyone or (provider and provider in listed.federated):
+        return Reach.DIRECT
+    if principal is None:
+        return Reach.NONE
+    if principal.type == "Service":
+        return Reach.DIRECT if principal.name in listed.services else Reach.NONE
+    if principal.arn in listed.arns or principal.user_id in listed.ids:
+        return Reach.DIRECT
+    if principal.entity_id in listed.ids or principal.principal_arn in listed.arns:
+        # Of a user's own credentials the ARN is the user's; only sessions have something behind them.
+        return Reach.DIRECT if principal.type == "User" else Reach.LIMITED
+    return Reach.DELEGATED if principal.account_id in listed.accounts else Reach.NONE
+
+
+def _negated(listed: _Listed, denies: bool) -> ReachTest:
+    """NotPrincipal. A Deny spares a caller only if its account, its user or role, and its session are all listed.
+
+    An Allow already leaves out a caller of whom any of these is listed: in doubt nobody is let in.
+    """
+    enough = all if denies else any
+
+    def test(principal: Principal | None, provider: str) -> Reach:
+        listed_forms = (_is_listed(listed, form, principal) for form in _forms(principal, provider))
+        return Reach.NONE if listed.everyone or enough(listed_forms) else Reach.DIRECT
+
+    return test
+
+
+def _forms(principal: Principal | None, provider: str) -> list[str]:
+    """The names by which a caller may be listed; an unsigned caller has an empty one that nothing lists."""
+    if principal is None or principal.type == "Anonymous":
+        return [provider]
+    if principal.type == "Service":
+        return [principal.name]
+    account = root_arn(principal.account_id)
+    return list(dict.fromkeys((account, principal.principal_arn, principal.arn)))
+
+
+def _is_listed(listed: _Listed, form: str, principal: Principal | None) -> bool:
+    if principal is None or principal.type == "Anonymous":
+        return bool(form) and form in listed.federated
+    if principal.type == "Service":
+        return form in listed.services
+    if form == root_arn(principal.account_id):
+        return principal.account_id in listed.accounts
+    if form in listed.arns:
+        return True
+    if form == principal.principal_arn and principal.type != "FederatedUser":
+        return principal.entity_id in listed.ids
+    return principal.user_id in listed.ids

@@ -1,0 +1,150 @@
+"""The pytest plugin: a sandbox for a test, in this process or behind a socket, and why its calls were refused.
+
+Loaded by every run of pytest wherever Rolecall is installed, so it loads nothing itself: the kit comes with the first
+test that uses a fixture.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from rolecall.kit import DecisionRecord, Rolecall
+
+MARKER = (
+    "rolecall(config=None, world=None, seed=None, region=None): the sandbox of the fixtures rolecall and "
+    "rolecall_server: a sandbox file (beside the test or below pytest's root) or a mapping, a seed for identifiers, "
+    "a Region"
+)
+SECTION_TITLE = "Rolecall: refused calls"
+KNOWN_ARGUMENTS = ("config", "world", "seed", "region")
+_MAXIMUM_REFUSALS = 20
+_KIT = "rolecall.kit"
+
+_refused_calls = pytest.StashKey[Any]()
+_server = pytest.StashKey[Any]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.fixture
+def rolecall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolecall]:
+    """A fresh sandbox in this process, which plain boto3 reaches during the test."""
+    kit = _kit_for(request.node)
+    _remember_environment(monkeypatch)
+    with kit.Rolecall(**_arguments(request)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def rolecall_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolecall]:
+    """A fresh sandbox behind a socket, to which the environment points during the test."""
+    kit = _kit_for(request.node)
+    _remember_environment(monkeypatch)
+    with kit.fresh_behind(_socket(request.config), **_arguments(request)) as sandbox:
+        yield sandbox
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    # Tests may make sandboxes without our fixtures. Whoever has not loaded the kit has made none.
+    if _KIT in sys.modules:
+        _kit_for(item)
+    try:
+        return (yield)
+    finally:
+        if _refused_calls in item.stash:
+            item.stash[_refused_calls].end()
+            del item.stash[_refused_calls]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and _refused_calls in item.stash:
+        text = _told(item.stash[_refused_calls].take())
+        # A report in JUnit's form holds what is said of the failure, and none of pytest's sections.
+        add = getattr(report.longrepr, "addsection", None) if item.config.getoption("xmlpath", None) else None
+        if text and add is not None:
+            add(SECTION_TITLE, text)
+        elif text:
+            report.sections.append((SECTION_TITLE, text))
+    return report
+
+
+def _kit() -> Any:
+    return importlib.import_module(_KIT)
+
+
+def _kit_for(item: pytest.Item) -> Any:
+    """The kit, which notes from now on which calls of the test are refused."""
+    kit = _kit()
+    if _refused_calls not in item.stash:
+        item.stash[_refused_calls] = kit.RefusedCalls()
+    return kit
+
+
+def _socket(config: pytest.Config) -> Any:
+    """One socket for all tests of a worker. Each test has a sandbox of its own behind it."""
+    if _server not in config.stash:
+        server = config.stash[_server] = _kit().ThreadedServer()
+        config.add_cleanup(server.close)
+    return config.stash[_server]
+
+
+def _remember_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test changes with monkeypatch is undone after the sandbox has ended, so the first state is kept there."""
+    for name in _kit().MANAGED_VARIABLES:
+        value = os.environ.get(name)
+        # Also for one that is not set: only a change is remembered.
+        monkeypatch.setenv(name, value or "")
+        if value is None:
+            monkeypatch.delenv(name)
+
+
+def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the markers of the test say, the nearest first."""
+    given: dict[str, Any] = {}
+    for marker in request.node.iter_markers("rolecall"):
+        unknown = sorted(set(marker.kwargs) - set(KNOWN_ARGUMENTS))
+        if marker.args or unknown:
+            wrong = f"it has no {', '.join(unknown)}" if unknown else "give its arguments by name"
+            raise pytest.UsageError(f"the marker is {MARKER.partition(':')[0]}: {wrong}")
+        if {"config", "world"} <= set(marker.kwargs):
+            raise pytest.UsageError("the marker rolecall takes config or world, not both")
+        for name, value in marker.kwargs.items():
+            if value is not None:
+                given.setdefault(
+                    "config" if name == "world" else name, _found(request, value) if name == "config" else value
+                )
+    return given
+
+
+def _found(request: pytest.FixtureRequest, config: Any) -> Any:
+    """A path in a marker is meant from the test's folder, else from pytest's root."""
+    if not isinstance(config, str | Path) or "\n" in str(config):
+        return config
+    places = [request.path.parent / config, request.config.rootpath / config]
+    for place in places:
+        if place.is_file():
+            return place
+    looked = " nor ".join(map(str, dict.fromkeys(places)))
+    raise pytest.UsageError(f"No such file for the marker rolecall: there is neither {looked}")
+
+
+def _told(refused: Sequence[DecisionRecord]) -> str:
+    shown = [decision.reasons for decision in refused[:_MAXIMUM_REFUSALS]]
+    if len(refused) > len(shown):
+        shown.append(f"… and {len(refused) - len(shown)} before them")
+    return "\n\n".join(shown)

@@ -1,0 +1,289 @@
+"""Fault rules as values: read from what a user wrote, checked, shown, and matched with calls. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.policy.patterns import cached_glob, wildcards
+from rolecall.principals import Caller
+
+MAXIMUM_RULES = 100
+MAXIMUM_DELAY_SECONDS = 60
+MAXIMUM_COUNT = 1_000_000_000
+NO_LIST_MESSAGE = 'Send a list of rules, such as [{"service": "sts", "error": "Throttling", "times": 2}].'
+REGION_DISABLED_CODE = "RegionDisabledException"
+WEB_IDENTITY_OPERATION = "AssumeRoleWithWebIdentity"
+
+KINDS = {
+    "error": "the call is refused with an error code",
+    "delay": "the answer comes late",
+    "drop": "the connection is closed without an answer, and nothing is done",
+    "drop_answer": "the call is carried out, and the connection is closed without an answer",
+    "expired_credentials": "the session token counts as expired",
+    "revoked_credentials": "the credentials count as unknown",
+    "region_disabled": "STS is not activated in the Region",
+    "identity_provider_down": "AWS does not reach the OIDC provider",
+}
+# Decided by who calls, before the parameters are read; all others when the call is known to be well-formed.
+CREDENTIAL_KINDS = frozenset({"expired_credentials", "revoked_credentials"})
+_ERROR_KEYS = ("error", "message", "status")
+
+
+class InvalidFaultError(ValueError):
+    """Rules that cannot be used; the message names every problem, a line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCatalogue:
+    """What there is to fail: operations and error codes, as the services' models know them."""
+
+    operations: Mapping[str, Callable[[], frozenset[str]]]
+    # Of a service, and of one of its operations unless that is empty.
+    error_codes: Callable[[str, str], frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """One rule. Empty selectors match every call; ``operations`` are the names that ``operation`` stands for.
+
+    Of the calls it matches, it hits those from the ``nth`` on, ``times`` of them (None: no end), each with
+    ``probability``; which ones that are depends on the ``seed`` alone.
+    """
+
+    rule_id: str
+    kind: str
+    service: str = ""
+    operation: str = ""
+    principal: str = ""
+    region: str = ""
+    error: str = ""
+    message: str = ""
+    status: int | None = None
+    delay_seconds: float = 0
+    nth: int = 1
+    times: int | None = None
+    probability: float = 1
+    seed: int | None = None
+    operations: tuple[str, ...] = ()
+
+    def matches(self, facts: CallFacts) -> bool:
+        if self.service and self.service != facts.service:
+            return False
+        if self.operations and facts.operation not in self.operations:
+            return False
+        if self.region and self.region != facts.region:
+            return False
+        if self.kind == "expired_credentials" and not facts.has_session_token:
+            # Long-term keys have no end.
+            return False
+        return not self.principal or (facts.caller is not None and self._is_principal(facts.caller))
+
+    def _is_principal(self, caller: Caller) -> bool:
+        test = cached_glob(wildcards(self.principal))
+        return test(caller.principal.arn) or test(caller.principal.principal_arn)
+
+    def hits(self, call_number: int, hits_before: int) -> bool:
+        """Whether the call that is the rule's ``call_number``-th (from 1) is hit."""
+        if call_number < self.nth or (self.times is not None and hits_before >= self.times):
+            return False
+        if self.probability >= 1:
+            return True
+        return random.Random(f"{self.seed}:{call_number}").random() < self.probability  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What rules look at in a call; no caller where the operation takes no signature."""
+
+    service: str
+    operation: str
+    region: str
+    caller: Caller | None
+    has_session_token: bool
+
+
+def read_rules(
+    given: Any, catalogue: FaultCatalogue, new_id: Callable[[], str], new_seed: Callable[[], int]
+) -> tuple[FaultRule, ...]:
+    """The rules in a list, in one object, or in an object's ``rules``. Raises InvalidFaultError."""
+    if isinstance(given, Mapping):
+        given = given["rules"] if set(given) == {"rules"} else [given]
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise InvalidFaultError(NO_LIST_MESSAGE)
+    if len(given) > MAXIMUM_RULES:
+        raise InvalidFaultError(too_many(len(given)))
+    problems: list[str] = []
+    rules = []
+    for number, one in enumerate(given, 1):
+        found = _problems_of(one, catalogue)
+        problems += [f"Rule {number}: {problem}" for problem in found]
+        if not problems:
+            rules.append(_rule(one, catalogue, new_id(), new_seed))
+    if problems:
+        raise InvalidFaultError("\n".join(problems))
+    return tuple(rules)
+
+
+def too_many(count: int) -> str:
+    return f"There are at most {MAXIMUM_RULES} rules, not {count}."
+
+
+def _rule(given: Mapping[str, Any], catalogue: FaultCatalogue, rule_id: str, new_seed: Callable[[], int]) -> FaultRule:
+    values = dict(given)
+    kind = values.setdefault("kind", _kind(given))
+    if kind in ("region_disabled", "identity_provider_down"):
+        values["service"] = "sts"
+    if "nth" in values and "times" not in values:
+        # "The third call fails" means one call.
+        values["times"] = 1
+    if values.get("probability", 1) < 1 and values.get("seed") is None:
+        # Shown with the rule, so that a run can be repeated.
+        values["seed"] = new_seed()
+    return FaultRule(rule_id, **values, operations=tuple(sorted(_operations(given, catalogue))))
+
+
+def _kind(given: Mapping[str, Any]) -> str:
+    if "kind" in given:
+        return str(given["kind"])
+    return "delay" if "error" not in given and given.get("delay_seconds") else "error"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 2048 and value.isprintable()
+
+
+def _is_arn_pattern(value: Any) -> bool:
+    """A name alone, say, would match no caller, and the rule would never strike."""
+    return _is_text(value) and value.startswith(("arn:", "*", "?"))
+
+
+def _is_number(value: Any) -> bool:
+    # A whole number may be greater than any float, and is finite in any case.
+    return (isinstance(value, float) and math.isfinite(value)) or (
+        isinstance(value, int) and not isinstance(value, bool)
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAXIMUM_COUNT
+
+
+# Key -> what its value must be, as a test and in words.
+KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "kind": (lambda value: isinstance(value, str) and value in KINDS, f"one of {', '.join(KINDS)}"),
+    "service": (_is_text, "a service, such as sts"),
+    "operation": (_is_text, "an operation, such as AssumeRole or List*"),
+    "principal": (_is_arn_pattern, "an ARN, with wildcards if need be"),
+    "region": (_is_text, "a Region, such as eu-west-1"),
+    "error": (
+        lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9.]{1,128}", value) is not None,
+        "an error code, such as Throttling",
+    ),
+    "message": (_is_text, "a text of at most 2048 characters"),
+    "status": (lambda value: _is_count(value) and 400 <= value <= 599, "an HTTP status from 400 to 599"),
+    "delay_seconds": (
+        lambda value: _is_number(value) and 0 <= value <= MAXIMUM_DELAY_SECONDS,
+        f"a number from 0 to {MAXIMUM_DELAY_SECONDS}",
+    ),
+    "nth": (_is_count, "a number from 1"),
+    "times": (lambda value: value is None or _is_count(value), "a number from 1, or null for no end"),
+    "probability": (lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, up to 1"),
+    "seed": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+}
+
+
+def _problems_of(given: Any, catalogue: FaultCatalogue) -> list[str]:
+    if not isinstance(given, Mapping):
+        return ["it is not an object."]
+    problems = [f"there is no key {key!r}: known are {', '.join(KEYS)}." for key in given if key not in KEYS]
+    problems += [
+        f"{key} must be {words}." for key, (test, words) in KEYS.items() if key in given and not test(given[key])
+    ]
+    return problems or [*_contradictions(given), *_unknown_names(given, catalogue)]
+
+
+def _contradictions(given: Mapping[str, Any]) -> Iterable[str]:
+    kind = _kind(given)
+    if kind == "error" and "error" not in given:
+        yield "say what is to happen: an error, delay_seconds, or another kind."
+    if kind != "error":
+        yield from (f"{key} belongs to the kind error, not to {kind}." for key in _ERROR_KEYS if key in given)
+    if kind == "delay" and not given.get("delay_seconds"):
+        yield "the kind delay needs delay_seconds above 0."
+    if "seed" in given and given.get("probability", 1) == 1:
+        yield "a seed needs a probability below 1."
+
+
+def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Iterable[str]:
+    kind, service, operation = _kind(given), given.get("service", ""), given.get("operation", "")
+    if service and service not in catalogue.operations:
+        yield f"there is no service {service!r}: known are {', '.join(catalogue.operations)}."
+        return
+    if kind in ("region_disabled", "identity_provider_down") and service not in ("", "sts"):
+        yield f"the kind {kind} is about the service sts."
+        return
+    if (operation or kind == "identity_provider_down") and not _operations(given, catalogue):
+        yield f"the kind {kind} has no operation {operation!r} of {service or 'any service'} to strike."
+        return
+    if "error" in given and "status" not in given:
+        yield from _unknown_code(given["error"], service, operation, catalogue)
+
+
+def _unknown_code(code: str, service: str, operation: str, catalogue: FaultCatalogue) -> Iterable[str]:
+    """A code must be one that every operation in question can answer with; a status makes any code good."""
+    for name in [service] if service else catalogue.operations:
+        exact = operation if operation in catalogue.operations[name]() else ""
+        if operation and not exact and not _matching(operation, name, catalogue):
+            continue
+        known = catalogue.error_codes(name, exact)
+        if code not in known:
+            where = f"{name} {exact}".strip()
+            yield (
+                f"{code} is no error of {where}: known are {', '.join(sorted(known))}. "
+                "With a status, any other code will do."
+            )
+            return
+
+
+def _operations(given: Mapping[str, Any], catalogue: FaultCatalogue) -> set[str]:
+    """The names of the operations that a rule can strike; empty where it asks for every one."""
+    kind, operation = _kind(given), given.get("operation", "")
+    if kind == "identity_provider_down":
+        return _matching(operation or "*", "sts", catalogue) & {WEB_IDENTITY_OPERATION}
+    if kind == "region_disabled":
+        names = _matching(operation or "*", "sts", catalogue)
+        return {name for name in names if REGION_DISABLED_CODE in catalogue.error_codes("sts", name)}
+    if not operation:
+        return set()
+    services = [given["service"]] if "service" in given else list(catalogue.operations)
+    return {name for service in services for name in _matching(operation, service, catalogue)}
+
+
+def _matching(pattern: str, service: str, catalogue: FaultCatalogue) -> set[str]:
+    test = cached_glob(wildcards(pattern))
+    return {name for name in catalogue.operations[service]() if test(name)}
+
+
+def rule_as_json(rule: FaultRule, calls: int, hits: int) -> dict[str, Any]:
+    """A rule as it was written, its id, and what became of it."""
+    defaults = {field.name: field.default for field in dataclasses.fields(FaultRule)}
+    shown = {name: value for name, value in dataclasses.asdict(rule).items() if value != defaults[name]}
+    shown.pop("operations", None)
+    return {"id": shown.pop("rule_id"), **shown, "calls": calls, "hits": hits}
+
+
+def kept_text(rules: Iterable[FaultRule]) -> str:
+    return json.dumps([dataclasses.asdict(rule) for rule in rules])
+
+
+def read_kept(text: str | None) -> tuple[FaultRule, ...]:
+    """The rules in a text of :func:`kept_text`; none when nothing is kept."""
+    kept = [] if text is None else json.loads(text)
+    return tuple(FaultRule(**{**rule, "operations": tuple(rule["operations"])}) for rule in kept)

@@ -1,0 +1,91 @@
+"""Every module that registers operations, named one by one: importing this one is what makes them known."""
+
+from __future__ import annotations
+
+from rolecall.services.chime import account_settings, accounts, user_batches, user_settings
+from rolecall.services.chime import users as chime_users
+from rolecall.services.iam import (
+    access_keys,
+    account_summary,
+    delegation_requests,
+    group_policies,
+    groups,
+    login_profiles,
+    mfa_devices,
+    oidc_providers,
+    organization_features,
+    outbound_federation,
+    password_policy,
+    policies,
+    policy_entities,
+    policy_tags,
+    policy_versions,
+    role_policies,
+    roles,
+    saml_providers,
+    service_linked_roles,
+    signing_certificates,
+    simulation,
+    tags,
+    token_service_preferences,
+    user_policies,
+    users,
+)
+from rolecall.services.iam_toolbox import authorization_details
+from rolecall.services.registry import all_operations, find
+from rolecall.services.sts import (
+    assume_role,
+    assume_role_with_saml,
+    assume_root,
+    authorization_message,
+    delegated_access,
+    identity,
+    user_sessions,
+    web_identity,
+    web_identity_token,
+)
+
+MODULES = (
+    assume_role,
+    assume_role_with_saml,
+    assume_root,
+    authorization_message,
+    delegated_access,
+    identity,
+    user_sessions,
+    web_identity,
+    web_identity_token,
+    users,
+    tags,
+    access_keys,
+    login_profiles,
+    password_policy,
+    signing_certificates,
+    mfa_devices,
+    user_policies,
+    groups,
+    group_policies,
+    policies,
+    policy_versions,
+    policy_tags,
+    policy_entities,
+    roles,
+    role_policies,
+    service_linked_roles,
+    oidc_providers,
+    saml_providers,
+    account_summary,
+    token_service_preferences,
+    organization_features,
+    outbound_federation,
+    delegation_requests,
+    simulation,
+    authorization_details,
+    accounts,
+    account_settings,
+    chime_users,
+    user_batches,
+    user_settings,
+)
+
+__all__ = ["MODULES", "all_operations", "find"]

@@ -1,0 +1,32 @@
+"""Pages of a Chime list. A token is worth nothing in another AWS account, another list, or with other filters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rolecall.services.chime.common import bad_request
+from rolecall.services.registry import Call
+from rolecall.sessions.pages import open_page, seal_page
+from rolecall.sessions.tokens import BadTokenError
+
+# ListAccounts and ListUsers of the API reference: MaxResults defaults to this.
+DEFAULT_MAX_RESULTS = 100
+
+
+def _scope(call: Call, filters: Sequence[str | None]) -> tuple[str, ...]:
+    return (call.account_id, call.service, call.operation, *(json.dumps(value) for value in filters))
+
+
+def next_token(call: Call, filters: Sequence[str | None], position: Sequence[str | int]) -> str:
+    """A token that goes on after ``position`` in the list of these filters."""
+    return seal_page(call.keys, _scope(call, filters), json.dumps(position))
+
+
+def position_of(call: Call, filters: Sequence[str | None], token: str) -> tuple[Any, ...]:
+    """What :func:`next_token` was given for the same call and filters. Raises BadRequestException."""
+    try:
+        return tuple(json.loads(open_page(call.keys, _scope(call, filters), token)))
+    except BadTokenError:
+        raise bad_request("NextToken is not a token of this list, or was given for other filters.") from None

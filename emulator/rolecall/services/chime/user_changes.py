@@ -1,0 +1,105 @@
+"""Changes that UpdateUser and BatchUpdateUser make to a user, and what such a change needs beyond its own action.
+
+Amazon Chime Administration Guide, Using roles with shared Alexa for Business devices: Chime makes its service-linked
+role when Alexa for Business is turned on for a shared device. IAM User Guide, Service-linked role permissions: whoever
+does that needs iam:CreateServiceLinkedRole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rolecall.access.permission import Permission
+from rolecall.arns import iam_arn, parse_arn
+from rolecall.data import service_linked_roles
+from rolecall.services.chime.common import bad_request, checked_license
+from rolecall.services.registry import Call, Parameters, on_everything
+from rolecall.storage import chime_accounts, chime_users
+from rolecall.storage import service_linked_roles as linked_roles
+from rolecall.storage.chime_users import ALEXA_SERVICE, ChimeUser
+from rolecall.storage.problems import AlreadyThere
+from rolecall.storage.roles import role_by_name
+
+MAXIMUM_ARN_LENGTH = 2048
+Changes = dict[str, Any]
+
+
+def changes_of(
+    license_type: str | None, user_type: str | None, alexa_for_business: Mapping[str, Any] | None
+) -> Changes:
+    """The columns that a request sets. Raises BadRequestException."""
+    changes: Changes = {}
+    if license_type is not None:
+        changes["license_type"] = checked_license(license_type, "LicenseType")
+    if user_type is not None:
+        changes["user_type"] = user_type
+    alexa_for_business = alexa_for_business or {}
+    if "IsAlexaForBusinessEnabled" in alexa_for_business:
+        changes["alexa_for_business_enabled"] = alexa_for_business["IsAlexaForBusinessEnabled"]
+    if "AlexaForBusinessRoomArn" in alexa_for_business:
+        arn = alexa_for_business["AlexaForBusinessRoomArn"]
+        if len(arn) > MAXIMUM_ARN_LENGTH or parse_arn(arn) is None:
+            raise bad_request("AlexaForBusinessRoomArn must be the ARN of a room.")
+        changes["alexa_for_business_room_arn"] = arn
+    return changes
+
+
+def apply_changes(call: Call, user: ChimeUser, changes: Changes) -> ChimeUser:
+    """The user as it is afterwards. Makes the service-linked role when the change needs it.
+
+    Raises BadRequestException when an ordinary role stands where that one belongs.
+    """
+    changed = user._replace(**changes)
+    if _uses_alexa(changed) and not _uses_alexa(user):
+        _make_role(call)
+    chime_users.update_user(call.db, user.user_id, changes)
+    return changed
+
+
+def _make_role(call: Call) -> None:
+    facts = service_linked_roles()[ALEXA_SERVICE]
+    try:
+        linked_roles.ensure(call.db, call.account_id, facts, call.now_seconds, call.ids)
+    except AlreadyThere as problem:
+        message = f"Alexa for Business needs the service-linked role {facts.role_name}, but another role has that name."
+        raise bad_request(message) from problem
+
+
+def _uses_alexa(user: ChimeUser) -> bool:
+    return user.user_type == "SharedDevice" and user.alexa_for_business_enabled
+
+
+def permissions_to_update_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    return _permissions(call, parameters, [parameters])
+
+
+def permissions_to_update_users(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    return _permissions(call, parameters, parameters["UpdateUserRequestItems"])
+
+
+def _permissions(call: Call, parameters: Parameters, items: Iterable[Parameters]) -> Sequence[Permission]:
+    """The operation's own action; with it the making of the role, when an item turns on Alexa and there is none yet."""
+    own = on_everything(call, parameters)
+    touched = [item for item in items if "AlexaForBusinessMetadata" in item or "UserType" in item]
+    if not touched or chime_accounts.account(call.db, call.account_id, parameters["AccountId"]) is None:
+        return own
+    facts = service_linked_roles()[ALEXA_SERVICE]
+    role = role_by_name(call.db, call.account_id, facts.role_name)
+    if role is not None and role.linked_service == ALEXA_SERVICE:
+        return own
+    users = chime_users.users_by_id(call.db, parameters["AccountId"], {item["UserId"] for item in touched})
+    if not any(_turns_alexa_on(users[item["UserId"]], item) for item in touched if item["UserId"] in users):
+        return own
+    resource = iam_arn(call.account_id, "role", f"/aws-service-role/{ALEXA_SERVICE}/", facts.role_name)
+    making = Permission("iam:CreateServiceLinkedRole", resource, context={"iam:awsservicename": ALEXA_SERVICE})
+    return (*own, making)
+
+
+def _turns_alexa_on(user: ChimeUser, item: Parameters) -> bool:
+    alexa_for_business = item.get("AlexaForBusinessMetadata") or {}
+    changed = user._replace(
+        user_type=item.get("UserType") or user.user_type,
+        alexa_for_business_enabled=alexa_for_business.get("IsAlexaForBusinessEnabled", user.alexa_for_business_enabled),
+    )
+    return _uses_alexa(changed) and not _uses_alexa(user)

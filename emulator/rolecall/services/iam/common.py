@@ -1,0 +1,152 @@
+"""What every IAM operation needs: pages of a list, tags in and out, what creating something needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.data import QUOTAS
+from rolecall.errors import AwsError
+from rolecall.services.registry import Answer, Call, Parameters
+from rolecall.sessions.pages import open_page, seal_page
+from rolecall.sessions.tokens import BadTokenError
+from rolecall.storage.entity_tags import TaggedKind, key_key, new_tag_count, put_tags, tags_of
+
+TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
+
+# IAM API Reference, MaxItems: "If you do not include this parameter, the number of items defaults to 100."
+DEFAULT_PAGE_ITEMS = 100
+RESERVED_TAG_PREFIX = "aws:"
+
+INVALID_MARKER_MESSAGE = "Invalid Marker."
+DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found."
+DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+# AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
+RESERVED_TAG_MESSAGE = "Tag keys and values beginning with 'aws:' are reserved for system use."
+# API reference, ConcurrentModification.
+CONCURRENT_MESSAGE = (
+    "The request was rejected because multiple requests to change this object were submitted simultaneously. "
+    "Wait a few minutes and submit your request again."
+)
+
+Item = TypeVar("Item")
+Position = Callable[[Item], str]
+
+
+def concurrent_modification() -> AwsError:
+    """For a write that a constraint refused, because another transaction was faster."""
+    return AwsError("ConcurrentModification", CONCURRENT_MESSAGE, status=409)
+
+
+def opened_marker(call: Call, filters: Sequence[str], marker: str | None) -> str:
+    """The position after which a list goes on; empty for its first page.
+
+    ``filters`` tells this list of the operation from its others. Raises AwsError ValidationError.
+    """
+    if marker is None:
+        return ""
+    try:
+        return open_page(call.keys, _scope(call, filters), marker)
+    except BadTokenError as error:
+        raise AwsError("ValidationError", INVALID_MARKER_MESSAGE, reason=str(error)) from error
+
+
+def page_of(
+    call: Call, filters: Sequence[str], found: Sequence[Item], position: Position[Item], max_items: int
+) -> tuple[Sequence[Item], Answer]:
+    """The first ``max_items`` of ``found``, which goes on beyond the page when it is longer, and the answer's
+    IsTruncated and Marker.
+    """
+    if len(found) <= max_items:
+        return found, {"IsTruncated": False}
+    shown = found[:max_items]
+    marker = seal_page(call.keys, _scope(call, filters), position(shown[-1]))
+    return shown, {"IsTruncated": True, "Marker": marker}
+
+
+def page(
+    call: Call,
+    filters: Sequence[str],
+    items: Iterable[Item],
+    position: Position[Item],
+    marker: str | None,
+    max_items: int,
+) -> tuple[Sequence[Item], Answer]:
+    """One page of a whole list, sorted by position. Raises AwsError ValidationError for a marker of another list."""
+    after = opened_marker(call, filters, marker)
+    rest = sorted((item for item in items if position(item) > after), key=position)
+    return page_of(call, filters, rest, position, max_items)
+
+
+def _scope(call: Call, filters: Sequence[str]) -> tuple[str, ...]:
+    return (call.account_id, call.service, call.operation, *filters)
+
+
+def tag_pairs(tags: Sequence[Mapping[str, Any]], *, case_sensitive: bool) -> list[tuple[str, str]]:
+    """The tags of a request as pairs. Raises AwsError InvalidInput for a key given twice and for reserved ones."""
+    pairs = [(tag["Key"], tag["Value"]) for tag in tags]
+    for pair in pairs:
+        if any(text.lower().startswith(RESERVED_TAG_PREFIX) for text in pair):
+            raise AwsError("InvalidInput", RESERVED_TAG_MESSAGE)
+    keys = {key if case_sensitive else key.lower() for key, _ in pairs}
+    if len(keys) < len(pairs):
+        raise AwsError(
+            "InvalidInput", DUPLICATE_TAGS_MESSAGE if case_sensitive else DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE
+        )
+    return pairs
+
+
+def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[str, str]]) -> None:
+    """Add tags, or replace those that have the same key. Raises AwsError LimitExceeded beyond the quota."""
+    if new_tag_count(call.db, kind, owner_id, tags) > QUOTAS.tags_per_entity_count:
+        raise AwsError("LimitExceeded", TAG_COUNT_MESSAGE)
+    put_tags(call.db, kind, owner_id, tags)
+
+
+def resource_tag_keys(call: Call, kind: TaggedKind, owner_id: str) -> dict[str, ContextValue]:
+    """The condition keys of the tags that an entity has."""
+    keys: dict[str, ContextValue] = {}
+    for key, value in tags_of(call.db, kind, owner_id):
+        keys[f"aws:resourcetag/{key.lower()}"] = value
+        keys[f"iam:resourcetag/{key.lower()}"] = value
+    return keys
+
+
+def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
+    """The condition keys of the tags (or only tag keys) that a request passes."""
+    context: dict[str, ContextValue] = {}
+    tags: Sequence[Mapping[str, Any]] = parameters.get("Tags", ())
+    for tag in tags:
+        context[f"aws:requesttag/{tag['Key'].lower()}"] = tag["Value"]
+    keys = (*(tag["Key"] for tag in tags), *parameters.get("TagKeys", ()))
+    if keys:
+        context["aws:tagkeys"] = keys
+    return context
+
+
+def creation(
+    parameters: Parameters, arn: str, kind: str, *, tagged_kind: str = "", shown_as: str = ""
+) -> Sequence[Permission]:
+    """What creating an entity needs: ``Create`` and, with tags, ``Tag`` of its kind, such as ``Role``.
+
+    ``tagged_kind`` is what the action that tags calls the kind, if otherwise.
+
+    Source: the IAM User Guide's pages on tagging each kind, which name both actions.
+    """
+    context = requested_tags(parameters)
+    if "PermissionsBoundary" in parameters:
+        context["iam:permissionsboundary"] = parameters["PermissionsBoundary"]
+    actions = [f"iam:Create{kind}", *([f"iam:Tag{tagged_kind or kind}"] if parameters.get("Tags") else [])]
+    return [Permission(action, arn, context=context, shown_as=shown_as) for action in actions]
+
+
+def listed_tags(call: Call, kind: TaggedKind, owner_id: str, marker: str | None, max_items: int) -> Answer:
+    """A page of an entity's tags, by key. Raises AwsError ValidationError (marker)."""
+    tags = tags_of(call.db, kind, owner_id)
+    shown, rest = page(call, (owner_id,), tags, lambda tag: key_key(kind, tag[0]), marker, max_items)
+    return {"Tags": tag_answer(shown), **rest}
+
+
+def tag_answer(tags: Iterable[tuple[str, str]]) -> list[Answer]:
+    return [{"Key": key, "Value": value} for key, value in tags]

@@ -1,0 +1,203 @@
+"""OpenID Connect providers: create, show, list, change, delete, tag. Who their tokens let in is decided in STS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.access.permission import Permission
+from rolecall.arns import oidc_provider_arn, parse_arn
+from rolecall.data import QUOTAS
+from rolecall.errors import AwsError
+from rolecall.issuers import issuer_problem, without_scheme
+from rolecall.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    creation,
+    listed_tags,
+    requested_tags,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
+from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.storage.entity_tags import put_tags, remove_tags, tags_of
+from rolecall.storage.oidc_providers import (
+    OidcProvider,
+    add_provider,
+    count_providers,
+    provider_arns,
+    provider_by_arn,
+    remove_provider,
+    set_client_ids,
+    set_thumbprints,
+)
+from rolecall.storage.problems import AlreadyThere
+
+URL_MESSAGE = "Invalid Open ID Connect Provider URL"
+ALREADY_EXISTS_MESSAGE = "Provider with url {url} already exists."
+NOT_FOUND_MESSAGE = "OpenIDConnect Provider not found for arn {arn}"
+# The API reference calls deletion idempotent; what AWS was seen to answer is this.
+DELETE_NOT_FOUND_MESSAGE = "OpenId connect Provider {arn} cannot be found."
+CLIENT_IDS_MESSAGE = "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {limit}"
+# AWS takes five, whatever the sentence says.
+THUMBPRINTS_MESSAGE = "Thumbprint list must contain fewer than 5 entries."
+# Not recorded from AWS.
+COUNT_MESSAGE = "Cannot exceed quota for OpenIdConnectProvidersPerAccount: {limit}"
+INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
+
+
+def _check_arn(_call: Call, parameters: Parameters) -> None:
+    """What is refused before any policy is looked at: an ARN that is no provider's."""
+    parsed = parse_arn(parameters["OpenIDConnectProviderArn"])
+    if parsed is None or parsed.service != "iam" or parsed.region or parsed.resource_type != "oidc-provider":
+        message = INVALID_ARN_MESSAGE.format(arn=parameters["OpenIDConnectProviderArn"])
+        raise AwsError("ValidationError", message)
+
+
+def _on_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    arn = parameters["OpenIDConnectProviderArn"]
+    parsed = parse_arn(arn)
+    context = {**resource_tag_keys(call, "oidc_provider", arn), **requested_tags(parameters)}
+    account_id = "" if parsed is None else parsed.account_id
+    return [Permission(action_of("iam", call.operation), arn, account_id, context)]
+
+
+def _existing(call: Call, arn: str, message: str = NOT_FOUND_MESSAGE, *, for_update: bool = True) -> OidcProvider:
+    """The account's provider of that ARN. Raises AwsError NoSuchEntity."""
+    provider = provider_by_arn(call.db, arn, for_update=for_update)
+    if provider is None or provider.account_id != call.account_id:
+        raise AwsError("NoSuchEntity", message.format(arn=arn))
+    return provider
+
+
+def _check_client_ids(client_ids: Sequence[str]) -> None:
+    limit = QUOTAS.client_ids_per_oidc_provider_count
+    if len(client_ids) > limit:
+        raise AwsError("LimitExceeded", CLIENT_IDS_MESSAGE.format(limit=limit))
+
+
+def _check_thumbprints(thumbprints: Sequence[str]) -> None:
+    if len(thumbprints) > QUOTAS.thumbprints_per_oidc_provider_count:
+        raise AwsError("InvalidInput", THUMBPRINTS_MESSAGE)
+
+
+def _check_url(_call: Call, parameters: Parameters) -> None:
+    problem = issuer_problem(parameters["Url"])
+    if problem:
+        raise AwsError("ValidationError", URL_MESSAGE, reason=problem)
+
+
+def _on_new_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    return creation(parameters, oidc_provider_arn(call.account_id, parameters["Url"]), "OpenIDConnectProvider")
+
+
+@operation("iam", "CreateOpenIDConnectProvider", permissions=_on_new_provider, precheck=_check_url)
+def create_open_id_connect_provider(
+    call: Call,
+    *,
+    Url: str,
+    ClientIDList: Sequence[str] = (),
+    ThumbprintList: Sequence[str] = (),
+    Tags: Sequence[Mapping[str, Any]] = (),
+) -> Answer:
+    """A new provider, whose keys are fetched from the issuer when a token comes. API reference:
+    CreateOpenIDConnectProvider. Without thumbprints AWS looks them up; here the list then stays empty.
+
+    Raises AwsError: ValidationError (URL), InvalidInput (tags, thumbprints), LimitExceeded, EntityAlreadyExists.
+    """
+    tags = tag_pairs(Tags, case_sensitive=False)
+    _check_client_ids(ClientIDList)
+    _check_thumbprints(ThumbprintList)
+    limit = QUOTAS.oidc_providers_per_account_count
+    if count_providers(call.db, call.account_id) >= limit:
+        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    arn = oidc_provider_arn(call.account_id, Url)
+    provider = OidcProvider(
+        arn, call.account_id, Url, "discovery", None, tuple(ClientIDList), tuple(ThumbprintList), int(call.now_seconds)
+    )
+    try:
+        add_provider(call.db, provider)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(url=Url)) from error
+    put_tags(call.db, "oidc_provider", arn, tags)
+    answer: Answer = {"OpenIDConnectProviderArn": arn}
+    if tags:
+        answer["Tags"] = tag_answer(tags)
+    return answer
+
+
+@operation("iam", "GetOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+def get_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str) -> Answer:
+    """A provider, its URL without the scheme, as AWS shows it. Raises AwsError NoSuchEntity."""
+    provider = _existing(call, OpenIDConnectProviderArn, for_update=False)
+    return {
+        "Url": without_scheme(provider.url),
+        "ClientIDList": list(provider.client_ids),
+        "ThumbprintList": list(provider.thumbprints),
+        "CreateDate": provider.created_at_seconds,
+        "Tags": tag_answer(tags_of(call.db, "oidc_provider", provider.arn)),
+    }
+
+
+@operation("iam", "ListOpenIDConnectProviders")
+def list_open_id_connect_providers(call: Call) -> Answer:
+    """The ARNs of all providers, without pages, as on AWS."""
+    return {"OpenIDConnectProviderList": [{"Arn": arn} for arn in provider_arns(call.db, call.account_id)]}
+
+
+@operation("iam", "DeleteOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+def delete_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str) -> None:
+    """Delete a provider; trust policies that name it stay as they are. Raises AwsError NoSuchEntity."""
+    remove_provider(call.db, _existing(call, OpenIDConnectProviderArn, DELETE_NOT_FOUND_MESSAGE).arn)
+
+
+@operation("iam", "AddClientIDToOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+def add_client_id_to_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, ClientID: str) -> None:
+    """Add an audience; one that is there already is no error. Raises AwsError: NoSuchEntity, LimitExceeded."""
+    provider = _existing(call, OpenIDConnectProviderArn)
+    if ClientID not in provider.client_ids:
+        _check_client_ids((*provider.client_ids, ClientID))
+        set_client_ids(call.db, provider.arn, (*provider.client_ids, ClientID))
+
+
+@operation("iam", "RemoveClientIDFromOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+def remove_client_id_from_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, ClientID: str) -> None:
+    """Remove an audience; one that is not there is no error. Raises AwsError NoSuchEntity."""
+    provider = _existing(call, OpenIDConnectProviderArn)
+    kept = [client_id for client_id in provider.client_ids if client_id != ClientID]
+    set_client_ids(call.db, provider.arn, kept)
+
+
+@operation("iam", "UpdateOpenIDConnectProviderThumbprint", permissions=_on_provider, precheck=_check_arn)
+def update_open_id_connect_provider_thumbprint(
+    call: Call, *, OpenIDConnectProviderArn: str, ThumbprintList: Sequence[str]
+) -> None:
+    """Replace the thumbprints. Raises AwsError: InvalidInput, NoSuchEntity."""
+    _check_thumbprints(ThumbprintList)
+    set_thumbprints(call.db, _existing(call, OpenIDConnectProviderArn).arn, ThumbprintList)
+
+
+@operation("iam", "TagOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+def tag_open_id_connect_provider(
+    call: Call, *, OpenIDConnectProviderArn: str, Tags: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
+    tags = tag_pairs(Tags, case_sensitive=False)
+    provider = _existing(call, OpenIDConnectProviderArn)
+    add_tags(call, "oidc_provider", provider.arn, tags)
+
+
+@operation("iam", "UntagOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+def untag_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, TagKeys: Sequence[str]) -> None:
+    """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
+    remove_tags(call.db, "oidc_provider", _existing(call, OpenIDConnectProviderArn).arn, TagKeys)
+
+
+@operation("iam", "ListOpenIDConnectProviderTags", permissions=_on_provider, precheck=_check_arn)
+def list_open_id_connect_provider_tags(
+    call: Call, *, OpenIDConnectProviderArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
+) -> Answer:
+    """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
+    provider = _existing(call, OpenIDConnectProviderArn, for_update=False)
+    return listed_tags(call, "oidc_provider", provider.arn, Marker, MaxItems)

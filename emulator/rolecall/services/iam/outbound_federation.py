@@ -1,0 +1,63 @@
+"""Switching outbound web identity federation on and off (API references of the three operations)."""
+
+from __future__ import annotations
+
+from rolecall.errors import AwsError
+from rolecall.services.registry import Answer, Call, operation
+from rolecall.sessions.outbound_tokens import ALGORITHMS, issuer_url, key_purpose
+from rolecall.sessions.signing_keys import new_signing_key, private_pem
+from rolecall.storage.outbound_federation import OutboundFederation, outbound_federation, switch_outbound_federation
+from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key
+
+# The API reference's sentences; AWS's own words were not recorded.
+ALREADY_ENABLED_MESSAGE = (
+    "The request failed because outbound identity federation is already enabled for your Amazon Web Services account."
+)
+DISABLED_MESSAGE = (
+    "The request failed because outbound identity federation is already disabled for your Amazon Web Services account."
+)
+
+
+def _known(call: Call) -> OutboundFederation:
+    """The account's. Raises AwsError FeatureDisabledException when it was never switched on."""
+    known = outbound_federation(call.db, call.account_id)
+    if known is None:
+        raise AwsError("FeatureDisabledException", DISABLED_MESSAGE)
+    return known
+
+
+@operation("iam", "EnableOutboundWebIdentityFederation")
+def enable_outbound_federation(call: Call) -> Answer:
+    """From now on the account's principals may have tokens. Raises AwsError FeatureEnabledException.
+
+    The issuer's id and keys are made the first time, and stay.
+    """
+    known = outbound_federation(call.db, call.account_id)
+    if known is not None and known.enabled:
+        raise AwsError("FeatureEnabledException", ALREADY_ENABLED_MESSAGE)
+    issuer_id = call.ids.uuid() if known is None else known.issuer_id
+    switch_outbound_federation(call.db, call.account_id, issuer_id, on=True)
+    purpose = key_purpose(call.account_id)
+    for algorithm in ALGORITHMS:
+        if newest_signing_key(call.db, purpose, algorithm) is None:
+            key = new_signing_key(algorithm)
+            now_seconds = int(call.now_seconds)
+            stored = StoredSigningKey(key.key_id, purpose, algorithm, private_pem(key), None, now_seconds)
+            add_signing_key(call.db, stored)
+    return {"IssuerIdentifier": issuer_url(issuer_id)}
+
+
+@operation("iam", "DisableOutboundWebIdentityFederation")
+def disable_outbound_federation(call: Call) -> None:
+    """No more tokens; those that were issued still verify. Raises AwsError FeatureDisabledException."""
+    known = _known(call)
+    if not known.enabled:
+        raise AwsError("FeatureDisabledException", DISABLED_MESSAGE)
+    switch_outbound_federation(call.db, call.account_id, known.issuer_id, on=False)
+
+
+@operation("iam", "GetOutboundWebIdentityFederationInfo")
+def get_outbound_federation(call: Call) -> Answer:
+    """The issuer, and whether it issues tokens. Raises AwsError FeatureDisabledException when there never was one."""
+    known = _known(call)
+    return {"IssuerIdentifier": issuer_url(known.issuer_id), "JwtVendingEnabled": known.enabled}

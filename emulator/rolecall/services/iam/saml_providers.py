@@ -1,0 +1,245 @@
+"""SAML providers: create, show, list, change, delete, tag. Whom their assertions let in is decided in STS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.access.permission import Permission
+from rolecall.arns import parse_arn, saml_provider_arn
+from rolecall.data import QUOTAS
+from rolecall.errors import AwsError
+from rolecall.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    creation,
+    listed_tags,
+    requested_tags,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
+from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
+from rolecall.storage.entity_tags import put_tags, remove_tags, tags_of
+from rolecall.storage.problems import AlreadyThere
+from rolecall.storage.saml_providers import (
+    SamlPrivateKey,
+    SamlProvider,
+    add_private_key,
+    add_provider,
+    change_provider,
+    count_providers,
+    private_keys_of,
+    provider_by_arn,
+    providers_of,
+    remove_private_key,
+    remove_provider,
+)
+
+NOT_FOUND_MESSAGE = "Manifest not found for arn {arn}"
+# IAM User Guide, Troubleshoot SAML federation with IAM.
+METADATA_MESSAGE = "Could not parse metadata."
+REQUIRED_MODE_MESSAGE = "Unable to set assertion encryption mode to Required because no private key was provided."
+ADD_AND_REMOVE_MESSAGE = (
+    "Unable to add and remove private keys in the same request. Set a value for only one of the two parameters."
+)
+NO_CHANGE_MESSAGE = "Unable to update identity provider. No updates made to the metadata or assertion encryption."
+KEY_COUNT_MESSAGE = "Private key limit of {limit} reached"
+# Not recorded from AWS.
+ALREADY_EXISTS_MESSAGE = "SAML provider {name} already exists."
+COUNT_MESSAGE = "Cannot exceed quota for SAMLProvidersPerAccount: {limit}"
+KEY_MESSAGE = "The private key must be an RSA key in PEM, without a password."
+LAST_KEY_MESSAGE = "Unable to remove the last private key while assertion encryption mode is Required."
+KEY_NOT_FOUND_MESSAGE = "The private key with id {key_id} cannot be found."
+INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
+# The model's limit of the list that GetSAMLProvider answers.
+MAXIMUM_PRIVATE_KEYS = 2
+
+
+def _check_arn(_call: Call, parameters: Parameters) -> None:
+    """What is refused before any policy is looked at: an ARN that is no provider's."""
+    parsed = parse_arn(parameters["SAMLProviderArn"])
+    if parsed is None or parsed.service != "iam" or parsed.region or parsed.resource_type != "saml-provider":
+        raise AwsError("InvalidInput", INVALID_ARN_MESSAGE.format(arn=parameters["SAMLProviderArn"]))
+
+
+def _on_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    arn = parameters["SAMLProviderArn"]
+    parsed = parse_arn(arn)
+    context = {**resource_tag_keys(call, "saml_provider", arn), **requested_tags(parameters)}
+    account_id = "" if parsed is None else parsed.account_id
+    return [Permission(action_of("iam", call.operation), arn, account_id, context)]
+
+
+def _existing(call: Call, arn: str, *, for_update: bool = True) -> SamlProvider:
+    """The account's provider of that ARN. Raises AwsError NoSuchEntity."""
+    provider = provider_by_arn(call.db, arn, for_update=for_update)
+    if provider is None or provider.account_id != call.account_id:
+        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(arn=arn))
+    return provider
+
+
+def _checked_metadata(document: str) -> ProviderMetadata:
+    try:
+        return read_metadata(document)
+    except BadMetadataError as error:
+        raise AwsError("InvalidInput", METADATA_MESSAGE, reason=str(error)) from error
+
+
+def _add_key(call: Call, arn: str, private_key: str, present: Sequence[SamlPrivateKey]) -> None:
+    if len(present) >= MAXIMUM_PRIVATE_KEYS:
+        raise AwsError("LimitExceeded", KEY_COUNT_MESSAGE.format(limit=MAXIMUM_PRIVATE_KEYS))
+    try:
+        check_private_key(private_key)
+    except EncryptionError as error:
+        raise AwsError("InvalidInput", KEY_MESSAGE, reason=str(error)) from error
+    add_private_key(call.db, arn, SamlPrivateKey(call.ids.upper_id(), private_key, int(call.now_seconds)))
+
+
+def _on_new_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    return creation(parameters, saml_provider_arn(call.account_id, parameters["Name"]), "SAMLProvider")
+
+
+@operation("iam", "CreateSAMLProvider", permissions=_on_new_provider)
+def create_saml_provider(
+    call: Call,
+    *,
+    SAMLMetadataDocument: str,
+    Name: str,
+    Tags: Sequence[Mapping[str, Any]] = (),
+    AssertionEncryptionMode: str | None = None,
+    AddPrivateKey: str | None = None,
+) -> Answer:
+    """A new provider, described by its metadata. API reference: CreateSAMLProvider.
+
+    Raises AwsError: InvalidInput (metadata, tags, key, mode without a key), LimitExceeded, EntityAlreadyExists.
+    """
+    tags = tag_pairs(Tags, case_sensitive=False)
+    metadata = _checked_metadata(SAMLMetadataDocument)
+    if AssertionEncryptionMode == "Required" and AddPrivateKey is None:
+        raise AwsError("InvalidInput", REQUIRED_MODE_MESSAGE)
+    limit = QUOTAS.saml_providers_per_account_count
+    if count_providers(call.db, call.account_id) >= limit:
+        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    arn, now_seconds = saml_provider_arn(call.account_id, Name), int(call.now_seconds)
+    provider = SamlProvider(
+        arn,
+        call.account_id,
+        Name,
+        call.ids.upper_id(),
+        SAMLMetadataDocument,
+        AssertionEncryptionMode,
+        valid_until_seconds(metadata, now_seconds),
+        now_seconds,
+    )
+    try:
+        add_provider(call.db, provider)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=Name)) from error
+    if AddPrivateKey is not None:
+        _add_key(call, arn, AddPrivateKey, ())
+    put_tags(call.db, "saml_provider", arn, tags)
+    answer: Answer = {"SAMLProviderArn": arn}
+    if tags:
+        answer["Tags"] = tag_answer(tags)
+    return answer
+
+
+@operation("iam", "GetSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+def get_saml_provider(call: Call, *, SAMLProviderArn: str) -> Answer:
+    """A provider with its metadata; of its private keys ids and dates alone. Raises AwsError NoSuchEntity."""
+    provider = _existing(call, SAMLProviderArn, for_update=False)
+    answer: Answer = {
+        "SAMLProviderUUID": provider.provider_uuid,
+        "SAMLMetadataDocument": provider.metadata,
+        "CreateDate": provider.created_at_seconds,
+        "ValidUntil": provider.valid_until_seconds,
+        "Tags": tag_answer(tags_of(call.db, "saml_provider", provider.arn)),
+        "PrivateKeyList": [
+            {"KeyId": key.key_id, "Timestamp": key.created_at_seconds} for key in private_keys_of(call.db, provider.arn)
+        ],
+    }
+    if provider.assertion_encryption_mode is not None:
+        answer["AssertionEncryptionMode"] = provider.assertion_encryption_mode
+    return answer
+
+
+@operation("iam", "ListSAMLProviders")
+def list_saml_providers(call: Call) -> Answer:
+    """All providers, without pages, as on AWS."""
+    listed = [
+        {"Arn": provider.arn, "ValidUntil": provider.valid_until_seconds, "CreateDate": provider.created_at_seconds}
+        for provider in providers_of(call.db, call.account_id)
+    ]
+    return {"SAMLProviderList": listed}
+
+
+@operation("iam", "UpdateSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+def update_saml_provider(
+    call: Call,
+    *,
+    SAMLProviderArn: str,
+    SAMLMetadataDocument: str | None = None,
+    AssertionEncryptionMode: str | None = None,
+    AddPrivateKey: str | None = None,
+    RemovePrivateKey: str | None = None,
+) -> Answer:
+    """Replace the metadata, change how assertions are encrypted, add or remove a key. API reference:
+    UpdateSAMLProvider.
+
+    Raises AwsError: InvalidInput, NoSuchEntity (provider, key), LimitExceeded (keys).
+    """
+    provider = _existing(call, SAMLProviderArn)
+    if AddPrivateKey is not None and RemovePrivateKey is not None:
+        raise AwsError("InvalidInput", ADD_AND_REMOVE_MESSAGE)
+    if not any((SAMLMetadataDocument, AssertionEncryptionMode, AddPrivateKey, RemovePrivateKey)):
+        raise AwsError("InvalidInput", NO_CHANGE_MESSAGE)
+    valid_until, document = provider.valid_until_seconds, provider.metadata
+    if SAMLMetadataDocument is not None:
+        document = SAMLMetadataDocument
+        valid_until = valid_until_seconds(_checked_metadata(document), provider.created_at_seconds)
+    mode = AssertionEncryptionMode or provider.assertion_encryption_mode
+    present = private_keys_of(call.db, provider.arn)
+    if RemovePrivateKey is not None:
+        if RemovePrivateKey not in {key.key_id for key in present}:
+            raise AwsError("NoSuchEntity", KEY_NOT_FOUND_MESSAGE.format(key_id=RemovePrivateKey))
+        if mode == "Required" and len(present) == 1:
+            raise AwsError("InvalidInput", LAST_KEY_MESSAGE)
+        remove_private_key(call.db, provider.arn, RemovePrivateKey)
+    if AddPrivateKey is not None:
+        _add_key(call, provider.arn, AddPrivateKey, present)
+    elif AssertionEncryptionMode == "Required" and not present:
+        raise AwsError("InvalidInput", REQUIRED_MODE_MESSAGE)
+    change_provider(call.db, provider.arn, document, mode, valid_until)
+    return {"SAMLProviderArn": provider.arn}
+
+
+@operation("iam", "DeleteSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+def delete_saml_provider(call: Call, *, SAMLProviderArn: str) -> None:
+    """Delete a provider; trust policies that name it stay as they are. Raises AwsError NoSuchEntity."""
+    remove_provider(call.db, _existing(call, SAMLProviderArn).arn)
+
+
+@operation("iam", "TagSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
+    """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
+    tags = tag_pairs(Tags, case_sensitive=False)
+    provider = _existing(call, SAMLProviderArn)
+    add_tags(call, "saml_provider", provider.arn, tags)
+
+
+@operation("iam", "UntagSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+def untag_saml_provider(call: Call, *, SAMLProviderArn: str, TagKeys: Sequence[str]) -> None:
+    """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
+    remove_tags(call.db, "saml_provider", _existing(call, SAMLProviderArn).arn, TagKeys)
+
+
+@operation("iam", "ListSAMLProviderTags", permissions=_on_provider, precheck=_check_arn)
+def list_saml_provider_tags(
+    call: Call, *, SAMLProviderArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
+) -> Answer:
+    """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
+    provider = _existing(call, SAMLProviderArn, for_update=False)
+    return listed_tags(call, "saml_provider", provider.arn, Marker, MaxItems)

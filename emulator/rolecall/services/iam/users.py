@@ -1,0 +1,320 @@
+"""Users: create, show, list, change, delete, and their permissions boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.arns import iam_arn, root_arn
+from rolecall.data import QUOTAS
+from rolecall.errors import AwsError
+from rolecall.ids import USER_PREFIX
+from rolecall.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    creation,
+    opened_marker,
+    page_of,
+    resource_tag_keys,
+    tag_answer,
+    tag_pairs,
+)
+from rolecall.services.iam.managed_policies import check_boundary
+from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.storage.access_keys import access_keys_of, lock_account
+from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
+from rolecall.storage.entity_tags import put_tags, tags_of
+from rolecall.storage.groups import groups_of
+from rolecall.storage.login_profiles import login_profile_of
+from rolecall.storage.mfa_devices import devices_of
+from rolecall.storage.problems import AlreadyThere, StillReferenced
+from rolecall.storage.signing_certificates import certificates_of
+from rolecall.storage.users import (
+    UserRecord,
+    add_user,
+    count_users,
+    list_users,
+    move_user,
+    remove_user,
+    set_permissions_boundary,
+    user_by_id,
+    user_by_name,
+)
+
+NOT_FOUND_MESSAGE = "The user with name {name} cannot be found."
+ALREADY_EXISTS_MESSAGE = "User with name {name} already exists."
+COUNT_MESSAGE = "Cannot exceed quota for UsersPerAccount: {limit}"
+NOT_A_USER_MESSAGE = "Must specify userName when calling with non-User credentials"
+DELETE_KEYS_MESSAGE = "Cannot delete entity, must delete access keys first."
+DELETE_MFA_MESSAGE = "Cannot delete entity, must delete MFA device first."
+DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first."
+# AWS's wording was not recorded.
+DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete signing certificates first."
+DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
+DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
+DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
+DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
+
+
+def existing_user(call: Call, name: str) -> UserRecord:
+    """The account's user of that name. Raises AwsError NoSuchEntity."""
+    user = user_by_name(call.db, call.account_id, name)
+    if user is None:
+        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
+    return user
+
+
+def calling_user(call: Call) -> UserRecord | None:
+    """The user who calls; None for the root user. Raises AwsError for every other caller."""
+    principal = call.caller.principal
+    if principal.type == "Account":
+        return None
+    user = user_by_id(call.db, principal.entity_id) if principal.type == "User" else None
+    if user is None:
+        raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
+    return user
+
+
+def named_or_calling_user(call: Call, name: str | None) -> UserRecord | None:
+    """The named user, else the user who calls; None for the root user. Raises AwsError as the two do."""
+    return calling_user(call) if name is None else existing_user(call, name)
+
+
+def lock_owner(call: Call, user: UserRecord | None) -> None:
+    """Make other calls that give something to the same user, or to the root user, wait."""
+    if user is None:
+        lock_account(call.db, call.account_id)
+    else:
+        lock_entity(call.db, "user", user.user_id)
+
+
+def check_user_is_named(call: Call, parameters: Parameters) -> None:
+    """What AWS refuses before it looks at any policy: a role session that does not say whom it means."""
+    if "UserName" not in parameters and call.caller.principal.type not in ("User", "Account"):
+        raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
+
+
+def user_keys(call: Call, user: UserRecord, *, with_boundary: bool) -> dict[str, ContextValue]:
+    """The condition keys that a user brings along; its boundary only for actions that have such a key."""
+    keys: dict[str, ContextValue] = {}
+    if with_boundary and user.permissions_boundary_arn is not None:
+        keys["iam:permissionsboundary"] = user.permissions_boundary_arn
+    keys.update(resource_tag_keys(call, "user", user.user_id))
+    return keys
+
+
+def user_permission(
+    call: Call,
+    name: str,
+    context: Mapping[str, ContextValue] | None = None,
+    *,
+    as_arn: bool = False,
+    with_boundary: bool = False,
+) -> Permission:
+    """The operation's action on a user, with the condition keys of the user and those of the request.
+
+    AWS words the user as ``user NAME`` in refusals of its older operations, as its ARN in the others (``as_arn``).
+    """
+    action = action_of("iam", call.operation)
+    user = user_by_name(call.db, call.account_id, name)
+    if user is None:
+        arn = iam_arn(call.account_id, "user", "/", name)
+        return Permission(action, arn, context=context or {}, shown_as="" if as_arn else f"user {name}")
+    keys = {**user_keys(call, user, with_boundary=with_boundary), **(context or {})}
+    return Permission(action, user.arn, context=keys, shown_as="" if as_arn else f"user {user.name}")
+
+
+def on_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    return [user_permission(call, parameters["UserName"])]
+
+
+def on_user_or_caller(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """The named user, else the user who calls."""
+    if "UserName" in parameters:
+        return on_user(call, parameters)
+    user = calling_user(call)
+    if user is None:
+        return [Permission(action_of("iam", call.operation), root_arn(call.account_id))]
+    return [user_permission(call, user.name)]
+
+
+def _on_new_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    arn = iam_arn(call.account_id, "user", parameters.get("Path", "/"), parameters["UserName"])
+    return creation(parameters, arn, "User")
+
+
+@operation("iam", "CreateUser", permissions=_on_new_user)
+def create_user(
+    call: Call,
+    *,
+    UserName: str,
+    Path: str = "/",
+    PermissionsBoundary: str | None = None,
+    Tags: Sequence[Mapping[str, Any]] = (),
+) -> Answer:
+    """A new user without any credentials. API reference: CreateUser.
+
+    Raises AwsError: InvalidInput (tags, boundary), NoSuchEntity or PolicyNotAttachable (boundary), LimitExceeded,
+    EntityAlreadyExists.
+    """
+    tags = tag_pairs(Tags, case_sensitive=False)
+    if PermissionsBoundary is not None:
+        check_boundary(call, PermissionsBoundary)
+    if user_by_name(call.db, call.account_id, UserName) is not None:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName))
+    limit = QUOTAS.users_per_account_count
+    if count_users(call.db, call.account_id) >= limit:
+        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    user = UserRecord(
+        user_id=call.ids.unique_id(USER_PREFIX),
+        account_id=call.account_id,
+        name=UserName,
+        path=Path,
+        permissions_boundary_arn=PermissionsBoundary,
+        created_at_seconds=int(call.now_seconds),
+    )
+    try:
+        add_user(call.db, user)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName)) from error
+    put_tags(call.db, "user", user.user_id, tags)
+    return {"User": _whole_user(call, user)}
+
+
+def shown_user(user: UserRecord) -> Answer:
+    """What lists say of a user: AWS leaves out its tags and boundary."""
+    return {
+        "Path": user.path,
+        "UserName": user.name,
+        "UserId": user.user_id,
+        "Arn": user.arn,
+        "CreateDate": user.created_at_seconds,
+    }
+
+
+def _whole_user(call: Call, user: UserRecord) -> Answer:
+    shown = shown_user(user)
+    if user.permissions_boundary_arn is not None:
+        # AWS answers "Policy", although the model documents another word.
+        shown["PermissionsBoundary"] = {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": user.permissions_boundary_arn,
+        }
+    tags = tags_of(call.db, "user", user.user_id)
+    if tags:
+        shown["Tags"] = tag_answer(tags)
+    return shown
+
+
+@operation("iam", "GetUser", permissions=on_user_or_caller, precheck=check_user_is_named)
+def get_user(call: Call, *, UserName: str | None = None) -> Answer:
+    """One user, by default the one who calls.
+
+    Raises AwsError: NoSuchEntity, ValidationError (called without a name by neither user nor root).
+    """
+    user = named_or_calling_user(call, UserName)
+    return {"User": _root_user(call) if user is None else _whole_user(call, user)}
+
+
+def _root_user(call: Call) -> Answer:
+    """The root user has neither name nor path; how old the account is, only its oldest access key can tell."""
+    keys = access_keys_of(call.db, call.account_id, None)
+    return {
+        "UserId": call.account_id,
+        "Arn": root_arn(call.account_id),
+        "CreateDate": keys[0].created_at_seconds if keys else None,
+    }
+
+
+def _on_all_users(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    prefix = parameters.get("PathPrefix", "/")
+    return [Permission("iam:ListUsers", shown_as=iam_arn(call.account_id, "user", prefix, ""))]
+
+
+@operation("iam", "ListUsers", permissions=_on_all_users)
+def list_users_operation(
+    call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
+) -> Answer:
+    """Users by name. Raises AwsError ValidationError (marker)."""
+    after = opened_marker(call, (PathPrefix,), Marker)
+    found = list_users(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
+    users, rest = page_of(call, (PathPrefix,), found, lambda user: user.name.lower(), MaxItems)
+    return {"Users": [shown_user(user) for user in users], **rest}
+
+
+def _on_moved_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """API reference, UpdateUser: whoever renames needs the permission on the old name and on the new one."""
+    name = parameters["UserName"]
+    permissions = [user_permission(call, name)]
+    if "NewUserName" in parameters or "NewPath" in parameters:
+        user = user_by_name(call.db, call.account_id, name)
+        path = parameters.get("NewPath", "/" if user is None else user.path)
+        new_name = parameters.get("NewUserName", name if user is None else user.name)
+        arn = iam_arn(call.account_id, "user", path, new_name)
+        permissions.append(
+            Permission("iam:UpdateUser", arn, context=permissions[0].context, shown_as=f"user {new_name}")
+        )
+    return permissions
+
+
+@operation("iam", "UpdateUser", permissions=_on_moved_user)
+def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None) -> None:
+    """Another name, another path, or both; keys, groups and policies stay.
+
+    Raises AwsError: NoSuchEntity, EntityAlreadyExists.
+    """
+    user = existing_user(call, UserName)
+    name, path = NewUserName or user.name, NewPath or user.path
+    namesake = user_by_name(call.db, call.account_id, name)
+    if namesake is not None and namesake.user_id != user.user_id:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name))
+    try:
+        move_user(call.db, user.user_id, name, path)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name)) from error
+
+
+@operation("iam", "DeleteUser", permissions=on_user)
+def delete_user(call: Call, *, UserName: str) -> None:
+    """Delete a user who has nothing left. Raises AwsError: NoSuchEntity, DeleteConflict."""
+    user = existing_user(call, UserName)
+    if access_keys_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_KEYS_MESSAGE)
+    if devices_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_MFA_MESSAGE)
+    if login_profile_of(call.db, call.account_id, user.user_id) is not None:
+        raise AwsError("DeleteConflict", DELETE_PROFILE_MESSAGE)
+    if certificates_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_CERTIFICATES_MESSAGE)
+    if attached_arns(call.db, "user", user.user_id):
+        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
+    if inline_names(call.db, "user", user.user_id):
+        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    if groups_of(call.db, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_GROUPS_MESSAGE)
+    try:
+        remove_user(call.db, user.user_id)
+    except StillReferenced as error:  # another transaction gave it something meanwhile
+        raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
+
+
+def _on_user_boundary(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """A request that sets a boundary is judged by the one it sets, one that removes it by the one it removes."""
+    asked = parameters.get("PermissionsBoundary")
+    context = {} if asked is None else {"iam:permissionsboundary": asked}
+    return [user_permission(call, parameters["UserName"], context, as_arn=True, with_boundary=True)]
+
+
+@operation("iam", "PutUserPermissionsBoundary", permissions=_on_user_boundary)
+def put_user_permissions_boundary(call: Call, *, UserName: str, PermissionsBoundary: str) -> None:
+    """Set or replace the boundary. Raises AwsError: NoSuchEntity, InvalidInput, PolicyNotAttachable."""
+    user = existing_user(call, UserName)
+    check_boundary(call, PermissionsBoundary)
+    set_permissions_boundary(call.db, user.user_id, PermissionsBoundary)
+
+
+@operation("iam", "DeleteUserPermissionsBoundary", permissions=_on_user_boundary)
+def delete_user_permissions_boundary(call: Call, *, UserName: str) -> None:
+    """Remove the boundary, if there is one. Raises AwsError NoSuchEntity."""
+    user = existing_user(call, UserName)
+    set_permissions_boundary(call.db, user.user_id, None)

@@ -1,0 +1,213 @@
+"""The registry of operations: a function per operation, under its AWS name.
+
+An operation is ``(call, *, RoleArn, DurationSeconds=3600, …) -> dict``: parameters and answer are spelled as in the
+service's model, so the signature is the typed request. What the model lacks (which permissions are needed, whether
+anything is written) stands in the decorator. A parameter that the model has and the function lacks is refused by the
+gateway as not emulated, never ignored.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rolecall.access.permission import Permission
+from rolecall.access.policies import PolicyStore
+from rolecall.ids import Identifiers
+from rolecall.principals import Caller
+from rolecall.sessions.issuer_keys import IssuerKeys
+from rolecall.sessions.keys import KeyRing
+from rolecall.settings import SandboxSettings
+from rolecall.storage.decision_log import RefusalDetails
+from rolecall.storage.last_use import Use
+
+Parameters = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+RefusalReader = Callable[[str], RefusalDetails | None]
+
+
+def no_refusal(_request_id: str) -> RefusalDetails | None:
+    """The reader of a sandbox without a decision log."""
+    return None
+
+
+class PendingUses(Protocol):
+    """Uses of access keys and roles that are known and not written yet."""
+
+    def of_key(self, access_key_id: str) -> Use | None: ...
+
+    def of_role(self, role_id: str) -> Use | None: ...
+
+    def flush(self) -> None:
+        """Write them."""
+
+    def clear(self) -> None:
+        """Forget them."""
+
+
+class NoUses:
+    """Where nobody notes what was used."""
+
+    def of_key(self, _access_key_id: str) -> Use | None:
+        return None
+
+    def of_role(self, _role_id: str) -> Use | None:
+        return None
+
+    def flush(self) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
+NO_USES = NoUses()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything an operation may know of the call it serves.
+
+    ``db`` is a SQLAlchemy connection: of a snapshot while permissions are worked out and for operations that only read,
+    of a transaction for those that write (committed when the operation returns, rolled back when it raises).
+    ``account_id`` is the caller's account. Times are seconds since the epoch.
+    """
+
+    service: str
+    operation: str
+    caller: Caller
+    account_id: str
+    region: str
+    now_seconds: float
+    request_id: str
+    db: Any
+    keys: KeyRing
+    ids: Identifiers
+    settings: SandboxSettings
+    policies: PolicyStore
+    issuer_keys: IssuerKeys
+    # The decision log's reader: what explains the refusal of a request id, None where nothing is kept of it.
+    refusal: RefusalReader = no_refusal
+    # A fault rule: whoever needs the keys of an OIDC provider now must fail as AWS does when it cannot reach it.
+    identity_provider_down: bool = False
+    # What the operation's ``proof`` made of the token or assertion among the parameters.
+    proof: Any = None
+    # The Host header, by which STS knows its global endpoint.
+    host: str = ""
+    # What the service's model knows of the answer; an older model lacks what AWS has added since.
+    answer_members: Collection[str] = ()
+    uses: PendingUses = NO_USES
+    # When the caller proved with this very call that it holds its MFA device; that is now, or None.
+    mfa_at_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who a token or assertion stands for (for the log; it has no policies of its own), and what it says."""
+
+    caller: Caller
+    facts: Any
+
+
+Function = Callable[..., Answer | None]
+PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
+Precheck = Callable[[Call, Parameters], None]
+Proof = Callable[[Call, Parameters], Proven]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """Proof of a second factor that a call may carry: the parameters that make it up, and what checks and uses it.
+
+    ``use`` is called in a transaction of its own, before any policy is looked at, for calls that have any of the
+    parameters. It raises AwsError for a proof that fails.
+    """
+
+    parameters: frozenset[str]
+    use: Callable[[Call, Parameters], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredOperation:
+    """One emulated operation."""
+
+    service: str
+    name: str
+    function: Function
+    permissions: PermissionsOf
+    precheck: Precheck | None
+    writes: bool
+    parameters: frozenset[str]
+    proof: Proof | None = None
+    second_factor: SecondFactor | None = None
+
+
+_READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
+_operations: dict[tuple[str, str], RegisteredOperation] = {}
+
+
+def action_of(service: str, operation: str) -> str:
+    """The IAM action of an operation: the five chime-sdk services share Chime's prefix, the toolbox has IAM's."""
+    prefix = "chime" if service.startswith("chime") else "iam" if service == "iam-toolbox" else service
+    return f"{prefix}:{operation}"
+
+
+def on_everything(call: Call, _parameters: Parameters) -> Sequence[Permission]:
+    """The operation's own action on ``*``: right for actions that have no resource types, so for all of Chime 2018."""
+    return (Permission(action_of(call.service, call.operation)),)
+
+
+def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
+    """For the few operations that no policy can forbid."""
+    return ()
+
+
+def operation(
+    service: str,
+    name: str,
+    *,
+    permissions: PermissionsOf = on_everything,
+    precheck: Precheck | None = None,
+    writes: bool | None = None,
+    proof: Proof | None = None,
+    second_factor: SecondFactor | None = None,
+) -> Callable[[Function], Function]:
+    """Register a function as an operation.
+
+    ``permissions`` answers what the caller needs. ``precheck`` raises AwsError for refusals that come before any
+    policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it verifies the token or assertion
+    among the parameters, and raises AwsError for one that proves nothing, or KeysWantedError when it cannot tell yet.
+    ``second_factor`` is what the caller may prove besides its signature. ``writes`` defaults to False for Get, List,
+    Describe, Search and Simulate, else True.
+    """
+
+    def register(function: Function) -> Function:
+        if (service, name) in _operations:
+            raise ValueError(f"{service}:{name} is registered twice")
+        parameters = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        _operations[service, name] = RegisteredOperation(
+            service=service,
+            name=name,
+            function=function,
+            permissions=permissions,
+            precheck=precheck,
+            writes=not name.startswith(_READING_PREFIXES) if writes is None else writes,
+            parameters=frozenset(parameter.name for parameter in parameters),
+            proof=proof,
+            second_factor=second_factor,
+        )
+        return function
+
+    return register
+
+
+def find(service: str, name: str) -> RegisteredOperation | None:
+    return _operations.get((service, name))
+
+
+def all_operations() -> list[RegisteredOperation]:
+    return [_operations[key] for key in sorted(_operations)]

@@ -1,0 +1,32 @@
+"""What the issuer of an account's outbound tokens publishes; anybody may read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rolecall.sessions.outbound_tokens import ISSUER_HOST_ENDING, discovery_document, key_purpose, key_set
+from rolecall.sessions.signing_keys import load_signing_key
+from rolecall.storage.engine import Database
+from rolecall.storage.outbound_federation import federation_of_issuer
+from rolecall.storage.signing_keys import signing_keys_of
+
+
+def issuer_of_host(host: str) -> str | None:
+    """The issuer whose name a Host header is; None for any other name."""
+    name = host.partition(":")[0].lower()
+    return name.removesuffix(ISSUER_HOST_ENDING) if name.endswith(ISSUER_HOST_ENDING) else None
+
+
+def published_discovery(database: Database, issuer_id: str, jwks_url: str) -> dict[str, Any] | None:
+    """The discovery document, also while the issuer is switched off; None for an issuer that is not there."""
+    with database.snapshot() as connection:
+        known = federation_of_issuer(connection, issuer_id)
+    return None if known is None else discovery_document(issuer_id, jwks_url)
+
+
+def published_keys(database: Database, issuer_id: str) -> dict[str, Any] | None:
+    """The key set; None for an issuer that is not there."""
+    with database.snapshot() as connection:
+        known = federation_of_issuer(connection, issuer_id)
+        stored = [] if known is None else signing_keys_of(connection, key_purpose(known.account_id))
+    return None if known is None else key_set(load_signing_key(key.algorithm, key.private_key) for key in stored)

@@ -1,0 +1,182 @@
+"""What the operations that assume a role share: its limits, its session, and the answer's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.access.context import owner_keys
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.access.policies import Membership, Trust
+from rolecall.arns import assumed_role_arn, parse_arn
+from rolecall.errors import AwsError
+from rolecall.policy import PolicyKind, compile_policies
+from rolecall.principals import Principal, SessionType
+from rolecall.services.registry import Answer, Call
+from rolecall.services.sts.session_parameters import arns_of, issued, packed_percent, session_policies
+from rolecall.sessions.credentials import SessionRequest
+from rolecall.storage.gather import TrustedRole
+
+DEFAULT_DURATION_SECONDS = 3600
+CHAINED_MAXIMUM_SECONDS = 3600
+ROLE_MAXIMUM_MESSAGE = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+CHAINED_MAXIMUM_MESSAGE = (
+    "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+)
+
+# A role that does not exist refuses like one that trusts nobody, so that its absence does not show.
+_TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
+
+Tags = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSession:
+    """A session of a role as it was asked for, every limit but the role's own checked.
+
+    ``latest_end_seconds`` is when the identity provider wants the session to have ended, whatever was asked for.
+    ``tags_passed`` says whether this very call passed tags: a chain's inherited ones do not show in the answer.
+    """
+
+    type: SessionType
+    name: str
+    duration_seconds: int | None
+    policy: str | None
+    policy_arns: Sequence[Mapping[str, Any]]
+    tags: Tags = ()
+    transitive_tag_keys: tuple[str, ...] = ()
+    tags_passed: bool = False
+    source_identity: str = ""
+    chained: bool = False
+    mfa_authenticated_at_seconds: int | None = None
+    latest_end_seconds: int | None = None
+    federated_provider: str = ""
+    context: tuple[tuple[str, ContextValue], ...] = ()
+    minimum_token_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The role that is to be assumed, and the organization of its account; ``trust`` is None when there is no role."""
+
+    arn: str
+    account_id: str
+    trust: Trust | None
+    membership: Membership
+
+
+def target_role(call: Call, role_arn: str) -> Target:
+    """The role an ARN names, or the place where it would be: its account is judged alike, so that nothing shows."""
+    parsed = parse_arn(role_arn)
+    account_id = parsed.account_id if parsed else ""
+    trust = call.policies.trust(call.db, role_arn)
+    membership = call.policies.membership(call.db, account_id) if trust is None else trust.membership
+    return Target(role_arn, account_id, trust, membership)
+
+
+def role_permissions(
+    actions: Sequence[str], target: Target, context: Mapping[str, ContextValue], federated_provider: str = ""
+) -> list[Permission]:
+    """The permissions that assuming a role needs: each by its trust policy, and by what bears on the role's account."""
+    return [
+        Permission(
+            action,
+            target.arn,
+            target.account_id,
+            context,
+            _TRUSTS_NOBODY if target.trust is None else target.trust.policy,
+            rcps=target.membership.rcps,
+            federated_provider=federated_provider,
+        )
+        for action in actions
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a token or assertion brings into a session besides its identity."""
+
+    provider: str
+    tags: Tags
+    transitive_tag_keys: tuple[str, ...]
+    source_identity: str
+
+
+def federated_permissions(
+    action: str, target: Target, context: Mapping[str, ContextValue], brought: Brought
+) -> list[Permission]:
+    """The permissions of a call whose proof is among its parameters: the trust policy alone gives them."""
+    keys: dict[str, ContextValue] = {**context, **role_keys(target)}
+    actions = [action]
+    if brought.tags:
+        actions.append("sts:TagSession")
+        keys["aws:tagkeys"] = tuple(key for key, _ in brought.tags)
+        keys.update({f"aws:requesttag/{key.lower()}": value for key, value in brought.tags})
+    if brought.transitive_tag_keys:
+        keys["sts:transitivetagkeys"] = brought.transitive_tag_keys
+    if brought.source_identity:
+        actions.append("sts:SetSourceIdentity")
+        keys["sts:sourceidentity"] = brought.source_identity
+    return role_permissions(actions, target, keys, brought.provider)
+
+
+def role_keys(target: Target) -> dict[str, ContextValue]:
+    """The condition keys that are about the role which is assumed: its tags, its account and organization."""
+    membership = target.membership
+    keys = owner_keys(target.account_id, membership.organization_id, membership.path)
+    for key, value in () if target.trust is None else target.trust.role.entity.tags:
+        keys[f"aws:resourcetag/{key.lower()}"] = value
+        keys[f"iam:resourcetag/{key.lower()}"] = value
+    return keys
+
+
+def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer:
+    """Credentials of the role, and what every Assume* operation answers besides.
+
+    Raises AwsError: ValidationError (duration, policy ARNs), MalformedPolicyDocument, PackedPolicyTooLarge.
+    """
+    entity = role.entity
+    duration_seconds = _duration(call, wanted, role.max_session_duration_seconds)
+    policy_arns = arns_of(wanted.policy_arns)
+    policies = session_policies(call, entity.account_id, wanted.policy, policy_arns)
+    percent = packed_percent(policies, policy_arns, wanted.tags)
+    arn = assumed_role_arn(entity.account_id, entity.name, wanted.name)
+    user_id = f"{entity.entity_id}:{wanted.name}"
+    request = SessionRequest(
+        type=wanted.type,
+        principal=Principal("AssumedRole", entity.account_id, arn, entity.arn, user_id, entity.entity_id, entity.name),
+        duration_seconds=duration_seconds,
+        session_name=wanted.name,
+        policies=policies,
+        policy_arns=policy_arns,
+        tags=wanted.tags,
+        transitive_tag_keys=wanted.transitive_tag_keys,
+        source_identity=wanted.source_identity,
+        mfa_authenticated_at_seconds=wanted.mfa_authenticated_at_seconds,
+        federated_provider=wanted.federated_provider,
+        context=wanted.context,
+        chained=wanted.chained,
+        minimum_token_bytes=wanted.minimum_token_bytes,
+    )
+    answer: Answer = {
+        **issued(call, request),
+        "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
+    }
+    if policies or policy_arns or wanted.tags_passed:
+        answer["PackedPolicySize"] = percent
+    if wanted.source_identity:
+        answer["SourceIdentity"] = wanted.source_identity
+    return answer
+
+
+def _duration(call: Call, wanted: WantedSession, role_maximum: int) -> int:
+    asked = wanted.duration_seconds
+    duration_seconds = DEFAULT_DURATION_SECONDS if asked is None else asked
+    if duration_seconds > role_maximum:
+        raise AwsError("ValidationError", ROLE_MAXIMUM_MESSAGE)
+    if wanted.chained and duration_seconds > CHAINED_MAXIMUM_SECONDS:
+        raise AwsError("ValidationError", CHAINED_MAXIMUM_MESSAGE)
+    if wanted.latest_end_seconds is not None:
+        return min(duration_seconds, wanted.latest_end_seconds - int(call.now_seconds))
+    return duration_seconds

@@ -1,0 +1,152 @@
+"""What the operations that issue credentials share: session policies, tags, packed size, and the answer's shape."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rolecall.access.policies import MalformedPolicy, parsed_policy
+from rolecall.access.regions import is_global_host
+from rolecall.arns import missing_arn_parts, parse_arn
+from rolecall.errors import AwsError
+from rolecall.policy import Policy, PolicyKind
+from rolecall.principals import Caller
+from rolecall.services.registry import Answer, Call
+from rolecall.sessions.credentials import SessionRequest, TemporaryCredentials, issue
+from rolecall.storage.account_preferences import DEFAULT_TOKEN_VERSION, global_endpoint_token_version
+
+# AssumeRole's model has no maximum, its documentation has: plain text of inline and managed policies together.
+MAXIMUM_POLICY_CHARACTERS = 2048
+# Of the documentation alone, too.
+MAXIMUM_POLICY_ARNS = 10
+# What the log is told of who obtained a session; chains of roles are short, but for a program that goes round in one.
+CHAIN_LIMIT = 10
+# AWS does not publish how it packs policies and tags. Deflated text against this many bytes comes close to the
+# percentages seen: 31 actions about 118 %, 42 actions (1,690 characters) about 157 %.
+PACKED_LIMIT_BYTES = 466
+# The largest session token of AWS (What's New, September 2026: one limit for the assembled token). Rolecall's tokens
+# are made in another way, so that they are fuller or emptier than AWS's of the same session.
+MAXIMUM_TOKEN_BYTES = 4096
+PACKED_POLICY_MESSAGE = "Packed policy consumes {percent}% of allotted space, please use smaller policy."
+PACKED_TAGS_MESSAGE = "Packed size of session tags consumes {percent}% of allotted space."
+# Not recorded from AWS.
+UNKNOWN_POLICY_ARN_MESSAGE = (
+    "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN."
+)
+# AWS's wording was not recorded; it is the one that IAM has for what is no ARN.
+INCOMPLETE_ARN_MESSAGE = 'Resource {resource} must be in ARN format or "*".'
+DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+# AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
+RESERVED_TAG_PREFIX = "aws:"
+RESERVED_TAG_MESSAGE = "Tag keys and values beginning with 'aws:' are reserved for system use."
+TRANSITIVE_KEY_MESSAGE = "The specified transitive tag key must be included in the requested tags."
+
+
+def session_policies(call: Call, account_id: str, policy: str | None, policy_arns: Sequence[str]) -> tuple[str, ...]:
+    """The inline session policy as a tuple of none or one, after everything AWS checks about both kinds.
+
+    ``account_id`` is the account whose managed policies may be named. Raises AwsError: ValidationError for a policy
+    that is too long, too many ARNs or one that names nothing, MalformedPolicyDocument.
+    """
+    if len(policy_arns) > MAXIMUM_POLICY_ARNS:
+        raise _too_long(f"[{', '.join(policy_arns)}]", "policyArns", MAXIMUM_POLICY_ARNS)
+    for arn in policy_arns:
+        parsed = parse_arn(arn)
+        if parsed is None:
+            raise AwsError("ValidationError", f"{arn} is invalid")
+        if parsed.account_id not in ("aws", account_id) or call.policies.managed_document(call.db, arn) is None:
+            raise AwsError("ValidationError", UNKNOWN_POLICY_ARN_MESSAGE)
+    if policy is None:
+        return ()
+    if len(policy) > MAXIMUM_POLICY_CHARACTERS:
+        raise _too_long(policy, "policy", MAXIMUM_POLICY_CHARACTERS)
+    try:
+        _refuse_incomplete_arns(parsed_policy(policy, PolicyKind.SESSION))
+    except MalformedPolicy as error:
+        raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
+    return (policy,)
+
+
+def _refuse_incomplete_arns(policy: Policy) -> None:
+    """IAM User Guide, Amazon Resource Names: session policies "do not support incomplete ARNs"."""
+    for statement in policy.statements:
+        for resource in statement.resources or ():
+            if missing_arn_parts(resource):
+                message = INCOMPLETE_ARN_MESSAGE.format(resource=resource)
+                raise MalformedPolicy(message, f"Statement[{statement.index}]")
+
+
+def _too_long(value: str, member: str, limit: int) -> AwsError:
+    return AwsError(
+        "ValidationError",
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"Member must have length less than or equal to {limit}",
+    )
+
+
+def session_tags(tags: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Key and value pairs as passed.
+
+    Raises AwsError InvalidParameterValue for keys that differ in case only and for reserved keys and values.
+    """
+    pairs = tuple((tag["Key"], tag["Value"]) for tag in tags)
+    if any(text.lower().startswith(RESERVED_TAG_PREFIX) for pair in pairs for text in pair):
+        raise AwsError("InvalidParameterValue", RESERVED_TAG_MESSAGE)
+    if len({key.lower() for key, _ in pairs}) != len(pairs):
+        raise AwsError("InvalidParameterValue", DUPLICATE_TAGS_MESSAGE)
+    return pairs
+
+
+def packed_percent(policies: Sequence[str], policy_arns: Sequence[str], tags: Sequence[tuple[str, str]]) -> int:
+    """How much of the allotted space session policies and tags take, in percent; an approximation of AWS's figure.
+
+    Raises AwsError PackedPolicyTooLarge above 100.
+    """
+    if not policies and not policy_arns and not tags:
+        return 0
+    text = "\0".join([*policies, *policy_arns, *(f"{key}\1{value}" for key, value in tags)])
+    percent = math.ceil(100 * len(zlib.compress(text.encode(), 9)) / PACKED_LIMIT_BYTES)
+    if percent > 100:
+        message = PACKED_POLICY_MESSAGE if policies or policy_arns else PACKED_TAGS_MESSAGE
+        raise AwsError("PackedPolicyTooLarge", message.format(percent=percent))
+    return percent
+
+
+def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The ARNs of a ``PolicyArns`` list; its members may be empty structures, which AWS ignores."""
+    return tuple(member["arn"] for member in policy_arns if "arn" in member)
+
+
+def issued(call: Call, request: SessionRequest) -> Answer:
+    """New credentials, as the ``Credentials`` of the answer, and how large their token is.
+
+    Models of before September 2026 do not have the two members about the size.
+    """
+    if is_global_host(call.host):
+        version = global_endpoint_token_version(call.db, request.principal.account_id)
+        request = replace(request, everywhere=version != DEFAULT_TOKEN_VERSION)
+    credentials = issue(call.keys, call.ids, call.now_seconds, request, _chain(call.caller))
+    answer: Answer = {"Credentials": credentials_answer(credentials)}
+    if "SessionTokenSize" in call.answer_members:
+        size = len(credentials.session_token)
+        answer["SessionTokenSize"] = size
+        answer["SessionTokenUtilization"] = min(100, math.ceil(100 * size / MAXIMUM_TOKEN_BYTES))
+    return answer
+
+
+def _chain(caller: Caller) -> tuple[str, ...]:
+    """The caller, after those who obtained the caller's own session; of a long chain the newest."""
+    before = () if caller.session is None else caller.session.chain
+    return tuple(arn for arn in (*before, caller.principal.arn) if arn)[-CHAIN_LIMIT:]
+
+
+def credentials_answer(credentials: TemporaryCredentials) -> Answer:
+    return {
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+        "Expiration": credentials.expires_at_seconds,
+    }

@@ -1,0 +1,94 @@
+"""GetSessionToken and GetFederationToken: sessions that an IAM user or the root user opens for itself or for others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.arns import federated_user_arn
+from rolecall.principals import Principal
+from rolecall.services.registry import Answer, Call, Parameters, no_permission, operation
+from rolecall.services.sts.second_factor import MFA
+from rolecall.services.sts.session_parameters import arns_of, issued, packed_percent, session_policies, session_tags
+from rolecall.sessions.credentials import SessionRequest
+
+DEFAULT_DURATION_SECONDS = 43_200
+# A longer wish of the root user is not refused but lowered to this.
+ROOT_MAXIMUM_SECONDS = 3600
+
+
+def _duration(call: Call, asked: int | None) -> int:
+    duration_seconds = DEFAULT_DURATION_SECONDS if asked is None else asked
+    if call.caller.principal.type == "Account":
+        return min(duration_seconds, ROOT_MAXIMUM_SECONDS)
+    return duration_seconds
+
+
+@operation("sts", "GetSessionToken", permissions=no_permission, second_factor=MFA, writes=False)
+def get_session_token(
+    call: Call,
+    *,
+    DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
+    SerialNumber: str | None = None,  # with TokenCode the second factor, judged before
+    TokenCode: str | None = None,
+) -> Answer:
+    """Temporary credentials with the caller's own rights. No policy controls it. API reference: GetSessionToken."""
+    request = SessionRequest(
+        type="GetSessionToken",
+        principal=call.caller.principal,
+        duration_seconds=_duration(call, DurationSeconds),
+        minimum_token_bytes=MinimumSessionTokenSize,
+        mfa_authenticated_at_seconds=call.mfa_at_seconds,
+    )
+    return issued(call, request)
+
+
+def _federation_permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    resource = federated_user_arn(call.account_id, parameters["Name"])
+    tags = session_tags(parameters.get("Tags", ()))
+    if not tags:
+        return [Permission("sts:GetFederationToken", resource)]
+    context: dict[str, ContextValue] = {f"aws:requesttag/{key.lower()}": value for key, value in tags}
+    context["aws:tagkeys"] = tuple(key for key, _ in tags)
+    return [Permission(action, resource, context=context) for action in ("sts:GetFederationToken", "sts:TagSession")]
+
+
+@operation("sts", "GetFederationToken", permissions=_federation_permissions, writes=False)
+def get_federation_token(
+    call: Call,
+    *,
+    Name: str,
+    Policy: str | None = None,
+    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    DurationSeconds: int | None = None,
+    Tags: Sequence[Mapping[str, Any]] = (),
+    MinimumSessionTokenSize: int = 0,
+) -> Answer:
+    """Credentials of a federated user: the caller's rights, cut by the session policies; without any, no rights.
+
+    API reference: GetFederationToken. Raises AwsError: ValidationError, MalformedPolicyDocument, PackedPolicyTooLarge.
+    """
+    principal = call.caller.principal
+    policy_arns = arns_of(PolicyArns)
+    policies = session_policies(call, principal.account_id, Policy, policy_arns)
+    tags = session_tags(Tags)
+    percent = packed_percent(policies, policy_arns, tags)
+    arn = federated_user_arn(principal.account_id, Name)
+    user_id = f"{principal.account_id}:{Name}"
+    request = SessionRequest(
+        type="GetFederationToken",
+        principal=Principal("FederatedUser", principal.account_id, arn, arn, user_id, principal.entity_id, Name),
+        duration_seconds=_duration(call, DurationSeconds),
+        session_name=Name,
+        policies=policies,
+        policy_arns=policy_arns,
+        tags=tags,
+        minimum_token_bytes=MinimumSessionTokenSize,
+    )
+    return {
+        **issued(call, request),
+        "FederatedUser": {"FederatedUserId": user_id, "Arn": arn},
+        "PackedPolicySize": percent,
+    }

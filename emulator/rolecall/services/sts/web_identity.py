@@ -1,0 +1,170 @@
+"""AssumeRoleWithWebIdentity: a role's temporary credentials for whoever holds a token of an identity provider.
+
+The call carries no signature: the token is the proof, and the role's trust policy decides about its holder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.arns import parse_arn
+from rolecall.errors import AwsError
+from rolecall.principals import Caller, Principal
+from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
+from rolecall.services.sts.role_sessions import (
+    Brought,
+    Tags,
+    WantedSession,
+    federated_permissions,
+    role_session,
+    target_role,
+)
+from rolecall.services.sts.web_identity_claims import (
+    condition_keys_of,
+    kept_in_session,
+    role_authorized,
+    source_identity_of_token,
+    tags_of_token,
+)
+from rolecall.services.sts.web_identity_providers import (
+    OAUTH_PROVIDERS,
+    Provider,
+    oauth_provider_of,
+    provider_of,
+    verify,
+)
+from rolecall.sessions.web_identity import MALFORMED_MESSAGE, WebToken, audience_of, check_times, read_token, subject_of
+
+ROLE_ARN_MESSAGE = "Request ARN is invalid"
+# Not recorded from AWS.
+PROVIDER_ID_MESSAGE = "{provider_id} is not a supported identity provider"
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """A token whose signature and times hold: whose it is, and what it says."""
+
+    provider: Provider
+    subject: str
+    audience: str
+    claims: Mapping[str, Any]
+    tags: Tags
+    transitive_tag_keys: tuple[str, ...]
+    source_identity: str
+    context: Mapping[str, ContextValue]
+
+
+def _prove(call: Call, parameters: Parameters) -> Proven:
+    """What the token proves. Every check that needs no key comes first, so that nobody makes us ask for keys in vain.
+
+    Raises AwsError: ValidationError, InvalidIdentityToken, ExpiredTokenException, IDPCommunicationError.
+    """
+    account_id = _account_of(parameters["RoleArn"])
+    provider, token = _identified(call, account_id, parameters)
+    audience = audience_of(token, provider.client_ids)
+    subject = subject_of(token)
+    check_times(token, call.now_seconds)
+    verify(call, provider, token)
+    tags, transitive = tags_of_token(token.claims)
+    facts = TokenFacts(
+        provider=provider,
+        subject=subject,
+        audience=audience,
+        claims=token.claims,
+        tags=tags,
+        transitive_tag_keys=transitive,
+        source_identity=source_identity_of_token(token.claims),
+        context=condition_keys_of(provider.prefix, token.claims, subject, audience),
+    )
+    # As CloudTrail names such a caller: provider, audience and subject, and the subject as its name.
+    user_id = f"{provider.principal}:{audience}:{subject}"
+    principal = Principal("WebIdentityUser", account_id, user_id, "", user_id, provider.principal, subject)
+    return Proven(Caller(principal, ""), facts)
+
+
+def _account_of(role_arn: str) -> str:
+    parsed = parse_arn(role_arn)
+    if parsed is None:
+        raise AwsError("ValidationError", f"{role_arn} is invalid")
+    is_role = parsed.service == "iam" and not parsed.region and parsed.resource_type == "role"
+    if not is_role or not _ACCOUNT_ID.fullmatch(parsed.account_id):
+        raise AwsError("ValidationError", ROLE_ARN_MESSAGE)
+    return parsed.account_id
+
+
+def _identified(call: Call, account_id: str, parameters: Parameters) -> tuple[Provider, WebToken]:
+    """The provider and its token, nothing of which is proven yet."""
+    host = parameters.get("ProviderId")
+    # Files with tokens are often made with a line's end, which SDKs send along; AWS takes them.
+    text = parameters["WebIdentityToken"].strip()
+    if host is None:
+        token = read_token(text)
+        return provider_of(call, account_id, token.issuer), token
+    if host not in OAUTH_PROVIDERS:
+        raise AwsError("ValidationError", PROVIDER_ID_MESSAGE.format(provider_id=host))
+    provider = oauth_provider_of(call, account_id, host)
+    token = read_token(text)
+    if token.issuer != provider.url:
+        raise AwsError("InvalidIdentityToken", MALFORMED_MESSAGE, reason="the token is of another issuer")
+    return provider, token
+
+
+def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """What the trust policy alone has to allow: the caller has no policies of its own."""
+    facts: TokenFacts = call.proof
+    role_arn = parameters["RoleArn"]
+    context: dict[str, ContextValue] = {
+        **facts.context,
+        **role_authorized(facts.claims, role_arn),
+        "sts:rolesessionname": parameters["RoleSessionName"],
+    }
+    brought = Brought(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
+    return federated_permissions("sts:AssumeRoleWithWebIdentity", target_role(call, role_arn), context, brought)
+
+
+@operation("sts", "AssumeRoleWithWebIdentity", proof=_prove, permissions=_permissions, writes=False)
+def assume_role_with_web_identity(
+    call: Call,
+    *,
+    RoleArn: str,
+    RoleSessionName: str,
+    WebIdentityToken: str,  # the proof
+    ProviderId: str | None = None,  # says how to read it
+    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    Policy: str | None = None,
+    DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
+) -> Answer:
+    """Credentials of the role. API reference: AssumeRoleWithWebIdentity.
+
+    Token and permissions were checked, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
+    MalformedPolicyDocument, PackedPolicyTooLarge.
+    """
+    facts: TokenFacts = call.proof
+    provider = facts.provider
+    role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
+    wanted = WantedSession(
+        type="AssumeRoleWithWebIdentity",
+        name=RoleSessionName,
+        duration_seconds=DurationSeconds,
+        policy=Policy,
+        policy_arns=PolicyArns,
+        tags=facts.tags,
+        transitive_tag_keys=facts.transitive_tag_keys,
+        tags_passed=bool(facts.tags),
+        source_identity=facts.source_identity,
+        federated_provider=provider.principal,
+        context=kept_in_session(facts.context, provider.prefix),
+        minimum_token_bytes=MinimumSessionTokenSize,
+    )
+    return {
+        **role_session(call, role, wanted),
+        "SubjectFromWebIdentityToken": facts.subject,
+        "Provider": provider.principal,
+        "Audience": facts.audience,
+    }

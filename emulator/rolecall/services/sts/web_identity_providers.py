@@ -1,0 +1,157 @@
+"""Whose token it is: the provider that a token's issuer names in the role's account, and the provider's keys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from rolecall.arns import oidc_provider_arn
+from rolecall.caches import BoundedCache
+from rolecall.errors import AwsError
+from rolecall.issuers import is_own, key_purpose, without_scheme
+from rolecall.services.registry import Call
+from rolecall.sessions.issuer_keys import UnreachableIssuerError
+from rolecall.sessions.outbound_tokens import ISSUER_HOST_ENDING
+from rolecall.sessions.outbound_tokens import issuer_url as outbound_url
+from rolecall.sessions.outbound_tokens import key_purpose as outbound_purpose
+from rolecall.sessions.signing_keys import load_signing_key, public_jwk
+from rolecall.sessions.web_identity import KEY_MESSAGE, BadKeySetError, KeySet, WebToken, read_key_set
+from rolecall.storage.oidc_providers import OidcProvider, provider_by_arn
+from rolecall.storage.outbound_federation import federation_of_issuer
+from rolecall.storage.signing_keys import signing_keys_of
+
+NO_PROVIDER_MESSAGE = "No OpenIDConnect provider found in your account for {issuer}"
+# The model's own description of the error: AWS was not seen to word it.
+COMMUNICATION_MESSAGE = (
+    "The request could not be fulfilled because the identity provider (IDP) that was asked to verify the incoming "
+    "identity token could not be reached."
+)
+# Issuers that need no provider in the account (IAM User Guide, OIDC federation), as their tokens name them.
+BUILT_IN_ISSUERS = {
+    "https://accounts.google.com": "accounts.google.com",
+    "accounts.google.com": "accounts.google.com",
+    "https://cognito-identity.amazonaws.com": "cognito-identity.amazonaws.com",
+}
+# OAuth 2.0 providers, whose tokens say nothing by themselves: AWS asks the provider about each.
+OAUTH_PROVIDERS = ("www.amazon.com", "graph.facebook.com")
+_KEY_SETS_LIMIT = 512
+_NO_KEYS = KeySet({})
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider as one token meets it.
+
+    ``principal`` is what a trust policy names as Federated and STS answers as Provider; ``prefix`` is what its
+    condition keys begin with. Without ``client_ids`` any audience will do. ``key_set`` is None when the keys are
+    outside, at ``url``.
+    """
+
+    principal: str
+    prefix: str
+    url: str
+    client_ids: tuple[str, ...] | None
+    key_set: KeySet | None
+
+
+# Key sets that a sandbox file or the database holds are read once, by their text.
+_read: BoundedCache[str, KeySet] = BoundedCache(_KEY_SETS_LIMIT)
+
+
+def provider_of(call: Call, account_id: str, issuer: str) -> Provider:
+    """The provider behind an issuer, in the role's account; the keys of one that is outside are not fetched.
+
+    Raises AwsError InvalidIdentityToken.
+    """
+    host = BUILT_IN_ISSUERS.get(issuer)
+    url = issuer if host is None else f"https://{host}"
+    arn = oidc_provider_arn(account_id, url)
+    remembered = call.issuer_keys.of_generation(call.policies.generation)
+    provider: Provider | None = remembered.get(arn)
+    if provider is None:
+        provider = _stored(call, arn) if host is None else _built_in(call, host, arn)
+        if provider is not None:
+            remembered.put(arn, provider)
+    if provider is None or provider.url != url:
+        raise AwsError("InvalidIdentityToken", NO_PROVIDER_MESSAGE.format(issuer=issuer))
+    return provider
+
+
+def oauth_provider_of(call: Call, account_id: str, host: str) -> Provider:
+    """One of the OAuth 2.0 providers, when the sandbox file declares keys for it, so that its tokens can be verified.
+
+    Raises AwsError IDPCommunicationError otherwise: nobody asks the provider outside about a token.
+    """
+    stored = provider_by_arn(call.db, oidc_provider_arn(account_id, f"https://{host}"))
+    if stored is None or stored.key_source == "discovery":
+        raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason=f"{host} is not asked about tokens")
+    return Provider(host, host, stored.url, stored.client_ids or None, _local_keys(call, stored))
+
+
+def _stored(call: Call, arn: str) -> Provider | None:
+    stored = provider_by_arn(call.db, arn)
+    if stored is None:
+        return None
+    return Provider(arn, without_scheme(stored.url), stored.url, stored.client_ids, _local_keys(call, stored))
+
+
+def _built_in(call: Call, host: str, arn: str) -> Provider:
+    """A provider of that URL in the account gives its keys and client ids, when the sandbox file declares it."""
+    stored = provider_by_arn(call.db, arn)
+    if stored is None:
+        return Provider(host, host, f"https://{host}", None, None)
+    return Provider(host, host, f"https://{host}", stored.client_ids or None, _local_keys(call, stored))
+
+
+def _local_keys(call: Call, stored: OidcProvider) -> KeySet | None:
+    """The keys of a provider whose keys are here; None for one whose issuer has to be asked."""
+    if stored.key_source == "declared":
+        return _read_once(stored.jwks or "")
+    outbound = _outbound_purpose(call, stored.url)
+    if outbound or stored.key_source == "own" or is_own(stored.url):
+        rows = signing_keys_of(call.db, outbound or key_purpose(stored.url))
+        keys = [public_jwk(load_signing_key(row.algorithm, row.private_key)) for row in rows]
+        return _read_once(json.dumps({"keys": keys})) if keys else _NO_KEYS
+    return None
+
+
+def _outbound_purpose(call: Call, url: str) -> str:
+    """Under which purpose the keys are kept when the issuer is that of an account's outbound tokens; else empty."""
+    issuer_id = without_scheme(url).removesuffix(ISSUER_HOST_ENDING)
+    federation = federation_of_issuer(call.db, issuer_id) if url == outbound_url(issuer_id) else None
+    return "" if federation is None else outbound_purpose(federation.account_id)
+
+
+def _read_once(text: str) -> KeySet:
+    known = _read.get(text)
+    if known is None:
+        try:
+            known = read_key_set(text)
+        except BadKeySetError:
+            # A sandbox file's set was checked when the file was read; what is not usable verifies nothing.
+            known = _NO_KEYS
+        _read.put(text, known)
+    return known
+
+
+def verify(call: Call, provider: Provider, token: WebToken) -> None:
+    """Raises AwsError unless one of the provider's keys signed the token: InvalidIdentityToken, IDPCommunicationError.
+
+    Raises KeysWantedError when its keys have to be fetched first.
+    """
+    if call.identity_provider_down:
+        raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason="a fault rule of the sandbox")
+    if provider.key_set is not None:
+        provider.key_set.verify(token)
+        return
+    try:
+        key_set = call.issuer_keys.key_set(provider.url, token.key_id)
+    except UnreachableIssuerError as error:
+        raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason=str(error)) from error
+    except BadKeySetError as error:
+        raise AwsError("InvalidIdentityToken", KEY_MESSAGE, reason=str(error)) from error
+    try:
+        key_set.verify(token)
+    except AwsError:
+        call.issuer_keys.doubt(provider.url)
+        raise

@@ -1,0 +1,157 @@
+"""GetWebIdentityToken: a signed token that tells an outside service who calls (IAM User Guide, Understanding token
+claims).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.access.context import identity_keys
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.access.policies import Authority
+from rolecall.access.regions import refuse_global_endpoint
+from rolecall.clock import iso8601
+from rolecall.errors import AwsError
+from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.sts.session_parameters import session_tags
+from rolecall.sessions.outbound_tokens import ALGORITHMS, CLAIM_NAMESPACE, issuer_url, key_purpose
+from rolecall.sessions.signing_keys import SigningKey, load_signing_key, sign
+from rolecall.storage.outbound_federation import outbound_federation
+from rolecall.storage.signing_keys import newest_signing_key
+
+DEFAULT_DURATION_SECONDS = 300
+# AWS says that there is a limit, and not which one.
+MAXIMUM_PAYLOAD_BYTES = 8192
+# The API reference's sentences; AWS's own words were not recorded.
+DISABLED_MESSAGE = (
+    "The outbound web identity federation feature is not enabled for this account. To use this feature, you must "
+    "first enable it through the Amazon Web Services Management Console or API."
+)
+ESCALATION_MESSAGE = (
+    "The requested token duration would extend the session beyond its original expiration time. You cannot use this "
+    "operation to extend the lifetime of a session beyond what was granted when the session was originally created."
+)
+PAYLOAD_MESSAGE = (
+    "The requested token payload size exceeds the maximum allowed size. Reduce the number of request tags included in "
+    "the GetWebIdentityToken API call to reduce the token payload size."
+)
+ALGORITHM_MESSAGE = (
+    "1 validation error detected: Value '{algorithm}' at 'signingAlgorithm' failed to satisfy constraint: Member must "
+    "satisfy enum value set: [RS256, ES384]"
+)
+
+Tags = tuple[tuple[str, str], ...]
+
+
+def _check_values(call: Call, parameters: Parameters) -> None:
+    refuse_global_endpoint(call.host)
+    algorithm = parameters["SigningAlgorithm"]
+    if algorithm not in ALGORITHMS:
+        raise AwsError("ValidationError", ALGORITHM_MESSAGE.format(algorithm=algorithm))
+
+
+def _permissions(_call: Call, parameters: Parameters) -> Sequence[Permission]:
+    context: dict[str, ContextValue] = {
+        "sts:identitytokenaudience": tuple(parameters["Audience"]),
+        "sts:signingalgorithm": parameters["SigningAlgorithm"],
+        "sts:durationseconds": str(parameters.get("DurationSeconds", DEFAULT_DURATION_SECONDS)),
+    }
+    tags = session_tags(parameters.get("Tags", ()))
+    actions = ["sts:GetWebIdentityToken"]
+    if tags:
+        context.update({f"aws:requesttag/{key.lower()}": value for key, value in tags})
+        context["aws:tagkeys"] = tuple(key for key, _ in tags)
+        actions.append("sts:TagGetWebIdentityToken")
+    return [Permission(action, context=context) for action in actions]
+
+
+def _authority(call: Call) -> Authority | None:
+    """What is known of the caller's own user, role or account."""
+    principal = call.caller.principal
+    if principal.type == "AssumedRole":
+        return call.policies.role(call.db, principal.entity_id)
+    if principal.type == "User":
+        return call.policies.user(call.db, principal.entity_id)
+    return call.policies.root(call.db, principal.account_id)
+
+
+def _principal_tags(call: Call, authority: Authority) -> dict[str, str]:
+    """Tags of the user or role, and those of the session in place of the ones with the same key."""
+    own = () if authority.entity is None else authority.entity.tags
+    session = call.caller.session
+    passed = () if session is None else session.tags
+    by_key = {key.lower(): (key, value) for key, value in (*own, *passed)}
+    return dict(by_key.values())
+
+
+def _aws_claims(call: Call, request_tags: Tags) -> dict[str, Any]:
+    """What is told under AWS's own name; members that would say nothing are left out."""
+    principal, session = call.caller.principal, call.caller.session
+    authority = _authority(call)
+    claims: dict[str, Any] = {
+        "aws_account": principal.account_id,
+        "source_region": call.region,
+        "principal_id": principal.principal_arn,
+    }
+    if authority is not None:
+        keys = identity_keys(call.caller, authority)
+        if "aws:principalorgid" in keys:
+            claims["org_id"] = keys["aws:principalorgid"]
+            # The documentation's example has a text here, tokens of AWS have a list.
+            claims["ou_path"] = list(keys["aws:principalorgpaths"])
+        tags = _principal_tags(call, authority)
+        if tags:
+            claims["principal_tags"] = tags
+    if request_tags:
+        claims["request_tags"] = dict(request_tags)
+    if session is not None:
+        claims["original_session_exp"] = iso8601(session.expires_at_seconds)
+        if session.federated_provider:
+            claims["federated_provider"] = session.federated_provider
+        if session.source_identity:
+            claims["source_identity"] = session.source_identity
+    return claims
+
+
+def _signing_key(call: Call, algorithm: str) -> SigningKey | None:
+    stored = newest_signing_key(call.db, key_purpose(call.account_id), algorithm)
+    return None if stored is None else load_signing_key(algorithm, stored.private_key)
+
+
+@operation("sts", "GetWebIdentityToken", permissions=_permissions, precheck=_check_values, writes=False)
+def get_web_identity_token(
+    call: Call,
+    *,
+    Audience: Sequence[str],
+    SigningAlgorithm: str,
+    DurationSeconds: int = DEFAULT_DURATION_SECONDS,
+    Tags: Sequence[Mapping[str, Any]] = (),
+) -> Answer:
+    """A token about the caller. API reference: GetWebIdentityToken.
+
+    Raises AwsError: OutboundWebIdentityFederationDisabledException, SessionDurationEscalationException,
+    JWTPayloadSizeExceededException.
+    """
+    federation = outbound_federation(call.db, call.account_id)
+    key = _signing_key(call, SigningAlgorithm)
+    if federation is None or not federation.enabled or key is None:
+        raise AwsError("OutboundWebIdentityFederationDisabledException", DISABLED_MESSAGE)
+    issued_at_seconds = int(call.now_seconds)
+    expires_at_seconds = issued_at_seconds + DurationSeconds
+    session = call.caller.session
+    if session is not None and expires_at_seconds > session.expires_at_seconds:
+        raise AwsError("SessionDurationEscalationException", ESCALATION_MESSAGE)
+    claims = {
+        "aud": Audience[0] if len(Audience) == 1 else list(Audience),
+        "sub": call.caller.principal.principal_arn,
+        CLAIM_NAMESPACE: _aws_claims(call, session_tags(Tags)),
+        "iss": issuer_url(federation.issuer_id),
+        "exp": expires_at_seconds,
+        "iat": issued_at_seconds,
+        "jti": call.ids.uuid(),
+    }
+    if len(json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()) > MAXIMUM_PAYLOAD_BYTES:
+        raise AwsError("JWTPayloadSizeExceededException", PAYLOAD_MESSAGE)
+    return {"WebIdentityToken": sign(key, claims), "Expiration": expires_at_seconds}

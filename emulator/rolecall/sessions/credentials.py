@@ -1,0 +1,134 @@
+"""Temporary credentials: issued as a sealed token, opened again on every call that uses them. Nothing is stored.
+
+The secret is derived from the access key id, the token carries the rest, and the two are bound: a token opens only
+together with the key id it was issued for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.ids import TEMPORARY_KEY_PREFIX, Identifiers
+from rolecall.principals import Principal, Session, SessionContents
+from rolecall.sessions.keys import KeyRing, SealingKey
+from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryCredentials:
+    """What STS hands out; ``expires_at_seconds`` since the epoch."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest(SessionContents):
+    """A session to be issued: whose it is, how long it lasts, and what it carries.
+
+    ``minimum_token_bytes`` is for callers who test how large a token their systems take.
+    """
+
+    principal: Principal
+    duration_seconds: int
+    minimum_token_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session token that was opened: its principal, its session, and the secret its calls are signed with."""
+
+    principal: Principal
+    session: Session
+    secret_access_key: str
+
+
+def issue(
+    keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest, chain: tuple[str, ...] = ()
+) -> TemporaryCredentials:
+    """New temporary credentials; ``chain`` is that of the session. Writes nothing anywhere."""
+    principal = request.principal
+    access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
+    issued_at_seconds = int(now_seconds)
+    expires_at_seconds = issued_at_seconds + request.duration_seconds
+    claims: dict[str, Any] = {
+        "k": access_key_id,
+        "t": request.type,
+        "iat": issued_at_seconds,
+        "exp": expires_at_seconds,
+        "p": principal.parts,
+    }
+    for claim, value in (
+        ("sn", request.session_name),
+        ("pol", request.policies),
+        ("arn", request.policy_arns),
+        ("tag", request.tags),
+        ("ttk", request.transitive_tag_keys),
+        ("si", request.source_identity),
+        ("mfa", request.mfa_authenticated_at_seconds),
+        ("fp", request.federated_provider),
+        ("ctx", request.context),
+        ("ch", request.chained),
+        ("v1", not request.everywhere),
+        ("apol", request.approver_policies),
+        ("aarn", request.approver_policy_arns),
+        ("by", chain),
+    ):
+        if value:
+            claims[claim] = value
+    key = keys.newest
+    return TemporaryCredentials(
+        access_key_id=access_key_id,
+        secret_access_key=key.secret_access_key(access_key_id),
+        session_token=seal(key, SESSION_PURPOSE, claims, minimum_characters=request.minimum_token_bytes),
+        expires_at_seconds=expires_at_seconds,
+    )
+
+
+def open_session(keys: KeyRing, access_key_id: str, session_token: str) -> OpenedSession:
+    """The session behind a token, if it was issued for this access key id. Does not judge expiry.
+
+    Raises BadTokenError for a token that is damaged, foreign, for another purpose or for another key id.
+    """
+    key, claims = open_token(keys, SESSION_PURPOSE, session_token)
+    if claims.get("k") != access_key_id:
+        raise BadTokenError("issued for another access key id")
+    return opened_from_claims(key, claims)
+
+
+def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSession:
+    """The session that claims describe. Raises BadTokenError when they do not describe one."""
+    try:
+        access_key_id = claims["k"]
+        session = Session(
+            type=claims["t"],
+            access_key_id=access_key_id,
+            issued_at_seconds=claims["iat"],
+            expires_at_seconds=claims["exp"],
+            session_name=claims.get("sn", ""),
+            policies=tuple(claims.get("pol", ())),
+            policy_arns=tuple(claims.get("arn", ())),
+            tags=tuple((name, value) for name, value in claims.get("tag", ())),
+            transitive_tag_keys=tuple(claims.get("ttk", ())),
+            source_identity=claims.get("si", ""),
+            mfa_authenticated_at_seconds=claims.get("mfa"),
+            federated_provider=claims.get("fp", ""),
+            context=tuple((name, _context_value(value)) for name, value in claims.get("ctx", ())),
+            chained=claims.get("ch", False),
+            everywhere=not claims.get("v1", False),
+            approver_policies=tuple(claims.get("apol", ())),
+            approver_policy_arns=tuple(claims.get("aarn", ())),
+            chain=tuple(claims.get("by", ())),
+        )
+        principal = Principal(*claims["p"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadTokenError("sealed by an incompatible version") from error
+    return OpenedSession(principal, session, key.secret_access_key(access_key_id))
+
+
+def _context_value(value: str | list[str]) -> str | tuple[str, ...]:
+    return value if isinstance(value, str) else tuple(value)

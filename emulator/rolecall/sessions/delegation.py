@@ -1,0 +1,72 @@
+"""What lies between a customer's approval and a partner's session: the recorded approver, and the exchange token.
+
+The token names its request; all else is in the database. It is made anew from what is stored whenever it is asked for,
+so that no database holds one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rolecall.principals import Caller, Principal
+from rolecall.sessions.credentials import SessionRequest
+from rolecall.sessions.keys import KeyRing
+from rolecall.sessions.tokens import BadTokenError, open_token, seal
+
+DELEGATION_PURPOSE = "delegation"
+
+
+def exchange_token(keys: KeyRing, request_id: str, sent_at_seconds: int) -> str:
+    """The token that was sent for a request at that time."""
+    return seal(keys.newest, DELEGATION_PURPOSE, {"r": request_id, "iat": sent_at_seconds})
+
+
+def request_of_token(keys: KeyRing, token: str) -> tuple[str, int]:
+    """The id of the request a token was sent for, and when. Raises BadTokenError. Does not judge expiry or use."""
+    _key, claims = open_token(keys, DELEGATION_PURPOSE, token)
+    request_id, sent_at_seconds = claims.get("r"), claims.get("iat")
+    if not isinstance(request_id, str) or not isinstance(sent_at_seconds, int):
+        raise BadTokenError("sealed by an incompatible version")
+    return request_id, sent_at_seconds
+
+
+def approval_text(approver: Caller) -> str:
+    """Who approves and with what session, to be stored (API reference, AcceptDelegationRequest: "IAM records the
+    details and the state of the identity that called this API").
+    """
+    principal, session = approver.principal, approver.session
+    state: dict[str, Any] = {}
+    if session is not None:
+        state = {
+            "session_name": session.session_name,
+            "policies": session.policies,
+            "policy_arns": session.policy_arns,
+            "tags": session.tags,
+            "source_identity": session.source_identity,
+            "mfa_authenticated_at_seconds": session.mfa_authenticated_at_seconds,
+            "federated_provider": session.federated_provider,
+            "context": session.context,
+        }
+    return json.dumps({"principal": principal.parts, "session": state}, ensure_ascii=False)
+
+
+def delegated_session(approval: str, permission_policy: str, duration_seconds: int) -> SessionRequest:
+    """The session of an approver that a permission policy limits, besides what limited the approver's own."""
+    stored = json.loads(approval)
+    state: Mapping[str, Any] = stored["session"]
+    return SessionRequest(
+        type="GetDelegatedAccessToken",
+        principal=Principal(*stored["principal"]),
+        duration_seconds=duration_seconds,
+        session_name=state.get("session_name", ""),
+        policies=(permission_policy,),
+        tags=tuple((key, value) for key, value in state.get("tags", ())),
+        source_identity=state.get("source_identity", ""),
+        mfa_authenticated_at_seconds=state.get("mfa_authenticated_at_seconds"),
+        federated_provider=state.get("federated_provider", ""),
+        context=tuple((key, value) for key, value in state.get("context", ())),
+        approver_policies=tuple(state.get("policies", ())),
+        approver_policy_arns=tuple(state.get("policy_arns", ())),
+    )

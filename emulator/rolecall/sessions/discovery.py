@@ -1,0 +1,93 @@
+"""Fetching an issuer's keys: its discovery document, and the key set that this names (OpenID Connect Discovery 1.0).
+
+Bounded in time and size; certificates are verified by the machine's authorities, and no redirect is followed.
+Imported on the first use, because the HTTP client takes long to load.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from rolecall.issuers import is_loopback
+from rolecall.sessions.issuer_keys import UnreachableIssuerError
+from rolecall.sessions.web_identity import BadKeySetError
+
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 3.0
+MAXIMUM_DOCUMENT_BYTES = 262_144
+_CHUNK_BYTES = 16_384
+# As many as there are issuers at one time, for as long as they keep a connection open.
+_pool = urllib3.PoolManager(
+    num_pools=8,
+    cert_reqs="CERT_REQUIRED",
+    retries=False,
+    timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+    headers={"Accept": "application/json", "User-Agent": "rolecall"},
+)
+
+
+def key_set_text(issuer: str) -> str:
+    """The text of the issuer's key set. Raises UnreachableIssuerError, BadKeySetError."""
+    document = _json(_get(issuer.rstrip("/") + DISCOVERY_PATH))
+    if document.get("issuer") != issuer:
+        # OpenID Connect Discovery 1.0, section 4.3: it must be exactly the one that was asked.
+        raise BadKeySetError(f"the discovery document is of another issuer: {str(document.get('issuer'))[:255]}")
+    key_set_url = document.get("jwks_uri")
+    if not isinstance(key_set_url, str) or not _allowed(key_set_url, issuer):
+        raise BadKeySetError("the discovery document names no jwks_uri that may be fetched")
+    return _get(key_set_url).decode("utf-8", "replace")
+
+
+def _allowed(url: str, issuer: str) -> bool:
+    """https anywhere; http on this machine, for issuers that are on this machine too."""
+    try:
+        parts, host = urlsplit(url), urlsplit(issuer).hostname or ""
+        if parts.scheme == "https":
+            return bool(parts.hostname)
+        return parts.scheme == "http" and is_loopback(parts.hostname or "") and is_loopback(host)
+    except ValueError:
+        return False
+
+
+def _get(url: str) -> bytes:
+    try:
+        response = _pool.request("GET", url, redirect=False, preload_content=False, decode_content=False)
+    except urllib3.exceptions.LocationParseError as error:
+        raise BadKeySetError(f"{url[:255]} is no URL") from error
+    except urllib3.exceptions.HTTPError as error:
+        raise UnreachableIssuerError(f"{url[:255]}: {error}") from error
+    try:
+        if response.status >= 500 or response.status == 429:
+            raise UnreachableIssuerError(f"{url[:255]} answered {response.status}")
+        if response.status != 200:
+            raise BadKeySetError(f"{url[:255]} answered {response.status}")
+        return _body(response, url)
+    except urllib3.exceptions.HTTPError as error:
+        raise UnreachableIssuerError(f"{url[:255]}: {error}") from error
+    finally:
+        # Closed, not given back: what is left of a document that is too long must not be read first.
+        response.close()
+
+
+def _body(response: urllib3.BaseHTTPResponse, url: str) -> bytes:
+    body = b""
+    while chunk := response.read(_CHUNK_BYTES, decode_content=False):
+        body += chunk
+        if len(body) > MAXIMUM_DOCUMENT_BYTES:
+            raise BadKeySetError(f"{url[:255]} is longer than {MAXIMUM_DOCUMENT_BYTES} bytes")
+    return body
+
+
+def _json(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadKeySetError("the discovery document is not JSON") from error
+    if not isinstance(found, dict):
+        raise BadKeySetError("the discovery document is no JSON object")
+    return found

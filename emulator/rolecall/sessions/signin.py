@@ -1,0 +1,54 @@
+"""Sign-in tokens and console sessions: what temporary credentials become at AWS's sign-in endpoint.
+
+Both hold the claims of the session token they were made from, sealed for a purpose of their own: a sign-in token can
+only be turned into a console session, and a console session only shows pages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rolecall.sessions.credentials import OpenedSession, opened_from_claims
+from rolecall.sessions.keys import KeyRing
+from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
+
+SIGN_IN_PURPOSE = "sign-in"
+CONSOLE_PURPOSE = "console"
+
+
+def seal_sign_in(keys: KeyRing, session_token: str, ends_at_seconds: int, good_until_seconds: int) -> str:
+    """A sign-in token for the session behind ``session_token``.
+
+    It is good until ``good_until_seconds``; the console session it becomes ends at ``ends_at_seconds``.
+    Raises BadTokenError when the session token is none of this key ring.
+    """
+    _, claims = open_token(keys, SESSION_PURPOSE, session_token)
+    return _seal(keys, SIGN_IN_PURPOSE, {**claims, "end": ends_at_seconds, "until": good_until_seconds})
+
+
+def seal_console(keys: KeyRing, sign_in_token: str, now_seconds: float) -> tuple[str, int]:
+    """A console session for a sign-in token, and when it ends. Raises BadTokenError."""
+    _, claims = open_token(keys, SIGN_IN_PURPOSE, sign_in_token)
+    if _whole_number(claims, "until") <= now_seconds:
+        raise BadTokenError("the sign-in token has expired")
+    return _seal(keys, CONSOLE_PURPOSE, claims), _whole_number(claims, "end")
+
+
+def open_console(keys: KeyRing, text: str, now_seconds: float) -> tuple[OpenedSession, int]:
+    """The session behind a console session, and when the console session ends. Raises BadTokenError."""
+    key, claims = open_token(keys, CONSOLE_PURPOSE, text)
+    ends_at_seconds = _whole_number(claims, "end")
+    if ends_at_seconds <= now_seconds:
+        raise BadTokenError("the console session has expired")
+    return opened_from_claims(key, claims), ends_at_seconds
+
+
+def _seal(keys: KeyRing, purpose: str, claims: dict[str, Any]) -> str:
+    return seal(keys.newest, purpose, claims)
+
+
+def _whole_number(claims: dict[str, Any], name: str) -> int:
+    value = claims.get(name)
+    if not isinstance(value, int):
+        raise BadTokenError("sealed by an incompatible version")
+    return value

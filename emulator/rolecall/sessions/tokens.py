@@ -1,0 +1,109 @@
+"""Sealed tokens: JSON Web Tokens (RFC 7519) that only this sandbox's key ring can have made.
+
+Every token names its purpose as audience, so that one kind can never be used as another. The claims are compressed
+when that makes the token smaller. Expiry is a claim like any other here: whoever opens a token judges it by the
+sandbox's clock.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from jwt.algorithms import HMACAlgorithm
+from jwt.api_jws import PyJWS
+
+from rolecall.sessions.keys import KeyRing, SealingKey
+
+SESSION_PURPOSE = "session"
+
+_ALGORITHM = "HS256"
+_COMPRESS_FROM_BYTES = 1024
+# No honest token is larger; a hostile one is not unpacked further.
+MAXIMUM_TOKEN_CHARACTERS = 65_536
+_MAXIMUM_CLAIMS_BYTES = 262_144
+# Base64 in the one way it is written here: decoders pass over characters that mean nothing and bits that are not used.
+_WRITTEN_SIGNATURE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
+_FILLING = "fill"
+_encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_DECODE_OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["aud"]}
+
+
+class _OwnKeys(HMACAlgorithm):
+    """HS256 with keys of the key ring, which need none of the checks that keys from outside do."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key if isinstance(key, bytes) else key.encode()
+
+
+_signer = PyJWS(algorithms=[])
+_signer.register_algorithm(_ALGORITHM, _OwnKeys(HMACAlgorithm.SHA256))
+
+
+class BadTokenError(Exception):
+    """The token was not sealed by this key ring for this purpose. Says why, for the log only."""
+
+
+def seal(key: SealingKey, purpose: str, claims: Mapping[str, Any], *, minimum_characters: int = 0) -> str:
+    """A token that :func:`open_token` opens with any ring that holds ``key``.
+
+    One that would be shorter than ``minimum_characters`` is filled up to that, or to one more where base64 has no text
+    of that length.
+    """
+    payload: Mapping[str, Any] = claims
+    text = _encoder.encode(claims).encode()
+    if len(text) >= _COMPRESS_FROM_BYTES:
+        payload = {"z": b64encode(zlib.compress(text, 6)).decode("ascii")}
+    token = _signed(key, {"aud": purpose, **payload})
+    if len(token) >= minimum_characters:
+        return token
+    body = token.split(".")[1]
+    wanted_bytes = -(-(minimum_characters - len(token) + len(body)) * 3 // 4)
+    # What holds the filling takes space as well.
+    filling = wanted_bytes - len(body) * 3 // 4 - len(f',"{_FILLING}":""')
+    return _signed(key, {"aud": purpose, **payload, _FILLING: "." * max(filling, 0)})
+
+
+def _signed(key: SealingKey, payload: Mapping[str, Any]) -> str:
+    text = _encoder.encode(payload).encode()
+    return _signer.encode(text, key.token_key, algorithm=_ALGORITHM, headers={"kid": key.key_id})
+
+
+def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dict[str, Any]]:
+    """The key that sealed the token, and its claims. Raises BadTokenError."""
+    if len(token) > MAXIMUM_TOKEN_CHARACTERS:
+        raise BadTokenError("longer than any token of this sandbox")
+    if not _WRITTEN_SIGNATURE.fullmatch(token, token.rfind(".") + 1):
+        raise BadTokenError("the signature is not written as this sandbox writes signatures")
+    try:
+        header = jwt.get_unverified_header(token)
+        key = ring.get(header.get("kid", ""))
+        if key is None:
+            raise BadTokenError("sealed with a key that is not in the key ring")
+        claims = jwt.decode(token, key.token_key, algorithms=[_ALGORITHM], audience=purpose, options=_DECODE_OPTIONS)
+    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        raise BadTokenError(str(error)) from error
+    del claims["aud"]
+    claims.pop(_FILLING, None)
+    if "z" in claims:
+        claims = _unpacked(claims["z"])
+    return key, claims
+
+
+def _unpacked(text: str) -> dict[str, Any]:
+    unpacker = zlib.decompressobj()
+    try:
+        plain = unpacker.decompress(b64decode(text), _MAXIMUM_CLAIMS_BYTES)
+        if unpacker.unconsumed_tail:
+            raise BadTokenError("the packed claims are too large")
+        claims = json.loads(plain)
+    except (ValueError, zlib.error) as error:
+        raise BadTokenError("the packed claims are damaged") from error
+    if not isinstance(claims, dict):
+        raise BadTokenError("the packed claims are no claims")
+    return claims

@@ -1,0 +1,272 @@
+"""Web identity tokens: JSON Web Tokens of OpenID Connect issuers, read, judged and verified.
+
+The reading and the checks of signatures are PyJWT's; what it is too tolerant about is refused here first. Nothing in a
+token decides how it is verified: the algorithm must be one that AWS takes and fit the key, the key comes from the
+issuer's own set by its id, and every other header (``jwk``, ``jku``, ``x5u``, ``x5c``) is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.api_jws import PyJWS
+
+from rolecall.caches import BoundedCache
+from rolecall.errors import AwsError
+
+# IAM API reference and model of STS, AssumeRoleWithWebIdentity: these six and no other.
+ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
+_CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
+# IAM User Guide, Create an OpenID Connect identity provider: AWS takes a token for five minutes after it has expired,
+# because clocks differ. That the two other times get the same grace is not documented.
+LEEWAY_SECONDS = 300
+# IAM User Guide, same page: an issuer's set may have 100 RSA keys and 100 of elliptic curves.
+MAXIMUM_KEYS = 200
+_RSA_BITS = range(2048, 8193)
+_MAXIMUM_SUBJECT_CHARACTERS = 255
+_VERIFIED_LIMIT = 4096
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_PRINTABLE = re.compile(r"[!-~]+")
+
+MALFORMED_MESSAGE = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+MISSING_CLAIM_MESSAGE = "Missing a required claim: {claim}"
+AUDIENCE_MESSAGE = "Incorrect token audience"
+EXPIRED_MESSAGE = "Token expired: current date/time {now} must be before the expiration date/time {expiry}"
+# The two blanks are AWS's. It says so for every failure that has to do with keys, a wrong signature among them.
+KEY_MESSAGE = (
+    "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
+    "documentation for requirements"
+)
+# The model's own description of the error, for what AWS was not seen to word.
+INVALID_MESSAGE = (
+    "The web identity token that was passed could not be validated by AWS. Get a new identity token from the identity "
+    "provider and then retry the request."
+)
+_jws = PyJWS(algorithms=ALGORITHMS)
+_PublicKey = RSAPublicKey | EllipticCurvePublicKey
+
+
+class BadKeySetError(Exception):
+    """A text is no JSON Web Key Set that can be used. Says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebToken:
+    """A token as it was read: nothing of it is proven."""
+
+    text: str
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+
+    @property
+    def key_id(self) -> str:
+        return str(self.header.get("kid", ""))
+
+    @property
+    def issuer(self) -> str:
+        return str(self.claims["iss"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One public key, and the algorithms it may be used with."""
+
+    public_key: _PublicKey
+    algorithms: frozenset[str]
+
+
+class KeySet:
+    """The public keys of an issuer by their ids; what it has verified is remembered as long as the set is."""
+
+    __slots__ = ("_by_id", "_verified")
+
+    def __init__(self, keys: Mapping[str, tuple[_Key, ...]]) -> None:
+        self._by_id = keys
+        # Hashes of whole tokens whose signatures this very set has verified; their claims are judged on each call.
+        self._verified: BoundedCache[bytes, bool] = BoundedCache(_VERIFIED_LIMIT)
+
+    def __contains__(self, key_id: object) -> bool:
+        return key_id in self._by_id
+
+    def verify(self, token: WebToken) -> None:
+        """Raises AwsError InvalidIdentityToken unless one of the keys signed the token."""
+        digest = sha256(token.text.encode()).digest()
+        if self._verified.get(digest):
+            return
+        algorithm = token.header.get("alg")
+        keys = [key for key in self._by_id.get(token.key_id, ()) if algorithm in key.algorithms]
+        if not keys:
+            raise _invalid(KEY_MESSAGE, f"the issuer has no key {token.key_id[:64]!r} for {algorithm}")
+        if not any(_signed_with(key, token.text, str(algorithm)) for key in keys):
+            raise _invalid(KEY_MESSAGE, "the signature is not the issuer's")
+        self._verified.put(digest, True)
+
+
+def _signed_with(key: _Key, text: str, algorithm: str) -> bool:
+    try:
+        _jws.decode_complete(text, key.public_key, algorithms=[algorithm])
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return False
+    return True
+
+
+def read_key_set(text: str) -> KeySet:
+    """The keys of a JSON Web Key Set (RFC 7517) that can verify tokens; others in it are passed over.
+
+    Raises BadKeySetError for what is no set, and for one without a usable key.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadKeySetError("not JSON") from error
+    members = found.get("keys") if isinstance(found, dict) else None
+    if not isinstance(members, list):
+        raise BadKeySetError('no JSON Web Key Set: it has no list "keys"')
+    if len(members) > MAXIMUM_KEYS:
+        raise BadKeySetError(f"more than {MAXIMUM_KEYS} keys")
+    keys: dict[str, tuple[_Key, ...]] = {}
+    for member in members:
+        key = _key_of(member) if isinstance(member, dict) else None
+        if key is not None:
+            keys[member["kid"]] = (*keys.get(member["kid"], ()), key)
+    if not keys:
+        raise BadKeySetError('no key in it has a "kid" and can verify signatures of ' + ", ".join(ALGORITHMS))
+    return KeySet(keys)
+
+
+def _key_of(member: Mapping[str, Any]) -> _Key | None:
+    """The key, unless it has no id, is meant for something else, or is too weak or too long.
+
+    An id may be empty, and is that of tokens without one: AWS was seen to want it in the set even then
+    (amazon-eks-pod-identity-webhook, issue 12).
+    """
+    key_id, use, named = member.get("kid"), member.get("use", "sig"), member.get("alg")
+    if not isinstance(key_id, str) or use != "sig":
+        return None
+    try:
+        public_key, algorithms = _public_key(member)
+    except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+        return None
+    if named is not None:
+        algorithms &= {str(named)}
+    return _Key(public_key, algorithms) if algorithms else None
+
+
+def _public_key(member: Mapping[str, Any]) -> tuple[_PublicKey, frozenset[str]]:
+    # Only public members are handed on: a set that shows a private key too is not used as one.
+    if member.get("kty") == "RSA":
+        key = RSAAlgorithm.from_jwk({name: member[name] for name in ("kty", "n", "e")})
+        if isinstance(key, RSAPublicKey) and key.key_size in _RSA_BITS:
+            return key, frozenset(name for name in ALGORITHMS if name.startswith("RS"))
+    elif member.get("kty") == "EC":
+        curve_key = ECAlgorithm.from_jwk({name: member[name] for name in ("kty", "crv", "x", "y")})
+        if isinstance(curve_key, EllipticCurvePublicKey):
+            curve = curve_key.curve.name
+            return curve_key, frozenset(name for name, known in _CURVES.items() if known == curve)
+    raise ValueError("no key for signatures of web identity tokens")
+
+
+def read_token(text: str) -> WebToken:
+    """The token a text is, with an issuer in it. Raises AwsError InvalidIdentityToken."""
+    if not _COMPACT.fullmatch(text):
+        raise _invalid(MALFORMED_MESSAGE, "not three parts of base64url")
+    try:
+        decoded = _jws.decode_complete(text, options={"verify_signature": False})
+        claims = json.loads(decoded["payload"], object_pairs_hook=_unique)
+        json.loads(urlsafe_b64decode(text.partition(".")[0] + "=="), object_pairs_hook=_unique)
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise _invalid(MALFORMED_MESSAGE, str(error)) from error
+    header: Mapping[str, Any] = decoded["header"]
+    if not isinstance(claims, dict):
+        raise _invalid(MALFORMED_MESSAGE, "the claims are no JSON object")
+    if urlsafe_b64encode(decoded["signature"]).rstrip(b"=") != text.rpartition(".")[2].encode():
+        # The same bytes can be written in several ways; only one of them is what the issuer wrote.
+        raise _invalid(MALFORMED_MESSAGE, "the signature is not written in the canonical form")
+    if not isinstance(header.get("kid", ""), str):
+        raise _invalid(MALFORMED_MESSAGE, "the id of the key is no text")
+    if "crit" in header or "b64" in header:
+        raise _invalid(MALFORMED_MESSAGE, "the header has extensions that must be understood")
+    if header.get("alg") not in ALGORITHMS:
+        raise _invalid(KEY_MESSAGE, f"the algorithm {str(header.get('alg'))[:64]!r} is not one that AWS takes")
+    _text_claim(claims, "iss")
+    return WebToken(text, header, claims)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """RFC 7519, 4: names must be unique. A reader may take the last one instead; which AWS does is not known."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return members
+
+
+def _text_claim(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if value is None or value == "":
+        raise _invalid(MISSING_CLAIM_MESSAGE.format(claim=name))
+    if not isinstance(value, str) or not _PRINTABLE.fullmatch(value.replace(" ", "_")):
+        raise _invalid(INVALID_MESSAGE, f"the claim {name} is no text of printable characters")
+    return value
+
+
+def subject_of(token: WebToken) -> str:
+    """The claim ``sub``. Raises AwsError InvalidIdentityToken."""
+    subject = _text_claim(token.claims, "sub")
+    if len(subject) > _MAXIMUM_SUBJECT_CHARACTERS:
+        raise _invalid(INVALID_MESSAGE, "the claim sub is too long")
+    return subject
+
+
+def audience_of(token: WebToken, client_ids: Sequence[str] | None) -> str:
+    """The audience: ``azp`` where there is one, else the ``aud`` that is a client id; any without ``client_ids``.
+
+    IAM User Guide, Available keys for AWS OIDC federation: with both claims AWS uses azp as the audience. Raises
+    AwsError InvalidIdentityToken.
+    """
+    claims = token.claims
+    if claims.get("azp"):
+        audiences: list[Any] = [_text_claim(claims, "azp")]
+    else:
+        value = claims.get("aud")
+        audiences = value if isinstance(value, list) else [value]
+        if not audiences or audiences[0] in (None, ""):
+            raise _invalid(MISSING_CLAIM_MESSAGE.format(claim="aud"))
+    for audience in audiences:
+        known = isinstance(audience, str) and (client_ids is None or audience in client_ids)
+        if known and _PRINTABLE.fullmatch(audience.replace(" ", "_")):
+            return str(audience)
+    raise _invalid(AUDIENCE_MESSAGE)
+
+
+def check_times(token: WebToken, now_seconds: float) -> None:
+    """Judges ``exp``, ``iat`` and ``nbf`` by the sandbox's clock.
+
+    Raises AwsError: ExpiredTokenException, InvalidIdentityToken for a time that is no whole number or still to come.
+    """
+    now = int(now_seconds)
+    for name in ("exp", "iat"):
+        if token.claims.get(name) is None:
+            raise _invalid(MISSING_CLAIM_MESSAGE.format(claim=name))
+    for name in ("exp", "iat", "nbf"):
+        value = token.claims.get(name, 0)
+        if type(value) is not int:
+            raise _invalid(INVALID_MESSAGE, f"the claim {name} is no whole number")
+        if name != "exp" and value > now + LEEWAY_SECONDS:
+            raise _invalid(INVALID_MESSAGE, f"{name} is in the future: {value}, now it is {now}")
+    expiry = token.claims["exp"]
+    if expiry + LEEWAY_SECONDS <= now:
+        raise AwsError("ExpiredTokenException", EXPIRED_MESSAGE.format(now=now, expiry=expiry))
+
+
+def _invalid(message: str, reason: str = "") -> AwsError:
+    return AwsError("InvalidIdentityToken", message, reason=reason)

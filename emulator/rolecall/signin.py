@@ -1,0 +1,166 @@
+"""Sign-in federation: temporary credentials become a sign-in token, and that becomes a session in a browser.
+
+IAM User Guide, "Enable custom identity broker access to the AWS console". Owned here: which credentials may do so, for
+how long, and what a signed-in visitor may do. Not here: HTTP, cookies and pages (web), how tokens are sealed
+(sessions).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from rolecall.access.check import ask
+from rolecall.access.context import Moment
+from rolecall.access.permission import Permission
+from rolecall.access.policies import PolicyStore
+from rolecall.clock import Clock
+from rolecall.data import actions
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.identities import Identity, IdentityStore
+from rolecall.policy import denial_message
+from rolecall.principals import ROLE_SESSIONS, Caller
+from rolecall.sessions.keys import KeyRing
+from rolecall.sessions.signin import open_console, seal_console, seal_sign_in
+from rolecall.sessions.tokens import BadTokenError
+from rolecall.storage import keyring
+from rolecall.storage.clock_states import load_clock
+from rolecall.storage.engine import Database
+
+SIGN_IN_TOKEN_SECONDS = 900
+MINIMUM_DURATION_SECONDS = 900
+MAXIMUM_DURATION_SECONDS = 43_200
+# AWS answers 400 without saying why; these sentences are Rolecall's own.
+INVALID_CREDENTIALS_MESSAGE = "The credentials are not valid: {reason}."
+LONG_TERM_MESSAGE = (
+    "Long-term credentials cannot sign in: use AssumeRole or GetFederationToken, and pass sessionId, sessionKey and "
+    "sessionToken."
+)
+KIND_MESSAGE = "Credentials of {kind} cannot sign in; those of AssumeRole* and GetFederationToken can."
+DURATION_RANGE_MESSAGE = "SessionDuration must be a whole number of seconds from 900 to 43200."
+DURATION_KIND_MESSAGE = "SessionDuration is for credentials of a role: these end when they expire."
+DURATION_CHAINED_MESSAGE = "SessionDuration cannot be used with a role that was assumed by role chaining."
+DURATION_ROLE_MESSAGE = "SessionDuration exceeds the MaxSessionDuration set for this role."
+SIGN_IN_TOKEN_MESSAGE = "The sign-in token is not valid, or older than 15 minutes."  # noqa: S105
+CONSOLE_REGION = "us-east-1"
+
+
+class SignInError(Exception):
+    """Somebody may not sign in; the message is for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who has signed in, until ``ends_at_seconds``."""
+
+    identity: Identity
+    ends_at_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChimePermission:
+    """One action of Chime, and why it is refused; an empty text when it is allowed."""
+
+    action: str
+    access_level: str
+    refusal: str
+
+
+class SignIn:
+    """The sign-in endpoint's rules over one sandbox."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def sign_in_token(
+        self, access_key_id: str, secret_access_key: str, session_token: str, duration_seconds: int | None
+    ) -> tuple[str, Caller]:
+        """A sign-in token for temporary credentials, good for 15 minutes, and whose they are. Raises SignInError."""
+        if not session_token:
+            raise SignInError(LONG_TERM_MESSAGE)
+        with self._database.snapshot() as connection:
+            now_seconds = self._now_seconds(connection)
+            identities = self._identities(connection)
+            try:
+                identity = identities.resolve(connection, access_key_id, session_token, now_seconds)
+            except AwsError as error:
+                reason = error.message.rstrip(".")
+                raise SignInError(INVALID_CREDENTIALS_MESSAGE.format(reason=reason)) from error
+            if not hmac.compare_digest(identity.secret_access_key.encode(), secret_access_key.encode()):
+                raise SignInError(INVALID_CREDENTIALS_MESSAGE.format(reason="the secret is not that of the key"))
+            ends_at_seconds = _ends_at(connection, identities, identity, duration_seconds, int(now_seconds))
+            good_until_seconds = int(now_seconds) + SIGN_IN_TOKEN_SECONDS
+            token = seal_sign_in(identities.keys, session_token, ends_at_seconds, good_until_seconds)
+            return token, identity.caller
+
+    def console_session(self, sign_in_token: str) -> tuple[str, int]:
+        """A console session, and the seconds it will last. Raises SignInError."""
+        with self._database.snapshot() as connection:
+            now_seconds = self._now_seconds(connection)
+            try:
+                session, ends_at_seconds = seal_console(_key_ring(connection), sign_in_token, now_seconds)
+            except BadTokenError as error:
+                raise SignInError(SIGN_IN_TOKEN_MESSAGE) from error
+        return session, max(0, ends_at_seconds - int(now_seconds))
+
+    def visitor(self, console_session: str) -> Visitor | None:
+        """Who a console session stands for; None when it has ended, or is none, or its role or user is gone."""
+        with self._database.snapshot() as connection:
+            identities = self._identities(connection)
+            try:
+                opened, ends_at_seconds = open_console(identities.keys, console_session, self._now_seconds(connection))
+                return Visitor(identities.of_session(connection, opened), ends_at_seconds)
+            except (BadTokenError, AwsError):
+                return None
+
+    def chime_permissions(self, visitor: Visitor, request: HttpRequest) -> Sequence[ChimePermission]:
+        """Every action of Chime on all resources, by access level and name."""
+        rights = visitor.identity.rights
+        session = rights.caller.session
+        mfa_at_seconds = None if session is None else session.mfa_authenticated_at_seconds
+        moment = Moment(request, self._clock.now_seconds(), CONSOLE_REGION, mfa_at_seconds)
+        found = []
+        for action in actions("chime").values():
+            decision = ask(rights, Permission(f"chime:{action.name}"), moment)
+            refusal = "" if decision.allowed else denial_message(decision)
+            found.append(ChimePermission(f"chime:{action.name}", action.access_level, refusal))
+        return sorted(found, key=lambda permission: (permission.access_level, permission.action))
+
+    def _now_seconds(self, connection: Connection) -> float:
+        """The time by the clock that is kept: another process may have moved it."""
+        return load_clock(connection).now_seconds(self._clock.wall_seconds())
+
+    def _identities(self, connection: Connection) -> IdentityStore:
+        # Pages are rare: nothing is remembered between them.
+        return IdentityStore(PolicyStore(self._database.generation(connection)), _key_ring(connection))
+
+
+def _key_ring(connection: Connection) -> KeyRing:
+    return KeyRing.of_rows(keyring.load(connection))
+
+
+def _ends_at(
+    connection: Connection, identities: IdentityStore, identity: Identity, duration_seconds: int | None, now: int
+) -> int:
+    """When the console session ends: with the credentials, or after the duration that a role's may ask for."""
+    principal, session = identity.caller.principal, identity.caller.session
+    kind = "an IAM user" if session is None else session.type
+    if session is None or not (session.type in ROLE_SESSIONS or session.type == "GetFederationToken"):
+        raise SignInError(KIND_MESSAGE.format(kind=kind))
+    if duration_seconds is None:
+        return session.expires_at_seconds
+    if not MINIMUM_DURATION_SECONDS <= duration_seconds <= MAXIMUM_DURATION_SECONDS:
+        raise SignInError(DURATION_RANGE_MESSAGE)
+    if session.type not in ROLE_SESSIONS:
+        raise SignInError(DURATION_KIND_MESSAGE)
+    if session.chained:
+        raise SignInError(DURATION_CHAINED_MESSAGE)
+    trust = identities.policies.trust(connection, principal.principal_arn)
+    if trust is not None and duration_seconds > trust.role.max_session_duration_seconds:
+        raise SignInError(DURATION_ROLE_MESSAGE)
+    return now + duration_seconds

@@ -1,0 +1,88 @@
+"""Long-term access keys of users and of accounts' root users: rows in, frozen records out. Never the secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from rolecall.storage import tables as t
+from rolecall.storage.prepared import PreparedSelect
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeyRecord:
+    """An access key without its secret. ``user_id`` is None for a key of the account's root user."""
+
+    access_key_id: str
+    account_id: str
+    user_id: str | None
+    status: str
+    created_at_seconds: int
+    last_used_at_seconds: int | None = None
+    last_used_service: str | None = None
+    last_used_region: str | None = None
+
+
+_KEYS = t.access_keys
+# In the order of AccessKeyRecord's fields.
+_COLUMNS = (
+    _KEYS.c.access_key_id,
+    _KEYS.c.account_id,
+    _KEYS.c.user_id,
+    _KEYS.c.status,
+    _KEYS.c.created_at_seconds,
+    _KEYS.c.last_used_at_seconds,
+    _KEYS.c.last_used_service,
+    _KEYS.c.last_used_region,
+)
+_BY_ID = PreparedSelect(
+    select(*_COLUMNS).where(
+        _KEYS.c.account_id == bindparam("account_id"), _KEYS.c.access_key_id == bindparam("access_key_id")
+    ),
+    "account_id",
+    "access_key_id",
+)
+
+
+def access_key_by_id(connection: Connection, account_id: str, access_key_id: str) -> AccessKeyRecord | None:
+    """The account's access key of that id; None when there is none."""
+    row = _BY_ID.first(connection, account_id, access_key_id)
+    return None if row is None else AccessKeyRecord(*row)
+
+
+def access_keys_of(connection: Connection, account_id: str, user_id: str | None) -> list[AccessKeyRecord]:
+    """The access keys of a user, or of the root user for None, oldest first."""
+    statement = (
+        select(*_COLUMNS)
+        .where(_KEYS.c.account_id == account_id, _KEYS.c.user_id.is_not_distinct_from(user_id))
+        .order_by(_KEYS.c.created_at_seconds, _KEYS.c.access_key_id)
+    )
+    return [AccessKeyRecord(*row) for row in connection.execute(statement)]
+
+
+def add_access_key(connection: Connection, key: AccessKeyRecord, secret_access_key: str) -> None:
+    values = {
+        "access_key_id": key.access_key_id,
+        "account_id": key.account_id,
+        "user_id": key.user_id,
+        "secret_access_key": secret_access_key,
+        "status": key.status,
+        "created_at_seconds": key.created_at_seconds,
+    }
+    connection.execute(insert(_KEYS), values)
+
+
+def set_access_key_status(connection: Connection, access_key_id: str, status: str) -> None:
+    """``status`` is Active or Inactive."""
+    connection.execute(update(_KEYS).where(_KEYS.c.access_key_id == access_key_id).values(status=status))
+
+
+def remove_access_key(connection: Connection, access_key_id: str) -> None:
+    connection.execute(delete(_KEYS).where(_KEYS.c.access_key_id == access_key_id))
+
+
+def lock_account(connection: Connection, account_id: str) -> None:
+    """Make other writers that lock this account wait, where the database lets several write."""
+    accounts = t.accounts
+    connection.execute(select(accounts.c.account_id).where(accounts.c.account_id == account_id).with_for_update())

@@ -1,0 +1,55 @@
+"""The state of the sandbox's clock, which every process over a database shares.
+
+Kept among the states of the sandbox, so that a change raises the generation and each call finds out on its way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+
+from sqlalchemy import Connection
+
+from rolecall.clock import Change, Clock, ClockState
+from rolecall.storage import worlds
+from rolecall.storage.engine import Database
+
+STATE_NAME = "clock"
+
+
+def kept_clock(states: Mapping[str, str]) -> ClockState:
+    """The clock among the kept states of a sandbox; the machine's own time when nothing is kept."""
+    text = states.get(STATE_NAME)
+    return ClockState() if text is None else ClockState(**json.loads(text))
+
+
+def load_clock(connection: Connection) -> ClockState:
+    return kept_clock(worlds.states(connection))
+
+
+def take_over_clock(connection: Connection, clock: Clock) -> None:
+    """Show what the database keeps; where it keeps nothing, a clock that was moved beforehand is kept."""
+    states = worlds.states(connection)
+    if STATE_NAME in states:
+        clock.follow(kept_clock(states))
+    elif clock.state != ClockState():
+        _save(connection, clock.state)
+
+
+def share_clock(database: Database, clock: Clock) -> None:
+    """Make every change of the clock one of the database's state."""
+    clock.share(partial(change_clock, database))
+
+
+def change_clock(database: Database, change: Change) -> ClockState:
+    """Apply a change to the kept state, so that of two at once neither is lost; returns the new state."""
+    with database.transaction() as connection:
+        changed = change(load_clock(connection))
+        _save(connection, changed)
+    return changed
+
+
+def _save(connection: Connection, changed: ClockState) -> None:
+    kept = {"offset_seconds": changed.offset_seconds, "frozen_at_seconds": changed.frozen_at_seconds}
+    worlds.set_state(connection, STATE_NAME, json.dumps(kept))

@@ -1,0 +1,398 @@
+"""The decision log's file: one row per call, and for refusals what explains them, kept for a day.
+
+A SQLite file beside the database, so that its writers never wait for those of the database, and issuing credentials
+still writes nothing there. Several processes write the same file. It is a log: it is not migrated but begun anew when
+its schema is another one, and it is spoken to without SQLAlchemy because a row costs less than a statement of Core.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from sqlalchemy.engine import make_url
+
+from rolecall.storage import call_counts
+from rolecall.storage.call_counts import CallCounts, CountedCall
+from rolecall.storage.write_ahead import write_ahead
+
+SCHEMA_VERSION = 4
+KEPT_CALLS = 50_000
+KEPT_DETAILS_SECONDS = 24 * 3600
+IN_MEMORY = ":memory:"
+LogUnavailableError = sqlite3.Error
+
+_BUSY_TIMEOUT_SECONDS = 30
+# A process may hold a call so long before it writes it. What is older than a reset by more was not received before it:
+# the machine's clock was set back.
+_HELD_SECONDS = 60
+# Rows of one INSERT: SQLite takes them in one step, without the interpreter's lock.
+_ROWS_PER_STATEMENT = 50
+# Old rows are removed once so many new ones have come; until then they are passed over when the log is read.
+_PRUNE_AFTER_CALLS = 2_000
+_EVERYTHING_BUT_ALLOWED = "refused"
+
+
+class LoggedCall(NamedTuple):
+    """One call. Times are seconds since the epoch: ``at_seconds`` the sandbox's, ``received_at_seconds`` the wall's.
+
+    ``principal`` is the caller's ARN and ``principal_arn`` that of the user or role behind it, both empty for a call
+    that proved none. ``session``, ``decisions`` and ``identity`` are JSON; ``actions`` are joined and enclosed by
+    ``|``, in lower case. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was
+    refused before any policy was asked. ``parameters`` and ``answer`` are JSON as CloudTrail has it, without secrets,
+    and ``error_name`` is the exception of the service's model. A row as it is stored: one is made per call.
+    """
+
+    received_at_seconds: float
+    at_seconds: float
+    request_id: str
+    account_id: str
+    principal: str
+    principal_arn: str
+    access_key_id: str
+    session: str
+    service: str
+    operation: str
+    region: str
+    actions: str
+    decisions: str
+    outcome: str
+    error_code: str
+    message: str
+    reason: str
+    status: int
+    latency_seconds: float
+    source_ip: str
+    user_agent: str
+    identity: str = ""
+    parameters: str = ""
+    answer: str = ""
+    error_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDetails:
+    """What explains a refusal: ``explanation`` is JSON, ``policies`` are the documents as they were, by digest."""
+
+    request_id: str
+    account_id: str
+    organization_id: str
+    region: str
+    at_seconds: float
+    explanation: str
+    policies: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are wanted; what is empty or None is not asked. ``action`` may end with ``*``.
+
+    ``with_federated_users`` adds those of the federated users whose sessions ``principal`` obtained.
+    """
+
+    principal: str = ""
+    action: str = ""
+    outcome: str = ""
+    since_seconds: float | None = None
+    limit: int = 100
+    with_federated_users: bool = False
+
+
+_COLUMNS = LoggedCall._fields
+_TYPES = {
+    "received_at_seconds": "REAL",
+    "at_seconds": "REAL",
+    "latency_seconds": "REAL",
+    "status": "INTEGER",
+}
+_SCHEMA = (
+    "CREATE TABLE calls (position INTEGER PRIMARY KEY, "
+    + ", ".join(f"{name} {_TYPES.get(name, 'TEXT')} NOT NULL" for name in _COLUMNS)
+    + ")",
+    "CREATE TABLE refusals (position INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, account_id TEXT NOT NULL, "
+    "organization_id TEXT NOT NULL, region TEXT NOT NULL, at_seconds REAL NOT NULL, explanation BLOB NOT NULL)",
+    "CREATE TABLE policies (digest TEXT PRIMARY KEY, document BLOB NOT NULL)",
+    "CREATE TABLE refusal_policies (position INTEGER NOT NULL, digest TEXT NOT NULL, "
+    "PRIMARY KEY (position, digest)) WITHOUT ROWID",
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value REAL NOT NULL)",
+    *call_counts.SCHEMA,
+)
+_TABLES = ("calls", "refusals", "policies", "refusal_policies", "facts", *call_counts.TABLES)
+_PLACES = "(" + ", ".join("?" * (len(_COLUMNS) + 1)) + ")"
+_INSERT_ONE = f"INSERT INTO calls VALUES {_PLACES}"  # noqa: S608  the names are this module's own
+_INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
+_KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
+_LAST_WRITTEN_FIRST = "ORDER BY position DESC LIMIT ?"
+# Only long-term credentials obtain such a session, so that its chain has one link.
+_OF_A_FEDERATED_USER = "instr(principal, ':federated-user/') > 0"
+_NEWEST_FIRST = "ORDER BY received_at_seconds DESC, position DESC LIMIT ?"
+
+
+def decision_log_path(database_url: str) -> str:
+    """Where the log of a database is: a file beside a SQLite file (``rolecall-decisions.db``), else in memory."""
+    url = make_url(database_url)
+    database = url.database or ""
+    if url.get_backend_name() != "sqlite" or database in ("", IN_MEMORY) or database.startswith("file:"):
+        return IN_MEMORY
+    path = PurePath(database)
+    return str(path.with_name(f"{path.stem}-decisions{path.suffix}"))
+
+
+class DecisionStore:
+    """The log's file. Safe to share between threads; it is opened on first use, so after a fork.
+
+    Every method but ``close`` raises LogUnavailableError when the file cannot be read or written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._turn = threading.Lock()
+        self._calls_until_prune = 0
+
+    @property
+    def in_memory(self) -> bool:
+        return self.path == IN_MEMORY
+
+    def exists(self) -> bool:
+        return self.in_memory or Path(self.path).is_file()
+
+    def write(
+        self,
+        calls: Sequence[LoggedCall],
+        details: Mapping[str, RefusalDetails],
+        dropped: Mapping[str, int],
+        now_seconds: float,
+    ) -> None:
+        """Add calls, oldest first; ``details`` by request id. ``dropped`` counts calls that were not kept, by kind."""
+        with self._transaction() as driver:
+            cleared = _fact(driver, "cleared_at_seconds")
+            kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]
+            position = _next_position(driver)
+            _insert_calls(driver, kept, position)
+            call_counts.add_counts(driver, map(_counted, kept))
+            for offset, call in enumerate(kept):
+                if call.request_id in details:
+                    _insert_details(driver, position + offset, details[call.request_id])
+            for name, count in dropped.items():
+                _set_fact(driver, f"dropped_{name}", _fact(driver, f"dropped_{name}") + count)
+            self._calls_until_prune -= len(kept)
+            if self._calls_until_prune <= 0:
+                self._calls_until_prune = _PRUNE_AFTER_CALLS
+                _prune(driver, now_seconds)
+
+    def calls(self, wanted: CallFilter, *, as_written: bool = False) -> list[LoggedCall]:
+        """The calls that match, newest first: by the machine's clock, because each process writes when it comes by.
+
+        ``as_written`` goes by the order in which they were written, which is that of a single process whatever happens
+        to the clock.
+        """
+        conditions, values = [_KEPT], list[object]()
+        if wanted.principal:
+            of_principal = "principal = ? OR principal_arn = ?"
+            values += [wanted.principal, wanted.principal]
+            if wanted.with_federated_users:
+                of_principal += f" OR ({_OF_A_FEDERATED_USER} AND instr(session, ?) > 0)"
+                values.append(f'"chain":[{json.dumps(wanted.principal)}]')
+            conditions.append(f"({of_principal})")
+        if wanted.action:
+            action = wanted.action.lower()
+            conditions.append("instr(actions, ?) > 0")
+            values.append(f"|{action[:-1]}" if action.endswith("*") else f"|{action}|")
+        if wanted.outcome.lower() == _EVERYTHING_BUT_ALLOWED:
+            conditions.append("outcome != 'Allowed'")
+        elif wanted.outcome:
+            conditions.append("outcome = ? COLLATE NOCASE")
+            values.append(wanted.outcome)
+        if wanted.since_seconds is not None:
+            conditions.append("at_seconds >= ?")
+            values.append(wanted.since_seconds)
+        order = _LAST_WRITTEN_FIRST if as_written else _NEWEST_FIRST
+        query = f"{_SELECT} WHERE {' AND '.join(conditions)} {order}"
+        with self._reading() as driver:
+            return [LoggedCall(*row) for row in driver.execute(query, (*values, wanted.limit))]
+
+    def callers(self) -> list[str]:
+        """The ARNs of all users and roles that called."""
+        query = f"SELECT DISTINCT principal_arn FROM calls WHERE {_KEPT} ORDER BY principal_arn"  # noqa: S608
+        with self._reading() as driver:
+            return [arn for (arn,) in driver.execute(query)]
+
+    def call(self, request_id: str) -> LoggedCall | None:
+        """One call, without an index: it is looked for when a person asks, and an index would cost every call."""
+        query = f"{_SELECT} WHERE request_id = ? AND {_KEPT}"
+        with self._reading() as driver:
+            row = driver.execute(query, (request_id,)).fetchone()
+        return None if row is None else LoggedCall(*row)
+
+    def details(self, request_id: str, now_seconds: float | None = None) -> RefusalDetails | None:
+        """What explains a refusal, if it is not older than a day at ``now_seconds``."""
+        query = "SELECT * FROM refusals WHERE request_id = ?"
+        documents = (
+            "SELECT p.digest, p.document FROM refusal_policies r JOIN policies p ON p.digest = r.digest "
+            "WHERE r.position = ? ORDER BY p.digest"
+        )
+        with self._reading() as driver:
+            row = driver.execute(query, (request_id,)).fetchone()
+            if row is None or (now_seconds is not None and row[5] <= now_seconds - KEPT_DETAILS_SECONDS):
+                return None
+            policies = {digest: _unpacked(packed) for digest, packed in driver.execute(documents, (row[0],))}
+        _, known_id, account_id, organization_id, region, at_seconds, packed = row
+        return RefusalDetails(known_id, account_id, organization_id, region, at_seconds, _unpacked(packed), policies)
+
+    def dropped(self) -> dict[str, int]:
+        """How many calls were not kept because too many came at once."""
+        with self._reading() as driver:
+            return {kind: int(_fact(driver, f"dropped_{kind}")) for kind in ("allowed", "refused")}
+
+    def forgotten(self) -> int:
+        """How many calls were written down and are kept no more, because newer ones came."""
+        with self._reading() as driver:
+            return max(0, _next_position(driver) - 1 - KEPT_CALLS)
+
+    def counts(self) -> CallCounts:
+        """How many calls of which kind there were, also of those that the log has forgotten by now."""
+        dropped = self.dropped()
+        with self._reading() as driver:
+            return call_counts.read_counts(driver, dropped)
+
+    def clear(self, now_wall_seconds: float) -> None:
+        """Forget everything, also what other processes hold that was received before now and have not yet written."""
+        with self._transaction() as driver:
+            for table in _TABLES:
+                driver.execute(f"DELETE FROM {table}")  # noqa: S608
+            _set_fact(driver, "cleared_at_seconds", now_wall_seconds)
+
+    def close(self) -> None:
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._turn:
+            driver = self._opened()
+            driver.execute("BEGIN IMMEDIATE")
+            try:
+                yield driver
+                driver.execute("COMMIT")
+            except BaseException:
+                if driver.in_transaction:
+                    driver.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._turn:
+            yield self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            driver = sqlite3.connect(
+                self.path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                _prepare(driver)
+            except BaseException:
+                driver.close()
+                raise
+            self._connection = driver
+        return self._connection
+
+
+def _prepare(driver: sqlite3.Connection) -> None:
+    write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
+    # A log may lose its last batch with the machine, but not with the process.
+    driver.execute("PRAGMA synchronous=NORMAL")
+    if _version(driver) == SCHEMA_VERSION:
+        return
+    driver.execute("BEGIN IMMEDIATE")
+    if _version(driver) != SCHEMA_VERSION:
+        present = driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in present:
+            quoted = name.replace('"', '""')
+            driver.execute(f'DROP TABLE "{quoted}"')
+        for statement in _SCHEMA:
+            driver.execute(statement)
+        driver.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    driver.execute("COMMIT")
+
+
+def _version(driver: sqlite3.Connection) -> int:
+    return int(driver.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _counted(call: LoggedCall) -> CountedCall:
+    return CountedCall(call.service, call.operation, call.outcome, call.status, call.latency_seconds)
+
+
+def _next_position(driver: sqlite3.Connection) -> int:
+    return int(driver.execute("SELECT coalesce(max(position), 0) + 1 FROM calls").fetchone()[0])
+
+
+def _insert_calls(driver: sqlite3.Connection, calls: Sequence[LoggedCall], position: int) -> None:
+    whole = len(calls) - len(calls) % _ROWS_PER_STATEMENT
+    for start in range(0, whole, _ROWS_PER_STATEMENT):
+        values: list[object] = []
+        for offset in range(start, start + _ROWS_PER_STATEMENT):
+            values.append(position + offset)
+            values += calls[offset]
+        driver.execute(_INSERT_MANY, values)
+    for offset in range(whole, len(calls)):
+        driver.execute(_INSERT_ONE, (position + offset, *calls[offset]))
+
+
+def _insert_details(driver: sqlite3.Connection, position: int, details: RefusalDetails) -> None:
+    for digest, document in details.policies.items():
+        if driver.execute("SELECT 1 FROM policies WHERE digest = ?", (digest,)).fetchone() is None:
+            driver.execute("INSERT INTO policies VALUES (?, ?)", (digest, _packed(document)))
+        driver.execute("INSERT INTO refusal_policies VALUES (?, ?)", (position, digest))
+    # Identifiers that a seed makes come again in another run.
+    driver.execute(
+        "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            position,
+            details.request_id,
+            details.account_id,
+            details.organization_id,
+            details.region,
+            details.at_seconds,
+            _packed(details.explanation),
+        ),
+    )
+
+
+def _prune(driver: sqlite3.Connection, now_seconds: float) -> None:
+    oldest = _next_position(driver) - KEPT_CALLS
+    driver.execute("DELETE FROM calls WHERE position < ?", (oldest,))
+    driver.execute(
+        "DELETE FROM refusals WHERE position < ? OR at_seconds <= ?", (oldest, now_seconds - KEPT_DETAILS_SECONDS)
+    )
+    driver.execute("DELETE FROM refusal_policies WHERE position NOT IN (SELECT position FROM refusals)")
+    driver.execute("DELETE FROM policies WHERE digest NOT IN (SELECT digest FROM refusal_policies)")
+
+
+def _fact(driver: sqlite3.Connection, name: str) -> float:
+    row = driver.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return 0.0 if row is None else float(row[0])
+
+
+def _set_fact(driver: sqlite3.Connection, name: str, value: float) -> None:
+    driver.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+
+def _packed(text: str) -> bytes:
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
+
+
+def _unpacked(packed: bytes) -> str:
+    return zlib.decompress(packed).decode("utf-8", "surrogatepass")

@@ -1,0 +1,85 @@
+"""Delegation requests: rows in, frozen records out. Every change names the state it goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from rolecall.storage.problems import AlreadyThere, problem_for_conflict
+from rolecall.storage.tables import accounts
+from rolecall.storage.tables import delegation_requests as t
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationRequest:
+    """A partner's request. ``permissions`` and ``approval`` are JSON; ``state`` does not know of expiry."""
+
+    request_id: str
+    requestor_account_id: str
+    owner_account_id: str | None
+    description: str
+    request_message: str | None
+    permissions: str
+    permission_policy: str
+    requestor_workflow_id: str
+    redirect_url: str | None
+    notification_channel: str
+    session_duration_seconds: int
+    only_send_by_owner: bool
+    state: str
+    created_at_seconds: int
+    updated_at_seconds: int
+    expires_at_seconds: int
+    owner_arn: str | None = None
+    approver_arn: str | None = None
+    approval: str | None = None
+    notes: str | None = None
+    rejection_reason: str | None = None
+    sent_at_seconds: int | None = None
+    exchanged_at_seconds: int | None = None
+
+
+_REQUEST = select(*(t.c[field.name] for field in fields(DelegationRequest)))
+
+
+def add_request(connection: Connection, request: DelegationRequest) -> None:
+    """Raises AlreadyThere when the requestor has one for the same workflow."""
+    with problem_for_conflict(connection, AlreadyThere(request.requestor_workflow_id)):
+        connection.execute(insert(t).values(**asdict(request)))
+
+
+def request_by_id(connection: Connection, request_id: str) -> DelegationRequest | None:
+    row = connection.execute(_REQUEST.where(t.c.request_id == request_id)).first()
+    return None if row is None else DelegationRequest(*row)
+
+
+def owned_requests(
+    connection: Connection, account_id: str, *, owner_arn: str | None, after_id: str, limit: int
+) -> Sequence[DelegationRequest]:
+    """Requests that somebody in the account owns, by id; of one owner only, where ``owner_arn`` is given."""
+    statement = _REQUEST.where(
+        t.c.owner_account_id == account_id, t.c.owner_arn.is_not(None), t.c.request_id > after_id
+    )
+    if owner_arn is not None:
+        statement = statement.where(t.c.owner_arn == owner_arn)
+    rows = connection.execute(statement.order_by(t.c.request_id).limit(limit))
+    return [DelegationRequest(*row) for row in rows]
+
+
+def move_request(connection: Connection, request_id: str, from_state: str, **values: Any) -> bool:
+    """Change a request that is still in a state. False when another transaction was faster."""
+    still = (t.c.request_id == request_id) & (t.c.state == from_state)
+    return connection.execute(update(t).where(still).values(**values)).rowcount == 1
+
+
+def spend_token(connection: Connection, request_id: str, now_seconds: int) -> bool:
+    """Note that a request's token was exchanged. False when it had been: of two that try, one succeeds."""
+    unspent = (t.c.request_id == request_id) & (t.c.state == "FINALIZED") & t.c.exchanged_at_seconds.is_(None)
+    return connection.execute(update(t).where(unspent).values(exchanged_at_seconds=now_seconds)).rowcount == 1
+
+
+def account_name(connection: Connection, account_id: str) -> str:
+    return connection.execute(select(accounts.c.name).where(accounts.c.account_id == account_id)).scalar() or ""

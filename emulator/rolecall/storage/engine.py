@@ -1,0 +1,208 @@
+"""Connections and transactions. One snapshot for everything a call reads, one transaction for what it writes.
+
+SQLite runs in WAL mode with foreign keys on; a writer that finds the database busy waits. Every transaction that writes
+a table bearing on authorisation raises the generation, by an event that sees each statement, so that no caller can
+forget it.
+"""
+
+from __future__ import annotations
+
+import copy
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from rolecall.storage.tables import TABLES_WITHOUT_AUTHORITY, generations
+from rolecall.storage.write_ahead import write_ahead
+
+# The errors that other rooms tell apart, so that none of them needs to know SQLAlchemy. SQLite's driver is also asked
+# directly, and then its own errors come.
+DatabaseError = (SQLAlchemyError, sqlite3.Error)
+DatabaseUnavailableError = (OperationalError, sqlite3.OperationalError)
+BadDatabaseUrlError = ArgumentError
+
+BUSY_TIMEOUT_SECONDS = 30
+_GENERATION = select(generations.c.value).where(generations.c.name == "iam")
+_GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
+_RAISE_GENERATION = update(generations).where(generations.c.name == "iam").values(value=generations.c.value + 1)
+
+
+def database_exists(url: str) -> bool:
+    """Whether opening a database would find one: false for a SQLite file that is not there. Raises DatabaseError."""
+    parsed = make_url(url)
+    path = parsed.database or ""
+    in_a_file = parsed.get_backend_name() == "sqlite" and path not in ("", ":memory:") and not path.startswith("file:")
+    return not in_a_file or Path(path).is_file()
+
+
+class Database:
+    """A database by its SQLAlchemy URL. Safe to share between threads; make a new one after a fork."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self.url = url
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.in_memory = self.is_sqlite and parsed.database in (None, "", ":memory:")
+        self._adopt(_create_engine(url, is_sqlite=self.is_sqlite, in_memory=self.in_memory))
+
+    def _adopt(self, engine: Engine) -> None:
+        self._engine = engine
+        self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writers = self._engine.execution_options()
+        event.listen(self._writers, "before_execute", _note_authority_write)
+        if self.is_sqlite:
+            event.listen(self._writers, "begin", _begin_immediate)
+        self._held = threading.local()
+        # Threads share the one connection of an in-memory database, so they take turns.
+        self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
+
+    def sibling(self) -> Database:
+        """Another database in memory, empty. The two share compiled statements and nothing else."""
+        if not self.in_memory:
+            raise ValueError("a database that is kept somewhere has no siblings")
+        engine = copy.copy(self._engine)
+        # What an engine does itself when it is disposed of: a pool of the same kind, without connections.
+        engine.pool = self._engine.pool.recreate()
+        database = copy.copy(self)
+        database._adopt(engine)
+        return database
+
+    def fill(self, source: sqlite3.Connection) -> None:
+        """Make a database in memory hold what a connection of SQLite's driver sees."""
+        with self._readers.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            source.backup(driver)
+
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """A connection for reading: everything read inside comes from the same state of the database."""
+        if self.is_sqlite:
+            return _SqliteSnapshot(*self._reader(), self._turn)
+        return self._engine.connect()
+
+    def _reader(self) -> tuple[Connection, sqlite3.Connection]:
+        held: tuple[Connection, sqlite3.Connection] | None = getattr(self._held, "reader", None)
+        if held is None:
+            # In its turn: to prepare the one connection of an in-memory database ends whatever another thread has open.
+            with self._turn or nullcontext():
+                connection = self._readers.connect()
+            driver: Any = connection.connection.driver_connection
+            held = self._held.reader = (connection, driver)
+        return held
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection for writing. Committed when the block ends, rolled back when it raises."""
+        if self._turn is None:
+            with self._transaction() as connection:
+                yield connection
+        else:
+            with self._turn, self._transaction() as connection:
+                yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._writers.connect() as connection, connection.begin():
+            connection.info["authority_written"] = False
+            yield connection
+            if connection.info["authority_written"]:
+                connection.execute(_RAISE_GENERATION)
+
+    @contextmanager
+    def beside(self, snapshot: Connection) -> Iterator[Connection]:
+        """A connection for a small write while ``snapshot`` is open; it stays, whatever becomes of the call."""
+        if self.in_memory:
+            # There is one connection, and it is in a transaction already, which is committed when the snapshot ends.
+            yield snapshot
+        else:
+            with self.transaction() as connection:
+                yield connection
+
+    def generation(self, connection: Connection) -> int:
+        """Changes whenever anything that bears on authorisation does. ``connection`` comes from :meth:`snapshot`."""
+        if self.is_sqlite:
+            row = self._reader()[1].execute(_GENERATION_SQL).fetchone()
+            return int(row[0])
+        return int(connection.execute(_GENERATION).scalar_one())
+
+    def close(self) -> None:
+        held = getattr(self._held, "reader", None)
+        if held is not None:
+            held[0].close()
+            del self._held.reader
+        self._engine.dispose()
+
+
+class _SqliteSnapshot:
+    """A deferred transaction on a held connection. A class: a generator would cost more than the transaction."""
+
+    __slots__ = ("_connection", "_driver", "_turn")
+
+    def __init__(self, connection: Connection, driver: sqlite3.Connection, turn: threading.RLock | None) -> None:
+        self._connection = connection
+        self._driver = driver
+        self._turn = turn
+
+    def __enter__(self) -> Connection:
+        if self._turn is not None:
+            self._turn.acquire()
+        try:
+            # Asked of the driver directly: a deferred transaction costs a microsecond this way.
+            self._driver.execute("BEGIN")
+        except sqlite3.Error:
+            self._end_turn()
+            raise
+        return self._connection
+
+    def __exit__(self, *_exception: object) -> None:
+        try:
+            self._driver.execute("COMMIT")
+        except sqlite3.Error:
+            # Nothing was written, so nothing is lost; the connection must not stay inside a transaction.
+            self._driver.rollback()
+        finally:
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+
+
+def _create_engine(url: str, *, is_sqlite: bool, in_memory: bool) -> Engine:
+    if not is_sqlite:
+        return create_engine(url, pool_pre_ping=True)
+    arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
+    if in_memory:
+        arguments["poolclass"] = StaticPool
+    engine = create_engine(url, **arguments)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(driver: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transaction handling begins too late for a snapshot; transactions are begun explicitly here.
+    driver.isolation_level = None
+    write_ahead(driver, BUSY_TIMEOUT_SECONDS)
+    # FULL: what was acknowledged survives the machine as well as the process.
+    driver.execute("PRAGMA synchronous=FULL")
+    driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # Taking the write lock first makes concurrent writers wait for each other instead of failing half-way.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:
+    if getattr(statement, "is_dml", False) and statement.table.name not in TABLES_WITHOUT_AUTHORITY:
+        # A statement may say that it touches none of the columns that rights depend on.
+        if statement.get_execution_options().get("changes_no_rights"):
+            return
+        connection.info["authority_written"] = True

@@ -1,0 +1,93 @@
+"""Tags of users, roles, customer managed policies, identity providers and MFA devices: pairs of key and value.
+
+Two keys that differ in case alone are one key for users, roles and providers, and two for managed policies and MFA
+devices (IAM User Guide, Tags for IAM resources); a key keeps the case it was last written in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, delete, insert, select
+
+from rolecall.storage import tables as t
+
+TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider", "mfa_device"]
+Tag = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _TagStatements:
+    """What is asked of one kind's table of tags, written once. ``case_sensitive``: ``a`` and ``A`` are two keys."""
+
+    select_all: Select[Any]
+    delete_one: Delete
+    insert: Insert
+    owner: str
+    case_sensitive: bool
+
+    def key_key(self, key: str) -> str:
+        return key if self.case_sensitive else key.lower()
+
+
+def _statements(table: Table, owner: str, *, case_sensitive: bool) -> _TagStatements:
+    of_owner = table.c[owner] == bindparam("owner")
+    return _TagStatements(
+        select_all=select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key),
+        delete_one=delete(table).where(of_owner, table.c.key_key == bindparam("removed")),
+        insert=insert(table),
+        owner=owner,
+        case_sensitive=case_sensitive,
+    )
+
+
+_KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
+    {
+        "user": _statements(t.user_tags, "user_id", case_sensitive=False),
+        "role": _statements(t.role_tags, "role_id", case_sensitive=False),
+        "policy": _statements(t.policy_tags, "policy_id", case_sensitive=True),
+        "oidc_provider": _statements(t.oidc_provider_tags, "arn", case_sensitive=False),
+        "saml_provider": _statements(t.saml_provider_tags, "arn", case_sensitive=False),
+        "mfa_device": _statements(t.mfa_device_tags, "serial_number", case_sensitive=True),
+    }
+)
+
+
+def tags_of(connection: Connection, kind: TaggedKind, owner_id: str) -> list[Tag]:
+    """The tags of an entity, by key."""
+    rows = connection.execute(_KINDS[kind].select_all, {"owner": owner_id})
+    return [(row[0], row[1]) for row in rows]
+
+
+def key_key(kind: TaggedKind, key: str) -> str:
+    """What makes a tag key one key, and its place in a list."""
+    return _KINDS[kind].key_key(key)
+
+
+def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> None:
+    """Add tags; those whose key is there already are replaced, key and value."""
+    statements = _KINDS[kind]
+    rows = [
+        {statements.owner: owner_id, "key_key": statements.key_key(key), "key": key, "value": value}
+        for key, value in tags
+    ]
+    if rows:
+        connection.execute(statements.delete_one, [{"owner": owner_id, "removed": row["key_key"]} for row in rows])
+        connection.execute(statements.insert, rows)
+
+
+def remove_tags(connection: Connection, kind: TaggedKind, owner_id: str, keys: Iterable[str]) -> None:
+    """Remove the tags of these keys; a key that is not there is no error."""
+    statements = _KINDS[kind]
+    rows = [{"owner": owner_id, "removed": statements.key_key(key)} for key in keys]
+    if rows:
+        connection.execute(statements.delete_one, rows)
+
+
+def new_tag_count(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> int:
+    """How many tags the entity would have after :func:`put_tags`."""
+    keys = {key_key(kind, key) for key, _ in tags_of(connection, kind, owner_id)}
+    return len(keys.union(key_key(kind, key) for key, _ in tags))

@@ -1,0 +1,313 @@
+"""What authorisation reads: keys, entities, and the policies that bear on them. Read once per change, then cached.
+
+All functions take a connection of one snapshot and return plain records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, bindparam, select
+
+from rolecall.arns import aws_control_policy_arn, control_policy_arn, iam_arn, parse_arn
+from rolecall.storage import tables as t
+from rolecall.storage.entity_tags import tags_of
+
+ROOT_TARGET = "ROOT"
+# What AWS attaches to the root and to every unit and account when this kind of policy is switched on.
+FULL_ACCESS = {"service": "FullAWSAccess", "resource": "RCPFullAWSAccess"}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A long-term access key; ``user_id`` is None for a key of the account's root user."""
+
+    access_key_id: str
+    secret_access_key: str
+    status: str
+    account_id: str
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An IAM user or role as authorisation sees it."""
+
+    kind: str
+    entity_id: str
+    account_id: str
+    name: str
+    path: str
+    permissions_boundary_arn: str | None
+    tags: tuple[tuple[str, str], ...]
+
+    @property
+    def arn(self) -> str:
+        return iam_arn(self.account_id, self.kind, self.path, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedRole:
+    """A role with what AssumeRole needs to know of it."""
+
+    entity: Entity
+    trust_policy: str
+    trust_principal_ids: Mapping[str, str]
+    max_session_duration_seconds: int
+    linked_service: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One policy that bears on an entity. ``text`` is None for an AWS managed policy, which storage does not hold.
+
+    ``group`` is the name of the group through which a user has it.
+    """
+
+    name: str
+    arn: str
+    text: str | None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The organization an account belongs to, and the control policies that bear on it.
+
+    ``path`` is the account's place, as aws:PrincipalOrgPaths has it. The policies are those of each level, root first:
+    root, organizational units, account. There are none for the management account, which none of them restricts.
+    Full access is among them wherever AWS attaches it.
+    """
+
+    organization_id: str
+    path: str
+    service_control: tuple[tuple[Document, ...], ...]
+    resource_control: tuple[tuple[Document, ...], ...]
+
+
+_ACCESS_KEY = select(
+    t.access_keys.c.access_key_id,
+    t.access_keys.c.secret_access_key,
+    t.access_keys.c.status,
+    t.access_keys.c.account_id,
+    t.access_keys.c.user_id,
+).where(t.access_keys.c.access_key_id == bindparam("access_key_id"))
+
+
+def access_key(connection: Connection, access_key_id: str) -> AccessKey | None:
+    row = connection.execute(_ACCESS_KEY, {"access_key_id": access_key_id}).first()
+    return None if row is None else AccessKey(*row)
+
+
+def user(connection: Connection, user_id: str) -> Entity | None:
+    row = connection.execute(select(t.users).where(t.users.c.user_id == user_id)).first()
+    if row is None:
+        return None
+    tags = tuple(tags_of(connection, "user", user_id))
+    return Entity("user", user_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
+
+
+def role(connection: Connection, role_id: str) -> Entity | None:
+    row = connection.execute(select(t.roles).where(t.roles.c.role_id == role_id)).first()
+    return None if row is None else _role_entity(connection, row)
+
+
+def _role_entity(connection: Connection, row: Row[Any]) -> Entity:
+    tags = tuple(tags_of(connection, "role", row.role_id))
+    return Entity("role", row.role_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
+
+
+def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
+    """The role an ARN names; None when there is none, or when the path in the ARN is not the role's."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service != "iam" or parsed.resource_type != "role":
+        return None
+    statement = select(t.roles).where(
+        t.roles.c.account_id == parsed.account_id, t.roles.c.name_key == parsed.resource_name.lower()
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        return None
+    entity = _role_entity(connection, row)
+    if entity.arn != arn:
+        return None
+    return TrustedRole(
+        entity=entity,
+        trust_policy=row.trust_policy,
+        trust_principal_ids=json.loads(row.trust_principal_ids),
+        max_session_duration_seconds=row.max_session_duration_seconds,
+        linked_service=row.linked_service,
+    )
+
+
+def _documents_of(connection: Connection, inline: Table, attached: Table, owner: str, owner_id: str) -> list[Document]:
+    own = connection.execute(
+        select(inline.c.name, inline.c.document).where(inline.c[owner] == owner_id).order_by(inline.c.name)
+    )
+    documents = [Document(row.name, "", row.document) for row in own]
+    managed = connection.execute(
+        select(attached.c.policy_arn, t.policy_versions.c.document)
+        .select_from(
+            attached.outerjoin(t.policies, t.policies.c.policy_id == attached.c.policy_id).outerjoin(
+                t.policy_versions,
+                (t.policy_versions.c.policy_id == t.policies.c.policy_id)
+                & (t.policy_versions.c.version == t.policies.c.default_version),
+            )
+        )
+        .where(attached.c[owner] == owner_id)
+        .order_by(attached.c.policy_arn)
+    )
+    documents += [Document(row.policy_arn.rpartition("/")[2], row.policy_arn, row.document) for row in managed]
+    return documents
+
+
+def user_documents(connection: Connection, user_id: str) -> list[Document]:
+    """Identity policies of a user: its own, and those of every group it is in."""
+    documents = _documents_of(connection, t.user_inline_policies, t.user_attached_policies, "user_id", user_id)
+    memberships = connection.execute(
+        select(t.groups.c.group_id, t.groups.c.name)
+        .join(t.group_members, t.group_members.c.group_id == t.groups.c.group_id)
+        .where(t.group_members.c.user_id == user_id)
+        .order_by(t.groups.c.group_id)
+    )
+    for group_id, name in memberships.all():
+        found = _documents_of(connection, t.group_inline_policies, t.group_attached_policies, "group_id", group_id)
+        documents += [replace(document, group=name) for document in found]
+    return documents
+
+
+def role_documents(connection: Connection, role_id: str) -> list[Document]:
+    return _documents_of(connection, t.role_inline_policies, t.role_attached_policies, "role_id", role_id)
+
+
+def customer_policy_document(connection: Connection, arn: str) -> str | None:
+    """The default version of a customer managed policy; None when there is no such policy."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service != "iam" or parsed.resource_type != "policy":
+        return None
+    statement = (
+        select(t.policies.c.path, t.policies.c.name, t.policy_versions.c.document)
+        .join(t.policy_versions, t.policy_versions.c.policy_id == t.policies.c.policy_id)
+        .where(
+            t.policies.c.account_id == parsed.account_id,
+            t.policies.c.name_key == parsed.resource_name.lower(),
+            t.policy_versions.c.version == t.policies.c.default_version,
+        )
+    )
+    row = connection.execute(statement).first()
+    if row is None or iam_arn(parsed.account_id, "policy", row.path, row.name) != arn:
+        return None
+    return str(row.document)
+
+
+def organization_of(connection: Connection, account_id: str) -> Organization | None:
+    statement = (
+        select(t.organizations.c.organization_id, t.organizations.c.management_account_id)
+        .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
+        .where(t.accounts.c.account_id == account_id)
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        return None
+    organization_id = row.organization_id
+    units = _units_of(connection, account_id)
+    path = "".join(f"{part}/" for part in (organization_id, root_of(organization_id), *units))
+    if row.management_account_id == account_id:
+        return Organization(organization_id, path, (), ())
+    targets = (ROOT_TARGET, *units, account_id)
+    management_account_id = row.management_account_id or default_account_id(connection) or ""
+    levels = partial(_levels, connection, management_account_id, organization_id, targets)
+    return Organization(
+        organization_id,
+        path,
+        levels("service", t.service_control_policies, t.service_control_policy_targets),
+        levels("resource", t.resource_control_policies, t.resource_control_policy_targets),
+    )
+
+
+def root_of(organization_id: str) -> str:
+    """The id of an organization's root."""
+    return f"r-{organization_id[2:6]}"
+
+
+def _units_of(connection: Connection, account_id: str) -> list[str]:
+    """The organizational units an account is in, outermost first."""
+    members, units = t.organizational_unit_accounts, t.organizational_units
+    found: list[str] = []
+    ou_id = connection.execute(select(members.c.ou_id).where(members.c.account_id == account_id)).scalar()
+    # A unit met twice would be a circle, which the sandbox file does not let in.
+    while ou_id is not None and ou_id not in found:
+        found.insert(0, ou_id)
+        ou_id = connection.execute(select(units.c.parent_id).where(units.c.ou_id == ou_id)).scalar()
+    return found
+
+
+def _levels(
+    connection: Connection,
+    management_account_id: str,
+    organization_id: str,
+    targets: Sequence[str],
+    kind: str,
+    policies: Table,
+    attached: Table,
+) -> tuple[tuple[Document, ...], ...]:
+    """The policies of each level. One declared under the name of full access is attached to its own targets alone."""
+    full_access = Document(FULL_ACCESS[kind], aws_control_policy_arn(kind, FULL_ACCESS[kind]), None)
+    own = select(policies.c.name).where(
+        policies.c.organization_id == organization_id, policies.c.name == full_access.name
+    )
+    everywhere = () if connection.execute(own).first() is not None else (full_access,)
+    levels = []
+    for target in targets:
+        statement = (
+            select(policies.c.name, policies.c.document)
+            .join(attached, attached.c.policy_name == policies.c.name)
+            .where(attached.c.target == target, policies.c.organization_id == organization_id)
+            .order_by(policies.c.name)
+        )
+        documents = [
+            Document(
+                found.name,
+                full_access.arn
+                if found.name == full_access.name
+                else control_policy_arn(management_account_id, organization_id, kind, found.name),
+                found.document,
+            )
+            for found in connection.execute(statement)
+        ]
+        levels.append((*everywhere, *documents))
+    return tuple(levels)
+
+
+def account_exists(connection: Connection, account_id: str) -> bool:
+    statement = select(t.accounts.c.account_id).where(t.accounts.c.account_id == account_id)
+    return connection.execute(statement).first() is not None
+
+
+def default_account_id(connection: Connection) -> str | None:
+    """The account declared first."""
+    return connection.execute(select(t.accounts.c.account_id).order_by(t.accounts.c.position).limit(1)).scalar()
+
+
+def account_names(connection: Connection) -> dict[str, str]:
+    """The names of all accounts by their ids, the account declared first before the others."""
+    accounts = t.accounts.c
+    found = connection.execute(select(accounts.account_id, accounts.name).order_by(accounts.position))
+    return {row.account_id: row.name for row in found}
+
+
+def user_with_policy(connection: Connection, account_id: str, policy_arn: str) -> str | None:
+    """The id of the account's first user, by name, to whom this managed policy is attached directly."""
+    attached = t.user_attached_policies
+    statement = (
+        select(t.users.c.user_id)
+        .join(attached, attached.c.user_id == t.users.c.user_id)
+        .where(t.users.c.account_id == account_id, attached.c.policy_arn == policy_arn)
+        .order_by(t.users.c.name_key)
+        .limit(1)
+    )
+    return connection.execute(statement).scalar()

@@ -1,0 +1,29 @@
+"""The key ring's rows. Writing one raises the generation, so every worker has the new key on its next call."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, insert, select
+
+from rolecall.storage.tables import sealing_keys
+
+
+def load(connection: Connection) -> list[tuple[str, bytes, int]]:
+    """Key id, secret and creation time of every sealing key, oldest first."""
+    columns = sealing_keys.c
+    rows = connection.execute(
+        select(columns.key_id, columns.secret, columns.created_at_seconds).order_by(columns.position)
+    )
+    return [(row.key_id, bytes(row.secret), row.created_at_seconds) for row in rows]
+
+
+def add(connection: Connection, key_id: str, secret: bytes, created_at_seconds: int) -> None:
+    """Add the key that seals from now on."""
+    newest = connection.execute(select(func.max(sealing_keys.c.position))).scalar()
+    connection.execute(
+        insert(sealing_keys).values(
+            key_id=key_id,
+            secret=secret,
+            created_at_seconds=created_at_seconds,
+            position=0 if newest is None else newest + 1,
+        )
+    )

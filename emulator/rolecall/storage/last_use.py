@@ -1,0 +1,53 @@
+"""When access keys and roles were last used. Writing it says nothing about who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, update
+
+from rolecall.storage import tables as t
+
+
+class Use(NamedTuple):
+    """One use: when by the sandbox's clock, of which service, in which Region."""
+
+    at_seconds: float
+    service: str
+    region: str
+
+
+# Nobody's rights depend on these columns, so what is remembered of policies stays good.
+_CHANGES_NO_RIGHTS = {"changes_no_rights": True}
+_KEY = (
+    update(t.access_keys)
+    .where(t.access_keys.c.access_key_id == bindparam("used"))
+    .values(
+        last_used_at_seconds=bindparam("at_seconds"),
+        last_used_service=bindparam("service"),
+        last_used_region=bindparam("region"),
+    )
+    .execution_options(**_CHANGES_NO_RIGHTS)
+)
+_ROLE = (
+    update(t.roles)
+    .where(t.roles.c.role_id == bindparam("used"))
+    .values(last_used_at_seconds=bindparam("at_seconds"), last_used_region=bindparam("region"))
+    .execution_options(**_CHANGES_NO_RIGHTS)
+)
+
+
+def write_uses(connection: Connection, keys: Mapping[str, Use], roles: Mapping[str, Use]) -> None:
+    """Keep uses of access keys and of roles, by their ids; those of what is gone are lost with it."""
+    if keys:
+        rows = [
+            {"used": key_id, "at_seconds": int(use.at_seconds), "service": use.service, "region": use.region}
+            for key_id, use in keys.items()
+        ]
+        connection.execute(_KEY, rows)
+    if roles:
+        rows = [
+            {"used": role_id, "at_seconds": int(use.at_seconds), "region": use.region} for role_id, use in roles.items()
+        ]
+        connection.execute(_ROLE, rows)

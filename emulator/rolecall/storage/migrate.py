@@ -1,0 +1,47 @@
+"""Brings a database to the present schema: made at once when it is empty, migrated step by step when it is older."""
+
+from __future__ import annotations
+
+import importlib
+
+from sqlalchemy import Connection, insert, inspect, select, text
+
+from rolecall.storage.engine import Database
+from rolecall.storage.tables import generations, metadata
+
+# The newest file of migrations/versions. A test compares it with Alembic's own answer.
+HEAD_REVISION = "0005"
+
+
+def current_revision(connection: Connection) -> str:
+    """The schema revision of the database; empty when it has none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+
+def upgrade(database: Database) -> str:
+    """Bring the schema up to date; returns the revision it had before (empty: it was new).
+
+    Safe when several processes start at once: the write lock is taken before anything is looked at.
+    Raises NewerDatabaseError when the revision is one this version does not know.
+    """
+    with database.transaction() as connection:
+        before = current_revision(connection)
+        if before == HEAD_REVISION:
+            return before
+        if before == "":
+            _create(connection)
+            return before
+        # Alembic costs a tenth of a second to import, which a start with nothing to migrate need not pay.
+        importlib.import_module("rolecall.storage.upgrade").run(connection, before)
+    return before
+
+
+def _create(connection: Connection) -> None:
+    """The whole schema in one step; a test holds that it equals what the migrations build."""
+    metadata.create_all(connection)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD_REVISION})
+    if connection.execute(select(generations.c.name)).first() is None:
+        connection.execute(insert(generations).values(name="iam", value=1))

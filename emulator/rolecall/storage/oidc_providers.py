@@ -1,0 +1,108 @@
+"""OpenID Connect providers of IAM: rows in, frozen records out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select
+
+from rolecall.storage import tables as t
+from rolecall.storage.problems import AlreadyThere, problem_for_conflict
+
+
+@dataclass(frozen=True, slots=True)
+class OidcProvider:
+    """A provider. ``key_source`` is ``discovery``, ``declared`` (the keys are ``jwks``, a JWK Set) or ``own``."""
+
+    arn: str
+    account_id: str
+    url: str
+    key_source: str
+    jwks: str | None
+    client_ids: tuple[str, ...]
+    thumbprints: tuple[str, ...]
+    created_at_seconds: int
+
+
+_BY_ARN = select(t.oidc_providers).where(t.oidc_providers.c.arn == bindparam("arn"))
+_BY_ARN_FOR_UPDATE = _BY_ARN.with_for_update()
+
+
+def provider_by_arn(connection: Connection, arn: str, *, for_update: bool = False) -> OidcProvider | None:
+    """The provider of that ARN. ``for_update`` makes other writers wait, where the database lets several write."""
+    row = connection.execute(_BY_ARN_FOR_UPDATE if for_update else _BY_ARN, {"arn": arn}).first()
+    return None if row is None else _record(connection, row)
+
+
+def _record(connection: Connection, row: Row[Any]) -> OidcProvider:
+    return OidcProvider(
+        row.arn,
+        row.account_id,
+        row.url,
+        row.key_source,
+        row.jwks,
+        _listed(connection, t.oidc_client_ids, "client_id", row.arn),
+        _listed(connection, t.oidc_thumbprints, "thumbprint", row.arn),
+        row.created_at_seconds,
+    )
+
+
+def _listed(connection: Connection, table: Table, column: str, arn: str) -> tuple[str, ...]:
+    statement = select(table.c[column]).where(table.c.arn == arn).order_by(table.c.position)
+    return tuple(connection.execute(statement).scalars())
+
+
+def provider_arns(connection: Connection, account_id: str) -> list[str]:
+    """The account's providers by ARN."""
+    statement = select(t.oidc_providers.c.arn).where(t.oidc_providers.c.account_id == account_id)
+    return list(connection.execute(statement.order_by(t.oidc_providers.c.arn)).scalars())
+
+
+def own_provider_urls(connection: Connection) -> set[str]:
+    """The URLs whose tokens Rolecall itself signs, because a sandbox file says so."""
+    statement = select(t.oidc_providers.c.url).where(t.oidc_providers.c.key_source == "own")
+    return set(connection.execute(statement).scalars())
+
+
+def count_providers(connection: Connection, account_id: str) -> int:
+    statement = select(func.count()).select_from(t.oidc_providers).where(t.oidc_providers.c.account_id == account_id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def add_provider(connection: Connection, provider: OidcProvider) -> None:
+    """Store a new provider. Raises AlreadyThere when the account has one of that URL."""
+    values = {
+        "arn": provider.arn,
+        "account_id": provider.account_id,
+        "url": provider.url,
+        "key_source": provider.key_source,
+        "jwks": provider.jwks,
+        "created_at_seconds": provider.created_at_seconds,
+    }
+    with problem_for_conflict(connection, AlreadyThere(provider.arn)):
+        connection.execute(insert(t.oidc_providers), values)
+    set_client_ids(connection, provider.arn, provider.client_ids)
+    set_thumbprints(connection, provider.arn, provider.thumbprints)
+
+
+def remove_provider(connection: Connection, arn: str) -> None:
+    """Delete a provider with all that belongs to it; one that is not there is no error."""
+    connection.execute(delete(t.oidc_providers).where(t.oidc_providers.c.arn == arn))
+
+
+def set_client_ids(connection: Connection, arn: str, client_ids: Iterable[str]) -> None:
+    _replace(connection, t.oidc_client_ids, "client_id", arn, client_ids)
+
+
+def set_thumbprints(connection: Connection, arn: str, thumbprints: Iterable[str]) -> None:
+    _replace(connection, t.oidc_thumbprints, "thumbprint", arn, thumbprints)
+
+
+def _replace(connection: Connection, table: Table, column: str, arn: str, values: Iterable[str]) -> None:
+    """Exactly these values, each once, in this order."""
+    connection.execute(delete(table).where(table.c.arn == arn))
+    rows = [{"arn": arn, column: value, "position": place} for place, value in enumerate(dict.fromkeys(values))]
+    if rows:
+        connection.execute(insert(table), rows)

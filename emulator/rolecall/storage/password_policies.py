@@ -1,0 +1,43 @@
+"""What an account demands of passwords: one row for each account that has changed it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+from sqlalchemy import Connection, delete, insert, select
+
+from rolecall.storage.tables import password_policies as t
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """The fields of UpdateAccountPasswordPolicy, with its defaults. None is for what was left out."""
+
+    minimum_length: int = 6
+    require_symbols: bool = False
+    require_numbers: bool = False
+    require_uppercase: bool = False
+    require_lowercase: bool = False
+    users_may_change: bool = False
+    maximum_age_days: int | None = None
+    reuse_prevention_count: int | None = None
+    hard_expiry: bool | None = None
+
+
+_COLUMNS = tuple(t.c[field.name] for field in fields(PasswordPolicy))
+
+
+def password_policy_of(connection: Connection, account_id: str) -> PasswordPolicy | None:
+    """The account's own policy; None where the default holds."""
+    row = connection.execute(select(*_COLUMNS).where(t.c.account_id == account_id)).first()
+    return None if row is None else PasswordPolicy(*row)
+
+
+def put_password_policy(connection: Connection, account_id: str, policy: PasswordPolicy) -> None:
+    remove_password_policy(connection, account_id)
+    connection.execute(insert(t), {"account_id": account_id, **asdict(policy)})
+
+
+def remove_password_policy(connection: Connection, account_id: str) -> bool:
+    """Whether there was one."""
+    return bool(connection.execute(delete(t).where(t.c.account_id == account_id)).rowcount)

@@ -1,0 +1,149 @@
+"""Roles: rows in, frozen records out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from rolecall.arns import iam_arn
+from rolecall.storage import tables as t
+from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
+
+SERVICE_LINKED_PATH = "/aws-service-role/"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRecord:
+    """A role. ``trust_principal_ids`` maps a principal as the trust policy writes it to the unique id it meant when
+    the policy was saved. ``linked_service`` is the service that owns a service-linked role, else None.
+    """
+
+    role_id: str
+    account_id: str
+    name: str
+    path: str
+    description: str
+    trust_policy: str
+    trust_principal_ids: Mapping[str, str]
+    max_session_duration_seconds: int
+    permissions_boundary_arn: str | None
+    linked_service: str | None
+    created_at_seconds: int
+    last_used_at_seconds: int | None = None
+    last_used_region: str | None = None
+
+    @property
+    def arn(self) -> str:
+        return iam_arn(self.account_id, "role", self.path, self.name)
+
+
+_BY_NAME = select(t.roles).where(
+    t.roles.c.account_id == bindparam("account_id"), t.roles.c.name_key == bindparam("name_key")
+)
+
+
+def role_by_name(connection: Connection, account_id: str, name: str) -> RoleRecord | None:
+    """The account's role of that name, without regard to case; None when there is none."""
+    row = connection.execute(_BY_NAME, {"account_id": account_id, "name_key": name.lower()}).first()
+    return None if row is None else _record(row)
+
+
+def list_roles(
+    connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
+) -> list[RoleRecord]:
+    """Roles by name, those after ``after_name_key`` (a name in lower case) only."""
+    statement = (
+        select(t.roles)
+        .where(
+            t.roles.c.account_id == account_id,
+            t.roles.c.name_key > after_name_key,
+            # Not LIKE: SQLite's ignores case, and paths may hold its wildcards.
+            func.substr(t.roles.c.path, 1, len(path_prefix)) == path_prefix,
+        )
+        .order_by(t.roles.c.name_key)
+        .limit(limit)
+    )
+    return [_record(row) for row in connection.execute(statement)]
+
+
+def count_roles(connection: Connection, account_id: str) -> int:
+    statement = select(func.count()).select_from(t.roles).where(t.roles.c.account_id == account_id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def add_role(connection: Connection, role: RoleRecord) -> None:
+    """Store a new role. Raises AlreadyThere when the account has one of that name."""
+    values = {
+        "role_id": role.role_id,
+        "account_id": role.account_id,
+        "name": role.name,
+        "name_key": role.name.lower(),
+        "path": role.path,
+        "description": role.description,
+        "trust_policy": role.trust_policy,
+        "trust_principal_ids": json.dumps(dict(role.trust_principal_ids)),
+        "max_session_duration_seconds": role.max_session_duration_seconds,
+        "permissions_boundary_arn": role.permissions_boundary_arn,
+        "linked_service": role.linked_service,
+        "created_at_seconds": role.created_at_seconds,
+        "last_used_at_seconds": role.last_used_at_seconds,
+        "last_used_region": role.last_used_region,
+    }
+    with problem_for_conflict(connection, AlreadyThere(role.name)):
+        connection.execute(insert(t.roles), values)
+
+
+def set_description(connection: Connection, role_id: str, description: str) -> None:
+    _set(connection, role_id, description=description)
+
+
+def set_max_session_duration(connection: Connection, role_id: str, max_session_duration_seconds: int) -> None:
+    _set(connection, role_id, max_session_duration_seconds=max_session_duration_seconds)
+
+
+def set_trust_policy(
+    connection: Connection, role_id: str, trust_policy: str, trust_principal_ids: Mapping[str, str]
+) -> None:
+    _set(
+        connection,
+        role_id,
+        trust_policy=trust_policy,
+        trust_principal_ids=json.dumps(dict(trust_principal_ids)),
+    )
+
+
+def set_permissions_boundary(connection: Connection, role_id: str, policy_arn: str | None) -> None:
+    _set(connection, role_id, permissions_boundary_arn=policy_arn)
+
+
+def remove_role(connection: Connection, role_id: str) -> None:
+    """Delete a role and its tags. Raises StillReferenced while policies belong to it."""
+    with problem_for_conflict(connection, StillReferenced(role_id)):
+        connection.execute(delete(t.roles).where(t.roles.c.role_id == role_id))
+
+
+def _set(connection: Connection, role_id: str, **values: Any) -> None:
+    connection.execute(update(t.roles).where(t.roles.c.role_id == role_id).values(**values))
+
+
+def _record(row: Row[Any]) -> RoleRecord:
+    return RoleRecord(
+        role_id=row.role_id,
+        account_id=row.account_id,
+        name=row.name,
+        path=row.path,
+        description=row.description,
+        trust_policy=row.trust_policy,
+        trust_principal_ids=MappingProxyType(json.loads(row.trust_principal_ids)),
+        max_session_duration_seconds=row.max_session_duration_seconds,
+        permissions_boundary_arn=row.permissions_boundary_arn,
+        linked_service=row.linked_service,
+        created_at_seconds=row.created_at_seconds,
+        last_used_at_seconds=row.last_used_at_seconds,
+        last_used_region=row.last_used_region,
+    )

@@ -1,0 +1,188 @@
+"""Service-linked roles: made from a row of the table of such roles, deleted by a task that asks who still uses them.
+
+A feature that needs a service-linked role calls :func:`ensure` with that row. A feature whose resources use one adds a
+function to :data:`RESOURCE_FINDERS`; while that function finds something, deleting the role fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, Protocol
+
+from sqlalchemy import Connection, delete, insert, select
+
+from rolecall.ids import ROLE_PREFIX, Identifiers
+from rolecall.storage import tables as t
+from rolecall.storage.roles import SERVICE_LINKED_PATH, RoleRecord, add_role, remove_role, role_by_name
+
+MAX_SESSION_DURATION_SECONDS = 3600
+
+
+class LinkedRole(Protocol):
+    """A row of the table of service-linked roles: service principal, role name, and the one policy of the role."""
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def role_name(self) -> str: ...
+
+    @property
+    def policy_arn(self) -> str | None: ...
+
+
+DeletionStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleUsage:
+    """Resources (ARNs, or ids where there are none) of one Region that use a service-linked role."""
+
+    region: str
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One request to delete a service-linked role. ``usages`` says what stood in the way of a failed one."""
+
+    task_id: str
+    account_id: str
+    role_name: str
+    status: DeletionStatus
+    reason: str
+    usages: tuple[RoleUsage, ...]
+    created_at_seconds: int
+
+
+ResourceFinder = Callable[[Connection, str], Sequence[RoleUsage]]
+
+# Service principal -> what of an account uses its role. Empty as long as no emulated resource uses one: of Chime that
+# would be Voice Connectors with streaming (voiceconnector.chime.amazonaws.com) and devices shared through Alexa for
+# Business (chime.amazonaws.com), see the Chime Administrator Guide, Using service-linked roles.
+RESOURCE_FINDERS: dict[str, ResourceFinder] = {}
+
+
+def resources_using(connection: Connection, account_id: str, service: str) -> list[RoleUsage]:
+    """What of the account uses the role of ``service``; empty when the role may be deleted."""
+    finder = RESOURCE_FINDERS.get(service)
+    return [] if finder is None else list(finder(connection, account_id))
+
+
+def trust_policy(service: str) -> str:
+    """The trust policy of every service-linked role: the service alone may assume it."""
+    statement = {"Effect": "Allow", "Principal": {"Service": [service]}, "Action": ["sts:AssumeRole"]}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
+
+
+def role_name(facts: LinkedRole, custom_suffix: str = "") -> str:
+    return f"{facts.role_name}_{custom_suffix}" if custom_suffix else facts.role_name
+
+
+def ensure(
+    connection: Connection, account_id: str, facts: LinkedRole, now_seconds: float, ids: Identifiers
+) -> RoleRecord:
+    """The account's role of a service (``facts`` is its row of the table), made now when it is missing.
+
+    Raises AlreadyThere when an ordinary role bears its name.
+    """
+    found = role_by_name(connection, account_id, facts.role_name)
+    if found is not None and found.linked_service == facts.service:
+        return found
+    return create(connection, account_id, facts, now_seconds, ids)
+
+
+def create(
+    connection: Connection,
+    account_id: str,
+    facts: LinkedRole,
+    now_seconds: float,
+    ids: Identifiers,
+    *,
+    custom_suffix: str = "",
+    description: str = "",
+) -> RoleRecord:
+    """Make a service-linked role with its one policy. Raises AlreadyThere when a role has that name."""
+    role = RoleRecord(
+        role_id=ids.unique_id(ROLE_PREFIX),
+        account_id=account_id,
+        name=role_name(facts, custom_suffix),
+        path=f"{SERVICE_LINKED_PATH}{facts.service}/",
+        description=description,
+        trust_policy=trust_policy(facts.service),
+        trust_principal_ids={},
+        max_session_duration_seconds=MAX_SESSION_DURATION_SECONDS,
+        permissions_boundary_arn=None,
+        linked_service=facts.service,
+        created_at_seconds=int(now_seconds),
+    )
+    add_role(connection, role)
+    if facts.policy_arn is not None:
+        connection.execute(
+            insert(t.role_attached_policies),
+            {
+                "role_id": role.role_id,
+                "policy_arn": facts.policy_arn,
+                "policy_id": None,
+                "attached_at_seconds": int(now_seconds),
+            },
+        )
+    return role
+
+
+def run_deletion(
+    connection: Connection, role: RoleRecord, reason_when_used: str, now_seconds: float, ids: Identifiers
+) -> Deletion:
+    """Delete a service-linked role unless something uses it, and keep a record of how that went.
+
+    The task is done when this returns: nothing here takes the minutes that AWS takes to ask every Region.
+    ``reason_when_used`` goes into the record of a refused deletion.
+    """
+    service = role.linked_service or ""
+    usages = tuple(resources_using(connection, role.account_id, service))
+    deletion = Deletion(
+        task_id=f"task{role.path}{role.name}/{ids.uuid()}",
+        account_id=role.account_id,
+        role_name=role.name,
+        status="FAILED" if usages else "SUCCEEDED",
+        reason=reason_when_used if usages else "",
+        usages=usages,
+        created_at_seconds=int(now_seconds),
+    )
+    if not usages:
+        attached = t.role_attached_policies
+        connection.execute(delete(attached).where(attached.c.role_id == role.role_id))
+        remove_role(connection, role.role_id)
+    connection.execute(
+        insert(t.service_linked_role_deletions),
+        {
+            "task_id": deletion.task_id,
+            "account_id": deletion.account_id,
+            "role_name": deletion.role_name,
+            "status": deletion.status,
+            "reason": deletion.reason,
+            "resources": json.dumps([asdict(usage) for usage in usages]),
+            "created_at_seconds": deletion.created_at_seconds,
+        },
+    )
+    return deletion
+
+
+def deletion_by_task(connection: Connection, account_id: str, task_id: str) -> Deletion | None:
+    """The account's deletion of that task id; None when there is none."""
+    deletions = t.service_linked_role_deletions
+    statement = select(deletions).where(deletions.c.account_id == account_id, deletions.c.task_id == task_id)
+    row = connection.execute(statement).first()
+    if row is None:
+        return None
+    return Deletion(
+        task_id=row.task_id,
+        account_id=row.account_id,
+        role_name=row.role_name,
+        status=row.status,
+        reason=row.reason,
+        usages=tuple(RoleUsage(usage["region"], tuple(usage["resources"])) for usage in json.loads(row.resources)),
+        created_at_seconds=row.created_at_seconds,
+    )

@@ -1,0 +1,135 @@
+"""What the principals of a trust policy mean: which user or role each one named on the day the policy was saved.
+
+AWS turns the ARN of a user or role into its unique id when a trust policy is saved, so that a later entity of the same
+name is not trusted by accident (IAM User Guide, AWS JSON policy elements: Principal).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from rolecall.arns import Arn, iam_arn, parse_arn
+from rolecall.storage import tables as t
+from rolecall.storage.gather import account_exists
+from rolecall.storage.roles import role_by_name
+
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_UNIQUE_ID = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,124}")
+# Far below SQLite's limit of variables in one statement.
+_IDS_PER_STATEMENT = 500
+
+
+class UnknownPrincipal(Exception):  # noqa: N818 - says what is wrong with the policy, not that something failed
+    """A trust policy names something that is no principal, or a user or role that does not exist."""
+
+    def __init__(self, principal: str) -> None:
+        super().__init__(principal)
+        self.principal = principal
+
+
+def resolve_trust(connection: Connection, principals: Iterable[str]) -> dict[str, str]:
+    """The unique id of every user and role among the ``AWS`` principals of a trust policy, by principal as written.
+
+    ``principals`` are ARNs, account numbers, unique ids or ``*``. Accounts and sessions are matched as written, so they
+    have no entry. Principals of accounts the sandbox does not have are taken as they are: whether they exist cannot be
+    known here, and nobody can call as them. Raises UnknownPrincipal.
+    """
+    ids: dict[str, str] = {}
+    for principal in principals:
+        unique_id = _resolve(connection, principal)
+        if unique_id:
+            ids[principal] = unique_id
+    return ids
+
+
+def _resolve(connection: Connection, principal: str) -> str:
+    if principal == "*" or _ACCOUNT_ID.fullmatch(principal):
+        return ""
+    if _UNIQUE_ID.fullmatch(principal):
+        if principal not in entity_arns(connection, [principal]):
+            raise UnknownPrincipal(principal)
+        return principal
+    arn = parse_arn(principal)
+    if arn is None or arn.region or not _ACCOUNT_ID.fullmatch(arn.account_id) or "*" in arn.resource:
+        raise UnknownPrincipal(principal)
+    kind, _, rest = arn.resource.partition("/")
+    if (arn.service, arn.resource) == ("iam", "root"):
+        return ""
+    if rest and (arn.service, kind) in (("iam", "user"), ("iam", "role")):
+        return _entity_id(connection, principal, arn, kind)
+    if rest and (arn.service, kind) == ("sts", "federated-user"):
+        return ""
+    if (arn.service, kind) == ("sts", "assumed-role"):
+        return _session(connection, principal, arn, rest)
+    raise UnknownPrincipal(principal)
+
+
+def _entity_id(connection: Connection, principal: str, arn: Arn, kind: str) -> str:
+    if not account_exists(connection, arn.account_id):
+        return ""
+    table, key = (t.users, t.users.c.user_id) if kind == "user" else (t.roles, t.roles.c.role_id)
+    statement = select(key, table.c.path, table.c.name).where(
+        table.c.account_id == arn.account_id, table.c.name_key == arn.resource_name.lower()
+    )
+    row = connection.execute(statement).first()
+    if row is None or iam_arn(arn.account_id, kind, row.path, row.name) != principal:
+        raise UnknownPrincipal(principal)
+    return str(row[0])
+
+
+def _session(connection: Connection, principal: str, arn: Arn, rest: str) -> str:
+    """A session is matched by its ARN, but its role has to exist."""
+    role_name, _, session_name = rest.partition("/")
+    if not role_name or not session_name or "/" in session_name:
+        raise UnknownPrincipal(principal)
+    if account_exists(connection, arn.account_id):
+        role = role_by_name(connection, arn.account_id, role_name)
+        if role is None or role.name != role_name:
+            raise UnknownPrincipal(principal)
+    return ""
+
+
+def entity_arns(connection: Connection, unique_ids: Iterable[str]) -> dict[str, str]:
+    """ARN by unique id, of the users and roles among ``unique_ids`` that still exist."""
+    wanted = sorted(set(unique_ids))
+    found: dict[str, str] = {}
+    for kind, table, key in (("user", t.users, t.users.c.user_id), ("role", t.roles, t.roles.c.role_id)):
+        for start in range(0, len(wanted), _IDS_PER_STATEMENT):
+            some = wanted[start : start + _IDS_PER_STATEMENT]
+            statement = select(key, table.c.account_id, table.c.path, table.c.name).where(key.in_(some))
+            for unique_id, account_id, path, name in connection.execute(statement):
+                found[unique_id] = iam_arn(account_id, kind, path, name)
+    return found
+
+
+def shown_trust_policy(document: str, principal_ids: Mapping[str, str], arns: Mapping[str, str]) -> str:
+    """A trust policy as AWS shows it: a deleted user or role by its unique id, a renamed one by its present ARN.
+
+    ``principal_ids`` is what :func:`resolve_trust` answered when the policy was saved, ``arns`` what
+    :func:`entity_arns` says of those ids today. The text is the stored one where nothing has changed.
+    """
+    changed = {
+        written: arns.get(unique_id, unique_id)
+        for written, unique_id in principal_ids.items()
+        if arns.get(unique_id, unique_id) != written
+    }
+    if not changed:
+        return document
+    policy = json.loads(document)
+    statements = policy.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principals = statement.get("Principal")
+        if isinstance(principals, dict) and "AWS" in principals:
+            principals["AWS"] = _renamed(principals["AWS"], changed)
+    return json.dumps(policy, ensure_ascii=False, separators=(",", ":"))
+
+
+def _renamed(value: Any, changed: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_renamed(one, changed) for one in value]
+    return changed.get(value, value)

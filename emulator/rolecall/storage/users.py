@@ -1,0 +1,105 @@
+"""IAM users: rows in, frozen records out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from rolecall.arns import iam_arn
+from rolecall.storage import tables as t
+from rolecall.storage.named import count_in_account, move_entity, select_by_path
+from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """An IAM user; its tags, keys, groups and policies are read by functions of their own."""
+
+    user_id: str
+    account_id: str
+    name: str
+    path: str
+    permissions_boundary_arn: str | None
+    created_at_seconds: int
+
+    @property
+    def arn(self) -> str:
+        return iam_arn(self.account_id, "user", self.path, self.name)
+
+
+# In the order of UserRecord's fields.
+USER_COLUMNS = (
+    t.users.c.user_id,
+    t.users.c.account_id,
+    t.users.c.name,
+    t.users.c.path,
+    t.users.c.permissions_boundary_arn,
+    t.users.c.created_at_seconds,
+)
+_BY_NAME = PreparedSelect(
+    select(*USER_COLUMNS).where(
+        t.users.c.account_id == bindparam("account_id"), t.users.c.name_key == bindparam("name_key")
+    ),
+    "account_id",
+    "name_key",
+)
+_BY_ID = PreparedSelect(select(*USER_COLUMNS).where(t.users.c.user_id == bindparam("user_id")), "user_id")
+
+
+def user_by_name(connection: Connection, account_id: str, name: str) -> UserRecord | None:
+    """The account's user of that name, without regard to case; None when there is none."""
+    return _record(_BY_NAME.first(connection, account_id, name.lower()))
+
+
+def user_by_id(connection: Connection, user_id: str) -> UserRecord | None:
+    return _record(_BY_ID.first(connection, user_id))
+
+
+def list_users(
+    connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
+) -> list[UserRecord]:
+    """Users by name, those after ``after_name_key`` (a name in lower case) only."""
+    statement = select_by_path(t.users, USER_COLUMNS, account_id, path_prefix, after_name_key, limit)
+    return [UserRecord(*row) for row in connection.execute(statement)]
+
+
+def count_users(connection: Connection, account_id: str) -> int:
+    return count_in_account(connection, t.users, account_id)
+
+
+def add_user(connection: Connection, user: UserRecord) -> None:
+    """Store a new user. Raises AlreadyThere when the account has one of that name."""
+    values = {
+        "user_id": user.user_id,
+        "account_id": user.account_id,
+        "name": user.name,
+        "name_key": user.name.lower(),
+        "path": user.path,
+        "permissions_boundary_arn": user.permissions_boundary_arn,
+        "created_at_seconds": user.created_at_seconds,
+    }
+    with problem_for_conflict(connection, AlreadyThere(user.name)):
+        connection.execute(insert(t.users), values)
+
+
+def move_user(connection: Connection, user_id: str, name: str, path: str) -> None:
+    """Give a user another name and path. Raises AlreadyThere when another user of the account has the name."""
+    move_entity(connection, t.users.c.user_id, user_id, name, path)
+
+
+def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: str | None) -> None:
+    connection.execute(update(t.users).where(t.users.c.user_id == user_id).values(permissions_boundary_arn=policy_arn))
+
+
+def remove_user(connection: Connection, user_id: str) -> None:
+    """Delete a user and its tags. Raises StillReferenced while keys, policies or memberships belong to it."""
+    with problem_for_conflict(connection, StillReferenced(user_id)):
+        connection.execute(delete(t.users).where(t.users.c.user_id == user_id))
+
+
+def _record(row: Sequence[Any] | None) -> UserRecord | None:
+    return None if row is None else UserRecord(*row)

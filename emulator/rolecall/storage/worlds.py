@@ -1,0 +1,136 @@
+"""Putting declared rows in place: what is declared is made so, what is not declared stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Integer, Table, UniqueConstraint, and_, delete, insert, select, update
+
+from rolecall.storage.problems import bad_rows
+from rolecall.storage.tables import fault_hits, metadata, sandbox_states
+
+Row = Mapping[str, Any]
+_BITS_OF_NUMBERS: Mapping[type, int] = {Integer: 31, BigInteger: 63}
+_KINDS_OF_VALUES = {str: "text", int: "a whole number", bool: "true or false", bytes: "bytes"}
+# Keys outlive a reset, so that nobody's credentials of a moment ago turn into nonsense instead of expiring.
+_KEPT_BY_WIPE = frozenset({"generations", "sealing_keys", "signing_keys"})
+
+
+def wipe(connection: Connection, *, for_another_world: bool = False) -> None:
+    """Forget every account and everything in it.
+
+    ``for_another_world`` leaves what :func:`set_state` kept, but no key of an issuer: the other world has its own.
+    """
+    kept = {"generations", "sealing_keys", sandbox_states.name, fault_hits.name} if for_another_world else _KEPT_BY_WIPE
+    for table in reversed(metadata.sorted_tables):
+        if table.name not in kept:
+            connection.execute(delete(table))
+
+
+def rows(connection: Connection, table: Table) -> list[Row]:
+    """Every row of a table, ordered by its key."""
+    statement = select(table).order_by(*table.primary_key.columns)
+    return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+def put_row(connection: Connection, table_name: str, row: Row) -> None:
+    """Make the row of this key be so; ``row`` is one of :func:`rows`, or passed :func:`row_problems`.
+
+    Raises BadRowError.
+    """
+    table = metadata.tables[table_name]
+    key = {column.name: row[column.name] for column in table.primary_key.columns}
+    with bad_rows(f"a row of {table_name} cannot be"):
+        put(connection, table, key, {name: value for name, value in row.items() if name not in key}, {})
+
+
+def row_problems(table_name: str, row: Any) -> list[str]:
+    """What keeps a value from being a row of the table: no mapping, unknown columns, missing ones, wrong types."""
+    if not isinstance(row, dict):
+        return ["must be a mapping of columns to values"]
+    columns = metadata.tables[table_name].columns
+    problems = [f"{table_name} has no column {name}" for name in row if name not in columns]
+    problems += [
+        f"lacks {column.name}"
+        for column in columns
+        if column.name not in row and not column.nullable and column.default is None
+    ]
+    for name, value in row.items():
+        column = columns.get(name)
+        if column is None or (value is None and column.nullable):
+            continue
+        wanted = column.type.python_type
+        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+            problems.append(f"{name} must be {_KINDS_OF_VALUES[wanted]}")
+        elif wanted is int and abs(value) >> _BITS_OF_NUMBERS[type(column.type)]:
+            problems.append(f"{name} is a number too large")
+        elif wanted is str and "\0" in value:
+            problems.append(f"{name} holds a character that no text may have")
+    return problems
+
+
+def unique_columns(table_name: str) -> list[tuple[str, ...]]:
+    """Columns that no two rows of the table may have the same values in, those of the key first."""
+    table = metadata.tables[table_name]
+    constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    sets = [tuple(column.name for column in table.primary_key.columns)]
+    return sets + sorted(tuple(column.name for column in each.columns) for each in constraints)
+
+
+def references(table_name: str) -> dict[str, tuple[str, str]]:
+    """The columns of the table that refer to a row of another one, and to which of its columns."""
+    return {
+        column.name: (key.column.table.name, key.column.name)
+        for column in metadata.tables[table_name].columns
+        for key in column.foreign_keys
+    }
+
+
+def find(connection: Connection, table: Table, key: Row) -> Row | None:
+    """The row with these column values, or None."""
+    row = connection.execute(select(table).where(_matches(table, key))).first()
+    return None if row is None else dict(row._mapping)
+
+
+def put(connection: Connection, table: Table, key: Row, values: Row, new: Row) -> None:
+    """Make the row of ``key`` have ``values``; a new row gets ``new`` as well. Writes nothing that is so already."""
+    present = find(connection, table, key)
+    if present is None:
+        connection.execute(insert(table).values(**key, **values, **new))
+    elif any(present[name] != value for name, value in values.items()):
+        connection.execute(update(table).where(_matches(table, key)).values(**values))
+
+
+def replace(connection: Connection, table: Table, owner: Row, rows: Iterable[Row], ignored: frozenset[str]) -> None:
+    """Make the rows of ``owner`` exactly these; columns in ``ignored`` do not tell an old row from a new one."""
+    wanted = [{**owner, **row} for row in rows]
+    columns = [column.name for column in table.columns if column.name not in ignored]
+    present = {
+        tuple(row._mapping[name] for name in columns)
+        for row in connection.execute(select(table).where(_matches(table, owner)))
+    }
+    if present == {tuple(row.get(name) for name in columns) for row in wanted}:
+        return
+    connection.execute(delete(table).where(_matches(table, owner)))
+    if wanted:
+        connection.execute(insert(table), wanted)
+
+
+def _matches(table: Table, key: Row) -> Any:
+    return and_(*(table.c[name] == value for name, value in key.items()))
+
+
+def state(connection: Connection, name: str) -> str | None:
+    """What :func:`set_state` last kept under this name."""
+    return connection.execute(select(sandbox_states.c.value).where(sandbox_states.c.name == name)).scalar()
+
+
+def states(connection: Connection) -> dict[str, str]:
+    """Everything that is kept, by name."""
+    rows = connection.execute(select(sandbox_states.c.name, sandbox_states.c.value))
+    return {row.name: row.value for row in rows}
+
+
+def set_state(connection: Connection, name: str, value: str) -> None:
+    put(connection, sandbox_states, {"name": name}, {"value": value}, {})

@@ -1,0 +1,87 @@
+"""The WSGI application: Flask for Rolecall's own endpoints, the gateway for AWS calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from flask import Flask
+
+from rolecall.gateway import Gateway
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.faults import Faults
+from rolecall.sandbox.snapshots import Snapshots
+from rolecall.signin import SignIn
+from rolecall.web.aws import WsgiApplication, aws_application
+from rolecall.web.control import PREFIX, register_control
+from rolecall.web.mfa_endpoint import register_mfa_codes
+from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
+from rolecall.web.outbound_documents import is_document, register_outbound_documents
+from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
+from rolecall.web.signin import FEDERATION_PATH, register_sign_in
+from rolecall.web.signin_log import SignInLog
+
+
+class RolecallApplication(Flask):
+    """A Flask application whose AWS calls go straight to the gateway.
+
+    Flask serves Rolecall's own pages and endpoints. An AWS call is no Flask request: it has one address, no routing,
+    and a request object of its own.
+    """
+
+    aws: WsgiApplication
+
+    def __init__(self, decisions: DecisionLog | None, faults: Faults) -> None:
+        super().__init__("rolecall", static_folder=None)
+        self.faults = faults
+        self._decisions = decisions
+
+    def finish(self) -> None:
+        """Write down what is still to be written; for the end of the process."""
+        if self._decisions is not None:
+            self._decisions.close()
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
+            return super().wsgi_app(environ, start_response)
+        if is_document(path, environ.get("HTTP_HOST", "")):
+            return super().wsgi_app(environ, start_response)
+        return self.aws(environ, start_response)
+
+
+def web_application(
+    gateway: Gateway,
+    reset: Callable[[], None],
+    decisions: DecisionLog | None = None,
+    snapshots: Snapshots | None = None,
+    *,
+    faults: Faults,
+    sign_in: SignIn,
+    maximum_body_bytes: int,
+    control_on_loopback_only: bool = True,
+) -> RolecallApplication:
+    """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
+    app = RolecallApplication(decisions, faults)
+    app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
+    app.aws = aws_application(gateway, maximum_body_bytes)
+    registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
+    more = [partial(register, gateway=gateway) for register in registers]
+    register_control(
+        app,
+        gateway.database,
+        gateway.clock,
+        faults,
+        reset,
+        decisions,
+        snapshots,
+        catch_up=gateway.catch_up,
+        more=more,
+        loopback_only=control_on_loopback_only,
+    )
+    register_oidc_documents(app, gateway, PREFIX)
+    register_saml_metadata(app, gateway, PREFIX)
+    register_sign_in(app, sign_in, SignInLog(gateway, decisions))
+    register_outbound_documents(app, gateway.database)
+    return app

@@ -1,0 +1,81 @@
+"""The sandbox's clock over HTTP: ``GET`` and ``POST /_rolecall/clock``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from rolecall.clock import BadTimeError, Clock, ClockState, iso8601
+from rolecall.storage.clock_states import load_clock
+from rolecall.storage.engine import Database, DatabaseError
+from rolecall.web.bodies import BadBodyError, read_json
+
+CHANGES_MESSAGE = (
+    'Send one change: {"advance_seconds": 3600}, {"set": "2030-01-01T00:00:00Z"}, {"freeze": true}, '
+    '{"freeze": false} to run on, or {"reset": true}.'
+)
+UNAVAILABLE_MESSAGE = "The clock is kept in the database, which does not answer."
+
+Answered = tuple[Response, int]
+
+
+def register_clock(control: Blueprint, database: Database, clock: Clock) -> None:
+    """Add the endpoint over ``clock``, which shares its state through the database."""
+
+    def shown(state: ClockState) -> Answered:
+        return jsonify(clock_as_json(state, clock.wall_seconds())), 200
+
+    def answered(answer: Callable[[], Answered]) -> Answered:
+        try:
+            return answer()
+        except (BadBodyError, BadTimeError) as error:
+            return jsonify(message=str(error)), 400
+        except (*DatabaseError, OSError):
+            return jsonify(message=UNAVAILABLE_MESSAGE), 503
+
+    @control.get("/clock")
+    def show_clock() -> Answered:
+        def read() -> Answered:
+            # Not what this process last saw: another may have moved it since.
+            with database.snapshot() as connection:
+                return shown(load_clock(connection))
+
+        return answered(read)
+
+    @control.post("/clock")
+    def change_clock() -> Answered:
+        def change() -> Answered:
+            apply_change(clock, read_json(request))
+            return shown(clock.state)
+
+        return answered(change)
+
+
+def apply_change(clock: Clock, body: Any) -> None:
+    """Do what a body asks for. Raises BadBodyError or BadTimeError."""
+    match body:
+        case {"advance_seconds": int() | float() as seconds} if len(body) == 1 and not isinstance(seconds, bool):
+            clock.advance(seconds)
+        case {"set": str() as moment} if len(body) == 1:
+            clock.set(moment)
+        case {"freeze": True} if len(body) == 1:
+            clock.freeze()
+        case {"freeze": False} if len(body) == 1:
+            clock.unfreeze()
+        case {"reset": True} if len(body) == 1:
+            clock.reset()
+        case _:
+            raise BadBodyError(CHANGES_MESSAGE)
+
+
+def clock_as_json(state: ClockState, wall_seconds: float) -> dict[str, Any]:
+    now_seconds = state.now_seconds(wall_seconds)
+    difference = state.offset_seconds if state.frozen_at_seconds is None else now_seconds - wall_seconds
+    offset_seconds = round(float(difference), 3)
+    return {
+        "now": iso8601(now_seconds),
+        "offset_seconds": int(offset_seconds) if offset_seconds.is_integer() else offset_seconds,
+        "frozen": state.frozen_at_seconds is not None,
+    }

@@ -1,0 +1,137 @@
+"""Control endpoints under ``/_rolecall``: JSON, for the machine Rolecall runs on.
+
+A page in somebody's browser must not be able to reach them, so a request that a browser sent from another site is
+refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from rolecall.clock import Clock
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.faults import Faults
+from rolecall.sandbox.snapshots import Snapshots
+from rolecall.storage.engine import Database, DatabaseError
+from rolecall.version import __version__
+from rolecall.web.clock_endpoint import register_clock
+from rolecall.web.decision_endpoints import register_decisions
+from rolecall.web.delegation_endpoint import register_delegation
+from rolecall.web.faults_endpoint import register_faults
+from rolecall.web.origins import from_another_site, is_private_name, loaded_by_another_site
+from rolecall.web.policy_endpoint import register_policy
+from rolecall.web.snapshot_endpoints import register_snapshots
+
+log = logging.getLogger("rolecall.control")
+
+PREFIX = "/_rolecall"
+UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
+_REFUSALS = {
+    404: "There is no such control endpoint.",
+    405: "This endpoint takes another method.",
+    500: "The request has failed, because of Rolecall itself: its log on stderr says why.",
+}
+OTHER_MACHINE_MESSAGE = "The control endpoints answer on this machine only."
+OTHER_SITE_MESSAGE = "The control endpoints do not answer pages of other sites."
+PUBLIC_NAME_MESSAGE = (
+    "The control endpoints answer to no public name, which could be that of a page of another site: ask by an address, "
+    "localhost or a name under .localhost, .test or .internal."
+)
+
+
+def register_control(
+    app: Flask,
+    database: Database,
+    clock: Clock,
+    faults: Faults,
+    reset: Callable[[], None],
+    decisions: DecisionLog | None = None,
+    snapshots: Snapshots | None = None,
+    *,
+    catch_up: Callable[[], None],
+    more: Sequence[Callable[[Blueprint], None]] = (),
+    loopback_only: bool = True,
+) -> None:
+    """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back.
+
+    ``catch_up`` takes over what other processes have changed, before each request. ``more`` add endpoints of their own,
+    under the same guard.
+    """
+    control = Blueprint("control", __name__, url_prefix=PREFIX)
+
+    @control.before_request
+    def refuse_strangers() -> tuple[Response, int] | None:
+        if loopback_only and not _is_loopback(request.remote_addr or ""):
+            return _problem(OTHER_MACHINE_MESSAGE), 403
+        if loopback_only and not is_private_name(request.host):
+            return _problem(PUBLIC_NAME_MESSAGE), 403
+        headers = request.headers
+        other_site = from_another_site(headers.get("Origin"), request.host)
+        if other_site or loaded_by_another_site(headers.get("Sec-Fetch-Site"), headers.get("Sec-Fetch-Mode")):
+            return _problem(OTHER_SITE_MESSAGE), 403
+        return None
+
+    @control.before_request
+    def go_with_the_others() -> tuple[Response, int] | None:
+        try:
+            catch_up()
+        except (*DatabaseError, OSError) as error:
+            if request.endpoint != "control.health":
+                return _problem(UNAVAILABLE_MESSAGE), 503
+            return jsonify(status="unavailable", version=__version__, database=type(error).__name__), 503
+        return None
+
+    @control.get("/health")
+    def health() -> tuple[Response, int]:
+        # The database answers, or this would not be asked.
+        return jsonify(status="ok", version=__version__, database="ok"), 200
+
+    @control.post("/reset")
+    def reset_sandbox() -> tuple[Response, int]:
+        reset()
+        return jsonify(status="ok"), 200
+
+    register_clock(control, database, clock)
+    register_faults(control, faults)
+    register_decisions(control, decisions)
+    register_policy(control, database, decisions)
+    register_delegation(control, database)
+    if snapshots is not None:
+        register_snapshots(control, snapshots)
+    for register in more:
+        register(control)
+    app.register_blueprint(control)
+    # A path with an empty part is no other way to write one without it: what is not there is 404.
+    app.url_map.merge_slashes = False
+    app.register_error_handler(HTTPException, _refusal)
+    for kind in DatabaseError:
+        app.register_error_handler(kind, _unavailable)
+
+
+def _refusal(error: HTTPException) -> tuple[Response, int]:
+    """In JSON, whatever Flask refuses of itself, failures among it: Flask writes those to the log."""
+    status = error.code or 500
+    return _problem(_REFUSALS.get(status) or error.description or error.name), status
+
+
+def _unavailable(error: Exception) -> tuple[Response, int]:
+    log.error("%s: the database did not answer: %s", request.path, getattr(error, "orig", error))
+    return _problem(UNAVAILABLE_MESSAGE), 503
+
+
+def _problem(message: str) -> Response:
+    answer: Any = jsonify(message=message)
+    return answer  # type: ignore[no-any-return]
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,91 @@
+"""The decision log over HTTP: ``GET /_rolecall/decisions``, one decision by its request id, and the counts of calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from flask import Blueprint, Response, jsonify, request
+
+from rolecall.sandbox.cloudtrail import cloudtrail_records
+from rolecall.sandbox.decision_filter import BadFilterError, read_filter
+from rolecall.sandbox.decision_text import call_as_json, explained_as_json
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.metrics import CONTENT_TYPE, metrics_text
+from rolecall.storage.decision_log import CallFilter, LogUnavailableError
+
+DEFAULT_LIMIT = 100
+MAXIMUM_LIMIT = 1000
+NO_LOG_MESSAGE = "This sandbox keeps no decision log."
+UNAVAILABLE_MESSAGE = "The decision log cannot be read."
+NOT_FOUND_MESSAGE = "The decision log has no call with this request id."
+FORMAT_MESSAGE = "format is json or cloudtrail."
+JSON_LINES = "application/x-ndjson"
+_PARAMETERS = ("principal", "action", "outcome", "since", "limit", "format")
+
+Answered = tuple[Response, int]
+
+
+def register_decisions(control: Blueprint, decisions: DecisionLog | None) -> None:
+    """Add the endpoints. Without a log they answer 404."""
+
+    @control.get("/decisions")
+    def list_decisions() -> Answered:
+        given = request.args.to_dict(flat=False)
+        return _answered(decisions, lambda log: _listed(log, filter_of(given, log), request.args.get("format", "json")))
+
+    @control.get("/metrics")
+    def show_metrics() -> Answered:
+        return _answered(decisions, _counted)
+
+    @control.get("/decisions/<request_id>")
+    def show_decision(request_id: str) -> Answered:
+        return _answered(decisions, lambda log: _shown(log, request_id))
+
+
+def _answered(decisions: DecisionLog | None, answer: Callable[[DecisionLog], Answered]) -> Answered:
+    if decisions is None:
+        return jsonify(message=NO_LOG_MESSAGE), 404
+    try:
+        return answer(decisions)
+    except BadFilterError as error:
+        return jsonify(message=str(error)), 400
+    except LogUnavailableError:
+        return jsonify(message=UNAVAILABLE_MESSAGE), 503
+
+
+def _counted(decisions: DecisionLog) -> Answered:
+    return Response(metrics_text(decisions.counts()), content_type=CONTENT_TYPE), 200
+
+
+def _listed(decisions: DecisionLog, wanted: CallFilter, shape: str) -> Answered:
+    if shape == "cloudtrail":
+        lines = [json.dumps(record) + "\n" for call in decisions.calls(wanted) for record in cloudtrail_records(call)]
+        return Response("".join(lines), content_type=JSON_LINES), 200
+    if shape != "json":
+        raise BadFilterError(FORMAT_MESSAGE)
+    calls = [call_as_json(call) for call in decisions.calls(wanted)]
+    return jsonify(decisions=calls, dropped=decisions.dropped()), 200
+
+
+def _shown(decisions: DecisionLog, request_id: str) -> Answered:
+    call = decisions.call(request_id)
+    if call is None:
+        return jsonify(message=NOT_FOUND_MESSAGE), 404
+    return jsonify(explained_as_json(call, decisions.details(request_id))), 200
+
+
+def filter_of(given: Mapping[str, Sequence[str]], log: DecisionLog) -> CallFilter:
+    """The filter that parameters of a URL ask for. Raises BadFilterError."""
+    values = single_values(given, _PARAMETERS)
+    return read_filter(values, log.now_seconds, default_limit=DEFAULT_LIMIT, maximum_limit=MAXIMUM_LIMIT)
+
+
+def single_values(given: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[str, str]:
+    """Parameters of a URL, each known and given once. Raises BadFilterError."""
+    for name, texts in given.items():
+        if name not in known:
+            raise BadFilterError(f"There is no parameter {name}: known are {', '.join(known)}.")
+        if len(texts) != 1:
+            raise BadFilterError(f"The parameter {name} is given more than once.")
+    return {name: texts[0] for name, texts in given.items()}

@@ -1,0 +1,41 @@
+"""Fault rules over HTTP: ``GET``, ``PUT`` and ``DELETE /_rolecall/faults``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify, request
+
+from rolecall.sandbox.faults import Faults, InvalidFaultError
+from rolecall.storage.engine import DatabaseError
+from rolecall.web.bodies import BadBodyError, read_json
+
+UNAVAILABLE_MESSAGE = "The fault rules are kept in the database, which does not answer."
+
+Answered = tuple[Response, int]
+
+
+def register_faults(control: Blueprint, faults: Faults) -> None:
+    """Add the endpoints; each answers the rules as they are afterwards."""
+
+    def answered(change: Callable[[], None] | None = None) -> Answered:
+        try:
+            if change is not None:
+                change()
+            return jsonify(rules=faults.rules), 200
+        except (BadBodyError, InvalidFaultError) as error:
+            return jsonify(message=str(error)), 400
+        except (*DatabaseError, OSError):
+            return jsonify(message=UNAVAILABLE_MESSAGE), 503
+
+    @control.get("/faults")
+    def show_faults() -> Answered:
+        return answered()
+
+    @control.put("/faults")
+    def replace_faults() -> Answered:
+        return answered(lambda: faults.replace(read_json(request)))
+
+    @control.delete("/faults")
+    def clear_faults() -> Answered:
+        return answered(faults.clear)

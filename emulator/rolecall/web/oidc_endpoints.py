@@ -1,0 +1,95 @@
+"""Rolecall's own OpenID Connect issuers over HTTP.
+
+The two documents of an issuer are public, because whoever verifies a token reads them; minting is a control endpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from rolecall.gateway import Gateway
+from rolecall.issuers import ISSUER_NAME
+from rolecall.sandbox.oidc_tokens import TokenRequestError, discovery_document, issuer_url, key_set, mint
+from rolecall.web.bodies import BadBodyError, read_json
+
+_MEMBERS = {
+    "issuer": str,
+    "subject": str,
+    "audience": (str, list),
+    "claims": dict,
+    "lifetime_seconds": int,
+    "shape": str,
+    "algorithm": str,
+}
+_TYPE_NAMES = {str: "text", (str, list): "text or a list of texts", dict: "an object", int: "a whole number"}
+NO_ISSUER_MESSAGE = "There is no such issuer: a name has letters, digits, - _ and . in it."
+
+Answered = tuple[Response, int]
+
+
+def register_oidc_documents(app: Any, gateway: Gateway, prefix: str) -> None:
+    """Add what an issuer publishes, to the application itself: anybody may read it."""
+    documents = Blueprint("oidc_documents", __name__, url_prefix=prefix)
+
+    @documents.get("/oidc/<name>/.well-known/openid-configuration")
+    def show_discovery(name: str) -> Answered:
+        if not ISSUER_NAME.fullmatch(name):
+            return jsonify(message=NO_ISSUER_MESSAGE), 404
+        return jsonify(discovery_document(issuer_url(request.host_url, name))), 200
+
+    @documents.get("/oidc/<name>/jwks.json")
+    def show_key_set(name: str) -> Answered:
+        if not ISSUER_NAME.fullmatch(name):
+            return jsonify(message=NO_ISSUER_MESSAGE), 404
+        return jsonify(key_set(gateway.database, issuer_url(request.host_url, name))), 200
+
+    app.register_blueprint(documents)
+
+
+def register_oidc_tokens(control: Blueprint, gateway: Gateway) -> None:
+    """Add minting to the control endpoints."""
+
+    @control.post("/oidc/token")
+    def mint_token() -> Answered:
+        return _minted(gateway, None)
+
+    @control.post("/oidc/<name>/token")
+    def mint_named_token(name: str) -> Answered:
+        return _minted(gateway, name)
+
+
+def _minted(gateway: Gateway, name: str | None) -> Answered:
+    try:
+        wanted = _read(read_json(request, if_empty="{}"), name)
+        issuer = issuer_url(request.host_url, wanted.pop("issuer"))
+        token = mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
+    except (BadBodyError, TokenRequestError) as error:
+        return jsonify(message=str(error)), 400
+    return jsonify(token=token, issuer=issuer), 200
+
+
+def _read(body: Any, name: str | None) -> dict[str, Any]:
+    """The members of a request for a token. Raises TokenRequestError."""
+    if not isinstance(body, dict):
+        raise TokenRequestError("The body is no JSON object.")
+    for member, value in body.items():
+        kind: Any = _MEMBERS.get(member)
+        if kind is None or (member == "issuer" and name is not None):
+            known = [known for known in _MEMBERS if known != "issuer" or name is None]
+            raise TokenRequestError(f"There is no member {member}: known are {', '.join(known)}.")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TokenRequestError(f"{member} must be {_TYPE_NAMES[kind]}.")
+    try:
+        json.dumps(body, allow_nan=False)
+    except ValueError as error:
+        raise TokenRequestError("There is a number among the members that JSON does not have.") from error
+    audience = body.get("audience", "")
+    if isinstance(audience, list) and not all(isinstance(one, str) for one in audience):
+        raise TokenRequestError(f"audience must be {_TYPE_NAMES[str, list]}.")
+    issuer = body.get("issuer") if name is None else name
+    if issuer is None:
+        raise TokenRequestError("issuer must be given: a name, or the URL of a provider with keys: rolecall.")
+    return {**body, "issuer": issuer}

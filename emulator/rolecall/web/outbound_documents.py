@@ -1,0 +1,59 @@
+"""The documents by which outbound web identity tokens are verified: public, at two addresses.
+
+At the issuer's own name, for clients that are told to find it here, and below a path of Rolecall's for all others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, request
+
+from rolecall.services.sts.outbound_issuers import issuer_of_host, published_discovery, published_keys
+from rolecall.storage.engine import Database
+
+WELL_KNOWN = "/.well-known/"
+PATH = "/_rolecall/outbound/<issuer_id>"
+NO_ISSUER_MESSAGE = "There is no such issuer."
+
+
+def is_document(path: str, host: str) -> bool:
+    """Whether a request is for a document at an issuer's own name."""
+    return path.startswith(WELL_KNOWN) and issuer_of_host(host) is not None
+
+
+def register_outbound_documents(app: Flask, database: Database) -> None:
+    """Add the documents to the application."""
+    documents = Blueprint("outbound", __name__)
+
+    @documents.get(f"{PATH}/.well-known/openid-configuration")
+    def discovery(issuer_id: str) -> tuple[Response, int]:
+        return _discovery(database, issuer_id, f"{request.host_url}_rolecall/outbound/{issuer_id}")
+
+    @documents.get(f"{PATH}/.well-known/jwks.json")
+    def keys(issuer_id: str) -> tuple[Response, int]:
+        return _answer(published_keys(database, issuer_id))
+
+    @documents.get("/.well-known/openid-configuration")
+    def discovery_by_name() -> tuple[Response, int]:
+        return _discovery(database, _issuer_of_host(), request.host_url.rstrip("/"))
+
+    @documents.get("/.well-known/jwks.json")
+    def keys_by_name() -> tuple[Response, int]:
+        return _answer(published_keys(database, _issuer_of_host()))
+
+    app.register_blueprint(documents)
+
+
+def _issuer_of_host() -> str:
+    return issuer_of_host(request.host) or ""
+
+
+def _discovery(database: Database, issuer_id: str, base_url: str) -> tuple[Response, int]:
+    return _answer(published_discovery(database, issuer_id, f"{base_url}/.well-known/jwks.json"))
+
+
+def _answer(document: dict[str, Any] | None) -> tuple[Response, int]:
+    if document is None:
+        return jsonify(message=NO_ISSUER_MESSAGE), 404
+    return jsonify(document), 200

@@ -1,0 +1,70 @@
+"""Sign-ins in the decision log, so that they are in CloudTrail's records as AWS has them there.
+
+CloudTrail User Guide, AWS Management Console sign-in events: ``GetSigninToken`` and ``ConsoleLogin`` of the service
+``signin``, with ``Success`` or ``Failure``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import request
+
+from rolecall.clock import monotonic_seconds
+from rolecall.errors import AwsError
+from rolecall.gateway import Gateway
+from rolecall.principals import Caller
+from rolecall.sandbox.cloudtrail import SIGN_IN_SERVICE
+from rolecall.sandbox.decisions import DecisionLog
+from rolecall.sandbox.outcomes import Outcome, Recorded
+from rolecall.settings import DEFAULT_REGION
+
+EVENTS = {"getSigninToken": "GetSigninToken", "login": "ConsoleLogin"}
+FAILURE = "Failure"
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where somebody wants to go, which is all that is told of a sign-in's parameters."""
+
+    parameters: Callable[[Any], str] = json.dumps
+    answer: None = None
+    error_names: Mapping[str, str] = field(default_factory=dict)
+
+
+class SignInLog:
+    """Notes sign-ins in the decision log, if there is one."""
+
+    def __init__(self, gateway: Gateway, decisions: DecisionLog | None) -> None:
+        self._gateway = gateway
+        self._decisions = decisions
+
+    def note(
+        self, action: str, started_seconds: float, caller: Caller | None, destination: str = "", problem: str = ""
+    ) -> None:
+        """One sign-in, or one step towards it, begun at ``started_seconds``; with a ``problem`` it failed."""
+        if self._decisions is None:
+            return
+        clock, error = self._gateway.clock, AwsError(FAILURE, problem) if problem else None
+        took_seconds = monotonic_seconds() - started_seconds
+        outcome = Outcome(
+            request_id=self._gateway.ids.uuid(),
+            service=SIGN_IN_SERVICE,
+            operation=EVENTS[action],
+            caller=caller,
+            decisions=(),
+            error=error,
+            region=DEFAULT_REGION,
+            access_key_id="" if caller is None else caller.access_key_id,
+            source_ip=request.remote_addr or "127.0.0.1",
+            user_agent=request.headers.get("User-Agent", ""),
+            status=400 if problem else 302 if action == "login" else 200,
+            now_seconds=clock.now_seconds(),
+            received_at_seconds=clock.wall_seconds() - took_seconds,
+            latency_seconds=took_seconds,
+            recorded=Recorded(_Destination(), 0, {"loginTo": destination} if destination else None, None),
+        )
+        self._decisions.record(outcome)

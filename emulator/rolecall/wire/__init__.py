@@ -1,0 +1,30 @@
+"""HTTP bytes to service, operation and input, and answers and errors back to HTTP bytes, all from botocore's models.
+
+This room knows protocols and shapes: query (STS, IAM) and rest-json (Chime and the Chime SDK services), the models'
+limits and AWS's words for breaking them. It does not know who is calling, what is allowed or what an operation does;
+signatures are checked elsewhere, on the same request. Models are read, and operations compiled, on first use.
+"""
+
+from rolecall.wire.answers import check_constraints, encode_answer, encode_error, error_code, error_status
+from rolecall.wire.known_errors import known_error_codes, operation_names
+from rolecall.wire.match import Target, decode, likely_service, match
+from rolecall.wire.models import SERVICES
+from rolecall.wire.services import Operation, Service, load_service
+
+__all__ = [
+    "SERVICES",
+    "Operation",
+    "Service",
+    "Target",
+    "check_constraints",
+    "decode",
+    "encode_answer",
+    "encode_error",
+    "error_code",
+    "error_status",
+    "known_error_codes",
+    "likely_service",
+    "load_service",
+    "match",
+    "operation_names",
+]

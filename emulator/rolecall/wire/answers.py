@@ -1,0 +1,217 @@
+"""Answers and errors as HTTP.
+
+Query services speak XML, or JSON to a client whose Accept header asks for it; rest-json services speak JSON and put
+the error's name in a header, where SDKs look first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
+
+from rolecall.errors import COMMON_ERRORS, AwsError, CommonError
+from rolecall.http import HttpAnswer, HttpRequest
+from rolecall.wire import json_answer
+from rolecall.wire.constraints import sentence
+from rolecall.wire.models import KNOWN_SERVICES, Member
+from rolecall.wire.scalars import http_date, iso8601_milliseconds
+from rolecall.wire.services import Operation, ServiceError, load_service
+from rolecall.wire.xml_answer import escape
+
+XML_TYPE = "text/xml"
+JSON_TYPE = "application/json"
+# Services whose errors have the one member `message`, where Chime's have Code and Message.
+_SMALL_ERRORS = frozenset({"iam-toolbox"})
+_NO_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"
+_COMMON_BY_CODE: Mapping[str, CommonError] = {
+    **{common.json_code: common for common in COMMON_ERRORS.values()},
+    **{common.query_code: common for common in COMMON_ERRORS.values()},
+    **COMMON_ERRORS,
+}
+
+
+def check_constraints(operation: Operation, parameters: Mapping[str, Any]) -> None:
+    """Hold the decoded parameters against the model's limits.
+
+    Raises AwsError ValidationError (BadRequestException of Chime), all failures in one message.
+    """
+    failures = operation.check(parameters)
+    if failures:
+        code = "BadRequestException" if operation.service_name.startswith("chime") else "ValidationError"
+        raise AwsError(code, sentence(failures))
+
+
+def encode_answer(
+    operation: Operation, answer: Mapping[str, Any] | None, request: HttpRequest, request_id: str
+) -> HttpAnswer:
+    """The HTTP answer of a successful call. Raises TypeError for members or values the model does not know."""
+    values = {} if answer is None else answer
+    if operation.protocol == "query":
+        return _query_answer(operation, values, request, request_id)
+    return _rest_answer(operation, values)
+
+
+def _wants_json(request: HttpRequest | None) -> bool:
+    if request is None:
+        return False
+    accept = request.headers.get("accept", "")
+    return "json" in accept and "xml" not in accept
+
+
+def _query_answer(operation: Operation, values: Mapping[str, Any], request: HttpRequest, request_id: str) -> HttpAnswer:
+    if _wants_json(request):
+        result = (
+            f"{quoted(operation.result_wrapper)}:{operation.encode_json(values)}," if operation.result_wrapper else ""
+        )
+        metadata = f'"ResponseMetadata":{{"RequestId":{quoted(request_id)}}}'
+        body = f"{{{quoted(operation.name + 'Response')}:{{{result}{metadata}}}}}"
+        return HttpAnswer(200, body.encode("ascii"), JSON_TYPE)
+    opening, middle = operation.xml_envelope
+    text = (
+        f"{opening}{operation.encode_xml(values)}{middle}{escape(request_id)}"
+        f"</RequestId></ResponseMetadata></{operation.name}Response>"
+    )
+    return HttpAnswer(200, text.encode("utf-8"), XML_TYPE)
+
+
+def _rest_answer(operation: Operation, values: Mapping[str, Any]) -> HttpAnswer:
+    if not operation.located_output:
+        body = operation.encode_json(values)
+        # HTTP allows no body with 204; an answer that has members is sent with 200, which every SDK takes the same way.
+        if operation.status == 204:
+            return HttpAnswer(204, b"", JSON_TYPE) if body == "{}" else HttpAnswer(200, body.encode("ascii"), JSON_TYPE)
+        return HttpAnswer(operation.status, body.encode("ascii"), JSON_TYPE)
+    return _located_answer(operation, values)
+
+
+def _located_answer(operation: Operation, values: Mapping[str, Any]) -> HttpAnswer:
+    """An answer with header, status code or payload members."""
+    located = operation.located_output
+    status = operation.status
+    headers: dict[str, str] = {}
+    body = operation.encode_json({name: value for name, value in values.items() if name not in located}).encode("ascii")
+    content_type = JSON_TYPE
+    if operation.payload_output:
+        body = b""
+    for name, value in values.items():
+        member = located.get(name)
+        if member is None or value is None:
+            continue
+        if member.location == "statusCode":
+            status = value
+        elif member.location in {"header", "headers"}:
+            headers.update(_header_items(member, value))
+        else:
+            body, content_type = _payload(member, value)
+    if status == 204:
+        body = b""
+    return HttpAnswer(status, body, content_type, headers)
+
+
+def _payload(member: Member, value: Any) -> tuple[bytes, str]:
+    if member.shape.type == "blob":
+        return bytes(value), "application/octet-stream"
+    if member.shape.type == "string":
+        return value.encode("utf-8"), "text/plain"
+    return json_answer.encoder(member)(value).encode("ascii"), JSON_TYPE
+
+
+def _header_items(member: Member, value: Any) -> dict[str, str]:
+    if member.location == "headers":
+        return {member.wire_name + name: _header_text(item) for name, item in value.items()}
+    if member.shape.type == "timestamp":
+        text = iso8601_milliseconds(value) if member.timestamp_format == "iso8601" else http_date(value)
+        return {member.wire_name: text}
+    if member.shape.type == "boolean":
+        return {member.wire_name: "true" if value else "false"}
+    return {member.wire_name: _header_text(str(value))}
+
+
+def _header_text(text: str) -> str:
+    if "\r" in text or "\n" in text:
+        raise TypeError("a header cannot hold a line break")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """An error as one service says it."""
+
+    code: str
+    status: int
+    body_code: str
+    members: frozenset[str]
+
+
+def _resolve(service_name: str, code: str) -> _Resolved:
+    """The service's own model first, then the errors all services share; an unknown code is a 400 of that name."""
+    rest = _speaks_json(service_name)
+    modelled = load_service(service_name).errors if service_name in KNOWN_SERVICES else {}
+    if code in modelled:
+        return _modelled(modelled[code])
+    common = _COMMON_BY_CODE.get(code)
+    if common is None:
+        return _Resolved(code, 400, code, frozenset())
+    spoken, status = (common.json_code, common.json_status) if rest else (common.query_code, common.query_status)
+    if rest and spoken in modelled:
+        return _modelled(modelled[spoken])
+    return _Resolved(spoken, status, spoken, frozenset())
+
+
+def _speaks_json(service_name: str) -> bool:
+    return service_name in KNOWN_SERVICES and KNOWN_SERVICES[service_name].protocol == "rest-json"
+
+
+def _modelled(error: ServiceError) -> _Resolved:
+    return _Resolved(error.code, error.status, error.body_code, error.members)
+
+
+def error_status(service_name: str, code: str) -> int:
+    """The HTTP status of an error of that service; 400 for a code nobody knows."""
+    return _resolve(service_name, code).status
+
+
+def error_code(service_name: str, code: str) -> str:
+    """The code of an error as that service says it: ``ExpiredTokenException`` of Chime where STS has ExpiredToken."""
+    return _resolve(service_name, code).code
+
+
+def encode_error(service_name: str, error: AwsError, request_id: str, request: HttpRequest | None = None) -> HttpAnswer:
+    """The HTTP answer of an error. An empty or unknown ``service_name`` means the query protocol's form.
+
+    ``request`` matters only for the query services' JSON form, which its Accept header asks for.
+    """
+    resolved = _resolve(service_name, error.code)
+    status = resolved.status if error.status is None else error.status
+    if _speaks_json(service_name):
+        if service_name in _SMALL_ERRORS:
+            return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}}}')
+        return _rest_error(resolved, status, error.message, request_id)
+    kind = "Sender" if status < 500 else "Receiver"
+    if _wants_json(request):
+        body = (
+            f'{{"Error":{{"Code":{quoted(resolved.code)},"Message":{quoted(error.message)},"Type":"{kind}"}},'
+            f'"RequestId":{quoted(request_id)}}}'
+        )
+        return HttpAnswer(status, body.encode("ascii"), JSON_TYPE)
+    namespace = load_service(service_name).namespace if service_name in KNOWN_SERVICES else _NO_NAMESPACE
+    text = (
+        f'<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type><Code>{escape(resolved.code)}</Code>'
+        f"<Message>{escape(error.message)}</Message></Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
+    )
+    return HttpAnswer(status, text.encode("utf-8"), XML_TYPE)
+
+
+def _rest_error(resolved: _Resolved, status: int, message: str, request_id: str) -> HttpAnswer:
+    body = f'{{"Code":{quoted(resolved.body_code)},"Message":{quoted(message)}'
+    if "RequestId" in resolved.members:
+        body += f',"RequestId":{quoted(request_id)}'
+    return _error_answer(resolved, status, body + "}")
+
+
+def _error_answer(resolved: _Resolved, status: int, body: str) -> HttpAnswer:
+    # A code that a fault rule made up must not be able to write headers of its own.
+    named = {"x-amzn-ErrorType": resolved.code} if resolved.code.isascii() and resolved.code.isprintable() else {}
+    return HttpAnswer(status, body.encode("ascii"), JSON_TYPE, named)

@@ -1,0 +1,78 @@
+"""Percent-encoding and parameters: ``a=1&b=2`` from a URL or a form body, and path labels.
+
+Broken escapes are refused with the words AWS uses (Signature Version 4 front end); bytes that are not UTF-8 and NUL
+characters are refused too, because no AWS parameter can hold them.
+"""
+
+from __future__ import annotations
+
+from rolecall.errors import AwsError
+
+MAXIMUM_PARAMETERS = 10_000
+_HEX = {high + low: chr(int(high + low, 16)) for high in "0123456789abcdefABCDEF" for low in "0123456789abcdefABCDEF"}
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def add_parameters(text: str, parameters: dict[str, str]) -> None:
+    """Split ``text`` and add its parameters; a name given twice must have the same value both times.
+
+    ``text`` holds one character per byte (Latin-1). Raises AwsError MalformedQueryString.
+    """
+    if text.count("&") >= MAXIMUM_PARAMETERS:
+        raise AwsError("MalformedQueryString", f"The request has more than {MAXIMUM_PARAMETERS} parameters.")
+    if "\x00" in text:
+        raise _nul_character()
+    plain = text.isascii()
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        if "%" in value or "+" in value or not plain:
+            value = percent_decode(value.replace("+", " "))
+        if "%" in name or "+" in name or not plain:
+            name = percent_decode(name.replace("+", " "))
+        if name in parameters:
+            if parameters[name] != value:
+                raise AwsError("MalformedQueryString", f"The parameter {name} has more than one value.")
+        elif name:
+            parameters[name] = value
+
+
+def _nul_character() -> AwsError:
+    return AwsError("MalformedQueryString", "The request contains a NUL character.")
+
+
+def percent_decode(text: str) -> str:
+    """``%41`` to ``A``; characters above ASCII stand for bytes, and the bytes must be UTF-8.
+
+    Raises AwsError MalformedQueryString for a broken escape, broken UTF-8 or a NUL.
+    """
+    first, *rest = text.split("%")
+    pieces = [first]
+    for part in rest:
+        character = _HEX.get(part[:2])
+        if character is None:
+            raise _broken_escape(part)
+        pieces.append(character)
+        pieces.append(part[2:])
+    decoded = "".join(pieces)
+    if "\x00" in decoded:
+        raise _nul_character()
+    if decoded.isascii():
+        return decoded
+    try:
+        return decoded.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        raise AwsError("MalformedQueryString", "The request is not valid UTF-8.") from None
+
+
+def _broken_escape(part: str) -> AwsError:
+    if len(part) < 2:
+        return AwsError("MalformedQueryString", "Incomplete trailing escape % sequence")
+    return AwsError("MalformedQueryString", f"Illegal hex character in escape % pattern: %{part[:2]}")
+
+
+def percent_encode(text: str) -> str:
+    """Strict RFC 3986: everything but unreserved characters becomes ``%XX`` in upper case."""
+    return "".join(
+        character if character in _UNRESERVED else "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))
+        for character in text
+    )

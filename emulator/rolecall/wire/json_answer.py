@@ -1,0 +1,132 @@
+"""Answers as JSON: bodies of rest-json services, and of query services whose client asked for JSON.
+
+Closures compiled once per operation join strings; what the model does not know is refused, as in XML.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+from rolecall.wire.models import Member, Shape
+from rolecall.wire.scalars import FLOAT_TYPES, INTEGER_TYPES, epoch_seconds, http_date, iso8601_milliseconds
+
+Encode = Callable[[Any], str]
+
+
+def compile_encode(shape: Shape | None, members: Mapping[str, Member] | None = None) -> Encode:
+    """A function from an answer to a JSON object; ``members`` narrows the shape to those of the body."""
+    if shape is None:
+        return _refuse_any
+    return _structure_encoder(shape, members)
+
+
+def _refuse_any(value: Mapping[str, Any]) -> str:
+    if value:
+        raise TypeError(f"the operation answers nothing, not {sorted(value)}")
+    return "{}"
+
+
+def encoder(member: Member) -> Encode:
+    """A function from one value to its JSON text."""
+    kind = member.shape.type
+    if kind == "structure" and member.shape.traits.get("document"):
+        return _document
+    if kind == "structure":
+        return _structure_encoder(member.shape, None)
+    if kind == "list":
+        return _list_encoder(member.shape)
+    if kind == "map":
+        return _map_encoder(member.shape)
+    if kind == "timestamp":
+        return _timestamp_encoder(member.timestamp_format)
+    if kind in INTEGER_TYPES:
+        return _integer
+    if kind in FLOAT_TYPES:
+        return _float
+    return {"boolean": _boolean, "blob": _blob}.get(kind, encode_basestring_ascii)
+
+
+def _structure_encoder(shape: Shape, members: Mapping[str, Member] | None) -> Encode:
+    plan: dict[str, tuple[str, Encode]] = {}
+
+    def encode_structure(value: Mapping[str, Any]) -> str:
+        if not plan:
+            chosen = shape.members if members is None else members
+            plan.update({n: (encode_basestring_ascii(m.wire_name) + ":", encoder(m)) for n, m in chosen.items()})
+        parts = []
+        for name, item in value.items():
+            found = plan.get(name)
+            if found is None:
+                raise TypeError(f"{shape.name} has no member {name}")
+            if item is not None:
+                parts.append(found[0] + found[1](item))
+        return "{" + ",".join(parts) + "}"
+
+    return encode_structure
+
+
+def _list_encoder(shape: Shape) -> Encode:
+    element = shape.part("member")
+    encoders: list[Encode] = []
+
+    def encode_list(value: Any) -> str:
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"{shape.name} is a list, not {type(value).__name__}")
+        if not encoders:
+            encoders.append(encoder(element))
+        return "[" + ",".join(map(encoders[0], value)) + "]"
+
+    return encode_list
+
+
+def _map_encoder(shape: Shape) -> Encode:
+    element = shape.part("value")
+    encoders: list[Encode] = []
+
+    def encode_map(value: Mapping[str, Any]) -> str:
+        if not encoders:
+            encoders.append(encoder(element))
+        encode = encoders[0]
+        return "{" + ",".join([f"{encode_basestring_ascii(name)}:{encode(item)}" for name, item in value.items()]) + "}"
+
+    return encode_map
+
+
+def _timestamp_encoder(timestamp_format: str) -> Encode:
+    if timestamp_format == "iso8601":
+        return lambda value: f'"{iso8601_milliseconds(value)}"'
+    if timestamp_format == "rfc822":
+        return lambda value: f'"{http_date(value)}"'
+    return epoch_seconds
+
+
+def _integer(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"an integer, not {type(value).__name__}")
+
+
+def _float(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return repr(value)
+    raise TypeError(f"a finite number, not {value!r}")
+
+
+def _boolean(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    raise TypeError(f"a boolean, not {type(value).__name__}")
+
+
+def _document(value: Any) -> str:
+    """Any JSON value: what the model leaves open."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _blob(value: Any) -> str:
+    return f'"{base64.b64encode(value).decode("ascii")}"'

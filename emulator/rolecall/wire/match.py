@@ -1,0 +1,177 @@
+"""Which operation of which service a request asks for.
+
+The service is in the credential scope; an unsigned request tells it by ``Version``, by host or by path. The Chime SDK
+services share Chime's signing name, the toolbox of IAM has IAM's, so among them host and path decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.wire import routes
+from rolecall.wire.forms import add_parameters
+from rolecall.wire.models import KNOWN_SERVICES
+from rolecall.wire.services import Operation, Service, load_service
+
+# Words AWS says to a query request without a Version.
+NO_VERSION = "NO_VERSION_SPECIFIED"
+# Not confirmed by a recording.
+MISSING_ACTION_MESSAGE = "The request must contain the parameter Action"
+UNKNOWN_OPERATION_MESSAGE = "The requested operation does not exist."
+OLD_CHIME_PREFIX = "/console"
+
+_FORM = "application/x-www-form-urlencoded"
+_QUERY_SERVICES = {known.signing_name: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
+_QUERY_VERSIONS = {known.api_version: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
+_REST_SERVICES = tuple(known.name for known in KNOWN_SERVICES.values() if known.protocol == "rest-json")
+_CHIME_SERVICES = tuple(name for name in _REST_SERVICES if KNOWN_SERVICES[name].signing_name == "chime")
+_TOOLBOX = "iam-toolbox"
+_TOOLBOX_PATH = "/authorization-details/"
+_TOOLBOX_IS_KNOWN = _TOOLBOX in KNOWN_SERVICES
+_HOSTS = {known.endpoint_prefix: known.name for known in KNOWN_SERVICES.values()}
+_OLD_CHIME_HOST = "service.chime.aws.amazon.com"
+_NO_PARAMETERS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request asks for.
+
+    ``inputs`` are the parameters of a query request or the path labels of a rest-json request, ``query`` the
+    query-string parameters of a rest-json request. ``raw_path`` is the path the client signed.
+    """
+
+    service: Service
+    operation: Operation
+    raw_path: str
+    inputs: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+def match(request: HttpRequest, signing_name: str) -> Target:
+    """Find the operation. ``signing_name`` is the service of the credential scope, empty without a signature.
+
+    Raises AwsError InvalidAction (UnknownOperationException in rest-json), MissingAction, MalformedQueryString.
+    """
+    name = _QUERY_SERVICES.get(signing_name)
+    if name is not None:
+        if name == "iam" and _is_for_toolbox(request):
+            return _match_rest(request, (_TOOLBOX,))
+        return _match_query(load_service(name), request, parameters_of(request))
+    if signing_name == "chime":
+        return _match_rest(request, _CHIME_SERVICES)
+    return _match_by_content(request)
+
+
+def likely_service(request: HttpRequest, signing_name: str) -> str:
+    """The service whose error format suits a request that may match nothing; never raises."""
+    name = _QUERY_SERVICES.get(signing_name)
+    if name is not None:
+        return _TOOLBOX if name == "iam" and _is_for_toolbox(request) else name
+    named = _service_of_host(request)
+    if named:
+        return named
+    if _is_for_toolbox(request):
+        return _TOOLBOX
+    if signing_name == "chime" or request.raw_path.strip("/"):
+        return "chime"
+    return "sts"
+
+
+def _is_for_toolbox(request: HttpRequest) -> bool:
+    """Whether a request signed for IAM is for its toolbox, which has a host of its own and paths of its own."""
+    if not _TOOLBOX_IS_KNOWN:
+        return False
+    host = request.headers.get("host", "")
+    return request.raw_path.startswith(_TOOLBOX_PATH) or host[: len(_TOOLBOX) + 1].lower() == f"{_TOOLBOX}."
+
+
+def decode(target: Target, request: HttpRequest) -> dict[str, Any]:
+    """The input members of the request, by model name. Raises AwsError MalformedInput for values of the wrong form."""
+    return target.operation.decode(target.inputs, target.query, request)
+
+
+def parameters_of(request: HttpRequest) -> dict[str, str]:
+    """URL and form parameters of a query request, merged."""
+    parameters: dict[str, str] = {}
+    if request.raw_query:
+        add_parameters(request.raw_query, parameters)
+    if request.body and request.method == "POST":
+        content_type = request.headers.get("content-type", _FORM)
+        if content_type.partition(";")[0].strip().lower() == _FORM:
+            add_parameters(request.body.decode("latin-1"), parameters)
+    return parameters
+
+
+def _match_query(service: Service, request: HttpRequest, parameters: Mapping[str, str]) -> Target:
+    if request.raw_path != "/" and request.raw_path.strip("/"):
+        raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE, status=404)
+    action = parameters.get("Action")
+    if not action:
+        raise AwsError("MissingAction", MISSING_ACTION_MESSAGE)
+    version = parameters.get("Version") or NO_VERSION
+    if version != service.api_version or action not in service.operation_names or request.method not in {"POST", "GET"}:
+        raise AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
+    return Target(service, service.operation(action), request.raw_path, parameters, _NO_PARAMETERS)
+
+
+def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES) -> Target:
+    query: dict[str, str] = {}
+    if request.raw_query:
+        add_parameters(request.raw_query, query)
+    named = _service_of_host(request)
+    names = (named,) if named in services else services
+    path = _served_path(request.raw_path)
+    if not path.startswith("/"):
+        raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+    for name in names:
+        found = routes.find(_tree(name), request.method, path, query)
+        if found:
+            service = load_service(name)
+            operation = service.operation(found.operation_name)
+            return Target(service, operation, request.raw_path, found.labels, query)
+    for name in names:
+        found = routes.find_spanning(_tree(name), request.method, path, query)
+        if found:
+            service = load_service(name)
+            raw_path = request.raw_path[: len(request.raw_path) - len(path)] + routes.corrected_path(found)
+            return Target(service, service.operation(found.operation_name), raw_path, found.labels, query)
+    raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+
+
+@lru_cache(maxsize=len(KNOWN_SERVICES))
+def _tree(name: str) -> routes.Node:
+    return routes.build_tree(load_service(name))
+
+
+def _served_path(raw_path: str) -> str:
+    """The path without the prefix that clients of Chime's first endpoint send."""
+    if raw_path.startswith(OLD_CHIME_PREFIX + "/"):
+        return raw_path[len(OLD_CHIME_PREFIX) :]
+    return raw_path
+
+
+def _service_of_host(request: HttpRequest) -> str:
+    """The service whose endpoint the Host header names, or an empty text."""
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    prefix, dot, rest = host.partition(".")
+    if dot and prefix in _HOSTS and not rest.replace(".", "").isdigit():
+        return _HOSTS[prefix]
+    return "chime" if host == _OLD_CHIME_HOST else ""
+
+
+def _match_by_content(request: HttpRequest) -> Target:
+    """An unsigned request, or one signed for a service that is not here: version, host and path must tell."""
+    named = _service_of_host(request)
+    if named in _REST_SERVICES:
+        return _match_rest(request)
+    if not named and request.raw_path.strip("/"):
+        return _match_rest(request)
+    parameters = parameters_of(request)
+    by_version = _QUERY_VERSIONS.get(parameters.get("Version", ""))
+    return _match_query(load_service(named or by_version or "sts"), request, parameters)

@@ -1,0 +1,156 @@
+"""Parameters and answers as AWS CloudTrail records them: under its names, and without anything that is secret.
+
+CloudTrail writes members with a small first letter and times as people do. What is secret it leaves out of the records
+of IAM and STS, and hides behind a word in those of JSON services. Unlike there, session tokens are hidden too.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
+
+from rolecall.wire.models import Member, Shape
+
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+# Secret whether the installed model says so or not: the oldest supported one marks fewer shapes.
+_SECRET = frozenset(
+    {
+        "AuthenticationCode1",
+        "AuthenticationCode2",
+        "ContextAssertion",
+        "DecodedMessage",
+        "EncodedMessage",
+        "PersonalPIN",
+        "SAMLAssertion",
+        "SecretAccessKey",
+        "TokenCode",
+        "TradeInToken",
+        "WebIdentityToken",
+    }
+)
+_HIDDEN_TOKEN = "SessionToken"  # noqa: S105
+# IAM User Guide, Logging IAM and AWS STS API calls: answers of what only reads are not recorded, but for these.
+_READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate", "BatchGet", "Decode")
+_ISSUING = frozenset({"GetFederationToken", "GetSessionToken"})
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_HIDDEN_TEXT = f'"{HIDDEN}"'
+
+# From a value to its JSON text.
+Record = Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """How calls of one operation are recorded, as JSON objects. ``answer`` is None when its answers are not.
+
+    ``error_names`` are the exceptions of the model by the code that is sent: CloudTrail names the exception.
+    """
+
+    parameters: Record
+    answer: Record | None
+    error_names: Mapping[str, str]
+
+
+def compile_recorder(
+    operation_name: str, given: Shape | None, answered: Shape | None, protocol: str, error_names: Mapping[str, str]
+) -> Recorder:
+    """The recorder of an operation; what it does with each member is worked out when the first call is recorded."""
+    reads = operation_name.startswith(_READING_PREFIXES) and operation_name not in _ISSUING
+    hides = protocol != "query"
+    answer = None if reads or answered is None else _structure(answered, hides)
+    return Recorder(_nothing if given is None else _structure(given, hides), answer, error_names)
+
+
+def _nothing(_value: Any) -> str:
+    return "{}"
+
+
+def _hidden(_value: Any) -> str:
+    return _HIDDEN_TEXT
+
+
+def _structure(shape: Shape, hides: bool) -> Record:
+    plan: dict[str, tuple[str, Record]] = {}
+
+    def record_structure(value: Mapping[str, Any]) -> str:
+        if not plan:
+            plan.update(_members(shape, hides))
+        parts = []
+        for name, item in value.items():
+            found = plan.get(name)
+            if found is not None and item is not None:
+                parts.append(found[0] + found[1](item))
+        return "{" + ",".join(parts) + "}"
+
+    return record_structure
+
+
+def _members(shape: Shape, hides: bool) -> dict[str, tuple[str, Record]]:
+    members = {}
+    for name, member in shape.members.items():
+        secret = name in _SECRET or member.shape.sensitive
+        if not secret or hides:
+            hidden = secret or name == _HIDDEN_TOKEN
+            label = quoted(name[0].lower() + name[1:]) + ":"
+            members[name] = (label, _hidden if hidden else _value(member, hides))
+    return members
+
+
+def _value(member: Member, hides: bool) -> Record:
+    shape = member.shape
+    if shape.sensitive:
+        return _hidden
+    if shape.type == "structure" and not shape.traits.get("document"):
+        return _structure(shape, hides)
+    if shape.type == "list":
+        return _list(shape.part("member"), hides)
+    if shape.type == "map":
+        return _map(shape, hides)
+    records: dict[str, Record] = {"string": quoted, "timestamp": _time, "blob": _blob}
+    return records.get(shape.type, json.dumps)
+
+
+def _list(element: Member, hides: bool) -> Record:
+    records: list[Record] = []
+
+    def record_list(value: Any) -> str:
+        if not records:
+            records.append(_value(element, hides))
+        return "[" + ",".join(map(records[0], value)) + "]"
+
+    return record_list
+
+
+def _map(shape: Shape, hides: bool) -> Record:
+    records: list[Record] = []
+
+    def record_map(value: Mapping[str, Any]) -> str:
+        if not records:
+            hidden_keys = shape.part("key").shape.sensitive
+            records.extend((_hidden, _hidden) if hidden_keys else (quoted, _value(shape.part("value"), hides)))
+        label, record = records
+        return "{" + ",".join([f"{label(key)}:{record(item)}" for key, item in value.items()]) + "}"
+
+    return record_map
+
+
+def _blob(value: bytes) -> str:
+    return f'"{base64.b64encode(value).decode("ascii")}"'
+
+
+def _time(seconds: float) -> str:
+    return f'"{spoken_time(seconds)}"'
+
+
+def spoken_time(seconds: float) -> str:
+    """``Aug 1, 2024 1:42:21 PM``."""
+    at = time.gmtime(seconds)
+    half = "AM" if at.tm_hour < 12 else "PM"
+    clock = f"{at.tm_hour % 12 or 12}:{at.tm_min:02d}:{at.tm_sec:02d} {half}"
+    return f"{_MONTHS[at.tm_mon - 1]} {at.tm_mday}, {at.tm_year} {clock}"

@@ -1,0 +1,138 @@
+"""From method, path and query string to the operation of a rest-json service.
+
+One tree of path segments per service. Rules with a fixed query string (``?operation=…``) come before those without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rolecall.wire.forms import percent_decode, percent_encode
+from rolecall.wire.services import Service
+
+# The longest ARN of the Chime SDK, app-instance/ID/channel/ID, has four segments; some room above it.
+MAXIMUM_ARN_SEGMENTS = 8
+MAXIMUM_SEGMENTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One operation's place in the tree: its label names in order and its fixed query parameters."""
+
+    operation_name: str
+    labels: tuple[str, ...]
+    fixed: tuple[tuple[str, str], ...]
+    template: str
+
+
+@dataclass(slots=True)
+class Node:
+    """Where a path has got to: by literal segment, or by a label; ``rules`` by method when the path ends here."""
+
+    literals: dict[str, Node] = field(default_factory=dict)
+    label: Node | None = None
+    rules: dict[str, list[Rule]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    operation_name: str
+    labels: Mapping[str, str]
+    template: str
+
+
+def build_tree(service: Service) -> Node:
+    """The tree of all operations of a rest-json service."""
+    root = Node()
+    for operation_name, method, uri in service.routes:
+        path, _, query = uri.partition("?")
+        node = root
+        labels: list[str] = []
+        for segment in path.strip("/").split("/"):
+            if segment.startswith("{"):
+                labels.append(segment.strip("{}+"))
+                node.label = node.label or Node()
+                node = node.label
+            else:
+                node = node.literals.setdefault(segment, Node())
+        fixed = tuple((name, value) for name, _, value in (part.partition("=") for part in query.split("&")) if name)
+        rules = node.rules.setdefault(method, [])
+        rules.append(Rule(operation_name, tuple(labels), fixed, path))
+        rules.sort(key=lambda rule: -len(rule.fixed))
+    return root
+
+
+def find(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Match | None:
+    """The operation whose template has exactly the segments of the path. Raises AwsError for a broken escape."""
+    segments = raw_path[1:].split("/", MAXIMUM_SEGMENTS)
+    if len(segments) > MAXIMUM_SEGMENTS:
+        return None
+    found = _walk(root, segments, 0, [], method, query)
+    return _matched(*found) if found else None
+
+
+def find_spanning(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Match | None:
+    """As :func:`find`, but a label that holds an ARN may span several segments, whose slashes had been ``%2F`` once."""
+    segments = raw_path[1:].split("/", MAXIMUM_SEGMENTS)
+    if len(segments) > MAXIMUM_SEGMENTS:
+        return None
+    found = _walk_spanning(root, segments, 0, [], method, query)
+    return _matched(*found) if found else None
+
+
+def corrected_path(match: Match) -> str:
+    """The template with each label strictly percent-encoded."""
+    parts = []
+    for segment in match.template.strip("/").split("/"):
+        parts.append(percent_encode(match.labels[segment.strip("{}+")]) if segment.startswith("{") else segment)
+    return "/" + "/".join(parts)
+
+
+def _matched(rule: Rule, labels: list[str]) -> Match:
+    decoded = [percent_decode(label) for label in labels]
+    return Match(rule.operation_name, dict(zip(rule.labels, decoded, strict=True)), rule.template)
+
+
+def _walk(
+    node: Node, segments: list[str], at: int, labels: list[str], method: str, query: Mapping[str, str]
+) -> tuple[Rule, list[str]] | None:
+    if at == len(segments):
+        return _chosen(node, labels, method, query)
+    segment = segments[at]
+    literal = node.literals.get(segment)
+    if literal is not None:
+        found = _walk(literal, segments, at + 1, labels, method, query)
+        if found:
+            return found
+    if node.label is not None and segment:
+        return _walk(node.label, segments, at + 1, [*labels, segment], method, query)
+    return None
+
+
+def _walk_spanning(
+    node: Node, segments: list[str], at: int, labels: list[str], method: str, query: Mapping[str, str]
+) -> tuple[Rule, list[str]] | None:
+    if at == len(segments):
+        return _chosen(node, labels, method, query)
+    segment = segments[at]
+    literal = node.literals.get(segment)
+    if literal is not None:
+        found = _walk_spanning(literal, segments, at + 1, labels, method, query)
+        if found:
+            return found
+    if node.label is None or not segment:
+        return None
+    widest = MAXIMUM_ARN_SEGMENTS if segment[:6].lower().startswith(("arn:", "arn%3a")) else 1
+    for end in range(at + 1, min(at + widest, len(segments)) + 1):
+        found = _walk_spanning(node.label, segments, end, [*labels, "/".join(segments[at:end])], method, query)
+        if found:
+            return found
+    return None
+
+
+def _chosen(node: Node, labels: list[str], method: str, query: Mapping[str, str]) -> tuple[Rule, list[str]] | None:
+    for rule in node.rules.get(method, ()):
+        if all(query.get(name) == value for name, value in rule.fixed):
+            return rule, labels
+    return None

@@ -1,0 +1,166 @@
+"""Answers of query services as XML, from closures compiled once per operation.
+
+Every closure refuses what the model does not know: a client would drop such a member without a word.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rolecall.wire.models import Member, Shape
+from rolecall.wire.scalars import FLOAT_TYPES, INTEGER_TYPES, epoch_seconds, http_date, iso8601_seconds
+
+Encode = Callable[[Any], str]
+_SPECIAL = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]').search
+_FORBIDDEN = [code for code in range(32) if code not in (9, 10, 13)] + [*range(0xD800, 0xE000), 0xFFFE, 0xFFFF]
+_ESCAPES: dict[int, str] = {
+    **dict.fromkeys(_FORBIDDEN, "\ufffd"),
+    ord("&"): "&amp;",
+    ord("<"): "&lt;",
+    ord(">"): "&gt;",
+    ord('"'): "&quot;",
+    ord("\r"): "&#xD;",
+}
+_SPECIAL_OCTETS = bytes(code for code in _ESCAPES if code < 128)
+
+
+def escape(text: str) -> str:
+    """Text for XML 1.0; characters it forbids become U+FFFD, because no escape makes them legal."""
+    if str.isascii(text):
+        # Deleting bytes that are not there is the fastest way to see that nothing needs an escape.
+        octets = text.encode()
+        if len(octets.translate(None, _SPECIAL_OCTETS)) == len(octets):
+            return text
+    elif not _SPECIAL(text):
+        return text
+    return text.translate(_ESCAPES)
+
+
+def compile_encode(shape: Shape | None) -> Encode:
+    """A function from an answer to the inside of its result element."""
+    return _structure_encoder(shape) if shape else _refuse_any
+
+
+def _refuse_any(value: Mapping[str, Any]) -> str:
+    if value:
+        raise TypeError(f"the operation answers nothing, not {sorted(value)}")
+    return ""
+
+
+def _encoder(member: Member) -> Encode:
+    kind = member.shape.type
+    if kind == "structure":
+        return _structure_encoder(member.shape)
+    if kind == "list":
+        return _list_encoder(member.shape)
+    if kind == "map":
+        return _map_encoder(member.shape)
+    if kind == "timestamp":
+        return _timestamp_encoder(member.timestamp_format)
+    if kind in INTEGER_TYPES:
+        return _integer
+    if kind in FLOAT_TYPES:
+        return _float
+    return {"boolean": _boolean, "blob": _blob}.get(kind, escape)
+
+
+def _structure_encoder(shape: Shape) -> Encode:
+    plan: dict[str, tuple[str, Encode, str]] = {}
+
+    def encode_structure(value: Mapping[str, Any]) -> str:
+        if not plan:
+            plan.update({name: _tagged(member) for name, member in shape.members.items()})
+        text = ""
+        for name, item in value.items():
+            found = plan.get(name)
+            if found is None:
+                raise TypeError(f"{shape.name} has no member {name}")
+            if item is not None:
+                text += f"{found[0]}{found[1](item)}{found[2]}"
+        return text
+
+    return encode_structure
+
+
+def _tagged(member: Member) -> tuple[str, Encode, str]:
+    if member.shape.type in {"list", "map"} and member.shape.flattened:
+        return "", _repeated_encoder(member), ""
+    return f"<{member.wire_name}>", _encoder(member), f"</{member.wire_name}>"
+
+
+def _repeated_encoder(member: Member) -> Encode:
+    """A flattened list or map repeats the member's own element."""
+    if member.shape.type == "map":
+        return _entries_encoder(member.shape, member.wire_name)
+    return _elements_encoder(member.shape, member.wire_name)
+
+
+def _list_encoder(shape: Shape) -> Encode:
+    return _elements_encoder(shape, shape.part("member").wire_name)
+
+
+def _elements_encoder(shape: Shape, tag: str) -> Encode:
+    element = shape.part("member")
+    encoders: list[Encode] = []
+
+    def encode_list(value: Any) -> str:
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"{shape.name} is a list, not {type(value).__name__}")
+        if not encoders:
+            encoders.append(_encoder(element))
+        encode = encoders[0]
+        return "".join([f"<{tag}>{encode(item)}</{tag}>" for item in value])
+
+    return encode_list
+
+
+def _map_encoder(shape: Shape) -> Encode:
+    return _entries_encoder(shape, "entry")
+
+
+def _entries_encoder(shape: Shape, tag: str) -> Encode:
+    key, element = shape.part("key"), shape.part("value")
+    encoders: list[Encode] = []
+
+    def encode_map(value: Mapping[str, Any]) -> str:
+        if not encoders:
+            encoders.append(_encoder(element))
+        encode = encoders[0]
+        return "".join(
+            [
+                f"<{tag}><{key.wire_name}>{escape(name)}</{key.wire_name}>"
+                f"<{element.wire_name}>{encode(item)}</{element.wire_name}></{tag}>"
+                for name, item in value.items()
+            ]
+        )
+
+    return encode_map
+
+
+def _timestamp_encoder(timestamp_format: str) -> Encode:
+    return {"unixTimestamp": epoch_seconds, "rfc822": http_date}.get(timestamp_format, iso8601_seconds)
+
+
+def _integer(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"an integer, not {type(value).__name__}")
+
+
+def _float(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)
+    raise TypeError(f"a number, not {type(value).__name__}")
+
+
+def _boolean(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    raise TypeError(f"a boolean, not {type(value).__name__}")
+
+
+def _blob(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")

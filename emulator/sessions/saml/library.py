@@ -1,8 +1,0 @@
-"""What ``door`` opens: the parts that need lxml and signxml, by the names it calls."""
-
-from emulator.sessions.saml.encryption import load_private_key
-from emulator.sessions.saml.metadata import own_metadata, read_metadata
-from emulator.sessions.saml.minting import signed_response
-from emulator.sessions.saml.responses import verified_assertion
-
-__all__ = ["load_private_key", "own_metadata", "read_metadata", "signed_response", "verified_assertion"]

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Rolecall from a checkout, with nothing but Python 3.11 or newer.
+
+    python3 run.py [options]           start the emulator; options are those of "rolecall serve"
+    python3 run.py COMMAND ...         any other command of rolecall, for example: demo, check, operations
+    python3 run.py test [options]      the whole test suite; options are those of pytest
+    python3 run.py lint                linter, formatter (check only) and type checker
+
+The first call makes a virtual environment in .venv and installs what is needed, in the versions of constraints.txt;
+later calls reuse it until pyproject.toml or constraints.txt change. Your own Python stays as it is.
+ROLECALL_VENV names another folder for the environment.
+"""
+
+# Written so that older Pythons can read it and get the message below instead of a syntax error.
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+MINIMUM_VERSION = (3, 11)
+ROOT = os.path.dirname(os.path.abspath(__file__))
+STAMP_NAME = "rolecall-stamp.json"
+EXTRAS = {"test": ["test"], "lint": ["lint", "test"]}
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the message says what the user can do."""
+
+
+def main(arguments):
+    if arguments[:1] in (["--help"], ["-h"]):
+        print(__doc__.strip())
+        return 0
+    try:
+        check_python()
+        command = arguments[0] if arguments and arguments[0] in EXTRAS else ""
+        python = prepared_python(EXTRAS.get(command, []))
+    except SetupError as error:
+        say(str(error))
+        return 2
+    if command == "test":
+        return run([python, "-m", "pytest", "-n", "auto", *arguments[1:]])
+    if command == "lint":
+        return lint(python)
+    if not arguments or (arguments[0].startswith("-") and arguments[0] != "--version"):
+        arguments = ["serve", *arguments]
+    return replace_process([script(python, "rolecall"), *arguments])
+
+
+def check_python():
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if sys.version_info < MINIMUM_VERSION:
+        raise SetupError(
+            f"Python 3.11 or newer is needed; {sys.executable} is Python {version}. Try: python3.13 run.py"
+        )
+    try:
+        __import__("venv")
+        __import__("ensurepip")
+    except ImportError:
+        raise SetupError(
+            f"{sys.executable} cannot make virtual environments. "
+            f"On Debian and Ubuntu: sudo apt install python{version}-venv"
+        ) from None
+
+
+def prepared_python(extras):
+    """Path of a Python that has the project and these extras installed; makes and fills the environment as needed."""
+    folder = os.path.abspath(os.environ.get("ROLECALL_VENV") or os.path.join(ROOT, ".venv"))
+    python = os.path.join(folder, *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
+    stamp_path = os.path.join(folder, STAMP_NAME)
+    stamp = read_stamp(stamp_path)
+    fingerprint = project_fingerprint()
+    if stamp and not usable(python):
+        stamp = {}
+    elif stamp.get("fingerprint") == fingerprint and set(extras) <= set(stamp["extras"]):
+        return python
+    if not usable(python):
+        make_environment(folder, stamp_path)
+    wanted = sorted(set(extras) | set(stamp.get("extras", [])))
+    install(python, wanted)
+    with open(stamp_path, "w") as file:
+        json.dump({"fingerprint": fingerprint, "extras": wanted}, file)
+    return python
+
+
+def make_environment(folder, stamp_path):
+    """A folder that somebody else filled is left alone: only one that is new, empty or carries our stamp is written."""
+    if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(stamp_path):
+        raise SetupError(
+            f"{folder} exists, but holds no Python 3.11 or newer with pip. "
+            "Delete it, or set ROLECALL_VENV to another folder."
+        )
+    say(f"Making a virtual environment in {folder}")
+    if run([sys.executable, "-m", "venv", "--clear", folder]) != 0:
+        raise SetupError("The virtual environment could not be made; see above.")
+    # Written at once, so that an interrupted installation is recognised as ours and repaired by the next call.
+    with open(stamp_path, "w") as file:
+        json.dump({}, file)
+
+
+def install(python, extras):
+    say("Installing what Rolecall needs; this takes a minute, and only the first time or after a change")
+    project = f"{ROOT}[{','.join(extras)}]" if extras else ROOT
+    command = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--prefer-binary"]
+    if run([*command, "--constraint", os.path.join(ROOT, "constraints.txt"), "--editable", project]) != 0:
+        raise SetupError("The installation failed; see above. Is the package index reachable?")
+
+
+def read_stamp(path):
+    try:
+        with open(path) as file:
+            stamp = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def project_fingerprint():
+    """Changes when the installation has to be repeated: with the requirements, and when the checkout was moved."""
+    digest = hashlib.sha256(ROOT.encode("utf-8", "surrogateescape"))
+    for name in ("pyproject.toml", "constraints.txt"):
+        with open(os.path.join(ROOT, name), "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def usable(python):
+    """Whether this interpreter starts (one of a deleted or moved Python does not), is new enough and has pip."""
+    probe = (
+        "import sys, importlib.util; "
+        f"sys.exit(sys.version_info < {MINIMUM_VERSION} or importlib.util.find_spec('pip') is None)"
+    )
+    try:
+        return subprocess.call([python, "-c", probe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
+def lint(python):
+    """Runs every check, also after one failed; the status of the first failure."""
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["mypy", "tests/kit/typed_use.py"])
+    statuses = []
+    for check in checks:
+        say(" ".join(check))
+        statuses.append(run([python, "-m", *check]))
+    return next((status for status in statuses if status), 0)
+
+
+def script(python, name):
+    return os.path.join(os.path.dirname(python), name + (".exe" if os.name == "nt" else ""))
+
+
+def run(command):
+    sys.stdout.flush()
+    status = subprocess.call(command, cwd=ROOT)
+    # A child ended by a signal must not look like success to a caller that keeps the low byte only.
+    return status if status >= 0 else 128 - status
+
+
+def replace_process(command):
+    """Becomes the command, so that signals reach it; Windows has no such thing and waits for it instead."""
+    sys.stdout.flush()
+    if os.name == "nt":
+        return subprocess.call(command)
+    return os.execv(command[0], command)
+
+
+def say(text):
+    print("rolecall: " + text, file=sys.stderr)
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
