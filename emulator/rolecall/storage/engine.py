@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from rolecall.storage.tables import TABLES_WITHOUT_AUTHORITY, generations
+from rolecall.storage.tables import generations
 from rolecall.storage.write_ahead import write_ahead
 
 # The errors that other rooms tell apart, so that none of them needs to know SQLAlchemy. SQLite's driver is also asked
@@ -201,7 +201,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:
-    if getattr(statement, "is_dml", False) and statement.table.name not in TABLES_WITHOUT_AUTHORITY:
+    if getattr(statement, "is_dml", False) and statement.table.info["bears_on_rights"]:
         # A statement may say that it touches none of the columns that rights depend on.
         if statement.get_execution_options().get("changes_no_rights"):
             return

@@ -1,8 +1,12 @@
-"""What all tables have in common: the metadata they belong to, and how their constraints are named."""
+"""What all tables have in common: their metadata, the names of their constraints, and the facts each must state."""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, MetaData
+from collections.abc import Sequence
+from enum import Enum
+
+from sqlalchemy import ForeignKey, MetaData, Table
+from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
     naming_convention={
@@ -18,3 +22,25 @@ metadata = MetaData(
 def cascade(target: str) -> ForeignKey:
     """A reference that goes with what it refers to."""
     return ForeignKey(target, ondelete="CASCADE")
+
+
+class Snapshot(Enum):
+    """How a snapshot of the world keeps a table."""
+
+    KEYS = "in keys of the sandbox file"
+    ROWS = "row by row, under the key rows"
+    LEFT_OUT = "not at all: it belongs to one database, not to its world"
+
+
+def table(name: str, *, bears_on_rights: bool, snapshot: Snapshot, columns: Sequence[SchemaItem]) -> Table:
+    """A table with its two facts.
+
+    ``bears_on_rights`` says that a write may change who may do what: each such write makes every process forget what
+    it remembers of principals and policies. So it must be True wherever rights are read from, and False for what is
+    written often, such as messages.
+    """
+    return Table(name, metadata, *columns, info={"bears_on_rights": bears_on_rights, "snapshot": snapshot})
+
+
+# For a column that a snapshot leaves out, because no operation shows it.
+NOT_IN_SNAPSHOTS = {"snapshot": Snapshot.LEFT_OUT}

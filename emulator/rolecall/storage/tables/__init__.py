@@ -1,0 +1,63 @@
+"""The schema: typed tables by noun, with a constraint for every invariant. ``migrations/`` builds it step by step.
+
+Owned here: columns, constraints, and two facts of every table, which its declaration must state: whether writing it
+changes who may do what, and how a snapshot keeps it. Not here: statements, which stand in the modules of ``storage``.
+
+Times are seconds since the epoch. ``name_key`` is a name in lower case, because IAM names are unique without regard
+to case. Policy documents are stored as the text that was received.
+"""
+
+from __future__ import annotations
+
+from rolecall.storage.schema import metadata as metadata
+from rolecall.storage.tables.accounts import account_preferences as account_preferences
+from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
+from rolecall.storage.tables.accounts import password_policies as password_policies
+from rolecall.storage.tables.chime import chime_accounts as chime_accounts
+from rolecall.storage.tables.chime import chime_users as chime_users
+from rolecall.storage.tables.delegation import delegation_requests as delegation_requests
+from rolecall.storage.tables.groups import group_attached_policies as group_attached_policies
+from rolecall.storage.tables.groups import group_inline_policies as group_inline_policies
+from rolecall.storage.tables.groups import group_members as group_members
+from rolecall.storage.tables.groups import groups as groups
+from rolecall.storage.tables.identity_providers import oidc_client_ids as oidc_client_ids
+from rolecall.storage.tables.identity_providers import oidc_provider_tags as oidc_provider_tags
+from rolecall.storage.tables.identity_providers import oidc_providers as oidc_providers
+from rolecall.storage.tables.identity_providers import oidc_thumbprints as oidc_thumbprints
+from rolecall.storage.tables.identity_providers import saml_private_keys as saml_private_keys
+from rolecall.storage.tables.identity_providers import saml_provider_tags as saml_provider_tags
+from rolecall.storage.tables.identity_providers import saml_providers as saml_providers
+from rolecall.storage.tables.mfa_devices import mfa_code_uses as mfa_code_uses
+from rolecall.storage.tables.mfa_devices import mfa_device_tags as mfa_device_tags
+from rolecall.storage.tables.mfa_devices import mfa_devices as mfa_devices
+from rolecall.storage.tables.organizations import accounts as accounts
+from rolecall.storage.tables.organizations import delegated_administrators as delegated_administrators
+from rolecall.storage.tables.organizations import organization_features as organization_features
+from rolecall.storage.tables.organizations import organizational_unit_accounts as organizational_unit_accounts
+from rolecall.storage.tables.organizations import organizational_units as organizational_units
+from rolecall.storage.tables.organizations import organizations as organizations
+from rolecall.storage.tables.organizations import resource_control_policies as resource_control_policies
+from rolecall.storage.tables.organizations import resource_control_policy_targets as resource_control_policy_targets
+from rolecall.storage.tables.organizations import service_control_policies as service_control_policies
+from rolecall.storage.tables.organizations import service_control_policy_targets as service_control_policy_targets
+from rolecall.storage.tables.policies import policies as policies
+from rolecall.storage.tables.policies import policy_tags as policy_tags
+from rolecall.storage.tables.policies import policy_versions as policy_versions
+from rolecall.storage.tables.roles import role_attached_policies as role_attached_policies
+from rolecall.storage.tables.roles import role_inline_policies as role_inline_policies
+from rolecall.storage.tables.roles import role_tags as role_tags
+from rolecall.storage.tables.roles import roles as roles
+from rolecall.storage.tables.roles import service_linked_role_deletions as service_linked_role_deletions
+from rolecall.storage.tables.sandbox import fault_hits as fault_hits
+from rolecall.storage.tables.sandbox import generations as generations
+from rolecall.storage.tables.sandbox import sandbox_states as sandbox_states
+from rolecall.storage.tables.sandbox import sealing_keys as sealing_keys
+from rolecall.storage.tables.sandbox import signing_keys as signing_keys
+from rolecall.storage.tables.users import access_keys as access_keys
+from rolecall.storage.tables.users import login_profiles as login_profiles
+from rolecall.storage.tables.users import old_passwords as old_passwords
+from rolecall.storage.tables.users import signing_certificates as signing_certificates
+from rolecall.storage.tables.users import user_attached_policies as user_attached_policies
+from rolecall.storage.tables.users import user_inline_policies as user_inline_policies
+from rolecall.storage.tables.users import user_tags as user_tags
+from rolecall.storage.tables.users import users as users

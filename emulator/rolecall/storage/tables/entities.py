@@ -1,0 +1,74 @@
+"""What users, groups, roles and policies have in common, and what hangs on them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy.schema import SchemaItem
+
+from rolecall.storage.schema import NOT_IN_SNAPSHOTS, Snapshot, cascade, table
+
+
+def named_entity(table_name: str, identifier: str, *columns: SchemaItem) -> Table:
+    return table(
+        table_name,
+        bears_on_rights=True,
+        snapshot=Snapshot.KEYS,
+        columns=[
+            Column(identifier, String(32), primary_key=True),
+            Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
+            Column("name", String(128), nullable=False),
+            Column("name_key", String(128), nullable=False),
+            Column("path", String(512), nullable=False, default="/"),
+            Column("created_at_seconds", BigInteger, nullable=False),
+            *columns,
+            UniqueConstraint("account_id", "name_key"),
+        ],
+    )
+
+
+def attached_policies(table_name: str, owner_table: str, owner: str) -> Table:
+    """Managed policies attached to one kind of entity. ``policy_id`` is null for AWS managed policies."""
+    return table(
+        table_name,
+        bears_on_rights=True,
+        snapshot=Snapshot.KEYS,
+        columns=[
+            # No cascade: AWS refuses to delete an entity that still has policies, and a policy still attached.
+            Column(owner, String(32), ForeignKey(f"{owner_table}.{owner}"), primary_key=True),
+            Column("policy_arn", String(2048), primary_key=True),
+            Column("policy_id", String(32), ForeignKey("policies.policy_id"), nullable=True),
+            Column("attached_at_seconds", BigInteger, nullable=False, info=NOT_IN_SNAPSHOTS),
+            Index(None, "policy_id"),
+            Index(None, "policy_arn"),
+        ],
+    )
+
+
+def inline_policies(table_name: str, owner_table: str, owner: str) -> Table:
+    return table(
+        table_name,
+        bears_on_rights=True,
+        snapshot=Snapshot.KEYS,
+        columns=[
+            Column(owner, String(32), ForeignKey(f"{owner_table}.{owner}"), primary_key=True),
+            Column("name", String(128), primary_key=True),
+            Column("document", Text, nullable=False),
+        ],
+    )
+
+
+def tags(
+    table_name: str, owner_table: str, owner: str, owner_characters: int = 32, snapshot: Snapshot = Snapshot.KEYS
+) -> Table:
+    """``key_key`` is what makes a tag key unique: in lower case where the service ignores case, else the key itself."""
+    return table(
+        table_name,
+        bears_on_rights=True,
+        snapshot=snapshot,
+        columns=[
+            Column(owner, String(owner_characters), cascade(f"{owner_table}.{owner}"), primary_key=True),
+            Column("key_key", String(128), primary_key=True),
+            Column("key", String(128), nullable=False),
+            Column("value", String(256), nullable=False),
+        ],
+    )
