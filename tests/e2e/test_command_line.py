@@ -376,7 +376,13 @@ def test_env_for_one_of_the_users(rolecall: Callable[..., Result]) -> None:
 
 def test_serve_prints_the_lines_of_env(server: Server, tmp_path: Path) -> None:
     expected = run_rolecall(tmp_path, "env", "--port", str(server.port)).stdout
-    assert server.output() == f"Rolecall is ready at {server.url}\n{expected}"
+    ready, sandbox, database, *exports = server.output().splitlines(keepends=True)
+    assert ready == f"Rolecall is ready at {server.url}\n"
+    assert sandbox == "# Sandbox: the built-in one\n"
+    assert re.fullmatch(
+        r"# Database: (in memory, nothing is kept|sqlite:///\S+, (begun anew|goes on with .*))\n", database
+    )
+    assert "".join(exports) == expected
     assert server.errors() == ""
 
 

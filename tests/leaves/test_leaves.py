@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from pathlib import PurePath
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from rolecall.arns import Arn, assumed_role_arn, federated_user_arn, iam_arn, pa
 from rolecall.caches import BoundedCache
 from rolecall.clock import Clock, iso8601
 from rolecall.ids import Identifiers, account_of_access_key
-from rolecall.settings import Address, default_database_url
+from rolecall.settings import Address, data_folder, default_database_url
 
 
 @given(st.integers(0, 999_999_999_999), st.sampled_from(["ASIA", "AKIA"]))
@@ -150,7 +151,17 @@ def test_the_cache_stays_bounded_under_many_threads() -> None:
     ],
 )
 def test_the_default_database_is_in_the_users_data_folder(platform: str, environment: dict[str, str], url: str) -> None:
-    assert default_database_url(environment, platform, "/home/ana") == url
+    assert default_database_url(data_folder(environment, platform, "/home/ana")) == url
+
+
+def test_every_sandbox_file_has_a_database_of_its_own() -> None:
+    folder = PurePath("/data/rolecall")
+    files = ["/home/ana/one/rolecall.yaml", "/home/ana/two/rolecall.yaml", "/home/ana/one/other file.yaml"]
+    urls = [default_database_url(folder, file) for file in files]
+    assert len({default_database_url(folder), *urls}) == 4
+    assert all(re.fullmatch(r"sqlite:////data/rolecall/rolecall-[0-9a-f]{12}\.db", url) for url in urls[:2])
+    assert re.fullmatch(r"sqlite:////data/rolecall/other-file-[0-9a-f]{12}\.db", urls[2])
+    assert default_database_url(folder, files[0]) == urls[0]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from rolecall.clock import Clock
 from rolecall.sandbox.builtin import builtin_world_path
 from rolecall.sandbox.declare import InvalidWorldError, read_world_file
 from rolecall.sandbox.world import DeclaredKey, World
-from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Address, default_database_url
+from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Address, data_folder, default_database_url
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError
@@ -34,10 +34,28 @@ class UnusableError(click.ClickException):
         click.echo(f"rolecall: {self.message}", err=True)
 
 
-def default_database() -> str:
-    return default_database_url(os.environ, sys.platform, str(Path.home()))
+def _data_folder() -> Path:
+    return Path(data_folder(os.environ, sys.platform, str(Path.home())))
 
 
+def _chosen_config(context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    """The sandbox file that a command works with: the one given, or the one of the working directory."""
+    chosen = given or (SANDBOX_FILE_NAME if Path(SANDBOX_FILE_NAME).is_file() else None)
+    context.meta[_CONFIG_KEY] = chosen
+    return chosen
+
+
+def _chosen_database(context: click.Context, _parameter: click.Parameter, given: str | None) -> str:
+    """The URL of the database: the one given, or the one that belongs to the sandbox file."""
+    if given is not None:
+        return "sqlite://" if given == "memory" else given
+    config = context.meta.get(_CONFIG_KEY)
+    return default_database_url(_data_folder(), str(Path(config).resolve()) if config else "")
+
+
+SANDBOX_FILE_NAME = "rolecall.yaml"
+_CONFIG_KEY = "rolecall.config"
+CONFIG_DEFAULT = f"{SANDBOX_FILE_NAME} in this folder, else the built-in sandbox"
 SINCE_HELP = "2030-01-01T00:00:00Z, seconds since the epoch, or how long ago: 15m, 1h30m, 7d."
 PORTS = click.IntRange(1, 65535)
 config_option = click.option(
@@ -46,8 +64,25 @@ config_option = click.option(
     envvar="ROLECALL_CONFIG",
     metavar="FILE",
     default=None,
+    # Eager: the default database depends on it.
+    is_eager=True,
+    callback=_chosen_config,
+    show_default=CONFIG_DEFAULT,
     show_envvar=True,
     help="Sandbox file (YAML or JSON).",
+)
+# For commands that need the sandbox file only to find its database.
+config_of_database_option = click.option(
+    "--config",
+    envvar="ROLECALL_CONFIG",
+    metavar="FILE",
+    default=None,
+    is_eager=True,
+    expose_value=False,
+    callback=_chosen_config,
+    show_default=CONFIG_DEFAULT,
+    show_envvar=True,
+    help="Sandbox file whose database is meant.",
 )
 host_option = click.option(
     "--host", envvar="ROLECALL_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address the server listens on."
@@ -60,10 +95,11 @@ database_option = click.option(
     "database",
     envvar="ROLECALL_DATABASE",
     metavar="URL",
-    default=default_database,
-    show_default="a SQLite file in your data folder",
+    default=None,
+    callback=_chosen_database,
+    show_default="a SQLite file in your data folder, one for each sandbox file",
     show_envvar=True,
-    help="SQLAlchemy URL of the database; sqlite:// keeps everything in memory.",
+    help="SQLAlchemy URL of the database, or memory to keep nothing.",
 )
 
 
@@ -132,9 +168,10 @@ def sandbox_seconds(database: str) -> float:
 
 
 def with_folder(url: str) -> str:
-    """The same URL, after making the folder of the default database file."""
-    if url == default_database():
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    """The same URL, after making the data folder for a database file in it."""
+    folder = _data_folder()
+    if url.startswith(f"sqlite:///{folder.as_posix()}/"):
+        folder.mkdir(parents=True, exist_ok=True)
     return url
 
 

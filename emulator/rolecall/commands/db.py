@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from rolecall.commands.common import DATABASE_PROBLEMS, UnusableError, database_option, database_problem, with_folder
+from rolecall.commands.common import (
+    DATABASE_PROBLEMS,
+    UnusableError,
+    config_of_database_option,
+    database_option,
+    database_problem,
+    with_folder,
+)
 from rolecall.storage.engine import Database
 from rolecall.storage.migrate import HEAD_REVISION, upgrade
 
@@ -15,6 +22,7 @@ def command() -> None:
 
 
 @command.command("upgrade")
+@config_of_database_option
 @database_option
 def upgrade_command(database: str) -> None:
     """Bring the schema up to date; serve does it too.

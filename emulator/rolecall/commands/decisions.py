@@ -9,7 +9,14 @@ from functools import partial
 
 import click
 
-from rolecall.commands.common import SINCE_HELP, UnusableError, database_option, opened_log, sandbox_seconds
+from rolecall.commands.common import (
+    SINCE_HELP,
+    UnusableError,
+    config_of_database_option,
+    database_option,
+    opened_log,
+    sandbox_seconds,
+)
 from rolecall.sandbox.cloudtrail import cloudtrail_records
 from rolecall.sandbox.decision_filter import BadFilterError, read_filter
 from rolecall.sandbox.decision_text import call_as_json, call_line
@@ -38,6 +45,7 @@ FORMATS: dict[str, Callable[[LoggedCall], str]] = {
 @click.option(
     "--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="One line for each call, in this form."
 )
+@config_of_database_option
 @database_option
 def command(
     principal: str | None,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from rolecall.commands.common import UnusableError, database_option, opened_log
+from rolecall.commands.common import UnusableError, config_of_database_option, database_option, opened_log
 from rolecall.ids import request_of_authorization
 from rolecall.sandbox.decision_text import explained_as_json, explained_lines
 from rolecall.sandbox.decisions import SETTLE_SECONDS
@@ -19,6 +19,7 @@ from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall
 @click.argument("request_id", required=False, metavar="[REQUEST_ID]")
 @click.option("--last", is_flag=True, help="The newest call that was refused.")
 @click.option("--json", "as_json", is_flag=True, help="All that is known, as JSON.")
+@config_of_database_option
 @database_option
 def command(request_id: str | None, last: bool, as_json: bool, database: str) -> None:
     """Say why a call was allowed or refused.

@@ -6,7 +6,7 @@ import click
 
 from rolecall.app import add_sealing_key, list_sealing_keys
 from rolecall.clock import Clock, iso8601
-from rolecall.commands.common import database_option, opened_database
+from rolecall.commands.common import config_of_database_option, database_option, opened_database
 
 
 @click.group("keys")
@@ -18,6 +18,7 @@ def command() -> None:
 
 
 @command.command("list")
+@config_of_database_option
 @database_option
 def list_command(database: str) -> None:
     """List the sealing keys, the one in use last.
@@ -34,6 +35,7 @@ def list_command(database: str) -> None:
 
 
 @command.command("rotate")
+@config_of_database_option
 @database_option
 def rotate_command(database: str) -> None:
     """Add a sealing key and use it from now on.

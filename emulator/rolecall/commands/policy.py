@@ -14,6 +14,7 @@ from rolecall.commands.common import (
     DATABASE_PROBLEMS,
     SINCE_HELP,
     UnusableError,
+    config_of_database_option,
     database_option,
     database_problem,
     opened_database,
@@ -41,6 +42,7 @@ from rolecall.sandbox.decisions import SETTLE_SECONDS
 @click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
 @click.option("--include-refused", is_flag=True, help="Allow also what was refused for want of a permission.")
 @click.option("--unused", "only_unused", is_flag=True, help="What present policies grant and was never used, instead.")
+@config_of_database_option
 @database_option
 def command(principal: str, since: str | None, include_refused: bool, only_unused: bool, database: str) -> None:
     """Write the smallest policy that allows what a principal did.

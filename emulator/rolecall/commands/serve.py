@@ -6,8 +6,9 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -26,6 +27,7 @@ from rolecall.commands.common import (
     read_config,
     with_folder,
 )
+from rolecall.commands.kept import kept_in, kept_line
 from rolecall.sandbox.world import World
 from rolecall.server import PortInUseError, check_port, serve
 from rolecall.settings import Address, ServerSettings
@@ -79,10 +81,13 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
     except PortInUseError as error:
         raise UnusableError(f"{error}. Choose another with --port.") from error
     try:
+        kept = kept_in(database)
         load, finish = _loader(settings, world)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    serve(settings, load, partial(_announce, Address(host, port), world))
+    sandbox = Path(config).resolve() if config else "the built-in one"
+    about = [f"# Sandbox: {sandbox}", kept_line(database, kept)]
+    serve(settings, load, partial(_announce, Address(host, port), world, about))
     finish()
     # Threads of the server are still alive; they abort the process when they meet an interpreter that is torn down.
     with contextlib.suppress(BrokenPipeError):
@@ -106,8 +111,9 @@ def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], Roleca
     return partial(worker_application, settings, world), lambda: None
 
 
-def _announce(address: Address, world: World) -> None:
-    lines = [f"Rolecall is ready at {address.url}"]
+def _announce(address: Address, world: World, about: Sequence[str]) -> None:
+    """Say that the server answers. All lines but the first are for a shell, so what is for people is a comment."""
+    lines = [f"Rolecall is ready at {address.url}", *about]
     try:
         lines += export_lines(address, key_of(world, None))
     except UnusableError as nobody:

@@ -13,6 +13,7 @@ from rolecall.clock import Clock
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
     UnusableError,
+    config_of_database_option,
     database_option,
     database_problem,
     opened_database,
@@ -45,6 +46,7 @@ def command() -> None:
     default=True,
     help="Whether it says when keys and roles were last used, which any call changes.",
 )
+@config_of_database_option
 @database_option
 def save(file: str, last_used: bool, database: str) -> None:
     """Write the world of a database to FILE, in the format of the sandbox file; - is standard output.
@@ -99,6 +101,7 @@ def _write(file: Path, text: str) -> None:
 
 @command.command("load")
 @click.argument("file", metavar="FILE")
+@config_of_database_option
 @database_option
 def load(file: str, database: str) -> None:
     """Replace the world of a database by that of FILE, a snapshot or any sandbox file; - is standard input.

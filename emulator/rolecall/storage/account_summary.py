@@ -54,5 +54,11 @@ def account_counts(connection: Connection, account_id: str) -> AccountCounts:
     return AccountCounts(*connection.execute(select(*counts)).one())
 
 
+def entity_counts(connection: Connection) -> dict[str, int]:
+    """How many users and roles all accounts have together, by what they are called in the plural."""
+    users, roles = (select(func.count()).select_from(table).scalar_subquery() for table in (t.users, t.roles))
+    return dict(zip(("users", "roles"), connection.execute(select(users, roles)).one(), strict=True))
+
+
 def _count(table: Table, account_id: str) -> Select[Any]:
     return select(func.count()).select_from(table).where(table.c.account_id == account_id)

@@ -258,6 +258,11 @@ class DecisionStore:
         with self._reading() as driver:
             return max(0, _next_position(driver) - 1 - KEPT_CALLS)
 
+    def kept_calls(self) -> int:
+        """How many calls the log holds now."""
+        with self._reading() as driver:
+            return int(driver.execute("SELECT count(*) FROM calls").fetchone()[0])
+
     def counts(self) -> CallCounts:
         """How many calls of which kind there were, also of those that the log has forgotten by now."""
         dropped = self.dropped()

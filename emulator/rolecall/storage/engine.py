@@ -43,6 +43,11 @@ def database_exists(url: str) -> bool:
     return not in_a_file or Path(path).is_file()
 
 
+def shown_url(url: str) -> str:
+    """The URL for people to read, without a password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
 class Database:
     """A database by its SQLAlchemy URL. Safe to share between threads; make a new one after a fork."""
 

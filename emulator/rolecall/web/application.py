@@ -21,6 +21,7 @@ from rolecall.web.outbound_documents import is_document, register_outbound_docum
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import FEDERATION_PATH, register_sign_in
 from rolecall.web.signin_log import SignInLog
+from rolecall.web.start_page import asks_for_page, register_start_page
 
 
 class RolecallApplication(Flask):
@@ -45,6 +46,8 @@ class RolecallApplication(Flask):
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
+            return super().wsgi_app(environ, start_response)
+        if path == "/" and asks_for_page(environ):
             return super().wsgi_app(environ, start_response)
         if is_document(path, environ.get("HTTP_HOST", "")):
             return super().wsgi_app(environ, start_response)
@@ -84,4 +87,5 @@ def web_application(
     register_saml_metadata(app, gateway, PREFIX)
     register_sign_in(app, sign_in, SignInLog(gateway, decisions))
     register_outbound_documents(app, gateway.database)
+    register_start_page(app)
     return app

@@ -1,0 +1,55 @@
+"""What a database already holds when ``serve`` starts, so that nobody is surprised by what an earlier run left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rolecall.storage.account_summary import entity_counts
+from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
+from rolecall.storage.engine import Database, DatabaseError, database_exists, shown_url
+
+
+class Kept(NamedTuple):
+    """How many entities an earlier run left, by their name; and how many calls are in its log."""
+
+    entities: Mapping[str, int]
+    calls: int
+
+
+def kept_in(url: str) -> Kept | None:
+    """What the database of this URL holds; None where it is new or in memory."""
+    database = Database(url)
+    try:
+        if database.in_memory or not database_exists(url):
+            return None
+        with database.snapshot() as connection:
+            entities = entity_counts(connection)
+    except DatabaseError:
+        # Without tables there is nothing to go on with. Opening it for good says what else is wrong with it.
+        return None
+    finally:
+        database.close()
+    return Kept(entities, _logged_calls(url))
+
+
+def kept_line(url: str, kept: Kept | None) -> str:
+    """The line of ``serve`` about its database."""
+    if Database(url).in_memory:
+        return "# Database: in memory, nothing is kept"
+    if kept is None:
+        return f"# Database: {shown_url(url)}, begun anew"
+    counts = ", ".join(f"{count} {name}" for name, count in kept.entities.items())
+    return f"# Database: {shown_url(url)}, goes on with {counts} and {kept.calls} logged calls"
+
+
+def _logged_calls(url: str) -> int:
+    store = DecisionStore(decision_log_path(url))
+    if store.in_memory or not store.exists():
+        return 0
+    try:
+        return store.kept_calls()
+    except LogUnavailableError:
+        return 0
+    finally:
+        store.close()
