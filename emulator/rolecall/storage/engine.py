@@ -206,7 +206,8 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:
-    if getattr(statement, "is_dml", False) and statement.table.info["bears_on_rights"]:
+    # A table of a migration or of Alembic says nothing about itself, so it counts as one that bears on rights.
+    if getattr(statement, "is_dml", False) and statement.table.info.get("bears_on_rights", True):
         # A statement may say that it touches none of the columns that rights depend on.
         if statement.get_execution_options().get("changes_no_rights"):
             return
