@@ -12,7 +12,7 @@ Left to others: what a policy means (policy), which operations exist on the wire
 
 from rolecall.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies
 from rolecall.data.control_policy_table import resource_control_services
-from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
+from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
 from rolecall.data.quota_table import QUOTAS, Quotas
 from rolecall.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
 from rolecall.data.saml_attribute_table import SamlAttribute, saml_attributes
@@ -33,6 +33,7 @@ __all__ = [
     "global_condition_keys",
     "issuer_claims",
     "managed_policies",
+    "managed_policy",
     "managed_policy_document",
     "optional_dependencies",
     "resource_control_services",

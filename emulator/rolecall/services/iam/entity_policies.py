@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from rolecall.access.permission import ContextValue
 from rolecall.arns import PARTITION, parse_arn
-from rolecall.data import QUOTAS, managed_policies
+from rolecall.data import QUOTAS, managed_policy
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
 from rolecall.services.iam.common import concurrent_modification, page
@@ -102,7 +102,7 @@ def _attachable_policy_id(call: Call, owner: Owner, arn: str) -> str | None:
     """The unique id of a customer managed policy, None for AWS's. Raises AwsError."""
     account_id = parsed_policy_arn(arn).account_id
     if account_id == AWS_ACCOUNT:
-        managed = managed_policies().get(arn)
+        managed = managed_policy(arn)
         if managed is not None:
             if not managed.is_attachable:
                 raise AwsError("PolicyNotAttachable", SERVICE_POLICY_MESSAGE.format(kind=owner.kind.capitalize()))
