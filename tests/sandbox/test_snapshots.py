@@ -220,6 +220,20 @@ def test_settings_come_with_the_world_and_go_on_reset(make_world: Any, full: Any
         full.client("chime", keys=_new_user(full.client("iam"), "ana")).list_accounts()
 
 
+def test_quotas_come_with_the_world(make_world: Any, full: Any) -> None:
+    assert "  quotas: {}\n" in saved(full)
+    declared = json.loads(world_text())
+    declared["settings"]["quotas"] = {"L-F4A5425F": 2, "RolesPerAccount": 5000}
+    before = saved(make_world(json.dumps(declared)))
+    assert "  quotas:\n    GroupsPerAccount: 2\n    RolesPerAccount: 5000\n" in before
+    load(full, before)
+    summary = full.client("iam").get_account_summary()["SummaryMap"]
+    assert (summary["GroupsQuota"], summary["RolesQuota"], summary["UsersQuota"]) == (2, 5000, 5000)
+    assert saved(full) == before
+    full.application.test_client().post("/_rolecall/reset")
+    assert full.client("iam").get_account_summary()["SummaryMap"]["GroupsQuota"] == 300
+
+
 def test_the_sandbox_file_is_not_applied_over_a_loaded_world(full: Any) -> None:
     text = saved(full)
     full.client("iam").delete_access_key(UserName="Developer", AccessKeyId="developer_access_key")

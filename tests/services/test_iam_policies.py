@@ -162,7 +162,8 @@ def test_list_policies_filters(iam: Any, arn: str) -> None:
     iam.put_role_permissions_boundary(RoleName="chime-reader", PermissionsBoundary=arn)
 
     def arns(**filters: Any) -> list[str]:
-        return [policy["Arn"] for policy in iam.list_policies(**filters)["Policies"]]
+        pages = iam.get_paginator("list_policies").paginate(**filters)
+        return [policy["Arn"] for page in pages for policy in page["Policies"]]
 
     assert arns(Scope="Local") == [arn, unused]
     assert arns(Scope="Local", PathPrefix="/x/") == [unused]
@@ -173,10 +174,11 @@ def test_list_policies_filters(iam: Any, arn: str) -> None:
     assert arn not in attached
     assert attached == sorted(attached, key=lambda one: one.rpartition("/")[2].lower())
     assert arns(OnlyAttached=True, PolicyUsageFilter="PermissionsPolicy") == attached
-    assert OF_A_SERVICE in arns(Scope="AWS", PathPrefix="/aws-service-role/", MaxItems=1000)
-    everything = arns(MaxItems=1000)
+    assert OF_A_SERVICE in arns(Scope="AWS", PathPrefix="/aws-service-role/")
+    everything = arns(PaginationConfig={"PageSize": 1000})
     assert {arn, unused, READ_ONLY} <= set(everything)
-    assert arn not in arns(Scope="AWS", MaxItems=1000)
+    assert len(everything) == len(set(everything)) == 1582 + 2
+    assert arn not in arns(Scope="AWS", PaginationConfig={"PageSize": 1000})
 
 
 def test_list_policies_shows_neither_description_nor_tags(iam: Any) -> None:

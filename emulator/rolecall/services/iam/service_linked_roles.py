@@ -46,7 +46,7 @@ def create_service_linked_role(
     if facts is None:
         raise AwsError("AccessDenied", UNKNOWN_SERVICE_MESSAGE.format(service=AWSServiceName))
     _check_name(facts, CustomSuffix)
-    limit = QUOTAS.roles_per_account_count
+    limit = call.settings.quotas.roles_per_account_count
     if count_roles(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size, trusted_principals
 from rolecall.services.iam.documents import checked_document
@@ -22,8 +21,9 @@ def checked_trust_policy(call: Call, text: str) -> Mapping[str, str]:
     Raises AwsError: MalformedPolicyDocument (also for a principal that does not exist), LimitExceeded.
     """
     policy = checked_document(call, text, PolicyKind.TRUST, "trust policy")
-    if document_size(text) > QUOTAS.role_trust_policy_characters:
-        raise AwsError("LimitExceeded", SIZE_MESSAGE.format(limit=QUOTAS.role_trust_policy_characters))
+    limit = call.settings.quotas.role_trust_policy_characters
+    if document_size(text) > limit:
+        raise AwsError("LimitExceeded", SIZE_MESSAGE.format(limit=limit))
     try:
         return resolve_trust(call.db, trusted_principals(policy))
     except UnknownPrincipal as error:
