@@ -17,7 +17,7 @@ SOURCES = {
     "AWS Organizations User Guide",
 }
 ROWS = json.loads((Path(rolecall.data.__file__).parent / "quotas" / "quotas.json").read_text(encoding="utf-8"))
-# Written from AWS's pages: IAM and AWS STS quotas (IAM User Guide), IAM FAQ, Quotas for AWS Organizations, API references.
+# Written from AWS's pages: IAM and AWS STS quotas, IAM FAQ, Quotas for AWS Organizations, API references.
 AWS: dict[str, int] = {
     "user_inline_policies_total_characters": 2048,
     "group_inline_policies_total_characters": 5120,

@@ -14,6 +14,7 @@ from rolecall.ids import Identifiers
 from rolecall.storage import service_linked_roles as linked
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.roles import role_by_name
+from rolecall.storage.tables import roles
 
 ACCOUNT = "111122223333"
 SERVICE = "voiceconnector.chime.amazonaws.com"
@@ -52,10 +53,47 @@ def iam(world: Any) -> Any:
 
 def test_every_role_of_the_table(iam: Any) -> None:
     """In one sandbox, because making one costs more than all the calls for a role."""
-    assert len(TABLE) > 70
+    assert len(TABLE) == 204
+    before = {role["RoleName"] for role in iam.list_roles(MaxItems=1000)["Roles"]}
     for facts in TABLE:
         check_role(iam, facts)
-    assert len(iam.list_roles(PathPrefix="/aws-service-role/", MaxItems=1000)["Roles"]) >= len(TABLE)
+    listed = iam.list_roles(PathPrefix="/aws-service-role/", MaxItems=1000)["Roles"]
+    made = {role["RoleName"]: role["AssumeRolePolicyDocument"] for role in listed if role["RoleName"] not in before}
+    assert made == {
+        facts.role_name: {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": facts.service}, "Action": "sts:AssumeRole"}],
+        }
+        for facts in TABLE
+    }
+
+
+def test_a_role_is_shown_with_single_texts_after_it_was_made_with_lists(iam: Any) -> None:
+    """Recorded: CreateServiceLinkedRole answers lists of one, GetRole and ListRoles the texts alone."""
+    made = iam.create_service_linked_role(AWSServiceName="guardduty.amazonaws.com")["Role"]
+    [statement] = made["AssumeRolePolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Service": ["guardduty.amazonaws.com"]},
+        "Action": ["sts:AssumeRole"],
+    }
+    shown = iam.get_role(RoleName="AWSServiceRoleForAmazonGuardDuty")["Role"]
+    [statement] = shown["AssumeRolePolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Service": "guardduty.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+
+
+def test_a_role_in_a_database_of_an_older_version_is_shown_so_too(world: Any, iam: Any) -> None:
+    iam.create_service_linked_role(AWSServiceName="guardduty.amazonaws.com")
+    with world.database.transaction() as connection:
+        old = linked.created_trust_policy("guardduty.amazonaws.com")
+        name = "AWSServiceRoleForAmazonGuardDuty"
+        connection.execute(roles.update().where(roles.c.name == name).values(trust_policy=old))
+    shown = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    assert shown["Statement"][0]["Action"] == "sts:AssumeRole"
 
 
 def check_role(iam: Any, facts: ServiceLinkedRole) -> None:
