@@ -45,7 +45,7 @@ _DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(
 _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
 # A value for each column that takes only some.
 CHOSEN = {
-    "mfa_devices.seed": "JBSWY3DPEHPK3PXP",
+    "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
     "old_passwords.password_hash": "scrypt:8192:8:1$salt$" + "1b" * 64,
     "oidc_providers.url": "https://idp.example.com/a:%20b",

@@ -20,11 +20,13 @@ accounts:
     users:
       - name: ana
         access_keys: [{id: ana_key, secret: ana_secret}]
-        mfa_devices: [{name: phone, seed: JBSWY3DPEHPK3PXP}, {name: both, seed: JBSWY3DPEHPK3PXP}]
+        mfa_devices:
+          - {name: phone, seed: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP}
+          - {name: both, seed: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP}
   - id: "444455556666"
     users:
       - name: kim
-        mfa_devices: [{name: both, seed: JBSWY3DPEHPK3PXP}]
+        mfa_devices: [{name: both, seed: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP}]
 """
 
 

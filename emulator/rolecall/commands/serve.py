@@ -22,6 +22,7 @@ from rolecall.commands.common import (
     export_lines,
     host_option,
     key_of,
+    other_key_lines,
     port_option,
     read_config,
     with_folder,
@@ -109,7 +110,8 @@ def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], Roleca
 def _announce(address: Address, world: World) -> None:
     lines = [f"Rolecall is ready at {address.url}"]
     try:
-        lines += export_lines(address, key_of(world, None))
+        key = key_of(world, None)
+        lines += export_lines(address, key) + other_key_lines(world, key)
     except UnusableError as nobody:
         lines.append(f"# {nobody.message}")
     if not world.settings.strict:
