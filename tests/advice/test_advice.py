@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall import advice as advice_module
-from rolecall.advice import MAXIMUM_ADVICE, MAXIMUM_ENTRIES, Advice, advise
+from rolecall.advice import Advice, advise
 from rolecall.data import managed_policy_document
 from rolecall.policy import MalformedPolicy, Policy, PolicyKind, parse_policy
+
+MAXIMUM_ADVICE = 100
+MAXIMUM_ENTRIES = 500
 
 
 def parsed(*statements: dict[str, Any], kind: PolicyKind = PolicyKind.IDENTITY) -> Policy:

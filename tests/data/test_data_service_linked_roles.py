@@ -8,7 +8,8 @@ import pytest
 
 import rolecall.data
 from rolecall.data import managed_policies, managed_policy_document, service_linked_roles
-from rolecall.data.service_linked_role_table import CUSTOM_SUFFIX_WHEN_UNKNOWN
+
+CUSTOM_SUFFIX_WHEN_UNKNOWN = "refused"
 
 FILE = Path(rolecall.data.__file__).parent / "service_linked_roles" / "service_linked_roles.tsv"
 

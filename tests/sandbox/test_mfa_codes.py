@@ -9,7 +9,9 @@ import pytest
 
 from rolecall import Rolecall
 from rolecall.sandbox.mfa_codes import NoCodeError
-from rolecall.sessions.one_time_codes import STEP_SECONDS, codes_from
+from rolecall.sessions.one_time_codes import codes_from
+
+STEP_SECONDS = 30
 
 PHONE = "arn:aws:iam::111122223333:mfa/phone"
 DEVICES = """

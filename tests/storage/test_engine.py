@@ -49,13 +49,29 @@ def _chime_account() -> dict[str, Any]:
     return {"account_id": "chime-1", "aws_account_id": ACCOUNT, "name": "Chime", "created_at_seconds": 1}
 
 
+# What no decision about a permission reads: writing it leaves every cache as it is.
+WITHOUT_AUTHORITY = {
+    "generations",
+    "chime_accounts",
+    "chime_users",
+    "service_linked_role_deletions",
+    "mfa_code_uses",
+    "login_profiles",
+    "old_passwords",
+    "password_policies",
+    "signing_certificates",
+    "delegation_requests",
+    "fault_hits",
+}
+
+
 @pytest.mark.parametrize("table", [table for table in t.metadata.sorted_tables if table.name != "generations"])
 def test_a_write_raises_the_generation_exactly_when_it_bears_on_authorisation(database: Database, table: Any) -> None:
     before = _generation(database)
     with database.transaction() as connection:
         connection.execute(delete(table).where(table.primary_key.columns[0] == "nothing"))
     raised = _generation(database) - before
-    assert raised == (0 if table.name in t.TABLES_WITHOUT_AUTHORITY else 1)
+    assert raised == (0 if table.name in WITHOUT_AUTHORITY else 1)
 
 
 @pytest.mark.parametrize(
