@@ -37,6 +37,7 @@ from rolecall.sandbox.located import read_located
 from rolecall.sandbox.setup import set_up_world
 from rolecall.sandbox.snapshots import Tables, UnsavableError, document_of, save, yaml_text
 from rolecall.storage import worlds
+from rolecall.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 from rolecall.storage.tables import metadata
 
 URL = "/_rolecall/snapshot"
@@ -220,6 +221,30 @@ def test_settings_come_with_the_world_and_go_on_reset(make_world: Any, full: Any
     full.application.test_client().post("/_rolecall/reset")
     with pytest.raises(ClientError, match="ForbiddenException"):
         full.client("chime", keys=_new_user(full.client("iam"), "ana")).list_accounts()
+
+
+def test_a_failed_deletion_comes_back_with_what_stood_in_its_way(
+    make_world: Any, full: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = "guardduty.amazonaws.com"
+    detectors = (f"arn:aws:guardduty:us-east-1:{FIRST}:detector/a", f"arn:aws:guardduty:us-east-1:{FIRST}:detector/b")
+    usages = [RoleUsage("us-east-1", detectors), RoleUsage("eu-west-1", ("a detector",))]
+    monkeypatch.setitem(RESOURCE_FINDERS, service, lambda _connection, _account_id: usages)
+    iam = full.client("iam")
+    name = iam.create_service_linked_role(AWSServiceName=service)["Role"]["RoleName"]
+    task = iam.delete_service_linked_role(RoleName=name)["DeletionTaskId"]
+    before = without_metadata(iam.get_service_linked_role_deletion_status(DeletionTaskId=task))
+    assert before["Status"] == "FAILED"
+    assert before["Reason"]["RoleUsageList"] == [
+        {"Region": "us-east-1", "Resources": list(detectors)},
+        {"Region": "eu-west-1", "Resources": ["a detector"]},
+    ]
+    there = loaded_elsewhere(make_world, full).client("iam", keys=("test", "test"))
+    assert without_metadata(there.get_service_linked_role_deletion_status(DeletionTaskId=task)) == before
+
+
+def without_metadata(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
 
 def test_quotas_come_with_the_world(make_world: Any, full: Any) -> None:
