@@ -55,10 +55,17 @@ def test_every_role_of_the_table(iam: Any) -> None:
     """In one sandbox, because making one costs more than all the calls for a role."""
     assert len(TABLE) == 204
     before = {role["RoleName"] for role in iam.list_roles(MaxItems=1000)["Roles"]}
-    for facts in TABLE:
+    for number, facts in enumerate(TABLE):
         check_role(iam, facts)
+        # What follows from a row alone is asked of some, and of every row that is unlike the others.
+        if number % 8 == 0 or facts.custom_suffix == "allowed" or facts.policy_arn is None:
+            check_what_follows(iam, facts)
     listed = iam.list_roles(PathPrefix="/aws-service-role/", MaxItems=1000)["Roles"]
-    made = {role["RoleName"]: role["AssumeRolePolicyDocument"] for role in listed if role["RoleName"] not in before}
+    made = {
+        role["RoleName"]: role["AssumeRolePolicyDocument"]
+        for role in listed
+        if role["RoleName"] not in before and not role["RoleName"].endswith("_two")
+    }
     assert made == {
         facts.role_name: {
             "Version": "2012-10-17",
@@ -109,6 +116,9 @@ def check_role(iam: Any, facts: ServiceLinkedRole) -> None:
             "Statement": [{"Effect": "Allow", "Principal": {"Service": [facts.service]}, "Action": ["sts:AssumeRole"]}],
         },
     }
+
+
+def check_what_follows(iam: Any, facts: ServiceLinkedRole) -> None:
     attached = iam.list_attached_role_policies(RoleName=facts.role_name)["AttachedPolicies"]
     assert [one["PolicyArn"] for one in attached] == [arn for arn in (facts.policy_arn,) if arn]
     assert iam.list_role_policies(RoleName=facts.role_name)["PolicyNames"] == []
@@ -123,7 +133,7 @@ def check_role(iam: Any, facts: ServiceLinkedRole) -> None:
 
 
 def test_the_policy_of_a_role_is_there_or_is_said_not_to_be(iam: Any) -> None:
-    for facts in TABLE:
+    for facts in [*TABLE[::8], service_linked_roles()["lex.amazonaws.com"]]:
         arn = facts.policy_arn
         if arn is not None and managed_policy(arn) is not None:
             assert not iam.get_policy(PolicyArn=arn)["Policy"]["IsAttachable"]
