@@ -27,6 +27,7 @@ def declared(quotas: dict[str, int]) -> str:
     key = {"id": "admin_key_for_tests", "secret": "admin-secret"}
     account = {
         "id": ACCOUNT,
+        "root_access_keys": [{"id": "root_key_for_tests", "secret": "root-secret"}],
         "users": [
             {
                 "name": "admin",
@@ -154,6 +155,13 @@ def access_keys(_world: Any, iam: Any, limit: int) -> None:
     refused(iam.create_access_key, f"Cannot exceed quota for AccessKeysPerUser: {limit}", UserName="ana")
 
 
+def access_keys_of_root(world: Any, _iam: Any, limit: int) -> None:
+    root = world.client("iam", user=f"root of {ACCOUNT}")
+    for _ in range(limit - 1):
+        root.create_access_key()
+    refused(root.create_access_key, f"Cannot exceed quota for AccessKeysPerUser: {limit}")
+
+
 def certificates(_world: Any, iam: Any, limit: int) -> None:
     for _ in range(limit):
         iam.upload_signing_certificate(UserName="ana", CertificateBody=certificate())
@@ -255,6 +263,7 @@ REACH: dict[str, Reach] = {
     "GroupsPerUser": groups_of_a_user,
     "VersionsPerPolicy": versions,
     "AccessKeysPerUser": access_keys,
+    "AccessKeysPerRoot": access_keys_of_root,
     "CertificatesPerUser": certificates,
     "MFADevicesPerUser": mfa_devices,
     "OpenIdConnectProvidersPerAccount": oidc_providers,
@@ -273,6 +282,8 @@ REACHED_BY_NOTHING = {"ServerCertificatesPerAccount", "InstanceProfilesPerAccoun
 
 def test_every_quota_of_the_table_is_met() -> None:
     assert set(REACH) | REACHED_BY_NOTHING == set(BY_NAME)
+    codes_and_titles = {name for name in QUOTA_FIELDS if name.startswith("L-") or " " in name}
+    assert set(BY_NAME) == set(QUOTA_FIELDS) - codes_and_titles
 
 
 @pytest.mark.parametrize("name", MET)
