@@ -19,11 +19,18 @@ from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 
 import rolecall
 from rolecall.errors import AwsError
-from rolecall.sessions.issuer_keys import UNKNOWN_KEY_SECONDS, IssuerKeys, KeysWantedError
+from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.signing_keys import new_signing_key, public_jwk, sign
 from rolecall.sessions.tokens import BadTokenError, open_token, seal
-from rolecall.sessions.web_identity import KEY_MESSAGE, MALFORMED_MESSAGE, BadKeySetError, read_key_set, read_token
+from rolecall.sessions.web_identity import BadKeySetError, read_key_set, read_token
+
+UNKNOWN_KEY_SECONDS = 30
+KEY_MESSAGE = (
+    "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
+    "documentation for requirements"
+)
+MALFORMED_MESSAGE = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
 
 KEY = new_signing_key("RS256")
 CLAIMS = {"iss": "https://idp.example.com", "sub": "ana", "aud": "app", "iat": 1, "exp": 2}

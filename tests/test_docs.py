@@ -33,6 +33,7 @@ from rolecall import DecisionRecord, Rolecall, pytest_plugin
 from rolecall.app import application_over, open_database
 from rolecall.cli import COMMANDS, main
 from rolecall.clock import Clock
+from rolecall.data import QUOTA_FIELDS, QUOTAS, changed_quotas
 from rolecall.errors import COMMON_ERRORS
 from rolecall.inspection import Examination, examine
 from rolecall.kit.blocks import MANAGED_VARIABLES
@@ -207,7 +208,25 @@ def test_defaults_of_the_settings_are_documented() -> None:
     rows = {row[0].strip("`"): row[1].strip("`") for row in table_rows(sections(page("sandbox-file.md"))["settings"])}
     defaults = {name: getattr(SandboxSettings(), name) for name in SandboxSettings.__dataclass_fields__}
     shown = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+    shown["quotas"] = changed_quotas(defaults["quotas"])
     assert rows == {name: str(value).lower() if value is True else str(value) for name, value in shown.items()}
+
+
+def test_seeds_in_the_documentation_are_long_enough_for_every_authenticator() -> None:
+    """Libraries of one-time codes refuse less than 112 bits; 32 characters are 160."""
+    folders = [ROOT / name for name in ("docs", "config", "examples")]
+    files = [ROOT / "README.md", *(file for folder in folders for file in folder.rglob("*") if file.is_file())]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if "seed" in line.lower()]
+    seeds = {seed for line in lines for seed in re.findall(r"\b[A-Z2-7]{16,}\b", line)}
+    assert seeds == {"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+
+
+def test_every_quota_is_documented_with_its_default() -> None:
+    rows = table_rows(sections(page("iam.md"))["Quotas"])
+    shown = {name.strip("`"): int(default) for name, _, default, _ in rows}
+    codes = {code.strip("`"): int(default) for _, code, default, _ in rows if code}
+    known = {name: getattr(QUOTAS, field) for name, field in QUOTA_FIELDS.items() if " " not in name}
+    assert known == {**shown, **codes}
 
 
 def test_every_example_is_valid_and_documented() -> None:

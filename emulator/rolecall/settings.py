@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from rolecall.data import QUOTAS, Quotas
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
@@ -38,6 +40,8 @@ class SandboxSettings:
     minimum_session_seconds: int = 900
     # Regions in which STS issues no credentials.
     disabled_regions: tuple[str, ...] = ()
+    # Of each account; AWS's defaults where the file names no other.
+    quotas: Quotas = QUOTAS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import rolecall.data
-from rolecall.data import managed_policies, service_linked_roles
-from rolecall.data.service_linked_role_table import CUSTOM_SUFFIX_WHEN_UNKNOWN
+from rolecall.data import managed_policies, managed_policy_document, service_linked_roles
+
+CUSTOM_SUFFIX_WHEN_UNKNOWN = "refused"
 
 FILE = Path(rolecall.data.__file__).parent / "service_linked_roles" / "service_linked_roles.tsv"
 
@@ -23,6 +24,45 @@ def test_every_row_is_read_once_and_in_order() -> None:
     services = [row["service"] for row in rows]
     assert services == sorted(set(services))
     assert services == list(service_linked_roles())
+
+
+def test_every_row_says_its_source() -> None:
+    with FILE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert [row["service"] for row in rows if not row["source"]] == []
+    # What a policy of AWS is said to state, it states.
+    for row in rows:
+        if row["source"].startswith("AWS managed policy "):
+            name = row["source"].removeprefix("AWS managed policy ")
+            arns = [arn for arn in managed_policies() if arn.endswith(f"/{name}")]
+            assert f"role/aws-service-role/{row['service']}/{row['role_name']}" in managed_policy_document(arns[0])
+
+
+# Services whose role was missed, with the role's name as AWS's guides print it.
+MISSED = {
+    "custom-resource.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_CustomResource",
+    "dynamodb.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+    "ecs.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_ECSService",
+    "lambda.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_LambdaConcurrency",
+    "rds.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_RDSCluster",
+    "appstream.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_AppStreamFleet",
+    "spot.amazonaws.com": "AWSServiceRoleForEC2Spot",
+    "spotfleet.amazonaws.com": "AWSServiceRoleForEC2SpotFleet",
+    "guardduty.amazonaws.com": "AWSServiceRoleForAmazonGuardDuty",
+    "organizations.amazonaws.com": "AWSServiceRoleForOrganizations",
+    "es.amazonaws.com": "AWSServiceRoleForAmazonElasticsearchService",
+    "elasticmapreduce.amazonaws.com": "AWSServiceRoleForEMRCleanup",
+    "transitgateway.amazonaws.com": "AWSServiceRoleForVPCTransitGateway",
+    "securityhub.amazonaws.com": "AWSServiceRoleForSecurityHub",
+    "inspector2.amazonaws.com": "AWSServiceRoleForAmazonInspector2",
+    "macie.amazonaws.com": "AWSServiceRoleForAmazonMacie",
+    "globalaccelerator.amazonaws.com": "AWSServiceRoleForGlobalAccelerator",
+}
+
+
+@pytest.mark.parametrize(("service", "role_name"), MISSED.items())
+def test_the_roles_that_were_missed(service: str, role_name: str) -> None:
+    assert service_linked_roles()[service].role_name == role_name
 
 
 def test_every_row_is_well_formed() -> None:

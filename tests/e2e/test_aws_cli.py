@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from served import FIRST_ACCOUNT, SECOND_ACCOUNT, Server, role_arn
 
-from rolecall.sessions.one_time_codes import STEP_SECONDS, codes_from
+from rolecall.sessions.one_time_codes import codes_from
+
+STEP_SECONDS = 30
 
 # Version 1 of the interface ends so when the service refused; version 2 ends with 254.
 REFUSED_STATUS = 255

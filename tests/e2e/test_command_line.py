@@ -369,6 +369,18 @@ def test_the_lines_of_env_are_for_a_shell(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == expected
 
 
+def test_env_names_the_administrators_key_of_awss_form_too(rolecall: Callable[..., Result]) -> None:
+    printed = rolecall("env").stdout
+    assert "export AWS_ACCESS_KEY_ID=test\n" in printed
+    last = printed.splitlines()[-1]
+    assert last == (
+        "# Tools that insist on a key id of AWS's form take the same user's other key: "
+        "export AWS_ACCESS_KEY_ID=AKIARTX3GSDSROLECALL AWS_SECRET_ACCESS_KEY=rolecall/sandbox/admin/not/a/real/secret"
+    )
+    # A user whose only key has another form is told of no other.
+    assert "#" not in rolecall("env", "--as", "developer").stdout
+
+
 def test_env_for_one_of_the_users(rolecall: Callable[..., Result]) -> None:
     assert "AWS_ACCESS_KEY_ID=developer\n" in rolecall("env", "--as", "developer").stdout
     assert "no user 'nobody'" in refused(rolecall("env", "--as", "nobody"))

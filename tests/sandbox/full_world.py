@@ -44,13 +44,13 @@ def declared_text() -> str:
         "id": FIRST,
         "name": "sandbox",
         "root_access_keys": [{"id": "root_access_key_1", "secret": "root-secret"}],
-        "root_mfa_devices": [{"name": "root-account-mfa-device", "seed": "JBSWY3DPEHPK3PXP"}],
+        "root_mfa_devices": [{"name": "root-account-mfa-device", "seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}],
         "users": [
             {
                 "name": "admin",
                 "access_keys": [{"id": "admin_access_key", "secret": "admin-secret"}],
                 "attached_policies": [EVERYTHING],
-                "mfa_devices": [{"name": "admin-phone", "seed": "JBSWY3DPEHPK3PXPJBSWY3DP"}],
+                "mfa_devices": [{"name": "admin-phone", "seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXQ"}],
             }
         ],
         "roles": [{"name": "federated", "trust_policy": federated, "inline_policies": {"own": allow}}],

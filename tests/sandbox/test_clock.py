@@ -17,14 +17,21 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 
 from rolecall.app import application_over, open_database
-from rolecall.clock import LATEST_SECONDS, BadTimeError, Clock, ClockState
+from rolecall.clock import BadTimeError, Clock, ClockState
 from rolecall.inprocess import ENDPOINT_URL, client, route
 from rolecall.sandbox.builtin import builtin_world_path
 from rolecall.sandbox.declare import read_world_file
 from rolecall.storage.clock_states import share_clock, take_over_clock
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
-from rolecall.web.clock_endpoint import CHANGES_MESSAGE, clock_as_json
+from rolecall.web.clock_endpoint import clock_as_json
+
+# 9999-01-01.
+LATEST_SECONDS = 253_370_764_800
+CHANGES_MESSAGE = (
+    'Send one change: {"advance_seconds": 3600}, {"set": "2030-01-01T00:00:00Z"}, {"freeze": true}, '
+    '{"freeze": false} to run on, or {"reset": true}.'
+)
 
 # botocore itself refuses durations that AWS does not take.
 UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1})

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from rolecall.principals import Caller, Principal
 from rolecall.sandbox.fault_rules import (
     KINDS,
-    MAXIMUM_RULES,
     CallFacts,
     FaultCatalogue,
     FaultRule,
@@ -24,6 +23,8 @@ from rolecall.sandbox.fault_rules import (
     rule_as_json,
 )
 from rolecall.wire import SERVICES, known_error_codes, operation_names
+
+MAXIMUM_RULES = 100
 
 CATALOGUE = FaultCatalogue({name: partial(operation_names, name) for name in SERVICES}, known_error_codes)
 KEYS = (

@@ -21,8 +21,9 @@ from rolecall.clock import Clock
 from rolecall.inprocess import client
 from rolecall.sandbox.builtin import builtin_world_path
 from rolecall.sandbox.declare import read_world_file
-from rolecall.sandbox.fault_rules import MAXIMUM_RULES
 from rolecall.sandbox.faults import InvalidFaultError
+
+MAXIMUM_RULES = 100
 
 ROLE = "arn:aws:iam::111122223333:role/chime-reader"
 ADMIN = "arn:aws:iam::111122223333:user/admin"

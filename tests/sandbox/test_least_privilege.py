@@ -16,7 +16,6 @@ from logged_worlds import keep_log, refused
 
 from rolecall.least_privilege import BadPrincipalError, least_privilege, observed
 from rolecall.least_privilege.traffic import (
-    CHIME_NOTE,
     Gaps,
     Used,
     gap_notes,
@@ -29,6 +28,10 @@ from rolecall.policy import Layers, NamedPolicy, PolicyKind, Question, compile_p
 from rolecall.principals import Principal
 from rolecall.sandbox.decisions import DecisionLog
 from rolecall.storage.decision_log import LoggedCall
+
+CHIME_NOTE = (
+    "chime: its actions support no resource ARNs, so the statement ChimeSupportsNoResourceArns is for every resource."
+)
 
 ACCOUNT = "111122223333"
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"

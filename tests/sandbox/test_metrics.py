@@ -12,8 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rolecall.sandbox.metrics import metrics_text
 from rolecall.storage.call_counts import CallCount, CallCounts
-from rolecall.storage.decision_log import KEPT_CALLS, DecisionStore, LoggedCall
+from rolecall.storage.decision_log import DecisionStore, LoggedCall
 from rolecall.version import __version__
+
+KEPT_CALLS = 50_000
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -9,7 +9,9 @@ import pytest
 
 from rolecall import Rolecall
 from rolecall.sandbox.mfa_codes import NoCodeError
-from rolecall.sessions.one_time_codes import STEP_SECONDS, codes_from
+from rolecall.sessions.one_time_codes import codes_from
+
+STEP_SECONDS = 30
 
 PHONE = "arn:aws:iam::111122223333:mfa/phone"
 DEVICES = """
@@ -20,11 +22,13 @@ accounts:
     users:
       - name: ana
         access_keys: [{id: ana_key, secret: ana_secret}]
-        mfa_devices: [{name: phone, seed: JBSWY3DPEHPK3PXP}, {name: both, seed: JBSWY3DPEHPK3PXP}]
+        mfa_devices:
+          - {name: phone, seed: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP}
+          - {name: both, seed: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP}
   - id: "444455556666"
     users:
       - name: kim
-        mfa_devices: [{name: both, seed: JBSWY3DPEHPK3PXP}]
+        mfa_devices: [{name: both, seed: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP}]
 """
 
 

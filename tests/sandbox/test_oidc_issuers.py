@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from rolecall.ids import Identifiers
 from rolecall.issuers import key_purpose
-from rolecall.sandbox.oidc_tokens import MAXIMUM_LIFETIME_SECONDS, TokenRequestError, mint
+from rolecall.sandbox.oidc_tokens import TokenRequestError, mint
 from rolecall.sandbox.token_shapes import SHAPES
 from rolecall.sessions.web_identity import read_key_set, read_token
+
+MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
 
 ACCOUNT = "111122223333"
 GITHUB = "https://token.actions.githubusercontent.com"

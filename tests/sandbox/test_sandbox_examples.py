@@ -187,3 +187,16 @@ def test_jobs_and_pods_get_their_roles_and_no_others(make_world: Any) -> None:
     ):
         message = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
         assert refused(entered, world=world, **dict(zip(NAMES, arguments, strict=True))) == message
+
+
+def test_the_administrator_has_a_key_of_awss_form_too(world: Any) -> None:
+    """For clients that take no key id of less than 16 characters, and tools that know long-term keys by ``AKIA``."""
+    keys = ("AKIARTX3GSDSROLECALL", "rolecall/sandbox/admin/not/a/real/secret")
+    assert (len(keys[0]), len(keys[1])) == (20, 40)
+    sts, iam = world.client("sts", keys=keys), world.client("iam", keys=keys)
+    assert sts.get_caller_identity()["Arn"] == "arn:aws:iam::111122223333:user/admin"
+    assert sts.get_access_key_info(AccessKeyId=keys[0])["Account"] == "111122223333"
+    assert iam.get_access_key_last_used(AccessKeyId=keys[0])["UserName"] == "admin"
+    assert [key["AccessKeyId"] for key in iam.list_access_keys()["AccessKeyMetadata"]] == [keys[0], "test"]
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        world.client("sts", keys=(keys[0], "test")).get_caller_identity()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from rolecall.inspection import examine
-from rolecall.sandbox.checking import MAXIMUM_KEY_SET_BYTES
 from rolecall.sandbox.declare import InvalidWorldError, read_world_file
 from rolecall.sessions.signing_keys import new_signing_key, public_jwk
+
+MAXIMUM_KEY_SET_BYTES = 1_048_576
 
 KEYS = json.dumps({"keys": [public_jwk(new_signing_key("ES256"))]})
 URL = "https://idp.example.com"

@@ -189,3 +189,13 @@ def test_control_policies_are_held_to_the_sizes_of_organizations(
     assert problems_of(world(f"{text} ")) == [(1, said)]
     document["Statement"][0]["Sid"] = "a" * (spare + 1)  # type: ignore[index]
     assert problems_of(world(document)) == [(1, said)]
+
+
+def test_what_was_meant_is_looked_for_a_bounded_number_of_times() -> None:
+    names = {f"RolesPerAccoun{number}": 1 for number in range(40)}
+    text = json.dumps({"version": 1, "accounts": [{"id": "111122223333"}], "settings": {"quotas": names}})
+    with pytest.raises(InvalidWorldError) as caught:
+        read_world(text)
+    messages = [problem.message for problem in caught.value.problems]
+    assert len(messages) == 40
+    assert sum("did you mean 'RolesPerAccount'?" in message for message in messages) == 20

@@ -79,7 +79,7 @@ def everything() -> dict[str, Any]:
                         "inline_policies": {"own": policy("iam:*")},
                         "groups": ["developers"],
                         "permissions_boundary": LIMITS,
-                        "mfa_devices": [{"name": "anas-phone", "seed": "JBSWY3DPEHPK3PXP"}],
+                        "mfa_devices": [{"name": "anas-phone", "seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}],
                     },
                     {
                         "name": "admin",

@@ -9,11 +9,10 @@ import pytest
 from full_world import FIRST, declared_text, fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from snapshot_worlds import saved
+from snapshot_worlds import PLAIN_TABLES, saved
 
 from rolecall.sandbox.declare import InvalidWorldError, read_world
 from rolecall.sandbox.located import MAXIMUM_VALUES, Problem, UnreadableError, read_located
-from rolecall.sandbox.snapshot_tables import PLAIN_TABLES
 from rolecall.sandbox.snapshots import yaml_text
 from rolecall.storage import worlds
 from rolecall.storage.tables import metadata

@@ -17,8 +17,17 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from rolecall.sessions.saml.door import own_metadata, signed_response
-from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
-from rolecall.sessions.saml.xml import NAMESPACES, tag
+from rolecall.sessions.saml.records import NewResponse
+from rolecall.sessions.saml.xml import tag
+
+NAMEID_FORMAT_PREFIX = "urn:oasis:names:tc:SAML:2.0:nameid-format:"
+NAMESPACES = {
+    "saml": "urn:oasis:names:tc:SAML:2.0:assertion",
+    "samlp": "urn:oasis:names:tc:SAML:2.0:protocol",
+    "md": "urn:oasis:names:tc:SAML:2.0:metadata",
+    "ds": "http://www.w3.org/2000/09/xmldsig#",
+    "xenc": "http://www.w3.org/2001/04/xmlenc#",
+}
 
 ACCOUNT = "111122223333"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"

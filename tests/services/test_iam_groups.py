@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from iam_calls import ACCOUNT, CROWDS, READ_ONLY, WORLD, fails, identity, put_rights, refusal
-
-from rolecall.data import QUOTAS
 
 
 @pytest.fixture
@@ -137,10 +134,3 @@ def test_delete_group_names_what_is_in_the_way(iam: Any) -> None:
     iam.delete_group(GroupName="Developers")
     message = "The group with name developers cannot be found."
     fails(iam.get_group, "NoSuchEntity", message, 404, GroupName="developers")
-
-
-def test_an_account_has_a_quota_of_groups(iam: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rolecall.services.iam.groups.QUOTAS", replace(QUOTAS, groups_per_account_count=13))
-    iam.create_group(GroupName="new")
-    message = "Cannot exceed quota for GroupsPerAccount: 13"
-    fails(iam.create_group, "LimitExceeded", message, 409, GroupName="newer")

@@ -162,7 +162,8 @@ def test_list_policies_filters(iam: Any, arn: str) -> None:
     iam.put_role_permissions_boundary(RoleName="chime-reader", PermissionsBoundary=arn)
 
     def arns(**filters: Any) -> list[str]:
-        return [policy["Arn"] for policy in iam.list_policies(**filters)["Policies"]]
+        pages = iam.get_paginator("list_policies").paginate(**filters)
+        return [policy["Arn"] for page in pages for policy in page["Policies"]]
 
     assert arns(Scope="Local") == [arn, unused]
     assert arns(Scope="Local", PathPrefix="/x/") == [unused]
@@ -173,10 +174,11 @@ def test_list_policies_filters(iam: Any, arn: str) -> None:
     assert arn not in attached
     assert attached == sorted(attached, key=lambda one: one.rpartition("/")[2].lower())
     assert arns(OnlyAttached=True, PolicyUsageFilter="PermissionsPolicy") == attached
-    assert OF_A_SERVICE in arns(Scope="AWS", PathPrefix="/aws-service-role/", MaxItems=1000)
-    everything = arns(MaxItems=1000)
+    assert OF_A_SERVICE in arns(Scope="AWS", PathPrefix="/aws-service-role/")
+    everything = arns(PaginationConfig={"PageSize": 1000})
     assert {arn, unused, READ_ONLY} <= set(everything)
-    assert arn not in arns(Scope="AWS", MaxItems=1000)
+    assert len(everything) == len(set(everything)) == 1582 + 2
+    assert arn not in arns(Scope="AWS", PaginationConfig={"PageSize": 1000})
 
 
 def test_list_policies_shows_neither_description_nor_tags(iam: Any) -> None:
@@ -348,3 +350,43 @@ def test_permissions_may_depend_on_tags_and_path(world: Any, iam: Any) -> None:
     developer.tag_policy(PolicyArn=arns["b"], Tags=[{"Key": "team", "Value": "blue"}])
     with pytest.raises(ClientError, match="not authorized to perform: iam:TagPolicy"):
         developer.tag_policy(PolicyArn=arns["a"], Tags=[{"Key": "team", "Value": "red"}])
+
+
+# Policies of AWS that tools in use ask for, with their description.
+ASKED_FOR = {
+    "AmazonEKSWorkerNodePolicy": "This policy allows Amazon EKS worker nodes to connect to Amazon EKS Clusters.",
+    "AmazonEC2ContainerRegistryReadOnly": "Provides read-only access to Amazon EC2 Container Registry repositories.",
+    "CloudWatchAgentServerPolicy": "Permissions required to use AmazonCloudWatchAgent on servers",
+    "AmazonRDSFullAccess": "Provides full access to Amazon RDS via the AWS Management Console.",
+}
+
+
+@pytest.mark.parametrize(("name", "description"), ASKED_FOR.items())
+def test_any_policy_of_aws_is_shown_attached_and_made_a_boundary(iam: Any, name: str, description: str) -> None:
+    arn = f"arn:aws:iam::aws:policy/{name}"
+    shown = iam.get_policy(PolicyArn=arn)["Policy"]
+    assert shown["Description"] == description
+    assert (shown["Path"] + shown["PolicyName"], shown["AttachmentCount"]) == (f"/{name}", 0)
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=shown["DefaultVersionId"])["PolicyVersion"]
+    assert version["Document"]["Statement"]
+    iam.attach_role_policy(RoleName="chime-reader", PolicyArn=arn)
+    iam.put_role_permissions_boundary(RoleName="chime-reader", PermissionsBoundary=arn)
+    shown = iam.get_policy(PolicyArn=arn)["Policy"]
+    assert (shown["AttachmentCount"], shown["PermissionsBoundaryUsageCount"]) == (1, 1)
+
+
+def test_any_policy_of_aws_may_be_a_session_policy(world: Any) -> None:
+    sts = world.client("sts")
+    role = {"RoleArn": "arn:aws:iam::111122223333:role/chime-manager", "RoleSessionName": "session"}
+
+    def accounts(name: str) -> Any:
+        arn = f"arn:aws:iam::aws:policy/{name}"
+        credentials = sts.assume_role(**role, PolicyArns=[{"arn": arn}])["Credentials"]
+        return world.client("chime", credentials=credentials).list_accounts()
+
+    assert accounts("AmazonChimeReadOnly")["Accounts"]
+    with pytest.raises(ClientError, match="session policy"):
+        accounts("AmazonEKSClusterPolicy")
+    unknown = "AmazonNoSuchPolicy"
+    with pytest.raises(ClientError, match="ValidationError"):
+        accounts(unknown)

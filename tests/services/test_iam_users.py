@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from iam_calls import ACCOUNT, ADMINISTRATOR, LIMITS, READ_ONLY, WORLD, fails, identity, key_id, put_rights, refusal
-
-from rolecall.data import QUOTAS
 
 
 @pytest.fixture
@@ -176,13 +173,6 @@ def test_a_user_made_again_is_another_one(iam: Any) -> None:
     second = iam.create_user(UserName="new")["User"]
     assert second["UserId"] != first["UserId"]
     assert iam.list_user_tags(UserName="new")["Tags"] == []
-
-
-def test_an_account_has_a_quota_of_users(iam: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rolecall.services.iam.users.QUOTAS", replace(QUOTAS, users_per_account_count=5))
-    iam.create_user(UserName="fifth")
-    message = "Cannot exceed quota for UsersPerAccount: 5"
-    fails(iam.create_user, "LimitExceeded", message, 409, UserName="sixth")
 
 
 def test_a_boundary_limits_at_once_and_may_be_removed(world: Any, iam: Any) -> None:

@@ -10,11 +10,13 @@ from sqlalchemy import select, update
 from sts_calls import ACCOUNT, UNCHECKED, account, allow, answered, declared, role, root_arn, root_user, trust
 
 from rolecall.app import application_over
-from rolecall.sandbox.last_use import WAITING_LIMIT, LastUses
+from rolecall.sandbox.last_use import LastUses
 from rolecall.sandbox.outcomes import Outcome
 from rolecall.storage.engine import Database
 from rolecall.storage.last_use import Use, write_uses
 from rolecall.storage.tables import access_keys, roles
+
+WAITING_LIMIT = 10_000
 
 DAY = 86_400
 KEY = "ana_key_for_tests_1"

@@ -14,8 +14,9 @@ from sts_calls import account, allow, declared, policy, refusal, role, role_arn,
 
 from rolecall.app import add_sealing_key
 from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.refusals import MAXIMUM_MESSAGE_CHARACTERS
 from rolecall.storage.decision_log import CallFilter
+
+MAXIMUM_MESSAGE_CHARACTERS = 10_240
 
 INVALID = (400, "InvalidAuthorizationMessageException", "Message is not valid")
 LATER = Config(parameter_validation=False)

@@ -376,7 +376,7 @@ def test_root_cannot_use_a_users_device(world: Any) -> None:
 
 # Devices of the sandbox file.
 
-SEED = "JBSWY3DPEHPK3PXP"
+SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 DECLARED = declared(
     {
         **account(

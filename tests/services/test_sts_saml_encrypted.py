@@ -33,7 +33,8 @@ from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import XMLSigner
 
 from rolecall.sessions.saml import door
-from rolecall.sessions.saml.records import NOT_INSTALLED_MESSAGE
+
+NOT_INSTALLED_MESSAGE = "SAML needs an extra of Rolecall that is not installed: pip install 'rolecall[saml]'"
 
 XENC, XENC11 = "http://www.w3.org/2001/04/xmlenc#", "http://www.w3.org/2009/xmlenc11#"
 REFUSED = ("InvalidIdentityToken", "Invalid assertion encryption configuration")

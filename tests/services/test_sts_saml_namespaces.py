@@ -13,7 +13,9 @@ from saml_calls import SUBJECT, assume, closed, found, idp, opened, world_text
 from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import SignatureReference, XMLSigner
 
-from rolecall.sessions.saml.xml import SIGNATURE_NS, tag
+from rolecall.sessions.saml.xml import tag
+
+SIGNATURE_NS = "http://www.w3.org/2000/09/xmldsig#"
 
 TYPES = ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 SIGNED_INFO = "saml:Assertion/ds:Signature/ds:SignedInfo"

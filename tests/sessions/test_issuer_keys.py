@@ -20,17 +20,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from rolecall.sessions import discovery, issuer_keys
-from rolecall.sessions.issuer_keys import (
-    KEYS_SECONDS,
-    RETRY_SECONDS,
-    UNKNOWN_KEY_SECONDS,
-    IssuerKeys,
-    KeysWantedError,
-    UnreachableIssuerError,
-    fetch_over_network,
-)
+from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError, UnreachableIssuerError, fetch_over_network
 from rolecall.sessions.signing_keys import new_signing_key, public_jwk
 from rolecall.sessions.web_identity import BadKeySetError, KeySet
+
+KEYS_SECONDS = 3600
+RETRY_SECONDS = 5
+UNKNOWN_KEY_SECONDS = 30
 
 URL = "https://idp.example.com"
 FIRST, SECOND = new_signing_key("ES256"), new_signing_key("ES256")

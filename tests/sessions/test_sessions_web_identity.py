@@ -19,8 +19,6 @@ from rolecall.sessions import web_identity
 from rolecall.sessions.signing_keys import SigningKey, new_signing_key, public_jwk, sign
 from rolecall.sessions.web_identity import (
     ALGORITHMS,
-    KEY_MESSAGE,
-    MALFORMED_MESSAGE,
     BadKeySetError,
     KeySet,
     audience_of,
@@ -29,6 +27,12 @@ from rolecall.sessions.web_identity import (
     read_token,
     subject_of,
 )
+
+KEY_MESSAGE = (
+    "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
+    "documentation for requirements"
+)
+MALFORMED_MESSAGE = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
 
 CLAIMS = {"iss": "https://idp.example.com", "sub": "ana", "aud": "app", "iat": 1_000, "exp": 2_000}
 RSA_KEY, EC_KEY = new_signing_key("RS256"), new_signing_key("ES256")

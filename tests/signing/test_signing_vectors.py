@@ -10,7 +10,9 @@ from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.signing import check_signature, read_signature
 from rolecall.signing.authorization import Signature
-from rolecall.signing.verify import EMPTY_HASH, canonical_request, signing_key
+from rolecall.signing.verify import canonical_request, signing_key
+
+EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 PUBLISHED = json.loads((Path(__file__).parent / "cases" / "published_vectors.json").read_text(encoding="utf-8"))
 VECTORS = PUBLISHED["vectors"]

@@ -11,8 +11,9 @@ from wire_samples import ALL_OPERATIONS, SIGNING_NAMES, Sampler, operation_model
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.wire import SERVICES, Target, decode, likely_service, load_service, match
-from rolecall.wire.forms import MAXIMUM_PARAMETERS
 from rolecall.wire.models import KNOWN_SERVICES, load_model
+
+MAXIMUM_PARAMETERS = 10_000
 
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 ARN = "arn:aws:chime:us-east-1:111122223333:app-instance/a"

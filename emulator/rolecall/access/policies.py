@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from rolecall.caches import BoundedCache
-from rolecall.data import managed_policies, managed_policy_document
+from rolecall.data import managed_policy, managed_policy_document
 from rolecall.policy import (
     CompiledPolicies,
     MalformedPolicy,
@@ -190,7 +190,7 @@ class PolicyStore:
 
     def managed_document(self, connection: Connection, arn: str) -> str | None:
         """The default version of a managed policy, the customer's or AWS's; None when there is no such policy."""
-        if arn in managed_policies():
+        if managed_policy(arn) is not None:
             return managed_policy_document(arn)
         return gather.customer_policy_document(connection, arn)
 
@@ -241,7 +241,7 @@ def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
     for document in documents:
         text = document.text
         if text is None:
-            if document.arn not in managed_policies():
+            if managed_policy(document.arn) is None:
                 # A service-linked role's policy whose text nobody has published: it grants nothing here.
                 continue
             text = managed_policy_document(document.arn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -57,6 +58,7 @@ SANDBOX_FILE_NAME = "rolecall.yaml"
 _CONFIG_KEY = "rolecall.config"
 CONFIG_DEFAULT = f"{SANDBOX_FILE_NAME} in this folder, else the built-in sandbox"
 SINCE_HELP = "2030-01-01T00:00:00Z, seconds since the epoch, or how long ago: 15m, 1h30m, 7d."
+_AWS_FORM = re.compile(r"AKIA[A-Z2-7]{16}")
 PORTS = click.IntRange(1, 65535)
 config_option = click.option(
     "--config",
@@ -196,6 +198,24 @@ def key_of(world: World, user_name: str | None) -> DeclaredKey:
     if not keys:
         raise UnusableError(f"account {account.account_id} declares no access key")
     return keys[0]
+
+
+def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
+    """Comments that name the same user's key of AWS's form, for the tools that take no other; none without one.
+
+    They come last, so that an unquoted ``eval $(rolecall env)``, which has all in one line, loses nothing.
+    """
+    if _AWS_FORM.fullmatch(key.access_key_id):
+        return []
+    owners = [user.access_keys for user in world.accounts[0].users] + [world.accounts[0].root_access_keys]
+    others = next((keys for keys in owners if key in keys), ())
+    for other in others:
+        if _AWS_FORM.fullmatch(other.access_key_id) and other.status in (None, "Active"):
+            pair = (
+                f"AWS_ACCESS_KEY_ID={other.access_key_id} AWS_SECRET_ACCESS_KEY={shlex.quote(other.secret_access_key)}"
+            )
+            return [f"# Tools that insist on a key id of AWS's form take the same user's other key: export {pair}"]
+    return []
 
 
 def export_lines(address: Address, key: DeclaredKey) -> list[str]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from rolecall.commands.common import config_option, export_lines, host_option, key_of, port_option, read_config
+from rolecall.commands.common import (
+    config_option,
+    export_lines,
+    host_option,
+    key_of,
+    other_key_lines,
+    port_option,
+    read_config,
+)
 from rolecall.settings import Address
 
 
@@ -25,5 +33,7 @@ def command(config: str | None, user: str | None, host: str, port: int) -> None:
       rolecall env --as developer
       rolecall env --config config/federation.yaml --port 4581
     """
-    for line in export_lines(Address(host, port), key_of(read_config(config), user)):
+    world = read_config(config)
+    key = key_of(world, user)
+    for line in export_lines(Address(host, port), key) + other_key_lines(world, key):
         click.echo(line)

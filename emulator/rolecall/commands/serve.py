@@ -23,6 +23,7 @@ from rolecall.commands.common import (
     export_lines,
     host_option,
     key_of,
+    other_key_lines,
     port_option,
     read_config,
     with_folder,
@@ -115,7 +116,8 @@ def _announce(address: Address, world: World, about: Sequence[str]) -> None:
     """Say that the server answers. All lines but the first are for a shell, so what is for people is a comment."""
     lines = [f"Rolecall is ready at {address.url}", *about]
     try:
-        lines += export_lines(address, key_of(world, None))
+        key = key_of(world, None)
+        lines += export_lines(address, key) + other_key_lines(world, key)
     except UnusableError as nobody:
         lines.append(f"# {nobody.message}")
     if not world.settings.strict:

@@ -12,8 +12,8 @@ Left to others: what a policy means (policy), which operations exist on the wire
 
 from rolecall.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies
 from rolecall.data.control_policy_table import resource_control_services
-from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
-from rolecall.data.quota_table import QUOTAS, Quotas
+from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
+from rolecall.data.quota_table import QUOTA_FIELDS, QUOTAS, Quotas, changed_quotas, quotas_with
 from rolecall.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
 from rolecall.data.saml_attribute_table import SamlAttribute, saml_attributes
 from rolecall.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
@@ -21,6 +21,7 @@ from rolecall.data.web_identity_table import issuer_claims
 
 __all__ = [
     "QUOTAS",
+    "QUOTA_FIELDS",
     "Action",
     "ManagedPolicy",
     "Quotas",
@@ -28,13 +29,16 @@ __all__ = [
     "SamlAttribute",
     "ServiceLinkedRole",
     "actions",
+    "changed_quotas",
     "condition_keys",
     "given_on_arns",
     "global_condition_keys",
     "issuer_claims",
     "managed_policies",
+    "managed_policy",
     "managed_policy_document",
     "optional_dependencies",
+    "quotas_with",
     "resource_control_services",
     "resource_types",
     "saml_attributes",

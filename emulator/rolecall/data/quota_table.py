@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 _FILE = Path(__file__).parent / "quotas" / "quotas.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """AWS's default quotas.
+    """What an account may have at most; :data:`QUOTAS` holds AWS's defaults.
 
     Characters of policies are counted without white space, but for session and control policies.
     """
@@ -62,9 +65,25 @@ class Quotas:
     policy_name_characters: int
 
 
-def _load() -> Quotas:
-    rows = json.loads(_FILE.read_text(encoding="utf-8"))
-    return Quotas(**{name: int(row["value"]) for name, row in rows.items()})
+def _names(rows: Mapping[str, Any]) -> dict[str, str]:
+    """Field by each of the quota's names: AWS's in refusals (``RolesPerAccount``), its code, and its title."""
+    return {row[key]: field for field, row in rows.items() for key in ("name", "code", "title") if key in row}
 
 
-QUOTAS = _load()
+_ROWS = json.loads(_FILE.read_text(encoding="utf-8"))
+QUOTAS = Quotas(**{field: int(row["value"]) for field, row in _ROWS.items()})
+# The quotas that an account may have raised or, for a test, lowered; all others are rules of AWS's models.
+QUOTA_FIELDS: Mapping[str, str] = MappingProxyType(_names(_ROWS))
+_NAME_OF = {field: row["name"] for field, row in _ROWS.items() if "name" in row}
+del _ROWS
+
+
+def changed_quotas(quotas: Quotas) -> dict[str, int]:
+    """The quotas that are not AWS's defaults, by the name that AWS's refusals have for them."""
+    values = {field.name: getattr(quotas, field.name) for field in fields(Quotas)}
+    return {_NAME_OF[name]: value for name, value in values.items() if value != getattr(QUOTAS, name)}
+
+
+def quotas_with(changes: Mapping[str, int]) -> Quotas:
+    """AWS's defaults but for these, each by one of its names. Raises KeyError for a name that no quota has."""
+    return replace(QUOTAS, **{QUOTA_FIELDS[name]: value for name, value in changes.items()})

@@ -8,6 +8,7 @@ from rolecall.policy import PolicyKind
 from rolecall.sandbox import checking as c
 from rolecall.sandbox import world as w
 from rolecall.sandbox.control_policies import control_document
+from rolecall.sandbox.limits import quotas
 from rolecall.sandbox.located import Path, Problem, UnreadableError, read_located
 from rolecall.sandbox.references import dangling
 from rolecall.sandbox.row_checks import ROWS, SEED_PATTERN, dangling_rows, rows
@@ -270,6 +271,7 @@ _SETTINGS = c.record(
         "chime_denied_as": ("chime_denied_as", c.one_of("ForbiddenException", "AccessDeniedException")),
         "minimum_session_seconds": ("minimum_session_seconds", c.between(1, 900)),
         "disabled_regions": ("disabled_regions", c.list_of(_REGION)),
+        "quotas": ("quotas", quotas),
     },
     (),
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolecall.arns import iam_arn, parse_arn
-from rolecall.data import managed_policies, service_linked_roles
+from rolecall.data import managed_policy, service_linked_roles
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy, trusted_principals
 from rolecall.sandbox.checking import document_text
 from rolecall.sandbox.located import Path
@@ -36,7 +36,7 @@ def dangling(world: Any) -> Found:
     accounts = list(_mappings(world, "accounts"))
     declared = _Declared(
         accounts=frozenset(_text(account, "id") for _, account in accounts),
-        policies=frozenset(_arns("policies", "policy", accounts)).union(managed_policies()),
+        policies=frozenset(_arns("policies", "policy", accounts)),
         principals=frozenset(_principals(accounts)),
     )
     yield from _repeated(("accounts",), "id", accounts, WITHOUT_CASE)
@@ -219,11 +219,11 @@ def _policy_problem(arn: str, account_id: str, declared: _Declared) -> str:
     parsed = parse_arn(arn)
     if parsed is None or parsed.resource_type != "policy":
         return ""
-    if arn not in declared.policies:
+    policy = managed_policy(arn)
+    if policy is None and arn not in declared.policies:
         return f"there is no policy {arn}, neither of AWS nor in this file"
     if parsed.account_id not in ("aws", account_id):
         return f"{arn} belongs to another account and cannot be used here"
-    policy = managed_policies().get(arn)
     if policy is not None and not policy.is_attachable:
         return f"{arn} belongs to a service-linked role and cannot be attached"
     return ""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
-from rolecall.data import service_linked_roles
+from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, parse_policy, trusted_principals
 from rolecall.sandbox import world as w
@@ -100,7 +100,8 @@ def replace_world(connection: Any, world: w.World, now_seconds: float, ids: Iden
 
 
 def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
-    worlds.set_state(connection, _SETTINGS_STATE, json.dumps(dataclasses.asdict(settings), sort_keys=True))
+    kept = dataclasses.asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
+    worlds.set_state(connection, _SETTINGS_STATE, json.dumps(kept, sort_keys=True))
 
 
 def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
@@ -108,6 +109,8 @@ def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSetti
     text = worlds.state(connection, _SETTINGS_STATE)
     read = json.loads(text) if text is not None else {}
     known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+    if "quotas" in read:
+        known["quotas"] = quotas_with({name: value for name, value in read["quotas"].items() if name in QUOTA_FIELDS})
     return dataclasses.replace(declared, **{name: known[name] for name in _SETTINGS if name in known})
 
 

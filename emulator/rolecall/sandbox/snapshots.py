@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from rolecall.clock import iso8601
+from rolecall.data import changed_quotas
 from rolecall.ids import Identifiers
 from rolecall.policy import PolicyKind, kept_policy, trusted_principals
 from rolecall.sandbox.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
@@ -79,10 +80,14 @@ def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) 
         "accounts": [
             _account(tables, row, organization_id) for row in sorted(tables.all(t.accounts), key=_by("position"))
         ],
-        "settings": asdict(present_settings(connection, settings)),
+        "settings": _settings(present_settings(connection, settings)),
         "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
     }
     return f"{_HEADING}{yaml_text(_without_nothing(world))}{SNAPSHOT_END}\n"
+
+
+def _settings(settings: SandboxSettings) -> dict[str, Any]:
+    return asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
 
 
 def load(connection: Any, text: str, now_seconds: float, ids: Identifiers) -> None:

@@ -72,8 +72,17 @@ def resources_using(connection: Connection, account_id: str, service: str) -> li
 
 
 def trust_policy(service: str) -> str:
-    """The trust policy of every service-linked role: the service alone may assume it."""
-    statement = {"Effect": "Allow", "Principal": {"Service": [service]}, "Action": ["sts:AssumeRole"]}
+    """The trust of every service-linked role, in the service alone, as GetRole and ListRoles show it."""
+    return _trust_policy(service, "sts:AssumeRole")
+
+
+def created_trust_policy(service: str) -> str:
+    """The same as the answer of CreateServiceLinkedRole has it: with lists of one."""
+    return _trust_policy([service], ["sts:AssumeRole"])
+
+
+def _trust_policy(service: str | list[str], action: str | list[str]) -> str:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
 
 

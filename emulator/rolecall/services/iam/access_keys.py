@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rolecall.access.permission import Permission
 from rolecall.arns import root_arn
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.ids import LONG_TERM_KEY_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
@@ -69,7 +68,8 @@ def create_access_key(call: Call, *, UserName: str | None = None) -> Answer:
     """
     owner = named_or_calling_user(call, UserName)
     lock_owner(call, owner)
-    limit = QUOTAS.access_keys_per_root_count if owner is None else QUOTAS.access_keys_per_user_count
+    quotas = call.settings.quotas
+    limit = quotas.access_keys_per_root_count if owner is None else quotas.access_keys_per_user_count
     if len(access_keys_of(call.db, call.account_id, _id_of(owner))) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     key = AccessKeyRecord(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rolecall.data import QUOTAS
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.account_preferences import global_endpoint_token_version
 from rolecall.storage.account_summary import account_counts
@@ -16,34 +15,35 @@ def get_account_summary(call: Call) -> Answer:
 
     What accounts of the sandbox cannot have (server certificates, instance profiles) is counted as none.
     """
+    quotas = call.settings.quotas
     counts = account_counts(call.db, call.account_id)
     summary = {
         "Users": counts.users,
-        "UsersQuota": QUOTAS.users_per_account_count,
+        "UsersQuota": quotas.users_per_account_count,
         "Groups": counts.groups,
-        "GroupsQuota": QUOTAS.groups_per_account_count,
+        "GroupsQuota": quotas.groups_per_account_count,
         "Roles": counts.roles,
-        "RolesQuota": QUOTAS.roles_per_account_count,
+        "RolesQuota": quotas.roles_per_account_count,
         "Policies": counts.policies,
-        "PoliciesQuota": QUOTAS.customer_managed_policies_per_account_count,
+        "PoliciesQuota": quotas.customer_managed_policies_per_account_count,
         "PolicyVersionsInUse": counts.policy_versions,
-        "PolicyVersionsInUseQuota": QUOTAS.policy_versions_in_use_per_account_count,
-        "VersionsPerPolicyQuota": QUOTAS.versions_per_managed_policy_count,
-        "PolicySizeQuota": QUOTAS.managed_policy_characters,
-        "UserPolicySizeQuota": QUOTAS.user_inline_policies_total_characters,
-        "GroupPolicySizeQuota": QUOTAS.group_inline_policies_total_characters,
-        "RolePolicySizeQuota": QUOTAS.role_inline_policies_total_characters,
-        "AssumeRolePolicySizeQuota": QUOTAS.role_trust_policy_characters,
-        "AttachedPoliciesPerUserQuota": QUOTAS.managed_policies_per_user_count,
-        "AttachedPoliciesPerGroupQuota": QUOTAS.managed_policies_per_group_count,
-        "AttachedPoliciesPerRoleQuota": QUOTAS.managed_policies_per_role_count,
-        "GroupsPerUserQuota": QUOTAS.groups_per_user_count,
-        "AccessKeysPerUserQuota": QUOTAS.access_keys_per_user_count,
-        "SigningCertificatesPerUserQuota": QUOTAS.signing_certificates_per_user_count,
+        "PolicyVersionsInUseQuota": quotas.policy_versions_in_use_per_account_count,
+        "VersionsPerPolicyQuota": quotas.versions_per_managed_policy_count,
+        "PolicySizeQuota": quotas.managed_policy_characters,
+        "UserPolicySizeQuota": quotas.user_inline_policies_total_characters,
+        "GroupPolicySizeQuota": quotas.group_inline_policies_total_characters,
+        "RolePolicySizeQuota": quotas.role_inline_policies_total_characters,
+        "AssumeRolePolicySizeQuota": quotas.role_trust_policy_characters,
+        "AttachedPoliciesPerUserQuota": quotas.managed_policies_per_user_count,
+        "AttachedPoliciesPerGroupQuota": quotas.managed_policies_per_group_count,
+        "AttachedPoliciesPerRoleQuota": quotas.managed_policies_per_role_count,
+        "GroupsPerUserQuota": quotas.groups_per_user_count,
+        "AccessKeysPerUserQuota": quotas.access_keys_per_user_count,
+        "SigningCertificatesPerUserQuota": quotas.signing_certificates_per_user_count,
         "ServerCertificates": 0,
-        "ServerCertificatesQuota": QUOTAS.server_certificates_per_account_count,
+        "ServerCertificatesQuota": quotas.server_certificates_per_account_count,
         "InstanceProfiles": 0,
-        "InstanceProfilesQuota": QUOTAS.instance_profiles_per_account_count,
+        "InstanceProfilesQuota": quotas.instance_profiles_per_account_count,
         "Providers": counts.oidc_providers + counts.saml_providers,
         "MFADevices": counts.mfa_devices,
         "MFADevicesInUse": counts.mfa_devices_in_use,

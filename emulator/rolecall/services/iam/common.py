@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from rolecall.access.permission import ContextValue, Permission
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.services.registry import Answer, Call, Parameters
 from rolecall.sessions.pages import open_page, seal_page
@@ -99,7 +98,9 @@ def tag_pairs(tags: Sequence[Mapping[str, Any]], *, case_sensitive: bool) -> lis
 
 def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[str, str]]) -> None:
     """Add tags, or replace those that have the same key. Raises AwsError LimitExceeded beyond the quota."""
-    if new_tag_count(call.db, kind, owner_id, tags) > QUOTAS.tags_per_entity_count:
+    if not tags:
+        return
+    if new_tag_count(call.db, kind, owner_id, tags) > call.settings.quotas.tags_per_entity_count:
         raise AwsError("LimitExceeded", TAG_COUNT_MESSAGE)
     put_tags(call.db, kind, owner_id, tags)
 

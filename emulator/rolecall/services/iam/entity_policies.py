@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from rolecall.access.permission import ContextValue
 from rolecall.arns import PARTITION, parse_arn
-from rolecall.data import QUOTAS, managed_policies
+from rolecall.data import Quotas, managed_policy
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
 from rolecall.services.iam.common import concurrent_modification, page
@@ -39,18 +39,18 @@ ATTACHED_COUNT_MESSAGE = "Cannot exceed quota for PoliciesPer{kind}: {limit}"
 INLINE_NOT_FOUND_MESSAGE = "The {kind} policy with name {name} cannot be found."
 INLINE_SIZE_MESSAGE = "Maximum policy size of {limit} bytes exceeded for {kind} {name}"
 
-_ATTACHED_LIMITS: Mapping[EntityKind, int] = MappingProxyType(
+_ATTACHED_LIMIT: Mapping[EntityKind, Callable[[Quotas], int]] = MappingProxyType(
     {
-        "user": QUOTAS.managed_policies_per_user_count,
-        "group": QUOTAS.managed_policies_per_group_count,
-        "role": QUOTAS.managed_policies_per_role_count,
+        "user": lambda quotas: quotas.managed_policies_per_user_count,
+        "group": lambda quotas: quotas.managed_policies_per_group_count,
+        "role": lambda quotas: quotas.managed_policies_per_role_count,
     }
 )
-_INLINE_LIMITS: Mapping[EntityKind, int] = MappingProxyType(
+_INLINE_LIMIT: Mapping[EntityKind, Callable[[Quotas], int]] = MappingProxyType(
     {
-        "user": QUOTAS.user_inline_policies_total_characters,
-        "group": QUOTAS.group_inline_policies_total_characters,
-        "role": QUOTAS.role_inline_policies_total_characters,
+        "user": lambda quotas: quotas.user_inline_policies_total_characters,
+        "group": lambda quotas: quotas.group_inline_policies_total_characters,
+        "role": lambda quotas: quotas.role_inline_policies_total_characters,
     }
 )
 
@@ -89,7 +89,7 @@ def attach(call: Call, owner: Owner, arn: str) -> None:
     attached = attached_arns(call.db, owner.kind, owner.entity_id)
     if arn in attached:
         return
-    limit = _ATTACHED_LIMITS[owner.kind]
+    limit = _ATTACHED_LIMIT[owner.kind](call.settings.quotas)
     if len(attached) >= limit:
         raise AwsError("LimitExceeded", ATTACHED_COUNT_MESSAGE.format(kind=owner.kind.capitalize(), limit=limit))
     try:
@@ -102,7 +102,7 @@ def _attachable_policy_id(call: Call, owner: Owner, arn: str) -> str | None:
     """The unique id of a customer managed policy, None for AWS's. Raises AwsError."""
     account_id = parsed_policy_arn(arn).account_id
     if account_id == AWS_ACCOUNT:
-        managed = managed_policies().get(arn)
+        managed = managed_policy(arn)
         if managed is not None:
             if not managed.is_attachable:
                 raise AwsError("PolicyNotAttachable", SERVICE_POLICY_MESSAGE.format(kind=owner.kind.capitalize()))
@@ -147,7 +147,7 @@ def put(call: Call, owner: Owner, name: str, document: str) -> None:
     checked_document(call, document, PolicyKind.IDENTITY, f"policy {name} of {owner.kind} {owner.name}")
     lock_entity(call.db, owner.kind, owner.entity_id)
     documents = {**inline_documents(call.db, owner.kind, owner.entity_id), name: document}
-    limit = _INLINE_LIMITS[owner.kind]
+    limit = _INLINE_LIMIT[owner.kind](call.settings.quotas)
     if sum(document_size(text) for text in documents.values()) > limit:
         message = INLINE_SIZE_MESSAGE.format(limit=limit, kind=owner.kind, name=owner.name)
         raise AwsError("LimitExceeded", message)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import iam_arn
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.ids import GROUP_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, concurrent_modification, opened_marker, page, page_of
@@ -69,7 +68,7 @@ def create_group(call: Call, *, GroupName: str, Path: str = "/") -> Answer:
     """A new group without users and policies. Raises AwsError: EntityAlreadyExists, LimitExceeded."""
     if group_by_name(call.db, call.account_id, GroupName) is not None:
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=GroupName))
-    limit = QUOTAS.groups_per_account_count
+    limit = call.settings.quotas.groups_per_account_count
     if count_groups(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     group = GroupRecord(
@@ -181,7 +180,7 @@ def add_user_to_group(call: Call, *, GroupName: str, UserName: str) -> None:
     present = groups_of(call.db, user.user_id)
     if any(one.group_id == group.group_id for one in present):
         return
-    limit = QUOTAS.groups_per_user_count
+    limit = call.settings.quotas.groups_per_user_count
     if len(present) >= limit:
         raise AwsError("LimitExceeded", GROUPS_PER_USER_MESSAGE.format(limit=limit))
     try:

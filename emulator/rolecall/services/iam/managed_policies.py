@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import Arn, parse_arn
-from rolecall.data import QUOTAS, ManagedPolicy, managed_policies
+from rolecall.data import ManagedPolicy, managed_policy
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
 from rolecall.services.iam.common import requested_tags, resource_tag_keys
@@ -84,7 +84,7 @@ def _existing(call: Call, arn: str) -> PolicyRecord | ManagedPolicy | None:
     if parsed is None:
         return None
     if parsed.account_id == AWS_ACCOUNT:
-        return managed_policies().get(arn)
+        return managed_policy(arn)
     return policy_by_arn(call.db, arn) if parsed.account_id == call.account_id else None
 
 
@@ -105,7 +105,7 @@ def check_boundary(call: Call, arn: str) -> None:
 def check_document(call: Call, text: str, name: str) -> None:
     """Raise AwsError for what is no managed policy: MalformedPolicyDocument, LimitExceeded."""
     checked_document(call, text, PolicyKind.IDENTITY, f"policy {name}")
-    limit = QUOTAS.managed_policy_characters
+    limit = call.settings.quotas.managed_policy_characters
     if document_size(text) > limit:
         raise AwsError("LimitExceeded", SIZE_MESSAGE.format(limit=limit))
 

@@ -15,7 +15,6 @@ import segno
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import iam_arn, parse_arn, root_arn
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
@@ -42,7 +41,7 @@ from rolecall.services.registry import Answer, Call, Parameters, action_of, oper
 from rolecall.sessions.one_time_codes import SEED_BYTES, new_seed, step_of_pair
 from rolecall.storage.access_keys import lock_account
 from rolecall.storage.entity_policies import lock_entity
-from rolecall.storage.entity_tags import put_tags, remove_tags
+from rolecall.storage.entity_tags import remove_tags
 from rolecall.storage.mfa_devices import (
     MfaDeviceRecord,
     add_device,
@@ -145,7 +144,7 @@ def create_virtual_mfa_device(
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE)
     lock_account(call.db, call.account_id)
     # IAM User Guide, IAM and AWS STS quotas: virtual MFA devices of an account, "equal to the user quota".
-    limit = QUOTAS.users_per_account_count
+    limit = call.settings.quotas.users_per_account_count
     if count_devices(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", ACCOUNT_COUNT_MESSAGE.format(limit=limit))
     seed = new_seed(call.ids.noise(SEED_BYTES))
@@ -153,7 +152,7 @@ def create_virtual_mfa_device(
         add_device(call.db, call.account_id, serial_number, seed, int(call.now_seconds))
     except AlreadyThere as error:
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE) from error
-    put_tags(call.db, "mfa_device", serial_number, tags)
+    add_tags(call, "mfa_device", serial_number, tags)
     shown: Answer = {
         "SerialNumber": serial_number,
         "Base32StringSeed": seed.encode(),
@@ -186,7 +185,7 @@ def enable_mfa_device(
     seed = _locked_seed(call, SerialNumber)
     if _existing_device(call, SerialNumber).enabled_at_seconds is not None:
         raise AwsError("EntityAlreadyExists", IN_USE_MESSAGE)
-    limit = QUOTAS.mfa_devices_per_user_count
+    limit = call.settings.quotas.mfa_devices_per_user_count
     if len(devices_of(call.db, call.account_id, user.user_id)) >= limit:
         raise AwsError("LimitExceeded", USER_COUNT_MESSAGE.format(limit=limit))
     _use_pair(call, SerialNumber, seed, AuthenticationCode1, AuthenticationCode2)

@@ -7,7 +7,6 @@ from typing import Any
 
 from rolecall.access.permission import Permission
 from rolecall.arns import oidc_provider_arn, parse_arn
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.issuers import issuer_problem, without_scheme
 from rolecall.services.iam.common import (
@@ -21,7 +20,7 @@ from rolecall.services.iam.common import (
     tag_pairs,
 )
 from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
-from rolecall.storage.entity_tags import put_tags, remove_tags, tags_of
+from rolecall.storage.entity_tags import remove_tags, tags_of
 from rolecall.storage.oidc_providers import (
     OidcProvider,
     add_provider,
@@ -41,7 +40,7 @@ NOT_FOUND_MESSAGE = "OpenIDConnect Provider not found for arn {arn}"
 DELETE_NOT_FOUND_MESSAGE = "OpenId connect Provider {arn} cannot be found."
 CLIENT_IDS_MESSAGE = "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {limit}"
 # AWS takes five, whatever the sentence says.
-THUMBPRINTS_MESSAGE = "Thumbprint list must contain fewer than 5 entries."
+THUMBPRINTS_MESSAGE = "Thumbprint list must contain fewer than {limit} entries."
 # Not recorded from AWS.
 COUNT_MESSAGE = "Cannot exceed quota for OpenIdConnectProvidersPerAccount: {limit}"
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
@@ -71,15 +70,16 @@ def _existing(call: Call, arn: str, message: str = NOT_FOUND_MESSAGE, *, for_upd
     return provider
 
 
-def _check_client_ids(client_ids: Sequence[str]) -> None:
-    limit = QUOTAS.client_ids_per_oidc_provider_count
+def _check_client_ids(call: Call, client_ids: Sequence[str]) -> None:
+    limit = call.settings.quotas.client_ids_per_oidc_provider_count
     if len(client_ids) > limit:
         raise AwsError("LimitExceeded", CLIENT_IDS_MESSAGE.format(limit=limit))
 
 
-def _check_thumbprints(thumbprints: Sequence[str]) -> None:
-    if len(thumbprints) > QUOTAS.thumbprints_per_oidc_provider_count:
-        raise AwsError("InvalidInput", THUMBPRINTS_MESSAGE)
+def _check_thumbprints(call: Call, thumbprints: Sequence[str]) -> None:
+    limit = call.settings.quotas.thumbprints_per_oidc_provider_count
+    if len(thumbprints) > limit:
+        raise AwsError("InvalidInput", THUMBPRINTS_MESSAGE.format(limit=limit))
 
 
 def _check_url(_call: Call, parameters: Parameters) -> None:
@@ -107,9 +107,9 @@ def create_open_id_connect_provider(
     Raises AwsError: ValidationError (URL), InvalidInput (tags, thumbprints), LimitExceeded, EntityAlreadyExists.
     """
     tags = tag_pairs(Tags, case_sensitive=False)
-    _check_client_ids(ClientIDList)
-    _check_thumbprints(ThumbprintList)
-    limit = QUOTAS.oidc_providers_per_account_count
+    _check_client_ids(call, ClientIDList)
+    _check_thumbprints(call, ThumbprintList)
+    limit = call.settings.quotas.oidc_providers_per_account_count
     if count_providers(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     arn = oidc_provider_arn(call.account_id, Url)
@@ -120,7 +120,7 @@ def create_open_id_connect_provider(
         add_provider(call.db, provider)
     except AlreadyThere as error:
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(url=Url)) from error
-    put_tags(call.db, "oidc_provider", arn, tags)
+    add_tags(call, "oidc_provider", arn, tags)
     answer: Answer = {"OpenIDConnectProviderArn": arn}
     if tags:
         answer["Tags"] = tag_answer(tags)
@@ -157,7 +157,7 @@ def add_client_id_to_open_id_connect_provider(call: Call, *, OpenIDConnectProvid
     """Add an audience; one that is there already is no error. Raises AwsError: NoSuchEntity, LimitExceeded."""
     provider = _existing(call, OpenIDConnectProviderArn)
     if ClientID not in provider.client_ids:
-        _check_client_ids((*provider.client_ids, ClientID))
+        _check_client_ids(call, (*provider.client_ids, ClientID))
         set_client_ids(call.db, provider.arn, (*provider.client_ids, ClientID))
 
 
@@ -174,7 +174,7 @@ def update_open_id_connect_provider_thumbprint(
     call: Call, *, OpenIDConnectProviderArn: str, ThumbprintList: Sequence[str]
 ) -> None:
     """Replace the thumbprints. Raises AwsError: InvalidInput, NoSuchEntity."""
-    _check_thumbprints(ThumbprintList)
+    _check_thumbprints(call, ThumbprintList)
     set_thumbprints(call.db, _existing(call, OpenIDConnectProviderArn).arn, ThumbprintList)
 
 

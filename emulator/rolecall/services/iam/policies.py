@@ -7,10 +7,10 @@ from typing import Any
 
 from rolecall.access.permission import Permission
 from rolecall.arns import iam_arn
-from rolecall.data import QUOTAS, ManagedPolicy, managed_policies
+from rolecall.data import ManagedPolicy, managed_policies
 from rolecall.errors import AwsError
 from rolecall.ids import POLICY_PREFIX
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, creation, page, tag_answer, tag_pairs
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, creation, page, tag_answer, tag_pairs
 from rolecall.services.iam.managed_policies import (
     check_document,
     check_policy_arn,
@@ -21,7 +21,7 @@ from rolecall.services.iam.managed_policies import (
     usage_of,
 )
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.storage.entity_tags import put_tags, tags_of
+from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.policies import (
     PolicyRecord,
     add_policy,
@@ -66,7 +66,7 @@ def create_policy(
     """
     tags = tag_pairs(Tags, case_sensitive=True)
     check_document(call, PolicyDocument, PolicyName)
-    limit = QUOTAS.customer_managed_policies_per_account_count
+    limit = call.settings.quotas.customer_managed_policies_per_account_count
     if count_policies(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     try:
@@ -84,7 +84,7 @@ def create_policy(
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=PolicyName)) from error
     shown = shown_policy(policy, 0, 0)
     if tags:
-        put_tags(call.db, "policy", policy.policy_id, tags)
+        add_tags(call, "policy", policy.policy_id, tags)
         shown["Tags"] = tag_answer(tags)
     return {"Policy": shown}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rolecall.data import QUOTAS, ManagedPolicy, managed_policy_document
+from rolecall.data import ManagedPolicy, managed_policy_document
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
 from rolecall.services.iam.managed_policies import (
@@ -48,7 +48,7 @@ def create_policy_version(call: Call, *, PolicyArn: str, PolicyDocument: str, Se
     """
     policy = own_policy(call, PolicyArn, UPDATE_OUTSIDE_MESSAGE)
     check_document(call, PolicyDocument, policy.name)
-    limit = QUOTAS.versions_per_managed_policy_count
+    limit = call.settings.quotas.versions_per_managed_policy_count
     if len(policy_versions(call.db, policy.policy_id)) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     version = add_version(call.db, policy, PolicyDocument, as_default=SetAsDefault, now_seconds=int(call.now_seconds))

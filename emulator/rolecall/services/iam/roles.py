@@ -7,11 +7,12 @@ from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import iam_arn
-from rolecall.data import QUOTAS, actions
+from rolecall.data import actions
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
+    add_tags,
     creation,
     opened_marker,
     page_of,
@@ -23,7 +24,7 @@ from rolecall.services.iam.managed_policies import check_boundary, encoded_docum
 from rolecall.services.iam.trust import checked_trust_policy, shown_trust_policies
 from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
 from rolecall.storage.entity_policies import attached_arns, inline_names
-from rolecall.storage.entity_tags import put_tags, tags_of
+from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere, StillReferenced
 from rolecall.storage.roles import (
     SERVICE_LINKED_PATH,
@@ -127,7 +128,7 @@ def create_role(
     principal_ids = checked_trust_policy(call, AssumeRolePolicyDocument)
     if PermissionsBoundary is not None:
         check_boundary(call, PermissionsBoundary)
-    limit = QUOTAS.roles_per_account_count
+    limit = call.settings.quotas.roles_per_account_count
     if count_roles(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     role = RoleRecord(
@@ -150,7 +151,7 @@ def create_role(
     shown = shown_role(role, AssumeRolePolicyDocument)
     _add_boundary(shown, role)
     if tags:
-        put_tags(call.db, "role", role.role_id, tags)
+        add_tags(call, "role", role.role_id, tags)
         shown["Tags"] = tag_answer(tags)
     return {"Role": shown}
 

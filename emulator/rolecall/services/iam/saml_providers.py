@@ -7,7 +7,6 @@ from typing import Any
 
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn, saml_provider_arn
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
@@ -22,7 +21,7 @@ from rolecall.services.iam.common import (
 from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
 from rolecall.sessions.saml.door import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
-from rolecall.storage.entity_tags import put_tags, remove_tags, tags_of
+from rolecall.storage.entity_tags import remove_tags, tags_of
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.saml_providers import (
     SamlPrivateKey,
@@ -120,7 +119,7 @@ def create_saml_provider(
     metadata = _checked_metadata(SAMLMetadataDocument)
     if AssertionEncryptionMode == "Required" and AddPrivateKey is None:
         raise AwsError("InvalidInput", REQUIRED_MODE_MESSAGE)
-    limit = QUOTAS.saml_providers_per_account_count
+    limit = call.settings.quotas.saml_providers_per_account_count
     if count_providers(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     arn, now_seconds = saml_provider_arn(call.account_id, Name), int(call.now_seconds)
@@ -140,7 +139,7 @@ def create_saml_provider(
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=Name)) from error
     if AddPrivateKey is not None:
         _add_key(call, arn, AddPrivateKey, ())
-    put_tags(call.db, "saml_provider", arn, tags)
+    add_tags(call, "saml_provider", arn, tags)
     answer: Answer = {"SAMLProviderArn": arn}
     if tags:
         answer["Tags"] = tag_answer(tags)

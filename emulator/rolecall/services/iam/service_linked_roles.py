@@ -12,7 +12,14 @@ from rolecall.services.iam.roles import COUNT_MESSAGE, NOT_FOUND_MESSAGE, existi
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.roles import SERVICE_LINKED_PATH, count_roles
-from rolecall.storage.service_linked_roles import Deletion, create, deletion_by_task, role_name, run_deletion
+from rolecall.storage.service_linked_roles import (
+    Deletion,
+    create,
+    created_trust_policy,
+    deletion_by_task,
+    role_name,
+    run_deletion,
+)
 
 UNKNOWN_SERVICE_MESSAGE = "Cannot find Service Linked Role template for {service}"
 SUFFIX_MESSAGE = "Custom suffix is not allowed for {service}"
@@ -46,7 +53,7 @@ def create_service_linked_role(
     if facts is None:
         raise AwsError("AccessDenied", UNKNOWN_SERVICE_MESSAGE.format(service=AWSServiceName))
     _check_name(facts, CustomSuffix)
-    limit = QUOTAS.roles_per_account_count
+    limit = call.settings.quotas.roles_per_account_count
     if count_roles(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     try:
@@ -61,7 +68,7 @@ def create_service_linked_role(
         )
     except AlreadyThere as error:
         raise AwsError("InvalidInput", TAKEN_MESSAGE.format(name=role_name(facts, CustomSuffix))) from error
-    return {"Role": shown_role(role, role.trust_policy)}
+    return {"Role": shown_role(role, created_trust_policy(facts.service))}
 
 
 def _check_name(facts: ServiceLinkedRole, custom_suffix: str) -> None:

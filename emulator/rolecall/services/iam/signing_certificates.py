@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
 from rolecall.services.iam.users import check_user_is_named, lock_owner, named_or_calling_user, on_user_or_caller
@@ -91,7 +90,7 @@ def upload_signing_certificate(call: Call, *, CertificateBody: str, UserName: st
     owner = named_or_calling_user(call, UserName)
     lock_owner(call, owner)
     fingerprint = _fingerprint(CertificateBody, call.now_seconds)
-    limit = QUOTAS.signing_certificates_per_user_count
+    limit = call.settings.quotas.signing_certificates_per_user_count
     if len(_certificates(call, owner)) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     certificate = SigningCertificate(

@@ -7,11 +7,11 @@ from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import iam_arn, root_arn
-from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
+    add_tags,
     creation,
     opened_marker,
     page_of,
@@ -23,7 +23,7 @@ from rolecall.services.iam.managed_policies import check_boundary
 from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
 from rolecall.storage.access_keys import access_keys_of, lock_account
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
-from rolecall.storage.entity_tags import put_tags, tags_of
+from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.groups import groups_of
 from rolecall.storage.login_profiles import login_profile_of
 from rolecall.storage.mfa_devices import devices_of
@@ -162,7 +162,7 @@ def create_user(
         check_boundary(call, PermissionsBoundary)
     if user_by_name(call.db, call.account_id, UserName) is not None:
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName))
-    limit = QUOTAS.users_per_account_count
+    limit = call.settings.quotas.users_per_account_count
     if count_users(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     user = UserRecord(
@@ -177,7 +177,7 @@ def create_user(
         add_user(call.db, user)
     except AlreadyThere as error:
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName)) from error
-    put_tags(call.db, "user", user.user_id, tags)
+    add_tags(call, "user", user.user_id, tags)
     return {"User": _whole_user(call, user)}
 
 
