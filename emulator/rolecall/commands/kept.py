@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rolecall.storage.account_summary import entity_counts
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
-from rolecall.storage.engine import Database, DatabaseError, database_exists, shown_url
+from rolecall.storage.engine import Database, DatabaseError, database_exists, is_in_memory, shown_url
 
 
 class Kept(NamedTuple):
@@ -19,10 +19,10 @@ class Kept(NamedTuple):
 
 def kept_in(url: str) -> Kept | None:
     """What the database of this URL holds; None where it is new or in memory."""
+    if is_in_memory(url) or not database_exists(url):
+        return None
     database = Database(url)
     try:
-        if database.in_memory or not database_exists(url):
-            return None
         with database.snapshot() as connection:
             entities = entity_counts(connection)
     except DatabaseError:
@@ -35,7 +35,7 @@ def kept_in(url: str) -> Kept | None:
 
 def kept_line(url: str, kept: Kept | None) -> str:
     """The line of ``serve`` about its database."""
-    if Database(url).in_memory:
+    if is_in_memory(url):
         return "# Database: in memory, nothing is kept"
     if kept is None:
         return f"# Database: {shown_url(url)}, begun anew"

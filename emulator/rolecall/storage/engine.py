@@ -43,6 +43,12 @@ def database_exists(url: str) -> bool:
     return not in_a_file or Path(path).is_file()
 
 
+def is_in_memory(url: str) -> bool:
+    """Whether a database of this URL is gone when it is closed."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
 def shown_url(url: str) -> str:
     """The URL for people to read, without a password."""
     return make_url(url).render_as_string(hide_password=True)
@@ -55,7 +61,7 @@ class Database:
         parsed = make_url(url)
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.in_memory = self.is_sqlite and parsed.database in (None, "", ":memory:")
+        self.in_memory = is_in_memory(url)
         self._adopt(_create_engine(url, is_sqlite=self.is_sqlite, in_memory=self.in_memory))
 
     def _adopt(self, engine: Engine) -> None:
