@@ -83,5 +83,5 @@ def _with_resource_policy(
         scps=layers.scps,
         rcps=rcps,
         resource=resource_policy,
-        approver=layers.approver,
+        delegation=layers.delegation,
     )

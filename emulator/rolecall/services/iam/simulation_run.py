@@ -119,7 +119,8 @@ class Simulation:
         by_organizations = _strictest([verdict(level, question) for level in self._scps])
         if by_organizations != "Allowed":
             return _Result(by_organizations, (), (), False, None, None)
-        outcome = decide(self._layers, question).outcome
+        decision = decide(self._layers, question)
+        outcome, question = decision.outcome, decision.question
         boundary = self._layers.boundary
         return _Result(
             outcome=outcome,
