@@ -33,7 +33,7 @@ def oracle_answer(case: dict[str, Any]) -> tuple[str, set[str]]:
     asked = policy_worlds.question(case)
     policies = {
         name: [bare(document) for document in documents]
-        if name not in ("scps", "rcps")
+        if name not in ("scps", "rcps", "delegation")
         else [[bare(document) for document in level] for level in documents]
         for name, documents in case["policies"].items()
     }
@@ -45,7 +45,7 @@ def oracle_answer(case: dict[str, Any]) -> tuple[str, set[str]]:
         "provider": asked.federated_provider,
         "resource_account_id": asked.resource_account_id,
         "ids": case.get("principal_ids", {}),
-        "present": set(policies),
+        "has_boundary": "boundary" in policies,
     }
     return oracle.decide(policies, call, case.get("session_policy_required", False))
 
@@ -191,7 +191,10 @@ class Draw(random.Random):
             block.setdefault(f"{qualifier}{operator}{suffix}", {})[self.choice(KEYS)] = self.some(values)
         return block
 
-    def principals(self, kind: str) -> Any:
+    def principals(self, kind: str, negated: bool = False) -> Any:
+        if negated and not self.once_in(3):
+            # Of an account, a user or role and a session, all of which a deny must list to spare somebody.
+            return {"AWS": [name for name in PRINCIPAL_NAMES[:6] if not self.once_in(8)]}
         if self.once_in(3):
             # Trust policies may not write everybody as a star alone.
             everybody = {"AWS": "*"} if kind == "trust" else "*"
@@ -209,7 +212,7 @@ class Draw(random.Random):
             statement["NotResource" if self.once_in(5) else "Resource"] = self.some(RESOURCES, 1)
         if kind in ("resource", "trust"):
             negated = kind == "resource" and self.once_in(4)
-            statement["NotPrincipal" if negated else "Principal"] = self.principals(kind)
+            statement["NotPrincipal" if negated else "Principal"] = self.principals(kind, negated)
         elif kind == "rcps":
             statement["Principal"] = "*"
         block = self.conditions()
@@ -233,6 +236,8 @@ class Draw(random.Random):
         for kind in ("scps", "rcps"):
             if self.once_in(6):
                 policies[kind] = [self.documents(kind) for _ in range(self.randint(1, 2))]
+        if self.once_in(8):
+            policies["delegation"] = [self.documents("session") for _ in range(self.randint(1, 2))]
         kind = self.choice(["", "resource", "resource", "trust"])
         if kind:
             policies[kind] = self.documents(kind)
