@@ -72,7 +72,9 @@ def case_of(row: dict[str, Any], silent: set[str], denying: str = "") -> dict[st
     policies: dict[str, Any] = {"identity": []}
     for name in layers_of(row):
         if name.startswith(("scp", "rcp")):
-            policies.setdefault(f"{name[:3]}s", []).append(layer(name, {"AWS": "*"} if name.startswith("rcp") else None))
+            policies.setdefault(f"{name[:3]}s", []).append(
+                layer(name, {"AWS": "*"} if name.startswith("rcp") else None)
+            )
         elif name in DELEGATION:
             policies.setdefault("delegation", []).append(layer(name))
         elif name == row["policy"]:

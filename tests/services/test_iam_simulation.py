@@ -828,9 +828,7 @@ def test_every_layer_counts(quiet_iam: Any, layer: str) -> None:
 def test_thousands_of_resources_and_of_plain_patterns_are_no_trouble(quiet_iam: Any) -> None:
     policies = [costly(Resource=[f"arn:aws:s3:::box-{number}-{each}/*" for each in range(500)]) for number in range(2)]
     arns = [f"arn:aws:s3:::box-1-{each}/report" for each in range(1000)]
-    answer = quiet_iam.simulate_custom_policy(
-        PolicyInputList=policies, ActionNames=["s3:GetObject"], ResourceArns=arns
-    )
+    answer = quiet_iam.simulate_custom_policy(PolicyInputList=policies, ActionNames=["s3:GetObject"], ResourceArns=arns)
     [result] = answer["EvaluationResults"]
     allowed = [each["EvalResourceDecision"] == "allowed" for each in result["ResourceSpecificResults"]]
     assert allowed == [True] * 500 + [False] * 500

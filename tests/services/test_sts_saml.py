@@ -78,7 +78,10 @@ def test_a_region_that_is_off_issues_no_session(make_world: Any) -> None:
     with pytest.raises(ClientError) as caught:
         off.assume_role_with_saml(**asked)
     response = caught.value.response
-    assert (response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]) == (403, "RegionDisabledException")
+    assert (response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]) == (
+        403,
+        "RegionDisabledException",
+    )
     # The account is that of the role, as the caller has none.
     assert f"account:{ACCOUNT}." in response["Error"]["Message"]
     on = world.client("sts", region="eu-west-2", endpoint_url="http://sts.eu-west-2.amazonaws.com")

@@ -25,7 +25,7 @@ from rolecall.policy.patterns import (
     resolve,
     template,
 )
-from rolecall.policy.values import address, address_range, binary, boolean, date_seconds, number
+from rolecall.policy.values import Range, address, address_range, binary, boolean, date_seconds, number
 
 ConditionTest = Callable[[Context], bool]
 # Makes the test of one request value from the values of the policy and whether variables count in them.
@@ -35,6 +35,8 @@ _IF_EXISTS = "IfExists"
 _FOR_ALL_VALUES = "ForAllValues:"
 _FOR_ANY_VALUE = "ForAnyValue:"
 _NULL = "Null"
+# Fewer ranges of addresses are compared one by one as quickly as they are looked up.
+_LOOKED_UP_FROM = 16
 
 
 class Binder:
@@ -299,20 +301,35 @@ def _binaries(values: Sequence[str], _with_variables: bool) -> Test:
 
 
 def _addresses(values: Sequence[str], _with_variables: bool) -> Test:
-    by_size: dict[tuple[int, int], set[int]] = {}
-    for version, first, shift in filter(None, map(address_range, values)):
-        by_size.setdefault((version, shift), set()).add(first)
-    ranges = tuple((version, shift, firsts) for (version, shift), firsts in by_size.items())
+    ranges = tuple(dict.fromkeys(filter(None, map(address_range, values))))
+    if len(ranges) > _LOOKED_UP_FROM:
+        return _any_address(ranges)
 
     def matches(value: str) -> bool:
         actual = address(value)
         if actual is None:
             return False
         version, bits = actual
-        for of, shift, firsts in ranges:  # noqa: SIM110  a generator would cost more than the comparisons
-            if version == of and bits >> shift in firsts:
+        for of, first, shift in ranges:  # noqa: SIM110  a generator would cost more than the comparisons
+            if version == of and bits >> shift == first:
                 return True
         return False
+
+    return matches
+
+
+def _any_address(ranges: Sequence[Range]) -> Test:
+    """One look-up for each size of range, of which there are few however many ranges there are."""
+    by_size: dict[tuple[int, int], set[int]] = {}
+    for version, first, shift in ranges:
+        by_size.setdefault((version, shift), set()).add(first)
+
+    def matches(value: str) -> bool:
+        actual = address(value)
+        if actual is None:
+            return False
+        version, bits = actual
+        return any(of == version and bits >> shift in firsts for (of, shift), firsts in by_size.items())
 
     return matches
 

@@ -1,7 +1,7 @@
 """How much work a simulation is, told from its policies before anything is matched.
 
-Work is counted in the steps of :func:`rolecall.policy.patterns.glob_steps`. Every pattern counts against every text that
-it may be compared with, because an action or a resource that ends the search early need not be there.
+Work is counted in the steps of :func:`rolecall.policy.patterns.glob_steps`. Every pattern counts against every text
+that it may be compared with, because an action or a resource that ends the search early need not be there.
 """
 
 from __future__ import annotations
