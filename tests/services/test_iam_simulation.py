@@ -832,3 +832,24 @@ def test_thousands_of_resources_and_of_plain_patterns_are_no_trouble(quiet_iam: 
     [result] = answer["EvaluationResults"]
     allowed = [each["EvalResourceDecision"] == "allowed" for each in result["ResourceSpecificResults"]]
     assert allowed == [True] * 500 + [False] * 500
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_a_deny_with_not_principal_hits_who_has_a_boundary(quiet_iam: Any, bounded: bool) -> None:
+    """IAM User Guide, NotPrincipal: "regardless of the values specified in the NotPrincipal element"."""
+    spared = {"AWS": [ANA, f"arn:aws:iam::{ACCOUNT}:root"]}
+    statement = {"Effect": "Deny", "NotPrincipal": spared, "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    [result] = custom(
+        quiet_iam,
+        costly(),
+        ActionNames=["s3:GetObject"],
+        ResourceArns=["arn:aws:s3:::box/a"],
+        ResourcePolicy=document,
+        CallerArn=ANA,
+        **({"PermissionsBoundaryPolicyInputList": [costly()]} if bounded else {}),
+    )
+    assert result["EvalDecision"] == ("explicitDeny" if bounded else "allowed")
+    assert sources(result) == [
+        ("ResourcePolicy", "Resource Policy") if bounded else ("PolicyInputList.1", "IAM Policy")
+    ]
