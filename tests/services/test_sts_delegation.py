@@ -10,8 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from logged_worlds import keep_log
+from logged_worlds import refused as refused_call
 from sts_calls import allow, deny, refusal, statement, trust
 
+from rolecall.ids import authorization_id
 from rolecall.services.iam.delegation_templates import render
 from rolecall.services.registry import all_operations, no_permission
 from rolecall.storage import keyring
@@ -597,6 +600,23 @@ def test_what_every_user_may_do_is_no_more_delegated_than_the_rest(make_world: A
     # Who one is needs no permission, of anybody.
     assert delegation.world.client("sts", credentials=credentials).get_caller_identity()["Arn"] == ADMIN
     admin.change_password(**passwords)
+
+
+def test_the_details_of_a_refusal_blame_the_permission_policy(make_world: Any) -> None:
+    """A resource's policy that names the approver leads past its own policies, and not past what was delegated."""
+    delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
+    log = keep_log(delegation.world)
+    delegation.iam().update_account_password_policy(AllowUsersToChangePassword=True)
+    token = delegation.sent(Permissions={"PolicyTemplateArn": TEMPLATE})
+    iam = delegation.world.client("iam", credentials=delegation.exchange(token)["Credentials"])
+    made, _message = refused_call(iam.change_password, OldPassword="an-old-Password-1", NewPassword="a-new-Password-2")
+    log.flush()
+    toolbox = delegation.world.client("iam-toolbox")
+    details = toolbox.get_request_authorization_details(authorizationId=authorization_id(made))
+    log.close()
+    [evaluation] = details["evaluations"]
+    effects = {check["checkType"]: check["evaluatedEffect"] for check in evaluation["checks"]}
+    assert effects == {"RESOURCE": "ALLOW", "PRINCIPAL": "ALLOW", "SESSION": "IMPLICIT_DENY"}
 
 
 def test_operations_that_no_policy_controls() -> None:
