@@ -332,6 +332,26 @@ def test_many_statements_that_ask_one_key_for_texts(operator: str, kind: str) ->
             compare(decide(policy_worlds.layers(case), policy_worlds.question(case)), case)
 
 
+MORE_RANGES = [f"10.{number}.0.0/{size}" for number in (1, 9, 200) for size in (12, 16, 20, 24)]
+MORE_RANGES += [f"2001:db8:{number}::/{size}" for number in (1, 2) for size in (40, 48, 128)]
+
+
+@pytest.mark.parametrize("operator", [operator for operators, _ in FAMILIES for operator in operators])
+def test_long_lists_of_values(operator: str) -> None:
+    draw = Draw(f"20261128 {operator}")
+    values = next(values for operators, values in FAMILIES if operator in operators)
+    more = MORE_RANGES if "IpAddress" in operator else []
+    for qualifier in ("", "ForAllValues:", "ForAnyValue:"):
+        listed = draw.sample([*values, *more], len(values + more) - 2)
+        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        statement["Condition"] = {f"{qualifier}{operator}": {"aws:value": listed}}
+        policies = {"identity": [{"Version": "2012-10-17", "Statement": [statement]}]}
+        layers = policy_worlds.layers({"policies": policies})
+        for value in [*values, "10.1.2.9", "10.9.1.1", "10.201.0.1", "2001:db8:1::5", "9.9.9.9", draw.some(values, 2)]:
+            case = {**draw.case(policies), "principal": "user", "context": {"aws:username": "ana", "aws:value": value}}
+            compare(decide(layers, policy_worlds.question(case)), case)
+
+
 def test_random_cases_come_out_every_way() -> None:
     draw = Draw(20261124)
     outcomes = Counter(oracle_answer(draw.case())[0] for _ in range(1000))
