@@ -25,6 +25,7 @@ from rolecall.storage import gather
 from rolecall.storage.gather import Entity
 
 _IDENTITY_LIMIT = 2048
+_NOTHING = compile_policies([], PolicyKind.SESSION)
 ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
@@ -101,14 +102,19 @@ class IdentityStore:
             # The policies of privileged tasks only deny: what they leave is the root user's.
             inline = (EVERYTHING, *inline)
         session_layer = self.policies.session(connection, inline, session.policy_arns)
-        layers = Layers(
-            identity=identity_layer,
-            boundary=authority.boundary,
-            session=session_layer,
-            session_policy_required=principal.type == "FederatedUser" and session_layer is None,
-            scps=authority.scps,
-            approver=self.policies.session(connection, session.approver_policies, session.approver_policy_arns),
-        )
+        if session.type == "GetDelegatedAccessToken":
+            # What was delegated is all there is, whatever policies of resources say of the approver.
+            approver = self.policies.session(connection, session.approver_policies, session.approver_policy_arns)
+            delegation = (session_layer or _NOTHING, *(() if approver is None else (approver,)))
+            layers = Layers(identity_layer, authority.boundary, scps=authority.scps, delegation=delegation)
+        else:
+            layers = Layers(
+                identity=identity_layer,
+                boundary=authority.boundary,
+                session=session_layer,
+                session_policy_required=principal.type == "FederatedUser" and session_layer is None,
+                scps=authority.scps,
+            )
         rights = _rights(Caller(principal, session.access_key_id, session), layers, authority)
         return Identity(rights, opened.secret_access_key, session.expires_at_seconds)
 

@@ -295,6 +295,9 @@ def aws_strength(name: str, caller: dict[str, Any], ids: dict[str, str]) -> str:
 
 
 def not_principal_strength(statement: Json, call: dict[str, Any]) -> str:
+    # "will always deny any IAM principal that has a permissions boundary policy attached, regardless of the values".
+    if statement["Effect"] == "Deny" and call["has_boundary"]:
+        return "direct"
     listed = statement["NotPrincipal"]
     names = ["*"] if listed == "*" else as_list(listed.get("AWS", []))
     if "*" in names:
@@ -339,9 +342,11 @@ def decide(
 ) -> tuple[str, set[str]]:
     """``Allowed``, ``ExplicitDeny`` or ``ImplicitDeny``, and the kinds of policy that say so when it is a denial.
 
-    ``policies`` as in the case files, with lists of levels.
+    ``policies`` as in the case files, with lists of levels. What was delegated counts as organizations' policies do:
+    always, whatever a resource's policy says; it is told as a session policy.
     """
     levels = [(kind[:-1], level) for kind in ("rcps", "scps") for level in policies.get(kind, ())]
+    levels += [("session", level) for level in policies.get("delegation", ())]
     own = {name: policies[name] for name in ("identity", "boundary", "session") if name in policies}
     resource_name = "trust" if "trust" in policies else "resource"
     resource = policies.get(resource_name)

@@ -81,6 +81,7 @@ def layers(case: dict[str, Any]) -> Layers:
         scps=tuple(compiled(level, PolicyKind.SCP) for level in written.get("scps", ())),
         rcps=tuple(compiled(level, PolicyKind.RCP) for level in written.get("rcps", ())),
         resource=resource,
+        delegation=tuple(compiled(each, PolicyKind.SESSION) for each in written.get("delegation", ())),
     )
 
 

@@ -33,7 +33,7 @@ def oracle_answer(case: dict[str, Any]) -> tuple[str, set[str]]:
     asked = policy_worlds.question(case)
     policies = {
         name: [bare(document) for document in documents]
-        if name not in ("scps", "rcps")
+        if name not in ("scps", "rcps", "delegation")
         else [[bare(document) for document in level] for level in documents]
         for name, documents in case["policies"].items()
     }
@@ -45,7 +45,7 @@ def oracle_answer(case: dict[str, Any]) -> tuple[str, set[str]]:
         "provider": asked.federated_provider,
         "resource_account_id": asked.resource_account_id,
         "ids": case.get("principal_ids", {}),
-        "present": set(policies),
+        "has_boundary": "boundary" in policies,
     }
     return oracle.decide(policies, call, case.get("session_policy_required", False))
 
@@ -191,7 +191,10 @@ class Draw(random.Random):
             block.setdefault(f"{qualifier}{operator}{suffix}", {})[self.choice(KEYS)] = self.some(values)
         return block
 
-    def principals(self, kind: str) -> Any:
+    def principals(self, kind: str, negated: bool = False) -> Any:
+        if negated and not self.once_in(3):
+            # Of an account, a user or role and a session, all of which a deny must list to spare somebody.
+            return {"AWS": [name for name in PRINCIPAL_NAMES[:6] if not self.once_in(8)]}
         if self.once_in(3):
             # Trust policies may not write everybody as a star alone.
             everybody = {"AWS": "*"} if kind == "trust" else "*"
@@ -209,7 +212,7 @@ class Draw(random.Random):
             statement["NotResource" if self.once_in(5) else "Resource"] = self.some(RESOURCES, 1)
         if kind in ("resource", "trust"):
             negated = kind == "resource" and self.once_in(4)
-            statement["NotPrincipal" if negated else "Principal"] = self.principals(kind)
+            statement["NotPrincipal" if negated else "Principal"] = self.principals(kind, negated)
         elif kind == "rcps":
             statement["Principal"] = "*"
         block = self.conditions()
@@ -233,6 +236,8 @@ class Draw(random.Random):
         for kind in ("scps", "rcps"):
             if self.once_in(6):
                 policies[kind] = [self.documents(kind) for _ in range(self.randint(1, 2))]
+        if self.once_in(8):
+            policies["delegation"] = [self.documents("session") for _ in range(self.randint(1, 2))]
         kind = self.choice(["", "resource", "resource", "trust"])
         if kind:
             policies[kind] = self.documents(kind)
@@ -325,6 +330,26 @@ def test_many_statements_that_ask_one_key_for_texts(operator: str, kind: str) ->
         for _ in range(3):
             case = draw.case(policies)
             compare(decide(policy_worlds.layers(case), policy_worlds.question(case)), case)
+
+
+MORE_RANGES = [f"10.{number}.0.0/{size}" for number in (1, 9, 200) for size in (12, 16, 20, 24)]
+MORE_RANGES += [f"2001:db8:{number}::/{size}" for number in (1, 2) for size in (40, 48, 128)]
+
+
+@pytest.mark.parametrize("operator", [operator for operators, _ in FAMILIES for operator in operators])
+def test_long_lists_of_values(operator: str) -> None:
+    draw = Draw(f"20261128 {operator}")
+    values = next(values for operators, values in FAMILIES if operator in operators)
+    more = MORE_RANGES if "IpAddress" in operator else []
+    for qualifier in ("", "ForAllValues:", "ForAnyValue:"):
+        listed = draw.sample([*values, *more], len(values + more) - 2)
+        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        statement["Condition"] = {f"{qualifier}{operator}": {"aws:value": listed}}
+        policies = {"identity": [{"Version": "2012-10-17", "Statement": [statement]}]}
+        layers = policy_worlds.layers({"policies": policies})
+        for value in [*values, "10.1.2.9", "10.9.1.1", "10.201.0.1", "2001:db8:1::5", "9.9.9.9", draw.some(values, 2)]:
+            case = {**draw.case(policies), "principal": "user", "context": {"aws:username": "ana", "aws:value": value}}
+            compare(decide(layers, policy_worlds.question(case)), case)
 
 
 def test_random_cases_come_out_every_way() -> None:

@@ -698,26 +698,158 @@ def test_a_text_without_a_policy_has_no_keys(iam: Any) -> None:
     fails(iam.get_context_keys_for_custom_policy, "InvalidInput", message, 400, PolicyInputList=texts)
 
 
-def many_statements(count: int) -> str:
-    statements = [{"Effect": "Allow", "Action": "*", "Resource": f"arn:aws:s3:::*?{each}*a"} for each in range(count)]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+# How much may be matched in one request.
 
 
-def test_a_page_is_shorter_the_more_statements_are_asked(iam: Any) -> None:
+@pytest.fixture(scope="module")
+def quiet_iam(make_shared_world: Any) -> Any:
+    """A client of a sandbox that no test changes."""
+    return make_shared_world(DECLARATION).client("iam")
+
+
+LONG = "arn:aws:s3:::" + "a" * 1487
+
+
+def costly(**elements: Any) -> str:
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*", **elements}
+    if "NotResource" in elements:
+        del statement["Resource"]
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def many(pattern: str, count: int) -> list[str]:
+    return [f"arn:aws:s3:::{pattern}{each}" for each in range(count)]
+
+
+def test_a_page_is_shorter_the_more_there_is_to_match(quiet_iam: Any) -> None:
     arguments = {
-        "PolicyInputList": [many_statements(1000)],
         "ActionNames": [f"s3:Get{each}" for each in range(50)],
-        "ResourceArns": ["arn:aws:s3:::" + "a" * 987],
+        "ResourceArns": [LONG],
+        "PolicyInputList": [costly(Resource=many("*a?a*b", 100))],
     }
-    page = iam.simulate_custom_policy(**arguments)
+    page = quiet_iam.simulate_custom_policy(**arguments)
     assert (len(page["EvaluationResults"]), page["IsTruncated"]) == (5, True)
+    arguments["PolicyInputList"] = [costly(Resource=many("a*b", 100))]
+    assert len(quiet_iam.simulate_custom_policy(**arguments)["EvaluationResults"]) == 50
 
 
-def test_a_simulation_that_would_take_minutes_is_refused(iam: Any) -> None:
-    with pytest.raises(iam.exceptions.PolicyEvaluationException, match="too many statements") as refusal:
-        iam.simulate_custom_policy(
-            PolicyInputList=[many_statements(1500)],
-            ActionNames=["s3:GetObject"],
-            ResourceArns=["arn:aws:s3:::" + "a" * 2000] * 8,
-        )
+# Each is one element of a policy, the keys of the request, and how many resources there are.
+TOO_MUCH: dict[str, tuple[dict[str, Any], list[Answer], int]] = {
+    "the case that was found": ({"Resource": many("*a?" * 300, 30)}, [], 350),
+    "resources": ({"Resource": many("*a?a*b", 100)}, [], 30),
+    "resources that are left out": ({"NotResource": many("*a?a*b", 100)}, [], 30),
+    "resources with variables": ({"Resource": many("*a?${aws:username}*b", 100)}, [], 30),
+    "one long part": ({"Resource": many("*" + "a?" * 500 + "b*", 20)}, [], 200),
+    "StringLike": (
+        {"Condition": {"ForAnyValue:StringLike": {"my:key": many("*a?a*b", 100)}}},
+        [entry("my:key", *[LONG] * 30, kind="stringList")],
+        1,
+    ),
+    "StringNotLike with variables": (
+        {"Condition": {"StringNotLikeIfExists": {"my:key": many("*${aws:username}?a*b", 100)}}},
+        [entry("my:key", *[LONG] * 30, kind="stringList")],
+        1,
+    ),
+    "ArnLike": (
+        {"Condition": {"ForAllValues:ArnLike": {"my:key": many("*a?a*b", 100)}}},
+        [entry("my:key", *[LONG] * 30, kind="stringList")],
+        1,
+    ),
+    "conditions of every resource": (
+        {"Condition": {"StringLike": {"my:key": many("*a?a*b", 100)}}},
+        [entry("my:key", LONG)],
+        30,
+    ),
+    "dates": (
+        {"Condition": {"ForAnyValue:DateEquals": {"my:key": ["2026-01-01T00:00:00Z"]}}},
+        [entry("my:key", *[f"{year}-01-01" for year in range(1000, 3000)], kind="dateList")],
+        100,
+    ),
+    "numbers": (
+        {"Condition": {"ForAnyValue:NumericEquals": {"my:key": ["5"]}}},
+        [entry("my:key", *map(str, range(4000)), kind="numericList")],
+        200,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_a_simulation_that_would_take_long_is_refused(quiet_iam: Any, name: str) -> None:
+    elements, entries, count = TOO_MUCH[name]
+    arguments: Answer = {
+        "PolicyInputList": [costly(**elements)],
+        "ActionNames": ["s3:" + "a" * 120],
+        "ResourceArns": [f"{LONG}{each}" for each in range(count)],
+        "ContextEntries": entries,
+    }
+    with pytest.raises(quiet_iam.exceptions.PolicyEvaluationException, match="statements or patterns") as refusal:
+        quiet_iam.simulate_custom_policy(**arguments)
     assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    # A tenth of it is answered.
+    arguments["ResourceArns"] = arguments["ResourceArns"][: max(1, count // 10)]
+    if count < 10:
+        arguments["PolicyInputList"] = [costly(**{element: _tenth(value) for element, value in elements.items()})]
+    quiet_iam.simulate_custom_policy(**arguments)
+
+
+def _tenth(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _tenth(each) for key, each in value.items()}
+    return value[: len(value) // 10]
+
+
+def test_patterns_of_actions_count_too(quiet_iam: Any) -> None:
+    text = costly(Action=[f"s3:*a?{each}a*" for each in range(1000)])
+    arguments: Answer = {"PolicyInputList": [text] * 9, "ActionNames": [f"s3:{each}{'a' * 120}" for each in range(2)]}
+    page = quiet_iam.simulate_custom_policy(**arguments)
+    assert (len(page["EvaluationResults"]), page["IsTruncated"]) == (1, True)
+
+
+@pytest.mark.parametrize("layer", ["boundary", "organization", "resource"])
+def test_every_layer_counts(quiet_iam: Any, layer: str) -> None:
+    text = costly(Resource=many("*a?a*b", 100))
+    arguments: dict[str, Answer] = {
+        "boundary": {"PermissionsBoundaryPolicyInputList": [text]},
+        "organization": {"OrderedOrganizationPolicyInputList": [{"ServiceControlPolicyInputList": [text]}]},
+        "resource": {
+            "ResourcePolicy": text.replace('"Effect"', '"Principal": "*", "Effect"'),
+            "CallerArn": ANA,
+        },
+    }
+    with pytest.raises(quiet_iam.exceptions.PolicyEvaluationException):
+        quiet_iam.simulate_custom_policy(
+            PolicyInputList=[],
+            ActionNames=["s3:GetObject"],
+            ResourceArns=[f"{LONG}{each}" for each in range(30)],
+            **arguments[layer],
+        )
+
+
+def test_thousands_of_resources_and_of_plain_patterns_are_no_trouble(quiet_iam: Any) -> None:
+    policies = [costly(Resource=[f"arn:aws:s3:::box-{number}-{each}/*" for each in range(500)]) for number in range(2)]
+    arns = [f"arn:aws:s3:::box-1-{each}/report" for each in range(1000)]
+    answer = quiet_iam.simulate_custom_policy(PolicyInputList=policies, ActionNames=["s3:GetObject"], ResourceArns=arns)
+    [result] = answer["EvaluationResults"]
+    allowed = [each["EvalResourceDecision"] == "allowed" for each in result["ResourceSpecificResults"]]
+    assert allowed == [True] * 500 + [False] * 500
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_a_deny_with_not_principal_hits_who_has_a_boundary(quiet_iam: Any, bounded: bool) -> None:
+    """IAM User Guide, NotPrincipal: "regardless of the values specified in the NotPrincipal element"."""
+    spared = {"AWS": [ANA, f"arn:aws:iam::{ACCOUNT}:root"]}
+    statement = {"Effect": "Deny", "NotPrincipal": spared, "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    [result] = custom(
+        quiet_iam,
+        costly(),
+        ActionNames=["s3:GetObject"],
+        ResourceArns=["arn:aws:s3:::box/a"],
+        ResourcePolicy=document,
+        CallerArn=ANA,
+        **({"PermissionsBoundaryPolicyInputList": [costly()]} if bounded else {}),
+    )
+    assert result["EvalDecision"] == ("explicitDeny" if bounded else "allowed")
+    assert sources(result) == [
+        ("ResourcePolicy", "Resource Policy") if bounded else ("PolicyInputList.1", "IAM Policy")
+    ]

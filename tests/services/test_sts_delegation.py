@@ -10,9 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from logged_worlds import keep_log
+from logged_worlds import refused as refused_call
 from sts_calls import allow, deny, refusal, statement, trust
 
+from rolecall.ids import authorization_id
 from rolecall.services.iam.delegation_templates import render
+from rolecall.services.registry import all_operations, no_permission
 from rolecall.storage import keyring
 
 CUSTOMER = "111122223333"
@@ -526,6 +530,113 @@ def test_a_session_policy_of_the_approver_still_cuts(delegation: Delegation) -> 
     assert (status, code) == (403, "ForbiddenException")
     assert "because no session policy allows the chime:ListAccounts action" in message
     assert refusal(chime, "GetAccount", AccountId="00000000-0000-4000-8000-000000000000")[1] == "NotFoundException"
+
+
+ADMIN = f"arn:aws:iam::{CUSTOMER}:user/admin"
+APPROVER = f"arn:aws:sts::{CUSTOMER}:assumed-role/approver/session"
+
+
+def approvers(delegation: Delegation) -> dict[str, Any]:
+    """Who approves: a user, and the session of a role."""
+    session = delegation.world.client("iam", credentials=delegation.world.assume("approver"))
+    return {"user": delegation.iam(), "session": session}
+
+
+@pytest.mark.parametrize("who", ["user", "session"])
+@pytest.mark.parametrize("trusted", ["itself", "*", CUSTOMER])
+def test_a_trust_policy_that_names_the_approver_gives_a_partner_nothing(
+    make_world: Any, who: str, trusted: str
+) -> None:
+    delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
+    itself = {"user": ADMIN, "session": APPROVER}[who]
+    document = trust(itself if trusted == "itself" else trusted)
+    delegation.iam().create_role(RoleName="powerful", AssumeRolePolicyDocument=json.dumps(document))
+    wanted = {"RoleArn": f"arn:aws:iam::{CUSTOMER}:role/powerful", "RoleSessionName": "session"}
+    approver = approvers(delegation)[who]
+    # The approver itself may.
+    own = delegation.world.assume("approver") if who == "session" else None
+    delegation.world.client("sts", credentials=own).assume_role(**wanted)
+    token = delegation.sent(approver, Permissions={"PolicyTemplateArn": TEMPLATE})
+    credentials = delegation.exchange(token)["Credentials"]
+    delegation.world.client("chime", credentials=credentials).list_accounts()
+    sts = delegation.world.client("sts", credentials=credentials)
+    status, code, message = refusal(sts, "AssumeRole", **wanted)
+    assert (status, code) == (403, "AccessDenied")
+    assert message.endswith("because no session policy allows the sts:AssumeRole action")
+
+
+def test_a_delegation_of_assuming_a_role_may_assume_it(make_world: Any) -> None:
+    role = f"arn:aws:iam::{CUSTOMER}:role/meant"
+    delegation = Delegation(make_world(world_text(Action="sts:AssumeRole", Resource=role)))
+    for name in ("meant", "other"):
+        delegation.iam().create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust(ADMIN)))
+    token = delegation.sent(Permissions={"PolicyTemplateArn": TEMPLATE})
+    sts = delegation.world.client("sts", credentials=delegation.exchange(token)["Credentials"])
+    sts.assume_role(RoleArn=role, RoleSessionName="session")
+    other = {"RoleArn": role.replace("meant", "other"), "RoleSessionName": "session"}
+    assert "because no session policy allows" in refusal(sts, "AssumeRole", **other)[2]
+
+
+def test_what_every_user_may_do_is_no_more_delegated_than_the_rest(make_world: Any) -> None:
+    delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
+    admin = delegation.iam()
+    admin.update_account_password_policy(AllowUsersToChangePassword=True)
+    admin.create_login_profile(UserName="admin", Password="an-old-Password-1")
+    own_request = delegation.create()
+    admin.associate_delegation_request(DelegationRequestId=own_request)
+    token = delegation.sent(Permissions={"PolicyTemplateArn": TEMPLATE})
+    credentials = delegation.exchange(token)["Credentials"]
+    iam = delegation.world.client("iam", credentials=credentials)
+    passwords = {"OldPassword": "an-old-Password-1", "NewPassword": "a-new-Password-2"}
+    for operation, parameters in (
+        ("ChangePassword", passwords),
+        ("GetAccountPasswordPolicy", {}),
+        ("GetDelegationRequest", {"DelegationRequestId": own_request}),
+        ("UpdateDelegationRequest", {"DelegationRequestId": own_request}),
+    ):
+        status, code, message = refusal(iam, operation, **parameters)
+        assert (status, code) == (403, "AccessDenied")
+        assert f"because no session policy allows the iam:{operation} action" in message
+    # Who one is needs no permission, of anybody.
+    assert delegation.world.client("sts", credentials=credentials).get_caller_identity()["Arn"] == ADMIN
+    admin.change_password(**passwords)
+
+
+def test_the_details_of_a_refusal_blame_the_permission_policy(make_world: Any) -> None:
+    """A resource's policy that names the approver leads past its own policies, and not past what was delegated."""
+    delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
+    log = keep_log(delegation.world)
+    delegation.iam().update_account_password_policy(AllowUsersToChangePassword=True)
+    token = delegation.sent(Permissions={"PolicyTemplateArn": TEMPLATE})
+    iam = delegation.world.client("iam", credentials=delegation.exchange(token)["Credentials"])
+    made, _message = refused_call(iam.change_password, OldPassword="an-old-Password-1", NewPassword="a-new-Password-2")
+    log.flush()
+    toolbox = delegation.world.client("iam-toolbox")
+    details = toolbox.get_request_authorization_details(authorizationId=authorization_id(made))
+    log.close()
+    [evaluation] = details["evaluations"]
+    effects = {check["checkType"]: check["evaluatedEffect"] for check in evaluation["checks"]}
+    assert effects == {"RESOURCE": "ALLOW", "PRINCIPAL": "ALLOW", "SESSION": "IMPLICIT_DENY"}
+
+
+def test_operations_that_no_policy_controls() -> None:
+    """Each of them a delegated session may call, unless its kind of credentials is refused: so the list is closed."""
+    free = {each.name for each in all_operations() if each.permissions is no_permission}
+    assert free == {"GetCallerIdentity", "GetSessionToken"}
+
+
+def test_a_policy_that_is_limited_to_one_request_sends_its_token_alone(delegation: Delegation) -> None:
+    first, second = delegation.accepted(), delegation.accepted()
+    arn = f"arn:aws:iam::{CUSTOMER}:delegation-request/{first}"
+    policy = json.dumps(allow("iam:SendDelegationToken", arn))
+    delegation.iam().put_user_policy(UserName="nobody", PolicyName="own", PolicyDocument=policy)
+    nobody = delegation.iam("nobody")
+    status, code, message = refusal(nobody, "SendDelegationToken", DelegationRequestId=second)
+    assert (status, code) == (403, "AccessDenied")
+    assert f"on resource: {arn.replace(first, second)} because no identity-based policy allows" in message
+    assert delegation.delivered(second).status_code == 404
+    nobody.send_delegation_token(DelegationRequestId=first)
+    assert delegation.delivered(first).status_code == 200
 
 
 def test_policies_of_the_approver_hold_as_they_are_now(delegation: Delegation) -> None:

@@ -244,23 +244,53 @@ def mfa_keys(world: Any, credentials: dict[str, Any]) -> dict[str, str | None]:
     return {key: context.get(key) for key in ("aws:multifactorauthpresent", "aws:multifactorauthage")}
 
 
-@each
-def test_a_session_keeps_it_and_it_ages(world: Any, ana: Any, phone: Authenticator, operation: str) -> None:
-    call = ana.assume_role if operation == "AssumeRole" else ana.get_session_token
-    given = call(**carried(operation), **phone.proof())["Credentials"]
+def test_a_session_of_the_user_keeps_it_and_it_ages(world: Any, ana: Any, phone: Authenticator) -> None:
+    given = ana.get_session_token(**phone.proof())["Credentials"]
     for age in (0, 600, 1300):
         keys = {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": str(age)}
         assert mfa_keys(world, given) == keys
         phone.clock.advance(600 if age == 0 else 700)
 
 
-def test_a_chain_does_not_pass_it_on(world: Any, ana: Any, phone: Authenticator) -> None:
-    first = ana.assume_role(**GUARDED, **phone.proof())["Credentials"]
-    chained = world.client("sts", credentials=first).assume_role(RoleArn=role_arn("open"), **SESSION)["Credentials"]
-    assert mfa_keys(world, chained) == {"aws:multifactorauthpresent": "false", "aws:multifactorauthage": None}
-    # But the call of the first link is made by a session with MFA, and that is what the trust policy asks for.
-    world.client("sts", credentials=first).assume_role(**GUARDED)
-    assert refusal(world.client("sts", credentials=chained), "AssumeRole", **GUARDED)[1] == "AccessDenied"
+NO_MFA = {"aws:multifactorauthpresent": "false", "aws:multifactorauthage": None}
+
+
+def test_the_code_of_assume_role_counts_for_that_call_alone(world: Any, ana: Any, phone: Authenticator) -> None:
+    given = ana.assume_role(**GUARDED, **phone.proof())["Credentials"]
+    assert mfa_keys(world, given) == NO_MFA
+    sts = world.client("sts", credentials=given)
+    for name in ("guarded", "recent"):
+        assert refusal(sts, "AssumeRole", RoleArn=role_arn(name), **SESSION)[1] == "AccessDenied"
+    assert world.outcomes[-1].caller.session.mfa_authenticated_at_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, False),
+        # Present and false, so that the condition which lets long-term keys pass does not let these.
+        ({"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}, False),
+        ({"Bool": {"aws:MultiFactorAuthPresent": "false"}}, True),
+        ({"Null": {"aws:MultiFactorAuthPresent": "false"}}, True),
+        ({"Null": {"aws:MultiFactorAuthAge": "true"}}, True),
+        ({"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}, False),
+    ],
+)
+def test_policies_of_a_role_that_was_assumed_with_a_code(
+    world: Any, ana: Any, phone: Authenticator, condition: dict[str, Any], allowed: bool
+) -> None:
+    document = json.dumps(allow("iam:ListUsers", Condition=condition))
+    given = ana.assume_role(**GUARDED, **phone.proof(), Policy=document)["Credentials"]
+    iam = world.client("iam", credentials=given)
+    assert (answered(iam, "ListUsers") == "allowed") is allowed
+
+
+def test_a_session_with_mfa_assumes_a_role_that_asks_for_it(world: Any, ana: Any, phone: Authenticator) -> None:
+    """The call is made by a session with MFA, which is what the trust policy asks for; the role's session has none."""
+    session = world.client("sts", credentials=ana.get_session_token(**phone.proof())["Credentials"])
+    given = session.assume_role(**GUARDED)["Credentials"]
+    assert mfa_keys(world, given) == NO_MFA
+    assert refusal(world.client("sts", credentials=given), "AssumeRole", **GUARDED)[1] == "AccessDenied"
 
 
 def test_a_session_with_mfa_may_call_iam(world: Any, ana: Any, phone: Authenticator) -> None:

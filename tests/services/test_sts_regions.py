@@ -58,6 +58,83 @@ def test_no_credentials_come_from_a_region_that_is_off(worlds: Any, region: str,
     assert answered(elsewhere, operation, **ISSUING[operation]) == "allowed"
 
 
+ROOT_TASK = {
+    "TargetPrincipal": "444455556666",
+    "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"},
+}
+
+
+@pytest.mark.parametrize("region", ["ap-east-1", "eu-west-1"])
+def test_every_other_operation_that_issues_credentials_is_off_there_too(worlds: Any, region: str) -> None:
+    sts = worlds.client("sts", region=region)
+    elsewhere = worlds.client("sts", region="eu-central-1")
+    for operation, parameters in (("AssumeRoot", ROOT_TASK), ("GetDelegatedAccessToken", {"TradeInToken": "none"})):
+        assert refusal(sts, operation, **parameters) == (403, "RegionDisabledException", MESSAGE)
+        assert refusal(elsewhere, operation, **parameters)[1] == "AccessDenied"
+    # This one issues none.
+    assert answered(sts, "GetAccessKeyInfo", AccessKeyId="ASIAY34FZKBOKMUTVV7A") == "allowed"
+
+
+EVERY_ACCOUNT_HAS = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ap-south-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+]
+TO_OPT_IN_TO = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-south-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-west-1",
+    "eu-central-2",
+    "eu-south-1",
+    "eu-south-2",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+]
+
+
+@pytest.fixture(scope="module")
+def from_the_global_endpoint(make_shared_world: Any) -> tuple[Any, Any]:
+    """A world, and a version 1 token of it."""
+    world = make_shared_world(declared(account()))
+    return world, world.client("sts", endpoint_url="http://sts.amazonaws.com").get_session_token()["Credentials"]
+
+
+# AWS Account Management Reference Guide, Regions: those that are enabled by default, and those to opt in to.
+@pytest.mark.parametrize("region", [*EVERY_ACCOUNT_HAS, *TO_OPT_IN_TO])
+def test_where_a_token_of_the_global_endpoint_is_good(from_the_global_endpoint: tuple[Any, Any], region: str) -> None:
+    world, credentials = from_the_global_endpoint
+    sts = world.client("sts", credentials=credentials, region=region)
+    if region in EVERY_ACCOUNT_HAS:
+        assert answered(sts, "GetCallerIdentity") == "allowed"
+    else:
+        assert refusal(sts, "GetCallerIdentity")[:2] == (403, "InvalidClientTokenId")
+    own = world.client("sts", region=region).get_session_token()["Credentials"]
+    assert answered(world.client("sts", credentials=own, region=region), "GetCallerIdentity") == "allowed"
+
+
 def test_a_wrong_key_is_told_before_the_region(worlds: Any) -> None:
     sts = worlds.client("sts", region="ap-east-1", keys=("nobody_has_this_key", "secret"))
     assert refusal(sts, "GetSessionToken")[1] == "InvalidClientTokenId"

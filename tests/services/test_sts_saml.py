@@ -67,6 +67,56 @@ def who(world: Any, answer: Any) -> str:
     return str(world.client("sts", credentials=answer["Credentials"]).get_caller_identity()["Arn"])
 
 
+# Where there is no way in.
+
+
+def test_a_region_that_is_off_issues_no_session(make_world: Any) -> None:
+    text = {**json.loads(world_text()), "settings": {"disabled_regions": ["eu-west-1"]}}
+    world = with_provider(make_world(json.dumps(text)))
+    asked = {"RoleArn": ROLE, "PrincipalArn": PROVIDER, "SAMLAssertion": idp().response(now(world))}
+    off = world.client("sts", region="eu-west-1", endpoint_url="http://sts.eu-west-1.amazonaws.com")
+    with pytest.raises(ClientError) as caught:
+        off.assume_role_with_saml(**asked)
+    response = caught.value.response
+    assert (response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]) == (
+        403,
+        "RegionDisabledException",
+    )
+    # The account is that of the role, as the caller has none.
+    assert f"account:{ACCOUNT}." in response["Error"]["Message"]
+    on = world.client("sts", region="eu-west-2", endpoint_url="http://sts.eu-west-2.amazonaws.com")
+    assert who(world, on.assume_role_with_saml(**asked)).endswith("/ana")
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ({"StringEquals": {"aws:PrincipalAccount": "anonymous"}}, True),
+        ({"StringNotEquals": {"aws:PrincipalAccount": "anonymous"}}, False),
+        ({"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}, False),
+        ({"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}, True),
+        ({"Null": {"aws:PrincipalAccount": "true"}}, False),
+        ({"StringEquals": {"aws:ResourceAccount": ACCOUNT}}, True),
+        ({"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}, False),
+        ({"StringEquals": {"aws:userid": "anonymous"}}, True),
+        ({"StringEquals": {"aws:PrincipalType": "Anonymous"}}, True),
+        ({"Bool": {"aws:ViaAWSService": "false"}}, True),
+        ({"Null": {"aws:PrincipalArn": "true"}}, True),
+        ({"Null": {"aws:PrincipalIsAWSService": "true"}}, True),
+        ({"Null": {"aws:MultiFactorAuthPresent": "true"}}, True),
+    ],
+)
+def test_what_a_trust_policy_reads_of_a_caller_without_signature(
+    make_world: Any, condition: dict[str, Any], allowed: bool
+) -> None:
+    """IAM User Guide, aws:PrincipalAccount: "anonymous requests return anonymous"."""
+    world = with_provider(make_world(world_text(trust(**condition))))
+    if allowed:
+        assert who(world, granted(world)).endswith("/ana")
+    else:
+        refused(world, idp().response(now(world)), "AccessDenied", NOT_AUTHORIZED, 403)
+
+
 # The way in.
 
 

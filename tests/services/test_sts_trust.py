@@ -201,3 +201,26 @@ def test_trust_in_a_role_does_not_pass_to_a_later_one_of_the_same_name(make_worl
 def test_trust_in_an_account_holds_for_users_made_later(make_world: Any) -> None:
     world = make_world(declared(account(roles=[role("target", trust(root_arn()))], users=[user("ana")])))
     assert answered(replaced_user(world), "AssumeRole", **ASSUME) == "allowed"
+
+
+@pytest.mark.parametrize("action", ["sts:assumeRole", "STS:AssumeRole", "sts:assumerole", "Sts:ASSUMEROLE"])
+def test_the_case_of_an_action_does_not_count(make_world: Any, action: str) -> None:
+    """IAM User Guide, Action: "The prefix and the action name are case insensitive"."""
+    ana = user("ana", allow(action, TARGET))
+    world = make_world(declared(account(users=[ana], roles=[role("target", trust(root_arn(), action))])))
+    sts, iam = world.client("sts", "ana"), world.client("iam")
+    assert answered(sts, "AssumeRole", **ASSUME) == "allowed"
+    assert answered(sts, "AssumeRole", **ASSUME, SourceIdentity="ana")[1] == "AccessDenied"
+    for effect, expected in (("Deny", "explicit"), ("Allow", "allowed")):
+        document = trust(root_arn(), action, effect=effect)
+        iam.update_assume_role_policy(RoleName="target", PolicyDocument=json.dumps(document))
+        assert expected in str(answered(sts, "AssumeRole", **ASSUME))
+    iam.create_role(RoleName="another", AssumeRolePolicyDocument=json.dumps(trust(root_arn(), action)))
+
+
+@pytest.mark.parametrize("action", ["sts:*", "STS:ASSUMEROOT", "sts:assume", "sts:AssumeRole*", "sts:Assume?ole"])
+def test_other_actions_stay_refused_in_any_case(world: Any, action: str) -> None:
+    document = json.dumps(trust(root_arn(), action))
+    iam = world.client("iam")
+    expected = (400, "MalformedPolicyDocument", "AssumeRole policy may only specify STS AssumeRole actions.")
+    assert refusal(iam, "CreateRole", RoleName="another", AssumeRolePolicyDocument=document) == expected

@@ -67,6 +67,7 @@ def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
         session=caller.session,
         resource_account_id=permission.account_id or caller.principal.account_id,
         federated_provider=permission.federated_provider,
+        principal_has_boundary=layers.boundary is not None,
     )
     return decide(layers, question)
 
@@ -83,5 +84,5 @@ def _with_resource_policy(
         scps=layers.scps,
         rcps=rcps,
         resource=resource_policy,
-        approver=layers.approver,
+        delegation=layers.delegation,
     )

@@ -2,7 +2,8 @@
 
 An explicit deny anywhere wins. Otherwise organization policies must allow; then, within one account, a resource-based
 policy may be enough by itself, and else identity policies, permissions boundary and session policies must all allow;
-between accounts, and for a role's trust policy, the resource's side must allow besides.
+between accounts, and for a role's trust policy, the resource's side must allow besides. Nothing is enough without the
+policies of a delegation. Which layer may be skipped by whom is the table tests/policy/cases/who_may_skip.yaml.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Question:
 
     ``context`` maps condition keys in lower case to a value, or to a tuple for multivalued keys; it is only asked with
     ``get``. ``federated_provider`` is set for the unsigned web-identity and SAML calls, whose ``principal`` is None.
-    An empty ``resource_account_id`` means the caller's own account. A question is not changed once it is asked.
+    An empty ``resource_account_id`` means the caller's own account. ``principal_has_boundary`` follows from the
+    layers: :func:`decide` sees to it where it counts. A question is not changed once it is asked.
     """
 
     action: str
@@ -51,6 +53,7 @@ class Question:
     session: Session | None
     resource_account_id: str
     federated_provider: str = ""
+    principal_has_boundary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,10 @@ class Layers:
     """The policies that bear on a question; None or an empty tuple where there are none.
 
     ``scps`` and ``rcps`` hold one entry per level of the organization, each of which must allow. ``resource`` is a
-    resource-based policy, or a role's trust policy. ``approver`` are the session policies of whoever approved a
-    delegated session, within which the session's own stay. ``session_policy_required`` is for a federated user's
-    session without a policy, to which only a resource-based policy can give anything.
+    resource-based policy, or a role's trust policy. ``delegation`` holds, for a delegated session, the permission
+    policy that was approved and the session policies of the approver: unlike ``session``, which a resource-based policy
+    may make unnecessary, each of them must allow always. ``session_policy_required`` is for a federated user's session
+    without a policy, to which only a resource-based policy can give anything.
     """
 
     identity: CompiledPolicies | None
@@ -70,7 +74,7 @@ class Layers:
     scps: tuple[CompiledPolicies, ...] = ()
     rcps: tuple[CompiledPolicies, ...] = ()
     resource: CompiledPolicies | None = None
-    approver: CompiledPolicies | None = None
+    delegation: tuple[CompiledPolicies, ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,7 +108,7 @@ def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
     """The layers in the order in which explicit denies are looked for, which is the order of AWS's flow chart."""
     yield from layers.rcps
     yield from layers.scps
-    for compiled in (layers.resource, layers.identity, layers.boundary, layers.approver, layers.session):
+    for compiled in (layers.resource, layers.identity, layers.boundary, *layers.delegation, layers.session):
         if compiled is not None:
             yield compiled
 
@@ -112,7 +116,7 @@ def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
 def decide(layers: Layers, question: Question) -> Decision:
     """The decision AWS would make."""
     action = question.action
-    if layers.rcps or layers.scps or layers.resource is not None or layers.approver is not None:
+    if layers.rcps or layers.scps or layers.resource is not None or layers.delegation:
         return _decide_all(layers, question)
     # The common case: only the caller's own policies, within its own account.
     for compiled in (layers.identity, layers.boundary, layers.session):
@@ -125,20 +129,34 @@ def decide(layers: Layers, question: Question) -> Decision:
 
 def _decide_all(layers: Layers, question: Question) -> Decision:
     action = question.action
+    if layers.boundary is not None and layers.resource is not None and not question.principal_has_boundary:
+        question = _of_bounded(question)
     for compiled in all_layers(layers):
         denies = compiled.candidates(action).denies
         if denies is not None and (denied := first_match(denies, question)) is not None:
             return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
     lacking: tuple[PolicyKind, ...] = ()
-    for level in (*layers.rcps, *layers.scps):
+    for level in (*layers.rcps, *layers.scps, *layers.delegation):
         if _allow(level, question) is None:
             lacking += (level.kind,)
-    if layers.approver is not None and _allow(layers.approver, question) is None:
-        lacking += (layers.approver.kind,)
     reach, granted = Reach.NONE, None
     if layers.resource is not None:
         reach, granted = _strongest(layers.resource.candidates(action).allows, question)
     return _decide_allows(layers, question, reach, granted, lacking)
+
+
+def _of_bounded(question: Question) -> Question:
+    # Written out, because dataclasses.replace costs several times as much.
+    return Question(
+        question.action,
+        question.resource,
+        question.context,
+        question.principal,
+        question.session,
+        question.resource_account_id,
+        question.federated_provider,
+        principal_has_boundary=True,
+    )
 
 
 def _decide_allows(
@@ -206,7 +224,7 @@ def first_match(selection: Selection, question: Question) -> CompiledStatement |
                 break
         else:
             reach = compiled[2]
-            if reach is None or reach(question.principal, question.federated_provider):
+            if reach is None or reach(question.principal, question.federated_provider, question.principal_has_boundary):
                 return compiled
     for table in tables:
         possible = table.possible(context)
@@ -234,7 +252,7 @@ def _strongest(selection: Selection | None, question: Question) -> tuple[Reach, 
     for compiled in statements:
         if compiled.reach is None:
             continue
-        reach = compiled.reach(question.principal, question.federated_provider)
+        reach = compiled.reach(question.principal, question.federated_provider, question.principal_has_boundary)
         if reach > strongest and first_match(((compiled,), ()), question) is not None:
             strongest, chosen = reach, compiled
             if reach is Reach.DIRECT:

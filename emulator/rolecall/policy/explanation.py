@@ -152,7 +152,9 @@ def _unmatched(compiled: CompiledStatement, question: Question) -> Iterator[Elem
     if compiled.resource is not None and not compiled.resource(question.resource, question.context):
         name = "NotResource" if statement.resources_negated else "Resource"
         yield ElementExplanation(name, statement.resources or (), question.resource)
-    if compiled.reach is not None and not compiled.reach(question.principal, question.federated_provider):
+    if compiled.reach is not None and not compiled.reach(
+        question.principal, question.federated_provider, question.principal_has_boundary
+    ):
         name = "NotPrincipal" if statement.principals_negated else "Principal"
         listed = statement.principals or Principals()
         values = (*listed.aws, *listed.services, *listed.federated, *listed.canonical_users)

@@ -25,7 +25,7 @@ from rolecall.policy.patterns import (
     resolve,
     template,
 )
-from rolecall.policy.values import address, address_range, binary, boolean, date_seconds, number
+from rolecall.policy.values import Range, address, address_range, binary, boolean, date_seconds, number
 
 ConditionTest = Callable[[Context], bool]
 # Makes the test of one request value from the values of the policy and whether variables count in them.
@@ -35,6 +35,8 @@ _IF_EXISTS = "IfExists"
 _FOR_ALL_VALUES = "ForAllValues:"
 _FOR_ANY_VALUE = "ForAnyValue:"
 _NULL = "Null"
+# Fewer ranges of addresses are compared one by one as quickly as they are looked up.
+_LOOKED_UP_FROM = 16
 
 
 class Binder:
@@ -188,6 +190,22 @@ def _any_of(tests: Sequence[Test]) -> Test:
     return matches
 
 
+def _any_pattern(patterns: Sequence[str], compiled: Callable[[str], Test]) -> Test:
+    """A match of one of them; those without wildcards, however many, cost one look-up."""
+    if len(patterns) == 1:
+        return compiled(patterns[0])
+    exact = frozenset(pattern for pattern in patterns if MANY not in pattern and ONE not in pattern)
+    # Of no ARN's form, so that compiling it says that it matches nothing.
+    exact = frozenset(pattern for pattern in exact if compiled(pattern)(pattern))
+    wild = [compiled(pattern) for pattern in patterns if MANY in pattern or ONE in pattern]
+    if not wild:
+        return exact.__contains__
+    if not exact:
+        return _any_of(wild)
+    any_wild = _any_of(wild)
+    return lambda value: value in exact or any_wild(value)
+
+
 def _without_case(text: str) -> str:
     """What stays of a text when case does not count: letter by letter, so that its length stays too."""
     if text.isascii():
@@ -210,7 +228,7 @@ def _texts(fold: Callable[[str], str] | None, with_wildcards: bool) -> Maker:
             return Binder(lambda context: _bound_texts(templates, context, fold, with_wildcards))
         literals = [_literal(pieces) for pieces in templates]
         if with_wildcards:
-            return _any_of([glob(literal) for literal in literals])
+            return _any_pattern(literals, glob)
         if fold is None:
             return literals[0].__eq__ if len(literals) == 1 else frozenset(literals).__contains__
         folded = frozenset(map(fold, literals))
@@ -224,10 +242,10 @@ def _bound_texts(
 ) -> Test:
     resolved = [pattern for pattern in (resolve(pieces, context) for pieces in templates) if pattern is not None]
     if with_wildcards:
-        return _any_of([cached_glob(pattern) for pattern in resolved])
+        return _any_pattern(resolved, cached_glob)
     if fold is None:
-        return resolved.__contains__
-    folded = [fold(pattern) for pattern in resolved]
+        return frozenset(resolved).__contains__
+    folded = frozenset(map(fold, resolved))
     return lambda value: fold(value) in folded
 
 
@@ -235,12 +253,12 @@ def _arns(values: Sequence[str], with_variables: bool) -> Test | Binder:
     templates = [template(value, with_wildcards=True, with_variables=with_variables) for value in values]
     if any(not isinstance(piece, str) for pieces in templates for piece in pieces):
         return Binder(lambda context: _bound_arns(templates, context))
-    return _any_of([arn_glob(_literal(pieces)) for pieces in templates])
+    return _any_pattern([_literal(pieces) for pieces in templates], arn_glob)
 
 
 def _bound_arns(templates: list[list[Piece]], context: Context) -> Test:
-    resolved = (resolve(pieces, context) for pieces in templates)
-    return _any_of([cached_arn_glob(pattern) for pattern in resolved if pattern is not None])
+    resolved = [pattern for pattern in (resolve(pieces, context) for pieces in templates) if pattern is not None]
+    return _any_pattern(resolved, cached_arn_glob)
 
 
 def _literal(pieces: list[Piece]) -> str:
@@ -253,15 +271,23 @@ def _ordered(
     """Numbers and dates: a value that is none never matches."""
 
     def make(values: Sequence[str], _with_variables: bool) -> Test:
-        expected = tuple(bound for bound in map(convert, values) if bound is not None)
+        expected = frozenset(bound for bound in map(convert, values) if bound is not None)
+        if not expected:
+            return _no_value
+        # What is below one of several bounds is below the highest, and so on: one comparison is enough.
+        bound = min(expected) if compare in (comparison.gt, comparison.ge) else max(expected)
 
         def matches(value: str) -> bool:
             actual = convert(value)
-            return actual is not None and any(compare(actual, bound) for bound in expected)
+            return actual is not None and (actual in expected if compare is comparison.eq else compare(actual, bound))
 
         return matches
 
     return make
+
+
+def _no_value(_value: str) -> bool:
+    return False
 
 
 def _truths(values: Sequence[str], _with_variables: bool) -> Test:
@@ -275,7 +301,9 @@ def _binaries(values: Sequence[str], _with_variables: bool) -> Test:
 
 
 def _addresses(values: Sequence[str], _with_variables: bool) -> Test:
-    ranges = tuple(found for found in map(address_range, values) if found is not None)
+    ranges = tuple(dict.fromkeys(filter(None, map(address_range, values))))
+    if len(ranges) > _LOOKED_UP_FROM:
+        return _any_address(ranges)
 
     def matches(value: str) -> bool:
         actual = address(value)
@@ -286,6 +314,22 @@ def _addresses(values: Sequence[str], _with_variables: bool) -> Test:
             if version == of and bits >> shift == first:
                 return True
         return False
+
+    return matches
+
+
+def _any_address(ranges: Sequence[Range]) -> Test:
+    """One look-up for each size of range, of which there are few however many ranges there are."""
+    by_size: dict[tuple[int, int], set[int]] = {}
+    for version, first, shift in ranges:
+        by_size.setdefault((version, shift), set()).add(first)
+
+    def matches(value: str) -> bool:
+        actual = address(value)
+        if actual is None:
+            return False
+        version, bits = actual
+        return any(of == version and bits >> shift in firsts for (of, shift), firsts in by_size.items())
 
     return matches
 

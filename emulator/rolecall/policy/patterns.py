@@ -20,6 +20,8 @@ Piece = str | tuple[str, str | None]
 
 _ESCAPES = {"*": "*", "?": "?", "$": "$"}
 _COMPILED_LIMIT = 1024
+# So many bits of a long number cost about as much as one step of the interpreter.
+_BITS_PER_STEP = 1024
 _ARN_COLONS = 5
 
 
@@ -38,14 +40,15 @@ def wildcards(text: str) -> str:
 def glob(pattern: str) -> Test:
     """A function that says whether a whole text matches ``pattern``, in time linear in the text for any fixed pattern.
 
-    ``*`` matches any text, colons and slashes included; ``?`` one character (IAM User Guide, Resource).
+    ``*`` matches any text, colons and slashes included; ``?`` one character (IAM User Guide, Resource). Between two
+    stars the first place that fits is the right one, so that no step is taken twice.
     """
     if MANY not in pattern:
         return _of_fixed_length(pattern) if ONE in pattern else pattern.__eq__
-    if ONE in pattern:
-        return _with_single_wildcards(pattern)
     first, *middle, last = pattern.split(MANY)
     middle = [part for part in middle if part]
+    if ONE in pattern:
+        return _with_single_wildcards(first, middle, last)
     if middle:
         return _with_middle(first, middle, last)
     if not first and not last:
@@ -56,6 +59,15 @@ def glob(pattern: str) -> Test:
         return lambda text: text.endswith(last)
     shortest = len(first) + len(last)
     return lambda text: len(text) >= shortest and text.startswith(first) and text.endswith(last)
+
+
+def glob_steps(pattern: str) -> tuple[int, int]:
+    """What matching one text costs at most: steps of about 0.05 microseconds, and such steps for each character."""
+    if MANY not in pattern:
+        return 2 + pattern.count(ONE), 0
+    middle = pattern.split(MANY)[1:-1]
+    searched = any(ONE in part and len(_chunks(part)) > 1 for part in middle)
+    return 4 + 4 * len(middle) + pattern.count(ONE), 4 + len(pattern) // _BITS_PER_STEP if searched else 0
 
 
 def _anything(_text: str) -> bool:
@@ -80,28 +92,100 @@ def _with_middle(first: str, middle: list[str], last: str) -> Test:
 
 
 def _of_fixed_length(pattern: str) -> Test:
-    length = len(pattern)
-    written = tuple((place, character) for place, character in enumerate(pattern) if character != ONE)
+    length, chunks = len(pattern), _chunks(pattern)
+    return lambda text: len(text) == length and _fits(chunks, text, 0)
+
+
+def _with_single_wildcards(first: str, middle: list[str], last: str) -> Test:
+    begins, ends = _chunks(first), _chunks(last)
+    finders = tuple(map(_finder, middle))
+    shortest = len(first) + len(last) + sum(map(len, middle))
 
     def matches(text: str) -> bool:
-        return len(text) == length and all(text[place] == character for place, character in written)
-
-    return matches
-
-
-def _with_single_wildcards(pattern: str) -> Test:
-    """Every position of the pattern is one bit, so that one step over the text moves all of them at once."""
-    accepting, single, loops, final = _positions(pattern)
-
-    def matches(text: str) -> bool:
-        state = 1
-        for character in text:
-            state = ((state & accepting.get(character, single)) << 1) | (state & loops)
-            if not state:
+        position, end = len(first), len(text) - len(last)
+        if len(text) < shortest or not _fits(begins, text, 0) or not _fits(ends, text, end):
+            return False
+        for find in finders:
+            position = find(text, position, end)
+            if position < 0:
                 return False
-        return bool(state & final)
+        return True
 
     return matches
+
+
+# The literal runs of a part without stars, each with its place in it.
+_Chunks = tuple[tuple[int, str], ...]
+
+
+def _chunks(part: str) -> _Chunks:
+    place, found = 0, []
+    for literal in part.split(ONE):
+        if literal:
+            found.append((place, literal))
+        place += len(literal) + 1
+    return tuple(found)
+
+
+def _fits(chunks: _Chunks, text: str, place: int) -> bool:
+    for offset, literal in chunks:  # noqa: SIM110  a generator would cost more than the comparisons
+        if not text.startswith(literal, place + offset):
+            return False
+    return True
+
+
+# Where a part first stands between two places of a text, told as the place after it; -1 where it does not.
+_Finder = Callable[[str, int, int], int]
+
+
+def _finder(part: str) -> _Finder:
+    chunks, length = _chunks(part), len(part)
+    if not chunks:
+        return lambda _text, start, end: start + length if start + length <= end else -1
+    if len(chunks) > 1:
+        return _searching(part)
+    [(offset, literal)] = chunks
+    after = length - offset
+
+    def find(text: str, start: int, end: int) -> int:
+        found = text.find(literal, start + offset, end - after + len(literal))
+        return found if found < 0 else found + after
+
+    return find
+
+
+def _searching(part: str) -> _Finder:
+    """Every place of the part is one bit, so that one step over the text moves all beginnings of it at once."""
+    accepting, single = _bits(part)
+    final = 1 << (len(part) - 1)
+
+    def find(text: str, start: int, end: int) -> int:
+        state = 0
+        for place in range(start, end):
+            state = (state << 1 | 1) & accepting.get(text[place], single)
+            if state & final:
+                return place + 1
+        return -1
+
+    return find
+
+
+def _bits(part: str) -> tuple[Mapping[str, int], int]:
+    """The places of a part as bits: by the characters that they take, and those that take any."""
+    places: dict[str, list[int]] = {}
+    for place, token in enumerate(part):
+        places.setdefault(token, []).append(place)
+    masks = {token: _mask(found, len(part)) for token, found in places.items()}
+    single = masks.pop(ONE, 0)
+    return {character: mask | single for character, mask in masks.items()}, single
+
+
+def _mask(places: list[int], length: int) -> int:
+    # Through bytes, because each of many additions to a long number would copy all of it.
+    digits = bytearray(b"0" * length)
+    for place in places:
+        digits[length - 1 - place] = ord("1")
+    return int(digits, 2)
 
 
 def _positions(pattern: str) -> tuple[Mapping[str, int], int, int, int]:
@@ -211,13 +295,19 @@ def _scanned(text: str, arn_resource_only: bool) -> Iterator[tuple[str, str | No
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
     joined: list[Piece] = []
+    texts: list[str] = []
     for piece in pieces:
-        last = joined[-1] if joined else None
-        if isinstance(piece, str) and isinstance(last, str):
-            joined[-1] = last + piece
-        elif piece != "":
-            joined.append(piece)
-    return joined or [""]
+        if isinstance(piece, str):
+            texts.append(piece)
+            continue
+        joined += [*_text_of(texts), piece]
+        texts = []
+    return [*joined, *_text_of(texts)] or [""]
+
+
+def _text_of(texts: list[str]) -> list[str]:
+    text = "".join(texts)
+    return [text] if text else []
 
 
 def _variable(inner: str) -> tuple[str, str | None]:

@@ -27,7 +27,8 @@ class Reach(IntEnum):
     DIRECT = 3
 
 
-ReachTest = Callable[[Principal | None, str], Reach]
+# Of the caller, the federated provider, and whether the caller has a permissions boundary.
+ReachTest = Callable[[Principal | None, str, bool], Reach]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class _Listed:
 
 
 def compile_principals(statement: Statement, principal_ids: Mapping[str, str]) -> ReachTest | None:
-    """A function of the caller and the federated provider; None when the statement has no principal element.
+    """How far the statement reaches a caller; None when it has no principal element.
 
     ``principal_ids`` maps ARNs as written to the unique ids they meant when the policy was saved.
     """
@@ -52,7 +53,7 @@ def compile_principals(statement: Statement, principal_ids: Mapping[str, str]) -
     listed = _sort(statement.principals, principal_ids)
     if statement.principals_negated:
         return _negated(listed, statement.effect == "Deny")
-    return lambda principal, provider: _reach(listed, principal, provider)
+    return lambda principal, provider, _has_boundary: _reach(listed, principal, provider)
 
 
 def _sort(principals: Principals, principal_ids: Mapping[str, str]) -> _Listed:
@@ -97,11 +98,15 @@ def _reach(listed: _Listed, principal: Principal | None, provider: str) -> Reach
 def _negated(listed: _Listed, denies: bool) -> ReachTest:
     """NotPrincipal. A Deny spares a caller only if its account, its user or role, and its session are all listed.
 
-    An Allow already leaves out a caller of whom any of these is listed: in doubt nobody is let in.
+    An Allow already leaves out a caller of whom any of these is listed: in doubt nobody is let in. A Deny spares no
+    caller that has a permissions boundary: it "will always deny any IAM principal that has a permissions boundary
+    policy attached, regardless of the values specified in the NotPrincipal element" (IAM User Guide, NotPrincipal).
     """
     enough = all if denies else any
 
-    def test(principal: Principal | None, provider: str) -> Reach:
+    def test(principal: Principal | None, provider: str, has_boundary: bool) -> Reach:
+        if denies and has_boundary:
+            return Reach.DIRECT
         listed_forms = (_is_listed(listed, form, principal) for form in _forms(principal, provider))
         return Reach.NONE if listed.everyone or enough(listed_forms) else Reach.DIRECT
 

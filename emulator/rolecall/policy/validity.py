@@ -84,15 +84,16 @@ KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, Po
 # Recorded for managed and inline policies; whether STS asks the same of session policies is not documented.
 _KINDS_OF_CURRENT_VERSION = frozenset({PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SCP, PolicyKind.RCP})
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})
-# Recorded from UpdateAssumeRolePolicy in September 2026: these very names, in this very case, and not sts:* either.
+# Recorded from UpdateAssumeRolePolicy in September 2026: these names and no wildcards, not sts:* either. The case does
+# not count: "The prefix and the action name are case insensitive" (IAM User Guide, Action).
 _TRUST_ACTIONS = frozenset(
     {
-        "sts:AssumeRole",
-        "sts:AssumeRoleWithSAML",
-        "sts:AssumeRoleWithWebIdentity",
-        "sts:TagSession",
-        "sts:SetSourceIdentity",
-        "sts:SetContext",
+        "sts:assumerole",
+        "sts:assumerolewithsaml",
+        "sts:assumerolewithwebidentity",
+        "sts:tagsession",
+        "sts:setsourceidentity",
+        "sts:setcontext",
     }
 )
 _COGNITO = "cognito-identity.amazonaws.com"
@@ -321,7 +322,7 @@ def _check_action(action: str, kind: PolicyKind, pointer: str) -> None:
             raise MalformedPolicy(ACTION_VENDOR_WITH_WILDCARD, pointer)
         if not vendor or not _VENDOR_CHARACTERS.issuperset(vendor):
             raise MalformedPolicy(f"Vendor {vendor} is not valid", pointer)
-    if kind is PolicyKind.TRUST and action not in _TRUST_ACTIONS:
+    if kind is PolicyKind.TRUST and action.lower() not in _TRUST_ACTIONS:
         raise MalformedPolicy(NO_TRUST_ACTION, pointer)
 
 

@@ -35,7 +35,7 @@ MAXIMUM_MESSAGE_CHARACTERS = 10_240
 _DIGEST_CHARACTERS = 32
 _OF_THE_EVALUATION = ("aws:resource", "aws:requesttag/", "aws:tagkeys")
 _ORGANIZATION_KEY = "aws:principalorgid"
-_NOTHING = compile_policies([], PolicyKind.BOUNDARY)
+_NOTHING = compile_policies([], PolicyKind.SESSION)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Context = Mapping[str, str | Sequence[str]]
@@ -129,9 +129,11 @@ def _needed_layers(decision: Decision) -> frozenset[PolicyKind]:
     # What the resource's policy gives by itself: past the caller's own policies, and past what limits them.
     if resource is None or not decide(Layers(None, resource=resource), question).allowed:
         needed.add(PolicyKind.IDENTITY)
-    limited = Layers(None, boundary=_NOTHING, resource=resource)
+    limited = Layers(None, session=_NOTHING, resource=resource)
     if resource is None or not decide(limited, question).allowed:
         needed |= {PolicyKind.BOUNDARY, PolicyKind.SESSION}
+    if decision.layers.delegation:
+        needed.add(PolicyKind.SESSION)
     return frozenset(needed)
 
 

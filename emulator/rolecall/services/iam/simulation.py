@@ -29,12 +29,13 @@ from rolecall.storage.users import user_by_name
 NOBODYS_USER_ID = "STUB_PRINCIPAL_FOR_POLICY_SIMULATOR"
 # IAM may answer fewer results than asked for; so a page of actions on thousands of resources does not take minutes.
 MAXIMUM_DECISIONS_PER_PAGE = 20_000
-# Work is counted in statements times characters of the resources that they may be compared with.
-MAXIMUM_WORK_PER_PAGE = 5_000_000
-MAXIMUM_WORK_PER_ACTION = 20_000_000
+# In steps of matching (simulation_work); a page takes half a second at most, one action two.
+MAXIMUM_STEPS_PER_PAGE = 10_000_000
+MAXIMUM_STEPS_PER_ACTION = 40_000_000
 # The operation's own error for policies that cannot be evaluated; AWS's wording of it is not documented.
 TOO_MUCH_WORK = (
-    "The policies have too many statements, or there are too many resources, to be simulated in one request."
+    "The policies have too many statements or patterns, or there are too many resources, to be simulated in one "
+    "request."
 )
 
 Entries = Sequence[Mapping[str, Any]]
@@ -195,17 +196,17 @@ def _page(
     scope = (source_arn, json.dumps([list(actions), list(resources)]))
     after = opened_marker(call, scope, marker)
     first = int(after) if after else 0
-    items = min(max_items, _actions_per_page(simulation, resources))
+    items = min(max_items, _actions_per_page(simulation, actions, resources))
     numbers, rest = page_of(call, scope, range(first, len(actions)), lambda number: str(number + 1), items)
     return {"EvaluationResults": [simulation.evaluate(actions[number], resources) for number in numbers], **rest}
 
 
-def _actions_per_page(simulation: Simulation, resources: Sequence[str]) -> int:
+def _actions_per_page(simulation: Simulation, actions: Sequence[str], resources: Sequence[str]) -> int:
     """How many actions one answer may tell of. Raises AwsError PolicyEvaluation when a single one takes too long."""
-    work = simulation.statement_count * sum(map(len, resources))
-    if work > MAXIMUM_WORK_PER_ACTION:
+    steps = simulation.steps(max(actions, key=len), resources)
+    if steps > MAXIMUM_STEPS_PER_ACTION:
         raise AwsError("PolicyEvaluation", TOO_MUCH_WORK)
-    return max(1, min(MAXIMUM_DECISIONS_PER_PAGE // len(resources), MAXIMUM_WORK_PER_PAGE // max(1, work)))
+    return max(1, min(MAXIMUM_DECISIONS_PER_PAGE // len(resources), MAXIMUM_STEPS_PER_PAGE // max(1, steps)))
 
 
 @operation("iam", "GetContextKeysForCustomPolicy", permissions=_on_any_policy)

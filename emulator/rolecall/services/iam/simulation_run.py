@@ -30,6 +30,7 @@ from rolecall.policy import (
 from rolecall.policy.patterns import MANY, Test, glob
 from rolecall.principals import Principal
 from rolecall.services.iam.simulation_inputs import ANY_RESOURCE
+from rolecall.services.iam.simulation_work import steps
 from rolecall.services.registry import Answer
 
 # The values that IAM answers, which are not those that its model lists for SourcePolicyType.
@@ -73,9 +74,9 @@ class Simulation:
         self._owner_account_id = owner_account_id
         self._spans: dict[str, tuple[Span, ...]] = {}
 
-    @property
-    def statement_count(self) -> int:
-        return sum(len(layer.statements) for layer in (*self._told, *self._scps))
+    def steps(self, action: str, resources: Sequence[str]) -> int:
+        """How much work :meth:`evaluate` may be."""
+        return steps((*self._told, *self._scps), action, resources, self._context)
 
     def evaluate(self, action: str, resources: Sequence[str]) -> Answer:
         """The EvaluationResult of one action."""
@@ -119,7 +120,8 @@ class Simulation:
         by_organizations = _strictest([verdict(level, question) for level in self._scps])
         if by_organizations != "Allowed":
             return _Result(by_organizations, (), (), False, None, None)
-        outcome = decide(self._layers, question).outcome
+        decision = decide(self._layers, question)
+        outcome, question = decision.outcome, decision.question
         boundary = self._layers.boundary
         return _Result(
             outcome=outcome,

@@ -140,6 +140,5 @@ def assume_role(
         source_identity=SourceIdentity or (session.source_identity if session else ""),
         chained=session is not None,
         minimum_token_bytes=MinimumSessionTokenSize,
-        mfa_authenticated_at_seconds=call.mfa_at_seconds,
     )
     return role_session(call, role, wanted)

@@ -49,7 +49,6 @@ class WantedSession:
     tags_passed: bool = False
     source_identity: str = ""
     chained: bool = False
-    mfa_authenticated_at_seconds: int | None = None
     latest_end_seconds: int | None = None
     federated_provider: str = ""
     context: tuple[tuple[str, ContextValue], ...] = ()
@@ -134,6 +133,8 @@ def role_keys(target: Target) -> dict[str, ContextValue]:
 def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer:
     """Credentials of the role, and what every Assume* operation answers besides.
 
+    An MFA code of the call counts for the call alone: in the session ``aws:MultiFactorAuthPresent`` is ``false`` (IAM
+    User Guide, Secure API access with MFA; aws/aws-sdk-java-v2 issue 2554, reproduced by AWS).
     Raises AwsError: ValidationError (duration, policy ARNs), MalformedPolicyDocument, PackedPolicyTooLarge.
     """
     entity = role.entity
@@ -153,7 +154,6 @@ def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer
         tags=wanted.tags,
         transitive_tag_keys=wanted.transitive_tag_keys,
         source_identity=wanted.source_identity,
-        mfa_authenticated_at_seconds=wanted.mfa_authenticated_at_seconds,
         federated_provider=wanted.federated_provider,
         context=wanted.context,
         chained=wanted.chained,
