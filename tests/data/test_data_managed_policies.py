@@ -145,15 +145,6 @@ def test_every_document_is_a_policy() -> None:
             assert not {"Principal", "NotPrincipal"} & set(statement), arn
 
 
-# Refused by rules that are stricter than AWS's: its size, and the resource type role-template. They are in force all
-# the same, because AWS's own policies are read as what is kept.
-REFUSED_AS_NEW = {
-    "AWSSupportServiceRolePolicy",
-    "AWSCloudWatchOmniServiceRolePolicy",
-    "AWSObservabilityAdminTelemetryEnablementServiceRolePolicy",
-}
-
-
 def test_every_document_is_taken_by_the_parser() -> None:
     refused = set()
     for arn in managed_policies():
@@ -164,7 +155,7 @@ def test_every_document_is_taken_by_the_parser() -> None:
             refused.add(arn.rpartition("/")[2])
             continue
         assert kept_policy(text, PolicyKind.IDENTITY).text == text, arn
-    assert refused <= REFUSED_AS_NEW
+    assert refused == set()
 
 
 def test_importing_and_starting_reads_no_policy() -> None:

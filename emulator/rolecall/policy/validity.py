@@ -77,7 +77,8 @@ _IAM_PATHS = (
 WRONG_IAM_PATH = f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.'
 
 # Of the Service Authorization Reference; the sentence above was recorded before AWS had them.
-_NEWER_IAM_PATHS = ("delegation-request/",)
+# AWS's own service role policies name role templates.
+_NEWER_IAM_PATHS = ("delegation-request/", "role-template/")
 
 # Kinds whose principal is whoever they are attached to.
 KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY, PolicyKind.SCP})
