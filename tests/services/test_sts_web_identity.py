@@ -506,7 +506,7 @@ def test_tags_need_their_own_permission_in_the_trust_policy(sts: Any) -> None:
         ({"principal_tags": {"Team": "blue", "team": "green"}}, "InvalidParameterValue"),
         ({"principal_tags": {"aws:team": "blue"}}, "InvalidParameterValue"),
         ({"principal_tags": {"Team": "blue"}, "transitive_tag_keys": ["Other"]}, "InvalidParameterValue"),
-        ({"principal_tags": {str(n): Random(n).randbytes(100).hex() for n in range(9)}}, "PackedPolicyTooLarge"),
+        ({"principal_tags": {str(n): Random(n).randbytes(125).hex() for n in range(12)}}, "PackedPolicyTooLarge"),
     ],
 )
 def test_tags_that_cannot_be_session_tags(sts: Any, tags: Any, code: str) -> None:
