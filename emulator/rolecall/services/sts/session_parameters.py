@@ -30,7 +30,7 @@ MAXIMUM_POLICY_ARNS = 10
 # What the log is told of who obtained a session; chains of roles are short, but for a program that goes round in one.
 CHAIN_LIMIT = 10
 # The API reference says that the message has both sizes; AWS's words were not recorded.
-PACKED_POLICY_MESSAGE = (
+TOO_LARGE_MESSAGE = (
     "The session token size is {size} bytes, which exceeds the maximum allowed size of {maximum} bytes."
 )
 # Not recorded from AWS.
