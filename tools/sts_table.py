@@ -118,7 +118,7 @@ def names_in(node: ast.AST) -> set[str]:
 
 @cache
 def tree_of(module: str) -> ast.Module:
-    file = ROOT / Path(*module.split("."))
+    file = ROOT / "emulator" / Path(*module.split("."))
     file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
     return ast.parse(file.read_text(encoding="utf-8"))
 

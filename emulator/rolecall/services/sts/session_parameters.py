@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,12 +28,13 @@ from rolecall.storage.account_preferences import DEFAULT_TOKEN_VERSION, global_e
 MAXIMUM_POLICY_CHARACTERS = 2048
 # Of the documentation alone, too.
 MAXIMUM_POLICY_ARNS = 10
+# Of tokens and assertions: the message of the IAM User Guide, with the length that the model has since November 2026.
+SOURCE_IDENTITY_MESSAGE = 'Source Identity must match [a-zA-Z_0-9+=,.@-]{2,256} and not begin with "aws:"'
+_SOURCE_IDENTITY = re.compile(r"(?!aws:)[a-zA-Z_0-9+=,.@-]{2,256}", re.IGNORECASE)
 # What the log is told of who obtained a session; chains of roles are short, but for a program that goes round in one.
 CHAIN_LIMIT = 10
 # The API reference says that the message has both sizes; AWS's words were not recorded.
-TOO_LARGE_MESSAGE = (
-    "The session token size is {size} bytes, which exceeds the maximum allowed size of {maximum} bytes."
-)
+TOO_LARGE_MESSAGE = "The session token size is {size} bytes, which exceeds the maximum allowed size of {maximum} bytes."
 # Not recorded from AWS.
 UNKNOWN_POLICY_ARN_MESSAGE = (
     "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN."
@@ -99,6 +101,13 @@ def session_tags(tags: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ..
     if len({key.lower() for key, _ in pairs}) != len(pairs):
         raise AwsError("InvalidParameterValue", DUPLICATE_TAGS_MESSAGE)
     return pairs
+
+
+def checked_source_identity(value: object) -> str:
+    """The source identity that a token or an assertion sets. Raises AwsError InvalidIdentityToken for what is none."""
+    if not isinstance(value, str) or not _SOURCE_IDENTITY.fullmatch(value):
+        raise AwsError("InvalidIdentityToken", SOURCE_IDENTITY_MESSAGE)
+    return value
 
 
 def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
