@@ -279,6 +279,9 @@ def test_update_role_description_answers_the_role(iam: Any) -> None:
     role = iam.update_role_description(RoleName="chime-reader", Description="other")["Role"]
     assert role["Description"] == "other"
     assert role["RoleName"] == "chime-reader"
+    shown = iam.get_role(RoleName="chime-reader")["Role"]
+    assert role == {name: value for name, value in shown.items() if name not in ("MaxSessionDuration", "RoleLastUsed")}
+    assert {"MaxSessionDuration", "RoleLastUsed"} <= shown.keys()
 
 
 def test_delete_role_needs_a_role_without_policies(iam: Any) -> None:
