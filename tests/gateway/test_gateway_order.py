@@ -247,8 +247,7 @@ def test_a_moved_clock_does_not_make_signatures_old(make_world: Any) -> None:
         (
             {"region": "moon"},
             "s3",
-            "Credential should be scoped to a valid region. "
-            "Credential should be scoped to correct service: 'sts'.",
+            "Credential should be scoped to a valid region. Credential should be scoped to correct service: 'sts'.",
         ),
     ],
 )
