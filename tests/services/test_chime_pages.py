@@ -51,7 +51,7 @@ def test_pages_of_users_are_the_whole_list(chime, size, expected):
 
 
 def test_more_accounts_than_a_page_holds(world, chime):
-    """101 accounts with the default one; MaxResults goes up to 100 in the model's documentation, to 200 in its limits."""
+    """101 accounts with the default one: a page has as many as MaxResults says."""
     for number in range(100):
         new_account(chime, f"a{number:03}")
     found = pages(chime.list_accounts, "Accounts", MaxResults=100)
