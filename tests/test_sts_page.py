@@ -21,6 +21,7 @@ def writer() -> ModuleType:
     return module
 
 
+@pytest.mark.follows_the_model
 def test_the_table_is_up_to_date(writer: ModuleType) -> None:
     page = writer.PAGE.read_text(encoding="utf-8")
     assert page == writer.with_table(page), "run: python tools/sts_table.py"

@@ -87,6 +87,7 @@ def permission_of(client: Any, operation: str) -> tuple[Any, dict[str, Any]]:
     return client, parameters_of(client, operation)
 
 
+@pytest.mark.follows_the_model
 def test_the_model_has_62_operations() -> None:
     assert len(CHIME) == 62
 
@@ -203,3 +204,66 @@ def test_the_unsigned_operations_of_sts_have_no_caller_to_ask_for(worlds: Any, o
         assert outcome(sts, operation, **parameters_of(sts, operation)) == (501, "NotImplemented", not_built)
     else:
         assert outcome(sts, operation, **parameters_of(sts, operation))[0] in (400, 403)
+
+
+# What AWS added in November 2026 and nobody has built yet.
+
+
+@pytest.mark.follows_the_model
+def test_scoped_credentials_are_authorised_and_not_emulated(worlds: Any) -> None:
+    sts = {name: worlds.client("sts", name, config=UNCHECKED) for name in ("admin", "nobody", "denied")}
+    action = "sts:GetScopedCredentials"
+    given = {"DurationSeconds": 900}
+    assert outcome(sts["admin"], "GetScopedCredentials", **given) == (
+        501,
+        "NotImplemented",
+        "Rolecall does not emulate GetScopedCredentials of sts yet.",
+    )
+    for name, because in (
+        ("nobody", f"because no identity-based policy allows the {action} action"),
+        ("denied", DENIED),
+    ):
+        status, code, message = outcome(sts[name], "GetScopedCredentials", **given)
+        assert (status, code) == (403, "AccessDenied")
+        assert message.startswith(f"User: arn:aws:iam::111122223333:user/{name} is not authorized to perform: {action}")
+        assert message.endswith(because)
+    status, code, message = outcome(sts["admin"], "GetScopedCredentials", DurationSeconds=129_601)
+    assert (status, code) == (400, "ValidationError")
+    assert "less than or equal to 129600" in message
+
+
+@pytest.mark.follows_the_model
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "missing"),
+    [
+        ("iam", "UpdateRole", {"RoleName": "target", "MaxSigninSessionDuration": 3600}, "MaxSigninSessionDuration"),
+        ("iam", "UpdateRole", {"RoleName": "target", "ResetMaxSigninSessionDuration": True}, "ResetMaxSigninSession"),
+        (
+            "iam",
+            "CreateOpenIDConnectProvider",
+            {"Url": "https://idp.example.com", "ContextProvider": {"SubjectSourceKey": "sub"}},
+            "ContextProvider",
+        ),
+        ("sts", "GetWebIdentityToken", {"Audience": ["a"], "SigningAlgorithm": "RS256", "Scope": "read"}, "Scope"),
+    ],
+)
+def test_a_parameter_of_november_is_refused_and_never_ignored(
+    worlds: Any, service: str, operation: str, parameters: dict[str, Any], missing: str
+) -> None:
+    status, code, message = outcome(worlds.client(service, "admin"), operation, **parameters)
+    assert (status, code) == (501, "NotImplemented")
+    assert missing in message
+    assert outcome(worlds.client(service, "nobody"), operation, **parameters)[:2] == (403, "AccessDenied")
+
+
+@pytest.mark.follows_the_model
+def test_a_provided_context_has_3072_characters(worlds: Any) -> None:
+    sts = worlds.client("sts", "admin", config=UNCHECKED)
+    given = {"RoleArn": "arn:aws:iam::111122223333:role/target", "RoleSessionName": "session"}
+
+    def told(characters: int) -> str:
+        context = {"ProviderArn": "arn:aws:iam::aws:contextProvider/x", "ContextAssertion": "a" * characters}
+        return outcome(sts, "AssumeRole", **given, ProvidedContexts=[context])[2]
+
+    assert "Member must have length less than or equal to 3072" in told(3073)
+    assert "Member must have length" not in told(3072)

@@ -242,13 +242,12 @@ def test_a_moved_clock_does_not_make_signatures_old(make_world: Any) -> None:
 @pytest.mark.parametrize(
     ("scope", "service", "sentence"),
     [
-        ({"region": "nowhere"}, "sts", "Credential should be scoped to a valid Region, not 'nowhere'."),
+        ({"region": "nowhere"}, "sts", "Credential should be scoped to a valid region. "),
         ({"region": "us-east-1"}, "chime", "Credential should be scoped to correct service: 'sts'."),
         (
             {"region": "moon"},
             "s3",
-            "Credential should be scoped to a valid Region, not 'moon'. "
-            "Credential should be scoped to correct service: 'sts'.",
+            "Credential should be scoped to a valid region. Credential should be scoped to correct service: 'sts'.",
         ),
     ],
 )

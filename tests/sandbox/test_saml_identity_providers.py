@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import make_server
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from rolecall.cli import main
@@ -118,6 +119,27 @@ def test_assertions_are_for_this_machine(world: Any) -> None:
     assert (
         post("/_rolecall/saml/corp/assertion", json=WANTED, environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 403
     )
+
+
+def test_audience_and_recipient_are_those_that_were_asked_for(world: Any) -> None:
+    post = world.application.test_client().post
+
+    def response(**more: str) -> str:
+        answer = post("/_rolecall/saml/corp/assertion", json={**WANTED, **more}, environ_base=HERE)
+        return b64decode(answer.json["assertion"]).decode()
+
+    plain = response()
+    assert ">urn:amazon:webservices<" in plain
+    assert 'Recipient="https://signin.aws.amazon.com/saml"' in plain
+    asked = response(audience="urn:someone:else", recipient="https://eu-west-1.signin.aws.amazon.com/saml")
+    assert ">urn:someone:else<" in asked
+    assert 'Recipient="https://eu-west-1.signin.aws.amazon.com/saml"' in asked
+    assert "urn:amazon:webservices" not in asked
+    with pytest.raises(ClientError, match=r"Response does not contain the required audience\."):
+        assume(world, b64encode(asked.encode()).decode())
+    elsewhere = response(recipient="https://elsewhere.example.com/saml")
+    with pytest.raises(ClientError, match=r"Response does not contain the required recipient\."):
+        assume(world, b64encode(elsewhere.encode()).decode())
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,21 @@ def test_pages_of_users_are_the_whole_list(chime, size, expected):
     assert [user for page in found for user in page] == chime.list_users(AccountId=account_id)["Users"]
 
 
+def test_more_accounts_than_a_page_holds(world, chime):
+    """101 accounts with the default one: a page has as many as MaxResults says."""
+    for number in range(100):
+        new_account(chime, f"a{number:03}")
+    found = pages(chime.list_accounts, "Accounts", MaxResults=100)
+    assert [len(page) for page in found] == [100, 1]
+    assert len({account["AccountId"] for page in found for account in page}) == 101
+    whole = [account for page in pages(chime.list_accounts, "Accounts") for account in page]
+    assert whole == [account for page in found for account in page]
+    unchecked = chime_of(world, config=Config(parameter_validation=False))
+    for size in (99, 100):
+        answer = unchecked.list_accounts(MaxResults=size)
+        assert (len(answer["Accounts"]), "NextToken" in answer) == (size, True)
+
+
 def test_pages_of_accounts_are_the_whole_list(world, chime):
     for number in range(4):
         world.clock.advance(number % 2)

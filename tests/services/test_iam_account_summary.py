@@ -35,3 +35,44 @@ def test_accounts_are_counted_apart(make_world: Any) -> None:
 def test_root_may_ask(make_world: Any) -> None:
     root = make_world(WORLD).client("iam", user=f"root of {ACCOUNT}")
     assert root.get_account_summary()["SummaryMap"]["AccessKeysPerUserQuota"] == 2
+
+
+def test_every_number_of_an_account_that_has_little(make_world: Any) -> None:
+    """Quotas as AWS's answer of February 2026 had them; what is not there is counted as none."""
+    summary = make_world(WORLD).client("iam", user="kim").get_account_summary()["SummaryMap"]
+    assert summary == {
+        "AccessKeysPerUserQuota": 2,
+        "AccountAccessKeysPresent": 0,
+        "AccountMFAEnabled": 0,
+        "AccountPasswordPresent": 0,
+        "AccountSigningCertificatesPresent": 0,
+        "AssumeRolePolicySizeQuota": 2048,
+        "AttachedPoliciesPerGroupQuota": 10,
+        "AttachedPoliciesPerRoleQuota": 10,
+        "AttachedPoliciesPerUserQuota": 10,
+        "GlobalEndpointTokenVersion": 1,
+        "GroupPolicySizeQuota": 5120,
+        "Groups": 1,
+        "GroupsPerUserQuota": 10,
+        "GroupsQuota": 300,
+        "InstanceProfiles": 0,
+        "InstanceProfilesQuota": 1000,
+        "MFADevices": 0,
+        "MFADevicesInUse": 0,
+        "Policies": 1,
+        "PoliciesQuota": 1500,
+        "PolicySizeQuota": 6144,
+        "PolicyVersionsInUse": 1,
+        "PolicyVersionsInUseQuota": 10000,
+        "Providers": 0,
+        "RolePolicySizeQuota": 10240,
+        "Roles": 0,
+        "RolesQuota": 1000,
+        "ServerCertificates": 0,
+        "ServerCertificatesQuota": 20,
+        "SigningCertificatesPerUserQuota": 2,
+        "UserPolicySizeQuota": 2048,
+        "Users": 1,
+        "UsersQuota": 5000,
+        "VersionsPerPolicyQuota": 5,
+    }

@@ -114,6 +114,19 @@ def test_an_unknown_policy_and_an_arn_that_is_none(iam: Any, operation: str) -> 
     fails(getattr(iam, operation), "ValidationError", f"ARN {wrong} is not valid.", 400, PolicyArn=wrong)
 
 
+@pytest.mark.parametrize("operation", ["get_policy_version", "set_default_policy_version", "delete_policy_version"])
+def test_a_version_of_an_unknown_policy(iam: Any, operation: str) -> None:
+    absent = "arn:aws:iam::111122223333:policy/absent"
+    message = f"Policy {absent} version v1 does not exist or is not attachable."
+    fails(getattr(iam, operation), "NoSuchEntity", message, 404, PolicyArn=absent, VersionId="v1")
+
+
+def test_a_new_version_of_an_unknown_policy(iam: Any) -> None:
+    absent = "arn:aws:iam::111122223333:policy/absent"
+    message = f"Policy {absent} was not found."
+    fails(iam.create_policy_version, "NoSuchEntity", message, 404, PolicyArn=absent, PolicyDocument=document())
+
+
 def test_the_path_is_part_of_the_arn(iam: Any, arn: str) -> None:
     wrong = arn.replace("policy/", "policy/team/")
     fails(iam.get_policy, "NoSuchEntity", f"Policy {wrong} was not found.", 404, PolicyArn=wrong)

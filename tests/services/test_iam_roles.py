@@ -279,6 +279,9 @@ def test_update_role_description_answers_the_role(iam: Any) -> None:
     role = iam.update_role_description(RoleName="chime-reader", Description="other")["Role"]
     assert role["Description"] == "other"
     assert role["RoleName"] == "chime-reader"
+    shown = iam.get_role(RoleName="chime-reader")["Role"]
+    assert role == {name: value for name, value in shown.items() if name not in ("MaxSessionDuration", "RoleLastUsed")}
+    assert {"MaxSessionDuration", "RoleLastUsed"} <= shown.keys()
 
 
 def test_delete_role_needs_a_role_without_policies(iam: Any) -> None:
@@ -468,3 +471,48 @@ def test_an_action_without_that_condition_key_does_not_see_the_boundary(world: A
     developer.update_role(RoleName="chime-reader", Description="mine")
     with pytest.raises(ClientError, match="iam:TagRole"):
         developer.tag_role(RoleName="chime-reader", Tags=[{"Key": "team", "Value": "blue"}])
+
+
+FEDERATED_TAKEN = [
+    "accounts.google.com",
+    "cognito-identity.amazonaws.com",
+    "www.amazon.com",
+    "arn:aws:iam::111122223333:saml-provider/absent",
+    "arn:aws:iam::444455556666:oidc-provider/idp.example.com/tenant",
+]
+FEDERATED_REFUSED = [
+    "",
+    " ",
+    "two words.example.com",
+    "arn:aws:iam::111122223333",
+    "arn:",
+    "-",
+    "arn:aws:iam::1:role/x",
+]
+
+
+@pytest.mark.parametrize("name", FEDERATED_TAKEN)
+def test_a_federated_principal_need_not_exist(iam: Any, name: str) -> None:
+    # Of Cognito every pool of every account would be trusted without a condition.
+    condition = {"StringEquals": {"cognito-identity.amazonaws.com:aud": "pool"}} if "cognito" in name else {}
+    iam.create_role(RoleName="new", AssumeRolePolicyDocument=federated_trust(name, condition=condition))
+
+
+@pytest.mark.parametrize("name", FEDERATED_REFUSED)
+def test_a_federated_principal_that_is_none(iam: Any, name: str) -> None:
+    message = "Federated principals must be valid domain names or SAML metadata ARNs"
+    for document in (federated_trust(name), federated_trust("accounts.google.com", name)):
+        given = {"RoleName": "new", "AssumeRolePolicyDocument": document}
+        fails(iam.create_role, "MalformedPolicyDocument", message, 400, **given)
+        given = {"RoleName": "chime-reader", "PolicyDocument": document}
+        fails(iam.update_assume_role_policy, "MalformedPolicyDocument", message, 400, **given)
+
+
+def federated_trust(*names: str, condition: dict[str, Any] | None = None) -> str:
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"Federated": names[0] if len(names) == 1 else list(names)},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        **({"Condition": condition} if condition else {}),
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -42,7 +42,7 @@ def test_a_provider_is_made_shown_listed_changed_and_deleted(world: Any, iam: An
     shown = iam.get_saml_provider(SAMLProviderArn=PROVIDER)
     assert shown["SAMLMetadataDocument"] == idp().metadata
     assert shown["PrivateKeyList"] == shown["Tags"] == []
-    assert "AssertionEncryptionMode" not in shown
+    assert shown["AssertionEncryptionMode"] == "Allowed"
     assert len(shown["SAMLProviderUUID"]) == 32
     assert shown["ValidUntil"].year - shown["CreateDate"].year in (99, 100)
     [listed] = iam.list_saml_providers()["SAMLProviderList"]

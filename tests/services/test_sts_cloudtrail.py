@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,4 +139,33 @@ def test_whose_token_is_not_good_is_a_web_identity_user_without_a_name(federatio
     # The role's account has the record, whoever it was.
     assert record["recipientAccountId"] == ACCOUNT
     assert record["requestParameters"] == {"roleArn": role_arn("open"), "roleSessionName": "session"}
+    log.close()
+
+
+# Types of resources in CloudTrail's records: the names of CloudFormation.
+@pytest.mark.parametrize(
+    ("operation", "parameters", "resource", "kind"),
+    [
+        ("get_user", {"UserName": "u"}, "user/u", "AWS::IAM::User"),
+        ("get_role", {"RoleName": "r"}, "role/r", "AWS::IAM::Role"),
+        ("get_group", {"GroupName": "g"}, "group/g", "AWS::IAM::Group"),
+        ("get_policy", {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/p"}, "policy/p", "AWS::IAM::ManagedPolicy"),
+        ("get_saml_provider", {"SAMLProviderArn": PROVIDER}, "saml-provider/idp", "AWS::IAM::SAMLProvider"),
+        (
+            "get_open_id_connect_provider",
+            {"OpenIDConnectProviderArn": provider_arn()},
+            "oidc-provider/idp.example.com/tenant",
+            "AWS::IAM::OIDCProvider",
+        ),
+    ],
+)
+def test_a_resource_has_its_type(
+    federation: Any, operation: str, parameters: dict[str, str], resource: str, kind: str
+) -> None:
+    log = keep_log(federation)
+    # What is not there has a type all the same.
+    with suppress(ClientError):
+        getattr(federation.client("iam"), operation)(**parameters)
+    expected = {"ARN": f"arn:aws:iam::{ACCOUNT}:{resource}", "accountId": ACCOUNT, "type": kind}
+    assert newest(log)["resources"] == [expected]
     log.close()

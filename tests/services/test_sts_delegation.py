@@ -133,10 +133,11 @@ def test_a_partner_acts_as_the_approver_within_the_policy_it_asked_for(delegatio
     admin.send_delegation_token(DelegationRequestId=request_id)
     token = delegation.token(request_id)
     assert token["notification_channel"] == TOPIC
+    assert (token["delegation_request_id"], token["requestor_account_id"]) == (request_id, PARTNER)
 
     answer = delegation.exchange(token["trade_in_token"])
     assert answer["AssumedPrincipal"] == f"arn:aws:iam::{CUSTOMER}:user/admin"
-    assert 0 < answer["PackedPolicySize"] <= 100
+    assert answer.keys() - {"ResponseMetadata"} == {"Credentials", "AssumedPrincipal"}
     credentials = answer["Credentials"]
     caller = delegation.world.client("sts", credentials=credentials).get_caller_identity()
     assert caller["Arn"] == f"arn:aws:iam::{CUSTOMER}:user/admin"

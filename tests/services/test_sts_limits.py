@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sts_calls import READ_ONLY, UNCHECKED, account, allow, declared, refusal, role, role_arn, root_arn, trust, user
+from sts_calls import (
+    READ_ONLY,
+    UNCHECKED,
+    account,
+    allow,
+    answered,
+    declared,
+    refusal,
+    role,
+    role_arn,
+    root_arn,
+    trust,
+    user,
+)
 
 from rolecall.services.catalogue import find
 from rolecall.wire import load_service
@@ -71,6 +84,18 @@ def test_a_value_beyond_its_limit_is_refused(
     sent = {name: value for name, value in parameters.items() if value is not None}
     sentence = f"1 validation error detected: Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
     assert refusal(sts, operation, **sent) == (400, "ValidationError", sentence)
+
+
+@pytest.mark.follows_the_model
+def test_a_source_identity_has_256_characters(sts: Any) -> None:
+    assert answered(sts, "AssumeRole", **REQUIRED["AssumeRole"], SourceIdentity="a" * 256) == "allowed"
+    value = "a" * 257
+    sentence = (
+        f"1 validation error detected: Value '{value}' at 'sourceIdentity' failed to satisfy constraint: "
+        "Member must have length less than or equal to 256"
+    )
+    told = refusal(sts, "AssumeRole", **REQUIRED["AssumeRole"], SourceIdentity=value)
+    assert told == (400, "ValidationError", sentence)
 
 
 @pytest.mark.parametrize(

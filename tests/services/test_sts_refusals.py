@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
-import string
 from typing import Any
 
 import pytest
@@ -67,10 +65,6 @@ def sts(worlds: Any) -> Any:
 def tags(*pairs: str) -> list[dict[str, str]]:
     """``tags("team=blue")``"""
     return [dict(zip(("Key", "Value"), pair.split("="), strict=True)) for pair in pairs]
-
-
-def random_text(length: int) -> str:
-    return "".join(random.Random(length).choices(string.ascii_letters + string.digits, k=length))
 
 
 # ARNs.
@@ -193,44 +187,12 @@ def test_a_policy_arn_that_is_no_arn(sts: Any, operation: str) -> None:
     assert refusal(sts, operation, **CALLS[operation], PolicyArns=given) == expected
 
 
-# Packed size.
-
-
-def test_packed_size_is_told_of_a_role_session_with_policies_or_tags_only(sts: Any) -> None:
-    call = CALLS["AssumeRole"]
-    assert "PackedPolicySize" not in sts.assume_role(**call)
-    for more in ({"Policy": json.dumps(allow("*"))}, {"PolicyArns": [{"arn": READ_ONLY}]}, {"Tags": tags("team=blue")}):
-        assert 1 <= sts.assume_role(**call, **more)["PackedPolicySize"] <= 100
-
-
-def test_packed_size_is_always_told_of_a_federated_session(sts: Any) -> None:
-    assert sts.get_federation_token(Name="fed")["PackedPolicySize"] == 0
-    assert 1 <= sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*")))["PackedPolicySize"] <= 100
+# Token size (test_sts_token_size has what fits).
 
 
 def test_a_session_token_has_credentials_and_the_size_of_their_token_alone(sts: Any) -> None:
     members = {"Credentials", "SessionTokenSize", "SessionTokenUtilization"}
     assert sts.get_session_token().keys() - {"ResponseMetadata"} == members
-
-
-@both
-def test_a_policy_that_packs_too_large(sts: Any, operation: str) -> None:
-    text = json.dumps(allow([f"chime:{random_text(20 + n)}" for n in range(30)]))
-    status, code, message = refusal(sts, operation, **CALLS[operation], Policy=text)
-    assert (status, code) == (400, "PackedPolicyTooLarge")
-    percent = int(message.removeprefix("Packed policy consumes ").partition("%")[0])
-    assert percent > 100
-    assert message == f"Packed policy consumes {percent}% of allotted space, please use smaller policy."
-
-
-@both
-def test_tags_that_pack_too_large(sts: Any, operation: str) -> None:
-    given = [{"Key": f"key{n}", "Value": random_text(200 + n)} for n in range(10)]
-    status, code, message = refusal(sts, operation, **CALLS[operation], Tags=given)
-    assert (status, code) == (400, "PackedPolicyTooLarge")
-    percent = int(message.removeprefix("Packed size of session tags consumes ").partition("%")[0])
-    assert percent > 100
-    assert message == f"Packed size of session tags consumes {percent}% of allotted space."
 
 
 # Tags.

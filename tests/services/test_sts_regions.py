@@ -147,7 +147,7 @@ def test_other_services_do_not_mind(worlds: Any) -> None:
 def test_an_endpoint_takes_signatures_of_its_own_region_only(worlds: Any) -> None:
     for endpoint, wrong in (("sts.us-west-2.amazonaws.com", "us-east-1"), ("sts.amazonaws.com", "us-west-2")):
         sts = worlds.client("sts", region=wrong, endpoint_url=f"http://{endpoint}")
-        message = f"Credential should be scoped to a valid Region, not '{wrong}'."
+        message = "Credential should be scoped to a valid region. "
         assert refusal(sts, "GetCallerIdentity") == (403, "SignatureDoesNotMatch", message)
     right = worlds.client("sts", region="us-west-2", endpoint_url="http://sts.us-west-2.amazonaws.com")
     assert answered(right, "GetCallerIdentity") == "allowed"

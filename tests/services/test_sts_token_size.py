@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from random import Random
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
 from sts_calls import (
+    ACCOUNT,
     OTHER,
     UNCHECKED,
     account,
@@ -20,7 +27,10 @@ from sts_calls import (
     trust,
 )
 
+from rolecall.ids import Identifiers
+from rolecall.principals import Principal
 from rolecall.services.registry import all_operations
+from rolecall.sessions.credentials import SessionRequest, TokenTooLargeError, issue
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.tokens import open_token, seal
 
@@ -31,7 +41,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "GetSessionToken": {},
     "GetFederationToken": {"Name": "fed"},
 }
-KEY = SealingKey("key", b"k" * 32)
+KEY = SealingKey("0a1b2c3d", b"k" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +67,8 @@ def test_a_token_has_at_least_the_size_that_is_asked_for(worlds: Any, operation:
     plain = call(worlds.client("sts"), operation)
     answer = call(worlds.client("sts"), operation, MinimumSessionTokenSize=size)
     token = answer["Credentials"]["SessionToken"]
-    assert answer["SessionTokenSize"] == len(token)
-    assert max(size, plain["SessionTokenSize"] - 2) <= len(token) <= max(size + 12, plain["SessionTokenSize"] + 2)
-    assert answer["SessionTokenUtilization"] == min(100, math.ceil(100 * len(token) / 4096))
+    assert answer["SessionTokenSize"] == len(token) == max(size, plain["SessionTokenSize"])
+    assert answer["SessionTokenUtilization"] == math.ceil(100 * len(token) / 4096)
     identity = worlds.client("sts", credentials=answer["Credentials"]).get_caller_identity()
     assert identity["Arn"] == worlds.client("sts", credentials=plain["Credentials"]).get_caller_identity()["Arn"]
 
@@ -92,13 +101,135 @@ def test_a_filled_token_cannot_be_cut_or_changed(worlds: Any) -> None:
         assert answered(sts, "GetCallerIdentity")[1] == "InvalidClientTokenId"
 
 
-@pytest.mark.parametrize("claims", [{"a": "b"}, {"text": "long " * 400}])
-def test_every_size_can_be_reached_but_for_one_character(claims: dict[str, Any]) -> None:
-    shortest = len(seal(KEY, "test", claims))
-    for size in range(shortest + 20, shortest + 90):
-        token = seal(KEY, "test", claims, minimum_characters=size)
-        assert size <= len(token) <= size + 2
+@pytest.mark.parametrize("claims", [{"a": "b"}, {"a": "bc"}, {"a": "bcd"}, {"text": "long " * 400}])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_every_size_can_be_reached(claims: dict[str, Any], compressed: bool) -> None:
+    shortest = len(seal(KEY, "test", claims, compressed=compressed))
+    for size in range(shortest, shortest + 90):
+        token = seal(KEY, "test", claims, minimum_characters=size, compressed=compressed)
+        assert len(token) == size
         assert open_token(KeyRing([KEY]), "test", token)[1] == claims
+
+
+# The one limit: 4,096 bytes.
+
+
+def random_text(length: int, seed: int = 0) -> str:
+    return "".join(Random(seed * 1000 + length).choices(ascii_letters + digits, k=length))
+
+
+def numbered(values: Iterable[str]) -> list[dict[str, str]]:
+    return [{"Key": f"key-{number}", "Value": value} for number, value in enumerate(values)]
+
+
+def policy_with_arns(count: int, characters: int) -> str:
+    """A session policy of so many characters that has so many random ARNs."""
+    arns = [f"arn:aws:s3:::{random_text(19, number)}" for number in range(count)]
+    text = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": arns}]})
+    assert len(text) <= characters
+    return text.ljust(characters)
+
+
+TAKEN: dict[str, dict[str, Any]] = {
+    "ten tags of 64 random characters": {"Tags": numbered(random_text(64, n) for n in range(10))},
+    "a policy of 1,038 characters with 25 random ARNs": {"Policy": policy_with_arns(25, 1038)},
+    "a policy as long as a policy may be": {"Policy": policy_with_arns(40, 2048)},
+    "nine tags of 250 random characters": {"Tags": numbered(random_text(250, n) for n in range(9))},
+}
+REFUSED: dict[str, dict[str, Any]] = {
+    "twelve tags of 250 random characters": {"Tags": numbered(random_text(250, n) for n in range(12))},
+    "twelve tags of 250 equal characters": {"Tags": numbered("a" * 250 for n in range(12))},
+    "a long policy and nine tags": {
+        "Policy": policy_with_arns(25, 1038),
+        "Tags": numbered(random_text(250, n) for n in range(9)),
+    },
+}
+with_policies = pytest.mark.parametrize("operation", ["AssumeRole", "GetFederationToken"])
+
+
+@with_policies
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_one_token_holds(worlds: Any, operation: str, case: str) -> None:
+    answer = call(worlds.client("sts"), operation, **TAKEN[case])
+    assert answer["SessionTokenSize"] == len(answer["Credentials"]["SessionToken"]) <= 4096
+    assert answer["PackedPolicySize"] == answer["SessionTokenUtilization"]
+    assert worlds.client("sts", credentials=answer["Credentials"]).get_caller_identity()["Account"]
+
+
+@with_policies
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_no_token_holds_is_refused_with_its_size(worlds: Any, operation: str, case: str) -> None:
+    status, code, message = refusal(worlds.client("sts"), operation, **CALLS[operation], **REFUSED[case])
+    assert (status, code) == (400, "PackedPolicyTooLarge")
+    size = int(re.search(r"\d+", message)[0])  # type: ignore[index]
+    assert 4096 < size < 8192
+    assert message == f"The session token size is {size} bytes, which exceeds the maximum allowed size of 4096 bytes."
+
+
+def test_the_limit_is_that_of_the_last_byte() -> None:
+    """At most one character of base64 is between the longest session name that fits and the limit."""
+
+    def size(characters: int) -> int:
+        principal = Principal("AssumedRole", ACCOUNT, "arn", "arn", "id", "id", "name")
+        request = SessionRequest(
+            type="AssumeRole", principal=principal, duration_seconds=900, session_name="n" * characters
+        )
+        return len(issue(KeyRing([KEY]), Identifiers(), 1_700_000_000, request).session_token)
+
+    longest, fits = 4096, 0
+    while not fits:
+        longest -= 1
+        with suppress(TokenTooLargeError):
+            fits = size(longest)
+    with pytest.raises(TokenTooLargeError) as refused:
+        size(longest + 1)
+    assert 4096 < refused.value.size_bytes <= 4098
+    assert 4095 <= fits <= 4096
+    assert fits - size(longest - 3) == 4
+
+
+@with_policies
+def test_repeats_do_not_make_a_token_shorter(worlds: Any, operation: str) -> None:
+    sts = worlds.client("sts")
+    equal = call(sts, operation, Tags=numbered("a" * 250 for _ in range(9)))["SessionTokenSize"]
+    random = call(sts, operation, **TAKEN["nine tags of 250 random characters"])["SessionTokenSize"]
+    assert equal == random
+
+
+def test_a_session_without_policies_and_tags_has_no_packed_size_but_a_federated_one_has(worlds: Any) -> None:
+    sts = worlds.client("sts")
+    assert "PackedPolicySize" not in call(sts, "AssumeRole")
+    federated = call(sts, "GetFederationToken")
+    assert federated["PackedPolicySize"] == federated["SessionTokenUtilization"] > 0
+
+
+def test_inherited_tags_count_on_a_hop_that_passes_none(worlds: Any) -> None:
+    tags = numbered(random_text(200, n) for n in range(5))
+    keys = [tag["Key"] for tag in tags]
+    plain = call(worlds.client("sts"), "AssumeRole")
+    first = call(worlds.client("sts"), "AssumeRole", Tags=tags, TransitiveTagKeys=keys)
+    second = call(worlds.client("sts", credentials=first["Credentials"]), "AssumeRole")
+    assert second["SessionTokenSize"] >= plain["SessionTokenSize"] + 5 * 200 * 4 // 3
+    assert second["PackedPolicySize"] == second["SessionTokenUtilization"]
+    # What the inherited tags leave is not enough for nine more.
+    sts = worlds.client("sts", credentials=second["Credentials"])
+    more = [{"Key": f"own-{n}", "Value": random_text(250, n)} for n in range(9)]
+    assert refusal(sts, "AssumeRole", **CALLS["AssumeRole"], Tags=more)[1] == "PackedPolicyTooLarge"
+
+
+def test_a_long_chain_of_roles_leaves_the_room_to_what_aws_keeps(worlds: Any) -> None:
+    """Rolecall's tokens name who obtained them; that must not take the place of policies and tags."""
+    answer = call(worlds.client("sts"), "AssumeRole")
+    for _ in range(12):
+        answer = call(worlds.client("sts", credentials=answer["Credentials"]), "AssumeRole", DurationSeconds=900)
+    sts = worlds.client("sts", credentials=answer["Credentials"])
+    full = call(sts, "AssumeRole", **TAKEN["nine tags of 250 random characters"])
+    assert full["SessionTokenSize"] <= 4096
+
+
+def test_a_token_padded_to_the_limit_is_full(worlds: Any) -> None:
+    answer = call(worlds.client("sts"), "GetFederationToken", MinimumSessionTokenSize=4096)
+    assert (answer["SessionTokenSize"], answer["PackedPolicySize"]) == (4096, 100)
 
 
 # Tokens of the global endpoint.

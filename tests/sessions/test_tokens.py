@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from secrets import token_hex
 
 import jwt
 import pytest
@@ -48,6 +49,13 @@ def test_large_claims_are_packed_and_open_again() -> None:
     claims = {"pol": ["x" * 20_000]}
     token = seal(NEW, SESSION_PURPOSE, claims)
     assert len(token) < 1000
+    assert open_token(RING, SESSION_PURPOSE, token)[1] == claims
+
+
+def test_claims_that_are_not_to_be_packed_are_not() -> None:
+    claims = {"pol": ["x" * 2_000]}
+    token = seal(NEW, SESSION_PURPOSE, claims, compressed=False)
+    assert len(token) == len(seal(NEW, SESSION_PURPOSE, {"pol": [token_hex(1_000)]}, compressed=False)) > 2_667
     assert open_token(RING, SESSION_PURPOSE, token)[1] == claims
 
 

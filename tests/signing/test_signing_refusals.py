@@ -153,7 +153,7 @@ def test_valid_region_is_the_callers_choice() -> None:
     signature = read_signature(request, seconds(signed_at(request)))
     assert signature is not None
     check_scope(signature, service="iam", valid_region={"eu-west-1"}.__contains__)
-    with pytest.raises(AwsError, match="Credential should be scoped to a valid Region, not 'eu-west-1'"):
+    with pytest.raises(AwsError, match=r"Credential should be scoped to a valid region\. $"):
         check_scope(signature, service="iam", valid_region={"us-east-1"}.__contains__)
 
 

@@ -342,6 +342,19 @@ def test_a_sign_in_is_recorded(world: Any) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.7", "2001:db8::7"])
+def test_the_address_of_a_sign_in_is_recorded(world: Any, address: str) -> None:
+    log = keep_log(world)
+    given = {"Action": "getSigninToken", "Session": session_text(world.assume("chime-reader"))}
+    browser = world.application.test_client()
+    from_there = {"REMOTE_ADDR": address}
+    answer = browser.get("/federation", query_string=given, environ_base=from_there)
+    login = {"Action": "login", "Destination": DESTINATION, "SigninToken": answer.json["SigninToken"]}
+    browser.get("/federation", query_string=login, environ_base=from_there)
+    assert [record["sourceIPAddress"] for record in trail(world)] == [address, address]
+    log.close()
+
+
 def test_a_sign_in_that_fails_is_recorded(world: Any) -> None:
     log = keep_log(world)
     credentials = world.assume("chime-reader")

@@ -74,6 +74,8 @@ _IAM_PATHS = (
     "report/",
     "access-report/",
 )
+# Seen for an empty text and for what is no ARN of a provider (terraform-aws-eks #2594, #2939, terraform-aws-iam #202).
+WRONG_FEDERATED = "Federated principals must be valid domain names or SAML metadata ARNs"
 WRONG_IAM_PATH = f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.'
 
 # Of the Service Authorization Reference; the sentence above was recorded before AWS had them.
@@ -330,6 +332,8 @@ def _check_action(action: str, kind: PolicyKind, pointer: str) -> None:
 def _check_principals(principals: Principals, pointer: str) -> None:
     for name, written in _wrong_principals(principals):
         raise MalformedPolicy(f'Invalid principal in policy: "{name}":"{written}"', pointer)
+    if not all(map(_is_federated_principal, principals.federated)):
+        raise MalformedPolicy(WRONG_FEDERATED, pointer)
 
 
 def _wrong_principals(principals: Principals) -> Iterator[tuple[str, str]]:
@@ -339,9 +343,6 @@ def _wrong_principals(principals: Principals) -> Iterator[tuple[str, str]]:
     for name in principals.services:
         if not name.endswith(_SERVICE_DOMAINS) or not _VENDOR_CHARACTERS.issuperset(name):
             yield "SERVICE", name
-    for name in principals.federated:
-        if not _is_federated_principal(name):
-            yield "FEDERATED", name
 
 
 def _is_account_id(text: str) -> bool:

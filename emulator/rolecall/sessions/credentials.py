@@ -15,6 +15,17 @@ from rolecall.principals import Principal, Session, SessionContents
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
 
+# AWS's one limit since September 2026 (its announcement; the model's ceiling of MinimumSessionTokenSize).
+MAXIMUM_TOKEN_BYTES = 4096
+
+
+class TokenTooLargeError(Exception):
+    """What a session carries does not fit into a token; ``size_bytes`` is what it would take."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"a session token of {size_bytes} bytes; {MAXIMUM_TOKEN_BYTES} are allowed")
+        self.size_bytes = size_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class TemporaryCredentials:
@@ -50,7 +61,10 @@ class OpenedSession:
 def issue(
     keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest, chain: tuple[str, ...] = ()
 ) -> TemporaryCredentials:
-    """New temporary credentials; ``chain`` is that of the session. Writes nothing anywhere."""
+    """New temporary credentials. Writes nothing anywhere. Raises TokenTooLargeError.
+
+    ``chain`` is that of the session. AWS's tokens have none: where there is no room for it, the older part is left out.
+    """
     principal = request.principal
     access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
     issued_at_seconds = int(now_seconds)
@@ -76,7 +90,6 @@ def issue(
         ("v1", not request.everywhere),
         ("apol", request.approver_policies),
         ("aarn", request.approver_policy_arns),
-        ("by", chain),
     ):
         if value:
             claims[claim] = value
@@ -84,9 +97,19 @@ def issue(
     return TemporaryCredentials(
         access_key_id=access_key_id,
         secret_access_key=key.secret_access_key(access_key_id),
-        session_token=seal(key, SESSION_PURPOSE, claims, minimum_characters=request.minimum_token_bytes),
+        session_token=_session_token(key, claims, chain, request.minimum_token_bytes),
         expires_at_seconds=expires_at_seconds,
     )
+
+
+def _session_token(key: SealingKey, claims: dict[str, Any], chain: tuple[str, ...], minimum_bytes: int) -> str:
+    token = ""
+    for kept in dict.fromkeys((chain, chain[-1:], ())):
+        claimed = {**claims, "by": kept} if kept else claims
+        token = seal(key, SESSION_PURPOSE, claimed, minimum_characters=minimum_bytes, compressed=False)
+        if len(token) <= MAXIMUM_TOKEN_BYTES:
+            return token
+    raise TokenTooLargeError(len(token))
 
 
 def open_session(keys: KeyRing, access_key_id: str, session_token: str) -> OpenedSession:

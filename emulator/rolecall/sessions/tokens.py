@@ -1,8 +1,8 @@
 """Sealed tokens: JSON Web Tokens (RFC 7519) that only this sandbox's key ring can have made.
 
-Every token names its purpose as audience, so that one kind can never be used as another. The claims are compressed
-when that makes the token smaller. Expiry is a claim like any other here: whoever opens a token judges it by the
-sandbox's clock.
+Every token names its purpose as audience, so that one kind can never be used as another. Large claims may be
+compressed, but for those of a session: AWS's session tokens do not get shorter by what repeats in them. Expiry is a
+claim like any other here: whoever opens a token judges it by the sandbox's clock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ MAXIMUM_TOKEN_CHARACTERS = 65_536
 _MAXIMUM_CLAIMS_BYTES = 262_144
 # Base64 in the one way it is written here: decoders pass over characters that mean nothing and bits that are not used.
 _WRITTEN_SIGNATURE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
-_FILLING = "fill"
+# Two ways of saying what the token is (RFC 7515, section 4.1.9), one character apart.
+_TYPE = "JWT"
+_LONGER_TYPE = "JOSE"
 _encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _DECODE_OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["aud"]}
 
@@ -49,29 +51,46 @@ class BadTokenError(Exception):
     """The token was not sealed by this key ring for this purpose. Says why, for the log only."""
 
 
-def seal(key: SealingKey, purpose: str, claims: Mapping[str, Any], *, minimum_characters: int = 0) -> str:
+def seal(
+    key: SealingKey,
+    purpose: str,
+    claims: Mapping[str, Any],
+    *,
+    minimum_characters: int = 0,
+    compressed: bool = True,
+) -> str:
     """A token that :func:`open_token` opens with any ring that holds ``key``.
 
-    One that would be shorter than ``minimum_characters`` is filled up to that, or to one more where base64 has no text
-    of that length.
+    One that would be shorter than ``minimum_characters`` is filled up to exactly that. ``compressed`` says whether
+    large claims are.
     """
     payload: Mapping[str, Any] = claims
-    text = _encoder.encode(claims).encode()
-    if len(text) >= _COMPRESS_FROM_BYTES:
-        payload = {"z": b64encode(zlib.compress(text, 6)).decode("ascii")}
-    token = _signed(key, {"aud": purpose, **payload})
+    if compressed:
+        text = _encoder.encode(claims).encode()
+        if len(text) >= _COMPRESS_FROM_BYTES:
+            payload = {"z": b64encode(zlib.compress(text, 6)).decode("ascii")}
+    text = _encoder.encode({"aud": purpose, **payload}).encode()
+    token = _signed(key, text)
     if len(token) >= minimum_characters:
         return token
-    body = token.split(".")[1]
-    wanted_bytes = -(-(minimum_characters - len(token) + len(body)) * 3 // 4)
-    # What holds the filling takes space as well.
-    filling = wanted_bytes - len(body) * 3 // 4 - len(f',"{_FILLING}":""')
-    return _signed(key, {"aud": purpose, **payload, _FILLING: "." * max(filling, 0)})
+    # JSON may end in blanks. Base64 has no text of 4n + 1 characters: a longer header takes up the one too many.
+    token_type = _TYPE
+    header, _, signature = map(len, token.split("."))
+    wanted_characters = minimum_characters - header - signature - 2
+    if wanted_characters % 4 == 1:
+        token_type = _LONGER_TYPE
+        wanted_characters -= _lengthened(header) - header
+    return _signed(key, text.ljust(wanted_characters * 3 // 4), token_type)
 
 
-def _signed(key: SealingKey, payload: Mapping[str, Any]) -> str:
-    text = _encoder.encode(payload).encode()
-    return _signer.encode(text, key.token_key, algorithm=_ALGORITHM, headers={"kid": key.key_id})
+def _lengthened(characters: int) -> int:
+    """How many characters of base64 one byte more takes than what ``characters`` hold."""
+    return -(-(characters * 3 // 4 + 1) * 4 // 3)
+
+
+def _signed(key: SealingKey, text: bytes, token_type: str = _TYPE) -> str:
+    headers = {"kid": key.key_id, "typ": token_type}
+    return _signer.encode(text, key.token_key, algorithm=_ALGORITHM, headers=headers)
 
 
 def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dict[str, Any]]:
@@ -89,7 +108,6 @@ def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dic
     except (jwt.InvalidTokenError, ValueError, TypeError) as error:
         raise BadTokenError(str(error)) from error
     del claims["aud"]
-    claims.pop(_FILLING, None)
     if "z" in claims:
         claims = _unpacked(claims["z"])
     return key, claims

@@ -20,7 +20,8 @@ TERMINATOR = "aws4_request"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 EMPTY_HASH = sha256(b"").hexdigest()
 
-WRONG_REGION = "Credential should be scoped to a valid Region, not '{}'."
+# Recorded of STS since November 2022, with the blank at its end; before, it named the Region.
+WRONG_REGION = "Credential should be scoped to a valid region. "
 WRONG_SERVICE = "Credential should be scoped to correct service: '{}'."
 WRONG_TERMINATOR = "Credential should be scoped with a valid terminator: 'aws4_request', not '{}'."
 WRONG_DATE = (
@@ -57,14 +58,15 @@ def check_scope(signature: Signature, *, service: str, valid_region: Callable[[s
         return
     sentences = []
     if not valid_region(signature.region):
-        sentences.append(WRONG_REGION.format(signature.region))
+        sentences.append(WRONG_REGION)
     if signature.service != service:
         sentences.append(WRONG_SERVICE.format(service))
     if signature.terminator != TERMINATOR:
         sentences.append(WRONG_TERMINATOR.format(signature.terminator))
     if signature.scope_date != date:
         sentences.append(WRONG_DATE.format(signature.scope_date, date, signature.timestamp))
-    raise AwsError("SignatureDoesNotMatch", " ".join(sentences))
+    first, *others = sentences
+    raise AwsError("SignatureDoesNotMatch", " ".join([first.rstrip(), *others]) if others else first)
 
 
 def check_signature(request: HttpRequest, signature: Signature, secret: str, *, raw_path: str) -> None:

@@ -24,20 +24,31 @@ MAXIMUM_FAILURES = 100
 _NOT_NULL = "Member must not be null"
 # The model refuses the wildcards that its own documentation of the shape allows (IAM, InlinePolicyIdentifierType).
 _CORRECTED_PATTERNS = {"AttachmentName": r"[\w+=,.@*?-]+"}
+# Recorded: IAM checks these patterns by itself, after all limits, and says so in a sentence of its own.
+_OWN_SENTENCES = {
+    ("iam", "pathType"): "The specified value for {path} is invalid. It must begin and end with / and contain only "
+    "alphanumeric characters and/or / characters."
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One broken constraint: where, what stood there (ready to print, with its blank, or empty), what was wanted."""
+    """One broken constraint: where, what stood there (ready to print, with its blank, or empty), what was wanted.
+
+    One that stands ``alone`` is the whole message, and is told when nothing else is wrong.
+    """
 
     path: str
     shown: str
     sentence: str
+    alone: bool = False
 
     def below(self, parent: str) -> Failure:
-        return Failure(f"{parent}.{self.path}" if self.path else parent, self.shown, self.sentence)
+        return Failure(f"{parent}.{self.path}" if self.path else parent, self.shown, self.sentence, self.alone)
 
     def __str__(self) -> str:
+        if self.alone:
+            return self.sentence.format(path=self.path)
         return f"Value {self.shown}at '{self.path}' failed to satisfy constraint: {self.sentence}"
 
 
@@ -49,12 +60,14 @@ Check = Callable[[Any], Failures]
 class Style:
     """How a service words its failures."""
 
+    service_name: str
     shows_values: bool
     shows_enum_values: bool
 
 
 def style_of(service_name: str) -> Style:
-    return Style(service_name not in SERVICES_WITHOUT_VALUES, service_name not in SERVICES_WITHOUT_ENUM_VALUES)
+    shows_values = service_name not in SERVICES_WITHOUT_VALUES
+    return Style(service_name, shows_values, service_name not in SERVICES_WITHOUT_ENUM_VALUES)
 
 
 def compile_check(shape: Shape | None, service_name: str) -> Check:
@@ -64,7 +77,10 @@ def compile_check(shape: Shape | None, service_name: str) -> Check:
 
 def sentence(failures: Failures) -> str:
     """All failures in one message."""
-    count = len(failures)
+    joined = [failure for failure in failures if not failure.alone]
+    if not joined:
+        return str(failures[0])
+    failures, count = joined, len(joined)
     return f"{count} validation error{'s' if count > 1 else ''} detected: " + "; ".join(map(str, failures))
 
 
@@ -160,7 +176,12 @@ def _text_check(shape: Shape, style: Style) -> Check | None:
             "enum": bool(values) and value not in values,
         }
         shown = _shown(shape, style, value)
-        return [Failure("", shown, text) for trait, text in sentences.items() if broken[trait]]
+        own = _OWN_SENTENCES.get((style.service_name, shape.name))
+        if own is not None and broken.pop("pattern"):
+            alone = [Failure("", "", own, alone=True)]
+        else:
+            alone = []
+        return [Failure("", shown, text) for trait, text in sentences.items() if broken.get(trait)] + alone
 
     return check_text
 

@@ -13,7 +13,13 @@ from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
 from rolecall.services.iam.common import concurrent_modification, page
 from rolecall.services.iam.documents import checked_document
-from rolecall.services.iam.managed_policies import AWS_ACCOUNT, NOT_FOUND_MESSAGE, encoded_document, parsed_policy_arn
+from rolecall.services.iam.managed_policies import (
+    AWS_ACCOUNT,
+    NOT_ATTACHABLE_MESSAGE,
+    NOT_FOUND_MESSAGE,
+    encoded_document,
+    parsed_policy_arn,
+)
 from rolecall.services.registry import Answer, Call, Parameters
 from rolecall.storage.entity_policies import (
     EntityKind,
@@ -30,9 +36,7 @@ from rolecall.storage.entity_policies import (
 from rolecall.storage.policies import policy_by_arn
 from rolecall.storage.problems import AlreadyThere
 
-UNPARSABLE_ARN_MESSAGE = "Invalid ARN:  Could not be parsed!"
 PARTITION_MESSAGE = "Invalid ARN partition"
-NOT_ATTACHABLE_MESSAGE = "Policy {arn} does not exist or is not attachable."
 # Seen for roles; what AWS says of users and groups was not recorded.
 SERVICE_POLICY_MESSAGE = "Cannot attach a Service Role Policy to a Customer {kind}."
 ATTACHED_COUNT_MESSAGE = "Cannot exceed quota for PoliciesPer{kind}: {limit}"
@@ -72,9 +76,7 @@ def policy_keys(parameters: Parameters) -> dict[str, ContextValue]:
 def check_attached_arn(_call: Call, parameters: Parameters) -> None:
     """What AWS refuses before it looks at any policy: a PolicyArn that is none. Raises AwsError ValidationError."""
     arn = parse_arn(parameters["PolicyArn"])
-    if arn is None:
-        raise AwsError("ValidationError", UNPARSABLE_ARN_MESSAGE)
-    if arn.partition != PARTITION:
+    if arn is not None and arn.partition != PARTITION:
         raise AwsError("ValidationError", PARTITION_MESSAGE)
     parsed_policy_arn(parameters["PolicyArn"])
 

@@ -19,6 +19,7 @@ AWS_ACCOUNT = "aws"
 
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
 NOT_FOUND_MESSAGE = "Policy {arn} was not found."
+NOT_ATTACHABLE_MESSAGE = "Policy {arn} does not exist or is not attachable."
 SIZE_MESSAGE = "Cannot exceed quota for PolicySize: {limit}"
 SCOPE_NOT_FOUND_MESSAGE = "Scope ARN: {arn} does not exist or is not attachable."
 # AWS's wording for a policy of its own that may not become a boundary was not recorded.
@@ -58,15 +59,15 @@ def on_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
     return [Permission(action_of("iam", call.operation), arn, account_id, context, shown_as=f"policy {arn}")]
 
 
-def existing_policy(call: Call, arn: str) -> PolicyRecord | ManagedPolicy:
-    """A policy of the caller's account or of AWS. Raises AwsError NoSuchEntity."""
+def existing_policy(call: Call, arn: str, absent_message: str = NOT_FOUND_MESSAGE) -> PolicyRecord | ManagedPolicy:
+    """A policy of the caller's account or of AWS. Raises AwsError NoSuchEntity, in the words of the operation."""
     policy = _existing(call, arn)
     if policy is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(arn=arn))
+        raise AwsError("NoSuchEntity", absent_message.format(arn=arn))
     return policy
 
 
-def own_policy(call: Call, arn: str, outside_message: str) -> PolicyRecord:
+def own_policy(call: Call, arn: str, outside_message: str, absent_message: str = NOT_FOUND_MESSAGE) -> PolicyRecord:
     """A policy that the caller's account may change.
 
     Raises AwsError: AccessDenied with ``outside_message`` for a policy of AWS, NoSuchEntity.
@@ -75,7 +76,7 @@ def own_policy(call: Call, arn: str, outside_message: str) -> PolicyRecord:
         raise AwsError("AccessDenied", outside_message)
     policy = policy_by_arn(call.db, arn, for_update=True)
     if policy is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(arn=arn))
+        raise AwsError("NoSuchEntity", absent_message.format(arn=arn))
     return policy
 
 

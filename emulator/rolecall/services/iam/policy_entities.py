@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
-from rolecall.services.iam.managed_policies import check_policy_arn, existing_policy, on_policy
+from rolecall.services.iam.managed_policies import (
+    NOT_ATTACHABLE_MESSAGE,
+    check_policy_arn,
+    existing_policy,
+    on_policy,
+)
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import EntityKind, PolicyUser, entities_with_policy
 
@@ -31,7 +36,7 @@ def list_entities_for_policy(
 
     ``PolicyUsageFilter`` keeps the ones or the others. Raises AwsError: ValidationError, NoSuchEntity.
     """
-    existing_policy(call, PolicyArn)
+    existing_policy(call, PolicyArn, NOT_ATTACHABLE_MESSAGE)
     usages = [False, True]
     if PolicyUsageFilter is not None:
         usages = [PolicyUsageFilter == "PermissionsBoundary"]

@@ -58,7 +58,7 @@ def create_policy_version(call: Call, *, PolicyArn: str, PolicyDocument: str, Se
 @operation("iam", "GetPolicyVersion", permissions=on_policy, precheck=check_policy_arn)
 def get_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> Answer:
     """One version with its document. Raises AwsError: ValidationError, NoSuchEntity."""
-    policy = existing_policy(call, PolicyArn)
+    policy = existing_policy(call, PolicyArn, _absent(VersionId))
     if isinstance(policy, ManagedPolicy):
         if policy.default_version_id != VersionId:
             raise _no_version(PolicyArn, VersionId)
@@ -89,7 +89,7 @@ def set_default_policy_version(call: Call, *, PolicyArn: str, VersionId: str) ->
 
     Raises AwsError: ValidationError, AccessDenied (a policy of AWS), NoSuchEntity.
     """
-    policy = own_policy(call, PolicyArn, UPDATE_OUTSIDE_MESSAGE)
+    policy = own_policy(call, PolicyArn, UPDATE_OUTSIDE_MESSAGE, _absent(VersionId))
     version = _version(call, policy, VersionId)
     set_default_version(call.db, policy.policy_id, version.version, int(call.now_seconds))
 
@@ -100,7 +100,7 @@ def delete_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> None
 
     Raises AwsError: ValidationError, AccessDenied (a policy of AWS), NoSuchEntity, DeleteConflict.
     """
-    policy = own_policy(call, PolicyArn, DELETE_OUTSIDE_MESSAGE)
+    policy = own_policy(call, PolicyArn, DELETE_OUTSIDE_MESSAGE, _absent(VersionId))
     version = _version(call, policy, VersionId)
     if version.version == policy.default_version:
         raise AwsError("DeleteConflict", DELETE_DEFAULT_MESSAGE)
@@ -113,6 +113,11 @@ def _version(call: Call, policy: PolicyRecord, version_id: str) -> PolicyVersion
     if version is None:
         raise _no_version(policy.arn, version_id)
     return version
+
+
+def _absent(version_id: str) -> str:
+    """What is said of a policy that is not there by operations about one of its versions."""
+    return NO_VERSION_MESSAGE.replace("{version}", version_id)
 
 
 def _no_version(arn: str, version_id: str) -> AwsError:

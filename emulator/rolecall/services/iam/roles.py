@@ -166,13 +166,22 @@ def get_role(call: Call, *, RoleName: str) -> Answer:
 
 
 def _whole_role(call: Call, role: RoleRecord) -> Answer:
+    """Everything there is to say of a role."""
+    shown = _described_role(call, role)
+    shown["MaxSessionDuration"] = role.max_session_duration_seconds
+    shown["RoleLastUsed"] = _last_used(call, role)
+    return shown
+
+
+def _described_role(call: Call, role: RoleRecord) -> Answer:
     [trust_policy] = shown_trust_policies(call, [role])
-    shown = _listed_role(role, trust_policy)
+    shown = shown_role(role, trust_policy)
+    if role.description:
+        shown["Description"] = role.description
     _add_boundary(shown, role)
     tags = tags_of(call.db, "role", role.role_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
-    shown["RoleLastUsed"] = _last_used(call, role)
     return shown
 
 
@@ -251,10 +260,13 @@ def update_role(
 
 @operation("iam", "UpdateRoleDescription", permissions=_on_role)
 def update_role_description(call: Call, *, RoleName: str, Description: str) -> Answer:
-    """Change the description, of a service-linked role too. Raises AwsError NoSuchEntity."""
+    """Change the description, of a service-linked role too. Raises AwsError NoSuchEntity.
+
+    AWS answers neither the session duration nor the last use.
+    """
     role = existing_role(call, RoleName)
     set_description(call.db, role.role_id, Description)
-    return {"Role": _whole_role(call, existing_role(call, RoleName))}
+    return {"Role": _described_role(call, existing_role(call, RoleName))}
 
 
 @operation("iam", "UpdateAssumeRolePolicy", permissions=_on_role)

@@ -53,6 +53,8 @@ KEY_MESSAGE = "The private key must be an RSA key in PEM, without a password."
 LAST_KEY_MESSAGE = "Unable to remove the last private key while assertion encryption mode is Required."
 KEY_NOT_FOUND_MESSAGE = "The private key with id {key_id} cannot be found."
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
+# Recorded of a provider for which none was chosen.
+DEFAULT_ENCRYPTION_MODE = "Allowed"
 # The model's limit of the list that GetSAMLProvider answers.
 MAXIMUM_PRIVATE_KEYS = 2
 
@@ -159,9 +161,8 @@ def get_saml_provider(call: Call, *, SAMLProviderArn: str) -> Answer:
         "PrivateKeyList": [
             {"KeyId": key.key_id, "Timestamp": key.created_at_seconds} for key in private_keys_of(call.db, provider.arn)
         ],
+        "AssertionEncryptionMode": provider.assertion_encryption_mode or DEFAULT_ENCRYPTION_MODE,
     }
-    if provider.assertion_encryption_mode is not None:
-        answer["AssertionEncryptionMode"] = provider.assertion_encryption_mode
     return answer
 
 

@@ -136,7 +136,6 @@ def assume_role(
         policy_arns=PolicyArns,
         tags=(*_inherited_tags(session), *session_tags(Tags)),
         transitive_tag_keys=(*(session.transitive_tag_keys if session else ()), *TransitiveTagKeys),
-        tags_passed=bool(Tags),
         source_identity=SourceIdentity or (session.source_identity if session else ""),
         chained=session is not None,
         minimum_token_bytes=MinimumSessionTokenSize,

@@ -125,7 +125,6 @@ def assume_role_with_saml(
         policy_arns=PolicyArns,
         tags=claims.tags,
         transitive_tag_keys=claims.transitive_tag_keys,
-        tags_passed=bool(claims.tags),
         source_identity=claims.source_identity,
         latest_end_seconds=claims.latest_end_seconds,
         federated_provider=PrincipalArn,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rolecall.errors import AwsError
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.sts.session_parameters import issued, packed_percent
+from rolecall.services.sts.session_parameters import issued
 from rolecall.sessions.credentials import SessionRequest
 from rolecall.sessions.delegation import delegated_session, request_of_token
 from rolecall.sessions.tokens import BadTokenError
@@ -70,8 +70,7 @@ def get_delegated_access_token(call: Call, *, TradeInToken: str) -> Answer:
     now_seconds = int(call.now_seconds)
     session = delegated_session(request.approval or "", request.permission_policy, ends_at_seconds - now_seconds)
     _check_approver(call, session)
-    policies = (*session.policies, *session.approver_policies)
-    packed = packed_percent(policies, session.approver_policy_arns, session.tags)
+    answer = {**issued(call, session), "AssumedPrincipal": session.principal.arn}
     if not spend_token(call.db, request.request_id, now_seconds):
         raise _bad_token("it was exchanged before")
-    return {**issued(call, session), "PackedPolicySize": packed, "AssumedPrincipal": session.principal.arn}
+    return answer

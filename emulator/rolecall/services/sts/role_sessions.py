@@ -14,7 +14,7 @@ from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, compile_policies
 from rolecall.principals import Principal, SessionType
 from rolecall.services.registry import Answer, Call
-from rolecall.services.sts.session_parameters import arns_of, issued, packed_percent, session_policies
+from rolecall.services.sts.session_parameters import arns_of, issued, session_policies, with_packed_size
 from rolecall.sessions.credentials import SessionRequest
 from rolecall.storage.gather import TrustedRole
 
@@ -36,7 +36,6 @@ class WantedSession:
     """A session of a role as it was asked for, every limit but the role's own checked.
 
     ``latest_end_seconds`` is when the identity provider wants the session to have ended, whatever was asked for.
-    ``tags_passed`` says whether this very call passed tags: a chain's inherited ones do not show in the answer.
     """
 
     type: SessionType
@@ -46,7 +45,6 @@ class WantedSession:
     policy_arns: Sequence[Mapping[str, Any]]
     tags: Tags = ()
     transitive_tag_keys: tuple[str, ...] = ()
-    tags_passed: bool = False
     source_identity: str = ""
     chained: bool = False
     latest_end_seconds: int | None = None
@@ -141,7 +139,6 @@ def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer
     duration_seconds = _duration(call, wanted, role.max_session_duration_seconds)
     policy_arns = arns_of(wanted.policy_arns)
     policies = session_policies(call, entity.account_id, wanted.policy, policy_arns)
-    percent = packed_percent(policies, policy_arns, wanted.tags)
     arn = assumed_role_arn(entity.account_id, entity.name, wanted.name)
     user_id = f"{entity.entity_id}:{wanted.name}"
     request = SessionRequest(
@@ -163,8 +160,8 @@ def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer
         **issued(call, request),
         "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
     }
-    if policies or policy_arns or wanted.tags_passed:
-        answer["PackedPolicySize"] = percent
+    if policies or policy_arns or wanted.tags:
+        answer = with_packed_size(answer)
     if wanted.source_identity:
         answer["SourceIdentity"] = wanted.source_identity
     return answer

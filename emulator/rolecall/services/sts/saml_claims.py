@@ -15,7 +15,7 @@ from rolecall.access.permission import ContextValue
 from rolecall.data import QUOTAS, saml_attributes
 from rolecall.errors import AwsError
 from rolecall.services.sts.role_sessions import Tags
-from rolecall.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, session_tags
+from rolecall.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, checked_source_identity, session_tags
 from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, Assertion, Confirmation
 
 ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
@@ -36,7 +36,6 @@ TOO_OLD_MESSAGE = "Token must be redeemed within 5 minutes of issuance"
 AUDIENCE_MESSAGE = "Response does not contain the required audience."
 NAME_REQUIRED_MESSAGE = "RoleSessionName is required in AuthnResponse"
 NAME_MESSAGE = "RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{2,64}"
-SOURCE_IDENTITY_MESSAGE = 'Source Identity must match [a-zA-Z_0-9+=,.@-]{2,64} and not begin with "aws:"'
 # Not recorded from AWS.
 RECIPIENT_MESSAGE = "Response does not contain the required recipient."
 EXPIRED_MESSAGE = "The assertion or its session has expired."
@@ -200,9 +199,7 @@ def _source_identity(assertion: Assertion) -> str:
     values = assertion.attributes.get(f"{ATTRIBUTES}SourceIdentity", ())
     if not values:
         return ""
-    if len(values) != 1 or not _SESSION_NAME.fullmatch(values[0]) or values[0].lower().startswith("aws:"):
-        raise AwsError("InvalidIdentityToken", SOURCE_IDENTITY_MESSAGE)
-    return values[0]
+    return checked_source_identity(values[0] if len(values) == 1 else None)
 
 
 def _roles(assertion: Assertion) -> frozenset[tuple[str, str]]:

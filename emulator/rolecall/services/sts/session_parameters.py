@@ -1,9 +1,9 @@
-"""What the operations that issue credentials share: session policies, tags, packed size, and the answer's shape."""
+"""What the operations that issue credentials share: session policies, tags, token size, and the answer's shape."""
 
 from __future__ import annotations
 
 import math
-import zlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,23 +15,26 @@ from rolecall.errors import AwsError
 from rolecall.policy import Policy, PolicyKind
 from rolecall.principals import Caller
 from rolecall.services.registry import Answer, Call
-from rolecall.sessions.credentials import SessionRequest, TemporaryCredentials, issue
+from rolecall.sessions.credentials import (
+    MAXIMUM_TOKEN_BYTES,
+    SessionRequest,
+    TemporaryCredentials,
+    TokenTooLargeError,
+    issue,
+)
 from rolecall.storage.account_preferences import DEFAULT_TOKEN_VERSION, global_endpoint_token_version
 
 # AssumeRole's model has no maximum, its documentation has: plain text of inline and managed policies together.
 MAXIMUM_POLICY_CHARACTERS = 2048
 # Of the documentation alone, too.
 MAXIMUM_POLICY_ARNS = 10
+# Of tokens and assertions: the message of the IAM User Guide, with the length that the model has since November 2026.
+SOURCE_IDENTITY_MESSAGE = 'Source Identity must match [a-zA-Z_0-9+=,.@-]{2,256} and not begin with "aws:"'
+_SOURCE_IDENTITY = re.compile(r"(?!aws:)[a-zA-Z_0-9+=,.@-]{2,256}", re.IGNORECASE)
 # What the log is told of who obtained a session; chains of roles are short, but for a program that goes round in one.
 CHAIN_LIMIT = 10
-# AWS does not publish how it packs policies and tags. Deflated text against this many bytes comes close to the
-# percentages seen: 31 actions about 118 %, 42 actions (1,690 characters) about 157 %.
-PACKED_LIMIT_BYTES = 466
-# The largest session token of AWS (What's New, September 2026: one limit for the assembled token). Rolecall's tokens
-# are made in another way, so that they are fuller or emptier than AWS's of the same session.
-MAXIMUM_TOKEN_BYTES = 4096
-PACKED_POLICY_MESSAGE = "Packed policy consumes {percent}% of allotted space, please use smaller policy."
-PACKED_TAGS_MESSAGE = "Packed size of session tags consumes {percent}% of allotted space."
+# The API reference says that the message has both sizes; AWS's words were not recorded.
+TOO_LARGE_MESSAGE = "The session token size is {size} bytes, which exceeds the maximum allowed size of {maximum} bytes."
 # Not recorded from AWS.
 UNKNOWN_POLICY_ARN_MESSAGE = (
     "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN."
@@ -100,19 +103,11 @@ def session_tags(tags: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ..
     return pairs
 
 
-def packed_percent(policies: Sequence[str], policy_arns: Sequence[str], tags: Sequence[tuple[str, str]]) -> int:
-    """How much of the allotted space session policies and tags take, in percent; an approximation of AWS's figure.
-
-    Raises AwsError PackedPolicyTooLarge above 100.
-    """
-    if not policies and not policy_arns and not tags:
-        return 0
-    text = "\0".join([*policies, *policy_arns, *(f"{key}\1{value}" for key, value in tags)])
-    percent = math.ceil(100 * len(zlib.compress(text.encode(), 9)) / PACKED_LIMIT_BYTES)
-    if percent > 100:
-        message = PACKED_POLICY_MESSAGE if policies or policy_arns else PACKED_TAGS_MESSAGE
-        raise AwsError("PackedPolicyTooLarge", message.format(percent=percent))
-    return percent
+def checked_source_identity(value: object) -> str:
+    """The source identity that a token or an assertion sets. Raises AwsError InvalidIdentityToken for what is none."""
+    if not isinstance(value, str) or not _SOURCE_IDENTITY.fullmatch(value):
+        raise AwsError("InvalidIdentityToken", SOURCE_IDENTITY_MESSAGE)
+    return value
 
 
 def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -123,18 +118,31 @@ def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 def issued(call: Call, request: SessionRequest) -> Answer:
     """New credentials, as the ``Credentials`` of the answer, and how large their token is.
 
-    Models of before September 2026 do not have the two members about the size.
+    Models of before September 2026 do not have the two members about the size. Raises AwsError PackedPolicyTooLarge.
     """
     if is_global_host(call.host):
         version = global_endpoint_token_version(call.db, request.principal.account_id)
         request = replace(request, everywhere=version != DEFAULT_TOKEN_VERSION)
-    credentials = issue(call.keys, call.ids, call.now_seconds, request, _chain(call.caller))
+    try:
+        credentials = issue(call.keys, call.ids, call.now_seconds, request, _chain(call.caller))
+    except TokenTooLargeError as error:
+        message = TOO_LARGE_MESSAGE.format(size=error.size_bytes, maximum=MAXIMUM_TOKEN_BYTES)
+        raise AwsError("PackedPolicyTooLarge", message) from error
     answer: Answer = {"Credentials": credentials_answer(credentials)}
     if "SessionTokenSize" in call.answer_members:
-        size = len(credentials.session_token)
-        answer["SessionTokenSize"] = size
-        answer["SessionTokenUtilization"] = min(100, math.ceil(100 * size / MAXIMUM_TOKEN_BYTES))
+        answer["SessionTokenSize"] = len(credentials.session_token)
+        answer["SessionTokenUtilization"] = utilization(credentials.session_token)
     return answer
+
+
+def with_packed_size(answer: Answer) -> Answer:
+    """The answer with the older name of SessionTokenUtilization, as the model has it since November 2026."""
+    return {**answer, "PackedPolicySize": utilization(answer["Credentials"]["SessionToken"])}
+
+
+def utilization(session_token: str) -> int:
+    """The percentage of the maximum size that a token takes."""
+    return math.ceil(100 * len(session_token) / MAXIMUM_TOKEN_BYTES)
 
 
 def _chain(caller: Caller) -> tuple[str, ...]:

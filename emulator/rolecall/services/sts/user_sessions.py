@@ -10,7 +10,7 @@ from rolecall.arns import federated_user_arn
 from rolecall.principals import Principal
 from rolecall.services.registry import Answer, Call, Parameters, no_permission, operation
 from rolecall.services.sts.second_factor import MFA
-from rolecall.services.sts.session_parameters import arns_of, issued, packed_percent, session_policies, session_tags
+from rolecall.services.sts.session_parameters import arns_of, issued, session_policies, session_tags, with_packed_size
 from rolecall.sessions.credentials import SessionRequest
 
 DEFAULT_DURATION_SECONDS = 43_200
@@ -74,7 +74,6 @@ def get_federation_token(
     policy_arns = arns_of(PolicyArns)
     policies = session_policies(call, principal.account_id, Policy, policy_arns)
     tags = session_tags(Tags)
-    percent = packed_percent(policies, policy_arns, tags)
     arn = federated_user_arn(principal.account_id, Name)
     user_id = f"{principal.account_id}:{Name}"
     request = SessionRequest(
@@ -87,8 +86,4 @@ def get_federation_token(
         tags=tags,
         minimum_token_bytes=MinimumSessionTokenSize,
     )
-    return {
-        **issued(call, request),
-        "FederatedUser": {"FederatedUserId": user_id, "Arn": arn},
-        "PackedPolicySize": percent,
-    }
+    return with_packed_size({**issued(call, request), "FederatedUser": {"FederatedUserId": user_id, "Arn": arn}})

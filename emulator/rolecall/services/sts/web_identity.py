@@ -156,7 +156,6 @@ def assume_role_with_web_identity(
         policy_arns=PolicyArns,
         tags=facts.tags,
         transitive_tag_keys=facts.transitive_tag_keys,
-        tags_passed=bool(facts.tags),
         source_identity=facts.source_identity,
         federated_provider=provider.principal,
         context=kept_in_session(facts.context, provider.prefix),

@@ -10,7 +10,7 @@ from typing import Any
 from rolecall.access.permission import ContextValue
 from rolecall.data import QUOTAS, issuer_claims
 from rolecall.errors import AwsError
-from rolecall.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, session_tags
+from rolecall.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, checked_source_identity, session_tags
 from rolecall.sessions.web_identity import INVALID_MESSAGE
 
 # IAM User Guide, Passing session tags using AssumeRoleWithWebIdentity: nested, or one claim for each tag.
@@ -20,9 +20,6 @@ FLAT_TRANSITIVE_CLAIM = f"{TAGS_CLAIM}/transitive_tag_keys"
 SOURCE_IDENTITY_CLAIM = "https://aws.amazon.com/source_identity"
 # The Service Authorization Reference says no more than "the roles claim" of sts:RoleAuthorizedByIdp.
 ROLES_CLAIM = "roles"
-# AWS's words for the same rule in SAML assertions.
-SOURCE_IDENTITY_MESSAGE = 'Source Identity must match [a-zA-Z_0-9+=,.@-]{2,64} and not begin with "aws:"'
-_SOURCE_IDENTITY = re.compile(r"(?!aws:)[a-zA-Z_0-9+=,.@-]{2,64}", re.IGNORECASE)
 # IAM User Guide, Available keys for AWS OIDC federation: of every issuer, besides the audience and the subject.
 _COMMON_CLAIMS = ("amr", "email")
 # Claims of one issuer alone that the reference's list leaves out.
@@ -139,11 +136,7 @@ def _is_tag(key: str, value: str) -> bool:
 def source_identity_of_token(claims: Mapping[str, Any]) -> str:
     """The source identity that the issuer sets; empty without one. Raises AwsError InvalidIdentityToken."""
     value = claims.get(SOURCE_IDENTITY_CLAIM)
-    if value is None:
-        return ""
-    if not isinstance(value, str) or not _SOURCE_IDENTITY.fullmatch(value):
-        raise AwsError("InvalidIdentityToken", SOURCE_IDENTITY_MESSAGE)
-    return value
+    return "" if value is None else checked_source_identity(value)
 
 
 def role_authorized(claims: Mapping[str, Any], role_arn: str) -> Context:
