@@ -33,6 +33,7 @@ from rolecall.sandbox.fault_rules import CallFacts
 from rolecall.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
 from rolecall.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
 from rolecall.sandbox.setup import present_settings
+from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS, requested_region
 from rolecall.services.catalogue import find
 from rolecall.services.registry import (
     NO_USES,
@@ -50,7 +51,7 @@ from rolecall.services.registry import (
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError
 from rolecall.sessions.keys import KeyRing
-from rolecall.settings import DEFAULT_REGION, SandboxSettings, requested_region
+from rolecall.settings import SandboxSettings
 from rolecall.signing import Signature, check_scope, check_signature, read_signature
 from rolecall.storage import keyring, worlds
 from rolecall.storage.clock_states import kept_clock, share_clock
@@ -220,10 +221,11 @@ class Gateway:
         """The call, and who makes it, after everything that is refused whatever the policies say."""
         if registered is not None and registered.proof is not None:
             call, identity = _proven(call, registered.proof, parameters)
-        if self.settings.disabled_regions and call.service == "sts":
+        record = SERVICE_RECORDS[call.service]
+        if self.settings.disabled_regions and record.has_regional_endpoints:
             account_id = _account(call, parameters)
             check_region(self.settings.disabled_regions, call.region, call.operation, account_id)
-        check_credential_kind(identity.caller, call.service, call.operation)
+        check_credential_kind(identity.caller, record.credential_rules, call.operation)
         if registered is not None and registered.precheck is not None:
             registered.precheck(call, parameters)
         return call, identity
@@ -366,7 +368,7 @@ class Gateway:
         session = identity.caller.session
         mfa_at_seconds = session.mfa_authenticated_at_seconds if session is not None else None
         moment = Moment(request, call.now_seconds, requested_region(call.service, call.region), mfa_at_seconds)
-        denied_code = self.settings.chime_denied_as if call.service == "chime" else "AccessDenied"
+        denied_code = SERVICE_RECORDS[call.service].denied_code or self.settings.chime_denied_as
         return check(identity.rights, permissions, moment, denied_code)
 
     def _observe(
@@ -428,9 +430,10 @@ def _account(call: Call, parameters: Mapping[str, Any]) -> str:
 
 
 def _check_scope(signature: Signature, target: Target, request: HttpRequest) -> None:
-    """Raises AwsError SignatureDoesNotMatch. An endpoint with the name of one of STS's has its own Region only."""
+    """Raises AwsError SignatureDoesNotMatch. A regional endpoint, by its name, takes signatures of its Region only."""
     signing_name = target.service.signing_name
-    region = region_of_host(request.headers.get("host", "")) if signing_name == "sts" else None
+    has_own_region = SERVICE_RECORDS[target.service.name].has_regional_endpoints
+    region = region_of_host(request.headers.get("host", "")) if has_own_region else None
     if region is None:
         check_scope(signature, service=signing_name)
     else:

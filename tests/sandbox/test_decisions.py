@@ -23,7 +23,7 @@ from rolecall.principals import Caller, Principal
 from rolecall.sandbox import decisions as decisions_module
 from rolecall.sandbox.decisions import DecisionLog
 from rolecall.sandbox.outcomes import Outcome
-from rolecall.services.registry import action_of
+from rolecall.service_records import action_of
 from rolecall.storage import decision_log as store_module
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails, decision_log_path
 

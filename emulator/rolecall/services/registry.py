@@ -17,6 +17,7 @@ from rolecall.access.permission import Permission
 from rolecall.access.policies import PolicyStore
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
+from rolecall.service_records import action_of
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.sessions.keys import KeyRing
 from rolecall.settings import SandboxSettings
@@ -148,12 +149,6 @@ class RegisteredOperation:
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
-
-
-def action_of(service: str, operation: str) -> str:
-    """The IAM action of an operation: the five chime-sdk services share Chime's prefix, the toolbox has IAM's."""
-    prefix = "chime" if service.startswith("chime") else "iam" if service == "iam-toolbox" else service
-    return f"{prefix}:{operation}"
 
 
 def on_everything(call: Call, _parameters: Parameters) -> Sequence[Permission]:

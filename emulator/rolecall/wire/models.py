@@ -15,16 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What routing must know of a service before its model is read; a test compares it with the models."""
-
-    name: str
-    protocol: str
-    api_version: str
-    signing_name: str
-    endpoint_prefix: str
+from rolecall.service_records import SERVICE_RECORDS, ServiceRecord
 
 
 def _data_folder() -> Path | None:
@@ -43,22 +34,8 @@ def _absent() -> frozenset[str]:
 _NEWER_MODELS = ("iam-toolbox",)
 _ABSENT = _absent()
 
-KNOWN_SERVICES: Mapping[str, Known] = MappingProxyType(
-    {
-        known.name: known
-        for known in (
-            Known("sts", "query", "2011-06-15", "sts", "sts"),
-            Known("iam", "query", "2010-05-08", "iam", "iam"),
-            Known("chime", "rest-json", "2018-05-01", "chime", "chime"),
-            Known("chime-sdk-identity", "rest-json", "2021-04-20", "chime", "identity-chime"),
-            Known("chime-sdk-meetings", "rest-json", "2021-07-15", "chime", "meetings-chime"),
-            Known("chime-sdk-media-pipelines", "rest-json", "2021-07-15", "chime", "media-pipelines-chime"),
-            Known("chime-sdk-messaging", "rest-json", "2021-05-15", "chime", "messaging-chime"),
-            Known("chime-sdk-voice", "rest-json", "2022-08-03", "chime", "voice-chime"),
-            Known("iam-toolbox", "rest-json", "2018-05-10", "iam", "iam-toolbox"),
-        )
-        if known.name not in _ABSENT
-    }
+KNOWN_SERVICES: Mapping[str, ServiceRecord] = MappingProxyType(
+    {name: record for name, record in SERVICE_RECORDS.items() if name not in _ABSENT}
 )
 SERVICES: tuple[str, ...] = tuple(KNOWN_SERVICES)
 

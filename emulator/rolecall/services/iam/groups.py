@@ -9,9 +9,10 @@ from rolecall.arns import iam_arn
 from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.ids import GROUP_PREFIX
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, concurrent_modification, opened_marker, page, page_of
 from rolecall.services.iam.users import existing_user, on_user, shown_user
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
 from rolecall.storage.groups import (
     GroupRecord,

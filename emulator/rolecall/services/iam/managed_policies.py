@@ -10,9 +10,10 @@ from rolecall.arns import Arn, parse_arn
 from rolecall.data import QUOTAS, ManagedPolicy, managed_policies
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import requested_tags, resource_tag_keys
 from rolecall.services.iam.documents import checked_document
-from rolecall.services.registry import Answer, Call, Parameters, action_of
+from rolecall.services.registry import Answer, Call, Parameters
 from rolecall.storage.policies import PolicyRecord, attachment_counts, boundary_counts, policy_by_arn
 
 AWS_ACCOUNT = "aws"

@@ -17,6 +17,7 @@ from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import iam_arn, parse_arn, root_arn
 from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
@@ -38,7 +39,7 @@ from rolecall.services.iam.users import (
     on_user_or_caller,
     shown_user,
 )
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.one_time_codes import SEED_BYTES, new_seed, step_of_pair
 from rolecall.storage.access_keys import lock_account
 from rolecall.storage.entity_policies import lock_entity

@@ -10,6 +10,7 @@ from rolecall.arns import oidc_provider_arn, parse_arn
 from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.issuers import issuer_problem, without_scheme
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
@@ -20,7 +21,7 @@ from rolecall.services.iam.common import (
     tag_answer,
     tag_pairs,
 )
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_tags import put_tags, remove_tags, tags_of
 from rolecall.storage.oidc_providers import (
     OidcProvider,

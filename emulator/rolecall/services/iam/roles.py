@@ -10,6 +10,7 @@ from rolecall.arns import iam_arn
 from rolecall.data import QUOTAS, actions
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     creation,
@@ -21,7 +22,7 @@ from rolecall.services.iam.common import (
 )
 from rolecall.services.iam.managed_policies import check_boundary, encoded_document
 from rolecall.services.iam.trust import checked_trust_policy, shown_trust_policies
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_policies import attached_arns, inline_names
 from rolecall.storage.entity_tags import put_tags, tags_of
 from rolecall.storage.problems import AlreadyThere, StillReferenced

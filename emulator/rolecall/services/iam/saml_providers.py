@@ -9,6 +9,7 @@ from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn, saml_provider_arn
 from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
@@ -19,7 +20,7 @@ from rolecall.services.iam.common import (
     tag_answer,
     tag_pairs,
 )
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.saml.door import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
 from rolecall.storage.entity_tags import put_tags, remove_tags, tags_of

@@ -15,12 +15,13 @@ from rolecall.arns import iam_arn
 from rolecall.errors import AwsError
 from rolecall.policy import MalformedPolicy, Policy, PolicyKind, compile_policies, context_keys, parse_policy
 from rolecall.principals import Principal
+from rolecall.service_records import action_of
 from rolecall.services.iam import simulation_inputs as inputs
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of
 from rolecall.services.iam.simulation_inputs import SimulatedEntity
 from rolecall.services.iam.simulation_run import Simulation
 from rolecall.services.iam.simulation_sources import Source, attached_policies, exclusions_of, source_of
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.groups import group_by_name
 from rolecall.storage.roles import role_by_name
 from rolecall.storage.users import user_by_name

@@ -10,6 +10,7 @@ from rolecall.arns import iam_arn, root_arn
 from rolecall.data import QUOTAS
 from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     creation,
@@ -20,7 +21,7 @@ from rolecall.services.iam.common import (
     tag_pairs,
 )
 from rolecall.services.iam.managed_policies import check_boundary
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import access_keys_of, lock_account
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
 from rolecall.storage.entity_tags import put_tags, tags_of
