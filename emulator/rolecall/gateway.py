@@ -35,6 +35,7 @@ from rolecall.sandbox.outcomes import Observer, Outcome, Recorded, recorded, wit
 from rolecall.sandbox.setup import present_settings
 from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS, requested_region
 from rolecall.services.catalogue import find
+from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import (
     NO_USES,
     Answer,
@@ -46,7 +47,6 @@ from rolecall.services.registry import (
     RegisteredOperation,
     SecondFactor,
     no_refusal,
-    on_everything,
 )
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError
@@ -318,6 +318,7 @@ class Gateway:
             issuer_keys=self.issuer_keys,
             refusal=self.refusals,
             host=received.request.headers.get("host", ""),
+            input_paths=target.operation.input_paths,
             answer_members=target.operation.output_members,
             uses=self.uses,
         )
@@ -362,7 +363,8 @@ class Gateway:
         identity: Identity,
     ) -> list[Decision]:
         """Every permission the call needs, also for operations nobody has built: a refused caller sees the refusal."""
-        permissions = (registered.permissions if registered is not None else on_everything)(call, parameters)
+        written = None if registered is None else registered.permissions
+        permissions = (written or table_permissions)(call, parameters)
         if not permissions:
             return []
         session = identity.caller.session

@@ -15,6 +15,7 @@ from rolecall.data.control_policy_table import resource_control_services
 from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy_document
 from rolecall.data.quota_table import QUOTAS, Quotas
 from rolecall.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
+from rolecall.data.resource_member_table import ResourceMembers, resource_members
 from rolecall.data.saml_attribute_table import SamlAttribute, saml_attributes
 from rolecall.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
 from rolecall.data.web_identity_table import issuer_claims
@@ -24,6 +25,7 @@ __all__ = [
     "Action",
     "ManagedPolicy",
     "Quotas",
+    "ResourceMembers",
     "ResourceType",
     "SamlAttribute",
     "ServiceLinkedRole",
@@ -36,6 +38,7 @@ __all__ = [
     "managed_policy_document",
     "optional_dependencies",
     "resource_control_services",
+    "resource_members",
     "resource_types",
     "saml_attributes",
     "service_linked_roles",
