@@ -43,7 +43,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """The ARN template of a resource type. ``last`` is the variable that the name of the resource fills."""
+    """The ARN template of a resource type. ``last`` is the variable that the name of the resource fills, if any."""
 
     type: str
     text: str
@@ -53,7 +53,7 @@ class _Template:
 
     @property
     def last(self) -> str:
-        return self.variables[-1]
+        return self.variables[-1] if self.variables else ""
 
 
 def _template(row: ResourceType) -> _Template:
@@ -188,6 +188,8 @@ def _members_naming(
         return listed
     of_type = template.type.replace("-", "").lower()
     plain = template.last.removesuffix(_WITH_PATH)
+    if not plain:
+        return []
     wanted = {template.last.lower(), plain.lower(), *(of_type + end for end in _NAMED_BY)}
     alike = [path for path in paths.values() if path[-1].lower() in wanted]
     # The request's own members before those inside of them.
