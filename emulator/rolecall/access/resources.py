@@ -160,7 +160,7 @@ def compile_resources(service_prefix: str, operation: str, members: Sequence[Mem
         template: _members_naming(template, paths, written.get(template.type), rows.types) for template in templates
     }
     if not any(by_type.values()):
-        of_any = [path for path in members if len(path) == 1 and path[0].lower() in _OF_ANY_TYPE]
+        of_any: list[MemberPath] = [path for path in members if len(path) == 1 and path[0].lower() in _OF_ANY_TYPE]
         by_type = {template: of_any if template.type not in written else [] for template in templates}
     by_path: dict[MemberPath, list[_Template]] = {}
     for template, named_by in by_type.items():
@@ -193,7 +193,7 @@ def _members_naming(
     wanted = {template.last.lower(), plain.lower(), *(of_type + end for end in _NAMED_BY)}
     alike = [path for path in paths.values() if path[-1].lower() in wanted]
     # The request's own members before those inside of them.
-    outer = [path for path in alike if len(path) == 1]
+    outer: list[MemberPath] = [path for path in alike if len(path) == 1]
     return outer or alike
 
 

@@ -125,6 +125,16 @@ def parameters_of(request: HttpRequest) -> dict[str, str]:
     return parameters
 
 
+def served_by_content(request: HttpRequest) -> bool:
+    """Whether the host or the API version of a request says that it is for one of the services here."""
+    if _service_of_host(request):
+        return True
+    try:
+        return parameters_of(request).get("Version", "") in _QUERY_VERSIONS
+    except AwsError:
+        return False
+
+
 def _match_query(service: Service, request: HttpRequest, parameters: Mapping[str, str]) -> Target:
     if request.raw_path != "/" and request.raw_path.strip("/"):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE, status=404)

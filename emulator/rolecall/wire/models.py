@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -114,16 +114,24 @@ class Model:
 
 def load_model(name: str) -> Model:
     """The newest model of the service that the installed botocore ships. Raises LookupError when there is none."""
+    if _data_folder() is None:
+        raise LookupError("botocore is not installed")
+    for file in model_files(name):
+        octets = file.read_bytes()
+        return Model(_without_documentation(json.loads(gzip.decompress(octets) if file.suffix == ".gz" else octets)))
+    raise LookupError(f"the installed botocore has no model of {name}")
+
+
+def model_files(name: str) -> Iterator[Path]:
+    """The files of the service's models that the installed botocore ships, the newest first."""
     data = _data_folder()
     if data is None:
-        raise LookupError("botocore is not installed")
+        return
     for version in sorted((path for path in (data / name).glob("*") if path.is_dir()), reverse=True):
-        packed, plain = version / "service-2.json.gz", version / "service-2.json"
-        if packed.exists():
-            return Model(_without_documentation(json.loads(gzip.decompress(packed.read_bytes()))))
-        if plain.exists():
-            return Model(_without_documentation(json.loads(plain.read_bytes())))
-    raise LookupError(f"the installed botocore has no model of {name}")
+        for file in (version / "service-2.json.gz", version / "service-2.json"):
+            if file.exists():
+                yield file
+                break
 
 
 def _without_documentation(raw: dict[str, Any]) -> dict[str, Any]:
