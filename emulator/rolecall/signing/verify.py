@@ -92,17 +92,18 @@ def check_unread_signature(request: HttpRequest, signature: Signature, secret: s
     if signature.presigned and not signature.payload_hash:
         hashes.append(UNSIGNED_PAYLOAD)
     encoded = canonical_path(request.raw_path)
-    failure: AwsError | None = None
+    failures: list[AwsError] = []
     for payload_hash in hashes:
         usual = canonical_request(request, signature, payload_hash, request.raw_path)
         for path in dict.fromkeys((encoded, request.raw_path or "/")):
             canonical = f"{request.method}\n{path}" + usual.removeprefix(f"{request.method}\n{encoded}")
             try:
-                return _compare(signature, secret, payload_hash, canonical)
+                _compare(signature, secret, payload_hash, canonical)
             except AwsError as error:
-                failure = failure or error
-    if failure is not None:
-        raise failure
+                failures.append(error)
+            else:
+                return
+    raise failures[0]
 
 
 def _compare(signature: Signature, secret: str, payload_hash: str, canonical: str) -> None:
