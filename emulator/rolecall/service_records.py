@@ -31,7 +31,7 @@ class ServiceRecord:
     missing: empty where the sandbox's setting ``chime_denied_as`` decides. ``global_region`` is where all calls of
     a service with one endpoint for all Regions are made. ``has_regional_endpoints`` is true where the name of the host
     says a Region and the sandbox can switch Regions off. CloudTrail keeps the answers of calls that only read where
-    ``answers_are_recorded``.
+    ``answers_are_recorded``. ``refusals_have_ids`` where a refusal ends with an authorization id.
     """
 
     name: str
@@ -47,6 +47,7 @@ class ServiceRecord:
     has_regional_endpoints: bool = False
     credential_rules: CredentialRules = ""
     answers_are_recorded: bool = False
+    refusals_have_ids: bool = False
     path_prefix: str = ""
     legacy_host: str = ""
 
@@ -96,6 +97,7 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 "xml",
                 global_region=DEFAULT_REGION,
                 credential_rules="iam",
+                refusals_have_ids=True,
             ),
             _chime("chime", "2018-05-01", "chime", denied_code="", global_region=DEFAULT_REGION),
             _chime("chime-sdk-identity", "2021-04-20", "identity-chime"),

@@ -83,6 +83,8 @@ class _Compiled:
 
     prefix: str
     action: str
+    # The members that it was compiled for, which are those of the model as it was read.
+    input_paths: Sequence[tuple[str, ...]]
     resources: ActionResources
     members_of_keys: tuple[tuple[str, str], ...]
     has_tags: bool
@@ -101,7 +103,7 @@ def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission
     Making something with tags needs the permission to tag as well, where the action depends on it.
     """
     compiled = _compiled.get((call.service, call.operation))
-    if compiled is None:
+    if compiled is None or compiled.input_paths is not call.input_paths:
         compiled = _compiled[call.service, call.operation] = _compile(call)
     if compiled.always is not None:
         return compiled.always
@@ -163,7 +165,7 @@ def _compile(call: Call) -> _Compiled:
     has_tags = not members.isdisjoint({"Tags", "TagKeys"})
     is_plain = not (resources.sources or resources.unnamed or keys or has_tags) and not resources.implied_type
     always = (Permission(action),) if is_plain else None
-    return _Compiled(prefix, action, resources, keys, has_tags, tagging, always)
+    return _Compiled(prefix, action, call.input_paths, resources, keys, has_tags, tagging, always)
 
 
 def _members_of_keys(prefix: str, condition_keys: Sequence[str], members: set[str]) -> tuple[tuple[str, str], ...]:
