@@ -16,7 +16,7 @@ UNCHECKED = Config(parameter_validation=False)
 CERTIFICATE = {"CertificateBody": "c", "PrivateKey": "k"}
 
 
-def statement(effect: str, action: str, resource: str | list[str], **condition: Any) -> dict[str, Any]:
+def statement(effect: str, action: str | list[str], resource: str | list[str], **condition: Any) -> dict[str, Any]:
     conditions = {"Condition": {"StringEquals": condition}} if condition else {}
     return {"Effect": effect, "Action": action, "Resource": resource, **conditions}
 
@@ -48,6 +48,10 @@ POLICIES = {
     "bearer_alone": [statement("Allow", "chime:*", f"{CHIME}:app-instance/i/user/u")],
     "bearer_and_channel": [
         statement("Allow", "chime:*", [f"{CHIME}:app-instance/i/user/u", f"{CHIME}:app-instance/i/channel/*"])
+    ],
+    "domains": [statement("Allow", "chime:CreateVoiceProfileDomain", "*")],
+    "tagged_domains": [
+        statement("Allow", ["chime:CreateVoiceProfileDomain", "chime:TagResource"], "*"),
     ],
     "meetings": [statement("Allow", "chime:CreateMeeting", f"{CHIME}:meeting/*")],
 }
@@ -83,6 +87,10 @@ CONNECTOR_ID = "abcdef1ghij2klmno3pqr4"
 CONNECTOR, OTHER_CONNECTOR = {"VoiceConnectorId": CONNECTOR_ID}, {"VoiceConnectorId": "abcdef1ghij2klmno3pqr5"}
 PROFILE = {"InstanceProfileName": "web"}
 BLUE, RED = [{"Key": "team", "Value": "blue"}], [{"Key": "team", "Value": "red"}]
+DOMAIN = {
+    "Name": "callers",
+    "ServerSideEncryptionConfiguration": {"KmsKeyArn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1"},
+}
 CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{CHIME}:app-instance/i/user/u"}
 
 
@@ -149,6 +157,10 @@ CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{
             REFUSED,
         ),
         ("chime-sdk-voice", "one_connector", "list_voice_connectors", {}, REFUSED),
+        # The reference lists chime:TagResource as a dependent action of this one.
+        ("chime-sdk-voice", "domains", "create_voice_profile_domain", DOMAIN, NOT_BUILT),
+        ("chime-sdk-voice", "domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, REFUSED),
+        ("chime-sdk-voice", "tagged_domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, NOT_BUILT),
         ("chime-sdk-messaging", "bearer_alone", "describe_channel", CHANNEL, REFUSED),
         ("chime-sdk-messaging", "bearer_and_channel", "describe_channel", CHANNEL, NOT_BUILT),
         (
