@@ -23,13 +23,15 @@ from rolecall.access.check import check
 from rolecall.access.context import Moment
 from rolecall.app import application_over, decision_log, open_database
 from rolecall.clock import Clock
-from rolecall.gateway import Gateway, _Received
+from rolecall.gateway import Gateway
+from rolecall.gateway.received import Received
 from rolecall.ids import Identifiers
 from rolecall.inprocess import client, environ_of
 from rolecall.sandbox.builtin import builtin_world_path
 from rolecall.sandbox.declare import read_world_file
 from rolecall.sandbox.outcomes import Outcome, recorded
 from rolecall.services.catalogue import find
+from rolecall.services.permissions import table_permissions
 from rolecall.signing import check_scope, check_signature, read_signature
 from rolecall.storage.engine import Database
 from rolecall.web.aws import read_request, send
@@ -120,7 +122,7 @@ class Sandbox:
         identities = gateway._current_identities(connection)
         key = (signature.access_key_id, signature.session_token)
         identity = identities.resolve(connection, *key, now_seconds)
-        received, decisions = _Received("id", request, 0.0, 0.0), list(outcome.decisions)
+        received, decisions = Received("id", request, 0.0, 0.0), list(outcome.decisions)
         call = gateway._call(received, target, signature, identity, identities, connection, now_seconds)
         answer = registered.function(call, **parameters)
         encoded = encode_answer(target.operation, answer, request, "id")
@@ -132,7 +134,9 @@ class Sandbox:
 
         def decided() -> None:
             moment = Moment(request, now_seconds, call.region, None)
-            check(identity.rights, registered.permissions(call, parameters), moment, "AccessDenied")
+            check(
+                identity.rights, (registered.permissions or table_permissions)(call, parameters), moment, "AccessDenied"
+            )
 
         def generation() -> None:
             with self.database.snapshot() as held:

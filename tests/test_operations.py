@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from rolecall.data import actions
+from rolecall.service_records import action_of
 from rolecall.services import catalogue
-from rolecall.services.registry import RegisteredOperation, action_of, all_operations, no_permission
+from rolecall.services.registry import RegisteredOperation, all_operations, no_permission
 from rolecall.wire import SERVICES, load_service
 
 OPERATIONS = all_operations()

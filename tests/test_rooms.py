@@ -15,14 +15,26 @@ import rolecall
 
 PACKAGE = Path(rolecall.__file__).parent
 
-LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "version"}
+LEAVES = {
+    "errors",
+    "http",
+    "clock",
+    "arns",
+    "principals",
+    "ids",
+    "issuers",
+    "settings",
+    "service_records",
+    "caches",
+    "version",
+}
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
     "data": set(),
     # The quotas of a sandbox are AWS's but for those it names.
     "settings": {"data"},
-    "wire": {"errors", "http", "caches"},
+    "wire": {"errors", "http", "caches", "service_records"},
     "signing": {"errors", "http", "clock", "caches"},
     "sessions": {"errors", "clock", "arns", "principals", "ids", "issuers", "caches"},
     "policy": {"arns", "principals", "caches"},

@@ -17,7 +17,8 @@ from rolecall.sandbox.outcomes import Observer, Outcome
 from rolecall.sandbox.setup import reset_world, set_up_world
 from rolecall.sandbox.snapshots import Snapshots, load_database, save_database
 from rolecall.sandbox.world import World
-from rolecall.services.registry import action_of, no_refusal
+from rolecall.service_records import action_of, action_prefix
+from rolecall.services.registry import no_refusal
 from rolecall.sessions.keys import SEALING_KEY_BYTES
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from rolecall.signin import SignIn
@@ -134,7 +135,7 @@ def gateway_over(
     """The gateway of :func:`application_over`, and what brings the declared world back."""
     ids = ids or Identifiers()
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
-    uses = LastUses(database, _service_of)
+    uses = LastUses(database, action_prefix)
     if decisions is not None:
         decisions.also_writes = uses.flush_now_and_then
         decisions.also_closes = uses.flush
@@ -160,11 +161,6 @@ def _all_of(observers: Sequence[Observer]) -> Observer | None:
             observer(outcome)
 
     return tell
-
-
-def _service_of(service: str) -> str:
-    """``chime`` of ``chime-sdk-voice``: the prefix of the service's actions."""
-    return action_of(service, "").partition(":")[0]
 
 
 def _reset(

@@ -16,7 +16,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.session import Session
 
 from rolecall.http import DroppedConnectionError
-from rolecall.settings import DEFAULT_REGION
+from rolecall.service_records import DEFAULT_REGION
 
 ENDPOINT_URL = "http://rolecall.localhost"
 

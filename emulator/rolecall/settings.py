@@ -14,21 +14,9 @@ from rolecall.data import QUOTAS, Quotas
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
-# Where a call is when nothing says another Region: where AWS's global endpoints are.
-DEFAULT_REGION = "us-east-1"
 # Of the name of a sandbox file's database: enough to recognise the file, and to tell two of one name apart.
 _STEM_CHARACTERS = 40
 _PATH_DIGITS = 12
-# Services that have one endpoint for all Regions, which is there.
-GLOBAL_SERVICES = frozenset({"iam", "chime"})
-
-
-def requested_region(service: str, region: str) -> str:
-    """The Region a call is made in, whatever ``region`` it was signed for; ``service`` may be an action's prefix.
-
-    IAM User Guide, aws:RequestedRegion: calls of a service with a single endpoint are made to the Region of that.
-    """
-    return DEFAULT_REGION if service in GLOBAL_SERVICES else region
 
 
 @dataclass(frozen=True, slots=True)

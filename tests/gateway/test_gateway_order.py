@@ -107,10 +107,12 @@ def outcome(world: Any, service: str, faults: set[str], monkeypatch: pytest.Monk
     keys = keys_for(world, faults)
     if "signature" in faults:
         keys = (keys[0], "another secret", *keys[2:])
-    request = signed(call_of(service, faults), keys, "s3" if "scope" in faults else service)
+    # A name that no service signs with, so that path and host tell the service.
+    scope = "chime-sdk-voice" if service == "chime" else "s3"
+    request = signed(call_of(service, faults), keys, scope if "scope" in faults else service)
     if "not built" in faults and service == "sts":
         # Every operation of STS may be built some day.
-        monkeypatch.setattr("rolecall.gateway.find", lambda _service, _operation: None)
+        monkeypatch.setattr("rolecall.gateway.road.find", lambda _service, _operation: None)
     if "old" in faults:
         monkeypatch.setattr(world.clock, "wall_seconds", lambda: time.time() + 960)
     if "expired token" in faults:

@@ -23,7 +23,7 @@ from rolecall.principals import Caller, Principal
 from rolecall.sandbox import decisions as decisions_module
 from rolecall.sandbox.decisions import DecisionLog
 from rolecall.sandbox.outcomes import Outcome
-from rolecall.services.registry import action_of
+from rolecall.service_records import action_of
 from rolecall.storage import decision_log as store_module
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails, decision_log_path
 
@@ -202,7 +202,7 @@ def test_a_failure_of_the_product_itself_says_who_met_it(
     def broken(*_arguments: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("rolecall.gateway.check_constraints", broken)
+    monkeypatch.setattr("rolecall.gateway.road.check_constraints", broken)
     made, _ = refused(world.client("sts").get_caller_identity)
     call = log.call(made)
     assert call is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rolecall.ids import authorization_id
+from rolecall.service_records import SERVICE_RECORDS
 
 # AWS adds it to the refusals of most of IAM's operations since 2026.
 TELLS_AUTHORIZATION_ID = True
@@ -13,7 +14,7 @@ AUTHORIZATION_TAIL = (
 
 
 def authorization_tail(service: str, request_id: str, region: str) -> str:
-    """The tail of a refusal's message; empty for every service but IAM."""
-    if not TELLS_AUTHORIZATION_ID or service != "iam":
+    """The tail of a refusal's message; empty for every service that AWS gives none (its record says which)."""
+    if not TELLS_AUTHORIZATION_ID or not SERVICE_RECORDS[service].refusals_have_ids:
         return ""
     return AUTHORIZATION_TAIL.format(region=region, id=authorization_id(request_id))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rolecall.errors import DAMAGED_TOKEN_MESSAGE, AwsError
 from rolecall.principals import ROLE_SESSIONS, Caller
+from rolecall.service_records import CredentialRules
 
 ROOT_MAY_NOT_ASSUME_MESSAGE = "Roles may not be assumed by root accounts."
 # API reference, AssumeRoot: "You cannot use root user credentials to make this call." AWS's answer was not recorded.
@@ -19,17 +20,17 @@ _ALLOWED_TO_IAM = frozenset({"AssumeRoot", "GetDelegatedAccessToken"})
 _ALLOWED_TO_USER_SESSIONS = frozenset({"AssumeRole", "GetCallerIdentity"})
 
 
-def check_credential_kind(caller: Caller, service: str, operation: str) -> None:
-    """Raises AwsError when credentials of this kind can never make this call."""
+def check_credential_kind(caller: Caller, rules: CredentialRules, operation: str) -> None:
+    """Raises AwsError when credentials of this kind can never make this call. ``rules`` are those of its service."""
     session = caller.session
-    if service == "sts":
+    if rules == "sts":
         if caller.principal.type == "Account" and operation in _REFUSED_TO_ROOT:
             raise AwsError("AccessDenied", _REFUSED_TO_ROOT[operation])
         if session is None:
             return
         if operation in _REFUSED_TO_EVERY_SESSION or not _sts_allowed(caller, operation):
             raise AwsError("AccessDenied", SESSION_CREDENTIALS_MESSAGE.format(operation=operation))
-    elif service in ("iam", "iam-toolbox") and session is not None and not _iam_allowed(caller):
+    elif rules == "iam" and session is not None and not _iam_allowed(caller):
         raise AwsError("InvalidClientTokenId", DAMAGED_TOKEN_MESSAGE, reason="IAM refuses sessions of this kind")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from rolecall.errors import DAMAGED_TOKEN_MESSAGE, AwsError, region_disabled
-from rolecall.settings import DEFAULT_REGION
+from rolecall.service_records import DEFAULT_REGION
 
 GLOBAL_HOST = "sts.amazonaws.com"
 # What the global endpoint answers to operations that it does not have.

@@ -16,7 +16,8 @@ from rolecall.clock import Clock
 from rolecall.sandbox.builtin import builtin_world_path
 from rolecall.sandbox.declare import InvalidWorldError, read_world_file
 from rolecall.sandbox.world import DeclaredKey, World
-from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Address, data_folder, default_database_url
+from rolecall.service_records import DEFAULT_REGION
+from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, data_folder, default_database_url
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError

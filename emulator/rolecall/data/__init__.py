@@ -15,6 +15,7 @@ from rolecall.data.control_policy_table import resource_control_services
 from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
 from rolecall.data.quota_table import QUOTA_FIELDS, QUOTAS, Quotas, changed_quotas, quotas_with
 from rolecall.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
+from rolecall.data.resource_member_table import ResourceMembers, resource_members
 from rolecall.data.saml_attribute_table import SamlAttribute, saml_attributes
 from rolecall.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
 from rolecall.data.web_identity_table import issuer_claims
@@ -25,6 +26,7 @@ __all__ = [
     "Action",
     "ManagedPolicy",
     "Quotas",
+    "ResourceMembers",
     "ResourceType",
     "SamlAttribute",
     "ServiceLinkedRole",
@@ -40,6 +42,7 @@ __all__ = [
     "optional_dependencies",
     "quotas_with",
     "resource_control_services",
+    "resource_members",
     "resource_types",
     "saml_attributes",
     "service_linked_roles",

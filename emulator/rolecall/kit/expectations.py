@@ -20,7 +20,7 @@ from rolecall.http import HttpRequest
 from rolecall.kit.decisions import LAYER_NAMES, DecisionRecord, layer_called
 from rolecall.kit.identity import Credentials
 from rolecall.policy import CompiledPolicies, Decision, explain
-from rolecall.settings import requested_region
+from rolecall.service_records import requested_region
 
 _ASSUMING = frozenset({"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"})
 _INDENT = "    "

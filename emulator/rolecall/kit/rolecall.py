@@ -38,7 +38,8 @@ from rolecall.policy import Decision
 from rolecall.sandbox import mfa_codes, oidc_tokens, saml_assertions
 from rolecall.sandbox.faults import Faults
 from rolecall.sandbox.outcomes import Outcome
-from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, DEFAULT_REGION, Address
+from rolecall.service_records import DEFAULT_REGION
+from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from rolecall.storage.decision_log import KEPT_CALLS, CallFilter
 from rolecall.web.aws import aws_application
 from rolecall.web.threaded import ThreadedServer

@@ -14,7 +14,7 @@ from rolecall.clock import iso8601
 from rolecall.data import actions
 from rolecall.ids import event_id
 from rolecall.sandbox.decision_text import call_as_json
-from rolecall.settings import DEFAULT_REGION, requested_region
+from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS, requested_region
 from rolecall.storage.decision_log import LoggedCall
 
 Json = dict[str, Any]
@@ -36,9 +36,9 @@ _NAMED_TYPES = ("IAMUser", "WebIdentityUser", "SAMLUser")
 # Who calls these proves itself by a parameter, and is of this type also where the proof is not good.
 _UNSIGNED_TYPES = {"AssumeRoleWithWebIdentity": "WebIdentityUser", "AssumeRoleWithSAML": "SAMLUser"}
 # IAM User Guide, Logging IAM and AWS STS API calls with AWS CloudTrail: all of STS reads only, but for these.
-_WRITING_IN_STS = frozenset({"AssumeRoot", "GetFederationToken", "GetSessionToken"})
+_WRITING = {"sts": frozenset({"AssumeRoot", "GetFederationToken", "GetSessionToken"})}
 # What another account's principal may get of an account, which then has a record of it too.
-_ACROSS_ACCOUNTS = frozenset({"AssumeRole", "AssumeRoot"})
+_ACROSS_ACCOUNTS = frozenset({("sts", "AssumeRole"), ("sts", "AssumeRoot")})
 _NOBODY = {"type": "Anonymous"}
 _READING_LEVELS = ("Read", "List")
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -75,7 +75,7 @@ def cloudtrail_records(call: LoggedCall) -> list[Json]:
 
 def _other_account(call: LoggedCall) -> str:
     """The account whose role another account's principal got; empty when there is none."""
-    if call.service != "sts" or call.operation not in _ACROSS_ACCOUNTS or call.error_code:
+    if (call.service, call.operation) not in _ACROSS_ACCOUNTS or call.error_code:
         return ""
     decisions = json.loads(call.decisions)
     arn = parse_arn(decisions[-1]["resource"]) if decisions else None
@@ -91,7 +91,7 @@ def cloudtrail_record(call: LoggedCall) -> Json:
     parameters = json.loads(call.parameters) if call.parameters else None
     resources = _resources(call, parameters or {})
     read_only = is_read_only(prefix, call.operation)
-    answered = call.answer and (not read_only or call.service == "sts")
+    answered = call.answer and (not read_only or _answers_are_recorded(call.service))
     return {
         "eventVersion": EVENT_VERSION,
         "userIdentity": user_identity(call),
@@ -147,6 +147,11 @@ def _sign_in_record(call: LoggedCall) -> Json:
     }
 
 
+def _answers_are_recorded(service: str) -> bool:
+    record = SERVICE_RECORDS.get(service)
+    return record is not None and record.answers_are_recorded
+
+
 def _account_of(parameters: Json) -> str:
     """The account of the role that somebody asked for without having proved who they are."""
     arn = parse_arn(parameters.get("roleArn", ""))
@@ -155,15 +160,16 @@ def _account_of(parameters: Json) -> str:
 
 def service_prefix(call: LoggedCall) -> str:
     """``chime`` also for the Chime SDK services: the prefix of their actions."""
-    if call.service.startswith("chime"):
-        return "chime"
+    record = SERVICE_RECORDS.get(call.service)
+    if record is not None:
+        return record.action_prefix
     return call.actions[1:].partition(":")[0] or call.service or "unknown"
 
 
 def is_read_only(prefix: str, operation: str) -> bool:
     """By the access level of the action; of STS as AWS says it."""
-    if prefix == "sts":
-        return operation not in _WRITING_IN_STS
+    if prefix in _WRITING:
+        return operation not in _WRITING[prefix]
     try:
         action = actions(prefix).get(operation.lower())
     except KeyError:

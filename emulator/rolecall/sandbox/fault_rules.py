@@ -14,6 +14,8 @@ from typing import Any
 from rolecall.policy.patterns import cached_glob, wildcards
 from rolecall.principals import Caller
 
+# The service that the two kinds of faults of its own are about.
+_STS = "sts"
 MAXIMUM_RULES = 100
 MAXIMUM_DELAY_SECONDS = 60
 MAXIMUM_COUNT = 1_000_000_000
@@ -139,7 +141,7 @@ def _rule(given: Mapping[str, Any], catalogue: FaultCatalogue, rule_id: str, new
     values = dict(given)
     kind = values.setdefault("kind", _kind(given))
     if kind in ("region_disabled", "identity_provider_down"):
-        values["service"] = "sts"
+        values["service"] = _STS
     if "nth" in values and "times" not in values:
         # "The third call fails" means one call.
         values["times"] = 1
@@ -226,8 +228,8 @@ def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Itera
     if service and service not in catalogue.operations:
         yield f"there is no service {service!r}: known are {', '.join(catalogue.operations)}."
         return
-    if kind in ("region_disabled", "identity_provider_down") and service not in ("", "sts"):
-        yield f"the kind {kind} is about the service sts."
+    if kind in ("region_disabled", "identity_provider_down") and service not in ("", _STS):
+        yield f"the kind {kind} is about the service {_STS}."
         return
     if (operation or kind == "identity_provider_down") and not _operations(given, catalogue):
         yield f"the kind {kind} has no operation {operation!r} of {service or 'any service'} to strike."
@@ -256,10 +258,10 @@ def _operations(given: Mapping[str, Any], catalogue: FaultCatalogue) -> set[str]
     """The names of the operations that a rule can strike; empty where it asks for every one."""
     kind, operation = _kind(given), given.get("operation", "")
     if kind == "identity_provider_down":
-        return _matching(operation or "*", "sts", catalogue) & {WEB_IDENTITY_OPERATION}
+        return _matching(operation or "*", _STS, catalogue) & {WEB_IDENTITY_OPERATION}
     if kind == "region_disabled":
-        names = _matching(operation or "*", "sts", catalogue)
-        return {name for name in names if REGION_DISABLED_CODE in catalogue.error_codes("sts", name)}
+        names = _matching(operation or "*", _STS, catalogue)
+        return {name for name in names if REGION_DISABLED_CODE in catalogue.error_codes(_STS, name)}
     if not operation:
         return set()
     services = [given["service"]] if "service" in given else list(catalogue.operations)

@@ -98,6 +98,8 @@ class Call:
     proof: Any = None
     # The Host header, by which STS knows its global endpoint.
     host: str = ""
+    # The members of the operation's input as the model has them, those inside of others too.
+    input_paths: Sequence[tuple[str, ...]] = ()
     # What the service's model knows of the answer; an older model lacks what AWS has added since.
     answer_members: Collection[str] = ()
     uses: PendingUses = NO_USES
@@ -138,7 +140,8 @@ class RegisteredOperation:
     service: str
     name: str
     function: Function
-    permissions: PermissionsOf
+    # None: what AWS's tables say, services/permissions.py.
+    permissions: PermissionsOf | None
     precheck: Precheck | None
     writes: bool
     parameters: frozenset[str]
@@ -150,17 +153,6 @@ _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
 
 
-def action_of(service: str, operation: str) -> str:
-    """The IAM action of an operation: the five chime-sdk services share Chime's prefix, the toolbox has IAM's."""
-    prefix = "chime" if service.startswith("chime") else "iam" if service == "iam-toolbox" else service
-    return f"{prefix}:{operation}"
-
-
-def on_everything(call: Call, _parameters: Parameters) -> Sequence[Permission]:
-    """The operation's own action on ``*``: right for actions that have no resource types, so for all of Chime 2018."""
-    return (Permission(action_of(call.service, call.operation)),)
-
-
 def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
     """For the few operations that no policy can forbid."""
     return ()
@@ -170,7 +162,7 @@ def operation(
     service: str,
     name: str,
     *,
-    permissions: PermissionsOf = on_everything,
+    permissions: PermissionsOf | None = None,
     precheck: Precheck | None = None,
     writes: bool | None = None,
     proof: Proof | None = None,
@@ -178,11 +170,11 @@ def operation(
 ) -> Callable[[Function], Function]:
     """Register a function as an operation.
 
-    ``permissions`` answers what the caller needs. ``precheck`` raises AwsError for refusals that come before any
-    policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it verifies the token or assertion
-    among the parameters, and raises AwsError for one that proves nothing, or KeysWantedError when it cannot tell yet.
-    ``second_factor`` is what the caller may prove besides its signature. ``writes`` defaults to False for Get, List,
-    Describe, Search and Simulate, else True.
+    ``permissions`` answers what the caller needs, where AWS differs from its tables. ``precheck`` raises AwsError for
+    refusals that come before any policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it
+    verifies the token or assertion among the parameters, and raises AwsError for one that proves nothing, or
+    KeysWantedError when it cannot tell yet. ``second_factor`` is what the caller may prove besides its signature.
+    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
     """
 
     def register(function: Function) -> Function:

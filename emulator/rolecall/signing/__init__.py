@@ -7,6 +7,6 @@ the secret and the owner of an access key, opening the session token (the caller
 """
 
 from rolecall.signing.authorization import Signature, read_signature
-from rolecall.signing.verify import check_scope, check_signature, is_region_name
+from rolecall.signing.verify import check_scope, check_signature, check_unread_signature, is_region_name
 
-__all__ = ["Signature", "check_scope", "check_signature", "is_region_name", "read_signature"]
+__all__ = ["Signature", "check_scope", "check_signature", "check_unread_signature", "is_region_name", "read_signature"]

@@ -20,7 +20,7 @@ from rolecall.principals import Caller
 from rolecall.sandbox.cloudtrail import SIGN_IN_SERVICE
 from rolecall.sandbox.decisions import DecisionLog
 from rolecall.sandbox.outcomes import Outcome, Recorded
-from rolecall.settings import DEFAULT_REGION
+from rolecall.service_records import DEFAULT_REGION
 
 EVENTS = {"getSigninToken": "GetSigninToken", "login": "ConsoleLogin"}
 FAILURE = "Failure"

@@ -10,21 +10,27 @@ from rolecall.wire.known_errors import known_error_codes, operation_names
 from rolecall.wire.match import Target, decode, likely_service, match
 from rolecall.wire.models import SERVICES
 from rolecall.wire.services import Operation, Service, load_service
+from rolecall.wire.unserved import Unserved, claimed_service, encode_unserved_error, not_served, recognise_unserved
 
 __all__ = [
     "SERVICES",
     "Operation",
     "Service",
     "Target",
+    "Unserved",
     "check_constraints",
+    "claimed_service",
     "decode",
     "encode_answer",
     "encode_error",
+    "encode_unserved_error",
     "error_code",
     "error_status",
     "known_error_codes",
     "likely_service",
     "load_service",
     "match",
+    "not_served",
     "operation_names",
+    "recognise_unserved",
 ]

@@ -22,8 +22,6 @@ from rolecall.wire.xml_answer import escape
 
 XML_TYPE = "text/xml"
 JSON_TYPE = "application/json"
-# Services whose errors have the one member `message`, where Chime's have Code and Message.
-_SMALL_ERRORS = frozenset({"iam-toolbox"})
 _NO_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"
 _COMMON_BY_CODE: Mapping[str, CommonError] = {
     **{common.json_code: common for common in COMMON_ERRORS.values()},
@@ -35,12 +33,11 @@ _COMMON_BY_CODE: Mapping[str, CommonError] = {
 def check_constraints(operation: Operation, parameters: Mapping[str, Any]) -> None:
     """Hold the decoded parameters against the model's limits.
 
-    Raises AwsError ValidationError (BadRequestException of Chime), all failures in one message.
+    Raises AwsError with the service's own code (ValidationError, BadRequestException), all failures in one message.
     """
     failures = operation.check(parameters)
     if failures:
-        code = "BadRequestException" if operation.service_name.startswith("chime") else "ValidationError"
-        raise AwsError(code, sentence(failures))
+        raise AwsError(KNOWN_SERVICES[operation.service_name].constraint_code, sentence(failures))
 
 
 def encode_answer(
@@ -161,7 +158,7 @@ def _resolve(service_name: str, code: str) -> _Resolved:
 
 
 def _speaks_json(service_name: str) -> bool:
-    return service_name in KNOWN_SERVICES and KNOWN_SERVICES[service_name].protocol == "rest-json"
+    return service_name in KNOWN_SERVICES and KNOWN_SERVICES[service_name].error_form != "xml"
 
 
 def _modelled(error: ServiceError) -> _Resolved:
@@ -186,7 +183,7 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
     resolved = _resolve(service_name, error.code)
     status = resolved.status if error.status is None else error.status
     if _speaks_json(service_name):
-        if service_name in _SMALL_ERRORS:
+        if KNOWN_SERVICES[service_name].error_form == "message":
             return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}}}')
         return _rest_error(resolved, status, error.message, request_id)
     kind = "Sender" if status < 500 else "Receiver"

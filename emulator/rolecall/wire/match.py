@@ -29,12 +29,21 @@ _FORM = "application/x-www-form-urlencoded"
 _QUERY_SERVICES = {known.signing_name: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
 _QUERY_VERSIONS = {known.api_version: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
 _REST_SERVICES = tuple(known.name for known in KNOWN_SERVICES.values() if known.protocol == "rest-json")
-_CHIME_SERVICES = tuple(name for name in _REST_SERVICES if KNOWN_SERVICES[name].signing_name == "chime")
-_TOOLBOX = "iam-toolbox"
-_TOOLBOX_PATH = "/authorization-details/"
-_TOOLBOX_IS_KNOWN = _TOOLBOX in KNOWN_SERVICES
+# Services that share the signing name of another one, and have paths and a host of their own.
+_BY_PATH = {known.path_prefix: known for known in KNOWN_SERVICES.values() if known.path_prefix}
+_REST_BY_SIGNING_NAME = {
+    signing_name: tuple(
+        name
+        for name in _REST_SERVICES
+        if KNOWN_SERVICES[name].signing_name == signing_name and not KNOWN_SERVICES[name].path_prefix
+    )
+    for signing_name in {KNOWN_SERVICES[name].signing_name for name in _REST_SERVICES} - _QUERY_SERVICES.keys()
+}
 _HOSTS = {known.endpoint_prefix: known.name for known in KNOWN_SERVICES.values()}
-_OLD_CHIME_HOST = "service.chime.aws.amazon.com"
+_LEGACY_HOSTS = {known.legacy_host: known.name for known in KNOWN_SERVICES.values() if known.legacy_host}
+# Whose form an answer to a request has that nothing tells apart: with a path, and without one.
+_LIKELY_REST_SERVICE = "chime"
+_LIKELY_QUERY_SERVICE = "sts"
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -58,37 +67,45 @@ def match(request: HttpRequest, signing_name: str) -> Target:
 
     Raises AwsError InvalidAction (UnknownOperationException in rest-json), MissingAction, MalformedQueryString.
     """
+    named = _service_of_path(request, signing_name) if signing_name else ""
+    if named:
+        return _match_rest(request, (named,))
     name = _QUERY_SERVICES.get(signing_name)
     if name is not None:
-        if name == "iam" and _is_for_toolbox(request):
-            return _match_rest(request, (_TOOLBOX,))
         return _match_query(load_service(name), request, parameters_of(request))
-    if signing_name == "chime":
-        return _match_rest(request, _CHIME_SERVICES)
+    sharing = _REST_BY_SIGNING_NAME.get(signing_name)
+    if sharing is not None:
+        return _match_rest(request, sharing)
     return _match_by_content(request)
 
 
 def likely_service(request: HttpRequest, signing_name: str) -> str:
     """The service whose error format suits a request that may match nothing; never raises."""
-    name = _QUERY_SERVICES.get(signing_name)
-    if name is not None:
-        return _TOOLBOX if name == "iam" and _is_for_toolbox(request) else name
-    named = _service_of_host(request)
+    named = _service_of_path(request, signing_name) if signing_name else ""
     if named:
         return named
-    if _is_for_toolbox(request):
-        return _TOOLBOX
-    if signing_name == "chime" or request.raw_path.strip("/"):
-        return "chime"
-    return "sts"
+    name = _QUERY_SERVICES.get(signing_name) or _service_of_host(request)
+    if name:
+        return name
+    named = _service_of_path(request, "")
+    if named:
+        return named
+    is_rest = signing_name in _REST_BY_SIGNING_NAME or request.raw_path.strip("/")
+    return _LIKELY_REST_SERVICE if is_rest else _LIKELY_QUERY_SERVICE
 
 
-def _is_for_toolbox(request: HttpRequest) -> bool:
-    """Whether a request signed for IAM is for its toolbox, which has a host of its own and paths of its own."""
-    if not _TOOLBOX_IS_KNOWN:
-        return False
-    host = request.headers.get("host", "")
-    return request.raw_path.startswith(_TOOLBOX_PATH) or host[: len(_TOOLBOX) + 1].lower() == f"{_TOOLBOX}."
+def _service_of_path(request: HttpRequest, signing_name: str) -> str:
+    """The service of that signing name that the path or the host tells; empty when they tell none.
+
+    An empty ``signing_name`` stands for any.
+    """
+    for path_prefix, known in _BY_PATH.items():
+        if signing_name not in ("", known.signing_name):
+            continue
+        host = request.headers.get("host", "")[: len(known.endpoint_prefix) + 1].lower()
+        if request.raw_path.startswith(path_prefix) or host == f"{known.endpoint_prefix}.":
+            return known.name
+    return ""
 
 
 def decode(target: Target, request: HttpRequest) -> dict[str, Any]:
@@ -106,6 +123,16 @@ def parameters_of(request: HttpRequest) -> dict[str, str]:
         if content_type.partition(";")[0].strip().lower() == _FORM:
             add_parameters(request.body.decode("latin-1"), parameters)
     return parameters
+
+
+def served_by_content(request: HttpRequest) -> bool:
+    """Whether the host or the API version of a request says that it is for one of the services here."""
+    if _service_of_host(request):
+        return True
+    try:
+        return parameters_of(request).get("Version", "") in _QUERY_VERSIONS
+    except AwsError:
+        return False
 
 
 def _match_query(service: Service, request: HttpRequest, parameters: Mapping[str, str]) -> Target:
@@ -162,7 +189,7 @@ def _service_of_host(request: HttpRequest) -> str:
     prefix, dot, rest = host.partition(".")
     if dot and prefix in _HOSTS and not rest.replace(".", "").isdigit():
         return _HOSTS[prefix]
-    return "chime" if host == _OLD_CHIME_HOST else ""
+    return _LEGACY_HOSTS.get(host, "")
 
 
 def _match_by_content(request: HttpRequest) -> Target:
@@ -174,4 +201,4 @@ def _match_by_content(request: HttpRequest) -> Target:
         return _match_rest(request)
     parameters = parameters_of(request)
     by_version = _QUERY_VERSIONS.get(parameters.get("Version", ""))
-    return _match_query(load_service(named or by_version or "sts"), request, parameters)
+    return _match_query(load_service(named or by_version or _LIKELY_QUERY_SERVICE), request, parameters)

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What routing must know of a service before its model is read; a test compares it with the models."""
-
-    name: str
-    protocol: str
-    api_version: str
-    signing_name: str
-    endpoint_prefix: str
+from rolecall.service_records import SERVICE_RECORDS, ServiceRecord
 
 
 def _data_folder() -> Path | None:
@@ -43,22 +34,8 @@ def _absent() -> frozenset[str]:
 _NEWER_MODELS = ("iam-toolbox",)
 _ABSENT = _absent()
 
-KNOWN_SERVICES: Mapping[str, Known] = MappingProxyType(
-    {
-        known.name: known
-        for known in (
-            Known("sts", "query", "2011-06-15", "sts", "sts"),
-            Known("iam", "query", "2010-05-08", "iam", "iam"),
-            Known("chime", "rest-json", "2018-05-01", "chime", "chime"),
-            Known("chime-sdk-identity", "rest-json", "2021-04-20", "chime", "identity-chime"),
-            Known("chime-sdk-meetings", "rest-json", "2021-07-15", "chime", "meetings-chime"),
-            Known("chime-sdk-media-pipelines", "rest-json", "2021-07-15", "chime", "media-pipelines-chime"),
-            Known("chime-sdk-messaging", "rest-json", "2021-05-15", "chime", "messaging-chime"),
-            Known("chime-sdk-voice", "rest-json", "2022-08-03", "chime", "voice-chime"),
-            Known("iam-toolbox", "rest-json", "2018-05-10", "iam", "iam-toolbox"),
-        )
-        if known.name not in _ABSENT
-    }
+KNOWN_SERVICES: Mapping[str, ServiceRecord] = MappingProxyType(
+    {name: record for name, record in SERVICE_RECORDS.items() if name not in _ABSENT}
 )
 SERVICES: tuple[str, ...] = tuple(KNOWN_SERVICES)
 
@@ -137,16 +114,24 @@ class Model:
 
 def load_model(name: str) -> Model:
     """The newest model of the service that the installed botocore ships. Raises LookupError when there is none."""
+    if _data_folder() is None:
+        raise LookupError("botocore is not installed")
+    for file in model_files(name):
+        octets = file.read_bytes()
+        return Model(_without_documentation(json.loads(gzip.decompress(octets) if file.suffix == ".gz" else octets)))
+    raise LookupError(f"the installed botocore has no model of {name}")
+
+
+def model_files(name: str) -> Iterator[Path]:
+    """The files of the service's models that the installed botocore ships, the newest first."""
     data = _data_folder()
     if data is None:
-        raise LookupError("botocore is not installed")
+        return
     for version in sorted((path for path in (data / name).glob("*") if path.is_dir()), reverse=True):
-        packed, plain = version / "service-2.json.gz", version / "service-2.json"
-        if packed.exists():
-            return Model(_without_documentation(json.loads(gzip.decompress(packed.read_bytes()))))
-        if plain.exists():
-            return Model(_without_documentation(json.loads(plain.read_bytes())))
-    raise LookupError(f"the installed botocore has no model of {name}")
+        for file in (version / "service-2.json.gz", version / "service-2.json"):
+            if file.exists():
+                yield file
+                break
 
 
 def _without_documentation(raw: dict[str, Any]) -> dict[str, Any]:

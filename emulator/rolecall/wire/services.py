@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,11 +15,16 @@ from rolecall.wire.recorded import Recorder, compile_recorder
 
 DecodeRequest = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], dict[str, Any]]
 EncodeText = Callable[[Any], str]
+# How deep inside of an input its members are known: deep enough for every member that names a resource.
+MAXIMUM_MEMBER_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation, compiled. Member names are the model's; ``signed`` is false for the operations without SigV4."""
+    """One operation, compiled. Member names are the model's;
+
+    ``input_paths`` has also the members inside of others. ``signed`` is false for the operations without SigV4.
+    """
 
     name: str
     service_name: str
@@ -29,6 +34,7 @@ class Operation:
     template: str
     status: int
     input_members: tuple[str, ...]
+    input_paths: tuple[tuple[str, ...], ...]
     required_members: tuple[str, ...]
     output_members: tuple[str, ...]
     error_codes: frozenset[str]
@@ -106,6 +112,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
         template=raw["http"]["requestUri"],
         status=raw["http"].get("responseCode", 200),
         input_members=tuple(inputs),
+        input_paths=tuple(_member_paths(given)),
         required_members=tuple(member for member in inputs if given and member in given.required),
         output_members=tuple(outputs),
         error_codes=frozenset(_error_code(model, error["shape"]) for error in raw.get("errors", ())),
@@ -119,6 +126,19 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
         payload_output=payload,
         recorder=compile_recorder(name, given, answered, service.protocol, service.error_names),
     )
+
+
+def _member_paths(shape: Shape | None, depth: int = MAXIMUM_MEMBER_DEPTH) -> Iterator[tuple[str, ...]]:
+    """The members of a structure and those inside of them, through lists; a shape may hold itself, so to a depth."""
+    if shape is None or depth == 0:
+        return
+    for name, member in shape.members.items():
+        yield (name,)
+        inner = member.shape
+        while inner.type == "list":
+            inner = inner.part("member").shape
+        if inner.type == "structure":
+            yield from ((name, *path) for path in _member_paths(inner, depth - 1))
 
 
 def _decoder(protocol: str, shape: Shape | None) -> DecodeRequest:

@@ -14,7 +14,8 @@ from rolecall.access.permission import Permission
 from rolecall.arns import iam_arn, parse_arn
 from rolecall.data import service_linked_roles
 from rolecall.services.chime.common import bad_request, checked_license
-from rolecall.services.registry import Call, Parameters, on_everything
+from rolecall.services.permissions import table_permissions
+from rolecall.services.registry import Call, Parameters
 from rolecall.storage import chime_accounts, chime_users
 from rolecall.storage import service_linked_roles as linked_roles
 from rolecall.storage.chime_users import ALEXA_SERVICE, ChimeUser
@@ -80,7 +81,7 @@ def permissions_to_update_users(call: Call, parameters: Parameters) -> Sequence[
 
 def _permissions(call: Call, parameters: Parameters, items: Iterable[Parameters]) -> Sequence[Permission]:
     """The operation's own action; with it the making of the role, when an item turns on Alexa and there is none yet."""
-    own = on_everything(call, parameters)
+    own = table_permissions(call, parameters)
     touched = [item for item in items if "AlexaForBusinessMetadata" in item or "UserType" in item]
     if not touched or chime_accounts.account(call.db, call.account_id, parameters["AccountId"]) is None:
         return own

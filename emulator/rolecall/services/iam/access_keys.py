@@ -9,13 +9,11 @@ from rolecall.arns import root_arn
 from rolecall.errors import AwsError
 from rolecall.ids import LONG_TERM_KEY_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
+from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, user_permission
 from rolecall.services.iam.users import (
-    NOT_A_USER_MESSAGE,
     check_user_is_named,
     lock_owner,
     named_or_calling_user,
-    on_user_or_caller,
-    user_permission,
 )
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import (
@@ -60,7 +58,7 @@ def _check_user_is_named_in_sessions(call: Call, parameters: Parameters) -> None
         raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
 
 
-@operation("iam", "CreateAccessKey", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "CreateAccessKey", precheck=check_user_is_named)
 def create_access_key(call: Call, *, UserName: str | None = None) -> Answer:
     """A new key, active at once; its secret is told this one time. API reference: CreateAccessKey.
 
@@ -93,7 +91,7 @@ def _shown_key(owner: UserRecord | None, key: AccessKeyRecord) -> Answer:
     }
 
 
-@operation("iam", "ListAccessKeys", permissions=on_user_or_caller, precheck=_check_user_is_named_in_sessions)
+@operation("iam", "ListAccessKeys", precheck=_check_user_is_named_in_sessions)
 def list_access_keys(
     call: Call, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -108,7 +106,7 @@ def _position(key: AccessKeyRecord) -> str:
     return f"{key.created_at_seconds:020d} {key.access_key_id}"
 
 
-@operation("iam", "UpdateAccessKey", permissions=on_user_or_caller, precheck=_check_user_is_named_in_sessions)
+@operation("iam", "UpdateAccessKey", precheck=_check_user_is_named_in_sessions)
 def update_access_key(call: Call, *, AccessKeyId: str, Status: str, UserName: str | None = None) -> None:
     """Switch a key on or off. Raises AwsError: ValidationError, NoSuchEntity, InvalidInput."""
     key = _owned_key(call, named_or_calling_user(call, UserName), AccessKeyId)
@@ -117,7 +115,7 @@ def update_access_key(call: Call, *, AccessKeyId: str, Status: str, UserName: st
     set_access_key_status(call.db, key.access_key_id, Status)
 
 
-@operation("iam", "DeleteAccessKey", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "DeleteAccessKey", precheck=check_user_is_named)
 def delete_access_key(call: Call, *, AccessKeyId: str, UserName: str | None = None) -> None:
     """Delete a key; its next use is refused. Raises AwsError: ValidationError, NoSuchEntity."""
     key = _owned_key(call, named_or_calling_user(call, UserName), AccessKeyId)
@@ -141,7 +139,7 @@ def _on_key(call: Call, parameters: Parameters) -> Sequence[Permission]:
     user = _user_of(call, _known_key(call, parameters["AccessKeyId"]))
     if user is None:
         return [Permission("iam:GetAccessKeyLastUsed", root_arn(call.account_id))]
-    return [user_permission(call, user.name)]
+    return [user_permission(call, user)]
 
 
 @operation("iam", "GetAccessKeyLastUsed", permissions=_on_key)

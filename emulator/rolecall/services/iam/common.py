@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from rolecall.access.permission import ContextValue, Permission
+from rolecall.access.permission import ContextValue
 from rolecall.errors import AwsError
-from rolecall.services.registry import Answer, Call, Parameters
+from rolecall.services.registry import Answer, Call
 from rolecall.sessions.pages import open_page, seal_page
 from rolecall.sessions.tokens import BadTokenError
 from rolecall.storage.entity_tags import TaggedKind, key_key, new_tag_count, put_tags, tags_of
@@ -112,34 +112,6 @@ def resource_tag_keys(call: Call, kind: TaggedKind, owner_id: str) -> dict[str, 
         keys[f"aws:resourcetag/{key.lower()}"] = value
         keys[f"iam:resourcetag/{key.lower()}"] = value
     return keys
-
-
-def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
-    """The condition keys of the tags (or only tag keys) that a request passes."""
-    context: dict[str, ContextValue] = {}
-    tags: Sequence[Mapping[str, Any]] = parameters.get("Tags", ())
-    for tag in tags:
-        context[f"aws:requesttag/{tag['Key'].lower()}"] = tag["Value"]
-    keys = (*(tag["Key"] for tag in tags), *parameters.get("TagKeys", ()))
-    if keys:
-        context["aws:tagkeys"] = keys
-    return context
-
-
-def creation(
-    parameters: Parameters, arn: str, kind: str, *, tagged_kind: str = "", shown_as: str = ""
-) -> Sequence[Permission]:
-    """What creating an entity needs: ``Create`` and, with tags, ``Tag`` of its kind, such as ``Role``.
-
-    ``tagged_kind`` is what the action that tags calls the kind, if otherwise.
-
-    Source: the IAM User Guide's pages on tagging each kind, which name both actions.
-    """
-    context = requested_tags(parameters)
-    if "PermissionsBoundary" in parameters:
-        context["iam:permissionsboundary"] = parameters["PermissionsBoundary"]
-    actions = [f"iam:Create{kind}", *([f"iam:Tag{tagged_kind or kind}"] if parameters.get("Tags") else [])]
-    return [Permission(action, arn, context=context, shown_as=shown_as) for action in actions]
 
 
 def listed_tags(call: Call, kind: TaggedKind, owner_id: str, marker: str | None, max_items: int) -> Answer:

@@ -15,9 +15,10 @@ from rolecall.access.policies import parsed_policy
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.policy import CompiledPolicies, NamedPolicy, PolicyKind, compile_policies
+from rolecall.service_records import action_of
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, concurrent_modification, opened_marker, page_of
 from rolecall.services.iam.delegation_templates import permission_policy, role_boundaries
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.delegation import approval_text
 from rolecall.storage.delegation_requests import (
     DelegationRequest,

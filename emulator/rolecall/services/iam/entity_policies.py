@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rolecall.access.permission import ContextValue
 from rolecall.arns import PARTITION, parse_arn
 from rolecall.data import Quotas, managed_policy
 from rolecall.errors import AwsError
@@ -66,11 +65,6 @@ class Owner:
     kind: EntityKind
     entity_id: str
     name: str
-
-
-def policy_keys(parameters: Parameters) -> dict[str, ContextValue]:
-    """The condition key of the managed policy that a request attaches or detaches."""
-    return {"iam:policyarn": parameters["PolicyArn"]}
 
 
 def check_attached_arn(_call: Call, parameters: Parameters) -> None:

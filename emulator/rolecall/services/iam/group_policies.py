@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rolecall.access.permission import Permission
 from rolecall.services.iam import entity_policies
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS
-from rolecall.services.iam.entity_policies import Owner, check_attached_arn, policy_keys
-from rolecall.services.iam.groups import existing_group, group_permission, on_group
-from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.iam.entity_policies import Owner, check_attached_arn
+from rolecall.services.iam.groups import existing_group
+from rolecall.services.registry import Answer, Call, operation
 
 
 def _owner(call: Call, name: str) -> Owner:
@@ -17,11 +14,7 @@ def _owner(call: Call, name: str) -> Owner:
     return Owner("group", group.group_id, group.name)
 
 
-def _on_attachment(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [group_permission(call, parameters["GroupName"], policy_keys(parameters))]
-
-
-@operation("iam", "AttachGroupPolicy", permissions=_on_attachment, precheck=check_attached_arn)
+@operation("iam", "AttachGroupPolicy", precheck=check_attached_arn)
 def attach_group_policy(call: Call, *, GroupName: str, PolicyArn: str) -> None:
     """Attach a managed policy.
 
@@ -30,13 +23,13 @@ def attach_group_policy(call: Call, *, GroupName: str, PolicyArn: str) -> None:
     entity_policies.attach(call, _owner(call, GroupName), PolicyArn)
 
 
-@operation("iam", "DetachGroupPolicy", permissions=_on_attachment, precheck=check_attached_arn)
+@operation("iam", "DetachGroupPolicy", precheck=check_attached_arn)
 def detach_group_policy(call: Call, *, GroupName: str, PolicyArn: str) -> None:
     """Detach a managed policy. Raises AwsError: ValidationError (ARN), NoSuchEntity."""
     entity_policies.detach(call, _owner(call, GroupName), PolicyArn)
 
 
-@operation("iam", "ListAttachedGroupPolicies", permissions=on_group)
+@operation("iam", "ListAttachedGroupPolicies")
 def list_attached_group_policies(
     call: Call, *, GroupName: str, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -44,7 +37,7 @@ def list_attached_group_policies(
     return entity_policies.list_attached(call, _owner(call, GroupName), PathPrefix, Marker, MaxItems)
 
 
-@operation("iam", "PutGroupPolicy", permissions=on_group)
+@operation("iam", "PutGroupPolicy")
 def put_group_policy(call: Call, *, GroupName: str, PolicyName: str, PolicyDocument: str) -> None:
     """Add an inline policy, or replace the one of that name.
 
@@ -53,20 +46,20 @@ def put_group_policy(call: Call, *, GroupName: str, PolicyName: str, PolicyDocum
     entity_policies.put(call, _owner(call, GroupName), PolicyName, PolicyDocument)
 
 
-@operation("iam", "GetGroupPolicy", permissions=on_group)
+@operation("iam", "GetGroupPolicy")
 def get_group_policy(call: Call, *, GroupName: str, PolicyName: str) -> Answer:
     """One inline policy. Raises AwsError NoSuchEntity."""
     owner = _owner(call, GroupName)
     return {"GroupName": owner.name, **entity_policies.get(call, owner, PolicyName)}
 
 
-@operation("iam", "DeleteGroupPolicy", permissions=on_group)
+@operation("iam", "DeleteGroupPolicy")
 def delete_group_policy(call: Call, *, GroupName: str, PolicyName: str) -> None:
     """Delete an inline policy. Raises AwsError NoSuchEntity."""
     entity_policies.delete(call, _owner(call, GroupName), PolicyName)
 
 
-@operation("iam", "ListGroupPolicies", permissions=on_group)
+@operation("iam", "ListGroupPolicies")
 def list_group_policies(
     call: Call, *, GroupName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from rolecall.access.permission import ContextValue, Permission
-from rolecall.arns import iam_arn
 from rolecall.errors import AwsError
 from rolecall.ids import GROUP_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, concurrent_modification, opened_marker, page, page_of
-from rolecall.services.iam.users import existing_user, on_user, shown_user
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.iam.resource_kinds import listing, renaming
+from rolecall.services.iam.users import existing_user, shown_user
+from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
 from rolecall.storage.groups import (
     GroupRecord,
@@ -46,24 +43,7 @@ def existing_group(call: Call, name: str) -> GroupRecord:
     return group
 
 
-def group_permission(call: Call, name: str, context: Mapping[str, ContextValue] | None = None) -> Permission:
-    """The operation's action on a group; AWS words it ``group NAME``."""
-    group = group_by_name(call.db, call.account_id, name)
-    arn = iam_arn(call.account_id, "group", "/", name) if group is None else group.arn
-    shown_as = f"group {name if group is None else group.name}"
-    return Permission(action_of("iam", call.operation), arn, context=context or {}, shown_as=shown_as)
-
-
-def on_group(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [group_permission(call, parameters["GroupName"])]
-
-
-def _on_new_group(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = iam_arn(call.account_id, "group", parameters.get("Path", "/"), parameters["GroupName"])
-    return [Permission("iam:CreateGroup", arn)]
-
-
-@operation("iam", "CreateGroup", permissions=_on_new_group)
+@operation("iam", "CreateGroup")
 def create_group(call: Call, *, GroupName: str, Path: str = "/") -> Answer:
     """A new group without users and policies. Raises AwsError: EntityAlreadyExists, LimitExceeded."""
     if group_by_name(call.db, call.account_id, GroupName) is not None:
@@ -95,7 +75,7 @@ def shown_group(group: GroupRecord) -> Answer:
     }
 
 
-@operation("iam", "GetGroup", permissions=on_group)
+@operation("iam", "GetGroup")
 def get_group(call: Call, *, GroupName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS) -> Answer:
     """One group and a page of its users, by name. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
     group = existing_group(call, GroupName)
@@ -105,12 +85,7 @@ def get_group(call: Call, *, GroupName: str, Marker: str | None = None, MaxItems
     return {"Group": shown_group(group), "Users": [shown_user(user) for user in users], **rest}
 
 
-def _on_all_groups(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    prefix = parameters.get("PathPrefix", "/")
-    return [Permission("iam:ListGroups", shown_as=iam_arn(call.account_id, "group", prefix, ""))]
-
-
-@operation("iam", "ListGroups", permissions=_on_all_groups)
+@operation("iam", "ListGroups", permissions=listing("group"))
 def list_groups_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -125,20 +100,7 @@ def _position(group: GroupRecord) -> str:
     return group.name.lower()
 
 
-def _on_moved_group(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """API reference, UpdateGroup: whoever renames needs the permission on the old name and on the new one."""
-    name = parameters["GroupName"]
-    permissions = [group_permission(call, name)]
-    if "NewGroupName" in parameters or "NewPath" in parameters:
-        group = group_by_name(call.db, call.account_id, name)
-        path = parameters.get("NewPath", "/" if group is None else group.path)
-        new_name = parameters.get("NewGroupName", name if group is None else group.name)
-        arn = iam_arn(call.account_id, "group", path, new_name)
-        permissions.append(Permission("iam:UpdateGroup", arn, shown_as=f"group {new_name}"))
-    return permissions
-
-
-@operation("iam", "UpdateGroup", permissions=_on_moved_group)
+@operation("iam", "UpdateGroup", permissions=renaming("group"))
 def update_group(call: Call, *, GroupName: str, NewPath: str | None = None, NewGroupName: str | None = None) -> None:
     """Another name, another path, or both; users and policies stay.
 
@@ -155,7 +117,7 @@ def update_group(call: Call, *, GroupName: str, NewPath: str | None = None, NewG
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name)) from error
 
 
-@operation("iam", "DeleteGroup", permissions=on_group)
+@operation("iam", "DeleteGroup")
 def delete_group(call: Call, *, GroupName: str) -> None:
     """Delete a group without users and policies. Raises AwsError: NoSuchEntity, DeleteConflict."""
     group = existing_group(call, GroupName)
@@ -171,7 +133,7 @@ def delete_group(call: Call, *, GroupName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
 
 
-@operation("iam", "AddUserToGroup", permissions=on_group)
+@operation("iam", "AddUserToGroup")
 def add_user_to_group(call: Call, *, GroupName: str, UserName: str) -> None:
     """Put a user into a group; one that is in it stays in it. Raises AwsError: NoSuchEntity, LimitExceeded."""
     user = existing_user(call, UserName)
@@ -189,7 +151,7 @@ def add_user_to_group(call: Call, *, GroupName: str, UserName: str) -> None:
         raise concurrent_modification() from error
 
 
-@operation("iam", "RemoveUserFromGroup", permissions=on_group)
+@operation("iam", "RemoveUserFromGroup")
 def remove_user_from_group(call: Call, *, GroupName: str, UserName: str) -> None:
     """Take a user out of a group; one that is not in it is no error. Raises AwsError NoSuchEntity, the user's first."""
     user = existing_user(call, UserName)
@@ -197,7 +159,7 @@ def remove_user_from_group(call: Call, *, GroupName: str, UserName: str) -> None
     remove_member(call.db, group.group_id, user.user_id)
 
 
-@operation("iam", "ListGroupsForUser", permissions=on_user)
+@operation("iam", "ListGroupsForUser")
 def list_groups_for_user(
     call: Call, *, UserName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

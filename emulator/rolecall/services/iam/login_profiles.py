@@ -12,16 +12,14 @@ from rolecall.errors import AwsError
 from rolecall.services.iam.common import concurrent_modification
 from rolecall.services.iam.password_policy import granted_to_users
 from rolecall.services.iam.password_rules import check_is_new, check_password, hashed, is_password
+from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user
 from rolecall.services.iam.users import (
-    NOT_A_USER_MESSAGE,
-    calling_user,
     check_user_is_named,
     existing_user,
     lock_owner,
     named_or_calling_user,
-    on_user,
-    on_user_or_caller,
 )
+from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.login_profiles import (
     LoginProfile,
@@ -88,7 +86,7 @@ def _shown(owner: UserRecord | None, profile: LoginProfile) -> Answer:
     }
 
 
-@operation("iam", "CreateLoginProfile", permissions=on_user_or_caller, precheck=_check_new_profile)
+@operation("iam", "CreateLoginProfile", precheck=_check_new_profile)
 def create_login_profile(
     call: Call, *, UserName: str | None = None, Password: str | None = None, PasswordResetRequired: bool = False
 ) -> Answer:
@@ -118,7 +116,7 @@ def create_login_profile(
     return _shown(owner, profile)
 
 
-@operation("iam", "GetLoginProfile", permissions=on_user_or_caller, precheck=_check_root_calls_by_task)
+@operation("iam", "GetLoginProfile", precheck=_check_root_calls_by_task)
 def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
     """Since when there is a password, and whether it is to be changed.
 
@@ -128,7 +126,7 @@ def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
     return _shown(owner, _profile_of(call, owner))
 
 
-@operation("iam", "UpdateLoginProfile", permissions=on_user)
+@operation("iam", "UpdateLoginProfile")
 def update_login_profile(
     call: Call, *, UserName: str, Password: str | None = None, PasswordResetRequired: bool | None = None
 ) -> None:
@@ -152,7 +150,7 @@ def _change(call: Call, profile: LoginProfile, password: str) -> None:
     set_password(call.db, profile, hashed(password))
 
 
-@operation("iam", "DeleteLoginProfile", permissions=on_user_or_caller, precheck=_check_root_calls_by_task)
+@operation("iam", "DeleteLoginProfile", precheck=_check_root_calls_by_task)
 def delete_login_profile(call: Call, *, UserName: str | None = None) -> None:
     """Take the password away. Raises AwsError: ValidationError, NoSuchEntity."""
     owner = named_or_calling_user(call, UserName)
@@ -167,7 +165,7 @@ def _check_is_a_user(call: Call, _parameters: Parameters) -> None:
 
 def _on_own_password(call: Call, parameters: Parameters) -> Sequence[Permission]:
     """The user itself, whom the account's policy may let do it."""
-    [permission] = on_user_or_caller(call, parameters)
+    [permission] = table_permissions(call, parameters)
     return [granted_to_users(call, permission)]
 
 

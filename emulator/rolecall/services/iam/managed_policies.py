@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from urllib.parse import quote
 
-from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import Arn, parse_arn
 from rolecall.data import ManagedPolicy, managed_policy
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
-from rolecall.services.iam.common import requested_tags, resource_tag_keys
 from rolecall.services.iam.documents import checked_document
-from rolecall.services.registry import Answer, Call, Parameters, action_of
+from rolecall.services.registry import Answer, Call, Parameters
 from rolecall.storage.policies import PolicyRecord, attachment_counts, boundary_counts, policy_by_arn
 
 AWS_ACCOUNT = "aws"
@@ -44,19 +41,6 @@ def _parsed(arn: str) -> Arn | None:
 def check_policy_arn(_call: Call, parameters: Parameters) -> None:
     """What AWS refuses before it looks at any policy: a PolicyArn that is none."""
     parsed_policy_arn(parameters["PolicyArn"])
-
-
-def on_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The operation's action on the policy that PolicyArn names; AWS words it ``policy ARN``."""
-    arn = parameters["PolicyArn"]
-    owner = parsed_policy_arn(arn).account_id
-    context: dict[str, ContextValue] = {}
-    policy = policy_by_arn(call.db, arn)
-    if policy is not None:
-        context.update(resource_tag_keys(call, "policy", policy.policy_id))
-    context.update(requested_tags(parameters))
-    account_id = "" if owner == AWS_ACCOUNT else owner
-    return [Permission(action_of("iam", call.operation), arn, account_id, context, shown_as=f"policy {arn}")]
 
 
 def existing_policy(call: Call, arn: str, absent_message: str = NOT_FOUND_MESSAGE) -> PolicyRecord | ManagedPolicy:

@@ -13,31 +13,26 @@ from urllib.parse import quote
 
 import segno
 
-from rolecall.access.permission import ContextValue, Permission
-from rolecall.arns import iam_arn, parse_arn, root_arn
+from rolecall.arns import iam_arn, root_arn
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
-    creation,
     listed_tags,
     opened_marker,
     page,
     page_of,
-    requested_tags,
-    resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
+from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.users import (
     check_user_is_named,
     existing_user,
     named_or_calling_user,
-    on_user,
-    on_user_or_caller,
     shown_user,
 )
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.one_time_codes import SEED_BYTES, new_seed, step_of_pair
 from rolecall.storage.access_keys import lock_account
 from rolecall.storage.entity_policies import lock_entity
@@ -84,28 +79,6 @@ def _check_name(call: Call, parameters: Parameters) -> None:
         raise AwsError("ValidationError", TOO_LONG_MESSAGE.format(limit=MAXIMUM_SERIAL_NUMBER_CHARACTERS))
 
 
-def _on_new_device(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return creation(parameters, _device_arn(call, parameters), "VirtualMFADevice", tagged_kind="MFADevice")
-
-
-def _on_device(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The operation's action on the device, whose tags are condition keys."""
-    serial_number = parameters["SerialNumber"]
-    context: dict[str, ContextValue] = {}
-    if device_by_serial(call.db, call.account_id, serial_number) is not None:
-        context.update(resource_tag_keys(call, "mfa_device", serial_number))
-    context.update(requested_tags(parameters))
-    parsed = parse_arn(serial_number)
-    # The serial number of a hardware device is no ARN, but stands at the same place of one.
-    arn = iam_arn(call.account_id, "mfa", "/", serial_number) if parsed is None else serial_number
-    owner = "" if parsed is None else parsed.account_id
-    return [Permission(action_of("iam", call.operation), arn, account_id=owner, context=context)]
-
-
-def _on_all_devices(call: Call, _parameters: Parameters) -> Sequence[Permission]:
-    return [Permission("iam:ListVirtualMFADevices", shown_as=iam_arn(call.account_id, "mfa", "/", ""))]
-
-
 def _existing_device(call: Call, serial_number: str) -> MfaDeviceRecord:
     device = device_by_serial(call.db, call.account_id, serial_number)
     if device is None:
@@ -130,7 +103,7 @@ def _device_of(call: Call, user_name: str | None, serial_number: str) -> tuple[s
     return (None if user is None else user.name), device
 
 
-@operation("iam", "CreateVirtualMFADevice", permissions=_on_new_device, precheck=_check_name)
+@operation("iam", "CreateVirtualMFADevice", precheck=_check_name)
 def create_virtual_mfa_device(
     call: Call, *, VirtualMFADeviceName: str, Path: str = "/", Tags: Sequence[Mapping[str, Any]] = ()
 ) -> Answer:
@@ -171,7 +144,7 @@ def qr_code(device_name: str, account_name: str, seed: str) -> bytes:
     return image.getvalue()
 
 
-@operation("iam", "EnableMFADevice", permissions=on_user)
+@operation("iam", "EnableMFADevice")
 def enable_mfa_device(
     call: Call, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
 ) -> None:
@@ -192,7 +165,7 @@ def enable_mfa_device(
     assign_device(call.db, SerialNumber, user.user_id, int(call.now_seconds))
 
 
-@operation("iam", "ResyncMFADevice", permissions=on_user)
+@operation("iam", "ResyncMFADevice")
 def resync_mfa_device(
     call: Call, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
 ) -> None:
@@ -218,14 +191,14 @@ def _use_pair(call: Call, serial_number: str, seed: str, first: str, second: str
         raise AwsError("InvalidAuthenticationCode", INVALID_CODE_MESSAGE)
 
 
-@operation("iam", "DeactivateMFADevice", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "DeactivateMFADevice", precheck=check_user_is_named)
 def deactivate_mfa_device(call: Call, *, SerialNumber: str, UserName: str | None = None) -> None:
     """Take a device from its user, by default from the caller. The device stays. Raises AwsError: NoSuchEntity."""
     _device_of(call, UserName, SerialNumber)
     release_device(call.db, SerialNumber)
 
 
-@operation("iam", "DeleteVirtualMFADevice", permissions=_on_device)
+@operation("iam", "DeleteVirtualMFADevice")
 def delete_virtual_mfa_device(call: Call, *, SerialNumber: str) -> None:
     """Delete a device that nobody has. Raises AwsError: NoSuchEntity, DeleteConflict."""
     _locked_seed(call, SerialNumber)
@@ -234,7 +207,7 @@ def delete_virtual_mfa_device(call: Call, *, SerialNumber: str) -> None:
     remove_device(call.db, SerialNumber)
 
 
-@operation("iam", "ListMFADevices", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "ListMFADevices", precheck=check_user_is_named)
 def list_mfa_devices(
     call: Call, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -254,7 +227,7 @@ def _shown_device(user_name: str | None, device: MfaDeviceRecord) -> Answer:
     return {"UserName": user_name, "SerialNumber": device.serial_number, "EnableDate": device.enabled_at_seconds}
 
 
-@operation("iam", "GetMFADevice", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "GetMFADevice", precheck=check_user_is_named)
 def get_mfa_device(call: Call, *, SerialNumber: str, UserName: str | None = None) -> Answer:
     """One device of a user, by default of the caller; virtual devices have no certifications.
 
@@ -264,7 +237,7 @@ def get_mfa_device(call: Call, *, SerialNumber: str, UserName: str | None = None
     return _shown_device(name, device)
 
 
-@operation("iam", "ListVirtualMFADevices", permissions=_on_all_devices)
+@operation("iam", "ListVirtualMFADevices", permissions=listing("mfa"))
 def list_virtual_mfa_devices(
     call: Call,
     *,
@@ -297,7 +270,7 @@ def _shown_virtual_device(call: Call, device: MfaDeviceRecord) -> Answer:
     return shown
 
 
-@operation("iam", "TagMFADevice", permissions=_on_device)
+@operation("iam", "TagMFADevice")
 def tag_mfa_device(call: Call, *, SerialNumber: str, Tags: Sequence[Mapping[str, Any]]) -> None:
     """Add tags, or replace the values of those that are there.
 
@@ -308,13 +281,13 @@ def tag_mfa_device(call: Call, *, SerialNumber: str, Tags: Sequence[Mapping[str,
     add_tags(call, "mfa_device", SerialNumber, tags)
 
 
-@operation("iam", "UntagMFADevice", permissions=_on_device)
+@operation("iam", "UntagMFADevice")
 def untag_mfa_device(call: Call, *, SerialNumber: str, TagKeys: Sequence[str]) -> None:
     """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "mfa_device", _existing_device(call, SerialNumber).serial_number, TagKeys)
 
 
-@operation("iam", "ListMFADeviceTags", permissions=_on_device)
+@operation("iam", "ListMFADeviceTags")
 def list_mfa_device_tags(
     call: Call, *, SerialNumber: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

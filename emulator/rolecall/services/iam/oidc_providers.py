@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rolecall.access.permission import Permission
 from rolecall.arns import oidc_provider_arn, parse_arn
 from rolecall.errors import AwsError
 from rolecall.issuers import issuer_problem, without_scheme
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
-    creation,
     listed_tags,
-    requested_tags,
-    resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_tags import remove_tags, tags_of
 from rolecall.storage.oidc_providers import (
     OidcProvider,
@@ -54,14 +50,6 @@ def _check_arn(_call: Call, parameters: Parameters) -> None:
         raise AwsError("ValidationError", message)
 
 
-def _on_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = parameters["OpenIDConnectProviderArn"]
-    parsed = parse_arn(arn)
-    context = {**resource_tag_keys(call, "oidc_provider", arn), **requested_tags(parameters)}
-    account_id = "" if parsed is None else parsed.account_id
-    return [Permission(action_of("iam", call.operation), arn, account_id, context)]
-
-
 def _existing(call: Call, arn: str, message: str = NOT_FOUND_MESSAGE, *, for_update: bool = True) -> OidcProvider:
     """The account's provider of that ARN. Raises AwsError NoSuchEntity."""
     provider = provider_by_arn(call.db, arn, for_update=for_update)
@@ -88,11 +76,7 @@ def _check_url(_call: Call, parameters: Parameters) -> None:
         raise AwsError("ValidationError", URL_MESSAGE, reason=problem)
 
 
-def _on_new_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return creation(parameters, oidc_provider_arn(call.account_id, parameters["Url"]), "OpenIDConnectProvider")
-
-
-@operation("iam", "CreateOpenIDConnectProvider", permissions=_on_new_provider, precheck=_check_url)
+@operation("iam", "CreateOpenIDConnectProvider", precheck=_check_url)
 def create_open_id_connect_provider(
     call: Call,
     *,
@@ -127,7 +111,7 @@ def create_open_id_connect_provider(
     return answer
 
 
-@operation("iam", "GetOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "GetOpenIDConnectProvider", precheck=_check_arn)
 def get_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str) -> Answer:
     """A provider, its URL without the scheme, as AWS shows it. Raises AwsError NoSuchEntity."""
     provider = _existing(call, OpenIDConnectProviderArn, for_update=False)
@@ -146,13 +130,13 @@ def list_open_id_connect_providers(call: Call) -> Answer:
     return {"OpenIDConnectProviderList": [{"Arn": arn} for arn in provider_arns(call.db, call.account_id)]}
 
 
-@operation("iam", "DeleteOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "DeleteOpenIDConnectProvider", precheck=_check_arn)
 def delete_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str) -> None:
     """Delete a provider; trust policies that name it stay as they are. Raises AwsError NoSuchEntity."""
     remove_provider(call.db, _existing(call, OpenIDConnectProviderArn, DELETE_NOT_FOUND_MESSAGE).arn)
 
 
-@operation("iam", "AddClientIDToOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "AddClientIDToOpenIDConnectProvider", precheck=_check_arn)
 def add_client_id_to_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, ClientID: str) -> None:
     """Add an audience; one that is there already is no error. Raises AwsError: NoSuchEntity, LimitExceeded."""
     provider = _existing(call, OpenIDConnectProviderArn)
@@ -161,7 +145,7 @@ def add_client_id_to_open_id_connect_provider(call: Call, *, OpenIDConnectProvid
         set_client_ids(call.db, provider.arn, (*provider.client_ids, ClientID))
 
 
-@operation("iam", "RemoveClientIDFromOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "RemoveClientIDFromOpenIDConnectProvider", precheck=_check_arn)
 def remove_client_id_from_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, ClientID: str) -> None:
     """Remove an audience; one that is not there is no error. Raises AwsError NoSuchEntity."""
     provider = _existing(call, OpenIDConnectProviderArn)
@@ -169,7 +153,7 @@ def remove_client_id_from_open_id_connect_provider(call: Call, *, OpenIDConnectP
     set_client_ids(call.db, provider.arn, kept)
 
 
-@operation("iam", "UpdateOpenIDConnectProviderThumbprint", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "UpdateOpenIDConnectProviderThumbprint", precheck=_check_arn)
 def update_open_id_connect_provider_thumbprint(
     call: Call, *, OpenIDConnectProviderArn: str, ThumbprintList: Sequence[str]
 ) -> None:
@@ -178,7 +162,7 @@ def update_open_id_connect_provider_thumbprint(
     set_thumbprints(call.db, _existing(call, OpenIDConnectProviderArn).arn, ThumbprintList)
 
 
-@operation("iam", "TagOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "TagOpenIDConnectProvider", precheck=_check_arn)
 def tag_open_id_connect_provider(
     call: Call, *, OpenIDConnectProviderArn: str, Tags: Sequence[Mapping[str, Any]]
 ) -> None:
@@ -188,13 +172,13 @@ def tag_open_id_connect_provider(
     add_tags(call, "oidc_provider", provider.arn, tags)
 
 
-@operation("iam", "UntagOpenIDConnectProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "UntagOpenIDConnectProvider", precheck=_check_arn)
 def untag_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, TagKeys: Sequence[str]) -> None:
     """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "oidc_provider", _existing(call, OpenIDConnectProviderArn).arn, TagKeys)
 
 
-@operation("iam", "ListOpenIDConnectProviderTags", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "ListOpenIDConnectProviderTags", precheck=_check_arn)
 def list_open_id_connect_provider_tags(
     call: Call, *, OpenIDConnectProviderArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

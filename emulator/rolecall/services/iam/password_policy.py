@@ -10,7 +10,8 @@ from rolecall.access.permission import Permission
 from rolecall.access.policies import parsed_policy
 from rolecall.errors import AwsError
 from rolecall.policy import NamedPolicy, PolicyKind, compile_policies
-from rolecall.services.registry import Answer, Call, Parameters, on_everything, operation
+from rolecall.services.permissions import table_permissions
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.password_policies import (
     PasswordPolicy,
     password_policy_of,
@@ -44,7 +45,7 @@ def granted_to_users(call: Call, permission: Permission) -> Permission:
 
 
 def _on_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [granted_to_users(call, permission) for permission in on_everything(call, parameters)]
+    return [granted_to_users(call, permission) for permission in table_permissions(call, parameters)]
 
 
 @operation("iam", "GetAccountPasswordPolicy", permissions=_on_policy)

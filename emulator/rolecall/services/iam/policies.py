@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rolecall.access.permission import Permission
-from rolecall.arns import iam_arn
 from rolecall.data import ManagedPolicy, managed_policies
 from rolecall.errors import AwsError
 from rolecall.ids import POLICY_PREFIX
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, creation, page, tag_answer, tag_pairs
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, page, tag_answer, tag_pairs
 from rolecall.services.iam.managed_policies import (
     check_document,
     check_policy_arn,
     existing_policy,
-    on_policy,
     own_policy,
     shown_policy,
     usage_of,
@@ -44,13 +42,7 @@ DELETE_VERSIONS_MESSAGE = (
 )
 
 
-def _on_new_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    name = parameters["PolicyName"]
-    arn = iam_arn(call.account_id, "policy", parameters.get("Path", "/"), name)
-    return creation(parameters, arn, "Policy", shown_as=f"policy {name}")
-
-
-@operation("iam", "CreatePolicy", permissions=_on_new_policy)
+@operation("iam", "CreatePolicy")
 def create_policy(
     call: Call,
     *,
@@ -89,7 +81,7 @@ def create_policy(
     return {"Policy": shown}
 
 
-@operation("iam", "GetPolicy", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "GetPolicy", precheck=check_policy_arn)
 def get_policy(call: Call, *, PolicyArn: str) -> Answer:
     """One managed policy, the customer's or AWS's. Raises AwsError: ValidationError, NoSuchEntity."""
     policy = existing_policy(call, PolicyArn)
@@ -145,7 +137,7 @@ def _position(policy: PolicyRecord | ManagedPolicy) -> str:
     return f"{policy.name.lower()} {0 if isinstance(policy, PolicyRecord) else 1}"
 
 
-@operation("iam", "DeletePolicy", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "DeletePolicy", precheck=check_policy_arn)
 def delete_policy(call: Call, *, PolicyArn: str) -> None:
     """Delete a customer managed policy that nobody uses and that has its default version only.
 

@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
-from rolecall.services.iam.managed_policies import (
-    NOT_ATTACHABLE_MESSAGE,
-    check_policy_arn,
-    existing_policy,
-    on_policy,
-)
+from rolecall.services.iam.managed_policies import NOT_ATTACHABLE_MESSAGE, check_policy_arn, existing_policy
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import EntityKind, PolicyUser, entities_with_policy
 
@@ -21,7 +16,7 @@ _FILTERS: Mapping[str | None, tuple[EntityKind, ...]] = MappingProxyType(
 )
 
 
-@operation("iam", "ListEntitiesForPolicy", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "ListEntitiesForPolicy", precheck=check_policy_arn)
 def list_entities_for_policy(
     call: Call,
     *,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
-from rolecall.services.iam.managed_policies import check_policy_arn, existing_policy, on_policy, own_policy
+from rolecall.services.iam.managed_policies import check_policy_arn, existing_policy, own_policy
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_tags import remove_tags
 
@@ -14,7 +14,7 @@ from rolecall.storage.entity_tags import remove_tags
 OUTSIDE_MESSAGE = "Cannot update policies outside your own account."
 
 
-@operation("iam", "TagPolicy", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "TagPolicy", precheck=check_policy_arn)
 def tag_policy(call: Call, *, PolicyArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
     """Add tags, or replace the values of those that are there.
 
@@ -26,7 +26,7 @@ def tag_policy(call: Call, *, PolicyArn: str, Tags: Sequence[Mapping[str, Any]])
     add_tags(call, "policy", policy.policy_id, tags)
 
 
-@operation("iam", "UntagPolicy", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "UntagPolicy", precheck=check_policy_arn)
 def untag_policy(call: Call, *, PolicyArn: str, TagKeys: Sequence[str]) -> None:
     """Remove tags; keys that are not there are no error.
 
@@ -36,7 +36,7 @@ def untag_policy(call: Call, *, PolicyArn: str, TagKeys: Sequence[str]) -> None:
     remove_tags(call.db, "policy", policy.policy_id, TagKeys)
 
 
-@operation("iam", "ListPolicyTags", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "ListPolicyTags", precheck=check_policy_arn)
 def list_policy_tags(
     call: Call, *, PolicyArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

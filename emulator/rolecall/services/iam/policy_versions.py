@@ -12,7 +12,6 @@ from rolecall.services.iam.managed_policies import (
     check_policy_arn,
     encoded_document,
     existing_policy,
-    on_policy,
     own_policy,
 )
 from rolecall.services.registry import Answer, Call, operation
@@ -39,7 +38,7 @@ COUNT_MESSAGE = (
 _VERSION_ID = re.compile(r"v([1-9][0-9]{0,8})")
 
 
-@operation("iam", "CreatePolicyVersion", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "CreatePolicyVersion", precheck=check_policy_arn)
 def create_policy_version(call: Call, *, PolicyArn: str, PolicyDocument: str, SetAsDefault: bool = False) -> Answer:
     """A new version, in force only when it is made the default. API reference: CreatePolicyVersion.
 
@@ -55,7 +54,7 @@ def create_policy_version(call: Call, *, PolicyArn: str, PolicyDocument: str, Se
     return {"PolicyVersion": _shown(version, is_default=SetAsDefault)}
 
 
-@operation("iam", "GetPolicyVersion", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "GetPolicyVersion", precheck=check_policy_arn)
 def get_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> Answer:
     """One version with its document. Raises AwsError: ValidationError, NoSuchEntity."""
     policy = existing_policy(call, PolicyArn, _absent(VersionId))
@@ -69,7 +68,7 @@ def get_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> Answer:
     return {"PolicyVersion": {"Document": encoded_document(document), **shown}}
 
 
-@operation("iam", "ListPolicyVersions", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "ListPolicyVersions", precheck=check_policy_arn)
 def list_policy_versions(
     call: Call, *, PolicyArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -83,7 +82,7 @@ def list_policy_versions(
     return {"Versions": [_shown(one, is_default=one.version == default) for one in shown], **rest}
 
 
-@operation("iam", "SetDefaultPolicyVersion", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "SetDefaultPolicyVersion", precheck=check_policy_arn)
 def set_default_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> None:
     """Put a version in force for everyone the policy is attached to.
 
@@ -94,7 +93,7 @@ def set_default_policy_version(call: Call, *, PolicyArn: str, VersionId: str) ->
     set_default_version(call.db, policy.policy_id, version.version, int(call.now_seconds))
 
 
-@operation("iam", "DeletePolicyVersion", permissions=on_policy, precheck=check_policy_arn)
+@operation("iam", "DeletePolicyVersion", precheck=check_policy_arn)
 def delete_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> None:
     """Delete a version that is not the default one.
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rolecall.access.permission import Permission
 from rolecall.services.iam import entity_policies
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS
-from rolecall.services.iam.entity_policies import Owner, check_attached_arn, policy_keys
-from rolecall.services.iam.roles import existing_role, modifiable_role, role_permission
-from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.iam.entity_policies import Owner, check_attached_arn
+from rolecall.services.iam.roles import existing_role, modifiable_role
+from rolecall.services.registry import Answer, Call, operation
 
 
 def _owner(call: Call, name: str) -> Owner:
@@ -23,15 +20,7 @@ def _modifiable_owner(call: Call, name: str) -> Owner:
     return Owner("role", role.role_id, role.name)
 
 
-def _on_attachment(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [role_permission(call, parameters["RoleName"], policy_keys(parameters), as_arn=False)]
-
-
-def _on_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [role_permission(call, parameters["RoleName"], {}, as_arn=False)]
-
-
-@operation("iam", "AttachRolePolicy", permissions=_on_attachment, precheck=check_attached_arn)
+@operation("iam", "AttachRolePolicy", precheck=check_attached_arn)
 def attach_role_policy(call: Call, *, RoleName: str, PolicyArn: str) -> None:
     """Attach a managed policy.
 
@@ -40,13 +29,13 @@ def attach_role_policy(call: Call, *, RoleName: str, PolicyArn: str) -> None:
     entity_policies.attach(call, _modifiable_owner(call, RoleName), PolicyArn)
 
 
-@operation("iam", "DetachRolePolicy", permissions=_on_attachment, precheck=check_attached_arn)
+@operation("iam", "DetachRolePolicy", precheck=check_attached_arn)
 def detach_role_policy(call: Call, *, RoleName: str, PolicyArn: str) -> None:
     """Detach a managed policy. Raises AwsError: ValidationError (ARN), NoSuchEntity, UnmodifiableEntity."""
     entity_policies.detach(call, _modifiable_owner(call, RoleName), PolicyArn)
 
 
-@operation("iam", "ListAttachedRolePolicies", permissions=_on_role)
+@operation("iam", "ListAttachedRolePolicies")
 def list_attached_role_policies(
     call: Call, *, RoleName: str, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -54,7 +43,7 @@ def list_attached_role_policies(
     return entity_policies.list_attached(call, _owner(call, RoleName), PathPrefix, Marker, MaxItems)
 
 
-@operation("iam", "PutRolePolicy", permissions=_on_role)
+@operation("iam", "PutRolePolicy")
 def put_role_policy(call: Call, *, RoleName: str, PolicyName: str, PolicyDocument: str) -> None:
     """Add an inline policy, or replace the one of that name.
 
@@ -63,20 +52,20 @@ def put_role_policy(call: Call, *, RoleName: str, PolicyName: str, PolicyDocumen
     entity_policies.put(call, _modifiable_owner(call, RoleName), PolicyName, PolicyDocument)
 
 
-@operation("iam", "GetRolePolicy", permissions=_on_role)
+@operation("iam", "GetRolePolicy")
 def get_role_policy(call: Call, *, RoleName: str, PolicyName: str) -> Answer:
     """One inline policy. Raises AwsError NoSuchEntity."""
     owner = _owner(call, RoleName)
     return {"RoleName": owner.name, **entity_policies.get(call, owner, PolicyName)}
 
 
-@operation("iam", "DeleteRolePolicy", permissions=_on_role)
+@operation("iam", "DeleteRolePolicy")
 def delete_role_policy(call: Call, *, RoleName: str, PolicyName: str) -> None:
     """Delete an inline policy. Raises AwsError: NoSuchEntity, UnmodifiableEntity."""
     entity_policies.delete(call, _modifiable_owner(call, RoleName), PolicyName)
 
 
-@operation("iam", "ListRolePolicies", permissions=_on_role)
+@operation("iam", "ListRolePolicies")
 def list_role_policies(
     call: Call, *, RoleName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rolecall.access.permission import ContextValue, Permission
-from rolecall.arns import iam_arn
-from rolecall.data import actions
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
-    creation,
     opened_marker,
     page_of,
-    resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
 from rolecall.services.iam.managed_policies import check_boundary, encoded_document
+from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.trust import checked_trust_policy, shown_trust_policies
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import attached_arns, inline_names
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere, StillReferenced
@@ -69,43 +65,7 @@ def modifiable_role(call: Call, name: str) -> RoleRecord:
     return role
 
 
-def role_permission(call: Call, name: str, context: Mapping[str, ContextValue], *, as_arn: bool) -> Permission:
-    """The operation's action on a role, with the condition keys of the role and those of the request.
-
-    AWS words the role as ``role NAME`` in refusals of its older operations, as its ARN in the others (``as_arn``).
-    """
-    action = action_of("iam", call.operation)
-    role = role_by_name(call.db, call.account_id, name)
-    if role is None:
-        arn = iam_arn(call.account_id, "role", "/", name)
-        return Permission(action, arn, context=context, shown_as="" if as_arn else f"role {name}")
-    keys: dict[str, ContextValue] = {}
-    # Not every action on a role has this key: where it has not, a policy that asks for a boundary does not match.
-    has_boundary_key = "iam:PermissionsBoundary" in actions("iam")[call.operation.lower()].condition_keys
-    if has_boundary_key and role.permissions_boundary_arn is not None:
-        keys["iam:permissionsboundary"] = role.permissions_boundary_arn
-    keys.update(resource_tag_keys(call, "role", role.role_id))
-    shown_as = "" if as_arn else f"role {role.name}"
-    return Permission(action, role.arn, context={**keys, **context}, shown_as=shown_as)
-
-
-def _on_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [role_permission(call, parameters["RoleName"], {}, as_arn=False)]
-
-
-def _on_role_boundary(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """A request that sets a boundary is judged by the one it sets, one that removes it by the one it removes."""
-    asked = parameters.get("PermissionsBoundary")
-    context = {} if asked is None else {"iam:permissionsboundary": asked}
-    return [role_permission(call, parameters["RoleName"], context, as_arn=True)]
-
-
-def _on_new_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = iam_arn(call.account_id, "role", parameters.get("Path", "/"), parameters["RoleName"])
-    return creation(parameters, arn, "Role")
-
-
-@operation("iam", "CreateRole", permissions=_on_new_role)
+@operation("iam", "CreateRole")
 def create_role(
     call: Call,
     *,
@@ -156,7 +116,7 @@ def create_role(
     return {"Role": shown}
 
 
-@operation("iam", "GetRole", permissions=_on_role)
+@operation("iam", "GetRole")
 def get_role(call: Call, *, RoleName: str) -> Answer:
     """One role. A trusted user or role deleted since the policy was saved shows as its unique id.
 
@@ -225,12 +185,7 @@ def _add_boundary(shown: Answer, role: RoleRecord) -> None:
         }
 
 
-def _on_all_roles(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    prefix = parameters.get("PathPrefix", "/")
-    return [Permission("iam:ListRoles", shown_as=iam_arn(call.account_id, "role", prefix, ""))]
-
-
-@operation("iam", "ListRoles", permissions=_on_all_roles)
+@operation("iam", "ListRoles", permissions=listing("role"))
 def list_roles_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -242,7 +197,7 @@ def list_roles_operation(
     return {"Roles": [_listed_role(role, text) for role, text in zip(roles, documents, strict=True)], **rest}
 
 
-@operation("iam", "UpdateRole", permissions=_on_role)
+@operation("iam", "UpdateRole")
 def update_role(
     call: Call, *, RoleName: str, Description: str | None = None, MaxSessionDuration: int | None = None
 ) -> Answer:
@@ -258,7 +213,7 @@ def update_role(
     return {}
 
 
-@operation("iam", "UpdateRoleDescription", permissions=_on_role)
+@operation("iam", "UpdateRoleDescription")
 def update_role_description(call: Call, *, RoleName: str, Description: str) -> Answer:
     """Change the description, of a service-linked role too. Raises AwsError NoSuchEntity.
 
@@ -269,7 +224,7 @@ def update_role_description(call: Call, *, RoleName: str, Description: str) -> A
     return {"Role": _described_role(call, existing_role(call, RoleName))}
 
 
-@operation("iam", "UpdateAssumeRolePolicy", permissions=_on_role)
+@operation("iam", "UpdateAssumeRolePolicy")
 def update_assume_role_policy(call: Call, *, RoleName: str, PolicyDocument: str) -> None:
     """Replace the trust policy.
 
@@ -279,7 +234,7 @@ def update_assume_role_policy(call: Call, *, RoleName: str, PolicyDocument: str)
     set_trust_policy(call.db, role.role_id, PolicyDocument, checked_trust_policy(call, PolicyDocument))
 
 
-@operation("iam", "DeleteRole", permissions=_on_role)
+@operation("iam", "DeleteRole")
 def delete_role(call: Call, *, RoleName: str) -> None:
     """Delete a role that has no policies. Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict."""
     role = modifiable_role(call, RoleName)
@@ -293,7 +248,7 @@ def delete_role(call: Call, *, RoleName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error
 
 
-@operation("iam", "PutRolePermissionsBoundary", permissions=_on_role_boundary)
+@operation("iam", "PutRolePermissionsBoundary")
 def put_role_permissions_boundary(call: Call, *, RoleName: str, PermissionsBoundary: str) -> None:
     """Set or replace the boundary.
 
@@ -304,7 +259,7 @@ def put_role_permissions_boundary(call: Call, *, RoleName: str, PermissionsBound
     set_permissions_boundary(call.db, role.role_id, PermissionsBoundary)
 
 
-@operation("iam", "DeleteRolePermissionsBoundary", permissions=_on_role_boundary)
+@operation("iam", "DeleteRolePermissionsBoundary")
 def delete_role_permissions_boundary(call: Call, *, RoleName: str) -> None:
     """Remove the boundary, if there is one. Raises AwsError: NoSuchEntity, UnmodifiableEntity."""
     role = modifiable_role(call, RoleName)

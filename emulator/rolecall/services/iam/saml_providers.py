@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn, saml_provider_arn
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
-    creation,
     listed_tags,
-    requested_tags,
-    resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.saml.door import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
 from rolecall.storage.entity_tags import remove_tags, tags_of
@@ -66,14 +62,6 @@ def _check_arn(_call: Call, parameters: Parameters) -> None:
         raise AwsError("InvalidInput", INVALID_ARN_MESSAGE.format(arn=parameters["SAMLProviderArn"]))
 
 
-def _on_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = parameters["SAMLProviderArn"]
-    parsed = parse_arn(arn)
-    context = {**resource_tag_keys(call, "saml_provider", arn), **requested_tags(parameters)}
-    account_id = "" if parsed is None else parsed.account_id
-    return [Permission(action_of("iam", call.operation), arn, account_id, context)]
-
-
 def _existing(call: Call, arn: str, *, for_update: bool = True) -> SamlProvider:
     """The account's provider of that ARN. Raises AwsError NoSuchEntity."""
     provider = provider_by_arn(call.db, arn, for_update=for_update)
@@ -99,11 +87,7 @@ def _add_key(call: Call, arn: str, private_key: str, present: Sequence[SamlPriva
     add_private_key(call.db, arn, SamlPrivateKey(call.ids.upper_id(), private_key, int(call.now_seconds)))
 
 
-def _on_new_provider(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return creation(parameters, saml_provider_arn(call.account_id, parameters["Name"]), "SAMLProvider")
-
-
-@operation("iam", "CreateSAMLProvider", permissions=_on_new_provider)
+@operation("iam", "CreateSAMLProvider")
 def create_saml_provider(
     call: Call,
     *,
@@ -148,7 +132,7 @@ def create_saml_provider(
     return answer
 
 
-@operation("iam", "GetSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "GetSAMLProvider", precheck=_check_arn)
 def get_saml_provider(call: Call, *, SAMLProviderArn: str) -> Answer:
     """A provider with its metadata; of its private keys ids and dates alone. Raises AwsError NoSuchEntity."""
     provider = _existing(call, SAMLProviderArn, for_update=False)
@@ -176,7 +160,7 @@ def list_saml_providers(call: Call) -> Answer:
     return {"SAMLProviderList": listed}
 
 
-@operation("iam", "UpdateSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "UpdateSAMLProvider", precheck=_check_arn)
 def update_saml_provider(
     call: Call,
     *,
@@ -216,13 +200,13 @@ def update_saml_provider(
     return {"SAMLProviderArn": provider.arn}
 
 
-@operation("iam", "DeleteSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "DeleteSAMLProvider", precheck=_check_arn)
 def delete_saml_provider(call: Call, *, SAMLProviderArn: str) -> None:
     """Delete a provider; trust policies that name it stay as they are. Raises AwsError NoSuchEntity."""
     remove_provider(call.db, _existing(call, SAMLProviderArn).arn)
 
 
-@operation("iam", "TagSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "TagSAMLProvider", precheck=_check_arn)
 def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
     """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
     tags = tag_pairs(Tags, case_sensitive=False)
@@ -230,13 +214,13 @@ def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mappin
     add_tags(call, "saml_provider", provider.arn, tags)
 
 
-@operation("iam", "UntagSAMLProvider", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "UntagSAMLProvider", precheck=_check_arn)
 def untag_saml_provider(call: Call, *, SAMLProviderArn: str, TagKeys: Sequence[str]) -> None:
     """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "saml_provider", _existing(call, SAMLProviderArn).arn, TagKeys)
 
 
-@operation("iam", "ListSAMLProviderTags", permissions=_on_provider, precheck=_check_arn)
+@operation("iam", "ListSAMLProviderTags", precheck=_check_arn)
 def list_saml_provider_tags(
     call: Call, *, SAMLProviderArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

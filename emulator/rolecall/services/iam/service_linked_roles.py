@@ -8,7 +8,7 @@ from rolecall.access.permission import Permission
 from rolecall.arns import iam_arn
 from rolecall.data import QUOTAS, ServiceLinkedRole, service_linked_roles
 from rolecall.errors import AwsError
-from rolecall.services.iam.roles import COUNT_MESSAGE, NOT_FOUND_MESSAGE, existing_role, role_permission, shown_role
+from rolecall.services.iam.roles import COUNT_MESSAGE, NOT_FOUND_MESSAGE, existing_role, shown_role
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.roles import SERVICE_LINKED_PATH, count_roles
@@ -80,11 +80,7 @@ def _check_name(facts: ServiceLinkedRole, custom_suffix: str) -> None:
         raise AwsError("InvalidInput", NAME_LENGTH_MESSAGE.format(name=name, limit=limit))
 
 
-def _on_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [role_permission(call, parameters["RoleName"], {}, as_arn=True)]
-
-
-@operation("iam", "DeleteServiceLinkedRole", permissions=_on_role)
+@operation("iam", "DeleteServiceLinkedRole")
 def delete_service_linked_role(call: Call, *, RoleName: str) -> Answer:
     """Ask for the deletion; GetServiceLinkedRoleDeletionStatus tells how it went. Raises AwsError NoSuchEntity."""
     role = existing_role(call, RoleName)

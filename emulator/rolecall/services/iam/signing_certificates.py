@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
-from rolecall.services.iam.users import check_user_is_named, lock_owner, named_or_calling_user, on_user_or_caller
+from rolecall.services.iam.users import check_user_is_named, lock_owner, named_or_calling_user
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.signing_certificates import (
@@ -80,7 +80,7 @@ def _one_pem(body: str) -> bytes:
     return text.encode("ascii")
 
 
-@operation("iam", "UploadSigningCertificate", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "UploadSigningCertificate", precheck=check_user_is_named)
 def upload_signing_certificate(call: Call, *, CertificateBody: str, UserName: str | None = None) -> Answer:
     """Add a certificate, active at once. API reference: UploadSigningCertificate.
 
@@ -109,7 +109,7 @@ def upload_signing_certificate(call: Call, *, CertificateBody: str, UserName: st
     return {"Certificate": _shown(owner, certificate)}
 
 
-@operation("iam", "ListSigningCertificates", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "ListSigningCertificates", precheck=check_user_is_named)
 def list_signing_certificates(
     call: Call, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -124,7 +124,7 @@ def _position(certificate: SigningCertificate) -> str:
     return f"{certificate.uploaded_at_seconds:020d} {certificate.certificate_id}"
 
 
-@operation("iam", "UpdateSigningCertificate", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "UpdateSigningCertificate", precheck=check_user_is_named)
 def update_signing_certificate(call: Call, *, CertificateId: str, Status: str, UserName: str | None = None) -> None:
     """Switch a certificate on or off. Raises AwsError: ValidationError, NoSuchEntity, InvalidInput."""
     certificate = _existing(call, UserName, CertificateId)
@@ -133,7 +133,7 @@ def update_signing_certificate(call: Call, *, CertificateId: str, Status: str, U
     set_certificate_status(call.db, certificate.certificate_id, Status)
 
 
-@operation("iam", "DeleteSigningCertificate", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "DeleteSigningCertificate", precheck=check_user_is_named)
 def delete_signing_certificate(call: Call, *, CertificateId: str, UserName: str | None = None) -> None:
     """Delete a certificate. Raises AwsError: ValidationError, NoSuchEntity."""
     remove_certificate(call.db, _existing(call, UserName, CertificateId).certificate_id)

@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
-from rolecall.arns import iam_arn
 from rolecall.errors import AwsError
 from rolecall.policy import MalformedPolicy, Policy, PolicyKind, compile_policies, context_keys, parse_policy
 from rolecall.principals import Principal
+from rolecall.service_records import action_of
 from rolecall.services.iam import simulation_inputs as inputs
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of
 from rolecall.services.iam.simulation_inputs import SimulatedEntity
 from rolecall.services.iam.simulation_run import Simulation
 from rolecall.services.iam.simulation_sources import Source, attached_policies, exclusions_of, source_of
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.groups import group_by_name
 from rolecall.storage.roles import role_by_name
 from rolecall.storage.users import user_by_name
@@ -44,14 +44,6 @@ _BY_NAME = {"user": user_by_name, "group": group_by_name, "role": role_by_name}
 
 def _on_any_policy(call: Call, _parameters: Parameters) -> Sequence[Permission]:
     return [Permission(action_of("iam", call.operation), shown_as="*")]
-
-
-def _on_source(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The operation's action on the user, group or role; an ARN with another path means the same entity."""
-    entity = inputs.policy_source(call.account_id, parameters["PolicySourceArn"])
-    found = _BY_NAME[entity.kind](call.db, call.account_id, entity.name)
-    arn = iam_arn(entity.account_id, entity.kind, "/", entity.name) if found is None else found.arn
-    return [Permission(action_of("iam", call.operation), arn)]
 
 
 def _check_source(call: Call, parameters: Parameters) -> None:
@@ -93,7 +85,7 @@ def simulate_custom_policy(
     return _page(call, simulation, "", ActionNames, resources, Marker, MaxItems)
 
 
-@operation("iam", "SimulatePrincipalPolicy", permissions=_on_source, precheck=_check_source)
+@operation("iam", "SimulatePrincipalPolicy", precheck=_check_source)
 def simulate_principal_policy(
     call: Call,
     *,
@@ -215,7 +207,7 @@ def get_context_keys_for_custom_policy(_call: Call, *, PolicyInputList: Sequence
     return {"ContextKeyNames": context_keys(_any_policies(PolicyInputList))}
 
 
-@operation("iam", "GetContextKeysForPrincipalPolicy", permissions=_on_source, precheck=_check_source)
+@operation("iam", "GetContextKeysForPrincipalPolicy", precheck=_check_source)
 def get_context_keys_for_principal_policy(
     call: Call, *, PolicySourceArn: str, PolicyInputList: Sequence[str] | None = None
 ) -> Answer:

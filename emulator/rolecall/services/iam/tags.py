@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from rolecall.access.permission import Permission
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, requested_tags, tag_pairs
-from rolecall.services.iam.roles import existing_role, role_permission
-from rolecall.services.iam.users import existing_user, user_permission
-from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
+from rolecall.services.iam.roles import existing_role
+from rolecall.services.iam.users import existing_user
+from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import remove_tags
 
@@ -21,24 +20,20 @@ def _tag(call: Call, kind: _Kind, entity_id: str, tags: Sequence[tuple[str, str]
     add_tags(call, kind, entity_id, tags)
 
 
-def _on_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [user_permission(call, parameters["UserName"], requested_tags(parameters), as_arn=True)]
-
-
-@operation("iam", "TagUser", permissions=_on_user)
+@operation("iam", "TagUser")
 def tag_user(call: Call, *, UserName: str, Tags: Sequence[Mapping[str, Any]]) -> None:
     """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
     tags = tag_pairs(Tags, case_sensitive=False)
     _tag(call, "user", existing_user(call, UserName).user_id, tags)
 
 
-@operation("iam", "UntagUser", permissions=_on_user)
+@operation("iam", "UntagUser")
 def untag_user(call: Call, *, UserName: str, TagKeys: Sequence[str]) -> None:
     """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "user", existing_user(call, UserName).user_id, TagKeys)
 
 
-@operation("iam", "ListUserTags", permissions=_on_user)
+@operation("iam", "ListUserTags")
 def list_user_tags(
     call: Call, *, UserName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -46,11 +41,7 @@ def list_user_tags(
     return listed_tags(call, "user", existing_user(call, UserName).user_id, Marker, MaxItems)
 
 
-def _on_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [role_permission(call, parameters["RoleName"], requested_tags(parameters), as_arn=True)]
-
-
-@operation("iam", "TagRole", permissions=_on_role)
+@operation("iam", "TagRole")
 def tag_role(call: Call, *, RoleName: str, Tags: Sequence[Mapping[str, Any]]) -> None:
     """Add tags, or replace those that have the same key, of a service-linked role too.
 
@@ -60,13 +51,13 @@ def tag_role(call: Call, *, RoleName: str, Tags: Sequence[Mapping[str, Any]]) ->
     _tag(call, "role", existing_role(call, RoleName).role_id, tags)
 
 
-@operation("iam", "UntagRole", permissions=_on_role)
+@operation("iam", "UntagRole")
 def untag_role(call: Call, *, RoleName: str, TagKeys: Sequence[str]) -> None:
     """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "role", existing_role(call, RoleName).role_id, TagKeys)
 
 
-@operation("iam", "ListRoleTags", permissions=_on_role)
+@operation("iam", "ListRoleTags")
 def list_role_tags(
     call: Call, *, RoleName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rolecall.access.permission import Permission
 from rolecall.services.iam import entity_policies
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS
-from rolecall.services.iam.entity_policies import Owner, check_attached_arn, policy_keys
-from rolecall.services.iam.users import existing_user, on_user, user_permission
-from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.iam.entity_policies import Owner, check_attached_arn
+from rolecall.services.iam.users import existing_user
+from rolecall.services.registry import Answer, Call, operation
 
 
 def _owner(call: Call, name: str) -> Owner:
@@ -17,15 +14,7 @@ def _owner(call: Call, name: str) -> Owner:
     return Owner("user", user.user_id, user.name)
 
 
-def _on_attachment(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [user_permission(call, parameters["UserName"], policy_keys(parameters), with_boundary=True)]
-
-
-def _on_change(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [user_permission(call, parameters["UserName"], with_boundary=True)]
-
-
-@operation("iam", "AttachUserPolicy", permissions=_on_attachment, precheck=check_attached_arn)
+@operation("iam", "AttachUserPolicy", precheck=check_attached_arn)
 def attach_user_policy(call: Call, *, UserName: str, PolicyArn: str) -> None:
     """Attach a managed policy.
 
@@ -34,13 +23,13 @@ def attach_user_policy(call: Call, *, UserName: str, PolicyArn: str) -> None:
     entity_policies.attach(call, _owner(call, UserName), PolicyArn)
 
 
-@operation("iam", "DetachUserPolicy", permissions=_on_attachment, precheck=check_attached_arn)
+@operation("iam", "DetachUserPolicy", precheck=check_attached_arn)
 def detach_user_policy(call: Call, *, UserName: str, PolicyArn: str) -> None:
     """Detach a managed policy. Raises AwsError: ValidationError (ARN), NoSuchEntity."""
     entity_policies.detach(call, _owner(call, UserName), PolicyArn)
 
 
-@operation("iam", "ListAttachedUserPolicies", permissions=on_user)
+@operation("iam", "ListAttachedUserPolicies")
 def list_attached_user_policies(
     call: Call, *, UserName: str, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -51,7 +40,7 @@ def list_attached_user_policies(
     return entity_policies.list_attached(call, _owner(call, UserName), PathPrefix, Marker, MaxItems)
 
 
-@operation("iam", "PutUserPolicy", permissions=_on_change)
+@operation("iam", "PutUserPolicy")
 def put_user_policy(call: Call, *, UserName: str, PolicyName: str, PolicyDocument: str) -> None:
     """Add an inline policy, or replace the one of that name.
 
@@ -60,20 +49,20 @@ def put_user_policy(call: Call, *, UserName: str, PolicyName: str, PolicyDocumen
     entity_policies.put(call, _owner(call, UserName), PolicyName, PolicyDocument)
 
 
-@operation("iam", "GetUserPolicy", permissions=on_user)
+@operation("iam", "GetUserPolicy")
 def get_user_policy(call: Call, *, UserName: str, PolicyName: str) -> Answer:
     """One inline policy. Raises AwsError NoSuchEntity."""
     owner = _owner(call, UserName)
     return {"UserName": owner.name, **entity_policies.get(call, owner, PolicyName)}
 
 
-@operation("iam", "DeleteUserPolicy", permissions=_on_change)
+@operation("iam", "DeleteUserPolicy")
 def delete_user_policy(call: Call, *, UserName: str, PolicyName: str) -> None:
     """Delete an inline policy. Raises AwsError NoSuchEntity."""
     entity_policies.delete(call, _owner(call, UserName), PolicyName)
 
 
-@operation("iam", "ListUserPolicies", permissions=on_user)
+@operation("iam", "ListUserPolicies")
 def list_user_policies(
     call: Call, *, UserName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:

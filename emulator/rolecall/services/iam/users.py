@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rolecall.access.permission import ContextValue, Permission
-from rolecall.arns import iam_arn, root_arn
+from rolecall.arns import root_arn
 from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
-    creation,
     opened_marker,
     page_of,
-    resource_tag_keys,
     tag_answer,
     tag_pairs,
 )
 from rolecall.services.iam.managed_policies import check_boundary
-from rolecall.services.registry import Answer, Call, Parameters, action_of, operation
+from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user, listing, renaming
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import access_keys_of, lock_account
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
 from rolecall.storage.entity_tags import tags_of
@@ -37,14 +35,12 @@ from rolecall.storage.users import (
     move_user,
     remove_user,
     set_permissions_boundary,
-    user_by_id,
     user_by_name,
 )
 
 NOT_FOUND_MESSAGE = "The user with name {name} cannot be found."
 ALREADY_EXISTS_MESSAGE = "User with name {name} already exists."
 COUNT_MESSAGE = "Cannot exceed quota for UsersPerAccount: {limit}"
-NOT_A_USER_MESSAGE = "Must specify userName when calling with non-User credentials"
 DELETE_KEYS_MESSAGE = "Cannot delete entity, must delete access keys first."
 DELETE_MFA_MESSAGE = "Cannot delete entity, must delete MFA device first."
 DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first."
@@ -61,17 +57,6 @@ def existing_user(call: Call, name: str) -> UserRecord:
     user = user_by_name(call.db, call.account_id, name)
     if user is None:
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return user
-
-
-def calling_user(call: Call) -> UserRecord | None:
-    """The user who calls; None for the root user. Raises AwsError for every other caller."""
-    principal = call.caller.principal
-    if principal.type == "Account":
-        return None
-    user = user_by_id(call.db, principal.entity_id) if principal.type == "User" else None
-    if user is None:
-        raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
     return user
 
 
@@ -94,56 +79,7 @@ def check_user_is_named(call: Call, parameters: Parameters) -> None:
         raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
 
 
-def user_keys(call: Call, user: UserRecord, *, with_boundary: bool) -> dict[str, ContextValue]:
-    """The condition keys that a user brings along; its boundary only for actions that have such a key."""
-    keys: dict[str, ContextValue] = {}
-    if with_boundary and user.permissions_boundary_arn is not None:
-        keys["iam:permissionsboundary"] = user.permissions_boundary_arn
-    keys.update(resource_tag_keys(call, "user", user.user_id))
-    return keys
-
-
-def user_permission(
-    call: Call,
-    name: str,
-    context: Mapping[str, ContextValue] | None = None,
-    *,
-    as_arn: bool = False,
-    with_boundary: bool = False,
-) -> Permission:
-    """The operation's action on a user, with the condition keys of the user and those of the request.
-
-    AWS words the user as ``user NAME`` in refusals of its older operations, as its ARN in the others (``as_arn``).
-    """
-    action = action_of("iam", call.operation)
-    user = user_by_name(call.db, call.account_id, name)
-    if user is None:
-        arn = iam_arn(call.account_id, "user", "/", name)
-        return Permission(action, arn, context=context or {}, shown_as="" if as_arn else f"user {name}")
-    keys = {**user_keys(call, user, with_boundary=with_boundary), **(context or {})}
-    return Permission(action, user.arn, context=keys, shown_as="" if as_arn else f"user {user.name}")
-
-
-def on_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    return [user_permission(call, parameters["UserName"])]
-
-
-def on_user_or_caller(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The named user, else the user who calls."""
-    if "UserName" in parameters:
-        return on_user(call, parameters)
-    user = calling_user(call)
-    if user is None:
-        return [Permission(action_of("iam", call.operation), root_arn(call.account_id))]
-    return [user_permission(call, user.name)]
-
-
-def _on_new_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    arn = iam_arn(call.account_id, "user", parameters.get("Path", "/"), parameters["UserName"])
-    return creation(parameters, arn, "User")
-
-
-@operation("iam", "CreateUser", permissions=_on_new_user)
+@operation("iam", "CreateUser")
 def create_user(
     call: Call,
     *,
@@ -206,7 +142,7 @@ def _whole_user(call: Call, user: UserRecord) -> Answer:
     return shown
 
 
-@operation("iam", "GetUser", permissions=on_user_or_caller, precheck=check_user_is_named)
+@operation("iam", "GetUser", precheck=check_user_is_named)
 def get_user(call: Call, *, UserName: str | None = None) -> Answer:
     """One user, by default the one who calls.
 
@@ -226,12 +162,7 @@ def _root_user(call: Call) -> Answer:
     }
 
 
-def _on_all_users(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    prefix = parameters.get("PathPrefix", "/")
-    return [Permission("iam:ListUsers", shown_as=iam_arn(call.account_id, "user", prefix, ""))]
-
-
-@operation("iam", "ListUsers", permissions=_on_all_users)
+@operation("iam", "ListUsers", permissions=listing("user"))
 def list_users_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
@@ -242,22 +173,7 @@ def list_users_operation(
     return {"Users": [shown_user(user) for user in users], **rest}
 
 
-def _on_moved_user(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """API reference, UpdateUser: whoever renames needs the permission on the old name and on the new one."""
-    name = parameters["UserName"]
-    permissions = [user_permission(call, name)]
-    if "NewUserName" in parameters or "NewPath" in parameters:
-        user = user_by_name(call.db, call.account_id, name)
-        path = parameters.get("NewPath", "/" if user is None else user.path)
-        new_name = parameters.get("NewUserName", name if user is None else user.name)
-        arn = iam_arn(call.account_id, "user", path, new_name)
-        permissions.append(
-            Permission("iam:UpdateUser", arn, context=permissions[0].context, shown_as=f"user {new_name}")
-        )
-    return permissions
-
-
-@operation("iam", "UpdateUser", permissions=_on_moved_user)
+@operation("iam", "UpdateUser", permissions=renaming("user"))
 def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None) -> None:
     """Another name, another path, or both; keys, groups and policies stay.
 
@@ -274,7 +190,7 @@ def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUse
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name)) from error
 
 
-@operation("iam", "DeleteUser", permissions=on_user)
+@operation("iam", "DeleteUser")
 def delete_user(call: Call, *, UserName: str) -> None:
     """Delete a user who has nothing left. Raises AwsError: NoSuchEntity, DeleteConflict."""
     user = existing_user(call, UserName)
@@ -298,14 +214,7 @@ def delete_user(call: Call, *, UserName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
 
 
-def _on_user_boundary(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """A request that sets a boundary is judged by the one it sets, one that removes it by the one it removes."""
-    asked = parameters.get("PermissionsBoundary")
-    context = {} if asked is None else {"iam:permissionsboundary": asked}
-    return [user_permission(call, parameters["UserName"], context, as_arn=True, with_boundary=True)]
-
-
-@operation("iam", "PutUserPermissionsBoundary", permissions=_on_user_boundary)
+@operation("iam", "PutUserPermissionsBoundary")
 def put_user_permissions_boundary(call: Call, *, UserName: str, PermissionsBoundary: str) -> None:
     """Set or replace the boundary. Raises AwsError: NoSuchEntity, InvalidInput, PolicyNotAttachable."""
     user = existing_user(call, UserName)
@@ -313,7 +222,7 @@ def put_user_permissions_boundary(call: Call, *, UserName: str, PermissionsBound
     set_permissions_boundary(call.db, user.user_id, PermissionsBoundary)
 
 
-@operation("iam", "DeleteUserPermissionsBoundary", permissions=_on_user_boundary)
+@operation("iam", "DeleteUserPermissionsBoundary")
 def delete_user_permissions_boundary(call: Call, *, UserName: str) -> None:
     """Remove the boundary, if there is one. Raises AwsError NoSuchEntity."""
     user = existing_user(call, UserName)

@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection
 
 from rolecall.access.authorization_ids import authorization_tail
-from rolecall.access.check import RefusedError, check
-from rolecall.access.context import Moment
+from rolecall.access.check import RefusedError
 from rolecall.access.credential_rules import check_credential_kind
 from rolecall.access.policies import PolicyStore
-from rolecall.access.regions import check_region, check_token_region, region_of_host
-from rolecall.arns import parse_arn
+from rolecall.access.regions import check_region, check_token_region
 from rolecall.clock import Clock, monotonic_seconds
 from rolecall.errors import AwsError
+from rolecall.gateway.caller import check_call_scope, check_signed, facts_of, proven, second_factor_of
+from rolecall.gateway.permission import authorise, emulated
+from rolecall.gateway.received import Received, account_of, region_of
 from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
-from rolecall.identities import NOBODY, Identity, IdentityStore, unsigned_identity
+from rolecall.identities import NOBODY, Identity, IdentityStore
 from rolecall.ids import Identifiers
 from rolecall.policy import Decision
-from rolecall.sandbox.fault_rules import CallFacts
 from rolecall.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
 from rolecall.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
 from rolecall.sandbox.setup import present_settings
+from rolecall.service_records import SERVICE_RECORDS
 from rolecall.services.catalogue import find
 from rolecall.services.registry import (
     NO_USES,
@@ -40,52 +41,43 @@ from rolecall.services.registry import (
     Call,
     Parameters,
     PendingUses,
-    Proof,
     RefusalReader,
     RegisteredOperation,
     SecondFactor,
     no_refusal,
-    on_everything,
 )
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError
 from rolecall.sessions.keys import KeyRing
-from rolecall.settings import DEFAULT_REGION, SandboxSettings, requested_region
-from rolecall.signing import Signature, check_scope, check_signature, read_signature
+from rolecall.settings import SandboxSettings
+from rolecall.signing import Signature, check_scope, check_signature, check_unread_signature, read_signature
 from rolecall.storage import keyring, worlds
 from rolecall.storage.clock_states import kept_clock, share_clock
 from rolecall.storage.engine import Database, DatabaseUnavailableError
 from rolecall.wire import (
     Target,
+    Unserved,
     check_constraints,
+    claimed_service,
     decode,
     encode_answer,
     encode_error,
+    encode_unserved_error,
     error_code,
     likely_service,
     match,
+    not_served,
+    recognise_unserved,
 )
 
 log = logging.getLogger("rolecall.gateway")
 
-MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
 INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
-NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
-PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
 MODEL_MINIMUM_SESSION_SECONDS = 900
 # The operations with that minimum; others have durations of their own.
 _LASTING_AS_LONG = frozenset(
     {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken", "GetSessionToken"}
 )
-
-
-class _Received(NamedTuple):
-    """A request as it came: ``at_seconds`` by the wall clock, ``started_seconds`` by the one that measures."""
-
-    request_id: str
-    request: HttpRequest
-    at_seconds: float
-    started_seconds: float
 
 
 class Gateway:
@@ -119,11 +111,14 @@ class Gateway:
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Raises nothing but DroppedConnectionError, when a fault rule asks for it."""
-        received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
+        received = Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
             signature = read_signature(request, received.at_seconds)
             service = "" if signature is None else signature.service
+            unserved = recognise_unserved(request, service) if signature is not None else None
+            if signature is not None and unserved is not None:
+                return received.request_id, self._refuse_unserved(received, unserved, signature)
             target = match(request, service)
         except AwsError as error:
             failure = error
@@ -131,20 +126,58 @@ class Gateway:
             failure = _unexpected(received.request_id, error)
         else:
             return received.request_id, self._answer(received, target, signature)
-        service = likely_service(request, service)
-        answer = encode_error(service, failure, received.request_id, request)
-        self._observe(received, service, "", None, answer.status, failure)
-        return received.request_id, answer
+        return received.request_id, self._answer_unmatched(received, service or claimed_service(request), failure)
 
     def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
         """The answer to a call that was refused before its body was read, such as one that is too large."""
-        received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
-        answer = encode_error(service, error, received.request_id)
+        received = Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
+        return received.request_id, self._answer_unmatched(received, claimed_service(request), error, service)
+
+    def _answer_unmatched(
+        self, received: Received, signing_name: str, error: AwsError, guessed_service: str = ""
+    ) -> HttpAnswer:
+        """The answer to a call of which no operation was found, in the form that suits what it claims to be."""
+        request, request_id = received.request, received.request_id
+        unserved = recognise_unserved(request, signing_name)
+        if unserved is not None:
+            answer = encode_unserved_error(unserved, error, request_id, request.method)
+            # What nobody has signed names no service of its own in the log.
+            self._observe(received, "", "", None, answer.status, error)
+            return answer
+        service = guessed_service or likely_service(request, signing_name)
+        answer = encode_error(service, error, request_id, None if guessed_service else request)
         self._observe(received, service, "", None, answer.status, error)
-        return received.request_id, answer
+        return answer
+
+    def _refuse_unserved(self, received: Received, unserved: Unserved, signature: Signature) -> HttpAnswer:
+        """The answer to a call of a service that is not here. The caller is known first, as AWS would know it.
+
+        A key that does not exist, or a signature that is wrong, is refused as everywhere: only who is known reads that
+        the service is missing, and only then does the log show a caller and the name of the service.
+        """
+        request, request_id = received.request, received.request_id
+        identity: Identity | None = None
+        try:
+            with self.database.snapshot() as connection:
+                identities = self._current_identities(connection)
+                # Which Regions the service has is not known here.
+                check_scope(signature, service=unserved.service, valid_region=bool)
+                found, has_secret = self._resolve(connection, identities, signature, self.clock.now_seconds())
+                if has_secret:
+                    check_unread_signature(request, signature, found.secret_access_key)
+                identity = found
+            failure = not_served(unserved)
+        except AwsError as error:
+            failure = error
+        except Exception as error:
+            failure = _unexpected(request_id, error)
+        answer = encode_unserved_error(unserved, failure, request_id, request.method)
+        told = ("", "") if identity is None else (unserved.service, unserved.operation)
+        self._observe(received, *told, identity, answer.status, failure, signature)
+        return answer
 
     def _answer(
-        self, received: _Received, target: Target, signature: Signature | None, known: Struck | None = None
+        self, received: Received, target: Target, signature: Signature | None, known: Struck | None = None
     ) -> HttpAnswer:
         """The answer; ``known`` is what fault rules did to the call before it had to begin anew."""
         service, operation = target.service.name, target.operation.name
@@ -158,7 +191,7 @@ class Gateway:
         registered = find(service, operation)
         struck = known or NOT_STRUCK
         try:
-            _check_signed(signature, target, registered)
+            check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
                 identities = self._current_identities(connection)
                 # Asked only now, because a change by another process is taken over with the generation.
@@ -166,19 +199,19 @@ class Gateway:
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
                 faults = self._faults if known is None else None
                 if faults is not None:
-                    struck = faults.on_credentials(connection, _facts(request, target, signature, identity))
+                    struck = faults.on_credentials(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
                 parameters = decode(target, request)
                 self._check_parameters(target, parameters)
                 asked = parameters
                 call = self._call(received, target, signature, identity, identities, connection, now_seconds)
                 if faults is not None:
-                    struck = faults.on_call(connection, _facts(request, target, signature, identity))
+                    struck = faults.on_call(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
                 if struck.identity_provider_down:
                     call = replace(call, identity_provider_down=True)
                 call, identity = self._allowed_kind(call, identity, registered, parameters)
-                factor = _second_factor(registered, parameters)
+                factor = second_factor_of(registered, parameters)
                 if factor is None:
                     answer = self._carry_out(call, registered, target, parameters, request, identity, decisions)
             if factor is not None:
@@ -201,7 +234,7 @@ class Gateway:
         if failure is not None:
             if isinstance(failure, RefusedError):
                 decisions = [*failure.allowed, failure.decision]
-                failure.message += authorization_tail(service, request_id, _region(signature, request))
+                failure.message += authorization_tail(service, request_id, region_of(signature, request))
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
             # Outside every transaction, so that others need not wait too.
@@ -219,11 +252,12 @@ class Gateway:
     ) -> tuple[Call, Identity]:
         """The call, and who makes it, after everything that is refused whatever the policies say."""
         if registered is not None and registered.proof is not None:
-            call, identity = _proven(call, registered.proof, parameters)
-        if self.settings.disabled_regions and call.service == "sts":
-            account_id = _account(call, parameters)
+            call, identity = proven(call, registered.proof, parameters)
+        record = SERVICE_RECORDS[call.service]
+        if self.settings.disabled_regions and record.has_regional_endpoints:
+            account_id = account_of(call, parameters)
             check_region(self.settings.disabled_regions, call.region, call.operation, account_id)
-        check_credential_kind(identity.caller, call.service, call.operation)
+        check_credential_kind(identity.caller, record.credential_rules, call.operation)
         if registered is not None and registered.precheck is not None:
             registered.precheck(call, parameters)
         return call, identity
@@ -266,7 +300,16 @@ class Gateway:
         if signature is None or not target.operation.signed:
             # The proof of identity is among the parameters.
             return NOBODY
-        _check_scope(signature, target, request)
+        check_call_scope(signature, target, request)
+        identity, has_secret = self._resolve(connection, identities, signature, now_seconds)
+        if has_secret:
+            check_signature(request, signature, identity.secret_access_key, raw_path=target.raw_path)
+        return identity
+
+    def _resolve(
+        self, connection: Connection, identities: IdentityStore, signature: Signature, now_seconds: float
+    ) -> tuple[Identity, bool]:
+        """Who the key and the token stand for, and whether there is a secret that must have signed the call."""
         try:
             identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
             session = identity.caller.session
@@ -277,9 +320,8 @@ class Gateway:
             if not lenient or identities.knows_key(connection, signature.access_key_id):
                 raise
             # Lenient by the sandbox's own setting: nobody knows this key's secret, so there is nothing to compare.
-            return identities.administrator(connection, signature.access_key_id)
-        check_signature(request, signature, identity.secret_access_key, raw_path=target.raw_path)
-        return identity
+            return identities.administrator(connection, signature.access_key_id), False
+        return identity, True
 
     def _check_parameters(self, target: Target, parameters: dict[str, Any]) -> None:
         duration_seconds = parameters.get("DurationSeconds")
@@ -292,7 +334,7 @@ class Gateway:
 
     def _call(
         self,
-        received: _Received,
+        received: Received,
         target: Target,
         signature: Signature | None,
         identity: Identity,
@@ -305,7 +347,7 @@ class Gateway:
             operation=target.operation.name,
             caller=identity.caller,
             account_id=identity.caller.principal.account_id,
-            region=_region(signature, received.request),
+            region=region_of(signature, received.request),
             now_seconds=now_seconds,
             request_id=received.request_id,
             db=connection,
@@ -316,6 +358,7 @@ class Gateway:
             issuer_keys=self.issuer_keys,
             refusal=self.refusals,
             host=received.request.headers.get("host", ""),
+            input_paths=target.operation.input_paths,
             answer_members=target.operation.output_members,
             uses=self.uses,
         )
@@ -347,31 +390,13 @@ class Gateway:
 
         The decisions are added to ``decisions``, where they stay when the operation then fails.
         """
-        decisions += self._authorise(call, registered, parameters, request, identity)
-        function = _emulated(registered, target, parameters)
+        decisions += authorise(call, registered, parameters, request, identity)
+        function = emulated(registered, target, parameters)
         return None if registered is None or registered.writes else function(call, **parameters)
-
-    def _authorise(
-        self,
-        call: Call,
-        registered: RegisteredOperation | None,
-        parameters: Mapping[str, Any],
-        request: HttpRequest,
-        identity: Identity,
-    ) -> list[Decision]:
-        """Every permission the call needs, also for operations nobody has built: a refused caller sees the refusal."""
-        permissions = (registered.permissions if registered is not None else on_everything)(call, parameters)
-        if not permissions:
-            return []
-        session = identity.caller.session
-        mfa_at_seconds = session.mfa_authenticated_at_seconds if session is not None else None
-        moment = Moment(request, call.now_seconds, requested_region(call.service, call.region), mfa_at_seconds)
-        denied_code = self.settings.chime_denied_as if call.service == "chime" else "AccessDenied"
-        return check(identity.rights, permissions, moment, denied_code)
 
     def _observe(
         self,
-        received: _Received,
+        received: Received,
         service: str,
         operation: str,
         identity: Identity | None,
@@ -398,7 +423,7 @@ class Gateway:
             caller,
             tuple(decisions),
             error,
-            _region(signature, request) if signature is not None or caller is not None else "",
+            region_of(signature, request) if signature is not None or caller is not None else "",
             "" if signature is None else signature.access_key_id,
             request.remote_address,
             request.headers.get("user-agent", ""),
@@ -412,78 +437,6 @@ class Gateway:
             error.further if isinstance(error, RefusedError) else (),
         )
         self.observer(outcome)
-
-
-def _region(signature: Signature | None, request: HttpRequest) -> str:
-    """The Region of a call: of its signature, else of the endpoint it was sent to."""
-    if signature is None:
-        return region_of_host(request.headers.get("host", "")) or DEFAULT_REGION
-    return signature.region or DEFAULT_REGION
-
-
-def _account(call: Call, parameters: Mapping[str, Any]) -> str:
-    """The account that is asked for credentials: the caller's, or that of the role an unsigned call names."""
-    parsed = None if call.account_id else parse_arn(parameters.get("RoleArn", ""))
-    return call.account_id if parsed is None else parsed.account_id
-
-
-def _check_scope(signature: Signature, target: Target, request: HttpRequest) -> None:
-    """Raises AwsError SignatureDoesNotMatch. An endpoint with the name of one of STS's has its own Region only."""
-    signing_name = target.service.signing_name
-    region = region_of_host(request.headers.get("host", "")) if signing_name == "sts" else None
-    if region is None:
-        check_scope(signature, service=signing_name)
-    else:
-        check_scope(signature, service=signing_name, valid_region=region.__eq__)
-
-
-def _facts(request: HttpRequest, target: Target, signature: Signature | None, identity: Identity) -> CallFacts:
-    """What fault rules look at. Of a call whose proof is among its parameters, nobody knows the caller yet."""
-    caller = identity.caller if target.operation.signed else None
-    has_token = signature is not None and caller is not None and bool(signature.session_token)
-    return CallFacts(target.service.name, target.operation.name, _region(signature, request), caller, has_token)
-
-
-def _check_signed(signature: Signature | None, target: Target, registered: RegisteredOperation | None) -> None:
-    """Raises AwsError MissingAuthenticationToken for a call that needs a signature and has none.
-
-    An operation that AWS takes unsigned has its proof of identity among the parameters.
-    """
-    if target.operation.signed:
-        if signature is None:
-            raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
-    elif registered is None or registered.proof is None:
-        raise _not_emulated(target)
-
-
-def _proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Call, Identity]:
-    """The call and the identity that the proof among the parameters stands for."""
-    proven = proof(call, parameters)
-    return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
-
-
-def _second_factor(registered: RegisteredOperation | None, parameters: Parameters) -> SecondFactor | None:
-    """The second factor that the call means to prove, if any."""
-    factor = None if registered is None else registered.second_factor
-    return None if factor is None or factor.parameters.isdisjoint(parameters) else factor
-
-
-def _not_emulated(target: Target) -> AwsError:
-    message = NOT_EMULATED_MESSAGE.format(operation=target.operation.name, service=target.service.name)
-    return AwsError("NotImplemented", message)
-
-
-def _emulated(
-    registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
-) -> Callable[..., Answer | None]:
-    """The operation's function. Raises AwsError NotImplemented for what is not emulated, operation or parameter."""
-    if registered is None:
-        raise _not_emulated(target)
-    if not registered.parameters.issuperset(parameters):
-        unknown = min(set(parameters) - registered.parameters)
-        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
-        raise AwsError("NotImplemented", message)
-    return registered.function
 
 
 def _unexpected(request_id: str, error: Exception) -> AwsError:

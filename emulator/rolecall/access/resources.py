@@ -1,0 +1,236 @@
+"""What a call is about: the ARNs of its resources, from AWS's tables and the members of the request.
+
+The Service Authorization Reference says which resource types an action has, and how the ARN of each type is written.
+A member of the request names the resource: by its ARN, or by what stands last in the ARN. An operation is compiled once
+into the members that matter. Nothing here knows any service: what the tables do not tell stands in
+data/actions/resource_members.json.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.arns import PARTITION
+from rolecall.data import ResourceType, actions, resource_members, resource_types
+
+EVERYTHING = "*"
+# The members of an input: ("TargetApplications", "SipMediaApplicationId") stands inside a list of structures.
+MemberPath = tuple[str, ...]
+
+# Members that name a resource of whatever type the operation is about.
+_OF_ANY_TYPE = frozenset({"arn", "entityarn", "identifier", "resourcearn"})
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_WITH_PATH = "WithPath"
+_PATH_MEMBER = "Path"
+_ACCOUNT_VARIABLES = frozenset({"Account", "AccountId"})
+_NAMED_BY = ("", "id", "name", "arn", "identifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of a call. ``type`` is the reference's word, empty for ``*`` and for an ARN of no such type.
+
+    ``given`` is what the request calls it, a name, an id or an ARN; empty where it names none.
+    """
+
+    type: str
+    arn: str
+    given: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """The ARN template of a resource type. ``last`` is the variable that the name of the resource fills, if any."""
+
+    type: str
+    text: str
+    variables: tuple[str, ...]
+    literal_count: int
+    pattern: re.Pattern[str]
+
+    @property
+    def last(self) -> str:
+        return self.variables[-1] if self.variables else ""
+
+
+def _template(row: ResourceType) -> _Template:
+    parts = _VARIABLE.split(row.arn)
+    variables = tuple(name for name in parts[1::2] if name not in _ACCOUNT_VARIABLES | {"Partition", "Region"})
+    written = "".join(
+        re.escape(part) if index % 2 == 0 else f"(?P<{part}>[^:]*)" if part not in variables else f"(?P<{part}>.+)"
+        for index, part in enumerate(parts)
+    )
+    return _Template(row.name, row.arn, variables, sum(map(len, parts[0::2])), re.compile(written))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A member that names resources of some types; ``holds_arns`` where its value is never a name or an id."""
+
+    path: MemberPath
+    types: tuple[_Template, ...]
+    holds_arns: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResources:
+    """One operation, compiled: see :func:`compile_resources`."""
+
+    sources: tuple[_Source, ...]
+    # The types of which no member can name a resource, where nothing else does.
+    unnamed: tuple[_Template, ...]
+    # Members that fill other variables than the last one: by variable, the path and the template its ARN is of.
+    fillers: Mapping[str, tuple[MemberPath, _Template | None]]
+    # The one type of which the request may name a resource and has not; empty when there are several, or none.
+    implied_type: str
+
+    def of(self, parameters: Mapping[str, Any], region: str, account_id: str) -> list[Resource]:
+        """The resources that a request names; one of type "" and ARN ``*`` where it names none and has no type."""
+        found: dict[str, Resource] = {}
+        for source in self.sources:
+            for value in _values(parameters, source.path):
+                resource = self._named(source, value, parameters, region, account_id)
+                found[resource.arn] = resource
+        if found:
+            return list(found.values())
+        if len(self.unnamed) == 1:
+            template = self.unnamed[0]
+            return [Resource(template.type, self._filled(template, EVERYTHING, parameters, region, account_id))]
+        return [Resource(self.implied_type, EVERYTHING)]
+
+    def _named(
+        self, source: _Source, value: str, parameters: Mapping[str, Any], region: str, account_id: str
+    ) -> Resource:
+        if source.holds_arns or value.startswith("arn:"):
+            return Resource(_type_of(source.types, value), value, value)
+        template = source.types[0]
+        arn = self._filled(template, value.partition("://")[2] or value, parameters, region, account_id)
+        return Resource(template.type, arn, value)
+
+    def _filled(
+        self, template: _Template, name: str, parameters: Mapping[str, Any], region: str, account_id: str
+    ) -> str:
+        """The template's ARN with ``name`` for its last variable, and ``*`` for what the request does not tell."""
+
+        def value(match: re.Match[str]) -> str:
+            variable = match[1]
+            if variable == "Partition":
+                return PARTITION
+            if variable == "Region":
+                return region
+            if variable in _ACCOUNT_VARIABLES:
+                return account_id
+            if variable != template.last:
+                return self._filler(variable, parameters)
+            path = parameters.get(_PATH_MEMBER, "/") if variable.endswith(_WITH_PATH) else "/"
+            return path.removeprefix("/") + name
+
+        return _VARIABLE.sub(value, template.text)
+
+    def _filler(self, variable: str, parameters: Mapping[str, Any]) -> str:
+        path, template = self.fillers.get(variable, ((), None))
+        for value in _values(parameters, path) if path else ():
+            if template is None:
+                return value
+            match = template.pattern.fullmatch(value)
+            if match is not None:
+                return match[variable]
+        return EVERYTHING
+
+
+_NOTHING = ActionResources((), (), {}, "")
+
+
+def compile_resources(service_prefix: str, operation: str, members: Sequence[MemberPath]) -> ActionResources:
+    """What names the resources of an operation, which is an action of the same name. ``members`` are its input's."""
+    try:
+        row = actions(service_prefix).get(operation.lower())
+        known = resource_types(service_prefix)
+    except KeyError:
+        return _NOTHING
+    rows = resource_members(service_prefix)
+    written = rows.actions.get(operation, {})
+    names = dict.fromkeys([*(() if row is None else row.resource_types), *written])
+    templates = [_template(known[name]) for name in names if name in known]
+    paths = {".".join(path): path for path in members}
+    by_type = {
+        template: _members_naming(template, paths, written.get(template.type), rows.types) for template in templates
+    }
+    if not any(by_type.values()):
+        of_any: list[MemberPath] = [path for path in members if len(path) == 1 and path[0].lower() in _OF_ANY_TYPE]
+        by_type = {template: of_any if template.type not in written else [] for template in templates}
+    by_path: dict[MemberPath, list[_Template]] = {}
+    for template, named_by in by_type.items():
+        for path in named_by:
+            by_path.setdefault(path, []).append(template)
+    return ActionResources(
+        sources=tuple(_Source(path, tuple(types), _holds_arns(path)) for path, types in by_path.items()),
+        unnamed=() if by_path else tuple(templates),
+        fillers=_fillers(templates, [_template(each) for each in known.values()], members),
+        implied_type=templates[0].type if len(templates) == 1 else "",
+    )
+
+
+def _members_naming(
+    template: _Template,
+    paths: Mapping[str, MemberPath],
+    written: Sequence[str] | None,
+    written_of_types: Mapping[str, Sequence[str]],
+) -> list[MemberPath]:
+    """The members that name a resource of the type: those that are written down, else those with a name like it."""
+    if written is not None:
+        return [paths[member] for member in written if member in paths]
+    listed = [paths[member] for member in written_of_types.get(template.type, ()) if member in paths]
+    if listed:
+        return listed
+    of_type = template.type.replace("-", "").lower()
+    plain = template.last.removesuffix(_WITH_PATH)
+    if not plain:
+        return []
+    wanted = {template.last.lower(), plain.lower(), *(of_type + end for end in _NAMED_BY)}
+    alike = [path for path in paths.values() if path[-1].lower() in wanted]
+    # The request's own members before those inside of them.
+    outer: list[MemberPath] = [path for path in alike if len(path) == 1]
+    return outer or alike
+
+
+def _fillers(
+    templates: Sequence[_Template], known: Sequence[_Template], members: Sequence[MemberPath]
+) -> dict[str, tuple[MemberPath, _Template | None]]:
+    """Members that tell a variable which is not the last: by its own name, or by the ARN of what it is part of."""
+    fillers: dict[str, tuple[MemberPath, _Template | None]] = {}
+    outer = {path[0].lower(): path for path in members if len(path) == 1}
+    for variable in {variable for template in templates for variable in template.variables[:-1]}:
+        if variable.lower() in outer:
+            fillers[variable] = (outer[variable.lower()], None)
+            continue
+        for whole in known:
+            member = outer.get(whole.type.replace("-", "").lower() + "arn")
+            if whole.last == variable and member is not None:
+                fillers[variable] = (member, whole)
+    return fillers
+
+
+def _holds_arns(path: MemberPath) -> bool:
+    return path[-1].lower().endswith("arn")
+
+
+def _type_of(templates: Sequence[_Template], arn: str) -> str:
+    """The type that an ARN is of: the one whose template has most in common with it; empty when it fits none."""
+    fitting = [template for template in templates if template.pattern.fullmatch(arn)]
+    return max(fitting, key=lambda template: template.literal_count).type if fitting else ""
+
+
+def _values(value: Any, path: MemberPath) -> Iterator[str]:
+    """The texts that stand at the path, through lists."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _values(each, path)
+    elif path:
+        if isinstance(value, Mapping) and path[0] in value:
+            yield from _values(value[path[0]], path[1:])
+    elif isinstance(value, str) and value:
+        yield value

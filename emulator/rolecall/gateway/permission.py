@@ -1,0 +1,57 @@
+"""Whether a call is allowed, and whether what it asks for is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rolecall.access.check import check
+from rolecall.access.context import Moment
+from rolecall.errors import AwsError
+from rolecall.http import HttpRequest
+from rolecall.identities import Identity
+from rolecall.policy import Decision
+from rolecall.service_records import SERVICE_RECORDS, requested_region
+from rolecall.services.permissions import table_permissions
+from rolecall.services.registry import Answer, Call, RegisteredOperation
+from rolecall.wire import Target
+
+NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
+PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
+
+
+def authorise(
+    call: Call,
+    registered: RegisteredOperation | None,
+    parameters: Mapping[str, Any],
+    request: HttpRequest,
+    identity: Identity,
+) -> list[Decision]:
+    """Every permission the call needs, also for operations nobody has built: a refused caller sees the refusal."""
+    written = None if registered is None else registered.permissions
+    permissions = (written or table_permissions)(call, parameters)
+    if not permissions:
+        return []
+    session = identity.caller.session
+    mfa_at_seconds = session.mfa_authenticated_at_seconds if session is not None else None
+    moment = Moment(request, call.now_seconds, requested_region(call.service, call.region), mfa_at_seconds)
+    denied_code = SERVICE_RECORDS[call.service].denied_code or call.settings.chime_denied_as
+    return check(identity.rights, permissions, moment, denied_code)
+
+
+def not_emulated(target: Target) -> AwsError:
+    message = NOT_EMULATED_MESSAGE.format(operation=target.operation.name, service=target.service.name)
+    return AwsError("NotImplemented", message)
+
+
+def emulated(
+    registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
+) -> Callable[..., Answer | None]:
+    """The operation's function. Raises AwsError NotImplemented for what is not emulated, operation or parameter."""
+    if registered is None:
+        raise not_emulated(target)
+    if not registered.parameters.issuperset(parameters):
+        unknown = min(set(parameters) - registered.parameters)
+        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
+        raise AwsError("NotImplemented", message)
+    return registered.function

@@ -1,0 +1,35 @@
+"""A call as it came, and what of it is known before anything is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rolecall.access.regions import region_of_host
+from rolecall.arns import parse_arn
+from rolecall.http import HttpRequest
+from rolecall.service_records import DEFAULT_REGION
+from rolecall.services.registry import Call
+from rolecall.signing import Signature
+
+
+class Received(NamedTuple):
+    """A request as it came: ``at_seconds`` by the wall clock, ``started_seconds`` by the one that measures."""
+
+    request_id: str
+    request: HttpRequest
+    at_seconds: float
+    started_seconds: float
+
+
+def region_of(signature: Signature | None, request: HttpRequest) -> str:
+    """The Region of a call: of its signature, else of the endpoint it was sent to."""
+    if signature is None:
+        return region_of_host(request.headers.get("host", "")) or DEFAULT_REGION
+    return signature.region or DEFAULT_REGION
+
+
+def account_of(call: Call, parameters: Mapping[str, Any]) -> str:
+    """The account that is asked for credentials: the caller's, or that of the role an unsigned call names."""
+    parsed = None if call.account_id else parse_arn(parameters.get("RoleArn", ""))
+    return call.account_id if parsed is None else parsed.account_id

@@ -1,0 +1,141 @@
+"""What a service is: one record each, for every room that must tell one service from another.
+
+Nothing else compares the names of services. The models of botocore say the same of protocol, version and names; they
+cost time to read, and a test holds the records against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+# Where a call is when nothing says another Region, and where AWS's global endpoints are.
+DEFAULT_REGION = "us-east-1"
+
+# The members of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message,
+# ``message`` the member message alone.
+ErrorForm = Literal["xml", "code", "message"]
+# Which rules say what credentials of a kind can never call; see access/credential_rules.py.
+CredentialRules = Literal["", "sts", "iam"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """One service that Rolecall serves.
+
+    ``action_prefix`` stands before the colon of its IAM actions. ``endpoint_prefix`` begins its host, ``legacy_host``
+    is another whole host of it, ``path_prefix`` tells its requests from those of a service with the same signing name.
+    ``constraint_code`` is the error of a parameter beyond the model's limits, ``denied_code`` of a permission that is
+    missing: empty where the sandbox's setting ``chime_denied_as`` decides. ``global_region`` is where all calls of
+    a service with one endpoint for all Regions are made. ``has_regional_endpoints`` is true where the name of the host
+    says a Region and the sandbox can switch Regions off. CloudTrail keeps the answers of calls that only read where
+    ``answers_are_recorded``. ``refusals_have_ids`` where a refusal ends with an authorization id.
+    """
+
+    name: str
+    protocol: Literal["query", "rest-json"]
+    api_version: str
+    signing_name: str
+    endpoint_prefix: str
+    action_prefix: str
+    error_form: ErrorForm
+    constraint_code: str = "ValidationError"
+    denied_code: str = "AccessDenied"
+    global_region: str = ""
+    has_regional_endpoints: bool = False
+    credential_rules: CredentialRules = ""
+    answers_are_recorded: bool = False
+    refusals_have_ids: bool = False
+    path_prefix: str = ""
+    legacy_host: str = ""
+
+
+def _chime(
+    name: str, api_version: str, endpoint_prefix: str, *, denied_code: str = "AccessDenied", global_region: str = ""
+) -> ServiceRecord:
+    return ServiceRecord(
+        name,
+        "rest-json",
+        api_version,
+        "chime",
+        endpoint_prefix,
+        "chime",
+        "code",
+        constraint_code="BadRequestException",
+        denied_code=denied_code,
+        global_region=global_region,
+        legacy_host="service.chime.aws.amazon.com" if name == "chime" else "",
+    )
+
+
+# In the order in which requests that nothing else tells apart are matched.
+SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
+    {
+        record.name: record
+        for record in (
+            ServiceRecord(
+                "sts",
+                "query",
+                "2011-06-15",
+                "sts",
+                "sts",
+                "sts",
+                "xml",
+                has_regional_endpoints=True,
+                credential_rules="sts",
+                answers_are_recorded=True,
+            ),
+            ServiceRecord(
+                "iam",
+                "query",
+                "2010-05-08",
+                "iam",
+                "iam",
+                "iam",
+                "xml",
+                global_region=DEFAULT_REGION,
+                credential_rules="iam",
+                refusals_have_ids=True,
+            ),
+            _chime("chime", "2018-05-01", "chime", denied_code="", global_region=DEFAULT_REGION),
+            _chime("chime-sdk-identity", "2021-04-20", "identity-chime"),
+            _chime("chime-sdk-meetings", "2021-07-15", "meetings-chime"),
+            _chime("chime-sdk-media-pipelines", "2021-07-15", "media-pipelines-chime"),
+            _chime("chime-sdk-messaging", "2021-05-15", "messaging-chime"),
+            _chime("chime-sdk-voice", "2022-08-03", "voice-chime"),
+            ServiceRecord(
+                "iam-toolbox",
+                "rest-json",
+                "2018-05-10",
+                "iam",
+                "iam-toolbox",
+                "iam",
+                "message",
+                credential_rules="iam",
+                path_prefix="/authorization-details/",
+            ),
+        )
+    }
+)
+
+
+def action_prefix(service: str) -> str:
+    """The prefix of a service's IAM actions; its own name where Rolecall does not serve it."""
+    record = SERVICE_RECORDS.get(service)
+    return service if record is None else record.action_prefix
+
+
+def action_of(service: str, operation: str) -> str:
+    """The IAM action of an operation: ``chime:GetMeeting`` of the service ``chime-sdk-meetings``."""
+    return f"{action_prefix(service)}:{operation}"
+
+
+def requested_region(service: str, region: str) -> str:
+    """The Region a call is made in, whatever ``region`` it was signed for; ``service`` may be an action's prefix.
+
+    IAM User Guide, aws:RequestedRegion: calls of a service with a single endpoint are made to the Region of that.
+    """
+    record = SERVICE_RECORDS.get(service)
+    return region if record is None else record.global_region or region

@@ -1,0 +1,219 @@
+"""The permission that a call needs, as AWS's tables say it: the default of every operation, built or not.
+
+An operation that needs something else says so in its decorator. Nothing here knows a service. A service tells about its
+kinds of resources with :func:`resource_kind`: what is stored of one, and how AWS words it in a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rolecall.access.permission import ContextValue, Permission
+from rolecall.access.resources import ActionResources, Resource, compile_resources
+from rolecall.arns import parse_arn
+from rolecall.data import actions, resource_members
+from rolecall.service_records import action_prefix
+from rolecall.services.registry import Call, Parameters
+
+_ACCOUNT_ID_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A resource as it is stored: its ARN, the condition keys it brings, and AWS's words for it if not the ARN."""
+
+    arn: str
+    context: Mapping[str, ContextValue]
+    shown_as: str = ""
+
+
+Describe = Callable[[Call, Resource], Described]
+Implied = Callable[[Call], Described]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceKind:
+    """What a service knows of a resource type.
+
+    ``implied`` gives the resource that is meant when the request names none. ``made_by`` is the operation that makes
+    one, ``made_as`` AWS's words for it in a refusal of that, with ``{name}``, and ``tagged_by`` the action that making
+    one with tags needs besides.
+    """
+
+    describe: Describe
+    implied: Implied | None
+    made_by: str
+    made_as: str
+    tagged_by: str
+
+
+_kinds: dict[tuple[str, str], ResourceKind] = {}
+
+
+def as_named(_call: Call, resource: Resource) -> Described:
+    """For kinds of which nothing is stored yet: the resource by the ARN that the request gives it."""
+    return Described(resource.arn, {})
+
+
+def resource_kind(
+    service_prefix: str,
+    resource_type: str,
+    *,
+    made_by: str = "",
+    made_as: str = "",
+    tagged_by: str = "",
+    implied: Implied | None = None,
+) -> Callable[[Describe], Describe]:
+    """Register what is known of a resource type, by the reference's name of it. See :class:`ResourceKind`."""
+
+    def register(describe: Describe) -> Describe:
+        if (service_prefix, resource_type) in _kinds:
+            raise ValueError(f"{resource_type} of {service_prefix} is registered twice")
+        _kinds[service_prefix, resource_type] = ResourceKind(describe, implied, made_by, made_as, tagged_by)
+        return describe
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What of an operation stays the same for every call. ``members_of_keys`` are members by condition key."""
+
+    prefix: str
+    action: str
+    # The members that it was compiled for, which are those of the model as it was read.
+    input_paths: Sequence[tuple[str, ...]]
+    resources: ActionResources
+    members_of_keys: tuple[tuple[str, str], ...]
+    has_tags: bool
+    tagging_action: str
+    # The permission of an operation that is about nothing and passes nothing.
+    always: Sequence[Permission] | None
+
+
+# By service and operation; bounded by the operations that the models have.
+_compiled: dict[tuple[str, str], _Compiled] = {}
+
+
+def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """The operation's own action on each resource that the request names; on ``*`` for an action without types.
+
+    Making something with tags needs the permission to tag as well, where the action depends on it.
+    """
+    compiled = _compiled.get((call.service, call.operation))
+    if compiled is None or compiled.input_paths is not call.input_paths:
+        compiled = _compiled[call.service, call.operation] = _compile(call)
+    if compiled.always is not None:
+        return compiled.always
+    context = _requested(compiled, parameters)
+    permissions: list[Permission] = []
+    for resource in compiled.resources.of(parameters, call.region, call.account_id):
+        kind = _kinds.get((compiled.prefix, resource.type))
+        permissions.append(_permission(call, compiled, resource, kind, context))
+        tagging = compiled.tagging_action
+        if kind is not None and kind.made_by == call.operation and kind.tagged_by:
+            tagging = f"{compiled.prefix}:{kind.tagged_by}"
+        if tagging and parameters.get("Tags"):
+            permissions.append(replace(permissions[-1], action=tagging))
+    return permissions
+
+
+def _permission(
+    call: Call,
+    compiled: _Compiled,
+    resource: Resource,
+    kind: ResourceKind | None,
+    context: Mapping[str, ContextValue],
+) -> Permission:
+    described = _described(call, resource, kind)
+    keys = {**described.context, **context} if described.context else context
+    return Permission(compiled.action, described.arn, _owner(resource), keys, shown_as=described.shown_as)
+
+
+def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Described:
+    if kind is None:
+        return Described(resource.arn, {})
+    if not resource.given:
+        return Described(resource.arn, {}) if kind.implied is None else kind.implied(call)
+    if kind.made_by == call.operation:
+        return Described(resource.arn, {}, kind.made_as.format(name=resource.given))
+    return kind.describe(call, resource)
+
+
+def _owner(resource: Resource) -> str:
+    """The account that an ARN of the request names; empty for the caller's own and for AWS's."""
+    parsed = parse_arn(resource.given) if resource.given.startswith("arn:") else None
+    if parsed is None or len(parsed.account_id) != _ACCOUNT_ID_DIGITS:
+        return ""
+    return parsed.account_id
+
+
+def _compile(call: Call) -> _Compiled:
+    prefix = action_prefix(call.service)
+    try:
+        row = actions(prefix).get(call.operation.lower())
+    except KeyError:
+        row = None
+    members = {path[0] for path in call.input_paths}
+    action = f"{prefix}:{call.operation}"
+    resources = compile_resources(prefix, call.operation, call.input_paths)
+    keys = _members_of_keys(prefix, () if row is None else row.condition_keys, members)
+    depends_on = () if row is None else row.dependent_actions
+    tagging = next((each for each in depends_on if each.startswith(f"{prefix}:Tag")), "")
+    has_tags = not members.isdisjoint({"Tags", "TagKeys"})
+    is_plain = not (resources.sources or resources.unnamed or keys or has_tags) and not resources.implied_type
+    always = (Permission(action),) if is_plain else None
+    return _Compiled(prefix, action, call.input_paths, resources, keys, has_tags, tagging, always)
+
+
+def _members_of_keys(prefix: str, condition_keys: Sequence[str], members: set[str]) -> tuple[tuple[str, str], ...]:
+    """The action's own condition keys that a member of the request tells, by its name or as it is written down."""
+    by_name = {member.lower(): member for member in members}
+    written = resource_members(prefix).condition_keys
+    found = []
+    for key in condition_keys:
+        service, _, name = key.partition(":")
+        member = written.get(key, by_name.get(name.lower(), ""))
+        if service == prefix and member in members:
+            found.append((key.lower(), member))
+    return tuple(found)
+
+
+def _requested(compiled: _Compiled, parameters: Parameters) -> Mapping[str, ContextValue]:
+    context: dict[str, ContextValue] = requested_tags(parameters) if compiled.has_tags else {}
+    for key, member in compiled.members_of_keys:
+        value = _context_value(parameters.get(member))
+        if value is not None:
+            context[key] = value
+    return context
+
+
+def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
+    """The condition keys of the tags (or only tag keys) that a request passes."""
+    context: dict[str, ContextValue] = {}
+    tags = parameters.get("Tags") or ()
+    pairs = (
+        list(tags.items())
+        if isinstance(tags, Mapping)
+        else [(tag["Key"], tag["Value"]) for tag in tags if "Key" in tag]
+    )
+    for key, value in pairs:
+        context[f"aws:requesttag/{key.lower()}"] = value
+    keys = (*(key for key, _ in pairs), *(parameters.get("TagKeys") or ()))
+    if keys:
+        context["aws:tagkeys"] = keys
+    return context
+
+
+def _context_value(value: Any) -> ContextValue | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    return None

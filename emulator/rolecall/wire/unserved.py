@@ -1,0 +1,159 @@
+"""Calls of services that Rolecall does not serve: recognised by the credential scope, refused in their own protocol.
+
+A client that gets another protocol's answer fails in its parser, and its user never reads why. What a request itself
+tells of its protocol goes before the model: several services speak more than one, or share their signing name.
+Source of the forms: botocore's parsers, and Smithy's pages of the protocols.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
+
+from rolecall.errors import COMMON_ERRORS, AwsError
+from rolecall.http import HttpAnswer, HttpRequest
+from rolecall.wire.match import parameters_of, served_by_content
+from rolecall.wire.models import KNOWN_SERVICES, model_files
+from rolecall.wire.xml_answer import escape
+
+NOT_SERVED_MESSAGE = "Rolecall does not serve {service}."
+NOT_SERVED_CODE = "NotImplemented"
+CBOR_PROTOCOL = "rpc-v2-cbor"
+# Every kind of error in JSON, for services of which there is no model too: most services speak it.
+DEFAULT_PROTOCOL = "rest-json"
+
+# A model begins with its metadata; the longest takes about a kilobyte.
+_METADATA_BYTES = 8192
+_SERVED_NAMES = {known.signing_name for known in KNOWN_SERVICES.values()} | KNOWN_SERVICES.keys()
+_is_service_name = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
+_is_operation_name = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}").fullmatch
+_scope = re.compile(r"Credential=[^/,\s]{1,256}/[^/,\s]{1,16}/[^/,\s]{0,64}/([^/,\s]{1,64})/").search
+_XML_TYPE = "text/xml"
+# S3 alone of the services with XML sends its errors without an element around them.
+_BARE_XML_SERVICE = "s3"
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A call of such a service. ``operation`` is empty where only the service's model could tell it."""
+
+    service: str
+    operation: str
+    protocol: str
+
+
+def claimed_service(request: HttpRequest) -> str:
+    """The service of the credential scope in the Authorization header, when the header is otherwise not understood."""
+    found = _scope(request.headers.get("authorization", "")[:1024])
+    return "" if found is None else found[1]
+
+
+def recognise_unserved(request: HttpRequest, signing_name: str) -> Unserved | None:
+    """The call of a service that is not served; None for any other. ``signing_name`` is the credential scope's.
+
+    A request that is signed for another service than its host or its parameters say is not one of these.
+    """
+    if signing_name in _SERVED_NAMES or not _is_service_name(signing_name) or served_by_content(request):
+        return None
+    return Unserved(signing_name, _operation(request), _protocol(request, signing_name))
+
+
+def not_served(unserved: Unserved) -> AwsError:
+    """The refusal. No SDK repeats a call for HTTP 501: botocore's rules name 500, 502, 503, 504 and codes."""
+    return AwsError(NOT_SERVED_CODE, NOT_SERVED_MESSAGE.format(service=unserved.service))
+
+
+def _operation(request: HttpRequest) -> str:
+    """The operation by the header of the JSON protocols, by the path of CBOR's, or by the parameter Action."""
+    if request.headers.get("smithy-protocol") == CBOR_PROTOCOL:
+        name = request.raw_path.rpartition("/operation/")[2]
+    else:
+        name = request.headers.get("x-amz-target", "").rpartition(".")[2] or _action(request)
+    return name if _is_operation_name(name) else ""
+
+
+def _action(request: HttpRequest) -> str:
+    try:
+        return parameters_of(request).get("Action", "")
+    except AwsError:
+        return ""
+
+
+def _protocol(request: HttpRequest, signing_name: str) -> str:
+    if request.headers.get("smithy-protocol") == CBOR_PROTOCOL:
+        return CBOR_PROTOCOL
+    if request.headers.get("x-amz-target"):
+        return "json"
+    modelled = _modelled_protocol(signing_name)
+    if modelled == "ec2" or not _action(request):
+        return modelled if modelled in ("ec2", "rest-json", "rest-xml") else DEFAULT_PROTOCOL
+    return "query"
+
+
+@lru_cache(maxsize=256)
+def _modelled_protocol(service: str) -> str:
+    """The protocol of the model of that name, read from the first bytes of its file; empty when there is none."""
+    for file in model_files(service):
+        with file.open("rb") as opened:
+            begun = opened.read(_METADATA_BYTES)
+        text = zlib.decompressobj(wbits=31).decompress(begun, _METADATA_BYTES) if file.suffix == ".gz" else begun
+        return str(_metadata(text.decode("utf-8", "replace")).get("protocol", ""))
+    return ""
+
+
+def _metadata(text: str) -> Mapping[str, Any]:
+    at = text.find("{", text.find('"metadata"'))
+    try:
+        metadata: Mapping[str, Any] = json.JSONDecoder().raw_decode(text, at)[0]
+    except ValueError:
+        return {}
+    return metadata
+
+
+def encode_unserved_error(unserved: Unserved, error: AwsError, request_id: str, method: str) -> HttpAnswer:
+    """The HTTP answer of an error in the service's own protocol; without a body for HEAD."""
+    common = COMMON_ERRORS.get(error.code)
+    speaks_xml = unserved.protocol in ("query", "ec2", "rest-xml")
+    code, status = error.code, 400
+    if common is not None:
+        code = common.query_code if speaks_xml else common.json_code
+        status = common.query_status if speaks_xml else common.json_status
+    status = status if error.status is None else error.status
+    if speaks_xml:
+        body, content_type = _xml(unserved, code, error.message, status, request_id).encode("utf-8"), _XML_TYPE
+        headers = {}
+    elif unserved.protocol == CBOR_PROTOCOL:
+        body, content_type = _cbor({"__type": code, "message": error.message}), "application/cbor"
+        headers = {"smithy-protocol": CBOR_PROTOCOL}
+    else:
+        body = f'{{"__type":{quoted(code)},"message":{quoted(error.message)}}}'.encode("ascii")
+        content_type, headers = "application/json", {"x-amzn-ErrorType": code}
+        if unserved.protocol == "json":
+            content_type = "application/x-amz-json-1.1"
+    return HttpAnswer(status, b"" if method == "HEAD" else body, content_type, headers)
+
+
+def _xml(unserved: Unserved, code: str, message: str, status: int, request_id: str) -> str:
+    told = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    told_id = escape(request_id)
+    if unserved.protocol == "ec2":
+        return f"<Response><Errors><Error>{told}</Error></Errors><RequestID>{told_id}</RequestID></Response>"
+    if unserved.service == _BARE_XML_SERVICE:
+        return f"<Error>{told}<RequestId>{told_id}</RequestId></Error>"
+    kind = "Sender" if status < 500 else "Receiver"
+    return f"<ErrorResponse><Error><Type>{kind}</Type>{told}</Error><RequestId>{told_id}</RequestId></ErrorResponse>"
+
+
+def _cbor(texts: Mapping[str, str]) -> bytes:
+    """A map of texts (RFC 8949, sections 3 and 3.1)."""
+    written = bytearray([0xA0 | len(texts)])
+    for text in (each for pair in texts.items() for each in pair):
+        octets = text.encode("utf-8", "replace")
+        written += b"\x7a" + len(octets).to_bytes(4, "big") + octets
+    return bytes(written)

@@ -1,0 +1,198 @@
+"""Operations that nobody has built, through real clients: authorised on the resource that they are about."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ACCOUNT = "111122223333"
+IAM = f"arn:aws:iam::{ACCOUNT}"
+CHIME = f"arn:aws:chime:us-east-1:{ACCOUNT}"
+UNCHECKED = Config(parameter_validation=False)
+CERTIFICATE = {"CertificateBody": "c", "PrivateKey": "k"}
+
+
+def statement(effect: str, action: str | list[str], resource: str | list[str], **condition: Any) -> dict[str, Any]:
+    conditions = {"Condition": {"StringEquals": condition}} if condition else {}
+    return {"Effect": effect, "Action": action, "Resource": resource, **conditions}
+
+
+POLICIES = {
+    "profiles": [statement("Allow", "iam:*InstanceProfile", f"{IAM}:instance-profile/*")],
+    "wrong_kind": [statement("Allow", "iam:*InstanceProfile", f"{IAM}:role/*")],
+    "team_profiles": [statement("Allow", "iam:CreateInstanceProfile", f"{IAM}:instance-profile/team/*")],
+    "blue_profiles": [
+        statement("Allow", "iam:CreateInstanceProfile", "*", **{"aws:RequestTag/team": "blue"}),
+        statement("Allow", "iam:TagInstanceProfile", f"{IAM}:instance-profile/*"),
+    ],
+    "team_keys": [statement("Allow", "iam:*SSHPublicKey*", f"{IAM}:user/team/*")],
+    "tagged_keys": [statement("Allow", "iam:*SSHPublicKey*", "*", **{"iam:ResourceTag/team": "blue"})],
+    "own_keys": [statement("Allow", "iam:ListSSHPublicKeys", f"{IAM}:user/${{aws:username}}")],
+    "credentials": [
+        statement(
+            "Allow",
+            "iam:CreateServiceSpecificCredential",
+            "*",
+            **{"iam:ServiceSpecificCredentialServiceName": "codecommit.amazonaws.com"},
+        )
+    ],
+    "no_connectors": [
+        statement("Allow", "chime:*", "*"),
+        statement("Deny", "chime:DeleteVoiceConnector", f"{CHIME}:vc/*"),
+    ],
+    "one_connector": [statement("Allow", "chime:*", f"{CHIME}:vc/abcdef1ghij2klmno3pqr4")],
+    "bearer_alone": [statement("Allow", "chime:*", f"{CHIME}:app-instance/i/user/u")],
+    "bearer_and_channel": [
+        statement("Allow", "chime:*", [f"{CHIME}:app-instance/i/user/u", f"{CHIME}:app-instance/i/channel/*"])
+    ],
+    "domains": [statement("Allow", "chime:CreateVoiceProfileDomain", "*")],
+    "tagged_domains": [
+        statement("Allow", ["chime:CreateVoiceProfileDomain", "chime:TagResource"], "*"),
+    ],
+    "meetings": [statement("Allow", "chime:CreateMeeting", f"{CHIME}:meeting/*")],
+}
+
+
+def user(name: str) -> dict[str, Any]:
+    policy = {"Version": "2012-10-17", "Statement": POLICIES[name]}
+    key = {"id": f"{name}_key", "secret": f"{name}-secret"}
+    return {"name": name, "access_keys": [key], "inline_policies": {"own": policy}}
+
+
+@pytest.fixture(scope="module")
+def world(make_shared_world: Any) -> Any:
+    ana = {"name": "ana", "path": "/team/", "tags": {"team": "blue"}}
+    account = {"id": ACCOUNT, "users": [*(user(name) for name in POLICIES), ana, {"name": "bob"}]}
+    return make_shared_world(json.dumps({"version": 1, "accounts": [account, {"id": "444455556666"}]}))
+
+
+def outcome(world: Any, service: str, caller: str, method: str, **parameters: Any) -> tuple[int, str]:
+    endpoint = {}
+    if service.startswith("chime-sdk-"):
+        endpoint = {"endpoint_url": f"http://{service.removeprefix('chime-sdk-')}-chime.rolecall.localhost"}
+    client = world.client(service, caller, config=UNCHECKED, **endpoint)
+    with pytest.raises(ClientError) as caught:
+        getattr(client, method)(**parameters)
+    answer = caught.value.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]
+
+
+NOT_BUILT = 501
+REFUSED = 403
+CONNECTOR_ID = "abcdef1ghij2klmno3pqr4"
+CONNECTOR, OTHER_CONNECTOR = {"VoiceConnectorId": CONNECTOR_ID}, {"VoiceConnectorId": "abcdef1ghij2klmno3pqr5"}
+PROFILE = {"InstanceProfileName": "web"}
+BLUE, RED = [{"Key": "team", "Value": "blue"}], [{"Key": "team", "Value": "red"}]
+DOMAIN = {
+    "Name": "callers",
+    "ServerSideEncryptionConfiguration": {"KmsKeyArn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1"},
+}
+CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{CHIME}:app-instance/i/user/u"}
+
+
+@pytest.mark.parametrize(
+    ("service", "caller", "method", "parameters", "status"),
+    [
+        ("iam", "profiles", "create_instance_profile", PROFILE, NOT_BUILT),
+        ("iam", "wrong_kind", "create_instance_profile", PROFILE, REFUSED),
+        ("iam", "team_profiles", "create_instance_profile", {**PROFILE, "Path": "/team/"}, NOT_BUILT),
+        ("iam", "team_profiles", "create_instance_profile", PROFILE, REFUSED),
+        ("iam", "team_profiles", "create_instance_profile", {**PROFILE, "Path": "/team/", "Tags": BLUE}, REFUSED),
+        ("iam", "blue_profiles", "create_instance_profile", {**PROFILE, "Tags": BLUE}, NOT_BUILT),
+        ("iam", "blue_profiles", "create_instance_profile", {**PROFILE, "Tags": RED}, REFUSED),
+        ("iam", "blue_profiles", "create_instance_profile", PROFILE, REFUSED),
+        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "ana"}, NOT_BUILT),
+        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "ANA"}, NOT_BUILT),
+        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "bob"}, REFUSED),
+        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "nobody"}, REFUSED),
+        ("iam", "tagged_keys", "list_ssh_public_keys", {"UserName": "ana"}, NOT_BUILT),
+        ("iam", "tagged_keys", "list_ssh_public_keys", {"UserName": "bob"}, REFUSED),
+        ("iam", "own_keys", "list_ssh_public_keys", {}, NOT_BUILT),
+        ("iam", "own_keys", "list_ssh_public_keys", {"UserName": "own_keys"}, NOT_BUILT),
+        ("iam", "own_keys", "list_ssh_public_keys", {"UserName": "bob"}, REFUSED),
+        (
+            "iam",
+            "credentials",
+            "create_service_specific_credential",
+            {"UserName": "bob", "ServiceName": "codecommit.amazonaws.com"},
+            NOT_BUILT,
+        ),
+        (
+            "iam",
+            "credentials",
+            "create_service_specific_credential",
+            {"UserName": "bob", "ServiceName": "cassandra.amazonaws.com"},
+            REFUSED,
+        ),
+        (
+            "chime-sdk-voice",
+            "no_connectors",
+            "delete_voice_connector",
+            CONNECTOR,
+            REFUSED,
+        ),
+        (
+            "chime-sdk-voice",
+            "no_connectors",
+            "get_voice_connector",
+            CONNECTOR,
+            NOT_BUILT,
+        ),
+        (
+            "chime-sdk-voice",
+            "one_connector",
+            "delete_voice_connector",
+            CONNECTOR,
+            NOT_BUILT,
+        ),
+        (
+            "chime-sdk-voice",
+            "one_connector",
+            "delete_voice_connector",
+            OTHER_CONNECTOR,
+            REFUSED,
+        ),
+        ("chime-sdk-voice", "one_connector", "list_voice_connectors", {}, REFUSED),
+        # The reference lists chime:TagResource as a dependent action of this one.
+        ("chime-sdk-voice", "domains", "create_voice_profile_domain", DOMAIN, NOT_BUILT),
+        ("chime-sdk-voice", "domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, REFUSED),
+        ("chime-sdk-voice", "tagged_domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, NOT_BUILT),
+        ("chime-sdk-messaging", "bearer_alone", "describe_channel", CHANNEL, REFUSED),
+        ("chime-sdk-messaging", "bearer_and_channel", "describe_channel", CHANNEL, NOT_BUILT),
+        (
+            "chime-sdk-meetings",
+            "meetings",
+            "create_meeting",
+            {"ClientRequestToken": "t" * 8, "MediaRegion": "us-east-1", "ExternalMeetingId": "e1"},
+            NOT_BUILT,
+        ),
+    ],
+)
+def test_an_operation_that_is_not_built_is_authorised_on_its_resource(
+    world: Any, service: str, caller: str, method: str, parameters: dict[str, Any], status: int
+) -> None:
+    assert outcome(world, service, caller, method, **parameters)[0] == status
+
+
+def test_a_refusal_names_the_resource(world: Any) -> None:
+    message = outcome(world, "iam", "wrong_kind", "create_instance_profile", **PROFILE)[1]
+    assert message.startswith(
+        f"User: {IAM}:user/wrong_kind is not authorized to perform: iam:CreateInstanceProfile on resource: "
+        f"{IAM}:instance-profile/web because no identity-based policy allows the iam:CreateInstanceProfile action"
+    )
+    message = outcome(world, "chime-sdk-voice", "no_connectors", "delete_voice_connector", **CONNECTOR)[1]
+    assert message.startswith(
+        f"User: {IAM}:user/no_connectors is not authorized to perform: chime:DeleteVoiceConnector on resource: "
+        f"{CHIME}:vc/{CONNECTOR_ID} with an explicit deny in an identity-based policy"
+    )
+
+
+def test_a_resource_of_another_account_is_refused(world: Any) -> None:
+    arn = "arn:aws:chime:us-east-1:444455556666:vc/abcdef1ghij2klmno3pqr4"
+    tags = [{"Key": "a", "Value": "b"}]
+    status, message = outcome(world, "chime-sdk-voice", "no_connectors", "tag_resource", ResourceARN=arn, Tags=tags)
+    assert (status, "on resource: " + arn in message) == (REFUSED, True)
