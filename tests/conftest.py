@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from world_handle import WorldHandle
-
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world, read_world_file
+from world_handle import WorldHandle, builtin_world, known_world
 
 # A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
 # "--hypothesis-profile=search" draws new ones, to look for what these do not find.
@@ -40,7 +37,7 @@ def _no_outside_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: p
 @pytest.fixture
 def world() -> Iterator[WorldHandle]:
     """The built-in sandbox, fresh for each test."""
-    handle = WorldHandle(read_world_file(str(builtin_world_path())))
+    handle = WorldHandle(builtin_world())
     yield handle
     handle.close()
 
@@ -49,7 +46,7 @@ def _worlds() -> Iterator[Any]:
     handles: list[WorldHandle] = []
 
     def make(text: str) -> WorldHandle:
-        handles.append(WorldHandle(read_world(text)))
+        handles.append(WorldHandle(known_world(text)))
         return handles[-1]
 
     yield make

@@ -12,6 +12,7 @@ import os
 import random
 from collections import Counter
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import oracle
@@ -22,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolecall.policy import IMPLICIT_DENY_NAMES_FIRST, Decision, decide, denial_message, explain
+from rolecall.principals import Principal
 
 EXAMPLES = int(os.environ.get("POLICY_ORACLE_EXAMPLES", "4000"))
 SHARDS = 20
@@ -41,13 +43,18 @@ def oracle_answer(case: dict[str, Any]) -> tuple[str, set[str]]:
         "action": asked.action,
         "resource": asked.resource,
         "context": case.get("context", {}),
-        "caller": None if asked.principal is None else asdict(asked.principal),
+        "caller": None if asked.principal is None else described(asked.principal),
         "provider": asked.federated_provider,
         "resource_account_id": asked.resource_account_id,
         "ids": case.get("principal_ids", {}),
         "present": set(policies),
     }
     return oracle.decide(policies, call, case.get("session_policy_required", False))
+
+
+@cache
+def described(principal: Principal) -> dict[str, Any]:
+    return asdict(principal)
 
 
 def bare(document: Any) -> Any:
