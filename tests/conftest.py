@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import amounts
 import pytest
 from world_handle import WorldHandle, builtin_world, known_world
+
+from rolecall.services.iam import password_rules
 
 # A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
 # "--hypothesis-profile=search" draws new ones, to look for what these do not find.
@@ -16,11 +20,73 @@ if importlib.util.find_spec("hypothesis"):  # which the environment with aioboto
     hypothesis = importlib.import_module("hypothesis")
     patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
     hypothesis.settings.register_profile("search", **patient)
-    hypothesis.settings.register_profile("same", derandomize=True, **patient)
+    hypothesis.settings.register_profile("everything", derandomize=True, **patient)
+    hypothesis.settings.register_profile("same", derandomize=True, max_examples=amounts.examples(100), **patient)
     hypothesis.settings.load_profile("same")
 
 # aiobotocore wants its own botocore, and so an environment of its own: see .ci/run.
 collect_ignore = [] if importlib.util.find_spec("aiobotocore") else ["with_aiobotocore"]
+
+
+# Each of their tests starts processes, which takes seconds.
+_SLOW_FOLDER = Path(__file__).parent / "e2e"
+# A hash of a password takes as little as it can, not as long as it should. Nothing that is installed reads this.
+_CHEAP_HASHING = "scrypt:128:8:1"
+_REAL_HASHING = password_rules._METHOD
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rolecall", "the tests of Rolecall itself")
+    group.addoption("--quick", action="store_true", help="leave out the tests that are marked slow")
+    group.addoption(
+        "--all",
+        action="store_true",
+        dest="everything",
+        help="also the tests that are marked optional, and several times the random examples",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.quick and config.option.everything:
+        raise pytest.UsageError("--quick and --all exclude each other")
+    amounts.everything = config.option.everything
+    amounts.searching = getattr(config.option, "hypothesis_profile", None) == "search"
+    if amounts.everything and not amounts.searching:
+        hypothesis.settings.load_profile("everything")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if _SLOW_FOLDER in item.path.parents:
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run does without, and put the modules with slow tests first.
+
+    A slow test that begins last keeps one process busy while the others have nothing left to do.
+    """
+    left_out = {"slow"} if config.option.quick else set()
+    if not config.option.everything:
+        left_out.add("optional")
+    chosen = [item for item in items if not any(item.get_closest_marker(name) for name in left_out)]
+    if len(chosen) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    slow = {item.path for item in chosen if item.get_closest_marker("slow")}
+    items[:] = sorted(chosen, key=lambda item: item.path not in slow)
+
+
+@pytest.fixture
+def real_password_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's own way of hashing passwords, for a test of it."""
+    monkeypatch.setattr(password_rules, "_METHOD", _REAL_HASHING)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_password_hashing() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(password_rules, "_METHOD", _CHEAP_HASHING)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,9 @@
 """The engine and the oracle decide alike, on the documented cases and on random policies.
 
-POLICY_ORACLE_EXAMPLES sets how many random cases are tried: 4,000 unless told otherwise, 100,000 in CI. They are split
-into shards, so that processes can share them. Hypothesis draws seeds and not whole policies, a hundred times faster; a
-failing case is small enough to read, and is printed whole.
+POLICY_ORACLE_EXAMPLES sets how many random cases are tried: 4,000 unless told otherwise, 100,000 in CI (within 60 s of
+one core), 1,000,000 with ``run.py test --all``. They are split into shards, so that processes can share them.
+Hypothesis draws seeds and not whole policies, a hundred times faster; a failing case is small enough to read, and is
+printed whole.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import oracle
 import policy_worlds
 import pytest
 import test_policy_cases
+from amounts import usual
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolecall.policy import IMPLICIT_DENY_NAMES_FIRST, Decision, decide, denial_message, explain
 from rolecall.principals import Principal
 
-EXAMPLES = int(os.environ.get("POLICY_ORACLE_EXAMPLES", "4000"))
+EXAMPLES = int(os.environ.get("POLICY_ORACLE_EXAMPLES") or usual(4000, most=1_000_000))
 SHARDS = 20
 POLICIES_PER_SEED = 5
 QUESTIONS_PER_POLICIES = 5
