@@ -10,6 +10,7 @@ from typing import Any
 
 import amounts
 import pytest
+from forked_commands import forked_commands
 from world_handle import WorldHandle, builtin_world, known_world
 
 from rolecall.services.iam import password_rules
@@ -74,6 +75,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     slow = {item.path for item in chosen if item.get_closest_marker("slow")}
     items[:] = sorted(chosen, key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session")
+def command_folder() -> Iterator[Path]:
+    """A folder for the front of the path: commands in it start in a moment, see ``forked_commands.py``."""
+    with forked_commands() as folder:
+        yield folder
 
 
 @pytest.fixture

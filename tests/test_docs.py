@@ -536,7 +536,7 @@ PAGES_WITH_EXAMPLES = [name for name in PAGE_NAMES if transcript((ROOT / name).r
 
 @pytest.mark.skipif(os.name == "nt", reason="the examples are for a POSIX shell")
 @pytest.mark.parametrize("name", PAGES_WITH_EXAMPLES)
-def test_examples_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
+def test_examples_print_what_the_page_shows(name: str, tmp_path: Path, command_folder: Path) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     port = reserved_port()
     home, folder = tmp_path / "home", tmp_path / "folder"
@@ -552,7 +552,7 @@ def test_examples_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
         done = subprocess.run(
             ["bash"],
             input=script,
-            env=variables,
+            env=variables | {"PATH": os.pathsep.join([str(command_folder), variables["PATH"]])},
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
