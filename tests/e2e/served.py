@@ -102,6 +102,8 @@ class Server:
     options: tuple[str, ...]
     environment: dict[str, str] = field(repr=False)
     start_seconds: float = 0.0
+    # Instead of the one that is installed.
+    aws_command: list[str] | None = None
 
     @property
     def promised_stop_seconds(self) -> float:
@@ -168,7 +170,7 @@ class Server:
         if "AWS_PROFILE" not in environment and "--profile" not in arguments:
             known |= {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
         return subprocess.run(
-            [*script("aws"), *arguments],
+            [*(self.aws_command or script("aws")), *arguments],
             env=clean_environment(self.folder, **(known | environment)),
             capture_output=True,
             text=True,
