@@ -534,6 +534,7 @@ def write_files(text: str, folder: Path, home: Path, port: int) -> None:
 PAGES_WITH_EXAMPLES = [name for name in PAGE_NAMES if transcript((ROOT / name).read_text(encoding="utf-8"))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the examples are for a POSIX shell")
 @pytest.mark.parametrize("name", PAGES_WITH_EXAMPLES)
 def test_examples_print_what_the_page_shows(name: str, tmp_path: Path, command_folder: Path) -> None:
@@ -580,6 +581,7 @@ def test_the_examples_of_the_readme_are_all_run() -> None:
             compile(content, "README.md", "exec")
 
 
+@pytest.mark.slow
 def test_the_ready_message_of_the_readme_is_the_real_one(tmp_path: Path) -> None:
     port = reserved_port()
     variables = environment(tmp_path, port)

@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from amounts import usual
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 from reserved_ports import reserved_port
@@ -305,7 +306,7 @@ def test_nobody_has_to_read_what_the_server_prints(tmp_path: Path, workers: str)
 
 
 def test_a_signal_right_after_the_start_is_heard(tmp_path: Path) -> None:
-    for _ in range(8):
+    for _ in range(usual(3, most=8)):
         process = subprocess.Popen(
             [*script("rolecall"), "serve", "--port", str(reserved_port()), "--database", "sqlite://"],
             env=clean_environment(tmp_path),

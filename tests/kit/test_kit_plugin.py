@@ -215,7 +215,7 @@ def test_fails_and_was_not_refused(rolecall):
 """
 
 
-@pytest.mark.parametrize("workers", ["", "-n2"])
+@pytest.mark.parametrize("workers", ["", pytest.param("-n2", marks=pytest.mark.slow)])
 def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester, workers: str) -> None:
     # Workers of pytest-xdist are processes of their own, and so is then their pytest.
     project.makepyfile(FAILING)
@@ -264,7 +264,7 @@ def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pyt
     assert result.stdout.str().count("answered 403 ForbiddenException") == 20
 
 
-@pytest.mark.parametrize("workers", ["", "-n2"])
+@pytest.mark.parametrize("workers", ["", pytest.param("-n2", marks=pytest.mark.slow)])
 def test_a_report_in_junit_s_form_holds_the_refused_calls_too(project: pytest.Pytester, workers: str) -> None:
     project.makepyfile(FAILING)
     arguments = ["-p", "no:cacheprovider", "--junitxml=report.xml", *([workers] if workers else [])]
