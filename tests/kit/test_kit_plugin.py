@@ -12,6 +12,8 @@ from lxml import etree
 import rolecall.kit as _kit  # noqa: F401
 
 pytest_plugins = ["pytester"]
+# Each of these tests is a whole run of pytest.
+pytestmark = pytest.mark.slow
 
 ROLE = "arn:aws:iam::111122223333:role/chime-reader"
 WORLD = """
@@ -215,7 +217,7 @@ def test_fails_and_was_not_refused(rolecall):
 """
 
 
-@pytest.mark.parametrize("workers", ["", pytest.param("-n2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", ["", "-n2"])
 def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester, workers: str) -> None:
     # Workers of pytest-xdist are processes of their own, and so is then their pytest.
     project.makepyfile(FAILING)
@@ -264,11 +266,11 @@ def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pyt
     assert result.stdout.str().count("answered 403 ForbiddenException") == 20
 
 
-@pytest.mark.parametrize("workers", ["", pytest.param("-n2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", ["", "-n2"])
 def test_a_report_in_junit_s_form_holds_the_refused_calls_too(project: pytest.Pytester, workers: str) -> None:
     project.makepyfile(FAILING)
     arguments = ["-p", "no:cacheprovider", "--junitxml=report.xml", *([workers] if workers else [])]
-    result = project.runpytest_subprocess(*arguments)
+    result = project.runpytest_subprocess(*arguments) if workers else project.runpytest_inprocess(*arguments)
     assert result.stdout.str().count("Rolecall: refused calls") == 5
     cases = etree.parse(project.path / "report.xml").getroot().iter("testcase")
     told = {case.get("name"): [*case.itertext()] for case in cases if len(case)}
