@@ -8,14 +8,19 @@ from __future__ import annotations
 
 # "run.py test --all".
 everything = False
+# "run.py test --quick".
+quick = False
 # "--hypothesis-profile=search".
 searching = False
 _USUAL_SHARE = 4
+_QUICK_SHARE = 20
 
 
 def examples(count: int) -> int:
-    """``count`` examples of hypothesis where time does not matter, and a quarter of them in the usual run."""
-    return count if everything or searching else -(-count // _USUAL_SHARE)
+    """``count`` examples of hypothesis where time does not matter, fewer in the usual and in the quick run."""
+    if everything or searching:
+        return count
+    return -(-count // (_QUICK_SHARE if quick else _USUAL_SHARE))
 
 
 def usual(count: int, *, most: int) -> int:

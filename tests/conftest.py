@@ -18,20 +18,32 @@ from rolecall.services.iam import password_rules
 
 # A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
 # "--hypothesis-profile=search" draws new ones, to look for what these do not find.
-if importlib.util.find_spec("hypothesis"):  # which the environment with aiobotocore does without
-    hypothesis = importlib.import_module("hypothesis")
+# The environment with aiobotocore does without.
+hypothesis: Any = importlib.import_module("hypothesis") if importlib.util.find_spec("hypothesis") else None
+if hypothesis is not None:
     patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
     hypothesis.settings.register_profile("search", **patient)
-    hypothesis.settings.register_profile("everything", derandomize=True, **patient)
-    hypothesis.settings.register_profile("same", derandomize=True, max_examples=amounts.examples(100), **patient)
-    hypothesis.settings.load_profile("same")
 
 # aiobotocore wants its own botocore, and so an environment of its own: see .ci/run.
 collect_ignore = [] if importlib.util.find_spec("aiobotocore") else ["with_aiobotocore"]
 
 
-# Each of their tests starts processes, which takes seconds.
-_SLOW_FOLDER = Path(__file__).parent / "e2e"
+# Whole folders and modules whose tests are marked slow: they start processes, run pytest, or go through worlds in turn.
+_SLOW = tuple(
+    Path(__file__).parent / name
+    for name in (
+        "e2e",
+        "kit/test_kit_leaks.py",
+        "kit/test_kit_plugin.py",
+        "sandbox/test_snapshots.py",
+        "sandbox/test_snapshots_answers.py",
+        "sandbox/test_snapshots_hostile.py",
+        "services/test_iam_simulation_agrees.py",
+        "services/test_iam_simulation_trust.py",
+        "services/test_sts_condition_keys.py",
+        "services/test_sts_saml_hostile.py",
+    )
+)
 # A hash of a password takes as little as it can, not as long as it should. Nothing that is installed reads this.
 _CHEAP_HASHING = "scrypt:128:8:1"
 _REAL_HASHING = password_rules._METHOD
@@ -51,14 +63,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.quick and config.option.everything:
         raise pytest.UsageError("--quick and --all exclude each other")
-    amounts.everything = config.option.everything
-    amounts.searching = getattr(config.option, "hypothesis_profile", None) == "search"
-    if amounts.everything and not amounts.searching:
-        hypothesis.settings.load_profile("everything")
+    gone = [str(path) for path in _SLOW if not path.exists()]
+    if gone:
+        raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
+    amounts.everything, amounts.quick = config.option.everything, config.option.quick
+    profile = getattr(config.option, "hypothesis_profile", None)
+    amounts.searching = profile == "search"
+    if hypothesis is not None and not profile:
+        hypothesis.settings.register_profile("same", derandomize=True, max_examples=amounts.examples(100), **patient)
+        hypothesis.settings.load_profile("same")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if _SLOW_FOLDER in item.path.parents:
+    if not {item.path, *item.path.parents}.isdisjoint(_SLOW):
         item.add_marker(pytest.mark.slow)
 
 

@@ -12,8 +12,6 @@ from lxml import etree
 import rolecall.kit as _kit  # noqa: F401
 
 pytest_plugins = ["pytester"]
-# Each of these tests is a whole run of pytest.
-pytestmark = pytest.mark.slow
 
 ROLE = "arn:aws:iam::111122223333:role/chime-reader"
 WORLD = """
