@@ -3,7 +3,9 @@
 
     python3 run.py [options]           start the emulator; options are those of "rolecall serve"
     python3 run.py COMMAND ...         any other command of rolecall, for example: demo, check, operations
-    python3 run.py test [options]      the whole test suite; options are those of pytest
+    python3 run.py test [options]      the tests: about 6 minutes on two cores; options are those of pytest
+    python3 run.py test --quick        what to run while working: about 90 seconds
+    python3 run.py test --all          the optional tests too, and many more random cases: about half an hour
     python3 run.py lint                linter, formatter (check only) and type checker
 
 The first call makes a virtual environment in .venv and installs what is needed, in the versions of constraints.txt;
@@ -22,6 +24,8 @@ MINIMUM_VERSION = (3, 11)
 ROOT = os.path.dirname(os.path.abspath(__file__))
 STAMP_NAME = "rolecall-stamp.json"
 EXTRAS = {"test": ["test"], "lint": ["lint", "test"]}
+# By the options of "run.py test". docs/contributing.md says what each runs.
+TEST_DURATIONS = {"": "6 minutes", "--quick": "90 seconds", "--all": "30 minutes"}
 
 
 class SetupError(Exception):
@@ -40,7 +44,7 @@ def main(arguments):
         say(str(error))
         return 2
     if command == "test":
-        return run([python, "-m", "pytest", "-n", "auto", *arguments[1:]])
+        return test(python, arguments[1:])
     if command == "lint":
         return lint(python)
     if not arguments or (arguments[0].startswith("-") and arguments[0] != "--version"):
@@ -135,6 +139,15 @@ def usable(python):
         return subprocess.call([python, "-c", probe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
     except OSError:
         return False
+
+
+def test(python, options):
+    # Of a run with paths or with other options of pytest nothing is known.
+    duration = TEST_DURATIONS.get(" ".join(options))
+    if duration:
+        say("the tests take about " + duration + " on two cores; the percentages say how far they are")
+    # A process that has nothing left to do takes over tests of another one.
+    return run([python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *options])
 
 
 def lint(python):

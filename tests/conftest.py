@@ -2,28 +2,123 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import amounts
 import pytest
-from world_handle import WorldHandle
+from forked_commands import forked_commands
+from world_handle import WorldHandle, builtin_world, known_world
 
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world, read_world_file
+from rolecall.services.iam import password_rules
 
 # A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
 # "--hypothesis-profile=search" draws new ones, to look for what these do not find.
-if importlib.util.find_spec("hypothesis"):  # which the environment with aiobotocore does without
-    hypothesis = importlib.import_module("hypothesis")
+# The environment with aiobotocore does without.
+hypothesis: Any = importlib.import_module("hypothesis") if importlib.util.find_spec("hypothesis") else None
+if hypothesis is not None:
     patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
     hypothesis.settings.register_profile("search", **patient)
-    hypothesis.settings.register_profile("same", derandomize=True, **patient)
-    hypothesis.settings.load_profile("same")
 
 # aiobotocore wants its own botocore, and so an environment of its own: see .ci/run.
 collect_ignore = [] if importlib.util.find_spec("aiobotocore") else ["with_aiobotocore"]
+
+
+# Whole folders and modules whose tests are marked slow: they start processes, run pytest, or go through worlds in turn.
+_SLOW = tuple(
+    Path(__file__).parent / name
+    for name in (
+        "e2e",
+        "kit/test_kit_leaks.py",
+        "kit/test_kit_plugin.py",
+        "sandbox/test_snapshots.py",
+        "sandbox/test_snapshots_answers.py",
+        "sandbox/test_snapshots_hostile.py",
+        "services/test_iam_simulation_agrees.py",
+        "services/test_iam_simulation_trust.py",
+        "services/test_sts_condition_keys.py",
+        "services/test_sts_saml_hostile.py",
+    )
+)
+# A hash of a password takes as little as it can, not as long as it should. Nothing that is installed reads this.
+_CHEAP_HASHING = "scrypt:128:8:1"
+_REAL_HASHING = password_rules._METHOD
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rolecall", "the tests of Rolecall itself")
+    group.addoption("--quick", action="store_true", help="leave out the tests that are marked slow")
+    group.addoption(
+        "--all",
+        action="store_true",
+        dest="everything",
+        help="also the tests that are marked optional, and several times the random examples",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.quick and config.option.everything:
+        raise pytest.UsageError("--quick and --all exclude each other")
+    gone = [str(path) for path in _SLOW if not path.exists()]
+    if gone:
+        raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
+    amounts.everything, amounts.quick = config.option.everything, config.option.quick
+    profile = getattr(config.option, "hypothesis_profile", None)
+    amounts.searching = profile == "search"
+    if hypothesis is not None and not profile:
+        hypothesis.settings.register_profile("same", derandomize=True, max_examples=amounts.examples(100), **patient)
+        hypothesis.settings.load_profile("same")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if not {item.path, *item.path.parents}.isdisjoint(_SLOW):
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run does without, and put the modules with slow tests first.
+
+    A slow test that begins last keeps one process busy while the others have nothing left to do.
+    """
+    left_out = {"slow"} if config.option.quick else set()
+    if not config.option.everything:
+        left_out.add("optional")
+    chosen = [item for item in items if not any(item.get_closest_marker(name) for name in left_out)]
+    if len(chosen) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    slow = {item.path for item in chosen if item.get_closest_marker("slow")}
+    items[:] = sorted(chosen, key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded and collected stays: the garbage collector need not walk all of it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def command_folder() -> Iterator[Path]:
+    """A folder for the front of the path: commands in it start in a moment, see ``forked_commands.py``."""
+    with forked_commands() as folder:
+        yield folder
+
+
+@pytest.fixture
+def real_password_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's own way of hashing passwords, for a test of it."""
+    monkeypatch.setattr(password_rules, "_METHOD", _REAL_HASHING)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_password_hashing() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(password_rules, "_METHOD", _CHEAP_HASHING)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +135,7 @@ def _no_outside_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: p
 @pytest.fixture
 def world() -> Iterator[WorldHandle]:
     """The built-in sandbox, fresh for each test."""
-    handle = WorldHandle(read_world_file(str(builtin_world_path())))
+    handle = WorldHandle(builtin_world())
     yield handle
     handle.close()
 
@@ -49,7 +144,7 @@ def _worlds() -> Iterator[Any]:
     handles: list[WorldHandle] = []
 
     def make(text: str) -> WorldHandle:
-        handles.append(WorldHandle(read_world(text)))
+        handles.append(WorldHandle(known_world(text)))
         return handles[-1]
 
     yield make

@@ -561,9 +561,10 @@ PAGE_TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGE_N
 PAGES_WITH_EXAMPLES = [page_with_examples(name, text) for name, text in PAGE_TEXTS.items() if transcript(text)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the examples are for a POSIX shell")
 @pytest.mark.parametrize("name", PAGES_WITH_EXAMPLES)
-def test_examples_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
+def test_examples_print_what_the_page_shows(name: str, tmp_path: Path, command_folder: Path) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     port = reserved_port()
     home, folder = tmp_path / "home", tmp_path / "folder"
@@ -579,7 +580,7 @@ def test_examples_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
         done = subprocess.run(
             ["bash"],
             input=script,
-            env=variables,
+            env=variables | {"PATH": os.pathsep.join([str(command_folder), variables["PATH"]])},
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -607,6 +608,7 @@ def test_the_examples_of_the_readme_are_all_run() -> None:
             compile(content, "README.md", "exec")
 
 
+@pytest.mark.slow
 def test_the_ready_message_of_the_readme_is_the_real_one(tmp_path: Path) -> None:
     port = reserved_port()
     variables = environment(tmp_path, port)

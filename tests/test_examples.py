@@ -14,6 +14,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PROJECTS = sorted(file.parent.name for file in EXAMPLES.glob("*/pyproject.toml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROJECTS)
 def test_the_tests_of_an_example_pass(name: str, tmp_path: Path) -> None:
     # A copy, so that nothing of this repository's own configuration reaches it.

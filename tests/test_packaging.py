@@ -143,7 +143,7 @@ def test_other_commands_are_rolecalls_own(script: ModuleType, tmp_path: Path) ->
 def test_extras_are_added_and_stay(script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     recorder = Recorder(script, tmp_path / "venv")
     script.main(["test", "-x"])
-    assert recorder.commands[-1][1:] == ["-m", "pytest", "-n", "auto", "-x"]
+    assert recorder.commands[-1][1:] == ["-m", "pytest", "-n", "auto", "--dist", "worksteal", "-x"]
     script.main([])
     script.main(["lint"])
     script.main(["test"])
@@ -151,6 +151,23 @@ def test_extras_are_added_and_stay(script: ModuleType, monkeypatch: pytest.Monke
     monkeypatch.setattr(script, "project_fingerprint", lambda: "another")
     script.main([])
     assert recorder.installed() == ["[test]", "[lint,test]", "[lint,test]"]
+
+
+def test_the_tests_begin_with_an_estimate(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    Recorder(script, tmp_path / "venv")
+    estimates = []
+    for options in ([], ["--quick"], ["--all"], ["tests/wire"]):
+        script.main(["test", *options])
+        said = re.findall(r"the tests take about (.*?);", capsys.readouterr().err)
+        estimates.append(said)
+    assert estimates == [
+        ["6 minutes on two cores"],
+        ["90 seconds on two cores"],
+        ["30 minutes on two cores"],
+        [],
+    ]
 
 
 def test_the_status_of_the_tests_is_the_status_of_the_script(script: ModuleType, tmp_path: Path) -> None:

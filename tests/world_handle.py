@@ -2,28 +2,69 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Any
 
 import boto3
+from botocore.client import ClientCreator
 from botocore.config import Config
 
-from rolecall.app import application_over, open_database
+from rolecall.app import application_around, copied_database, gateway_over, world_template
+from rolecall.caches import BoundedCache
 from rolecall.clock import Clock
+from rolecall.ids import Identifiers
 from rolecall.inprocess import ENDPOINT_URL, route
+from rolecall.sandbox.builtin import builtin_world_path
+from rolecall.sandbox.declare import read_world, read_world_file
 from rolecall.sandbox.outcomes import Outcome
 from rolecall.sandbox.world import World
+from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
+from rolecall.storage.template import DatabaseTemplate
 from rolecall.web.application import RolecallApplication
+from rolecall.web.aws import aws_application
 
 FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"
-_session: list[boto3.Session] = []
+_templates: BoundedCache[int, tuple[World, DatabaseTemplate]] = BoundedCache(64)
 
 
+@cache
+def builtin_world() -> World:
+    """The built-in sandbox, read once for all tests of a process."""
+    return read_world_file(str(builtin_world_path()))
+
+
+# The same declaration is read once, and so its sandbox is set up once, see below.
+known_world = lru_cache(64)(read_world)
+
+
+def _template(declared: World) -> DatabaseTemplate:
+    """The declared sandbox, set up once for all tests of a process that want it: they get copies."""
+    known = _templates.get(id(declared))
+    # A declaration that is gone may have left its number to another.
+    if known is None or known[0] is not declared:
+        known = (declared, world_template(declared, Identifiers()))
+        _templates.put(id(declared), known)
+    return known[1]
+
+
+@cache
 def _boto3_session() -> boto3.Session:
-    """One for all tests of a process: it keeps the parsed service models."""
-    if not _session:
-        _session.append(boto3.Session(region_name="us-east-1"))
-    return _session[0]
+    """One for all tests of a process: it keeps the parsed service models, and the classes of the clients."""
+    session = boto3.Session(region_name="us-east-1")
+    make = ClientCreator._create_client_class
+    classes: dict[str, type[Any]] = {}
+
+    def make_once(creator: ClientCreator, service_name: str, service_model: Any) -> type[Any]:
+        # A class has an attribute for each operation: making it is a third of what a client costs.
+        if creator._event_emitter is not session.events:
+            return make(creator, service_name, service_model)
+        if service_name not in classes:
+            classes[service_name] = make(creator, service_name, service_model)
+        return classes[service_name]
+
+    ClientCreator._create_client_class = make_once
+    return session
 
 
 class WorldHandle:
@@ -36,10 +77,21 @@ class WorldHandle:
         self.declared = declared
         self.clock = Clock()
         self.outcomes: list[Outcome] = []
-        self.database = open_database("sqlite://", declared, self.clock)
-        self.application: RolecallApplication = application_over(
-            self.database, declared, self.clock, observer=self.outcomes.append
-        )
+        self.database = copied_database(_template(declared), self.clock)
+        self._gateway, self._reset = gateway_over(self.database, declared, self.clock, observer=self.outcomes.append)
+        self._aws = aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES)
+        self._application: RolecallApplication | None = None
+
+    @property
+    def application(self) -> RolecallApplication:
+        """The whole application. Made when something is asked of it: Flask takes longer to make than all the rest."""
+        if self._application is None:
+            self._application = application_around(self._gateway, self._reset, None)
+        return self._application
+
+    @application.setter
+    def application(self, application: RolecallApplication) -> None:
+        self._application = application
 
     def client(
         self,
@@ -66,7 +118,7 @@ class WorldHandle:
             aws_session_token=keys[2] if len(keys) > 2 else None,
             config=Config(retries={"total_max_attempts": 1}).merge(config or Config()),
         )
-        return route(made, self.application)
+        return route(made, self._application or self._aws)
 
     def _keys_of(self, user: str) -> tuple[str, str]:
         for account in self.declared.accounts:

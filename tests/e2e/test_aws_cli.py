@@ -31,6 +31,11 @@ READ_ACCOUNTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _aws_starts_in_a_moment(server: Server, command_folder: Path) -> None:
+    server.aws_command = [str(command_folder / "aws")]
+
+
 def answered(server: Server, *arguments: str, **environment: str) -> Any:
     """The JSON that a command prints, which must be answered without a word on stderr."""
     done = server.aws(*arguments, **environment)

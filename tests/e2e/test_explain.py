@@ -54,8 +54,7 @@ def test_a_refusal_is_explained_while_the_server_runs_and_afterwards(make_server
     assert explain(server, "--last") == text
 
 
-def test_json_is_what_the_endpoint_answers(make_server: Make) -> None:
-    server = make_server()
+def test_json_is_what_the_endpoint_answers(server: Server) -> None:
     made, _ = refuse(server)
     assert is_written(server, made)
     shown = json.loads(explain(server, made, "--json"))
@@ -69,8 +68,7 @@ def test_json_is_what_the_endpoint_answers(make_server: Make) -> None:
     assert toolbox["evaluations"][0]["evaluatedEffect"] == "IMPLICIT_DENY"
 
 
-def test_an_allowed_call_is_explained(make_server: Make) -> None:
-    server = make_server()
+def test_an_allowed_call_is_explained(server: Server) -> None:
     made = server.client("chime").list_accounts()["ResponseMetadata"]["RequestId"]
     assert is_written(server, made)
     text = explain(server, made)

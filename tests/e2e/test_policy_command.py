@@ -20,6 +20,11 @@ def database(folder: Path) -> str:
     return f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
 
 
+def written(server: Server) -> None:
+    """Asked for its calls, the server writes to the log what it has not yet written; otherwise a moment later."""
+    assert server.control("GET", "decisions")[0] == 200
+
+
 def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -> None:
     server = make_server()
     chime = server.client("chime", credentials=server.assume("chime-reader"))
@@ -27,6 +32,7 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     chime.list_users(AccountId=account["AccountId"])
     with pytest.raises(ClientError):
         chime.create_account(Name="x")
+    written(server)
     arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
     done = run_rolecall(server.folder, *arguments)
     assert done.returncode == 0
@@ -63,6 +69,7 @@ def test_since_counts_back_by_the_clock_of_the_sandbox(make_server: Make) -> Non
     server = make_server()
     chime = server.client("chime", credentials=server.assume("chime-reader"))
     chime.list_accounts()
+    written(server)
     assert run_rolecall(server.folder, "clock", "+2h", "--port", str(server.port)).returncode == 0
     arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
     assert run_rolecall(server.folder, *arguments, "--since", "3h").returncode == 0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote_from_bytes
 
 import pytest
+from amounts import examples
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -352,7 +353,9 @@ def test_many_idle_connections_do_not_keep_others_out(server: Server) -> None:
             connection.close()
 
 
-HOSTILE = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+HOSTILE = settings(
+    max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 PIECES = st.sampled_from(
     [IDENTITY, ASSUME, b"&", b"=", b"%", b".member.", b"Tags.member.1.Key", b"Policy=", b'{"Name":', b"[", b'"', b"%00"]
 )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as Xml
 
 import pytest
+from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raw_calls import FORM, Keys, Received, Sent, query_call, send, signed
@@ -162,7 +163,7 @@ def signed_if_possible(request: Sent, service: str) -> Sent:
         return request
 
 
-@settings(max_examples=700, **EXAMPLES)
+@settings(max_examples=examples(700), **EXAMPLES)
 @given(METHODS, TEXTS, TEXTS, st.dictionaries(HEADER_NAMES, HEADER_TEXTS, max_size=4), st.binary(max_size=200))
 def test_wild_requests(
     application: Any, method: str, path: str, query: str, headers: dict[str, str], body: bytes
@@ -171,7 +172,7 @@ def test_wild_requests(
     survives(send(application, Sent(method, "/" + safe_query(path), safe_query(query), headers, body)), method)
 
 
-@settings(max_examples=700, **EXAMPLES)
+@settings(max_examples=examples(700), **EXAMPLES)
 @given(st.data(), st.sampled_from(QUERY_ACTIONS), SERVICES, METHODS)
 def test_signed_query_calls_with_wild_parameters(
     application: Any, data: st.DataObject, call: tuple[str, str], service: str, method: str
@@ -198,7 +199,7 @@ def test_signed_query_calls_with_wild_parameters(
     survives(send(application, signed_if_possible(request, call[0] if own_scope else service)), method)
 
 
-@settings(max_examples=700, **EXAMPLES)
+@settings(max_examples=examples(700), **EXAMPLES)
 @given(
     st.sampled_from(CHIME_CALLS),
     TEXTS,
@@ -271,7 +272,7 @@ VALID: list[Callable[[], Sent]] = [
 ]
 
 
-@settings(max_examples=900, **EXAMPLES)
+@settings(max_examples=examples(900), **EXAMPLES)
 @given(
     st.sampled_from(VALID),
     st.lists(st.tuples(st.sampled_from(sorted(MUTATIONS)), TEXTS, st.integers(0, 400)), min_size=1, max_size=3),

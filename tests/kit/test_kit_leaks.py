@@ -74,7 +74,7 @@ def _threads_end() -> Iterator[None]:
     assert comes_down(threading.active_count, before)
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.optional)])
 def test_many_sandboxes_leave_nothing(make: Make, count: int) -> None:
     with make() as sandbox:
         # What is loaded once stays loaded.

@@ -268,7 +268,7 @@ def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pyt
 def test_a_report_in_junit_s_form_holds_the_refused_calls_too(project: pytest.Pytester, workers: str) -> None:
     project.makepyfile(FAILING)
     arguments = ["-p", "no:cacheprovider", "--junitxml=report.xml", *([workers] if workers else [])]
-    result = project.runpytest_subprocess(*arguments)
+    result = project.runpytest_subprocess(*arguments) if workers else project.runpytest_inprocess(*arguments)
     assert result.stdout.str().count("Rolecall: refused calls") == 5
     cases = etree.parse(project.path / "report.xml").getroot().iter("testcase")
     told = {case.get("name"): [*case.itertext()] for case in cases if len(case)}

@@ -1,6 +1,7 @@
 """A second policy engine: small, slow, written from AWS's documentation, sharing no code with the one under test.
 
-It reads documents and plain dictionaries and asks every statement everything, every time.
+It reads documents and plain dictionaries and asks every statement everything, every time. Only what depends on two
+texts alone is remembered: random cases ask the same of few texts, again and again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import datetime
 import ipaddress
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 Json = Any
@@ -29,7 +31,8 @@ def as_text(value: Json) -> str:
     return str(value)
 
 
-def like(pattern: list[Any], text: str) -> bool:
+@lru_cache(1 << 16)
+def like(pattern: tuple[Any, ...], text: str) -> bool:
     """Step by step: the places of the text that the pattern so far can have reached."""
     reachable = {0}
     for item in pattern:
@@ -43,7 +46,8 @@ def like(pattern: list[Any], text: str) -> bool:
     return len(text) in reachable
 
 
-def arn_like(pattern: list[Any], text: str) -> bool:
+@lru_cache(1 << 14)
+def arn_like(pattern: tuple[Any, ...], text: str) -> bool:
     parts: list[list[Any]] = [[]]
     for item in pattern:
         if item == ":" and len(parts) < 6:
@@ -52,16 +56,21 @@ def arn_like(pattern: list[Any], text: str) -> bool:
             parts[-1].append(item)
     found = text.split(":", 5)
     return (
-        len(parts) == 6 and len(found) == 6 and all(like(one, other) for one, other in zip(parts, found, strict=True))
+        len(parts) == 6
+        and len(found) == 6
+        and all(like(tuple(one), other) for one, other in zip(parts, found, strict=True))
     )
 
 
-def to_pattern(text: str, wild: bool) -> list[Any]:
+@lru_cache(1 << 14)
+def to_pattern(text: str, wild: bool) -> tuple[Any, ...]:
     marks = {"*": ANY_TEXT, "?": ANY_CHARACTER} if wild else {}
-    return [marks.get(character, character) for character in text]
+    return tuple(marks.get(character, character) for character in text)
 
 
-def expand(text: str, context: dict[str, Any], version: str, wild: bool, resource: bool = False) -> list[Any] | None:
+def expand(
+    text: str, context: dict[str, Any], version: str, wild: bool, resource: bool = False
+) -> tuple[Any, ...] | None:
     """The pattern a policy value stands for; None when a variable in it has no single value."""
     if version != "2012-10-17":
         return to_pattern(text, wild)
@@ -86,7 +95,7 @@ def expand(text: str, context: dict[str, Any], version: str, wild: bool, resourc
             if value is None:
                 return None
             pattern += list(value)
-    return pattern
+    return tuple(pattern)
 
 
 def variable(name: str, context: dict[str, Any]) -> str | None:
@@ -102,6 +111,7 @@ def variable(name: str, context: dict[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
+@lru_cache(1 << 14)
 def number(text: str) -> Decimal | None:
     try:
         value = Decimal(text)
@@ -110,6 +120,7 @@ def number(text: str) -> Decimal | None:
     return value if value.is_finite() and text.strip() == text and "_" not in text else None
 
 
+@lru_cache(1 << 14)
 def moment(text: str) -> Decimal | None:
     if text.isascii() and text.isdigit():
         return Decimal(text)
@@ -126,6 +137,7 @@ def moment(text: str) -> Decimal | None:
     return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(elapsed.microseconds) / 1_000_000
 
 
+@lru_cache(1 << 16)
 def in_network(policy: str, text: str) -> bool:
     host, slash, prefix = policy.partition("/")
     try:
@@ -152,6 +164,7 @@ def as_ipv6(text: str) -> str:
     return "0" * 80 + "1" * 16 + f"{int(found):032b}" if found.version == 4 else f"{int(found):0128b}"
 
 
+@lru_cache(1 << 16)
 def same_but_for_case(one: str, other: str) -> bool:
     def letters(text: str) -> list[set[str]]:
         return [{letter, letter.upper(), letter.lower(), letter.upper().lower()} for letter in text]
@@ -345,39 +358,35 @@ def decide(
     ``policies`` as in the case files, with lists of levels. What was delegated counts as organizations' policies do:
     always, whatever a resource's policy says; it is told as a session policy.
     """
-    levels = [(kind[:-1], level) for kind in ("rcps", "scps") for level in policies.get(kind, ())]
-    levels += [("session", level) for level in policies.get("delegation", ())]
-    own = {name: policies[name] for name in ("identity", "boundary", "session") if name in policies}
+    levels = [(kind[:-1], evaluate(level, call)) for kind in ("rcps", "scps") for level in policies.get(kind, ())]
+    levels += [("session", evaluate(level, call)) for level in policies.get("delegation", ())]
+    own = {name: evaluate(policies[name], call) for name in ("identity", "boundary", "session") if name in policies}
     resource_name = "trust" if "trust" in policies else "resource"
-    resource = policies.get(resource_name)
-    every = [*levels, *own.items()] + ([] if resource is None else [(resource_name, resource)])
-    denying = {kind for kind, documents in every if evaluate(documents, call)[0]}
+    of_the_resource = {name: evaluate(policies[name], call) for name in (resource_name,) if name in policies}
+    denying = {kind for kind, (denied, _) in (*levels, *own.items(), *of_the_resource.items()) if denied}
     if denying:
         return "ExplicitDeny", denying
-    lacking = {kind for kind, documents in levels if not evaluate(documents, call)[1]}
-    strengths = set() if resource is None else evaluate(resource, call)[1]
-    lacking |= lacks(own, strengths, resource_name, call, session_policy_required)
+    lacking = {kind for kind, (_, allowing) in levels if not allowing}
+    _, strengths = of_the_resource.get(resource_name, (False, set()))
+    allowed = {name: bool(allowing) for name, (_, allowing) in own.items()}
+    lacking |= lacks(allowed, strengths, resource_name, call, session_policy_required)
     return ("ImplicitDeny", lacking) if lacking else ("Allowed", set())
 
 
 def lacks(
-    own: dict[str, Json], strengths: set[str], resource_name: str, call: dict[str, Any], session_policy_required: bool
+    own: dict[str, bool], strengths: set[str], resource_name: str, call: dict[str, Any], session_policy_required: bool
 ) -> set[str]:
     """The kinds of policy, the organization's apart, that would have to allow and do not."""
     caller = call["caller"]
     nothing_of_the_resource = set() if strengths else {resource_name}
     if caller is None or caller["type"] == "Service":
         return nothing_of_the_resource
-
-    def layer(name: str) -> bool:
-        return bool(evaluate(own[name], call)[1])
-
     limits = set()
-    if "boundary" in own and not layer("boundary"):
+    if not own.get("boundary", True):
         limits.add("boundary")
-    if not layer("session") if "session" in own else session_policy_required:
+    if not own.get("session", not session_policy_required):
         limits.add("session")
-    identity = caller["type"] == "Account" or ("identity" in own and layer("identity"))
+    identity = caller["type"] == "Account" or own.get("identity", False)
     all_of_its_own = limits if identity else limits | {"identity"}
     if call["resource_account_id"] in ("", caller["account_id"]):
         if "direct" in strengths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -351,10 +352,20 @@ def test_a_dropped_answer_leaves_the_work_done(world: Any) -> None:
 
 @pytest.fixture
 def backoffs(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What botocore would have slept between its attempts."""
+    """What botocore would have slept between its attempts. Its clock goes on by as much."""
     found: list[float] = []
+    waited: list[float] = []
+
+    class Condition(threading.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0)
+            return False
+
+    bucket = botocore.retries.bucket
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=found.append))
-    monkeypatch.setattr(botocore.retries.bucket.Clock, "sleep", lambda _clock, seconds: found.append(seconds))
+    monkeypatch.setattr(bucket.Clock, "sleep", lambda _clock, seconds: found.append(seconds))
+    monkeypatch.setattr(bucket.Clock, "current_time", lambda _clock: time.time() + sum(found) + sum(waited))
+    monkeypatch.setattr(bucket, "threading", SimpleNamespace(Condition=Condition, Lock=threading.Lock))
     return found
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from amounts import examples
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -123,7 +124,7 @@ def run(world: Any, traffic: list[tuple[str, str]], **caller: Any) -> list[str]:
     return codes
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(traffic=TRAFFIC)
 def test_the_same_traffic_is_allowed_by_the_policy_and_by_nothing_smaller(
     make_world: Any, traffic: list[tuple[str, str]]

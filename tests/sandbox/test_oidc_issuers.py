@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
+from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -232,7 +233,7 @@ _BODIES = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=_BODIES)
 def test_no_request_fails_otherwise_than_by_saying_why(world: Any, body: dict[str, Any]) -> None:
     assert post(world, "ci/token", {**body, "algorithm": "ES256"})[0] in (200, 400)

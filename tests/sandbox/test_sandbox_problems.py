@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -146,7 +147,7 @@ WORLDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(
         WORLDS.map(lambda value: json.dumps(value, default=str)), NESTED.map(yaml.safe_dump), st.text(max_size=80)

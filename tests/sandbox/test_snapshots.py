@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from amounts import examples
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -90,7 +91,7 @@ def _some(strategy: Any) -> Any:
     return True if strategy is BOOLEANS else strategy.elements[0]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data(), names=st.lists(st.sampled_from(sorted(CHANGES)), max_size=25))
 def test_a_random_world_comes_back_and_answers_the_same(make_world: Any, data: Any, names: list[str]) -> None:
     full = make_world(world_text())
@@ -147,7 +148,7 @@ def _answer(call: Any) -> Any:
 
 
 @given(text=st.text(max_size=30), document=DOCUMENTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_policies_keep_their_very_text(text: str, document: str) -> None:
     """Whatever the text, what YAML gives back is written as it was."""
     for written in (document, json.dumps({"a": text, "b": [1, True, None, {text: text}]}), json.dumps(text), text):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from amounts import examples
 from full_world import FIRST, declared_text, fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,7 +173,7 @@ def test_what_else_cannot_be(full: Any, text: str, change: Any, path: tuple[str 
 PLACES = st.floats(0, 1, exclude_max=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(place=PLACES)
 def test_a_snapshot_that_is_cut_off_is_refused(text: str, place: float) -> None:
     """Wherever it ends: most of the places leave a sandbox file that could be applied."""
@@ -187,7 +188,7 @@ def test_a_snapshot_that_is_cut_off_is_refused(text: str, place: float) -> None:
         assert all(1 <= problem.line <= part.count("\n") + 2 for problem in problems)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(places=st.tuples(PLACES, PLACES))
 def test_any_part_of_a_snapshot_is_loaded_or_refused_but_never_fails(text: str, places: tuple[float, float]) -> None:
     begin, end = sorted(int(place * len(text)) for place in places)
@@ -202,7 +203,7 @@ def _problems(text: str) -> list[Problem]:
     return []
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(data=st.data())
 def test_a_value_that_was_changed_is_loaded_or_refused_but_never_fails(
     full: Any, text: str, data: st.DataObject

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from amounts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logged_worlds import keep_log, refused
@@ -281,7 +282,7 @@ def allowed(identity: CompiledPolicies, boundary: CompiledPolicies | None) -> se
     return {(each.action, each.resource) for each in asked if decide(Layers(identity, boundary), each).allowed}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     documents=st.lists(DOCUMENTS, min_size=1, max_size=4),
     boundary=st.none() | DOCUMENTS,

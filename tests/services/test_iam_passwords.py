@@ -50,6 +50,12 @@ def test_a_password_is_made_shown_and_deleted_and_never_told(world: Any, iam: An
     assert refusal(iam.update_login_profile, UserName="bob", PasswordResetRequired=True) == gone
 
 
+@pytest.mark.usefixtures("real_password_hashing")
+def test_a_kept_password_takes_a_while_to_try(world: Any, iam: Any) -> None:
+    password(iam)
+    assert "scrypt:8192:8:1$" in stored(world)
+
+
 def test_there_is_one_password_for_users_that_exist(iam: Any) -> None:
     password(iam)
     again = refusal(iam.create_login_profile, UserName="bob", Password=GOOD)

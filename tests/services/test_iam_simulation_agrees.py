@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from amounts import examples
 from botocore.exceptions import ClientError
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -266,7 +267,7 @@ def test_a_simulation_decides_as_the_real_call_was_decided(make_world: Any) -> N
     worlds = Worlds(make_world(DECLARATION))
     seen: set[tuple[str, str]] = set()
 
-    @settings(max_examples=120, deadline=None, phases=set(Phase) - {Phase.explain})
+    @settings(max_examples=examples(120), deadline=None, phases=set(Phase) - {Phase.explain})
     @given(
         document=DOCUMENTS,
         of_group=DOCUMENTS,

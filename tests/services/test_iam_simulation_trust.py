@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+from amounts import examples
 from botocore.exceptions import ClientError
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -115,7 +116,7 @@ def test_a_simulation_with_a_trust_policy_decides_as_the_real_assume_role(make_w
             sts.assume_role(RoleArn=ROLE, RoleSessionName="session", **extras)
         return tuple(world.outcomes[-1].decisions)
 
-    @settings(max_examples=60, deadline=None, phases=set(Phase) - {Phase.explain})
+    @settings(max_examples=examples(60), deadline=None, phases=set(Phase) - {Phase.explain})
     @given(
         trust=st.lists(TRUST, min_size=1, max_size=2),
         own=st.lists(IDENTITY, min_size=1, max_size=2),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -96,6 +97,12 @@ def worlds(make_shared_world: Any) -> Any:
     return make_shared_world(sandbox())
 
 
+@pytest.fixture(scope="module")
+def callers(worlds: Any) -> Callable[[str], Caller]:
+    """The caller of each kind, whom tests of the shared sandbox share: each gives it the one policy anew."""
+    return cache(partial(Caller, worlds))
+
+
 def tag(key: str, value: str) -> dict[str, str]:
     return {"Key": key, "Value": value}
 
@@ -123,6 +130,7 @@ class Caller:
         elif kind == "federated user":
             answer = sts.get_federation_token(Name="fed", Policy=FED_ALLOW, Tags=[tag("project", "chat")])
             self.credentials = answer["Credentials"]
+        self.made_at_seconds = world.clock.now_seconds()
         config = Config(user_agent=AGENT)
         keys = {"credentials": self.credentials} if self.credentials else {"user": "ana"}
         self.chime = world.client("chime", config=config, **keys)
@@ -149,14 +157,14 @@ class Caller:
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_keys_of_each_kind_of_caller(worlds: Any, kind: str, key: str) -> None:
-    caller = Caller(worlds, kind)
+def test_keys_of_each_kind_of_caller(callers: Callable[[str], Caller], kind: str, key: str) -> None:
+    caller = callers(kind)
     value = caller.value(KEYS[key][KINDS.index(kind)])
     present = value is not None
     assert caller.allowed_when({"Null": {key: "false"}}) is present
     assert caller.allowed_when({"Null": {key: "true"}}) is not present
     if value == ISSUED:
-        now = worlds.clock.now_seconds()
+        now = caller.made_at_seconds
         assert caller.allowed_when({"DateGreaterThan": {key: iso8601(now - 60)}})
         assert caller.allowed_when({"DateLessThanEquals": {key: iso8601(now)}})
         assert not caller.allowed_when({"DateLessThan": {key: iso8601(now - 60)}})
@@ -238,8 +246,8 @@ def test_outside_an_organization_its_keys_are_absent(make_world: Any) -> None:
         ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["team"]}}, False),
     ],
 )
-def test_conditions_of_a_user(worlds: Any, condition: dict[str, Any], expected: bool) -> None:
-    assert Caller(worlds, "user").allowed_when(condition) is expected
+def test_conditions_of_a_user(callers: Callable[[str], Caller], condition: dict[str, Any], expected: bool) -> None:
+    assert callers("user").allowed_when(condition) is expected
 
 
 def test_the_requested_region_is_the_one_the_call_was_signed_for(worlds: Any) -> None:

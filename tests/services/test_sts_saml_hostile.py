@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
+from amounts import examples
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -270,7 +271,7 @@ def test_too_long(world: Any) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_changed_bytes(world: Any, data: Any) -> None:
     """Whatever is changed: refused, or accepted as what was signed."""
     text = bytearray(b64decode(good(world)))
@@ -284,7 +285,7 @@ def test_changed_bytes(world: Any, data: Any) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_changed_trees(world: Any, data: Any) -> None:
     """Elements moved, doubled, removed."""
     root = opened(good(world))

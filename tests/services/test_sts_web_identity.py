@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
+from amounts import examples
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -269,7 +270,7 @@ _NAMES = ["sub", "aud", "azp", "exp", "iat", "nbf", "amr", "email", "roles", "go
 _NAMES += [f"{TAGS}/principal_tags/Team", f"{TAGS}/transitive_tag_keys"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     issuer=st.sampled_from([ISSUER, GOOGLE, f"https://{COGNITO}"]),
     changed=st.dictionaries(st.sampled_from(_NAMES), _json, max_size=4),

@@ -4,6 +4,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import pytest
+from amounts import examples
 from botocore.awsrequest import AWSRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,7 +157,7 @@ queries = st.lists(st.tuples(labels, labels), max_size=6).map(
 visible = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(path=paths, query=queries, value=visible, body=st.binary(max_size=50), token=st.none() | st.just(TOKEN))
 def test_whatever_an_sdk_encodes(path: str, query: str, value: str, body: bytes, token: str | None) -> None:
     accepted(method="PUT", target=f"{path}?{query}", headers={"X-Value": value}, body=body, token=token)

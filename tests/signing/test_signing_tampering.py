@@ -5,6 +5,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
+from amounts import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from signing_helpers import (
@@ -316,7 +317,7 @@ def mutated(text: str, kind: str, at: int, inserted: str) -> str:
     return text[:at] + inserted + text[at + len(inserted) :]
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=examples(2500), deadline=None)
 @given(
     which=st.integers(0, len(SIGNED) - 1),
     field=st.sampled_from(FIELDS) | st.integers(0, 10),
@@ -358,7 +359,7 @@ pieces = st.sampled_from(
 assembled = st.lists(pieces, max_size=20).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     method=anything,
     raw_path=anything | assembled.map("/".__add__),

@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any
 
 import pytest
+from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -103,7 +104,7 @@ _NAMES += ["claims", "lifetime_seconds", "shape", "algorithm", "issuer", "role",
 _NAMES += ["attributes", "transitive_tag_keys", "session_duration", "source_identity", "recipient", "subject_format"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(body=st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=4), target=st.sampled_from(READERS))
 def test_any_values_are_answered_with_200_or_400(world: Any, body: dict[str, Any], target: tuple[str, str]) -> None:
     status, answer = send(world, *target, json.dumps(body))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wire_samples import ALL_OPERATIONS, SIGNING_NAMES, Sampler, operation_model, request_of
@@ -43,7 +44,7 @@ def survives(request: HttpRequest, signing_name: str) -> None:
             assert Xml.fromstring(answer.body).tag.endswith("ErrorResponse")  # noqa: S314
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(2000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(METHODS, TEXTS, TEXTS, HEADERS, BODIES, SIGNING)
 def test_any_request(
     method: str, path: str, query: str, headers: dict[str, str], body: bytes, signing_name: str
@@ -51,7 +52,7 @@ def test_any_request(
     survives(HttpRequest(method, "/" + path, query, headers, body), signing_name)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(1000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(ALL_OPERATIONS),
     st.integers(),

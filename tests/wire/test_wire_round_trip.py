@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from amounts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_samples import (
@@ -62,14 +63,14 @@ def test_every_request_of_botocore_is_read_as_it_was_meant(service_name: str) ->
             round_trip_request(name, operation_name, Sampler(3, sparse=True))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(ALL_OPERATIONS), st.integers(min_value=10), st.text(min_size=1, max_size=20))
 def test_answers_with_any_text_survive(operation: tuple[str, str], seed: int, letters: str) -> None:
     legal = "".join(c for c in letters if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff")
     round_trip_answer(*operation, Sampler(seed, alphabet=legal or "x", sparse=True))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(ALL_OPERATIONS), st.integers(min_value=10), st.text(min_size=1, max_size=20))
 def test_requests_with_any_text_survive(operation: tuple[str, str], seed: int, letters: str) -> None:
     legal = "".join(c for c in letters if c != "\x00" and not "\ud800" <= c <= "\udfff")
