@@ -22,20 +22,20 @@ from botocore.awsrequest import AWSPreparedRequest
 from rolecall.access.check import check
 from rolecall.access.context import Moment
 from rolecall.app import application_over, decision_log, open_database
+from rolecall.call_log.outcomes import Outcome, recorded
 from rolecall.clock import Clock
 from rolecall.gateway import Gateway
 from rolecall.gateway.received import Received
 from rolecall.ids import Identifiers
 from rolecall.inprocess import client, environ_of
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world_file
-from rolecall.sandbox.outcomes import Outcome, recorded
 from rolecall.services.catalogue import find
 from rolecall.services.permissions import table_permissions
 from rolecall.signing import check_scope, check_signature, read_signature
 from rolecall.storage.engine import Database
 from rolecall.web.aws import read_request, send
 from rolecall.wire import check_constraints, decode, encode_answer, match
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 MAXIMUM_BODY_BYTES = 1 << 20
 BUDGET = {

@@ -14,7 +14,7 @@ import pytest
 from forked_commands import forked_commands
 from world_handle import WorldHandle, builtin_world, known_world
 
-from rolecall.services.iam import password_rules
+from rolecall.services.iam.account import password_rules
 
 # A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
 # "--hypothesis-profile=search" draws new ones, to look for what these do not find.

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from rolecall.app import application_over, decision_log
-from rolecall.sandbox.decisions import DecisionLog
+from rolecall.call_log.writer import DecisionLog
 
 
 def keep_log(world: Any, database_url: str = "sqlite://") -> DecisionLog:

@@ -35,21 +35,21 @@ from rolecall.cli import COMMANDS, main
 from rolecall.clock import Clock
 from rolecall.data import QUOTA_FIELDS, QUOTAS, changed_quotas
 from rolecall.errors import COMMON_ERRORS
+from rolecall.faults.active import Faults
+from rolecall.faults.rules import KEYS, KINDS, FaultRule
 from rolecall.inspection import Examination, examine
 from rolecall.kit.blocks import MANAGED_VARIABLES
 from rolecall.kit.clock import SandboxClock
 from rolecall.kit.decisions import LAYER_NAMES
 from rolecall.kit.expectations import ExpectedDenial
 from rolecall.kit.privileges import LeastPrivilege
-from rolecall.sandbox import declare
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world_file
-from rolecall.sandbox.fault_rules import KEYS, KINDS, FaultRule
-from rolecall.sandbox.faults import Faults
 from rolecall.services.catalogue import all_operations
 from rolecall.sessions.tokens import MAXIMUM_TOKEN_CHARACTERS
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, SandboxSettings
 from rolecall.wire import SERVICES, load_service
+from rolecall.worlds import declare
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -45,24 +45,30 @@ ROOMS: Mapping[str, set[str]] = {
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
     "services": LEAVES | {"policy", "advice", "sessions", "storage", "access", "data"},
     "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
-    "sandbox": LEAVES | {"policy", "sessions", "storage", "data"},
+    "identity_providers": LEAVES | {"sessions", "storage"},
+    "worlds": LEAVES | {"identity_providers", "policy", "sessions", "storage", "data"},
+    "call_log": LEAVES | {"policy", "storage", "data"},
+    "faults": LEAVES | {"policy", "storage"},
     "gateway": LEAVES
-    | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "sandbox", "storage"},
-    "web": LEAVES | {"signin", "gateway", "least_privilege", "access", "services", "sandbox", "storage"},
+    | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "storage"}
+    | {"worlds", "call_log", "faults"},
+    "web": LEAVES
+    | {"signin", "gateway", "least_privilege", "services", "storage"}
+    | {"worlds", "call_log", "faults", "identity_providers"},
     "app": LEAVES
-    | {"data", "wire", "signing", "sessions", "policy", "storage", "access", "identities", "services", "sandbox"}
-    | {"signin", "gateway", "web"},
-    "inprocess": LEAVES | {"app", "sandbox", "gateway", "web", "storage"},
+    | {"wire", "sessions", "storage", "services", "signin", "gateway", "web", "worlds", "call_log", "faults"},
+    "inprocess": LEAVES,
     "server": LEAVES | {"web"},
     "kit": LEAVES
-    | {"app", "inprocess", "web", "identities", "access", "policy", "sessions", "sandbox", "storage", "data", "wire"}
-    | {"least_privilege"},
+    | {"app", "inprocess", "web", "identities", "access", "policy", "sessions", "storage", "data", "wire"}
+    | {"least_privilege", "worlds", "call_log", "faults", "identity_providers"},
     "pytest_plugin": {"kit"},
     # Front doors stand outside everything, so they may look at everything but each other.
-    "demo": LEAVES | {"app", "sandbox", "inprocess", "gateway", "policy"},
-    "inspection": LEAVES | {"advice", "access", "policy", "sandbox", "services", "wire", "data"},
+    "demo": LEAVES | {"app", "inprocess", "policy", "worlds", "call_log"},
+    "inspection": LEAVES | {"advice", "access", "policy", "worlds", "services", "wire"},
     "commands": LEAVES
-    | {"app", "sandbox", "sessions", "least_privilege", "server", "demo", "inspection", "storage", "web"},
+    | {"app", "sessions", "least_privilege", "server", "demo", "inspection", "storage", "web"}
+    | {"worlds", "call_log", "identity_providers"},
     "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".
     "": {"kit", "version"},

@@ -11,17 +11,17 @@ from botocore.config import Config
 
 from rolecall.app import application_around, copied_database, gateway_over, world_template
 from rolecall.caches import BoundedCache
+from rolecall.call_log.outcomes import Outcome
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
 from rolecall.inprocess import ENDPOINT_URL, route
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world, read_world_file
-from rolecall.sandbox.outcomes import Outcome
-from rolecall.sandbox.world import World
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.storage.template import DatabaseTemplate
 from rolecall.web.application import RolecallApplication
 from rolecall.web.aws import aws_application
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world, read_world_file
+from rolecall.worlds.world import World
 
 FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"

@@ -6,17 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from rolecall.call_log.last_use import LastUses
+from rolecall.call_log.outcomes import Observer, Outcome
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock, ClockState
+from rolecall.faults.active import Faults
+from rolecall.faults.rules import FaultCatalogue
 from rolecall.gateway import Gateway
 from rolecall.ids import Identifiers
-from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.fault_rules import FaultCatalogue
-from rolecall.sandbox.faults import Faults
-from rolecall.sandbox.last_use import LastUses
-from rolecall.sandbox.outcomes import Observer, Outcome
-from rolecall.sandbox.setup import reset_world, set_up_world
-from rolecall.sandbox.snapshots import Snapshots, load_database, save_database
-from rolecall.sandbox.world import World
 from rolecall.service_records import action_of, action_prefix
 from rolecall.services.registry import no_refusal
 from rolecall.sessions.keys import SEALING_KEY_BYTES
@@ -30,6 +27,9 @@ from rolecall.storage.migrate import upgrade
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
 from rolecall.wire import SERVICES, known_error_codes, operation_names
+from rolecall.worlds.setup import reset_world, set_up_world
+from rolecall.worlds.snapshots import Snapshots, load_database, save_database
+from rolecall.worlds.world import World
 
 
 def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:

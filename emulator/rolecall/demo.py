@@ -9,11 +9,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from rolecall.app import application_over, open_database
+from rolecall.call_log.outcomes import Outcome
 from rolecall.clock import Clock
 from rolecall.inprocess import client
 from rolecall.policy import explain
-from rolecall.sandbox.outcomes import Outcome
-from rolecall.sandbox.world import World
+from rolecall.worlds.world import World
 
 READ_ONLY_USERS = {
     "Version": "2012-10-17",

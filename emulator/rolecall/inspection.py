@@ -12,12 +12,12 @@ from typing import Any
 from rolecall.access.policies import MalformedPolicy, parsed_policy
 from rolecall.advice import advise
 from rolecall.policy import Policy, PolicyKind
-from rolecall.sandbox.checking import spelled
-from rolecall.sandbox.declare import InvalidWorldError, read_world
-from rolecall.sandbox.located import Located, Path, Problem, UnreadableError, read_located
-from rolecall.sandbox.pointing import hint, pointed_at
 from rolecall.services.catalogue import find
 from rolecall.wire import SERVICES, load_service
+from rolecall.worlds.checking import spelled
+from rolecall.worlds.declare import InvalidWorldError, read_world
+from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
+from rolecall.worlds.policy_problems import hint, pointed_at
 
 _PACKAGE_PARENT = FilePath(__file__).resolve().parent.parent
 _POLICY_VERSIONS = ("2012-10-17", "2008-10-17")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from rolecall.commands.check import command
 from rolecall.inspection import examine
-from rolecall.sandbox.located import Problem
+from rolecall.worlds.located import Problem
 
 MISSPELT = {"Effect": "Allow", "Action": "chime:GetUsr", "Resource": "*"}
 GOOD = {"Effect": "Allow", "Action": "chime:GetUser", "Resource": "*"}

@@ -12,8 +12,8 @@ from rolecall.app import open_database
 from rolecall.cli import main
 from rolecall.clock import Clock
 from rolecall.commands.kept import kept_in, kept_line
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world_file
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 ONE_USER = """
 version: 1

@@ -14,9 +14,9 @@ from sqlalchemy import create_engine, inspect, text
 
 from rolecall.app import add_sealing_key, application_over, list_sealing_keys, open_database
 from rolecall.clock import Clock
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world_file
 from rolecall.storage.engine import Database
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 ADMIN: Keys = ("test", "test")
 READER = "arn:aws:iam::111122223333:role/chime-reader"

@@ -9,8 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from snapshot_worlds import EVERYTHING, FIRST, SECOND, certificate, private_key
 
-from rolecall.sandbox import mfa_codes
-from rolecall.sandbox.saml_assertions import metadata_document
+from rolecall.identity_providers import mfa_codes
+from rolecall.identity_providers.saml_assertions import metadata_document
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 IDP = "corporate"

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import strategies as st
 
 from rolecall.ids import Identifiers
-from rolecall.sandbox.snapshots import load_database, save_database
 from rolecall.sessions.saml.door import own_metadata
 from rolecall.sessions.signing_keys import new_signing_key, private_pem, public_jwk
 from rolecall.storage import worlds
 from rolecall.storage.tables import metadata
+from rolecall.worlds.snapshots import load_database, save_database
 
 # What a snapshot tells by keys of the sandbox file; the organization with its units, policies and members among it.
 DECLARED_TABLES = {

@@ -19,12 +19,12 @@ from botocore.session import Session
 from rolecall.app import application_over, open_database
 from rolecall.clock import BadTimeError, Clock, ClockState
 from rolecall.inprocess import ENDPOINT_URL, client, route
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world_file
 from rolecall.storage.clock_states import share_clock, take_over_clock
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
 from rolecall.web.clock_endpoint import clock_as_json
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 # 9999-01-01.
 LATEST_SECONDS = 253_370_764_800

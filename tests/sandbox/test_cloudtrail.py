@@ -11,8 +11,8 @@ import pytest
 from botocore.config import Config
 from logged_worlds import keep_log, refused, request_id
 
-from rolecall.sandbox.cloudtrail import cloudtrail_record, is_read_only
-from rolecall.sandbox.decisions import DecisionLog
+from rolecall.call_log.cloudtrail import cloudtrail_record, is_read_only
+from rolecall.call_log.writer import DecisionLog
 from rolecall.storage.decision_log import CallFilter
 
 # CloudTrail User Guide, CloudTrail record contents: what every management event has.

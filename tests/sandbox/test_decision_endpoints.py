@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from logged_worlds import keep_log, refused, request_id
 
+from rolecall.call_log.shown import explained_lines
+from rolecall.call_log.writer import DecisionLog
 from rolecall.ids import authorization_id
-from rolecall.sandbox.decision_text import explained_lines
-from rolecall.sandbox.decisions import DecisionLog
 
 PARTNER = "arn:aws:iam::444455556666:role/chime-partner"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
@@ -165,7 +165,7 @@ def test_what_is_not_there_is_not_found(world: Any, log: DecisionLog, name: str)
 
 
 def test_left_out_calls_are_counted(world: Any, log: DecisionLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rolecall.sandbox.decisions.ALLOWED_LIMIT", 2)
+    monkeypatch.setattr("rolecall.call_log.writer.ALLOWED_LIMIT", 2)
     for _ in range(5):
         world.client("sts").get_caller_identity()
     assert get(world, "")[1]["dropped"] == {"allowed": 3, "refused": 0}

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from logged_worlds import keep_log, refused, request_id
 
+from rolecall.call_log import writer as decisions_module
+from rolecall.call_log.outcomes import Outcome
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock, monotonic_seconds
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.principals import Caller, Principal
-from rolecall.sandbox import decisions as decisions_module
-from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.outcomes import Outcome
 from rolecall.service_records import action_of
 from rolecall.storage import decision_log as store_module
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails, decision_log_path

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolecall.principals import Caller, Principal
-from rolecall.sandbox.fault_rules import (
+from rolecall.faults.rules import (
     KINDS,
     CallFacts,
     FaultCatalogue,
@@ -22,6 +21,7 @@ from rolecall.sandbox.fault_rules import (
     read_rules,
     rule_as_json,
 )
+from rolecall.principals import Caller, Principal
 from rolecall.wire import SERVICES, known_error_codes, operation_names
 
 MAXIMUM_RULES = 100

@@ -19,10 +19,10 @@ from logged_worlds import keep_log
 
 from rolecall.app import application_over, open_database
 from rolecall.clock import Clock
+from rolecall.faults.active import InvalidFaultError
 from rolecall.inprocess import client
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world_file
-from rolecall.sandbox.faults import InvalidFaultError
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 MAXIMUM_RULES = 100
 

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from logged_worlds import keep_log, refused
 
+from rolecall.call_log.writer import DecisionLog
 from rolecall.least_privilege import BadPrincipalError, least_privilege, observed
 from rolecall.least_privilege.traffic import (
     Gaps,
@@ -27,7 +28,6 @@ from rolecall.least_privilege.traffic import (
 )
 from rolecall.policy import Layers, NamedPolicy, PolicyKind, Question, compile_policies, decide, parse_policy
 from rolecall.principals import Principal
-from rolecall.sandbox.decisions import DecisionLog
 from rolecall.storage.decision_log import LoggedCall
 
 CHIME_NOTE = (

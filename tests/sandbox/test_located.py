@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rolecall.sandbox.located import MAXIMUM_DEPTH, UnreadableError, read_located
+from rolecall.worlds.located import MAXIMUM_DEPTH, UnreadableError, read_located
 
 TOO_DEEP = "nested too deeply"
 _DEPTH = 100_000
@@ -26,7 +26,7 @@ _DEPTH = 100_000
 def test_deep_nesting_is_refused(expression: str) -> None:
     # In a process of its own: what this is about ends the process.
     code = (
-        "from rolecall.sandbox.located import read_located, UnreadableError\n"
+        "from rolecall.worlds.located import read_located, UnreadableError\n"
         f"try: read_located({expression})\n"
         "except UnreadableError as error: print(error)"
     )

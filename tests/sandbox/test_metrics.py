@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from logged_worlds import keep_log
 from prometheus_client.parser import text_string_to_metric_families
 
-from rolecall.sandbox.metrics import metrics_text
+from rolecall.call_log.metrics import metrics_text
 from rolecall.storage.call_counts import CallCount, CallCounts
 from rolecall.storage.decision_log import DecisionStore, LoggedCall
 from rolecall.version import __version__

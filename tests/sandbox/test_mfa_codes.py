@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolecall import Rolecall
-from rolecall.sandbox.mfa_codes import NoCodeError
+from rolecall.identity_providers.mfa_codes import NoCodeError
 from rolecall.sessions.one_time_codes import codes_from
 
 STEP_SECONDS = 30

@@ -11,10 +11,10 @@ from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rolecall.identity_providers.oidc_tokens import TokenRequestError, mint
+from rolecall.identity_providers.token_shapes import SHAPES
 from rolecall.ids import Identifiers
 from rolecall.issuers import key_purpose
-from rolecall.sandbox.oidc_tokens import TokenRequestError, mint
-from rolecall.sandbox.token_shapes import SHAPES
 from rolecall.sessions.web_identity import read_key_set, read_token
 
 MAXIMUM_LIFETIME_SECONDS = 366 * 86_400

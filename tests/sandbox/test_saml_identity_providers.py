@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from rolecall.cli import main
+from rolecall.identity_providers.saml_assertions import AssertionRequestError, metadata_document, mint
 from rolecall.ids import Identifiers
-from rolecall.sandbox.declare import InvalidWorldError, read_world_file
-from rolecall.sandbox.saml_assertions import AssertionRequestError, metadata_document, mint
-from rolecall.sandbox.setup import reset_world
+from rolecall.worlds.declare import InvalidWorldError, read_world_file
+from rolecall.worlds.setup import reset_world
 
 ACCOUNT = "111122223333"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:saml-provider/corp"

@@ -10,8 +10,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from rolecall.identity_providers.oidc_tokens import mint
 from rolecall.ids import Identifiers
-from rolecall.sandbox.oidc_tokens import mint
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 HUB, WORKLOAD = "111122223333", "444455556666"

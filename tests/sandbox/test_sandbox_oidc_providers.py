@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rolecall.inspection import examine
-from rolecall.sandbox.declare import InvalidWorldError, read_world_file
 from rolecall.sessions.signing_keys import new_signing_key, public_jwk
+from rolecall.worlds.declare import InvalidWorldError, read_world_file
 
 MAXIMUM_KEY_SET_BYTES = 1_048_576
 

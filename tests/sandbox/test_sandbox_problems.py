@@ -12,7 +12,7 @@ from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rolecall.sandbox.declare import InvalidWorldError, read_world, read_world_file
+from rolecall.worlds.declare import InvalidWorldError, read_world, read_world_file
 
 CASES = list(yaml.safe_load_all((Path(__file__).parent / "cases" / "problems.yaml").read_text(encoding="utf-8")))
 MINIMAL = 'version: 1\naccounts: [{id: "111122223333"}]\n'

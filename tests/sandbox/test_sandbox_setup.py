@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
-from rolecall.sandbox.declare import read_world
-from rolecall.sandbox.setup import reset_world, set_up_world
 from rolecall.storage.engine import Database
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.tables import metadata
+from rolecall.worlds.declare import read_world
+from rolecall.worlds.setup import reset_world, set_up_world
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/team/limits"

@@ -32,14 +32,14 @@ from snapshot_worlds import (
 
 from rolecall.app import application_over
 from rolecall.ids import Identifiers
-from rolecall.sandbox.checking import document_text
-from rolecall.sandbox.declare import InvalidWorldError, read_world
-from rolecall.sandbox.located import read_located
-from rolecall.sandbox.setup import set_up_world
-from rolecall.sandbox.snapshots import Tables, UnsavableError, document_of, save, yaml_text
 from rolecall.storage import worlds
 from rolecall.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 from rolecall.storage.tables import metadata
+from rolecall.worlds.checking import document_text
+from rolecall.worlds.declare import InvalidWorldError, read_world
+from rolecall.worlds.located import read_located
+from rolecall.worlds.setup import set_up_world
+from rolecall.worlds.snapshots import Tables, UnsavableError, document_of, save, yaml_text
 
 URL = "/_rolecall/snapshot"
 
@@ -61,7 +61,7 @@ def test_every_table_has_its_place(full: Any, monkeypatch: pytest.MonkeyPatch) -
             super().__init__(connection)
             tables.append(self)
 
-    monkeypatch.setattr("rolecall.sandbox.snapshots.Tables", Watched)
+    monkeypatch.setattr("rolecall.worlds.snapshots.Tables", Watched)
     saved(full)
     assert tables[0].read == DECLARED_TABLES | set(PLAIN_TABLES)
     assert set(metadata.tables) >= DECLARED_TABLES | LEFT_OUT_TABLES

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from full_world import FIRST, IDP, ISSUER, Answers, declared_text, fill
 
 from rolecall import Rolecall
+from rolecall.identity_providers import mfa_codes, oidc_tokens, saml_assertions
 from rolecall.ids import Identifiers
-from rolecall.sandbox import mfa_codes, oidc_tokens, saml_assertions
 from rolecall.services.catalogue import all_operations
 
 URL = "/_rolecall/snapshot"

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from snapshot_worlds import PLAIN_TABLES, saved
 
-from rolecall.sandbox.declare import InvalidWorldError, read_world
-from rolecall.sandbox.located import MAXIMUM_VALUES, Problem, UnreadableError, read_located
-from rolecall.sandbox.snapshots import yaml_text
 from rolecall.storage import worlds
 from rolecall.storage.tables import metadata
+from rolecall.worlds.declare import InvalidWorldError, read_world
+from rolecall.worlds.located import MAXIMUM_VALUES, Problem, UnreadableError, read_located
+from rolecall.worlds.snapshots import yaml_text
 
 URL = "/_rolecall/snapshot"
 
@@ -237,7 +237,7 @@ def test_a_value_that_was_changed_is_loaded_or_refused_but_never_fails(
 
 def test_more_values_than_a_world_has(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAXIMUM_VALUES >= 1_000_000
-    monkeypatch.setattr("rolecall.sandbox.located.MAXIMUM_VALUES", 100)
+    monkeypatch.setattr("rolecall.worlds.located.MAXIMUM_VALUES", 100)
     assert len(read_located("a:\n  [" + "1," * 97 + "]").value["a"]) == 97
     with pytest.raises(UnreadableError, match="line 2: more than"):
         read_located("a:\n  [" + "1," * 98 + "]")

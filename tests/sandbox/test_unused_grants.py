@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from logged_worlds import keep_log, refused
 
 from rolecall.access.policies import Authority
+from rolecall.call_log.writer import DecisionLog
 from rolecall.least_privilege import NoGrantsError, Unused, observed, unused_grants
 from rolecall.least_privilege.grants import unused
 from rolecall.least_privilege.traffic import Used
@@ -28,7 +29,6 @@ from rolecall.policy import (
     parse_policy,
 )
 from rolecall.principals import Principal
-from rolecall.sandbox.decisions import DecisionLog
 
 ACCOUNT = "111122223333"
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"

@@ -27,10 +27,10 @@ from sts_calls import (
 )
 
 from rolecall.access import authorization_ids
+from rolecall.call_log.writer import DecisionLog
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.ids import Identifiers, authorization_id, request_of_authorization
-from rolecall.sandbox.decisions import DecisionLog
 from rolecall.wire import SERVICES, likely_service, match, models
 
 pytestmark = pytest.mark.skipif("iam-toolbox" not in SERVICES, reason="the installed botocore has no model of it")

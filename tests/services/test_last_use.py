@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from sts_calls import ACCOUNT, UNCHECKED, account, allow, answered, declared, role, root_arn, root_user, trust
 
 from rolecall.app import application_over
-from rolecall.sandbox.last_use import LastUses
-from rolecall.sandbox.outcomes import Outcome
+from rolecall.call_log.last_use import LastUses
+from rolecall.call_log.outcomes import Outcome
 from rolecall.storage.engine import Database
 from rolecall.storage.last_use import Use, write_uses
 from rolecall.storage.tables import access_keys, roles

@@ -13,7 +13,7 @@ from logged_worlds import keep_log, refused
 from sts_calls import account, allow, declared, policy, refusal, role, role_arn, statement, trust, user, user_arn
 
 from rolecall.app import add_sealing_key
-from rolecall.sandbox.decisions import DecisionLog
+from rolecall.call_log.writer import DecisionLog
 from rolecall.storage.decision_log import CallFilter
 
 MAXIMUM_MESSAGE_CHARACTERS = 10_240

@@ -25,7 +25,7 @@ from web_identity_calls import (
 from world_handle import WorldHandle
 
 from rolecall.app import application_over, decision_log
-from rolecall.sandbox.cloudtrail import cloudtrail_records
+from rolecall.call_log.cloudtrail import cloudtrail_records
 from rolecall.storage.decision_log import CallFilter
 
 

@@ -33,9 +33,9 @@ from sts_calls import (
 
 from rolecall.app import open_database
 from rolecall.clock import Clock
-from rolecall.sandbox.declare import read_world
 from rolecall.storage.engine import Database
 from rolecall.storage.mfa_devices import lock_device, use_step
+from rolecall.worlds.declare import read_world
 
 INVALID_CODE = (403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ")
 NOT_YOURS = (

@@ -30,7 +30,7 @@ from sts_calls import (
     user_arn,
 )
 
-from rolecall.sandbox.refusals import refusal_details
+from rolecall.call_log.refusals import refusal_details
 
 LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/limits"
 FED_ARN = f"arn:aws:sts::{ACCOUNT}:federated-user/fed"

@@ -15,8 +15,8 @@ from sts_calls import ACCOUNT, OTHER, account, allow, answered, declared, refusa
 from web_identity_calls import claims, federated, provider, provider_arn, token
 from world_handle import WorldHandle
 
-from rolecall.sandbox.declare import read_world
 from rolecall.wire import load_service
+from rolecall.worlds.declare import read_world
 
 SAML = f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"
 AUDIT = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"

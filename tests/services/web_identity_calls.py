@@ -11,9 +11,9 @@ from jwt.api_jws import PyJWS
 from sts_calls import ACCOUNT, OTHER, account, allow, declared, role, role_arn, trust, user
 
 from rolecall.clock import Clock
-from rolecall.sandbox.declare import read_world
-from rolecall.sandbox.world import World
 from rolecall.sessions.signing_keys import SigningKey, new_signing_key, public_jwk
+from rolecall.worlds.declare import read_world
+from rolecall.worlds.world import World
 
 HOST = "idp.example.com/tenant"
 ISSUER = f"https://{HOST}"

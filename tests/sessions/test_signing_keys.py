@@ -10,8 +10,6 @@ import pytest
 
 from rolecall.app import open_database
 from rolecall.clock import Clock
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import read_world_file
 from rolecall.sessions.signing_keys import (
     ALGORITHMS,
     load_signing_key,
@@ -21,6 +19,8 @@ from rolecall.sessions.signing_keys import (
     sign,
 )
 from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key, signing_keys_of
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 CLAIMS = {"sub": "somebody", "aud": "something"}
 

@@ -13,9 +13,6 @@ from pathlib import Path
 import click
 
 from rolecall.clock import Clock
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import InvalidWorldError, read_world_file
-from rolecall.sandbox.world import DeclaredKey, World
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, data_folder, default_database_url
 from rolecall.storage.clock_states import load_clock
@@ -23,6 +20,9 @@ from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, de
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.problems import BadRowError, NewerDatabaseError
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import InvalidWorldError, read_world_file
+from rolecall.worlds.world import DeclaredKey, World
 
 DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
 

@@ -9,6 +9,10 @@ from functools import partial
 
 import click
 
+from rolecall.call_log.cloudtrail import cloudtrail_records
+from rolecall.call_log.filter import BadFilterError, read_filter
+from rolecall.call_log.shown import call_as_json, call_line
+from rolecall.call_log.writer import SETTLE_SECONDS
 from rolecall.commands.common import (
     SINCE_HELP,
     UnusableError,
@@ -17,10 +21,6 @@ from rolecall.commands.common import (
     opened_log,
     sandbox_seconds,
 )
-from rolecall.sandbox.cloudtrail import cloudtrail_records
-from rolecall.sandbox.decision_filter import BadFilterError, read_filter
-from rolecall.sandbox.decision_text import call_as_json, call_line
-from rolecall.sandbox.decisions import SETTLE_SECONDS
 from rolecall.storage.decision_log import KEPT_CALLS, LoggedCall
 
 DEFAULT_LIMIT = 100

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import click
 
+from rolecall.call_log.shown import explained_as_json, explained_lines
+from rolecall.call_log.writer import SETTLE_SECONDS
 from rolecall.commands.common import UnusableError, config_of_database_option, database_option, opened_log
 from rolecall.ids import request_of_authorization
-from rolecall.sandbox.decision_text import explained_as_json, explained_lines
-from rolecall.sandbox.decisions import SETTLE_SECONDS
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall
 
 

@@ -10,6 +10,8 @@ from functools import partial
 
 import click
 
+from rolecall.call_log.filter import BadFilterError, since_seconds
+from rolecall.call_log.writer import SETTLE_SECONDS
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
     SINCE_HELP,
@@ -33,8 +35,6 @@ from rolecall.least_privilege import (
     unused_grants,
     unused_notes,
 )
-from rolecall.sandbox.decision_filter import BadFilterError, since_seconds
-from rolecall.sandbox.decisions import SETTLE_SECONDS
 
 
 @click.command("policy")

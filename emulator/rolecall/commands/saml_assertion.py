@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from rolecall.commands.running import ask, endpoint_of, server_options
-from rolecall.sandbox.saml_assertions import DEFAULT_SUBJECT
+from rolecall.identity_providers.saml_assertions import DEFAULT_SUBJECT
 
 
 @click.command("saml-assertion")

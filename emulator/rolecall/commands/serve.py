@@ -29,11 +29,11 @@ from rolecall.commands.common import (
     with_folder,
 )
 from rolecall.commands.kept import kept_in, kept_line
-from rolecall.sandbox.world import World
 from rolecall.server import PortInUseError, check_port, serve
 from rolecall.settings import Address, ServerSettings
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
+from rolecall.worlds.world import World
 
 
 @click.command("serve")

@@ -19,11 +19,11 @@ from rolecall.commands.common import (
     opened_database,
 )
 from rolecall.ids import Identifiers
-from rolecall.sandbox.declare import InvalidWorldError
-from rolecall.sandbox.snapshots import UnsavableError, load_database, save_database
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.engine import Database, database_exists
+from rolecall.worlds.declare import InvalidWorldError
+from rolecall.worlds.snapshots import UnsavableError, load_database, save_database
 
 STANDARD_STREAM = "-"
 

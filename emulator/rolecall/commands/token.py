@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from rolecall.commands.running import ask, endpoint_of, server_options
-from rolecall.sandbox.oidc_tokens import DEFAULT_ALGORITHM
-from rolecall.sandbox.token_shapes import DEFAULT_AUDIENCE, SHAPES
+from rolecall.identity_providers.oidc_tokens import DEFAULT_ALGORITHM
+from rolecall.identity_providers.token_shapes import DEFAULT_AUDIENCE, SHAPES
 from rolecall.sessions.signing_keys import ALGORITHMS
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from rolecall.access.regions import region_of_host
 from rolecall.errors import AwsError
+from rolecall.faults.rules import CallFacts
 from rolecall.gateway.permission import not_emulated
 from rolecall.gateway.received import region_of
 from rolecall.http import HttpRequest
 from rolecall.identities import Identity, unsigned_identity
-from rolecall.sandbox.fault_rules import CallFacts
 from rolecall.service_records import SERVICE_RECORDS
 from rolecall.services.registry import Call, Parameters, Proof, RegisteredOperation, SecondFactor
 from rolecall.signing import Signature, check_scope

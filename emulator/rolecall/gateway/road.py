@@ -21,8 +21,10 @@ from rolecall.access.check import RefusedError
 from rolecall.access.credential_rules import check_credential_kind
 from rolecall.access.policies import PolicyStore
 from rolecall.access.regions import check_region, check_token_region
+from rolecall.call_log.outcomes import Observer, Outcome, Recorded, recorded, without_codes
 from rolecall.clock import Clock, monotonic_seconds
 from rolecall.errors import AwsError
+from rolecall.faults.active import NOT_STRUCK, ActiveFaults, Struck, active_faults
 from rolecall.gateway.caller import check_call_scope, check_signed, facts_of, proven, second_factor_of
 from rolecall.gateway.permission import authorise, emulated
 from rolecall.gateway.received import Received, account_of, region_of
@@ -30,9 +32,6 @@ from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from rolecall.identities import NOBODY, Identity, IdentityStore
 from rolecall.ids import Identifiers
 from rolecall.policy import Decision
-from rolecall.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
-from rolecall.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
-from rolecall.sandbox.setup import present_settings
 from rolecall.service_records import SERVICE_RECORDS
 from rolecall.services.catalogue import find
 from rolecall.services.registry import (
@@ -69,6 +68,7 @@ from rolecall.wire import (
     not_served,
     recognise_unserved,
 )
+from rolecall.worlds.setup import present_settings
 
 log = logging.getLogger("rolecall.gateway")
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rolecall.call_log.shown import explained_as_json, explained_lines
+from rolecall.call_log.writer import DecisionLog
 from rolecall.policy import PolicyKind
-from rolecall.sandbox.decision_text import explained_as_json, explained_lines
-from rolecall.sandbox.decisions import DecisionLog
 from rolecall.storage.decision_log import CallFilter, LoggedCall
 
 # As AWS names them in its refusals, and as a test may write them.

@@ -15,7 +15,6 @@ from rolecall.identities import IdentityStore, user_principal
 from rolecall.ids import Identifiers
 from rolecall.policy import CompiledPolicies, Layers
 from rolecall.principals import Caller, Principal
-from rolecall.sandbox.world import World
 from rolecall.sessions.credentials import SessionRequest, issue
 from rolecall.sessions.keys import KeyRing
 from rolecall.storage import gather, keyring
@@ -23,6 +22,7 @@ from rolecall.storage.access_keys import access_keys_of
 from rolecall.storage.engine import Database
 from rolecall.storage.roles import RoleRecord, list_roles, role_by_name
 from rolecall.storage.users import UserRecord, list_users, user_by_name
+from rolecall.worlds.world import World
 
 ROOT = "root"
 _PROBE_SESSION_NAME = "assertion"

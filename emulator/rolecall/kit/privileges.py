@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from rolecall.call_log.filter import since_seconds
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import epoch_seconds
 from rolecall.least_privilege import NoGrantsError, Unused, least_privilege, observed, unused_grants
-from rolecall.sandbox.decision_filter import since_seconds
-from rolecall.sandbox.decisions import DecisionLog
 from rolecall.storage.engine import Database
 
 Since = datetime | timedelta | str | float | None

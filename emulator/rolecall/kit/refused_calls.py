@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from rolecall.call_log.outcomes import Outcome
+from rolecall.call_log.writer import DecisionLog
 from rolecall.kit.decisions import DecisionRecord, records_of
-from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.outcomes import Outcome
 
 _MAXIMUM_CALLS = 1000
 # Each is a database in memory.

@@ -14,7 +14,10 @@ from botocore.utils import validate_region_name
 
 from rolecall.app import application_around, decision_log, faults_of, gateway_over, load_world, save_world
 from rolecall.arns import iam_arn
+from rolecall.call_log.outcomes import Outcome
 from rolecall.clock import Clock
+from rolecall.faults.active import Faults
+from rolecall.identity_providers import mfa_codes, oidc_tokens, saml_assertions
 from rolecall.kit import loading
 from rolecall.kit.blocks import Block, explicit, innermost
 from rolecall.kit.clock import SandboxClock
@@ -35,9 +38,6 @@ from rolecall.kit.refused_calls import let_go, note
 from rolecall.kit.routing import Route, SandboxEndedError
 from rolecall.kit.worlds import Config, load_snapshot, prepared_world
 from rolecall.policy import Decision
-from rolecall.sandbox import mfa_codes, oidc_tokens, saml_assertions
-from rolecall.sandbox.faults import Faults
-from rolecall.sandbox.outcomes import Outcome
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from rolecall.storage.decision_log import KEPT_CALLS, CallFilter

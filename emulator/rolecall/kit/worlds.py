@@ -14,11 +14,11 @@ from rolecall.app import copied_database, world_template
 from rolecall.caches import BoundedCache
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
-from rolecall.sandbox.builtin import builtin_world_path
-from rolecall.sandbox.declare import InvalidWorldError, read_world, read_world_file
-from rolecall.sandbox.world import World
 from rolecall.storage.engine import Database
 from rolecall.storage.template import DatabaseTemplate
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import InvalidWorldError, read_world, read_world_file
+from rolecall.worlds.world import World
 
 Config = str | os.PathLike[str] | Mapping[str, Any] | None
 

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from rolecall.services.chime import account_settings, accounts, user_batches, user_settings
 from rolecall.services.chime import users as chime_users
-from rolecall.services.iam import (
-    access_keys,
+from rolecall.services.iam import tags
+from rolecall.services.iam.account import (
     account_summary,
-    delegation_requests,
-    group_policies,
-    groups,
-    login_profiles,
-    mfa_devices,
-    oidc_providers,
     organization_features,
     outbound_federation,
     password_policy,
-    policies,
-    policy_entities,
-    policy_tags,
-    policy_versions,
-    role_policies,
-    roles,
-    saml_providers,
-    service_linked_roles,
-    signing_certificates,
-    simulation,
-    tags,
     token_service_preferences,
+)
+from rolecall.services.iam.delegation import delegation_requests
+from rolecall.services.iam.groups import group_policies, groups
+from rolecall.services.iam.policies import policies, policy_entities, policy_tags, policy_versions
+from rolecall.services.iam.providers import oidc_providers, saml_providers
+from rolecall.services.iam.roles import role_policies, roles, service_linked_roles
+from rolecall.services.iam.simulation import simulation
+from rolecall.services.iam.users import (
+    access_keys,
+    login_profiles,
+    mfa_devices,
+    signing_certificates,
     user_policies,
     users,
 )

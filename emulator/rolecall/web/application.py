@@ -8,10 +8,9 @@ from typing import Any
 
 from flask import Flask
 
+from rolecall.call_log.writer import DecisionLog
+from rolecall.faults.active import Faults
 from rolecall.gateway import Gateway
-from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.faults import Faults
-from rolecall.sandbox.snapshots import Snapshots
 from rolecall.signin import SignIn
 from rolecall.web.aws import WsgiApplication, aws_application
 from rolecall.web.control import PREFIX, register_control
@@ -22,6 +21,7 @@ from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_
 from rolecall.web.signin import FEDERATION_PATH, register_sign_in
 from rolecall.web.signin_log import SignInLog
 from rolecall.web.start_page import asks_for_page, register_start_page
+from rolecall.worlds.snapshots import Snapshots
 
 
 class RolecallApplication(Flask):

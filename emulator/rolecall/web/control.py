@@ -14,10 +14,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock
-from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.faults import Faults
-from rolecall.sandbox.snapshots import Snapshots
+from rolecall.faults.active import Faults
 from rolecall.storage.engine import Database, DatabaseError
 from rolecall.version import __version__
 from rolecall.web.clock_endpoint import register_clock
@@ -27,6 +26,7 @@ from rolecall.web.faults_endpoint import register_faults
 from rolecall.web.origins import from_another_site, is_private_name, loaded_by_another_site
 from rolecall.web.policy_endpoint import register_policy
 from rolecall.web.snapshot_endpoints import register_snapshots
+from rolecall.worlds.snapshots import Snapshots
 
 log = logging.getLogger("rolecall.control")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flask import Blueprint, Response, jsonify, request
 
-from rolecall.sandbox.cloudtrail import cloudtrail_records
-from rolecall.sandbox.decision_filter import BadFilterError, read_filter
-from rolecall.sandbox.decision_text import call_as_json, explained_as_json
-from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.metrics import CONTENT_TYPE, metrics_text
+from rolecall.call_log.cloudtrail import cloudtrail_records
+from rolecall.call_log.filter import BadFilterError, read_filter
+from rolecall.call_log.metrics import CONTENT_TYPE, metrics_text
+from rolecall.call_log.shown import call_as_json, explained_as_json
+from rolecall.call_log.writer import DecisionLog
 from rolecall.storage.decision_log import CallFilter, LogUnavailableError
 
 DEFAULT_LIMIT = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from rolecall.services.iam.delegation_delivery import delivered_token
+from rolecall.services.iam.delegation.delegation_delivery import delivered_token
 from rolecall.storage.engine import Database
 
 NO_TOKEN_MESSAGE = "No token was sent for such a delegation request."  # noqa: S105

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify, request
 
-from rolecall.sandbox.faults import Faults, InvalidFaultError
+from rolecall.faults.active import Faults, InvalidFaultError
 from rolecall.storage.engine import DatabaseError
 from rolecall.web.bodies import BadBodyError, read_json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from rolecall.gateway import Gateway
-from rolecall.sandbox.mfa_codes import NoCodeError, unused_code, unused_pair
+from rolecall.identity_providers.mfa_codes import NoCodeError, unused_code, unused_pair
 
 PARAMETERS_MESSAGE = "the one parameter of the query is device, the name or serial number of a virtual MFA device"
 

@@ -11,8 +11,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from rolecall.gateway import Gateway
+from rolecall.identity_providers.oidc_tokens import TokenRequestError, discovery_document, issuer_url, key_set, mint
 from rolecall.issuers import ISSUER_NAME
-from rolecall.sandbox.oidc_tokens import TokenRequestError, discovery_document, issuer_url, key_set, mint
 from rolecall.web.bodies import BadBodyError, read_json
 
 _MEMBERS = {

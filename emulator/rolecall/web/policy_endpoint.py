@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from rolecall.call_log.filter import BadFilterError, since_seconds
+from rolecall.call_log.writer import DecisionLog
 from rolecall.least_privilege import (
     BadPrincipalError,
     NoGrantsError,
@@ -14,8 +16,6 @@ from rolecall.least_privilege import (
     observed,
     unused_grants,
 )
-from rolecall.sandbox.decision_filter import BadFilterError, since_seconds
-from rolecall.sandbox.decisions import DecisionLog
 from rolecall.storage.decision_log import LogUnavailableError
 from rolecall.storage.engine import Database
 from rolecall.web.decision_endpoints import NO_LOG_MESSAGE, UNAVAILABLE_MESSAGE, single_values

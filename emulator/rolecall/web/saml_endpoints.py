@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
-from rolecall.sandbox.saml_assertions import AssertionRequestError, metadata_document, mint
+from rolecall.identity_providers.saml_assertions import AssertionRequestError, metadata_document, mint
 from rolecall.web.bodies import BadBodyError, read_json
 
 Answered = tuple[Response, int]

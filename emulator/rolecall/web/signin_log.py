@@ -13,13 +13,13 @@ from typing import Any
 
 from flask import request
 
+from rolecall.call_log.cloudtrail import SIGN_IN_SERVICE
+from rolecall.call_log.outcomes import Outcome, Recorded
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
 from rolecall.principals import Caller
-from rolecall.sandbox.cloudtrail import SIGN_IN_SERVICE
-from rolecall.sandbox.decisions import DecisionLog
-from rolecall.sandbox.outcomes import Outcome, Recorded
 from rolecall.service_records import DEFAULT_REGION
 
 EVENTS = {"getSigninToken": "GetSigninToken", "login": "ConsoleLogin"}

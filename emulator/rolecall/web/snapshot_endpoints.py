@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from rolecall.sandbox.declare import InvalidWorldError
-from rolecall.sandbox.snapshots import Snapshots, UnsavableError
+from rolecall.worlds.declare import InvalidWorldError
+from rolecall.worlds.snapshots import Snapshots, UnsavableError
 
 MAXIMUM_SNAPSHOT_BYTES = 64 * 1024 * 1024
 YAML = "application/yaml"

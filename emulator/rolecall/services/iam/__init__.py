@@ -1,1 +1,1 @@
-"""IAM: users, groups, keys, policies, roles and service-linked roles. One file per noun."""
+"""IAM. A folder for each noun; what several of them share stands beside the folders."""

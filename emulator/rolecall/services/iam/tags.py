@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
-from rolecall.services.iam.roles import existing_role
-from rolecall.services.iam.users import existing_user
+from rolecall.services.iam.roles.roles import existing_role
+from rolecall.services.iam.users.users import existing_user
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import remove_tags

@@ -1,0 +1,206 @@
+"""What explains a refusal, worked out once after the call and kept as JSON.
+
+Every permission that was asked about, layer by layer, with the request context, the policies in force, and the encoded
+authorization message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rolecall.call_log.authorization_message import authorization_message
+from rolecall.call_log.key_names import key_name
+from rolecall.call_log.outcomes import Outcome, SealMessage
+from rolecall.policy import (
+    CompiledPolicies,
+    Decision,
+    Layers,
+    NamedPolicy,
+    PolicyKind,
+    Question,
+    compile_policies,
+    decide,
+    explain,
+    matches,
+)
+from rolecall.policy.decision import all_layers
+from rolecall.storage.decision_log import KEPT_DETAILS_SECONDS, RefusalDetails
+
+# The longest that DecodeAuthorizationMessage takes (its model); a longer one is left out of the log.
+MAXIMUM_MESSAGE_CHARACTERS = 10_240
+_DIGEST_CHARACTERS = 32
+_OF_THE_EVALUATION = ("aws:resource", "aws:requesttag/", "aws:tagkeys")
+_ORGANIZATION_KEY = "aws:principalorgid"
+_NOTHING = compile_policies([], PolicyKind.SESSION)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+Context = Mapping[str, str | Sequence[str]]
+
+
+def refusal_details(outcome: Outcome) -> RefusalDetails:
+    """The details of a call whose last decision refused it."""
+    refused = outcome.decisions[-1]
+    context = _context(refused.question)
+    organization_id = str(context.get(_ORGANIZATION_KEY, ""))
+    policies: dict[tuple[str, str], dict[str, Any]] = {}
+    documents: dict[str, str] = {}
+    evaluations = [_evaluation(decision, organization_id, policies, documents) for decision in outcome.decisions]
+    explanation = {
+        "context": _named(context, of_the_evaluation=False),
+        "evaluations": evaluations,
+        "policies": list(policies.values()),
+        "encoded_message": _sealed(refused, context, outcome.seal_message, int(outcome.now_seconds)),
+    }
+    return RefusalDetails(
+        request_id=outcome.request_id,
+        account_id="" if outcome.caller is None else outcome.caller.principal.account_id,
+        organization_id=organization_id,
+        region=outcome.region,
+        at_seconds=outcome.now_seconds,
+        explanation=_encode(explanation),
+        policies=documents,
+    )
+
+
+def _context(question: Question) -> Context:
+    """All condition keys; a context can be gone through as well as asked, though the engine only asks."""
+    return dict(question.context)
+
+
+def _named(context: Context, *, of_the_evaluation: bool) -> dict[str, Any]:
+    """The keys about this resource and these parameters, or those about the request as such, as AWS spells them."""
+    return {
+        key_name(key): value if isinstance(value, str) else list(value)
+        for key, value in sorted(context.items())
+        if of_the_evaluation == (not key.startswith("aws:") or key.startswith(_OF_THE_EVALUATION))
+    }
+
+
+def _sealed(decision: Decision, context: Context, seal: SealMessage | None, now_seconds: int) -> str:
+    if seal is None:
+        return ""
+    text = seal(authorization_message(decision, context), now_seconds + KEPT_DETAILS_SECONDS)
+    return text if len(text) <= MAXIMUM_MESSAGE_CHARACTERS else ""
+
+
+def _evaluation(
+    decision: Decision,
+    organization_id: str,
+    policies: dict[tuple[str, str], dict[str, Any]],
+    documents: dict[str, str],
+) -> dict[str, Any]:
+    """One question and its answer; what it met of policies is added to ``policies`` and ``documents``."""
+    question, explained = decision.question, explain(decision)
+    layers, needed = [], _needed_layers(decision)
+    for (compiled, target), layer in zip(_targeted_layers(decision, organization_id), explained.layers, strict=True):
+        for named in compiled.policies:
+            _add_policy(named, compiled.kind, target, policies, documents)
+        in_order = [each.policy for each in compiled.statements if matches(each, question)]
+        matched = [
+            {**asdict(statement), "uri": policy_uri(named, compiled.kind, target)}
+            for named, statement in zip(in_order, layer.matched, strict=True)
+        ]
+        shown = {"layer": layer.layer, "effect": layer.effect, "needed": compiled.kind in needed, "target": target}
+        layers.append({**shown, "policies": list(layer.policies), "matched": matched})
+    return {
+        "action": question.action,
+        "resource": question.resource,
+        "outcome": explained.outcome,
+        "layer": explained.layer,
+        "session_policy_required": decision.layers.session_policy_required,
+        "context": _named(_context(question), of_the_evaluation=True),
+        "layers": layers,
+        "nearest": None if explained.nearest is None else asdict(explained.nearest),
+    }
+
+
+def _needed_layers(decision: Decision) -> frozenset[PolicyKind]:
+    """The layers whose allow the answer hung on; the others may say nothing, because another way led past them."""
+    question, resource = decision.question, decision.layers.resource
+    if decision.allowed:
+        return frozenset()
+    needed = {PolicyKind.RCP, PolicyKind.SCP, PolicyKind.TRUST}
+    if question.principal is not None and question.resource_account_id not in ("", question.principal.account_id):
+        needed.add(PolicyKind.RESOURCE)
+    # What the resource's policy gives by itself: past the caller's own policies, and past what limits them.
+    if resource is None or not decide(Layers(None, resource=resource), question).allowed:
+        needed.add(PolicyKind.IDENTITY)
+    limited = Layers(None, session=_NOTHING, resource=resource)
+    if resource is None or not decide(limited, question).allowed:
+        needed |= {PolicyKind.BOUNDARY, PolicyKind.SESSION}
+    if decision.layers.delegation:
+        needed.add(PolicyKind.SESSION)
+    return frozenset(needed)
+
+
+def _targeted_layers(decision: Decision, organization_id: str) -> Iterator[tuple[CompiledPolicies, str]]:
+    """The layers, each with the ARN of what its policies are attached to."""
+    question, layers = decision.question, decision.layers
+    caller_account_id = "" if question.principal is None else question.principal.account_id
+    organization = _organization_targets(question, "aws:principalorgpaths", organization_id, caller_account_id)
+    resource_side = _organization_targets(
+        question, "aws:resourceorgpaths", organization_id, question.resource_account_id
+    )
+    principal_arn = "" if question.principal is None else question.principal.principal_arn
+    control = iter([*resource_side[: len(layers.rcps)], *organization[: len(layers.scps)]])
+    for compiled in all_layers(layers):
+        if compiled.kind in (PolicyKind.SCP, PolicyKind.RCP):
+            yield compiled, next(control)
+        elif compiled.kind in (PolicyKind.RESOURCE, PolicyKind.TRUST):
+            yield compiled, question.resource
+        else:
+            yield compiled, principal_arn
+
+
+def _organization_targets(question: Question, paths_key: str, organization_id: str, account_id: str) -> list[str]:
+    """ARNs of the organization's root, of each unit above the account, and of the account.
+
+    They carry the account itself, as a sandbox need not have a management account.
+    """
+    paths = question.context.get(paths_key)
+    path = "" if paths is None else paths if isinstance(paths, str) else paths[0]
+    of_organization, *levels = path.strip("/").split("/")
+    prefix, organization = f"arn:aws:organizations::{account_id}", of_organization or organization_id
+    root, *units = levels or [f"r-{organization[2:6]}"]
+    return [
+        f"{prefix}:root/{organization}/{root}",
+        *(f"{prefix}:ou/{organization}/{unit}" for unit in units),
+        f"{prefix}:account/{organization}/{account_id}",
+    ]
+
+
+def policy_uri(named: NamedPolicy, kind: PolicyKind, target: str) -> str:
+    """The ARN of a managed policy; for an inline one an opaque identifier, the same for the same text in its place."""
+    if named.arn:
+        return named.arn
+    digest = hashlib.sha256("\0".join((kind.value, target, named.name, named.policy.text)).encode()).hexdigest()
+    return f"inline-{digest[:_DIGEST_CHARACTERS]}"
+
+
+def _add_policy(
+    named: NamedPolicy,
+    kind: PolicyKind,
+    target: str,
+    policies: dict[tuple[str, str], dict[str, Any]],
+    documents: dict[str, str],
+) -> None:
+    uri = policy_uri(named, kind, target)
+    known = policies.get((kind.value, uri))
+    if known is not None:
+        if target not in known["attached_to"]:
+            known["attached_to"].append(target)
+        return
+    digest = hashlib.sha256(named.policy.text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARACTERS]
+    documents[digest] = named.policy.text
+    policies[kind.value, uri] = {
+        "uri": uri,
+        "kind": kind.value,
+        "name": named.name,
+        "inline": uri.startswith("inline-"),
+        "attached_to": [target],
+        "digest": digest,
+    }

@@ -1,0 +1,360 @@
+"""The decision log: every call is handed over on its way, and written down by a thread a moment later.
+
+Handing over appends to a bounded queue and does nothing else. When calls come faster than they can be written, allowed
+ones are left out first, and counted. A log that cannot be written says so once and never disturbs a call.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from json.encoder import encode_basestring_ascii as quoted
+
+from rolecall.caches import BoundedCache
+from rolecall.call_log.outcomes import Outcome, without_codes
+from rolecall.call_log.recorded_calls import recorded_texts
+from rolecall.call_log.refusals import refusal_details
+from rolecall.clock import Clock
+from rolecall.policy import Decision
+from rolecall.principals import Caller, Principal, Session
+from rolecall.storage.call_counts import CallCounts
+from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
+
+log = logging.getLogger("rolecall.decisions")
+
+INTERVAL_SECONDS = 0.2
+# Longer than a batch takes to be written, for readers who wait for other processes.
+SETTLE_SECONDS = 0.3
+# Of calls that wait for their turn; what one second of full load would leave behind is not worth the memory.
+ALLOWED_LIMIT = 2_000
+REFUSED_LIMIT = 4_000
+_BATCH_CALLS = 400
+_BATCHES_OF_FULL_QUEUES = (ALLOWED_LIMIT + REFUSED_LIMIT) // _BATCH_CALLS
+_CALLERS_REMEMBERED = 2048
+_TEXT_LIMIT_CHARACTERS = 4096
+_SHORT_LIMIT_CHARACTERS = 512
+# Messages of authentication repeat what the client sent, signature, token and all.
+_SECRETIVE_CODES = frozenset({"IncompleteSignature", "MissingAuthenticationToken"})
+
+ActionOf = Callable[[str, str], str]
+
+
+class DecisionLog:
+    """The log of one process over a store that others may write too.
+
+    ``action_of`` names the action of a service's operation, for calls that asked no policy. ``shared`` says that other
+    processes write the same store.
+    """
+
+    def __init__(self, store: DecisionStore, clock: Clock, action_of: ActionOf, *, shared: bool = False) -> None:
+        self.store = store
+        self.shared = shared
+        self._clock = clock
+        self._rows = _Rows(action_of)
+        # Numbered as they come, because the machine's clock may be moved between two calls.
+        self._arrivals = itertools.count()
+        self._allowed: deque[_Arrival] = deque()
+        self._refused: deque[_Arrival] = deque()
+        self._dropped = {"allowed": 0, "refused": 0}
+        self._turn = threading.Lock()
+        self._closed = False
+        self._warned = False
+        # What else the thread writes when it comes by, and at the end.
+        self.also_writes: Callable[[], None] = _nothing
+        self.also_closes: Callable[[], None] = _nothing
+
+    def record(self, outcome: Outcome) -> None:
+        """Hand a call over. Takes about a microsecond, and never raises."""
+        if outcome.error is None:
+            if len(self._allowed) < ALLOWED_LIMIT:
+                self._allowed.append((next(self._arrivals), outcome))
+            else:
+                self._dropped["allowed"] += 1
+        elif len(self._refused) < REFUSED_LIMIT:
+            self._refused.append((next(self._arrivals), outcome))
+        else:
+            self._dropped["refused"] += 1
+
+    def start(self) -> None:
+        """Begin to write. To be called in the process that serves, because threads do not survive a fork."""
+        # Not a daemon: the interpreter waits for it, so that a clean stop loses nothing.
+        threading.Thread(target=self._run, name="rolecall-decisions", daemon=False).start()
+
+    def _run(self) -> None:
+        main = threading.main_thread()
+        while not self._closed and main.is_alive():
+            main.join(INTERVAL_SECONDS)
+            self.flush()
+            self.also_writes()
+        if not self._closed:
+            self.close()
+
+    def flush(self) -> None:
+        """Write down everything handed over so far."""
+        with self._turn:
+            # Bounded: under load there is always a next call.
+            for _ in range(_BATCHES_OF_FULL_QUEUES):
+                waiting = self._allowed or self._refused or any(self._dropped.values())
+                if not (waiting and self._write_batch()):
+                    return
+
+    def _write_batch(self) -> bool:
+        """Whether the log took the next calls. When it could not be written, they wait for their turn again."""
+        taken = self._taken()
+        dropped, self._dropped = self._dropped, {"allowed": 0, "refused": 0}
+        entries = [entry for entry in (self._entry(outcome) for _, outcome in taken) if entry]
+        try:
+            self._write(entries, dropped)
+        except LogUnavailableError as error:
+            for arrival in reversed(taken):
+                queue = self._allowed if arrival[1].error is None else self._refused
+                queue.appendleft(arrival)
+            for kind, count in dropped.items():
+                self._dropped[kind] += count
+            self._warn(error)
+            return False
+        return True
+
+    def _taken(self) -> list[_Arrival]:
+        """The calls that came first, of both queues."""
+        taken: list[_Arrival] = []
+        refused, allowed = self._refused, self._allowed
+        while len(taken) < _BATCH_CALLS and (refused or allowed):
+            first = allowed if not refused or (allowed and allowed[0][0] < refused[0][0]) else refused
+            taken.append(first.popleft())
+        return taken
+
+    def _entry(self, outcome: Outcome) -> _Entry | None:
+        """What is written of a call; one that cannot be put in words must not take others with it."""
+        try:
+            call = self._rows.call(outcome)
+            explained = outcome.decisions and not outcome.decisions[-1].allowed
+            return call, refusal_details(outcome) if explained else None
+        except Exception as error:
+            self._warn(error)
+            return None
+
+    def _write(self, entries: Sequence[_Entry], dropped: Mapping[str, int]) -> None:
+        """Raises LogUnavailableError; then nothing was written."""
+        details = {call.request_id: found for call, found in entries if found is not None}
+        now_seconds = self._clock.now_seconds()
+        try:
+            self.store.write([call for call, _ in entries], details, dropped, now_seconds)
+        except LogUnavailableError:
+            raise
+        except Exception as error:
+            # Whatever is wrong with one of them, it is not the others' affair.
+            self._warn(error)
+            if len(entries) > 1:
+                for entry in entries:
+                    self._write([entry], {})
+
+    def _warn(self, error: Exception) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning("the decision log cannot be written: %s (%s)", error, self.store.path)
+
+    def settle(self) -> None:
+        """Flush; and when other processes write too, wait until they must have done the same."""
+        self.flush()
+        if self.shared:
+            time.sleep(SETTLE_SECONDS)
+
+    def calls(self, wanted: CallFilter) -> list[LoggedCall]:
+        """The calls that match, newest first. Raises LogUnavailableError, as the next three do."""
+        self.settle()
+        return self.store.calls(wanted, as_written=not self.shared)
+
+    def call(self, request_id: str) -> LoggedCall | None:
+        self.flush()
+        found = self.store.call(request_id)
+        if found is None and self.shared:
+            self.settle()
+            found = self.store.call(request_id)
+        return found
+
+    def details(self, request_id: str) -> RefusalDetails | None:
+        """What explains a refusal, for a day by the sandbox's clock."""
+        self.flush()
+        return self.store.details(request_id, self._clock.now_seconds())
+
+    def now_seconds(self) -> float:
+        """The time by which calls are dated."""
+        return self._clock.now_seconds()
+
+    def dropped(self) -> Mapping[str, int]:
+        return self.store.dropped()
+
+    def forgotten(self) -> int:
+        return self.store.forgotten()
+
+    def counts(self) -> CallCounts:
+        """How many calls of which kind there were since the last reset. Raises LogUnavailableError."""
+        self.settle()
+        return self.store.counts()
+
+    def clear(self) -> None:
+        """Forget every call."""
+        with self._turn:
+            self._allowed.clear()
+            self._refused.clear()
+            try:
+                self.store.clear(self._clock.wall_seconds())
+            except LogUnavailableError as error:
+                self._warn(error)
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        self._closed = True
+        self.flush()
+        self.also_closes()
+        self.store.close()
+
+
+_Arrival = tuple[int, Outcome]
+_Entry = tuple[LoggedCall, RefusalDetails | None]
+
+
+def _nothing() -> None:
+    """Until somebody else has something to write."""
+
+
+class _Rows:
+    """Rows from outcomes; what is the same for every call of a caller is written once."""
+
+    def __init__(self, action_of: ActionOf) -> None:
+        self._action_of = action_of
+        self._callers: BoundedCache[str, tuple[Caller, str, str]] = BoundedCache(_CALLERS_REMEMBERED)
+
+    def call(self, outcome: Outcome) -> LoggedCall:
+        caller, error, decisions = outcome.caller, outcome.error, outcome.decisions
+        code = "" if error is None else outcome.error_code or error.code
+        principal = None if caller is None else caller.principal
+        if decisions:
+            actions = [decision.question.action for decision in decisions]
+            result: str = decisions[-1].outcome
+        else:
+            actions = [self._action_of(outcome.service, outcome.operation)] if outcome.operation else []
+            result = code or "Allowed"
+        session, identity = ("", "") if caller is None else self._caller(caller)
+        who = ("", "", "") if principal is None else (principal.account_id, principal.arn, principal.principal_arn)
+        # In the order of the fields: naming twenty of them costs as much as all the rest.
+        return LoggedCall(
+            outcome.received_at_seconds,
+            outcome.now_seconds,
+            outcome.request_id,
+            *who,
+            _bounded(outcome.access_key_id, _SHORT_LIMIT_CHARACTERS),
+            session,
+            outcome.service,
+            outcome.operation,
+            _bounded(outcome.region, _SHORT_LIMIT_CHARACTERS),
+            f"|{'|'.join(actions).lower()}|" if actions else "",
+            _decisions(outcome),
+            result,
+            code,
+            "" if error is None else _message(outcome),
+            "" if error is None else _bounded(error.reason, _SHORT_LIMIT_CHARACTERS),
+            outcome.status,
+            outcome.latency_seconds,
+            outcome.source_ip,
+            _bounded(outcome.user_agent, _SHORT_LIMIT_CHARACTERS),
+            identity,
+            *recorded_texts(outcome),
+        )
+
+    def _caller(self, caller: Caller) -> tuple[str, str]:
+        """Session and identity as JSON."""
+        known = self._callers.get(caller.access_key_id)
+        if known is None or known[0] is not caller:
+            session = "" if caller.session is None else _session_json(caller.session)
+            known = (caller, session, _identity_json(caller.principal))
+            self._callers.put(caller.access_key_id, known)
+        return known[1], known[2]
+
+
+def _identity_json(principal: Principal) -> str:
+    """What the ARNs do not say of a caller."""
+    return (
+        f'{{"type":{quoted(principal.type)},"user_id":{quoted(principal.user_id)},'
+        f'"entity_id":{quoted(principal.entity_id)},"name":{quoted(principal.name)}}}'
+    )
+
+
+def _session_json(session: Session) -> str:
+    """The facts of a session and of the chain that led to it. What its policies say is in the explanation."""
+    parts = [
+        f'"type":{quoted(session.type)}',
+        f'"name":{quoted(session.session_name)}',
+        f'"issued_at_seconds":{session.issued_at_seconds}',
+        f'"expires_at_seconds":{session.expires_at_seconds}',
+    ]
+    if session.source_identity:
+        parts.append(f'"source_identity":{quoted(session.source_identity)}')
+    if session.mfa_authenticated_at_seconds is not None:
+        parts.append(f'"mfa_authenticated_at_seconds":{session.mfa_authenticated_at_seconds}')
+    if session.federated_provider:
+        parts.append(f'"federated_provider":{quoted(session.federated_provider)}')
+        parts += _federated_attributes(session)
+    if session.tags:
+        parts.append('"tags":{' + ",".join(f"{quoted(key)}:{quoted(value)}" for key, value in session.tags) + "}")
+    if session.transitive_tag_keys:
+        parts.append('"transitive_tag_keys":[' + ",".join(map(quoted, session.transitive_tag_keys)) + "]")
+    if session.chain:
+        parts.append('"chain":[' + ",".join(map(quoted, session.chain)) + "]")
+    return "{" + ",".join(parts) + "}"
+
+
+def _federated_attributes(session: Session) -> list[str]:
+    """What a provider that needs none in the account has said of somebody: application and user."""
+    prefix = f"{session.federated_provider}:"
+    if session.federated_provider.startswith("arn:"):
+        return []
+    said = {name: value for name, value in session.context if name.startswith(prefix)}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+    return [f'"federated_attributes":{json.dumps(texts)}'] if texts else []
+
+
+def _decision(decision: Decision) -> str:
+    question, deciding = decision.question, decision.statement
+    text = (
+        f'{{"action":{quoted(question.action)},"resource":{quoted(question.resource)},'
+        f'"outcome":"{decision.outcome}","layer":"{"" if decision.layer is None else decision.layer.value}"'
+    )
+    if deciding is None:
+        return text + "}"
+    policy, statement = deciding.policy, deciding.statement
+    return (
+        f'{text},"statement":{{"policy":{quoted(policy.name)},"policy_arn":{quoted(policy.arn)},'
+        f'"sid":{quoted(statement.sid)},"index":{statement.index}}}}}'
+    )
+
+
+def _decisions(outcome: Outcome) -> str:
+    """All of a call; the refused one, the last, with what was not asked about any more."""
+    texts = [_decision(decision) for decision in outcome.decisions]
+    if outcome.further:
+        further = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.further]
+        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(further)}]}}'
+    return f"[{','.join(texts)}]"
+
+
+def _message(outcome: Outcome) -> str:
+    """The error's message without anything that proves who somebody is."""
+    error = outcome.error
+    if error is None or (outcome.caller is None and error.code in _SECRETIVE_CODES):
+        return ""
+    # After the first line a message of a wrong signature shows the signed headers, the session token among them.
+    shown = error.message.partition("\n")[0] if outcome.caller is None else error.message
+    return _bounded(without_codes(shown), _TEXT_LIMIT_CHARACTERS)
+
+
+def _bounded(text: str, limit: int) -> str:
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,181 @@
+"""Faults: rules that make calls fail, late or not at all, so that programs can be tested for it.
+
+The rules are kept in the database, where every worker finds them: a change raises the generation, and each call finds
+out on its way. Where there are none, calls pay for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from rolecall.errors import EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError, region_disabled
+from rolecall.faults.rules import (
+    CREDENTIAL_KINDS,
+    MAXIMUM_DELAY_SECONDS,
+    MAXIMUM_RULES,
+    CallFacts,
+    FaultCatalogue,
+    FaultRule,
+    InvalidFaultError,
+    kept_text,
+    read_kept,
+    read_rules,
+    rule_as_json,
+    too_many,
+)
+from rolecall.ids import Identifiers
+from rolecall.storage import fault_hits, worlds
+from rolecall.storage.engine import Database
+
+STATE_NAME = "faults"
+DROPPED_CODE = "ConnectionDropped"
+RATE_EXCEEDED_MESSAGE = "Rate exceeded"
+INJECTED_MESSAGE = "A fault rule of the sandbox asks for this error."
+_SEED_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """What the rules do to one call."""
+
+    error: AwsError | None = None
+    delay_seconds: float = 0
+    # Nothing is sent: the connection is closed.
+    drops: bool = False
+    identity_provider_down: bool = False
+
+    def raise_error(self) -> None:
+        """Raises the AwsError that ends the call, if there is one."""
+        if self.error is not None:
+            raise self.error
+
+
+NOT_STRUCK = Struck()
+
+
+class ActiveFaults:
+    """The rules of one generation, as the gateway asks them."""
+
+    def __init__(self, database: Database, rules: Sequence[FaultRule]) -> None:
+        self._database = database
+        self._credential_rules = [rule for rule in rules if rule.kind in CREDENTIAL_KINDS]
+        self._call_rules = [rule for rule in rules if rule.kind not in CREDENTIAL_KINDS]
+
+    def on_credentials(self, snapshot: Connection, facts: CallFacts) -> Struck:
+        """What becomes of a call whose caller is proven."""
+        return self._strike(snapshot, self._credential_rules, facts)
+
+    def on_call(self, snapshot: Connection, facts: CallFacts) -> Struck:
+        """What becomes of a call that is well-formed, before anybody asks whether it is allowed."""
+        return self._strike(snapshot, self._call_rules, facts)
+
+    def _strike(self, snapshot: Connection, rules: Sequence[FaultRule], facts: CallFacts) -> Struck:
+        """Asks the rules in order, up to the first that ends the call."""
+        matching = [rule for rule in rules if rule.matches(facts)]
+        if not matching:
+            return NOT_STRUCK
+        hit: list[FaultRule] = []
+        with self._database.beside(snapshot) as connection:
+            for rule in matching:
+                counted = fault_hits.count_call(connection, rule.rule_id)
+                if counted is None or not rule.hits(counted[0], counted[1]):
+                    continue
+                fault_hits.count_hit(connection, rule.rule_id)
+                hit.append(rule)
+                if _ends_the_call(rule):
+                    break
+        return _effect(hit, facts)
+
+
+def active_faults(database: Database, states: Mapping[str, str]) -> ActiveFaults | None:
+    """From the kept states of a sandbox to what the gateway asks; None when there are no rules."""
+    rules = read_kept(states.get(STATE_NAME))
+    return ActiveFaults(database, rules) if rules else None
+
+
+def _ends_the_call(rule: FaultRule) -> bool:
+    return rule.kind not in ("delay", "drop_answer", "identity_provider_down")
+
+
+def _effect(hit: Sequence[FaultRule], facts: CallFacts) -> Struck:
+    if not hit:
+        return NOT_STRUCK
+    return Struck(
+        error=_error(hit[-1], facts) if _ends_the_call(hit[-1]) else None,
+        delay_seconds=min(MAXIMUM_DELAY_SECONDS, sum(rule.delay_seconds for rule in hit)),
+        drops=any(rule.kind in ("drop", "drop_answer") for rule in hit),
+        identity_provider_down=any(rule.kind == "identity_provider_down" for rule in hit),
+    )
+
+
+def _error(rule: FaultRule, facts: CallFacts) -> AwsError:
+    reason = f"fault rule {rule.rule_id}"
+    if rule.kind == "expired_credentials":
+        return AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE, reason=reason)
+    if rule.kind == "revoked_credentials":
+        return AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason=reason)
+    if rule.kind == "region_disabled":
+        account_id = "" if facts.caller is None else facts.caller.principal.account_id
+        return region_disabled(account_id, reason)
+    if rule.kind == "drop":
+        # Status 0: nothing is answered. For the log alone.
+        return AwsError(DROPPED_CODE, status=0, reason=reason)
+    usual = RATE_EXCEEDED_MESSAGE if rule.error.startswith("Thrott") else INJECTED_MESSAGE
+    return AwsError(rule.error, rule.message or usual, status=rule.status, reason=reason)
+
+
+class Faults:
+    """The fault rules of a sandbox, to be read and changed while it serves.
+
+    >>> sandbox.faults.add(service="sts", operation="AssumeRole", error="Throttling", times=2)  # doctest: +SKIP
+    """
+
+    def __init__(self, database: Database, ids: Identifiers, catalogue: FaultCatalogue) -> None:
+        self._database = database
+        self._ids = ids
+        self._catalogue = catalogue
+
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules in their order, each with the calls it has met and those it has hit."""
+        with self._database.snapshot() as connection:
+            rules = read_kept(worlds.state(connection, STATE_NAME))
+            counts = fault_hits.counts(connection)
+        return [rule_as_json(rule, *counts.get(rule.rule_id, (0, 0))) for rule in rules]
+
+    def add(self, **rule: Any) -> str:
+        """Add a rule after the others; returns its id. Raises InvalidFaultError, as :meth:`replace` does."""
+        [added] = self._read([rule])
+        with self._database.transaction() as connection:
+            rules = (*read_kept(worlds.state(connection, STATE_NAME)), added)
+            self._keep(connection, rules)
+        return added.rule_id
+
+    def replace(self, rules: Any) -> None:
+        """Let these be the rules, and count anew."""
+        read = self._read(rules)
+        with self._database.transaction() as connection:
+            self._keep(connection, read)
+
+    def clear(self) -> None:
+        """Remove every rule."""
+        self.replace([])
+
+    def _read(self, rules: Any) -> tuple[FaultRule, ...]:
+        return read_rules(rules, self._catalogue, self._ids.uuid, self._new_seed)
+
+    def _new_seed(self) -> int:
+        return int.from_bytes(self._ids.noise(_SEED_BYTES), "big")
+
+    def _keep(self, connection: Connection, rules: Sequence[FaultRule]) -> None:
+        if len(rules) > MAXIMUM_RULES:
+            raise InvalidFaultError(too_many(len(rules)))
+        worlds.set_state(connection, STATE_NAME, kept_text(rules))
+        fault_hits.keep_only(connection, [rule.rule_id for rule in rules])
+
+
+__all__ = ["NOT_STRUCK", "ActiveFaults", "Faults", "InvalidFaultError", "Struck", "active_faults"]

@@ -1,0 +1,1 @@
+"""Temporary delegation: requests of partners for access, and what becomes of them."""

@@ -1,0 +1,1 @@
+"""IAM groups: the group, its members and its policies."""

@@ -1,0 +1,1 @@
+"""OIDC and SAML identity providers."""

@@ -1,0 +1,1 @@
+"""IAM roles: the role, its trust policy and policies, and service-linked roles."""

@@ -1,0 +1,266 @@
+"""Roles: create, show, list, change, delete. Their policies and tags have modules of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.errors import AwsError
+from rolecall.ids import ROLE_PREFIX
+from rolecall.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    opened_marker,
+    page_of,
+    tag_answer,
+    tag_pairs,
+)
+from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document
+from rolecall.services.iam.resource_kinds import listing
+from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_policies
+from rolecall.services.registry import Answer, Call, operation
+from rolecall.storage.entity_policies import attached_arns, inline_names
+from rolecall.storage.entity_tags import tags_of
+from rolecall.storage.problems import AlreadyThere, StillReferenced
+from rolecall.storage.roles import (
+    SERVICE_LINKED_PATH,
+    RoleRecord,
+    add_role,
+    count_roles,
+    list_roles,
+    remove_role,
+    role_by_name,
+    set_description,
+    set_max_session_duration,
+    set_permissions_boundary,
+    set_trust_policy,
+)
+
+DEFAULT_MAX_SESSION_DURATION_SECONDS = 3600
+# API reference, RoleLastUsed: "Activity is only reported for the trailing 400 days."
+TRACKING_SECONDS = 400 * 86_400
+
+NOT_FOUND_MESSAGE = "The role with name {name} cannot be found."
+ALREADY_EXISTS_MESSAGE = "Role with name {name} already exists."
+COUNT_MESSAGE = "Cannot exceed quota for RolesPerAccount: {limit}"
+SERVICE_LINKED_PATH_MESSAGE = "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles"
+PROTECTED_MESSAGE = "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
+DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
+
+
+def existing_role(call: Call, name: str) -> RoleRecord:
+    """The account's role of that name. Raises AwsError NoSuchEntity."""
+    role = role_by_name(call.db, call.account_id, name)
+    if role is None:
+        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
+    return role
+
+
+def modifiable_role(call: Call, name: str) -> RoleRecord:
+    """The same, unless the role belongs to a service. Raises AwsError: NoSuchEntity, UnmodifiableEntity."""
+    role = existing_role(call, name)
+    if role.linked_service is not None:
+        raise AwsError("UnmodifiableEntity", PROTECTED_MESSAGE.format(name=role.name))
+    return role
+
+
+@operation("iam", "CreateRole")
+def create_role(
+    call: Call,
+    *,
+    RoleName: str,
+    AssumeRolePolicyDocument: str,
+    Path: str = "/",
+    Description: str = "",
+    MaxSessionDuration: int = DEFAULT_MAX_SESSION_DURATION_SECONDS,
+    PermissionsBoundary: str | None = None,
+    Tags: Sequence[Mapping[str, Any]] = (),
+) -> Answer:
+    """A new role. API reference: CreateRole. AWS answers without description and session duration.
+
+    Raises AwsError: InvalidInput (path, tags, boundary), MalformedPolicyDocument, LimitExceeded, EntityAlreadyExists,
+    NoSuchEntity or PolicyNotAttachable (boundary).
+    """
+    tags = tag_pairs(Tags, case_sensitive=False)
+    if Path.startswith(SERVICE_LINKED_PATH):
+        raise AwsError("InvalidInput", SERVICE_LINKED_PATH_MESSAGE)
+    principal_ids = checked_trust_policy(call, AssumeRolePolicyDocument)
+    if PermissionsBoundary is not None:
+        check_boundary(call, PermissionsBoundary)
+    limit = call.settings.quotas.roles_per_account_count
+    if count_roles(call.db, call.account_id) >= limit:
+        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    role = RoleRecord(
+        role_id=call.ids.unique_id(ROLE_PREFIX),
+        account_id=call.account_id,
+        name=RoleName,
+        path=Path,
+        description=Description,
+        trust_policy=AssumeRolePolicyDocument,
+        trust_principal_ids=principal_ids,
+        max_session_duration_seconds=MaxSessionDuration,
+        permissions_boundary_arn=PermissionsBoundary,
+        linked_service=None,
+        created_at_seconds=int(call.now_seconds),
+    )
+    try:
+        add_role(call.db, role)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=RoleName)) from error
+    shown = shown_role(role, AssumeRolePolicyDocument)
+    _add_boundary(shown, role)
+    if tags:
+        add_tags(call, "role", role.role_id, tags)
+        shown["Tags"] = tag_answer(tags)
+    return {"Role": shown}
+
+
+@operation("iam", "GetRole")
+def get_role(call: Call, *, RoleName: str) -> Answer:
+    """One role. A trusted user or role deleted since the policy was saved shows as its unique id.
+
+    Raises AwsError NoSuchEntity.
+    """
+    return {"Role": _whole_role(call, existing_role(call, RoleName))}
+
+
+def _whole_role(call: Call, role: RoleRecord) -> Answer:
+    """Everything there is to say of a role."""
+    shown = _described_role(call, role)
+    shown["MaxSessionDuration"] = role.max_session_duration_seconds
+    shown["RoleLastUsed"] = _last_used(call, role)
+    return shown
+
+
+def _described_role(call: Call, role: RoleRecord) -> Answer:
+    [trust_policy] = shown_trust_policies(call, [role])
+    shown = shown_role(role, trust_policy)
+    if role.description:
+        shown["Description"] = role.description
+    _add_boundary(shown, role)
+    tags = tags_of(call.db, "role", role.role_id)
+    if tags:
+        shown["Tags"] = tag_answer(tags)
+    return shown
+
+
+def _last_used(call: Call, role: RoleRecord) -> Answer:
+    """The last call of a session of the role; assuming it is none. API reference, RoleLastUsed."""
+    at_seconds, region = role.last_used_at_seconds, role.last_used_region
+    pending = call.uses.of_role(role.role_id)
+    if pending is not None:
+        at_seconds, region = int(pending.at_seconds), pending.region
+    if at_seconds is None or call.now_seconds - at_seconds > TRACKING_SECONDS:
+        return {}
+    return {"LastUsedDate": at_seconds, "Region": region}
+
+
+def _listed_role(role: RoleRecord, trust_policy: str) -> Answer:
+    shown = shown_role(role, trust_policy)
+    shown["MaxSessionDuration"] = role.max_session_duration_seconds
+    if role.description:
+        shown["Description"] = role.description
+    return shown
+
+
+def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
+    """What every answer says of a role."""
+    return {
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.role_id,
+        "Arn": role.arn,
+        "CreateDate": role.created_at_seconds,
+        "AssumeRolePolicyDocument": encoded_document(trust_policy),
+    }
+
+
+def _add_boundary(shown: Answer, role: RoleRecord) -> None:
+    if role.permissions_boundary_arn is not None:
+        # AWS answers "Policy", although the model documents another word.
+        shown["PermissionsBoundary"] = {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": role.permissions_boundary_arn,
+        }
+
+
+@operation("iam", "ListRoles", permissions=listing("role"))
+def list_roles_operation(
+    call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
+) -> Answer:
+    """Roles by name; AWS leaves out tags, boundary and last use. Raises AwsError ValidationError (marker)."""
+    after = opened_marker(call, (PathPrefix,), Marker)
+    found = list_roles(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
+    roles, rest = page_of(call, (PathPrefix,), found, lambda role: role.name.lower(), MaxItems)
+    documents = shown_trust_policies(call, roles)
+    return {"Roles": [_listed_role(role, text) for role, text in zip(roles, documents, strict=True)], **rest}
+
+
+@operation("iam", "UpdateRole")
+def update_role(
+    call: Call, *, RoleName: str, Description: str | None = None, MaxSessionDuration: int | None = None
+) -> Answer:
+    """Change what is passed, and nothing when nothing is. Of a service-linked role only the description may change.
+
+    Raises AwsError: NoSuchEntity, UnmodifiableEntity.
+    """
+    role = existing_role(call, RoleName) if MaxSessionDuration is None else modifiable_role(call, RoleName)
+    if Description is not None:
+        set_description(call.db, role.role_id, Description)
+    if MaxSessionDuration is not None:
+        set_max_session_duration(call.db, role.role_id, MaxSessionDuration)
+    return {}
+
+
+@operation("iam", "UpdateRoleDescription")
+def update_role_description(call: Call, *, RoleName: str, Description: str) -> Answer:
+    """Change the description, of a service-linked role too. Raises AwsError NoSuchEntity.
+
+    AWS answers neither the session duration nor the last use.
+    """
+    role = existing_role(call, RoleName)
+    set_description(call.db, role.role_id, Description)
+    return {"Role": _described_role(call, existing_role(call, RoleName))}
+
+
+@operation("iam", "UpdateAssumeRolePolicy")
+def update_assume_role_policy(call: Call, *, RoleName: str, PolicyDocument: str) -> None:
+    """Replace the trust policy.
+
+    Raises AwsError: NoSuchEntity, UnmodifiableEntity, MalformedPolicyDocument, LimitExceeded.
+    """
+    role = modifiable_role(call, RoleName)
+    set_trust_policy(call.db, role.role_id, PolicyDocument, checked_trust_policy(call, PolicyDocument))
+
+
+@operation("iam", "DeleteRole")
+def delete_role(call: Call, *, RoleName: str) -> None:
+    """Delete a role that has no policies. Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict."""
+    role = modifiable_role(call, RoleName)
+    if attached_arns(call.db, "role", role.role_id):
+        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
+    if inline_names(call.db, "role", role.role_id):
+        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    try:
+        remove_role(call.db, role.role_id)
+    except StillReferenced as error:  # another transaction attached a policy meanwhile
+        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error
+
+
+@operation("iam", "PutRolePermissionsBoundary")
+def put_role_permissions_boundary(call: Call, *, RoleName: str, PermissionsBoundary: str) -> None:
+    """Set or replace the boundary.
+
+    Raises AwsError: NoSuchEntity, UnmodifiableEntity, InvalidInput, PolicyNotAttachable.
+    """
+    role = modifiable_role(call, RoleName)
+    check_boundary(call, PermissionsBoundary)
+    set_permissions_boundary(call.db, role.role_id, PermissionsBoundary)
+
+
+@operation("iam", "DeleteRolePermissionsBoundary")
+def delete_role_permissions_boundary(call: Call, *, RoleName: str) -> None:
+    """Remove the boundary, if there is one. Raises AwsError: NoSuchEntity, UnmodifiableEntity."""
+    role = modifiable_role(call, RoleName)
+    set_permissions_boundary(call.db, role.role_id, None)

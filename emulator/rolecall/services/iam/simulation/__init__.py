@@ -1,0 +1,1 @@
+"""SimulateCustomPolicy and SimulatePrincipalPolicy: inputs, sources, the work they cost, and the run."""

@@ -1,0 +1,1 @@
+"""IAM users: the user, with policies, access keys, passwords, MFA devices and signing certificates."""

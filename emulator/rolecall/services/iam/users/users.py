@@ -1,0 +1,229 @@
+"""Users: create, show, list, change, delete, and their permissions boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.arns import root_arn
+from rolecall.errors import AwsError
+from rolecall.ids import USER_PREFIX
+from rolecall.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    opened_marker,
+    page_of,
+    tag_answer,
+    tag_pairs,
+)
+from rolecall.services.iam.policies.managed_policies import check_boundary
+from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user, listing, renaming
+from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.storage.access_keys import access_keys_of, lock_account
+from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
+from rolecall.storage.entity_tags import tags_of
+from rolecall.storage.groups import groups_of
+from rolecall.storage.login_profiles import login_profile_of
+from rolecall.storage.mfa_devices import devices_of
+from rolecall.storage.problems import AlreadyThere, StillReferenced
+from rolecall.storage.signing_certificates import certificates_of
+from rolecall.storage.users import (
+    UserRecord,
+    add_user,
+    count_users,
+    list_users,
+    move_user,
+    remove_user,
+    set_permissions_boundary,
+    user_by_name,
+)
+
+NOT_FOUND_MESSAGE = "The user with name {name} cannot be found."
+ALREADY_EXISTS_MESSAGE = "User with name {name} already exists."
+COUNT_MESSAGE = "Cannot exceed quota for UsersPerAccount: {limit}"
+DELETE_KEYS_MESSAGE = "Cannot delete entity, must delete access keys first."
+DELETE_MFA_MESSAGE = "Cannot delete entity, must delete MFA device first."
+DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first."
+# AWS's wording was not recorded.
+DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete signing certificates first."
+DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
+DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
+DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
+DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
+
+
+def existing_user(call: Call, name: str) -> UserRecord:
+    """The account's user of that name. Raises AwsError NoSuchEntity."""
+    user = user_by_name(call.db, call.account_id, name)
+    if user is None:
+        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
+    return user
+
+
+def named_or_calling_user(call: Call, name: str | None) -> UserRecord | None:
+    """The named user, else the user who calls; None for the root user. Raises AwsError as the two do."""
+    return calling_user(call) if name is None else existing_user(call, name)
+
+
+def lock_owner(call: Call, user: UserRecord | None) -> None:
+    """Make other calls that give something to the same user, or to the root user, wait."""
+    if user is None:
+        lock_account(call.db, call.account_id)
+    else:
+        lock_entity(call.db, "user", user.user_id)
+
+
+def check_user_is_named(call: Call, parameters: Parameters) -> None:
+    """What AWS refuses before it looks at any policy: a role session that does not say whom it means."""
+    if "UserName" not in parameters and call.caller.principal.type not in ("User", "Account"):
+        raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
+
+
+@operation("iam", "CreateUser")
+def create_user(
+    call: Call,
+    *,
+    UserName: str,
+    Path: str = "/",
+    PermissionsBoundary: str | None = None,
+    Tags: Sequence[Mapping[str, Any]] = (),
+) -> Answer:
+    """A new user without any credentials. API reference: CreateUser.
+
+    Raises AwsError: InvalidInput (tags, boundary), NoSuchEntity or PolicyNotAttachable (boundary), LimitExceeded,
+    EntityAlreadyExists.
+    """
+    tags = tag_pairs(Tags, case_sensitive=False)
+    if PermissionsBoundary is not None:
+        check_boundary(call, PermissionsBoundary)
+    if user_by_name(call.db, call.account_id, UserName) is not None:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName))
+    limit = call.settings.quotas.users_per_account_count
+    if count_users(call.db, call.account_id) >= limit:
+        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    user = UserRecord(
+        user_id=call.ids.unique_id(USER_PREFIX),
+        account_id=call.account_id,
+        name=UserName,
+        path=Path,
+        permissions_boundary_arn=PermissionsBoundary,
+        created_at_seconds=int(call.now_seconds),
+    )
+    try:
+        add_user(call.db, user)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName)) from error
+    add_tags(call, "user", user.user_id, tags)
+    return {"User": _whole_user(call, user)}
+
+
+def shown_user(user: UserRecord) -> Answer:
+    """What lists say of a user: AWS leaves out its tags and boundary."""
+    return {
+        "Path": user.path,
+        "UserName": user.name,
+        "UserId": user.user_id,
+        "Arn": user.arn,
+        "CreateDate": user.created_at_seconds,
+    }
+
+
+def _whole_user(call: Call, user: UserRecord) -> Answer:
+    shown = shown_user(user)
+    if user.permissions_boundary_arn is not None:
+        # AWS answers "Policy", although the model documents another word.
+        shown["PermissionsBoundary"] = {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": user.permissions_boundary_arn,
+        }
+    tags = tags_of(call.db, "user", user.user_id)
+    if tags:
+        shown["Tags"] = tag_answer(tags)
+    return shown
+
+
+@operation("iam", "GetUser", precheck=check_user_is_named)
+def get_user(call: Call, *, UserName: str | None = None) -> Answer:
+    """One user, by default the one who calls.
+
+    Raises AwsError: NoSuchEntity, ValidationError (called without a name by neither user nor root).
+    """
+    user = named_or_calling_user(call, UserName)
+    return {"User": _root_user(call) if user is None else _whole_user(call, user)}
+
+
+def _root_user(call: Call) -> Answer:
+    """The root user has neither name nor path; how old the account is, only its oldest access key can tell."""
+    keys = access_keys_of(call.db, call.account_id, None)
+    return {
+        "UserId": call.account_id,
+        "Arn": root_arn(call.account_id),
+        "CreateDate": keys[0].created_at_seconds if keys else None,
+    }
+
+
+@operation("iam", "ListUsers", permissions=listing("user"))
+def list_users_operation(
+    call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
+) -> Answer:
+    """Users by name. Raises AwsError ValidationError (marker)."""
+    after = opened_marker(call, (PathPrefix,), Marker)
+    found = list_users(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
+    users, rest = page_of(call, (PathPrefix,), found, lambda user: user.name.lower(), MaxItems)
+    return {"Users": [shown_user(user) for user in users], **rest}
+
+
+@operation("iam", "UpdateUser", permissions=renaming("user"))
+def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None) -> None:
+    """Another name, another path, or both; keys, groups and policies stay.
+
+    Raises AwsError: NoSuchEntity, EntityAlreadyExists.
+    """
+    user = existing_user(call, UserName)
+    name, path = NewUserName or user.name, NewPath or user.path
+    namesake = user_by_name(call.db, call.account_id, name)
+    if namesake is not None and namesake.user_id != user.user_id:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name))
+    try:
+        move_user(call.db, user.user_id, name, path)
+    except AlreadyThere as error:
+        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name)) from error
+
+
+@operation("iam", "DeleteUser")
+def delete_user(call: Call, *, UserName: str) -> None:
+    """Delete a user who has nothing left. Raises AwsError: NoSuchEntity, DeleteConflict."""
+    user = existing_user(call, UserName)
+    if access_keys_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_KEYS_MESSAGE)
+    if devices_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_MFA_MESSAGE)
+    if login_profile_of(call.db, call.account_id, user.user_id) is not None:
+        raise AwsError("DeleteConflict", DELETE_PROFILE_MESSAGE)
+    if certificates_of(call.db, call.account_id, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_CERTIFICATES_MESSAGE)
+    if attached_arns(call.db, "user", user.user_id):
+        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
+    if inline_names(call.db, "user", user.user_id):
+        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    if groups_of(call.db, user.user_id):
+        raise AwsError("DeleteConflict", DELETE_GROUPS_MESSAGE)
+    try:
+        remove_user(call.db, user.user_id)
+    except StillReferenced as error:  # another transaction gave it something meanwhile
+        raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
+
+
+@operation("iam", "PutUserPermissionsBoundary")
+def put_user_permissions_boundary(call: Call, *, UserName: str, PermissionsBoundary: str) -> None:
+    """Set or replace the boundary. Raises AwsError: NoSuchEntity, InvalidInput, PolicyNotAttachable."""
+    user = existing_user(call, UserName)
+    check_boundary(call, PermissionsBoundary)
+    set_permissions_boundary(call.db, user.user_id, PermissionsBoundary)
+
+
+@operation("iam", "DeleteUserPermissionsBoundary")
+def delete_user_permissions_boundary(call: Call, *, UserName: str) -> None:
+    """Remove the boundary, if there is one. Raises AwsError NoSuchEntity."""
+    user = existing_user(call, UserName)
+    set_permissions_boundary(call.db, user.user_id, None)

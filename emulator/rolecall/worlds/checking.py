@@ -1,0 +1,262 @@
+"""Checks of single values of a sandbox file. Each notes what is wrong and goes on, so that all is said at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
+
+from rolecall.clock import EARLIEST_SECONDS
+from rolecall.issuers import issuer_problem
+from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
+from rolecall.sessions.saml.door import read_metadata
+from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledError
+from rolecall.sessions.web_identity import BadKeySetError, read_key_set
+from rolecall.worlds.located import Located, Path, Problem
+from rolecall.worlds.policy_problems import hint, pointed_at
+
+Result = TypeVar("Result")
+Check = Callable[["Notes", Path, Any], Any]
+
+MAXIMUM_KEY_SET_BYTES = 1_048_576
+MAXIMUM_METADATA_BYTES = 10_000_000
+# 9999-12-31: what an answer can still say.
+LATEST_DATE_SECONDS = 253_402_300_799
+_TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
+
+
+class Notes:
+    """The problems found so far in one file."""
+
+    def __init__(self, located: Located, folder: str = "") -> None:
+        self.located = located
+        # What paths in the file are relative to.
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def add(self, path: Path, message: str, within: Path = ()) -> None:
+        """Notes a problem of ``path``; its line is that of the place ``within`` it."""
+        line = self.located.line((*path, *within))
+        self.problems.append(Problem(line, f"{spelled(path)}: {message}" if path else message))
+
+
+def spelled(path: Path) -> str:
+    """``accounts[0].users[1].name``"""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _of_type(kind: type) -> Check:
+    def check(notes: Notes, path: Path, value: Any) -> Any:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            notes.add(path, f"must be {_TYPE_NAMES[kind]}")
+            return None
+        if isinstance(value, str) and "\0" in value:
+            notes.add(path, "holds a character that no text may have")
+            return None
+        return value
+
+    return check
+
+
+text = _of_type(str)
+boolean = _of_type(bool)
+whole_number = _of_type(int)
+
+
+def matching(pattern: str, description: str) -> Check:
+    """Text that matches the whole of ``pattern``."""
+    compiled = re.compile(pattern)
+
+    def check(notes: Notes, path: Path, value: Any) -> str | None:
+        if isinstance(value, str) and compiled.fullmatch(value):
+            return value
+        hint = ' (write it in quotes, "…")' if isinstance(value, int) else ""
+        notes.add(path, f"must be {description}{hint}")
+        return None
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    def check(notes: Notes, path: Path, value: Any) -> str | None:
+        if value in choices:
+            return str(value)
+        notes.add(path, f"must be {' or '.join(choices)}")
+        return None
+
+    return check
+
+
+def between(lowest: int, highest: int) -> Check:
+    def check(notes: Notes, path: Path, value: Any) -> int | None:
+        if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+            return value
+        notes.add(path, f"must be a whole number from {lowest} to {highest}")
+        return None
+
+    return check
+
+
+def moment(notes: Notes, path: Path, value: Any) -> int | None:
+    """A time as text, in seconds since the epoch."""
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value)
+            seconds = int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
+            if EARLIEST_SECONDS <= seconds <= LATEST_DATE_SECONDS:
+                return seconds
+    except (ValueError, OverflowError):
+        pass
+    notes.add(path, "must be a time such as 2030-01-01T00:00:00Z")
+    return None
+
+
+def optional(check: Check) -> Check:
+    return lambda notes, path, value: None if value is None else check(notes, path, value)
+
+
+def list_of(check: Check) -> Check:
+    """A list; members that do not pass are left out of the result."""
+
+    def checked(notes: Notes, path: Path, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            notes.add(path, "must be a list")
+            return ()
+        members = [check(notes, (*path, index), member) for index, member in enumerate(value)]
+        return tuple(member for member in members if member is not None)
+
+    return checked
+
+
+def mapping_of(check: Check, key_check: Check | None = None) -> Check:
+    """A mapping from any text to values that pass."""
+
+    def checked(notes: Notes, path: Path, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            notes.add(path, "must be a mapping")
+            return {}
+        result = {}
+        for key, member in value.items():
+            if key_check is not None:
+                key_check(notes, (*path, key), key)
+            result[key] = check(notes, (*path, key), member)
+        return {key: member for key, member in result.items() if member is not None}
+
+    return checked
+
+
+def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]], required: tuple[str, ...]) -> Check:
+    """A mapping with known keys, made into ``make(**members)``. ``fields``: key in the file -> (member, check)."""
+
+    def checked(notes: Notes, path: Path, value: Any) -> Result | None:
+        if not isinstance(value, dict):
+            notes.add(path, "must be a mapping")
+            return None
+        members: dict[str, Any] = {}
+        for key, member in value.items():
+            if key not in fields:
+                notes.add((*path, key), f"unknown key{_nearest(key, fields)}")
+                continue
+            name, check = fields[key]
+            result = check(notes, (*path, key), member)
+            if result is not None:
+                members[name] = result
+        missing = [key for key in required if key not in value]
+        if missing:
+            notes.add(path, f"lacks {', '.join(missing)}")
+        if missing or any(fields[key][0] not in members for key in required):
+            return None
+        return make(**members)
+
+    return checked
+
+
+def _nearest(key: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+
+
+def policy(kind: PolicyKind) -> Check:
+    """A policy document, as a mapping or as JSON text; the result is JSON text."""
+
+    def check(notes: Notes, path: Path, value: Any) -> str | None:
+        if not isinstance(value, (dict, str)):
+            notes.add(path, "must be a policy document: a mapping, or JSON text")
+            return None
+        document = document_text(value)
+        try:
+            parse_policy(document, kind)
+        except MalformedPolicy as error:
+            message = f"not a policy that AWS accepts: {error}{hint(error.pointer)}"
+            notes.add(path, message, pointed_at(error.pointer, value))
+            return None
+        return document
+
+    return check
+
+
+def document_text(value: Any) -> str:
+    """A policy document that is a mapping as JSON text; one that is text already as it is."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:
+    """The URL of an OpenID Connect provider."""
+    problem = issuer_problem(value) if isinstance(value, str) else "it must be text"
+    if problem:
+        notes.add(path, f"no URL of a provider: {problem}")
+        return None
+    return str(value)
+
+
+def _text_of_file(
+    notes: Notes, path: Path, value: Any, maximum_bytes: int, read: Callable[[str], object]
+) -> str | None:
+    """The text of a file beside the sandbox file, if ``read`` can read it."""
+    if not isinstance(value, str) or not value:
+        notes.add(path, "must be the path of a file")
+        return None
+    try:
+        with (FilePath(notes.folder) / value).open("rb") as file:
+            content = file.read(maximum_bytes + 1)
+        if len(content) > maximum_bytes:
+            raise ValueError(f"longer than {maximum_bytes} bytes")
+        text = content.decode("utf-8")
+        read(text)
+    except (OSError, UnicodeDecodeError) as error:
+        notes.add(path, f"cannot read {value}: {getattr(error, 'strerror', None) or error}")
+        return None
+    except (BadKeySetError, BadMetadataError, ValueError) as error:
+        notes.add(path, f"{value} cannot be used: {error}")
+        return None
+    except SamlNotInstalledError as error:
+        notes.add(path, error.message)
+        return None
+    return text
+
+
+def key_set_file(notes: Notes, path: Path, value: Any) -> str | None:
+    """The path of a file with a JSON Web Key Set; the result is its text."""
+    return _text_of_file(notes, path, value, MAXIMUM_KEY_SET_BYTES, read_key_set)
+
+
+def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
+    """The path of a file with the metadata of a SAML identity provider; the result is its text."""
+    return _text_of_file(notes, path, value, MAXIMUM_METADATA_BYTES, read_metadata)
+
+
+def not_emulated(what: str) -> Check:
+    """A key that the format has but this version does not honour: an empty list is fine, anything else is said."""
+
+    def check(notes: Notes, path: Path, value: Any) -> None:
+        if value:
+            notes.add(path, f"{what} are not emulated by this version of Rolecall")
+
+    return check

@@ -1,0 +1,51 @@
+"""Documents of an organization's control policies, as Organizations takes them: in size, and by the services they name.
+
+Which elements they may have is part of the policy grammar.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rolecall.data import QUOTAS, resource_control_services
+from rolecall.policy import PolicyKind, Statement, document_size, parse_policy
+from rolecall.worlds import checking as c
+from rolecall.worlds.located import Path
+from rolecall.worlds.policy_problems import pointed_at
+
+_SIZES = {
+    PolicyKind.SCP: QUOTAS.service_control_policy_characters,
+    PolicyKind.RCP: QUOTAS.resource_control_policy_characters,
+}
+
+
+def control_document(kind: PolicyKind) -> c.Check:
+    """The document of a service or resource control policy; the result is JSON text."""
+    document = c.policy(kind)
+
+    def check(notes: c.Notes, path: Path, value: Any) -> str | None:
+        text: str | None = document(notes, path, value)
+        if text is None:
+            return None
+        # White space counts on AWS. A mapping has none until it is written.
+        size, limit = len(text) if isinstance(value, str) else document_size(text), _SIZES[kind]
+        if size > limit:
+            notes.add(path, f"has {size} characters; AWS takes {limit} at most")
+        if kind is PolicyKind.RCP:
+            for statement in parse_policy(text, kind).statements:
+                _check_services(notes, path, statement, value)
+        return text
+
+    return check
+
+
+def _check_services(notes: c.Notes, path: Path, statement: Statement, document: Any) -> None:
+    """Only some services have them (Organizations User Guide, List of AWS services that support RCPs)."""
+    named = dict.fromkeys(action.partition(":")[0] for action in statement.actions)
+    unknown = [prefix for prefix in named if prefix.lower() not in resource_control_services()]
+    if unknown:
+        pointer = f"Statement[{statement.index}].Action"
+        verb = "supports" if len(unknown) == 1 else "support"
+        said = f"{', '.join(unknown)} {verb} no resource control policies ({pointer})"
+        message = f"not a policy that AWS accepts: {said}; rolecall/data/control_policies lists the services that do"
+        notes.add(path, message, pointed_at(pointer, document))

@@ -1,0 +1,397 @@
+"""What a sandbox file names twice, and what it refers to without declaring it.
+
+Works on the file's plain values, so that these problems are told together with all others: whatever has the wrong type
+here was noted elsewhere and is passed over, and an entity with a fault of its own still counts as declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.arns import iam_arn, parse_arn
+from rolecall.data import managed_policy, service_linked_roles
+from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy, trusted_principals
+from rolecall.storage.gather import ROOT_TARGET
+from rolecall.worlds.checking import document_text
+from rolecall.worlds.located import Path
+
+Found = Iterator[tuple[Path, str]]
+Values = Mapping[str, Any]
+WITHOUT_CASE = " (names compare without case)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What the whole file declares: account ids, and ARNs of managed policies, users and roles."""
+
+    accounts: frozenset[str]
+    policies: frozenset[str]
+    principals: frozenset[str]
+
+
+def dangling(world: Any) -> Found:
+    """Every problem of this kind, with the path of the value that has it."""
+    accounts = list(_mappings(world, "accounts"))
+    declared = _Declared(
+        accounts=frozenset(_text(account, "id") for _, account in accounts),
+        policies=frozenset(_arns("policies", "policy", accounts)),
+        principals=frozenset(_principals(accounts)),
+    )
+    yield from _repeated(("accounts",), "id", accounts, WITHOUT_CASE)
+    yield from _repeated_keys(accounts)
+    yield from _repeated_ids(accounts)
+    for index, account in accounts:
+        path: Path = ("accounts", index)
+        for noun in ("users", "groups", "policies", "roles"):
+            yield from _repeated((*path, noun), "name", list(_mappings(account, noun)), WITHOUT_CASE)
+        for noun in ("users", "groups", "roles"):
+            for position, entity in _mappings(account, noun):
+                yield from _policies_of((*path, noun, position), entity, _text(account, "id"), declared)
+                yield from _repeated_tags((*path, noun, position), entity)
+        yield from _repeated_devices(path, account)
+        for position, role in _mappings(account, "roles"):
+            yield from _linked((*path, "roles", position), role)
+        for position, policy in _mappings(account, "policies"):
+            yield from _versions((*path, "policies", position), policy)
+        yield from _groups(path, account)
+        yield from _service_linked(path, account)
+        yield from _trusted(path, account, declared)
+        yield from _oidc_providers((*path, "oidc_providers"), account)
+        yield from _saml_providers((*path, "saml_providers"), account)
+        yield from _chime(path, account)
+    yield from _organization(world, declared)
+
+
+# Plain values, of which nothing is certain.
+
+
+def _mappings(owner: Any, key: str) -> Iterator[tuple[int, Values]]:
+    """The members of a list that are mappings, with their places in the list."""
+    members = owner.get(key) if isinstance(owner, dict) else None
+    for index, member in enumerate(members if isinstance(members, list) else ()):
+        if isinstance(member, dict):
+            yield index, member
+
+
+def _texts(owner: Values, key: str) -> list[tuple[int, str]]:
+    members = owner.get(key)
+    listed = enumerate(members) if isinstance(members, list) else ()
+    return [(index, member) for index, member in listed if isinstance(member, str)]
+
+
+def _text(owner: Values, key: str, default: str = "") -> str:
+    value = owner.get(key)
+    return value if isinstance(value, str) else default
+
+
+def _arn(account: Values, kind: str, entity: Values) -> str:
+    return iam_arn(_text(account, "id"), kind, _text(entity, "path", "/"), _text(entity, "name"))
+
+
+def _arns(noun: str, kind: str, accounts: Iterable[tuple[int, Values]]) -> Iterator[str]:
+    for _, account in accounts:
+        for _, entity in _mappings(account, noun):
+            yield _arn(account, kind, entity)
+
+
+def _principals(accounts: list[tuple[int, Values]]) -> Iterator[str]:
+    yield from _arns("users", "user", accounts)
+    yield from _arns("roles", "role", accounts)
+    for _, account in accounts:
+        for _, service in _texts(account, "service_linked_roles"):
+            if service in service_linked_roles():
+                name = service_linked_roles()[service].role_name
+                yield iam_arn(_text(account, "id"), "role", f"/aws-service-role/{service}/", name)
+
+
+# The checks.
+
+
+def _repeated(path: Path, member: str, entities: Iterable[tuple[int, Values]], ending: str = "") -> Found:
+    named = [(index, _text(entity, member)) for index, entity in entities]
+    for index, name in _again(named):
+        yield (*path, index, member), f"{name!r} is declared twice{ending}"
+
+
+def _again(named: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Those that were there before, but for their case; empty ones do not count."""
+    seen: set[str] = set()
+    for index, name in named:
+        if name and name.lower() in seen:
+            yield index, name
+        seen.add(name.lower())
+
+
+def _repeated_keys(accounts: Iterable[tuple[int, Values]]) -> Found:
+    seen: set[str] = set()
+    for index, account in accounts:
+        owners: list[tuple[Path, Values]] = [(("accounts", index, "root_access_keys"), account)]
+        owners += [(("accounts", index, "users", i, "access_keys"), user) for i, user in _mappings(account, "users")]
+        for path, owner in owners:
+            for position, key in _mappings(owner, str(path[-1])):
+                key_id = _text(key, "id")
+                if key_id and key_id in seen:
+                    yield (*path, position, "id"), f"access key id {key_id!r} is declared twice"
+                seen.add(key_id)
+
+
+def _repeated_ids(accounts: Iterable[tuple[int, Values]]) -> Found:
+    """Ids of entities, each of which stands for one in the whole world."""
+    owned: list[tuple[Path, str, Values]] = []
+    for index, account in accounts:
+        for noun in ("users", "groups", "policies", "roles"):
+            owned += [(("accounts", index, noun, i), "unique_id", entity) for i, entity in _mappings(account, noun)]
+        for i, chime_account in _mappings(account, "chime_accounts"):
+            path: Path = ("accounts", index, "chime_accounts", i)
+            owned.append((path, "id", chime_account))
+            owned += [((*path, "users", j), "id", user) for j, user in _mappings(chime_account, "users")]
+    seen: set[str] = set()
+    for path, member, entity in owned:
+        unique_id = _text(entity, member)
+        if unique_id and unique_id in seen:
+            yield (*path, member), f"{unique_id!r} is the id of two entities"
+        seen.add(unique_id)
+
+
+def _versions(path: Path, policy: Values) -> Found:
+    versions = list(_mappings(policy, "versions"))
+    if versions and "default_version" not in policy:
+        yield (*path, "versions"), "the number of the version in document is missing: give default_version"
+    seen = [policy.get("default_version")]
+    for index, version in versions:
+        if version.get("version") in seen:
+            yield (*path, "versions", index, "version"), f"version {version.get('version')} is declared twice"
+        seen.append(version.get("version"))
+    latest, numbers = policy.get("latest_version"), [number for number in seen if isinstance(number, int)]
+    if isinstance(latest, int) and numbers and latest < max(numbers):
+        yield (*path, "latest_version"), f"there is a version {max(numbers)}"
+
+
+def _linked(path: Path, role: Values) -> Found:
+    """A service-linked role is where AWS puts it."""
+    service = _text(role, "linked_service")
+    if service and service not in service_linked_roles():
+        yield (*path, "linked_service"), f"no service-linked role is known for {service!r}"
+    elif service and _text(role, "path", "/") != f"/aws-service-role/{service}/":
+        yield (*path, "path"), f"the path of this service-linked role is /aws-service-role/{service}/"
+
+
+def _repeated_devices(path: Path, account: Values) -> Found:
+    """A device is one user's, or the root user's."""
+    lists: list[tuple[Path, Values]] = [((*path, "root_mfa_devices"), account)]
+    lists += [((*path, "users", index, "mfa_devices"), user) for index, user in _mappings(account, "users")]
+    named: list[tuple[Path, str]] = [
+        ((*place, position, "name"), _text(device, "name"))
+        for place, owner in lists
+        for position, device in _mappings(owner, str(place[-1]))
+    ]
+    for index, name in _again((index, name) for index, (_, name) in enumerate(named)):
+        yield named[index][0], f"MFA device {name!r} is declared twice{WITHOUT_CASE}"
+
+
+def _repeated_tags(path: Path, entity: Values) -> Found:
+    tags = entity.get("tags")
+    keys = list(tags) if isinstance(tags, dict) else []
+    for _, key in _again(enumerate(keys)):
+        yield (*path, "tags", key), f"{key!r} appears twice (tag keys compare without case)"
+
+
+def _policies_of(path: Path, entity: Values, account_id: str, declared: _Declared) -> Found:
+    attached = _texts(entity, "attached_policies")
+    linked = service_linked_roles().get(_text(entity, "linked_service"))
+    for position, arn in attached:
+        if linked is not None and arn == linked.policy_arn:
+            continue
+        problem = _policy_problem(arn, account_id, declared)
+        if problem:
+            yield (*path, "attached_policies", position), problem
+    for position, arn in _again(attached):
+        yield (*path, "attached_policies", position), f"{arn} is attached twice"
+    boundary = _text(entity, "permissions_boundary")
+    problem = _policy_problem(boundary, account_id, declared) if boundary else ""
+    if problem:
+        yield (*path, "permissions_boundary"), problem
+
+
+def _policy_problem(arn: str, account_id: str, declared: _Declared) -> str:
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.resource_type != "policy":
+        return ""
+    policy = managed_policy(arn)
+    if policy is None and arn not in declared.policies:
+        return f"there is no policy {arn}, neither of AWS nor in this file"
+    if parsed.account_id not in ("aws", account_id):
+        return f"{arn} belongs to another account and cannot be used here"
+    if policy is not None and not policy.is_attachable:
+        return f"{arn} belongs to a service-linked role and cannot be attached"
+    return ""
+
+
+def _groups(path: Path, account: Values) -> Found:
+    known = {_text(group, "name").lower() for _, group in _mappings(account, "groups")}
+    for index, user in _mappings(account, "users"):
+        names = _texts(user, "groups")
+        for position, name in names:
+            if name.lower() not in known:
+                yield (*path, "users", index, "groups", position), f"no group {name!r} is declared in this account"
+        for position, name in _again(names):
+            yield (*path, "users", index, "groups", position), f"{name!r} appears twice"
+
+
+def _service_linked(path: Path, account: Values) -> Found:
+    services = _texts(account, "service_linked_roles")
+    for index, service in services:
+        if service not in service_linked_roles():
+            yield (*path, "service_linked_roles", index), f"no service-linked role is known for {service!r}"
+    for index, service in _again(services):
+        yield (*path, "service_linked_roles", index), f"{service!r} appears twice"
+
+
+def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
+    """Trusted users and roles of declared accounts must be declared; other accounts are outside the sandbox."""
+    for index, role in _mappings(account, "roles"):
+        try:
+            principals = trusted_principals(parse_policy(document_text(role.get("trust_policy")), PolicyKind.TRUST))
+        except MalformedPolicy:
+            continue
+        trusted_ids = role.get("trusted_ids")
+        bound = trusted_ids if isinstance(trusted_ids, dict) else {}
+        for principal in bound:
+            if principal not in principals:
+                yield (*path, "roles", index, "trusted_ids", principal), "the trust policy names no such principal"
+        for principal in principals:
+            if principal in bound:
+                continue
+            parsed = parse_arn(principal)
+            if parsed is None or parsed.service != "iam" or parsed.account_id not in declared.accounts:
+                continue
+            if parsed.resource != "root" and principal not in declared.principals:
+                yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, which this file does not declare"
+
+
+def _oidc_providers(path: Path, account: Values) -> Found:
+    providers = list(_mappings(account, "oidc_providers"))
+    # The scheme is no part of a provider's ARN.
+    named = [(index, _text(provider, "url").partition("://")[2]) for index, provider in providers]
+    seen: set[str] = set()
+    for index, name in named:
+        if name and name in seen:
+            yield (*path, index, "url"), f"{name!r} is declared twice"
+        seen.add(name)
+    for index, provider in providers:
+        if "jwks_file" in provider and "keys" in provider:
+            yield (*path, index, "keys"), "says whose keys they are, and so does jwks_file: leave one of them out"
+        for key in ("client_ids", "thumbprints"):
+            values = [value for _, value in _texts(provider, key)]
+            for position, value in enumerate(values):
+                if value in values[:position]:
+                    yield (*path, index, key, position), f"{value!r} appears twice"
+        yield from _repeated_tags((*path, index), provider)
+
+
+def _saml_providers(path: Path, account: Values) -> Found:
+    providers = list(_mappings(account, "saml_providers"))
+    seen: set[str] = set()
+    for index, provider in providers:
+        name = _text(provider, "name")
+        if name and name in seen:
+            yield (*path, index, "name"), f"{name!r} is declared twice"
+        seen.add(name)
+        given = [key for key in ("metadata_file", "rolecall_idp") if key in provider]
+        if len(given) != 1:
+            yield (*path, index), "must have either metadata_file or rolecall_idp"
+        yield from _repeated_tags((*path, index), provider)
+
+
+def _chime(path: Path, account: Values) -> Found:
+    chime_accounts = list(_mappings(account, "chime_accounts"))
+    # Chime itself takes two accounts of one name; what tells them apart is their ids.
+    by_name = [(index, account) for index, account in chime_accounts if "id" not in account]
+    yield from _repeated((*path, "chime_accounts"), "name", by_name, WITHOUT_CASE)
+    for index, chime_account in chime_accounts:
+        users = list(_mappings(chime_account, "users"))
+        for position, user in users:
+            if "email" not in user and "username" not in user:
+                yield (*path, "chime_accounts", index, "users", position), "lacks email or username"
+        yield from _repeated((*path, "chime_accounts", index, "users"), "email", users, WITHOUT_CASE)
+        seen: set[str] = set()
+        for position, user in users:
+            name = _text(user, "username")
+            if name and name in seen:
+                yield (*path, "chime_accounts", index, "users", position, "username"), f"{name!r} is declared twice"
+            seen.add(name)
+
+
+def _organization(world: Any, declared: _Declared) -> Found:
+    organization = world.get("organization") if isinstance(world, dict) else None
+    yield from _root_access(organization, declared)
+    units = list(_mappings(organization, "organizational_units"))
+    yield from _units(units, declared)
+    targets = declared.accounts.union([ROOT_TARGET], (_text(unit, "name") for _, unit in units))
+    for key in ("service_control_policies", "resource_control_policies"):
+        policies = list(_mappings(organization, key))
+        path: Path = ("organization", key)
+        yield from _repeated(path, "name", policies, WITHOUT_CASE)
+        for index, policy in policies:
+            yield from _targets((*path, index, "targets"), policy, targets)
+
+
+def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
+    targets = _texts(policy, "targets")
+    for position, target in targets:
+        if target not in declared:
+            what = "account" if target.isdecimal() else "account or organizational unit"
+            yield (*path, position), f"no {what} {target} is declared"
+    for position, target in _again(targets):
+        yield (*path, position), f"{target} appears twice"
+
+
+def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
+    """Units that are declared twice, hang on nothing or on themselves, and accounts that are in two of them."""
+    path: Path = ("organization", "organizational_units")
+    yield from _repeated(path, "name", units, "")
+    yield from _repeated(path, "id", units, "")
+    parents = {_text(unit, "name"): _text(unit, "parent") for _, unit in units}
+    placed: set[str] = set()
+    for index, unit in units:
+        parent = _text(unit, "parent")
+        if parent and parent not in parents:
+            yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
+        elif _hangs_on_itself(_text(unit, "name"), parents):
+            yield (*path, index, "parent"), "the unit is its own parent, by whatever way"
+        for position, account_id in _texts(unit, "accounts"):
+            if account_id not in declared.accounts:
+                yield (*path, index, "accounts", position), f"no account {account_id} is declared"
+            if account_id in placed:
+                yield (*path, index, "accounts", position), f"account {account_id} is in a unit already"
+            placed.add(account_id)
+
+
+def _hangs_on_itself(name: str, parents: Mapping[str, str]) -> bool:
+    seen: set[str] = set()
+    while name and name not in seen:
+        seen.add(name)
+        name = parents.get(name, "")
+    return bool(name)
+
+
+def _root_access(organization: Any, declared: _Declared) -> Found:
+    """The accounts that manage the organization are members of it, and the management account needs no delegation."""
+    if not isinstance(organization, dict):
+        return
+    management = _text(organization, "management_account")
+    if management and management not in declared.accounts:
+        yield ("organization", "management_account"), f"no account {management} is declared"
+    administrators = _texts(organization, "delegated_administrators")
+    path: Path = ("organization", "delegated_administrators")
+    for position, account_id in administrators:
+        if account_id not in declared.accounts:
+            yield (*path, position), f"no account {account_id} is declared"
+        elif account_id == management:
+            yield (*path, position), f"{account_id} is the management account"
+    for position, account_id in _again(administrators):
+        yield (*path, position), f"{account_id} appears twice"
+    for position, feature in _again(_texts(organization, "features")):
+        yield ("organization", "features", position), f"{feature} appears twice"

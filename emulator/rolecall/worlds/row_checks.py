@@ -1,0 +1,224 @@
+"""The rows of a snapshot: what their columns may hold, and what they may refer to.
+
+A row is written by nobody but ``rolecall snapshot save``; whoever edits one is told of what no operation would have
+written, instead of calls failing because of it later on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
+from rolecall.clock import EARLIEST_SECONDS
+from rolecall.issuers import issuer_problem
+from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
+from rolecall.sessions.delegation import delegated_session
+from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, SamlNotInstalledError
+from rolecall.sessions.signing_keys import ALGORITHMS, load_signing_key
+from rolecall.sessions.web_identity import BadKeySetError, read_key_set
+from rolecall.storage import worlds
+from rolecall.worlds.checking import LATEST_DATE_SECONDS, Notes
+from rolecall.worlds.located import Path
+from rolecall.worlds.snapshot_tables import PLAIN_TABLES
+
+ROWS = "rows"
+# Base32 of whole bytes, ten of them or more: no other numbers of characters than these stand for any.
+SEED_PATTERN = r"(?:[A-Z2-7]{8}){2,16}(?:[A-Z2-7]{2}|[A-Z2-7]{4}|[A-Z2-7]{5}|[A-Z2-7]{7})?"
+_DATE = re.compile(r"_(at|until)_seconds$")
+# What a password is kept as: with other numbers verifying one could take all of the machine.
+_PASSWORD_HASH = re.compile(r"scrypt:\d{1,5}:\d{1,2}:\d\$[^$]{1,64}\$[0-9a-f]{128}")
+_Row = Mapping[str, Any]
+
+
+def rows(notes: Notes, path: Path, value: object) -> dict[str, tuple[dict[str, object], ...]]:
+    """Rows of tables, each with values that its columns can hold."""
+    if not isinstance(value, dict):
+        notes.add(path, "must be a mapping of tables to lists of rows")
+        return {}
+    for table, listed in value.items():
+        if table not in PLAIN_TABLES:
+            notes.add((*path, table), "no such table, or one whose content has keys of its own")
+        elif not isinstance(listed, list):
+            notes.add((*path, table), "must be a list of rows")
+        else:
+            for index, row in enumerate(listed):
+                problems = worlds.row_problems(table, row)
+                for problem in problems or _problems(table, row):
+                    notes.add((*path, table, index), problem)
+    return {table: tuple(listed) for table, listed in value.items() if isinstance(listed, list)}
+
+
+def _problems(table: str, row: _Row) -> Iterator[str]:
+    for column, value in row.items():
+        if value is None:
+            continue
+        if _DATE.search(column) and not EARLIEST_SECONDS <= value <= LATEST_DATE_SECONDS:
+            yield f"{column} must be a time in seconds since 1970, of the year 9999 at most"
+        check = _CHECKS.get(f"{table}.{column}")
+        problem = "" if check is None else check(value)
+        if problem:
+            yield f"{column} must be {problem}"
+    if table == "signing_keys" and not _is_signing_key(row):
+        yield "private_key must be a private key in PEM, and one of its algorithm"
+
+
+def _matching(pattern: str, description: str) -> Callable[[str], str]:
+    return lambda value: "" if re.fullmatch(pattern, value) else description
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    return lambda value: "" if value in choices else " or ".join(choices)
+
+
+def _readable(read: Callable[[str], object], description: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        try:
+            read(value)
+        except SamlNotInstalledError:
+            # Nothing can be done with it here, and nothing goes wrong.
+            return ""
+        except (BadKeySetError, BadMetadataError, EncryptionError, MalformedPolicy, ValueError) as error:
+            return f"{description}: {error}"
+        except (TypeError, KeyError, AttributeError):
+            return description
+        return ""
+
+    return check
+
+
+def _issuer(value: str) -> str:
+    problem = issuer_problem(value)
+    return f"the URL of a provider: {problem}" if problem else ""
+
+
+def _mapping(value: str) -> None:
+    if not isinstance(json.loads(value), dict):
+        raise TypeError
+
+
+def _usages(value: str) -> None:
+    for usage in json.loads(value):
+        if not isinstance(usage["region"], str) or not all(isinstance(each, str) for each in usage["resources"]):
+            raise TypeError
+
+
+_PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
+_CHECKS: Mapping[str, Callable[[str], str]] = {
+    "account_preferences.global_endpoint_token_version": _one_of("v1Token", "v2Token"),
+    "oidc_providers.key_source": _one_of("discovery", "declared", "own"),
+    "saml_providers.assertion_encryption_mode": _one_of("Required", "Allowed"),
+    "delegation_requests.state": _one_of(
+        "UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "FINALIZED", "ACCEPTED", "REJECTED", "EXPIRED"
+    ),
+    "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
+    "signing_certificates.status": _one_of("Active", "Inactive"),
+    "mfa_devices.seed": _matching(SEED_PATTERN, "a base32 seed"),
+    "login_profiles.password_hash": _PASSWORD,
+    "old_passwords.password_hash": _PASSWORD,
+    "oidc_providers.url": _issuer,
+    "oidc_providers.jwks": _readable(read_key_set, "a JSON Web Key Set"),
+    "saml_providers.metadata": _readable(read_metadata, "the metadata of an identity provider"),
+    "saml_private_keys.private_key": _readable(check_private_key, "a private key in PEM"),
+    "delegation_requests.permissions": _readable(_mapping, "a mapping, as JSON text"),
+    "delegation_requests.permission_policy": _readable(
+        lambda value: parse_policy(value, PolicyKind.SESSION), "a policy"
+    ),
+    "delegation_requests.approval": _readable(
+        lambda value: delegated_session(value, "", 0), "what was kept of whoever approved"
+    ),
+    "service_linked_role_deletions.resources": _readable(_usages, "a list of what is in use, as JSON text"),
+    "signing_keys.algorithm": _matching("|".join(sorted(ALGORITHMS)), "the name of an algorithm, such as RS256"),
+}
+
+
+def _is_signing_key(row: _Row) -> bool:
+    try:
+        return load_signing_key(row["algorithm"], row["private_key"]).key_id == str(row["key_id"])
+    except ValueError:
+        return False
+
+
+# What rows name.
+
+
+def dangling_rows(world: Any) -> Iterator[tuple[Path, str]]:
+    """Rows that are there twice, and those that refer to what the file does not have, with their paths.
+
+    Works on the file's plain values: what has the wrong type was noted elsewhere.
+    """
+    given = world.get(ROWS) if isinstance(world, dict) else None
+    if not isinstance(given, dict):
+        return
+    listed = {
+        table: [(index, row) for index, row in enumerate(given[table]) if isinstance(row, dict)]
+        for table in PLAIN_TABLES
+        if isinstance(given.get(table), list)
+    }
+    known = _declared(world)
+    for table, numbered in listed.items():
+        for columns in worlds.unique_columns(table):
+            yield from _repeated(table, columns, numbered, known)
+    for table, numbered in listed.items():
+        for column, (other, member) in worlds.references(table).items():
+            present = {row.get(member) for _, row in listed.get(other, ())} | known.get((other, member), set())
+            for index, row in numbered:
+                if row.get(column) is not None and row[column] not in present:
+                    yield (ROWS, table, index), f"{column} is that of nothing in this file: {row[column]}"
+
+
+def _repeated(
+    table: str,
+    columns: tuple[str, ...],
+    numbered: Sequence[tuple[int, _Row]],
+    known: Mapping[tuple[str, str], set[str]],
+) -> Iterator[tuple[Path, str]]:
+    seen: set[Any] = {(value,) for value in known.get((table, columns[0]), ())} if len(columns) == 1 else set()
+    for index, row in numbered:
+        values = tuple(row.get(column) for column in columns)
+        if None in values or any(isinstance(value, dict | list) for value in values):
+            continue
+        if values in seen:
+            yield (ROWS, table, index), f"{', '.join(columns)} is that of two: {', '.join(map(str, values))}"
+        seen.add(values)
+
+
+def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
+    """What the rest of the file declares that a row may refer to, by table and column."""
+    known: dict[tuple[str, str], set[str]] = {
+        ("accounts", "account_id"): set(),
+        ("users", "user_id"): set(),
+        ("mfa_devices", "serial_number"): set(),
+        ("oidc_providers", "arn"): set(),
+        ("saml_providers", "arn"): set(),
+    }
+    for account in _mappings(world, "accounts"):
+        account_id = _text(account, "id")
+        known["accounts", "account_id"].add(account_id)
+        users = _mappings(account, "users")
+        known["users", "user_id"].update(_text(user, "unique_id") for user in users)
+        devices = [device for user in users for device in _mappings(user, "mfa_devices")]
+        known["mfa_devices", "serial_number"].update(
+            iam_arn(account_id, "mfa", "/", _text(device, "name"))
+            for device in (*devices, *_mappings(account, "root_mfa_devices"))
+        )
+        known["oidc_providers", "arn"].update(
+            oidc_provider_arn(account_id, _text(provider, "url")) for provider in _mappings(account, "oidc_providers")
+        )
+        known["saml_providers", "arn"].update(
+            saml_provider_arn(account_id, _text(provider, "name")) for provider in _mappings(account, "saml_providers")
+        )
+    return known
+
+
+def _mappings(owner: _Row, key: str) -> list[_Row]:
+    members = owner.get(key)
+    return [member for member in members if isinstance(member, dict)] if isinstance(members, list) else []
+
+
+def _text(owner: _Row, key: str) -> str:
+    value = owner.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,468 @@
+"""Sets a declared world up in the database, and sets it up again from nothing on reset.
+
+Idempotent: the same file twice changes nothing, and what a user changed since is kept as long as the file stays the
+same. A changed file brings what it declares to the declared state and leaves everything else alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
+from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
+from rolecall.identity_providers.saml_assertions import metadata_within
+from rolecall.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
+from rolecall.policy import PolicyKind, parse_policy, trusted_principals
+from rolecall.sessions.saml.door import read_metadata
+from rolecall.sessions.saml.records import valid_until_seconds
+from rolecall.settings import SandboxSettings
+from rolecall.storage import gather, worlds
+from rolecall.storage import service_linked_roles as linked
+from rolecall.storage import tables as t
+from rolecall.storage.problems import bad_rows
+from rolecall.storage.trust import resolve_trust
+from rolecall.worlds import world as w
+from rolecall.worlds.snapshot_tables import PLAIN_TABLES
+
+_STATE = "world"
+_SETTINGS_STATE = "settings"
+# In place of a fingerprint: a snapshot was loaded, and the next file is taken for the one it came from.
+_LOADED = "loaded"
+_DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_seconds"})
+_NO_COLUMNS: frozenset[str] = frozenset()
+_PIN_DIGITS = 10
+_DEFAULT_LICENSE = "Pro"
+# Columns that a snapshot declares, under the names of the records.
+_CHIME_ACCOUNT_COLUMNS = (
+    "account_type",
+    "default_license",
+    "account_status",
+    "disable_remote_control",
+    "enable_dial_out",
+)
+_CHIME_USER_COLUMNS = (
+    "username",
+    "display_name",
+    "user_type",
+    "registration_status",
+    "invitation_status",
+    "invite_id",
+    "registered_at_seconds",
+    "invited_at_seconds",
+    "personal_pin",
+    "alexa_for_business_enabled",
+    "alexa_for_business_room_arn",
+    "inbound_calling",
+    "outbound_calling",
+    "sms_messages",
+    "logged_out_at_seconds",
+)
+_KEY_USE_COLUMNS = ("last_used_at_seconds", "last_used_service", "last_used_region")
+_ROLE_USE_COLUMNS = ("last_used_at_seconds", "last_used_region")
+# Put in place before everything else: issuers that the file declares sign with those of these keys that there are.
+_SIGNING_KEYS = "signing_keys"
+_SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
+
+
+def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
+    """Bring the database to the declared world, unless it already was set up from it. True when anything was done."""
+    fingerprint = _fingerprint(world)
+    present = worlds.state(connection, _STATE)
+    if present == fingerprint:
+        return False
+    if present != _LOADED:
+        _Builder(connection, int(now_seconds), ids).build(world)
+        _keep_settings(connection, world.settings)
+    worlds.set_state(connection, _STATE, fingerprint)
+    return present != _LOADED
+
+
+def reset_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
+    """Forget everything and set the declared world up anew."""
+    worlds.wipe(connection)
+    set_up_world(connection, world, now_seconds, ids)
+
+
+def replace_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
+    """Forget everything and set up this world, which the sandbox file does not declare.
+
+    The file stays the one that the database was set up from: it is applied again when it changes, or on reset.
+    """
+    present = worlds.state(connection, _STATE)
+    worlds.wipe(connection, for_another_world=True)
+    _Builder(connection, int(now_seconds), ids).build(world)
+    _keep_settings(connection, world.settings)
+    worlds.set_state(connection, _STATE, present or _LOADED)
+
+
+def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
+    kept = dataclasses.asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
+    worlds.set_state(connection, _SETTINGS_STATE, json.dumps(kept, sort_keys=True))
+
+
+def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
+    """The settings that hold now: those of the file, or of a snapshot that was loaded since; else ``declared``."""
+    text = worlds.state(connection, _SETTINGS_STATE)
+    read = json.loads(text) if text is not None else {}
+    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+    if "quotas" in read:
+        known["quotas"] = quotas_with({name: value for name, value in read["quotas"].items() if name in QUOTA_FIELDS})
+    return dataclasses.replace(declared, **{name: known[name] for name in _SETTINGS if name in known})
+
+
+def _fingerprint(world: w.World) -> str:
+    text = json.dumps(dataclasses.asdict(world), sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
+    """The id of each unit by its name: the declared one, or one that is the same whenever the file is read."""
+    root = gather.root_of(organization.organization_id).removeprefix("r-")
+    ids = {}
+    for unit in organization.organizational_units:
+        digest = hashlib.sha256(f"{organization.organization_id}/{unit.name}".encode()).hexdigest()
+        ids[unit.name] = unit.ou_id or f"ou-{root}-{digest[:8]}"
+    return ids
+
+
+def _depth(unit: w.DeclaredUnit, organization: w.DeclaredOrganization) -> int:
+    parents = {each.name: each.parent for each in organization.organizational_units}
+    depth, name = 0, unit.parent
+    while name:
+        depth, name = depth + 1, parents[name]
+    return depth
+
+
+class _Builder:
+    """Puts one world's rows in place, in the order their references need."""
+
+    def __init__(self, connection: Any, now_seconds: int, ids: Identifiers) -> None:
+        self._db = connection
+        self._now_seconds = now_seconds
+        self._ids = ids
+
+    def build(self, world: w.World) -> None:
+        """Raises BadRowError for what two entities cannot both have, if that was not seen in the file."""
+        with bad_rows("the database cannot hold it"):
+            self._build(world)
+
+    def _build(self, world: w.World) -> None:
+        for row in world.rows.get(_SIGNING_KEYS, ()):
+            worlds.put_row(self._db, _SIGNING_KEYS, row)
+        organization = world.organization
+        if organization is not None:
+            values = {"management_account_id": organization.management_account_id or None}
+            worlds.put(self._db, t.organizations, {"organization_id": organization.organization_id}, values, {})
+        for position, account in enumerate(world.accounts):
+            described = {
+                "name": account.name,
+                "position": position,
+                "organization_id": organization.organization_id if organization and account.in_organization else None,
+            }
+            worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
+        if organization is not None:
+            self._organization(organization)
+            self._root_access(organization)
+        for account in world.accounts:
+            self._account(account)
+        # Only now does everybody exist whom a trust policy may name.
+        for account in world.accounts:
+            for role in account.roles:
+                self._trust(account.account_id, role)
+        for table in PLAIN_TABLES:
+            for row in world.rows.get(table, ()):
+                worlds.put_row(self._db, table, row)
+
+    def _organization(self, organization: w.DeclaredOrganization) -> None:
+        units = _unit_ids(organization)
+        # Parents first, because a unit refers to its parent.
+        for unit in sorted(organization.organizational_units, key=lambda unit: _depth(unit, organization)):
+            values = {
+                "organization_id": organization.organization_id,
+                "name": unit.name,
+                "parent_id": units.get(unit.parent),
+            }
+            worlds.put(self._db, t.organizational_units, {"ou_id": units[unit.name]}, values, {})
+        placed = {
+            account_id: units[unit.name] for unit in organization.organizational_units for account_id in unit.accounts
+        }
+        for account_id, ou_id in placed.items():
+            worlds.put(self._db, t.organizational_unit_accounts, {"account_id": account_id}, {"ou_id": ou_id}, {})
+        self._control_policies("service", organization, organization.service_control_policies, units)
+        self._control_policies("resource", organization, organization.resource_control_policies, units)
+
+    def _control_policies(
+        self,
+        kind: str,
+        organization: w.DeclaredOrganization,
+        policies: Iterable[w.DeclaredControlPolicy],
+        units: Mapping[str, str],
+    ) -> None:
+        for policy in policies:
+            values = {"organization_id": organization.organization_id, "document": policy.document}
+            table = t.metadata.tables[f"{kind}_control_policies"]
+            worlds.put(self._db, table, {"name": policy.name}, values, {})
+            targets = [{"target": units.get(target, target)} for target in policy.targets or (gather.ROOT_TARGET,)]
+            owner = {"policy_name": policy.name}
+            worlds.replace(self._db, t.metadata.tables[f"{kind}_control_policy_targets"], owner, targets, _NO_COLUMNS)
+
+    def _root_access(self, organization: w.DeclaredOrganization) -> None:
+        owner = {"organization_id": organization.organization_id}
+        administrators = [{"account_id": account_id} for account_id in organization.delegated_administrators]
+        worlds.replace(self._db, t.delegated_administrators, owner, administrators, _NO_COLUMNS)
+        features = [{"feature": feature} for feature in organization.features]
+        worlds.replace(self._db, t.organization_features, owner, features, _NO_COLUMNS)
+
+    def _account(self, account: w.DeclaredAccount) -> None:
+        account_id = account.account_id
+        for policy in account.policies:
+            self._policy(account_id, policy)
+        groups = {group.name.lower(): self._group(account_id, group) for group in account.groups}
+        for user in account.users:
+            self._user(account_id, user, groups)
+        self._access_keys(account_id, None, account.root_access_keys)
+        self._mfa_devices(account_id, None, account.root_mfa_devices)
+        for role in account.roles:
+            self._role(account_id, role)
+        for service in account.service_linked_roles:
+            linked.ensure(self._db, account_id, service_linked_roles()[service], self._now_seconds, self._ids)
+        for provider in account.oidc_providers:
+            self._oidc_provider(account_id, provider)
+        for saml_provider in account.saml_providers:
+            self._saml_provider(account_id, saml_provider)
+        for chime_account in account.chime_accounts:
+            self._chime_account(account_id, chime_account)
+
+    def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
+        """The unique id of a named entity, made or brought up to date."""
+        key = {"account_id": account_id, "name_key": entity.name.lower()}
+        values = {"name": entity.name, "path": entity.path, **values}
+        created_at_seconds = self._made_at(entity.created_at_seconds)
+        new: dict[str, Any] = {
+            id_column: self._new_id(table, id_column, prefix, entity),
+            "created_at_seconds": created_at_seconds,
+        }
+        if table is t.policies:
+            new["updated_at_seconds"] = _first(entity.updated_at_seconds, created_at_seconds)
+        if table is t.roles:
+            new.update(_declared(entity, _ROLE_USE_COLUMNS))
+        worlds.put(self._db, table, key, values, new)
+        row = worlds.find(self._db, table, key)
+        return "" if row is None else str(row[id_column])
+
+    def _made_at(self, declared_seconds: int | None) -> int:
+        return self._now_seconds if declared_seconds is None else declared_seconds
+
+    def _new_id(self, table: Any, id_column: str, prefix: str, entity: Any) -> str:
+        """The declared unique id, unless it is that of something else by now."""
+        if entity.unique_id is not None and worlds.find(self._db, table, {id_column: entity.unique_id}) is None:
+            return str(entity.unique_id)
+        return self._ids.unique_id(prefix)
+
+    def _policy(self, account_id: str, policy: w.DeclaredPolicy) -> None:
+        policy_id = self._entity(
+            t.policies, "policy_id", POLICY_PREFIX, account_id, policy, description=policy.description
+        )
+        key = {"policy_id": policy_id}
+        if policy.default_version is not None:
+            self._versions(key, policy, policy.default_version)
+        row = worlds.find(self._db, t.policies, key) or {}
+        created_at_seconds = _first(policy.default_version_created_at_seconds, policy.created_at_seconds)
+        new = {"created_at_seconds": self._made_at(created_at_seconds)}
+        version = {**key, "version": row["default_version"]}
+        worlds.put(self._db, t.policy_versions, version, {"document": policy.document}, new)
+        if policy.tags is not None:
+            tags = [{"key_key": name, "key": name, "value": value} for name, value in policy.tags.items()]
+            worlds.replace(self._db, t.policy_tags, key, tags, _NO_COLUMNS)
+
+    def _versions(self, key: Mapping[str, str], policy: w.DeclaredPolicy, default_version: int) -> None:
+        """All versions of a policy that declares more than its document."""
+        highest = max([default_version, *(version.version for version in policy.versions)])
+        numbers = {"default_version": default_version, "latest_version": policy.latest_version or highest}
+        worlds.put(self._db, t.policies, key, numbers, {})
+        for version in policy.versions:
+            new = {"created_at_seconds": self._made_at(version.created_at_seconds)}
+            worlds.put(
+                self._db, t.policy_versions, {**key, "version": version.version}, {"document": version.document}, new
+            )
+
+    def _group(self, account_id: str, group: w.DeclaredGroup) -> str:
+        group_id = self._entity(t.groups, "group_id", GROUP_PREFIX, account_id, group)
+        self._policies_of("group", group_id, account_id, group.attached_policies, group.inline_policies)
+        return group_id
+
+    def _user(self, account_id: str, user: w.DeclaredUser, groups: Mapping[str, str]) -> None:
+        user_id = self._entity(
+            t.users, "user_id", USER_PREFIX, account_id, user, permissions_boundary_arn=user.permissions_boundary
+        )
+        self._policies_of("user", user_id, account_id, user.attached_policies, user.inline_policies)
+        self._tags(t.user_tags, "user_id", user_id, user.tags)
+        self._access_keys(account_id, user_id, user.access_keys)
+        self._mfa_devices(account_id, user_id, user.mfa_devices)
+        memberships = [
+            {"group_id": groups[name.lower()], "added_at_seconds": self._now_seconds} for name in user.groups
+        ]
+        worlds.replace(self._db, t.group_members, {"user_id": user_id}, memberships, _DATES)
+
+    def _role(self, account_id: str, role: w.DeclaredRole) -> None:
+        role_id = self._entity(
+            t.roles,
+            "role_id",
+            ROLE_PREFIX,
+            account_id,
+            role,
+            description=role.description,
+            trust_policy=role.trust_policy,
+            max_session_duration_seconds=role.max_session_duration_seconds,
+            permissions_boundary_arn=role.permissions_boundary,
+            linked_service=role.linked_service,
+        )
+        self._policies_of("role", role_id, account_id, role.attached_policies, role.inline_policies)
+        self._tags(t.role_tags, "role_id", role_id, role.tags)
+
+    def _trust(self, account_id: str, role: w.DeclaredRole) -> None:
+        trusted_ids = role.trusted_ids
+        if trusted_ids is None:
+            trusted_ids = resolve_trust(self._db, trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST)))
+        resolved = json.dumps(dict(trusted_ids), sort_keys=True)
+        key = {"account_id": account_id, "name_key": role.name.lower()}
+        worlds.put(self._db, t.roles, key, {"trust_principal_ids": resolved}, {})
+
+    def _policies_of(
+        self, kind: str, owner_id: str, account_id: str, attached: Iterable[str], inline: Mapping[str, str]
+    ) -> None:
+        attached_table = t.metadata.tables[f"{kind}_attached_policies"]
+        inline_table = t.metadata.tables[f"{kind}_inline_policies"]
+        owner = {f"{kind}_id": owner_id}
+        rows = [
+            {
+                "policy_arn": arn,
+                "policy_id": self._policy_id(account_id, arn),
+                "attached_at_seconds": self._now_seconds,
+            }
+            for arn in attached
+        ]
+        worlds.replace(self._db, attached_table, owner, rows, _DATES)
+        documents = [{"name": name, "document": document} for name, document in inline.items()]
+        worlds.replace(self._db, inline_table, owner, documents, _NO_COLUMNS)
+
+    def _policy_id(self, account_id: str, arn: str) -> str | None:
+        """None for AWS's own policies."""
+        row = worlds.find(self._db, t.policies, {"account_id": account_id, "name_key": arn.rpartition("/")[2].lower()})
+        if row is None or iam_arn(account_id, "policy", row["path"], row["name"]) != arn:
+            return None
+        return str(row["policy_id"])
+
+    def _tags(self, table: Any, owner: str, owner_id: str, tags: Mapping[str, str]) -> None:
+        rows = [{"key_key": key.lower(), "key": key, "value": value} for key, value in tags.items()]
+        worlds.replace(self._db, table, {owner: owner_id}, rows, _NO_COLUMNS)
+
+    def _access_keys(self, account_id: str, user_id: str | None, keys: Iterable[w.DeclaredKey]) -> None:
+        for key in keys:
+            values = {"account_id": account_id, "user_id": user_id, "secret_access_key": key.secret_access_key}
+            if key.status is not None:
+                values["status"] = key.status
+            new = {"created_at_seconds": self._made_at(key.created_at_seconds), **_declared(key, _KEY_USE_COLUMNS)}
+            worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
+
+    def _mfa_devices(self, account_id: str, user_id: str | None, devices: Iterable[w.DeclaredMfaDevice]) -> None:
+        for device in devices:
+            key = {"serial_number": iam_arn(account_id, "mfa", "/", device.name)}
+            present = worlds.find(self._db, t.mfa_devices, key) or {}
+            values = {
+                "account_id": account_id,
+                "user_id": user_id,
+                "of_root": user_id is None,
+                "seed": device.seed,
+                # One that was deactivated since is enabled again, as declared ones are.
+                "enabled_at_seconds": present.get("enabled_at_seconds") or self._now_seconds,
+            }
+            worlds.put(self._db, t.mfa_devices, key, values, {"created_at_seconds": self._now_seconds})
+
+    def _oidc_provider(self, account_id: str, provider: w.DeclaredOidcProvider) -> None:
+        key = {"arn": oidc_provider_arn(account_id, provider.url)}
+        values = {
+            "account_id": account_id,
+            "url": provider.url,
+            "key_source": provider.key_source,
+            "jwks": provider.jwks,
+        }
+        worlds.put(self._db, t.oidc_providers, key, values, {"created_at_seconds": self._now_seconds})
+        clients = [{"client_id": client, "position": place} for place, client in enumerate(provider.client_ids)]
+        worlds.replace(self._db, t.oidc_client_ids, key, clients, _NO_COLUMNS)
+        prints = [{"thumbprint": text, "position": place} for place, text in enumerate(provider.thumbprints)]
+        worlds.replace(self._db, t.oidc_thumbprints, key, prints, _NO_COLUMNS)
+        self._tags(t.oidc_provider_tags, "arn", key["arn"], provider.tags)
+
+    def _saml_provider(self, account_id: str, provider: w.DeclaredSamlProvider) -> None:
+        key = {"arn": saml_provider_arn(account_id, provider.name)}
+        own = provider.rolecall_idp
+        document = metadata_within(self._db, own, self._now_seconds) if own else provider.metadata
+        present = worlds.find(self._db, t.saml_providers, key)
+        created = self._now_seconds if present is None else int(present["created_at_seconds"])
+        values = {
+            "account_id": account_id,
+            "name": provider.name,
+            "metadata": document,
+            "valid_until_seconds": valid_until_seconds(read_metadata(document), created),
+        }
+        new = {"provider_uuid": self._ids.upper_id(), "created_at_seconds": created}
+        worlds.put(self._db, t.saml_providers, key, values, new)
+        self._tags(t.saml_provider_tags, "arn", key["arn"], provider.tags)
+
+    def _chime_account(self, account_id: str, account: w.DeclaredChimeAccount) -> None:
+        owner = {"aws_account_id": account_id}
+        by_id = {"account_id": account.chime_account_id or self._ids.uuid()}
+        known = worlds.find(self._db, t.chime_accounts, {**owner, **by_id})
+        if known is None:
+            known = self._same_named(owner, account)
+        key = by_id if known is None else {"account_id": known["account_id"]}
+        values = {"name": account.name, **_declared(account, _CHIME_ACCOUNT_COLUMNS)}
+        new = {**owner, "created_at_seconds": self._made_at(account.created_at_seconds)}
+        worlds.put(self._db, t.chime_accounts, key, values, new)
+        for user in account.users:
+            self._chime_user(key, user)
+
+    def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> worlds.Row | None:
+        """The Chime account that stands for one declared without its id: two of the same name have theirs."""
+        if account.chime_account_id is not None:
+            return None
+        return worlds.find(self._db, t.chime_accounts, {**owner, "name": account.name})
+
+    def _chime_user(self, account: Mapping[str, str], user: w.DeclaredChimeUser) -> None:
+        values = {
+            "primary_email": user.email,
+            "license_type": user.license or _DEFAULT_LICENSE,
+            **_declared(user, _CHIME_USER_COLUMNS),
+        }
+        if user.email is None:
+            key = {**account, "username": user.username}
+        else:
+            key = {**account, "email_key": user.email.lower()}
+        made_up = {"user_id": user.user_id or self._ids.uuid(), **self._registered(user)}
+        new = {name: value for name, value in made_up.items() if name not in (values.keys() | key.keys())}
+        worlds.put(self._db, t.chime_users, key, {k: v for k, v in values.items() if k not in key}, new)
+
+    def _registered(self, user: w.DeclaredChimeUser) -> dict[str, Any]:
+        """What a new user has that says nothing of its registration: it is registered now."""
+        if user.registration_status is not None:
+            return {"personal_pin": ""}
+        return {
+            "display_name": (user.email or user.username or "").partition("@")[0],
+            "registration_status": "Registered",
+            "registered_at_seconds": self._now_seconds,
+            "personal_pin": self._ids.digits(_PIN_DIGITS),
+        }
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _declared(entity: Any, columns: Iterable[str]) -> dict[str, Any]:
+    """The columns that a record says something of."""
+    return {name: value for name in columns if (value := getattr(entity, name)) is not None}

@@ -1,0 +1,455 @@
+"""Snapshots: the whole world as one sandbox file, and back.
+
+What is loaded is the world that was saved: the same unique ids, so that credentials issued before go on, and the same
+texts of policies. A table that the sandbox file has no keys for is kept row by row, under ``rows``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import yaml
+
+from rolecall.clock import iso8601
+from rolecall.data import changed_quotas
+from rolecall.ids import Identifiers
+from rolecall.policy import PolicyKind, kept_policy, trusted_principals
+from rolecall.settings import SandboxSettings
+from rolecall.storage import gather, worlds
+from rolecall.storage import tables as t
+from rolecall.storage.engine import Database
+from rolecall.storage.problems import BadRowError
+from rolecall.storage.trust import UnknownPrincipal, resolve_trust
+from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
+from rolecall.worlds.located import Problem
+from rolecall.worlds.setup import present_settings, replace_world
+from rolecall.worlds.snapshot_tables import PLAIN_TABLES
+from rolecall.worlds.world import World
+
+Row = Mapping[str, Any]
+Section = dict[str, Any]
+
+_LINE_CHARACTERS = 120
+_OF_USES = "last_used_"
+_HEADING = f"{SNAPSHOT_BEGIN}the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
+
+
+class UnsavableError(Exception):
+    """A world that a sandbox file cannot tell of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Saving, with last uses or without, and loading as the endpoints do it; ``load`` raises InvalidWorldError."""
+
+    save: Callable[[bool], str]
+    load: Callable[[str], None]
+
+
+def save_database(database: Database, settings: SandboxSettings, *, last_used: bool = True) -> str:
+    """The world of a database as a sandbox file. Raises UnsavableError."""
+    with database.snapshot() as connection:
+        return save(connection, settings, last_used=last_used)
+
+
+def load_database(database: Database, text: str, now_seconds: float, ids: Identifiers, folder: str = "") -> None:
+    """Replace a database's world, all or nothing; paths in the text are relative to ``folder``.
+
+    Raises InvalidWorldError with every problem of the text.
+    """
+    # Read before, because others wait for a transaction that writes.
+    world = read_world(text, folder)
+    with database.transaction() as connection:
+        _replace(connection, world, now_seconds, ids)
+
+
+def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) -> str:
+    """What a connection's world is, as YAML; ``settings`` hold where the database keeps none.
+
+    Without ``last_used`` it does not say when keys and roles were last used, so that calls which change nothing change
+    nothing of it. Raises UnsavableError.
+    """
+    tables = Tables(connection) if last_used else _TablesWithoutUses(connection)
+    organization_id = _organization_id(tables)
+    world = {
+        "version": 1,
+        "organization": _organization(tables, organization_id),
+        "accounts": [
+            _account(tables, row, organization_id) for row in sorted(tables.all(t.accounts), key=_by("position"))
+        ],
+        "settings": _settings(present_settings(connection, settings)),
+        "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
+    }
+    return f"{_HEADING}{yaml_text(_without_nothing(world))}{SNAPSHOT_END}\n"
+
+
+def _settings(settings: SandboxSettings) -> dict[str, Any]:
+    return asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
+
+
+def load(connection: Any, text: str, now_seconds: float, ids: Identifiers) -> None:
+    """Replace the world of a connection, which is in a transaction. Raises InvalidWorldError."""
+    _replace(connection, read_world(text), now_seconds, ids)
+
+
+def _replace(connection: Any, world: World, now_seconds: float, ids: Identifiers) -> None:
+    try:
+        replace_world(connection, world, now_seconds, ids)
+    except BadRowError as error:
+        raise InvalidWorldError([Problem(1, str(error))]) from error
+
+
+class Tables:
+    """The tables at one moment, each read once; ``read`` names those that were."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._rows: dict[str, list[Row]] = {}
+        self._grouped: dict[tuple[str, str], dict[Any, list[Row]]] = {}
+
+    @property
+    def read(self) -> frozenset[str]:
+        return frozenset(self._rows)
+
+    def all(self, table: Any) -> list[Row]:
+        if table.name not in self._rows:
+            self._rows[table.name] = worlds.rows(self.connection, table)
+        return self._rows[table.name]
+
+    def of(self, table: Any, column: str, value: Any) -> list[Row]:
+        """The rows with this value in a column."""
+        groups = self._grouped.get((table.name, column))
+        if groups is None:
+            groups = self._grouped[table.name, column] = {}
+            for row in self.all(table):
+                groups.setdefault(row[column], []).append(row)
+        return groups.get(value, [])
+
+
+class _TablesWithoutUses(Tables):
+    def all(self, table: Any) -> list[Row]:
+        return [
+            {name: None if name.startswith(_OF_USES) else value for name, value in row.items()}
+            for row in super().all(table)
+        ]
+
+
+def _by(*columns: str) -> Callable[[Row], tuple[Any, ...]]:
+    return lambda row: tuple(row[column] for column in columns)
+
+
+def _named(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=_by("name_key"))
+
+
+def _time(seconds: int | None) -> str | None:
+    return None if seconds is None else iso8601(seconds)
+
+
+def _time_unless(seconds: int, usual_seconds: int) -> str | None:
+    return None if seconds == usual_seconds else iso8601(seconds)
+
+
+def _plain_rows(tables: Tables, name: str) -> list[Row]:
+    return [
+        {str(column): value for column, value in row.items() if value is not None}
+        for row in tables.all(t.metadata.tables[name])
+    ]
+
+
+# The sections of the file.
+
+
+def _organization_id(tables: Tables) -> str | None:
+    """The organization that accounts belong to; others are left over from files of before."""
+    used = {row["organization_id"] for row in tables.all(t.accounts)} - {None}
+    if len(used) > 1:
+        raise UnsavableError(f"the database has accounts of several organizations: {', '.join(sorted(used))}")
+    return next(iter(used), None)
+
+
+def _organization(tables: Tables, organization_id: str | None) -> Section | None:
+    if not tables.of(t.organizations, "organization_id", organization_id):
+        return None
+    of_organization = "organization_id", organization_id
+    names = {unit["ou_id"]: unit["name"] for unit in tables.of(t.organizational_units, *of_organization)}
+    return {
+        "id": organization_id,
+        "management_account": tables.of(t.organizations, *of_organization)[0]["management_account_id"],
+        "delegated_administrators": [
+            row["account_id"] for row in tables.of(t.delegated_administrators, *of_organization)
+        ],
+        "features": [row["feature"] for row in tables.of(t.organization_features, *of_organization)],
+        "organizational_units": [
+            _unit(tables, unit, names) for unit in tables.of(t.organizational_units, *of_organization)
+        ],
+        "service_control_policies": [
+            _control_policy(row, tables.of(t.service_control_policy_targets, "policy_name", row["name"]), names)
+            for row in tables.of(t.service_control_policies, *of_organization)
+        ],
+        "resource_control_policies": [
+            _control_policy(row, tables.of(t.resource_control_policy_targets, "policy_name", row["name"]), names)
+            for row in tables.of(t.resource_control_policies, *of_organization)
+        ],
+    }
+
+
+def _unit(tables: Tables, row: Row, names: Mapping[str, str]) -> Section:
+    return {
+        "name": row["name"],
+        "id": row["ou_id"],
+        "parent": names.get(row["parent_id"]),
+        "accounts": [each["account_id"] for each in tables.of(t.organizational_unit_accounts, "ou_id", row["ou_id"])],
+    }
+
+
+def _control_policy(row: Row, attached: Iterable[Row], names: Mapping[str, str]) -> Section:
+    targets = [each["target"] for each in attached]
+    only_at_root = targets == [gather.ROOT_TARGET]
+    return {
+        "name": row["name"],
+        "targets": [] if only_at_root else [names.get(target, target) for target in targets],
+        "document": document_of(row["document"]),
+    }
+
+
+def _account(tables: Tables, row: Row, organization_id: str | None) -> Section:
+    account_id = row["account_id"]
+    of_account = "account_id", account_id
+    root_keys = [key for key in tables.of(t.access_keys, *of_account) if key["user_id"] is None]
+    chime_accounts = sorted(
+        tables.of(t.chime_accounts, "aws_account_id", account_id), key=_by("created_at_seconds", "account_id")
+    )
+    return {
+        "id": account_id,
+        "name": row["name"],
+        "in_organization": None if row["organization_id"] == organization_id else False,
+        "root_access_keys": _access_keys(root_keys),
+        "users": [_user(tables, user) for user in _named(tables.of(t.users, *of_account))],
+        "groups": [_group(tables, group) for group in _named(tables.of(t.groups, *of_account))],
+        "policies": [_policy(tables, policy) for policy in _named(tables.of(t.policies, *of_account))],
+        "roles": [_role(tables, role) for role in _named(tables.of(t.roles, *of_account))],
+        "chime_accounts": [_chime_account(tables, account) for account in chime_accounts],
+    }
+
+
+def _access_keys(rows: Iterable[Row]) -> list[Section]:
+    return [
+        {
+            "id": row["access_key_id"],
+            "secret": row["secret_access_key"],
+            "status": row["status"],
+            "created_at": _time(row["created_at_seconds"]),
+            "last_used_at": _time(row["last_used_at_seconds"]),
+            "last_used_service": row["last_used_service"],
+            "last_used_region": row["last_used_region"],
+        }
+        for row in rows
+    ]
+
+
+def _entity(row: Row, id_column: str) -> Section:
+    return {
+        "name": row["name"],
+        "unique_id": row[id_column],
+        "created_at": _time(row["created_at_seconds"]),
+        "path": row["path"],
+    }
+
+
+def _policies_of(tables: Tables, kind: str, row: Row) -> Section:
+    owner = f"{kind}_id"
+    attached = tables.of(t.metadata.tables[f"{kind}_attached_policies"], owner, row[owner])
+    inline = tables.of(t.metadata.tables[f"{kind}_inline_policies"], owner, row[owner])
+    return {
+        "attached_policies": [each["policy_arn"] for each in attached],
+        "inline_policies": {each["name"]: document_of(each["document"]) for each in inline},
+    }
+
+
+def _tags(tables: Tables, kind: str, row: Row) -> Mapping[str, str]:
+    owner = f"{kind}_id"
+    return {tag["key"]: tag["value"] for tag in tables.of(t.metadata.tables[f"{kind}_tags"], owner, row[owner])}
+
+
+def _user(tables: Tables, row: Row) -> Section:
+    memberships = tables.of(t.group_members, "user_id", row["user_id"])
+    groups = [tables.of(t.groups, "group_id", each["group_id"])[0] for each in memberships]
+    return {
+        **_entity(row, "user_id"),
+        "tags": _tags(tables, "user", row),
+        "access_keys": _access_keys(tables.of(t.access_keys, "user_id", row["user_id"])),
+        **_policies_of(tables, "user", row),
+        "groups": [group["name"] for group in _named(groups)],
+        "permissions_boundary": row["permissions_boundary_arn"],
+    }
+
+
+def _group(tables: Tables, row: Row) -> Section:
+    return {**_entity(row, "group_id"), **_policies_of(tables, "group", row)}
+
+
+def _policy(tables: Tables, row: Row) -> Section:
+    versions = {each["version"]: each for each in tables.of(t.policy_versions, "policy_id", row["policy_id"])}
+    default = versions.pop(row["default_version"])
+    return {
+        **_entity(row, "policy_id"),
+        "description": row["description"],
+        "updated_at": _time_unless(row["updated_at_seconds"], row["created_at_seconds"]),
+        "tags": _tags(tables, "policy", row),
+        "default_version": row["default_version"] if row["latest_version"] > 1 else None,
+        "default_version_created_at": _time_unless(default["created_at_seconds"], row["created_at_seconds"]),
+        "latest_version": row["latest_version"] if row["latest_version"] > 1 else None,
+        "document": document_of(default["document"]),
+        "versions": [
+            {
+                "version": each["version"],
+                "created_at": _time(each["created_at_seconds"]),
+                "document": document_of(each["document"]),
+            }
+            for each in versions.values()
+        ],
+    }
+
+
+def _role(tables: Tables, row: Row) -> Section:
+    return {
+        **_entity(row, "role_id"),
+        "description": row["description"],
+        "linked_service": row["linked_service"],
+        "trust_policy": document_of(row["trust_policy"]),
+        "trusted_ids": _trusted_ids(tables, row),
+        **_policies_of(tables, "role", row),
+        "permissions_boundary": row["permissions_boundary_arn"],
+        "max_session_duration": row["max_session_duration_seconds"],
+        "tags": _tags(tables, "role", row),
+        "last_used_at": _time(row["last_used_at_seconds"]),
+        "last_used_region": row["last_used_region"],
+    }
+
+
+def _trusted_ids(tables: Tables, row: Row) -> Mapping[str, str] | None:
+    """Whom the trust policy meant when it was saved, where its words would mean others today."""
+    bound: dict[str, str] = json.loads(row["trust_principal_ids"])
+    try:
+        principals = trusted_principals(kept_policy(row["trust_policy"], PolicyKind.TRUST))
+        meant_today = resolve_trust(tables.connection, principals)
+    except UnknownPrincipal:
+        return bound
+    return None if bound == meant_today else bound
+
+
+def _chime_account(tables: Tables, row: Row) -> Section:
+    users = sorted(
+        tables.of(t.chime_users, "account_id", row["account_id"]),
+        key=lambda user: (user["email_key"] or user["username"] or "", user["user_id"]),
+    )
+    return {
+        "name": row["name"],
+        "id": row["account_id"],
+        "created_at": _time(row["created_at_seconds"]),
+        "type": row["account_type"],
+        "default_license": row["default_license"],
+        "status": row["account_status"],
+        "disable_remote_control": row["disable_remote_control"],
+        "enable_dial_out": row["enable_dial_out"],
+        "users": [_chime_user(user) for user in users],
+    }
+
+
+def _chime_user(row: Row) -> Section:
+    return {
+        "email": row["primary_email"],
+        "username": row["username"],
+        "id": row["user_id"],
+        "display_name": row["display_name"],
+        "license": row["license_type"],
+        "type": row["user_type"],
+        "registration_status": row["registration_status"],
+        "registered_at": _time(row["registered_at_seconds"]),
+        "invitation_status": row["invitation_status"],
+        "invite_id": row["invite_id"],
+        "invited_at": _time(row["invited_at_seconds"]),
+        "personal_pin": row["personal_pin"],
+        "alexa_for_business": row["alexa_for_business_enabled"],
+        "alexa_for_business_room": row["alexa_for_business_room_arn"],
+        "inbound_calling": row["inbound_calling"],
+        "outbound_calling": row["outbound_calling"],
+        "sms_messages": row["sms_messages"],
+        "logged_out_at": _time(row["logged_out_at_seconds"]),
+    }
+
+
+# From values to text.
+
+
+def document_of(text: str) -> Any:
+    """A policy as a mapping, where that gives the very text again; else the text."""
+    try:
+        value = json.loads(text)
+        text.encode()
+        json.dumps(value, ensure_ascii=False).encode()
+    except ValueError:
+        return text
+    return value if isinstance(value, dict) and json.dumps(value) == text and _is_plain(value) else text
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether YAML has no other way to read it: a number with a fraction may come back written otherwise."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | bool | int)
+
+
+# Of these an empty one says something.
+_MEANT_WHEN_EMPTY = ("trusted_ids", "accounts")
+_DEFAULTS: Mapping[str, Any] = {
+    "path": "/",
+    "description": "",
+    "name": "",
+    "status": "Active",
+    "max_session_duration": 3600,
+    "disable_remote_control": False,
+    "enable_dial_out": False,
+    "alexa_for_business": False,
+    "inbound_calling": False,
+    "outbound_calling": False,
+    "sms_messages": False,
+}
+
+
+def _without_nothing(section: Section) -> Section:
+    """Without members that are absent, empty, or what they are when nothing is said."""
+    shown = {}
+    for name, value in section.items():
+        if value is None or (value in ([], {}) and name not in _MEANT_WHEN_EMPTY):
+            continue
+        if name in _DEFAULTS and value == _DEFAULTS[name]:
+            continue
+        if name == "organization":
+            value = _without_nothing(value)
+        elif isinstance(value, list):
+            value = [_without_nothing(each) if isinstance(each, dict) else each for each in value]
+        shown[name] = value
+    return shown
+
+
+_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_Base):  # type: ignore[misc]
+    """Writes everything out: two equal values are no reason for an alias."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+def yaml_text(value: Any) -> str:
+    """Plain values as YAML, members in their order."""
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE_CHARACTERS)
+    return text
