@@ -34,7 +34,7 @@ ROOMS: Mapping[str, set[str]] = {
     "sandbox": LEAVES | {"policy", "sessions", "storage", "data"},
     "gateway": LEAVES
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "sandbox", "storage"},
-    "web": LEAVES | {"signin", "gateway", "least_privilege", "access", "services", "sandbox", "storage"},
+    "web": LEAVES | {"wire", "signin", "gateway", "least_privilege", "access", "services", "sandbox", "storage"},
     "app": LEAVES
     | {"data", "wire", "signing", "sessions", "policy", "storage", "access", "identities", "services", "sandbox"}
     | {"signin", "gateway", "web"},

@@ -28,6 +28,7 @@ from rolecall.storage.engine import Database
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
+from rolecall.web.origins import NOBODY_ELSE, Admission, admission_of
 from rolecall.wire import SERVICES, known_error_codes, operation_names
 
 
@@ -69,7 +70,14 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     database = open_database(settings.database_url, world, clock)
     decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
     decisions.start()
-    return application_over(database, world, clock, decisions=decisions, maximum_body_bytes=settings.maximum_body_bytes)
+    return application_over(
+        database,
+        world,
+        clock,
+        decisions=decisions,
+        maximum_body_bytes=settings.maximum_body_bytes,
+        admission=admission_of(settings.allowed_hosts, settings.allowed_origins, listening_at=settings.host),
+    )
 
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
@@ -86,13 +94,14 @@ def application_over(
     observer: Observer | None = None,
     decisions: DecisionLog | None = None,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+    admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application over an opened database, with the declared world to go back to on reset.
 
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
     gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
-    return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
+    return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes, admission=admission)
 
 
 def application_around(
@@ -101,6 +110,7 @@ def application_around(
     decisions: DecisionLog | None,
     *,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+    admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application around what :func:`gateway_over` made."""
     database, clock, ids = gateway.database, gateway.clock, gateway.ids
@@ -113,6 +123,7 @@ def application_around(
         faults=faults_of(database, ids),
         sign_in=SignIn(database, clock),
         maximum_body_bytes=maximum_body_bytes,
+        admission=admission,
     )
 
 

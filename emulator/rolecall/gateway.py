@@ -137,9 +137,13 @@ class Gateway:
         return received.request_id, answer
 
     def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
-        """The answer to a call that was refused before its body was read, such as one that is too large."""
+        """The answer to a call that was refused before it was looked at, such as one that is too large.
+
+        Without a ``service`` it has the form of the one that the request looks like.
+        """
         received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
-        answer = encode_error(service, error, received.request_id)
+        service = service or likely_service(request, "")
+        answer = encode_error(service, error, received.request_id, request)
         self._observe(received, service, "", None, answer.status, error)
         return received.request_id, answer
 

@@ -31,6 +31,7 @@ from rolecall.server import PortInUseError, check_port, serve
 from rolecall.settings import Address, ServerSettings
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
+from rolecall.web.origins import admission_of
 
 
 @click.command("serve")
@@ -57,7 +58,35 @@ from rolecall.web.application import RolecallApplication
 @click.option(
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
 )
-def command(host: str, port: int, database: str, config: str | None, workers: int, threads: int, verbose: bool) -> None:
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    envvar="ROLECALL_ALLOW_HOST",
+    metavar="NAME",
+    multiple=True,
+    show_envvar=True,
+    help="A name of this server besides private ones and AWS's, such as rolecall.example.com or *.example.com.",
+)
+@click.option(
+    "--allow-origin",
+    "allowed_origins",
+    envvar="ROLECALL_ALLOW_ORIGIN",
+    metavar="ORIGIN",
+    multiple=True,
+    show_envvar=True,
+    help="An origin whose web pages may make AWS calls, such as http://localhost:3000.",
+)
+def command(
+    host: str,
+    port: int,
+    database: str,
+    config: str | None,
+    workers: int,
+    threads: int,
+    verbose: bool,
+    allowed_hosts: tuple[str, ...],
+    allowed_origins: tuple[str, ...],
+) -> None:
     """Serve STS, IAM and Chime until interrupted.
 
     Says when it is ready, with the lines that point a shell at it. What was made is kept in the database: start it
@@ -68,12 +97,24 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
       rolecall serve
       rolecall serve --config config/federation.yaml --database sqlite://
       rolecall serve --port 4581 --workers 2 --verbose
+      rolecall serve --allow-origin http://localhost:3000
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     world = read_config(config)
     settings = ServerSettings(
-        database_url=database, config_path=config or "", host=host, port=port, workers=workers, threads=threads
+        database_url=database,
+        config_path=config or "",
+        host=host,
+        port=port,
+        workers=workers,
+        threads=threads,
+        allowed_hosts=allowed_hosts,
+        allowed_origins=allowed_origins,
     )
+    try:
+        admission_of(allowed_hosts, allowed_origins)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     try:
         check_port(host, port)
     except PortInUseError as error:

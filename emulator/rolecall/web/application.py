@@ -14,9 +14,10 @@ from rolecall.sandbox.faults import Faults
 from rolecall.sandbox.snapshots import Snapshots
 from rolecall.signin import SignIn
 from rolecall.web.aws import WsgiApplication, aws_application
-from rolecall.web.control import PREFIX, register_control
+from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
 from rolecall.web.mfa_endpoint import register_mfa_codes
 from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
+from rolecall.web.origins import NOBODY_ELSE, Admission, asked_host
 from rolecall.web.outbound_documents import is_document, register_outbound_documents
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import FEDERATION_PATH, register_sign_in
@@ -32,9 +33,10 @@ class RolecallApplication(Flask):
 
     aws: WsgiApplication
 
-    def __init__(self, decisions: DecisionLog | None, faults: Faults) -> None:
+    def __init__(self, decisions: DecisionLog | None, faults: Faults, admission: Admission) -> None:
         super().__init__("rolecall", static_folder=None)
         self.faults = faults
+        self._admission = admission
         self._decisions = decisions
 
     def finish(self) -> None:
@@ -44,11 +46,13 @@ class RolecallApplication(Flask):
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
-            return super().wsgi_app(environ, start_response)
-        if is_document(path, environ.get("HTTP_HOST", "")):
-            return super().wsgi_app(environ, start_response)
-        return self.aws(environ, start_response)
+        own = (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH
+        if not own and not is_document(path, environ.get("HTTP_HOST", "")):
+            return self.aws(environ, start_response)
+        # Before Flask, for everything there is: what it makes of a name that it does not understand is no name at all.
+        if not self._admission.answers_to(asked_host(environ)):
+            return refuse_unknown_name(start_response)
+        return super().wsgi_app(environ, start_response)
 
 
 def web_application(
@@ -60,12 +64,12 @@ def web_application(
     faults: Faults,
     sign_in: SignIn,
     maximum_body_bytes: int,
-    control_on_loopback_only: bool = True,
+    admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
-    app = RolecallApplication(decisions, faults)
+    app = RolecallApplication(decisions, faults, admission)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
-    app.aws = aws_application(gateway, maximum_body_bytes)
+    app.aws = aws_application(gateway, maximum_body_bytes, admission)
     registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
     more = [partial(register, gateway=gateway) for register in registers]
     register_control(
@@ -78,7 +82,7 @@ def web_application(
         snapshots,
         catch_up=gateway.catch_up,
         more=more,
-        loopback_only=control_on_loopback_only,
+        admission=admission,
     )
     register_oidc_documents(app, gateway, PREFIX)
     register_saml_metadata(app, gateway, PREFIX)
