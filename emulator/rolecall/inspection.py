@@ -34,7 +34,7 @@ class Examination:
     advice: list[Problem] = field(default_factory=list)
 
 
-def examine(text: str, folder: str = "") -> Examination:
+def examine(text: str, folder: str | None = None) -> Examination:
     """The problems of a sandbox file or policy document; advice on its policies when there are none.
 
     Paths in a sandbox file are relative to ``folder``.

@@ -10,6 +10,7 @@ import click
 
 from rolecall.commands.common import UnusableError
 from rolecall.inspection import examine
+from rolecall.sandbox.files import read_named
 
 
 @click.command("check")
@@ -28,8 +29,8 @@ def command(files: Sequence[str]) -> None:
     found = 0
     for file in files:
         try:
-            examined = examine(Path(file).read_text(encoding="utf-8"), str(Path(file).parent))
-        except (OSError, UnicodeDecodeError) as error:
+            examined = examine(read_named(file), str(Path(file).parent))
+        except (OSError, ValueError) as error:
             raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
         for problem in examined.problems:
             click.echo(f"{file}:{problem.line}: {problem.message}")

@@ -19,6 +19,7 @@ from rolecall.commands.common import (
 )
 from rolecall.ids import Identifiers
 from rolecall.sandbox.declare import InvalidWorldError
+from rolecall.sandbox.files import read_bounded, read_named
 from rolecall.sandbox.snapshots import UnsavableError, load_database, save_database
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import load_clock
@@ -113,7 +114,7 @@ def load(file: str, database: str) -> None:
     """
     text = _text_of(file)
     opened = _opened(database)
-    folder = "" if file == STANDARD_STREAM else str(Path(file).parent)
+    folder = os.curdir if file == STANDARD_STREAM else str(Path(file).parent)
     clock = Clock()
     try:
         with opened.snapshot() as connection:
@@ -130,10 +131,11 @@ def load(file: str, database: str) -> None:
 
 def _text_of(file: str) -> str:
     try:
-        content = sys.stdin.buffer.read() if file == STANDARD_STREAM else Path(file).read_bytes()
-        return content.decode("utf-8")
+        return read_bounded(sys.stdin.buffer) if file == STANDARD_STREAM else read_named(file)
     except UnicodeDecodeError as error:
         raise UnusableError(f"cannot read {file}: not UTF-8 text") from error
+    except ValueError as error:
+        raise UnusableError(f"cannot read {file}: {error}") from error
     except OSError as error:
         raise UnusableError(f"cannot read {file}: {error.strerror or error}") from error
 

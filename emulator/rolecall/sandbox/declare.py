@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path as FilePath
 
 from rolecall.policy import PolicyKind
 from rolecall.sandbox import checking as c
 from rolecall.sandbox import world as w
 from rolecall.sandbox.control_policies import control_document
+from rolecall.sandbox.files import read_named
 from rolecall.sandbox.located import Path, Problem, UnreadableError, read_located
 from rolecall.sandbox.references import dangling
 from rolecall.sandbox.row_checks import ROWS, SEED_PATTERN, dangling_rows, rows
@@ -304,15 +306,20 @@ class InvalidWorldError(Exception):
 def read_world_file(path: str) -> w.World:
     """The world a file declares. Raises OSError, or InvalidWorldError with every problem in it."""
     try:
-        text = FilePath(path).read_text(encoding="utf-8")
+        text = read_named(path)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InvalidWorldError([Problem(line, "not UTF-8 text")]) from error
+    except ValueError as error:
+        raise InvalidWorldError([Problem(1, str(error))]) from error
     return read_world(text, str(FilePath(path).parent))
 
 
-def read_world(text: str, folder: str = "") -> w.World:
-    """The world a text declares; paths in it are relative to ``folder``. Raises InvalidWorldError."""
+def read_world(text: str, folder: str | None = None) -> w.World:
+    """The world a text declares; files that it names are in ``folder``, without which there are none.
+
+    Raises InvalidWorldError.
+    """
     try:
         located = read_located(text)
     except UnreadableError as error:
@@ -323,11 +330,20 @@ def read_world(text: str, folder: str = "") -> w.World:
         raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line would be {SNAPSHOT_END}")])
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
-    world = _WORLD(notes, (), located.value)
-    if world is not None and located.value.get("accounts") == []:
-        notes.add(("accounts",), "must name at least one account")
-    for path, message in (*dangling(located.value), *dangling_rows(located.value)):
-        notes.add(path, message)
+    try:
+        world = _checked(notes)
+    except c.EnoughProblemsError as enough:
+        raise InvalidWorldError(notes.problems) from enough
     if world is None or notes.problems:
         raise InvalidWorldError(notes.problems)
-    return world  # type: ignore[no-any-return]
+    return world
+
+
+def _checked(notes: c.Notes) -> w.World | None:
+    value = notes.located.value
+    world: w.World | None = _WORLD(notes, (), value)
+    if world is not None and value.get("accounts") == []:
+        notes.add(("accounts",), "must name at least one account")
+    for path, message in chain(dangling(value), dangling_rows(value)):
+        notes.add(path, message)
+    return world
