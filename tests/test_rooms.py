@@ -15,7 +15,7 @@ import rolecall
 
 PACKAGE = Path(rolecall.__file__).parent
 
-LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "version"}
+LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "printable", "version"}
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
@@ -23,9 +23,9 @@ ROOMS: Mapping[str, set[str]] = {
     "wire": {"errors", "http", "caches"},
     "signing": {"errors", "http", "clock", "caches"},
     "sessions": {"errors", "clock", "arns", "principals", "ids", "issuers", "caches"},
-    "policy": {"arns", "principals", "caches"},
+    "policy": {"arns", "principals", "caches", "printable"},
     "advice": {"policy", "data"},
-    "storage": {"errors", "clock", "arns", "principals", "ids", "caches"},
+    "storage": {"errors", "clock", "arns", "principals", "ids", "caches", "printable"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from rolecall.signin import SignIn
 from rolecall.storage import keyring
 from rolecall.storage.clock_states import take_over_clock
 from rolecall.storage.decision_log import DecisionStore, decision_log_path
-from rolecall.storage.engine import Database
+from rolecall.storage.engine import Database, DatabaseError
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
@@ -78,6 +79,19 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
         maximum_body_bytes=settings.maximum_body_bytes,
         admission=admission_of(settings.allowed_hosts, settings.allowed_origins, listening_at=settings.host),
     )
+
+
+def checkpoint_database(url: str) -> None:
+    """After the end of all workers: what they have left in files beside the database and its log is brought into them.
+
+    Best effort: a database that does not answer has said so before, and loses nothing.
+    """
+    with suppress(*DatabaseError, OSError):
+        with closing(Database(url)) as database:
+            database.checkpoint()
+        with closing(DecisionStore(decision_log_path(url))) as store:
+            # Whoever closes a file as the last one does the same.
+            store.dropped()
 
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:

@@ -29,6 +29,7 @@ from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from rolecall.identities import NOBODY, Identity, IdentityStore, unsigned_identity
 from rolecall.ids import Identifiers
 from rolecall.policy import Decision
+from rolecall.printable import printable
 from rolecall.sandbox.fault_rules import CallFacts
 from rolecall.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
 from rolecall.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
@@ -388,7 +389,7 @@ class Gateway:
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
             told = without_codes(error.reason or error.message)
-            log.info("%s %s %s: %s", received.request_id, operation, error.code, told)
+            log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {told}"))
         if self.observer is None:
             return
         caller, seal = None if identity is None else identity.caller, None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rolecall.commands.common import UnusableError
+from rolecall.commands.common import UnusableError, tell
 from rolecall.inspection import examine
 from rolecall.sandbox.files import read_named
 
@@ -33,10 +33,10 @@ def command(files: Sequence[str]) -> None:
         except (OSError, ValueError) as error:
             raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
         for problem in examined.problems:
-            click.echo(f"{file}:{problem.line}: {problem.message}")
+            tell(f"{file}:{problem.line}: {problem.message}")
         for advice in examined.advice:
-            click.echo(f"{file}:{advice.line}: advice: {advice.message}")
+            tell(f"{file}:{advice.line}: advice: {advice.message}")
         if not examined.problems:
-            click.echo(f"{file}: a valid {examined.kind}")
+            tell(f"{file}: a valid {examined.kind}")
         found += len(examined.problems)
     sys.exit(1 if found else 0)

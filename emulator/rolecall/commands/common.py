@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from rolecall.clock import Clock
+from rolecall.printable import printable, printable_lines
 from rolecall.sandbox.builtin import builtin_world_path
 from rolecall.sandbox.declare import InvalidWorldError, read_world_file
 from rolecall.sandbox.world import DeclaredKey, World
@@ -20,6 +22,7 @@ from rolecall.storage.clock_states import load_clock
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from rolecall.storage.migrate import upgrade
+from rolecall.storage.private_files import make_private_folder
 from rolecall.storage.problems import BadRowError, NewerDatabaseError
 
 DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
@@ -31,7 +34,30 @@ class UnusableError(click.ClickException):
     exit_code = 2
 
     def show(self, file: object = None) -> None:
-        click.echo(f"rolecall: {self.message}", err=True)
+        tell_lines(f"rolecall: {self.message}", err=True)
+
+
+def tell(line: str, *, err: bool = False) -> None:
+    """Print one line; what a client, a file or a server has put into it is shown and does nothing."""
+    click.echo(printable(line), err=err)
+
+
+def tell_lines(text: str, *, err: bool = False) -> None:
+    """The same for several lines, of which each has been made sure of, or holds nothing of others."""
+    click.echo(printable_lines(text), err=err)
+
+
+def tell_exactly(text: str, *, newline: bool = True) -> None:
+    """Print what is for a program, and would be another text with escapes."""
+    click.echo(text, nl=newline)
+
+
+class LogFormatter(logging.Formatter):
+    """Each record in one line, but for a traceback, whose further lines are indented so that they cannot be records."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        first, *further = super().format(record).split("\n") if record.exc_info else [super().format(record)]
+        return "\n".join([printable(first), *(f"    {printable(line)}" for line in further)])
 
 
 def default_database() -> str:
@@ -134,7 +160,7 @@ def sandbox_seconds(database: str) -> float:
 def with_folder(url: str) -> str:
     """The same URL, after making the folder of the default database file."""
     if url == default_database():
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(Path(url.removeprefix("sqlite:///")).parent)
     return url
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from rolecall.commands.common import DATABASE_PROBLEMS, UnusableError, database_option, database_problem, with_folder
+from rolecall.commands.common import (
+    DATABASE_PROBLEMS,
+    UnusableError,
+    database_option,
+    database_problem,
+    tell,
+    with_folder,
+)
 from rolecall.storage.engine import Database
 from rolecall.storage.migrate import HEAD_REVISION, upgrade
 
@@ -29,4 +36,4 @@ def upgrade_command(database: str) -> None:
         before = upgrade(Database(with_folder(database)))
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    click.echo(f"schema {HEAD_REVISION}" + (", as before" if before == HEAD_REVISION else f", was {before or 'empty'}"))
+    tell(f"schema {HEAD_REVISION}" + (", as before" if before == HEAD_REVISION else f", was {before or 'empty'}"))

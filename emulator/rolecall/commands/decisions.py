@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from rolecall.commands.common import SINCE_HELP, UnusableError, database_option, opened_log, sandbox_seconds
+from rolecall.commands.common import SINCE_HELP, UnusableError, database_option, opened_log, sandbox_seconds, tell_lines
 from rolecall.sandbox.cloudtrail import cloudtrail_records
 from rolecall.sandbox.decision_filter import BadFilterError, read_filter
 from rolecall.sandbox.decision_text import call_as_json, call_line
@@ -73,4 +73,4 @@ def command(
         # A running server writes down its last calls a moment later.
         time.sleep(SETTLE_SECONDS)
         for call in store.calls(wanted):
-            click.echo(FORMATS[shape](call))
+            tell_lines(FORMATS[shape](call))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from rolecall.commands.common import config_option, export_lines, host_option, key_of, port_option, read_config
+from rolecall.commands.common import (
+    config_option,
+    export_lines,
+    host_option,
+    key_of,
+    port_option,
+    read_config,
+    tell_exactly,
+)
 from rolecall.settings import Address
 
 
@@ -26,4 +34,4 @@ def command(config: str | None, user: str | None, host: str, port: int) -> None:
       rolecall env --config config/federation.yaml --port 4581
     """
     for line in export_lines(Address(host, port), key_of(read_config(config), user)):
-        click.echo(line)
+        tell_exactly(line)

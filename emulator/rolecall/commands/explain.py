@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from rolecall.commands.common import UnusableError, database_option, opened_log
+from rolecall.commands.common import UnusableError, database_option, opened_log, tell_lines
 from rolecall.ids import request_of_authorization
 from rolecall.sandbox.decision_text import explained_as_json, explained_lines
 from rolecall.sandbox.decisions import SETTLE_SECONDS
@@ -40,7 +40,7 @@ def command(request_id: str | None, last: bool, as_json: bool, database: str) ->
             what = "no refused call" if request_id is None else f"no call {request_id}"
             raise UnusableError(f"the decision log {store.path} has {what}")
         shown = explained_as_json(found, store.details(found.request_id))
-    click.echo(json.dumps(shown, indent=2) if as_json else "\n".join(explained_lines(shown)))
+    tell_lines(json.dumps(shown, indent=2) if as_json else "\n".join(explained_lines(shown)))
 
 
 def _asked(store: DecisionStore, request_id: str) -> LoggedCall | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rolecall.commands.common import UnusableError
+from rolecall.commands.common import UnusableError, tell_lines
 from rolecall.commands.running import ask, endpoint_of, server_options
 from rolecall.sandbox.files import read_named
 
@@ -71,4 +71,4 @@ def read_rules(given: str) -> Any:
 
 
 def _print(shown: dict[str, Any]) -> None:
-    click.echo("\n".join(json.dumps(rule) for rule in shown["rules"]) or "There are no fault rules.")
+    tell_lines("\n".join(json.dumps(rule) for rule in shown["rules"]) or "There are no fault rules.")

@@ -6,7 +6,7 @@ import click
 
 from rolecall.app import add_sealing_key, list_sealing_keys
 from rolecall.clock import Clock, iso8601
-from rolecall.commands.common import database_option, opened_database
+from rolecall.commands.common import database_option, opened_database, tell
 
 
 @click.group("keys")
@@ -28,9 +28,9 @@ def list_command(database: str) -> None:
     """
     found = list_sealing_keys(opened_database(database))
     if not found:
-        click.echo("There is no sealing key yet; serve makes the first one.", err=True)
+        tell("There is no sealing key yet; serve makes the first one.", err=True)
     for key_id, created_at_seconds in found:
-        click.echo(f"{key_id}  created {iso8601(created_at_seconds)}")
+        tell(f"{key_id}  created {iso8601(created_at_seconds)}")
 
 
 @command.command("rotate")
@@ -44,4 +44,4 @@ def rotate_command(database: str) -> None:
     Example:
       rolecall keys rotate
     """
-    click.echo(f"{add_sealing_key(opened_database(database), Clock())}  is the newest key")
+    tell(f"{add_sealing_key(opened_database(database), Clock())}  is the newest key")

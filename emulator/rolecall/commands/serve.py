@@ -11,10 +11,11 @@ from functools import partial
 
 import click
 
-from rolecall.app import open_database, worker_application
+from rolecall.app import checkpoint_database, open_database, worker_application
 from rolecall.clock import Clock
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
+    LogFormatter,
     UnusableError,
     config_option,
     database_option,
@@ -24,6 +25,7 @@ from rolecall.commands.common import (
     key_of,
     port_option,
     read_config,
+    tell_lines,
     with_folder,
 )
 from rolecall.sandbox.world import World
@@ -99,7 +101,9 @@ def command(
       rolecall serve --port 4581 --workers 2 --verbose
       rolecall serve --allow-origin http://localhost:3000
     """
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
     world = read_config(config)
     settings = ServerSettings(
         database_url=database,
@@ -144,7 +148,7 @@ def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], Roleca
     if Database(settings.database_url).in_memory:
         raise UnusableError("a database in memory cannot be shared by several workers: use --workers 1 or a file")
     open_database(settings.database_url, world, Clock()).close()
-    return partial(worker_application, settings, world), lambda: None
+    return partial(worker_application, settings, world), partial(checkpoint_database, settings.database_url)
 
 
 def _announce(address: Address, world: World) -> None:
@@ -157,5 +161,5 @@ def _announce(address: Address, world: World) -> None:
         lines.append("# Not strict: unknown access keys act as the administrator, their signatures unchecked.")
     # Whoever started it may have read the first line and gone.
     with contextlib.suppress(BrokenPipeError):
-        click.echo("\n".join(lines))
+        tell_lines("\n".join(lines))
         sys.stdout.flush()

@@ -16,6 +16,7 @@ from rolecall.commands.common import (
     database_option,
     database_problem,
     opened_database,
+    tell_exactly,
 )
 from rolecall.ids import Identifiers
 from rolecall.sandbox.declare import InvalidWorldError
@@ -70,7 +71,7 @@ def save(file: str, last_used: bool, database: str) -> None:
     finally:
         opened.close()
     if file == STANDARD_STREAM:
-        click.echo(text, nl=False)
+        tell_exactly(text, newline=False)
         return
     try:
         _write(Path(file), text)

@@ -43,11 +43,13 @@ def _unique_id(prefix: str) -> tuple[str, c.Check]:
 
 _REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
 
+# Nothing that a terminal would obey, because it is printed for a shell as it is.
+_PLAIN_CHARACTERS = r"[^\s\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{4,256}"
 _KEY = c.record(
     w.DeclaredKey,
     {
         "id": ("access_key_id", c.matching(r"\w{4,128}", "an access key id of 4 to 128 word characters")),
-        "secret": ("secret_access_key", c.matching(r"\S{4,256}", "a secret of 4 to 256 characters")),
+        "secret": ("secret_access_key", c.matching(_PLAIN_CHARACTERS, "a secret of 4 to 256 characters")),
         "status": ("status", c.one_of("Active", "Inactive", "Expired")),
         "created_at": _CREATED_AT,
         "last_used_at": ("last_used_at_seconds", c.moment),

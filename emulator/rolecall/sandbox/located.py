@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from rolecall.printable import printable
+
 Path = tuple[str | int, ...]
 # The loader written in C is ten times faster; PyYAML's wheels have it, a build without it falls back.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -46,6 +48,10 @@ class Problem:
 
     line: int
     message: str
+
+    def __post_init__(self) -> None:
+        # It repeats what the file has, and a file may come from somebody else.
+        object.__setattr__(self, "message", printable(self.message))
 
 
 @dataclass(frozen=True, slots=True)

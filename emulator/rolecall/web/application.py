@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from flask import Flask
 
 from rolecall.gateway import Gateway
+from rolecall.printable import printable
 from rolecall.sandbox.decisions import DecisionLog
 from rolecall.sandbox.faults import Faults
 from rolecall.sandbox.snapshots import Snapshots
 from rolecall.signin import SignIn
+from rolecall.storage.engine import Database, DatabaseError
 from rolecall.web.aws import WsgiApplication, aws_application
 from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
 from rolecall.web.mfa_endpoint import register_mfa_codes
@@ -22,6 +25,8 @@ from rolecall.web.outbound_documents import is_document, register_outbound_docum
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import FEDERATION_PATH, register_sign_in
 from rolecall.web.signin_log import SignInLog
+
+log = logging.getLogger("rolecall")
 
 
 class RolecallApplication(Flask):
@@ -33,16 +38,21 @@ class RolecallApplication(Flask):
 
     aws: WsgiApplication
 
-    def __init__(self, decisions: DecisionLog | None, faults: Faults, admission: Admission) -> None:
+    def __init__(self, decisions: DecisionLog | None, faults: Faults, admission: Admission, database: Database) -> None:
         super().__init__("rolecall", static_folder=None)
         self.faults = faults
         self._admission = admission
+        self._database = database
         self._decisions = decisions
 
     def finish(self) -> None:
         """Write down what is still to be written; for the end of the process."""
         if self._decisions is not None:
             self._decisions.close()
+        try:
+            self._database.checkpoint()
+        except DatabaseError as error:
+            log.warning("%s", printable(f"the database keeps its last changes in a file beside it: {error}"))
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -67,7 +77,7 @@ def web_application(
     admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
-    app = RolecallApplication(decisions, faults, admission)
+    app = RolecallApplication(decisions, faults, admission, gateway.database)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes, admission)
     registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)

@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from rolecall.clock import Clock
+from rolecall.printable import printable
 from rolecall.sandbox.decisions import DecisionLog
 from rolecall.sandbox.faults import Faults
 from rolecall.sandbox.snapshots import Snapshots
@@ -33,6 +34,7 @@ log = logging.getLogger("rolecall.control")
 
 PREFIX = "/_rolecall"
 UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
+UNAVAILABLE_ADVICE = f"{UNAVAILABLE_MESSAGE} Look at what --database names, and start Rolecall again."
 _REFUSALS = {
     404: "There is no such control endpoint.",
     405: "This endpoint takes another method.",
@@ -85,12 +87,15 @@ def register_control(
         except (*DatabaseError, OSError) as error:
             if request.endpoint != "control.health":
                 return _problem(UNAVAILABLE_MESSAGE), 503
-            return jsonify(status="unavailable", version=__version__, database=type(error).__name__), 503
+            return _unhealthy(type(error).__name__, database.lost_file() or UNAVAILABLE_ADVICE)
         return None
 
     @control.get("/health")
     def health() -> tuple[Response, int]:
-        # The database answers, or this would not be asked.
+        # The database answers, or this would not be asked; it does so even when its file was removed.
+        lost = database.lost_file()
+        if lost:
+            return _unhealthy("lost", lost)
         return jsonify(status="ok", version=__version__, database="ok"), 200
 
     @control.post("/reset")
@@ -128,8 +133,12 @@ def _refusal(error: HTTPException) -> tuple[Response, int]:
     return _problem(_REFUSALS.get(status) or error.description or error.name), status
 
 
+def _unhealthy(kind: str, message: str) -> tuple[Response, int]:
+    return jsonify(status="unavailable", version=__version__, database=kind, message=message), 503
+
+
 def _unavailable(error: Exception) -> tuple[Response, int]:
-    log.error("%s: the database did not answer: %s", request.path, getattr(error, "orig", error))
+    log.error("%s", printable(f"{request.path}: the database did not answer: {getattr(error, 'orig', error)}"))
     return _problem(UNAVAILABLE_MESSAGE), 503
 
 
