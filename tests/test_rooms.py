@@ -15,7 +15,19 @@ import rolecall
 
 PACKAGE = Path(rolecall.__file__).parent
 
-LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "printable", "version"}
+LEAVES = {
+    "errors",
+    "http",
+    "clock",
+    "arns",
+    "principals",
+    "ids",
+    "issuers",
+    "settings",
+    "caches",
+    "printable",
+    "version",
+}
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},

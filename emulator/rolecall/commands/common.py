@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,12 +29,17 @@ DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportErro
 
 
 class UnusableError(click.ClickException):
-    """Something the user has to put right: one clear message, exit status 2."""
+    """Something the user has to put right: one clear message, and perhaps a line for each problem; exit status 2."""
 
     exit_code = 2
 
+    def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
     def show(self, file: object = None) -> None:
-        tell_lines(f"rolecall: {self.message}", err=True)
+        for line in (f"rolecall: {self.message}", *self.problems):
+            tell(line, err=True)
 
 
 def tell(line: str, *, err: bool = False) -> None:
@@ -101,8 +106,8 @@ def read_config(config: str | None) -> World:
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     except InvalidWorldError as error:
-        lines = "\n".join(f"{path}:{problem.line}: {problem.message}" for problem in error.problems)
-        raise UnusableError(f"{path} cannot be used:\n{lines}") from error
+        lines = [f"{path}:{problem.line}: {problem.message}" for problem in error.problems]
+        raise UnusableError(f"{path} cannot be used:", lines) from error
 
 
 def opened_database(url: str) -> Database:

@@ -122,8 +122,8 @@ def load(file: str, database: str) -> None:
             clock.follow(load_clock(connection))
         load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
     except InvalidWorldError as error:
-        lines = "\n".join(f"{file}:{problem.line}: {problem.message}" for problem in error.problems)
-        raise UnusableError(f"{file} cannot be loaded:\n{lines}") from error
+        lines = [f"{file}:{problem.line}: {problem.message}" for problem in error.problems]
+        raise UnusableError(f"{file} cannot be loaded:", lines) from error
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     finally:
