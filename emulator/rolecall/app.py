@@ -37,12 +37,16 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     """The database, migrated, with a sealing key, and holding the declared world. Safe to call from many processes."""
     database = Database(url)
     ids = ids or Identifiers()
-    upgrade(database)
-    with database.transaction() as connection:
-        take_over_clock(connection, clock)
-        if not keyring.load(connection):
-            _add_key(connection, clock)
-        set_up_world(connection, world, clock.now_seconds(), ids)
+    try:
+        upgrade(database)
+        with database.transaction() as connection:
+            take_over_clock(connection, clock)
+            if not keyring.load(connection):
+                _add_key(connection, clock)
+            set_up_world(connection, world, clock.now_seconds(), ids)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

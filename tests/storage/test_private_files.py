@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
 import sqlite3
 import stat
 import sys
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from rolecall.app import application_over, checkpoint_database, decision_log, open_database
+from rolecall.cli import main
 from rolecall.clock import Clock
 from rolecall.commands import common
 from rolecall.inprocess import client
@@ -219,3 +225,77 @@ def test_a_log_that_becomes_corrupt_is_begun_anew_by_one_of_those_that_write_it(
     assert caplog.text.count("is corrupt") == 1
     for store in (first, second):
         store.close()
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
+    """Every connection that is made from now on, kept so that no end of its own can close it."""
+    made: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def kept(*arguments: Any, **named: Any) -> Any:
+        made.append(connect(*arguments, **named))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", kept)
+    monkeypatch.setattr("sqlite3.dbapi2.connect", kept)
+    return made
+
+
+def is_closed(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.total_changes  # noqa: B018
+    except sqlite3.ProgrammingError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("ending", ["closed", "forgotten"])
+@pytest.mark.parametrize("place", ["file", "memory"])
+def test_a_database_leaves_no_connection_open(
+    tmp_path: Path, connections: list[sqlite3.Connection], ending: str, place: str
+) -> None:
+    database = Database("sqlite://" if place == "memory" else f"sqlite:///{tmp_path / 'rolecall.db'}")
+
+    def read() -> None:
+        with database.snapshot():
+            pass
+
+    read()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: read(), range(4)))
+        if ending == "closed":
+            # Its threads are alive, and hold what they read by.
+            database.close()
+            assert all(map(is_closed, connections))
+    if ending == "forgotten":
+        del database, read
+        gc.collect()
+    assert connections
+    assert all(map(is_closed, connections))
+
+
+def test_commands_leave_no_connection_open(tmp_path: Path, connections: list[sqlite3.Connection]) -> None:
+    url = f"sqlite:///{tmp_path / 'rolecall.db'}"
+    decision_log(url, Clock()).store.clear(0)
+    snapshot = str(tmp_path / "world.yaml")
+    # Without what closes a database that was forgotten.
+    tools = SimpleNamespace(WeakSet=weakref.WeakSet, finalize=lambda *_arguments: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rolecall.storage.engine.weakref", tools)
+        for arguments in (
+            ["db", "upgrade"],
+            ["keys", "rotate"],
+            ["keys", "list"],
+            ["decisions"],
+            ["decisions", "--since", "1h"],
+            ["explain", "--last"],
+            ["policy", "--principal", "arn:aws:iam::111122223333:user/admin"],
+            ["policy", "--principal", "arn:aws:iam::111122223333:user/admin", "--unused"],
+            ["snapshot", "save", snapshot],
+            ["snapshot", "load", snapshot],
+        ):
+            del connections[:]
+            CliRunner().invoke(main, [*arguments, "--database", url])
+            assert connections, arguments
+            assert all(map(is_closed, connections)), arguments

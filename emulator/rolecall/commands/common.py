@@ -114,7 +114,11 @@ def opened_database(url: str) -> Database:
     """The database with the present schema. Raises UnusableError."""
     try:
         database = Database(with_folder(url))
-        upgrade(database)
+        try:
+            upgrade(database)
+        except BaseException:
+            database.close()
+            raise
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     return database

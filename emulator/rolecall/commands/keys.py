@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from rolecall.app import add_sealing_key, list_sealing_keys
@@ -26,7 +28,8 @@ def list_command(database: str) -> None:
     Example:
       rolecall keys list
     """
-    found = list_sealing_keys(opened_database(database))
+    with closing(opened_database(database)) as opened:
+        found = list_sealing_keys(opened)
     if not found:
         tell("There is no sealing key yet; serve makes the first one.", err=True)
     for key_id, created_at_seconds in found:
@@ -44,4 +47,5 @@ def rotate_command(database: str) -> None:
     Example:
       rolecall keys rotate
     """
-    tell(f"{add_sealing_key(opened_database(database), Clock())}  is the newest key")
+    with closing(opened_database(database)) as opened:
+        tell(f"{add_sealing_key(opened, Clock())}  is the newest key")

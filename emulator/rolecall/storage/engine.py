@@ -11,7 +11,8 @@ import copy
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,10 @@ class Database:
         if self.is_sqlite:
             event.listen(self._writers, "begin", _begin_immediate)
         self._held = threading.local()
+        # Of all threads: who closes the database closes them too, and so does the end of one that nobody closed, of
+        # which Python would warn.
+        self._all_readers: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._let_go = weakref.finalize(self, _let_go, engine, self._all_readers)
         # Threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
 
@@ -105,6 +110,7 @@ class Database:
                 connection = self._readers.connect()
             driver: Any = connection.connection.driver_connection
             held = self._held.reader = (connection, driver)
+            self._all_readers.add(connection)
             if self._file and self._file_identity is None:
                 self._file_identity = identity_of(self._file)
         return held
@@ -170,11 +176,15 @@ class Database:
         return FILE_LOST_MESSAGE.format(path=path, became=became)
 
     def close(self) -> None:
-        held = getattr(self._held, "reader", None)
-        if held is not None:
-            held[0].close()
-            del self._held.reader
-        self._engine.dispose()
+        self._held = threading.local()
+        _let_go(self._engine, self._all_readers)
+
+
+def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:
+    """Close what is open, also in threads that have ended or will not come back to it."""
+    for reader in list(readers):
+        reader.close()
+    engine.dispose()
 
 
 class _SqliteSnapshot:
