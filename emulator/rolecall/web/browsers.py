@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from rolecall.caches import BoundedCache
 from rolecall.web.origins import (
     Admission,
     asked_host,
@@ -34,6 +35,7 @@ OTHER_ORIGIN_MESSAGE = (
     "To let the pages of one make calls, start it with --allow-origin ORIGIN."
 )
 _SHOWN_ORIGIN_CHARACTERS = 200
+_REMEMBERED_HOSTS = 256
 # How long a browser may remember that an origin may call; as long as most of them do at most (Chromium: 2 hours).
 _PREFLIGHT_SECONDS = 7200
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -45,15 +47,28 @@ _is_list_of_names = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}").fullmatc
 def guarded(application: WsgiApplication, refuse: Refuse, admission: Admission) -> WsgiApplication:
     """The application for whom ``admission`` lets in. ``refuse(message, …)`` answers the others."""
 
+    # Of names that were answered: few, and every call asks.
+    answered: BoundedCache[str, bool] = BoundedCache(_REMEMBERED_HOSTS)
+
+    def is_answered(host: str) -> bool:
+        if not admission.answers_to(host):
+            return False
+        answered.put(host, True)
+        return True
+
     def guard(environ: Environ, start_response: Any) -> Iterable[bytes]:
         host = asked_host(environ)
-        if not admission.answers_to(host):
+        if not (answered.get(host) or is_answered(host)):
             return refuse(_host_message(host), environ, start_response)
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:
             fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
-            silent = fetch_site is None and is_silent_browser(environ.get("HTTP_USER_AGENT", ""))
-            if silent or sent_by_another_site(fetch_site):
+            # Most calls say nothing, so this is asked first.
+            if fetch_site is None:
+                foreign = is_silent_browser(environ.get("HTTP_USER_AGENT", ""))
+            else:
+                foreign = sent_by_another_site(fetch_site)
+            if foreign:
                 return refuse(OTHER_ORIGIN_MESSAGE.format(which=""), environ, start_response)
             return application(environ, start_response)
         if origin.lower() not in admission.origins:

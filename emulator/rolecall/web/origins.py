@@ -10,7 +10,6 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +38,7 @@ def asked_host(environ: Mapping[str, Any]) -> str:
     """
     host: str = environ.get("HTTP_HOST", "")
     target: str = environ.get("RAW_URI", "")
-    if target[:1] in ("/", "", "*"):
+    if target.startswith("/") or target in ("", "*"):
         return host
     try:
         return host if urlsplit(target).netloc.lower() == host.lower() else ""
@@ -118,31 +117,19 @@ class Admission:
 
     def knows_name(self, host: str) -> bool:
         """Whether a ``Host`` header is a name of this machine, or one that the server was told."""
-        return self._known(host) is not None
+        name = host_name(host)
+        return name is not None and (is_private_name(name) or self._was_told(name))
 
     def answers_to(self, host: str) -> bool:
         """The same, or a name of AWS's, which nobody but AWS can let lead elsewhere."""
-        if len(host) > _MAXIMUM_HOST_CHARACTERS:
-            return False
-        return _answers_to(self, host)
-
-    def _known(self, host: str) -> str | None:
         name = host_name(host)
-        if name is None or not (is_private_name(name) or self._was_told(name)):
-            return None
-        return name
+        return name is not None and (self.knows_name(host) or is_aws_host(name))
 
     def _was_told(self, name: str) -> bool:
         return any(name.endswith(told) if told.startswith(".") else name == told for told in self.hosts)
 
 
 NOBODY_ELSE = Admission()
-
-
-@lru_cache(maxsize=256)
-def _answers_to(admission: Admission, host: str) -> bool:
-    name = host_name(host)
-    return name is not None and (admission.knows_name(host) or is_aws_host(name))
 
 
 def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "") -> Admission:
