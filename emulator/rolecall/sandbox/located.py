@@ -24,6 +24,7 @@ MAXIMUM_DEPTH = 40
 MAXIMUM_VALUES = 250_000
 # More than anybody reads of one file.
 MAXIMUM_PROBLEMS = 1_000
+_MAXIMUM_MESSAGE_CHARACTERS = 2_000
 # Digits of a number; making one of text takes the square of their number.
 _MAXIMUM_NUMBER_CHARACTERS = 64
 # Lines that begin with a per cent sign, as directives do: the parser compares each with all before.
@@ -51,7 +52,10 @@ class Problem:
 
     def __post_init__(self) -> None:
         # It repeats what the file has, and a file may come from somebody else.
-        object.__setattr__(self, "message", printable(self.message))
+        message = printable(self.message[: _MAXIMUM_MESSAGE_CHARACTERS + 1])
+        if len(self.message) > _MAXIMUM_MESSAGE_CHARACTERS:
+            message = f"{message[:_MAXIMUM_MESSAGE_CHARACTERS]}…"
+        object.__setattr__(self, "message", message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ def make_private_folder(folder: Path) -> None:
 
 
 def _narrow(path: str) -> None:
-    with suppress(FileNotFoundError, PermissionError):
+    # Not there, another owner's, or on a medium that has no modes or takes no changes.
+    with suppress(OSError):
         status = os.stat(path)
         kept = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
         if kept and status.st_mode & _OF_OTHERS:
