@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -35,7 +36,7 @@ def keep_private(path: str) -> None:
         # Whatever the mask of this process: it can only take away.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     for ending in _BESIDE:
-        _narrow(f"{path}{ending}")
+        _narrow(f"{path}{ending}", stat.S_ISREG)
 
 
 def identity_of(path: str) -> tuple[int, int] | None:
@@ -51,13 +52,12 @@ def make_private_folder(folder: Path) -> None:
     """The folder that Rolecall keeps its data in, for its owner alone. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _narrow(str(folder))
+    _narrow(str(folder), stat.S_ISDIR)
 
 
-def _narrow(path: str) -> None:
+def _narrow(path: str, is_wanted: Callable[[int], bool]) -> None:
     # Not there, another owner's, or on a medium that has no modes or takes no changes.
     with suppress(OSError):
         status = os.stat(path)
-        kept = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-        if kept and status.st_mode & _OF_OTHERS:
+        if is_wanted(status.st_mode) and status.st_mode & _OF_OTHERS:
             os.chmod(path, stat.S_IMODE(status.st_mode) & ~_OF_OTHERS)
