@@ -10,6 +10,7 @@ import unicodedata
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -228,6 +229,21 @@ def test_the_report_of_the_test_kit() -> None:
             )
         [refused] = sandbox.refusals
         assert is_safe(str(refused))
+
+
+def test_a_failure_of_an_endpoint_is_logged_in_one_line(
+    world: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("rolecall.web.oidc_endpoints.discovery_document", fail)
+    monkeypatch.setattr("rolecall.web.oidc_endpoints.ISSUER_NAME", re.compile(".*", re.DOTALL))
+    path = f"/_rolecall/oidc/{quote(HOSTILE)}/.well-known/openid-configuration"
+    assert world.application.test_client().get(path).status_code == 500
+    [message] = caplog.messages
+    assert is_safe(message, 1)
+    assert "FORGED" in message
 
 
 def test_commands_print_through_one_place() -> None:

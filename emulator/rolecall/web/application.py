@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from rolecall.gateway import Gateway
 from rolecall.printable import printable
@@ -53,6 +53,10 @@ class RolecallApplication(Flask):
             self._database.checkpoint()
         except DatabaseError as error:
             log.warning("%s", printable(f"the database keeps its last changes in a file beside it: {error}"))
+
+    def log_exception(self, exc_info: Any) -> None:
+        """As Flask does, with the path as it may be shown."""
+        log.error("%s", printable(f"{request.method} {request.path} failed unexpectedly"), exc_info=exc_info)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
