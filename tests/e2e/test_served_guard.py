@@ -12,7 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from served import PATIENCE_SECONDS, Server
+
+from rolecall.cli import main
 
 Make = Callable[..., Server]
 APP = "http://localhost:3000"
@@ -76,3 +79,20 @@ def test_what_a_stopped_server_leaves_is_private_and_whole(make_server: Make, wo
     copy.write_bytes(database.read_bytes())
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT count(*) FROM users WHERE name = 'last'").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "given", "wrong"),
+    [
+        ("--allow-host", "ROLECALL_ALLOW_HOST", "rolecall.lan http://x", "'http://x' is no name of a host"),
+        ("--allow-origin", "ROLECALL_ALLOW_ORIGIN", "http://localhost:3000 *", "'*' is no origin of a page"),
+    ],
+)
+def test_a_name_or_an_origin_that_is_none_is_told(option: str, variable: str, given: str, wrong: str) -> None:
+    runner = CliRunner()
+    for done in (
+        runner.invoke(main, ["serve", "--database", "sqlite://", option, given.split()[1]]),
+        runner.invoke(main, ["serve", "--database", "sqlite://"], env={variable: given}),
+    ):
+        assert done.exit_code == 2
+        assert wrong in done.output
