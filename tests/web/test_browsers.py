@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -180,3 +182,27 @@ def test_a_sandbox_of_the_test_kit_has_the_same_guard() -> None:
         iam.meta.events.register("before-sign", add_origin)
         with pytest.raises(iam.exceptions.ClientError, match="--allow-origin"):
             iam.create_user(UserName="mallory")
+
+
+def test_a_sandbox_behind_a_socket_takes_the_same_options() -> None:
+    with Rolecall.start(allow_origins=[APP], allow_hosts=["rolecall.lan"]) as sandbox:
+        address = urlsplit(sandbox.endpoint_url)
+
+        def status(path: str, **headers: str) -> tuple[int, str | None]:
+            connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=30)
+            with closing(connection):
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
+                answer.read()
+                return answer.status, answer.getheader("Access-Control-Allow-Origin")
+
+        assert status("/_rolecall/health", Host="rolecall.lan") == (200, None)
+        assert status("/_rolecall/health", Host="other.lan") == (403, None)
+        assert status("/accounts", Origin=APP) == (403, APP)
+        assert status("/accounts", Origin="https://evil.example") == (403, None)
+
+
+@pytest.mark.parametrize("given", [{"allow_hosts": "rolecall.lan"}, {"allow_origins": [1]}])
+def test_names_that_are_no_list_are_said(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="is a list of texts"):
+        Rolecall.start(**given)
