@@ -26,6 +26,7 @@ LEAVES = {
     "settings",
     "service_records",
     "caches",
+    "printable",
     "version",
 }
 ROOMS: Mapping[str, set[str]] = {
@@ -37,9 +38,9 @@ ROOMS: Mapping[str, set[str]] = {
     "wire": {"errors", "http", "caches", "service_records"},
     "signing": {"errors", "http", "clock", "caches"},
     "sessions": {"errors", "clock", "arns", "principals", "ids", "issuers", "caches"},
-    "policy": {"arns", "principals", "caches"},
+    "policy": {"arns", "principals", "caches", "printable"},
     "advice": {"policy", "data"},
-    "storage": {"errors", "clock", "arns", "principals", "ids", "caches"},
+    "storage": {"errors", "clock", "arns", "principals", "ids", "caches", "printable"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
@@ -53,7 +54,7 @@ ROOMS: Mapping[str, set[str]] = {
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "storage"}
     | {"worlds", "call_log", "faults"},
     "web": LEAVES
-    | {"signin", "gateway", "least_privilege", "services", "storage"}
+    | {"wire", "signin", "gateway", "least_privilege", "services", "storage"}
     | {"worlds", "call_log", "faults", "identity_providers"},
     "app": LEAVES
     | {"wire", "sessions", "storage", "services", "signin", "gateway", "web", "worlds", "call_log", "faults"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -22,10 +23,11 @@ from rolecall.signin import SignIn
 from rolecall.storage import keyring
 from rolecall.storage.clock_states import take_over_clock
 from rolecall.storage.decision_log import DecisionStore, decision_log_path
-from rolecall.storage.engine import Database
+from rolecall.storage.engine import Database, DatabaseError
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
+from rolecall.web.origins import NOBODY_ELSE, Admission, admission_of
 from rolecall.wire import SERVICES, known_error_codes, operation_names
 from rolecall.worlds.setup import reset_world, set_up_world
 from rolecall.worlds.snapshots import Snapshots, load_database, save_database
@@ -36,12 +38,16 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     """The database, migrated, with a sealing key, and holding the declared world. Safe to call from many processes."""
     database = Database(url)
     ids = ids or Identifiers()
-    upgrade(database)
-    with database.transaction() as connection:
-        take_over_clock(connection, clock)
-        if not keyring.load(connection):
-            _add_key(connection, clock)
-        set_up_world(connection, world, clock.now_seconds(), ids)
+    try:
+        upgrade(database)
+        with database.transaction() as connection:
+            take_over_clock(connection, clock)
+            if not keyring.load(connection):
+                _add_key(connection, clock)
+            set_up_world(connection, world, clock.now_seconds(), ids)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
@@ -70,7 +76,27 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     database = open_database(settings.database_url, world, clock)
     decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
     decisions.start()
-    return application_over(database, world, clock, decisions=decisions, maximum_body_bytes=settings.maximum_body_bytes)
+    return application_over(
+        database,
+        world,
+        clock,
+        decisions=decisions,
+        maximum_body_bytes=settings.maximum_body_bytes,
+        admission=admission_of(settings.allowed_hosts, settings.allowed_origins, listening_at=settings.host),
+    )
+
+
+def checkpoint_database(url: str) -> None:
+    """After the end of all workers: what they have left in files beside the database and its log is brought into them.
+
+    Best effort: a database that does not answer has said so before, and loses nothing.
+    """
+    with suppress(*DatabaseError, OSError):
+        with closing(Database(url)) as database:
+            database.checkpoint()
+        with closing(DecisionStore(decision_log_path(url))) as store:
+            # Whoever closes a file as the last one does the same.
+            store.dropped()
 
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
@@ -87,13 +113,14 @@ def application_over(
     observer: Observer | None = None,
     decisions: DecisionLog | None = None,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+    admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application over an opened database, with the declared world to go back to on reset.
 
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
     gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
-    return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
+    return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes, admission=admission)
 
 
 def application_around(
@@ -102,6 +129,7 @@ def application_around(
     decisions: DecisionLog | None,
     *,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+    admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application around what :func:`gateway_over` made."""
     database, clock, ids = gateway.database, gateway.clock, gateway.ids
@@ -114,6 +142,7 @@ def application_around(
         faults=faults_of(database, ids),
         sign_in=SignIn(database, clock),
         maximum_body_bytes=maximum_body_bytes,
+        admission=admission,
     )
 
 

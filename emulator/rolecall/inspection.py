@@ -20,6 +20,8 @@ from rolecall.worlds.located import Located, Path, Problem, UnreadableError, rea
 from rolecall.worlds.policy_problems import hint, pointed_at
 
 _PACKAGE_PARENT = FilePath(__file__).resolve().parent.parent
+_JSON_SPACE = " \t\r\n"
+_CLOSED = {"}": "object", "]": "list"}
 _POLICY_VERSIONS = ("2012-10-17", "2008-10-17")
 _STATEMENT_ALONE = 'a statement on its own is no policy: put it into {"Version": "2012-10-17", "Statement": [...]}'
 _YAML_POLICY = "IAM takes policy documents as JSON alone; turn this one into JSON before you store it"
@@ -34,7 +36,7 @@ class Examination:
     advice: list[Problem] = field(default_factory=list)
 
 
-def examine(text: str, folder: str = "") -> Examination:
+def examine(text: str, folder: str | None = None) -> Examination:
     """The problems of a sandbox file or policy document; advice on its policies when there are none.
 
     Paths in a sandbox file are relative to ``folder``.
@@ -73,7 +75,7 @@ def _examined_policy(text: str, located: Located) -> Examination:
         json.loads(text)
     except ValueError as error:
         if text.lstrip("\ufeff \t\r\n").startswith("{"):
-            return Examination("policy document", [Problem(getattr(error, "lineno", 1), f"not JSON: {error}")])
+            return Examination("policy document", [_not_json(text, error)])
         text = json.dumps(located.value)
         advice.append(Problem(1, _YAML_POLICY))
     try:
@@ -82,6 +84,17 @@ def _examined_policy(text: str, located: Located) -> Examination:
         line = located.line(pointed_at(error.pointer, located.value))
         return Examination("policy document", [Problem(line, f"{error}{hint(error.pointer)}")])
     return Examination("policy document", [], [*advice, *_advice_on(policy, located, ())])
+
+
+def _not_json(text: str, error: ValueError) -> Problem:
+    """Where a text stops being JSON. A comma too many is at the comma; Python before 3.13 says it of what follows."""
+    if not isinstance(error, json.JSONDecodeError):
+        return Problem(1, f"not JSON: {error}")
+    comma = error.pos if text[error.pos : error.pos + 1] == "," else len(text[: error.pos].rstrip(_JSON_SPACE)) - 1
+    after = text[comma + 1 :].lstrip(_JSON_SPACE)[:1]
+    if text[comma : comma + 1] == "," and after in _CLOSED:
+        error = json.JSONDecodeError(f"there is a comma before the end of the {_CLOSED[after]}", text, comma)
+    return Problem(error.lineno, f"not JSON: {error}")
 
 
 def _advice_on(policy: Policy, located: Located, path: Path) -> Iterator[Problem]:

@@ -43,6 +43,9 @@ class ServerSettings:
     workers: int = 1
     threads: int = 1
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
+    # Besides what is always safe: names that the server answers to, and origins of web pages that may call.
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
 
 
 # Addresses that mean "every interface", and the one to reach the server by from this machine.

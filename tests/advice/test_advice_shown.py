@@ -223,7 +223,11 @@ def test_a_malformed_policy_of_a_sandbox_file_says_its_line() -> None:
             2,
             "Syntax errors in policy. (Statment), did you mean Statement?",
         ),
-        ('{"Version": "2012-10-17",\n "Statement": [],\n}', 3, "not JSON: "),
+        (
+            '{"Version": "2012-10-17",\n "Statement": [],\n}',
+            2,
+            "not JSON: there is a comma before the end of the object: line 2 column 17",
+        ),
         ('\ufeff{"Version": "2012-10-17", "Statement": []}', 1, "not JSON: Unexpected UTF-8 BOM"),
     ],
 )

@@ -304,6 +304,7 @@ def test_lengths_that_are_no_lengths(application: Any, service: str, length: str
         "wsgi.url_scheme": "http",
         "wsgi.input": None,
         "CONTENT_LENGTH": length,
+        "HTTP_HOST": "rolecall.localhost",
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in made.headers.items()},
     }
 

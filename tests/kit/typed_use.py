@@ -40,6 +40,8 @@ def making() -> None:
         assert_type(started, Rolecall)
         assert_type(started.endpoint_url, str)
         assert_type(started.environment, dict[str, str])
+    with Rolecall.start(allow_hosts=["rolecall.lan"], allow_origins=("http://localhost:3000",)) as admitting:
+        assert_type(admitting, Rolecall)
     assert_type(__version__, str)
     Rolecall(seeds=1)  # type: ignore[call-arg]
     Rolecall(seed="1")  # type: ignore[arg-type]

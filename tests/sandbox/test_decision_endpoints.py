@@ -183,7 +183,7 @@ def test_without_a_log_there_is_nothing(world: Any) -> None:
 
 
 def test_a_log_that_cannot_be_read(world: Any, tmp_path: Path) -> None:
-    (tmp_path / "rolecall-decisions.db").write_text("this is no database " * 1000)
+    (tmp_path / "rolecall-decisions.db").mkdir()
     log = keep_log(world, f"sqlite:///{tmp_path / 'rolecall.db'}")
     assert get(world, "") == (503, {"message": "The decision log cannot be read."})
     assert get(world, "/x")[0] == 503

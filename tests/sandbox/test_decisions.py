@@ -186,6 +186,7 @@ def test_what_matches_no_operation_is_logged_too(world: Any, log: DecisionLog) -
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/",
         "QUERY_STRING": "Action=Nothing&Version=2011-06-15",
+        "HTTP_HOST": "localhost",
         "wsgi.url_scheme": "http",
         "REMOTE_ADDR": "127.0.0.1",
     }
@@ -520,14 +521,14 @@ def test_many_threads_hand_over_while_one_reads() -> None:
     log.close()
 
 
-@pytest.mark.parametrize("kind", ["no folder", "no database"])
+@pytest.mark.parametrize("kind", ["no folder", "a folder in its place"])
 def test_a_broken_log_disturbs_no_call_and_says_so_once(
     world: Any, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "rolecall-decisions.db" if kind == "no database" else tmp_path / "absent" / "rolecall.db"
-    if kind == "no database":
-        path.write_text("this is no database " * 1000)
-    log = keep_log(world, f"sqlite:///{tmp_path / 'rolecall.db' if kind == 'no database' else path}")
+    folder = tmp_path if kind == "a folder in its place" else tmp_path / "absent"
+    if folder == tmp_path:
+        (tmp_path / "rolecall-decisions.db").mkdir()
+    log = keep_log(world, f"sqlite:///{folder / 'rolecall.db'}")
     with caplog.at_level(logging.WARNING, logger="rolecall.decisions"):
         for _ in range(3):
             assert world.client("sts").get_caller_identity()["Account"] == world.first_account

@@ -24,6 +24,7 @@ from rolecall.policy import (
     kept_policy,
     parse_policy,
 )
+from rolecall.printable import printable
 from rolecall.storage import gather
 from rolecall.storage.gather import Document, Entity, TrustedRole
 
@@ -63,7 +64,7 @@ def kept_document(text: str, kind: PolicyKind) -> Policy:
     if policy is None:
         policy = kept_policy(text, kind)
         if policy.text != text:
-            log.warning(UNREADABLE_MESSAGE.format(kind=kind.value, problem=_problem(text, kind)))
+            log.warning("%s", printable(UNREADABLE_MESSAGE.format(kind=kind.value, problem=_problem(text, kind))))
         _kept.put((kind, text), policy)
     return policy
 

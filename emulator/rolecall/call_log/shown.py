@@ -9,6 +9,7 @@ from typing import Any
 from rolecall.clock import iso8601
 from rolecall.ids import authorization_id
 from rolecall.policy import listed_values, policy_label
+from rolecall.printable import printable
 from rolecall.storage.decision_log import LoggedCall, RefusalDetails
 
 Json = dict[str, Any]
@@ -67,7 +68,7 @@ def call_line(call: LoggedCall) -> str:
     ) or " ".join(filter(None, (call.service, call.operation or "(no operation)")))
     error = f" ({call.error_code})" if call.error_code not in ("", call.outcome) else ""
     who = call.principal or "nobody"
-    return f"{iso8601(call.at_seconds)}  {call.request_id}  {call.outcome}{error}  {who}  {asked}"
+    return printable(f"{iso8601(call.at_seconds)}  {call.request_id}  {call.outcome}{error}  {who}  {asked}")
 
 
 def explained_as_json(call: LoggedCall, details: RefusalDetails | None) -> Json:
@@ -94,6 +95,10 @@ def _with_document(policy: Json, documents: Mapping[str, str]) -> Json:
 
 def explained_lines(shown: Json) -> Iterator[str]:
     """What :func:`explained_as_json` answered, for a terminal."""
+    return map(printable, _explained_lines(shown))
+
+
+def _explained_lines(shown: Json) -> Iterator[str]:
     yield from _asked_lines(shown)
     yield from _answer_lines(shown)
     evaluations = shown.get("evaluations")

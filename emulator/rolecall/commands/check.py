@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from rolecall.commands.common import UnusableError
+from rolecall.commands.common import UnusableError, tell
 from rolecall.inspection import examine
+from rolecall.worlds.files import read_named
 
 
 @click.command("check")
@@ -28,14 +29,14 @@ def command(files: Sequence[str]) -> None:
     found = 0
     for file in files:
         try:
-            examined = examine(Path(file).read_text(encoding="utf-8"), str(Path(file).parent))
-        except (OSError, UnicodeDecodeError) as error:
+            examined = examine(read_named(file), str(Path(file).parent))
+        except (OSError, ValueError) as error:
             raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
         for problem in examined.problems:
-            click.echo(f"{file}:{problem.line}: {problem.message}")
+            tell(f"{file}:{problem.line}: {problem.message}")
         for advice in examined.advice:
-            click.echo(f"{file}:{advice.line}: advice: {advice.message}")
+            tell(f"{file}:{advice.line}: advice: {advice.message}")
         if not examined.problems:
-            click.echo(f"{file}: a valid {examined.kind}")
+            tell(f"{file}: a valid {examined.kind}")
         found += len(examined.problems)
     sys.exit(1 if found else 0)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rolecall.clock import duration_seconds
-from rolecall.commands.common import UnusableError
+from rolecall.commands.common import UnusableError, tell
 from rolecall.commands.running import ask, endpoint_of, server_options
 
 _STEP = re.compile(r"([+-])([0-9.]+[smhd][0-9.smhd]*)")
@@ -47,7 +47,7 @@ def command(change: str | None, endpoint: str | None, host: str, port: int) -> N
     """
     where = endpoint_of(endpoint, host, port)
     shown = ask(where, "GET", "clock") if change is None else ask(where, "POST", "clock", asked_change(change))
-    click.echo(clock_line(shown))
+    tell(clock_line(shown))
 
 
 def asked_change(change: str) -> dict[str, Any]:

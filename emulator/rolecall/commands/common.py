@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from rolecall.clock import Clock
+from rolecall.printable import printable, printable_lines
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, data_folder, default_database_url
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from rolecall.storage.migrate import upgrade
+from rolecall.storage.private_files import make_private_folder
 from rolecall.storage.problems import BadRowError, NewerDatabaseError
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import InvalidWorldError, read_world_file
@@ -28,12 +31,40 @@ DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportErro
 
 
 class UnusableError(click.ClickException):
-    """Something the user has to put right: one clear message, exit status 2."""
+    """Something the user has to put right: one clear message, and perhaps a line for each problem; exit status 2."""
 
     exit_code = 2
 
+    def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
     def show(self, file: object = None) -> None:
-        click.echo(f"rolecall: {self.message}", err=True)
+        for line in (f"rolecall: {self.message}", *self.problems):
+            tell(line, err=True)
+
+
+def tell(line: str, *, err: bool = False) -> None:
+    """Print one line; what a client, a file or a server has put into it is shown and does nothing."""
+    click.echo(printable(line), err=err)
+
+
+def tell_lines(text: str, *, err: bool = False) -> None:
+    """The same for several lines, of which each has been made sure of, or holds nothing of others."""
+    click.echo(printable_lines(text), err=err)
+
+
+def tell_exactly(text: str, *, newline: bool = True) -> None:
+    """Print what is for a program, and would be another text with escapes."""
+    click.echo(text, nl=newline)
+
+
+class LogFormatter(logging.Formatter):
+    """Each record in one line, but for a traceback, whose further lines are indented so that they cannot be records."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        first, *further = super().format(record).split("\n") if record.exc_info else [super().format(record)]
+        return "\n".join([printable(first), *(f"    {printable(line)}" for line in further)])
 
 
 def _data_folder() -> Path:
@@ -114,15 +145,19 @@ def read_config(config: str | None) -> World:
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     except InvalidWorldError as error:
-        lines = "\n".join(f"{path}:{problem.line}: {problem.message}" for problem in error.problems)
-        raise UnusableError(f"{path} cannot be used:\n{lines}") from error
+        lines = [f"{path}:{problem.line}: {problem.message}" for problem in error.problems]
+        raise UnusableError(f"{path} cannot be used:", lines) from error
 
 
 def opened_database(url: str) -> Database:
     """The database with the present schema. Raises UnusableError."""
     try:
         database = Database(with_folder(url))
-        upgrade(database)
+        try:
+            upgrade(database)
+        except BaseException:
+            database.close()
+            raise
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     return database
@@ -174,7 +209,7 @@ def with_folder(url: str) -> str:
     """The same URL, after making the data folder for a database file in it."""
     folder = _data_folder()
     if url.startswith(f"sqlite:///{folder.as_posix()}/"):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     return url
 
 

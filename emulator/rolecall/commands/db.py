@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from rolecall.commands.common import (
@@ -10,6 +12,7 @@ from rolecall.commands.common import (
     config_of_database_option,
     database_option,
     database_problem,
+    tell,
     with_folder,
 )
 from rolecall.storage.engine import Database
@@ -34,7 +37,8 @@ def upgrade_command(database: str) -> None:
       rolecall db upgrade --database sqlite:///rolecall.db
     """
     try:
-        before = upgrade(Database(with_folder(database)))
+        with closing(Database(with_folder(database))) as opened:
+            before = upgrade(opened)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    click.echo(f"schema {HEAD_REVISION}" + (", as before" if before == HEAD_REVISION else f", was {before or 'empty'}"))
+    tell(f"schema {HEAD_REVISION}" + (", as before" if before == HEAD_REVISION else f", was {before or 'empty'}"))

@@ -20,6 +20,7 @@ from rolecall.commands.common import (
     database_option,
     opened_log,
     sandbox_seconds,
+    tell_lines,
 )
 from rolecall.storage.decision_log import KEPT_CALLS, LoggedCall
 
@@ -81,4 +82,4 @@ def command(
         # A running server writes down its last calls a moment later.
         time.sleep(SETTLE_SECONDS)
         for call in store.calls(wanted):
-            click.echo(FORMATS[shape](call))
+            tell_lines(FORMATS[shape](call))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rolecall.commands.common import read_config
+from rolecall.commands.common import read_config, tell
 from rolecall.demo import run_demo
 
 
@@ -19,4 +19,4 @@ def command() -> None:
       rolecall demo
     """
     for line in run_demo(read_config(None)):
-        click.echo(line)
+        tell(line)

@@ -12,6 +12,7 @@ from rolecall.commands.common import (
     other_key_lines,
     port_option,
     read_config,
+    tell_exactly,
 )
 from rolecall.settings import Address
 
@@ -36,4 +37,4 @@ def command(config: str | None, user: str | None, host: str, port: int) -> None:
     world = read_config(config)
     key = key_of(world, user)
     for line in export_lines(Address(host, port), key) + other_key_lines(world, key):
-        click.echo(line)
+        tell_exactly(line)

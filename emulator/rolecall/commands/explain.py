@@ -10,7 +10,7 @@ import click
 
 from rolecall.call_log.shown import explained_as_json, explained_lines
 from rolecall.call_log.writer import SETTLE_SECONDS
-from rolecall.commands.common import UnusableError, config_of_database_option, database_option, opened_log
+from rolecall.commands.common import UnusableError, config_of_database_option, database_option, opened_log, tell_lines
 from rolecall.ids import request_of_authorization
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall
 
@@ -41,7 +41,7 @@ def command(request_id: str | None, last: bool, as_json: bool, database: str) ->
             what = "no refused call" if request_id is None else f"no call {request_id}"
             raise UnusableError(f"the decision log {store.path} has {what}")
         shown = explained_as_json(found, store.details(found.request_id))
-    click.echo(json.dumps(shown, indent=2) if as_json else "\n".join(explained_lines(shown)))
+    tell_lines(json.dumps(shown, indent=2) if as_json else "\n".join(explained_lines(shown)))
 
 
 def _asked(store: DecisionStore, request_id: str) -> LoggedCall | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
-from rolecall.commands.common import UnusableError
+from rolecall.commands.common import UnusableError, tell_lines
 from rolecall.commands.running import ask, endpoint_of, server_options
+from rolecall.worlds.files import read_named
 
 
 @click.group("faults")
@@ -61,8 +61,8 @@ def read_rules(given: str) -> Any:
     if not given.lstrip().startswith(("{", "[")):
         where = given
         try:
-            text = Path(given).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_named(given)
+        except (OSError, ValueError) as error:
             raise UnusableError(f"cannot read {given}: {getattr(error, 'strerror', None) or error}") from error
     try:
         return json.loads(text)
@@ -71,4 +71,4 @@ def read_rules(given: str) -> Any:
 
 
 def _print(shown: dict[str, Any]) -> None:
-    click.echo("\n".join(json.dumps(rule) for rule in shown["rules"]) or "There are no fault rules.")
+    tell_lines("\n".join(json.dumps(rule) for rule in shown["rules"]) or "There are no fault rules.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from rolecall.app import add_sealing_key, list_sealing_keys
 from rolecall.clock import Clock, iso8601
-from rolecall.commands.common import config_of_database_option, database_option, opened_database
+from rolecall.commands.common import config_of_database_option, database_option, opened_database, tell
 
 
 @click.group("keys")
@@ -27,11 +29,12 @@ def list_command(database: str) -> None:
     Example:
       rolecall keys list
     """
-    found = list_sealing_keys(opened_database(database))
+    with closing(opened_database(database)) as opened:
+        found = list_sealing_keys(opened)
     if not found:
-        click.echo("There is no sealing key yet; serve makes the first one.", err=True)
+        tell("There is no sealing key yet; serve makes the first one.", err=True)
     for key_id, created_at_seconds in found:
-        click.echo(f"{key_id}  created {iso8601(created_at_seconds)}")
+        tell(f"{key_id}  created {iso8601(created_at_seconds)}")
 
 
 @command.command("rotate")
@@ -46,4 +49,5 @@ def rotate_command(database: str) -> None:
     Example:
       rolecall keys rotate
     """
-    click.echo(f"{add_sealing_key(opened_database(database), Clock())}  is the newest key")
+    with closing(opened_database(database)) as opened:
+        tell(f"{add_sealing_key(opened, Clock())}  is the newest key")

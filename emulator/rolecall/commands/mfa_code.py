@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import click
 
+from rolecall.commands.common import tell
 from rolecall.commands.running import ask, endpoint_of, server_options
 
 
@@ -24,4 +25,4 @@ def command(device: str, pair: bool, endpoint: str | None, host: str, port: int)
       rolecall mfa-code --pair arn:aws:iam::111122223333:mfa/phone
     """
     shown = ask(endpoint_of(endpoint, host, port), "GET", f"mfa-codes?device={quote(device, safe='')}")
-    click.echo(" ".join(shown["pair"]) if pair else shown["code"])
+    tell(" ".join(shown["pair"]) if pair else shown["code"])

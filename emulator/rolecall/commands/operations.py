@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rolecall.commands.common import UnusableError
+from rolecall.commands.common import UnusableError, tell
 from rolecall.inspection import describe_operations
 
 
@@ -26,4 +26,4 @@ def command(service: str | None) -> None:
     except KeyError as error:
         raise UnusableError(str(error.args[0])) from error
     for line in lines:
-        click.echo(line)
+        tell(line)

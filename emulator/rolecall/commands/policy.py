@@ -22,6 +22,8 @@ from rolecall.commands.common import (
     opened_database,
     opened_log,
     sandbox_seconds,
+    tell,
+    tell_lines,
 )
 from rolecall.least_privilege import (
     BadPrincipalError,
@@ -73,9 +75,9 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
 
 
 def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
-    click.echo(json.dumps(answer, indent=2))
+    tell_lines(json.dumps(answer, indent=2))
     for note in notes:
-        click.echo(f"rolecall: {note}", err=True)
+        tell(f"rolecall: {note}", err=True)
 
 
 def _read(database: str, principal: str, from_seconds: float | None) -> tuple[Traffic, list[str]]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import click
 
+from rolecall.commands.common import tell
 from rolecall.commands.running import ask, endpoint_of, server_options
 from rolecall.identity_providers.saml_assertions import DEFAULT_SUBJECT
 
@@ -59,9 +60,7 @@ def command(
         "source_identity": source_identity,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
-    click.echo(
-        ask(endpoint_of(endpoint, host, port), "POST", f"saml/{quote(idp, safe='')}/assertion", asked)["assertion"]
-    )
+    tell(ask(endpoint_of(endpoint, host, port), "POST", f"saml/{quote(idp, safe='')}/assertion", asked)["assertion"])
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, list[str]]:

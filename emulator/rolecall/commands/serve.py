@@ -12,10 +12,11 @@ from pathlib import Path
 
 import click
 
-from rolecall.app import open_database, worker_application
+from rolecall.app import checkpoint_database, open_database, worker_application
 from rolecall.clock import Clock
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
+    LogFormatter,
     UnusableError,
     config_option,
     database_option,
@@ -26,6 +27,7 @@ from rolecall.commands.common import (
     other_key_lines,
     port_option,
     read_config,
+    tell_lines,
     with_folder,
 )
 from rolecall.commands.kept import kept_in, kept_line
@@ -33,6 +35,7 @@ from rolecall.server import PortInUseError, check_port, serve
 from rolecall.settings import Address, ServerSettings
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
+from rolecall.web.origins import admission_of
 from rolecall.worlds.world import World
 
 
@@ -60,7 +63,35 @@ from rolecall.worlds.world import World
 @click.option(
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
 )
-def command(host: str, port: int, database: str, config: str | None, workers: int, threads: int, verbose: bool) -> None:
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    envvar="ROLECALL_ALLOW_HOST",
+    metavar="NAME",
+    multiple=True,
+    show_envvar=True,
+    help="A name of this server besides private ones and AWS's, such as rolecall.example.com or *.example.com.",
+)
+@click.option(
+    "--allow-origin",
+    "allowed_origins",
+    envvar="ROLECALL_ALLOW_ORIGIN",
+    metavar="ORIGIN",
+    multiple=True,
+    show_envvar=True,
+    help="An origin whose web pages may make AWS calls, such as http://localhost:3000.",
+)
+def command(
+    host: str,
+    port: int,
+    database: str,
+    config: str | None,
+    workers: int,
+    threads: int,
+    verbose: bool,
+    allowed_hosts: tuple[str, ...],
+    allowed_origins: tuple[str, ...],
+) -> None:
     """Serve STS, IAM and Chime until interrupted.
 
     Says when it is ready, with the lines that point a shell at it. What was made is kept in the database: start it
@@ -71,12 +102,26 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
       rolecall serve
       rolecall serve --config config/federation.yaml --database sqlite://
       rolecall serve --port 4581 --workers 2 --verbose
+      rolecall serve --allow-origin http://localhost:3000
     """
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
     world = read_config(config)
     settings = ServerSettings(
-        database_url=database, config_path=config or "", host=host, port=port, workers=workers, threads=threads
+        database_url=database,
+        config_path=config or "",
+        host=host,
+        port=port,
+        workers=workers,
+        threads=threads,
+        allowed_hosts=allowed_hosts,
+        allowed_origins=allowed_origins,
     )
+    try:
+        admission_of(allowed_hosts, allowed_origins)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     try:
         check_port(host, port)
     except PortInUseError as error:
@@ -109,7 +154,7 @@ def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], Roleca
     if Database(settings.database_url).in_memory:
         raise UnusableError("a database in memory cannot be shared by several workers: use --workers 1 or a file")
     open_database(settings.database_url, world, Clock()).close()
-    return partial(worker_application, settings, world), lambda: None
+    return partial(worker_application, settings, world), partial(checkpoint_database, settings.database_url)
 
 
 def _announce(address: Address, world: World, about: Sequence[str]) -> None:
@@ -124,5 +169,5 @@ def _announce(address: Address, world: World, about: Sequence[str]) -> None:
         lines.append("# Not strict: unknown access keys act as the administrator, their signatures unchecked.")
     # Whoever started it may have read the first line and gone.
     with contextlib.suppress(BrokenPipeError):
-        click.echo("\n".join(lines))
+        tell_lines("\n".join(lines))
         sys.stdout.flush()

@@ -17,12 +17,14 @@ from rolecall.commands.common import (
     database_option,
     database_problem,
     opened_database,
+    tell_exactly,
 )
 from rolecall.ids import Identifiers
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.engine import Database, database_exists
 from rolecall.worlds.declare import InvalidWorldError
+from rolecall.worlds.files import read_bounded, read_named
 from rolecall.worlds.snapshots import UnsavableError, load_database, save_database
 
 STANDARD_STREAM = "-"
@@ -71,7 +73,7 @@ def save(file: str, last_used: bool, database: str) -> None:
     finally:
         opened.close()
     if file == STANDARD_STREAM:
-        click.echo(text, nl=False)
+        tell_exactly(text, newline=False)
         return
     try:
         _write(Path(file), text)
@@ -116,15 +118,15 @@ def load(file: str, database: str) -> None:
     """
     text = _text_of(file)
     opened = _opened(database)
-    folder = "" if file == STANDARD_STREAM else str(Path(file).parent)
+    folder = os.curdir if file == STANDARD_STREAM else str(Path(file).parent)
     clock = Clock()
     try:
         with opened.snapshot() as connection:
             clock.follow(load_clock(connection))
         load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
     except InvalidWorldError as error:
-        lines = "\n".join(f"{file}:{problem.line}: {problem.message}" for problem in error.problems)
-        raise UnusableError(f"{file} cannot be loaded:\n{lines}") from error
+        lines = [f"{file}:{problem.line}: {problem.message}" for problem in error.problems]
+        raise UnusableError(f"{file} cannot be loaded:", lines) from error
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     finally:
@@ -133,10 +135,11 @@ def load(file: str, database: str) -> None:
 
 def _text_of(file: str) -> str:
     try:
-        content = sys.stdin.buffer.read() if file == STANDARD_STREAM else Path(file).read_bytes()
-        return content.decode("utf-8")
+        return read_bounded(sys.stdin.buffer) if file == STANDARD_STREAM else read_named(file)
     except UnicodeDecodeError as error:
         raise UnusableError(f"cannot read {file}: not UTF-8 text") from error
+    except ValueError as error:
+        raise UnusableError(f"cannot read {file}: {error}") from error
     except OSError as error:
         raise UnusableError(f"cannot read {file}: {error.strerror or error}") from error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from rolecall.commands.common import tell
 from rolecall.commands.running import ask, endpoint_of, server_options
 from rolecall.identity_providers.oidc_tokens import DEFAULT_ALGORITHM
 from rolecall.identity_providers.token_shapes import DEFAULT_AUDIENCE, SHAPES
@@ -56,7 +57,7 @@ def command(
         "algorithm": algorithm,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
-    click.echo(ask(endpoint_of(endpoint, host, port), "POST", "oidc/token", asked)["token"])
+    tell(ask(endpoint_of(endpoint, host, port), "POST", "oidc/token", asked)["token"])
 
 
 def read_claim(text: str) -> tuple[str, Any]:

@@ -32,6 +32,7 @@ from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from rolecall.identities import NOBODY, Identity, IdentityStore
 from rolecall.ids import Identifiers
 from rolecall.policy import Decision
+from rolecall.printable import printable
 from rolecall.service_records import SERVICE_RECORDS
 from rolecall.services.catalogue import find
 from rolecall.services.registry import (
@@ -129,7 +130,10 @@ class Gateway:
         return received.request_id, self._answer_unmatched(received, service or claimed_service(request), failure)
 
     def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
-        """The answer to a call that was refused before its body was read, such as one that is too large."""
+        """The answer to a call that was refused before it was looked at, such as one that is too large.
+
+        Without a ``service`` it has the form of the service that the request looks like.
+        """
         received = Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         return received.request_id, self._answer_unmatched(received, claimed_service(request), error, service)
 
@@ -409,7 +413,7 @@ class Gateway:
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
             told = without_codes(error.reason or error.message)
-            log.info("%s %s %s: %s", received.request_id, operation, error.code, told)
+            log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {told}"))
         if self.observer is None:
             return
         caller, seal = None if identity is None else identity.caller, None

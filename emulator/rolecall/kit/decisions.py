@@ -10,6 +10,7 @@ from typing import Any
 from rolecall.call_log.shown import explained_as_json, explained_lines
 from rolecall.call_log.writer import DecisionLog
 from rolecall.policy import PolicyKind
+from rolecall.printable import printable
 from rolecall.storage.decision_log import CallFilter, LoggedCall
 
 # As AWS names them in its refusals, and as a test may write them.
@@ -73,7 +74,8 @@ class DecisionRecord:
         asked = self.action or ":".join(filter(None, (self.service, self.operation))) or "a call"
         by = f" by {self.layer}" if self.layer and not self.allowed else ""
         ended = f", answered {self.status} {self.error_code}" if self.error_code and not self.denied else ""
-        return f"{self.outcome}{by}: {asked} as {self.principal or 'nobody known'}{ended} [{self.request_id}]"
+        who = self.principal or "nobody known"
+        return printable(f"{self.outcome}{by}: {asked} as {who}{ended} [{self.request_id}]")
 
 
 def records(log: DecisionLog, wanted: CallFilter) -> list[DecisionRecord]:

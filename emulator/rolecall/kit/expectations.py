@@ -20,6 +20,7 @@ from rolecall.http import HttpRequest
 from rolecall.kit.decisions import LAYER_NAMES, DecisionRecord, layer_called
 from rolecall.kit.identity import Credentials
 from rolecall.policy import CompiledPolicies, Decision, explain
+from rolecall.printable import printable_lines
 from rolecall.service_records import requested_region
 
 _ASSUMING = frozenset({"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"})
@@ -90,7 +91,7 @@ class ExpectedDenial:
         if seen and not near:
             lines += ["", "The calls of this block:", *_indented("\n".join(str(call) for call in seen))]
         if error is not None:
-            lines += ["", "The block ended with:", *_indented(str(error))]
+            lines += ["", "The block ended with:", *_indented(printable_lines(str(error)))]
         return "\n".join(lines)
 
 

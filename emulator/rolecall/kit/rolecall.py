@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
-
-from botocore.exceptions import InvalidRegionError
-from botocore.utils import validate_region_name
 
 from rolecall.app import application_around, decision_log, faults_of, gateway_over, load_world, save_world
 from rolecall.arns import iam_arn
@@ -19,6 +16,7 @@ from rolecall.clock import Clock
 from rolecall.faults.active import Faults
 from rolecall.identity_providers import mfa_codes, oidc_tokens, saml_assertions
 from rolecall.kit import loading
+from rolecall.kit.arguments import known_admission, known_region, known_seed
 from rolecall.kit.blocks import Block, explicit, innermost
 from rolecall.kit.clock import SandboxClock
 from rolecall.kit.decisions import DecisionRecord, records, records_of
@@ -42,6 +40,7 @@ from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from rolecall.storage.decision_log import KEPT_CALLS, CallFilter
 from rolecall.web.aws import aws_application
+from rolecall.web.origins import NOBODY_ELSE
 from rolecall.web.threaded import ThreadedServer
 
 DEFAULT_SESSION_NAME = "rolecall"
@@ -61,8 +60,8 @@ class Rolecall:
     """
 
     def __init__(self, config: Config = None, *, seed: int | None = None, region: str = DEFAULT_REGION) -> None:
-        self.region = _known_region(region)
-        prepared = prepared_world(config, _known_seed(seed))
+        self.region = known_region(region)
+        prepared = prepared_world(config, known_seed(seed))
         self._clock = Clock()
         self._database, ids = prepared.database(self._clock)
         self._decisions = decision_log("sqlite://", self._clock)
@@ -76,6 +75,7 @@ class Rolecall:
         self._route = Route(aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES))
         self._server: ThreadedServer | None = None
         self._owns_server = False
+        self._admission = NOBODY_ELSE
         self._blocks: list[Block] = []
         self._acting_blocks: list[Block] = []
         self._closed = False
@@ -91,13 +91,18 @@ class Rolecall:
         host: str = "127.0.0.1",
         seed: int | None = None,
         region: str = DEFAULT_REGION,
+        allow_hosts: Collection[str] = (),
+        allow_origins: Collection[str] = (),
     ) -> Rolecall:
         """The same, and answering on a socket: for subprocesses and other languages. Port 0 takes a free one.
 
-        It listens at once, and until :meth:`close` or the end of its block.
+        It listens at once, and until :meth:`close` or the end of its block. ``allow_hosts`` are names of it besides
+        private ones and AWS's, ``allow_origins`` those whose web pages may make calls.
         """
+        admission = known_admission(allow_hosts, allow_origins, host)
         sandbox = cls(config, seed=seed, region=region)
         sandbox._owns_server = True
+        sandbox._admission = admission
         try:
             return sandbox._behind(ThreadedServer(host, port))
         except (OSError, ValueError):
@@ -107,7 +112,7 @@ class Rolecall:
     def _behind(self, server: ThreadedServer) -> Rolecall:
         self._server = server
         self._route.listens_at(self.endpoint_url)
-        server.application = application_around(self._gateway, self._reset, self._decisions)
+        server.application = application_around(self._gateway, self._reset, self._decisions, admission=self._admission)
         return self
 
     # The block.
@@ -473,22 +478,6 @@ class Rolecall:
             return records_of(self._decisions, watcher)
 
         return seen
-
-
-def _known_region(region: Any) -> str:
-    try:
-        if isinstance(region, str) and region:
-            validate_region_name(region)
-            return region
-    except InvalidRegionError:
-        pass
-    raise ValueError(f"region is the name of an AWS Region, such as us-east-1, not {region!r}")
-
-
-def _known_seed(seed: Any) -> int | None:
-    if seed is not None and type(seed) is not int:
-        raise TypeError(f"seed is a whole number, not {seed!r}")
-    return seed
 
 
 # boto3's sessions are not made for several threads.

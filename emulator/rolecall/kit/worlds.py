@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rolecall.app import copied_database, world_template
@@ -18,6 +17,7 @@ from rolecall.storage.engine import Database
 from rolecall.storage.template import DatabaseTemplate
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import InvalidWorldError, read_world, read_world_file
+from rolecall.worlds.files import MAXIMUM_FILE_BYTES
 from rolecall.worlds.world import World
 
 Config = str | os.PathLike[str] | Mapping[str, Any] | None
@@ -67,7 +67,13 @@ def declared_world(config: Config) -> World:
     if isinstance(config, str) and (config.lstrip().startswith("{") or "\n" in config):
         return _read("config", "", config)
     path = os.path.abspath(config)
-    return _read(os.fspath(config), path, Path(path).read_text(encoding="utf-8", errors="replace"))
+    return _read(os.fspath(config), path, _text_of(path))
+
+
+def _text_of(path: str) -> str:
+    """What tells whether the file is the one of before; how it is to be read is the reader's affair."""
+    with open(path, "rb") as file:
+        return file.read(MAXIMUM_FILE_BYTES + 1).decode("utf-8", "replace")
 
 
 def load_snapshot(load: Callable[[str], None], text: str) -> None:
@@ -96,7 +102,7 @@ def _read(name: str, path: str, text: str) -> World:
     known = _worlds.get((path, text))
     if known is None:
         try:
-            known = read_world_file(path) if path else read_world(text)
+            known = read_world_file(path) if path else read_world(text, os.curdir)
         except InvalidWorldError as error:
             raise BadConfigError(_told(name, error)) from error
         _worlds.put((path, text), known)

@@ -11,6 +11,7 @@ from rolecall.policy.compiled import CompiledPolicies, CompiledStatement
 from rolecall.policy.decision import Decision, Outcome, Question, all_layers, matches
 from rolecall.policy.document import PolicyKind, Principals
 from rolecall.policy.wording import denial_message
+from rolecall.printable import printable
 
 _VALUES_SHOWN = 12
 
@@ -87,7 +88,7 @@ class Explanation:
 
     def as_text(self) -> str:
         """The explanation for a terminal."""
-        return "\n".join(_lines(self))
+        return "\n".join(map(printable, _lines(self)))
 
 
 def explain(decision: Decision) -> Explanation:

@@ -8,6 +8,8 @@ its schema is another one, and it is spoken to without SQLAlchemy because a row 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sqlite3
 import threading
 import zlib
@@ -19,9 +21,13 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import make_url
 
+from rolecall.printable import printable
 from rolecall.storage import call_counts
 from rolecall.storage.call_counts import CallCounts, CountedCall
+from rolecall.storage.private_files import file_of, identity_of, keep_private
 from rolecall.storage.write_ahead import write_ahead
+
+log = logging.getLogger("rolecall.decisions")
 
 SCHEMA_VERSION = 4
 KEPT_CALLS = 50_000
@@ -30,6 +36,12 @@ IN_MEMORY = ":memory:"
 LogUnavailableError = sqlite3.Error
 
 _BUSY_TIMEOUT_SECONDS = 30
+# Results of SQLite: what is in the file is no database, or not what it once was.
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+CORRUPT_ENDING = ".corrupt"
+CORRUPT_MESSAGE = (
+    "the decision log {path} is corrupt ({error}): a new one was begun, and the old one has {ending} after its name"
+)
 # A process may hold a call so long before it writes it. What is older than a reset by more was not received before it:
 # the machine's clock was set back.
 _HELD_SECONDS = 60
@@ -155,6 +167,7 @@ class DecisionStore:
     def __init__(self, path: str) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
         self._turn = threading.Lock()
         self._calls_until_prune = 0
 
@@ -284,7 +297,7 @@ class DecisionStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._turn:
+        with self._turn, self._corruption_put_aside():
             driver = self._opened()
             driver.execute("BEGIN IMMEDIATE")
             try:
@@ -297,21 +310,63 @@ class DecisionStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._turn:
+        with self._turn, self._corruption_put_aside():
             yield self._opened()
+
+    @contextmanager
+    def _corruption_put_aside(self) -> Iterator[None]:
+        """What met a corrupt page fails; what comes next has a new file."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            self._put_aside(error)
+            raise
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            driver = sqlite3.connect(
-                self.path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-            )
             try:
-                _prepare(driver)
-            except BaseException:
-                driver.close()
-                raise
-            self._connection = driver
+                self._connection = self._connected()
+            except sqlite3.DatabaseError as error:
+                if not self._put_aside(error):
+                    raise
+                self._connection = self._connected()
         return self._connection
+
+    def _connected(self) -> sqlite3.Connection:
+        path = file_of(self.path)
+        if path:
+            try:
+                keep_private(path)
+            except OSError as error:
+                raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
+            self._identity = identity_of(path)
+        driver = sqlite3.connect(
+            self.path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(driver)
+        except BaseException:
+            driver.close()
+            raise
+        return driver
+
+    def _put_aside(self, error: sqlite3.DatabaseError) -> bool:
+        """Whether the file was corrupt and is out of the way, so that the next opening begins a new one."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT or self.in_memory:
+            return False
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        # Another process may have begun a new one already.
+        if identity_of(self.path) == self._identity:
+            try:
+                os.replace(self.path, f"{self.path}{CORRUPT_ENDING}")
+            except OSError:
+                return False
+            for ending in ("-wal", "-shm"):
+                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+            log.warning("%s", printable(CORRUPT_MESSAGE.format(path=self.path, error=error, ending=CORRUPT_ENDING)))
+        return True
 
 
 def _prepare(driver: sqlite3.Connection) -> None:

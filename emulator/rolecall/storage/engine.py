@@ -8,9 +8,11 @@ forget it.
 from __future__ import annotations
 
 import copy
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from rolecall.storage.private_files import file_of, identity_of, keep_private
 from rolecall.storage.tables import generations
 from rolecall.storage.write_ahead import write_ahead
 
@@ -30,6 +33,12 @@ DatabaseUnavailableError = (OperationalError, sqlite3.OperationalError)
 BadDatabaseUrlError = ArgumentError
 
 BUSY_TIMEOUT_SECONDS = 30
+# A server that is told to stop has two seconds for everything.
+_CHECKPOINT_PATIENCE_MILLISECONDS = 500
+FILE_LOST_MESSAGE = (
+    "The database file {path} {became} since Rolecall opened it. What is written now is lost: stop Rolecall, bring the "
+    "file back if you need it, and start Rolecall again."
+)
 _GENERATION = select(generations.c.value).where(generations.c.name == "iam")
 _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
 _RAISE_GENERATION = update(generations).where(generations.c.name == "iam").values(value=generations.c.value + 1)
@@ -62,6 +71,8 @@ class Database:
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.in_memory = is_in_memory(url)
+        self._file = file_of(parsed.database or "") if self.is_sqlite else ""
+        self._file_identity: tuple[int, int] | None = None
         self._adopt(_create_engine(url, is_sqlite=self.is_sqlite, in_memory=self.in_memory))
 
     def _adopt(self, engine: Engine) -> None:
@@ -72,6 +83,10 @@ class Database:
         if self.is_sqlite:
             event.listen(self._writers, "begin", _begin_immediate)
         self._held = threading.local()
+        # Of all threads: who closes the database closes them too, and so does the end of one that nobody closed, of
+        # which Python would warn.
+        self._all_readers: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._let_go = weakref.finalize(self, _let_go, engine, self._all_readers)
         # Threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
 
@@ -106,6 +121,9 @@ class Database:
                 connection = self._readers.connect()
             driver: Any = connection.connection.driver_connection
             held = self._held.reader = (connection, driver)
+            self._all_readers.add(connection)
+            if self._file and self._file_identity is None:
+                self._file_identity = identity_of(self._file)
         return held
 
     @contextmanager
@@ -143,12 +161,41 @@ class Database:
             return int(row[0])
         return int(connection.execute(_GENERATION).scalar_one())
 
+    def checkpoint(self) -> None:
+        """Bring everything into the database's own file, so that a copy of that alone is complete. For a clean stop.
+
+        As far as others let it: whoever still reads or writes holds back the rest, and nothing is lost by that.
+        """
+        if not self.is_sqlite or self.in_memory:
+            return
+        with self._readers.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_PATIENCE_MILLISECONDS}")
+            try:
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
+
+    def lost_file(self) -> str:
+        """What became of the database's file since it was opened, and what to do; empty while it is where it was."""
+        path, opened = self._file, self._file_identity
+        if not path or opened is None:
+            return ""
+        if identity_of(path) == opened:
+            return ""
+        became = "was replaced by another" if os.path.exists(path) else "is not there any more"
+        return FILE_LOST_MESSAGE.format(path=path, became=became)
+
     def close(self) -> None:
-        held = getattr(self._held, "reader", None)
-        if held is not None:
-            held[0].close()
-            del self._held.reader
-        self._engine.dispose()
+        self._held = threading.local()
+        _let_go(self._engine, self._all_readers)
+
+
+def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:
+    """Close what is open, also in threads that have ended or will not come back to it."""
+    for reader in list(readers):
+        reader.close()
+    engine.dispose()
 
 
 class _SqliteSnapshot:
@@ -193,8 +240,19 @@ def _create_engine(url: str, *, is_sqlite: bool, in_memory: bool) -> Engine:
     if in_memory:
         arguments["poolclass"] = StaticPool
     engine = create_engine(url, **arguments)
+    event.listen(engine, "do_connect", _keep_private)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _keep_private(_dialect: object, _record: object, arguments: list[Any], _named: object) -> None:
+    path = file_of(arguments[0])
+    if path:
+        try:
+            keep_private(path)
+        except OSError as error:
+            # As the driver would say it, of whom every caller knows what it raises.
+            raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
 
 
 def _prepare_sqlite(driver: sqlite3.Connection, _record: object) -> None:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from rolecall.call_log.writer import DecisionLog
 from rolecall.faults.active import Faults
 from rolecall.gateway import Gateway
+from rolecall.printable import printable
 from rolecall.signin import SignIn
+from rolecall.storage.engine import Database, DatabaseError
 from rolecall.web.aws import WsgiApplication, aws_application
-from rolecall.web.control import PREFIX, register_control
+from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
 from rolecall.web.mfa_endpoint import register_mfa_codes
 from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
+from rolecall.web.origins import NOBODY_ELSE, Admission, asked_host
 from rolecall.web.outbound_documents import is_document, register_outbound_documents
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import FEDERATION_PATH, register_sign_in
 from rolecall.web.signin_log import SignInLog
 from rolecall.web.start_page import asks_for_page, register_start_page
 from rolecall.worlds.snapshots import Snapshots
+
+log = logging.getLogger("rolecall")
 
 
 class RolecallApplication(Flask):
@@ -33,25 +39,36 @@ class RolecallApplication(Flask):
 
     aws: WsgiApplication
 
-    def __init__(self, decisions: DecisionLog | None, faults: Faults) -> None:
+    def __init__(self, decisions: DecisionLog | None, faults: Faults, admission: Admission, database: Database) -> None:
         super().__init__("rolecall", static_folder=None)
         self.faults = faults
+        self._admission = admission
+        self._database = database
         self._decisions = decisions
 
     def finish(self) -> None:
         """Write down what is still to be written; for the end of the process."""
         if self._decisions is not None:
             self._decisions.close()
+        try:
+            self._database.checkpoint()
+        except DatabaseError as error:
+            log.warning("%s", printable(f"the database keeps its last changes in a file beside it: {error}"))
+
+    def log_exception(self, exc_info: Any) -> None:
+        """As Flask does, with the path as it may be shown."""
+        log.error("%s", printable(f"{request.method} {request.path} failed unexpectedly"), exc_info=exc_info)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
-            return super().wsgi_app(environ, start_response)
-        if path == "/" and asks_for_page(environ):
-            return super().wsgi_app(environ, start_response)
-        if is_document(path, environ.get("HTTP_HOST", "")):
-            return super().wsgi_app(environ, start_response)
-        return self.aws(environ, start_response)
+        own = (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH
+        own = own or (path == "/" and asks_for_page(environ))
+        if not own and not is_document(path, environ.get("HTTP_HOST", "")):
+            return self.aws(environ, start_response)
+        # Before Flask, for everything there is: what it makes of a name that it does not understand is no name at all.
+        if not self._admission.answers_to(asked_host(environ)):
+            return refuse_unknown_name(start_response)
+        return super().wsgi_app(environ, start_response)
 
 
 def web_application(
@@ -63,12 +80,12 @@ def web_application(
     faults: Faults,
     sign_in: SignIn,
     maximum_body_bytes: int,
-    control_on_loopback_only: bool = True,
+    admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
-    app = RolecallApplication(decisions, faults)
+    app = RolecallApplication(decisions, faults, admission, gateway.database)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
-    app.aws = aws_application(gateway, maximum_body_bytes)
+    app.aws = aws_application(gateway, maximum_body_bytes, admission)
     registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
     more = [partial(register, gateway=gateway) for register in registers]
     register_control(
@@ -81,7 +98,7 @@ def web_application(
         snapshots,
         catch_up=gateway.catch_up,
         more=more,
-        loopback_only=control_on_loopback_only,
+        admission=admission,
     )
     register_oidc_documents(app, gateway, PREFIX)
     register_saml_metadata(app, gateway, PREFIX)

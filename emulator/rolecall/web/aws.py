@@ -16,6 +16,8 @@ from urllib.parse import quote
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
 from rolecall.http import HttpAnswer, HttpRequest
+from rolecall.web.browsers import guarded
+from rolecall.web.origins import NOBODY_ELSE, Admission
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -37,8 +39,8 @@ class BodyTooLargeError(Exception):
         self.request = request
 
 
-def aws_application(gateway: Gateway, maximum_body_bytes: int) -> WsgiApplication:
-    """A WSGI application that answers AWS calls."""
+def aws_application(gateway: Gateway, maximum_body_bytes: int, admission: Admission = NOBODY_ELSE) -> WsgiApplication:
+    """A WSGI application that answers AWS calls of programs, and of the web pages that ``admission`` lets in."""
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
         try:
@@ -51,7 +53,15 @@ def aws_application(gateway: Gateway, maximum_body_bytes: int) -> WsgiApplicatio
             request_id, answer = gateway.answer(request)
         return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
 
-    return application
+    def refuse(message: str, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        try:
+            request = read_request(environ, maximum_body_bytes)
+        except BodyTooLargeError as too_large:
+            request = too_large.request
+        request_id, answer = gateway.refuse(request, "", AwsError("AccessDenied", message, status=403))
+        return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
+
+    return guarded(application, refuse, admission)
 
 
 def read_request(environ: Environ, maximum_body_bytes: int) -> HttpRequest:

@@ -7,8 +7,9 @@ refused.
 from __future__ import annotations
 
 import ipaddress
+import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
@@ -17,13 +18,14 @@ from werkzeug.exceptions import HTTPException
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock
 from rolecall.faults.active import Faults
+from rolecall.printable import printable
 from rolecall.storage.engine import Database, DatabaseError
 from rolecall.version import __version__
 from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.decision_endpoints import register_decisions
 from rolecall.web.delegation_endpoint import register_delegation
 from rolecall.web.faults_endpoint import register_faults
-from rolecall.web.origins import from_another_site, is_private_name, loaded_by_another_site
+from rolecall.web.origins import NOBODY_ELSE, Admission, asked_host, from_another_site, sent_by_another_site
 from rolecall.web.policy_endpoint import register_policy
 from rolecall.web.snapshot_endpoints import register_snapshots
 from rolecall.worlds.snapshots import Snapshots
@@ -32,6 +34,7 @@ log = logging.getLogger("rolecall.control")
 
 PREFIX = "/_rolecall"
 UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
+UNAVAILABLE_ADVICE = f"{UNAVAILABLE_MESSAGE} Look at what --database names, and start Rolecall again."
 _REFUSALS = {
     404: "There is no such control endpoint.",
     405: "This endpoint takes another method.",
@@ -41,7 +44,7 @@ OTHER_MACHINE_MESSAGE = "The control endpoints answer on this machine only."
 OTHER_SITE_MESSAGE = "The control endpoints do not answer pages of other sites."
 PUBLIC_NAME_MESSAGE = (
     "The control endpoints answer to no public name, which could be that of a page of another site: ask by an address, "
-    "localhost or a name under .localhost, .test or .internal."
+    "localhost or a name under .localhost, .test or .internal, or start Rolecall with --allow-host and the name."
 )
 
 
@@ -56,7 +59,7 @@ def register_control(
     *,
     catch_up: Callable[[], None],
     more: Sequence[Callable[[Blueprint], None]] = (),
-    loopback_only: bool = True,
+    admission: Admission = NOBODY_ELSE,
 ) -> None:
     """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back.
 
@@ -67,13 +70,13 @@ def register_control(
 
     @control.before_request
     def refuse_strangers() -> tuple[Response, int] | None:
-        if loopback_only and not _is_loopback(request.remote_addr or ""):
+        if not _is_loopback(request.remote_addr or ""):
             return _problem(OTHER_MACHINE_MESSAGE), 403
-        if loopback_only and not is_private_name(request.host):
+        host = asked_host(request.environ)
+        if not admission.knows_name(host):
             return _problem(PUBLIC_NAME_MESSAGE), 403
-        headers = request.headers
-        other_site = from_another_site(headers.get("Origin"), request.host)
-        if other_site or loaded_by_another_site(headers.get("Sec-Fetch-Site"), headers.get("Sec-Fetch-Mode")):
+        origin, fetch_site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+        if from_another_site(origin, host) or sent_by_another_site(fetch_site):
             return _problem(OTHER_SITE_MESSAGE), 403
         return None
 
@@ -84,12 +87,15 @@ def register_control(
         except (*DatabaseError, OSError) as error:
             if request.endpoint != "control.health":
                 return _problem(UNAVAILABLE_MESSAGE), 503
-            return jsonify(status="unavailable", version=__version__, database=type(error).__name__), 503
+            return _unhealthy(type(error).__name__, database.lost_file() or UNAVAILABLE_ADVICE)
         return None
 
     @control.get("/health")
     def health() -> tuple[Response, int]:
-        # The database answers, or this would not be asked.
+        # The database answers, or this would not be asked; it does so even when its file was removed.
+        lost = database.lost_file()
+        if lost:
+            return _unhealthy("lost", lost)
         return jsonify(status="ok", version=__version__, database="ok"), 200
 
     @control.post("/reset")
@@ -114,14 +120,25 @@ def register_control(
         app.register_error_handler(kind, _unavailable)
 
 
+def refuse_unknown_name(start_response: Any) -> Iterable[bytes]:
+    """The answer, without Flask, to a request under a name that could be of a page of another site."""
+    body = json.dumps({"message": PUBLIC_NAME_MESSAGE}).encode()
+    start_response("403 FORBIDDEN", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
 def _refusal(error: HTTPException) -> tuple[Response, int]:
     """In JSON, whatever Flask refuses of itself, failures among it: Flask writes those to the log."""
     status = error.code or 500
     return _problem(_REFUSALS.get(status) or error.description or error.name), status
 
 
+def _unhealthy(kind: str, message: str) -> tuple[Response, int]:
+    return jsonify(status="unavailable", version=__version__, database=kind, message=message), 503
+
+
 def _unavailable(error: Exception) -> tuple[Response, int]:
-    log.error("%s: the database did not answer: %s", request.path, getattr(error, "orig", error))
+    log.error("%s", printable(f"{request.path}: the database did not answer: {getattr(error, 'orig', error)}"))
     return _problem(UNAVAILABLE_MESSAGE), 503
 
 

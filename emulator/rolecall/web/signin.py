@@ -19,7 +19,7 @@ from rolecall.clock import monotonic_seconds
 from rolecall.http import HttpRequest
 from rolecall.principals import Caller
 from rolecall.signin import SignIn, SignInError
-from rolecall.web.origins import from_another_site
+from rolecall.web.origins import asked_host, from_another_site, loaded_by_another_site, sent_by_another_site
 from rolecall.web.signin_log import SignInLog
 
 FEDERATION_PATH = "/federation"
@@ -56,6 +56,13 @@ def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
     """Add the sign-in endpoint and the page to the application."""
     pages = Blueprint("sign_in", __name__, template_folder="templates")
 
+    @pages.before_request
+    def refuse_embedding() -> Response | None:
+        headers = request.headers
+        if loaded_by_another_site(headers.get("Sec-Fetch-Site"), headers.get("Sec-Fetch-Mode")):
+            return _refused("A page of another site may lead here, and load nothing from here.", 403)
+        return None
+
     @pages.route(FEDERATION_PATH, methods=["GET", "POST"])
     def federation() -> Response:
         started_seconds = monotonic_seconds()
@@ -81,7 +88,8 @@ def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
     @pages.post(f"{CONSOLE_PATH}/sign-out")
     def sign_out() -> Response:
         # The cookie is SameSite=Lax, and a form of another site is recognised by its origin.
-        if from_another_site(request.headers.get("Origin"), request.host):
+        origin, fetch_site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+        if from_another_site(origin, asked_host(request.environ)) or sent_by_another_site(fetch_site):
             return _refused("A page of another site cannot sign you out.", 403)
         answer = _as_response(redirect(CONSOLE_PATH, 303))
         answer.delete_cookie(COOKIE, path=CONSOLE_PATH)

@@ -6,6 +6,7 @@ signatures are checked elsewhere, on the same request. Models are read, and oper
 """
 
 from rolecall.wire.answers import check_constraints, encode_answer, encode_error, error_code, error_status
+from rolecall.wire.hosts import is_aws_host
 from rolecall.wire.known_errors import known_error_codes, operation_names
 from rolecall.wire.match import Target, decode, likely_service, match
 from rolecall.wire.models import SERVICES
@@ -26,6 +27,7 @@ __all__ = [
     "encode_unserved_error",
     "error_code",
     "error_status",
+    "is_aws_host",
     "known_error_codes",
     "likely_service",
     "load_service",

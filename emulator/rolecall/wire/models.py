@@ -134,6 +134,15 @@ def model_files(name: str) -> Iterator[Path]:
                 break
 
 
+def load_partitions() -> list[dict[str, Any]]:
+    """The partitions of AWS as botocore describes them; none when botocore is not installed."""
+    data = _data_folder()
+    if data is None:
+        return []
+    partitions: list[dict[str, Any]] = json.loads((data / "partitions.json").read_bytes())["partitions"]
+    return partitions
+
+
 def _without_documentation(raw: dict[str, Any]) -> dict[str, Any]:
     for operation in raw["operations"].values():
         operation.pop("documentation", None)

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 from rolecall.clock import EARLIEST_SECONDS
@@ -16,7 +15,8 @@ from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
 from rolecall.sessions.saml.door import read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
-from rolecall.worlds.located import Located, Path, Problem
+from rolecall.worlds.files import ElsewhereError, read_beside
+from rolecall.worlds.located import MAXIMUM_PROBLEMS, Located, Path, Problem
 from rolecall.worlds.policy_problems import hint, pointed_at
 
 Result = TypeVar("Result")
@@ -29,12 +29,16 @@ LATEST_DATE_SECONDS = 253_402_300_799
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
-class Notes:
-    """The problems found so far in one file."""
+class EnoughProblemsError(Exception):
+    """So many problems that nobody reads more: a file of a million has not to be looked at to its end."""
 
-    def __init__(self, located: Located, folder: str = "") -> None:
+
+class Notes:
+    """The problems found so far in one file. Noting too many raises EnoughProblemsError."""
+
+    def __init__(self, located: Located, folder: str | None = None) -> None:
         self.located = located
-        # What paths in the file are relative to.
+        # What paths in the file are relative to; None for a text that comes without a file.
         self.folder = folder
         self.problems: list[Problem] = []
 
@@ -42,6 +46,8 @@ class Notes:
         """Notes a problem of ``path``; its line is that of the place ``within`` it."""
         line = self.located.line((*path, *within))
         self.problems.append(Problem(line, f"{spelled(path)}: {message}" if path else message))
+        if len(self.problems) >= MAXIMUM_PROBLEMS:
+            raise EnoughProblemsError
 
 
 def spelled(path: Path) -> str:
@@ -224,12 +230,11 @@ def _text_of_file(
         notes.add(path, "must be the path of a file")
         return None
     try:
-        with (FilePath(notes.folder) / value).open("rb") as file:
-            content = file.read(maximum_bytes + 1)
-        if len(content) > maximum_bytes:
-            raise ValueError(f"longer than {maximum_bytes} bytes")
-        text = content.decode("utf-8")
+        text = read_beside(notes.folder, value, maximum_bytes)
         read(text)
+    except ElsewhereError as error:
+        notes.add(path, str(error))
+        return None
     except (OSError, UnicodeDecodeError) as error:
         notes.add(path, f"cannot read {value}: {getattr(error, 'strerror', None) or error}")
         return None

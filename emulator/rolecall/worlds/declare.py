@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path as FilePath
 
 from rolecall.identity_providers.saml_assertions import IDP_NAME
@@ -10,6 +11,7 @@ from rolecall.settings import SandboxSettings
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.control_policies import control_document
+from rolecall.worlds.files import read_named
 from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
 from rolecall.worlds.quotas import quotas
 from rolecall.worlds.references import dangling
@@ -42,11 +44,13 @@ def _unique_id(prefix: str) -> tuple[str, c.Check]:
 
 _REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
 
+# Nothing that a terminal would obey, because it is printed for a shell as it is.
+_PLAIN_CHARACTERS = r"[^\s\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{4,256}"
 _KEY = c.record(
     w.DeclaredKey,
     {
         "id": ("access_key_id", c.matching(r"\w{4,128}", "an access key id of 4 to 128 word characters")),
-        "secret": ("secret_access_key", c.matching(r"\S{4,256}", "a secret of 4 to 256 characters")),
+        "secret": ("secret_access_key", c.matching(_PLAIN_CHARACTERS, "a secret of 4 to 256 characters")),
         "status": ("status", c.one_of("Active", "Inactive", "Expired")),
         "created_at": _CREATED_AT,
         "last_used_at": ("last_used_at_seconds", c.moment),
@@ -306,15 +310,20 @@ class InvalidWorldError(Exception):
 def read_world_file(path: str) -> w.World:
     """The world a file declares. Raises OSError, or InvalidWorldError with every problem in it."""
     try:
-        text = FilePath(path).read_text(encoding="utf-8")
+        text = read_named(path)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InvalidWorldError([Problem(line, "not UTF-8 text")]) from error
+    except ValueError as error:
+        raise InvalidWorldError([Problem(1, str(error))]) from error
     return read_world(text, str(FilePath(path).parent))
 
 
-def read_world(text: str, folder: str = "") -> w.World:
-    """The world a text declares; paths in it are relative to ``folder``. Raises InvalidWorldError."""
+def read_world(text: str, folder: str | None = None) -> w.World:
+    """The world a text declares; files that it names are in ``folder``, without which there are none.
+
+    Raises InvalidWorldError.
+    """
     try:
         located = read_located(text)
     except UnreadableError as error:
@@ -325,11 +334,20 @@ def read_world(text: str, folder: str = "") -> w.World:
         raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line would be {SNAPSHOT_END}")])
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
-    world = _WORLD(notes, (), located.value)
-    if world is not None and located.value.get("accounts") == []:
-        notes.add(("accounts",), "must name at least one account")
-    for path, message in (*dangling(located.value), *dangling_rows(located.value)):
-        notes.add(path, message)
+    try:
+        world = _checked(notes)
+    except c.EnoughProblemsError as enough:
+        raise InvalidWorldError(notes.problems) from enough
     if world is None or notes.problems:
         raise InvalidWorldError(notes.problems)
-    return world  # type: ignore[no-any-return]
+    return world
+
+
+def _checked(notes: c.Notes) -> w.World | None:
+    value = notes.located.value
+    world: w.World | None = _WORLD(notes, (), value)
+    if world is not None and value.get("accounts") == []:
+        notes.add(("accounts",), "must name at least one account")
+    for path, message in chain(dangling(value), dangling_rows(value)):
+        notes.add(path, message)
+    return world

@@ -14,19 +14,31 @@ from typing import Any
 
 import yaml
 
+from rolecall.printable import printable
+
 Path = tuple[str | int, ...]
 # The loader written in C is ten times faster; PyYAML's wheels have it, a build without it falls back.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAXIMUM_DEPTH = 40
-# Values that stand in the text. A sandbox of a thousand roles has some ten thousands; a million take half a gigabyte.
-MAXIMUM_VALUES = 1_000_000
+# Values that stand in the text. A sandbox of a thousand roles has some ten thousands; so many take some seconds.
+MAXIMUM_VALUES = 250_000
+# More than anybody reads of one file.
+MAXIMUM_PROBLEMS = 1_000
+_MAXIMUM_MESSAGE_CHARACTERS = 2_000
+# Digits of a number; making one of text takes the square of their number.
+_MAXIMUM_NUMBER_CHARACTERS = 64
+# Lines that begin with a per cent sign, as directives do: the parser compares each with all before.
+_MAXIMUM_DIRECTIVES = 100
 # What aliases add to that, in characters: each value counts as many as it has, and some more for its place.
 MAXIMUM_UNFOLDED_CHARACTERS = 20_000_000
 _PLACE_CHARACTERS = 100
 NESTED_MESSAGE = "nested too deeply"
 TOO_MANY_MESSAGE = f"more than {MAXIMUM_VALUES} values"
 UNFOLDED_MESSAGE = "aliases make too much of it"
+DIRECTIVES_MESSAGE = "too many directives"
+LONG_NUMBER_MESSAGE = f"a number of more than {_MAXIMUM_NUMBER_CHARACTERS} characters"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # A pair of halves, or any other escape, so that an escaped backslash is not taken for the beginning of one.
 _ESCAPED = re.compile(r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
@@ -37,6 +49,13 @@ class Problem:
 
     line: int
     message: str
+
+    def __post_init__(self) -> None:
+        # It repeats what the file has, and a file may come from somebody else.
+        message = printable(self.message[: _MAXIMUM_MESSAGE_CHARACTERS + 1])
+        if len(self.message) > _MAXIMUM_MESSAGE_CHARACTERS:
+            message = f"{message[:_MAXIMUM_MESSAGE_CHARACTERS]}…"
+        object.__setattr__(self, "message", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,8 @@ class _Loader(_Base):  # type: ignore[misc]
 
 def read_located(text: str) -> Located:
     """The value a YAML text holds. Raises UnreadableError."""
+    if text.count("\n%") > _MAXIMUM_DIRECTIVES:
+        raise UnreadableError([Problem(1, DIRECTIVES_MESSAGE)])
     loader = None
     try:
         # The loader in Python reads a first part of the text here.
@@ -143,16 +164,29 @@ class _Reader:
             return dict(self._members(node, path))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
-        if node.tag == _TIMESTAMP:
+        # Nor are numbers written with colons what YAML 1.1 makes of them, to the base of sixty: 1.2 has them no more.
+        if node.tag == _TIMESTAMP or (node.tag in _NUMBERS and ":" in node.value):
             return node.value
+        if node.tag in _NUMBERS and len(node.value) > _MAXIMUM_NUMBER_CHARACTERS:
+            self._note(line, LONG_NUMBER_MESSAGE)
+            return None
         try:
             value = self._loader.construct_object(node)
         except ValueError as error:
-            self._problems.append(Problem(line, f"not YAML: {error}"))
+            self._note(line, f"not YAML: {error}")
+            return None
+        except KeyError as error:
+            # Of a value that is called true or false and is neither.
+            self._note(line, f"not YAML: no value of its type is {error}")
             return None
         if isinstance(value, bytes):
-            self._problems.append(Problem(line, "neither text nor a number"))
+            self._note(line, "neither text nor a number")
         return value
+
+    def _note(self, line: int, message: str) -> None:
+        self._problems.append(Problem(line, message))
+        if len(self._problems) >= MAXIMUM_PROBLEMS:
+            raise UnreadableError(self._problems)
 
     def _unfold(self, node: yaml.Node, line: int) -> None:
         """Counts what stands in the text once and in the value again."""
@@ -167,10 +201,10 @@ class _Reader:
             line = key_node.start_mark.line + 1
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is None:
-                self._problems.append(Problem(line, "a key must be a single value"))
+                self._note(line, "a key must be a single value")
                 continue
             if key in seen:
-                self._problems.append(Problem(line, f"{key!r} appears twice"))
+                self._note(line, f"{key!r} appears twice")
             seen.add(key)
             self._lines[(*path, key)] = line
             yield key, self._value(value_node, (*path, key))

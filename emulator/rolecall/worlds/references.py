@@ -354,12 +354,13 @@ def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
     yield from _repeated(path, "name", units, "")
     yield from _repeated(path, "id", units, "")
     parents = {_text(unit, "name"): _text(unit, "parent") for _, unit in units}
+    circular = _hanging_on_themselves(parents)
     placed: set[str] = set()
     for index, unit in units:
         parent = _text(unit, "parent")
         if parent and parent not in parents:
             yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
-        elif _hangs_on_itself(_text(unit, "name"), parents):
+        elif _text(unit, "name") in circular:
             yield (*path, index, "parent"), "the unit is its own parent, by whatever way"
         for position, account_id in _texts(unit, "accounts"):
             if account_id not in declared.accounts:
@@ -369,12 +370,16 @@ def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
             placed.add(account_id)
 
 
-def _hangs_on_itself(name: str, parents: Mapping[str, str]) -> bool:
-    seen: set[str] = set()
-    while name and name not in seen:
-        seen.add(name)
-        name = parents.get(name, "")
-    return bool(name)
+def _hanging_on_themselves(parents: Mapping[str, str]) -> set[str]:
+    """The names from which the way up has no end; each is passed once, however long the ways are."""
+    known: dict[str, bool] = {"": False}
+    for name in parents:
+        way: dict[str, None] = {}
+        while name not in known and name not in way:
+            way[name] = None
+            name = parents.get(name, "")
+        known |= dict.fromkeys(way, known.get(name, True))
+    return {name for name, endless in known.items() if endless}
 
 
 def _root_access(organization: Any, declared: _Declared) -> Found:

@@ -55,7 +55,9 @@ def save_database(database: Database, settings: SandboxSettings, *, last_used: b
         return save(connection, settings, last_used=last_used)
 
 
-def load_database(database: Database, text: str, now_seconds: float, ids: Identifiers, folder: str = "") -> None:
+def load_database(
+    database: Database, text: str, now_seconds: float, ids: Identifiers, folder: str | None = None
+) -> None:
     """Replace a database's world, all or nothing; paths in the text are relative to ``folder``.
 
     Raises InvalidWorldError with every problem of the text.

@@ -8,6 +8,7 @@ from rolecall.access.policies import MalformedPolicy, parsed_policy
 from rolecall.advice import advise
 from rolecall.errors import AwsError
 from rolecall.policy import Policy, PolicyKind
+from rolecall.printable import printable
 from rolecall.services.registry import Call
 
 log = logging.getLogger("rolecall.policy")
@@ -26,5 +27,6 @@ def checked_document(call: Call, text: str, kind: PolicyKind, name: str) -> Poli
         raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
     if log.isEnabledFor(logging.WARNING):
         for advice in advise(policy, MAXIMUM_ADVICE_LOGGED):
-            log.warning("%s %s, Statement[%d]: %s", call.request_id, name, advice.statement_index, advice.message)
+            told = f"{call.request_id} {name}, Statement[{advice.statement_index}]: {advice.message}"
+            log.warning("%s", printable(told))
     return policy

@@ -1,0 +1,23 @@
+"""Text of clients, files and servers, as a terminal or a log may show it."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    r"""The text in one line, with an escape for each character that would not be shown as itself.
+
+    ``\n``, ``\x1b``, ``\u202e``: control characters, those that turn the direction of writing, and other ends of
+    lines would write lines of their own, move the cursor, or show another text than there is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def printable_lines(text: str) -> str:
+    """The same for a text whose lines are Rolecall's own."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _escape(character: str) -> str:
+    return repr(character)[1:-1]

@@ -1,0 +1,112 @@
+"""AWS calls from browsers: which pages may make them, and what their browsers are told (CORS).
+
+The documented credentials are known to everybody, so a page of any site could sign calls with them. AWS needs no such
+guard: its secrets are secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from rolecall.caches import BoundedCache
+from rolecall.web.origins import (
+    Admission,
+    asked_host,
+    from_another_site,
+    host_name,
+    is_silent_browser,
+    sent_by_another_site,
+)
+
+Environ = dict[str, Any]
+WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
+Refuse = Callable[[str, Environ, Any], Iterable[bytes]]
+
+NO_HOST_MESSAGE = "The Host header is missing, or is no name of a host."
+UNKNOWN_HOST_MESSAGE = (
+    "Rolecall does not answer to the name {name}, which could be that of a web page of another site. "
+    "If it is yours, start Rolecall with --allow-host {name}."
+)
+OTHER_ORIGIN_MESSAGE = (
+    "Rolecall does not answer web pages of other origins{which}. "
+    "To let the pages of one make calls, start it with --allow-origin ORIGIN."
+)
+_SHOWN_ORIGIN_CHARACTERS = 200
+_REMEMBERED_HOSTS = 256
+# How long a browser may remember that an origin may call; as long as most of them do at most (Chromium: 2 hours).
+_PREFLIGHT_SECONDS = 7200
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+_EXPOSED = "x-amzn-RequestId, x-amzn-ErrorType, x-amzn-ErrorMessage, Date"
+# Names of headers, as a preflight request lists them.
+_is_list_of_names = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}").fullmatch
+
+
+def guarded(application: WsgiApplication, refuse: Refuse, admission: Admission) -> WsgiApplication:
+    """The application for whom ``admission`` lets in. ``refuse(message, …)`` answers the others."""
+
+    # Of names that were answered: few, and every call asks.
+    answered: BoundedCache[str, bool] = BoundedCache(_REMEMBERED_HOSTS)
+
+    def is_answered(host: str) -> bool:
+        if not admission.answers_to(host):
+            return False
+        answered.put(host, True)
+        return True
+
+    def guard(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        host = asked_host(environ)
+        if not (answered.get(host) or is_answered(host)):
+            return refuse(_host_message(host), environ, start_response)
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None:
+            fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
+            # Most calls say nothing, so this is asked first.
+            if fetch_site is None:
+                foreign = is_silent_browser(environ.get("HTTP_USER_AGENT", ""))
+            else:
+                foreign = sent_by_another_site(fetch_site)
+            if foreign:
+                return refuse(OTHER_ORIGIN_MESSAGE.format(which=""), environ, start_response)
+            return application(environ, start_response)
+        if origin.lower() not in admission.origins:
+            if from_another_site(origin, host):
+                which = f", such as {origin[:_SHOWN_ORIGIN_CHARACTERS]}" if origin else ""
+                return refuse(OTHER_ORIGIN_MESSAGE.format(which=which), environ, start_response)
+            return application(environ, start_response)
+        if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+            return _preflight(origin, environ, start_response)
+        return application(environ, partial(_start_for, origin, start_response))
+
+    return guard
+
+
+def _host_message(host: str) -> str:
+    name = host_name(host)
+    return NO_HOST_MESSAGE if name is None else UNKNOWN_HOST_MESSAGE.format(name=name)
+
+
+def _start_for(origin: str, start_response: Any, status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+    allowed = [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", _EXPOSED), ("Vary", "Origin")]
+    return start_response(status, [*headers, *allowed], *rest)
+
+
+def _preflight(origin: str, environ: Environ, start_response: Any) -> list[bytes]:
+    """The answer to a browser that asks before it sends what a page wants to (Fetch standard, "CORS protocol")."""
+    headers = [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Methods", _METHODS),
+        ("Access-Control-Max-Age", str(_PREFLIGHT_SECONDS)),
+        ("Vary", "Origin, Access-Control-Request-Headers"),
+        ("Content-Length", "0"),
+    ]
+    wanted = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    # Any: what a call is signed with differs from one SDK to the next, and "*" does not cover Authorization.
+    if _is_list_of_names(wanted):
+        headers.append(("Access-Control-Allow-Headers", wanted))
+    if environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
+        headers.append(("Access-Control-Allow-Private-Network", "true"))
+    start_response("200 OK", headers)
+    return [b""]

@@ -1,0 +1,24 @@
+"""Sandboxes that were told whose pages and which names they answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from world_handle import WorldHandle
+
+from rolecall.app import application_over
+from rolecall.web.origins import admission_of
+
+
+@pytest.fixture
+def make_admitting(world: WorldHandle) -> Any:
+    """``make_admitting(hosts=[…], origins=[…])``: the built-in sandbox, started with these."""
+
+    def make(**told: Any) -> WorldHandle:
+        world.application = application_over(
+            world.database, world.declared, world.clock, observer=world.outcomes.append, admission=admission_of(**told)
+        )
+        return world
+
+    return make
