@@ -15,7 +15,7 @@ import rolecall
 
 PACKAGE = Path(rolecall.__file__).parent
 
-LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "version"}
+LEAVES = {"errors", "http", "clock", "arns", "principals", "ids", "issuers", "settings", "caches", "version", "waits"}
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},

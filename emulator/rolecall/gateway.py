@@ -33,7 +33,7 @@ from rolecall.sandbox.fault_rules import CallFacts
 from rolecall.sandbox.faults import NOT_STRUCK, ActiveFaults, Struck, active_faults
 from rolecall.sandbox.outcomes import Observer, Outcome, Recorded, recorded, without_codes
 from rolecall.sandbox.setup import present_settings
-from rolecall.services.catalogue import find
+from rolecall.services.catalogue import find, takes_long
 from rolecall.services.registry import (
     NO_USES,
     Answer,
@@ -55,6 +55,7 @@ from rolecall.signing import Signature, check_scope, check_signature, read_signa
 from rolecall.storage import keyring, worlds
 from rolecall.storage.clock_states import kept_clock, share_clock
 from rolecall.storage.engine import Database, DatabaseUnavailableError
+from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
     Target,
     check_constraints,
@@ -119,6 +120,10 @@ class Gateway:
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Raises nothing but DroppedConnectionError, when a fault rule asks for it."""
+        return wait_here(self.steps(request), self.clock.pause)
+
+    def steps(self, request: HttpRequest) -> Steps[tuple[str, HttpAnswer]]:
+        """As :meth:`answer`; yields what the call has to wait for, which need not be waited for in this thread."""
         received = _Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
@@ -130,7 +135,9 @@ class Gateway:
         except Exception as error:
             failure = _unexpected(received.request_id, error)
         else:
-            return received.request_id, self._answer(received, target, signature)
+            if self._faults is not None or takes_long(target.service.name, target.operation.name, target.inputs):
+                yield LONG_WORK
+            return received.request_id, (yield from self._answer(received, target, signature))
         service = likely_service(request, service)
         answer = encode_error(service, failure, received.request_id, request)
         self._observe(received, service, "", None, answer.status, failure)
@@ -145,7 +152,7 @@ class Gateway:
 
     def _answer(
         self, received: _Received, target: Target, signature: Signature | None, known: Struck | None = None
-    ) -> HttpAnswer:
+    ) -> Steps[HttpAnswer]:
         """The answer; ``known`` is what fault rules did to the call before it had to begin anew."""
         service, operation = target.service.name, target.operation.name
         request, request_id = received.request, received.request_id
@@ -192,8 +199,8 @@ class Gateway:
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
-            wanted.fetch()
-            return self._answer(received, target, signature, struck)
+            yield Fetch(wanted.url, wanted.fetch)
+            return (yield from self._answer(received, target, signature, struck))
         except AwsError as error:
             failure = error
         except Exception as error:
@@ -204,8 +211,7 @@ class Gateway:
                 failure.message += authorization_tail(service, request_id, _region(signature, request))
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
-            # Outside every transaction, so that others need not wait too.
-            self.clock.pause(struck.delay_seconds)
+            yield Pause(struck.delay_seconds)
         kept = recorded(target.operation.recorder, len(request.body), asked, answer)
         self._observe(
             received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept

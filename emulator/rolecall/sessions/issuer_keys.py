@@ -48,13 +48,13 @@ class KeysWantedError(Exception):
 
     def __init__(self, keys: IssuerKeys, url: str) -> None:
         super().__init__(url)
+        self.url = url
         self._keys = keys
-        self._url = url
         self._at_seconds = monotonic_seconds()
 
     def fetch(self) -> None:
         """Fetch them, or find out that it cannot be done; either is remembered. Never raises."""
-        self._keys.fetch(self._url, self._at_seconds)
+        self._keys.fetch(self.url, self._at_seconds)
 
 
 class IssuerKeys:
