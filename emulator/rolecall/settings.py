@@ -10,6 +10,8 @@ from typing import Literal
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
+DEFAULT_THREADS = 4
+DEFAULT_RECEIVE_SECONDS = 10.0
 # Where a call is when nothing says another Region: where AWS's global endpoints are.
 DEFAULT_REGION = "us-east-1"
 # Services that have one endpoint for all Regions, which is there.
@@ -36,6 +38,15 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The PEM files a server proves itself with. ``authority_path`` is what clients need to know to believe it."""
+
+    certificate_path: str
+    key_path: str
+    authority_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """How the server listens and where it keeps its data."""
 
@@ -44,7 +55,10 @@ class ServerSettings:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     workers: int = 1
-    threads: int = 1
+    threads: int = DEFAULT_THREADS
+    receive_seconds: float = DEFAULT_RECEIVE_SECONDS
+    tls: TlsFiles | None = None
+    keeps_log: bool = True
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
 
 

@@ -118,7 +118,7 @@ ADDRESSES = [
     get("cut escape", 404, "UnknownOperationException", "/%"),
     get("NUL", 400, "MalformedQueryString", "/accounts/%00"),
     get("up and away", 400, "InvalidURIPath", "/../../etc/passwd"),
-    get("up and away, escaped", 400, "InvalidURIPath", "/%2e%2e/%2e%2e/etc/passwd"),
+    get("up and away, escaped", 404, "UnknownOperationException", "/%2e%2e/%2e%2e/etc/passwd"),
     get("like a control endpoint", 404, "UnknownOperationException", "/_rolecallx"),
     get("very long path", 404, "NotFound", "/accounts/" + "a" * 5000),
     get("broken escape in the query", 400, "MalformedQueryString", "/?Action=%zz", "sts"),
@@ -229,7 +229,7 @@ def test_a_body_that_is_announced_as_too_large_is_not_waited_for(server: Server,
     received = raw(server, head % (path, MAXIMUM_BODY_BYTES + 1))
     assert statuses(received) == [413]
     assert b"RequestEntityTooLarge" in received
-    assert b"x-amzn-requestid: " in received
+    assert b"x-amzn-requestid: " in received.lower()
     assert still_serves(server)
 
 
@@ -317,7 +317,7 @@ def test_an_odd_request_is_refused_in_the_shape_of_aws(server: Server, name: str
     received = raw(server, ODD_REQUESTS[name])
     assert [400 <= status < 500 for status in statuses(received)] == [True]
     head, _, body = received.partition(b"\r\n\r\n")
-    assert b"x-amzn-requestid: " in head
+    assert b"x-amzn-requestid: " in head.lower()
     assert XML_ERROR.fullmatch(body.decode()) or json.loads(body)["Code"]
     assert still_serves(server)
 

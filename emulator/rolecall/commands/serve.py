@@ -28,7 +28,7 @@ from rolecall.commands.common import (
 )
 from rolecall.sandbox.world import World
 from rolecall.server import PortInUseError, check_port, serve
-from rolecall.settings import Address, ServerSettings
+from rolecall.settings import DEFAULT_THREADS, Address, ServerSettings
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
 
@@ -49,10 +49,10 @@ from rolecall.web.application import RolecallApplication
 @click.option(
     "--threads",
     envvar="ROLECALL_THREADS",
-    default=1,
+    default=DEFAULT_THREADS,
     type=click.IntRange(1, 64),
     show_envvar=True,
-    help="Threads in each worker.",
+    help="Threads in each worker for calls that write or compute for long.",
 )
 @click.option(
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
@@ -82,13 +82,13 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
         load, finish = _loader(settings, world)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    serve(settings, load, partial(_announce, Address(host, port), world))
+    ended_well = serve(settings, load, partial(_announce, Address(host, port), world))
     finish()
-    # Threads of the server are still alive; they abort the process when they meet an interpreter that is torn down.
+    # Threads of the server may still compute or wait; nobody waits for what comes of it.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(0 if ended_well else 1)
 
 
 def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:

@@ -13,7 +13,7 @@ from rolecall.sandbox.decisions import DecisionLog
 from rolecall.sandbox.faults import Faults
 from rolecall.sandbox.snapshots import Snapshots
 from rolecall.signin import SignIn
-from rolecall.web.aws import WsgiApplication, aws_application
+from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
 from rolecall.web.control import PREFIX, register_control
 from rolecall.web.mfa_endpoint import register_mfa_codes
 from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
@@ -31,6 +31,8 @@ class RolecallApplication(Flask):
     """
 
     aws: WsgiApplication
+    # For requests that the server could not read.
+    refuse: WsgiApplication
 
     def __init__(self, decisions: DecisionLog | None, faults: Faults) -> None:
         super().__init__("rolecall", static_folder=None)
@@ -43,12 +45,17 @@ class RolecallApplication(Flask):
             self._decisions.close()
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
-            return super().wsgi_app(environ, start_response)
-        if is_document(path, environ.get("HTTP_HOST", "")):
+        if self.is_page(environ):
             return super().wsgi_app(environ, start_response)
         return self.aws(environ, start_response)
+
+    @staticmethod
+    def is_page(environ: dict[str, Any]) -> bool:
+        """Whether the request is for a page or an endpoint of Rolecall's own, not an AWS call."""
+        path = environ["PATH_INFO"]
+        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
+            return True
+        return is_document(path, environ.get("HTTP_HOST", ""))
 
 
 def web_application(
@@ -66,6 +73,7 @@ def web_application(
     app = RolecallApplication(decisions, faults)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
+    app.refuse = refusing_application(gateway)
     registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
     more = [partial(register, gateway=gateway) for register in registers]
     register_control(
