@@ -67,9 +67,18 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     """The application of one worker process. Everything it shares with others is in the database."""
     clock = Clock()
     database = open_database(settings.database_url, world, clock)
-    decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
-    decisions.start()
-    return application_over(database, world, clock, decisions=decisions, maximum_body_bytes=settings.maximum_body_bytes)
+    decisions = None
+    if settings.keeps_log:
+        decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
+        decisions.start()
+    return application_over(
+        database,
+        world,
+        clock,
+        decisions=decisions,
+        maximum_body_bytes=settings.maximum_body_bytes,
+        writes_last_uses=True,
+    )
 
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
@@ -86,12 +95,15 @@ def application_over(
     observer: Observer | None = None,
     decisions: DecisionLog | None = None,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
+    writes_last_uses: bool = False,
 ) -> RolecallApplication:
     """The application over an opened database, with the declared world to go back to on reset.
 
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
-    gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
+    gateway, reset = gateway_over(
+        database, world, clock, ids=ids, observer=observer, decisions=decisions, writes_last_uses=writes_last_uses
+    )
     return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes)
 
 
@@ -130,14 +142,21 @@ def gateway_over(
     ids: Identifiers | None = None,
     observer: Observer | None = None,
     decisions: DecisionLog | None = None,
+    writes_last_uses: bool = False,
 ) -> tuple[Gateway, Callable[[], None]]:
-    """The gateway of :func:`application_over`, and what brings the declared world back."""
+    """The gateway of :func:`application_over`, and what brings the declared world back.
+
+    ``writes_last_uses`` starts a thread that does so where there is no log, whose thread would.
+    """
     ids = ids or Identifiers()
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     uses = LastUses(database, _service_of)
     if decisions is not None:
+        # The log's thread comes by anyway.
         decisions.also_writes = uses.flush_now_and_then
         decisions.also_closes = uses.flush
+    elif writes_last_uses:
+        uses.start()
     observers = [told for told in (uses.record, record, observer) if told is not None]
     gateway = Gateway(
         database,

@@ -72,6 +72,7 @@ class Address:
 
     host: str
     port: int
+    scheme: str = "http"
 
     @property
     def reachable_host(self) -> str:
@@ -80,7 +81,7 @@ class Address:
     @property
     def url(self) -> str:
         host = self.reachable_host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"{self.scheme}://[{host}]:{self.port}" if ":" in host else f"{self.scheme}://{host}:{self.port}"
 
 
 def default_database_url(environment: Mapping[str, str], platform: str, home: str) -> str:

@@ -114,8 +114,8 @@ ACCOUNTS = [
 ADDRESSES = [
     get("nobody's path", 404, "UnknownOperationException", "/favicon.ico"),
     get("double slash", 404, "UnknownOperationException", "/accounts//users"),
-    get("broken escape", 404, "UnknownOperationException", "/%zz"),
-    get("cut escape", 404, "UnknownOperationException", "/%"),
+    get("broken escape", 400, "InvalidURIPath", "/%zz"),
+    get("cut escape", 400, "InvalidURIPath", "/%"),
     get("NUL", 400, "MalformedQueryString", "/accounts/%00"),
     get("up and away", 400, "InvalidURIPath", "/../../etc/passwd"),
     get("up and away, escaped", 404, "UnknownOperationException", "/%2e%2e/%2e%2e/etc/passwd"),

@@ -38,6 +38,11 @@ def default_database() -> str:
     return default_database_url(os.environ, sys.platform, str(Path.home()))
 
 
+def data_folder() -> Path:
+    """Where what belongs to this user and to no sandbox is kept: beside the default database."""
+    return Path(default_database().removeprefix("sqlite:///")).parent
+
+
 SINCE_HELP = "2030-01-01T00:00:00Z, seconds since the epoch, or how long ago: 15m, 1h30m, 7d."
 PORTS = click.IntRange(1, 65535)
 config_option = click.option(
@@ -161,8 +166,8 @@ def key_of(world: World, user_name: str | None) -> DeclaredKey:
     return keys[0]
 
 
-def export_lines(address: Address, key: DeclaredKey) -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at the server."""
+def export_lines(address: Address, key: DeclaredKey, authority_path: str = "") -> list[str]:
+    """Lines for a POSIX shell that point every AWS SDK at the server, whose certificate the authority has signed."""
     values = {
         "AWS_ENDPOINT_URL": address.url,
         "AWS_ACCESS_KEY_ID": key.access_key_id,
@@ -170,4 +175,6 @@ def export_lines(address: Address, key: DeclaredKey) -> list[str]:
         "AWS_REGION": DEFAULT_REGION,
         "AWS_DEFAULT_REGION": DEFAULT_REGION,
     }
+    if authority_path:
+        values["AWS_CA_BUNDLE"] = authority_path
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]

@@ -17,6 +17,7 @@ from rolecall.commands.common import (
     DATABASE_PROBLEMS,
     UnusableError,
     config_option,
+    data_folder,
     database_option,
     database_problem,
     export_lines,
@@ -27,8 +28,8 @@ from rolecall.commands.common import (
     with_folder,
 )
 from rolecall.sandbox.world import World
-from rolecall.server import PortInUseError, check_port, serve
-from rolecall.settings import DEFAULT_THREADS, Address, ServerSettings
+from rolecall.server import BadCertificateError, PortInUseError, check_port, own_certificate, serve, tls_context
+from rolecall.settings import DEFAULT_RECEIVE_SECONDS, DEFAULT_THREADS, Address, ServerSettings, TlsFiles
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
 
@@ -55,9 +56,57 @@ from rolecall.web.application import RolecallApplication
     help="Threads in each worker for calls that write or compute for long.",
 )
 @click.option(
+    "--receive-timeout",
+    "receive_seconds",
+    envvar="ROLECALL_RECEIVE_TIMEOUT",
+    metavar="SECONDS",
+    default=DEFAULT_RECEIVE_SECONDS,
+    type=click.FloatRange(0.1, 3600),
+    show_default=True,
+    show_envvar=True,
+    help="How long the head of a request may take to arrive, and then its body.",
+)
+@click.option(
+    "--tls-cert",
+    envvar="ROLECALL_TLS_CERT",
+    metavar="FILE",
+    show_envvar=True,
+    help="Serve HTTPS with this certificate (PEM, with the chain).",
+)
+@click.option(
+    "--tls-key", envvar="ROLECALL_TLS_KEY", metavar="FILE", show_envvar=True, help="The private key of --tls-cert."
+)
+@click.option(
+    "--tls",
+    envvar="ROLECALL_TLS",
+    type=click.Choice(["self-signed"]),
+    show_envvar=True,
+    help="Serve HTTPS with a certificate made here; the file that clients need to believe it is printed.",
+)
+@click.option(
+    "--no-log",
+    envvar="ROLECALL_NO_LOG",
+    is_flag=True,
+    show_envvar=True,
+    help="Keep no decision log: calls cannot be listed or explained afterwards.",
+)
+@click.option(
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
 )
-def command(host: str, port: int, database: str, config: str | None, workers: int, threads: int, verbose: bool) -> None:
+def command(
+    host: str,
+    port: int,
+    database: str,
+    config: str | None,
+    workers: int,
+    threads: int,
+    receive_seconds: float,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls: str | None,
+    no_log: bool,
+    verbose: bool,
+) -> None:
     """Serve STS, IAM and Chime until interrupted.
 
     Says when it is ready, with the lines that point a shell at it. What was made is kept in the database: start it
@@ -68,11 +117,20 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
       rolecall serve
       rolecall serve --config config/federation.yaml --database sqlite://
       rolecall serve --port 4581 --workers 2 --verbose
+      rolecall serve --tls self-signed
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     world = read_config(config)
     settings = ServerSettings(
-        database_url=database, config_path=config or "", host=host, port=port, workers=workers, threads=threads
+        database_url=database,
+        config_path=config or "",
+        host=host,
+        port=port,
+        workers=workers,
+        threads=threads,
+        receive_seconds=receive_seconds,
+        tls=_tls_files(tls_cert, tls_key, tls, host),
+        keeps_log=not no_log,
     )
     try:
         check_port(host, port)
@@ -82,7 +140,7 @@ def command(host: str, port: int, database: str, config: str | None, workers: in
         load, finish = _loader(settings, world)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    ended_well = serve(settings, load, partial(_announce, Address(host, port), world))
+    ended_well = serve(settings, load, partial(_announce, settings, world))
     finish()
     # Threads of the server may still compute or wait; nobody waits for what comes of it.
     with contextlib.suppress(BrokenPipeError):
@@ -106,10 +164,33 @@ def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], Roleca
     return partial(worker_application, settings, world), lambda: None
 
 
-def _announce(address: Address, world: World) -> None:
+def _tls_files(certificate: str | None, key: str | None, own: str | None, host: str) -> TlsFiles | None:
+    """The files to serve HTTPS with, looked over; None for HTTP. Raises UnusableError."""
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    if certificate is not None and own is not None:
+        raise click.UsageError("--tls makes a certificate: leave it out with --tls-cert and --tls-key")
+    try:
+        if certificate is not None and key is not None:
+            files = TlsFiles(certificate, key)
+        elif own is not None:
+            files = own_certificate(data_folder() / "tls", host)
+        else:
+            return None
+        tls_context(files)
+    except BadCertificateError as error:
+        raise UnusableError(str(error)) from error
+    except OSError as error:
+        raise UnusableError(f"cannot make a certificate: {error}") from error
+    return files
+
+
+def _announce(settings: ServerSettings, world: World) -> None:
+    tls = settings.tls
+    address = Address(settings.host, settings.port, "http" if tls is None else "https")
     lines = [f"Rolecall is ready at {address.url}"]
     try:
-        lines += export_lines(address, key_of(world, None))
+        lines += export_lines(address, key_of(world, None), "" if tls is None else tls.authority_path)
     except UnusableError as nobody:
         lines.append(f"# {nobody.message}")
     if not world.settings.strict:

@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from rolecall.server.ports import PortInUseError, check_port
 from rolecall.server.processes import serve
+from rolecall.server.tls import BadCertificateError, own_certificate, tls_context
 
-__all__ = ["PortInUseError", "check_port", "serve"]
+__all__ = ["BadCertificateError", "PortInUseError", "check_port", "own_certificate", "serve", "tls_context"]

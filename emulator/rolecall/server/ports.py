@@ -9,7 +9,7 @@ from typing import Any
 
 # Files, databases and connections to other parties; and what is accepted before the first of them is closed again.
 _RESERVED_FILES = 256
-_BACKLOG = 128
+BACKLOG = 128
 # Where the system does not tell, and where it would allow more than anybody has memory for.
 _USUAL_CONNECTIONS = 1024
 _MOST_FILES = 65_536
@@ -41,7 +41,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
 def listening_socket(host: str, port: int) -> socket.socket:
     """Raises PortInUseError."""
     listener = bound_socket(host, port)
-    listener.listen(_BACKLOG)
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 

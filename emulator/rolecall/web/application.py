@@ -34,15 +34,17 @@ class RolecallApplication(Flask):
     # For requests that the server could not read.
     refuse: WsgiApplication
 
-    def __init__(self, decisions: DecisionLog | None, faults: Faults) -> None:
+    def __init__(self, decisions: DecisionLog | None, faults: Faults, finish: Callable[[], None]) -> None:
         super().__init__("rolecall", static_folder=None)
         self.faults = faults
         self._decisions = decisions
+        self._finish = finish
 
     def finish(self) -> None:
         """Write down what is still to be written; for the end of the process."""
         if self._decisions is not None:
             self._decisions.close()
+        self._finish()
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if self.is_page(environ):
@@ -70,7 +72,7 @@ def web_application(
     control_on_loopback_only: bool = True,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
-    app = RolecallApplication(decisions, faults)
+    app = RolecallApplication(decisions, faults, gateway.uses.flush)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes)
     app.refuse = refusing_application(gateway)
