@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import ec
 from served import FIRST_ACCOUNT, PATIENCE_SECONDS, Server, start, stops_as_promised
 
 Make = Callable[..., Server]
@@ -43,7 +45,9 @@ def connected(server: Server) -> socket.socket:
 
 def is_waiting(connection: socket.socket) -> bool:
     """Whether the server has neither answered nor closed."""
-    return not select.select([connection], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return not poll.poll(0)
 
 
 def others_are_answered(server: Server) -> None:
@@ -288,10 +292,9 @@ def trusting(issuers: list[str]) -> str:
 
 def token_of(issuer: str) -> str:
     """A token that has to be verified by the issuer's keys."""
-    import jwt  # noqa: PLC0415
-
     claims = {"iss": issuer, "sub": "someone", "aud": "me", "iat": 1_700_000_000, "exp": 4_000_000_000}
-    return jwt.encode(claims, "0" * 64, "HS256", headers={"kid": "1"})
+    key = ec.generate_private_key(ec.SECP256R1())
+    return jwt.encode(claims, key, "ES256", headers={"kid": "1"})
 
 
 @pytest.mark.parametrize("behaviour", [never_answers, drips, drips_its_head])
