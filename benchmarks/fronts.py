@@ -27,10 +27,9 @@ HEADERS = [("content-type", "text/xml"), ("content-length", str(len(ANSWER)))]
 BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
 REQUEST = (
     b"POST / HTTP/1.1\r\nHost: localhost:4580\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
-    b"X-Amz-Date: 20261128T000000Z\r\n"
-    b"Authorization: AWS4-HMAC-SHA256 Credential=AKIA/20261128/us-east-1/sts/aws4_request, SignedHeaders=host;x-amz-date, "
-    b"Signature=00\r\nUser-Agent: Boto3/1.44\r\nAccept-Encoding: identity\r\n"
-    b"Content-Length: %d\r\n\r\n" % len(BODY)
+    b"X-Amz-Date: 20261128T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 "
+    b"Credential=AKIA/20261128/us-east-1/sts/aws4_request, SignedHeaders=host;x-amz-date, Signature=00\r\n"
+    b"User-Agent: Boto3/1.44\r\nAccept-Encoding: identity\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 ) + BODY
 HALF_BODIES = 16
 IDLE = 1100
