@@ -91,7 +91,6 @@ async def _answer_until_told(
 def _ready_for_calls() -> None:
     """What was loaded stays: collecting garbage need not look at it again, which took 58 ms each time."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTION_THRESHOLDS)
 
