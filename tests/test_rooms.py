@@ -66,6 +66,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "urllib3": {"sessions"},
+    "httptools": {"server"},
     "pytest": {"pytest_plugin"},
     # An extra: only what is loaded late may need it.
     "lxml": {"sessions"},

@@ -140,7 +140,10 @@ def command(
         load, finish = _loader(settings, world)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    ended_well = serve(settings, load, partial(_announce, settings, world))
+    try:
+        ended_well = serve(settings, load, partial(_announce, settings, world))
+    except PortInUseError as error:
+        raise UnusableError(f"{error}. Choose another with --port.") from error
     finish()
     # Threads of the server may still compute or wait; nobody waits for what comes of it.
     with contextlib.suppress(BrokenPipeError):

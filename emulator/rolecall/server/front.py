@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -197,8 +198,13 @@ class Front:
         self._from_thread(self._fetched, wait.source)
 
     def _fetched(self, source: str) -> None:
-        for connection, answer, call in self._fetching.pop(source, ()):
-            self._go_on(connection, answer, call)
+        self._go_on_in_turn(deque(self._fetching.pop(source, ())))
+
+    def _go_on_in_turn(self, calls: deque[tuple[Connection, ServedAnswer, Unfinished]]) -> None:
+        """One call in each turn of the loop: others are answered in between."""
+        if calls:
+            self._go_on(*calls.popleft())
+            self._loop.call_soon(self._go_on_in_turn, calls)
 
     def _from_thread(self, function: Callable[..., None], *arguments: Any) -> None:
         try:

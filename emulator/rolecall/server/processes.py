@@ -54,14 +54,17 @@ def serve(settings: ServerSettings, load: Load, announce: Callable[[], None]) ->
     listener = listening_socket(settings.host, settings.port)
     with listener:
         if settings.workers == 1:
-            asyncio_run(_answer_until_told(settings, load(), listener, announce))
+            _run(_answer_until_told(settings, load(), listener, announce))
             return True
         return _look_after_workers(settings, load, listener, announce)
 
 
-def asyncio_run(main: Any) -> None:
+def _run(main: Any) -> None:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main)
+    for number in _SIGNALS:
+        # The end has begun: whoever is impatient must not spoil what is still to be written.
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _answer_until_told(
@@ -79,8 +82,13 @@ async def _answer_until_told(
         receive_seconds=settings.receive_seconds,
         scheme="https" if settings.tls is not None else "http",
     )
+    context = None if settings.tls is None else tls_context(settings.tls)
     server = await loop.create_server(
-        front.factory, sock=listener, ssl=None if settings.tls is None else tls_context(settings.tls), backlog=BACKLOG
+        front.factory,
+        sock=listener,
+        ssl=context,
+        ssl_handshake_timeout=None if context is None else settings.receive_seconds,
+        backlog=BACKLOG,
     )
     ready()
     await told.wait()
@@ -174,7 +182,7 @@ def _work(settings: ServerSettings, load: Load, listener: socket.socket, parent:
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=(parent_id,), daemon=True, name="rolecall-parent").start()
     application = load()
-    asyncio_run(_answer_until_told(settings, application, listener, partial(parent.send, True)))
+    _run(_answer_until_told(settings, application, listener, partial(parent.send, True)))
     application.finish()
     sys.stderr.flush()
     # Threads may still compute; nobody waits for what comes of it.
