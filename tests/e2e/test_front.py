@@ -24,7 +24,7 @@ from served import FIRST_ACCOUNT, PATIENCE_SECONDS, Server, start, stops_as_prom
 
 Make = Callable[..., Server]
 HEAD = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-# More than granian, the server before this one, would take.
+# More than servers usually take.
 MANY = 1100
 
 
