@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import sys
@@ -11,12 +12,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from served import PATIENCE_SECONDS
+from served import PATIENCE_SECONDS, eventually
 
 from rolecall.app import application_over, open_database
 from rolecall.clock import Clock
 from rolecall.sandbox.builtin import builtin_world_path
 from rolecall.sandbox.declare import read_world_file
+from rolecall.server import front
 from rolecall.server.front import Front
 from rolecall.server.loops import new_event_loop
 from rolecall.web.application import RolecallApplication
@@ -39,22 +41,29 @@ def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture
-def port_of(application: RolecallApplication, loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., int]]:
+def fronts() -> list[Any]:
+    """The fronts that a test has made, each with what listens for it."""
+    return []
+
+
+@pytest.fixture
+def port_of(
+    application: RolecallApplication, loop: asyncio.AbstractEventLoop, fronts: list[Any]
+) -> Iterator[Callable[..., int]]:
     """Starts a front with these options in a thread; answers its port."""
-    fronts: list[tuple[Front, asyncio.Server]] = []
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
     async def serve(options: dict[str, Any]) -> int:
-        front = Front(application, threads=1, maximum_body_bytes=1000, **options)
-        server = await loop.create_server(front.factory, "127.0.0.1", 0)
-        fronts.append((front, server))
+        made = Front(**{"application": application, "threads": 1, "maximum_body_bytes": 1000, **options})
+        server = await loop.create_server(made.factory, "127.0.0.1", 0)
+        fronts.append((made, server))
         return int(server.sockets[0].getsockname()[1])
 
     async def stop() -> None:
-        for front, server in fronts:
+        for made, server in fronts:
             server.close()
-            await front.stop(1.0)
+            await made.stop(1.0)
 
     yield lambda **options: asyncio.run_coroutine_threadsafe(serve(options), loop).result(PATIENCE_SECONDS)
     asyncio.run_coroutine_threadsafe(stop(), loop).result(PATIENCE_SECONDS)
@@ -140,6 +149,63 @@ def test_requests_that_came_together_are_answered_in_their_order(
         )
     expected = [mark for number in range(30) for mark in (str(number), "health")]
     assert marks == [*expected, "400"]
+
+
+class Large:
+    """An application whose answers fill every buffer on the way."""
+
+    BODY = b"x" * 8_000_000
+
+    @classmethod
+    def wsgi_app(cls, _environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [cls.BODY]
+
+    aws = refuse = wsgi_app
+
+    @staticmethod
+    def is_page(_environ: dict[str, Any]) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("ends", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+def test_a_slow_reader_gets_all_of_its_answer(
+    port_of: Callable[..., int], client: Callable[[int], Client], monkeypatch: pytest.MonkeyPatch, ends: bytes
+) -> None:
+    monkeypatch.setattr(front, "ENDING_SECONDS", 0.2)
+    port = port_of(maximum_connections=ROOM, receive_seconds=0.2, application=Large)
+    slow = client(port).socket
+    slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + ends + b"\r\n")
+    received = 0
+    wanted = len(Large.BODY)
+    pause = threading.Event()
+    while received < wanted:
+        chunk = slow.recv(400_000)
+        assert chunk, f"cut off after {received} bytes"
+        received += len(chunk)
+        pause.wait(0.04)
+
+
+def test_a_client_that_never_reads_is_given_up(
+    port_of: Callable[..., int],
+    fronts: list[Any],
+    client: Callable[[int], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(front, "ENDING_SECONDS", 0.1)
+    port = port_of(maximum_connections=ROOM, receive_seconds=0.1, application=Large)
+    [(served, _)] = fronts
+    for ends in (b"", b"Connection: close\r\n"):
+        deaf = client(port).socket
+        deaf.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + ends + b"\r\n")
+        # The answer begins to come, and then the server lets go of it.
+        assert deaf.recv(1, socket.MSG_PEEK) == b"H"
+        assert eventually(lambda: not served._phases)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := deaf.recv(1_000_000):
+                received += len(chunk)
+        assert received < len(Large.BODY)
 
 
 class Echo(asyncio.Protocol):

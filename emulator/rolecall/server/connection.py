@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._ending = False
         self._client_ended = False
         self._reading = self._writable = True
-        self._discarded_bytes = 0
+        self._discarded_bytes = self._unsent_bytes = 0
         self._after_upgrade = b""
         # Of the request that is arriving.
         self._environ: Environ | None = None
@@ -126,6 +126,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable = False
+        self._settle()
 
     def resume_writing(self) -> None:
         self._writable = True
@@ -257,9 +258,14 @@ class Connection(asyncio.Protocol):
 
     # The end.
 
-    def too_late(self) -> None:
-        """The time for the present phase is over."""
-        if self._environ is not None and self._writable and not self._ending:
+    def too_late(self, phase: Phase) -> None:
+        """The time for the phase is over."""
+        unsent_bytes = self.transport.get_write_buffer_size() if phase in (Phase.WRITING, Phase.ENDING) else 0
+        if unsent_bytes and unsent_bytes != self._unsent_bytes:
+            # The client reads, however slowly.
+            self._unsent_bytes = unsent_bytes
+            self._front.moved(self, phase, anew=True)
+        elif self._environ is not None and self._writable and not self._ending:
             self._refuse(Problem.LATE)
             self._next()
         else:

@@ -106,7 +106,10 @@ class Front:
         for phase in (Phase.IDLE, Phase.ENDING, Phase.HEAD, Phase.BODY, Phase.WRITING):
             for connection in self._members[phase]:
                 self.left(connection)
-                connection.abort()
+                if phase is Phase.IDLE:
+                    connection.close()
+                else:
+                    connection.abort()
                 return
 
     def _look_for_the_late(self) -> None:
@@ -119,7 +122,7 @@ class Front:
                     break
                 late.append(connection)
             for connection in late:
-                connection.too_late()
+                connection.too_late(phase)
         self._loop.call_later(self._look_seconds, self._look_for_the_late)
 
     # Answers.
