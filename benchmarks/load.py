@@ -19,6 +19,13 @@ class Result:
     requests: int
     seconds: float
     cpu_seconds: float | None
+    # How long each answer took, the quickest first.
+    latencies_seconds: tuple[float, ...] = ()
+
+    def latency_milliseconds(self, share: float) -> float:
+        """How long it took until this share of the calls was answered, each counted from when it was sent."""
+        last = len(self.latencies_seconds) - 1
+        return self.latencies_seconds[min(last, int(len(self.latencies_seconds) * share))] * 1000
 
     @property
     def rate(self) -> float:
@@ -64,8 +71,10 @@ def cpu_seconds(pids: list[int]) -> float | None:
 class _Connection:
     """One client's connection; opened again when the server closes it after an answer, as some servers do."""
 
-    def __init__(self, selector: selectors.BaseSelector, port: int, requests: Iterator[bytes]) -> None:
-        self._selector, self._port, self._requests = selector, port, requests
+    def __init__(
+        self, selector: selectors.BaseSelector, port: int, requests: Iterator[bytes], latencies: list[float]
+    ) -> None:
+        self._selector, self._port, self._requests, self._latencies = selector, port, requests, latencies
         self._open()
 
     def _open(self) -> None:
@@ -73,6 +82,10 @@ class _Connection:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(self._socket, selectors.EVENT_READ, self)
+        self._send()
+
+    def _send(self) -> None:
+        self.sent_at = time.perf_counter()
         self._socket.sendall(next(self._requests))
 
     def read(self) -> int:
@@ -84,12 +97,13 @@ class _Connection:
         length = _answered(self._buffer)
         if not length:
             return 0
+        self._latencies.append(time.perf_counter() - self.sent_at)
         if b"connection: close" in self._buffer[: self._buffer.find(b"\r\n\r\n")].lower():
             self.close()
             self._open()
         else:
             del self._buffer[:length]
-            self._socket.sendall(next(self._requests))
+            self._send()
         return 1
 
     def close(self) -> None:
@@ -108,7 +122,8 @@ def run(
     selector = selectors.DefaultSelector()
     before = cpu_seconds(pids)
     started = time.perf_counter()
-    clients = [_Connection(selector, port, requests) for _ in range(connections)]
+    latencies: list[float] = []
+    clients = [_Connection(selector, port, requests, latencies) for _ in range(connections)]
     done = 0
     while (not limit or done < limit) and time.perf_counter() - started < seconds:
         for key, _ in selector.select(timeout=10):
@@ -117,4 +132,5 @@ def run(
     after = cpu_seconds(pids)
     for client in clients:
         client.close()
-    return Result(done, elapsed, None if before is None or after is None else after - before)
+    cpu = None if before is None or after is None else after - before
+    return Result(done, elapsed, cpu, tuple(sorted(latencies)))

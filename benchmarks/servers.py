@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,48 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 def bare_flask(port: int) -> list[str]:
     options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "1", "--no-ws", "--no-log", "--http", "1"]
     return [sys.executable, "-m", "granian", *options, "--port", str(port), "bare_flask:app"]
+
+
+def other_fronts(port_of: Callable[[], int]) -> dict[str, tuple[list[str], int]]:
+    """Servers that could stand before Rolecall, each over the same answer of fronts.py, with the port of each."""
+    found = {}
+    for kind, options in {
+        "wsgi, 1 thread": ["--interface", "wsgi", "--blocking-threads", "1"],
+        "wsgi, 16 threads": ["--interface", "wsgi", "--blocking-threads", "16"],
+        "rsgi": ["--interface", "rsgi", "--loop", "asyncio"],
+        "rsgi, uvloop": ["--interface", "rsgi", "--loop", "uvloop"],
+        "asgi, uvloop": ["--interface", "asgi", "--loop", "uvloop"],
+    }.items():
+        port = port_of()
+        common = ["--workers", "1", "--no-ws", "--no-log", "--http", "1", "--port", str(port)]
+        command = [sys.executable, "-m", "granian", *options, *common, f"fronts:{options[1]}"]
+        found[f"granian, {kind}"] = (command, port)
+    for loop in ("asyncio", "uvloop"):
+        port = port_of()
+        options = [
+            "--loop",
+            loop,
+            "--http",
+            "httptools",
+            "--no-access-log",
+            "--log-level",
+            "error",
+            "--lifespan",
+            "off",
+        ]
+        found[f"uvicorn, {loop}"] = (
+            [sys.executable, "-m", "uvicorn", *options, "--port", str(port), "fronts:asgi"],
+            port,
+        )
+    port = port_of()
+    found["hypercorn, uvloop"] = (
+        [sys.executable, "-m", "hypercorn", "-k", "uvloop", "--bind", f"127.0.0.1:{port}", "fronts:asgi"],
+        port,
+    )
+    for loop in ("asyncio", "uvloop"):
+        port = port_of()
+        found[f"rolecall's own, {loop}"] = ([sys.executable, "fronts.py", str(port), loop], port)
+    return found
 
 
 def rolecall(port: int, database: str, *more: str) -> list[str]:

@@ -20,6 +20,7 @@ import servers
 import signed_requests
 
 START_BAR_SECONDS = 0.8
+P99_BAR = 3
 MEMORY_BAR_MEGABYTES = 80
 
 
@@ -90,11 +91,21 @@ def compare(runs: list[tuple[servers.Server, str, bytes]], connections: int, sec
     floor = statistics.median(result.rate for result in results["bare Flask"])
     floor_cpu = statistics.median(result.cpu_microseconds for result in results["bare Flask"])
     print(f"\n{connections} connection(s), median of {rounds} rounds of {seconds:g} s")
-    print(f"{'':20}{'requests/s':>12}{'bare/this':>11}{'CPU µs':>9}{'CPU/bare':>10}")
+    bare_p99 = statistics.median(result.latency_milliseconds(0.99) for result in results["bare Flask"])
+    print(
+        f"{'':20}{'requests/s':>12}{'bare/this':>11}{'CPU µs':>9}{'CPU/bare':>10}"
+        f"{'p50 ms':>9}{'p99':>8}{'p99.9':>8}{'p99/bare':>10} (bar {P99_BAR})"
+    )
     for name, found in results.items():
+        p50, p99, p999 = (
+            statistics.median(result.latency_milliseconds(share) for result in found) for share in (0.5, 0.99, 0.999)
+        )
         rate = statistics.median(result.rate for result in found)
         cpu = statistics.median(result.cpu_microseconds for result in found)
-        print(f"{name:20}{rate:12.0f}{floor / rate:11.2f}{cpu:9.0f}{cpu / floor_cpu:10.2f}")
+        print(
+            f"{name:20}{rate:12.0f}{floor / rate:11.2f}{cpu:9.0f}{cpu / floor_cpu:10.2f}"
+            f"{p50:9.2f}{p99:8.2f}{p999:8.2f}{p99 / bare_p99:10.2f}"
+        )
     if "moto AssumeRole" in results:
         ours = statistics.median(result.rate for result in results["AssumeRole"])
         peer = statistics.median(result.rate for result in results["moto AssumeRole"])

@@ -28,6 +28,7 @@ LEAVES = {
     "caches",
     "printable",
     "version",
+    "waits",
 }
 ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
@@ -87,6 +88,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "urllib3": {"sessions"},
+    "httptools": {"server"},
     "pytest": {"pytest_plugin"},
     # An extra: only what is loaded late may need it.
     "lxml": {"sessions"},

@@ -74,8 +74,10 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     """The application of one worker process. Everything it shares with others is in the database."""
     clock = Clock()
     database = open_database(settings.database_url, world, clock)
-    decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
-    decisions.start()
+    decisions = None
+    if settings.keeps_log:
+        decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
+        decisions.start()
     return application_over(
         database,
         world,
@@ -83,6 +85,7 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
         decisions=decisions,
         maximum_body_bytes=settings.maximum_body_bytes,
         admission=admission_of(settings.allowed_hosts, settings.allowed_origins, listening_at=settings.host),
+        writes_last_uses=True,
     )
 
 
@@ -114,12 +117,15 @@ def application_over(
     decisions: DecisionLog | None = None,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
     admission: Admission = NOBODY_ELSE,
+    writes_last_uses: bool = False,
 ) -> RolecallApplication:
     """The application over an opened database, with the declared world to go back to on reset.
 
     ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
     """
-    gateway, reset = gateway_over(database, world, clock, ids=ids, observer=observer, decisions=decisions)
+    gateway, reset = gateway_over(
+        database, world, clock, ids=ids, observer=observer, decisions=decisions, writes_last_uses=writes_last_uses
+    )
     return application_around(gateway, reset, decisions, maximum_body_bytes=maximum_body_bytes, admission=admission)
 
 
@@ -160,14 +166,21 @@ def gateway_over(
     ids: Identifiers | None = None,
     observer: Observer | None = None,
     decisions: DecisionLog | None = None,
+    writes_last_uses: bool = False,
 ) -> tuple[Gateway, Callable[[], None]]:
-    """The gateway of :func:`application_over`, and what brings the declared world back."""
+    """The gateway of :func:`application_over`, and what brings the declared world back.
+
+    ``writes_last_uses`` starts a thread that does so where there is no log, whose thread would.
+    """
     ids = ids or Identifiers()
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     uses = LastUses(database, action_prefix)
     if decisions is not None:
+        # The log's thread comes by anyway.
         decisions.also_writes = uses.flush_now_and_then
         decisions.also_closes = uses.flush
+    elif writes_last_uses:
+        uses.start()
     observers = [told for told in (uses.record, record, observer) if told is not None]
     gateway = Gateway(
         database,

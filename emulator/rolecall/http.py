@@ -19,7 +19,10 @@ class DroppedConnectionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What the client sent. ``raw_path`` and ``raw_query`` are still percent-encoded, as signed."""
+    """What the client sent. ``raw_path`` and ``raw_query`` are still percent-encoded, as signed.
+
+    ``path_is_rebuilt`` when the server handed over a decoded path only: an escaped slash in it cannot be told from one.
+    """
 
     method: str
     raw_path: str
@@ -28,6 +31,7 @@ class HttpRequest:
     body: bytes
     scheme: str = "http"
     remote_address: str = "127.0.0.1"
+    path_is_rebuilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

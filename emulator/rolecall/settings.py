@@ -14,6 +14,8 @@ from rolecall.data import QUOTAS, Quotas
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
+DEFAULT_THREADS = 4
+DEFAULT_RECEIVE_SECONDS = 10.0
 # Of the name of a sandbox file's database: enough to recognise the file, and to tell two of one name apart.
 _STEM_CHARACTERS = 40
 _PATH_DIGITS = 12
@@ -33,6 +35,15 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The PEM files a server proves itself with. ``authority_path`` is what clients need to know to believe it."""
+
+    certificate_path: str
+    key_path: str
+    authority_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """How the server listens and where it keeps its data."""
 
@@ -41,7 +52,10 @@ class ServerSettings:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     workers: int = 1
-    threads: int = 1
+    threads: int = DEFAULT_THREADS
+    receive_seconds: float = DEFAULT_RECEIVE_SECONDS
+    tls: TlsFiles | None = None
+    keeps_log: bool = True
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
     # Besides what is always safe: names that the server answers to, and origins of web pages that may call.
     allowed_hosts: tuple[str, ...] = ()
@@ -58,6 +72,7 @@ class Address:
 
     host: str
     port: int
+    scheme: str = "http"
 
     @property
     def reachable_host(self) -> str:
@@ -66,7 +81,7 @@ class Address:
     @property
     def url(self) -> str:
         host = self.reachable_host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"{self.scheme}://[{host}]:{self.port}" if ":" in host else f"{self.scheme}://{host}:{self.port}"
 
 
 def data_folder(environment: Mapping[str, str], platform: str, home: str) -> PurePath:

@@ -112,7 +112,8 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "https" if {"--tls", "--tls-cert"} & set(self.options) else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     def output(self) -> str:
         return self.log.with_suffix(".out").read_text(encoding="utf-8")

@@ -105,8 +105,7 @@ def test_workers_count_together(make_server: Make) -> None:
 
 def test_a_server_in_the_middle_of_a_delay_ends_in_time(make_server: Make) -> None:
     def attempt() -> bool:
-        # With two threads, so that one is left to say that the other is waiting.
-        server = make_server("--threads", "2")
+        server = make_server("--threads", "1")
         put(server, [{"delay_seconds": 60}])
         closed: list[ConnectionClosedError] = []
 

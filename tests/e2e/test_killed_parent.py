@@ -36,3 +36,22 @@ def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
     while _listens(port) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _listens(port)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
+def test_a_server_ends_when_one_of_its_workers_was_killed(tmp_path: Path) -> None:
+    """Whoever looks after the server sees that it is gone: half of it would answer half of the calls."""
+    port = reserved_port()
+    command = [*script("rolecall"), "serve", "--port", str(port), "--workers", "2", "--database", "sqlite:///a.db"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=clean_environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"Rolecall is ready")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert b"a worker has ended" in errors
+    assert b"Traceback" not in errors
+    assert not _listens(port)

@@ -115,11 +115,11 @@ ACCOUNTS = [
 ADDRESSES = [
     get("nobody's path", 404, "UnknownOperationException", "/favicon.ico"),
     get("double slash", 404, "UnknownOperationException", "/accounts//users"),
-    get("broken escape", 404, "UnknownOperationException", "/%zz"),
-    get("cut escape", 404, "UnknownOperationException", "/%"),
+    get("broken escape", 400, "InvalidURIPath", "/%zz"),
+    get("cut escape", 400, "InvalidURIPath", "/%"),
     get("NUL", 400, "MalformedQueryString", "/accounts/%00"),
     get("up and away", 400, "InvalidURIPath", "/../../etc/passwd"),
-    get("up and away, escaped", 400, "InvalidURIPath", "/%2e%2e/%2e%2e/etc/passwd"),
+    get("up and away, escaped", 404, "UnknownOperationException", "/%2e%2e/%2e%2e/etc/passwd"),
     get("like a control endpoint", 404, "UnknownOperationException", "/_rolecallx"),
     get("very long path", 404, "NotFound", "/accounts/" + "a" * 5000),
     get("broken escape in the query", 400, "MalformedQueryString", "/?Action=%zz", "sts"),
@@ -230,7 +230,7 @@ def test_a_body_that_is_announced_as_too_large_is_not_waited_for(server: Server,
     received = raw(server, head % (path, MAXIMUM_BODY_BYTES + 1))
     assert statuses(received) == [413]
     assert b"RequestEntityTooLarge" in received
-    assert b"x-amzn-requestid: " in received
+    assert b"x-amzn-requestid: " in received.lower()
     assert still_serves(server)
 
 
@@ -318,7 +318,7 @@ def test_an_odd_request_is_refused_in_the_shape_of_aws(server: Server, name: str
     received = raw(server, ODD_REQUESTS[name])
     assert [400 <= status < 500 for status in statuses(received)] == [True]
     head, _, body = received.partition(b"\r\n\r\n")
-    assert b"x-amzn-requestid: " in head
+    assert b"x-amzn-requestid: " in head.lower()
     assert XML_ERROR.fullmatch(body.decode()) or json.loads(body)["Code"]
     assert still_serves(server)
 

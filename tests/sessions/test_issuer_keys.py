@@ -143,6 +143,29 @@ def test_several_threads_fetch_once(issuer: Issuer) -> None:
     assert issuer.fetched == 1
 
 
+def test_no_issuer_waits_for_another_one() -> None:
+    """However many there are: none shares its turn with the one that does not answer."""
+    release, asked = threading.Event(), threading.Event()
+
+    def fetch(url: str) -> str:
+        if url == URL:
+            asked.set()
+            assert release.wait(300)
+        return set_text(FIRST)
+
+    keys = IssuerKeys(fetch)
+    slow = threading.Thread(target=keys.fetch, args=(URL, 0.0))
+    slow.start()
+    assert asked.wait(300)
+    for number in range(64):
+        keys.fetch(f"{URL}/{number}", 0.0)
+        assert FIRST.key_id in keys.key_set(f"{URL}/{number}", FIRST.key_id)
+    assert slow.is_alive()
+    release.set()
+    slow.join(300)
+    assert keys._turns == {}
+
+
 def test_what_is_worked_out_lasts_for_one_generation() -> None:
     keys = IssuerKeys()
     keys.of_generation(1).put("a", "b")
@@ -305,8 +328,19 @@ def test_an_issuer_that_takes_too_long_is_given_up(site: Site, monkeypatch: pyte
     try:
         with pytest.raises(UnreachableIssuerError, match="did not answer within"):
             fetch_over_network(issuer)
+        # The thread that asked cannot be ended, so there are no more of them until it is.
+        threads = threading.active_count()
+        for _ in range(3):
+            with pytest.raises(UnreachableIssuerError, match="has not come to an end"):
+                fetch_over_network(issuer)
+        assert threading.active_count() == threads
     finally:
         release.set()
+    issuer_keys._given_up[issuer].join(300)
+    site.answers[discovery.DISCOVERY_PATH] = (404, {}, b"")
+    monkeypatch.setattr(issuer_keys, "TOTAL_SECONDS", 300)
+    with pytest.raises(BadKeySetError, match="answered 404"):
+        fetch_over_network(issuer)
 
 
 # Certificates.

@@ -36,6 +36,16 @@ class LastUses:
         self._written_at_seconds = 0.0
         self._warned = False
 
+    def start(self) -> None:
+        """Begin to write, by a thread that ends with the process, where no other thread comes by."""
+        threading.Thread(target=self._run, name="rolecall-last-use", daemon=False).start()
+
+    def _run(self) -> None:
+        main = threading.main_thread()
+        while main.is_alive():
+            main.join(INTERVAL_SECONDS)
+            self.flush()
+
     def record(self, outcome: Outcome) -> None:
         """Note a call by proven credentials, refused or not: of a long-term key, or of a role by its session."""
         caller = outcome.caller

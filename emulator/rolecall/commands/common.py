@@ -67,7 +67,8 @@ class LogFormatter(logging.Formatter):
         return "\n".join([printable(first), *(f"    {printable(line)}" for line in further)])
 
 
-def _data_folder() -> Path:
+def user_data_folder() -> Path:
+    """Where everything of this user is kept that has no other place."""
     return Path(data_folder(os.environ, sys.platform, str(Path.home())))
 
 
@@ -83,7 +84,7 @@ def _chosen_database(context: click.Context, _parameter: click.Parameter, given:
     if given is not None:
         return "sqlite://" if given == "memory" else given
     config = context.meta.get(_CONFIG_KEY)
-    return default_database_url(_data_folder(), str(Path(config).resolve()) if config else "")
+    return default_database_url(user_data_folder(), str(Path(config).resolve()) if config else "")
 
 
 SANDBOX_FILE_NAME = "rolecall.yaml"
@@ -207,7 +208,7 @@ def sandbox_seconds(database: str) -> float:
 
 def with_folder(url: str) -> str:
     """The same URL, after making the data folder for a database file in it."""
-    folder = _data_folder()
+    folder = user_data_folder()
     if url.startswith(f"sqlite:///{folder.as_posix()}/"):
         make_private_folder(folder)
     return url
@@ -254,8 +255,8 @@ def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
     return []
 
 
-def export_lines(address: Address, key: DeclaredKey) -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at the server."""
+def export_lines(address: Address, key: DeclaredKey, authority_path: str = "") -> list[str]:
+    """Lines for a POSIX shell that point every AWS SDK at the server, whose certificate the authority has signed."""
     values = {
         "AWS_ENDPOINT_URL": address.url,
         "AWS_ACCESS_KEY_ID": key.access_key_id,
@@ -263,4 +264,6 @@ def export_lines(address: Address, key: DeclaredKey) -> list[str]:
         "AWS_REGION": DEFAULT_REGION,
         "AWS_DEFAULT_REGION": DEFAULT_REGION,
     }
+    if authority_path:
+        values["AWS_CA_BUNDLE"] = authority_path
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +35,19 @@ def endpoint_of(endpoint: str | None, host: str, port: int) -> str:
     return endpoint or Address(host, port).url
 
 
+def _over_http(host: str, port: int | None) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
+
+
+def _over_tls(host: str, port: int | None) -> http.client.HTTPConnection:
+    # As every AWS SDK does.
+    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+    return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=context)
+
+
+_connections = {"http": _over_http, "https": _over_tls}
+
+
 def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
     """The JSON that a control endpoint answers.
 
@@ -40,8 +55,7 @@ def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
     """
     try:
         address = urlsplit(endpoint)
-        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        connection = kinds[address.scheme](address.hostname or "", address.port, timeout=_TIMEOUT_SECONDS)
+        connection = _connections[address.scheme](address.hostname or "", address.port)
     except (KeyError, ValueError, http.client.InvalidURL) as error:
         raise UnusableError(f"{endpoint!r} is no URL of a server: write it as http://127.0.0.1:4580") from error
     try:

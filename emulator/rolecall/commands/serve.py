@@ -28,11 +28,12 @@ from rolecall.commands.common import (
     port_option,
     read_config,
     tell_lines,
+    user_data_folder,
     with_folder,
 )
 from rolecall.commands.kept import kept_in, kept_line
-from rolecall.server import PortInUseError, check_port, serve
-from rolecall.settings import Address, ServerSettings
+from rolecall.server import BadCertificateError, PortInUseError, check_port, own_certificate, serve, tls_context
+from rolecall.settings import DEFAULT_RECEIVE_SECONDS, DEFAULT_THREADS, Address, ServerSettings, TlsFiles
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
 from rolecall.web.origins import admission_of
@@ -55,10 +56,45 @@ from rolecall.worlds.world import World
 @click.option(
     "--threads",
     envvar="ROLECALL_THREADS",
-    default=1,
+    default=DEFAULT_THREADS,
     type=click.IntRange(1, 64),
     show_envvar=True,
-    help="Threads in each worker.",
+    help="Threads in each worker for calls that write or compute for long.",
+)
+@click.option(
+    "--receive-timeout",
+    "receive_seconds",
+    envvar="ROLECALL_RECEIVE_TIMEOUT",
+    metavar="SECONDS",
+    default=DEFAULT_RECEIVE_SECONDS,
+    type=click.FloatRange(0.1, 3600),
+    show_default=True,
+    show_envvar=True,
+    help="How long the head of a request may take to arrive, and then its body.",
+)
+@click.option(
+    "--tls-cert",
+    envvar="ROLECALL_TLS_CERT",
+    metavar="FILE",
+    show_envvar=True,
+    help="Serve HTTPS with this certificate (PEM, with the chain).",
+)
+@click.option(
+    "--tls-key", envvar="ROLECALL_TLS_KEY", metavar="FILE", show_envvar=True, help="The private key of --tls-cert."
+)
+@click.option(
+    "--tls",
+    envvar="ROLECALL_TLS",
+    type=click.Choice(["self-signed"]),
+    show_envvar=True,
+    help="Serve HTTPS with a certificate made here; the file that clients need to believe it is printed.",
+)
+@click.option(
+    "--no-log",
+    envvar="ROLECALL_NO_LOG",
+    is_flag=True,
+    show_envvar=True,
+    help="Keep no decision log: calls cannot be listed or explained afterwards.",
 )
 @click.option(
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
@@ -88,6 +124,11 @@ def command(
     config: str | None,
     workers: int,
     threads: int,
+    receive_seconds: float,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls: str | None,
+    no_log: bool,
     verbose: bool,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
@@ -103,6 +144,7 @@ def command(
       rolecall serve --config config/federation.yaml --database sqlite://
       rolecall serve --port 4581 --workers 2 --verbose
       rolecall serve --allow-origin http://localhost:3000
+      rolecall serve --tls self-signed
     """
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(message)s"))
@@ -117,6 +159,9 @@ def command(
         threads=threads,
         allowed_hosts=allowed_hosts,
         allowed_origins=allowed_origins,
+        receive_seconds=receive_seconds,
+        tls=_tls_files(tls_cert, tls_key, tls, host),
+        keeps_log=not no_log,
     )
     try:
         admission_of(allowed_hosts, allowed_origins)
@@ -133,13 +178,16 @@ def command(
         raise UnusableError(database_problem(error)) from error
     sandbox = Path(config).resolve() if config else "the built-in one"
     about = [f"# Sandbox: {sandbox}", kept_line(database, kept)]
-    serve(settings, load, partial(_announce, Address(host, port), world, about))
+    try:
+        ended_well = serve(settings, load, partial(_announce, settings, world, about))
+    except PortInUseError as error:
+        raise UnusableError(f"{error}. Choose another with --port.") from error
     finish()
-    # Threads of the server are still alive; they abort the process when they meet an interpreter that is torn down.
+    # Threads of the server may still compute or wait; nobody waits for what comes of it.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(0 if ended_well else 1)
 
 
 def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:
@@ -157,12 +205,35 @@ def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], Roleca
     return partial(worker_application, settings, world), partial(checkpoint_database, settings.database_url)
 
 
-def _announce(address: Address, world: World, about: Sequence[str]) -> None:
+def _tls_files(certificate: str | None, key: str | None, own: str | None, host: str) -> TlsFiles | None:
+    """The files to serve HTTPS with, looked over; None for HTTP. Raises UnusableError."""
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    if certificate is not None and own is not None:
+        raise click.UsageError("--tls makes a certificate: leave it out with --tls-cert and --tls-key")
+    try:
+        if certificate is not None and key is not None:
+            files = TlsFiles(certificate, key)
+        elif own is not None:
+            files = own_certificate(user_data_folder() / "tls", host)
+        else:
+            return None
+        tls_context(files)
+    except BadCertificateError as error:
+        raise UnusableError(str(error)) from error
+    except OSError as error:
+        raise UnusableError(f"cannot make a certificate: {error}") from error
+    return files
+
+
+def _announce(settings: ServerSettings, world: World, about: Sequence[str]) -> None:
     """Say that the server answers. All lines but the first are for a shell, so what is for people is a comment."""
+    tls = settings.tls
+    address = Address(settings.host, settings.port, "http" if tls is None else "https")
     lines = [f"Rolecall is ready at {address.url}", *about]
     try:
         key = key_of(world, None)
-        lines += export_lines(address, key) + other_key_lines(world, key)
+        lines += export_lines(address, key, "" if tls is None else tls.authority_path) + other_key_lines(world, key)
     except UnusableError as nobody:
         lines.append(f"# {nobody.message}")
     if not world.settings.strict:

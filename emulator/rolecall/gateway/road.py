@@ -34,7 +34,7 @@ from rolecall.ids import Identifiers
 from rolecall.policy import Decision
 from rolecall.printable import printable
 from rolecall.service_records import SERVICE_RECORDS
-from rolecall.services.catalogue import find
+from rolecall.services.catalogue import find, takes_long
 from rolecall.services.registry import (
     NO_USES,
     Answer,
@@ -54,6 +54,7 @@ from rolecall.signing import Signature, check_scope, check_signature, check_unre
 from rolecall.storage import keyring, worlds
 from rolecall.storage.clock_states import kept_clock, share_clock
 from rolecall.storage.engine import Database, DatabaseUnavailableError
+from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
     Target,
     Unserved,
@@ -112,6 +113,10 @@ class Gateway:
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Raises nothing but DroppedConnectionError, when a fault rule asks for it."""
+        return wait_here(self.steps(request), self.clock.pause)
+
+    def steps(self, request: HttpRequest) -> Steps[tuple[str, HttpAnswer]]:
+        """As :meth:`answer`; yields what the call has to wait for, which need not be waited for in this thread."""
         received = Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
@@ -126,7 +131,9 @@ class Gateway:
         except Exception as error:
             failure = _unexpected(received.request_id, error)
         else:
-            return received.request_id, self._answer(received, target, signature)
+            if self._faults is not None or takes_long(target.service.name, target.operation.name, target.inputs):
+                yield LONG_WORK
+            return received.request_id, (yield from self._answer(received, target, signature))
         return received.request_id, self._answer_unmatched(received, service or claimed_service(request), failure)
 
     def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
@@ -182,7 +189,7 @@ class Gateway:
 
     def _answer(
         self, received: Received, target: Target, signature: Signature | None, known: Struck | None = None
-    ) -> HttpAnswer:
+    ) -> Steps[HttpAnswer]:
         """The answer; ``known`` is what fault rules did to the call before it had to begin anew."""
         service, operation = target.service.name, target.operation.name
         request, request_id = received.request, received.request_id
@@ -229,8 +236,8 @@ class Gateway:
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
-            wanted.fetch()
-            return self._answer(received, target, signature, struck)
+            yield Fetch(wanted.url, wanted.fetch)
+            return (yield from self._answer(received, target, signature, struck))
         except AwsError as error:
             failure = error
         except Exception as error:
@@ -241,8 +248,7 @@ class Gateway:
                 failure.message += authorization_tail(service, request_id, region_of(signature, request))
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
-            # Outside every transaction, so that others need not wait too.
-            self.clock.pause(struck.delay_seconds)
+            yield Pause(struck.delay_seconds)
         kept = recorded(target.operation.recorder, len(request.body), asked, answer)
         self._observe(
             received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept

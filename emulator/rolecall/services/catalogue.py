@@ -27,7 +27,7 @@ from rolecall.services.iam.users import (
     users,
 )
 from rolecall.services.iam_toolbox import authorization_details
-from rolecall.services.registry import all_operations, find
+from rolecall.services.registry import all_operations, find, takes_long
 from rolecall.services.sts import (
     assume_role,
     assume_role_with_saml,
@@ -83,4 +83,4 @@ MODULES = (
     user_settings,
 )
 
-__all__ = ["MODULES", "all_operations", "find"]
+__all__ = ["MODULES", "all_operations", "find", "takes_long"]

@@ -9,7 +9,7 @@ gateway as not emulated, never ignored.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -150,6 +150,8 @@ class RegisteredOperation:
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
+# Simulations decide hundreds of questions; a SAML response is decrypted and verified as XML.
+_LONG_PREFIXES = ("Simulate", "AssumeRoleWithSAML")
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
 
 
@@ -195,6 +197,19 @@ def operation(
         return function
 
     return register
+
+
+def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
+    """Whether a call may wait for others who write, or compute for longer than calls usually do.
+
+    ``inputs`` are the names of its parameters: a second factor is used up, so proving one writes.
+    """
+    registered = find(service, name)
+    if registered is None:
+        return False
+    factor = registered.second_factor
+    proves = factor is not None and not factor.parameters.isdisjoint(inputs)
+    return registered.writes or proves or name.startswith(_LONG_PREFIXES)
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from rolecall.clock import monotonic_seconds
 from rolecall.issuers import is_loopback
-from rolecall.sessions.issuer_keys import UnreachableIssuerError
+from rolecall.sessions.issuer_keys import TOTAL_SECONDS, UnreachableIssuerError
 from rolecall.sessions.web_identity import BadKeySetError
 
 DISCOVERY_PATH = "/.well-known/openid-configuration"
@@ -76,10 +77,14 @@ def _get(url: str) -> bytes:
 
 def _body(response: urllib3.BaseHTTPResponse, url: str) -> bytes:
     body = b""
+    deadline = monotonic_seconds() + TOTAL_SECONDS
     while chunk := response.read(_CHUNK_BYTES, decode_content=False):
         body += chunk
         if len(body) > MAXIMUM_DOCUMENT_BYTES:
             raise BadKeySetError(f"{url[:255]} is longer than {MAXIMUM_DOCUMENT_BYTES} bytes")
+        if monotonic_seconds() > deadline:
+            # Nobody waits for it any more.
+            raise UnreachableIssuerError(f"{url[:255]} takes too long")
     return body
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,6 @@ UNKNOWN_KEY_SECONDS = 30
 # For both documents together, however slowly the issuer lets them drip.
 TOTAL_SECONDS = 8
 _ISSUERS_LIMIT = 256
-_LOCKS = 16
 
 Fetch = Callable[[str], str]
 
@@ -48,13 +48,13 @@ class KeysWantedError(Exception):
 
     def __init__(self, keys: IssuerKeys, url: str) -> None:
         super().__init__(url)
+        self.url = url
         self._keys = keys
-        self._url = url
         self._at_seconds = monotonic_seconds()
 
     def fetch(self) -> None:
         """Fetch them, or find out that it cannot be done; either is remembered. Never raises."""
-        self._keys.fetch(self._url, self._at_seconds)
+        self._keys.fetch(self.url, self._at_seconds)
 
 
 class IssuerKeys:
@@ -63,7 +63,9 @@ class IssuerKeys:
     def __init__(self, fetch: Fetch | None = None) -> None:
         self._fetch = fetch or fetch_over_network
         self._known: BoundedCache[str, _Known] = BoundedCache(_ISSUERS_LIMIT)
-        self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        # One for each issuer that is being asked: none waits for another one's answer.
+        self._turns: dict[str, _Turn] = {}
+        self._choosing = threading.Lock()
         self._worked_out: tuple[int, BoundedCache[str, Any]] = (-1, BoundedCache(_ISSUERS_LIMIT))
 
     def of_generation(self, generation: int) -> BoundedCache[str, Any]:
@@ -102,7 +104,7 @@ class IssuerKeys:
 
     def fetch(self, url: str, asked_at_seconds: float) -> None:
         """Fetch the keys, unless another thread did so since ``asked_at_seconds``."""
-        with self._locks[hash(url) % _LOCKS]:
+        with self._turn(url):
             known = self._known.get(url)
             if known is not None and known.tried_at_seconds >= asked_at_seconds:
                 return
@@ -118,10 +120,39 @@ class IssuerKeys:
                 now = monotonic_seconds()
                 self._known.put(url, _Known(key_set, None, now, now))
 
+    @contextmanager
+    def _turn(self, url: str) -> Iterator[None]:
+        """The turn to ask this issuer: one thread at a time."""
+        with self._choosing:
+            turn = self._turns.setdefault(url, _Turn(threading.Lock()))
+            turn.waiting += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._choosing:
+                turn.waiting -= 1
+                if not turn.waiting:
+                    del self._turns[url]
+
+
+@dataclass(slots=True)
+class _Turn:
+    lock: threading.Lock
+    waiting: int = 0
+
+
+# The threads that were given up because an issuer did not come to an end, by its URL.
+_given_up: dict[str, threading.Thread] = {}
+
 
 def fetch_over_network(url: str) -> str:
     """The text of the issuer's key set, in a bounded time. Raises UnreachableIssuerError, BadKeySetError."""
     results: list[str | Exception] = []
+    if url in _given_up and _given_up[url].is_alive():
+        # An issuer that lets its answer drip for days gets one thread, not one for every attempt.
+        raise UnreachableIssuerError("the issuer has not come to an end with its last answer yet")
+    _given_up.pop(url, None)
 
     def run() -> None:
         try:
@@ -138,6 +169,7 @@ def fetch_over_network(url: str) -> str:
     thread.start()
     thread.join(TOTAL_SECONDS)
     if not results:
+        _given_up[url] = thread
         raise UnreachableIssuerError(f"the issuer did not answer within {TOTAL_SECONDS} seconds")
     if isinstance(results[0], Exception):
         raise results[0]

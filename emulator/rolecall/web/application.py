@@ -15,7 +15,7 @@ from rolecall.gateway import Gateway
 from rolecall.printable import printable
 from rolecall.signin import SignIn
 from rolecall.storage.engine import Database, DatabaseError
-from rolecall.web.aws import WsgiApplication, aws_application
+from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
 from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
 from rolecall.web.mfa_endpoint import register_mfa_codes
 from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
@@ -38,18 +38,29 @@ class RolecallApplication(Flask):
     """
 
     aws: WsgiApplication
+    # For requests that the server could not read.
+    refuse: WsgiApplication
 
-    def __init__(self, decisions: DecisionLog | None, faults: Faults, admission: Admission, database: Database) -> None:
+    def __init__(
+        self,
+        decisions: DecisionLog | None,
+        faults: Faults,
+        admission: Admission,
+        database: Database,
+        finish: Callable[[], None],
+    ) -> None:
         super().__init__("rolecall", static_folder=None)
         self.faults = faults
         self._admission = admission
         self._database = database
         self._decisions = decisions
+        self._finish = finish
 
     def finish(self) -> None:
         """Write down what is still to be written; for the end of the process."""
         if self._decisions is not None:
             self._decisions.close()
+        self._finish()
         try:
             self._database.checkpoint()
         except DatabaseError as error:
@@ -60,15 +71,22 @@ class RolecallApplication(Flask):
         log.error("%s", printable(f"{request.method} {request.path} failed unexpectedly"), exc_info=exc_info)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        own = (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH
-        own = own or (path == "/" and asks_for_page(environ))
-        if not own and not is_document(path, environ.get("HTTP_HOST", "")):
+        if not self.is_page(environ):
             return self.aws(environ, start_response)
         # Before Flask, for everything there is: what it makes of a name that it does not understand is no name at all.
         if not self._admission.answers_to(asked_host(environ)):
             return refuse_unknown_name(start_response)
         return super().wsgi_app(environ, start_response)
+
+    @staticmethod
+    def is_page(environ: dict[str, Any]) -> bool:
+        """Whether the request is for a page or an endpoint of Rolecall's own, not an AWS call."""
+        path = environ["PATH_INFO"]
+        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
+            return True
+        if path == "/" and asks_for_page(environ):
+            return True
+        return is_document(path, environ.get("HTTP_HOST", ""))
 
 
 def web_application(
@@ -83,9 +101,10 @@ def web_application(
     admission: Admission = NOBODY_ELSE,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
-    app = RolecallApplication(decisions, faults, admission, gateway.database)
+    app = RolecallApplication(decisions, faults, admission, gateway.database, gateway.uses.flush)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes, admission)
+    app.refuse = refusing_application(gateway)
     registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
     more = [partial(register, gateway=gateway) for register in registers]
     register_control(

@@ -6,8 +6,9 @@ authentication of a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.utils import formatdate
+from enum import Enum
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -16,19 +17,63 @@ from urllib.parse import quote
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
 from rolecall.http import HttpAnswer, HttpRequest
+from rolecall.waits import Steps, Wait, wait_here
 from rolecall.web.browsers import guarded
 from rolecall.web.origins import NOBODY_ELSE, Admission
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
+# The request id and the answer.
+_Ended = tuple[str, HttpAnswer]
 
+# In the environment of a server that can wait for many calls at once: such a call's answer may be Unfinished.
+WAITS_KEY = "rolecall.waits"
+# In the environment of a server that has them at hand: the body, and the headers by their names in lower case.
+BODY_KEY = "rolecall.body"
+HEADERS_KEY = "rolecall.headers"
+# In the environment of a request that the server could not read: a Problem.
+PROBLEM_KEY = "rolecall.problem"
 TOO_LARGE_MESSAGE = "The request body is larger than {limit} bytes."
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 # Names of WSGI's own keys for the two headers that carry no HTTP_ prefix.
 _PLAIN_HEADERS = (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length"))
 _header_names: dict[str, str] = {}
 _HEADER_NAMES_LIMIT = 256
+
+
+class Problem(Enum):
+    """Why the server could not read a request: status, code and message. AWS's own for these are not recorded."""
+
+    MALFORMED = (400, "InvalidAction", "The request is not HTTP that can be understood.")
+    LARGE_HEAD = (431, "RequestHeaderSectionTooLarge", "The request line and headers are too long.")
+    LATE = (408, "RequestTimeout", "The request did not arrive in time.")
+
+    @property
+    def status_line(self) -> str:
+        return _STATUS_LINES[self.value[0]]
+
+
+class Unfinished:
+    """A call that has to wait for ``wait``, and goes on when that is over."""
+
+    __slots__ = ("_send", "_steps", "wait")
+
+    def __init__(self, steps: Steps[_Ended], send: Callable[[_Ended], list[bytes]]) -> None:
+        self._steps = steps
+        self._send = send
+        self.wait: Wait
+
+    def go_on(self) -> list[bytes] | Unfinished:
+        """The body; this call again when there is something else to wait for. Raises DroppedConnectionError."""
+        try:
+            self.wait = next(self._steps)
+        except StopIteration as ended:
+            return self._send(ended.value)
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise TypeError("the server has asked for calls that wait and does not wait for this one")
 
 
 class BodyTooLargeError(Exception):
@@ -48,9 +93,14 @@ def aws_application(gateway: Gateway, maximum_body_bytes: int, admission: Admiss
         except BodyTooLargeError as too_large:
             message = TOO_LARGE_MESSAGE.format(limit=maximum_body_bytes)
             error = AwsError("RequestEntityTooLarge", message)
-            request_id, answer = gateway.refuse(too_large.request, _guessed_service(environ), error)
-        else:
-            request_id, answer = gateway.answer(request)
+            return answered(gateway.refuse(too_large.request, _guessed_service(environ), error), start_response)
+        steps = gateway.steps(request)
+        if WAITS_KEY in environ:
+            return Unfinished(steps, lambda ended: answered(ended, start_response)).go_on()
+        return answered(wait_here(steps, gateway.clock.pause), start_response)
+
+    def answered(ended: _Ended, start_response: Any) -> list[bytes]:
+        request_id, answer = ended
         return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
 
     def refuse(message: str, environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -64,9 +114,28 @@ def aws_application(gateway: Gateway, maximum_body_bytes: int, admission: Admiss
     return guarded(application, refuse, admission)
 
 
+def refusing_application(gateway: Gateway) -> WsgiApplication:
+    """A WSGI application that refuses requests which the server could not read, in AWS's form."""
+
+    def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        status, code, message = environ[PROBLEM_KEY].value
+        request = _request(environ, {}, b"")
+        error = AwsError(code, message, status=status)
+        request_id, answer = gateway.refuse(request, _guessed_service(environ), error)
+        return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
+
+    return application
+
+
 def read_request(environ: Environ, maximum_body_bytes: int) -> HttpRequest:
     """The request in a WSGI environment. Raises BodyTooLargeError."""
-    headers: dict[str, str] = {}
+    if HEADERS_KEY in environ:
+        headers = environ[HEADERS_KEY]
+        body = environ[BODY_KEY]
+        if len(body) > maximum_body_bytes or _announces_too_much(headers.get("content-length", ""), maximum_body_bytes):
+            raise BodyTooLargeError(_request(environ, headers, b""))
+        return _request(environ, headers, body)
+    headers = {}
     for key, value in environ.items():
         if key.startswith("HTTP_"):
             headers[_header_names.get(key) or _header_name(key)] = value
@@ -74,20 +143,25 @@ def read_request(environ: Environ, maximum_body_bytes: int) -> HttpRequest:
         value = environ.get(key)
         if value:
             headers[name] = value
-    raw_path, _, _ = environ.get("RAW_URI", "").partition("?")
     body = _read_body(environ, headers.get("content-length", ""), maximum_body_bytes)
-    request = HttpRequest(
+    if body is None:
+        raise BodyTooLargeError(_request(environ, headers, b""))
+    return _request(environ, headers, body)
+
+
+def _request(environ: Environ, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+    target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    raw_path = target.partition("?")[0]
+    return HttpRequest(
         method=environ["REQUEST_METHOD"],
         raw_path=raw_path or quote(environ["PATH_INFO"].encode("latin-1"), safe="/-._~"),
         raw_query=environ.get("QUERY_STRING", ""),
         headers=headers,
-        body=body or b"",
+        body=body,
         scheme=environ["wsgi.url_scheme"],
         remote_address=environ.get("REMOTE_ADDR") or "127.0.0.1",
+        path_is_rebuilt=not raw_path,
     )
-    if body is None:
-        raise BodyTooLargeError(request)
-    return request
 
 
 def _header_name(key: str) -> str:
@@ -104,11 +178,14 @@ def _read_body(environ: Environ, content_length: str, maximum_body_bytes: int) -
             return b""
         body: bytes = environ["wsgi.input"].read(maximum_body_bytes + 1)
     else:
-        length = int(content_length) if content_length.isdecimal() else maximum_body_bytes + 1
-        if length > maximum_body_bytes:
+        if _announces_too_much(content_length, maximum_body_bytes):
             return None
-        body = environ["wsgi.input"].read(length) if length else b""
+        body = environ["wsgi.input"].read(int(content_length))
     return None if len(body) > maximum_body_bytes else body
+
+
+def _announces_too_much(content_length: str, maximum_body_bytes: int) -> bool:
+    return bool(content_length) and not (content_length.isdecimal() and int(content_length) <= maximum_body_bytes)
 
 
 def _guessed_service(environ: Environ) -> str:

@@ -1,6 +1,6 @@
 """A server in a thread of this process: for tests, whose subprocesses and other languages need a socket.
 
-``rolecall serve`` runs on granian, which wants the main thread and the process's signals for itself.
+``rolecall serve`` has a server of its own, which wants the process for itself: its signals, its threads, its memory.
 """
 
 from __future__ import annotations

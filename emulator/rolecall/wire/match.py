@@ -156,17 +156,14 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     path = _served_path(request.raw_path)
     if not path.startswith("/"):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+    find = routes.find_spanning if request.path_is_rebuilt else routes.find
     for name in names:
-        found = routes.find(_tree(name), request.method, path, query)
+        found = find(_tree(name), request.method, path, query)
         if found:
             service = load_service(name)
-            operation = service.operation(found.operation_name)
-            return Target(service, operation, request.raw_path, found.labels, query)
-    for name in names:
-        found = routes.find_spanning(_tree(name), request.method, path, query)
-        if found:
-            service = load_service(name)
-            raw_path = request.raw_path[: len(request.raw_path) - len(path)] + routes.corrected_path(found)
+            raw_path = request.raw_path
+            if request.path_is_rebuilt:
+                raw_path = raw_path[: len(raw_path) - len(path)] + routes.corrected_path(found)
             return Target(service, service.operation(found.operation_name), raw_path, found.labels, query)
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
 

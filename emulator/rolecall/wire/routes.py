@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from rolecall.wire.forms import percent_decode, percent_encode
 from rolecall.wire.services import Service
 
-# The longest ARN of the Chime SDK, app-instance/ID/channel/ID, has four segments; some room above it.
-MAXIMUM_ARN_SEGMENTS = 8
+# What is within an app instance and has an ARN: app-instance/ID/channel/ID (Service Authorization Reference, Chime).
+_WITHIN_APP_INSTANCES = frozenset({"user", "bot", "channel", "channel-flow"})
 MAXIMUM_SEGMENTS = 64
 
 
@@ -73,7 +73,10 @@ def find(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Ma
 
 
 def find_spanning(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Match | None:
-    """As :func:`find`, but a label that holds an ARN may span several segments, whose slashes had been ``%2F`` once."""
+    """As :func:`find`, for a path that the server has decoded: the slashes of an ARN had been ``%2F`` once.
+
+    How many segments an ARN spans is known from its own grammar. Nothing tells an escaped slash in other labels.
+    """
     segments = raw_path[1:].split("/", MAXIMUM_SEGMENTS)
     if len(segments) > MAXIMUM_SEGMENTS:
         return None
@@ -121,14 +124,21 @@ def _walk_spanning(
         found = _walk_spanning(literal, segments, at + 1, labels, method, query)
         if found:
             return found
-    if node.label is None or not segment:
+    end = at + _arn_segments(segments, at)
+    if node.label is None or not segment or end > len(segments):
         return None
-    widest = MAXIMUM_ARN_SEGMENTS if segment[:6].lower().startswith(("arn:", "arn%3a")) else 1
-    for end in range(at + 1, min(at + widest, len(segments)) + 1):
-        found = _walk_spanning(node.label, segments, end, [*labels, "/".join(segments[at:end])], method, query)
-        if found:
-            return found
-    return None
+    return _walk_spanning(node.label, segments, end, [*labels, "/".join(segments[at:end])], method, query)
+
+
+def _arn_segments(segments: list[str], at: int) -> int:
+    """How many segments the value that begins here has: one, unless it is an ARN."""
+    if not segments[at][:6].lower().startswith(("arn:", "arn%3a")):
+        return 1
+    parts = percent_decode(segments[at]).split(":", 5)
+    if len(parts) < 6 or ":" in parts[5]:
+        return 1
+    within = parts[5] == "app-instance" and at + 3 < len(segments) and segments[at + 2] in _WITHIN_APP_INSTANCES
+    return 4 if within else 2
 
 
 def _chosen(node: Node, labels: list[str], method: str, query: Mapping[str, str]) -> tuple[Rule, list[str]] | None:

@@ -1,0 +1,65 @@
+"""The answer of a WSGI application, kept until it can be sent, and its bytes on the wire."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import Any
+
+from rolecall.server.requests import Environ
+
+_DATE = frozenset({"Date", "date"})
+_LENGTH = frozenset({"Content-Length", "content-length"})
+
+
+class ServedAnswer:
+    """What an application answers. ``start`` is the ``start_response`` it is called with."""
+
+    __slots__ = ("body", "drops", "headers", "status")
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+        self.body = b""
+        # Nothing is sent: the connection is closed.
+        self.drops = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], _exception: Any = None) -> None:
+        self.status = status
+        self.headers = headers
+
+    def as_bytes(self, environ: Environ, *, keeps: bool) -> bytes:
+        """Head and body. Raises ValueError for a header that would begin another one."""
+        lines = [f"HTTP/1.1 {self.status}"]
+        dated = measured = False
+        for name, value in self.headers:
+            lines.append(f"{name}: {value}")
+            if name in _DATE:
+                dated = True
+            elif name in _LENGTH:
+                measured = True
+        if not dated:
+            lines.append(f"date: {formatdate(usegmt=True)}")
+        if not measured:
+            lines.append(f"content-length: {len(self.body)}")
+        if not keeps:
+            lines.append("connection: close")
+        elif environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+            lines.append("connection: keep-alive")
+        head = "\r\n".join(lines)
+        if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+            raise ValueError("a header of the answer holds an end of line")
+        encoded = f"{head}\r\n\r\n".encode("latin-1", "replace")
+        return encoded if environ["REQUEST_METHOD"] == "HEAD" else encoded + self.body
+
+
+def failed_answer(status: str = "500 Internal Server Error") -> ServedAnswer:
+    """For what nobody expected."""
+    answer = ServedAnswer()
+    answer.status = status
+    return answer
+
+
+def dropped_answer() -> ServedAnswer:
+    answer = ServedAnswer()
+    answer.drops = True
+    return answer

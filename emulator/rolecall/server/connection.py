@@ -1,0 +1,313 @@
+"""One client's connection: bytes to requests, one after the other, and answers to bytes.
+
+httptools reads HTTP. What is here is what no server measured could be told (docs/architecture.md): how long a request
+may take to arrive, which connection makes room for a new one, and that nothing is to be answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from enum import Enum
+from typing import Protocol
+
+import httptools
+
+from rolecall.server.answers import ServedAnswer
+from rolecall.server.requests import Environ, add_header, base_environ, set_first_line, set_target
+from rolecall.web.aws import BODY_KEY, HEADERS_KEY, PROBLEM_KEY, Problem
+
+MAXIMUM_HEAD_BYTES = 131_072
+MAXIMUM_HEADERS = 256
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# What a refused client may still send: it would not read the answer if the connection were cut before that.
+_DISCARDED_BYTES = 16_777_216
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    IDLE = "the next request"
+    HEAD = "the rest of a request's head"
+    BODY = "the rest of a request's body"
+    ANSWERING = "an answer"
+    WRITING = "a client that does not read its answers"
+    ENDING = "the client's end of the connection"
+
+
+class Host(Protocol):
+    """What a connection needs of the front that it belongs to."""
+
+    scheme: str
+    maximum_body_bytes: int
+
+    def moved(self, connection: Connection, phase: Phase, *, anew: bool) -> None:
+        """The connection is in this phase now; ``anew`` when it was in another since it was last told."""
+
+    def left(self, connection: Connection) -> None:
+        """The connection is over."""
+
+    def answer(self, connection: Connection, environ: Environ) -> ServedAnswer | None:
+        """The answer, or None when it comes later, by :meth:`Connection.answered`."""
+
+    def taker(self, environ: Environ) -> asyncio.Protocol | None:
+        """Who takes the connection over from HTTP, if the request asks for that and somebody does."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection, from its first byte to its last."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, front: Host) -> None:
+        self._front = front
+        self._parser = httptools.HttpRequestParser(self)
+        self._base: Environ = {}
+        # Requests that have arrived, each with whether the connection goes on after its answer.
+        self._arrived: deque[tuple[Environ, bool]] = deque()
+        self._answering: Environ | None = None
+        self._keeps = True
+        # Nothing that still comes is a request.
+        self._deaf = False
+        self._ending = False
+        self._client_ended = False
+        self._reading = self._writable = True
+        self._discarded_bytes = self._unsent_bytes = 0
+        self._after_upgrade = b""
+        # Of the request that is arriving.
+        self._environ: Environ | None = None
+        self._in_head = self._began = False
+        self._head_bytes = self._header_count = self._body_bytes = 0
+        self._headers: dict[str, str] = {}
+        self._target = b""
+        self._body: list[bytes] = []
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        server = transport.get_extra_info("sockname") or ("", 0)
+        client = transport.get_extra_info("peername") or ("", 0)
+        self._base = base_environ(self._front.scheme, server[:2], client[:2])
+        self._front.moved(self, Phase.IDLE, anew=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deaf = self._ending = True
+        self._arrived.clear()
+        self._front.left(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            self._discard(len(data))
+            return
+        was_in_head, was_arriving = self._in_head, self._environ is not None
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._after_upgrade = data[upgrade.args[0] :]
+            self._deaf = True
+        except httptools.HttpParserError:
+            if not self._deaf:
+                self._refuse(Problem.MALFORMED, b"" if was_arriving else data.partition(b"\r\n")[0])
+        else:
+            if self._in_head:
+                self._head_bytes += len(data) if was_in_head else 0
+                if self._head_bytes > MAXIMUM_HEAD_BYTES or self._header_count > MAXIMUM_HEADERS:
+                    self._refuse(Problem.LARGE_HEAD)
+        self._next()
+
+    def eof_received(self) -> bool:
+        """Whether the connection stays open: as long as something that was asked for is to be answered."""
+        self._client_ended = self._deaf = True
+        self._environ = None
+        if self._answering is not None and not self._arrived:
+            self._keeps = False
+        return self._answering is not None or bool(self._arrived)
+
+    def pause_writing(self) -> None:
+        self._writable = False
+        self._settle()
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._next()
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        if not self._deaf:
+            self._headers = {}
+            self._environ = {**self._base, HEADERS_KEY: self._headers}
+            self._in_head = self._began = True
+            self._head_bytes = self._header_count = self._body_bytes = 0
+            self._target = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_count += 1
+        if self._environ is not None and self._header_count <= MAXIMUM_HEADERS:
+            add_header(self._environ, self._headers, name, value)
+
+    def on_headers_complete(self) -> None:
+        environ, parser = self._environ, self._parser
+        if environ is None:
+            return
+        environ["REQUEST_METHOD"] = parser.get_method().decode("latin-1")
+        environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
+        set_target(environ, self._target)
+        if self._header_count > MAXIMUM_HEADERS:
+            self._refuse(Problem.LARGE_HEAD)
+            return
+        self._in_head = False
+        length = environ.get("CONTENT_LENGTH", "")
+        if length.isdecimal() and int(length) > self._front.maximum_body_bytes:
+            # Refused by what it announces: nobody waits for it.
+            self._arrive(environ, keeps=False)
+        elif environ.get("HTTP_EXPECT", "").lower() == "100-continue":
+            self.transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        if self._environ is not None:
+            self._body_bytes += len(body)
+            self._body.append(body)
+            if self._body_bytes > self._front.maximum_body_bytes:
+                self._arrive(self._environ, keeps=False)
+
+    def on_message_complete(self) -> None:
+        if self._environ is not None:
+            self._arrive(self._environ, keeps=self._parser.should_keep_alive())
+
+    def _arrive(self, environ: Environ, *, keeps: bool) -> None:
+        """The request is here, as far as anybody waits for it."""
+        environ[BODY_KEY] = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body = []
+        self._environ = None
+        self._in_head = False
+        self._arrived.append((environ, keeps))
+        if not keeps:
+            self._deaf = True
+
+    def _refuse(self, problem: Problem, first_line: bytes = b"") -> None:
+        """Answer that a request cannot be understood, in its turn, and nothing after it."""
+        environ = self._environ or {**self._base, HEADERS_KEY: {}}
+        if "REQUEST_METHOD" not in environ:
+            set_first_line(environ, first_line)
+        environ[PROBLEM_KEY] = problem
+        self._arrive(environ, keeps=False)
+
+    # One request after the other.
+
+    def _next(self) -> None:
+        """Answer the request that came first, if its turn has come. The one after it has the loop's next turn."""
+        if self._arrived and self._answering is None and self._writable and not self._ending:
+            environ, self._keeps = self._arrived.popleft()
+            if self._client_ended and not self._arrived:
+                self._keeps = False
+            if self._deaf and not self._arrived and self._hand_over(environ):
+                return
+            self._answering = environ
+            answer = self._front.answer(self, environ)
+            if answer is not None:
+                self._send(answer)
+        self._settle()
+
+    def answered(self, answer: ServedAnswer) -> None:
+        """The answer to the request that is being answered, which had to wait for something."""
+        self._send(answer)
+        self._settle()
+
+    def _send(self, answer: ServedAnswer) -> None:
+        environ, self._answering = self._answering, None
+        if self._ending or environ is None:
+            return
+        if answer.drops:
+            self._ending = True
+            self.transport.close()
+            return
+        self.transport.write(answer.as_bytes(environ, keeps=self._keeps))
+        if not self._keeps:
+            self._end()
+
+    def _settle(self) -> None:
+        """Tell the front what is waited for now, and read on unless there is enough to do."""
+        if self._ending:
+            return
+        if self._arrived and self._answering is None and self._writable:
+            asyncio.get_running_loop().call_soon(self._next)
+        reads = self._writable and not self._arrived
+        if reads is not self._reading and not self.transport.is_closing():
+            self._reading = reads
+            if reads:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+        phase = self._phase()
+        self._front.moved(self, phase, anew=self._began or phase is Phase.IDLE)
+        self._began = False
+
+    def _phase(self) -> Phase:
+        if not self._writable:
+            return Phase.WRITING
+        if self._answering is not None or self._arrived:
+            return Phase.ANSWERING
+        if self._environ is None:
+            return Phase.IDLE
+        return Phase.HEAD if self._in_head else Phase.BODY
+
+    # The end.
+
+    def too_late(self, phase: Phase) -> None:
+        """The time for the phase is over."""
+        unsent_bytes = self.transport.get_write_buffer_size() if phase in (Phase.WRITING, Phase.ENDING) else 0
+        if unsent_bytes and unsent_bytes != self._unsent_bytes:
+            # The client reads, however slowly.
+            self._unsent_bytes = unsent_bytes
+            self._front.moved(self, phase, anew=True)
+        elif self._environ is not None and self._writable and not self._ending:
+            self._refuse(Problem.LATE)
+            self._next()
+        else:
+            self.abort()
+
+    def close(self) -> None:
+        """End an idle connection."""
+        self._deaf = self._ending = True
+        self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once, whatever it does."""
+        self._deaf = self._ending = True
+        self.transport.abort()
+
+    def _end(self) -> None:
+        """Nothing more is answered. The client may still be sending, and reads its answer only after that."""
+        self._deaf = self._ending = True
+        self._arrived.clear()
+        self._environ = None
+        if self._client_ended or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        if not self._reading:
+            self._reading = True
+            self.transport.resume_reading()
+        self._front.moved(self, Phase.ENDING, anew=True)
+
+    def _discard(self, size: int) -> None:
+        self._discarded_bytes += size
+        if self._discarded_bytes > _DISCARDED_BYTES:
+            self.abort()
+
+    def _hand_over(self, environ: Environ) -> bool:
+        """Whether somebody takes the connection over, because the request asks for another protocol."""
+        taker = self._front.taker(environ) if "HTTP_UPGRADE" in environ else None
+        if taker is None:
+            return False
+        self._ending = True
+        self.transport.set_protocol(taker)
+        taker.connection_made(self.transport)
+        if self._after_upgrade:
+            taker.data_received(self._after_upgrade)
+        return True

@@ -1,0 +1,251 @@
+"""What the connections of one worker share: the application, its event loop, and who waits for what.
+
+A call is answered on the loop, where it costs least, until it has to wait. A pause is a timer, an issuer's keys are
+fetched by a thread of their own, and what writes or computes for long goes on in one of a few threads. Pages and
+control endpoints have threads apart, so that they answer while every other thread waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from rolecall.http import DroppedConnectionError
+from rolecall.server.answers import ServedAnswer, dropped_answer, failed_answer
+from rolecall.server.connection import Connection, Phase
+from rolecall.server.requests import Environ
+from rolecall.settings import DEFAULT_RECEIVE_SECONDS
+from rolecall.waits import Fetch, Pause
+from rolecall.web.application import RolecallApplication
+from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished
+
+log = logging.getLogger("rolecall.server")
+
+Taker = Callable[[Environ], asyncio.Protocol | None]
+
+# For what a client that was refused still sends.
+ENDING_SECONDS = 2.0
+_PAGE_THREADS = 4
+# As many as there may be issuers that do not answer; a thread is made when it is needed.
+_FETCHING_THREADS = 256
+# To parse more than this takes longer than others should wait.
+_LARGE_BODY_BYTES = 65_536
+_TIMED = (Phase.HEAD, Phase.BODY, Phase.WRITING, Phase.ENDING)
+
+
+class Front:
+    """Answers the requests of every connection of an event loop; ``factory`` makes the loop's protocols.
+
+    ``threads`` is how many calls may wait for the database or compute for long at the same time. A request that is not
+    there ``receive_seconds`` after its first byte, or its body so long after its head, is answered with 408.
+    ``taker`` takes connections over from HTTP, for websockets.
+    """
+
+    def __init__(
+        self,
+        application: RolecallApplication,
+        *,
+        threads: int,
+        maximum_body_bytes: int,
+        maximum_connections: int,
+        receive_seconds: float = DEFAULT_RECEIVE_SECONDS,
+        scheme: str = "http",
+        taker: Taker | None = None,
+    ) -> None:
+        self.scheme = scheme
+        self.maximum_body_bytes = maximum_body_bytes
+        self._application = application
+        self._maximum_connections = maximum_connections
+        self._taker = taker
+        self._loop = asyncio.get_running_loop()
+        self._phases: dict[Connection, Phase] = {}
+        # Of each phase the connections in it, in the order in which they came to it.
+        self._members: dict[Phase, dict[Connection, float]] = {phase: {} for phase in Phase}
+        self._patience_seconds = dict.fromkeys(_TIMED, receive_seconds) | {Phase.ENDING: ENDING_SECONDS}
+        self._fetching: dict[str, list[tuple[Connection, ServedAnswer, Unfinished]]] = {}
+        self._calls = ThreadPoolExecutor(threads, "rolecall-call")
+        self._pages = ThreadPoolExecutor(_PAGE_THREADS, "rolecall-page")
+        self._fetches = ThreadPoolExecutor(_FETCHING_THREADS, "rolecall-fetch")
+        self._look_seconds = min(1.0, receive_seconds / 4)
+        self._loop.call_later(self._look_seconds, self._look_for_the_late)
+
+    def factory(self) -> Connection:
+        return Connection(self)
+
+    # Connections and their phases.
+
+    def moved(self, connection: Connection, phase: Phase, *, anew: bool) -> None:
+        before = self._phases.get(connection)
+        if before is phase:
+            if anew:
+                members = self._members[phase]
+                del members[connection]
+                members[connection] = 0.0 if phase is Phase.IDLE else self._loop.time()
+            return
+        if before is None:
+            self._make_room()
+        else:
+            del self._members[before][connection]
+        self._phases[connection] = phase
+        self._members[phase][connection] = self._loop.time()
+
+    def left(self, connection: Connection) -> None:
+        phase = self._phases.pop(connection, None)
+        if phase is not None:
+            del self._members[phase][connection]
+
+    def _make_room(self) -> None:
+        """Close the connection that has been of no use for longest, when there are as many as there may be."""
+        if len(self._phases) < self._maximum_connections:
+            return
+        for phase in (Phase.IDLE, Phase.ENDING, Phase.HEAD, Phase.BODY, Phase.WRITING):
+            for connection in self._members[phase]:
+                self.left(connection)
+                if phase is Phase.IDLE:
+                    connection.close()
+                else:
+                    connection.abort()
+                return
+
+    def _look_for_the_late(self) -> None:
+        now = self._loop.time()
+        for phase, patience_seconds in self._patience_seconds.items():
+            members = self._members[phase]
+            late = []
+            for connection, since in members.items():
+                if now - since < patience_seconds:
+                    break
+                late.append(connection)
+            for connection in late:
+                connection.too_late(phase)
+        self._loop.call_later(self._look_seconds, self._look_for_the_late)
+
+    # Answers.
+
+    def answer(self, connection: Connection, environ: Environ) -> ServedAnswer | None:
+        application, answer = self._application, ServedAnswer()
+        problem = environ.get(PROBLEM_KEY)
+        if application.is_page(environ):
+            if problem is not None:
+                return failed_answer(problem.status_line)
+            environ["wsgi.input"] = io.BytesIO(environ[BODY_KEY])
+            self._in_thread(self._pages, connection, answer, application.wsgi_app, environ, answer.start)
+            return None
+        if problem is not None:
+            return self._take(connection, answer, _attempt(application.refuse, environ, answer.start))
+        environ[WAITS_KEY] = True
+        if len(environ[BODY_KEY]) > _LARGE_BODY_BYTES:
+            self._in_thread(self._calls, connection, answer, application.aws, environ, answer.start)
+            return None
+        return self._take(connection, answer, _attempt(application.aws, environ, answer.start))
+
+    def taker(self, environ: Environ) -> asyncio.Protocol | None:
+        return None if self._taker is None else self._taker(environ)
+
+    def _take(self, connection: Connection, answer: ServedAnswer, body: Any) -> ServedAnswer | None:
+        """The finished answer; None when the call has to wait for something first."""
+        if isinstance(body, Unfinished):
+            self._wait(connection, answer, body)
+            return None
+        if isinstance(body, ServedAnswer):
+            return body
+        answer.body = body
+        return answer
+
+    def _wait(self, connection: Connection, answer: ServedAnswer, call: Unfinished) -> None:
+        wait = call.wait
+        if isinstance(wait, Pause):
+            self._loop.call_later(wait.seconds, self._go_on, connection, answer, call)
+        elif isinstance(wait, Fetch):
+            waiting = self._fetching.get(wait.source)
+            if waiting is not None:
+                waiting.append((connection, answer, call))
+                return
+            self._fetching[wait.source] = [(connection, answer, call)]
+            self._fetches.submit(self._fetch, wait)
+        else:
+            self._in_thread(self._calls, connection, answer, call.go_on)
+
+    def _go_on(self, connection: Connection, answer: ServedAnswer, call: Unfinished) -> None:
+        self._finish(connection, answer, _attempt(call.go_on))
+
+    def _finish(self, connection: Connection, answer: ServedAnswer, body: Any) -> None:
+        finished = self._take(connection, answer, body)
+        if finished is not None:
+            connection.answered(finished)
+
+    def _in_thread(
+        self,
+        pool: ThreadPoolExecutor,
+        connection: Connection,
+        answer: ServedAnswer,
+        work: Callable[..., Any],
+        *arguments: Any,
+    ) -> None:
+        def run() -> None:
+            body = _attempt(work, *arguments)
+            self._from_thread(self._finish, connection, answer, body)
+
+        pool.submit(run)
+
+    def _fetch(self, wait: Fetch) -> None:
+        try:
+            wait.work()
+        except Exception:
+            log.exception("%s could not be fetched", wait.source)
+        self._from_thread(self._fetched, wait.source)
+
+    def _fetched(self, source: str) -> None:
+        self._go_on_in_turn(deque(self._fetching.pop(source, ())))
+
+    def _go_on_in_turn(self, calls: deque[tuple[Connection, ServedAnswer, Unfinished]]) -> None:
+        """One call in each turn of the loop: others are answered in between."""
+        if calls:
+            self._go_on(*calls.popleft())
+            self._loop.call_soon(self._go_on_in_turn, calls)
+
+    def _from_thread(self, function: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            # The loop is closed: nobody is left to be answered.
+            return
+
+    # The end.
+
+    async def stop(self, patience_seconds: float) -> None:
+        """Let calls that are being answered end, for a moment, and close everything."""
+        for connection in [*self._members[Phase.IDLE], *self._members[Phase.HEAD], *self._members[Phase.BODY]]:
+            connection.close()
+        deadline = self._loop.time() + patience_seconds
+        while self._members[Phase.ANSWERING] and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self._phases):
+            connection.abort()
+        for pool in (self._calls, self._pages, self._fetches):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempt(work: Callable[..., Any], *arguments: Any) -> Any:
+    """The body that the application answers; an answer of its own when it does not end well."""
+    try:
+        body = work(*arguments)
+        if type(body) is list:
+            return body[0] if len(body) == 1 else b"".join(body)
+        if isinstance(body, Unfinished):
+            return body
+        parts = b"".join(body)
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+        return parts
+    except DroppedConnectionError:
+        return dropped_answer()
+    except Exception:
+        log.exception("a request failed unexpectedly")
+        return failed_answer()

@@ -1,0 +1,78 @@
+"""The WSGI environment of a request, from what the parser found in its bytes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+Environ = dict[str, Any]
+
+_KEYS_LIMIT = 512
+_KEY_BYTES = 64
+_IGNORED = ("rolecall.ignored", "")
+# Of a header's name as clients write it: the key of WSGI, and the name in lower case.
+_keys: dict[bytes, tuple[str, str]] = {
+    b"content-type": ("CONTENT_TYPE", "content-type"),
+    b"content-length": ("CONTENT_LENGTH", "content-length"),
+}
+# A list of cookies has another separator than every other list (RFC 9113, section 8.2.3).
+_SEPARATORS = {"HTTP_COOKIE": "; "}
+
+
+def base_environ(scheme: str, server: tuple[str, int], client: tuple[str, int]) -> Environ:
+    """What is the same for every request of a connection."""
+    return {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1]),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+
+
+def add_header(environ: Environ, headers: dict[str, str], name: bytes, value: bytes) -> None:
+    """A header of the request, in the environment and by its own name; a header that is repeated becomes a list."""
+    key, lower = _keys.get(name) or _key(name)
+    text = value.decode("latin-1")
+    if key in environ:
+        text = f"{environ[key]}{_SEPARATORS.get(key, ',')}{text}"
+    environ[key] = headers[lower] = text
+
+
+def _key(name: bytes) -> tuple[str, str]:
+    lower = name.lower()
+    if lower in _keys:
+        key = _keys[lower]
+    elif b"_" in name:
+        # WSGI would take "a_b" for "a-b": what a proxy has checked under one name must not be read under the other.
+        key = _IGNORED
+    else:
+        text = lower.decode("latin-1")
+        key = (f"HTTP_{text.upper().replace('-', '_')}", text)
+    if len(_keys) < _KEYS_LIMIT and len(name) < _KEY_BYTES:
+        _keys[name] = key
+    return key
+
+
+def set_target(environ: Environ, target: bytes) -> None:
+    """Path and query; ``RAW_URI`` is the target as it was sent."""
+    text = target.decode("latin-1")
+    environ["RAW_URI"] = text
+    path, _, environ["QUERY_STRING"] = text.partition("?")
+    environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
+
+
+def set_first_line(environ: Environ, line: bytes) -> None:
+    """What can be told of a request that the parser did not understand."""
+    parts = line.split(b" ")
+    environ["REQUEST_METHOD"] = parts[0][:32].decode("latin-1") or "GET"
+    environ["SERVER_PROTOCOL"] = "HTTP/1.1"
+    set_target(environ, parts[1] if len(parts) == 3 and parts[1][:1] == b"/" else b"/")

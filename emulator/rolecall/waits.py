@@ -1,0 +1,52 @@
+"""What a call has to wait for, as values.
+
+The road of a call is a generator: it yields what it must wait for, and its result is the answer. Who runs it decides
+where to wait. :func:`wait_here` waits in the thread that answers; the server waits for many calls at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Go on after so many seconds of the machine's time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Go on when ``work`` is done, which asks another party. Calls that wait for the same ``source`` need it once."""
+
+    source: str
+    work: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LongWork:
+    """Go on where others need not wait: what comes next may wait for the database or compute for long."""
+
+
+LONG_WORK = LongWork()
+Wait = Pause | Fetch | LongWork
+Steps = Generator[Wait, None, Result]
+
+
+def wait_here(steps: Steps[Result], pause: Callable[[float], None]) -> Result:
+    """The result of the steps, with every wait in this thread; ``pause`` lets seconds go by."""
+    while True:
+        try:
+            wait = next(steps)
+        except StopIteration as ended:
+            result: Result = ended.value
+            return result
+        if isinstance(wait, Pause):
+            pause(wait.seconds)
+        elif isinstance(wait, Fetch):
+            wait.work()

@@ -1,0 +1,121 @@
+"""What a call has to wait for is said, not waited for, to a server that can wait for many calls at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+from world_handle import WorldHandle
+
+from rolecall.http import DroppedConnectionError
+from rolecall.inprocess import _Body, environ_of
+from rolecall.server.answers import ServedAnswer
+from rolecall.waits import LONG_WORK, Fetch, LongWork, Pause, Steps, wait_here
+from rolecall.web.aws import WAITS_KEY, Unfinished
+
+
+def waits_of(world: WorldHandle, client: Any) -> list[Any]:
+    """A list that everything is added to which the client's calls have to wait for."""
+    waits: list[Any] = []
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        served = ServedAnswer()
+        body = world.application.wsgi_app(environ_of(request) | {WAITS_KEY: True}, served.start)
+        while isinstance(body, Unfinished):
+            waits.append(body.wait)
+            body = body.go_on()
+        return AWSResponse(request.url, int(served.status[:3]), dict(served.headers), _Body(b"".join(body)))
+
+    # Before the one that the client has already, which answers in the usual way.
+    client.meta.events.register_first("before-send", answer)
+    return waits
+
+
+def test_a_call_that_reads_waits_for_nothing(world: WorldHandle) -> None:
+    sts = world.client("sts")
+    waits = waits_of(world, sts)
+    sts.get_caller_identity()
+    sts.assume_role(RoleArn=f"arn:aws:iam::{world.first_account}:role/chime-reader", RoleSessionName="quick")
+    assert waits == []
+
+
+def test_calls_that_write_or_compute_for_long_go_on_elsewhere(world: WorldHandle) -> None:
+    iam = world.client("iam")
+    waits = waits_of(world, iam)
+    iam.create_user(UserName="someone")
+    assert waits == [LONG_WORK]
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.simulate_custom_policy(PolicyInputList=[json.dumps(document)], ActionNames=["sts:GetCallerIdentity"])
+    assert waits == [LONG_WORK, LONG_WORK]
+    iam.list_users()
+    assert waits == [LONG_WORK, LONG_WORK]
+
+
+def test_a_second_factor_is_used_up_elsewhere(world: WorldHandle) -> None:
+    sts = world.client("sts")
+    waits = waits_of(world, sts)
+    sts.get_session_token()
+    assert waits == []
+    with pytest.raises(ClientError):
+        sts.get_session_token(SerialNumber=f"arn:aws:iam::{world.first_account}:mfa/none", TokenCode="123456")
+    assert waits == [LONG_WORK]
+
+
+def test_a_delay_is_a_pause_and_faults_are_counted_elsewhere(world: WorldHandle) -> None:
+    sts = world.client("sts")
+    waits = waits_of(world, sts)
+    world.application.faults.add(kind="delay", delay_seconds=7, operation="GetCallerIdentity")
+    # The first call learns of the rules on its way.
+    sts.get_caller_identity()
+    sts.get_caller_identity()
+    assert waits == [Pause(7), LONG_WORK, Pause(7)]
+
+
+def test_a_dropped_connection_is_dropped_after_its_waits(world: WorldHandle) -> None:
+    iam = world.client("iam")
+    waits = waits_of(world, iam)
+    world.application.faults.add(kind="drop_answer", operation="CreateUser")
+    with pytest.raises(DroppedConnectionError):
+        iam.create_user(UserName="nobody-hears")
+    assert waits == [LONG_WORK]
+
+
+def test_a_call_that_waits_is_no_answer(world: WorldHandle) -> None:
+    iam, found = world.client("iam"), []
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        body = world.application.wsgi_app(environ_of(request) | {WAITS_KEY: True}, ServedAnswer().start)
+        found.append(body)
+        return AWSResponse(request.url, 200, {}, _Body(b""))
+
+    iam.meta.events.register_first("before-send", answer)
+    with pytest.raises(ResponseParserError):
+        iam.delete_user(UserName="nobody")
+    with pytest.raises(TypeError, match="does not wait"):
+        list(found[0])
+
+
+def test_every_wait_can_be_waited_for_in_place() -> None:
+    done: list[object] = []
+
+    def steps() -> Steps[str]:
+        yield Pause(3)
+        yield Fetch("https://issuer", lambda: done.append("fetched"))
+        yield LongWork()
+        done.append("went on")
+        return "answer"
+
+    assert wait_here(steps(), done.append) == "answer"
+    assert done == [3, "fetched", "went on"]
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\rb"])
+def test_a_header_of_an_answer_begins_no_other(value: str) -> None:
+    answer = ServedAnswer()
+    answer.start("200 OK", [("X", value)])
+    with pytest.raises(ValueError, match="end of line"):
+        answer.as_bytes({"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1"}, keeps=True)
