@@ -1,0 +1,380 @@
+"""Whether the tests notice small changes to the product: mutation testing, with a fixed seed.
+
+    python tools/mutants.py                                   forty random changes to the whole product
+    python tools/mutants.py --kind tables --room sessions     to the constants of one room
+    python tools/mutants.py --kind quotas --count 100         to AWS's quotas
+
+Each change is made in a scratch copy; then the tests run that execute the changed line (known from a map that the
+first call makes with coverage.py; it takes as long as the tests in process do), and after them, when those noticed
+nothing, all tests of the folders that bear on the room. What is left is listed with the lines before and after. A
+change that changes nothing belongs into mutants_equivalent.yaml, with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import coverage
+import pytest
+import yaml
+from mutations import KINDS, QUOTAS, Mutation, mutations, uses
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "emulator/rolecall"
+KEPT = ROOT / ".mutants"
+EQUIVALENT = Path(__file__).with_name("mutants_equivalent.yaml")
+# Rooms -> the folders whose tests bear on them, the nearest first. e2e starts processes: too slow for each change.
+FOLDERS: dict[str, tuple[str, ...]] = {
+    "policy": ("policy", "services"),
+    "wire": ("wire", "gateway"),
+    "signing": ("signing", "gateway"),
+    "sessions": ("sessions", "services", "sandbox"),
+    "data": ("data", "services", "sandbox"),
+    "storage": ("storage", "services", "sandbox"),
+    "access": ("policy", "services", "gateway"),
+    "identities": ("gateway", "services", "sessions"),
+    "services": ("services", "gateway"),
+    "gateway": ("gateway", "sandbox"),
+    "advice": ("advice",),
+    "sandbox": ("sandbox", "gateway"),
+    "least_privilege": ("sandbox",),
+    "signin": ("web",),
+    "web": ("web", "sandbox"),
+}
+LEAF = ("leaves", "services", "sandbox")
+MAPPED = ("policy", "wire", "signing", "sessions", "data", "storage", "leaves", "gateway", "advice", "services")
+MAPPED += ("sandbox", "web")
+FIRST_TESTS = 250
+TIMEOUT_SECONDS = 600
+MEMORY_BYTES = 6 * 2**30
+_SELECTION, _REPORT = "ROLECALL_MUTANTS_SELECTION", "ROLECALL_MUTANTS_REPORT"
+
+
+def main() -> int:
+    given = arguments()
+    KEPT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        scratch = Scratch(Path(folder) / "copy")
+        tests = TestMap(scratch, given.map or KEPT / "map", fresh=given.fresh_map)
+        chosen = sampled(scratch.sources, given)
+        print(f"{len(chosen)} changes, seed {given.seed}", flush=True)
+        results = list(tried(scratch, tests, chosen, given))
+    print(table(results))
+    if len(results) < len(chosen):
+        print(f"The time was up: {len(chosen) - len(results)} changes were not tried.")
+    print(*survivors(results), sep="\n")
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", action="append", choices=KINDS, help="default: random; may be given again")
+    parser.add_argument("--room", action="append", default=[], help="a folder or module of the package, such as wire")
+    parser.add_argument("--count", type=int, default=40, help="how many changes to draw; 0 for all there are")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no change after this time")
+    parser.add_argument("--quick", action="store_true", help="only the tests that execute the line")
+    parser.add_argument("--map", type=Path, help="where the map is kept, instead of .mutants/map")
+    parser.add_argument("--fresh-map", action="store_true", help="make the map anew")
+    parser.add_argument("--list", action="store_true", help="say each result as it comes, with the test")
+    given = parser.parse_args()
+    given.kind = tuple(given.kind or ["random"])
+    return given
+
+
+def sampled(sources: dict[str, str], given: argparse.Namespace) -> list[Mutation]:
+    """The same changes for the same seed and the same sources."""
+    found: list[Mutation] = []
+    for path in sorted(sources):
+        rooms = [room.removesuffix("/") for room in given.room]
+        if not rooms or any(path.removesuffix(".py") == room or path.startswith(f"{room}/") for room in rooms):
+            found += mutations(path, sources[path], given.kind)
+    if not given.count or given.count >= len(found):
+        return found
+    return random.Random(given.seed).sample(found, given.count)  # noqa: S311
+
+
+# --- a scratch copy and its tests
+
+
+class Scratch:
+    """A copy of the checkout in which one file at a time is changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns(".git", ".venv", ".mutants", ".hypothesis", "*_cache", "__pycache__")
+        shutil.copytree(ROOT, folder, ignore=ignored)
+        package = folder / PACKAGE
+        files = [*package.rglob("*.py"), package / QUOTAS]
+        self.sources = {file.relative_to(package).as_posix(): file.read_text(encoding="utf-8") for file in files}
+        self.pytest(["--collect-only", "-q", "tests/wire"], {}, bytecode=True)
+
+    def change(self, mutation: Mutation) -> None:
+        file = self.folder / PACKAGE / mutation.path
+        file.write_text(mutation.applied(self.sources[mutation.path]), encoding="utf-8")
+        # Two states of the same size and second would be one to Python's cache.
+        for cached in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+            cached.unlink()
+
+    def restore(self, mutation: Mutation) -> None:
+        (self.folder / PACKAGE / mutation.path).write_text(self.sources[mutation.path], encoding="utf-8")
+
+    def pytest(
+        self, given: list[str], environment: dict[str, str], *, bytecode: bool = False, prefix: tuple[str, ...] = ()
+    ) -> int | None:
+        """Its exit status; None when it took too long."""
+        here = str(self.folder)
+        path = os.pathsep.join([f"{here}/emulator", f"{here}/tools"])
+        variables = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", **environment}
+        if not bytecode:
+            variables["PYTHONDONTWRITEBYTECODE"] = "1"
+        plugins = ["-p", "mutants", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
+        command = [sys.executable, *(prefix or ("-m",)), "pytest", "-q", "--tb=no", "--no-header", *plugins, *given]
+        try:
+            return subprocess.run(  # noqa: S603
+                command,
+                cwd=here,
+                env=variables,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=None if prefix else TIMEOUT_SECONDS,
+                preexec_fn=None if prefix else _bounded,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return None
+
+
+def _bounded() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+class TestMap:
+    """Which tests execute which line, of the state of the sources at which it was made."""
+
+    __test__ = False
+
+    def __init__(self, scratch: Scratch, folder: Path, *, fresh: bool) -> None:
+        self._scratch = scratch
+        if fresh or not (folder / "about.json").exists():
+            make_map(scratch, folder)
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        self._digests: dict[str, str] = about["digests"]
+        self._failed = set(about["failed"])
+        self._files: set[str] = set(about["files"])
+        self._data = coverage.CoverageData(basename=str(folder / "lines"))
+        self._data.read()
+        self._measured = {name.partition(f"{PACKAGE}/")[2]: name for name in self._data.measured_files()}
+
+    def executing(self, mutation: Mutation) -> list[str]:
+        """Tests that execute what the mutation changes, the most telling first, and those the map does not know."""
+        first, last = mutation.lines
+        wanted = {mutation.path: set(range(first, last + 1))}
+        if mutation.names:
+            for path, lines in uses(set(mutation.names), self._scratch.sources).items():
+                wanted.setdefault(path, set()).update(lines)
+        found: Counter[str] = Counter()
+        for path, lines in wanted.items():
+            if self._digests.get(path) != _digest(self._scratch.sources[path]) or path not in self._measured:
+                continue
+            by_line = self._data.contexts_by_lineno(self._measured[path])
+            found.update({test for line in lines for test in by_line.get(line, ()) if test})
+        folders = [f"tests/{name}/" for name in folders_of(mutation.path)]
+        known = [test for test in found if test not in self._failed]
+        near = lambda test: next((n for n, f in enumerate(folders) if test.startswith(f)), len(folders))  # noqa: E731
+        known.sort(key=lambda test: (near(test), test))
+        return self._unknown(folders) + _spread(known, FIRST_TESTS)
+
+    def _unknown(self, folders: list[str]) -> list[str]:
+        return [
+            file
+            for folder in folders[:2]
+            for file in sorted(
+                path.relative_to(self._scratch.folder).as_posix()
+                for path in (self._scratch.folder / folder).rglob("test_*.py")
+            )
+            if file not in self._files
+        ]
+
+    @property
+    def failed(self) -> list[str]:
+        return sorted(self._failed)
+
+
+def _spread(tests: list[str], count: int) -> list[str]:
+    """At most ``count`` of them, evenly, because neighbours test the same."""
+    if len(tests) <= count:
+        return tests
+    return [tests[number * len(tests) // count] for number in range(count)]
+
+
+def make_map(scratch: Scratch, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    print("Making the map of tests and lines; this takes as long as the tests", flush=True)
+    settings, report = folder / "coveragerc", folder / "report.json"
+    settings.write_text("[run]\nrelative_files = true\nsource = emulator/rolecall\n", encoding="utf-8")
+    names = [f"tests/{name}" for name in MAPPED if (scratch.folder / "tests" / name).is_dir()]
+    scratch.pytest(
+        names,
+        {"COVERAGE_FILE": str(folder / "lines"), _REPORT: str(report)},
+        prefix=("-m", "coverage", "run", f"--rcfile={settings}", "-m"),
+    )
+    files = sorted(
+        path.relative_to(scratch.folder).as_posix() for path in (scratch.folder / "tests").rglob("test_*.py")
+    )
+    about = {
+        "digests": {path: _digest(text) for path, text in scratch.sources.items()},
+        "files": [file for file in files if file.split("/")[1] in MAPPED],
+        "failed": json.loads(report.read_text(encoding="utf-8")),
+    }
+    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folders_of(path: str) -> tuple[str, ...]:
+    return FOLDERS.get(path.removesuffix(".py").split("/")[0], LEAF)
+
+
+# --- trying
+
+
+@dataclass(frozen=True)
+class Result:
+    mutation: Mutation
+    before: str
+    after: str
+    outcome: str
+    test: str
+
+    @property
+    def room(self) -> str:
+        parts = self.mutation.path.removesuffix(".py").split("/")
+        return "/".join(parts[:2]) if parts[0] in {"sessions", "services"} and len(parts) > 2 else parts[0]
+
+
+def tried(scratch: Scratch, tests: TestMap, chosen: list[Mutation], given: argparse.Namespace) -> Iterator[Result]:
+    end = time.monotonic() + given.minutes * 60
+    known = equivalents()
+    for number, mutation in enumerate(chosen, 1):
+        if time.monotonic() > end:
+            return
+        before, after = mutation.shown(scratch.sources[mutation.path])
+        if (mutation.path, before, after) in known:
+            outcome, test = "equivalent", ""
+        else:
+            scratch.change(mutation)
+            try:
+                outcome, test = noticed(scratch, tests, mutation, quick=given.quick)
+            finally:
+                scratch.restore(mutation)
+        if given.list or outcome == "not noticed":
+            where = f"{mutation.path}:{mutation.lines[0]}"
+            print(f"{number:4} {outcome:11} {where} {mutation.what}: {before} -> {after} [{test}]", flush=True)
+        yield Result(mutation, before, after, outcome, test)
+
+
+def noticed(scratch: Scratch, tests: TestMap, mutation: Mutation, *, quick: bool) -> tuple[str, str]:
+    selected = tests.executing(mutation)
+    whole = [f"tests/{name}" for name in folders_of(mutation.path)]
+    steps: list[tuple[list[str], dict[str, Any]]] = []
+    if selected:
+        steps.append((sorted({test.partition("::")[0] for test in selected}), {"only": selected}))
+    if not quick or not selected:
+        steps.append((whole, {"without": tests.failed}))
+    for paths, selection in steps:
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            selection_file, report = Path(folder) / "selection.json", Path(folder) / "report.json"
+            selection_file.write_text(json.dumps(selection), encoding="utf-8")
+            status = scratch.pytest(["-x", *paths], {_SELECTION: str(selection_file), _REPORT: str(report)})
+            failed = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
+        if status is None:
+            return "noticed", "took too long"
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return "noticed", failed[0] if failed else f"pytest ended with {status}"
+    return "not noticed", ""
+
+
+def equivalents() -> set[tuple[str, str, str]]:
+    rows = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+    return {(row["file"], row["before"], row["after"]) for row in rows if row["reason"]}
+
+
+def table(results: list[Result]) -> str:
+    lines = ["", f"{'kind':8} {'room':20} {'noticed':>8} {'not':>5} {'equivalent':>11} {'of the rest':>12}"]
+    groups = [(kind, room) for kind in KINDS for room in [*sorted({r.room for r in results}), "all"]]
+    for kind, room in groups:
+        count = Counter(r.outcome for r in results if r.mutation.kind == kind and room in (r.room, "all"))
+        rest = count["noticed"] + count["not noticed"]
+        if rest or count["equivalent"]:
+            share = f"{100 * count['noticed'] / rest:.1f} %" if rest else "-"
+            counts = f"{count['noticed']:8} {count['not noticed']:5} {count['equivalent']:11}"
+            lines.append(f"{kind:8} {room:20} {counts} {share:>12}")
+    return "\n".join(lines)
+
+
+def survivors(results: list[Result]) -> Iterator[str]:
+    for result in results:
+        if result.outcome == "not noticed":
+            yield f"\n{result.mutation.path}:{result.mutation.lines[0]}: {result.mutation.what}"
+            yield f"  - {result.before}\n  + {result.after}"
+
+
+# --- inside pytest: this module is a plugin there
+
+_failed: list[str] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    measured = coverage.Coverage.current()
+    if measured is not None:
+        measured.switch_context(item.nodeid)
+    try:
+        return (yield)  # type: ignore[misc]
+    finally:
+        if measured is not None:
+            measured.switch_context("")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if _SELECTION not in os.environ:
+        return
+    selection = json.loads(Path(os.environ[_SELECTION]).read_text(encoding="utf-8"))
+    without = set(selection.get("without", []))
+    if "only" in selection:
+        only = {test: number for number, test in enumerate(selection["only"])}
+        place = lambda item: only.get(item.nodeid, only.get(item.nodeid.partition("::")[0], -1))  # noqa: E731
+        items[:] = sorted((item for item in items if place(item) >= 0), key=place)
+    items[:] = [item for item in items if item.nodeid not in without]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        _failed.append(report.nodeid)
+
+
+def pytest_sessionfinish() -> None:
+    if _REPORT in os.environ:
+        Path(os.environ[_REPORT]).write_text(json.dumps(_failed), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
