@@ -16,6 +16,7 @@ import argparse
 import difflib
 import importlib
 import json
+import multiprocessing
 import os
 import random
 import resource
@@ -35,7 +36,9 @@ from typing import Any, NoReturn
 import coverage
 import pytest
 import yaml
-from mutations import KINDS, QUOTAS, Mutation, mutations, uses
+from mutants_live import LATE, NOTICED, UNCHANGED, serve
+from mutants_live import QUIET as QUIET_OUTCOME
+from mutations import KINDS, QUOTAS, Mutation, mutations, used_while_importing, uses
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "emulator/rolecall"
@@ -81,7 +84,9 @@ def main() -> int:
         tests = TestMap(scratch, given.map or KEPT / "map", fresh=given.fresh_map)
         chosen = sampled(scratch.sources, given)
         print(f"{len(chosen)} changes, seed {given.seed}", flush=True)
+        scratch.start(sorted({name for mutation in chosen for name in folders_of(mutation.path)}), tests.failed)
         results = list(tried(scratch, tests, chosen, given))
+        scratch.stop()
     print(table(results))
     if len(results) < len(chosen):
         print(f"The time was up: {len(chosen) - len(results)} changes were not tried.")
@@ -132,11 +137,51 @@ class Scratch:
         self.sources = {file.relative_to(package).as_posix(): file.read_text(encoding="utf-8") for file in files}
         for library in LIBRARIES:
             importlib.import_module(library)
-        # Fills Python's caches, for every file but the changed one.
-        with tempfile.TemporaryDirectory() as unused:
-            if self.pytest(["--collect-only", "tests"], {}, Path(unused) / "report.json") != pytest.ExitCode.OK:
-                raise RuntimeError("The tests cannot be collected, also without a change.")
+
+    def start(self, folders: list[str], failed: list[str]) -> None:
+        """Collect the tests of these folders; those that fail without a change too are left out."""
+        self._live, questions = multiprocessing.Pipe()
+        left_out = [f"--deselect={test}" for test in failed]
+        paths = [f"tests/{name}" for name in folders if (self.folder / "tests" / name).is_dir()]
+        if not os.fork():
+            serve(questions, self.folder, [*paths, *left_out, *QUIET], TIMEOUT_SECONDS)
+        questions.close()
+        try:
+            print(f"{self._live.recv()} tests", flush=True)
+        except EOFError:
+            raise RuntimeError("The tests cannot be collected, also without a change.") from None
+        # Python's caches are filled now, for every file but a changed one.
         sys.dont_write_bytecode = True
+
+    def ask(self, mutation: Mutation, tests: list[str]) -> tuple[str, str]:
+        self._live.send((mutation, self.sources[mutation.path], tests))
+        outcome, test = self._live.recv()
+        return outcome, test
+
+    def stop(self) -> None:
+        self._live.send(None)
+        os.wait()
+
+    def afresh(self, mutation: Mutation, tests: list[str], failed: list[str]) -> tuple[str, str]:
+        """The same in a run of its own, which imports the changed file."""
+        paths = sorted({test.partition("::")[0] for test in tests})
+        self.change(mutation)
+        try:
+            with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+                report = Path(folder) / "report.json"
+                status = self.pytest(["-x", *paths], {"only": tests, "without": failed}, report)
+                found = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
+        finally:
+            self.restore(mutation)
+        if status is None:
+            return LATE, ""
+        if status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return QUIET_OUTCOME, ""
+        return NOTICED, found[0] if found else f"pytest ended with {status}"
+
+    def files(self, folders: tuple[str, ...]) -> list[str]:
+        found = (path for name in folders for path in sorted((self.folder / "tests" / name).rglob("test_*.py")))
+        return [path.relative_to(self.folder).as_posix() for path in found]
 
     def change(self, mutation: Mutation) -> None:
         file = self.folder / PACKAGE / mutation.path
@@ -252,7 +297,7 @@ def make_map(scratch: Scratch, folder: Path) -> None:
     here = str(scratch.folder)
     path = os.pathsep.join([f"{here}/emulator", f"{here}/tools"])
     measured = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-p", "mutants"]
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         [*measured, *QUIET, *(f"tests/{name}" for name in MAPPED if (scratch.folder / "tests" / name).is_dir())],
         cwd=here,
         env={**os.environ, "PYTHONPATH": path, "COVERAGE_FILE": str(folder / "lines"), _REPORT: str(report)},
@@ -309,11 +354,7 @@ def tried(scratch: Scratch, tests: TestMap, chosen: list[Mutation], given: argpa
         if (mutation.path, before, after) in known:
             outcome, test = "equivalent", ""
         else:
-            scratch.change(mutation)
-            try:
-                outcome, test = noticed(scratch, tests, mutation, quick=given.quick)
-            finally:
-                scratch.restore(mutation)
+            outcome, test = noticed(scratch, tests, mutation, quick=given.quick)
         if given.list or outcome == "not noticed":
             where = f"{mutation.path}:{mutation.lines[0]}"
             print(f"{number:4} {outcome:11} {where} {mutation.what}: {before} -> {after} [{test}]", flush=True)
@@ -321,23 +362,20 @@ def tried(scratch: Scratch, tests: TestMap, chosen: list[Mutation], given: argpa
 
 
 def noticed(scratch: Scratch, tests: TestMap, mutation: Mutation, *, quick: bool) -> tuple[str, str]:
+    """First by the tests that execute the line, then by all that bear on the room; a live run knows all of these."""
     selected = tests.executing(mutation)
-    whole = [f"tests/{name}" for name in folders_of(mutation.path)]
-    steps: list[tuple[list[str], dict[str, Any]]] = []
-    if selected:
-        steps.append((sorted({test.partition("::")[0] for test in selected}), {"only": selected}))
-    if not quick or not selected:
-        steps.append((whole, {"without": tests.failed}))
-    for paths, selection in steps:
-        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-            report = Path(folder) / "report.json"
-            status = scratch.pytest(["-x", *paths], selection, report)
-            failed = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
-        if status is None:
-            return "noticed", "took too long"
-        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            return "noticed", failed[0] if failed else f"pytest ended with {status}"
-    return "not noticed", ""
+    whole = [test for test in scratch.files(folders_of(mutation.path)) if test not in selected]
+    steps = [step for step in ([selected] if quick and selected else [selected, whole]) if step]
+    live = mutation.kind == "random" or (
+        mutation.kind == "tables" and not used_while_importing(set(mutation.names), scratch.sources)
+    )
+    for step in steps:
+        outcome, test = scratch.ask(mutation, step) if live else (UNCHANGED, "")
+        if outcome == UNCHANGED:
+            outcome, test = scratch.afresh(mutation, step, tests.failed)
+        if outcome != QUIET_OUTCOME:
+            return "noticed", test or outcome
+    return QUIET_OUTCOME, ""
 
 
 def equivalents() -> set[tuple[str, str, str]]:
@@ -411,5 +449,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":  # or sets would have another order in each run
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     sys.exit(main())

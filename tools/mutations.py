@@ -334,8 +334,31 @@ def uses(names: set[str], sources: dict[str, str]) -> dict[str, set[int]]:
     return found
 
 
+def used_while_importing(names: set[str], sources: dict[str, str]) -> bool:
+    """Whether anything but the bodies of functions uses these constants: other constants, defaults, decorators."""
+    return any(
+        _named(node) in names and isinstance(node.ctx, ast.Load)  # type: ignore[attr-defined]
+        for path, text in sources.items()
+        if path.endswith(".py")
+        for node in _outside_functions(ast.parse(text))
+    )
+
+
+def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    for field, value in ast.iter_fields(tree):
+        if field == "body" and isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        for node in value if isinstance(value, list) else [value]:
+            if isinstance(node, ast.AST):
+                yield node
+                yield from _outside_functions(node)
+
+
+def _named(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
 def _lines_naming(tree: ast.AST, names: set[str]) -> Iterator[int]:
     for node in ast.walk(tree):
-        named = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        if named in names:
+        if _named(node) in names:
             yield node.lineno  # type: ignore[attr-defined]
