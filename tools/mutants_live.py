@@ -40,14 +40,14 @@ class LiveTests:
             self._failed.append(report.nodeid)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        items = {item.nodeid: item for item in session.items}
+        one = {item.nodeid: [item] for item in session.items}
         files: dict[str, list[pytest.Item]] = {}
         for item in session.items:
             files.setdefault(item.nodeid.partition("::")[0], []).append(item)
-        self._questions.send(len(items))
+        self._questions.send(len(one))
         while (asked := self._questions.recv()) is not None:
             mutation, text, tests = asked
-            chosen = [found for test in tests for found in (files.get(test) or [items.get(test)]) if found]
+            chosen = [item for test in tests for item in (files.get(test) or one.get(test, []))]
             self._questions.send(self._tried(session, mutation, text, chosen))
         return True
 
