@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+import saml_calls
 import test_sts_delegation
 from iam_calls import FILLER_ARNS, READ_ONLY, WORLD, fails, refusal
 
@@ -142,3 +143,20 @@ def test_a_delegation_request_that_another_moved(make_world: Any, monkeypatch: p
     fails(associate, "ConcurrentModification", CONCURRENT, 409, DelegationRequestId=request_id)
     # Nothing of a refused call stays.
     assert delegation.shown(request_id)["State"] == "UNASSIGNED"
+
+
+def test_a_device_that_another_deleted(iam: Any, blind: Any) -> None:
+    serial_number = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]["SerialNumber"]
+    blind("iam.mfa_devices", "lock_device")
+    codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "234567"}
+    found = refusal(iam.enable_mfa_device, UserName="bob", SerialNumber=serial_number, **codes)
+    assert (found[0], found[2]) == ("NoSuchEntity", 404)
+    assert iam.list_mfa_devices(UserName="bob")["MFADevices"] == []
+
+
+def test_encryption_that_is_required_needs_a_key_from_the_beginning(iam: Any) -> None:
+    message = "Unable to set assertion encryption mode to Required because no private key was provided."
+    document = saml_calls.idp().metadata
+    create = {"Name": "idp", "SAMLMetadataDocument": document, "AssertionEncryptionMode": "Required"}
+    fails(iam.create_saml_provider, "InvalidInput", message, 400, **create)
+    assert iam.list_saml_providers()["SAMLProviderList"] == []

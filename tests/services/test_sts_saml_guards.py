@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from saml_calls import SUBJECT, closed, found, idp, opened, other_idp, private_key_pem, tag
 from signxml.algorithms import CanonicalizationMethod
@@ -628,3 +630,39 @@ def test_metadata_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert door.read_metadata(text) is known
     with pytest.raises(BadMetadataError):
         door.read_metadata("<never/>")
+
+
+XENC = "http://www.w3.org/2001/04/xmlenc#"
+
+
+def test_what_cannot_be_opened() -> None:
+    key = private_key_pem()
+
+    def spoiled(number: int, text: str) -> str:
+        """One of the two encrypted values, of the key and of the assertion, in the order of the document."""
+        root = opened(encrypted(good()))
+        list(root.iter(f"{{{XENC}}}CipherValue"))[number].text = text
+        return closed(root)
+
+    for number in (0, 1):
+        with pytest.raises(EncryptionError, match=r"^an encrypted value is not base64$"):
+            read(spoiled(number, "*"), key)
+    opens_nothing = r"^no private key of the provider opens the assertion, whose key is encrypted by .*rsa-oaep-mgf1p$"
+    for number in (0, 1):
+        with pytest.raises(EncryptionError, match=opens_nothing):
+            read(spoiled(number, "AAAA"), key)
+    root = opened(encrypted(good()))
+    [outer, _inner] = root.iter(f"{{{XENC}}}EncryptionMethod")
+    outer.set("Algorithm", "none")
+    with pytest.raises(EncryptionError, match=r"^encrypted by 'none'$"):
+        read(closed(root), key)
+
+
+def test_the_key_of_a_provider() -> None:
+    elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(EncryptionError, match=r"^not an RSA key$"):
+        door.check_private_key(elliptic.decode())
+    for text in ("", "key", "ü", private_key_pem()[:-40]):
+        with pytest.raises(EncryptionError, match=r"^not a private key in PEM, without a password$"):
+            door.check_private_key(text)
+    door.check_private_key(private_key_pem())
