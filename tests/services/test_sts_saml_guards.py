@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import copy
 import importlib
+import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from saml_calls import SUBJECT, closed, found, idp, opened, other_idp, private_key_pem, tag
-from signxml.algorithms import CanonicalizationMethod
+from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
-from test_sts_saml_encrypted import encrypted, response_signed
+from test_sts_saml_encrypted import encrypted, public_key, response_signed
 
 from rolecall.sessions.saml import door, responses
 from rolecall.sessions.saml.records import (
@@ -666,3 +669,139 @@ def test_the_key_of_a_provider() -> None:
         with pytest.raises(EncryptionError, match=r"^not a private key in PEM, without a password$"):
             door.check_private_key(text)
     door.check_private_key(private_key_pem())
+
+
+# --- the algorithms, written out
+
+XENC11 = "http://www.w3.org/2009/xmlenc11#"
+OAEP_DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
+    "http://www.w3.org/2000/09/xmldsig#sha1": hashes.SHA1,
+    "http://www.w3.org/2001/04/xmlenc#sha256": hashes.SHA256,
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": hashes.SHA384,
+    "http://www.w3.org/2001/04/xmlenc#sha512": hashes.SHA512,
+}
+OAEP_MASKS: dict[str, type[hashes.HashAlgorithm]] = {
+    "http://www.w3.org/2009/xmlenc11#mgf1sha1": hashes.SHA1,
+    "http://www.w3.org/2009/xmlenc11#mgf1sha256": hashes.SHA256,
+    "http://www.w3.org/2009/xmlenc11#mgf1sha384": hashes.SHA384,
+    "http://www.w3.org/2009/xmlenc11#mgf1sha512": hashes.SHA512,
+}
+
+
+class Recipient:
+    """The provider's public key, for an encryption that the helper does not choose."""
+
+    def __init__(self, digest: type[hashes.HashAlgorithm], mask: type[hashes.HashAlgorithm]) -> None:
+        self._oaep = padding.OAEP(mgf=padding.MGF1(mask()), algorithm=digest(), label=None)
+
+    def encrypt(self, key: bytes, _usual: Any) -> bytes:
+        return public_key().encrypt(key, self._oaep)
+
+
+def encrypted_by(digest: str, mask: str, recipient: Recipient, algorithm: str = f"{XENC11}rsa-oaep") -> str:
+    root = opened(encrypted(good(), key_algorithm=algorithm, to=recipient))
+    [_outer, method] = root.iter(f"{{{XENC}}}EncryptionMethod")
+    if digest:
+        etree.SubElement(method, tag("ds", "DigestMethod"), Algorithm=digest)
+    if mask:
+        etree.SubElement(method, f"{{{XENC11}}}MGF", Algorithm=mask)
+    return closed(root)
+
+
+@pytest.mark.parametrize("digest", OAEP_DIGESTS)
+def test_digests_of_a_key(digest: str) -> None:
+    text = encrypted_by(digest, "", Recipient(OAEP_DIGESTS[digest], hashes.SHA1))
+    assert read(text, private_key_pem()).subject == SUBJECT
+
+
+@pytest.mark.parametrize("mask", OAEP_MASKS)
+def test_masks_of_a_key(mask: str) -> None:
+    text = encrypted_by("", mask, Recipient(hashes.SHA1, OAEP_MASKS[mask]))
+    assert read(text, private_key_pem()).subject == SUBJECT
+
+
+@pytest.mark.parametrize(
+    ("digest", "mask", "algorithm"),
+    [
+        ("none", "", f"{XENC11}rsa-oaep"),
+        ("", "none", f"{XENC11}rsa-oaep"),
+        ("", "", f"{XENC}rsa-1_5"),
+        ("", "", ""),
+    ],
+)
+def test_what_else_a_key_may_not_be_encrypted_by(digest: str, mask: str, algorithm: str) -> None:
+    text = encrypted_by(digest, mask, Recipient(hashes.SHA1, hashes.SHA1), algorithm)
+    with pytest.raises(EncryptionError, match=r"^no private key of the provider opens the assertion"):
+        read(text, private_key_pem())
+
+
+@pytest.mark.parametrize("algorithm", [f"{XENC}aes192-cbc", f"{XENC11}aes192-gcm"])
+def test_content_by_keys_of_192_bits(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    random_bytes = os.urandom
+    monkeypatch.setattr(os, "urandom", lambda count: random_bytes(24 if count == 32 else count))
+    assert read(encrypted(good(), algorithm), private_key_pem()).subject == SUBJECT
+
+
+@pytest.mark.parametrize("algorithm", [f"{XENC}aes128-cbc", f"{XENC11}aes128-gcm"])
+def test_a_key_of_another_length_than_the_algorithm_says(algorithm: str) -> None:
+    root = opened(encrypted(good(), algorithm))
+    [outer, _inner] = root.iter(f"{{{XENC}}}EncryptionMethod")
+    outer.set("Algorithm", algorithm.replace("128", "256"))
+    with pytest.raises(EncryptionError, match=r"^no private key of the provider opens the assertion"):
+        read(closed(root), private_key_pem())
+
+
+@cache
+def elliptic_idp() -> tuple[Any, x509.Certificate, str]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "idp")])
+    begin, end = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end)
+    certificate = builder.sign(key, hashes.SHA256())
+    location = "https://idp.example.com/sso"
+    return key, certificate, door.own_metadata(idp().entity_id, location, [certificate.public_bytes(Encoding.DER)])
+
+
+def signed_by(method: SignatureMethod, digest: DigestAlgorithm) -> Any:
+    root = opened(good())
+    assertion = found(root, "saml:Assertion")
+    placeholder = etree.Element(tag("ds", "Signature"), Id="placeholder", nsmap={"ds": SIGNATURE_NS})
+    assertion.replace(found(assertion, "ds:Signature"), placeholder)
+    key: Any = idp().private_key
+    certificate, metadata = x509.load_der_x509_certificate(idp().certificate), idp().metadata
+    if "ECDSA" in method.name:
+        key, certificate, metadata = elliptic_idp()
+    signer = XMLSigner(signature_algorithm=method, digest_algorithm=digest, c14n_algorithm=EXCLUSIVE)
+    made = signer.sign(root, key=key, cert=[certificate], reference_uri="#_assertion", id_attribute="ID")
+    return door.verified_assertion(closed(made), door.read_metadata(metadata))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "RSA_SHA256",
+        "RSA_SHA384",
+        "RSA_SHA512",
+        "SHA256_RSA_MGF1",
+        "SHA384_RSA_MGF1",
+        "SHA512_RSA_MGF1",
+        "ECDSA_SHA256",
+        "ECDSA_SHA384",
+        "ECDSA_SHA512",
+    ],
+)
+def test_signature_methods(method: str) -> None:
+    assert signed_by(SignatureMethod[method], DigestAlgorithm.SHA256).subject == SUBJECT
+
+
+@pytest.mark.parametrize("digest", ["SHA256", "SHA384", "SHA512"])
+def test_digests_of_a_signature(digest: str) -> None:
+    assert signed_by(SignatureMethod.RSA_SHA256, DigestAlgorithm[digest]).subject == SUBJECT
+
+
+@pytest.mark.parametrize(
+    ("method", "digest"), [("RSA_SHA224", "SHA256"), ("ECDSA_SHA3_256", "SHA256"), ("RSA_SHA256", "SHA3_256")]
+)
+def test_algorithms_that_are_not_taken(method: str, digest: str) -> None:
+    with pytest.raises(BadSignatureError, match=r"^no key of the metadata made it: "):
+        signed_by(SignatureMethod[method], DigestAlgorithm[digest])
