@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from saml_calls import SUBJECT, closed, found, idp, opened, other_idp, private_key_pem, tag
@@ -805,3 +805,87 @@ def test_digests_of_a_signature(digest: str) -> None:
 def test_algorithms_that_are_not_taken(method: str, digest: str) -> None:
     with pytest.raises(BadSignatureError, match=r"^no key of the metadata made it: "):
         signed_by(SignatureMethod[method], DigestAlgorithm[digest])
+
+
+@pytest.mark.parametrize("content", [b"", bytes(15), bytes(16), bytes(31), bytes(33), bytes(47)])
+@pytest.mark.parametrize("algorithm", [f"{XENC}aes256-cbc", f"{XENC11}aes256-gcm"])
+def test_content_that_is_no_ciphertext(algorithm: str, content: bytes) -> None:
+    """Blocks of 16 bytes behind one that begins them; for GCM 12 bytes before and 16 behind."""
+    root = opened(encrypted(good(), algorithm))
+    [_key, value] = root.iter(f"{{{XENC}}}CipherValue")
+    value.text = b64encode(content).decode()
+    with pytest.raises(EncryptionError, match=r"^no private key of the provider opens the assertion"):
+        read(closed(root), private_key_pem())
+
+
+# --- the metadata
+
+# Made with: openssl req -x509 -newkey rsa:1016
+WEAK_CERTIFICATE = (
+    "MIIB8jCCAVygAwIBAgIUZRQUme3Otv8vRaDMew+KgYl6Xh8wDQYJKoZIhvcNAQELBQAwDDEKMAgGA1UEAwwBYTAeFw0yNjExMjgy"
+    "MjQ1MDlaFw0yNjEyMDgyMjQ1MDlaMAwxCjAIBgNVBAMMAWEwgZ4wDQYJKoZIhvcNAQEBBQADgYwAMIGIAoGAALDTfRfe5+5b93dN"
+    "6obF0Zr4FfntXLEl++JsXSrlWXZ3+qwOTl9kMUlAgGUHK/RlwVn0iG7hTpW6NDIHKWp4Io0I3qushdlX84snuC5r0hkiXmDbetzj"
+    "VXw8G0ZHthtrjdgqKrPAkL/7UUJWd6poHFveMUH2PRvFSzIhTC736hcCAwEAAaNTMFEwHQYDVR0OBBYEFHSXQsAQdA0TLZoLl5oL"
+    "PXY0x8OaMB8GA1UdIwQYMBaAFHSXQsAQdA0TLZoLl5oLPXY0x8OaMA8GA1UdEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADgYAA"
+    "INS0xVnw3UYJq0s7WcYeLmSeWO8vkNp8GC+BuEt/k2jSfROO1o7X6Y+HXcRyXgeLTJOu7qBZj7Y232KZbARoE1x9gD77BiAK8Vyj"
+    "su5DcR3urzV6bTL/2eirrJHr9ooTqeqxDbIdLuS1wxaiIliTab0mcovLUqSMTZq3WPcgaw=="
+)
+
+
+def metadata_with(*certificates: bytes) -> str:
+    return door.own_metadata("https://weak.example.com", "https://idp.example.com/sso", certificates)
+
+
+def test_keys_that_metadata_may_not_have() -> None:
+    with pytest.raises(BadMetadataError, match=r"^an RSA key of 1016 bits$"):
+        door.read_metadata(metadata_with(b64decode(WEAK_CERTIFICATE)))
+    key = ed25519.Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "idp")])
+    begin, end = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end).sign(key, None)
+    with pytest.raises(BadMetadataError, match=r"^a key that is neither RSA nor of an elliptic curve$"):
+        door.read_metadata(metadata_with(made.public_bytes(Encoding.DER)))
+
+
+def test_how_many_keys_metadata_may_have() -> None:
+    certificates = [idp().certificate]
+    while len(certificates) < 11:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "idp")])
+        begin, end = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
+        made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end).sign(key, hashes.SHA256())
+        certificates.append(made.public_bytes(Encoding.DER))
+    assert len(door.read_metadata(metadata_with(*certificates[:10])).certificates) == 10
+    # One that stands twice is one key.
+    assert len(door.read_metadata(metadata_with(*certificates[:10], certificates[0])).certificates) == 10
+    for wrong in (certificates, []):
+        with pytest.raises(BadMetadataError, match=rf"^{len(wrong)} signing certificates, must be 1 to 10$"):
+            door.read_metadata(metadata_with(*wrong))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("EntityDescriptor", "Other", r"^the root is not an EntityDescriptor$"),
+        ('entityID="https://idp.example.com/metadata"', 'entityID=""', r"^no entityID, or one that is too long$"),
+        ('entityID="https://idp.example.com/metadata"', "", r"^no entityID, or one that is too long$"),
+        ("https://idp.example.com/metadata", "a" * 1025, r"^no entityID, or one that is too long$"),
+        ("IDPSSODescriptor", "SPSSODescriptor", r"^no IDPSSODescriptor for SAML 2\.0$"),
+        ("SAML:2.0:protocol", "SAML:1.1:protocol", r"^no IDPSSODescriptor for SAML 2\.0$"),
+        ('use="signing"', 'use="encryption"', r"^0 signing certificates, must be 1 to 10$"),
+        ("X509Certificate>", "X509Certificate>*", r"^a certificate cannot be read: "),
+        ("entityID=", 'validUntil="today" entityID=', r"^'today' is no date and time$"),
+    ],
+)
+def test_metadata(old: str, new: str, problem: str) -> None:
+    assert old in idp().metadata
+    with pytest.raises(BadMetadataError, match=problem):
+        door.read_metadata(idp().metadata.replace(old, new))
+
+
+def test_metadata_that_says_less_or_more() -> None:
+    dated = idp().metadata.replace("entityID=", 'validUntil="1970-01-01T00:01:00Z" entityID=')
+    other = dated.replace(' use="signing"', "").replace("https://idp.example.com/metadata", "a" * 1024)
+    metadata = door.read_metadata(other)
+    assert (metadata.entity_id, metadata.certificates) == ("a" * 1024, (idp().certificate,))
+    assert metadata.valid_until_seconds == 60
