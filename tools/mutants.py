@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import hashlib
 import importlib
 import json
 import multiprocessing
@@ -245,7 +246,7 @@ class TestMap:
         self._sources: dict[str, str] = about["sources"]
         self._failed = set(about["failed"])
         self._seconds: dict[str, float] = about["seconds"]
-        self._files: set[str] = set(about["files"])
+        self._files: dict[str, str] = about["files"]
         self._data = coverage.CoverageData(basename=str(folder / "lines"))
         self._data.read()
         self._measured = {name.partition(f"{PACKAGE}/")[2]: name for name in self._data.measured_files()}
@@ -273,15 +274,11 @@ class TestMap:
         return self._unknown(folders) + _spread(known, FIRST_TESTS)
 
     def _unknown(self, folders: list[str]) -> list[str]:
-        return [
-            file
-            for folder in folders[:2]
-            for file in sorted(
-                path.relative_to(self._scratch.folder).as_posix()
-                for path in (self._scratch.folder / folder).rglob("test_*.py")
-            )
-            if file not in self._files
-        ]
+        """Test files that are new or have changed since."""
+        here = self._scratch.folder
+        found = (path for folder in folders[:2] for path in sorted((here / folder).rglob("test_*.py")))
+        names = {path.relative_to(here).as_posix(): path for path in found}
+        return [name for name, path in names.items() if self._files.get(name) != _digest(path)]
 
     @property
     def failed(self) -> list[str]:
@@ -310,15 +307,18 @@ def make_map(scratch: Scratch, folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         check=False,
     )
-    files = sorted(
-        path.relative_to(scratch.folder).as_posix() for path in (scratch.folder / "tests").rglob("test_*.py")
-    )
+    files = [path for path in (scratch.folder / "tests").rglob("test_*.py")]
+    names = {path.relative_to(scratch.folder).as_posix(): _digest(path) for path in files}
     about = {
         "sources": {path: text for path, text in scratch.sources.items() if path.endswith(".py")},
-        "files": [file for file in files if file.split("/")[1] in MAPPED],
+        "files": {name: digest for name, digest in names.items() if name.split("/")[1] in MAPPED},
         **json.loads(report.read_text(encoding="utf-8")),
     }
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _lines_then(old: str, new: str, lines: set[int]) -> set[int]:
