@@ -307,7 +307,7 @@ def make_map(scratch: Scratch, folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         check=False,
     )
-    files = [path for path in (scratch.folder / "tests").rglob("test_*.py")]
+    files = list((scratch.folder / "tests").rglob("test_*.py"))
     names = {path.relative_to(scratch.folder).as_posix(): _digest(path) for path in files}
     about = {
         "sources": {path: text for path, text in scratch.sources.items() if path.endswith(".py")},
