@@ -146,9 +146,7 @@ def command(
       rolecall serve --allow-origin http://localhost:3000
       rolecall serve --tls self-signed
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+    _log_to_stderr(verbose)
     world = read_config(config)
     settings = ServerSettings(
         database_url=database,
@@ -188,6 +186,12 @@ def command(
         sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if ended_well else 1)
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
 def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:

@@ -83,7 +83,8 @@ def _readable(read: Callable[[str], object], description: str) -> Callable[[str]
             return ""
         except (BadKeySetError, BadMetadataError, EncryptionError, MalformedPolicy, ValueError) as error:
             return f"{description}: {error}"
-        except (TypeError, KeyError, AttributeError):
+        # Text that is nested too deeply ends in the last one.
+        except (TypeError, KeyError, AttributeError, RecursionError):
             return description
         return ""
 
@@ -101,8 +102,14 @@ def _mapping(value: str) -> None:
 
 
 def _usages(value: str) -> None:
-    for usage in json.loads(value):
-        if not isinstance(usage["region"], str) or not all(isinstance(each, str) for each in usage["resources"]):
+    usages = json.loads(value)
+    if not isinstance(usages, list):
+        raise TypeError
+    for usage in usages:
+        region, resources = usage["region"], usage["resources"]
+        if not isinstance(region, str) or not isinstance(resources, list):
+            raise TypeError
+        if not all(isinstance(each, str) for each in resources):
             raise TypeError
 
 

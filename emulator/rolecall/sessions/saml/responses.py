@@ -90,8 +90,7 @@ def verified_assertion(
         for element in signed:
             covered = _verified(root, element, metadata)
             read = covered if element is assertion else _single_assertion(covered)
-        if read.findtext("saml:Issuer", "", NAMESPACES).strip() != metadata.entity_id:
-            raise UnknownIssuerError("the verified assertion has another issuer")
+        _check_issuer(read, read, metadata)
         return _read(read)
     except UnsafeXmlError as error:
         raise BadResponseError(str(error)) from error

@@ -20,7 +20,9 @@ NAMESPACES = {
     "xenc": ENCRYPTION_NS,
 }
 
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,12})?(Z|[+-]\d\d:\d\d)?")
+# Zones end at 14 hours (XML Schema Part 2, 3.2.7.3), where Python's reader goes up to 24.
+_ZONE = r"(Z|[+-](0\d|1[0-3]):[0-5]\d|[+-]14:00)"
+_DATE_TIME = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{{1,12}})?{_ZONE}?")
 
 
 class UnsafeXmlError(ValueError):
