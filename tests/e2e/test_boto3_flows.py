@@ -73,7 +73,8 @@ def test_a_script_with_nothing_but_the_exported_variables(server: Server) -> Non
         account = chime.list_accounts()["Accounts"][0]["AccountId"]
         print(len(chime.list_users(AccountId=account)["Users"]))
     """
-    exported = dict(line.removeprefix("export ").split("=", 1) for line in server.output().splitlines()[1:])
+    exports = [line.removeprefix("export ") for line in server.output().splitlines() if line.startswith("export ")]
+    exported = dict(line.split("=", 1) for line in exports)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         env=clean_environment(server.folder, **exported),

@@ -60,6 +60,13 @@ def sandbox(**settings: Any) -> str:
     return json.dumps({"version": 1, "accounts": [account], "settings": settings})
 
 
+# The one operation of the 62 that has a resource (Service Authorization Reference).
+ABOUT = {
+    "CreateMeetingDialOut": " on resource: arn:aws:chime:us-east-1:111122223333:meeting/"
+    "00000000-0000-4000-8000-000000000000"
+}
+
+
 @pytest.fixture(scope="module")
 def worlds(make_shared_world: Any) -> Any:
     return make_shared_world(sandbox())
@@ -100,8 +107,9 @@ def test_every_chime_operation_is_refused_to_whom_nothing_allows_it(worlds: Any,
         ("denied", DENIED),
     ):
         client, parameters = permission_of(worlds.client("chime", name, config=UNCHECKED), operation)
+        on = ABOUT.get(operation, "")
         message = (
-            f"User: arn:aws:iam::111122223333:user/{name} is not authorized to perform: chime:{operation} {because}"
+            f"User: arn:aws:iam::111122223333:user/{name} is not authorized to perform: chime:{operation}{on} {because}"
         )
         assert outcome(client, operation, **parameters) == (403, "ForbiddenException", message)
 

@@ -83,7 +83,7 @@ def test_a_trust_policy_that_cannot_be_read_lets_nobody_in(make_world: Any, text
     [
         # Each is refused when it is saved today.
         trust(root_arn(), ["sts:*"]),
-        trust(root_arn(), "sts:assumerole"),
+        trust(root_arn(), "sts:AssumeRole*"),
         trust({"AWS": root_arn(), "Federated": "cognito-identity.amazonaws.com"}),
         trust("*") | {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]},
         trust(root_arn(), Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/33"}}),

@@ -81,7 +81,7 @@ def test_no_assertion_is_believed(worlds: Any, assertion: str) -> None:
         ),
         ([{"ContextAssertion": "assertion"}], "ProviderArn is not the ARN of a context provider."),
         ([{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "abc"}], "1 validation error detected: …"),
-        ([{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "a" * 2049}], "1 validation error detected: …"),
+        ([{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "a" * 3073}], "1 validation error detected: …"),
         ([{"ProviderArn": IDENTITY_CENTER}] * 6, "1 validation error detected: …"),
     ],
 )

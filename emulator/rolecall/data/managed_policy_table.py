@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import sqlite3
 import zlib
 from collections.abc import Mapping
@@ -80,7 +81,10 @@ def _known(arn: str) -> ManagedPolicy | None:
 @lru_cache(maxsize=_DOCUMENTS_KEPT)
 def _document(arn: str) -> str | None:
     rows = _select(_DOCUMENT, arn)
-    return zlib.decompress(rows[0][0]).decode() if rows else None
+    if not rows:
+        return None
+    # The file holds documents without blanks. AWS shows them in lines, and a simulation answers the lines it means.
+    return json.dumps(json.loads(zlib.decompress(rows[0][0])), indent=2, ensure_ascii=False)
 
 
 def _select(statement: str, *values: str) -> list[tuple[Any, ...]]:

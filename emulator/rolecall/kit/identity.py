@@ -18,7 +18,7 @@ from rolecall.principals import Caller, Principal
 from rolecall.sessions.credentials import SessionRequest, issue
 from rolecall.sessions.keys import KeyRing
 from rolecall.storage import gather, keyring
-from rolecall.storage.access_keys import access_keys_of
+from rolecall.storage.access_keys import AccessKeyRecord, access_keys_of
 from rolecall.storage.engine import Database
 from rolecall.storage.roles import RoleRecord, list_roles, role_by_name
 from rolecall.storage.users import UserRecord, list_users, user_by_name
@@ -45,6 +45,9 @@ class Identities:
         # In the order of the file, which the database does not keep.
         self._declared_users = [user.name for user in world.accounts[0].users if user.access_keys]
         self._declared_account = world.accounts[0].account_id
+        declared = [key for account in world.accounts for user in account.users for key in user.access_keys]
+        declared += [key for account in world.accounts for key in account.root_access_keys]
+        self._declared_keys = {key.access_key_id: position for position, key in enumerate(declared)}
 
     @property
     def _accounts(self) -> dict[str, str]:
@@ -138,11 +141,15 @@ class Identities:
 
     def _active_keys(self, account_id: str, user_id: str | None) -> Keys | None:
         with self._database.snapshot() as connection:
-            for known in access_keys_of(connection, account_id, user_id):
+            # Of several keys the first that the file declares: it is the one that ``rolecall env`` prints.
+            for known in sorted(access_keys_of(connection, account_id, user_id), key=self._position):
                 if known.status == "Active":
                     key = gather.access_key(connection, known.access_key_id)
                     return None if key is None else (key.access_key_id, key.secret_access_key, "")
         return None
+
+    def _position(self, key: AccessKeyRecord) -> int:
+        return self._declared_keys.get(key.access_key_id, len(self._declared_keys))
 
     def rights(self, keys: Keys, now_seconds: float) -> Rights:
         """The rights behind credentials. Raises UnknownIdentityError for those the sandbox would refuse."""
