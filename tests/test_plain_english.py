@@ -52,7 +52,9 @@ def hard_words(text: str) -> list[str]:
 
 
 def prose_of_page(text: str) -> str:
-    """A page without its code, links' targets and tables' rules."""
+    """A page without its code, its comments and the targets of its links."""
+    # The marks around a generated table would hide that a table begins.
+    text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.S)
     text = re.sub(r"^```.*?^```[^\n]*$", "", text, flags=re.M | re.S)
     text = re.sub(r"`[^`\n]*`", "CODE", text)
     return re.sub(r"\]\([^)]*\)", "]", text)
@@ -124,6 +126,7 @@ def test_long_sentences_are_found_in_prose_alone() -> None:
     assert len(long_sentences(f"- {long}.\n- short")) == 1
     assert long_sentences(f"| {long} |") == []
     assert long_sentences(prose_of_page(f"```text\n{long}\n```")) == []
+    assert long_sentences(prose_of_page(f"<!-- begin -->\n| {long} |\n<!-- end -->\n")) == []
 
 
 def test_the_texts_of_a_source_are_found() -> None:
