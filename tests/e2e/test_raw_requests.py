@@ -91,7 +91,6 @@ BODIES = [
     Case("nobody signed", 403, "MissingAuthenticationToken", body=IDENTITY, signed_for=None),
     Case("signed for another service", 400, "InvalidAction", body=IDENTITY, signed_for="iam"),
     Case("signed by the wrong secret", 403, "SignatureDoesNotMatch", body=IDENTITY, secret="wrong"),
-    Case(),
 ]
 
 ACCOUNTS = [

@@ -127,7 +127,7 @@ def test_labels_are_escaped() -> None:
 
 def test_without_a_log_and_with_one_that_cannot_be_read(world: Any, tmp_path: Path) -> None:
     assert world.application.test_client().get("/_rolecall/metrics").status_code == 404
-    (tmp_path / "log-decisions.db").write_text("no database" * 100, encoding="utf-8")
+    (tmp_path / "log-decisions.db").mkdir()
     keep_log(world, f"sqlite:///{tmp_path / 'log.db'}")
     answer = world.application.test_client().get("/_rolecall/metrics")
     assert (answer.status_code, answer.json["message"]) == (503, "The decision log cannot be read.")

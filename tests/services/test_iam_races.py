@@ -49,11 +49,11 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_names_that_another_took(iam: Any, blind: Any) -> None:
-    blind("iam.users", "user_by_name", of="ana")
+    blind("iam.users.users", "user_by_name", of="ana")
     fails(iam.create_user, "EntityAlreadyExists", "User with name ana already exists.", 409, UserName="ana")
     update = {"UserName": "bob", "NewUserName": "ana"}
     fails(iam.update_user, "EntityAlreadyExists", "User with name ana already exists.", 409, **update)
-    blind("iam.groups", "group_by_name", of="spare")
+    blind("iam.groups.groups", "group_by_name", of="spare")
     fails(iam.create_group, "EntityAlreadyExists", "Group with name spare already exists.", 409, GroupName="spare")
     update = {"GroupName": "developers", "NewGroupName": "spare"}
     fails(iam.update_group, "EntityAlreadyExists", "Group with name spare already exists.", 409, **update)
@@ -61,7 +61,7 @@ def test_names_that_another_took(iam: Any, blind: Any) -> None:
 
 def test_a_device_that_another_made(iam: Any, blind: Any) -> None:
     iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")
-    blind("iam.mfa_devices", "device_by_serial")
+    blind("iam.users.mfa_devices", "device_by_serial")
     found = refusal(iam.create_virtual_mfa_device, VirtualMFADeviceName="phone")
     assert found[0] == "EntityAlreadyExists"
     assert found[2] == 409
@@ -70,25 +70,25 @@ def test_a_device_that_another_made(iam: Any, blind: Any) -> None:
 
 def test_something_that_was_given_to_what_is_deleted(iam: Any, blind: Any) -> None:
     everything = ("access_keys_of", "devices_of", "certificates_of", "attached_arns", "inline_names", "groups_of")
-    blind("iam.users", *everything, sees=[])
+    blind("iam.users.users", *everything, sees=[])
     assert refusal(iam.delete_user, UserName="ana")[0] == "DeleteConflict"
-    blind("iam.groups", "members_of", "attached_arns", "inline_names", sees=[])
+    blind("iam.groups.groups", "members_of", "attached_arns", "inline_names", sees=[])
     assert refusal(iam.delete_group, GroupName="developers")[0] == "DeleteConflict"
-    blind("iam.roles", "attached_arns", "inline_names", sees=[])
+    blind("iam.roles.roles", "attached_arns", "inline_names", sees=[])
     assert refusal(iam.delete_role, RoleName="packed")[0] == "DeleteConflict"
-    blind("iam.policies", "usage_of", sees=(0, 0))
+    blind("iam.policies.policies", "usage_of", sees=(0, 0))
     assert refusal(iam.delete_policy, PolicyArn=FILLER_ARNS[0])[0] == "DeleteConflict"
 
 
 def test_all_of_it_is_still_there_afterwards(world: Any, iam: Any, blind: Any) -> None:
-    blind("iam.users", "access_keys_of", "attached_arns", "inline_names", "groups_of", sees=[])
+    blind("iam.users.users", "access_keys_of", "attached_arns", "inline_names", "groups_of", sees=[])
     assert refusal(iam.delete_user, UserName="ana")[0] == "DeleteConflict"
     assert len(iam.list_access_keys(UserName="ana")["AccessKeyMetadata"]) == 2
     assert iam.list_groups_for_user(UserName="ana")["Groups"][0]["GroupName"] == "developers"
 
 
 def test_a_member_that_another_put_in(iam: Any, blind: Any) -> None:
-    blind("iam.groups", "groups_of", sees=[])
+    blind("iam.groups.groups", "groups_of", sees=[])
     add = {"GroupName": "developers", "UserName": "ana"}
     fails(iam.add_user_to_group, "ConcurrentModification", CONCURRENT, 409, **add)
     assert len(iam.get_group(GroupName="developers")["Users"]) == 1
@@ -105,13 +105,13 @@ def test_a_member_that_another_put_in(iam: Any, blind: Any) -> None:
 def test_a_policy_that_another_attached(iam: Any, blind: Any, operation: str, owner: dict[str, str]) -> None:
     attach = getattr(iam, operation)
     attach(PolicyArn=READ_ONLY, **owner)
-    blind("iam.entity_policies", "attached_arns", sees=[])
+    blind("iam.policies.entity_policies", "attached_arns", sees=[])
     fails(attach, "ConcurrentModification", CONCURRENT, 409, PolicyArn=READ_ONLY, **owner)
 
 
 def test_a_password_that_another_set(iam: Any, blind: Any) -> None:
     iam.create_login_profile(UserName="bob", Password="long-enough-1A!")
-    blind("iam.login_profiles", "login_profile_of")
+    blind("iam.users.login_profiles", "login_profile_of")
     create = {"UserName": "bob", "Password": "another-enough-1A!"}
     fails(iam.create_login_profile, "ConcurrentModification", CONCURRENT, 409, **create)
 
@@ -147,7 +147,7 @@ def test_a_delegation_request_that_another_moved(make_world: Any, monkeypatch: p
 
 def test_a_device_that_another_deleted(iam: Any, blind: Any) -> None:
     serial_number = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]["SerialNumber"]
-    blind("iam.mfa_devices", "lock_device")
+    blind("iam.users.mfa_devices", "lock_device")
     codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "234567"}
     found = refusal(iam.enable_mfa_device, UserName="bob", SerialNumber=serial_number, **codes)
     assert (found[0], found[2]) == ("NoSuchEntity", 404)

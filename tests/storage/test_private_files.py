@@ -101,11 +101,11 @@ def test_a_mode_that_is_narrower_stays(tmp_path: Path) -> None:
 
 def test_the_data_folder_is_private_and_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "share" / "rolecall"
-    monkeypatch.setattr(common, "default_database", lambda: f"sqlite:///{data / 'rolecall.db'}")
-    common.with_folder(common.default_database())
+    monkeypatch.setattr(common, "user_data_folder", lambda: data)
+    common.with_folder(f"sqlite:///{data}/rolecall.db")
     assert mode(data) == 0o700
     data.chmod(0o755)
-    common.with_folder(common.default_database())
+    common.with_folder(f"sqlite:///{data}/rolecall.db")
     assert mode(data) == 0o700
     mine = tmp_path / "mine"
     mine.mkdir(mode=0o755)

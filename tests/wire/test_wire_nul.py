@@ -4,6 +4,7 @@ machine without AWS's models."""
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_in_a_query() -> None:
 
 def test_in_a_header() -> None:
     bearer = {"x-amz-chime-bearer": "arn:aws:chime:us-east-1:111122223333:app-instance/a/user/b\x00"}
-    assert refusal("GET", f"/channels/{CHANNEL}", **bearer) == ("MalformedInput", NUL)
+    assert refusal("GET", f"/channels/{quote(CHANNEL, safe='')}", **bearer) == ("MalformedInput", NUL)
 
 
 def test_in_a_body() -> None:
