@@ -46,19 +46,19 @@ _TAG_KEYS = ("aws:requesttag/", "aws:resourcetag/")
 _TAG_KEYS_KEY = "aws:tagkeys"
 _OWN_TAG_KEY = ":resourcetag/"
 # IAM's refusals of its list operations name ARNs, although these have no resource types in the reference.
-_ASKED_ON_ARNS = frozenset({"iam"})
-_ALWAYS_SAID = frozenset({"chime"})
+_CHECKED_ON_ARNS = frozenset({"iam"})
+_ALWAYS_ADVISED = frozenset({"chime"})
 # Services that the reference no longer has, and that AWS's own managed policies of 2026 still name.
 _RETIRED = frozenset({"codestar", "deepracer"})
 # Needed only for a customer's own keys, and only until a service has its role.
-_FOR_OWN_KEYS = "kms"
-_FOR_THE_FIRST_TIME = "iam:createservicelinkedrole"
+_KMS_PREFIX = "kms"
+_FIRST_USE_ACTION = "iam:createservicelinkedrole"
 # Kinds that are meant to give everything a caller needs.
 _GRANTING_KINDS = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY})
 
 _WITHOUT_WILDCARDS = {"StringEquals": "StringLike", "StringNotEquals": "StringNotLike"}
 # Keys whose request values never contain an asterisk.
-_WITHOUT_STARS = frozenset(
+_KEYS_WITHOUT_STARS = frozenset(
     {"aws:principalarn", "aws:sourcearn", "aws:userid", "aws:username", "aws:principalorgpaths", "aws:principalaccount"}
 )
 
@@ -178,7 +178,7 @@ def _on_resources(statement: Statement, meanings: Sequence[_Meaning]) -> Iterato
     """Actions without resource types are checked on ``*`` only, so a narrower Resource never matches them."""
     if statement.resources is None or _reaches_all(statement):
         return
-    asked = dict.fromkeys(action for meaning in meanings for action in _asked_on_all(meaning))
+    asked = dict.fromkeys(action for meaning in meanings for action in _checked_on_star(meaning))
     found = [action for action in asked if not _reaches_service(statement, action.service_prefix)]
     if not found:
         return
@@ -188,7 +188,7 @@ def _on_resources(statement: Statement, meanings: Sequence[_Meaning]) -> Iterato
     yield f'this {element} never {verb} {_named(found)}, which {plural} checked on "*" only'
 
 
-def _asked_on_all(meaning: _Meaning) -> list[Action]:
+def _checked_on_star(meaning: _Meaning) -> list[Action]:
     """The actions of an entry that are without effect unless the Resource is ``*``.
 
     An author who writes ``s3:*`` on a bucket means the actions on buckets, so the others that it covers do not count.
@@ -196,10 +196,10 @@ def _asked_on_all(meaning: _Meaning) -> list[Action]:
     """
     found = [action for action in meaning.actions if not action.resource_types]
     found = [action for action in found if f"{action.service_prefix}:{action.name}" not in given_on_arns()]
-    if not found or found[0].service_prefix in _ASKED_ON_ARNS:
+    if not found or found[0].service_prefix in _CHECKED_ON_ARNS:
         return []
     partly = len(found) < len(meaning.actions)
-    return [] if partly and found[0].service_prefix not in _ALWAYS_SAID else found
+    return [] if partly and found[0].service_prefix not in _ALWAYS_ADVISED else found
 
 
 def _reaches_all(statement: Statement) -> bool:
@@ -209,7 +209,7 @@ def _reaches_all(statement: Statement) -> bool:
 
 def _reaches_service(statement: Statement, service_prefix: str) -> bool:
     """Whether a Resource means all of a service. AWS's examples allow s3:ListAllMyBuckets on ``arn:aws:s3:::*``."""
-    if service_prefix in _ALWAYS_SAID or statement.resources_negated:
+    if service_prefix in _ALWAYS_ADVISED or statement.resources_negated:
         return False
     parts = (resource.split(":", 5) for resource in statement.resources or ())
     return any(len(part) == 6 and part[2] == service_prefix and not part[5].strip("*:/") for part in parts)
@@ -255,7 +255,7 @@ def _on_values(statement: Statement) -> Iterator[str]:
                 continue
             if base == "Bool" and boolean(value) is None:
                 yield f'{condition.key}: {base} compares with true or false, so "{value}" never matches'
-            elif base in _WITHOUT_WILDCARDS and "*" in value and condition.key.lower() in _WITHOUT_STARS:
+            elif base in _WITHOUT_WILDCARDS and "*" in value and condition.key.lower() in _KEYS_WITHOUT_STARS:
                 like = _WITHOUT_WILDCARDS[base]
                 yield f'{condition.key}: {base} has no wildcards, so use {like} if "{value}" should match a pattern'
 
@@ -319,7 +319,7 @@ def _on_dependent_actions(meanings: Sequence[_Meaning], policy: Policy) -> Itera
 def _is_sometimes_needed(action: str) -> bool:
     """Whether only few calls need an action: for tags, for a customer's own keys, or for a role of the service."""
     prefix, _, name = action.partition(":")
-    if prefix == _FOR_OWN_KEYS or action == _FOR_THE_FIRST_TIME:
+    if prefix == _KMS_PREFIX or action == _FIRST_USE_ACTION:
         return True
     known = actions(prefix).get(name) if prefix in service_prefixes() else None
     return known is not None and known.access_level == "Tagging"

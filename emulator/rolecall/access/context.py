@@ -156,10 +156,10 @@ class Moment:
 
     def all(self) -> dict[str, str]:
         if self._known is None:
-            self._known = self._worked_out()
+            self._known = self._computed()
         return self._known
 
-    def _worked_out(self) -> dict[str, str]:
+    def _computed(self) -> dict[str, str]:
         keys = {
             "aws:currenttime": iso8601(self._now_seconds),
             "aws:epochtime": str(int(self._now_seconds)),

@@ -129,8 +129,8 @@ def _idle_policies(
         about = [each for each in allows if each.names(action)]
         for resource in resources:
             matching = [each for each in about if each.reaches(resource)]
-            free = [each for each in matching if not each.compiled.conditions]
-            used.update(id(each) for each in free or matching)
+            unconditional = [each for each in matching if not each.compiled.conditions]
+            used.update(id(each) for each in unconditional or matching)
     policies: dict[tuple[str, str, str], bool] = {}
     for each in allows:
         policies[_key(each)] = policies.get(_key(each), False) or id(each) in used

@@ -290,7 +290,7 @@ def _no_value(_value: str) -> bool:
     return False
 
 
-def _truths(values: Sequence[str], _with_variables: bool) -> Test:
+def _booleans(values: Sequence[str], _with_variables: bool) -> Test:
     expected = frozenset(map(boolean, values)) - {None}
     return lambda value: boolean(value) in expected
 
@@ -354,7 +354,7 @@ _OPERATORS: dict[str, tuple[Maker, bool]] = {
     "DateLessThanEquals": (_ordered(date_seconds, comparison.le), False),
     "DateGreaterThan": (_ordered(date_seconds, comparison.gt), False),
     "DateGreaterThanEquals": (_ordered(date_seconds, comparison.ge), False),
-    "Bool": (_truths, False),
+    "Bool": (_booleans, False),
     "BinaryEquals": (_binaries, False),
     "IpAddress": (_addresses, False),
     "NotIpAddress": (_addresses, True),
