@@ -1,8 +1,8 @@
-"""Advice on policies: what AWS takes without a word and what yet cannot mean what its author wanted.
+"""Advice on policies: names policies that AWS accepts but that cannot do what their author wants.
 
-Pure: a policy in, sentences out, from the tables of the Service Authorization Reference. Not here: what AWS refuses
-(policy), where a statement stands in a file and how advice is printed (inspection), when it is logged (services).
-It is asked for when a policy is stored or checked, never while a call is decided.
+The room is pure: it takes a policy and gives sentences, from the tables of the Service Authorization Reference. It runs
+when a policy is stored or checked, never while a call is decided. Not here: what AWS refuses (policy), where a
+statement stands in a file and how advice is printed (inspection), when advice is logged (services).
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ from rolecall.policy.values import boolean
 
 MAXIMUM_ADVICE = 100
 MAXIMUM_ENTRIES = 500
-"""Bounds on one policy: pieces of advice, and Action entries that are looked at. A hostile document hits them."""
+"""Bounds for one policy against hostile documents: pieces of advice, and Action entries that are examined."""
 
 _ALL = "*"
 _PATTERNS_KEPT = 2048
 _TEMPLATES_KEPT = 2048
 _NAMES_SHOWN = 3
-# How alike two names must be for one to be meant by the other (0 to 1).
+# How alike two names must be for advice to suggest the other one (0 to 1).
 _LIKENESS = 0.75
 # The reference writes "${TagKey}", "<key>", "tag-key" or nothing for the name of a tag.
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|<[^>]*>|(?<=/)(?:tag-key)?$")
 _TAG_KEYS = ("aws:requesttag/", "aws:resourcetag/")
 _TAG_KEYS_KEY = "aws:tagkeys"
 _OWN_TAG_KEY = ":resourcetag/"
-# IAM's refusals of its list operations name ARNs, although the reference gives them no resource types.
-_ASKED_ON_ARNS = frozenset({"iam"})
-_ALWAYS_SAID = frozenset({"chime"})
+# IAM's refusals of its list operations name ARNs, although these have no resource types in the reference.
+_CHECKED_ON_ARNS = frozenset({"iam"})
+_ALWAYS_ADVISED = frozenset({"chime"})
 # Services that the reference no longer has, and that AWS's own managed policies of 2026 still name.
 _RETIRED = frozenset({"codestar", "deepracer"})
-# Needed for keys of one's own alone, and before a service has its role.
-_FOR_OWN_KEYS = "kms"
-_FOR_THE_FIRST_TIME = "iam:createservicelinkedrole"
+# Needed only for a customer's own keys, and only until a service has its role.
+_KMS_PREFIX = "kms"
+_FIRST_USE_ACTION = "iam:createservicelinkedrole"
 # Kinds that are meant to give everything a caller needs.
 _GRANTING_KINDS = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY})
 
 _WITHOUT_WILDCARDS = {"StringEquals": "StringLike", "StringNotEquals": "StringNotLike"}
-# Keys whose values never hold an asterisk of their own.
-_WITHOUT_STARS = frozenset(
+# Keys whose request values never contain an asterisk.
+_KEYS_WITHOUT_STARS = frozenset(
     {"aws:principalarn", "aws:sourcearn", "aws:userid", "aws:username", "aws:principalorgpaths", "aws:principalaccount"}
 )
 
 _GLOBAL_SPELLED = {key.lower(): key for key in global_condition_keys()}
-# Keys newer than the list are likely; so only what is nearly one of it is told.
+# AWS adds keys that this list lacks. So advice names only a key that is nearly the same as a listed one.
 _GLOBAL_LIKENESS = 0.9
 
 
@@ -82,7 +82,7 @@ class Advice:
 class _Meaning:
     """What one Action entry means: the actions it covers, or what is wrong with it.
 
-    ``limitless`` is for entries that cover actions of any service; ``exact`` for those without wildcards.
+    A ``limitless`` entry covers actions of every service. An ``exact`` entry has no wildcards.
     """
 
     actions: tuple[Action, ...] = ()
@@ -92,7 +92,7 @@ class _Meaning:
 
 
 def advise(policy: Policy, limit: int = MAXIMUM_ADVICE) -> list[Advice]:
-    """Advice on a policy, in the order of its statements; ``limit`` pieces of it at most."""
+    """Advice on a policy, in the order of its statements, at most ``limit`` pieces."""
     return list(islice(_all_advice(policy), limit))
 
 
@@ -125,7 +125,7 @@ def _on_statement(statement: Statement, entries: Sequence[str], policy: Policy) 
 
 @lru_cache(maxsize=_PATTERNS_KEPT)
 def _meaning(entry: str) -> _Meaning:
-    """What an entry, in lower case, means."""
+    """What an Action entry means, which is given in lower case."""
     prefix, _, name = entry.partition(":")
     if not name or _has_wildcard(prefix):
         return _Meaning(limitless=True)
@@ -158,7 +158,7 @@ def _has_wildcard(text: str) -> bool:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like ``name``; empty when none is."""
+    """The known name that is most like ``name``; empty when no name is alike."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=_LIKENESS)
     return near[0] if near else ""
 
@@ -175,30 +175,31 @@ def _named(found: Sequence[Action]) -> str:
 
 
 def _on_resources(statement: Statement, meanings: Sequence[_Meaning]) -> Iterator[str]:
-    """Actions without resource types are asked on ``*`` alone, so that a narrower Resource never matches them."""
+    """Actions without resource types are checked on ``*`` only, so a narrower Resource never matches them."""
     if statement.resources is None or _reaches_all(statement):
         return
-    asked = dict.fromkeys(action for meaning in meanings for action in _asked_on_all(meaning))
+    asked = dict.fromkeys(action for meaning in meanings for action in _checked_on_star(meaning))
     found = [action for action in asked if not _reaches_service(statement, action.service_prefix)]
     if not found:
         return
     verb = "allows" if statement.effect == "Allow" else "denies"
     element = "NotResource" if statement.resources_negated else "Resource"
     plural = "have no resource types and are" if len(found) > 1 else "has no resource types and is"
-    yield f'this {element} never {verb} {_named(found)}, which {plural} asked on "*" only'
+    yield f'this {element} never {verb} {_named(found)}, which {plural} checked on "*" only'
 
 
-def _asked_on_all(meaning: _Meaning) -> list[Action]:
-    """The actions of an entry that can only be meant for ``*``.
+def _checked_on_star(meaning: _Meaning) -> list[Action]:
+    """The actions of an entry that are without effect unless the Resource is ``*``.
 
-    ``s3:*`` on a bucket is meant for buckets, whatever else it covers; Chime has too few resources for that to be so.
+    An author who writes ``s3:*`` on a bucket means the actions on buckets, so the others that it covers do not count.
+    For Chime they count, because it has too few resource types for such a meaning.
     """
     found = [action for action in meaning.actions if not action.resource_types]
     found = [action for action in found if f"{action.service_prefix}:{action.name}" not in given_on_arns()]
-    if not found or found[0].service_prefix in _ASKED_ON_ARNS:
+    if not found or found[0].service_prefix in _CHECKED_ON_ARNS:
         return []
     partly = len(found) < len(meaning.actions)
-    return [] if partly and found[0].service_prefix not in _ALWAYS_SAID else found
+    return [] if partly and found[0].service_prefix not in _ALWAYS_ADVISED else found
 
 
 def _reaches_all(statement: Statement) -> bool:
@@ -207,8 +208,8 @@ def _reaches_all(statement: Statement) -> bool:
 
 
 def _reaches_service(statement: Statement, service_prefix: str) -> bool:
-    """Whether a Resource means all of a service; AWS's examples give s3:ListAllMyBuckets on ``arn:aws:s3:::*``."""
-    if service_prefix in _ALWAYS_SAID or statement.resources_negated:
+    """Whether a Resource means all of a service. AWS's examples allow s3:ListAllMyBuckets on ``arn:aws:s3:::*``."""
+    if service_prefix in _ALWAYS_ADVISED or statement.resources_negated:
         return False
     parts = (resource.split(":", 5) for resource in statement.resources or ())
     return any(len(part) == 6 and part[2] == service_prefix and not part[5].strip("*:/") for part in parts)
@@ -218,7 +219,7 @@ def _reaches_service(statement: Statement, service_prefix: str) -> bool:
 
 
 def _on_own_keys(statement: Statement) -> Iterator[str]:
-    """Keys under a service's prefix that the service does not have."""
+    """Advice on keys with a service's prefix that the service does not have."""
     for condition in statement.conditions:
         prefix = condition.key.partition(":")[0].lower()
         if prefix == "aws":
@@ -243,9 +244,9 @@ def _on_global_key(key: str) -> Iterator[str]:
 
 
 def _on_values(statement: Statement) -> Iterator[str]:
-    """Values that no request's can equal: truths that are none, and wildcards that are none.
+    """Advice on values that no request value can equal: wrong booleans, and wildcards that count as plain text.
 
-    Values of other types that are not of their operator's are refused when a policy is saved.
+    AWS itself refuses other values of a wrong type when a policy is saved.
     """
     for condition in statement.conditions:
         _, base, _ = split_operator(condition.operator)
@@ -253,15 +254,14 @@ def _on_values(statement: Statement) -> Iterator[str]:
             if "${" in value:
                 continue
             if base == "Bool" and boolean(value) is None:
-                said = f'{base} compares with true or false, which "{value}" is not'
-                yield f"{condition.key}: {said}, so this value never matches"
-            elif base in _WITHOUT_WILDCARDS and "*" in value and condition.key.lower() in _WITHOUT_STARS:
+                yield f'{condition.key}: {base} compares with true or false, so "{value}" never matches'
+            elif base in _WITHOUT_WILDCARDS and "*" in value and condition.key.lower() in _KEYS_WITHOUT_STARS:
                 like = _WITHOUT_WILDCARDS[base]
-                yield f'{condition.key}: {base} takes "{value}" as it stands, did you mean {like}, which has wildcards?'
+                yield f'{condition.key}: {base} has no wildcards, so use {like} if "{value}" should match a pattern'
 
 
 def _on_tags(statement: Statement, meanings: Sequence[_Meaning]) -> Iterator[str]:
-    """Tag conditions on actions that know no tags: such a key is in no request of theirs."""
+    """Advice on tag conditions for actions without tags. No request for such an action has the key."""
     if any(meaning.limitless for meaning in meanings):
         return
     covered = list(dict.fromkeys(action for meaning in meanings for action in meaning.actions))
@@ -271,11 +271,11 @@ def _on_tags(statement: Statement, meanings: Sequence[_Meaning]) -> Iterator[str
             continue
         lacking = [action for action in covered if not _supports(action, condition.key.lower())]
         if len(lacking) < len(covered):
-            # A wildcard rightly covers more than can be tagged; actions that are spelled out are meant one by one.
+            # A wildcard may cover actions without tags. An author who spells an action out means that action.
             lacking = [action for action in lacking if action in named]
         if lacking:
             verb = "support" if len(lacking) > 1 else "supports"
-            yield f"{condition.key}: never holds, as {_named(lacking)} {verb} no such condition key"
+            yield f"{condition.key}: never holds, because {_named(lacking)} {verb} no such condition key"
 
 
 def _is_tag_key(condition: Condition) -> bool:
@@ -291,7 +291,7 @@ def _supports(action: Action, key: str) -> bool:
 
 @lru_cache(maxsize=_TEMPLATES_KEPT)
 def _template(key: str) -> Test:
-    """Whether a key is meant by one of the reference, such as ``aws:resourcetag/${tagkey}``."""
+    """The test whether a key matches a key of the reference, such as ``aws:resourcetag/${tagkey}``."""
     return glob(_PLACEHOLDER.sub(MANY, key))
 
 
@@ -317,9 +317,9 @@ def _on_dependent_actions(meanings: Sequence[_Meaning], policy: Policy) -> Itera
 
 
 def _is_sometimes_needed(action: str) -> bool:
-    """Whether a call needs an action for what few calls ask: tags, keys of one's own, a role of the service."""
+    """Whether only few calls need an action: for tags, for a customer's own keys, or for a role of the service."""
     prefix, _, name = action.partition(":")
-    if prefix == _FOR_OWN_KEYS or action == _FOR_THE_FIRST_TIME:
+    if prefix == _KMS_PREFIX or action == _FIRST_USE_ACTION:
         return True
     known = actions(prefix).get(name) if prefix in service_prefixes() else None
     return known is not None and known.access_level == "Tagging"

@@ -1,4 +1,4 @@
-"""``rolecall demo``: the main job in one process, every step through signed requests, every refusal explained."""
+"""``rolecall demo``: what Rolecall does, in one process. Every step is a signed request; every refusal is explained."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READ_ONLY_USERS = {
 
 
 class _Demo:
-    """An application in memory, and what became of the last call to it."""
+    """An application in memory, and the outcome of the last call to it."""
 
     def __init__(self, world: World) -> None:
         clock = Clock()
@@ -49,7 +49,7 @@ class _Demo:
         )
 
     def attempt(self, title: str, call: Callable[[], str]) -> Iterator[str]:
-        """One step: what is tried, what was answered, and why."""
+        """The lines of one step: the call, its answer, and the reason for it."""
         yield ""
         yield f"> {title}"
         try:

@@ -1,4 +1,4 @@
-"""What the command line tells about files and operations, without serving anything."""
+"""What the commands ``check`` and ``operations`` find out about files and operations, without a server."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _JSON_SPACE = " \t\r\n"
 _CLOSED = {"}": "object", "]": "list"}
 _POLICY_VERSIONS = ("2012-10-17", "2008-10-17")
 _STATEMENT_ALONE = 'a statement on its own is no policy: put it into {"Version": "2012-10-17", "Statement": [...]}'
-_YAML_POLICY = "IAM takes policy documents as JSON alone; turn this one into JSON before you store it"
+_YAML_POLICY = "IAM takes policy documents in JSON only; convert this one to JSON before you store it"
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was found in one file. ``kind`` says what the file is; advice is no problem."""
+    """What was found in one file. ``kind`` says what the file is. Advice does not count as a problem."""
 
     kind: str
     problems: list[Problem] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Examination:
 
 
 def examine(text: str, folder: str | None = None) -> Examination:
-    """The problems of a sandbox file or policy document; advice on its policies when there are none.
+    """The problems of a sandbox file or policy document, or advice on its policies when it has no problems.
 
     Paths in a sandbox file are relative to ``folder``.
     """
@@ -59,7 +59,7 @@ def examine(text: str, folder: str | None = None) -> Examination:
 
 
 def _is_policy(value: Any) -> bool:
-    """Whether a policy was meant, be its Statement misspelt."""
+    """Whether the value is meant as a policy, also with a misspelt Statement."""
     return isinstance(value, dict) and (
         any(str(key).lower() == "statement" for key in value) or value.get("Version") in _POLICY_VERSIONS
     )
@@ -87,7 +87,10 @@ def _examined_policy(text: str, located: Located) -> Examination:
 
 
 def _not_json(text: str, error: ValueError) -> Problem:
-    """Where a text stops being JSON. A comma too many is at the comma; Python before 3.13 says it of what follows."""
+    """The place where a text stops being JSON. An extra comma is reported at the comma.
+
+    Python before 3.13 reports it at the token after the comma.
+    """
     if not isinstance(error, json.JSONDecodeError):
         return Problem(1, f"not JSON: {error}")
     comma = error.pos if text[error.pos : error.pos + 1] == "," else len(text[: error.pos].rstrip(_JSON_SPACE)) - 1
@@ -98,7 +101,7 @@ def _not_json(text: str, error: ValueError) -> Problem:
 
 
 def _advice_on(policy: Policy, located: Located, path: Path) -> Iterator[Problem]:
-    """Advice on one policy, each at the line of its statement; on one written as text, at the line of the text."""
+    """Advice on one policy, at the lines of its statements. A policy written as text has the line of the text."""
     for advice in advise(policy):
         statement: Path = (*path, "Statement", advice.statement_index)
         yield Problem(located.line(statement), f"{spelled(statement)}: {advice.message}")
@@ -111,7 +114,7 @@ def _advice_on_world(located: Located) -> Iterator[Problem]:
 
 
 def _policies_of(world: Any) -> Iterator[tuple[Path, Any, PolicyKind]]:
-    """Every policy of a sandbox file that is known to be in order, with its place."""
+    """Every policy of a valid sandbox file, with its place."""
     organization = world.get("organization", {})
     for key, policy_kind in (
         ("service_control_policies", PolicyKind.SCP),
@@ -133,7 +136,7 @@ def _policies_of(world: Any) -> Iterator[tuple[Path, Any, PolicyKind]]:
 
 
 def _kind_of(document: dict[str, object]) -> PolicyKind:
-    """With a Principal it is a resource's policy; with one and no Resource, a role's trust policy."""
+    """The kind of a policy document. A Principal makes it a resource's policy, without a Resource a trust policy."""
     statements = document.get("Statement")
     statements = statements if isinstance(statements, list) else [statements]
     mappings = [statement for statement in statements if isinstance(statement, dict)]
@@ -145,7 +148,7 @@ def _kind_of(document: dict[str, object]) -> PolicyKind:
 
 
 def describe_operations(service: str | None) -> Iterator[str]:
-    """A line per operation: service, name, and where it is implemented, or that it is not. Raises KeyError."""
+    """A line per operation: service, name, and where it is implemented, if it is. Raises KeyError."""
     if service is not None and service not in SERVICES:
         raise KeyError(f"there is no service {service!r}; known are {', '.join(SERVICES)}")
     return _operation_lines([service] if service is not None else list(SERVICES))

@@ -65,22 +65,22 @@ def test_entries_that_mean_no_action(entry: str, expected: str | None) -> None:
     [
         (
             {"Action": "chime:GetUser", "Resource": CHIME_USER},
-            'this Resource never allows chime:GetUser, which has no resource types and is asked on "*" only',
+            'this Resource never allows chime:GetUser, which has no resource types and is checked on "*" only',
         ),
         (
             {"Effect": "Deny", "Action": ["chime:GetUser", "chime:ListUsers"], "Resource": [CHIME_USER]},
-            "this Resource never denies chime:GetUser and chime:ListUsers, which have no resource types and are asked "
-            'on "*" only',
+            "this Resource never denies chime:GetUser and chime:ListUsers, which have no resource types and are "
+            'checked on "*" only',
         ),
         (
             {"Action": "chime:Batch*User", "Resource": CHIME_USER},
             "this Resource never allows chime:BatchSuspendUser, chime:BatchUnsuspendUser and chime:BatchUpdateUser, "
-            'which have no resource types and are asked on "*" only',
+            'which have no resource types and are checked on "*" only',
         ),
         (
             {"Action": "chime:*", "Resource": MEETING},
             "this Resource never allows chime:AcceptDelegate, chime:ActivateUsers, chime:AddDomain and 145 more, which "
-            'have no resource types and are asked on "*" only',
+            'have no resource types and are checked on "*" only',
         ),
         ({"Action": "chime:GetUser", "Resource": ["*", CHIME_USER]}, None),
         ({"Action": "chime:CreateMeetingDialOut", "Resource": MEETING}, None),
@@ -89,7 +89,7 @@ def test_entries_that_mean_no_action(entry: str, expected: str | None) -> None:
         ({"Action": "s3:*", "Resource": "arn:aws:s3:::bucket"}, None),
         (
             {"Action": ["s3:GetObject", "s3:ListAllMyBuckets"], "Resource": "arn:aws:s3:::bucket/*"},
-            'this Resource never allows s3:ListAllMyBuckets, which has no resource types and is asked on "*" only',
+            'this Resource never allows s3:ListAllMyBuckets, which has no resource types and is checked on "*" only',
         ),
         ({"Action": "iam:ListUsers", "Resource": "arn:aws:iam::111122223333:user/*"}, None),
     ],
@@ -128,7 +128,7 @@ def test_condition_keys_of_services(key: str, expected: str | None) -> None:
 
 
 def never(key: str, actions: str, verb: str = "supports") -> str:
-    return f"{key}: never holds, as {actions} {verb} no such condition key"
+    return f"{key}: never holds, because {actions} {verb} no such condition key"
 
 
 @pytest.mark.parametrize(
@@ -312,15 +312,14 @@ def test_the_policies_that_aws_wrote_raise_no_false_alarm() -> None:
         ({"NumericLessThan": {"aws:MultiFactorAuthAge": 3600}}, None),
         (
             {"Bool": {"aws:MultiFactorAuthPresent": "yes"}},
-            'aws:MultiFactorAuthPresent: Bool compares with true or false, which "yes" is not, '
-            "so this value never matches",
+            'aws:MultiFactorAuthPresent: Bool compares with true or false, so "yes" never matches',
         ),
         ({"BoolIfExists": {"aws:MultiFactorAuthPresent": True}}, None),
         ({"BoolIfExists": {"aws:MultiFactorAuthPresent": "${aws:PrincipalTag/mfa}"}}, None),
         (
             {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}},
-            'aws:PrincipalArn: StringEquals takes "arn:aws:iam::111122223333:role/*" as it stands, '
-            "did you mean StringLike, which has wildcards?",
+            "aws:PrincipalArn: StringEquals has no wildcards, so use StringLike if "
+            '"arn:aws:iam::111122223333:role/*" should match a pattern',
         ),
         ({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}}, None),
         ({"StringEquals": {"aws:PrincipalTag/team": "*"}}, None),

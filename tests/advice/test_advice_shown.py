@@ -242,4 +242,4 @@ def test_a_policy_in_yaml_is_looked_at_and_told_to_become_json() -> None:
     examined = examine(text)
     assert examined.problems == []
     assert [advice.line for advice in examined.advice] == [1, 3]
-    assert examined.advice[0].message.startswith("IAM takes policy documents as JSON alone")
+    assert examined.advice[0].message.startswith("IAM takes policy documents in JSON only")

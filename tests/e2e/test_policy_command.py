@@ -38,7 +38,7 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     assert done.returncode == 0
     chime_note, refused_note, unused_note = done.stderr.splitlines()
     assert chime_note.startswith("rolecall: chime: its actions support no resource ARNs")
-    assert refused_note == "rolecall: calls that policies refused are left out, unless they are to be included: 1."
+    assert refused_note == "rolecall: calls that policies refused are left out unless you include them: 1."
     assert unused_note == (
         "rolecall: present policies grant what no call used: 114 actions, 0 resources of other actions, "
         "0 whole policies; see --unused"
@@ -92,7 +92,7 @@ def test_a_log_that_has_forgotten_calls_says_so(make_server: Make) -> None:
     for options in ((), ("--unused",)):
         done = run_rolecall(server.folder, *arguments, *options)
         assert done.returncode == 0
-        assert "older ones, of whomever, are not accounted for." in done.stderr
+        assert "older calls, of all principals, are missing." in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -297,11 +297,11 @@ def test_what_is_no_principal(principal: str) -> None:
 
 def test_what_a_reader_should_know_is_noted() -> None:
     assert list(gap_notes(Gaps(dropped_allowed=3, dropped_refused=2, forgotten=7))) == [
-        "the decision log keeps 50000 calls; 7 older ones, of whomever, are not accounted for.",
-        "3 allowed calls, of whomever, came too fast to be logged.",
+        "the decision log keeps 50000 calls; 7 older calls, of all principals, are missing.",
+        "3 allowed calls, of all principals, came too fast to be logged.",
     ]
     assert list(gap_notes(Gaps(dropped_refused=2), with_refused=True)) == [
-        "2 refused calls, of whomever, came too fast to be logged."
+        "2 refused calls, of all principals, came too fast to be logged."
     ]
     assert list(gap_notes(Gaps())) == []
     chime = Used({"chime:ListAccounts": frozenset({"*"})}, calls=1)
@@ -309,7 +309,7 @@ def test_what_a_reader_should_know_is_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("users", "words"), [(100, []), (200, ["inline policy of a role"]), (300, ["share its statements"])]
+    ("users", "words"), [(100, []), (200, ["inline policy of a role"]), (300, ["split its statements"])]
 )
 def test_a_policy_that_is_too_long_says_where_it_can_go(world: Any, users: int, words: list[str]) -> None:
     used = Used({"iam:GetUser": frozenset(f"{ANA}{number:03}" for number in range(users))}, calls=users)
@@ -378,12 +378,12 @@ def test_refused_calls_are_spoken_of(world: Any, log: DecisionLog) -> None:
     chime.list_accounts()
     refused(chime.create_account, Name="x")
     [_, note] = least_privilege(observed(log, READER)).notes
-    assert note == "calls that policies refused are left out, unless they are to be included: 1."
+    assert note == "calls that policies refused are left out unless you include them: 1."
     assert least_privilege(observed(log, READER), include_refused=True).notes == (CHIME_NOTE,)
     denied = f"arn:aws:iam::{ACCOUNT}:role/chime-denied"
     refused(world.client("chime", credentials=world.assume("chime-denied")).list_accounts)
     [_, note] = least_privilege(observed(log, denied), include_refused=True).notes
-    assert note.startswith("calls that would be refused all the same")
+    assert note.startswith("calls that would still be refused with this policy")
     assert note.endswith(": 1.")
 
 

@@ -118,7 +118,7 @@ def test_refusals_of_iam_that_no_policy_made_do_not(logged: Any) -> None:
 
 def test_one_constant_switches_it_off(logged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     world, _ = logged
-    monkeypatch.setattr(authorization_ids, "TELLS_AUTHORIZATION_ID", False)
+    monkeypatch.setattr(authorization_ids, "ADDS_AUTHORIZATION_ID", False)
     _, message = refused(world.client("iam", "nobody").list_users)
     assert message.endswith("because no identity-based policy allows the iam:ListUsers action")
 

@@ -156,7 +156,7 @@ def test_it_is_said_in_the_log(make_world: Any, caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.WARNING, "rolecall.policy"):
         listing(world, "ana")
     assert [record.getMessage() for record in caplog.records] == [
-        "a policy that is kept as identity policy cannot be read any more and denies everything until it is replaced: "
+        "a stored identity policy cannot be read any more and denies everything until it is replaced: "
         "Syntax errors in policy. (Statement[0])"
     ]
 

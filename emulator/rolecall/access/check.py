@@ -14,7 +14,7 @@ from rolecall.principals import Caller
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a caller's policies are, compiled, and the condition keys that never change for it."""
+    """A caller's compiled policies, and the condition keys that never change for it."""
 
     caller: Caller
     layers: Layers
@@ -22,9 +22,9 @@ class Rights:
 
 
 class RefusedError(AwsError):
-    """A permission was refused; carries the decision for the log and the explanation, and those allowed before it.
+    """A permission was refused. Carries its decision for the log and the explanation, and the decisions before it.
 
-    ``further`` are actions and resources of the permissions that were not asked about any more.
+    ``further`` are the actions and resources of the permissions that were not checked any more.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class RefusedError(AwsError):
 
 
 def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
-    """The decisions for all permissions, when all are allowed. Raises RefusedError for the first that is not."""
+    """The decisions for all permissions. Raises RefusedError for the first permission that is not allowed."""
     decisions: list[Decision] = []
     for permission in permissions:
         decision = ask(rights, permission, moment)
@@ -55,7 +55,7 @@ def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, den
 
 
 def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
-    """One permission's decision."""
+    """The decision for one permission."""
     caller, layers = rights.caller, rights.layers
     if permission.resource_policy is not None:
         layers = _with_resource_policy(layers, permission.resource_policy, permission.rcps)

@@ -1,7 +1,8 @@
 """The request context: condition keys of one call (IAM User Guide, "AWS global condition context keys").
 
-Keys are in lower case, because their names compare without case; values keep theirs. What depends on the caller alone
-is worked out once per identity; what depends on the moment is worked out when a policy asks for it, and then kept.
+Keys are in lower case, because their names compare without case. Values keep their case. Keys that depend on the caller
+alone are worked out once per identity. Keys that depend on the moment are worked out when a policy reads one of them,
+and are then kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from rolecall.clock import iso8601
 from rolecall.http import HttpRequest
 from rolecall.principals import Caller
 
-# What AWS calls the kinds of principal in aws:PrincipalType is only partly documented.
+# AWS documents only some of the values of aws:PrincipalType.
 PRINCIPAL_TYPES = {
     "Account": "Account",
     "User": "User",
@@ -43,7 +44,7 @@ def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValu
         keys["aws:username"] = principal.name
     if session is not None and session.transitive_tag_keys:
         keys["sts:transitivetagkeys"] = session.transitive_tag_keys
-    # Whatever is asked for is the caller's own account's, but for a role that is to be assumed.
+    # A call is about a resource of the caller's own account, except when it assumes a role of another account.
     keys.update(owner_keys(principal.account_id, authority.organization_id, authority.organization_path))
     if authority.organization_id:
         keys["aws:principalorgid"] = authority.organization_id
@@ -52,7 +53,7 @@ def identity_keys(caller: Caller, authority: Authority) -> dict[str, ContextValu
         for name, value in authority.entity.tags:
             keys[f"aws:principaltag/{name.lower()}"] = value
     if session is not None:
-        # A session tag beats the tag of the user or role that has the same key.
+        # A session tag replaces a tag of the user or role with the same key.
         for name, value in session.tags:
             keys[f"aws:principaltag/{name.lower()}"] = value
         keys["aws:tokenissuetime"] = iso8601(session.issued_at_seconds)
@@ -77,7 +78,7 @@ def owner_keys(account_id: str, organization_id: str, organization_path: str) ->
     return keys
 
 
-# Of a caller whose proof of identity is a parameter of its call, and who has no policies of its own.
+# The keys of a caller whose proof of identity is a parameter of its call. Such a caller has no policies of its own.
 UNSIGNED_KEYS: Mapping[str, ContextValue] = MappingProxyType(
     {
         "aws:principalaccount": "anonymous",
@@ -89,7 +90,7 @@ UNSIGNED_KEYS: Mapping[str, ContextValue] = MappingProxyType(
 
 
 class RequestContext(Mapping[str, ContextValue]):
-    """All condition keys of one call, looked up in three places: this permission's, the identity's, the moment's."""
+    """All condition keys of one call: the permission's, then the identity's, then the moment's."""
 
     __slots__ = ("_extra", "_identity", "_moment")
 
@@ -139,7 +140,7 @@ class Moment:
     def __init__(
         self, request: HttpRequest, now_seconds: float, region: str, mfa_authenticated_at_seconds: int | None
     ) -> None:
-        # Not the request itself: a decision may be kept for its explanation, and body and token must not be kept too.
+        # A decision may be kept for its explanation. So the request, with body and token, must not be kept here.
         headers = request.headers
         self._user_agent = headers.get("user-agent")
         self._referer = headers.get("referer")
@@ -155,10 +156,10 @@ class Moment:
 
     def all(self) -> dict[str, str]:
         if self._known is None:
-            self._known = self._worked_out()
+            self._known = self._computed()
         return self._known
 
-    def _worked_out(self) -> dict[str, str]:
+    def _computed(self) -> dict[str, str]:
         keys = {
             "aws:currenttime": iso8601(self._now_seconds),
             "aws:epochtime": str(int(self._now_seconds)),

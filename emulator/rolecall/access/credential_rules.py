@@ -1,4 +1,4 @@
-"""Which kind of credentials may call what, whatever the policies say.
+"""Which operations a kind of credentials may call. No policy changes these rules.
 
 IAM User Guide, "Compare AWS STS credentials" and the API reference pages of GetSessionToken and GetFederationToken.
 """
@@ -10,9 +10,9 @@ from rolecall.principals import ROLE_SESSIONS, Caller
 from rolecall.service_records import CredentialRules
 
 ROOT_MAY_NOT_ASSUME_MESSAGE = "Roles may not be assumed by root accounts."
-# API reference, AssumeRoot: "You cannot use root user credentials to make this call." AWS's answer was not recorded.
+# API reference, AssumeRoot: "You cannot use root user credentials to make this call." AWS's answer is not recorded.
 ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE = "AssumeRoot may not be called with root user credentials."
-# AWS's wording for a federated user's AssumeRole was never recorded; this is its form for the neighbouring operations.
+# AWS's wording for a federated user's AssumeRole is not recorded. This is its wording for similar operations.
 SESSION_CREDENTIALS_MESSAGE = "Cannot call {operation} with session credentials"
 _REFUSED_TO_ROOT = {"AssumeRole": ROOT_MAY_NOT_ASSUME_MESSAGE, "AssumeRoot": ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE}
 _REFUSED_TO_EVERY_SESSION = frozenset({"GetSessionToken", "GetFederationToken"})
@@ -21,7 +21,7 @@ _ALLOWED_TO_USER_SESSIONS = frozenset({"AssumeRole", "GetCallerIdentity"})
 
 
 def check_credential_kind(caller: Caller, rules: CredentialRules, operation: str) -> None:
-    """Raises AwsError when credentials of this kind can never make this call. ``rules`` are those of its service."""
+    """Raises AwsError when credentials of this kind can never make this call. ``rules`` names its service's rules."""
     session = caller.session
     if rules == "sts":
         if caller.principal.type == "Account" and operation in _REFUSED_TO_ROOT:

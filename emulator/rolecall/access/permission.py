@@ -16,10 +16,10 @@ class Permission:
 
     ``resource`` is an ARN, or ``*`` for actions without resource types. ``account_id`` owns the resource; empty means
     the caller's account. ``context`` holds the condition keys this request adds (keys in lower case).
-    ``resource_policy`` is the resource's own policy, such as a role's trust policy; ``rcps`` are the resource control
-    policies of the resource's account, level by level. ``shown_as`` replaces the resource in the wording of a refusal,
-    where AWS words it so. ``federated_provider`` is set for calls that carry their
-    proof of identity as a parameter: its ARN, or the host of one that AWS knows by itself.
+    ``resource_policy`` is the resource's own policy, such as a role's trust policy. ``rcps`` are the resource control
+    policies of the resource's account, level by level. ``shown_as`` replaces the resource in the message of a refusal,
+    where AWS words it in this way. ``federated_provider`` is set for calls that carry their proof of identity as a
+    parameter. It is the provider's ARN, or its host when AWS knows the provider by itself.
     """
 
     action: str

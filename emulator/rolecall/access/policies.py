@@ -1,7 +1,7 @@
 """Policies gathered and compiled, remembered for as long as nothing that bears on authorisation changes.
 
-A :class:`PolicyStore` belongs to one generation of the database: the gateway makes a new one when the generation has
-moved. Parsed documents outlive generations, because a document's text says all there is to know of it.
+A :class:`PolicyStore` belongs to one generation of the database. The gateway makes a new store when the generation has
+changed. Parsed documents outlive generations, because they depend on nothing but the document's text.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ _kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT
 log = logging.getLogger("rolecall.policy")
 
 UNREADABLE_MESSAGE = (
-    "a policy that is kept as {kind} policy cannot be read any more and denies everything until it is replaced: "
-    "{problem}"
+    "a stored {kind} policy cannot be read any more and denies everything until it is replaced: {problem}"
 )
-# The text of FullAWSAccess; also what the root user of an account may do.
+# The text of FullAWSAccess. The root user of an account has the same rights.
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 # The text of RCPFullAWSAccess.
 EVERYTHING_OF_EVERYONE = (
@@ -47,7 +46,7 @@ EVERYTHING_OF_EVERYONE = (
 
 
 def parsed_policy(text: str, kind: PolicyKind) -> Policy:
-    """The policy a text holds. Raises MalformedPolicy. The answer is shared: policies are never changed."""
+    """The policy that a text holds. The answer is shared, because policies never change. Raises MalformedPolicy."""
     policy = _parsed.get((kind, text))
     if policy is None:
         policy = parse_policy(text, kind)
@@ -56,9 +55,9 @@ def parsed_policy(text: str, kind: PolicyKind) -> Policy:
 
 
 def kept_document(text: str, kind: PolicyKind) -> Policy:
-    """The policy of a text that is in the database or in a token, where only what was checked comes to be.
+    """The policy of a text from the database or from a token. Such a text was checked before it was stored.
 
-    Never raises: rules change, and what was saved under older ones stays in force. The answer is shared.
+    Never raises, because a text that was saved under older rules stays in force. The answer is shared.
     """
     policy = _kept.get((kind, text))
     if policy is None:
@@ -79,7 +78,7 @@ def _problem(text: str, kind: PolicyKind) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """What a principal's own entity lets it do: compiled layers, and the facts that become condition keys."""
+    """The rights of a user or a role: compiled layers, and the facts that become condition keys."""
 
     entity: Entity | None
     identity: CompiledPolicies | None
@@ -91,9 +90,9 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """An account's organization, its place there, and the control policies of every level above it, compiled.
+    """An account's organization, its place there, and the compiled control policies of every level above it.
 
-    Without any resource control policy ``rcps`` is empty: RCPFullAWSAccess by itself changes nothing.
+    ``rcps`` is empty when there is no resource control policy except RCPFullAWSAccess, which changes nothing.
     """
 
     organization_id: str = ""
@@ -158,7 +157,7 @@ class PolicyStore:
         return known
 
     def trust(self, connection: Connection, role_arn: str) -> Trust | None:
-        """The role an ARN names, with its trust policy; None when there is no such role."""
+        """The role that an ARN names, with its trust policy; None when there is no such role."""
         known = self._trusts.get(role_arn)
         if known is None:
             if self._absent_trusts.get(role_arn):
@@ -176,9 +175,9 @@ class PolicyStore:
     def session(
         self, connection: Connection, inline: Sequence[str], policy_arns: Sequence[str]
     ) -> CompiledPolicies | None:
-        """The session policies of a session, united; None when it has none.
+        """The union of a session's policies; None when it has no policies.
 
-        A managed policy deleted since the session began grants nothing any more.
+        A managed policy that was deleted since the session began grants nothing.
         """
         if not inline and not policy_arns:
             return None
@@ -190,7 +189,7 @@ class PolicyStore:
         return compile_policies(named, PolicyKind.SESSION)
 
     def managed_document(self, connection: Connection, arn: str) -> str | None:
-        """The default version of a managed policy, the customer's or AWS's; None when there is no such policy."""
+        """The default version of a managed policy, a customer's or AWS's; None when there is no such policy."""
         if managed_policy(arn) is not None:
             return managed_policy_document(arn)
         return gather.customer_policy_document(connection, arn)
@@ -199,7 +198,7 @@ class PolicyStore:
         boundary = None
         if entity.permissions_boundary_arn is not None:
             text = self.managed_document(connection, entity.permissions_boundary_arn)
-            # A boundary that is gone limits to nothing: the safe reading.
+            # A boundary that was deleted allows nothing, which is the safe reading.
             named = [] if text is None else [_managed(entity.permissions_boundary_arn, text, PolicyKind.BOUNDARY)]
             boundary = compile_policies(named, PolicyKind.BOUNDARY)
         member = self.membership(connection, entity.account_id)
@@ -207,7 +206,7 @@ class PolicyStore:
         return Authority(entity, identity, boundary, member.scps, member.organization_id, member.path)
 
     def membership(self, connection: Connection, account_id: str) -> Membership:
-        """The organization an account belongs to; an empty one for an account in none."""
+        """The organization that an account belongs to; an empty membership for an account without one."""
         known = self._organizations.get(account_id)
         if known is None:
             organization = gather.organization_of(connection, account_id)
@@ -222,7 +221,7 @@ class PolicyStore:
         return known
 
 
-# Of the policies that AWS attaches itself, which storage does not hold.
+# Texts of the policies that AWS attaches itself. Storage does not hold them.
 _FULL_ACCESS = {PolicyKind.SCP: EVERYTHING, PolicyKind.RCP: EVERYTHING_OF_EVERYONE}
 
 
@@ -243,7 +242,7 @@ def _named(documents: Sequence[Document]) -> Iterator[NamedPolicy]:
         text = document.text
         if text is None:
             if managed_policy(document.arn) is None:
-                # A service-linked role's policy whose text nobody has published: it grants nothing here.
+                # The policy of a service-linked role. AWS has not published its text, so it grants nothing here.
                 continue
             text = managed_policy_document(document.arn)
         policy = kept_document(text, PolicyKind.IDENTITY)

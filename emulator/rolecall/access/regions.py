@@ -1,7 +1,7 @@
-"""Regions of STS: which one an endpoint's name stands for, and what is refused in one that is switched off.
+"""Regions of STS: the Region of an endpoint's name, and what is refused in a Region that is switched off.
 
-IAM User Guide, "Manage AWS STS in an AWS Region". An endpoint that is no name of AWS's, such as ``localhost``, is
-regional: there the credential scope alone says which Region is meant.
+IAM User Guide, "Manage AWS STS in an AWS Region". An endpoint without an AWS name, such as ``localhost``, is regional:
+the credential scope alone says which Region a call is for.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from rolecall.errors import DAMAGED_TOKEN_MESSAGE, AwsError, region_disabled
 from rolecall.service_records import DEFAULT_REGION
 
 GLOBAL_HOST = "sts.amazonaws.com"
-# What the global endpoint answers to operations that it does not have.
+# The global endpoint's answer to operations that it does not have.
 UNKNOWN_OPERATION_MESSAGE = "Unknown Operation"
-# The operations whose models declare RegionDisabledException: those that issue credentials.
+# The operations that issue credentials. Their models declare RegionDisabledException.
 _ISSUING = frozenset(
     {
         "AssumeRole",
@@ -28,7 +28,7 @@ _ISSUING = frozenset(
         "GetSessionToken",
     }
 )
-# Regions that every account has; the others, begun after March 2019, an account opts in to.
+# Regions that every account has. An account must opt in to the others, which AWS opened after March 2019.
 REGIONS_OF_EVERY_ACCOUNT = frozenset(
     {
         "ap-northeast-1",
@@ -55,7 +55,7 @@ _regional_host = re.compile(r"sts(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn
 
 @lru_cache(maxsize=256)
 def region_of_host(host: str) -> str | None:
-    """The Region of STS's endpoint by its ``Host`` header, us-east-1 for the global one; None for any other name."""
+    """The Region of an STS endpoint by its ``Host`` header, us-east-1 for the global one; None for other names."""
     name = host.partition(":")[0].lower()
     if name == GLOBAL_HOST:
         return DEFAULT_REGION
@@ -69,18 +69,18 @@ def is_global_host(host: str) -> bool:
 
 
 def check_region(disabled_regions: Collection[str], region: str, operation: str, account_id: str) -> None:
-    """Raises AwsError RegionDisabledException for an operation of STS that issues credentials in such a Region."""
+    """Raises AwsError RegionDisabledException for an operation that issues credentials in a disabled Region."""
     if region in disabled_regions and operation in _ISSUING:
         raise region_disabled(account_id)
 
 
 def check_token_region(region: str) -> None:
-    """For a version 1 token of the global endpoint. Raises AwsError InvalidClientTokenId where it is not good."""
+    """Checks the Region of a version 1 token. Raises AwsError InvalidClientTokenId where the token is not valid."""
     if region not in REGIONS_OF_EVERY_ACCOUNT:
         raise AwsError("InvalidClientTokenId", DAMAGED_TOKEN_MESSAGE, reason="a version 1 token, in an opt-in Region")
 
 
 def refuse_global_endpoint(host: str) -> None:
-    """For operations that only regional endpoints have. Raises AwsError InvalidAction."""
+    """Raises AwsError InvalidAction at the global endpoint, for operations that only regional endpoints have."""
     if is_global_host(host):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE, reason="only a regional endpoint of STS has this")

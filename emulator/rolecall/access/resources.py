@@ -1,9 +1,9 @@
 """What a call is about: the ARNs of its resources, from AWS's tables and the members of the request.
 
 The Service Authorization Reference says which resource types an action has, and how the ARN of each type is written.
-A member of the request names the resource: by its ARN, or by what stands last in the ARN. An operation is compiled once
-into the members that matter. Nothing here knows any service: what the tables do not tell stands in
-data/actions/resource_members.json.
+A member of the request names the resource, by its ARN or by the last part of the ARN. Each operation is compiled once
+into the members that matter. This module knows no service: data/actions/resource_members.json holds what the tables do
+not say.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rolecall.arns import PARTITION
 from rolecall.data import ResourceType, actions, resource_members, resource_types
 
 EVERYTHING = "*"
-# The members of an input: ("TargetApplications", "SipMediaApplicationId") stands inside a list of structures.
+# The path to a member of an input. ("TargetApplications", "SipMediaApplicationId") is inside a list of structures.
 MemberPath = tuple[str, ...]
 
-# Members that name a resource of whatever type the operation is about.
+# Members that can name a resource of any type.
 _OF_ANY_TYPE = frozenset({"arn", "entityarn", "identifier", "resourcearn"})
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _WITH_PATH = "WithPath"
@@ -31,9 +31,9 @@ _NAMED_BY = ("", "id", "name", "arn", "identifier")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource of a call. ``type`` is the reference's word, empty for ``*`` and for an ARN of no such type.
+    """One resource of a call. ``type`` is the reference's word for it, empty for ``*`` and for an ARN of another type.
 
-    ``given`` is what the request calls it, a name, an id or an ARN; empty where it names none.
+    ``given`` is the name, id or ARN in the request. It is empty when the request names no resource.
     """
 
     type: str
@@ -43,7 +43,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """The ARN template of a resource type. ``last`` is the variable that the name of the resource fills, if any."""
+    """The ARN template of a resource type. The resource's name fills the variable ``last``, if there is one."""
 
     type: str
     text: str
@@ -68,7 +68,7 @@ def _template(row: ResourceType) -> _Template:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A member that names resources of some types; ``holds_arns`` where its value is never a name or an id."""
+    """A member that names resources of some types. With ``holds_arns`` its value is never a name or an id."""
 
     path: MemberPath
     types: tuple[_Template, ...]
@@ -80,15 +80,15 @@ class ActionResources:
     """One operation, compiled: see :func:`compile_resources`."""
 
     sources: tuple[_Source, ...]
-    # The types of which no member can name a resource, where nothing else does.
+    # The types of the operation, when no member can name a resource.
     unnamed: tuple[_Template, ...]
-    # Members that fill other variables than the last one: by variable, the path and the template its ARN is of.
+    # By variable before the last one: the member that fills it, and the template of that member's ARN, if it is one.
     fillers: Mapping[str, tuple[MemberPath, _Template | None]]
-    # The one type of which the request may name a resource and has not; empty when there are several, or none.
+    # The type of the resource when the request names none. Empty for an operation with several types or no type.
     implied_type: str
 
     def of(self, parameters: Mapping[str, Any], region: str, account_id: str) -> list[Resource]:
-        """The resources that a request names; one of type "" and ARN ``*`` where it names none and has no type."""
+        """The resources that a request names. Without one, it is the operation's only type, or type "", on ``*``."""
         found: dict[str, Resource] = {}
         for source in self.sources:
             for value in _values(parameters, source.path):
@@ -113,7 +113,7 @@ class ActionResources:
     def _filled(
         self, template: _Template, name: str, parameters: Mapping[str, Any], region: str, account_id: str
     ) -> str:
-        """The template's ARN with ``name`` for its last variable, and ``*`` for what the request does not tell."""
+        """The template's ARN with ``name`` as its last variable, and ``*`` for variables that the request lacks."""
 
         def value(match: re.Match[str]) -> str:
             variable = match[1]
@@ -145,7 +145,10 @@ _NOTHING = ActionResources((), (), {}, "")
 
 
 def compile_resources(service_prefix: str, operation: str, members: Sequence[MemberPath]) -> ActionResources:
-    """What names the resources of an operation, which is an action of the same name. ``members`` are its input's."""
+    """What names the resources of an operation. ``members`` are the paths of its input.
+
+    The operation has an action of the same name.
+    """
     try:
         row = actions(service_prefix).get(operation.lower())
         known = resource_types(service_prefix)
@@ -180,7 +183,7 @@ def _members_naming(
     written: Sequence[str] | None,
     written_of_types: Mapping[str, Sequence[str]],
 ) -> list[MemberPath]:
-    """The members that name a resource of the type: those that are written down, else those with a name like it."""
+    """The members that name a resource of the type: from the written rows, otherwise by the likeness of names."""
     if written is not None:
         return [paths[member] for member in written if member in paths]
     listed = [paths[member] for member in written_of_types.get(template.type, ()) if member in paths]
@@ -192,7 +195,7 @@ def _members_naming(
         return []
     wanted = {template.last.lower(), plain.lower(), *(of_type + end for end in _NAMED_BY)}
     alike = [path for path in paths.values() if path[-1].lower() in wanted]
-    # The request's own members before those inside of them.
+    # The request's own members come before members inside of them.
     outer: list[MemberPath] = [path for path in alike if len(path) == 1]
     return outer or alike
 
@@ -200,7 +203,7 @@ def _members_naming(
 def _fillers(
     templates: Sequence[_Template], known: Sequence[_Template], members: Sequence[MemberPath]
 ) -> dict[str, tuple[MemberPath, _Template | None]]:
-    """Members that tell a variable which is not the last: by its own name, or by the ARN of what it is part of."""
+    """Members that fill variables before the last one, by the variable's name or by the ARN of a resource around it."""
     fillers: dict[str, tuple[MemberPath, _Template | None]] = {}
     outer = {path[0].lower(): path for path in members if len(path) == 1}
     for variable in {variable for template in templates for variable in template.variables[:-1]}:
@@ -219,13 +222,13 @@ def _holds_arns(path: MemberPath) -> bool:
 
 
 def _type_of(templates: Sequence[_Template], arn: str) -> str:
-    """The type that an ARN is of: the one whose template has most in common with it; empty when it fits none."""
+    """The type of an ARN: the matching template with the most literal characters; empty when no template matches."""
     fitting = [template for template in templates if template.pattern.fullmatch(arn)]
     return max(fitting, key=lambda template: template.literal_count).type if fitting else ""
 
 
 def _values(value: Any, path: MemberPath) -> Iterator[str]:
-    """The texts that stand at the path, through lists."""
+    """The texts at the path, also inside lists."""
     if isinstance(value, list):
         for each in value:
             yield from _values(each, path)

@@ -1,8 +1,8 @@
-"""Least privilege from traffic: the smallest policy for what a principal was seen to do, and what it never used.
+"""Least privilege from traffic: the smallest policy for a principal's logged calls, and the grants that no call used.
 
-Owned here: from logged calls to a policy that allows them (traffic), from that and the policies of today to grants that
-no call used (grants), and both for one principal as every front door tells them (report). Left to others: what is
-logged (sandbox), what a policy means (policy), which policies a principal has (access).
+Owned here: a policy that allows the logged calls (traffic), the grants of the present policies that no call used
+(grants), and both for one principal as the command, the endpoint and the test kit show them (report). Not here: what is
+logged (call_log), what a policy means (policy), which policies a principal has (access).
 """
 
 from rolecall.least_privilege.grants import NoGrantsError, Unused

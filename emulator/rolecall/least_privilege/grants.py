@@ -1,4 +1,4 @@
-"""What the present policies of a user or a role grant, and what of it no logged call used."""
+"""The grants of a user's or a role's present policies that no logged call used."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from rolecall.storage.trust import UnknownPrincipal, resolve_trust
 
 Json = dict[str, Any]
 
-# A pattern such as "*" reaches every service there is; it is expanded for those whose calls are emulated.
+# A pattern such as "*" grants actions of every service. It is expanded for the services that Rolecall emulates.
 EXPANDED_SERVICES = ("chime", "iam", "sts")
 _ANY_SERVICE = "*"
-NOBODY_MESSAGE = "there is no user or role {principal} whose policies could be looked at"
+NO_SUCH_PRINCIPAL_MESSAGE = "there is no user or role {principal}, so there are no policies to compare with its calls"
 ROOT_MESSAGE = "a root user has no policies: it may do everything that no policy of the organization forbids"
 FEDERATED_MESSAGE = "a federated user has the policies of the user who obtained its session: ask for that user"
 
 
 class NoGrantsError(ValueError):
-    """A principal without policies that could be looked at; the message is for whoever asked."""
+    """The principal has no policies to compare with its calls. The message is for the user who asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """Granted and never used.
+    """Grants that no call used.
 
-    ``actions`` by service; of actions that were used on other resources, ``resources`` by action, as the policies have
-    them; and ``policies`` no statement of which any call used, each with the group through which a user has it, and
-    whether it denies something besides. ``reaches_further`` says that a pattern grants actions of services that are not
-    listed.
+    ``actions`` has actions by service. ``resources`` has, by action that was used, the entries of the policies that no
+    call was about. ``policies`` are the policies with no statement that any call used, each with the group through
+    which a user has it, and whether it also denies something. ``reaches_further`` says that a pattern grants actions of
+    services that are not listed.
     """
 
     actions: Mapping[str, Sequence[str]]
@@ -57,11 +57,11 @@ class Unused:
 
 
 def authority_of(connection: Connection, principal: str) -> Authority:
-    """What a user or a role, also the role behind a session, may do today. Raises NoGrantsError."""
+    """The present rights of a user or a role, also of the role behind a session. Raises NoGrantsError."""
     arn = parse_arn(principal)
-    nobody = NoGrantsError(NOBODY_MESSAGE.format(principal=principal))
+    unknown = NoGrantsError(NO_SUCH_PRINCIPAL_MESSAGE.format(principal=principal))
     if arn is None:
-        raise nobody
+        raise unknown
     store = PolicyStore(0)
     kind, _, rest = arn.resource.partition("/")
     if arn.resource == "root":
@@ -77,17 +77,17 @@ def authority_of(connection: Connection, principal: str) -> Authority:
         try:
             unique_id = resolve_trust(connection, [principal]).get(principal)
         except UnknownPrincipal as error:
-            raise nobody from error
+            raise unknown from error
     if unique_id is None:
-        raise nobody
+        raise unknown
     found = store.role(connection, unique_id) if kind == "role" else store.user(connection, unique_id)
     if found is None:
-        raise nobody
+        raise unknown
     return found
 
 
 def unused(authority: Authority, used: Used) -> Unused:
-    """What of an authority's grants was never used."""
+    """The grants of an authority that no call used."""
     if authority.identity is None:
         return Unused({}, {}, (), reaches_further=False)
     identity = _layer(authority.identity)
@@ -117,10 +117,10 @@ def unused(authority: Authority, used: Used) -> Unused:
 def _idle_policies(
     identity: Sequence[_Statement], known: Mapping[str, Iterable[str]]
 ) -> Iterator[Mapping[str, str | bool]]:
-    """The policies no statement of which any call used.
+    """The policies with no statement that any call used.
 
-    The log does not keep the condition keys of what was allowed; so a statement with conditions counts as used by those
-    calls alone that no statement without them allows.
+    The log does not keep the condition keys of allowed calls. So a statement with conditions counts as used only by
+    calls that no statement without conditions allows.
     """
     allows = [each for each in identity if each.allows]
     denying = {_key(each) for each in identity if not each.allows}
@@ -129,8 +129,8 @@ def _idle_policies(
         about = [each for each in allows if each.names(action)]
         for resource in resources:
             matching = [each for each in about if each.reaches(resource)]
-            free = [each for each in matching if not each.compiled.conditions]
-            used.update(id(each) for each in free or matching)
+            unconditional = [each for each in matching if not each.compiled.conditions]
+            used.update(id(each) for each in unconditional or matching)
     policies: dict[tuple[str, str, str], bool] = {}
     for each in allows:
         policies[_key(each)] = policies.get(_key(each), False) or id(each) in used
@@ -184,7 +184,7 @@ def _wild(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Resources:
-    """One entry of Resource: as it is written, and as a pattern in which a variable may be anything."""
+    """One entry of Resource, as it is written and as a pattern. In the pattern a variable matches anything."""
 
     written: str
     pattern: str
@@ -194,7 +194,7 @@ class _Resources:
         return cached_glob(self.pattern)(resource)
 
     def covers(self, pattern: str) -> bool:
-        """Whether certainly all that another pattern stands for is meant."""
+        """Whether the entry certainly matches everything that another pattern matches."""
         if self.has_variables or (ONE in self.pattern and MANY in pattern):
             return False
         return cached_glob(self.pattern)(pattern)
@@ -204,7 +204,8 @@ class _Resources:
 class _Statement:
     """A statement with its actions by service, and the entries of its Resource or NotResource.
 
-    ReadOnlyAccess has some two thousand actions of four hundred services; asking all of them about each takes seconds.
+    ReadOnlyAccess has some two thousand actions of four hundred services. Testing all of them for each action would
+    take seconds.
     """
 
     compiled: CompiledStatement
@@ -220,24 +221,24 @@ class _Statement:
         return self.statement.effect == "Allow"
 
     def names(self, action: str) -> bool:
-        """Whether it is about an action, which is given in lower case."""
+        """Whether the statement is about an action, which is given in lower case."""
         tests = (*self.tests.get(action.partition(":")[0], ()), *self.tests.get(_ANY_SERVICE, ()))
         return any(test(action) for test in tests) != self.statement.actions_negated
 
     def reaches(self, resource: str) -> bool:
-        """Whether it may be about a resource."""
+        """Whether the statement can be about a resource."""
         if self.statement.resources_negated:
             return not any(entry.covers(resource) for entry in self.entries)
         return any(entry.matches(resource) for entry in self.entries)
 
     def meets(self, pattern: str) -> bool:
-        """Whether it may be about some of what a pattern stands for."""
+        """Whether the statement can be about a resource that a pattern matches."""
         if self.statement.resources_negated:
             return not any(entry.covers(pattern) for entry in self.entries)
         return any(overlapping(entry.pattern, pattern) for entry in self.entries)
 
     def holds_for_all(self, pattern: str) -> bool:
-        """Whether it certainly is about all that a pattern stands for."""
+        """Whether the statement certainly is about every resource that a pattern matches."""
         if self.compiled.conditions:
             return False
         if self.statement.resources_negated:
@@ -245,7 +246,7 @@ class _Statement:
         return any(entry.covers(pattern) for entry in self.entries)
 
     def granted(self) -> tuple[_Resources, ...]:
-        """What it is about, entry by entry; a NotResource is about everything, as far as can be told."""
+        """The resources that the statement is about. A NotResource counts as everything."""
         return (_Resources(EVERY_RESOURCE, MANY),) if self.statement.resources_negated else self.entries
 
 
@@ -264,7 +265,7 @@ def _tests(statement: Statement) -> Mapping[str, Sequence[Test]]:
 def _entries(compiled: CompiledStatement) -> Iterator[_Resources]:
     with_variables = compiled.policy.policy.version == VERSION_WITH_VARIABLES
     for written in compiled.statement.resources or ():
-        # An ARN of too few parts stands for all below it, which a star at its end says already.
+        # An ARN with too few parts means everything below it. A star at its end already says so.
         whole = written if written.endswith("*") else written + ":*" * missing_arn_parts(written)
         pieces = template(whole, with_wildcards=True, with_variables=with_variables, arn_resource_only=True)
         fixed = [piece if isinstance(piece, str) else MANY for piece in pieces]
@@ -274,9 +275,9 @@ def _entries(compiled: CompiledStatement) -> Iterator[_Resources]:
 def _granted(
     row: Action, action: str, identity: Sequence[_Statement], limits: Sequence[Sequence[_Statement]]
 ) -> Iterator[_Resources]:
-    """The resources for which some call with the action could be allowed.
+    """The resources for which a call with the action could be allowed.
 
-    They are such as the action can be asked about, allowed in every layer, and nowhere denied outright.
+    The action can be checked on such a resource, every layer allows it, and no statement without conditions denies it.
     """
     layers = [[each for each in layer if each.names(action.lower())] for layer in (identity, *limits)]
     denies = [each for layer in layers for each in layer if not each.allows]

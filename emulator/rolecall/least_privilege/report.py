@@ -1,4 +1,4 @@
-"""What every front door tells of one principal: the command, the endpoint and the test kit."""
+"""The report on one principal, for the command, the endpoint and the test kit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The logged calls of a principal, and what the log cannot tell."""
+    """The logged calls of a principal, and the calls that the log lacks."""
 
     principal: str
     calls: Sequence[LoggedCall]
@@ -43,10 +43,10 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class LeastPrivilege:
-    """The smallest policy, None when no call needed a permission: AWS takes no policy without a statement.
+    """The smallest policy; None when no call needed a permission, because AWS takes no policy without a statement.
 
-    ``calls`` counts those that needed one, ``refused`` those that policies refused and that were not to be included.
-    ``notes`` is what whoever takes the policy should know.
+    ``calls`` counts the calls that needed a permission. ``refused`` counts the calls that policies refused and that the
+    policy leaves out. ``notes`` are for the user of the policy.
     """
 
     principal: str
@@ -57,14 +57,14 @@ class LeastPrivilege:
 
 
 def observed(log: Log, principal: str, since_seconds: float | None = None) -> Traffic:
-    """What the log has of a principal. Raises BadPrincipalError."""
+    """The logged calls of a principal. Raises BadPrincipalError."""
     calls = log.calls(wanted_calls(principal, since_seconds))
     dropped = log.dropped()
     return Traffic(principal, calls, Gaps(dropped["allowed"], dropped["refused"], log.forgotten()))
 
 
 def least_privilege(traffic: Traffic, *, include_refused: bool = False) -> LeastPrivilege:
-    """The smallest policy that allows what a principal did, and if wanted what it was refused."""
+    """The smallest policy that allows a principal's calls, on request also the refused ones."""
     used = used_permissions(traffic.calls, include_refused=include_refused)
     policy = smallest_policy(used)
     notes = (*policy_notes(policy, used), *gap_notes(traffic.gaps, with_refused=include_refused))
@@ -74,10 +74,10 @@ def least_privilege(traffic: Traffic, *, include_refused: bool = False) -> Least
 
 
 def unused_grants(connection: Connection, traffic: Traffic) -> Unused:
-    """What the principal's present policies grant and none of its calls used. Raises NoGrantsError."""
+    """The grants of the principal's present policies that none of its calls used. Raises NoGrantsError."""
     return unused(authority_of(connection, traffic.principal), used_permissions(traffic.calls))
 
 
 def unused_notes(traffic: Traffic) -> list[str]:
-    """What whoever takes a grant for unused should know."""
+    """Notes on calls that the log lacks, and that may have used a grant."""
     return list(gap_notes(traffic.gaps))

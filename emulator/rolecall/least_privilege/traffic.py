@@ -1,6 +1,6 @@
-"""The smallest policy for what calls asked for, made of the decision log alone.
+"""The smallest policy for the permissions that calls needed, made from the decision log only.
 
-Every permission that was asked about is in it, on the resource it was asked about; and nothing else.
+It has every permission that was checked, on the resource on which it was checked, and nothing else.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _SIDS = {"chime": "ChimeSupportsNoResourceArns"}
 _REFUSED_BY_POLICY = ("ExplicitDeny", "ImplicitDeny")
 PRINCIPAL_MESSAGE = "principal is the ARN of a user, a role or a session."
 ROLE_OR_SESSION_MESSAGE = (
-    "The ARN of a session ends with its name, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION; for all sessions of a "
-    "role give the role's own, arn:aws:iam::ACCOUNT:role/ROLE."
+    "The ARN of a session ends with its name, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION. For all sessions of a "
+    "role give the role's own ARN, arn:aws:iam::ACCOUNT:role/ROLE."
 )
-# User or role with its path, root user, session of a role, federated user; none of them has a wildcard.
+# A user or role with its path, a root user, a session of a role, a federated user. No ARN has a wildcard.
 _PRINCIPAL = re.compile(
     r"arn:aws:(iam::[0-9]{12}:(root|(user|role)/([!-~]+/)?[\w+=,.@-]+)"
     r"|sts::[0-9]{12}:(assumed-role/[\w+=,.@-]+/[\w+=,.@-]+|federated-user/[\w+=,.@-]+))",
@@ -47,15 +47,15 @@ _ALL_SESSIONS = re.compile(r"arn:aws:sts::[0-9]{12}:assumed-role/[\w+=,.@-]+(/\*
 
 
 class BadPrincipalError(ValueError):
-    """What is given as a principal is none; the message is for whoever asked."""
+    """The text is not the ARN of a principal. The message is for the user who gave it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What calls asked for: action -> resources. ``calls`` counts those that needed a permission.
+    """The permissions that calls needed: action -> resources. ``calls`` counts the calls that needed one.
 
-    ``refused_left_out`` counts calls that policies refused and that are not among them; ``still_refused`` those that
-    are, and that something else than the want of an identity-based policy refused.
+    ``refused_left_out`` counts calls that policies refused and that are left out. ``still_refused`` counts refused
+    calls that are included, but that no identity-based policy of the principal could allow.
     """
 
     permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Calls that the log cannot tell of: those that came too fast to be kept, and those forgotten since."""
+    """Counts of calls that the log lacks: calls that came too fast to be logged, and calls forgotten since."""
 
     dropped_allowed: int = 0
     dropped_refused: int = 0
@@ -74,7 +74,7 @@ class Gaps:
 
 
 def check_principal(principal: str) -> None:
-    """Raises BadPrincipalError for what no caller's ARN is."""
+    """Raises BadPrincipalError for a text that cannot be the ARN of a caller."""
     if _ALL_SESSIONS.fullmatch(principal):
         raise BadPrincipalError(ROLE_OR_SESSION_MESSAGE)
     if not _PRINCIPAL.fullmatch(principal):
@@ -82,9 +82,9 @@ def check_principal(principal: str) -> None:
 
 
 def wanted_calls(principal: str, since_seconds: float | None) -> CallFilter:
-    """All calls of a principal: those of a role with all its sessions. Raises BadPrincipalError.
+    """The filter for all calls of a principal; a role's calls include its sessions'. Raises BadPrincipalError.
 
-    A federated user has no more than the user who obtained its session, so its calls are that user's as well.
+    A federated user has no more rights than the user who obtained its session. So its calls count for that user.
     """
     check_principal(principal)
     return CallFilter(
@@ -96,9 +96,9 @@ def wanted_calls(principal: str, since_seconds: float | None) -> CallFilter:
 
 
 def used_permissions(calls: Iterable[LoggedCall], *, include_refused: bool = False) -> Used:
-    """The permissions of calls that policies allowed, whatever became of them then; and of refused ones if wanted.
+    """The permissions of calls that policies allowed, also when the call failed later; on request of refused calls too.
 
-    Those of a refused call that were not asked about any more are among them.
+    A refused call counts with all its permissions, also those that were not checked any more.
     """
     permissions: dict[str, set[str]] = defaultdict(set)
     count = left_out = still_refused = 0
@@ -118,19 +118,19 @@ def used_permissions(calls: Iterable[LoggedCall], *, include_refused: bool = Fal
 
 
 def _mended_by_allowing(decision: Mapping[str, Any]) -> bool:
-    """Whether all that a refused permission lacked is an allow in a policy of the principal's own."""
+    """Whether an allow in a policy of the principal's own would be enough for a refused permission."""
     return bool(decision["outcome"] == "ImplicitDeny" and decision["layer"] == PolicyKind.IDENTITY)
 
 
 def smallest_policy(used: Used) -> Json:
-    """A policy that allows what was used and nothing else: grouped by service and resources, sorted.
+    """A policy that allows what was used and nothing else, grouped by service and resources, and sorted.
 
-    What no policy can name, as refused calls may, is left out.
+    Refused calls may name resources that no policy can name. These are left out.
     """
     groups: dict[tuple[str, bool, tuple[str, ...]], list[str]] = defaultdict(list)
     for action, resources in used.permissions.items():
         prefix = action.partition(":")[0]
-        # Who was asked about every resource needs no other.
+        # An action on every resource needs no other resource.
         chosen: tuple[str, ...] = (EVERY_RESOURCE,)
         if EVERY_RESOURCE not in resources:
             chosen = tuple(sorted(_literal(each) for each in resources if _can_be_written(each)))
@@ -161,17 +161,17 @@ def _one_or_many(texts: Sequence[str]) -> str | list[str]:
 
 
 def _literal(resource: str) -> str:
-    """A resource so that nothing in it is a wildcard or a variable (IAM User Guide, Policy variables)."""
+    """A resource, escaped so that nothing in it is a wildcard or a variable (IAM User Guide, Policy variables)."""
     return "".join(f"${{{each}}}" if each in "*?$" else each for each in resource)
 
 
 def unwritable_resources(used: Used) -> list[str]:
-    """Resources that calls named and that no policy can."""
+    """Resources that calls named and that no policy can name."""
     return sorted({each for resources in used.permissions.values() for each in resources if not _can_be_written(each)})
 
 
 def _can_be_written(resource: str) -> bool:
-    """Whether IAM takes a policy for the resource, and the policy then means it: not so for what is no whole ARN."""
+    """Whether a policy can name the resource: IAM accepts the policy, and it matches. False for an incomplete ARN."""
     if resource == EVERY_RESOURCE:
         return True
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": _literal(resource)}
@@ -203,18 +203,18 @@ def _sid(prefix: str) -> str:
 
 
 def policy_notes(policy: Json, used: Used) -> Iterator[str]:
-    """What whoever takes the policy should know, JSON having no comments."""
+    """Notes for the user of the policy, because JSON has no comments."""
     if any(statement.get("Sid") == _SIDS["chime"] for statement in policy["Statement"]):
         yield CHIME_NOTE
     size = document_size(json.dumps(policy))
     if size > QUOTAS.managed_policy_characters:
         yield _size_note(size)
     if used.refused_left_out:
-        yield f"calls that policies refused are left out, unless they are to be included: {used.refused_left_out}."
+        yield f"calls that policies refused are left out unless you include them: {used.refused_left_out}."
     if used.still_refused:
         yield (
-            "calls that would be refused all the same, because a statement denies them or another kind of policy than "
-            f"the principal's own refused them: {used.still_refused}."
+            "calls that would still be refused with this policy, because a statement denies them or because a policy "
+            f"of another kind than the principal's own refused them: {used.still_refused}."
         )
     if unwritable := unwritable_resources(used):
         shown = ", ".join(unwritable[:_RESOURCES_SHOWN])
@@ -227,18 +227,18 @@ def _size_note(size: int) -> str:
     advice = (
         f"as an inline policy of a role, which takes {inline}, it fits."
         if size <= inline
-        else "share its statements and their resources out among several policies, of which "
+        else "split its statements and their resources into several policies, of which "
         f"{QUOTAS.managed_policies_per_role_count} can be attached."
     )
     return f"the policy has {size} characters without white space; AWS takes {managed} in a managed policy: {advice}"
 
 
 def gap_notes(gaps: Gaps, *, with_refused: bool = False) -> Iterator[str]:
-    """What the log does not tell; calls of whomever are counted."""
+    """Notes on calls that the log lacks. The counts are for all principals together."""
     if gaps.forgotten:
-        older = f"{gaps.forgotten} older ones, of whomever, are not accounted for."
+        older = f"{gaps.forgotten} older calls, of all principals, are missing."
         yield f"the decision log keeps {KEPT_CALLS} calls; {older}"
     if gaps.dropped_allowed:
-        yield f"{gaps.dropped_allowed} allowed calls, of whomever, came too fast to be logged."
+        yield f"{gaps.dropped_allowed} allowed calls, of all principals, came too fast to be logged."
     if with_refused and gaps.dropped_refused:
-        yield f"{gaps.dropped_refused} refused calls, of whomever, came too fast to be logged."
+        yield f"{gaps.dropped_refused} refused calls, of all principals, came too fast to be logged."

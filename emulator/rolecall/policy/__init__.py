@@ -1,8 +1,10 @@
-"""Policy: policies and a question in, a decision with its reasons out. Pure: no IO, no clock, no globals but caches.
+"""Policy: takes policies and a question, gives a decision with its reasons.
 
-Owned here: the grammar of policy documents and IAM's words for malformed ones, compiling, evaluating, explaining, the
-wording of a refusal. Not here: which policies bear on a call and what the request context holds (access), whether the
-principals of a trust policy exist (services), size quotas (services).
+The room is pure: no IO, no clock, no globals except caches.
+
+Owned here: the grammar of policy documents, IAM's messages for malformed ones, compiling, evaluating, explaining, and
+the wording of a refusal. Not here: which policies bear on a call and what the request context holds (access), whether
+the principals of a trust policy exist (services), size quotas (services).
 """
 
 from __future__ import annotations

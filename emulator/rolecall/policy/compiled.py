@@ -1,7 +1,8 @@
 """Policies of one layer, compiled once: statements as functions, found through an index.
 
-The index asks for the action, and where many statements about it each want certain texts under one condition key, for
-the request's value of that key: of a hundred statements for a hundred teams, only the caller's team's is asked.
+The index leads from an action to the statements about it. Many of these may each want certain texts under one condition
+key. Then a table leads from the request's value of that key to the statements that can match. Of a hundred statements
+for a hundred teams, only the statement for the caller's team is tested.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from rolecall.policy.principal_elements import ReachTest, compile_principals
 ResourceTest = Callable[[str, Context], bool]
 
 _REMEMBERED_ACTIONS = 512
-# Fewer statements are asked one by one as quickly as a table is.
+# Testing fewer statements one by one is as quick as a table.
 _TABLED_FROM = 4
 
 
 class CompiledStatement(NamedTuple):
-    """A statement ready to be asked. ``resource`` and ``reach`` are None when they hold for every request.
+    """A statement ready to be tested. ``resource`` and ``reach`` are None when they hold for every request.
 
-    ``wanted``, if not None, is a condition key and the texts of which a request must have one to meet the conditions.
+    ``wanted``, if not None, is a condition key and some texts. A request must have one of them to meet the conditions.
     """
 
     resource: ResourceTest | None
@@ -38,35 +39,35 @@ class CompiledStatement(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Statements that match only if the request has one of certain texts under ``key``, by those texts."""
+    """Statements by text. Each matches only when the request has one of its texts under ``key``."""
 
     key: str
     statements: Mapping[str, tuple[CompiledStatement, ...]]
 
     def possible(self, context: Context) -> tuple[CompiledStatement, ...]:
-        """The statements that the request's values of the key leave possible."""
+        """The statements that can match, given the request's values of the key."""
         value = context.get(self.key)
         if value.__class__ is str:
             return self.statements.get(value, ())
         return tuple(compiled for text in dict.fromkeys(value or ()) for compiled in self.statements.get(text, ()))
 
 
-# Statements of one effect about one action: those to be asked in any case, of which those without conditions come
-# first, and those that tables lead to.
+# Statements of one effect about one action: first the statements that are always tested, with the unconditional ones in
+# front, then the tables that lead to the others.
 Selection = tuple[tuple[CompiledStatement, ...], tuple[Table, ...]]
 
 
 class Candidates(NamedTuple):
-    """The statements of a layer that are about one action; None where there are none."""
+    """The statements of a layer that are about one action; None for an effect without such statements."""
 
     denies: Selection | None
     allows: Selection | None
 
 
 class CompiledPolicies:
-    """One layer's policies: never changed after they are made, so that any number of threads may share them.
+    """One layer's policies. They never change, so any number of threads may share them.
 
-    What was found for an action is remembered, for a bounded number of actions.
+    The statements found for an action are remembered, for a bounded number of actions.
     """
 
     __slots__ = ("_exact", "_other", "_remembered", "kind", "policies", "statements")
@@ -106,7 +107,7 @@ class CompiledPolicies:
             *(position for position in self._other if self.statements[position].matches_action(action)),
         ]
         chosen = [self.statements[position] for position in sorted(positions)]
-        # Sorting keeps the policies' order among equals; a statement without conditions is the cheapest answer.
+        # A statement without conditions is the cheapest to test. Equals keep the policies' order.
         chosen.sort(key=lambda compiled: len(compiled.conditions))
         return Candidates(
             _select([compiled for compiled in chosen if compiled.statement.effect == "Deny"]),
@@ -141,8 +142,8 @@ def compile_policies(
     """The policies of one layer, united.
 
     ``principal_ids``, for trust and other resource policies, maps principal ARNs as written to the unique ids
-    (``AIDA…``, ``AROA…``) that they meant when the policy was saved: such an element matches a caller whose
-    ``entity_id`` is that id, and nobody else who later has the ARN.
+    (``AIDA…``, ``AROA…``) that they meant when the policy was saved. Such an element matches a caller with that
+    ``entity_id``. It does not match a later user or role with the same ARN.
     """
     statements = [
         _compile(statement, policy, principal_ids or {})
@@ -172,11 +173,11 @@ def _compile_actions(statement: Statement) -> Test:
 
 
 def _completed(statement: Statement) -> list[str]:
-    """The resources of a statement, and for each ARN of too few parts the whole one that it means.
+    """The resources of a statement, and for each ARN with too few parts the complete ARN that it means.
 
     "When you specify an incomplete ARN in an identity-based policy, AWS automatically completes the ARN by adding
-    wildcard characters (*) to all missing fields" (IAM User Guide, Amazon Resource Names). It stays beside the whole
-    one, because a star at the end of a part reaches across colons too.
+    wildcard characters (*) to all missing fields" (IAM User Guide, Amazon Resource Names). The incomplete ARN stays in
+    the list, because a star at the end of a part matches colons too.
     """
     resources = list(statement.resources or ())
     if statement.principals is None:

@@ -1,9 +1,10 @@
 """From compiled layers and a question to a decision (IAM User Guide, Policy evaluation logic).
 
-An explicit deny anywhere wins. Otherwise organization policies must allow; then, within one account, a resource-based
-policy may be enough by itself, and else identity policies, permissions boundary and session policies must all allow;
-between accounts, and for a role's trust policy, the resource's side must allow besides. Nothing is enough without the
-policies of a delegation. Which layer may be skipped by whom is the table tests/policy/cases/who_may_skip.yaml.
+An explicit deny in any layer wins. Otherwise organization policies must allow. Then, within one account, a
+resource-based policy may be enough by itself. When it is not, identity policies, permissions boundary and session
+policies must all allow. Between accounts, and for a role's trust policy, the resource's side must allow as well. The
+policies of a delegation must always allow. The table tests/policy/cases/who_may_skip.yaml says which caller may skip
+which layer.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ IMPLICIT_DENY_NAMES_FIRST = (
     PolicyKind.RESOURCE,
     PolicyKind.TRUST,
 )
-"""Of several kinds of policy that lack an allow, the first of these is named; AWS does not document which it names.
+"""When several kinds of policy lack an allow, a refusal names the first of these. AWS does not document the order.
 
-The caller's side stands before the resource's, so that nobody learns about a role's trust policy who may not assume
-roles anyway.
+The caller's side stands before the resource's. So a caller that may assume no roles learns nothing about a role's trust
+policy.
 """
 
 
@@ -40,10 +41,10 @@ roles anyway.
 class Question:
     """May ``principal`` do ``action`` on ``resource`` (``*`` when the action has none)?
 
-    ``context`` maps condition keys in lower case to a value, or to a tuple for multivalued keys; it is only asked with
-    ``get``. ``federated_provider`` is set for the unsigned web-identity and SAML calls, whose ``principal`` is None.
-    An empty ``resource_account_id`` means the caller's own account. ``principal_has_boundary`` follows from the
-    layers: :func:`decide` sees to it where it counts. A question is not changed once it is asked.
+    ``context`` maps condition keys in lower case to a value, or to a tuple for multivalued keys. The engine only calls
+    its ``get``. ``federated_provider`` is set for unsigned web-identity and SAML calls, whose ``principal`` is None.
+    An empty ``resource_account_id`` means the caller's own account. :func:`decide` sets ``principal_has_boundary``
+    from the layers where it counts. A question does not change once it is asked.
     """
 
     action: str
@@ -58,13 +59,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The policies that bear on a question; None or an empty tuple where there are none.
+    """The policies that bear on a question; None or an empty tuple for a layer without policies.
 
     ``scps`` and ``rcps`` hold one entry per level of the organization, each of which must allow. ``resource`` is a
-    resource-based policy, or a role's trust policy. ``delegation`` holds, for a delegated session, the permission
-    policy that was approved and the session policies of the approver: unlike ``session``, which a resource-based policy
-    may make unnecessary, each of them must allow always. ``session_policy_required`` is for a federated user's session
-    without a policy, to which only a resource-based policy can give anything.
+    resource-based policy, or a role's trust policy. ``delegation`` is for a delegated session: the permission policy
+    that was approved, and the session policies of the approver. Each of them must always allow, while a resource-based
+    policy may make ``session`` unnecessary. ``session_policy_required`` is for a federated user's session without a
+    policy: only a resource-based policy can allow it anything.
     """
 
     identity: CompiledPolicies | None
@@ -81,9 +82,9 @@ class Layers:
 class Decision:
     """The answer, with all that explaining it later needs.
 
-    ``layer`` is the kind of policy that decided: where the deny is, where an allow is missing, or whose allow counted
-    (None for an account's root user, whom no policy has to allow). ``statement`` is the statement that decided, if one
-    did. A decision is not changed once it is made.
+    ``layer`` is the kind of policy that decided: the layer of the deny, the layer that lacks an allow, or the layer
+    whose allow counted. It is None for an account's root user, who needs no policy that allows. ``statement`` is the
+    statement that decided, if there is one. A decision does not change once it is made.
     """
 
     allowed: bool
@@ -95,7 +96,7 @@ class Decision:
 
     @property
     def matched(self) -> tuple[CompiledStatement, ...]:
-        """Every statement of every layer that matched the question, found when asked for."""
+        """Every statement of every layer that matches the question, worked out on each access."""
         return tuple(
             statement
             for compiled in all_layers(self.layers)
@@ -105,7 +106,7 @@ class Decision:
 
 
 def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
-    """The layers in the order in which explicit denies are looked for, which is the order of AWS's flow chart."""
+    """The layers in the order in which explicit denies are searched, as in AWS's flow chart."""
     yield from layers.rcps
     yield from layers.scps
     for compiled in (layers.resource, layers.identity, layers.boundary, *layers.delegation, layers.session):
@@ -130,7 +131,7 @@ def decide(layers: Layers, question: Question) -> Decision:
 def _decide_all(layers: Layers, question: Question) -> Decision:
     action = question.action
     if layers.boundary is not None and layers.resource is not None and not question.principal_has_boundary:
-        question = _of_bounded(question)
+        question = _with_boundary(question)
     for compiled in all_layers(layers):
         denies = compiled.candidates(action).denies
         if denies is not None and (denied := first_match(denies, question)) is not None:
@@ -145,7 +146,7 @@ def _decide_all(layers: Layers, question: Question) -> Decision:
     return _decide_allows(layers, question, reach, granted, lacking)
 
 
-def _of_bounded(question: Question) -> Question:
+def _with_boundary(question: Question) -> Question:
     # Written out, because dataclasses.replace costs several times as much.
     return Question(
         question.action,
@@ -166,17 +167,17 @@ def _decide_allows(
     granted: CompiledStatement | None,
     lacking: tuple[PolicyKind, ...],
 ) -> Decision:
-    """What is left when nothing denies: ``reach`` says what the resource's policy gives the caller.
+    """The decision when no statement denies; ``reach`` says what the resource's policy gives the caller.
 
-    ``lacking`` are the kinds of policy already found to lack an allow. Every layer is asked, so that the one that a
-    refusal names is chosen from all.
+    ``lacking`` are the kinds of policy already found to lack an allow. Every layer is tested, so that a refusal can
+    name the first of all that lack one.
     """
     principal, resource = question.principal, layers.resource
     owner = question.resource_account_id
     same_account = not owner or (principal is not None and owner == principal.account_id)
     allowing, allowed_by = granted, None if resource is None else resource.kind
     if principal is None or principal.type == "Service" or principal.type == "Anonymous":
-        # No policies of its own: only the resource's policy can let it in.
+        # Such a caller has no policies of its own, so only the resource's policy can allow the call.
         if granted is None:
             lacking += (allowed_by or PolicyKind.RESOURCE,)
     elif not (reach is Reach.DIRECT and same_account):
@@ -234,7 +235,7 @@ def first_match(selection: Selection, question: Question) -> CompiledStatement |
 
 
 def verdict(compiled: CompiledPolicies, question: Question) -> Outcome:
-    """What one layer says by itself, whatever the others say."""
+    """What one layer says by itself."""
     denies = compiled.candidates(question.action).denies
     if denies is not None and first_match(denies, question) is not None:
         return "ExplicitDeny"
@@ -242,7 +243,7 @@ def verdict(compiled: CompiledPolicies, question: Question) -> Outcome:
 
 
 def _strongest(selection: Selection | None, question: Question) -> tuple[Reach, CompiledStatement | None]:
-    """How far the resource's policy reaches the caller, and the statement that reaches furthest."""
+    """How directly the resource's policy names the caller, and the statement that names it most directly."""
     strongest, chosen = Reach.NONE, None
     if selection is None:
         return strongest, chosen

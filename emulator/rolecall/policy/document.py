@@ -1,4 +1,4 @@
-"""What a policy document says, as records: the tree that parsing makes and compiling reads."""
+"""A policy document as records: parsing makes this tree, and compiling reads it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class PolicyKind(StrEnum):
 
 
 class MalformedPolicy(ValueError):  # noqa: N818  the name of AWS's exception
-    """A document that is no policy of its kind.
+    """A document that is no valid policy of its kind.
 
-    ``message`` is the wording of AWS's MalformedPolicyDocument; ``pointer`` says where, such as
-    ``Statement[1].Resource``, and is empty when the document as a whole is meant.
+    ``message`` is the wording of AWS's MalformedPolicyDocument. ``pointer`` is the place of the problem, such as
+    ``Statement[1].Resource``. It is empty for a problem of the document as a whole.
     """
 
     def __init__(self, message: str, pointer: str = "") -> None:
@@ -48,9 +48,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Principals:
-    """The principals a statement lists, by type. ``"*"`` alone becomes an AWS principal, its equal.
+    """The principals a statement lists, by type. ``"*"`` alone is stored as the AWS principal ``*``, its equal.
 
-    ``written_as_star`` says that it was written alone, which role trust policies may not.
+    ``written_as_star`` says that ``"*"`` was written alone, which a role trust policy must not do.
     """
 
     aws: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A parsed policy; ``text`` is the document as it was given."""
+    """A parsed policy; ``text`` is the document as it was received."""
 
     kind: PolicyKind
     text: str

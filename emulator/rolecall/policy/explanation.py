@@ -1,4 +1,4 @@
-"""Why a decision came out as it did: the same statements asked again, element by element, and only when wanted."""
+"""Why a decision came out as it did: tests the same statements again, element by element, only on request."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class ElementExplanation:
 class StatementExplanation:
     """One statement: which of its elements matched; ``index`` counts from 0.
 
-    ``failed`` names the elements that did not match, and ``elements`` says what they list; of a Condition
-    ``conditions`` says it, for those that were met too.
+    ``failed`` names the elements that did not match, and ``elements`` says what they list. ``conditions`` has every
+    condition, whether it was met or not.
     """
 
     layer: str
@@ -71,7 +71,7 @@ class LayerExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision's reasons. ``nearest`` is, for an implicit deny, the allow that came closest in the deciding layer."""
+    """A decision's reasons. After an implicit deny, ``nearest`` is the closest allow in the deciding layer."""
 
     outcome: Outcome
     layer: str
@@ -83,7 +83,7 @@ class Explanation:
     nearest: StatementExplanation | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The explanation in values that JSON knows."""
+        """The explanation in values that JSON can hold."""
         return asdict(self)
 
     def as_text(self) -> str:
@@ -170,7 +170,7 @@ def _nearest(decision: Decision, kind: PolicyKind) -> StatementExplanation | Non
     question = decision.question
     best: tuple[tuple[int, int, int], StatementExplanation] | None = None
     for compiled in all_layers(decision.layers):
-        # Of several levels of one kind, one that allows is not what was missing.
+        # Of several levels of one kind, the one that lacks an allow counts.
         if compiled.kind is not kind or _allows(compiled, question):
             continue
         for candidate in compiled.statements:
@@ -185,7 +185,7 @@ def _nearest(decision: Decision, kind: PolicyKind) -> StatementExplanation | Non
 
 
 def _action_distance(compiled: CompiledStatement, question: Question) -> int:
-    """0 when the action matches; else less, the longer the beginning that it has in common with one that is listed."""
+    """0 when the action matches; otherwise smaller, the longer a prefix the action shares with a listed one."""
     action = question.action.lower()
     if compiled.matches_action(action):
         return 0
@@ -195,7 +195,7 @@ def _action_distance(compiled: CompiledStatement, question: Question) -> int:
 
 
 def _in_common(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+    """The length of the prefix that two texts have in common, in characters."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
@@ -204,13 +204,13 @@ def _allows(compiled: CompiledPolicies, question: Question) -> bool:
 
 
 def listed_values(values: Sequence[str]) -> str:
-    """What a policy lists, for a line of text: of a long list the beginning."""
+    """What a policy lists, for a line of text; a long list is cut."""
     more = len(values) - _VALUES_SHOWN
     return ", ".join(values[:_VALUES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def policy_label(name: str, arn: str) -> str:
-    """A policy for people: its ARN where that ends with its name, else both."""
+    """A policy's label for people: the ARN when it ends with the name, otherwise both."""
     return f"{name} ({arn})" if arn and not arn.endswith((f"/{name}", f"/p-{name}")) else arn or name
 
 

@@ -1,6 +1,6 @@
 """Text to policy: the structure of a document, strictly (IAM User Guide, Grammar of the IAM JSON policy language).
 
-What structure alone cannot say, such as whether a resource is an ARN, is left to :mod:`rolecall.policy.validity`.
+:mod:`rolecall.policy.validity` checks what the structure alone does not show, such as whether a resource is an ARN.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from rolecall.policy.validity import (
     validate,
 )
 
-# Twice what any IAM operation takes (IAM API Reference, policyDocumentType), because AWS's own policies have no such
-# limit: AWSSupportServiceRolePolicy has 156,916 characters.
+# Twice the limit of every IAM operation (IAM API Reference, policyDocumentType), because AWS's own policies have no
+# such limit: AWSSupportServiceRolePolicy has 156,916 characters.
 MAX_DOCUMENT_CHARACTERS = 262_144
 MAX_STATEMENTS = 2_000
 MAX_STATEMENT_ITEMS = 10_000
-"""Bounds on hostile documents; a real one hits its size quota far earlier."""
+"""Bounds against hostile documents. A real document reaches its size quota far earlier."""
 
 _WHITE_SPACE = frozenset(" \t\n\r")
 _TOP_ELEMENTS = frozenset({"Version", "Id", "Statement"})
@@ -67,15 +67,15 @@ _DENYING_EVERYTHING = {kind: _denying_everything(kind) for kind in PolicyKind}
 
 
 class _Number(str):
-    """A JSON number, kept as it was written: it may stand where a condition value is expected, and nowhere else."""
+    """A JSON number, kept as it was written. It is valid as a condition value and nowhere else."""
 
     __slots__ = ()
 
 
 def parse_policy(text: str, kind: PolicyKind) -> Policy:
-    """The policy that ``text`` holds, checked as AWS checks one of that kind when it is saved.
+    """The policy that ``text`` holds, checked as AWS checks a policy of that kind when it is saved.
 
-    Raises MalformedPolicy, with AWS's message, and nothing else.
+    Raises MalformedPolicy with AWS's message, and no other error.
     """
     policy, effects = _read(text, kind)
     validate(policy, effects)
@@ -83,10 +83,10 @@ def parse_policy(text: str, kind: PolicyKind) -> Policy:
 
 
 def kept_policy(text: str, kind: PolicyKind) -> Policy:
-    """The policy of a document that was saved before, under the rules of its day: never refused.
+    """The policy of a document that was saved before, under the rules of that time. Never raises.
 
-    Rules that came since do not put it out of force. One that cannot be read any more denies everything, because
-    nobody knows what it denied; its ``text`` is then not the one that was given.
+    Rules that came since do not make it void. A document that cannot be read any more denies everything, because what
+    it denied is unknown. The ``text`` of the answer is then another one than the document's.
     """
     try:
         policy, _ = _read(text, kind)
@@ -100,7 +100,7 @@ def _versioned(policy: Policy) -> Policy:
 
 
 def _read(text: str, kind: PolicyKind) -> tuple[Policy, list[str]]:
-    """What a document says, and the effects as they are spelled. Raises MalformedPolicy for its structure alone."""
+    """The policy, and the effects as they are spelled. Raises MalformedPolicy for a wrong structure only."""
     document = _decode(text, kind)
     if type(document) is not dict:
         _fail("")
@@ -125,7 +125,7 @@ def _read(text: str, kind: PolicyKind) -> tuple[Policy, list[str]]:
 
 
 def document_size(text: str) -> int:
-    """Characters of a document that count against IAM's quotas: all but white space outside of strings."""
+    """Characters of a document that count against IAM's quotas: all except white space outside strings."""
     size = 0
     inside = escaped = False
     for character in text:
@@ -191,7 +191,7 @@ def _statement(item: Any, index: int, kind: PolicyKind) -> Statement:
         _fail(f"{where}.Sid")
     actions, actions_negated = _texts(item, "Action", where)
     resources, resources_negated = _texts(item, "Resource", where)
-    # Effect keeps its meaning here; its spelling is judged later, as AWS judges it.
+    # The spelling of Effect is checked later, in AWS's order of checks.
     meaning: Effect = "Allow" if effect.lower() == "allow" else "Deny"
     return Statement(
         index=index,
@@ -208,7 +208,7 @@ def _statement(item: Any, index: int, kind: PolicyKind) -> Statement:
 
 
 def _text(value: str, where: str) -> str:
-    # Half a surrogate pair is no character, and the pattern matcher keeps such code points for itself.
+    # Half a surrogate pair is no character, and the pattern matcher uses such code points itself.
     if has_reserved_characters(value):
         _fail(where)
     return value

@@ -1,8 +1,8 @@
 """Condition operators, each compiled with its key and values into one function of the request context.
 
-The meaning is that of IAM User Guide, Condition operators, and Multivalued context keys: values of one key are
-alternatives; a negated operator holds when none of them matches, and so also when the key is absent;
-ForAllValues holds and ForAnyValue does not when there is nothing to compare; IfExists holds when the key is absent.
+The meaning follows IAM User Guide, Condition operators, and Multivalued context keys. The values of one key are
+alternatives. A negated operator holds when none of them matches, so it also holds when the key is absent. When there is
+nothing to compare, ForAllValues holds and ForAnyValue does not. IfExists holds when the key is absent.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from rolecall.policy.patterns import (
 from rolecall.policy.values import Range, address, address_range, binary, boolean, date_seconds, number
 
 ConditionTest = Callable[[Context], bool]
-# Makes the test of one request value from the values of the policy and whether variables count in them.
+# From the values of the policy, and whether they may hold variables, to the test of one request value.
 Maker = Callable[[Sequence[str], bool], "Test | Binder"]
 
 _IF_EXISTS = "IfExists"
 _FOR_ALL_VALUES = "ForAllValues:"
 _FOR_ANY_VALUE = "ForAnyValue:"
 _NULL = "Null"
-# Fewer ranges of addresses are compared one by one as quickly as they are looked up.
+# Comparing fewer address ranges one by one is as quick as a look-up.
 _LOOKED_UP_FROM = 16
 
 
@@ -49,7 +49,7 @@ class Binder:
 
 
 def split_operator(name: str) -> tuple[str, str, bool]:
-    """An operator as written: its set qualifier or nothing, its name, whether IfExists is written."""
+    """The parts of an operator as written: its set qualifier or an empty text, its name, whether it has IfExists."""
     qualifier = ""
     for prefix in (_FOR_ALL_VALUES, _FOR_ANY_VALUE):
         if name.startswith(prefix):
@@ -71,7 +71,7 @@ def is_operator(name: str) -> bool:
 
 
 def compile_condition(condition: Condition, with_variables: bool) -> ConditionTest:
-    """A function that says whether a request context meets ``condition``; its key is looked up in lower case."""
+    """A function that says whether a request context meets ``condition``. It looks its key up in lower case."""
     qualifier, base, if_exists = split_operator(condition.operator)
     key = condition.key.lower()
     if base == _NULL:
@@ -90,7 +90,7 @@ def compile_condition(condition: Condition, with_variables: bool) -> ConditionTe
 
 
 def wanted_texts(condition: Condition, with_variables: bool) -> tuple[str, frozenset[str]] | None:
-    """A key and the texts of which a request must have one to meet ``condition``; None when it is not so simple."""
+    """A key and texts: a request must have one of the texts to meet ``condition``. None for other conditions."""
     qualifier, base, if_exists = split_operator(condition.operator)
     if base not in ("StringEquals", "StringLike") or if_exists or qualifier == _FOR_ALL_VALUES:
         return None
@@ -104,7 +104,7 @@ def wanted_texts(condition: Condition, with_variables: bool) -> tuple[str, froze
 
 
 def _equality_test(key: str, expected: str) -> ConditionTest:
-    """The commonest condition, one text for one key, without a call for the comparison."""
+    """The most common condition, one text for one key, compared without a function call."""
 
     def test(context: Context) -> bool:
         value = context.get(key)
@@ -153,7 +153,7 @@ def _null_test(key: str, values: Sequence[str]) -> ConditionTest:
 
 
 def _combination(qualifier: str, negated: bool, if_exists: bool) -> Callable[[ContextValue | None, Test], bool]:
-    """How the tests of single request values make one answer."""
+    """How the tests of single request values combine into one answer."""
 
     def single(value: ContextValue | None, matches: Test) -> bool:
         values = (value,) if isinstance(value, str) else value
@@ -191,11 +191,11 @@ def _any_of(tests: Sequence[Test]) -> Test:
 
 
 def _any_pattern(patterns: Sequence[str], compiled: Callable[[str], Test]) -> Test:
-    """A match of one of them; those without wildcards, however many, cost one look-up."""
+    """Whether any pattern matches. All patterns without wildcards together cost one look-up."""
     if len(patterns) == 1:
         return compiled(patterns[0])
     exact = frozenset(pattern for pattern in patterns if MANY not in pattern and ONE not in pattern)
-    # Of no ARN's form, so that compiling it says that it matches nothing.
+    # A pattern that is no ARN matches nothing, not even itself.
     exact = frozenset(pattern for pattern in exact if compiled(pattern)(pattern))
     wild = [compiled(pattern) for pattern in patterns if MANY in pattern or ONE in pattern]
     if not wild:
@@ -207,7 +207,7 @@ def _any_pattern(patterns: Sequence[str], compiled: Callable[[str], Test]) -> Te
 
 
 def _without_case(text: str) -> str:
-    """What stays of a text when case does not count: letter by letter, so that its length stays too."""
+    """The text without differences of case. It is folded letter by letter, so that its length stays the same."""
     if text.isascii():
         return text.lower()
     return "".join(map(_letter_without_case, text))
@@ -268,13 +268,13 @@ def _literal(pieces: list[Piece]) -> str:
 def _ordered(
     convert: Callable[[str], int | float | None], compare: Callable[[int | float, int | float], bool]
 ) -> Maker:
-    """Numbers and dates: a value that is none never matches."""
+    """Numbers and dates. A value that is no number or date never matches."""
 
     def make(values: Sequence[str], _with_variables: bool) -> Test:
         expected = frozenset(bound for bound in map(convert, values) if bound is not None)
         if not expected:
             return _no_value
-        # What is below one of several bounds is below the highest, and so on: one comparison is enough.
+        # One comparison is enough: a value below any of several bounds is below the highest of them.
         bound = min(expected) if compare in (comparison.gt, comparison.ge) else max(expected)
 
         def matches(value: str) -> bool:
@@ -290,7 +290,7 @@ def _no_value(_value: str) -> bool:
     return False
 
 
-def _truths(values: Sequence[str], _with_variables: bool) -> Test:
+def _booleans(values: Sequence[str], _with_variables: bool) -> Test:
     expected = frozenset(map(boolean, values)) - {None}
     return lambda value: boolean(value) in expected
 
@@ -319,7 +319,7 @@ def _addresses(values: Sequence[str], _with_variables: bool) -> Test:
 
 
 def _any_address(ranges: Sequence[Range]) -> Test:
-    """One look-up for each size of range, of which there are few however many ranges there are."""
+    """One look-up for each size of range. There are few sizes, however many ranges there are."""
     by_size: dict[tuple[int, int], set[int]] = {}
     for version, first, shift in ranges:
         by_size.setdefault((version, shift), set()).add(first)
@@ -334,7 +334,7 @@ def _any_address(ranges: Sequence[Range]) -> Test:
     return matches
 
 
-# operator → how its values are compared, and whether it holds when none of them matches.
+# Operator → how it compares values, and whether it is negated.
 _OPERATORS: dict[str, tuple[Maker, bool]] = {
     "StringEquals": (_texts(None, False), False),
     "StringNotEquals": (_texts(None, False), True),
@@ -354,7 +354,7 @@ _OPERATORS: dict[str, tuple[Maker, bool]] = {
     "DateLessThanEquals": (_ordered(date_seconds, comparison.le), False),
     "DateGreaterThan": (_ordered(date_seconds, comparison.gt), False),
     "DateGreaterThanEquals": (_ordered(date_seconds, comparison.ge), False),
-    "Bool": (_truths, False),
+    "Bool": (_booleans, False),
     "BinaryEquals": (_binaries, False),
     "IpAddress": (_addresses, False),
     "NotIpAddress": (_addresses, True),
@@ -368,7 +368,7 @@ QUALIFIERS = frozenset({_FOR_ALL_VALUES.removesuffix(":"), _FOR_ANY_VALUE.remove
 
 
 def needs_key(condition: Condition) -> bool:
-    """Whether a request without the condition's key can never meet it."""
+    """Whether a request without the condition's key can never meet the condition."""
     qualifier, base, if_exists = split_operator(condition.operator)
     if base == _NULL:
         return all(boolean(value) is False for value in condition.values)

@@ -1,7 +1,7 @@
-"""Wildcards and policy variables: patterns compiled into functions whose cost is bounded whatever the pattern.
+"""Wildcards and policy variables: patterns compiled into functions. Their cost is bounded, whatever the pattern.
 
-A pattern is a string in which two code points that are no characters stand for ``*`` and ``?``. So a star that
-was written with ``${*}``, or that came out of a variable, stays a star.
+In a pattern, two code points that are no characters stand for the wildcards ``*`` and ``?``. So a star that was written
+as ``${*}``, or that came out of a variable, stays a plain star.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ ONE = "\ud801"
 ContextValue = str | tuple[str, ...]
 Context = Mapping[str, ContextValue]
 Test = Callable[[str], bool]
-# A piece of a template: literal pattern text, or (key, default) of a variable.
+# A piece of a template: pattern text, or the (key, default) of a variable.
 Piece = str | tuple[str, str | None]
 
 _ESCAPES = {"*": "*", "?": "?", "$": "$"}
 _COMPILED_LIMIT = 1024
-# So many bits of a long number cost about as much as one step of the interpreter.
+# An operation on this many bits of a long number costs about one step of the interpreter.
 _BITS_PER_STEP = 1024
 _ARN_COLONS = 5
 
 
 def has_reserved_characters(text: str) -> bool:
-    """Whether a text holds half surrogate pairs, which are no characters and which patterns keep for themselves."""
+    """Whether a text holds half surrogate pairs. They are no characters, and patterns use them as wildcards."""
     if text.isascii():
         return False
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def wildcards(text: str) -> str:
-    """The pattern a text means where ``*`` and ``?`` are wildcards."""
+    """The pattern of a text in which ``*`` and ``?`` are wildcards."""
     return text.replace("*", MANY).replace("?", ONE)
 
 
 def glob(pattern: str) -> Test:
     """A function that says whether a whole text matches ``pattern``, in time linear in the text for any fixed pattern.
 
-    ``*`` matches any text, colons and slashes included; ``?`` one character (IAM User Guide, Resource). Between two
-    stars the first place that fits is the right one, so that no step is taken twice.
+    ``*`` matches any text, colons and slashes included; ``?`` one character (IAM User Guide, Resource). A part between
+    two stars may take the first place that fits, so no place is tried twice.
     """
     if MANY not in pattern:
         return _of_fixed_length(pattern) if ONE in pattern else pattern.__eq__
@@ -62,7 +62,7 @@ def glob(pattern: str) -> Test:
 
 
 def glob_steps(pattern: str) -> tuple[int, int]:
-    """What matching one text costs at most: steps of about 0.05 microseconds, and such steps for each character."""
+    """The highest cost of matching one text: a number of steps, and steps per character (0.05 microseconds each)."""
     if MANY not in pattern:
         return 2 + pattern.count(ONE), 0
     middle = pattern.split(MANY)[1:-1]
@@ -114,7 +114,7 @@ def _with_single_wildcards(first: str, middle: list[str], last: str) -> Test:
     return matches
 
 
-# The literal runs of a part without stars, each with its place in it.
+# The literal texts of a part without stars, each with its place in the part.
 _Chunks = tuple[tuple[int, str], ...]
 
 
@@ -134,7 +134,7 @@ def _fits(chunks: _Chunks, text: str, place: int) -> bool:
     return True
 
 
-# Where a part first stands between two places of a text, told as the place after it; -1 where it does not.
+# From a text and two places in it to the place behind the first match of a part between them; -1 without a match.
 _Finder = Callable[[str, int, int], int]
 
 
@@ -155,7 +155,7 @@ def _finder(part: str) -> _Finder:
 
 
 def _searching(part: str) -> _Finder:
-    """Every place of the part is one bit, so that one step over the text moves all beginnings of it at once."""
+    """Every place of the part is one bit, so one step over the text advances all partial matches at once."""
     accepting, single = _bits(part)
     final = 1 << (len(part) - 1)
 
@@ -171,7 +171,7 @@ def _searching(part: str) -> _Finder:
 
 
 def _bits(part: str) -> tuple[Mapping[str, int], int]:
-    """The places of a part as bits: by the characters that they take, and those that take any."""
+    """The places of a part as bits: by the character that a place takes, and the places that take any character."""
     places: dict[str, list[int]] = {}
     for place, token in enumerate(part):
         places.setdefault(token, []).append(place)
@@ -181,7 +181,7 @@ def _bits(part: str) -> tuple[Mapping[str, int], int]:
 
 
 def _mask(places: list[int], length: int) -> int:
-    # Through bytes, because each of many additions to a long number would copy all of it.
+    # Built as bytes, because setting bits one by one in a long number copies it each time.
     digits = bytearray(b"0" * length)
     for place in places:
         digits[length - 1 - place] = ord("1")
@@ -189,7 +189,7 @@ def _mask(places: list[int], length: int) -> int:
 
 
 def _positions(pattern: str) -> tuple[Mapping[str, int], int, int, int]:
-    """Positions as bits: those that take a character, that take any, that stay as they are, and the last."""
+    """Positions as bits: by the character they take, those that take any, those that repeat, and the final one."""
     accepting: dict[str, int] = {}
     single = loops = 0
     bit = 1
@@ -206,13 +206,13 @@ def _positions(pattern: str) -> tuple[Mapping[str, int], int, int, int]:
 
 
 def overlapping(first: str, second: str) -> bool:
-    """Whether some text matches both patterns. In time linear in the first for any fixed second."""
+    """Whether any text matches both patterns, in time linear in the first pattern for any fixed second one."""
     accepting, single, loops, final = _positions(second)
     every = 2 * final - 1
     state = 1
     for token in first:
         if token == MANY:
-            # Any text may stand here, so any later position of the second can be reached.
+            # A star matches any text, so every later position of the second pattern can be reached.
             state = every & ~((state & -state) - 1)
             continue
         taking = every if token == ONE else accepting.get(token, single)
@@ -226,9 +226,9 @@ cached_glob = lru_cache(maxsize=_COMPILED_LIMIT)(glob)
 
 
 def arn_glob(pattern: str) -> Test:
-    """The Arn operators' match: each of the six parts on its own, so that a wildcard does not cross a colon.
+    """The test of the Arn operators. It compares each of the six parts on its own, so no wildcard crosses a colon.
 
-    A pattern or a text that has fewer parts matches nothing (IAM User Guide, ARN condition operators).
+    A pattern or a text with fewer parts matches nothing (IAM User Guide, ARN condition operators).
     """
     parts = pattern.split(":", _ARN_COLONS)
     if len(parts) <= _ARN_COLONS:
@@ -270,13 +270,13 @@ def template(text: str, *, with_wildcards: bool, with_variables: bool, arn_resou
 
 
 def variable_keys(text: str, *, arn_resource_only: bool = False) -> list[str]:
-    """The condition keys whose values a policy value takes through variables, as they are spelled."""
+    """The condition keys of the variables in a policy value, as they are spelled."""
     found = (inner for _, inner in _scanned(text, arn_resource_only))
     return [inner.partition(",")[0] for inner in found if inner is not None and inner not in _ESCAPES]
 
 
 def _scanned(text: str, arn_resource_only: bool) -> Iterator[tuple[str, str | None]]:
-    """The text between variables, each piece with what stands in the braces after it; None where nothing counts."""
+    """The text between variables; each piece comes with the content of the variable after it, or None."""
     colons = position = 0
     while True:
         start = text.find("${", position)
@@ -315,12 +315,12 @@ def _variable(inner: str) -> tuple[str, str | None]:
     default = default.strip()
     if comma and len(default) >= 2 and default[0] == default[-1] == "'":
         return key.lower(), default[1:-1]
-    # A comma without a quoted default makes a key that no request has.
+    # With a comma but no quoted default, the whole text is the key, and no request has such a key.
     return inner.lower(), None
 
 
 def resolve(pieces: list[Piece], context: Context) -> str | None:
-    """The pattern of a template for one request; None when a variable has no value, or more than one."""
+    """The pattern of a template for one request; None when a variable has no value or several."""
     parts = []
     for piece in pieces:
         if isinstance(piece, str):

@@ -1,8 +1,8 @@
-"""Where the statements of a document stand in its text: worked out when somebody asks, never when a policy is parsed.
+"""Where the statements of a document stand in its text: worked out on request, never when a policy is parsed.
 
-A position is what the policy simulator of IAM prints, as recorded from AWS: lines and columns count from 1; a
-statement begins where the token before it ended (the opening bracket, or the statement before), or behind its own
-brace when the document has one statement without a list around it; it ends behind its closing brace.
+A position is what the policy simulator of IAM prints, as recorded from AWS. Lines and columns count from 1. A statement
+begins where the token before it ended: the opening bracket, or the statement before. A statement without a list around
+it begins behind its own brace. A statement ends behind its closing brace.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Span:
 
 
 def statement_spans(text: str) -> tuple[Span, ...]:
-    """The place of every statement of ``text``, which must be a document that :func:`parse_policy` has taken."""
+    """The place of every statement of ``text``, which must be a document that :func:`parse_policy` accepts."""
     line_starts = [0]
     line_starts += [offset + 1 for offset, character in enumerate(text) if character == "\n"]
 
@@ -45,7 +45,7 @@ def statement_spans(text: str) -> tuple[Span, ...]:
 
 
 def _offsets(text: str) -> list[tuple[int, int, int]]:
-    """Of each statement: where the token before it ended, where its brace opens, where it ended."""
+    """For each statement: where the token before it ends, where its brace opens, where it ends."""
     value = _statement_value(text)
     if text[value] != "[":
         return [(value + 1, value, _decode(text, value)[1])]
@@ -75,7 +75,7 @@ def _statement_value(text: str) -> int:
 
 
 def _skip(text: str, offset: int) -> int:
-    """The first place from ``offset`` on that is no white space."""
+    """The first place from ``offset`` on that has no white space."""
     while text[offset] in _WHITE_SPACE:
         offset += 1
     return offset

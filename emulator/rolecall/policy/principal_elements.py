@@ -1,4 +1,4 @@
-"""Principal and NotPrincipal: how far they reach a caller (IAM User Guide, Principal; Policy evaluation logic)."""
+"""Principal and NotPrincipal: how directly they name a caller (IAM User Guide, Principal; Policy evaluation logic)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _ACCOUNT_ID_CHARACTERS = 12
 
 
 class Reach(IntEnum):
-    """What an allow to a caller is worth within one account; more is stronger.
+    """How directly a statement names a caller, which decides what else must allow within one account.
 
-    ``DELEGATED``: the account is named, so the caller's identity policies must allow as well. ``LIMITED``: the role of
-    a session, or the user behind a federated session, is named; boundary and session policies still limit it.
-    ``DIRECT``: the caller itself, or everyone, is named, and that is enough.
+    ``DELEGATED``: the statement names the account, so the caller's identity policies must allow as well. ``LIMITED``:
+    it names the role of a session, or the user behind a federated session; boundary and session policies still limit
+    the caller. ``DIRECT``: it names the caller itself, or everyone, and that is enough. A higher value is stronger.
     """
 
     NONE = 0
@@ -27,7 +27,7 @@ class Reach(IntEnum):
     DIRECT = 3
 
 
-# Of the caller, the federated provider, and whether the caller has a permissions boundary.
+# Takes the caller, the federated provider, and whether the caller has a permissions boundary.
 ReachTest = Callable[[Principal | None, str, bool], Reach]
 
 
@@ -44,7 +44,7 @@ class _Listed:
 
 
 def compile_principals(statement: Statement, principal_ids: Mapping[str, str]) -> ReachTest | None:
-    """How far the statement reaches a caller; None when it has no principal element.
+    """The test of how directly the statement names a caller; None for a statement without a principal element.
 
     ``principal_ids`` maps ARNs as written to the unique ids they meant when the policy was saved.
     """
@@ -90,17 +90,17 @@ def _reach(listed: _Listed, principal: Principal | None, provider: str) -> Reach
     if principal.arn in listed.arns or principal.user_id in listed.ids:
         return Reach.DIRECT
     if principal.entity_id in listed.ids or principal.principal_arn in listed.arns:
-        # Of a user's own credentials the ARN is the user's; only sessions have something behind them.
+        # Credentials of a user have the user's own ARN. A session has a role or a user behind it.
         return Reach.DIRECT if principal.type == "User" else Reach.LIMITED
     return Reach.DELEGATED if principal.account_id in listed.accounts else Reach.NONE
 
 
 def _negated(listed: _Listed, denies: bool) -> ReachTest:
-    """NotPrincipal. A Deny spares a caller only if its account, its user or role, and its session are all listed.
+    """NotPrincipal. A Deny exempts a caller only when its account, its user or role, and its session are all listed.
 
-    An Allow already leaves out a caller of whom any of these is listed: in doubt nobody is let in. A Deny spares no
-    caller that has a permissions boundary: it "will always deny any IAM principal that has a permissions boundary
-    policy attached, regardless of the values specified in the NotPrincipal element" (IAM User Guide, NotPrincipal).
+    An Allow excludes a caller when any one of these is listed, so in doubt it gives no access. A Deny exempts no caller
+    with a permissions boundary: it "will always deny any IAM principal that has a permissions boundary policy attached,
+    regardless of the values specified in the NotPrincipal element" (IAM User Guide, NotPrincipal).
     """
     enough = all if denies else any
 
@@ -114,7 +114,7 @@ def _negated(listed: _Listed, denies: bool) -> ReachTest:
 
 
 def _forms(principal: Principal | None, provider: str) -> list[str]:
-    """The names by which a caller may be listed; an unsigned caller has an empty one that nothing lists."""
+    """The names by which a caller may be listed. The empty name of an unsigned caller is in no list."""
     if principal is None or principal.type == "Anonymous":
         return [provider]
     if principal.type == "Service":

@@ -9,7 +9,7 @@ from rolecall.policy.patterns import variable_keys
 
 
 def context_keys(policies: Iterable[Policy]) -> list[str]:
-    """The keys as the policies spell them, in their order; each once, whatever its case."""
+    """The keys as the policies spell them, in their order. Keys that differ only in case count once."""
     found: dict[str, str] = {}
     for policy in policies:
         with_variables = policy.version == VERSION_WITH_VARIABLES

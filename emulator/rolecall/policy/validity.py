@@ -1,4 +1,4 @@
-"""The rules IAM holds a well-formed document to when it is saved, in IAM's order and IAM's words.
+"""The rules that IAM checks when a well-formed document is saved, in IAM's order and with IAM's messages.
 
 The order was recorded from AWS: version, effects and dates, the shape of resources, statement ids, missing actions,
 missing resources, wrong resources, wrong actions.
@@ -35,20 +35,20 @@ WRONG_SID = (
 )
 WITH_PRINCIPAL = "Policy document should not specify a principal."
 WITHOUT_PRINCIPAL = "Missing required field Principal"
-# Recorded from CreateRole, of a list without entries and of a star that is not {"AWS": "*"}.
+# Recorded from CreateRole, for a list without entries and for a star that is not {"AWS": "*"}.
 NO_PRINCIPALS_IN_TRUST = (
     "Invalid principal in policy: com.amazon.balsa.error.InvalidPolicyException: "
     "The passed in policy has a statement with no principals!"
 )
 STAR_IN_TRUST = 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'
-# Recorded from CreateRole; other kinds of policy have syntax errors then.
+# Recorded from CreateRole; for other kinds of policy IAM reports syntax errors.
 WRONG_OPERATOR_IN_TRUST = "Invalid Condition type : {operator}"
-# AWS's own wording of this refusal is not documented.
+# AWS does not document its wording of this refusal.
 NOT_PRINCIPAL_IN_TRUST = "AssumeRole policy must not contain NotPrincipal field."
 NO_TRUST_ACTION = "AssumeRole policy may only specify STS AssumeRole actions."
 NO_COGNITO_CONDITION = "A condition block must be present for the Cognito provider"
 ACTION_VENDOR_WITH_WILDCARD = "Action vendors (e.g., aws, ec2, etc.) must not contain wildcards."
-# Organizations has one sentence for all of these; the words are its user guide's and those of Access Analyzer's checks.
+# Organizations has one sentence for all of these. The words come from its user guide and Access Analyzer's checks.
 RCP_ALLOW = "The effect of Allow is only supported for the RCPFullAWSAccess policy"
 RCP_PRINCIPAL = (
     'RCPs only support specifying all principals ("*") in the Principal element. '
@@ -74,21 +74,22 @@ _IAM_PATHS = (
     "report/",
     "access-report/",
 )
-# Seen for an empty text and for what is no ARN of a provider (terraform-aws-eks #2594, #2939, terraform-aws-iam #202).
+# Seen for an empty text and for a text that is no provider's ARN (terraform-aws-eks #2594, #2939,
+# terraform-aws-iam #202).
 WRONG_FEDERATED = "Federated principals must be valid domain names or SAML metadata ARNs"
 WRONG_IAM_PATH = f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.'
 
-# Of the Service Authorization Reference; the sentence above was recorded before AWS had them.
+# From the Service Authorization Reference. The sentence above was recorded before AWS had these paths.
 # AWS's own service role policies name role templates.
 _NEWER_IAM_PATHS = ("delegation-request/", "role-template/")
 
-# Kinds whose principal is whoever they are attached to.
+# The principal of these kinds is the user, group, role, session or account that the policy is attached to.
 KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY, PolicyKind.SCP})
-# Recorded for managed and inline policies; whether STS asks the same of session policies is not documented.
+# Recorded for managed and inline policies. AWS does not document whether STS requires it for session policies.
 _KINDS_OF_CURRENT_VERSION = frozenset({PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SCP, PolicyKind.RCP})
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})
-# Recorded from UpdateAssumeRolePolicy in September 2026: these names and no wildcards, not sts:* either. The case does
-# not count: "The prefix and the action name are case insensitive" (IAM User Guide, Action).
+# Recorded from UpdateAssumeRolePolicy in September 2026: these names and no wildcards, not even sts:*. Case does not
+# count: "The prefix and the action name are case insensitive" (IAM User Guide, Action).
 _TRUST_ACTIONS = frozenset(
     {
         "sts:assumerole",
@@ -100,12 +101,12 @@ _TRUST_ACTIONS = frozenset(
     }
 )
 _COGNITO = "cognito-identity.amazonaws.com"
-# What follows the account in those ARNs of S3 that have a Region (Service Authorization Reference, Amazon S3).
+# The resource types of S3 whose ARNs have a Region (Service Authorization Reference, Amazon S3).
 _S3_TYPES_OF_REGIONS = frozenset(
     {"accesspoint", "access-grants", "async-request", "job", "storage-lens", "storage-lens-group"}
 )
 _VENDOR_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
-# IAM knows every service by name; which there are is published nowhere, but all of this partition are below these.
+# IAM knows every service by name. AWS publishes no list, but the names of this partition all end like this.
 _SERVICE_DOMAINS = (".amazonaws.com", ".amazon.com", ".aws.internal")
 _UNIQUE_ID_PREFIXES = ("AIDA", "AROA")
 _ACCOUNT_ID_CHARACTERS = 12
@@ -147,7 +148,7 @@ def validate(policy: Policy, effects: Sequence[str]) -> None:
 
 
 def trusted_principals(policy: Policy) -> list[str]:
-    """The AWS principals a policy names, as written and once each, without ``*``: they must exist when it is saved."""
+    """The AWS principals that a policy names, as written, once each, without ``*``. Saving it needs them to exist."""
     found: dict[str, None] = {}
     for statement in policy.statements:
         if statement.principals is not None:
@@ -181,7 +182,7 @@ def _check_presence(statement: Statement, kind: PolicyKind) -> None:
 
 
 def _check_resource_control(statement: Statement) -> None:
-    """Organizations User Guide, RCP syntax. Of RCPFullAWSAccess, which is AWS's own, nobody asks this."""
+    """The rules of Organizations User Guide, RCP syntax. RCPFullAWSAccess is AWS's own and is never checked."""
     if statement.principals != Principals(aws=("*",)) or statement.principals_negated:
         name = "NotPrincipal" if statement.principals_negated else "Principal"
         raise MalformedPolicy(RCP_PRINCIPAL, _pointer(statement, name))
@@ -202,13 +203,13 @@ def _check_binaries(statement: Statement) -> None:
 
 
 def _is_base64(text: str) -> bool:
-    # Python takes padding that has nothing to pad.
+    # Python accepts padding that is not needed.
     decoded = binary(text)
     return decoded is not None and base64.b64encode(decoded).decode() == text
 
 
 def _check_values(statement: Statement) -> None:
-    """Values that are not of their operator's type. Recorded from PutRolePolicy in September 2026."""
+    """Refuses values of another type than their operator's. Recorded from PutRolePolicy in September 2026."""
     for condition in statement.conditions:
         base = base_operator(condition.operator)
         for family, means in _VALUES_BY_FAMILY.items():
@@ -221,11 +222,11 @@ def _of_condition(statement: Statement, condition: Condition) -> str:
 
 
 def _arn_pattern(text: str) -> str | None:
-    """A star, or six parts of which the first is ``arn``; no variable on its own."""
+    """The text when it is a star, or has six parts with ``arn`` first. A variable on its own is refused."""
     return text if text == "*" or (text.startswith("arn:") and text.count(":") >= _ARN_COLONS) else None
 
 
-# A number, whether or not it is one that can be counted with.
+# A number of any size, also one too large to compare.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 _VALUES_BY_FAMILY: Mapping[str, Callable[[str], object]] = {
@@ -238,7 +239,7 @@ _VALUES_BY_FAMILY: Mapping[str, Callable[[str], object]] = {
 
 
 def _judge_resources(statements: Sequence[Statement]) -> MalformedPolicy | None:
-    """The first wrong resource, to be raised later; raises at once where AWS's older parser already gives up."""
+    """The error of the first wrong resource, to be raised later. Raises where AWS's older parser already refuses."""
     first: MalformedPolicy | None = None
     for statement in statements:
         for resource in statement.resources or ():
@@ -252,7 +253,7 @@ def _judge_resources(statements: Sequence[Statement]) -> MalformedPolicy | None:
 
 
 def _resource_message(resource: str) -> str:
-    """What IAM says about a resource that is neither ``*`` nor an ARN pattern; empty when it is fine."""
+    """IAM's message about a resource that is neither ``*`` nor an ARN pattern; empty for a valid one."""
     if resource == "*":
         return ""
     parts = resource.split(":", 5)
@@ -282,7 +283,7 @@ def _resource_message(resource: str) -> str:
 
 
 def _is_bucket_in_region(parts: Sequence[str]) -> bool:
-    """Whether an ARN of S3 names a bucket, and yet a Region. Access points and such things do have one."""
+    """Whether an ARN of S3 names a bucket together with a Region. Access points and some other types have a Region."""
     region, account, path = [*parts[3:], "", ""][:3]
     if not region or not account:
         return bool(region) and (len(parts) == 6 or not _has_wildcard(region))
@@ -306,7 +307,7 @@ def _check_sids(policy: Policy) -> None:
 
 
 def _check_resources_present(policy: Policy) -> None:
-    # Some services' resource-based policies have no Resource, because the resource is the one they are attached to.
+    # Resource-based policies of some services have no Resource: it is the resource that they are attached to.
     if policy.kind in (PolicyKind.TRUST, PolicyKind.RESOURCE):
         return
     for statement in policy.statements:
@@ -380,7 +381,7 @@ def _is_federated_principal(name: str) -> bool:
             and not arn.region
             and _is_account_id(arn.account_id)
             and arn.resource_type in ("oidc-provider", "saml-provider")
-            # Not the last part: the name of a provider is its URL, which may end in a slash.
+            # The whole rest counts, because a provider's name is its URL, which may end in a slash.
             and len(arn.resource) > len(arn.resource_type) + 1
             and not _has_wildcard(name)
         )

@@ -1,4 +1,4 @@
-"""What the text of a condition value means: a number, a date, an address, a truth or bytes; None when it means none."""
+"""What the text of a condition value means: a number, a date, an address, a boolean or bytes; None for other texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_NUMBER_CHARACTERS = 64
 _MAX_DATE_CHARACTERS = 64
 _CACHED_VALUES = 1024
 _MAX_EPOCH_SECONDS = 2**63 - 1
-# The years of Java's calendar, to which IAM holds dates.
+# The years of Java's calendar; IAM accepts no others.
 _MIN_YEAR, _MAX_YEAR = -292_275_054, 292_278_993
 _MAX_FRACTION_DIGITS = 9
 _IPV4_BITS = 32
@@ -37,7 +37,7 @@ def number(text: str) -> int | float | None:
 
 
 def boolean(text: str) -> bool | None:
-    """``true`` and ``false``, in any case."""
+    """The boolean of ``true`` or ``false``, in upper or lower case."""
     lowered = text.lower()
     if lowered == "true":
         return True
@@ -52,14 +52,14 @@ def binary(text: str) -> bytes | None:
         return None
 
 
-# An address range as (version, first address >> shift, shift): one shift and one comparison decide.
+# An address range as (version, first address >> shift, shift). One shift and one comparison test an address.
 Range = tuple[int, int, int]
 
 
 def address_range(text: str) -> Range | None:
-    """A CIDR range, or one address; bits behind the prefix do not count."""
+    """A CIDR range, or one address. Bits behind the prefix do not count."""
     _, slash, prefix = text.partition("/")
-    # A net mask or a zone means something to Python's parser, but not in a CIDR range.
+    # Python's parser also accepts a net mask or a zone, which are not valid in a CIDR range.
     if (slash and not prefix.isdigit()) or "%" in text:
         return None
     try:
@@ -74,7 +74,7 @@ def address_range(text: str) -> Range | None:
 
 
 def _plain(parsed: IPv4Address | IPv6Address) -> tuple[int, int]:
-    """(version, number), of an IPv4 address that is written as one of IPv6 the address it stands for."""
+    """(version, number) of an address. An IPv4 address that is written in IPv6's form becomes IPv4."""
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
     return (parsed.version, int(parsed)) if mapped is None else (mapped.version, int(mapped))
 
@@ -94,7 +94,7 @@ def address(text: str) -> tuple[int, int] | None:
 def date_seconds(text: str) -> int | float | None:
     """Seconds since the epoch of an ISO 8601 date or of an integer (IAM User Guide, Date condition operators).
 
-    IAM also takes dates without month, day, minutes or seconds, and one-digit parts.
+    IAM also accepts dates without month, day, minutes or seconds, and one-digit parts.
     """
     if len(text) > _MAX_DATE_CHARACTERS or not text.isascii():
         return None
@@ -126,12 +126,12 @@ def _days(text: str) -> int | None:
         return None
     year = -year if negative else year
     first, next_first = _days_from_civil(year, month, 1), _days_from_civil(year + month // 12, month % 12 + 1, 1)
-    # Not recorded for a day that its month lacks; the years IAM takes are those of a parser that refuses it.
+    # Not recorded for a day that its month lacks. The years that IAM accepts are the range of a parser that refuses it.
     return first + day - 1 if day <= next_first - first else None
 
 
 def _days_from_civil(year: int, month: int, day: int) -> int:
-    """Days since 1970-01-01 in the proleptic Gregorian calendar, for years no datetime can hold."""
+    """Days since 1970-01-01 in the proleptic Gregorian calendar, also for years that no datetime can hold."""
     year -= month <= 2
     era, year_of_era = divmod(year, 400)
     day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1

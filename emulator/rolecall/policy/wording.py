@@ -5,7 +5,7 @@ from __future__ import annotations
 from rolecall.policy.decision import Decision
 from rolecall.policy.document import PolicyKind
 
-# kind → (nothing allows it, something denies it)
+# Kind → (the words of an implicit deny, the words of an explicit deny).
 _REASONS = {
     PolicyKind.IDENTITY: ("no identity-based policy allows", "an explicit deny in an identity-based policy"),
     PolicyKind.SESSION: ("no session policy allows", "an explicit deny in a session policy"),
@@ -20,9 +20,9 @@ _REASONS = {
 def denial_message(decision: Decision, *, shown_resource: str | None = None) -> str:
     """AWS's AccessDenied message for a refusal.
 
-    ``shown_resource`` is said instead of the resource's ARN, for calls that AWS words so; ``*`` is said only when it
-    is given so. An unsigned call gets the short sentence that STS has for it. An explicit deny names the managed
-    policy; an inline one has no ARN to name.
+    ``shown_resource`` replaces the resource's ARN, for calls that AWS words in this way. The message has ``*`` as the
+    resource only when ``shown_resource`` is ``*``. An unsigned call gets STS's short sentence. An explicit deny names
+    the managed policy. An inline policy has no ARN to name.
     """
     question = decision.question
     if question.federated_provider:
@@ -41,6 +41,6 @@ def denial_message(decision: Decision, *, shown_resource: str | None = None) -> 
         return f"{message} because {implicit} the {question.action} action"
     arn = "" if decision.statement is None else decision.statement.policy.arn
     if decision.layer is PolicyKind.RCP and f"/{question.context.get('aws:principalorgid')}/" not in arn:
-        # Outside of an organization nobody is told of its policies.
+        # A caller outside the organization learns nothing about its policies.
         arn = ""
     return f"{message} with {explicit}" + (f": {arn}" if arn else "")
