@@ -122,10 +122,15 @@ config_of_database_option = click.option(
     help="Sandbox file whose database to use.",
 )
 host_option = click.option(
-    "--host", envvar="ROLECALL_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address of the server."
+    "--host", envvar="ROLECALL_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address that the server listens on."
 )
 port_option = click.option(
-    "--port", envvar="ROLECALL_PORT", default=DEFAULT_PORT, type=PORTS, show_envvar=True, help="Port of the server."
+    "--port",
+    envvar="ROLECALL_PORT",
+    default=DEFAULT_PORT,
+    type=PORTS,
+    show_envvar=True,
+    help="Port that the server listens on.",
 )
 database_option = click.option(
     "--database",

@@ -34,7 +34,7 @@ FORMATS: dict[str, Callable[[LoggedCall], str]] = {
 
 @click.command("decisions")
 @click.option("--principal", metavar="ARN", default=None, help="Only calls of this user, role or session.")
-@click.option("--action", metavar="ACTION", default=None, help="Only calls with this action: chime:CreateUser, chime:List*.")
+@click.option("--action", metavar="ACTION", default=None, help="Only calls with this action, such as chime:List*.")
 @click.option(
     "--outcome",
     metavar="OUTCOME",
@@ -43,9 +43,7 @@ FORMATS: dict[str, Callable[[LoggedCall], str]] = {
 )
 @click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
 @click.option("--limit", default=DEFAULT_LIMIT, type=click.IntRange(1, KEPT_CALLS), help="Maximum number of calls.")
-@click.option(
-    "--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="Format of the calls, one line for each."
-)
+@click.option("--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="Format of each call's line.")
 @config_of_database_option
 @database_option
 def command(

@@ -19,7 +19,7 @@ from rolecall.settings import Address
 
 @click.command("env")
 @config_option
-@click.option("--as", "user", metavar="USER", default=None, help="User of the default account; its first one without it.")
+@click.option("--as", "user", metavar="USER", default=None, help="User of the default account; the first by default.")
 @host_option
 @port_option
 def command(config: str | None, user: str | None, host: str, port: int) -> None:

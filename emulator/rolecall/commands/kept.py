@@ -40,7 +40,7 @@ def kept_line(url: str, kept: Kept | None) -> str:
     if kept is None:
         return f"# Database: {shown_url(url)}, newly made"
     counts = ", ".join(f"{count} {name}" for name, count in kept.entities.items())
-    return f"# Database: {shown_url(url)}, has {counts} and {kept.calls} logged calls from earlier"
+    return f"# Database: {shown_url(url)}, has {counts} and {kept.calls} logged calls from earlier runs"
 
 
 def _logged_calls(url: str) -> int:
