@@ -82,7 +82,8 @@ def test_serve_says_what_an_earlier_run_left(folder: Path) -> None:
     assert (set(kept.entities), kept.calls) == ({"users", "roles"}, 0)
     assert kept.entities["users"] == 2
     assert re.fullmatch(
-        r"# Database: sqlite:///\S+/kept.db, has 2 users, \d+ roles and 0 logged calls from earlier runs", kept_line(url, kept)
+        r"# Database: sqlite:///\S+/kept.db, has 2 users, \d+ roles and 0 logged calls from earlier runs",
+        kept_line(url, kept),
     )
 
 
