@@ -50,7 +50,7 @@ def test_calls_are_listed_in_every_format(make_server: Make) -> None:
     ("arguments", "words"),
     [
         (["--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
-        (["--database", "sqlite://"], "ask the server, at /_rolecall/decisions, or give"),
+        (["--database", "sqlite://"], "ask the server at /_rolecall/decisions, or start"),
         (["--action", "nonsense"], "rolecall: action is a service prefix and a name"),
         (["--since", "yesterday"], "rolecall: since is a time"),
         (["--since", "1h", "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
