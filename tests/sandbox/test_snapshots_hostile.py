@@ -49,7 +49,7 @@ def _changed(text: str, change: Any) -> tuple[str, dict[str, Any]]:
 
 
 ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
-    ("mfa_devices", {"created_at_seconds": 10**30}, "created_at_seconds is a number too large"),
+    ("mfa_devices", {"created_at_seconds": 10**30}, "created_at_seconds is too large a number"),
     ("mfa_devices", {"created_at_seconds": -1}, "created_at_seconds must be a time"),
     ("mfa_devices", {"created_at_seconds": 10**15}, "created_at_seconds must be a time"),
     ("mfa_devices", {"seed": "not base32!"}, "seed must be a base32 seed"),
@@ -150,7 +150,7 @@ def _first(world: dict[str, Any]) -> dict[str, Any]:
         (
             lambda w: _first(w)["roles"][0].update(description="a\0b"),
             ("accounts", 0, "roles", 0, "description"),
-            "holds a character that no text may have",
+            "holds a character that is not allowed in text",
         ),
         (
             lambda w: w["rows"]["oidc_providers"].pop(0),

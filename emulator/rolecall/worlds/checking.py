@@ -64,7 +64,7 @@ def _of_type(kind: type) -> Check:
             notes.add(path, f"must be {_TYPE_NAMES[kind]}")
             return None
         if isinstance(value, str) and "\0" in value:
-            notes.add(path, "holds a character that no text may have")
+            notes.add(path, "holds a character that is not allowed in text")
             return None
         return value
 
