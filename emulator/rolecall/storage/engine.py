@@ -36,9 +36,8 @@ BUSY_TIMEOUT_SECONDS = 30
 # A server that gets the signal to stop has two seconds for everything.
 _CHECKPOINT_PATIENCE_MILLISECONDS = 500
 FILE_LOST_MESSAGE = (
-        "The database file {path} {became} since Rolecall opened it, so further changes are lost. Stop Rolecall, restore
-        the "
-        "file if you need it, and start Rolecall again."
+    "The database file {path} {became} since Rolecall opened it, so further changes are lost. Stop Rolecall, "
+    "restore the file if you need it, and start Rolecall again."
 )
 _GENERATION = select(generations.c.value).where(generations.c.name == "iam")
 _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
