@@ -1,7 +1,7 @@
 """One HTTP request and one HTTP answer, as values.
 
-The web room makes the request and sends the answer; every step between them only reads. Header names are
-in lower case, values are text decoded as Latin-1, repeated headers are joined with a comma.
+The web room makes the request and sends the answer. The steps between them only read both. Header names are in lower
+case, values are text decoded as Latin-1, and repeated headers are joined with a comma.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 
 
 class DroppedConnectionError(Exception):
-    """Nothing is to be sent: the connection is to be closed without an answer, because a fault rule asks for it.
+    """A fault rule asks to close the connection without an answer.
 
-    Comes out of the WSGI application; a server closes the socket, a client in the same process fails as if it had.
+    The WSGI application raises it. A server closes the socket. A client in the same process fails as if the socket was
+    closed.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What the client sent. ``raw_path`` and ``raw_query`` are still percent-encoded, as signed."""
+    """The client's request. ``raw_path`` and ``raw_query`` are still percent-encoded, as they were signed."""
 
     method: str
     raw_path: str
@@ -32,7 +33,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What goes back. ``headers`` does not hold Content-Length or the request id; the web room adds those."""
+    """The answer. ``headers`` has neither Content-Length nor the request id, which the web room adds."""
 
     status: int
     body: bytes

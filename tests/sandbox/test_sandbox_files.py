@@ -124,7 +124,7 @@ def test_a_number_has_no_more_than_some_digits(number: str) -> None:
 
 
 def test_a_value_that_is_not_of_its_type_is_a_problem() -> None:
-    with pytest.raises(UnreadableError, match="line 2: not YAML: no value of its type is 'maybe'"):
+    with pytest.raises(UnreadableError, match="line 2: not YAML: 'maybe' is not a value of its type"):
         read_located("a: !!bool yes\nb: !!bool maybe")
 
 

@@ -357,7 +357,7 @@ def test_two_organizations_are_more_than_a_file_can_tell(make_world: Any, full: 
         ),
         (
             lambda w: w.update(rows={"mfa_code_uses": [{"serial_number": "x", "used_step": 1}]}),
-            "rows.mfa_code_uses.0.: serial_number is that of nothing in this file: x",
+            "rows.mfa_code_uses.0.: serial_number refers to nothing in this file: x",
         ),
     ],
 )
