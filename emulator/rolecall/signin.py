@@ -42,7 +42,9 @@ LONG_TERM_MESSAGE = (
 )
 KIND_MESSAGE = "Credentials of {kind} cannot sign in. Use credentials from AssumeRole* or GetFederationToken."
 DURATION_RANGE_MESSAGE = "SessionDuration must be a whole number of seconds from 900 to 43200."
-DURATION_KIND_MESSAGE = "SessionDuration is for credentials of a role. The session of these ends when they expire."
+DURATION_KIND_MESSAGE = (
+    "SessionDuration is only for credentials of a role. Other sessions end when their credentials expire."
+)
 DURATION_CHAINED_MESSAGE = "SessionDuration cannot be used with a role that was assumed by role chaining."
 DURATION_ROLE_MESSAGE = "SessionDuration exceeds the MaxSessionDuration set for this role."
 SIGN_IN_TOKEN_MESSAGE = "The sign-in token is not valid, or older than 15 minutes."  # noqa: S105

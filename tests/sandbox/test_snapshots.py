@@ -329,7 +329,7 @@ def test_two_organizations_are_more_than_a_file_can_tell(make_world: Any, full: 
         (lambda w: _linked(w).update(path="/"), "the path of this service-linked role is /aws-service-role/voice"),
         (
             lambda w: w["accounts"][0]["policies"][0].update(versions=[{"version": 1, "document": _ALLOWING}]),
-            "give default_version",
+            "default_version is missing",
         ),
         (
             lambda w: w["accounts"][0]["policies"][0].update(

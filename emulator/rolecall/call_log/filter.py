@@ -47,7 +47,8 @@ def since_seconds(text: str, now_seconds: Callable[[], float]) -> float | None:
     if duration is not None:
         return now_seconds() - duration
     problem = BadFilterError(
-        "since must be a time such as 2030-01-01T00:00:00Z, seconds since the epoch, or how long ago, such as 15m or 1h30m."
+        "since must be a time such as 2030-01-01T00:00:00Z, seconds since the epoch, or how long ago, "
+        "such as 15m or 1h30m."
     )
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
         return float(text)

@@ -184,7 +184,7 @@ class Database:
             return ""
         if identity_of(path) == opened:
             return ""
-        became = "was replaced by another" if os.path.exists(path) else "is missing"
+        became = "was replaced by another" if os.path.exists(path) else "has disappeared"
         return FILE_LOST_MESSAGE.format(path=path, became=became)
 
     def close(self) -> None:

@@ -361,7 +361,7 @@ def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
         if parent and parent not in parents:
             yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
         elif _text(unit, "name") in circular:
-            yield (*path, index, "parent"), "the unit is below itself"
+            yield (*path, index, "parent"), "the unit is its own ancestor"
         for position, account_id in _texts(unit, "accounts"):
             if account_id not in declared.accounts:
                 yield (*path, index, "accounts", position), f"no account {account_id} is declared"

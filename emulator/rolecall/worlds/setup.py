@@ -428,7 +428,7 @@ class _Builder:
             self._chime_user(key, user)
 
     def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> worlds.Row | None:
-        """The Chime account with the declared name, for a declaration without an id. Equal names are declared with ids."""
+        """The Chime account with the declared name, unless an id is declared. Equal names are declared with ids."""
         if account.chime_account_id is not None:
             return None
         return worlds.find(self._db, t.chime_accounts, {**owner, "name": account.name})
