@@ -228,8 +228,7 @@ class Gateway:
                     answer = registered.function(call, **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
-            # Only now, outside the snapshot, because an issuer may be slow. The result is cached, so the repetition
-            # ends.
+            # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             wanted.fetch()
             return self._answer(received, target, signature, struck)
         except AwsError as error:
@@ -413,8 +412,8 @@ class Gateway:
         kept: Recorded | None = None,
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
-            told = without_codes(error.reason or error.message)
-            log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {told}"))
+            text = without_codes(error.reason or error.message)
+            log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {text}"))
         if self.observer is None:
             return
         caller, seal = None if identity is None else identity.caller, None

@@ -35,9 +35,9 @@ class Snapshot(Enum):
 def table(name: str, *, bears_on_rights: bool, snapshot: Snapshot, columns: Sequence[SchemaItem]) -> Table:
     """A table with its two facts.
 
-    ``bears_on_rights`` says that a write may change rights. Each such write makes every process drop its cached
-    principals and policies. So it must be True for every table that rights are read from. It should be False for tables
-    that are written often, such as messages.
+    ``bears_on_rights`` says that a write may change who may do what. Each such write makes every process drop its
+    cached principals and policies. So it must be True for every table that rights are read from. It should be False for
+    tables that are written often, such as messages.
     """
     return Table(name, metadata, *columns, info={"bears_on_rights": bears_on_rights, "snapshot": snapshot})
 
