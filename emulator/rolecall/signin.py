@@ -111,9 +111,7 @@ class SignIn:
         return session, max(0, ends_at_seconds - int(now_seconds))
 
     def visitor(self, console_session: str) -> Visitor | None:
-        """The visitor of a console session; None when the session has ended or is not valid, or its role or user is
-        gone.
-        """
+        """The visitor of a console session; None when the session is invalid or over, or its role or user is gone."""
         with self._database.snapshot() as connection:
             identities = self._identities(connection)
             try:

@@ -205,9 +205,7 @@ def user_identity(call: LoggedCall) -> Json:
 
 
 def _identity_provider(kind: str, identity: Json) -> str:
-    """The provider of a web identity. For SAML, the name qualifier, which comes before the subject in the principal's
-    id.
-    """
+    """The provider of a web identity. For SAML, the name qualifier: the principal's id begins with it."""
     qualified: str = identity["user_id"] if kind == "SAMLUser" else identity["entity_id"]
     return qualified.removesuffix(f":{identity['name']}") if kind == "SAMLUser" else qualified
 

@@ -37,9 +37,7 @@ class LastUses:
         self._warned = False
 
     def record(self, outcome: Outcome) -> None:
-        """Record a call with proven credentials, allowed or refused: the use of a long-term key, or of a session's
-        role.
-        """
+        """Record a call with proven credentials, allowed or refused: the use of a key, or of a session's role."""
         caller = outcome.caller
         if caller is None:
             return

@@ -50,8 +50,7 @@ def step_of_code(seed: str, code: str, now_seconds: float) -> int | None:
 
 
 def step_of_pair(seed: str, first: str, second: str, now_seconds: float) -> int | None:
-    """The step of the second of two consecutive codes; None unless it is accepted now and ``first`` comes right before
-    it.
+    """The step of the second of two consecutive codes; None unless it is accepted now and ``first`` precedes it.
 
     The first code may be one step older than a single code, because the user waited for the second one.
     """

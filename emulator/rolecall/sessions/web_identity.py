@@ -228,8 +228,7 @@ def subject_of(token: WebToken) -> str:
 
 
 def audience_of(token: WebToken, client_ids: Sequence[str] | None) -> str:
-    """The audience: ``azp`` if the token has one, else the ``aud`` that is a client id. Without ``client_ids`` any
-    ``aud`` counts.
+    """The audience: ``azp`` if there is one, else the ``aud`` that is a client id; any ``aud`` without ``client_ids``.
 
     IAM User Guide, Available keys for AWS OIDC federation: with both claims AWS uses azp as the audience. Raises
     AwsError InvalidIdentityToken.

@@ -157,8 +157,7 @@ def _from_header(request: HttpRequest, authorization: str, pairs: list[tuple[str
 
 @lru_cache(maxsize=512)
 def _usual_claim(beginning: str) -> Claim | None:
-    """The claim in an Authorization header whose last part is the signature, given the text before the signature's
-    value.
+    """The claim in an Authorization header with the signature last. ``beginning`` is the text before its value.
 
     None for a header in any unusual form. Such a header goes through the checks in AWS's order.
     """

@@ -54,8 +54,7 @@ _EVERYTHING_BUT_ALLOWED = "refused"
 
 
 class LoggedCall(NamedTuple):
-    """One call. Times are seconds since the epoch: ``at_seconds`` by the sandbox, ``received_at_seconds`` by the wall
-    clock.
+    """One call. Times are seconds since the epoch: ``at_seconds`` the sandbox's, ``received_at_seconds`` the wall's.
 
     ``principal`` is the caller's ARN, and ``principal_arn`` is the ARN of the user or role behind it. Both are empty
     when the call proved no identity. ``session``, ``decisions`` and ``identity`` are JSON. ``actions`` are in lower
@@ -162,8 +161,7 @@ def decision_log_path(database_url: str) -> str:
 
 
 class DecisionStore:
-    """The log's file. Safe to share between threads. It is opened on first use, so that each process opens its own
-    after a fork.
+    """The log's file. Safe to share between threads. Opened on first use, so that a forked process opens its own.
 
     Every method except ``close`` raises LogUnavailableError when the file cannot be read or written.
     """
@@ -189,9 +187,7 @@ class DecisionStore:
         dropped: Mapping[str, int],
         now_seconds: float,
     ) -> None:
-        """Add calls, oldest first, with ``details`` by request id. ``dropped`` counts calls that were not logged, by
-        kind.
-        """
+        """Add calls, oldest first, with ``details`` by request id. ``dropped`` counts lost calls by kind."""
         with self._transaction() as driver:
             cleared = _fact(driver, "cleared_at_seconds")
             kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]

@@ -40,8 +40,7 @@ def bad_rows(message: str) -> Iterator[None]:
 
 @contextmanager
 def problem_for_conflict(connection: Connection, problem: StorageProblem) -> Iterator[None]:
-    """Raise ``problem`` when a constraint refuses a write inside the block. The transaction continues without the
-    write.
+    """Raise ``problem`` when a constraint refuses a write inside the block. The transaction continues without it.
 
     The savepoint is for PostgreSQL, where an error otherwise makes the whole transaction fail.
     """

@@ -36,10 +36,9 @@ def rows(connection: Connection, table: Table) -> list[Row]:
 
 
 def put_row(connection: Connection, table_name: str, row: Row) -> None:
-    """Create the row, or change the row with the same key. ``row`` is from :func:`rows`, or passed
-    :func:`row_problems`.
+    """Create the row, or change the row with the same key. Raises BadRowError.
 
-    Raises BadRowError.
+    ``row`` comes from :func:`rows`, or has passed :func:`row_problems`.
     """
     table = metadata.tables[table_name]
     key = {column.name: row[column.name] for column in table.primary_key.columns}
@@ -48,9 +47,7 @@ def put_row(connection: Connection, table_name: str, row: Row) -> None:
 
 
 def row_problems(table_name: str, row: Any) -> list[str]:
-    """Why a value is not a row of the table: not a mapping, unknown or missing columns, wrong types. Empty if it is
-    one.
-    """
+    """Why a value is not a row of the table: not a mapping, unknown or missing columns, wrong types; or nothing."""
     if not isinstance(row, dict):
         return ["must be a mapping of columns to values"]
     columns = metadata.tables[table_name].columns

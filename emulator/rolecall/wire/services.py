@@ -129,9 +129,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
 
 
 def _member_paths(shape: Shape | None, depth: int = MAXIMUM_MEMBER_DEPTH) -> Iterator[tuple[str, ...]]:
-    """The members of a structure and of the structures inside it, also in lists. ``depth`` bounds shapes that hold
-    themselves.
-    """
+    """The members of a structure and of the structures inside it, also in lists, down to ``depth`` levels."""
     if shape is None or depth == 0:
         return
     for name, member in shape.members.items():
@@ -179,9 +177,7 @@ def _errors(model: Model) -> dict[str, ServiceError]:
 
 
 def _body_code(name: str, body_codes: list[str]) -> str:
-    """``Forbidden`` for ``ForbiddenException``: the longest value of the ErrorCode enumeration that the name starts
-    with.
-    """
+    """``Forbidden`` for ``ForbiddenException``: the longest value of ErrorCode that the name starts with."""
     for code in body_codes:
         if name.startswith(code):
             return code

@@ -39,8 +39,7 @@ def read_bounded(file: IO[bytes], maximum_bytes: int = MAXIMUM_FILE_BYTES) -> st
 
 
 def read_beside(folder: str | None, name: str, maximum_bytes: int) -> str:
-    """The text of the file ``name`` in a folder or below it. Raises ElsewhereError and the errors of
-    :func:`read_named`.
+    """The text of the file ``name`` in a folder or below it. Raises ElsewhereError, and as :func:`read_named`.
 
     Links inside the folder are followed, because Kubernetes mounts files so. It never waits, for example for the writer
     of a pipe.

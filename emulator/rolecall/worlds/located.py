@@ -81,8 +81,7 @@ class UnreadableError(Exception):
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Refuses deep nesting while it composes, because the loader in C recurses without a limit until the process
-    crashes.
+    """Refuses deep nesting while it composes, because the loader in C recurses until the process crashes.
 
     Both loaders call these two methods around each node to find resolvers by path. A safe loader has no such resolvers.
     """

@@ -125,9 +125,7 @@ class DeclaredOidcProvider:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSamlProvider:
-    """A SAML provider. ``metadata`` is its document's text; without it, ``rolecall_idp`` names a provider of
-    Rolecall's.
-    """
+    """A SAML provider. ``metadata`` is its document's text. ``rolecall_idp`` names a provider of Rolecall's instead."""
 
     name: str
     metadata: str = field(default="", repr=False)

@@ -60,9 +60,7 @@ def inline_policies(table_name: str, owner_table: str, owner: str) -> Table:
 def tags(
     table_name: str, owner_table: str, owner: str, owner_characters: int = 32, snapshot: Snapshot = Snapshot.KEYS
 ) -> Table:
-    """``key_key`` is the form in which a tag key is unique: in lower case where the service ignores case, else
-    unchanged.
-    """
+    """``key_key`` is the form in which a tag key is unique: in lower case if the service ignores case."""
     return table(
         table_name,
         bears_on_rights=True,
