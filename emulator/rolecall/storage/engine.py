@@ -116,8 +116,7 @@ class Database:
     def _reader(self) -> tuple[Connection, sqlite3.Connection]:
         held: tuple[Connection, sqlite3.Connection] | None = getattr(self._held, "reader", None)
         if held is None:
-            # Under the lock: preparing the one connection of an in-memory database ends any transaction of another
-            # thread.
+            # Under the lock: preparing the only connection of an in-memory database ends other threads' transactions.
             with self._turn or nullcontext():
                 connection = self._readers.connect()
             driver: Any = connection.connection.driver_connection

@@ -127,6 +127,5 @@ def _by_cbc(key: bytes, content: bytes) -> bytes | None:
     decryptor = Cipher(algorithms.AES(key), modes.CBC(content[:_BLOCK_BYTES])).decryptor()
     padded = decryptor.update(content[_BLOCK_BYTES:]) + decryptor.finalize()
     # The last byte says how many bytes were added; their values are open (XML Encryption, 5.2). A wrong last byte gets
-    # the same error as any other wrong content. A different error would let an attacker decrypt by sending many
-    # guesses.
+    # the same error as any other wrong content: otherwise an attacker could decrypt by sending many guesses.
     return padded[: -padded[-1]] if 1 <= padded[-1] <= _BLOCK_BYTES else padded

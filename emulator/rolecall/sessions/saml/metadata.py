@@ -65,8 +65,7 @@ def _certificate(text: str) -> bytes:
     try:
         certificate = x509.load_der_x509_certificate(b64decode("".join(text.split()), validate=True))
         key = certificate.public_key()
-    # cryptography raises ValueError, UnsupportedAlgorithm or TypeError here; they have no narrower base class in
-    # common.
+    # cryptography raises ValueError, UnsupportedAlgorithm or TypeError here, which share no narrower base class.
     except Exception as error:
         raise BadMetadataError(f"a certificate cannot be read: {error}") from error
     if isinstance(key, rsa.RSAPublicKey):
