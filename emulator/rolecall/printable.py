@@ -1,4 +1,4 @@
-"""Text of clients, files and servers, as a terminal or a log may show it."""
+"""Text from clients, files and servers in a form that is safe for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 def printable(text: str) -> str:
     r"""The text in one line, with an escape for each character that would not be shown as itself.
 
-    ``\n``, ``\x1b``, ``\u202e``: control characters, those that turn the direction of writing, and other ends of
-    lines would write lines of their own, move the cursor, or show another text than there is.
+    Examples are ``\n``, ``\x1b`` and ``\u202e``. Control characters, changes of the writing direction and other line
+    ends could add lines, move the cursor, or show another text than there is.
     """
     if text.isprintable():
         return text

@@ -1,7 +1,7 @@
-"""What a service is: one record each, for every room that must tell one service from another.
+"""What a service is: one record for each, for every room that must tell services apart.
 
-Nothing else compares the names of services. The models of botocore say the same of protocol, version and names; they
-cost time to read, and a test holds the records against them.
+No other module compares the names of services. Botocore's models also hold protocol, version and names, but take time
+to read. A test compares the records with the models.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-# Where a call is when nothing says another Region, and where AWS's global endpoints are.
+# The Region of a call that names no other, and of AWS's global endpoints.
 DEFAULT_REGION = "us-east-1"
 
-# The members of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message,
-# ``message`` the member message alone.
+# The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
+# has only the member message.
 ErrorForm = Literal["xml", "code", "message"]
-# Which rules say what credentials of a kind can never call; see access/credential_rules.py.
+# The rules for operations that credentials of a kind can never call; see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
 
 
@@ -25,13 +25,14 @@ CredentialRules = Literal["", "sts", "iam"]
 class ServiceRecord:
     """One service that Rolecall serves.
 
-    ``action_prefix`` stands before the colon of its IAM actions. ``endpoint_prefix`` begins its host, ``legacy_host``
-    is another whole host of it, ``path_prefix`` tells its requests from those of a service with the same signing name.
-    ``constraint_code`` is the error of a parameter beyond the model's limits, ``denied_code`` of a permission that is
-    missing: empty where the sandbox's setting ``chime_denied_as`` decides. ``global_region`` is where all calls of
-    a service with one endpoint for all Regions are made. ``has_regional_endpoints`` is true where the name of the host
-    says a Region and the sandbox can switch Regions off. CloudTrail keeps the answers of calls that only read where
-    ``answers_are_recorded``. ``refusals_have_ids`` where a refusal ends with an authorization id.
+    ``action_prefix`` comes before the colon of its IAM actions. ``endpoint_prefix`` begins its host name.
+    ``legacy_host`` is another whole host name of it. ``path_prefix`` tells its requests from those of another service
+    with the same signing name. ``constraint_code`` is the error for a parameter beyond the model's limits.
+    ``denied_code`` is the error for a missing permission; if it is empty, the sandbox's setting ``chime_denied_as``
+    decides. ``global_region`` is the Region of all calls, for a service with one endpoint for all Regions.
+    ``has_regional_endpoints`` means that the host name contains a Region and the sandbox can switch Regions off.
+    ``answers_are_recorded`` means that CloudTrail records the answers even of read-only calls. ``refusals_have_ids``
+    means that a refusal ends with an authorization id.
     """
 
     name: str
@@ -70,7 +71,7 @@ def _chime(
     )
 
 
-# In the order in which requests that nothing else tells apart are matched.
+# In the order in which to match requests that give no other sign of their service.
 SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
     {
         record.name: record
@@ -122,20 +123,20 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
 
 
 def action_prefix(service: str) -> str:
-    """The prefix of a service's IAM actions; its own name where Rolecall does not serve it."""
+    """The prefix of a service's IAM actions; the service's own name if Rolecall does not serve it."""
     record = SERVICE_RECORDS.get(service)
     return service if record is None else record.action_prefix
 
 
 def action_of(service: str, operation: str) -> str:
-    """The IAM action of an operation: ``chime:GetMeeting`` of the service ``chime-sdk-meetings``."""
+    """The IAM action of an operation: ``chime:GetMeeting`` for the service ``chime-sdk-meetings``."""
     return f"{action_prefix(service)}:{operation}"
 
 
 def requested_region(service: str, region: str) -> str:
-    """The Region a call is made in, whatever ``region`` it was signed for; ``service`` may be an action's prefix.
+    """The Region that a call is made in, which may differ from its signature's. ``service`` may be an action's prefix.
 
-    IAM User Guide, aws:RequestedRegion: calls of a service with a single endpoint are made to the Region of that.
+    IAM User Guide, aws:RequestedRegion: calls of a service with a single endpoint are made to the endpoint's Region.
     """
     record = SERVICE_RECORDS.get(service)
     return region if record is None else record.global_region or region

@@ -60,7 +60,7 @@ def test_the_server_is_found_by_url_and_by_variables(clean: Server) -> None:
     [
         ("soon", "'soon' is not a change of the clock: write a step such as +1h"),
         ("+1", "'+1' is not a change of the clock"),
-        ("2030-13-01", "A time is written as 2030-01-01T00:00:00Z."),
+        ("2030-13-01", "Write a time as 2030-01-01T00:00:00Z."),
         ("1969-01-01", "The sandbox's clock goes from 1970"),
         ("+999999999999d", "The sandbox's clock goes from 1970"),
     ],

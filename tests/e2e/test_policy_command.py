@@ -99,10 +99,10 @@ def test_a_log_that_has_forgotten_calls_says_so(make_server: Make) -> None:
     ("arguments", "words"),
     [
         ([], "Missing option '--principal'"),
-        (["--principal", "ana"], "rolecall: principal is the ARN of a user, a role or a session"),
+        (["--principal", "ana"], "rolecall: principal must be the ARN of a user, a role or a session"),
         (["--principal", f"arn:aws:sts::{FIRST_ACCOUNT}:assumed-role/chime-reader"], "give the role's own"),
-        (["--principal", f"arn:aws:iam::{FIRST_ACCOUNT}:user/*"], "rolecall: principal is the ARN of a user"),
-        (["--principal", ROLE, "--since", "yesterday"], "rolecall: since is a time such as"),
+        (["--principal", f"arn:aws:iam::{FIRST_ACCOUNT}:user/*"], "rolecall: principal must be the ARN of a user"),
+        (["--principal", ROLE, "--since", "yesterday"], "rolecall: since must be a time such as"),
         (["--principal", ROLE, "--unused", "--include-refused"], "Give --include-refused or --unused."),
         (
             ["--principal", ROLE, "--since", "1h", "--database", "sqlite:///absent.db"],

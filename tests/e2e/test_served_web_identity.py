@@ -160,7 +160,7 @@ def test_claims_of_the_command(served: Server) -> None:
     ("arguments", "told"),
     [
         (["--issuer", "https://other.example.com"], "rolecall: Rolecall does not sign for https://other.example.com"),
-        (["--issuer", "ci", "--lifetime", "0"], "rolecall: lifetime_seconds is a whole number from 1 to"),
+        (["--issuer", "ci", "--lifetime", "0"], "rolecall: lifetime_seconds must be a whole number from 1 to"),
         (["--issuer", "ci", "--claim", "team"], "--claim team: write it as NAME=TEXT, or as NAME:=JSON."),
         (["--issuer", "ci", "--claim", "team:=blue"], "--claim team:=blue: the value after := is not JSON."),
         (["--issuer", "ci", "--claim", ":=1"], "--claim :=1: write it as NAME=TEXT, or as NAME:=JSON."),

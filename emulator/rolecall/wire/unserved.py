@@ -1,8 +1,8 @@
 """Calls of services that Rolecall does not serve: recognised by the credential scope, refused in their own protocol.
 
-A client that gets another protocol's answer fails in its parser, and its user never reads why. What a request itself
-tells of its protocol goes before the model: several services speak more than one, or share their signing name.
-Source of the forms: botocore's parsers, and Smithy's pages of the protocols.
+A client that gets an answer in another protocol fails in its parser, and its user never sees the reason. The request's
+own signs of its protocol count before the model, because several services speak more than one protocol or share a
+signing name. Source of the forms: botocore's parsers, and Smithy's pages of the protocols.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from rolecall.wire.xml_answer import escape
 NOT_SERVED_MESSAGE = "Rolecall does not serve {service}."
 NOT_SERVED_CODE = "NotImplemented"
 CBOR_PROTOCOL = "rpc-v2-cbor"
-# Every kind of error in JSON, for services of which there is no model too: most services speak it.
+# Also for a service that has no model: most services speak this protocol.
 DEFAULT_PROTOCOL = "rest-json"
 
-# A model begins with its metadata; the longest takes about a kilobyte.
+# A model begins with its metadata. The longest metadata takes about a kilobyte.
 _METADATA_BYTES = 8192
 _SERVED_NAMES = {known.signing_name for known in KNOWN_SERVICES.values()} | KNOWN_SERVICES.keys()
 _is_service_name = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _is_operation_name = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}").fullmatch
 _scope = re.compile(r"Credential=[^/,\s]{1,256}/[^/,\s]{1,16}/[^/,\s]{0,64}/([^/,\s]{1,64})/").search
 _XML_TYPE = "text/xml"
-# S3 alone of the services with XML sends its errors without an element around them.
+# Of the services with XML, only S3 sends its errors without an element around them.
 _BARE_XML_SERVICE = "s3"
 
 
 @dataclass(frozen=True, slots=True)
 class Unserved:
-    """A call of such a service. ``operation`` is empty where only the service's model could tell it."""
+    """A call of such a service. ``operation`` is empty when the request alone does not show it."""
 
     service: str
     operation: str
@@ -49,15 +49,15 @@ class Unserved:
 
 
 def claimed_service(request: HttpRequest) -> str:
-    """The service of the credential scope in the Authorization header, when the header is otherwise not understood."""
+    """The service in the credential scope of an Authorization header that cannot be read otherwise."""
     found = _scope(request.headers.get("authorization", "")[:1024])
     return "" if found is None else found[1]
 
 
 def recognise_unserved(request: HttpRequest, signing_name: str) -> Unserved | None:
-    """The call of a service that is not served; None for any other. ``signing_name`` is the credential scope's.
+    """The call of a service that is not served; None for any other call. ``signing_name`` is from the credential scope.
 
-    A request that is signed for another service than its host or its parameters say is not one of these.
+    Also None when a request is signed for another service than its host or its parameters name.
     """
     if signing_name in _SERVED_NAMES or not _is_service_name(signing_name) or served_by_content(request):
         return None
@@ -65,12 +65,12 @@ def recognise_unserved(request: HttpRequest, signing_name: str) -> Unserved | No
 
 
 def not_served(unserved: Unserved) -> AwsError:
-    """The refusal. No SDK repeats a call for HTTP 501: botocore's rules name 500, 502, 503, 504 and codes."""
+    """The refusal. No SDK retries HTTP 501: botocore's rules name 500, 502, 503, 504 and some codes."""
     return AwsError(NOT_SERVED_CODE, NOT_SERVED_MESSAGE.format(service=unserved.service))
 
 
 def _operation(request: HttpRequest) -> str:
-    """The operation by the header of the JSON protocols, by the path of CBOR's, or by the parameter Action."""
+    """The operation: from the header of the JSON protocols, the path of CBOR's, or the parameter Action."""
     if request.headers.get("smithy-protocol") == CBOR_PROTOCOL:
         name = request.raw_path.rpartition("/operation/")[2]
     else:
@@ -98,7 +98,7 @@ def _protocol(request: HttpRequest, signing_name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _modelled_protocol(service: str) -> str:
-    """The protocol of the model of that name, read from the first bytes of its file; empty when there is none."""
+    """The protocol in the service's model, read from the first bytes of its file; empty when there is no model."""
     for file in model_files(service):
         with file.open("rb") as opened:
             begun = opened.read(_METADATA_BYTES)
