@@ -1,5 +1,6 @@
-"""AssumeRoleWithSAML: a role's credentials for whom an identity provider has authenticated. Unsigned; the proof is the
-assertion, and the role's trust policy alone decides.
+"""AssumeRoleWithSAML: a role's credentials for a user whom an identity provider has authenticated.
+
+The call is unsigned. The assertion is the proof, and the role's trust policy alone decides.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ INVALID_ARN_MESSAGE = "Request ARN is invalid"
 NO_PROVIDER_MESSAGE = "Specified provider doesn't exist."
 SIGNATURE_MESSAGE = "Response signature invalid"
 NOT_AUTHORIZED_MESSAGE = "Not authorized to perform sts:AssumeRoleWithSAML"
-# STS passes the words of another service on.
+# STS passes on the words of another service.
 ISSUER_MESSAGE = (
     "Issuer not present in specified provider (Service: AWSOpenIdDiscoveryService; Status Code: 400; "
     "Error Code: AuthSamlInvalidSamlResponseException; Request ID: {request_id}; Proxy: null)"
@@ -58,8 +59,8 @@ def _check_arn(arn: str, kind: str) -> None:
 
 
 def _proof(call: Call, parameters: Parameters) -> Proven:
-    """Who the assertion stands for. Raises AwsError: ValidationError (ARNs), InvalidIdentityToken, IDPRejectedClaim,
-    ExpiredTokenException, AccessDenied when it does not offer the role.
+    """The identity that the assertion proves. Raises AwsError: ValidationError (ARNs), InvalidIdentityToken,
+    IDPRejectedClaim, ExpiredTokenException, AccessDenied when the assertion does not offer the role.
     """
     role_arn, provider_arn = parameters["RoleArn"], parameters["PrincipalArn"]
     _check_arn(role_arn, "role")
@@ -112,7 +113,7 @@ def assume_role_with_saml(
 ) -> Answer:
     """Credentials of the role, named and limited by the assertion. API reference: AssumeRoleWithSAML.
 
-    The permissions were checked, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
+    The permissions are checked already, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
     MalformedPolicyDocument, PackedPolicyTooLarge.
     """
     claims: SamlClaims = call.proof
