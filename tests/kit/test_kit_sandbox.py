@@ -99,7 +99,7 @@ def _has(sandbox: Rolecall, account: str) -> bool:
             r"config:2: accounts\[0\].id: must be an account id(.|\n)*user",
         ),
         ({"version": 1}, "lacks accounts"),
-        ({"version": 1, "accounts": [object()]}, "no sandbox file can hold"),
+        ({"version": 1, "accounts": [object()]}, "that a sandbox file cannot hold"),
         ("{", "config:2: not YAML"),
     ],
 )
@@ -279,7 +279,7 @@ def test_credentials_in_every_form() -> None:
             assert arn_of(sandbox.client("sts", credentials=form)).endswith("user/admin")
         assert keys_of(("a", "b", None)) == keys_of(["a", "b"]) == ("a", "b", "")
         for wrong in ("test", {"Key": 1}, ("one",), 7):
-            with pytest.raises(TypeError, match="credentials are what STS answers"):
+            with pytest.raises(TypeError, match="credentials must be"):
                 sandbox.client("sts", credentials=wrong)
         with pytest.raises(TypeError, match="either a user or credentials"):
             sandbox.client("sts", user="admin", credentials=found)

@@ -474,7 +474,7 @@ def test_filters_hold_for_records_too(world: Any, log: DecisionLog) -> None:
 
 def test_an_unknown_format_is_refused(world: Any, log: DecisionLog) -> None:
     answer = world.application.test_client().get("/_rolecall/decisions?format=xml")
-    assert (answer.status_code, answer.json) == (400, {"message": "format is json or cloudtrail."})
+    assert (answer.status_code, answer.json) == (400, {"message": "format must be json or cloudtrail."})
 
 
 def test_a_chime_sdk_call_is_of_chime(world: Any, log: DecisionLog) -> None:

@@ -181,7 +181,7 @@ def test_claims_come_on_top_and_none_leaves_one_out(world: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ([], "The body is no JSON object."),
+        ([], "The body is not a JSON object."),
         ({"colour": "blue"}, "There is no member colour: "),
         ({"issuer": "other"}, "There is no member issuer: "),
         ({"subject": 7}, "subject must be text."),

@@ -125,7 +125,7 @@ def test_without_last_uses_calls_that_change_nothing_leave_it_as_it_is(full: Any
     full.clock.advance(-1)
     assert client.get(URL, query_string={"last_used": "false"}).text == before
     answer = client.get(URL, query_string={"last_used": "no"})
-    assert (answer.status_code, answer.json) == (400, {"message": "last_used is true or false."})
+    assert (answer.status_code, answer.json) == (400, {"message": "last_used must be true or false."})
 
 
 # Proofs that were given, or can be had, before.

@@ -111,7 +111,7 @@ def test_the_name_that_the_server_listens_at_is_its_own(listening_at: str) -> No
     "host", ["", "*", "*.", "http://a.example", "a.example:80", "a b", "a.example/", "*.*.example", "[::1]x"]
 )
 def test_a_host_that_is_none_is_said(host: str) -> None:
-    with pytest.raises(ValueError, match="is no name of a host"):
+    with pytest.raises(ValueError, match="is not the name of a host"):
         admission_of(hosts=[host])
 
 
@@ -119,7 +119,7 @@ def test_a_host_that_is_none_is_said(host: str) -> None:
     "origin", ["*", "null", "", "localhost:3000", "http://", "http://a/b", "http://a b", "http://*.a"]
 )
 def test_an_origin_that_is_none_is_said(origin: str) -> None:
-    with pytest.raises(ValueError, match="is no origin of a page"):
+    with pytest.raises(ValueError, match="is not an origin of a page"):
         admission_of(origins=[origin])
 
 
