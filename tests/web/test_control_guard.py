@@ -50,7 +50,7 @@ def test_a_public_name_that_leads_to_this_machine_is_not_answered(world: Any, ho
     # What a browser sends after the name of a page was bound to 127.0.0.1: everything is of one site.
     status, answer = ask(world, path=path, Host=host)
     assert status == 403
-    assert "by an address, localhost or" in answer["message"]
+    assert "Use an address, localhost or" in answer["message"]
     assert ask(world, "POST", "reset", Host=host, Origin=f"http://{host}")[0] == 403
 
 
