@@ -1,4 +1,4 @@
-"""The quotas: each has a number, a source and a field. What IAM's operations make of them: test_iam_quotas."""
+"""The quotas: each has a number, a source and a field. test_iam_quotas tests how IAM's operations use them."""
 
 import json
 from dataclasses import fields
@@ -64,7 +64,7 @@ AWS: dict[str, int] = {
     "instance_profile_name_characters": 128,
     "policy_name_characters": 128,
 }
-# What AWS grants at most when one asks.
+# The most that AWS grants on request.
 ON_REQUEST = {
     "role_trust_policy_characters": 4096,
     "managed_policies_per_user_count": 20,

@@ -91,7 +91,7 @@ def test_workers_share_one_clock_also_after_a_restart(make_server: Make) -> None
     credentials = server.assume("chime-reader")
 
     def codes() -> set[str]:
-        """What both workers say: each client is a connection of its own, and connections are spread over them."""
+        """The answers of both workers. Each client opens its own connection, and connections go to both workers."""
         found = set()
         for _ in range(20):
             try:

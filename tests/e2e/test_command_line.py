@@ -1,4 +1,4 @@
-"""The command ``rolecall`` as users type it: what it prints, where, and with which exit status."""
+"""The command ``rolecall`` as users type it: its output, where it goes, and the exit status."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ settings: {strict: perhaps}
 
 @pytest.fixture
 def rolecall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """``rolecall(arguments)`` in this process, in a folder of the test's own: much faster than a new process."""
+    """``rolecall(arguments)`` in this process, in the test's own folder: much faster than a new process."""
     environment = clean_environment(tmp_path)
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
@@ -93,7 +93,7 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 def refused(done: Result | subprocess.CompletedProcess[str]) -> str:
-    """What stderr says of a command that ended with status 2 and printed nothing else."""
+    """The stderr of a command that ended with status 2 and printed nothing else."""
     status = done.exit_code if isinstance(done, Result) else done.returncode
     assert (status, done.stdout) == (2, ""), done
     assert "Traceback" not in done.stderr
@@ -255,14 +255,14 @@ def test_workers_cannot_share_a_database_in_memory(tmp_path: Path) -> None:
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
-    """A server and its workers, when they did not end as they should."""
+    """A server and its workers, if they did not end as they should."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
 def printed_until_terminated(process: subprocess.Popen[str], after_seconds: float = 0.3) -> list[str]:
-    """What a server prints that is told to end a moment after it said that it is ready."""
+    """The output of a server that gets the signal to end just after it said that it is ready."""
     assert process.stdout is not None
     impatience = threading.Timer(PATIENCE_SECONDS, kill_group, [process])
     impatience.start()
@@ -381,7 +381,7 @@ def test_env_names_the_administrators_key_of_awss_form_too(rolecall: Callable[..
         "# Tools that insist on a key id of AWS's form take the same user's other key: "
         "export AWS_ACCESS_KEY_ID=AKIARTX3GSDSROLECALL AWS_SECRET_ACCESS_KEY=rolecall/sandbox/admin/not/a/real/secret"
     )
-    # A user whose only key has another form is told of no other.
+    # The only key has another form, and the server shows no other key of the user.
     assert "#" not in rolecall("env", "--as", "developer").stdout
 
 
@@ -503,7 +503,7 @@ def test_sessions_outlive_the_rotation_of_keys(make_server: Callable[..., Server
     second = key_ids(tmp_path, database)
     assert second[:-1] == first
     assert done.stdout.startswith(second[-1])
-    # No restart: the running workers must open what either key sealed, and seal with the new one.
+    # Without a restart the running workers must open tokens of either key, and seal with the new key.
     after = [served.assume("chime-reader") for _ in range(4)]
     for credentials in (before, *after):
         for _ in range(4):
@@ -597,7 +597,7 @@ def test_reset_brings_the_declared_world_back(make_server: Callable[..., Server]
     with pytest.raises(ClientError) as caught:
         admin.get_account(AccountId=gone)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
-    # The role is another one of the same name, so sessions of the old one are over.
+    # The role is a new one of the same name, so sessions of the old one have ended.
     for _ in range(6):
         with pytest.raises(ClientError) as caught:
             served.client("sts", credentials=credentials).get_caller_identity()

@@ -26,7 +26,7 @@ def refuse(server: Server) -> tuple[str, str]:
 
 
 def is_written(server: Server, request_id: str) -> bool:
-    """Whether the log has the call in the end, which the worker that answered it writes by itself."""
+    """Whether the log has the call in the end. The worker that answered writes it on its own."""
     return eventually(lambda: server.control("GET", f"decisions/{request_id}")[0] == 200)
 
 
@@ -85,7 +85,7 @@ def test_several_workers_write_one_log(make_server: Make) -> None:
     assert [entry["request_id"] for entry in listed["decisions"]] == list(reversed(made))
 
     def attempt() -> bool:
-        # Each on a connection of its own, so that both workers have something to write when they are told to stop.
+        # Each on its own connection, so that both workers still have entries to write when they stop.
         last = [refuse(server)[0] for _ in range(10)]
         server.stop()
         listed = run_rolecall(server.folder, "decisions", "--format", "json", "--database", database(server.folder))
@@ -127,7 +127,7 @@ def test_issuing_credentials_writes_nothing_but_when_keys_were_used(make_server:
 
 
 def _content(file: Path) -> dict[str, Any]:
-    """The rows of every table, but for last uses, which AWS keeps too."""
+    """The rows of every table except last uses, which AWS keeps too."""
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     content = {}
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():

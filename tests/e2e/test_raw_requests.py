@@ -1,4 +1,4 @@
-"""Requests that no SDK would send: always refused as AWS refuses, in its shape, by a server that goes on serving."""
+"""Requests that no SDK would send. The server refuses them all as AWS does and stays up."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def raw(server: Server, data: bytes, *, cut: bool = False) -> bytes:
     """Everything the server sends back for these bytes until it closes, as it must."""
     received = b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
-        # Who is refused before all is sent may be cut off; what was answered can be read all the same.
+        # The server may close the connection before it has the whole request. Its answer can still be read.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
             if cut:

@@ -1,4 +1,4 @@
-"""The guard of names and web pages in front of a real socket, and the files that a stopped server leaves."""
+"""The guard of names and web pages at a real socket, and the files that a stopped server leaves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def raw_status(server: Server, request: str) -> int:
         "GET {path} HTTP/1.1\nHost: localhost evil.example\n",
         "GET {path} HTTP/1.0\n",
         "GET http://evil.example{path} HTTP/1.1\nHost: evil.example\n",
-        # Which of two names is meant, nobody can tell.
+        # With two names it is unknown which one counts.
         "GET {path} HTTP/1.1\nHost: localhost\nHost: evil.example\n",
         "GET {path} HTTP/1.1\nHost: evil.example\nHost: localhost\n",
     ],
@@ -59,7 +59,7 @@ def test_names_and_origins_that_the_server_was_told(make_server: Make) -> None:
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, APP)
     refused = server.request("GET", "/accounts", headers={"Origin": "https://evil.example"})
     assert (refused.status, json.loads(refused.body)["Code"]) == (403, "AccessDenied")
-    # Not signed, but let in.
+    # Unsigned, but admitted.
     let_in = server.request("GET", "/accounts", headers={"Origin": APP})
     assert (let_in.status, let_in.headers["access-control-allow-origin"]) == (403, APP)
     assert b"AccessDenied" not in let_in.body

@@ -1,4 +1,4 @@
-"""Services that Rolecall does not serve, through boto3: each reads so in its own protocol, at once and only once."""
+"""Services that Rolecall does not serve, through boto3: each gets the error in its protocol, at once and only once."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ WORLD = {
     "version": 1,
     "accounts": [{"id": "111122223333", "users": [user("admin", {"Effect": "Allow", "Action": "*", "Resource": "*"})]}],
 }
-# Every protocol that botocore speaks, with a service whose name in the credential scope is another one, one that shares
-# it, paths with characters that are encoded, bodies, and a call without a body in its answer.
+# Every protocol of botocore: a service with another name in the credential scope, one that shares its name, paths with
+# encoded characters, bodies, and a call without a body in its answer.
 CALLS = [
     ("dynamodb", "dynamodb", "list_tables", {}),
     ("dynamodbstreams", "dynamodb", "list_streams", {}),
@@ -106,7 +106,7 @@ def test_a_wrong_signature_is_refused_before(
         assert answer["Error"]["Code"] in codes
         assert answer["ResponseMetadata"]["HTTPStatusCode"] == 403
         assert "does not serve" not in answer["Error"]["Message"]
-        # What nobody has signed makes no name of its own in the log.
+        # An unsigned name must not choose the name in the log.
         assert (world.outcomes[-1].service, world.outcomes[-1].caller) == ("", None)
 
 

@@ -1,4 +1,4 @@
-"""What holds inside a block, what holds after it, and that blocks keep apart."""
+"""The state inside a block and after it, and that blocks are independent of each other."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def test_a_block_of_the_same_sandbox_inside_its_block() -> None:
 
 
 def in_turn(*steps: Callable[[Callable[[], None]], None]) -> None:
-    """Run functions in threads of their own; each calls what it is handed to let the others catch up."""
+    """Run functions in threads of their own. Each gets a function that lets the others catch up."""
     barrier = threading.Barrier(len(steps), timeout=300)
     with ThreadPoolExecutor(len(steps)) as pool:
         for done in [pool.submit(step, lambda: barrier.wait() and None) for step in steps]:
@@ -288,7 +288,7 @@ def test_blocks_of_threads_keep_apart_though_they_share_one_environment() -> Non
             with Rolecall(world) as sandbox:
                 meet()
                 for made_with in (boto3, boto3.Session(), sandbox):
-                    # boto3 does not promise that its default session may be used by two threads at once.
+                    # boto3 does not promise that two threads may use its default session at once.
                     with turn:
                         found[name].append(me(made_with))
                 meet()
@@ -321,7 +321,7 @@ def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() ->
         before = me()
         both_act.wait()
         if role == roles[1]:
-            # Only after the first has assumed its role, which must not be who assumes this one.
+            # Only after the first one has assumed its role, which must not be the caller here.
             both_act.wait()
         with sandbox.as_role(role):
             if role == roles[0]:

@@ -1,4 +1,4 @@
-"""Assertions of the kit: that they hold, and that they say why when they do not."""
+"""Assertions of the kit: they hold when they should, and give the reasons when they do not."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_role_that_may_not_be_assumed(rolecall: Rolecall) -> None:
 )
 def test_an_action_that_does_not_exist_is_a_mistake_of_the_test(rolecall: Rolecall, action: str, message: str) -> None:
     for ask in (rolecall.expect_denied, rolecall.assert_denied, rolecall.assert_allowed):
-        with pytest.raises(ValueError, match="has no action|is not an action") as failed:
+        with pytest.raises(ValueError, match=r"has no action|is not an action") as failed:
             ask(action)
         assert message in str(failed.value)
 

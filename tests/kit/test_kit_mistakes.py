@@ -1,4 +1,4 @@
-"""What people get wrong at first: each mistake is said at once, with what to write instead."""
+"""Common first mistakes: each is reported at once, with what to write instead."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_port_that_is_taken_is_an_error_of_the_system_and_leaves_nothing() -> 
     with taken, pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: .*port=0"):
         Rolecall.start(port=port)
     assert threading.active_count() == threads
-    # Free again, so nothing of the attempt is left.
+    # The port is free again, so nothing of the attempt is left.
     with Rolecall.start(port=port) as sandbox:
         assert sandbox.endpoint_url == f"http://127.0.0.1:{port}"
         assert boto3.client("sts").get_caller_identity()["Arn"].endswith("user/admin")

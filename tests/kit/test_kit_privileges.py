@@ -1,4 +1,4 @@
-"""Least privilege in a test: what a program's role did, and what it was granted in vain."""
+"""Least privilege in a test: what a program's role did, and which grants it did not use."""
 
 from __future__ import annotations
 

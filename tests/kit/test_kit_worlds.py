@@ -1,4 +1,4 @@
-"""What a test can do to the whole of a sandbox: faults, snapshots, and proofs of identity."""
+"""Operations of a test on a whole sandbox: faults, snapshots, and proofs of identity."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_fault_strikes_and_is_over() -> None:
         sts = boto3.client("sts")
         sandbox.faults.add(kind="drop", service="sts", times=1)
         sandbox.faults.add(service="sts", error="InternalFailure", status=500, times=1)
-        # botocore tries again by itself, once for each of the two.
+        # botocore retries on its own, once for each of the two.
         assert arn(sts).endswith(":user/admin")
         assert [rule["hits"] for rule in sandbox.faults.rules] == [1, 1]
         sandbox.faults.replace([{"kind": "drop", "service": "sts"}])

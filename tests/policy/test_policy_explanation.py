@@ -1,4 +1,4 @@
-"""Explanations: what matched, what failed and what was missing, in values and in words."""
+"""Explanations: which statements matched, failed or were missing, in values and in words."""
 
 from __future__ import annotations
 

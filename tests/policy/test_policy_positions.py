@@ -1,4 +1,4 @@
-"""Where statements stand in a document: AWS's own examples, and any layout hypothesis can think of."""
+"""The positions of statements in a document: AWS's own examples, and any layout that hypothesis makes."""
 
 from __future__ import annotations
 

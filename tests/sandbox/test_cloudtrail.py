@@ -15,7 +15,7 @@ from rolecall.call_log.cloudtrail import cloudtrail_record, is_read_only
 from rolecall.call_log.writer import DecisionLog
 from rolecall.storage.decision_log import CallFilter
 
-# CloudTrail User Guide, CloudTrail record contents: what every management event has.
+# CloudTrail User Guide, CloudTrail record contents: the members of every management event.
 ALWAYS = {
     "eventVersion",
     "userIdentity",
@@ -74,7 +74,7 @@ def log(world: Any) -> Iterator[DecisionLog]:
 
 
 def records(world: Any, **parameters: Any) -> list[dict[str, Any]]:
-    """What the endpoint answers, newest first, as a reader of trails takes it."""
+    """The endpoint's records, newest first, as a reader of trails gets them."""
     answer = world.application.test_client().get(
         "/_rolecall/decisions", query_string={"format": "cloudtrail", **parameters}
     )
@@ -385,7 +385,7 @@ def test_an_error_has_the_name_of_its_exception(world: Any, log: DecisionLog) ->
 
 @pytest.mark.parametrize("characters", [6000, 60_000, 130_000])
 def test_what_is_too_large_is_left_out(characters: int, world: Any, log: DecisionLog) -> None:
-    # The widest document there is: spaces are not counted by IAM.
+    # The widest possible document: IAM does not count spaces.
     document = json.dumps(TRUST) + " " * characters
     world.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=document)
     record = newest(world)
@@ -481,5 +481,5 @@ def test_a_chime_sdk_call_is_of_chime(world: Any, log: DecisionLog) -> None:
     refused(world.client("chime-sdk-voice").list_voice_connectors)
     [call] = log.calls(CallFilter())
     assert cloudtrail_record(call)["eventSource"] == "chime.amazonaws.com"
-    # Of a call that named no operation only the host tells.
+    # When a call names no operation, only the host shows the service.
     assert cloudtrail_record(call._replace(operation="", actions=""))["eventSource"] == "chime.amazonaws.com"

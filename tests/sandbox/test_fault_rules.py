@@ -1,4 +1,4 @@
-"""Reading fault rules: what is refused, with which words, and that nothing hostile gets further than that."""
+"""Reading fault rules: the refused ones, their messages, and that hostile rules do no harm."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_rules_are_refused_or_kept_as_they_are(given_rules: Any) -> None:
     for rule in rules:
         shown = rule_as_json(rule, 3, 2)
         assert (shown["calls"], shown["hits"]) == (3, 2)
-        # What is shown can be put again, and means the same.
+        # The shown rules can be sent again, and mean the same.
         again = {name: value for name, value in shown.items() if name not in ("id", "calls", "hits")}
         [repeated] = read_rules([again], CATALOGUE, lambda: "id", lambda: 1)
         assert rule_as_json(repeated, 3, 2) == shown
