@@ -1,4 +1,4 @@
-"""Rolecall as an OpenID Connect issuer: minting, the public documents, and tokens that let their holders in."""
+"""Rolecall as an OpenID Connect issuer: minting, the public documents, and assuming roles with its tokens."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_declared_provider_is_signed_for_under_its_own_url(world: Any) -> None
 
 
 def test_keys_of_one_issuer_do_not_serve_another(world: Any) -> None:
-    """A token that says it is of the declared provider, but is signed with another issuer's key."""
+    """A token that names the declared provider as issuer, but is signed with another issuer's key."""
     stolen = minted(world, "other/token")
     claims = {**claims_of(stolen), "iss": NAMED}
     good = minted(world)
@@ -160,7 +160,7 @@ def test_only_this_machine_may_mint(world: Any) -> None:
     assert answer.status_code == 403
 
 
-# What may be asked for.
+# The members of a request.
 
 
 def test_times_are_those_of_the_sandbox_clock(world: Any) -> None:

@@ -1,4 +1,4 @@
-"""Problems of a sandbox file: each kind, all at once, and on the right lines."""
+"""Problems of a sandbox file: each kind, all reported at once, and on the right lines."""
 
 from __future__ import annotations
 

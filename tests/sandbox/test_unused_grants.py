@@ -1,4 +1,4 @@
-"""What the policies of today grant and no logged call used: actions, resources and whole policies."""
+"""Grants of the present policies that no logged call used: actions, resources and whole policies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def log(world: Any) -> Iterator[DecisionLog]:
 
 @pytest.fixture
 def make_logged(make_world: Any) -> Iterator[Callable[..., Any]]:
-    """Sandboxes with a log, in which ana has the given inline policies, by name, and whatever else is given."""
+    """Sandboxes with a log, in which ana has these inline policies, by name, and the other given parts."""
     logs: list[DecisionLog] = []
 
     def make(policies: dict[str, Json], account: Json | None = None, **user: Any) -> tuple[Any, DecisionLog]:
@@ -127,7 +127,7 @@ def test_resources_of_one_statement_that_no_call_was_about(make_logged: Any) -> 
     world.client("iam", "ana").get_user()
     found = unused_of(world, log)
     assert found.actions == {"iam": ["iam:TagUser"]}
-    # A variable may have had any value.
+    # A variable could have had any value.
     assert found.resources == {"iam:GetUser": [BOB, team]}
 
 
@@ -199,7 +199,7 @@ def test_policies_of_groups_are_told_apart(make_logged: Any) -> None:
 
 
 def test_an_unused_policy_that_denies_says_so(make_logged: Any) -> None:
-    """Taken away, it would leave allowed what it denies."""
+    """Without the statement, what it denies would be allowed."""
     both = document(allow("iam:GetUser"), deny("iam:TagUser"))
     world, log = make_logged({"both": both, "denies": document(deny("chime:*")), "plain": document(allow("iam:Tag*"))})
     assert unused_of(world, log).policies == (
@@ -225,7 +225,7 @@ def test_a_statement_with_conditions_was_used_by_calls_that_no_other_allows(make
 
 
 def test_what_federated_users_use_is_used_by_the_user_who_made_them(make_logged: Any) -> None:
-    """Their rights are that user's, cut by a session policy (IAM User Guide, Permissions for GetFederationToken)."""
+    """Their rights are the user's, limited by a session policy (IAM User Guide, Permissions for GetFederationToken)."""
     own = document(allow(["sts:GetFederationToken", "chime:ListAccounts", "chime:CreateAccount"]))
     world, log = make_logged({"own": own})
     session_policy = json.dumps(document(allow("chime:*")))
@@ -251,7 +251,7 @@ def test_names_of_services_that_are_none_and_patterns_in_them(make_logged: Any) 
     assert (list(found.actions), found.reaches_further) == (["sts"], True)
 
 
-# What may be taken away, for policies drawn at random: nothing that a call needed, and all else that is allowed.
+# What can be removed from random policies: nothing that a call needed, and everything else that is allowed.
 
 USERS = [f"arn:aws:iam::{ACCOUNT}:user/{name}" for name in ("a", "b", "ab", "x/a")]
 ON_ALL = [("chime:ListUsers", "*"), ("iam:ListUsers", "*")]

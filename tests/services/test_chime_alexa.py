@@ -1,4 +1,4 @@
-"""Alexa for Business on shared devices: it makes Chime's service-linked role, and needs the right to make it."""
+"""Alexa for Business on shared devices: it makes Chime's service-linked role, and needs the permission to do so."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Pages of ListAccounts and ListUsers, and tokens that are forged, foreign or meant for another list."""
+"""Pages of ListAccounts and ListUsers, and tokens that are forged, foreign or from another list."""
 
 import pytest
 from botocore.config import Config
@@ -31,7 +31,7 @@ def filled(chime, count=5):
 
 
 def pages(read, member, **parameters):
-    """All pages of a list, bounded, so that a list that never ends fails."""
+    """All pages of a list; bounded, so that an endless list fails."""
     found, token = [], {}
     for _ in range(20):
         answer = read(**parameters, **token)
@@ -51,7 +51,7 @@ def test_pages_of_users_are_the_whole_list(chime, size, expected):
 
 
 def test_more_accounts_than_a_page_holds(world, chime):
-    """101 accounts with the default one: a page has as many as MaxResults says."""
+    """101 accounts, the default one included: a page has as many as MaxResults says."""
     for number in range(100):
         new_account(chime, f"a{number:03}")
     found = pages(chime.list_accounts, "Accounts", MaxResults=100)

@@ -1,4 +1,4 @@
-"""Virtual MFA devices: their life from creation to deletion, who may do it, and every way in which AWS refuses."""
+"""Virtual MFA devices: their life from creation to deletion, the permissions, and every refusal of AWS."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_only_two_codes_that_follow_each_other_enable(
 @pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "١٢٣٤٥٦"])
 def test_a_code_is_six_digits(iam: Any, code: str) -> None:
     arguments = {"UserName": "bob", "SerialNumber": PHONE, "AuthenticationCode1": code, "AuthenticationCode2": "123456"}
-    if len(code) != 5:  # which botocore itself refuses
+    if len(code) != 5:  # botocore itself refuses this one
         assert refusal(iam.enable_mfa_device, **arguments)[0] == "ValidationError"
         assert refusal(iam.resync_mfa_device, **arguments)[0] == "ValidationError"
 
@@ -225,7 +225,7 @@ def test_the_account_summary_counts_devices(world: Any, iam: Any) -> None:
     assert counted() == [2, 1, 0]
 
 
-# Who may do what.
+# Permissions.
 
 
 @pytest.mark.parametrize(

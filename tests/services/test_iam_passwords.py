@@ -1,4 +1,4 @@
-"""Passwords: of users and of the root user in its task, and what the account's policy makes of them."""
+"""Passwords: of users and of the root user in its task, and the effect of the account's policy."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_all_24_are_remembered_and_no_more(world: Any, iam: Any) -> None:
         assert len(connection.execute(select(old_passwords)).all()) == 23
 
 
-# One's own password.
+# The caller's own password.
 
 
 def test_who_knows_the_old_password_may_change_it(world: Any, iam: Any) -> None:

@@ -365,7 +365,7 @@ def test_permissions_may_depend_on_tags_and_path(world: Any, iam: Any) -> None:
         developer.tag_policy(PolicyArn=arns["a"], Tags=[{"Key": "team", "Value": "red"}])
 
 
-# Policies of AWS that tools in use ask for, with their description.
+# AWS's policies that tools in use ask for, with their descriptions.
 ASKED_FOR = {
     "AmazonEKSWorkerNodePolicy": "This policy allows Amazon EKS worker nodes to connect to Amazon EKS Clusters.",
     "AmazonEC2ContainerRegistryReadOnly": "Provides read-only access to Amazon EC2 Container Registry repositories.",

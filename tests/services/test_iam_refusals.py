@@ -1,4 +1,4 @@
-"""Tables of refusals: what IAM answers to calls about users, groups, keys and their policies that must fail."""
+"""Tables of refusals: IAM's answers to invalid calls about users, groups, keys and their policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roles: what each operation answers, what it refuses, and whom a trust policy goes on meaning."""
+"""Roles: each operation's answers and refusals, and the principals of a trust policy over time."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_principals_must_exist_when_a_trust_policy_is_saved(iam: Any, principal:
         f"arn:aws:iam::{OTHER_ACCOUNT}:role/chime-partner",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/chime-reader/session",
         f"arn:aws:sts::{ACCOUNT}:federated-user/ana",
-        # Nobody can call as a principal of an account that the sandbox does not have.
+        # No principal of an account outside the sandbox can call.
         "arn:aws:iam::999988887777:user/anybody",
     ],
 )
@@ -208,7 +208,7 @@ def test_a_deleted_user_shows_as_its_id_and_its_successor_is_not_trusted(world: 
     request = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/for-temp", "RoleSessionName": "session"}
     with pytest.raises(ClientError, match="AccessDenied"):
         sts.assume_role(**request)
-    # Saved again, the policy means the user of today.
+    # Saved again, the policy names the new user.
     iam.update_assume_role_policy(RoleName="for-temp", PolicyDocument=trust(arn))
     assert trusted(iam, "for-temp") == arn
     assert sts.assume_role(**request)["Credentials"]
@@ -493,7 +493,7 @@ FEDERATED_REFUSED = [
 
 @pytest.mark.parametrize("name", FEDERATED_TAKEN)
 def test_a_federated_principal_need_not_exist(iam: Any, name: str) -> None:
-    # Of Cognito every pool of every account would be trusted without a condition.
+    # Without a condition the policy would trust every Cognito pool of every account.
     condition = {"StringEquals": {"cognito-identity.amazonaws.com:aud": "pool"}} if "cognito" in name else {}
     iam.create_role(RoleName="new", AssumeRolePolicyDocument=federated_trust(name, condition=condition))
 

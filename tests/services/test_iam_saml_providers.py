@@ -1,4 +1,4 @@
-"""SAML providers: metadata that is none is refused, keys are kept to themselves, tags and quotas as for everything."""
+"""SAML providers: invalid metadata is refused, private keys are never shown, tags and quotas work as elsewhere."""
 
 from __future__ import annotations
 

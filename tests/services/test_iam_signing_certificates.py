@@ -17,7 +17,7 @@ MALFORMED = "Certificate {body} is malformed."
 
 
 def of_version_9() -> str:
-    """A certificate that parses, but for a version that X.509 does not have."""
+    """A certificate that can be parsed, but has a version that X.509 does not have."""
     der = x509.load_pem_x509_certificate(certificate().encode()).public_bytes(Encoding.DER)
     changed = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020108"), 1)
     return f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(changed).decode()}\n-----END CERTIFICATE-----\n"

@@ -77,7 +77,7 @@ def iam(shared: Any) -> Any:
 
 
 def custom(iam: Any, *documents: Any, **arguments: Any) -> list[Answer]:
-    """Results of SimulateCustomPolicy of one action on ``*`` unless said otherwise."""
+    """Results of SimulateCustomPolicy for one action, by default on ``*``."""
     texts = [each if isinstance(each, str) else json.dumps(each) for each in documents]
     arguments = {"ActionNames": ["chime:GetRoom"], "PolicyInputList": texts, **arguments}
     return iam.simulate_custom_policy(**arguments)["EvaluationResults"]  # type: ignore[no-any-return]
@@ -299,7 +299,7 @@ def test_organization_policies_level_by_level(iam: Any) -> None:
     denied = simulated(level(identity("*"), DENY_GET), level(identity("*")))
     assert denied["EvalDecision"] == "explicitDeny"
     assert denied["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": False}
-    # Condition keys of service control policies count, and are never told.
+    # Condition keys of service control policies count, but no answer shows them.
     conditional = identity("*", Condition={"StringEquals": {"aws:RequestedRegion": "us-east-1"}})
     assert simulated(level(conditional))["EvalDecision"] == "implicitDeny"
 
@@ -318,7 +318,7 @@ ON_OBJECT = {"ActionNames": ["s3:GetObject"], "ResourceArns": [OBJECT]}
     [
         (USER, resource_policy({"AWS": USER}), "allowed"),
         (USER, resource_policy("*"), "allowed"),
-        # Naming the account leaves it to the caller's own policies, which allow nothing here.
+        # With the account as principal the caller's own policies decide, and they allow nothing here.
         (USER, resource_policy({"AWS": ACCOUNT}), "implicitDeny"),
         (USER, resource_policy({"AWS": USER + "x"}), "implicitDeny"),
         (USER, resource_policy("*", "Deny"), "explicitDeny"),
@@ -368,7 +368,7 @@ def test_an_arn_with_an_account_needs_no_owner(iam: Any) -> None:
     arguments = {"ActionNames": ["sqs:SendMessage"], "ResourceArns": [queue], "CallerArn": USER}
     [result] = custom(iam, ResourcePolicy=policy, **arguments)
     assert result["EvalDecisionDetails"] == {"IAM Policy": "implicitDeny", "Resource Policy": "allowed"}
-    # Without a policy of the resource nothing is known of its account's side.
+    # Without a resource policy nothing is known about its account's side.
     assert decisions(custom(iam, identity("sqs:*"), **arguments)) == ["allowed"]
 
 
@@ -445,7 +445,7 @@ def test_the_policies_of_a_user_and_of_its_groups(iam: Any) -> None:
     assert result["EvalDecision"] == "allowed"
     assert sources(result) == [
         ("user_ana_own", "IAM Policy"),
-        # Attached to ana and to her group, and told once.
+        # Attached to ana and to her group, and shown once.
         ("AmazonChimeReadOnly", "IAM Policy"),
         ("group_developers_own", "IAM Policy"),
     ]
@@ -556,7 +556,7 @@ def test_a_caller_brings_its_own_keys(iam: Any) -> None:
     policy = json.dumps(identity("chime:CreateRoom", Condition=tagged))
     arguments = {"PolicyInputList": [policy]}
     assert decisions(principal(iam, ANA, "chime:CreateRoom", **arguments)) == ["allowed"]
-    # As somebody else: the name is known, the tags are not.
+    # With another caller: the name is known, the tags are not.
     [result] = principal(iam, ANA, "chime:CreateRoom", CallerArn=USER, **arguments)
     assert result["EvalDecision"] == "implicitDeny"
     assert result["MissingContextValues"] == ["aws:PrincipalTag/Team", "aws:username"]
@@ -610,7 +610,7 @@ def test_sources_that_are_none(iam: Any, arn: str, code: str, message: str, stat
     fails(iam.get_context_keys_for_principal_policy, code, message, status, PolicySourceArn=arn)
 
 
-# Who may simulate
+# Permissions to simulate
 
 
 def test_nobody_simulates_without_permission(shared: Any) -> None:
@@ -698,7 +698,7 @@ def test_a_text_without_a_policy_has_no_keys(iam: Any) -> None:
     fails(iam.get_context_keys_for_custom_policy, "InvalidInput", message, 400, PolicyInputList=texts)
 
 
-# How much may be matched in one request.
+# The limit of matching in one request.
 
 
 @pytest.fixture(scope="module")
@@ -733,7 +733,7 @@ def test_a_page_is_shorter_the_more_there_is_to_match(quiet_iam: Any) -> None:
     assert len(quiet_iam.simulate_custom_policy(**arguments)["EvaluationResults"]) == 50
 
 
-# Each is one element of a policy, the keys of the request, and how many resources there are.
+# Each: one element of a policy, the keys of the request, and the number of resources.
 TOO_MUCH: dict[str, tuple[dict[str, Any], list[Answer], int]] = {
     "the case that was found": ({"Resource": many("*a?" * 300, 30)}, [], 350),
     "resources": ({"Resource": many("*a?a*b", 100)}, [], 30),

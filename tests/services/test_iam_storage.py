@@ -1,4 +1,4 @@
-"""What storage itself refuses, for the case that two transactions pass the same check at the same time."""
+"""What storage itself refuses, for two transactions that pass the same check at the same time."""
 
 from __future__ import annotations
 

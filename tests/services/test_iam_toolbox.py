@@ -1,4 +1,4 @@
-"""IAM Toolbox: a refusal of IAM ends with an authorization id, and the toolbox tells by it why the call was refused."""
+"""IAM Toolbox: a refusal of IAM ends with an authorization id, for which the toolbox gives the reasons."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def test_a_policy_that_was_not_evaluated_is_not_shown(logged: Any, uri: str) -> 
     )
 
 
-# Who may ask, and about what.
+# Who may ask for which refusals.
 
 
 def test_each_operation_needs_its_permission(logged: Any) -> None:

@@ -1,4 +1,4 @@
-"""Users: what each operation answers, and what becomes of a user who is renamed, bounded or deleted."""
+"""Users: the answer of each operation, and the effects of renaming, a boundary and deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies that were kept under older rules, or that can no longer be read: a clean decision, and never a failure."""
+"""Stored policies from older rules, or unreadable ones: a clear decision, and never a failure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def resource_control(**more: Any) -> dict[str, Any]:
 
 
 def keep(world: Any, table: Any, column: str, text: str) -> None:
-    """Put a text where a checked document was."""
+    """Replace a checked document by a text."""
     with world.database.transaction() as connection:
         connection.execute(update(table).values({column: text}))
 
@@ -81,7 +81,7 @@ def test_a_trust_policy_that_cannot_be_read_lets_nobody_in(make_world: Any, text
 @pytest.mark.parametrize(
     "document",
     [
-        # Each is refused when it is saved today.
+        # Saving any of these is refused today.
         trust(root_arn(), ["sts:*"]),
         trust(root_arn(), "sts:assumerole"),
         trust({"AWS": root_arn(), "Federated": "cognito-identity.amazonaws.com"}),

@@ -1,4 +1,4 @@
-"""When keys and roles were last used: told at once, written later, and nobody's rights are read again for it."""
+"""When keys and roles were last used: shown at once, written later, and without reading any rights again."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_reset_forgets(world: Any) -> None:
     assert key_use(world)["ServiceName"] == "N/A"
 
 
-# Written, and by whom it is read.
+# Writing, and the readers.
 
 
 def outcome(world: Any, client: Any, operation: str) -> Outcome:

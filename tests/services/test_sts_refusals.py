@@ -1,4 +1,4 @@
-"""What STS refuses besides limits and permissions: session policies, tags, source identities, sizes, ARNs."""
+"""Refusals of STS besides limits and permissions: session policies, tags, source identities, sizes, ARNs."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_policy_arn_that_is_no_arn(sts: Any, operation: str) -> None:
     assert refusal(sts, operation, **CALLS[operation], PolicyArns=given) == expected
 
 
-# Token size (test_sts_token_size has what fits).
+# Token size (test_sts_token_size tests the accepted sizes).
 
 
 def test_a_session_token_has_credentials_and_the_size_of_their_token_alone(sts: Any) -> None:

@@ -47,7 +47,7 @@ KEY = (
     "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
     "documentation for requirements"
 )
-# IAM wants a condition beside Cognito.
+# IAM requires a condition for Cognito.
 ANY_COGNITO_POOL = {"StringLike": {f"{COGNITO}:aud": "*"}}
 AMAZON, FACEBOOK = "www.amazon.com", "graph.facebook.com"
 
@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def world(folder: Path) -> Any:
-    """Shared by the tests that leave it as they found it."""
+    """Shared by tests that leave it unchanged."""
     handle = WorldHandle(
         federation_world(
             folder,
@@ -86,7 +86,7 @@ def sts(world: Any) -> Any:
 
 @pytest.fixture
 def make_federation(folder: Path) -> Any:
-    """Worlds of a test's own, with these roles."""
+    """Worlds for one test each, with these roles."""
     handles: list[WorldHandle] = []
 
     def make(*roles: dict[str, Any], **more: Any) -> WorldHandle:
@@ -102,7 +102,7 @@ def assume(sts: Any, *arguments: Any, **more: Any) -> dict[str, Any]:
     return sts.assume_role_with_web_identity(**request(*arguments, **more))  # type: ignore[no-any-return]
 
 
-# What a good token gets.
+# The session of a valid token.
 
 
 def test_the_holder_of_a_token_becomes_a_session_of_the_role(world: Any, sts: Any) -> None:
@@ -157,7 +157,7 @@ def test_the_authorized_party_is_the_audience_where_there_is_one(sts: Any) -> No
     assert refusal(sts, OPERATION, **wrong) == (400, "InvalidIdentityToken", "Incorrect token audience")
 
 
-# What a token is refused for.
+# Refused tokens.
 
 HOUR = 3600
 
@@ -397,7 +397,7 @@ def test_claims_are_condition_keys(
 
 
 def test_an_issuer_whose_url_ends_in_a_slash(make_federation: Any, folder: Path) -> None:
-    """As Auth0's do: the slash belongs to the ARN and to the condition keys."""
+    """Like Auth0's: the slash is part of the ARN and of the condition keys."""
     host = "tenant.example.com/"
     slashed = provider(folder, f"https://{host}")
     condition = {"StringEquals": {f"{host}:sub": SUBJECT, f"{host}:aud": AUDIENCE}}
@@ -533,7 +533,7 @@ def test_a_source_identity_needs_its_own_permission_and_the_right_form(sts: Any)
         assert told == 'Source Identity must match [a-zA-Z_0-9+=,.@-]{2,256} and not begin with "aws:"'
 
 
-# Providers that AWS knows by itself.
+# Built-in providers of AWS.
 
 
 @pytest.mark.parametrize("issuer", [f"https://{GOOGLE}", GOOGLE])
@@ -591,7 +591,7 @@ def test_other_providers_are_not_chosen_by_an_id(sts: Any) -> None:
     assert (status, code, GOOGLE in message) == (400, "ValidationError", True)
 
 
-# Tokens that STS itself has issued.
+# Tokens issued by STS itself.
 
 
 def test_tokens_of_another_accounts_outbound_federation_are_verified_here(make_federation: Any) -> None:
@@ -614,7 +614,7 @@ def test_session_tokens_may_be_asked_to_be_longer(sts: Any) -> None:
     assert answer["SessionTokenSize"] >= 3000
 
 
-# What is kept of it.
+# What is recorded.
 
 
 def test_the_log_names_the_holder_and_never_the_token(make_federation: Any) -> None:
