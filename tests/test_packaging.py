@@ -1,4 +1,4 @@
-"""What a stranger meets first: the set-up script, the constraints, the notes on dependencies."""
+"""A newcomer's first steps: the set-up script, the constraints, the notes on dependencies."""
 
 import importlib.util
 import re
@@ -34,7 +34,7 @@ def constraints(name: str = "constraints.txt") -> dict[str, str]:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """run.py as a module, told to put its environment into an empty folder."""
+    """run.py as a module that puts its environment into an empty folder."""
     spec = importlib.util.spec_from_file_location("rolecall_script", ROOT / "run.py")
     assert spec is not None
     assert spec.loader is not None
@@ -102,7 +102,7 @@ def test_help_installs_nothing(script: ModuleType, capsys: pytest.CaptureFixture
 
 
 class Recorder:
-    """Stands in for running commands: remembers them, makes the environment's interpreter appear, answers a status."""
+    """Stands for running commands: records them, makes the environment's interpreter appear, returns a status."""
 
     def __init__(self, script: ModuleType, folder: Path, status: int = 0) -> None:
         self.commands: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""The page about STS has every operation, as the registry, the model, the code and the tests have it today."""
+"""The page about STS has every operation, as in the registry, the model, the code and the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signed request that somebody changed does not verify: each way of tampering by name, then all of them by chance."""
+"""A changed signed request does not verify: each way of tampering by name, then all of them at random."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +38,7 @@ NAMES = ["by header", "by header with token", "presigned", "presigned with token
 
 
 def outcome(request: HttpRequest, at: HttpRequest) -> str:
-    """The refusal's code, or empty. The caller knows the key, and takes any token for the key's own."""
+    """The refusal's code, or empty. The key is known here, and any token counts as the key's own."""
     try:
         signature = read_signature(request, seconds(signed_at(at)))
         if signature is None:
@@ -255,11 +255,11 @@ def test_spaces_made_of_other_characters_are_not_blanks() -> None:
         assert outcome(with_header(request, "x-a", f"one{blank}two"), request) == "SignatureDoesNotMatch"
 
 
-# By chance. What verifies after a mutation must mean the same: escapes, blanks and order have more than one spelling.
+# At random. A change that still verifies must mean the same: escapes, spaces and order have several spellings.
 
 
 def meaning(request: HttpRequest) -> tuple[object, ...]:
-    """What a service would understand of a request, written without regard to how signing reads it."""
+    """The meaning of a request for a service, read without the code of signing."""
     authorization = request.headers.get("authorization", "").replace(",", " ").split()
     known = [
         part for part in authorization if part.startswith(("AWS4-", "Credential=", "SignedHeaders=", "Signature="))
@@ -280,7 +280,7 @@ def meaning(request: HttpRequest) -> tuple[object, ...]:
     return (
         request.method,
         segments,
-        # The root has no name that a slash could follow.
+        # The root user's ARN has no name after a slash.
         segments and request.raw_path[-1:] == "/",
         query,
         sorted(headers.items()),

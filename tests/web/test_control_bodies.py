@@ -1,4 +1,4 @@
-"""Bodies that mean harm, or nothing: every control endpoint refuses them in JSON with a message."""
+"""Hostile or meaningless bodies: every control endpoint refuses them in JSON with a message."""
 
 from __future__ import annotations
 

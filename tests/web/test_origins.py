@@ -1,4 +1,4 @@
-"""Which names a Host header may have: expectations by rules of the test's own, not by the product's pattern."""
+"""Which names a Host header may have. The expectations come from the test's own rules, not the product's pattern."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rolecall.web.origins import NOBODY_ELSE, admission_of
 
 PUBLIC = "evil.example"
 LETTERS = string.ascii_letters + string.digits + "-_"
-# Everything that frameworks, browsers and proxies were found to read in ways of their own.
+# Characters that frameworks, browsers and proxies were found to read in different ways.
 JUNK = st.text(alphabet="ab.:[]@/\\?#%~!$*+,; \t\r\n\0\x1b\u202eé1-_", max_size=12)
 
 
 def is_name(text: str) -> bool:
-    """Labels of 1 to 63 characters with dots between, and perhaps one after."""
+    """Labels of 1 to 63 characters with dots between, and perhaps one at the end."""
     labels = text.removesuffix(".").split(".")
     return all(0 < len(label) <= 63 and set(label) <= set(LETTERS) for label in labels)
 
 
 def expected(host: str) -> bool:
-    """Whether a header is an address or a name that nobody can own, and nothing besides, by splitting it by hand."""
+    """Whether a header is an address or a name without an owner, and nothing else, by splitting it by hand."""
     if host.startswith("["):
         inner, bracket, port = host[1:].partition("]")
         if not bracket or (port and port[0] != ":"):
@@ -48,7 +48,7 @@ def expected(host: str) -> bool:
 
 @given(before=JUNK, after=JUNK)
 def test_nothing_makes_a_public_name_a_private_one(before: str, after: str) -> None:
-    # As a label's end, as user information, behind an address: wherever the public name stands.
+    # At a label's end, as user information, behind an address: wherever the public name can be.
     for host in (
         before + PUBLIC + after,
         before + "." + PUBLIC,
@@ -73,7 +73,7 @@ def test_a_header_is_judged_as_by_hand(host: str) -> None:
 def test_addresses_are_answered(address: ipaddress.IPv6Address, port: int) -> None:
     assert NOBODY_ELSE.knows_name(f"[{address}]:{port}")
     assert NOBODY_ELSE.answers_to(f"[{address}]")
-    # Outside of brackets its last part would be a port.
+    # Without brackets its last part would be a port.
     assert not NOBODY_ELSE.knows_name(f"[{address}]:{port}0000001")
 
 

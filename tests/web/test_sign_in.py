@@ -1,4 +1,4 @@
-"""Sign-in federation: credentials become a sign-in token, that becomes a browser's session, and the page says who."""
+"""Sign-in federation: credentials become a sign-in token, the token a browser's session, and the page shows it."""
 
 from __future__ import annotations
 
@@ -310,7 +310,7 @@ def test_what_a_visitor_brings_is_escaped(world: Any) -> None:
 
 
 def trail(world: Any) -> list[dict[str, Any]]:
-    """What happened to sign-ins, newest first, in CloudTrail's records."""
+    """The recorded sign-ins, newest first, in CloudTrail's records."""
     answer = world.application.test_client().get("/_rolecall/decisions?format=cloudtrail")
     records = [json.loads(line) for line in answer.text.splitlines()]
     return [record for record in records if record["eventSource"] == "signin.amazonaws.com"]
@@ -368,7 +368,7 @@ def test_a_sign_in_that_fails_is_recorded(world: Any) -> None:
         assert record["errorMessage"]
         assert "errorCode" not in record
     assert "wrong-secret" not in str(log.calls(CallFilter()))
-    # What is no request for anything is no sign-in.
+    # A request without a purpose is no sign-in.
     world.application.test_client().get("/federation?Action=dance")
     assert len(trail(world)) == 2
     log.close()

@@ -1,4 +1,4 @@
-"""Clients of aiobotocore inside a block. aiobotocore wants its own botocore, so these run in their own environment."""
+"""Clients of aiobotocore inside a block. aiobotocore needs its own botocore, so these run in their own environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_ONCE = AioConfig(retries={"total_max_attempts": 1})
 
 
 def world_of(account_id: str, user: str) -> dict[str, Any]:
-    """A world of one account with one administrator, whose key tells whose it is."""
+    """A world of one account with one administrator, whose key contains its name."""
     key = {"id": f"{user}_{account_id}", "secret": f"secret-of-{user}"}
     policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]
     return {
@@ -222,7 +222,7 @@ async def test_nested_blocks() -> None:
 async def test_nothing_leaks(monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | None) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "somebody's")
     with Rolecall():
-        # What is loaded once stays loaded.
+        # A module stays loaded after its first use.
         await me()
     before, open_before = outside(), descriptors()
     try:
