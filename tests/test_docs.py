@@ -275,7 +275,7 @@ def test_every_emulated_operation_is_documented_and_no_other(service: str) -> No
 
 
 @pytest.mark.follows_the_model
-def test_what_is_not_emulated_is_told_truly() -> None:
+def test_pages_are_right_about_operations_that_are_not_emulated() -> None:
     counts = {name: len(load_service(name).operation_names) for name in SERVICES}
     emulated = {name: sum(found.service == name for found in all_operations()) for name in SERVICES}
     assert f"The other {counts['chime'] - emulated['chime']} operations of the API" in page("chime.md")

@@ -70,7 +70,7 @@ def test_the_clients_under_test_are_of_one_age(name: str) -> None:
     assert constraints(name)["boto3"] == constraints(name)["botocore"]
 
 
-def test_an_old_python_is_told_so(
+def test_an_old_python_is_reported(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(script.sys, "version_info", (3, 10, 12, "final", 0))
@@ -78,7 +78,7 @@ def test_an_old_python_is_told_so(
     assert "Python 3.11 or newer is needed" in capsys.readouterr().err
 
 
-def test_a_debian_python_without_venv_is_told_which_package(
+def test_a_debian_python_without_venv_names_the_package(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
@@ -205,7 +205,7 @@ def test_a_broken_environment_of_ours_is_made_anew(script: ModuleType, tmp_path:
     assert recorder.installed() == ["", "[test]"]
 
 
-def test_a_folder_of_somebody_else_is_left_alone(
+def test_a_folder_with_other_content_is_left_alone(
     script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "venv").mkdir()

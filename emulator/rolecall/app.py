@@ -168,7 +168,7 @@ def gateway_over(
     if decisions is not None:
         decisions.also_writes = uses.flush_now_and_then
         decisions.also_closes = uses.flush
-    observers = [told for told in (uses.record, record, observer) if told is not None]
+    observers = [observe for observe in (uses.record, record, observer) if observe is not None]
     gateway = Gateway(
         database,
         clock=clock,

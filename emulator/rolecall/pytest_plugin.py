@@ -73,7 +73,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and _refused_calls in item.stash:
-        text = _told(item.stash[_refused_calls].take())
+        text = _report_text(item.stash[_refused_calls].take())
         # A report in JUnit's form has the failure's text but none of pytest's sections.
         add = getattr(report.longrepr, "addsection", None) if item.config.getoption("xmlpath", None) else None
         if text and add is not None:
@@ -143,7 +143,7 @@ def _found(request: pytest.FixtureRequest, config: Any) -> Any:
     raise pytest.UsageError(f"No such file for the marker rolecall: there is neither {looked}")
 
 
-def _told(refused: Sequence[DecisionRecord]) -> str:
+def _report_text(refused: Sequence[DecisionRecord]) -> str:
     shown = [decision.reasons for decision in refused[:_MAXIMUM_REFUSALS]]
     if len(refused) > len(shown):
         shown.append(f"… and {len(refused) - len(shown)} before them")

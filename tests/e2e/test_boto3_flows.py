@@ -144,7 +144,7 @@ def test_accounts_do_not_see_each_other(boto: boto3.Session) -> None:
     assert (status, code) == (404, "NotFoundException")
 
 
-def test_a_role_nobody_has_is_no_different_from_one_that_refuses(boto: boto3.Session) -> None:
+def test_a_missing_role_is_refused_like_a_role_that_refuses(boto: boto3.Session) -> None:
     status, code, message = refusal(
         boto.client("sts").assume_role, RoleArn=role_arn("no-such-role", SECOND_ACCOUNT), RoleSessionName="ana"
     )

@@ -153,7 +153,7 @@ def taken_port() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def serve_in_vain(folder: Path, *arguments: str, **environment: str) -> list[str]:
+def failed_serve(folder: Path, *arguments: str, **environment: str) -> list[str]:
     """The lines of stderr of a ``serve`` that cannot start."""
     if "--port" not in arguments:
         arguments = (*arguments, "--port", str(reserved_port()))
@@ -164,7 +164,7 @@ def serve_in_vain(folder: Path, *arguments: str, **environment: str) -> list[str
 
 
 def test_serve_on_a_busy_port(tmp_path: Path, taken_port: int) -> None:
-    (line,) = serve_in_vain(tmp_path, "--port", str(taken_port))
+    (line,) = failed_serve(tmp_path, "--port", str(taken_port))
     assert line.startswith(f"rolecall: cannot listen on 127.0.0.1 port {taken_port}: ")
     assert "--port" in line
 
@@ -175,27 +175,27 @@ def test_serve_on_the_port_of_another_rolecall(server: Server, tmp_path: Path) -
     assert server.control("GET", "health")[0] == 200
 
 
-def test_serve_on_an_address_of_somebody_else(tmp_path: Path) -> None:
-    (line,) = serve_in_vain(tmp_path, "--host", "192.0.2.1")
+def test_serve_on_an_address_of_another_machine(tmp_path: Path) -> None:
+    (line,) = failed_serve(tmp_path, "--host", "192.0.2.1")
     assert line.startswith("rolecall: cannot listen on 192.0.2.1 port ")
 
 
-def test_serve_with_a_config_that_is_no_text(tmp_path: Path) -> None:
+def test_serve_with_a_config_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    lines = serve_in_vain(tmp_path, "--config", "binary.yaml")
+    lines = failed_serve(tmp_path, "--config", "binary.yaml")
     assert lines == ["rolecall: binary.yaml cannot be used:", "binary.yaml:1: not UTF-8 text"]
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "folder"])
 def test_serve_with_a_config_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    (line,) = serve_in_vain(tmp_path, "--config", name)
+    (line,) = failed_serve(tmp_path, "--config", name)
     assert line.startswith(f"rolecall: cannot read {name}: ")
 
 
 def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
     name = write(tmp_path, "world.yaml", MANY_PROBLEMS)
-    first, *problems = serve_in_vain(tmp_path, "--config", name)
+    first, *problems = failed_serve(tmp_path, "--config", name)
     assert first == f"rolecall: {name} cannot be used:"
     assert sorted({problem.split(" ")[0] for problem in problems}) == [
         f"{name}:10:",
@@ -211,16 +211,16 @@ def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
 def test_serve_with_a_config_that_refers_to_nothing(tmp_path: Path) -> None:
     text = ONE_USER.replace("AdministratorAccess", "NoSuchPolicy")
     name = write(tmp_path, "world.yaml", text)
-    _, problem = serve_in_vain(tmp_path, "--config", name)
+    _, problem = failed_serve(tmp_path, "--config", name)
     assert problem.startswith(
         f"{name}:8: accounts[0].users[0].attached_policies[0]: there is no policy arn:aws:iam::aws"
     )
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]\n", "a: [\n", "a: &a [*a]\n"])
-def test_serve_with_a_config_that_is_no_sandbox_file(tmp_path: Path, text: str) -> None:
+def test_serve_with_a_config_that_is_not_a_sandbox_file(tmp_path: Path, text: str) -> None:
     name = write(tmp_path, "world.yaml", text)
-    first, *problems = serve_in_vain(tmp_path, "--config", name)
+    first, *problems = failed_serve(tmp_path, "--config", name)
     assert first == f"rolecall: {name} cannot be used:"
     assert problems
     assert all(re.match(rf"{name}:\d+: ", problem) for problem in problems)
@@ -237,20 +237,20 @@ def test_serve_with_a_config_that_is_no_sandbox_file(tmp_path: Path, text: str) 
     ],
 )
 def test_serve_without_a_database(tmp_path: Path, url: str, message: str) -> None:
-    lines = serve_in_vain(tmp_path, "--database", url)
+    lines = failed_serve(tmp_path, "--database", url)
     assert lines[0].startswith(message)
     assert "hidden-word" not in "".join(lines)
 
 
-def test_serve_with_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_serve_with_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("nothing of SQLite\n" * 100, encoding="utf-8")
-    (line,) = serve_in_vain(tmp_path, "--database", "sqlite:///notes.db")
+    (line,) = failed_serve(tmp_path, "--database", "sqlite:///notes.db")
     assert line.startswith("rolecall: cannot open the database: ")
     assert (tmp_path / "notes.db").read_text(encoding="utf-8").startswith("nothing of SQLite")
 
 
 def test_workers_cannot_share_a_database_in_memory(tmp_path: Path) -> None:
-    (line,) = serve_in_vain(tmp_path, "--database", "sqlite://", "--workers", "2")
+    (line,) = failed_serve(tmp_path, "--database", "sqlite://", "--workers", "2")
     assert "--workers 1" in line
 
 

@@ -138,7 +138,7 @@ def _content(file: Path) -> dict[str, Any]:
     return content
 
 
-def test_a_log_that_cannot_be_written_disturbs_nobody(make_server: Make, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_disturbs_no_call(make_server: Make, tmp_path: Path) -> None:
     (tmp_path / "rolecall-decisions.db").mkdir()
     server = make_server(database=database(tmp_path))
     for _ in range(3):
@@ -170,7 +170,7 @@ def test_what_cannot_be_explained(tmp_path: Path, arguments: list[str], words: s
     assert list(tmp_path.glob("*.db*")) == []
 
 
-def test_an_unknown_request_is_told_of(make_server: Make) -> None:
+def test_an_unknown_request_is_reported(make_server: Make) -> None:
     server = make_server()
     server.client("sts").get_caller_identity()
     server.control("GET", "decisions")

@@ -120,7 +120,7 @@ def test_what_cannot_be_written(tmp_path: Path, arguments: list[str], words: str
     assert list(tmp_path.glob("*.db*")) == []
 
 
-def test_whoever_did_nothing_has_no_policy(make_server: Make) -> None:
+def test_a_principal_without_calls_has_no_policy(make_server: Make) -> None:
     server = make_server()
     server.client("sts").get_caller_identity()
     chime = server.client("chime", credentials=server.assume("chime-denied"))

@@ -50,7 +50,7 @@ def test_no_name_but_this_machine_s_is_answered(server: Server, lines: str, path
     assert status in (0, 400, 403)
 
 
-def test_names_and_origins_that_the_server_was_told(make_server: Make) -> None:
+def test_permitted_names_and_origins(make_server: Make) -> None:
     server = make_server("--allow-host", "rolecall.lan", "--allow-origin", APP)
     assert server.control("GET", "health", Host="rolecall.lan:4580")[0] == 200
     assert server.control("GET", "health", Host="other.lan")[0] == 403
@@ -88,7 +88,7 @@ def test_what_a_stopped_server_leaves_is_private_and_whole(make_server: Make, wo
         ("--allow-origin", "ROLECALL_ALLOW_ORIGIN", "http://localhost:3000 *", "'*' is not an origin of a page"),
     ],
 )
-def test_a_name_or_an_origin_that_is_none_is_told(option: str, variable: str, given: str, wrong: str) -> None:
+def test_an_invalid_name_or_origin_is_reported(option: str, variable: str, given: str, wrong: str) -> None:
     runner = CliRunner()
     for done in (
         runner.invoke(main, ["serve", "--database", "sqlite://", option, given.split()[1]]),

@@ -137,7 +137,7 @@ def test_a_refusal_is_logged_with_its_request_id(make_world: Any, everything_log
 
 
 @pytest.mark.parametrize("service", ["sts", "chime"])
-def test_a_failure_inside_is_told_in_the_log_alone(
+def test_only_the_log_shows_a_failure_inside(
     make_world: Any, service: str, monkeypatch: pytest.MonkeyPatch, everything_logged: pytest.LogCaptureFixture
 ) -> None:
     world = make_world(WORLD)

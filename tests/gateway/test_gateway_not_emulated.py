@@ -94,7 +94,7 @@ def test_the_model_has_62_operations() -> None:
 
 
 @pytest.mark.parametrize("operation", CHIME)
-def test_every_chime_operation_is_refused_to_whom_nothing_allows_it(worlds: Any, operation: str) -> None:
+def test_a_caller_without_rights_is_refused_every_chime_operation(worlds: Any, operation: str) -> None:
     for name, because in (
         ("nobody", f"because no identity-based policy allows the chime:{operation} action"),
         ("denied", DENIED),
@@ -107,7 +107,7 @@ def test_every_chime_operation_is_refused_to_whom_nothing_allows_it(worlds: Any,
 
 
 @pytest.mark.parametrize("operation", CHIME)
-def test_every_chime_operation_is_reached_by_whom_everything_is_allowed(worlds: Any, operation: str) -> None:
+def test_a_caller_with_every_right_reaches_every_chime_operation(worlds: Any, operation: str) -> None:
     client, parameters = permission_of(worlds.client("chime", "admin", config=UNCHECKED), operation)
     status, code, message = outcome(client, operation, **parameters)
     if find("chime", operation) is None:

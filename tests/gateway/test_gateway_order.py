@@ -122,7 +122,7 @@ def outcome(world: Any, service: str, faults: set[str], monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: " and ".join(dict.fromkeys(pair)).replace(" ", "-"))
-def test_the_first_of_two_faults_is_told(
+def test_the_first_of_two_faults_is_reported(
     worlds: Any, service: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received = outcome(worlds, service, set(pair), monkeypatch)
@@ -283,7 +283,7 @@ def test_temporary_keys_need_their_own_token(worlds: Any) -> None:
     assert send(worlds.application, signed(call, keys_of(first), "sts")).status == 200
 
 
-def test_a_token_of_another_sandbox_is_worth_nothing(worlds: Any, make_world: Any) -> None:
+def test_a_token_of_another_sandbox_is_refused(worlds: Any, make_world: Any) -> None:
     foreign = make_world(WORLD).client("sts", "admin").get_session_token()["Credentials"]
     received = send(worlds.application, signed(query_call("sts", "GetCallerIdentity"), keys_of(foreign), "sts"))
     assert received.error == (403, "InvalidClientTokenId", INVALID)

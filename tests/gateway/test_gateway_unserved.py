@@ -156,7 +156,7 @@ def test_a_name_that_no_model_has_gets_an_answer_in_json(world: Any, scope: str)
 
 
 @pytest.mark.parametrize("scope", ["../iam", "a b", "UPPER", "x" * 65, "<b>", "sts.", "chime-sdk-voice"])
-def test_what_is_no_name_of_a_service_is_a_wrong_scope(world: Any, scope: str) -> None:
+def test_an_invalid_service_name_is_a_wrong_scope(world: Any, scope: str) -> None:
     answer = send(world.application, signed(query_call("sts", "GetCallerIdentity"), ADMIN, scope))
     assert answer.status in (400, 403)
     assert b"does not serve" not in answer.body

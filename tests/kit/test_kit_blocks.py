@@ -136,7 +136,7 @@ def test_a_file_that_the_test_chose_is_kept_and_no_other(monkeypatch: pytest.Mon
         assert os.environ["AWS_CONFIG_FILE"] == str(tmp_path / "config")
 
 
-def test_a_client_of_before_goes_where_it_went() -> None:
+def test_a_client_made_before_the_block_keeps_its_destination() -> None:
     client = boto3.client("sts", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     went: list[str] = []
 
@@ -152,7 +152,7 @@ def test_a_client_of_before_goes_where_it_went() -> None:
         assert sandbox.decisions == []
 
 
-def test_a_client_that_outlives_its_block_reaches_nobody() -> None:
+def test_a_client_that_outlives_its_block_sends_nothing() -> None:
     with Rolecall(ONE) as sandbox:
         plain, explicit, session = boto3.client("sts"), sandbox.client("sts"), sandbox.session()
     for client in (plain, explicit, session.client("sts")):
@@ -429,7 +429,7 @@ def test_refreshable_credentials_refresh_when_the_sandbox_says_they_are_old() ->
         assert session.get_credentials().access_key != first
 
 
-def test_a_world_in_which_nobody_has_a_key_cannot_be_a_block() -> None:
+def test_a_world_without_keys_cannot_be_a_block() -> None:
     before = outside()
     with pytest.raises(UnknownIdentityError, match="no active access key"), Rolecall(world_of("333333333333")):
         pass

@@ -77,12 +77,12 @@ def test_calls_of_before_and_of_other_sandboxes_do_not_count(rolecall: Rolecall)
             pass
 
 
-def test_other_errors_go_on(rolecall: Rolecall) -> None:
+def test_other_errors_leave_the_block(rolecall: Rolecall) -> None:
     with pytest.raises(ZeroDivisionError), rolecall.expect_denied("chime:CreateUser"):
         raise ZeroDivisionError
 
 
-def test_an_error_after_the_refusal_that_was_expected_goes_on(rolecall: Rolecall) -> None:
+def test_an_error_after_the_expected_refusal_leaves_the_block(rolecall: Rolecall) -> None:
     def handle_one_and_make_another() -> None:
         chime = boto3.client("chime")
         with rolecall.expect_denied("chime:CreateUser"):
@@ -94,7 +94,7 @@ def test_an_error_after_the_refusal_that_was_expected_goes_on(rolecall: Rolecall
         handle_one_and_make_another()
 
 
-def test_an_error_that_is_no_refusal_is_not_expected(rolecall: Rolecall) -> None:
+def test_an_error_other_than_a_refusal_is_not_expected(rolecall: Rolecall) -> None:
     with (
         pytest.raises(AssertionError, match="NoSuchEntity") as failed,
         rolecall.expect_denied("iam:GetUser"),
@@ -153,7 +153,7 @@ def test_what_a_principal_may_do_without_a_call(rolecall: Rolecall) -> None:
     rolecall.assert_denied("chime:ListUsers", user="keyless")
 
 
-def test_trust_policies_and_context_keys_have_a_say(rolecall: Rolecall) -> None:
+def test_trust_policies_and_context_keys_count(rolecall: Rolecall) -> None:
     reader, partner = rolecall.role("chime-reader"), rolecall.role("chime-partner")
     rolecall.assert_allowed("sts:AssumeRole", user="developer", resource=reader)
     rolecall.assert_denied("sts:AssumeRole", user="developer", resource=partner, by="role trust policy")

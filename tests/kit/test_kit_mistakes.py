@@ -90,19 +90,19 @@ def test_a_sandbox_that_has_ended_says_so(act: Act) -> None:
 
 
 @pytest.mark.parametrize("region", [None, "", "us east", "-", 3])
-def test_a_region_that_is_none(region: Any) -> None:
+def test_an_unknown_region(region: Any) -> None:
     with pytest.raises(ValueError, match="region must be the name of an AWS Region, such as us-east-1, not "):
         Rolecall(region=region)
 
 
 @pytest.mark.parametrize("seed", ["1", 1.5, True])
-def test_a_seed_that_is_no_number(seed: Any) -> None:
+def test_a_seed_that_is_not_a_number(seed: Any) -> None:
     with pytest.raises(TypeError, match="seed must be a whole number, not "):
         Rolecall(seed=seed)
 
 
 @pytest.mark.parametrize("port", [-1, 65536, "4580", True])
-def test_a_port_that_is_none(port: Any) -> None:
+def test_an_invalid_port(port: Any) -> None:
     with pytest.raises(ValueError, match="port is a number from 0 to 65535, not "):
         Rolecall.start(port=port)
 

@@ -360,7 +360,7 @@ def test_decisions_are_newest_first_and_say_why() -> None:
         assert abs(assumed.time - datetime.now(UTC)) < timedelta(minutes=10)
 
 
-def test_more_calls_than_the_queue_holds_are_all_told() -> None:
+def test_more_calls_than_the_queue_holds_are_all_recorded() -> None:
     with Rolecall() as sandbox:
         answer = sandbox._gateway.observer
         sandbox.client("sts").get_caller_identity()

@@ -86,7 +86,7 @@ def test_the_oracle_says_the_same_of_it(action: str, resource: str, allowed: boo
     assert expected(as_large(LARGEST), action, resource) is allowed
 
 
-def test_there_is_a_bound_all_the_same() -> None:
+def test_there_is_still_a_bound() -> None:
     assert decided(as_large(262_144), PolicyKind.IDENTITY, "service0:Describe0", "*")
     with pytest.raises(MalformedPolicy):
         parse_policy(as_large(262_144) + " ", PolicyKind.IDENTITY)

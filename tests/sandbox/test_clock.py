@@ -348,7 +348,7 @@ def test_a_clock_moved_in_one_process_is_moved_in_all(processes: tuple[Process, 
     assert first.clock.offset_seconds == 0
 
 
-def test_signing_in_goes_by_the_clock_that_another_process_moved(processes: tuple[Process, Process]) -> None:
+def test_signing_in_follows_the_clock_that_another_process_moved(processes: tuple[Process, Process]) -> None:
     first, second = processes
     issued = first.client("sts").assume_role(
         RoleArn="arn:aws:iam::111122223333:role/chime-reader", RoleSessionName="session", DurationSeconds=HOUR

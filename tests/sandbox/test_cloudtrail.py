@@ -171,7 +171,7 @@ def test_a_role_of_another_account_is_recorded_in_both(world: Any, log: Decision
     assert records(world)[:2] == [own, others]
 
 
-def test_a_session_that_goes_on_to_another_account_is_named_by_its_id(world: Any, log: DecisionLog) -> None:
+def test_a_session_that_calls_another_account_is_named_by_its_id(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     role = iam.create_role(RoleName="first", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
     iam.attach_role_policy(RoleName="first", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
@@ -316,7 +316,7 @@ def test_who_assumed_which_role_is_told(world: Any, log: DecisionLog) -> None:
     }
 
 
-def test_answers_of_what_only_reads_are_not_told(world: Any, log: DecisionLog) -> None:
+def test_answers_of_reading_calls_are_not_recorded(world: Any, log: DecisionLog) -> None:
     world.client("iam").get_user(UserName="developer")
     record = newest(world)
     assert (record["requestParameters"], record["responseElements"]) == ({"userName": "developer"}, None)
@@ -325,7 +325,7 @@ def test_answers_of_what_only_reads_are_not_told(world: Any, log: DecisionLog) -
     assert (record["requestParameters"], record["responseElements"]) == (None, None)
 
 
-def test_what_was_changed_is_told_without_what_is_secret(world: Any, log: DecisionLog) -> None:
+def test_a_change_is_recorded_without_secrets(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     made = iam.create_access_key(UserName="developer")["AccessKey"]
     record = newest(world)
@@ -363,7 +363,7 @@ def test_a_refusal_tells_what_was_asked(world: Any, log: DecisionLog) -> None:
     assert record["requestParameters"] == {"userName": "eve"}
 
 
-def test_parameters_out_of_order_are_not_told(world: Any, log: DecisionLog) -> None:
+def test_parameters_out_of_order_are_not_recorded(world: Any, log: DecisionLog) -> None:
     unchecked = Config(parameter_validation=False)
     refused(world.client("sts", config=unchecked).assume_role, RoleArn=READER, RoleSessionName="password: hunter2")
     record = newest(world)
@@ -398,14 +398,14 @@ def test_what_is_too_large_is_left_out(characters: int, world: Any, log: Decisio
     assert record["responseElements"]["reason"] == "responseElements too large"
 
 
-def test_whoever_proves_nothing_is_unknown(world: Any, log: DecisionLog) -> None:
+def test_a_caller_without_proof_is_unknown(world: Any, log: DecisionLog) -> None:
     refused(world.client("sts", keys=("nobody_key", "secret")).get_caller_identity)
     record = newest(world)
     assert record["userIdentity"] == {"type": "Unknown", "accessKeyId": "nobody_key"}
     assert (record["errorCode"], record["recipientAccountId"]) == ("InvalidClientTokenId", None)
 
 
-def test_the_chain_of_a_session_is_told(world: Any, log: DecisionLog) -> None:
+def test_the_chain_of_a_session_is_recorded(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     for name in ("first", "second"):
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -422,7 +422,7 @@ def test_the_chain_of_a_session_is_told(world: Any, log: DecisionLog) -> None:
     assert json.loads(call.session)["chain"] == chain
 
 
-def test_a_program_that_goes_round_in_a_chain_keeps_a_short_one(world: Any, log: DecisionLog) -> None:
+def test_a_program_that_chains_in_a_circle_keeps_a_short_chain(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     iam.create_role(RoleName="round", AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.attach_role_policy(RoleName="round", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")

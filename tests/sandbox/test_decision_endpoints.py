@@ -171,7 +171,7 @@ def test_left_out_calls_are_counted(world: Any, log: DecisionLog, monkeypatch: p
     assert get(world, "")[1]["dropped"] == {"allowed": 3, "refused": 0}
 
 
-def test_strangers_and_pages_of_other_sites_are_refused(world: Any, log: DecisionLog) -> None:
+def test_other_machines_and_pages_of_other_sites_are_refused(world: Any, log: DecisionLog) -> None:
     assert get(world, "", environ_base={"REMOTE_ADDR": "192.0.2.1"})[0] == 403
     assert get(world, "/x", environ_base={"REMOTE_ADDR": "192.0.2.1"})[0] == 403
     assert get(world, "", headers={"Origin": "https://example.com"})[0] == 403

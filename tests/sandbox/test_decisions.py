@@ -53,7 +53,7 @@ def names(log: DecisionLog, wanted: CallFilter = EVERYTHING) -> list[str]:
 # The record of a call.
 
 
-def test_an_allowed_call_is_told_in_full(world: Any, log: DecisionLog) -> None:
+def test_an_allowed_call_is_recorded_in_full(world: Any, log: DecisionLog) -> None:
     world.clock.freeze()
     credentials = world.assume("chime-reader")
     begun = monotonic_seconds()
@@ -106,7 +106,7 @@ def test_a_refusal_is_explained(world: Any, log: DecisionLog) -> None:
     assert documents["trust policy"]["Statement"][0]["Condition"] == {"StringEquals": {"sts:ExternalId": "partner-id"}}
 
 
-def test_permissions_allowed_before_the_refused_one_are_told(make_world: Any) -> None:
+def test_permissions_allowed_before_the_refused_one_are_recorded(make_world: Any) -> None:
     everyone = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
     allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
     user = {
@@ -197,7 +197,7 @@ def test_what_matches_no_operation_is_logged_too(world: Any, log: DecisionLog) -
     assert (call.service, call.operation, call.outcome, call.status) == ("sts", "", "InvalidAction", 400)
 
 
-def test_a_failure_of_the_product_itself_says_who_met_it(
+def test_a_failure_of_the_product_itself_names_the_caller(
     world: Any, log: DecisionLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_arguments: Any) -> None:
@@ -542,7 +542,7 @@ def test_a_broken_log_disturbs_no_call_and_says_so_once(
     log.close()
 
 
-def test_calls_wait_for_a_log_that_somebody_else_has_locked(
+def test_calls_wait_for_a_log_that_another_process_has_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(store_module, "_BUSY_TIMEOUT_SECONDS", 0)

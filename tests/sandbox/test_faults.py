@@ -187,7 +187,7 @@ def struck_by(world: Any, count: int) -> list[bool]:
     return found
 
 
-def test_probability_goes_by_its_seed(world: Any) -> None:
+def test_probability_follows_its_seed(world: Any) -> None:
     patterns = []
     for seed in (7, 7, 8):
         faults(world).replace([{"error": "Throttling", "probability": 0.5, "seed": seed}])
@@ -232,7 +232,7 @@ def test_faults_come_after_authentication_and_limits_and_before_access(world: An
     assert refusal(world.client("iam", "developer").delete_user, UserName="admin")[1] == "AccessDenied"
 
 
-def test_faulty_credentials_are_told_of_before_wrong_parameters(world: Any) -> None:
+def test_faulty_credentials_are_reported_before_wrong_parameters(world: Any) -> None:
     credentials = world.assume("chime-reader")
     faults(world).add(kind="expired_credentials")
     unchecked = world.client("sts", credentials=credentials, config=Config(parameter_validation=False))
@@ -314,7 +314,7 @@ def test_delays_have_a_bound(world: Any, pauses: list[float]) -> None:
     assert pauses == [60]
 
 
-def test_nobody_waits_for_the_delay_of_another_call(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_waits_for_the_delay_of_another_call(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = []
 
     def meanwhile(_seconds: float) -> None:
@@ -481,7 +481,7 @@ def test_there_is_an_end_to_adding(world: Any) -> None:
     assert len(faults(world).rules) == MAXIMUM_RULES
 
 
-def test_a_call_with_a_fault_is_told_of_in_the_log(world: Any) -> None:
+def test_the_log_shows_a_call_with_a_fault(world: Any) -> None:
     log = keep_log(world)
     rule_id = faults(world).add(error="Throttling", times=1)
     refusal(world.client("sts").get_caller_identity)
@@ -517,7 +517,7 @@ def test_calls_that_no_rule_is_about_pay_nothing(world: Any) -> None:
     assert statements(world, call) == without
 
 
-def test_a_hit_makes_nobody_read_everything_anew(world: Any) -> None:
+def test_a_hit_leaves_caches_valid(world: Any) -> None:
     faults(world).add(error="Throttling", times=1)
     with world.database.snapshot() as connection:
         before = world.database.generation(connection)

@@ -290,7 +290,7 @@ def test_an_allowed_call_that_failed_needed_its_permission(world: Any, log: Deci
         "arn:aws:iam::aws:policy/ReadOnlyAccess",
     ],
 )
-def test_what_is_no_principal(principal: str) -> None:
+def test_invalid_principals(principal: str) -> None:
     with pytest.raises(BadPrincipalError):
         wanted_calls(principal, None)
 
@@ -330,7 +330,7 @@ def code_of(call: Callable[[], object]) -> str:
     return ""
 
 
-def test_what_no_policy_can_name_is_left_out_and_told(world: Any, log: DecisionLog) -> None:
+def test_what_no_policy_can_name_is_left_out_and_noted(world: Any, log: DecisionLog) -> None:
     sts = world.client("sts", "developer")
     developer = f"arn:aws:iam::{ACCOUNT}:user/developer"
     good = [f"{READER}*?${{aws:x}}", "arn:aws:iam::444455556666:role/x", f"arn:aws:iam::{ACCOUNT}:role/é"]

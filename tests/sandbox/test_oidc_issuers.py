@@ -145,7 +145,7 @@ def test_the_documents_are_public_and_verify_the_tokens(world: Any) -> None:
         read_key_set(json.dumps(keys)).verify(read_token(token))
 
 
-def test_names_that_are_no_issuers(world: Any) -> None:
+def test_invalid_issuer_names(world: Any) -> None:
     for path in (".well-known/.well-known/openid-configuration", "%20/jwks.json", f"{'a' * 65}/jwks.json"):
         assert get(world, path)[0] == 404
     assert post(world, f"{'a' * 65}/token", {})[0] == 400
@@ -207,7 +207,7 @@ def test_what_cannot_be_asked_for(world: Any, body: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("issuer", ["https://outside.example.com", "https://other.example.com"])
-def test_nobody_else_is_signed_for(world: Any, issuer: str) -> None:
+def test_no_other_issuer_is_signed_for(world: Any, issuer: str) -> None:
     status, answer = post(world, "token", {"issuer": issuer})
     assert status == 400
     how = "declare it in the sandbox file, under oidc_providers, with keys: rolecall"

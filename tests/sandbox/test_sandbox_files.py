@@ -149,7 +149,7 @@ def test_a_thousand_problems_are_enough(text: str) -> None:
     assert len(caught.value.problems) == 1000
 
 
-def test_a_problem_repeats_no_more_of_a_file_than_somebody_reads() -> None:
+def test_a_problem_quotes_little_of_a_file() -> None:
     with pytest.raises(InvalidWorldError) as caught:
         read_world("version: 1\naccounts: []\n? " + "k" * 100_000 + "\n: 1\n")
     assert max(len(problem.message) for problem in caught.value.problems) == 2001

@@ -305,7 +305,7 @@ def test_a_changed_file_holds_on_the_next_call(make_world: Any) -> None:
         chime.list_accounts()
 
 
-def test_a_reset_goes_back_to_the_file(database: Database) -> None:
+def test_a_reset_returns_to_the_file(database: Database) -> None:
     apply(database, everything())
     counts = {name: len(found) for name, found in dump(database).items()}
     ids = {row["user_id"] for row in rows(database, "users")}

@@ -169,7 +169,7 @@ def test_a_document_as_boto3_users_write_it_is_a_mapping() -> None:
 # The same world.
 
 
-def test_credentials_issued_before_go_on(full: Any) -> None:
+def test_credentials_issued_before_stay_valid(full: Any) -> None:
     credentials = full.assume("worker")
     text = saved(full)
     iam = full.client("iam")
@@ -209,7 +209,7 @@ def _new_user(iam: Any, name: str) -> tuple[str, str]:
     return key["AccessKeyId"], key["SecretAccessKey"]
 
 
-def test_settings_come_with_the_world_and_go_on_reset(make_world: Any, full: Any) -> None:
+def test_settings_come_with_the_world_and_end_with_a_reset(make_world: Any, full: Any) -> None:
     text = saved(full).replace("ForbiddenException", "AccessDeniedException")
     chime = full.client("chime", keys=_new_user(full.client("iam"), "ana"))
     with pytest.raises(ClientError, match="ForbiddenException"):
@@ -409,7 +409,7 @@ def test_a_snapshot_that_is_too_large_is_not_read(full: Any, monkeypatch: pytest
     assert full.application.test_client().put(URL, data="version: 1\n" * 10).status_code == 413
 
 
-def test_strangers_may_neither_read_nor_load(full: Any) -> None:
+def test_other_machines_may_neither_read_nor_load(full: Any) -> None:
     client = full.application.test_client()
     elsewhere = {"REMOTE_ADDR": "192.0.2.1"}
     for refused in (

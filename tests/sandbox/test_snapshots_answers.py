@@ -86,7 +86,7 @@ def test_another_sandbox_answers_the_same(other: Any, answers: Answers, saved: s
     _assert_same(Answers(other), answers)
 
 
-def test_a_sandbox_goes_back_to_its_own_moment(full: Any, answers: Answers, saved: str) -> None:
+def test_a_sandbox_returns_to_its_own_moment(full: Any, answers: Answers, saved: str) -> None:
     iam = full.client("iam")
     for user in iam.list_users()["Users"]:
         if user["UserName"] == "gone":
@@ -185,7 +185,7 @@ def test_codes_of_devices_that_were_used_stay_used(full: Any, other: Any) -> Non
     )
 
 
-def test_sessions_and_page_markers_go_on_in_the_same_database(full: Any, saved: str) -> None:
+def test_sessions_and_page_markers_stay_valid_in_the_same_database(full: Any, saved: str) -> None:
     credentials = full.assume("federated")
     marker = full.client("iam").list_users(MaxItems=2)["Marker"]
     following = full.client("iam").list_users(Marker=marker)["Users"]
@@ -194,7 +194,7 @@ def test_sessions_and_page_markers_go_on_in_the_same_database(full: Any, saved: 
     assert iam.list_users(Marker=marker)["Users"] == following
 
 
-def test_a_session_does_not_go_on_elsewhere(full: Any, other: Any) -> None:
+def test_a_session_does_not_work_elsewhere(full: Any, other: Any) -> None:
     """The key ring that seals sessions belongs to a database: docs/sandbox-file.md."""
     credentials = full.assume("federated")
     with pytest.raises(ClientError, match="InvalidClientTokenId"):

@@ -107,7 +107,9 @@ def _checked_columns() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("table", "column"), _checked_columns())
-def test_what_the_schema_does_not_allow_is_told_with_its_line(full: Any, text: str, table: str, column: str) -> None:
+def test_what_the_schema_does_not_allow_is_reported_with_its_line(
+    full: Any, text: str, table: str, column: str
+) -> None:
     changed, _world = _changed(text, lambda world: world["rows"][table][0].update({column: "other"}))
     place = read_located(changed).line(("rows", table, 0))
     found = _refused(full, changed)
@@ -259,7 +261,7 @@ def test_a_long_text_is_not_repeated_without_end() -> None:
         ("a: 1\nb: &b [*b]", 2, "nested too deeply"),
     ],
 )
-def test_the_line_of_what_is_no_yaml(text: str, line: int, problem: str) -> None:
+def test_the_line_of_invalid_yaml(text: str, line: int, problem: str) -> None:
     with pytest.raises(UnreadableError) as caught:
         read_located(text)
     assert (caught.value.problems[0].line, problem in caught.value.problems[0].message) == (line, True)

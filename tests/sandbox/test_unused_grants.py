@@ -183,7 +183,7 @@ def test_a_boundary_must_allow_the_same_resource(make_logged: Any, boundary: Jso
     assert unused_of(world, log).actions == ({"iam": ["iam:GetUser"]} if granted else {})
 
 
-def test_policies_of_groups_are_told_apart(make_logged: Any) -> None:
+def test_policies_of_groups_are_distinct(make_logged: Any) -> None:
     groups = [
         {"name": "readers", "inline_policies": {"own": document(allow("iam:GetUser"))}},
         {"name": "writers", "inline_policies": {"own": document(allow("iam:TagUser"))}},
@@ -224,7 +224,7 @@ def test_a_statement_with_conditions_was_used_by_calls_that_no_other_allows(make
     assert idle(unused_of(world, log)) == ["with-mfa"]
 
 
-def test_what_federated_users_use_is_used_by_the_user_who_made_them(make_logged: Any) -> None:
+def test_the_use_of_federated_users_counts_for_their_user(make_logged: Any) -> None:
     """Their rights are the user's, limited by a session policy (IAM User Guide, Permissions for GetFederationToken)."""
     own = document(allow(["sts:GetFederationToken", "chime:ListAccounts", "chime:CreateAccount"]))
     world, log = make_logged({"own": own})
@@ -236,7 +236,7 @@ def test_what_federated_users_use_is_used_by_the_user_who_made_them(make_logged:
     assert len(observed(log, f"arn:aws:sts::{ACCOUNT}:federated-user/fay").calls) == 1
 
 
-def test_what_was_detached_meanwhile_is_not_told_of(make_logged: Any) -> None:
+def test_a_policy_detached_meanwhile_is_not_reported(make_logged: Any) -> None:
     world, log = make_logged({"a": document(allow("iam:GetUser")), "b": document(allow("iam:TagUser"))})
     world.client("iam", "ana").get_user()
     for name in ("a", "b"):
@@ -317,6 +317,6 @@ def test_what_was_used_needs_nothing_that_was_not(
         ("arn:aws:iam::111122223333:root", "a root user has no policies"),
     ],
 )
-def test_whoever_has_no_policies(world: Any, log: DecisionLog, principal: str, words: str) -> None:
+def test_a_principal_without_policies(world: Any, log: DecisionLog, principal: str, words: str) -> None:
     with pytest.raises(NoGrantsError, match=words):
         unused_of(world, log, principal)

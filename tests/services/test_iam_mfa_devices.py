@@ -127,7 +127,7 @@ def test_codes_are_used_up_by_enabling(world: Any, iam: Any) -> None:
     assert refusal(iam.enable_mfa_device, UserName="bob", SerialNumber=PHONE, **pair) == INVALID_CODE
 
 
-def test_a_device_is_somebodys_or_nobodys(world: Any, iam: Any) -> None:
+def test_a_device_has_a_user_or_none(world: Any, iam: Any) -> None:
     device = enabled_device(world, iam, "bob")
     in_use = ("EntityAlreadyExists", "MFA Device is already in use.", 409)
     for user in ("bob", "ana"):
@@ -290,7 +290,7 @@ def test_devices_of_another_account_are_out_of_reach(world: Any, iam: Any) -> No
     assert serial_numbers(kim) == [theirs]
 
 
-def test_who_is_no_user_must_name_one(world: Any) -> None:
+def test_a_caller_other_than_a_user_must_name_one(world: Any) -> None:
     manager = world.client("iam", credentials=world.assume("manager"))
     message = "Must specify userName when calling with non-User credentials"
     fails(manager.list_mfa_devices, "ValidationError", message, 400)

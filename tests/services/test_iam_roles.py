@@ -89,7 +89,7 @@ def test_list_roles_leaves_out_tags_boundary_and_last_use(iam: Any) -> None:
     assert not {"RoleLastUsed", "Tags", "PermissionsBoundary"} & set(role)
 
 
-def test_list_roles_goes_on_where_it_stopped(iam: Any) -> None:
+def test_list_roles_continues_where_it_stopped(iam: Any) -> None:
     names = [role["RoleName"] for role in iam.list_roles()["Roles"]]
     assert names == ["chime-denied", "chime-manager", "chime-reader"]
     for number in range(4):
@@ -499,7 +499,7 @@ def test_a_federated_principal_need_not_exist(iam: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FEDERATED_REFUSED)
-def test_a_federated_principal_that_is_none(iam: Any, name: str) -> None:
+def test_an_invalid_federated_principal(iam: Any, name: str) -> None:
     message = "Federated principals must be valid domain names or SAML metadata ARNs"
     for document in (federated_trust(name), federated_trust("accounts.google.com", name)):
         given = {"RoleName": "new", "AssumeRolePolicyDocument": document}

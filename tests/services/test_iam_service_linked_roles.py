@@ -194,7 +194,7 @@ def test_a_service_linked_role_is_listed_by_its_path(iam: Any) -> None:
     assert [role["Arn"] for role in iam.list_roles(PathPrefix="/aws-service-role/")["Roles"]] == [ARN]
 
 
-def test_nobody_but_the_service_may_assume_it(world: Any, iam: Any) -> None:
+def test_only_the_service_may_assume_it(world: Any, iam: Any) -> None:
     iam.create_service_linked_role(AWSServiceName=SERVICE)
     with pytest.raises(ClientError, match="no role trust policy allows the sts:AssumeRole action"):
         world.client("sts").assume_role(RoleArn=ARN, RoleSessionName="session")

@@ -101,7 +101,7 @@ def test_there_are_two_to_a_user_and_none_twice_in_an_account(world: Any, iam: A
     ],
     ids=["words", "key", "cut off", "two", "before", "after", "version 9", "empty"],
 )
-def test_what_is_no_certificate(iam: Any, body: str) -> None:
+def test_invalid_certificates(iam: Any, body: str) -> None:
     told = MALFORMED.format(body=body)
     fails(iam.upload_signing_certificate, "MalformedCertificate", told, 400, UserName="bob", CertificateBody=body)
 

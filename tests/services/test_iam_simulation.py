@@ -143,7 +143,7 @@ def test_administrator_access_is_where_aws_says_it_is(iam: Any) -> None:
     assert matched["EndPosition"] == {"Line": 8, "Column": 6}
 
 
-def test_a_key_that_nobody_gave_is_missing_when_nothing_allows(iam: Any) -> None:
+def test_an_absent_key_is_missing_when_nothing_allows(iam: Any) -> None:
     other = identity("s3:GetObject", Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}})
     results = custom(iam, AFTER_2018, other, ActionNames=["dynamodb:CreateBackup", "chime:GetRoom"])
     assert decisions(results) == ["implicitDeny", "implicitDeny"]
@@ -158,7 +158,7 @@ def test_no_key_is_missing_where_something_decided(iam: Any) -> None:
     assert (denied["EvalDecision"], denied["MissingContextValues"]) == ("explicitDeny", [])
 
 
-def test_of_a_deny_only_the_deny_is_told(iam: Any) -> None:
+def test_only_the_deny_is_shown_when_a_statement_denies(iam: Any) -> None:
     [result] = custom(iam, identity("chime:*"), DENY_GET)
     assert result["EvalDecision"] == "explicitDeny"
     assert sources(result) == [("PolicyInputList.2", "IAM Policy")]
@@ -194,7 +194,7 @@ def test_all_resources_have_no_results_of_their_own(iam: Any, arguments: Answer)
     assert {"ResourceSpecificResults", "EvalDecisionDetails"} & set(result) == set()
 
 
-def test_an_action_nobody_knows_is_compared_like_any_other(iam: Any) -> None:
+def test_an_unknown_action_is_compared_like_any_other(iam: Any) -> None:
     arguments = {"ActionNames": ["chime:NoSuchThing", "nothing:Get", "chime:*"], "ResourceArns": [BUCKET]}
     results = custom(iam, identity("chime:*"), **arguments)
     assert decisions(results) == ["allowed", "implicitDeny", "allowed"]
@@ -268,7 +268,7 @@ def test_a_key_given_twice(iam: Any) -> None:
     fails(iam.simulate_custom_policy, "InvalidInput", "Duplicate context key: AWS:Key.", 400, **arguments)
 
 
-def test_a_boundary_cuts_and_is_told(iam: Any) -> None:
+def test_a_boundary_limits_and_is_shown(iam: Any) -> None:
     boundary = [json.dumps(identity("chime:Get*"))]
     arguments = {"ActionNames": ["chime:GetRoom", "chime:ListRooms"], "PermissionsBoundaryPolicyInputList": boundary}
     inside, outside = custom(iam, identity("chime:*"), **arguments)
@@ -605,7 +605,7 @@ def test_the_keys_of_a_simulated_caller_alone(iam: Any) -> None:
         (f"arn:aws:iam::{ACCOUNT}:group/x", "NoSuchEntity", "The group with name x cannot be found.", 404),
     ],
 )
-def test_sources_that_are_none(iam: Any, arn: str, code: str, message: str, status: int) -> None:
+def test_invalid_sources(iam: Any, arn: str, code: str, message: str, status: int) -> None:
     fails(iam.simulate_principal_policy, code, message, status, PolicySourceArn=arn, ActionNames=["chime:GetRoom"])
     fails(iam.get_context_keys_for_principal_policy, code, message, status, PolicySourceArn=arn)
 
@@ -613,7 +613,7 @@ def test_sources_that_are_none(iam: Any, arn: str, code: str, message: str, stat
 # Permissions to simulate
 
 
-def test_nobody_simulates_without_permission(shared: Any) -> None:
+def test_no_caller_simulates_without_permission(shared: Any) -> None:
     bob = shared.client("iam", "bob")
     caller = f"User: arn:aws:iam::{ACCOUNT}:user/bob is not authorized to perform: iam"
     reason = "because no identity-based policy allows the iam"
@@ -835,7 +835,7 @@ def test_thousands_of_resources_and_of_plain_patterns_are_no_trouble(quiet_iam: 
 
 
 @pytest.mark.parametrize("bounded", [False, True])
-def test_a_deny_with_not_principal_hits_who_has_a_boundary(quiet_iam: Any, bounded: bool) -> None:
+def test_a_deny_with_not_principal_hits_callers_with_a_boundary(quiet_iam: Any, bounded: bool) -> None:
     """IAM User Guide, NotPrincipal: "regardless of the values specified in the NotPrincipal element"."""
     spared = {"AWS": [ANA, f"arn:aws:iam::{ACCOUNT}:root"]}
     statement = {"Effect": "Deny", "NotPrincipal": spared, "Action": "s3:GetObject", "Resource": "*"}

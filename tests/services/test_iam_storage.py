@@ -61,7 +61,7 @@ def test_what_is_still_in_use(database: Any) -> None:
                 remove_group(connection, group_id(connection, name))
 
 
-def test_attachments_are_told_apart_by_kind(database: Any) -> None:
+def test_attachments_of_different_kinds_are_distinct(database: Any) -> None:
     with database.snapshot() as connection:
         assert attached_arns(connection, "user", user_id(connection, "ana")) == [READ_ONLY]
         assert attached_arns(connection, "group", user_id(connection, "ana")) == []

@@ -132,7 +132,7 @@ def test_a_renamed_user_keeps_everything_but_its_arn(world: Any, iam: Any) -> No
     ("arguments", "name", "path"),
     [({}, "ana", "/team/"), ({"NewUserName": "ANA"}, "ANA", "/team/"), ({"NewPath": "/"}, "ana", "/")],
 )
-def test_update_user_changes_what_it_is_told(iam: Any, arguments: dict[str, str], name: str, path: str) -> None:
+def test_update_user_changes_the_given_members(iam: Any, arguments: dict[str, str], name: str, path: str) -> None:
     iam.update_user(UserName="ana", **arguments)
     user = iam.get_user(UserName="ana")["User"]
     assert (user["UserName"], user["Path"]) == (name, path)

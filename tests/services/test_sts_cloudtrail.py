@@ -102,7 +102,7 @@ def test_a_web_identity_user_is_named_by_provider_audience_and_subject(federatio
     log.close()
 
 
-def test_application_and_user_of_a_built_in_provider_are_told(federation: Any) -> None:
+def test_application_and_user_of_a_built_in_provider_are_recorded(federation: Any) -> None:
     log = keep_log(federation)
     assert session_data(federation, log, "google", token(iss=f"https://{GOOGLE}", aud="app", azp="app")) == {
         "federatedProvider": GOOGLE,
@@ -129,7 +129,7 @@ def test_a_provider_of_the_account_has_no_attributes(federation: Any) -> None:
     log.close()
 
 
-def test_whose_token_is_not_good_is_a_web_identity_user_without_a_name(federation: Any) -> None:
+def test_a_caller_with_a_refused_token_is_a_web_identity_user_without_a_name(federation: Any) -> None:
     log = keep_log(federation)
     with pytest.raises(ClientError):
         federation.client("sts").assume_role_with_web_identity(**request(text=token(iss=f"{ISSUER}/other")))

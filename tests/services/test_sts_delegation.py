@@ -214,7 +214,7 @@ ROADS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("state", ROADS)
 @pytest.mark.parametrize("step", STEPS)
-def test_each_step_goes_on_from_its_states_only(delegation: Delegation, state: str, step: str) -> None:
+def test_each_step_starts_from_its_states_only(delegation: Delegation, state: str, step: str) -> None:
     admin = delegation.iam()
     steps = {name: getattr(admin, f"{name}_delegation_{'token' if name == 'send' else 'request'}") for name in STEPS}
     request_id = delegation.create()
@@ -243,7 +243,7 @@ def test_requests_expire_when_nothing_is_done(delegation: Delegation, state: str
     assert delegation.shown(request_id)["State"] == "EXPIRED"
 
 
-def test_who_may_know_of_a_request(delegation: Delegation) -> None:
+def test_accounts_that_may_see_a_request(delegation: Delegation) -> None:
     missing = (404, "NoSuchEntity")
     stranger, admin = delegation.iam("stranger"), delegation.iam()
     steps = ("get", "associate", "update", "accept", "reject")
@@ -578,7 +578,7 @@ def test_a_delegation_of_assuming_a_role_may_assume_it(make_world: Any) -> None:
     assert "because no session policy allows" in refusal(sts, "AssumeRole", **other)[2]
 
 
-def test_what_every_user_may_do_is_no_more_delegated_than_the_rest(make_world: Any) -> None:
+def test_what_every_user_may_do_is_not_delegated_by_itself(make_world: Any) -> None:
     delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
     admin = delegation.iam()
     admin.update_account_password_policy(AllowUsersToChangePassword=True)

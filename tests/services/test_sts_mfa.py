@@ -384,7 +384,7 @@ def test_of_many_with_one_code_one_is_answered(world: Any, phone: Authenticator)
     assert outcomes == sorted(["allowed", *[INVALID_CODE[2]] * 5])
 
 
-def test_using_a_code_makes_nobody_read_policies_anew(world: Any, ana: Any, phone: Authenticator) -> None:
+def test_using_a_code_leaves_caches_valid(world: Any, ana: Any, phone: Authenticator) -> None:
     def generation() -> int:
         with world.database.snapshot() as connection:
             return world.database.generation(connection)  # type: ignore[no-any-return]
@@ -488,7 +488,7 @@ def test_botocores_profiles_with_mfa_serial(world: Any, phone: Authenticator) ->
     assert world.client("sts", keys=keys).get_caller_identity()["Arn"].endswith("assumed-role/guarded/session")
 
 
-def test_workers_on_one_database_agree_on_who_was_first(tmp_path: Path) -> None:
+def test_workers_on_one_database_agree_on_the_first_caller(tmp_path: Path) -> None:
     """Every thread opens the file for itself, as worker processes do. Steps come in any order."""
     url = f"sqlite:///{tmp_path / 'sandbox.db'}"
     open_database(url, read_world(DECLARED), Clock()).close()

@@ -235,7 +235,7 @@ def test_a_resource_control_policy_guards_the_roles_of_its_accounts(make_world: 
     assert answered(world.client("chime"), "ListAccounts") == "allowed"
 
 
-def test_an_account_outside_is_not_told_of_the_organization_s_policies(make_world: Any) -> None:
+def test_an_account_outside_does_not_see_the_organization_s_policies(make_world: Any) -> None:
     foreign = {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}
     operator = role("operator", trust([root_arn(OTHER)]), allow("*"))
     world = make_world(

@@ -135,7 +135,7 @@ def test_where_a_token_of_the_global_endpoint_is_good(from_the_global_endpoint: 
     assert answered(world.client("sts", credentials=own, region=region), "GetCallerIdentity") == "allowed"
 
 
-def test_a_wrong_key_is_told_before_the_region(worlds: Any) -> None:
+def test_a_wrong_key_is_reported_before_the_region(worlds: Any) -> None:
     sts = worlds.client("sts", region="ap-east-1", keys=("nobody_has_this_key", "secret"))
     assert refusal(sts, "GetSessionToken")[1] == "InvalidClientTokenId"
 

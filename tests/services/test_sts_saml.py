@@ -275,7 +275,7 @@ def test_a_role_of_another_account(make_world: Any) -> None:
     refused(world, assertion, "AccessDenied", NOT_AUTHORIZED, 403, RoleArn=far)
 
 
-def test_a_provider_that_is_deleted_lets_nobody_in(world: Any) -> None:
+def test_a_deleted_provider_admits_no_caller(world: Any) -> None:
     granted(world)
     world.client("iam").delete_saml_provider(SAMLProviderArn=PROVIDER)
     refused(world, idp().response(now(world)), INVALID, "Specified provider doesn't exist.")

@@ -216,7 +216,7 @@ def test_signatures_that_prove_nothing(world: Any, change: Any) -> None:
     assert refused(world, closed(root)) == ("InvalidIdentityToken", "Response signature invalid")
 
 
-def test_the_certificate_inside_the_signature_is_worth_nothing(world: Any) -> None:
+def test_the_certificate_inside_the_signature_is_ignored(world: Any) -> None:
     root = opened(other_idp().response(float(int(world.clock.now_seconds())), issuer=idp().entity_id))
     assert root.find(".//{*}X509Certificate") is not None
     assert refused(world, closed(root)) == ("InvalidIdentityToken", "Response signature invalid")
@@ -260,7 +260,7 @@ def test_document_types(world: Any, document: str) -> None:
         b'<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"/>',
     ],
 )
-def test_what_is_no_response(world: Any, text: bytes) -> None:
+def test_invalid_responses(world: Any, text: bytes) -> None:
     code, message = refused(world, b64encode(text).decode("ascii") or "====")
     assert (code, message) == ("InvalidIdentityToken", "Invalid base64 SAMLResponse")
 

@@ -86,7 +86,7 @@ def sandbox(case: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
-def test_who_is_trusted(make_world: Any, case: dict[str, Any]) -> None:
+def test_trusted_principals(make_world: Any, case: dict[str, Any]) -> None:
     world = make_world(sandbox(case))
     home = OTHER if case["caller"].startswith("far") else ACCOUNT
     name = "ana" if home == ACCOUNT else "kim"

@@ -82,7 +82,7 @@ def test_keys_are_fetched_once_for_many_calls(make_world: Any, issuer: Issuer) -
     assert issuer.asked == ["/.well-known/openid-configuration", "/keys"]
 
 
-def test_other_calls_go_on_while_keys_are_fetched(make_world: Any, issuer: Issuer) -> None:
+def test_other_calls_continue_while_keys_are_fetched(make_world: Any, issuer: Issuer) -> None:
     """The database in memory has one connection. Holding a snapshot during a fetch would block all other calls."""
     world = world_for(make_world, issuer.url)
     iam = world.client("iam")

@@ -105,7 +105,7 @@ def token_of(client: Any, **parameters: Any) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES384"])
-def test_a_stranger_can_verify_it(worlds: Any, algorithm: str) -> None:
+def test_an_independent_library_can_verify_it(worlds: Any, algorithm: str) -> None:
     answer = worlds.client("sts", "ana").get_web_identity_token(Audience=[AUDIENCE], SigningAlgorithm=algorithm)
     claims = verified(worlds, answer["WebIdentityToken"])
     assert jwt.get_unverified_header(answer["WebIdentityToken"])["alg"] == algorithm

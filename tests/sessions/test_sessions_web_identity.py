@@ -177,7 +177,7 @@ def test_a_key_with_an_empty_id_is_that_of_tokens_without_one() -> None:
 
 
 @pytest.mark.parametrize("key_id", [None, 1, ["a"], {}, True], ids=range(5))
-def test_a_key_id_that_is_no_text_is_not_an_empty_one(key_id: Any) -> None:
+def test_a_key_id_that_is_not_text_is_not_an_empty_one(key_id: Any) -> None:
     keys = set_of({**public_jwk(RSA_KEY), "kid": ""})
     assert not accepted(signed_parts(part({"alg": "RS256", "kid": key_id}), part(CLAIMS)), keys)
 
@@ -271,7 +271,7 @@ def test_signed_nonsense_is_judged_without_failing(value: Any) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"1", b"null", b"{", b"\xff", b'{"iss":"a"', b"[" * 15_000, b'"x"'])
-def test_signed_payloads_that_are_no_claims(payload: bytes) -> None:
+def test_signed_payloads_that_are_not_claims(payload: bytes) -> None:
     text = PyJWS().encode(payload, RSA_KEY.private_key, "RS256", {"kid": RSA_KEY.key_id})
     assert refused(text) == MALFORMED_MESSAGE
 
@@ -312,7 +312,7 @@ def test_a_signature_written_in_another_way_is_refused() -> None:
     ],
     ids=range(18),
 )
-def test_what_is_no_key_set_that_can_be_used(text: str) -> None:
+def test_unusable_key_sets(text: str) -> None:
     with pytest.raises(BadKeySetError):
         read_key_set(text)
 

@@ -158,7 +158,7 @@ def test_tampering_scope_date() -> None:
     assert outcome(changed, BY_HEADER) == "SignatureDoesNotMatch"
 
 
-def test_tampering_access_key_of_somebody_else() -> None:
+def test_tampering_access_key_of_another_user() -> None:
     changed = authorization_with(KEY_ID, "AKIDOTHER")(BY_HEADER)
     assert outcome(changed, BY_HEADER) == "InvalidClientTokenId"
 
@@ -235,7 +235,7 @@ def test_an_unsigned_payload_is_still_bound_to_the_rest() -> None:
     assert outcome(with_header(request, "x-amz-content-sha256", None), request) == "SignatureDoesNotMatch"
 
 
-def test_the_path_that_was_signed_is_the_callers_to_say() -> None:
+def test_the_caller_decides_which_path_is_signed() -> None:
     signature = read_signature(BY_HEADER_WITH_TOKEN, seconds(signed_at(BY_HEADER_WITH_TOKEN)))
     assert signature is not None
     check_signature(BY_HEADER_WITH_TOKEN, signature, SECRET, raw_path=USER)

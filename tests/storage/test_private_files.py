@@ -78,7 +78,7 @@ def test_new_files_are_private_from_their_first_moment(tmp_path: Path, monkeypat
     store.close()
 
 
-def test_files_that_everybody_could_read_are_narrowed(tmp_path: Path) -> None:
+def test_files_that_every_user_could_read_are_narrowed(tmp_path: Path) -> None:
     path = tmp_path / "rolecall.db"
     first, first_store = write(path)
     for file in tmp_path.iterdir():
@@ -165,7 +165,7 @@ def test_what_killed_workers_left_is_brought_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_database_that_was_removed_is_told(tmp_path: Path, replaced: bool) -> None:
+def test_a_removed_database_is_reported(tmp_path: Path, replaced: bool) -> None:
     world, clock = read_world_file(str(builtin_world_path())), Clock()
     path = tmp_path / "rolecall.db"
     database = open_database(f"sqlite:///{path}", world, clock)

@@ -32,7 +32,7 @@ def mode(driver: sqlite3.Connection) -> str:
     return str(driver.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def test_whoever_is_refused_waits_for_a_turn(
+def test_a_refused_client_waits_for_a_turn(
     holder: sqlite3.Connection, newcomer: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []

@@ -133,7 +133,7 @@ def test_a_page_of_another_site_leads_to_the_sign_in_page_and_loads_nothing_of_i
     assert signed_out.status_code == 403
 
 
-def test_a_name_that_the_server_was_told_is_answered(make_admitting: Any) -> None:
+def test_a_permitted_name_is_answered(make_admitting: Any) -> None:
     world = make_admitting(hosts=["rolecall.lan", "*.corp.example"])
     for host, status in (
         ("rolecall.lan:4580", 200),

@@ -179,7 +179,7 @@ def test_credentials_that_are_not_right_are_refused(world: Any, changes: dict[st
 
 
 @pytest.mark.parametrize("session", ["", "[]", "null", "{", '"text"', "[" * 20_000, '{"sessionId": null}'])
-def test_a_session_that_is_none(world: Any, session: str) -> None:
+def test_an_invalid_session(world: Any, session: str) -> None:
     assert ask_token(world, session).status_code == 400
 
 
@@ -250,7 +250,7 @@ def test_a_path_of_two_slashes_stays_here(world: Any) -> None:
     assert urlsplit(answer.headers["Location"]).netloc == "localhost"
 
 
-def test_what_is_no_sign_in_token(world: Any) -> None:
+def test_invalid_sign_in_tokens(world: Any) -> None:
     credentials = world.assume("chime-reader")
     token = token_of(world, credentials)
     browser = world.application.test_client()

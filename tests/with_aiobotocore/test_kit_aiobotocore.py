@@ -150,7 +150,7 @@ async def test_a_library_that_answers_services_of_its_own_does_so() -> None:
             assert (await s3.list_buckets())["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-async def test_a_client_that_outlives_its_block_reaches_nobody() -> None:
+async def test_a_client_that_outlives_its_block_sends_nothing() -> None:
     with Rolecall():
         kept = get_session().create_client("sts")
         sts = await kept.__aenter__()
@@ -159,7 +159,7 @@ async def test_a_client_that_outlives_its_block_reaches_nobody() -> None:
     await kept.__aexit__(None, None, None)
 
 
-async def test_a_client_of_before_goes_where_it_went() -> None:
+async def test_a_client_made_before_the_block_keeps_its_destination() -> None:
     async with get_session().create_client(
         "sts",
         region_name="us-east-1",

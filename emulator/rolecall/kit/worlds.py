@@ -83,10 +83,10 @@ def load_snapshot(load: Callable[[str], None], text: str) -> None:
     try:
         load(text)
     except InvalidWorldError as error:
-        raise BadConfigError(_told("snapshot", error)) from error
+        raise BadConfigError(_problem_lines("snapshot", error)) from error
 
 
-def _told(name: str, error: InvalidWorldError) -> str:
+def _problem_lines(name: str, error: InvalidWorldError) -> str:
     lines = [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
     return "\n".join(["this sandbox cannot be used:", *lines])
 
@@ -104,6 +104,6 @@ def _read(name: str, path: str, text: str) -> World:
         try:
             known = read_world_file(path) if path else read_world(text, os.curdir)
         except InvalidWorldError as error:
-            raise BadConfigError(_told(name, error)) from error
+            raise BadConfigError(_problem_lines(name, error)) from error
         _worlds.put((path, text), known)
     return known

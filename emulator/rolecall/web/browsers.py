@@ -27,12 +27,12 @@ Refuse = Callable[[str, Environ, Any], Iterable[bytes]]
 
 NO_HOST_MESSAGE = "The Host header is missing, or is not the name of a host."
 UNKNOWN_HOST_MESSAGE = (
-    "Rolecall does not answer to the name {name}, which could be that of a web page of another site. "
-    "If it is yours, start Rolecall with --allow-host {name}."
+    "Rolecall does not answer to the name {name}, because it could belong to a page of another site. "
+    "If the name is yours, start Rolecall with --allow-host {name}."
 )
 OTHER_ORIGIN_MESSAGE = (
     "Rolecall does not answer web pages of other origins{which}. "
-    "To let the pages of one make calls, start it with --allow-origin ORIGIN."
+    "To permit calls from the pages of an origin, start it with --allow-origin ORIGIN."
 )
 _SHOWN_ORIGIN_CHARACTERS = 200
 _REMEMBERED_HOSTS = 256

@@ -118,15 +118,15 @@ class Admission:
     def knows_name(self, host: str) -> bool:
         """Whether a ``Host`` header is a name of this machine, or a permitted name."""
         name = host_name(host)
-        return name is not None and (is_private_name(name) or self._was_told(name))
+        return name is not None and (is_private_name(name) or self._is_permitted(name))
 
     def answers_to(self, host: str) -> bool:
         """The same, or a name of AWS: only AWS can make its names lead to another machine."""
         name = host_name(host)
         return name is not None and (self.knows_name(host) or is_aws_host(name))
 
-    def _was_told(self, name: str) -> bool:
-        return any(name.endswith(told) if told.startswith(".") else name == told for told in self.hosts)
+    def _is_permitted(self, name: str) -> bool:
+        return any(name.endswith(host) if host.startswith(".") else name == host for host in self.hosts)
 
 
 NOBODY_ELSE = Admission()
@@ -138,12 +138,12 @@ def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, list
     A host is a name, or ``*.`` and an ending of names. An origin is ``scheme://host:port``. Raises ValueError with what
     is wrong.
     """
-    told = [_told_host(host) for host in hosts]
+    given = [_given_host(host) for host in hosts]
     own = host_name(f"[{listening_at}]" if ":" in listening_at else listening_at)
-    return Admission((*told, *([own] if own else [])), frozenset(map(_told_origin, origins)))
+    return Admission((*given, *([own] if own else [])), frozenset(map(_given_origin, origins)))
 
 
-def _told_host(host: str) -> str:
+def _given_host(host: str) -> str:
     name = host_name(host.removeprefix("*."))
     # Without a port: a name is equally safe at each port.
     if name is None or name != host.removeprefix("*.").lower().rstrip("."):
@@ -151,7 +151,7 @@ def _told_host(host: str) -> str:
     return f".{name}" if host.startswith("*.") else name
 
 
-def _told_origin(origin: str) -> str:
+def _given_origin(origin: str) -> str:
     written = origin.lower().removesuffix("/")
     scheme = written.partition("://")[0]
     # Browsers leave out the default port.

@@ -66,7 +66,7 @@ class Simulation:
         owner_account_id: str,
     ) -> None:
         self._layers = Layers(identity=identity, boundary=boundary, resource=resource)
-        self._told = tuple(layer for layer in (identity, resource, boundary) if layer is not None)
+        self._shown_layers = tuple(layer for layer in (identity, resource, boundary) if layer is not None)
         self._scps = scps
         self._principal = principal
         self._context = context
@@ -76,7 +76,7 @@ class Simulation:
 
     def steps(self, action: str, resources: Sequence[str]) -> int:
         """The most work that :meth:`evaluate` may cost."""
-        return steps((*self._told, *self._scps), action, resources, self._context)
+        return steps((*self._shown_layers, *self._scps), action, resources, self._context)
 
     def evaluate(self, action: str, resources: Sequence[str]) -> Answer:
         """The EvaluationResult of one action."""
@@ -143,7 +143,7 @@ class Simulation:
         """The details per kind of policy; empty within one account (EvaluationResult, EvalDecisionDetails)."""
         if question.resource_account_id in ("", self._principal.account_id):
             return {}
-        return {SOURCE_TYPES[layer.kind]: verdict(layer, question) for layer in self._told}
+        return {SOURCE_TYPES[layer.kind]: verdict(layer, question) for layer in self._shown_layers}
 
     def _matched(self, question: Question, outcome: Outcome) -> tuple[_Match, ...]:
         """The statements behind the outcome. A boundary grants nothing, so only its denies are among them."""
@@ -152,7 +152,7 @@ class Simulation:
         effect = "Deny" if outcome == "ExplicitDeny" else "Allow"
         return tuple(
             _Match(compiled.policy.name, SOURCE_TYPES[layer.kind], self._span(compiled.policy.policy.text, index))
-            for layer in self._told
+            for layer in self._shown_layers
             if effect == "Deny" or layer.kind is not PolicyKind.BOUNDARY
             for compiled in layer.statements
             if compiled.statement.effect == effect and matches(compiled, question)
@@ -168,7 +168,7 @@ class Simulation:
     @cached_property
     def _missing(self) -> tuple[str, ...]:
         """The keys that the policies use and the request lacks, for all actions."""
-        policies = (named.policy for layer in self._told for named in layer.policies)
+        policies = (named.policy for layer in self._shown_layers for named in layer.policies)
         return tuple(key for key in context_keys(policies) if key.lower() not in self._supplied)
 
 
