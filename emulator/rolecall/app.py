@@ -27,7 +27,7 @@ from rolecall.storage.engine import Database, DatabaseError
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
-from rolecall.web.origins import NOBODY_ELSE, Admission, admission_of
+from rolecall.web.origins import DEFAULT_ADMISSION, Admission, admission_of
 from rolecall.wire import SERVICES, known_error_codes, operation_names
 from rolecall.worlds.setup import reset_world, set_up_world
 from rolecall.worlds.snapshots import Snapshots, load_database, save_database
@@ -113,7 +113,7 @@ def application_over(
     observer: Observer | None = None,
     decisions: DecisionLog | None = None,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
-    admission: Admission = NOBODY_ELSE,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> RolecallApplication:
     """The application over an opened database. A reset returns to the declared world.
 
@@ -129,7 +129,7 @@ def application_around(
     decisions: DecisionLog | None,
     *,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
-    admission: Admission = NOBODY_ELSE,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> RolecallApplication:
     """The application around the gateway from :func:`gateway_over`."""
     database, clock, ids = gateway.database, gateway.clock, gateway.ids

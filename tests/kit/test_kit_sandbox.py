@@ -201,7 +201,7 @@ def test_sandboxes_of_one_seed_do_not_share_its_identifiers() -> None:
 
 
 def told_ids(sandbox: Rolecall) -> list[str]:
-    """The identifiers in operations' answers, and those of the sandbox file's entities."""
+    """The identifiers in operations' answers, and the ids of the sandbox file's entities."""
     iam, chime = sandbox.client("iam"), sandbox.client("chime")
     device = iam.create_virtual_mfa_device(VirtualMFADeviceName="new")["VirtualMFADevice"]
     account = chime.create_account(Name="new")["Account"]["AccountId"]

@@ -34,7 +34,7 @@ OF_ANOTHER_SITE = [
     {"Sec-Fetch-Site": "new-kind"},
     {"User-Agent": FIREFOX},
 ]
-OF_NOBODY_ELSE = [
+FROM_NO_OTHER_SITE = [
     {},
     {"User-Agent": "Boto3/1.40", "Referer": "https://evil.example/"},
     {"User-Agent": POWERSHELL},
@@ -92,7 +92,7 @@ def test_a_page_of_another_site_makes_no_call(
     assert "mallory" not in users(world)
 
 
-@pytest.mark.parametrize("headers", OF_NOBODY_ELSE, ids=str)
+@pytest.mark.parametrize("headers", FROM_NO_OTHER_SITE, ids=str)
 def test_programs_and_this_site_make_calls(world: Any, headers: dict[str, str]) -> None:
     status, answered, _ = call(world, "GET", **headers)
     assert status == 200

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolecall.web.origins import NOBODY_ELSE, admission_of
+from rolecall.web.origins import DEFAULT_ADMISSION, admission_of
 
 PUBLIC = "evil.example"
 LETTERS = string.ascii_letters + string.digits + "-_"
@@ -56,25 +56,25 @@ def test_nothing_makes_a_public_name_a_private_one(before: str, after: str) -> N
         f"localhost{before}{PUBLIC}",
     ):
         ends_in_public = not expected(host)
-        assert NOBODY_ELSE.knows_name(host) is not ends_in_public
+        assert DEFAULT_ADMISSION.knows_name(host) is not ends_in_public
         if host.lower().rstrip(".").endswith(f".{PUBLIC}"):
-            assert not NOBODY_ELSE.knows_name(host)
-            assert not NOBODY_ELSE.answers_to(host)
+            assert not DEFAULT_ADMISSION.knows_name(host)
+            assert not DEFAULT_ADMISSION.answers_to(host)
 
 
 @given(
     st.one_of(JUNK, st.text(max_size=20), st.text(alphabet=LETTERS + ".:[]", max_size=40), st.ip_addresses().map(str))
 )
 def test_a_header_is_judged_as_by_hand(host: str) -> None:
-    assert NOBODY_ELSE.knows_name(host) is expected(host)
+    assert DEFAULT_ADMISSION.knows_name(host) is expected(host)
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 65535))
 def test_addresses_are_answered(address: ipaddress.IPv6Address, port: int) -> None:
-    assert NOBODY_ELSE.knows_name(f"[{address}]:{port}")
-    assert NOBODY_ELSE.answers_to(f"[{address}]")
+    assert DEFAULT_ADMISSION.knows_name(f"[{address}]:{port}")
+    assert DEFAULT_ADMISSION.answers_to(f"[{address}]")
     # Without brackets its last part would be a port.
-    assert not NOBODY_ELSE.knows_name(f"[{address}]:{port}0000001")
+    assert not DEFAULT_ADMISSION.knows_name(f"[{address}]:{port}0000001")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_addresses_are_answered(address: ipaddress.IPv6Address, port: int) -> No
     ],
 )
 def test_names_of_aws_are_answered_and_are_not_this_machine_s(host: str, answered: bool) -> None:
-    assert NOBODY_ELSE.answers_to(host) is answered
-    assert not NOBODY_ELSE.knows_name(host)
+    assert DEFAULT_ADMISSION.answers_to(host) is answered
+    assert not DEFAULT_ADMISSION.knows_name(host)
 
 
 @pytest.mark.parametrize("listening_at", ["rolecall.lan", "ROLECALL.lan", "0.0.0.0", "::", "fe80::1", "127.0.0.1"])  # noqa: S104

@@ -59,7 +59,7 @@ def note(log: DecisionLog, outcome: Outcome) -> None:
         _open[-1].note(log, outcome.request_id)
 
 
-def let_go(log: DecisionLog) -> None:
+def drop_unwritten(log: DecisionLog) -> None:
     """The sandbox has ended. Its unwritten entries are dropped, unless a recorder may still read them."""
     keeper = next((notes for notes in _open if notes.knows(log)), None)
     if keeper is None:

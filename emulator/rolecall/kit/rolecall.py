@@ -32,7 +32,7 @@ from rolecall.kit.expectations import (
 )
 from rolecall.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
 from rolecall.kit.privileges import LeastPrivilege, Since, privileges_of
-from rolecall.kit.refused_calls import let_go, note
+from rolecall.kit.refused_calls import drop_unwritten, note
 from rolecall.kit.routing import Route, SandboxEndedError
 from rolecall.kit.worlds import Config, load_snapshot, prepared_world
 from rolecall.policy import Decision
@@ -40,7 +40,7 @@ from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from rolecall.storage.decision_log import KEPT_CALLS, CallFilter
 from rolecall.web.aws import aws_application
-from rolecall.web.origins import NOBODY_ELSE
+from rolecall.web.origins import DEFAULT_ADMISSION
 from rolecall.web.threaded import ThreadedServer
 
 DEFAULT_SESSION_NAME = "rolecall"
@@ -75,7 +75,7 @@ class Rolecall:
         self._route = Route(aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES))
         self._server: ThreadedServer | None = None
         self._owns_server = False
-        self._admission = NOBODY_ELSE
+        self._admission = DEFAULT_ADMISSION
         self._blocks: list[Block] = []
         self._acting_blocks: list[Block] = []
         self._closed = False
@@ -146,7 +146,7 @@ class Rolecall:
         self._route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
-        let_go(self._decisions)
+        drop_unwritten(self._decisions)
         self._database.close()
 
     @contextmanager

@@ -17,7 +17,7 @@ from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
 from rolecall.http import HttpAnswer, HttpRequest
 from rolecall.web.browsers import guarded
-from rolecall.web.origins import NOBODY_ELSE, Admission
+from rolecall.web.origins import DEFAULT_ADMISSION, Admission
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -39,7 +39,9 @@ class BodyTooLargeError(Exception):
         self.request = request
 
 
-def aws_application(gateway: Gateway, maximum_body_bytes: int, admission: Admission = NOBODY_ELSE) -> WsgiApplication:
+def aws_application(
+    gateway: Gateway, maximum_body_bytes: int, admission: Admission = DEFAULT_ADMISSION
+) -> WsgiApplication:
     """A WSGI application that answers AWS calls of programs, and of the web pages that ``admission`` lets in."""
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:

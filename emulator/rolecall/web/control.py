@@ -24,7 +24,7 @@ from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.decision_endpoints import register_decisions
 from rolecall.web.delegation_endpoint import register_delegation
 from rolecall.web.faults_endpoint import register_faults
-from rolecall.web.origins import NOBODY_ELSE, Admission, asked_host, from_another_site, sent_by_another_site
+from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host, from_another_site, sent_by_another_site
 from rolecall.web.policy_endpoint import register_policy
 from rolecall.web.snapshot_endpoints import register_snapshots
 from rolecall.worlds.snapshots import Snapshots
@@ -58,7 +58,7 @@ def register_control(
     *,
     catch_up: Callable[[], None],
     more: Sequence[Callable[[Blueprint], None]] = (),
-    admission: Admission = NOBODY_ELSE,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> None:
     """Add the control endpoints to the application. ``reset`` restores the sandbox file's state.
 
@@ -68,7 +68,7 @@ def register_control(
     control = Blueprint("control", __name__, url_prefix=PREFIX)
 
     @control.before_request
-    def refuse_strangers() -> tuple[Response, int] | None:
+    def check_sender() -> tuple[Response, int] | None:
         if not _is_loopback(request.remote_addr or ""):
             return _problem(OTHER_MACHINE_MESSAGE), 403
         host = asked_host(request.environ)
@@ -80,7 +80,7 @@ def register_control(
         return None
 
     @control.before_request
-    def go_with_the_others() -> tuple[Response, int] | None:
+    def read_shared_state() -> tuple[Response, int] | None:
         try:
             catch_up()
         except (*DatabaseError, OSError) as error:

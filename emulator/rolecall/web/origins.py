@@ -129,7 +129,7 @@ class Admission:
         return any(name.endswith(host) if host.startswith(".") else name == host for host in self.hosts)
 
 
-NOBODY_ELSE = Admission()
+DEFAULT_ADMISSION = Admission()
 
 
 def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "") -> Admission:

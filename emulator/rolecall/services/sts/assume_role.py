@@ -12,8 +12,8 @@ from rolecall.principals import Session
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.sts.provided_contexts import context_providers, refuse_assertions
 from rolecall.services.sts.role_sessions import (
+    RequestedSession,
     Target,
-    WantedSession,
     role_keys,
     role_permissions,
     role_session,
@@ -128,7 +128,7 @@ def assume_role(
     refuse_assertions(ProvidedContexts)
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
     session = call.caller.session
-    wanted = WantedSession(
+    wanted = RequestedSession(
         type="AssumeRole",
         name=RoleSessionName,
         duration_seconds=DurationSeconds,

@@ -13,7 +13,13 @@ from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
-from rolecall.services.sts.role_sessions import Brought, WantedSession, federated_permissions, role_session, target_role
+from rolecall.services.sts.role_sessions import (
+    FederatedParts,
+    RequestedSession,
+    federated_permissions,
+    role_session,
+    target_role,
+)
 from rolecall.services.sts.saml_claims import SamlClaims, claims_of
 from rolecall.sessions.saml.door import read_metadata, verified_assertion
 from rolecall.sessions.saml.records import (
@@ -95,7 +101,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     claims: SamlClaims = call.proof
     role_arn, provider_arn = parameters["RoleArn"], parameters["PrincipalArn"]
     context: dict[str, ContextValue] = {**claims.context, "sts:rolesessionname": claims.session_name}
-    brought = Brought(provider_arn, claims.tags, claims.transitive_tag_keys, claims.source_identity)
+    brought = FederatedParts(provider_arn, claims.tags, claims.transitive_tag_keys, claims.source_identity)
     return federated_permissions("sts:AssumeRoleWithSAML", target_role(call, role_arn), context, brought)
 
 
@@ -118,7 +124,7 @@ def assume_role_with_saml(
     """
     claims: SamlClaims = call.proof
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
-    wanted = WantedSession(
+    wanted = RequestedSession(
         type="AssumeRoleWithSAML",
         name=claims.session_name,
         duration_seconds=DurationSeconds,

@@ -32,7 +32,7 @@ Tags = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class WantedSession:
+class RequestedSession:
     """The requested session of a role. Every limit is checked but the role's own.
 
     ``latest_end_seconds`` is the latest end that the identity provider allows, whatever duration was requested.
@@ -91,7 +91,7 @@ def role_permissions(
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class FederatedParts:
     """What a token or assertion adds to a session besides its identity."""
 
     provider: str
@@ -101,7 +101,7 @@ class Brought:
 
 
 def federated_permissions(
-    action: str, target: Target, context: Mapping[str, ContextValue], brought: Brought
+    action: str, target: Target, context: Mapping[str, ContextValue], brought: FederatedParts
 ) -> list[Permission]:
     """The permissions of a call whose proof is a parameter. Only the trust policy can grant them."""
     keys: dict[str, ContextValue] = {**context, **role_keys(target)}
@@ -128,7 +128,7 @@ def role_keys(target: Target) -> dict[str, ContextValue]:
     return keys
 
 
-def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer:
+def role_session(call: Call, role: TrustedRole, wanted: RequestedSession) -> Answer:
     """Credentials of the role, and the other members that every Assume* operation answers.
 
     An MFA code of the call counts for this call only: in the session ``aws:MultiFactorAuthPresent`` is ``false`` (IAM
@@ -167,7 +167,7 @@ def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer
     return answer
 
 
-def _duration(call: Call, wanted: WantedSession, role_maximum: int) -> int:
+def _duration(call: Call, wanted: RequestedSession, role_maximum: int) -> int:
     asked = wanted.duration_seconds
     duration_seconds = DEFAULT_DURATION_SECONDS if asked is None else asked
     if duration_seconds > role_maximum:

@@ -16,9 +16,9 @@ from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
 from rolecall.services.sts.role_sessions import (
-    Brought,
+    FederatedParts,
+    RequestedSession,
     Tags,
-    WantedSession,
     federated_permissions,
     role_session,
     target_role,
@@ -123,7 +123,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         **role_authorized(facts.claims, role_arn),
         "sts:rolesessionname": parameters["RoleSessionName"],
     }
-    brought = Brought(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
+    brought = FederatedParts(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
     return federated_permissions("sts:AssumeRoleWithWebIdentity", target_role(call, role_arn), context, brought)
 
 
@@ -148,7 +148,7 @@ def assume_role_with_web_identity(
     facts: TokenFacts = call.proof
     provider = facts.provider
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
-    wanted = WantedSession(
+    wanted = RequestedSession(
         type="AssumeRoleWithWebIdentity",
         name=RoleSessionName,
         duration_seconds=DurationSeconds,
