@@ -39,7 +39,7 @@ def entered(block: Any) -> None:
         (
             lambda s: s.assert_allowed("sts:AssumeRole", resource="chime-reader"),
             ValueError,
-            r"resource='chime-reader' is not an ARN: .*sandbox.role\('chime-reader'\)",
+            r"resource='chime-reader' is not an ARN, .*sandbox.role\('chime-reader'\)",
         ),
         (
             lambda s: s.assert_allowed("chime:ListUsers", resource="nonsense"),
