@@ -113,7 +113,7 @@ ACCOUNTS = [
 ]
 
 ADDRESSES = [
-    get("nobody's path", 404, "UnknownOperationException", "/favicon.ico"),
+    get("a path of no operation", 404, "UnknownOperationException", "/favicon.ico"),
     get("double slash", 404, "UnknownOperationException", "/accounts//users"),
     get("broken escape", 404, "UnknownOperationException", "/%zz"),
     get("cut escape", 404, "UnknownOperationException", "/%"),

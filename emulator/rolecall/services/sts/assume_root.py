@@ -75,11 +75,11 @@ def _check_reach(call: Call, target_account_id: str) -> None:
     elif ROOT_SESSIONS not in organization.features:
         reason = "the organization has not enabled root sessions"
     elif target_account_id == organization.management_account_id:
-        reason = "the management account is no member account"
+        reason = "the management account is not a member account"
     else:
         target = organization_around(call.db, target_account_id)
         if target is None or target.organization_id != organization.organization_id:
-            reason = "the target is no account of this organization"
+            reason = "the target is not an account of this organization"
     if reason:
         message = NOT_REACHABLE_MESSAGE.format(caller=call.caller.principal.arn, target=root_arn(target_account_id))
         raise AwsError("AccessDenied", message, reason=reason)

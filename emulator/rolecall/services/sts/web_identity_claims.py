@@ -101,15 +101,15 @@ def tags_of_token(claims: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...
     """
     nested = claims.get(TAGS_CLAIM, {})
     if not isinstance(nested, dict):
-        raise _bad_tags("the claim is no object")
+        raise _bad_tags("the claim is not an object")
     passed = nested.get("principal_tags", {})
     if not isinstance(passed, dict):
-        raise _bad_tags("principal_tags is no object")
+        raise _bad_tags("principal_tags is not an object")
     flat = {name[len(FLAT_TAG_PREFIX) :]: claims[name] for name in claims if name.startswith(FLAT_TAG_PREFIX)}
     pairs = [{"Key": key, "Value": _tag_value(value)} for key, value in (*passed.items(), *flat.items())]
     transitive = nested.get("transitive_tag_keys", claims.get(FLAT_TRANSITIVE_CLAIM, []))
     if not isinstance(transitive, list) or not all(isinstance(key, str) for key in transitive):
-        raise _bad_tags("transitive_tag_keys is no list of texts")
+        raise _bad_tags("transitive_tag_keys is not a list of texts")
     if len(pairs) > QUOTAS.session_tags_count or not all(_is_tag(pair["Key"], pair["Value"]) for pair in pairs):
         raise _bad_tags("too many tags, or one that is too long or has characters that tags do not have")
     tags = session_tags(pairs)

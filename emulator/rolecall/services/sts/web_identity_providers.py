@@ -84,7 +84,9 @@ def oauth_provider_of(call: Call, account_id: str, host: str) -> Provider:
     """
     stored = provider_by_arn(call.db, oidc_provider_arn(account_id, f"https://{host}"))
     if stored is None or stored.key_source == "discovery":
-        raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason=f"{host} is not asked about tokens")
+        raise AwsError(
+            "IDPCommunicationError", COMMUNICATION_MESSAGE, reason=f"Rolecall does not ask {host} about tokens"
+        )
     return Provider(host, host, stored.url, stored.client_ids or None, _local_keys(call, stored))
 
 

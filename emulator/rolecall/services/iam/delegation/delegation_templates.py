@@ -25,7 +25,7 @@ UNKNOWN_PARAMETER_MESSAGE = "Policy parameter {name} does not occur in the polic
 UNNAMED_MESSAGE = "Policy parameters need a name and a type."
 ONE_VALUE_MESSAGE = "Policy parameter {name} of type string needs exactly one value."
 NO_LIST_MESSAGE = "Policy parameter {name} of type stringList stands for a whole value of the policy template."
-MALFORMED_MESSAGE = "The policy template with these parameters is no valid policy: {problem}"
+MALFORMED_MESSAGE = "The policy template with these parameters is not a valid policy: {problem}"
 
 _placeholder = re.compile(r"@\{([^{}]*)\}")
 # One text, or the texts of a list.
