@@ -114,6 +114,6 @@ def test_over_http(world: Any) -> None:
     assert shown["code"] == shown["pair"][1]
     for query in ("", "device=", "device=phone&device=phone", "device=phone&count=2"):
         refused = browser.get(f"/_rolecall/mfa-codes?{query}")
-        assert (refused.status_code, "the one parameter" in refused.json["message"]) == (400, True)
+        assert (refused.status_code, "must have one parameter" in refused.json["message"]) == (400, True)
     unknown = browser.get("/_rolecall/mfa-codes?device=tablet")
     assert (unknown.status_code, "no virtual MFA device tablet" in unknown.json["message"]) == (400, True)
