@@ -1,9 +1,9 @@
-"""What botocore's models have, operation by operation and member by member, and what of it Rolecall knows.
+"""Lists what botocore's models have, by operation and member, and what Rolecall has of it.
 
 python tools/model_members.py          writes tests/wire/cases/model_members.json and the list in docs/errors.md
 
-AWS adds operations and members all the time. A test compares the written file with the installed models, so that none
-arrives unseen: read what changed, decide what follows it, then write the file anew.
+AWS adds operations and members often. A test compares the written file with the installed models, so that every
+addition is noticed. Read the changes, decide what Rolecall needs, then write the file anew.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def found() -> dict[str, dict[str, Any]]:
 
 
 def _has_model(session: Session, service: str) -> bool:
-    """An older botocore lacks services that the newest has."""
+    """Whether botocore has the service. An older botocore lacks services that the newest has."""
     return service in session.get_available_services()
 
 

@@ -1,4 +1,4 @@
-"""A world with something of everything that operations leave behind, and all that its operations answer of it."""
+"""A world with an example of everything that operations create, and all answers about it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rolecall.identity_providers.saml_assertions import metadata_document
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 IDP = "corporate"
 ISSUER = "https://token.actions.githubusercontent.com"
-# What is odd in one notation or another.
+# Text that is unusual in one notation or another.
 ODD = ["yes", "0777", "2012-10-17", "1:30", "a: b", "# c", "é–ß", " x ", "null", "~", "- a", "1e5", "=", "<<"]
 _NOTES = "two\r\nlines\tand 'quotes' \"of\" both: kinds # ÿ\n"
 
 
 def declared_text() -> str:
-    """What the operations start from: an organization of two accounts, and issuers that Rolecall is itself."""
+    """The world before the operations: an organization of two accounts, and Rolecall's own issuers."""
     allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     deny = {"Effect": "Deny", "Action": "chime:DeleteUser", "Resource": "*"}
     federated = {
@@ -92,7 +92,7 @@ def declared_text() -> str:
 
 
 def fill(handle: Any) -> None:
-    """Call every operation that leaves something behind, with every member it takes; the clock stands still."""
+    """Call every operation that creates something, with every member; the clock stands still."""
     handle.clock.freeze()
     iam = handle.client("iam")
     _policies(handle, iam)
@@ -281,7 +281,7 @@ def _rest(handle: Any, iam: Any) -> None:
     handle.client("iam", "partner").disable_outbound_web_identity_federation()
     iam.enable_organizations_root_credentials_management()
     iam.enable_organizations_root_sessions()
-    # Somebody whom a trust policy names is gone, and somebody else of the name is there.
+    # A principal of a trust policy is deleted, and another one with the name exists.
     iam.create_user(UserName="gone")
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{FIRST}:user/gone"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -324,11 +324,11 @@ def _chime(chime: Any) -> None:
     chime.reset_personal_pin(AccountId=account_id, UserId=ids[3])
 
 
-# What it answers.
+# The answers.
 
 
 class Answers:
-    """Everything that the reading operations answer to the administrators of both accounts, by call."""
+    """Every answer of the reading operations to the administrators of both accounts, by call."""
 
     def __init__(self, handle: Any) -> None:
         self.found: dict[str, Any] = {}
@@ -339,7 +339,7 @@ class Answers:
             self._ask_everything()
 
     def ask(self, call: str, **parameters: Any) -> Any:
-        """The answer, or the error, which is one too."""
+        """The answer, or the error, which counts as an answer."""
         service = "chime" if call.startswith("chime.") else "iam"
         name = call.removeprefix("chime.")
         self.asked.add(name.replace("_", ""))

@@ -1,4 +1,4 @@
-"""Operations that nobody has built, through real clients: authorised on the resource that they are about."""
+"""Operations that are not emulated, through real clients: authorised on the resource that they name."""
 
 from __future__ import annotations
 

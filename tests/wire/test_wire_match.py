@@ -1,4 +1,4 @@
-"""Which operation a request asks for."""
+"""The operation that a request asks for."""
 
 from __future__ import annotations
 

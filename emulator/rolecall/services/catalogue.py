@@ -1,4 +1,4 @@
-"""Every module that registers operations, named one by one: importing this one is what makes them known."""
+"""Every module that registers operations, named one by one. Importing this module registers all of them."""
 
 from __future__ import annotations
 

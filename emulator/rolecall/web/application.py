@@ -19,7 +19,7 @@ from rolecall.web.aws import WsgiApplication, aws_application, refusing_applicat
 from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
 from rolecall.web.mfa_endpoint import register_mfa_codes
 from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
-from rolecall.web.origins import NOBODY_ELSE, Admission, asked_host
+from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
 from rolecall.web.outbound_documents import is_document, register_outbound_documents
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import FEDERATION_PATH, register_sign_in
@@ -98,7 +98,7 @@ def web_application(
     faults: Faults,
     sign_in: SignIn,
     maximum_body_bytes: int,
-    admission: Admission = NOBODY_ELSE,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> RolecallApplication:
     """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
     app = RolecallApplication(decisions, faults, admission, gateway.database, gateway.uses.flush)

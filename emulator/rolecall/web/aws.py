@@ -19,7 +19,7 @@ from rolecall.gateway import Gateway
 from rolecall.http import HttpAnswer, HttpRequest
 from rolecall.waits import Steps, Wait, wait_here
 from rolecall.web.browsers import guarded
-from rolecall.web.origins import NOBODY_ELSE, Admission
+from rolecall.web.origins import DEFAULT_ADMISSION, Admission
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -84,7 +84,9 @@ class BodyTooLargeError(Exception):
         self.request = request
 
 
-def aws_application(gateway: Gateway, maximum_body_bytes: int, admission: Admission = NOBODY_ELSE) -> WsgiApplication:
+def aws_application(
+    gateway: Gateway, maximum_body_bytes: int, admission: Admission = DEFAULT_ADMISSION
+) -> WsgiApplication:
     """A WSGI application that answers AWS calls of programs, and of the web pages that ``admission`` lets in."""
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
