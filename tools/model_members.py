@@ -56,7 +56,7 @@ def _members(service: str, operation: Any) -> dict[str, list[str]] | None:
     return {
         "takes": sorted(paths(taken)) if taken else [],
         "answers": sorted(paths(answered)) if answered else [],
-        "not emulated": sorted(set(taken.members if taken else ()) - registered.parameters),
+        "not emulated": sorted(registered.not_emulated(taken.members if taken else ())),
     }
 
 

@@ -72,6 +72,10 @@ class Identifiers:
         """32 characters ``[A-Z0-9]``, such as SAML providers and their private keys have."""
         return self.uuid().replace("-", "").upper()
 
+    def lower_id(self, count: int) -> str:
+        """Lower-case letters and digits, such as a Voice Connector's 22."""
+        return "".join([_BASE36[byte % len(_BASE36)] for byte in self._bytes(count)])
+
     def noise(self, count: int) -> bytes:
         """Bytes of which something is made that is told to whoever asked for it, such as the seed of an MFA device."""
         return self._bytes(count)

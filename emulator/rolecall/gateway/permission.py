@@ -13,11 +13,10 @@ from rolecall.identities import Identity
 from rolecall.policy import Decision
 from rolecall.service_records import SERVICE_RECORDS, requested_region
 from rolecall.services.permissions import table_permissions
-from rolecall.services.registry import Answer, Call, RegisteredOperation
+from rolecall.services.registry import Answer, Call, RegisteredOperation, parameter_not_emulated
 from rolecall.wire import Target
 
 NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
-PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
 
 
 def authorise(
@@ -51,7 +50,7 @@ def emulated(
     if registered is None:
         raise not_emulated(target)
     if not registered.parameters.issuperset(parameters):
-        unknown = min(set(parameters) - registered.parameters)
-        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
-        raise AwsError("NotImplemented", message)
+        unknown = registered.not_emulated(parameters)
+        if unknown:
+            raise parameter_not_emulated(target.operation.name, min(unknown))
     return registered.function

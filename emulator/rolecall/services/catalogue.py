@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from rolecall.services import chime_sdk_tags
 from rolecall.services.chime import account_settings, accounts, user_batches, user_settings
 from rolecall.services.chime import users as chime_users
+from rolecall.services.chime_sdk_voice import voice_connectors
 from rolecall.services.iam import tags
 from rolecall.services.iam.account import (
     account_summary,
@@ -81,6 +83,8 @@ MODULES = (
     chime_users,
     user_batches,
     user_settings,
+    chime_sdk_tags,
+    voice_connectors,
 )
 
 __all__ = ["MODULES", "all_operations", "find"]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from rolecall.access.permission import Permission
 from rolecall.access.policies import PolicyStore
+from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -25,6 +26,11 @@ from rolecall.storage.last_use import Use
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
+PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
+
+
+def parameter_not_emulated(operation: str, parameter: str) -> AwsError:
+    return AwsError("NotImplemented", PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=parameter, operation=operation))
 
 
 RefusalReader = Callable[[str], RefusalDetails | None]
@@ -102,6 +108,8 @@ class Call:
     input_paths: Sequence[tuple[str, ...]] = ()
     # What the service's model knows of the answer; an older model lacks what AWS has added since.
     answer_members: Collection[str] = ()
+    # The same with the members inside of others, ("VoiceConnector", "Name").
+    answer_paths: Collection[tuple[str, ...]] = ()
     uses: PendingUses = NO_USES
     # When the caller proved with this very call that it holds its MFA device; that is now, or None.
     mfa_at_seconds: int | None = None
@@ -147,6 +155,14 @@ class RegisteredOperation:
     parameters: frozenset[str]
     proof: Proof | None = None
     second_factor: SecondFactor | None = None
+    # The verb of an operation that is declared, see services/verbs.py; empty for one that is written.
+    verb: str = ""
+    # The file and the line where the operation stands.
+    place: tuple[str, int] = ("", 0)
+
+    def not_emulated(self, parameters: Collection[str]) -> set[str]:
+        """Those of the parameters that the operation would ignore. A verb looks at them itself."""
+        return set() if self.verb else set(parameters) - self.parameters
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -167,6 +183,8 @@ def operation(
     writes: bool | None = None,
     proof: Proof | None = None,
     second_factor: SecondFactor | None = None,
+    verb: str = "",
+    place: tuple[str, int] | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as an operation.
 
@@ -174,7 +192,9 @@ def operation(
     refusals that come before any policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it
     verifies the token or assertion among the parameters, and raises AwsError for one that proves nothing, or
     KeysWantedError when it cannot tell yet. ``second_factor`` is what the caller may prove besides its signature.
-    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
+    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True. ``verb`` and
+    ``place`` are for services/verbs.py: its functions take whatever members the model has, and stand where they are
+    declared.
     """
 
     def register(function: Function) -> Function:
@@ -191,10 +211,17 @@ def operation(
             parameters=frozenset(parameter.name for parameter in parameters),
             proof=proof,
             second_factor=second_factor,
+            verb=verb,
+            place=place or _place_of(function),
         )
         return function
 
     return register
+
+
+def _place_of(function: Function) -> tuple[str, int]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, code.co_firstlineno
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:

@@ -59,9 +59,7 @@ class Deletion:
 
 ResourceFinder = Callable[[Connection, str], Sequence[RoleUsage]]
 
-# Service principal -> what of an account uses its role. Empty as long as no emulated resource uses one: of Chime that
-# would be Voice Connectors with streaming (voiceconnector.chime.amazonaws.com) and devices shared through Alexa for
-# Business (chime.amazonaws.com), see the Chime Administrator Guide, Using service-linked roles.
+# Service principal -> what of an account uses its role. The modules of such features add themselves.
 RESOURCE_FINDERS: dict[str, ResourceFinder] = {}
 
 

@@ -14,8 +14,8 @@ from rolecall.services.chime.common import (
     owned_account,
     owned_user,
 )
-from rolecall.services.chime.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.chime.user_changes import apply_changes, changes_of, permissions_to_update_user
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_users
 from rolecall.storage.chime_accounts import ChimeAccount

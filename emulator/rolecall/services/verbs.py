@@ -1,0 +1,268 @@
+"""Operations that are declared: a verb takes the kind and the operation's name, and nothing else.
+
+What an operation takes and answers is the model's; a test holds that each fits its verb. An operation that needs more
+than its verb is written as a function, over :func:`existing`, :func:`create`, :func:`replace_setting` and the store.
+Content is kept as the API spells it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.errors import AwsError
+from rolecall.services.kinds import NOT_FOUND, Kind, resource_of_arn, shown
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
+from rolecall.storage import resources as store
+from rolecall.storage.problems import AlreadyThere
+from rolecall.storage.resources import BEFORE_THE_FIRST, Content, Resource
+
+# Members of a resource that say when it was last changed.
+_CHANGED_AT = ("UpdatedTimestamp", "LastUpdatedTimestamp")
+_PAGE_MEMBERS = frozenset({"NextToken", "MaxResults"})
+# The models: TagResource takes 1 to 50 tags, and a resource has no more.
+MAXIMUM_TAGS = 50
+TAG_OPERATIONS = ("TagResource", "UntagResource", "ListTagsForResource")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One operation that a verb answers; ``kind`` is None for the operations on tags, where the ARN tells it."""
+
+    service: str
+    name: str
+    verb: str
+    kind: Kind | None
+
+
+declared_operations: list[Declared] = []
+
+
+def _declare(service: str, name: str, verb: str, kind: Kind | None, function: Function) -> None:
+    # The line that calls the verb is where the operation stands, for `rolecall operations`.
+    frame = sys._getframe(2)
+    operation(service, name, verb=verb, place=(frame.f_code.co_filename, frame.f_lineno))(function)
+    declared_operations.append(Declared(service, name, verb, kind))
+
+
+def get(kind: Kind, name: str) -> None:
+    """Takes the id, answers the resource as its one member."""
+
+    def function(call: Call, **members: Any) -> Answer:
+        resource_id = _the_id(call, kind, members)
+        return _answer(call, existing(call, kind, resource_id).content)
+
+    _declare(kind.service, name, "get", kind, function)
+
+
+def list_(kind: Kind, name: str) -> None:
+    """Takes NextToken and MaxResults, answers the account's resources, oldest first, and NextToken."""
+
+    def function(
+        call: Call, *, NextToken: str | None = None, MaxResults: int = DEFAULT_MAX_RESULTS, **more: Any
+    ) -> Answer:
+        _refuse(call, more)
+        [member] = set(call.answer_members) - _PAGE_MEMBERS
+        after = BEFORE_THE_FIRST if NextToken is None else position_of(call, (call.region,), NextToken)
+        found = kind.kept.page(call, kind, after, MaxResults + 1)
+        answer: Answer = {member: [shown(call, member, each.content) for each in found[:MaxResults]]}
+        if len(found) > MaxResults:
+            last = found[MaxResults - 1]
+            answer["NextToken"] = next_token(call, (call.region,), (last.created_at_seconds, last.resource_id))
+        return answer
+
+    _declare(kind.service, name, "list", kind, function)
+
+
+def update(kind: Kind, name: str) -> None:
+    """Takes the id and members of the resource, answers the resource. Members that are left out stay as they are."""
+
+    def function(call: Call, **members: Any) -> Answer:
+        resource_id = members.pop(kind.id_member)
+        [answered] = call.answer_members
+        _refuse(call, [member for member in members if (answered, member) not in call.answer_paths])
+        resource = existing(call, kind, resource_id, locked=True)
+        changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
+        content = {**resource.content, **members, **changed_at}
+        kind.kept.set_content(call, resource.key, content)
+        return _answer(call, content)
+
+    _declare(kind.service, name, "update", kind, function)
+
+
+def delete(kind: Kind, name: str) -> None:
+    """Takes the id. Settings and tags go with the resource."""
+
+    def function(call: Call, **members: Any) -> Answer:
+        resource_id = _the_id(call, kind, members)
+        kind.kept.remove(call, existing(call, kind, resource_id, locked=True).key)
+        return {}
+
+    _declare(kind.service, name, "delete", kind, function)
+
+
+def get_setting(kind: Kind, name: str) -> None:
+    """Takes the id, answers the document that was last put. There is none before that, nor after it was deleted."""
+
+    def function(call: Call, **members: Any) -> Answer:
+        resource_id = _the_id(call, kind, members)
+        [member] = call.answer_members
+        return {member: shown(call, member, existing_setting(call, kind, resource_id, member))}
+
+    _declare(kind.service, name, "get setting", kind, function)
+
+
+def put_setting(kind: Kind, name: str) -> None:
+    """Takes the id and the document, which replaces the present one; answers the document, or nothing."""
+
+    def function(call: Call, **members: Any) -> Answer:
+        resource_id = members.pop(kind.id_member)
+        member = _document_member(call, kind)
+        content = members.pop(member)
+        _refuse(call, members)
+        return replace_setting(call, kind, resource_id, member, content)
+
+    _declare(kind.service, name, "put setting", kind, function)
+
+
+def delete_setting(kind: Kind, name: str) -> None:
+    """Takes the id. The operation's name ends with the name of the document, after that of the kind."""
+    member = setting_named_by(kind, name)
+
+    def function(call: Call, **members: Any) -> Answer:
+        resource_id = _the_id(call, kind, members)
+        remove_setting(call, kind, resource_id, member)
+        return {}
+
+    _declare(kind.service, name, "delete setting", kind, function)
+
+
+def tags(service: str) -> None:
+    """TagResource, UntagResource and ListTagsForResource of a service. The ARN tells kind and resource."""
+    functions: tuple[Function, ...] = (_tag, _untag, _list_tags)
+    for name, function in zip(TAG_OPERATIONS, functions, strict=True):
+        _declare(service, name, "tags", None, function)
+
+
+def _tag(call: Call, *, ResourceARN: str, Tags: Sequence[Mapping[str, str]], **more: Any) -> Answer:
+    _refuse(call, more)
+    _, resource = resource_of_arn(call, ResourceARN, locked=True)
+    added = checked_tags(Tags)
+    if len({key for key, _ in store.tags_of(call.db, resource.key)} | dict(added).keys()) > MAXIMUM_TAGS:
+        raise AwsError("ResourceLimitExceededException", f"A resource may have at most {MAXIMUM_TAGS} tags.")
+    store.put_tags(call.db, resource.key, added)
+    return {}
+
+
+def _untag(call: Call, *, ResourceARN: str, TagKeys: Sequence[str], **more: Any) -> Answer:
+    _refuse(call, more)
+    _, resource = resource_of_arn(call, ResourceARN, locked=True)
+    store.remove_tags(call.db, resource.key, dict.fromkeys(TagKeys))
+    return {}
+
+
+def _list_tags(call: Call, *, ResourceARN: str, **more: Any) -> Answer:
+    _refuse(call, more)
+    _, resource = resource_of_arn(call, ResourceARN, locked=False)
+    return {"Tags": [{"Key": key, "Value": value} for key, value in store.tags_of(call.db, resource.key)]}
+
+
+# For operations that are written.
+
+
+def existing(call: Call, kind: Kind, resource_id: str, *, locked: bool = False) -> Resource:
+    """The caller's resource of that id; ``locked`` where the call changes it. Raises AwsError NotFoundException."""
+    found = kind.kept.find(call, kind, resource_id, locked=locked)
+    if found is None:
+        raise kind.not_found(resource_id)
+    return found
+
+
+def create(
+    call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Mapping[str, str]] = ()
+) -> Answer:
+    """Keep a new resource in the store; answers it as the operation's one member.
+
+    Raises AwsError ConflictException when its id is taken, BadRequestException for tags that cannot be.
+    """
+    resource = Resource(call.ids.uuid(), resource_id, int(call.now_seconds), content)
+    added = checked_tags(tags)
+    try:
+        store.add(call.db, kind.place(call), resource)
+    except AlreadyThere as problem:
+        raise AwsError("ConflictException", f"{kind.noun} {resource_id} exists already.") from problem
+    store.put_tags(call.db, resource.key, added)
+    return _answer(call, content)
+
+
+def existing_setting(call: Call, kind: Kind, resource_id: str, member: str) -> Content:
+    """The document of that name that hangs on a resource. Raises AwsError NotFoundException for either."""
+    content = kind.kept.setting(call, existing(call, kind, resource_id).key, member)
+    if content is None:
+        raise _no_setting(kind, resource_id, member)
+    return content
+
+
+def replace_setting(call: Call, kind: Kind, resource_id: str, member: str, content: Content) -> Answer:
+    """Keep a document of a resource in place of the present one; answers it if the operation answers anything."""
+    resource = existing(call, kind, resource_id, locked=True)
+    kind.kept.put_setting(call, resource.key, member, content)
+    return {member: content} if call.answer_members else {}
+
+
+def remove_setting(call: Call, kind: Kind, resource_id: str, member: str) -> None:
+    """Delete a document of a resource. Raises AwsError NotFoundException where there is none."""
+    resource = existing(call, kind, resource_id, locked=True)
+    if kind.kept.setting(call, resource.key, member) is None:
+        raise _no_setting(kind, resource_id, member)
+    kind.kept.remove_setting(call, resource.key, member)
+
+
+def checked_tags(tags: Sequence[Mapping[str, str]]) -> list[store.Tag]:
+    """Key and value of each. Raises BadRequestException for a key that is AWS's own, or there twice."""
+    pairs = [(tag["Key"], tag["Value"]) for tag in tags]
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise AwsError("BadRequestException", "Tags must not have the same key twice.")
+    if any(key.lower().startswith("aws:") for key in keys):
+        raise AwsError("BadRequestException", "The keys of tags must not begin with aws:, which AWS reserves.")
+    return pairs
+
+
+def setting_named_by(kind: Kind, name: str) -> str:
+    """``Termination`` of DeleteVoiceConnectorTermination."""
+    return name.removeprefix("Delete").removeprefix(kind.noun.replace(" ", ""))
+
+
+def _the_id(call: Call, kind: Kind, members: dict[str, Any]) -> str:
+    """The id of an operation that takes nothing else."""
+    resource_id: str = members.pop(kind.id_member)
+    _refuse(call, members)
+    return resource_id
+
+
+def _refuse(call: Call, unknown: Collection[str]) -> None:
+    """What a newer model lets clients send, and the verb would ignore."""
+    if unknown:
+        raise parameter_not_emulated(call.operation, min(unknown))
+
+
+def _document_member(call: Call, kind: Kind) -> str:
+    """The member that is the document: the answer's one, or the request's only one besides the id."""
+    members = call.answer_members or [
+        path[0] for path in call.input_paths if len(path) == 1 and path[0] != kind.id_member
+    ]
+    [member] = members
+    return member
+
+
+def _answer(call: Call, content: Content) -> Answer:
+    [member] = call.answer_members
+    return {member: shown(call, member, content)}
+
+
+def _no_setting(kind: Kind, resource_id: str, member: str) -> AwsError:
+    return AwsError(NOT_FOUND, f"{kind.noun} {resource_id} has no {member}.")
