@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rolecall.services import chime_sdk_tags
 from rolecall.services.chime import account_settings, accounts, user_batches, user_settings
 from rolecall.services.chime import users as chime_users
+from rolecall.services.chime_sdk_voice import tags as voice_tags
 from rolecall.services.chime_sdk_voice import voice_connectors
 from rolecall.services.iam import tags
 from rolecall.services.iam.account import (
@@ -83,7 +83,7 @@ MODULES = (
     chime_users,
     user_batches,
     user_settings,
-    chime_sdk_tags,
+    voice_tags,
     voice_connectors,
 )
 

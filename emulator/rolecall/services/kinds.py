@@ -14,7 +14,7 @@ from rolecall.data import resource_types
 from rolecall.errors import AwsError
 from rolecall.service_records import action_prefix
 from rolecall.services.permissions import Described, resource_kind
-from rolecall.services.registry import Call
+from rolecall.services.registry import Call, not_emulated
 from rolecall.storage import resources as store
 from rolecall.storage.resources import Content, Place, Position, Resource
 
@@ -154,16 +154,15 @@ def kind_with_arn(service: str, resource_type: str, id_member: str) -> Kind:
 
 
 def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resource]:
-    """The caller's resource of that ARN, which the kinds of all services that share its prefix may have.
+    """The caller's resource of that ARN.
 
     Raises AwsError NotFoundException, and NotImplemented for a type of resource that no operation here makes.
     """
     for kind in _tagged:
         resource_id = kind.id_of(arn)
         if resource_id:
-            found = (
-                kind.kept.find(call, kind, resource_id, locked=locked) if arn == kind.arn(call, resource_id) else None
-            )
+            is_here = kind.service == call.service and arn == kind.arn(call, resource_id)
+            found = kind.kept.find(call, kind, resource_id, locked=locked) if is_here else None
             if found is None:
                 raise AwsError(NOT_FOUND, f"Resource {arn} was not found.")
             return kind, found
@@ -171,8 +170,7 @@ def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resour
     prefix = action_prefix(call.service)
     if parsed is None or parsed.service != prefix:
         raise AwsError("BadRequestException", f"ResourceARN must be the ARN of a resource of {prefix}.")
-    message = f"Rolecall does not emulate {call.operation} of {parsed.resource.partition('/')[0]} yet."
-    raise AwsError("NotImplemented", message)
+    raise not_emulated(call.service, call.operation)
 
 
 def shown(call: Call, member: str, content: Content) -> dict[str, Any]:

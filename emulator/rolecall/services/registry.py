@@ -28,6 +28,12 @@ Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
 PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
 
+NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
+
+
+def not_emulated(service: str, operation: str) -> AwsError:
+    return AwsError("NotImplemented", NOT_EMULATED_MESSAGE.format(operation=operation, service=service))
+
 
 def parameter_not_emulated(operation: str, parameter: str) -> AwsError:
     return AwsError("NotImplemented", PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=parameter, operation=operation))

@@ -6,6 +6,8 @@ services share Chime's signing name, the toolbox of IAM has IAM's, so among them
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +46,12 @@ _LEGACY_HOSTS = {known.legacy_host: known.name for known in KNOWN_SERVICES.value
 # Whose form an answer to a request has that nothing tells apart: with a path, and without one.
 _LIKELY_REST_SERVICE = "chime"
 _LIKELY_QUERY_SERVICE = "sts"
+# The services that share the paths of the operations on tags.
+_TAGS_PATH = "/tags"
+_TAGGED = {
+    known.name: re.compile(known.tagged_resources) for known in KNOWN_SERVICES.values() if known.tagged_resources
+}
+_COLONS_BEFORE_RESOURCE = 5
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -156,6 +164,9 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     path = _served_path(request.raw_path)
     if not path.startswith("/"):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+    if path == _TAGS_PATH and len(names) > 1:
+        tagged = _service_of_tagged_resource(request, query)
+        names = (tagged,) if tagged in services else names
     for name in names:
         found = routes.find(_tree(name), request.method, path, query)
         if found:
@@ -169,6 +180,19 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
             raw_path = request.raw_path[: len(request.raw_path) - len(path)] + routes.corrected_path(found)
             return Target(service, service.operation(found.operation_name), raw_path, found.labels, query)
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+
+
+def _service_of_tagged_resource(request: HttpRequest, query: Mapping[str, str]) -> str:
+    """The service whose resource an operation on tags names by its ARN; empty for an ARN of no known form."""
+    arn: Any = query.get("arn")
+    if arn is None:
+        try:
+            arn = json.loads(request.body).get("ResourceARN")
+        except (ValueError, AttributeError, RecursionError):
+            return ""
+    # Its last part may have colons; what stands before it has five.
+    resource = arn.split(":", _COLONS_BEFORE_RESOURCE)[-1] if isinstance(arn, str) else ""
+    return next((name for name, pattern in _TAGGED.items() if pattern.fullmatch(resource)), "")
 
 
 @lru_cache(maxsize=len(KNOWN_SERVICES))
