@@ -1,4 +1,4 @@
-"""Pages of a list. A token is worth nothing in another AWS account, another list, or with other filters."""
+"""Pages of a list. A token is refused in another AWS account, in another list, and with other filters."""
 
 from __future__ import annotations
 
