@@ -32,8 +32,8 @@ class ServiceRecord:
     a service with one endpoint for all Regions are made. ``has_regional_endpoints`` is true where the name of the host
     says a Region and the sandbox can switch Regions off. CloudTrail keeps the answers of calls that only read where
     ``answers_are_recorded``. ``refusals_have_ids`` where a refusal ends with an authorization id.
-    ``tagged_resources`` is a pattern of the last part of an ARN: services that share the paths of the operations on
-    tags are told apart by it.
+    ``tagged_resources`` is a pattern of the last part of an ARN: it tells which service
+    an operation on tags is for, because some services share the paths of these operations.
     """
 
     name: str

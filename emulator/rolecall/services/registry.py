@@ -167,7 +167,7 @@ class RegisteredOperation:
     place: tuple[str, int] = ("", 0)
 
     def not_emulated(self, parameters: Collection[str]) -> set[str]:
-        """Those of the parameters that the operation would ignore. A verb looks at them itself."""
+        """The parameters that the operation would ignore. A verb looks at them itself."""
         return set() if self.verb else set(parameters) - self.parameters
 
 

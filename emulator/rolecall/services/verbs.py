@@ -129,7 +129,7 @@ def put_setting(kind: Kind, name: str) -> None:
 
 
 def delete_setting(kind: Kind, name: str) -> None:
-    """Takes the id. The operation's name ends with the name of the document, after that of the kind."""
+    """Takes the id. The operation's name ends with the name of the document, after the name of the kind."""
     member = setting_named_by(kind, name)
 
     def function(call: Call, **members: Any) -> Answer:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 
 from rolecall.storage import tables as t
+from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 Content = Mapping[str, Any]
@@ -42,8 +43,10 @@ BEFORE_THE_FIRST: Position = (-1, "")
 _R = t.resources.c
 _SELECT = select(_R.resource_key, _R.resource_id, _R.created_at_seconds, _R.content)
 _PLACED = [getattr(_R, name) == bindparam(name) for name in Place._fields]
-_BY_ID = _SELECT.where(*_PLACED, _R.resource_id == bindparam("resource_id"))
-_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_ID = PreparedSelect(
+    _SELECT.where(*_PLACED, _R.resource_id == bindparam("resource_id")), *Place._fields, "resource_id"
+)
+_BY_ID_LOCKED = _SELECT.where(*_PLACED, _R.resource_id == bindparam("resource_id")).with_for_update()
 _PAGE = (
     _SELECT.where(
         *_PLACED,
@@ -57,16 +60,23 @@ _TAGS = (
     .where(t.resource_tags.c.resource_key == bindparam("resource_key"))
     .order_by(t.resource_tags.c.key)
 )
-_TAGS_BY_ID = (
+_TAGS_BY_ID = PreparedSelect(
     select(t.resource_tags.c.key, t.resource_tags.c.value)
     .join(t.resources, _R.resource_key == t.resource_tags.c.resource_key)
     .where(*_PLACED, _R.resource_id == bindparam("resource_id"))
+    .order_by(t.resource_tags.c.key),
+    *Place._fields,
+    "resource_id",
 )
 _TAG_BY_KEY = delete(t.resource_tags).where(
     t.resource_tags.c.resource_key == bindparam("owner"), t.resource_tags.c.key == bindparam("removed")
 )
-_SETTING = select(t.resource_settings.c.content).where(
-    t.resource_settings.c.resource_key == bindparam("resource_key"), t.resource_settings.c.name == bindparam("name")
+_SETTING = PreparedSelect(
+    select(t.resource_settings.c.content).where(
+        t.resource_settings.c.resource_key == bindparam("resource_key"), t.resource_settings.c.name == bindparam("name")
+    ),
+    "resource_key",
+    "name",
 )
 
 
@@ -80,8 +90,11 @@ def _text(content: Content) -> str:
 
 def find(connection: Connection, place: Place, resource_id: str, *, locked: bool = False) -> Resource | None:
     """The resource of that id. ``locked`` is for a transaction that changes it: others of its kind wait."""
-    statement = _BY_ID_LOCKED if locked else _BY_ID
-    row = connection.execute(statement, {**place._asdict(), "resource_id": resource_id}).first()
+    row: Sequence[Any] | None
+    if locked:
+        row = connection.execute(_BY_ID_LOCKED, {**place._asdict(), "resource_id": resource_id}).first()
+    else:
+        row = _BY_ID.first(connection, *place, resource_id)
     return None if row is None else _resource(row)
 
 
@@ -110,8 +123,8 @@ def remove(connection: Connection, key: str) -> None:
 
 def setting(connection: Connection, key: str, name: str) -> Content | None:
     """The document of that name that hangs on the resource, or None."""
-    content = connection.execute(_SETTING, {"resource_key": key, "name": name}).scalar()
-    return None if content is None else dict(json.loads(content))
+    row = _SETTING.first(connection, key, name)
+    return None if row is None else dict(json.loads(row[0]))
 
 
 def put_setting(connection: Connection, key: str, name: str, content: Content) -> None:
@@ -147,8 +160,7 @@ def tags_of(connection: Connection, key: str) -> list[Tag]:
 
 def tags_by_id(connection: Connection, place: Place, resource_id: str) -> list[Tag]:
     """The tags of the resource of that id; none where there is no such resource."""
-    rows = connection.execute(_TAGS_BY_ID, {**place._asdict(), "resource_id": resource_id})
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1]) for row in _TAGS_BY_ID.all(connection, *place, resource_id)]
 
 
 def put_tags(connection: Connection, key: str, tags: Iterable[Tag]) -> None:

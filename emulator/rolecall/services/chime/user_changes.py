@@ -1,8 +1,8 @@
 """Changes that UpdateUser and BatchUpdateUser make to a user, and what such a change needs beyond its own action.
 
 Amazon Chime Administration Guide, Using roles with shared Alexa for Business devices: Chime makes its service-linked
-role when Alexa for Business is turned on for a shared device. IAM User Guide, Service-linked role permissions: whoever
-does that needs iam:CreateServiceLinkedRole.
+role when Alexa for Business is turned on for a shared device. IAM User Guide, Service-linked role permissions: the
+caller then needs iam:CreateServiceLinkedRole.
 """
 
 from __future__ import annotations
