@@ -50,9 +50,9 @@ def misfits(declared: Declared, model: OperationModel) -> list[str]:
         elif kind.id_member not in getattr(getattr(listed[0], "member", None), "members", {}):
             found.append("lists something else")
         return found
-    if kind.id_member not in required:
+    if not required.issuperset(kind.id_members):
         found.append("does not take the id")
-    others = {name: member for name, member in taken.items() if name != kind.id_member}
+    others = {name: member for name, member in taken.items() if name not in kind.id_members}
     structures = [member for member in answered.values() if member.type_name == "structure"]
     if declared.verb in ("get", "delete", "get setting", "delete setting") and others:
         found.append("takes more than the id")
@@ -111,6 +111,7 @@ def test_a_deleted_document_is_one_that_is_put(declared: Declared) -> None:
 
 
 CONNECTOR = Kind("chime-sdk-voice", "voice-connector", "VoiceConnectorId")
+# A room belongs to an account: as a kind without a parent its operations take more than they should.
 ROOM = Kind("chime", "room", "RoomId")
 CHANNEL = Kind("chime-sdk-messaging", "channel", "ChannelArn")
 

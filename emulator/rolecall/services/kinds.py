@@ -18,6 +18,7 @@ from rolecall.services.registry import Call, not_emulated
 from rolecall.storage import resources as store
 from rolecall.storage.resources import Content, Place, Position, Resource
 
+Ids = tuple[str, ...]
 NOT_FOUND = "NotFoundException"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -26,52 +27,53 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 class Kept:
     """Where the resources of a kind are kept. A kind with tables of its own has those methods that its verbs use."""
 
-    def find(self, call: Call, kind: Kind, resource_id: str, *, locked: bool) -> Resource | None:
-        """The caller's resource of that id; ``locked`` where the call changes it."""
+    def find(self, call: Call, kind: Kind, ids: Ids, *, locked: bool) -> Resource | None:
+        """The caller's resource of these ids, its parent's first; ``locked`` where the call changes it."""
         raise NotImplementedError
 
     def page(self, call: Call, kind: Kind, after: Position, limit: int) -> list[Resource]:
         raise NotImplementedError
 
-    def set_content(self, call: Call, key: str, content: Content) -> None:
+    def set_content(self, call: Call, resource: Resource, content: Content) -> None:
         raise NotImplementedError
 
-    def remove(self, call: Call, key: str) -> None:
+    def remove(self, call: Call, resource: Resource) -> None:
         raise NotImplementedError
 
-    def setting(self, call: Call, key: str, name: str) -> Content | None:
+    def setting(self, call: Call, resource: Resource, name: str) -> Content | None:
         raise NotImplementedError
 
-    def put_setting(self, call: Call, key: str, name: str, content: Content) -> None:
+    def put_setting(self, call: Call, resource: Resource, name: str, content: Content) -> None:
         raise NotImplementedError
 
-    def remove_setting(self, call: Call, key: str, name: str) -> None:
+    def remove_setting(self, call: Call, resource: Resource, name: str) -> None:
         raise NotImplementedError
 
 
 class ResourceStore(Kept):
-    """The table of resources. What is in it belongs to the Region whose endpoint was called."""
+    """The table of resources, which have no parents. Each belongs to the Region whose endpoint was called."""
 
-    def find(self, call: Call, kind: Kind, resource_id: str, *, locked: bool) -> Resource | None:
+    def find(self, call: Call, kind: Kind, ids: Ids, *, locked: bool) -> Resource | None:
+        [resource_id] = ids
         return store.find(call.db, kind.place(call), resource_id, locked=locked)
 
     def page(self, call: Call, kind: Kind, after: Position, limit: int) -> list[Resource]:
         return store.page(call.db, kind.place(call), after, limit)
 
-    def set_content(self, call: Call, key: str, content: Content) -> None:
-        store.set_content(call.db, key, content)
+    def set_content(self, call: Call, resource: Resource, content: Content) -> None:
+        store.set_content(call.db, resource.key, content)
 
-    def remove(self, call: Call, key: str) -> None:
-        store.remove(call.db, key)
+    def remove(self, call: Call, resource: Resource) -> None:
+        store.remove(call.db, resource.key)
 
-    def setting(self, call: Call, key: str, name: str) -> Content | None:
-        return store.setting(call.db, key, name)
+    def setting(self, call: Call, resource: Resource, name: str) -> Content | None:
+        return store.setting(call.db, resource.key, name)
 
-    def put_setting(self, call: Call, key: str, name: str, content: Content) -> None:
-        store.put_setting(call.db, key, name, content)
+    def put_setting(self, call: Call, resource: Resource, name: str, content: Content) -> None:
+        store.put_setting(call.db, resource.key, name, content)
 
-    def remove_setting(self, call: Call, key: str, name: str) -> None:
-        store.remove_setting(call.db, key, name)
+    def remove_setting(self, call: Call, resource: Resource, name: str) -> None:
+        store.remove_setting(call.db, resource.key, name)
 
 
 RESOURCES = ResourceStore()
@@ -82,13 +84,15 @@ class Kind:
     """A kind of resource.
 
     ``resource_type`` is the Service Authorization Reference's word; one that the reference does not have has no ARN.
-    ``id_member`` is the member that names a resource, in requests and in answers.
+    ``id_member`` is the member that names a resource, in requests and in answers. A resource that belongs to one of
+    another kind, its ``parent``, is named by both ids; such kinds have tables of their own.
     """
 
     service: str
     resource_type: str
     id_member: str
     kept: Kept = field(default=RESOURCES)
+    parent: Kind | None = None
 
     def place(self, call: Call) -> Place:
         """Where the caller's resources of this kind are in the store."""
@@ -97,6 +101,11 @@ class Kind:
     @cached_property
     def name(self) -> str:
         return f"{self.service}/{self.resource_type}"
+
+    @cached_property
+    def id_members(self) -> tuple[str, ...]:
+        """The members that name a resource, its parent's first."""
+        return (*(() if self.parent is None else self.parent.id_members), self.id_member)
 
     @cached_property
     def noun(self) -> str:
@@ -162,7 +171,7 @@ def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resour
         resource_id = kind.id_of(arn)
         if resource_id:
             is_here = kind.service == call.service and arn == kind.arn(call, resource_id)
-            found = kind.kept.find(call, kind, resource_id, locked=locked) if is_here else None
+            found = kind.kept.find(call, kind, (resource_id,), locked=locked) if is_here else None
             if found is None:
                 raise AwsError(NOT_FOUND, f"Resource {arn} was not found.")
             return kind, found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolecall.errors import AwsError
-from rolecall.services.kinds import NOT_FOUND, Kind, resource_of_arn, shown
+from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
 from rolecall.storage import resources as store
@@ -52,8 +52,7 @@ def get(kind: Kind, name: str) -> None:
     """Takes the id, answers the resource as its one member."""
 
     def function(call: Call, **members: Any) -> Answer:
-        resource_id = _the_id(call, kind, members)
-        return _answer(call, existing(call, kind, resource_id).content)
+        return _answer(call, existing(call, kind, *_only_ids(call, kind, members)).content)
 
     _declare(kind.service, name, "get", kind, function)
 
@@ -81,13 +80,13 @@ def update(kind: Kind, name: str) -> None:
     """Takes the id and members of the resource, answers the resource. Members that are left out stay as they are."""
 
     def function(call: Call, **members: Any) -> Answer:
-        resource_id = members.pop(kind.id_member)
+        ids = _ids(kind, members)
         [answered] = call.answer_members
         _refuse(call, [member for member in members if (answered, member) not in call.answer_paths])
-        resource = existing(call, kind, resource_id, locked=True)
+        resource = existing(call, kind, *ids, locked=True)
         changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
         content = {**resource.content, **members, **changed_at}
-        kind.kept.set_content(call, resource.key, content)
+        kind.kept.set_content(call, resource, content)
         return _answer(call, content)
 
     _declare(kind.service, name, "update", kind, function)
@@ -97,8 +96,7 @@ def delete(kind: Kind, name: str) -> None:
     """Takes the id. Settings and tags go with the resource."""
 
     def function(call: Call, **members: Any) -> Answer:
-        resource_id = _the_id(call, kind, members)
-        kind.kept.remove(call, existing(call, kind, resource_id, locked=True).key)
+        kind.kept.remove(call, existing(call, kind, *_only_ids(call, kind, members), locked=True))
         return {}
 
     _declare(kind.service, name, "delete", kind, function)
@@ -108,9 +106,9 @@ def get_setting(kind: Kind, name: str) -> None:
     """Takes the id, answers the document that was last put. There is none before that, nor after it was deleted."""
 
     def function(call: Call, **members: Any) -> Answer:
-        resource_id = _the_id(call, kind, members)
+        resource = existing(call, kind, *_only_ids(call, kind, members))
         [member] = call.answer_members
-        return {member: shown(call, member, existing_setting(call, kind, resource_id, member))}
+        return {member: shown(call, member, setting_of(call, kind, resource, member))}
 
     _declare(kind.service, name, "get setting", kind, function)
 
@@ -119,11 +117,11 @@ def put_setting(kind: Kind, name: str) -> None:
     """Takes the id and the document, which replaces the present one; answers the document, or nothing."""
 
     def function(call: Call, **members: Any) -> Answer:
-        resource_id = members.pop(kind.id_member)
+        ids = _ids(kind, members)
         member = _document_member(call, kind)
         content = members.pop(member)
         _refuse(call, members)
-        return replace_setting(call, kind, resource_id, member, content)
+        return replace_setting(call, kind, existing(call, kind, *ids, locked=True), member, content)
 
     _declare(kind.service, name, "put setting", kind, function)
 
@@ -133,8 +131,8 @@ def delete_setting(kind: Kind, name: str) -> None:
     member = setting_named_by(kind, name)
 
     def function(call: Call, **members: Any) -> Answer:
-        resource_id = _the_id(call, kind, members)
-        remove_setting(call, kind, resource_id, member)
+        resource = existing(call, kind, *_only_ids(call, kind, members), locked=True)
+        remove_setting(call, kind, resource, member)
         return {}
 
     _declare(kind.service, name, "delete setting", kind, function)
@@ -173,11 +171,16 @@ def _list_tags(call: Call, *, ResourceARN: str, **more: Any) -> Answer:
 # For operations that are written.
 
 
-def existing(call: Call, kind: Kind, resource_id: str, *, locked: bool = False) -> Resource:
-    """The caller's resource of that id; ``locked`` where the call changes it. Raises AwsError NotFoundException."""
-    found = kind.kept.find(call, kind, resource_id, locked=locked)
+def existing(call: Call, kind: Kind, *ids: str, locked: bool = False) -> Resource:
+    """The caller's resource of that id, its parent's ids before it; ``locked`` where the call changes it.
+
+    Raises AwsError NotFoundException, for a parent that is absent too.
+    """
+    found = kind.kept.find(call, kind, ids, locked=locked)
     if found is None:
-        raise kind.not_found(resource_id)
+        if kind.parent is not None:
+            existing(call, kind.parent, *ids[:-1])
+        raise kind.not_found(ids[-1])
     return found
 
 
@@ -198,27 +201,24 @@ def create(
     return _answer(call, content)
 
 
-def existing_setting(call: Call, kind: Kind, resource_id: str, member: str) -> Content:
-    """The document of that name that hangs on a resource. Raises AwsError NotFoundException for either."""
-    content = kind.kept.setting(call, existing(call, kind, resource_id).key, member)
+def setting_of(call: Call, kind: Kind, resource: Resource, member: str) -> Content:
+    """The document of that name that hangs on a resource. Raises AwsError NotFoundException where there is none."""
+    content = kind.kept.setting(call, resource, member)
     if content is None:
-        raise _no_setting(kind, resource_id, member)
+        raise AwsError(NOT_FOUND, f"{kind.noun} {resource.resource_id} has no {member}.")
     return content
 
 
-def replace_setting(call: Call, kind: Kind, resource_id: str, member: str, content: Content) -> Answer:
-    """Keep a document of a resource in place of the present one; answers it if the operation answers anything."""
-    resource = existing(call, kind, resource_id, locked=True)
-    kind.kept.put_setting(call, resource.key, member, content)
+def replace_setting(call: Call, kind: Kind, resource: Resource, member: str, content: Content) -> Answer:
+    """Keep a document of a locked resource in place of the present one; answers it if the operation does."""
+    kind.kept.put_setting(call, resource, member, content)
     return {member: content} if call.answer_members else {}
 
 
-def remove_setting(call: Call, kind: Kind, resource_id: str, member: str) -> None:
-    """Delete a document of a resource. Raises AwsError NotFoundException where there is none."""
-    resource = existing(call, kind, resource_id, locked=True)
-    if kind.kept.setting(call, resource.key, member) is None:
-        raise _no_setting(kind, resource_id, member)
-    kind.kept.remove_setting(call, resource.key, member)
+def remove_setting(call: Call, kind: Kind, resource: Resource, member: str) -> None:
+    """Delete a document of a locked resource. Raises AwsError NotFoundException where there is none."""
+    setting_of(call, kind, resource, member)
+    kind.kept.remove_setting(call, resource, member)
 
 
 def checked_tags(tags: Sequence[Mapping[str, str]]) -> list[store.Tag]:
@@ -237,11 +237,16 @@ def setting_named_by(kind: Kind, name: str) -> str:
     return name.removeprefix("Delete").removeprefix(kind.noun.replace(" ", ""))
 
 
-def _the_id(call: Call, kind: Kind, members: dict[str, Any]) -> str:
-    """The id of an operation that takes nothing else."""
-    resource_id: str = members.pop(kind.id_member)
+def _ids(kind: Kind, members: dict[str, Any]) -> Ids:
+    """The ids among the members, which keep the others."""
+    return tuple(members.pop(member) for member in kind.id_members)
+
+
+def _only_ids(call: Call, kind: Kind, members: dict[str, Any]) -> Ids:
+    """The ids of an operation that takes nothing else."""
+    ids = _ids(kind, members)
     _refuse(call, members)
-    return resource_id
+    return ids
 
 
 def _refuse(call: Call, unknown: Collection[str]) -> None:
@@ -253,7 +258,7 @@ def _refuse(call: Call, unknown: Collection[str]) -> None:
 def _document_member(call: Call, kind: Kind) -> str:
     """The member that is the document: the answer's one, or the request's only one besides the id."""
     members = call.answer_members or [
-        path[0] for path in call.input_paths if len(path) == 1 and path[0] != kind.id_member
+        path[0] for path in call.input_paths if len(path) == 1 and path[0] not in kind.id_members
     ]
     [member] = members
     return member
@@ -262,7 +267,3 @@ def _document_member(call: Call, kind: Kind) -> str:
 def _answer(call: Call, content: Content) -> Answer:
     [member] = call.answer_members
     return {member: shown(call, member, content)}
-
-
-def _no_setting(kind: Kind, resource_id: str, member: str) -> AwsError:
-    return AwsError(NOT_FOUND, f"{kind.noun} {resource_id} has no {member}.")

@@ -106,7 +106,8 @@ def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Mapping[s
     content = dict(Origination)
     if routes is not None:
         content["Routes"] = [{**route, "Port": route.get("Port", 5060)} for route in routes]
-    return replace_setting(call, VOICE_CONNECTOR, VoiceConnectorId, "Origination", content)
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    return replace_setting(call, VOICE_CONNECTOR, resource, "Origination", content)
 
 
 @operation(SERVICE, "PutVoiceConnectorTermination")
@@ -119,7 +120,8 @@ def put_termination(call: Call, *, VoiceConnectorId: str, Termination: Mapping[s
     if not all(_is_network(text) for text in Termination.get("CidrAllowedList", ())):
         raise _bad_request("CidrAllowedList must have IP networks in CIDR notation.")
     content = {"CpsLimit": 1, "Disabled": False, **Termination}
-    return replace_setting(call, VOICE_CONNECTOR, VoiceConnectorId, "Termination", content)
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    return replace_setting(call, VOICE_CONNECTOR, resource, "Termination", content)
 
 
 @operation(SERVICE, "DeleteVoiceConnectorOrigination")
@@ -143,7 +145,8 @@ def _permissions_to_log(call: Call, parameters: Parameters) -> Sequence[Permissi
 
 @operation(SERVICE, "PutVoiceConnectorLoggingConfiguration", permissions=_permissions_to_log)
 def put_logging(call: Call, *, VoiceConnectorId: str, LoggingConfiguration: Mapping[str, bool]) -> Answer:
-    return replace_setting(call, VOICE_CONNECTOR, VoiceConnectorId, "LoggingConfiguration", LoggingConfiguration)
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    return replace_setting(call, VOICE_CONNECTOR, resource, "LoggingConfiguration", LoggingConfiguration)
 
 
 def _permissions_to_stream(call: Call, parameters: Parameters) -> Sequence[Permission]:
@@ -151,7 +154,7 @@ def _permissions_to_stream(call: Call, parameters: Parameters) -> Sequence[Permi
     own = table_permissions(call, parameters)
     connector_id = parameters["VoiceConnectorId"]
     if parameters["StreamingConfiguration"]["Disabled"] or not VOICE_CONNECTOR.kept.find(
-        call, VOICE_CONNECTOR, connector_id, locked=False
+        call, VOICE_CONNECTOR, (connector_id,), locked=False
     ):
         return own
     making = permission_to_make(call, STREAMING_SERVICE)
@@ -164,7 +167,8 @@ def put_streaming(call: Call, *, VoiceConnectorId: str, StreamingConfiguration: 
     if "MediaInsightsConfiguration" in StreamingConfiguration:
         # It names a configuration of the media pipelines, and nothing here makes one.
         raise parameter_not_emulated(call.operation, "StreamingConfiguration.MediaInsightsConfiguration")
-    answer = replace_setting(call, VOICE_CONNECTOR, VoiceConnectorId, "StreamingConfiguration", StreamingConfiguration)
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    answer = replace_setting(call, VOICE_CONNECTOR, resource, "StreamingConfiguration", StreamingConfiguration)
     if not StreamingConfiguration["Disabled"]:
         ensure_role(call, STREAMING_SERVICE, "Streaming")
     return answer
@@ -175,7 +179,7 @@ def _delete_before_emergency_calling(call: Call, connector_id: str, member: str)
     resource = existing(call, VOICE_CONNECTOR, connector_id, locked=True)
     if resources.setting(call.db, resource.key, "EmergencyCallingConfiguration") is not None:
         raise _bad_request(f"Delete the EmergencyCallingConfiguration before the {member}.")
-    remove_setting(call, VOICE_CONNECTOR, connector_id, member)
+    remove_setting(call, VOICE_CONNECTOR, resource, member)
     return {}
 
 
