@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.model import OperationModel, Shape
 from botocore.session import Session
 
+from rolecall.errors import AwsError
 from rolecall.services import catalogue
-from rolecall.services.kinds import Kept, Kind
-from rolecall.services.verbs import Declared, declared_operations, setting_named_by
+from rolecall.services.kinds import Kept, Kind, shown
+from rolecall.services.verbs import Declared, declared_operations, documents_named_by
 from rolecall.wire import load_service
 
 SESSION = Session()
@@ -105,12 +107,41 @@ def test_a_declared_operation_fits_its_verb(declared: Declared) -> None:
 )
 def test_a_deleted_document_is_one_that_is_put(declared: Declared) -> None:
     assert declared.kind is not None
-    member = setting_named_by(declared.kind, declared.name)
+    member = min(documents_named_by(declared.kind, declared.name), key=len)
     reading = declared.name.replace("Delete", "Get", 1)
     assert load_service(declared.service).operation(reading).output_members == (member,)
 
 
+def call_of(declared: Declared) -> Any:
+    """A call without a database, so that what reads one fails."""
+    operation = load_service(declared.service).operation(declared.name)
+    return SimpleNamespace(
+        operation=declared.name,
+        input_paths=(*operation.input_paths, ("Unknown",)),
+        answer_members=operation.output_members,
+        answer_paths=operation.output_paths,
+    )
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda each: f"{each.service}.{each.name}")
+def test_a_member_that_a_newer_model_has_is_refused_and_not_ignored(declared: Declared) -> None:
+    registered = catalogue.find(declared.service, declared.name)
+    assert registered is not None
+    required: dict[str, Any] = dict.fromkeys(load_service(declared.service).operation(declared.name).required_members)
+    call = call_of(declared)
+    with pytest.raises(AwsError) as caught:
+        registered.function(call, **required, Unknown=1)
+    message = f"Rolecall does not emulate the parameter Unknown of {declared.name} yet."
+    assert (caught.value.code, caught.value.message) == ("NotImplemented", message)
+
+
+def test_a_member_that_an_older_model_lacks_is_not_answered() -> None:
+    call: Any = SimpleNamespace(answer_paths={("VoiceConnector",), ("VoiceConnector", "Name")})
+    assert shown(call, "VoiceConnector", {"Name": "n", "NetworkType": "IPV4_ONLY"}) == {"Name": "n"}
+
+
 CONNECTOR = Kind("chime-sdk-voice", "voice-connector", "VoiceConnectorId")
+ACCOUNT = Kind("chime", "account", "AccountId")
 # A room belongs to an account: as a kind without a parent its operations take more than they should.
 ROOM = Kind("chime", "room", "RoomId")
 CHANNEL = Kind("chime-sdk-messaging", "channel", "ChannelArn")
@@ -133,6 +164,7 @@ CHANNEL = Kind("chime-sdk-messaging", "channel", "ChannelArn")
         (CONNECTOR, "get setting", "ListVoiceConnectorTerminationCredentials", "does not answer one structure"),
         (CONNECTOR, "put setting", "PutVoiceConnectorProxy", "does not take one document"),
         (CONNECTOR, "put setting", "PutVoiceConnectorExternalSystemsConfiguration", "does not take one document"),
+        (ACCOUNT, "put setting", "PutRetentionSettings", "answers another document"),
         (CONNECTOR, "put setting", "PutVoiceConnectorTerminationCredentials", "does not take one document"),
     ],
 )

@@ -110,7 +110,7 @@ class Kind:
     @cached_property
     def noun(self) -> str:
         """``Voice Connector`` of ``VoiceConnectorId``: the kind in messages."""
-        return _WORDS.sub(" ", self.id_member.removesuffix("Id"))
+        return _WORDS.sub(" ", self.id_member.removesuffix("Id").removesuffix("Arn"))
 
     def not_found(self, resource_id: str) -> AwsError:
         return AwsError(NOT_FOUND, f"{self.noun} {resource_id} was not found.")

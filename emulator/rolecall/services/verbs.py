@@ -7,6 +7,7 @@ Content is kept as the API spells it.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,10 +116,11 @@ def get_setting(kind: Kind, name: str) -> None:
 
 def put_setting(kind: Kind, name: str) -> None:
     """Takes the id and the document, which replaces the present one; answers the document, or nothing."""
+    names = documents_named_by(kind, name)
 
     def function(call: Call, **members: Any) -> Answer:
         ids = _ids(kind, members)
-        member = _document_member(call, kind)
+        [member] = names & members.keys()
         content = members.pop(member)
         _refuse(call, members)
         return replace_setting(call, kind, existing(call, kind, *ids, locked=True), member, content)
@@ -128,7 +130,7 @@ def put_setting(kind: Kind, name: str) -> None:
 
 def delete_setting(kind: Kind, name: str) -> None:
     """Takes the id. The operation's name ends with the name of the document, after the name of the kind."""
-    member = setting_named_by(kind, name)
+    member = min(documents_named_by(kind, name), key=len)
 
     def function(call: Call, **members: Any) -> Answer:
         resource = existing(call, kind, *_only_ids(call, kind, members), locked=True)
@@ -232,9 +234,10 @@ def checked_tags(tags: Sequence[Mapping[str, str]]) -> list[store.Tag]:
     return pairs
 
 
-def setting_named_by(kind: Kind, name: str) -> str:
-    """``Termination`` of DeleteVoiceConnectorTermination."""
-    return name.removeprefix("Delete").removeprefix(kind.noun.replace(" ", ""))
+def documents_named_by(kind: Kind, name: str) -> frozenset[str]:
+    """What the document may be called: of PutVoiceConnectorTermination, VoiceConnectorTermination or Termination."""
+    whole = re.sub("^(Put|Update|Delete)", "", name)
+    return frozenset({whole, whole.removeprefix(kind.noun.replace(" ", ""))})
 
 
 def _ids(kind: Kind, members: dict[str, Any]) -> Ids:
@@ -253,15 +256,6 @@ def _refuse(call: Call, unknown: Collection[str]) -> None:
     """What a newer model lets clients send, and the verb would ignore."""
     if unknown:
         raise parameter_not_emulated(call.operation, min(unknown))
-
-
-def _document_member(call: Call, kind: Kind) -> str:
-    """The member that is the document: the answer's one, or the request's only one besides the id."""
-    members = call.answer_members or [
-        path[0] for path in call.input_paths if len(path) == 1 and path[0] not in kind.id_members
-    ]
-    [member] = members
-    return member
 
 
 def _answer(call: Call, content: Content) -> Answer:
