@@ -12,7 +12,14 @@ from rolecall.identities import Identity
 from rolecall.policy import Decision
 from rolecall.service_records import SERVICE_RECORDS, requested_region
 from rolecall.services.permissions import table_permissions
-from rolecall.services.registry import Answer, Call, RegisteredOperation, not_emulated, parameter_not_emulated
+from rolecall.services.registry import (
+    Answer,
+    Call,
+    RegisteredOperation,
+    not_emulated,
+    not_taken,
+    parameter_not_emulated,
+)
 from rolecall.wire import Target
 
 
@@ -42,7 +49,7 @@ def emulated(
     if registered is None:
         raise not_emulated(target.service.name, target.operation.name)
     if not registered.parameters.issuperset(parameters):
-        unknown = registered.not_emulated(parameters)
+        unknown = not_taken(registered, parameters)
         if unknown:
             raise parameter_not_emulated(target.operation.name, min(unknown))
     return registered.function

@@ -159,16 +159,12 @@ class RegisteredOperation:
     precheck: Precheck | None
     writes: bool
     parameters: frozenset[str]
-    proof: Proof | None = None
-    second_factor: SecondFactor | None = None
     # The verb of an operation that is declared, see services/verbs.py; empty for one that is written.
     verb: str = ""
     # The file and the line where the operation stands.
     place: tuple[str, int] = ("", 0)
-
-    def not_emulated(self, parameters: Collection[str]) -> set[str]:
-        """The parameters that the operation would ignore. A verb looks at them itself."""
-        return set() if self.verb else set(parameters) - self.parameters
+    proof: Proof | None = None
+    second_factor: SecondFactor | None = None
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -178,6 +174,16 @@ _operations: dict[tuple[str, str], RegisteredOperation] = {}
 def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
     """For the few operations that no policy can forbid."""
     return ()
+
+
+def not_taken(registered: RegisteredOperation, parameters: Collection[str]) -> set[str]:
+    """The parameters that the operation would ignore. A verb looks at them itself."""
+    return set() if registered.verb else set(parameters) - registered.parameters
+
+
+def _place_of(function: Function) -> tuple[str, int]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, code.co_firstlineno
 
 
 def operation(
@@ -223,11 +229,6 @@ def operation(
         return function
 
     return register
-
-
-def _place_of(function: Function) -> tuple[str, int]:
-    code = inspect.unwrap(function).__code__
-    return code.co_filename, code.co_firstlineno
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:

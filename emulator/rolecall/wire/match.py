@@ -160,13 +160,10 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     if request.raw_query:
         add_parameters(request.raw_query, query)
     named = _service_of_host(request)
-    names = (named,) if named in services else services
+    names = (named,) if named in services else _sharing(request, query, services)
     path = _served_path(request.raw_path)
     if not path.startswith("/"):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
-    if path == _TAGS_PATH and len(names) > 1:
-        tagged = _service_of_tagged_resource(request, query)
-        names = (tagged,) if tagged in services else names
     for name in names:
         found = routes.find(_tree(name), request.method, path, query)
         if found:
@@ -182,19 +179,6 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
 
 
-def _service_of_tagged_resource(request: HttpRequest, query: Mapping[str, str]) -> str:
-    """The service whose resource an operation on tags names by its ARN; empty for an ARN of no known form."""
-    arn: Any = query.get("arn")
-    if arn is None:
-        try:
-            arn = json.loads(request.body).get("ResourceARN")
-        except (ValueError, AttributeError, RecursionError):
-            return ""
-    # Its last part may have colons; what stands before it has five.
-    resource = arn.split(":", _COLONS_BEFORE_RESOURCE)[-1] if isinstance(arn, str) else ""
-    return next((name for name, pattern in _TAGGED.items() if pattern.fullmatch(resource)), "")
-
-
 @lru_cache(maxsize=len(KNOWN_SERVICES))
 def _tree(name: str) -> routes.Node:
     return routes.build_tree(load_service(name))
@@ -205,6 +189,22 @@ def _served_path(raw_path: str) -> str:
     if raw_path.startswith(OLD_CHIME_PREFIX + "/"):
         return raw_path[len(OLD_CHIME_PREFIX) :]
     return raw_path
+
+
+def _sharing(request: HttpRequest, query: Mapping[str, str], services: tuple[str, ...]) -> tuple[str, ...]:
+    """The services that a request may be for. The ARN in an operation on tags names one; an unknown ARN names none."""
+    if request.raw_path != _TAGS_PATH:
+        return services
+    arn: Any = query.get("arn")
+    if arn is None:
+        try:
+            arn = json.loads(request.body).get("ResourceARN")
+        except (ValueError, AttributeError, RecursionError):
+            return services
+    # Its last part may have colons; what stands before it has five.
+    resource = arn.split(":", _COLONS_BEFORE_RESOURCE)[-1] if isinstance(arn, str) else ""
+    named = tuple(name for name, pattern in _TAGGED.items() if name in services and pattern.fullmatch(resource))
+    return named or services
 
 
 def _service_of_host(request: HttpRequest) -> str:
