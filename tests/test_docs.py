@@ -55,7 +55,13 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")])
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-SERVICE_PAGES = {"sts": "sts.md", "iam": "iam.md", "chime": "chime.md", "iam-toolbox": "decision-log.md"}
+SERVICE_PAGES = {
+    "sts": "sts.md",
+    "iam": "iam.md",
+    "chime": "chime.md",
+    "chime-sdk-voice": "chime.md",
+    "iam-toolbox": "decision-log.md",
+}
 DOCUMENTED_PORT = 4580
 
 

@@ -18,6 +18,7 @@ from botocore.model import Shape
 from botocore.session import Session
 
 from rolecall.services.catalogue import find
+from rolecall.services.registry import not_taken
 from rolecall.wire import SERVICES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +57,7 @@ def _members(service: str, operation: Any) -> dict[str, list[str]] | None:
     return {
         "takes": sorted(paths(taken)) if taken else [],
         "answers": sorted(paths(answered)) if answered else [],
-        "not emulated": sorted(set(taken.members if taken else ()) - registered.parameters),
+        "not emulated": sorted(not_taken(registered, taken.members if taken else ())),
     }
 
 

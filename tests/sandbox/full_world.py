@@ -103,6 +103,7 @@ def fill(handle: Any) -> None:
     _delegation(handle, iam, handle.client("iam", "partner"))
     _rest(handle, iam)
     _chime(handle.client("chime"))
+    _connectors(handle.client("chime-sdk-voice"))
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -327,6 +328,24 @@ def _chime(chime: Any) -> None:
 # The answers.
 
 
+def _connectors(voice: Any) -> None:
+    for value in ("no", "0777"):
+        tags = [{"Key": "Team", "Value": value}, {"Key": "team", "Value": ""}]
+        made = voice.create_voice_connector(Name=value, RequireEncryption=True, AwsRegion="us-west-2", Tags=tags)
+        named = {"VoiceConnectorId": made["VoiceConnector"]["VoiceConnectorId"]}
+        voice.put_voice_connector_origination(**named, Origination={"Routes": [{"Host": value}]})
+        voice.put_voice_connector_termination(**named, Termination={"CallingRegions": ["NO"]})
+        voice.put_voice_connector_logging_configuration(**named, LoggingConfiguration={"EnableSIPLogs": True})
+        voice.put_voice_connector_streaming_configuration(
+            **named, StreamingConfiguration={"DataRetentionInHours": 1, "Disabled": True}
+        )
+        voice.put_voice_connector_emergency_calling_configuration(
+            **named,
+            EmergencyCallingConfiguration={"DNIS": [{"EmergencyPhoneNumber": "+12065550100", "CallingCountry": "NO"}]},
+        )
+        voice.untag_resource(ResourceARN=made["VoiceConnector"]["VoiceConnectorArn"], TagKeys=["team"])
+
+
 class Answers:
     """Every answer of the reading operations to the administrators of both accounts, by call."""
 
@@ -335,17 +354,18 @@ class Answers:
         self.asked: set[str] = set()
         for who in ("admin", "partner"):
             self._who = who
-            self._clients = {service: handle.client(service, user=who) for service in ("iam", "chime")}
+            self._clients = {
+                service: handle.client(service, user=who) for service in ("iam", "chime", "chime-sdk-voice")
+            }
             self._ask_everything()
 
     def ask(self, call: str, **parameters: Any) -> Any:
         """The answer, or the error, which counts as an answer."""
-        service = "chime" if call.startswith("chime.") else "iam"
-        name = call.removeprefix("chime.")
+        service, _, name = call.rpartition(".")
         self.asked.add(name.replace("_", ""))
         key = f"{self._who} {call} {json.dumps(parameters, sort_keys=True)}"
         try:
-            answer = getattr(self._clients[service], name)(**parameters)
+            answer = getattr(self._clients[service or "iam"], name)(**parameters)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise
@@ -375,6 +395,7 @@ class Answers:
             self._of_policy(arn)
         self._of_devices_and_providers()
         self._of_chime()
+        self._of_connectors()
 
     def _of_account(self) -> None:
         for call in (
@@ -444,3 +465,18 @@ class Answers:
             for user_id in self.each("chime.list_users", "Users", "UserId", AccountId=account_id):
                 self.ask("chime.get_user", AccountId=account_id, UserId=user_id)
                 self.ask("chime.get_user_settings", AccountId=account_id, UserId=user_id)
+
+    def _of_connectors(self) -> None:
+        listed = self.ask("chime-sdk-voice.list_voice_connectors").get("VoiceConnectors", ())
+        for connector in listed:
+            named = {"VoiceConnectorId": connector["VoiceConnectorId"]}
+            for part in (
+                "",
+                "_origination",
+                "_termination",
+                "_logging_configuration",
+                "_streaming_configuration",
+                "_emergency_calling_configuration",
+            ):
+                self.ask(f"chime-sdk-voice.get_voice_connector{part}", **named)
+            self.ask("chime-sdk-voice.list_tags_for_resource", ResourceARN=connector["VoiceConnectorArn"])

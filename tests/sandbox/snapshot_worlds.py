@@ -94,6 +94,8 @@ CHOSEN = {
     "oidc_providers.jwks": json.dumps({"keys": [public_jwk(_KEY)]}),
     "saml_providers.metadata": own_metadata("urn:a: 'b'", "https://idp.example.com/sso", [_DER]),
     "saml_private_keys.private_key": private_pem(_KEY),
+    "resources.content": "{}",
+    "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
     "delegation_requests.permission_policy": _POLICY,
     "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),

@@ -144,6 +144,9 @@ NOT_DECLARED = {
     "old_passwords",
     "outbound_federations",
     "password_policies",
+    "resource_settings",
+    "resource_tags",
+    "resources",
     "saml_private_keys",
     "signing_certificates",
 }

@@ -64,6 +64,8 @@ ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
     ("oidc_providers", {"jwks": "{"}, "jwks must be a JSON Web Key Set"),
     ("saml_providers", {"metadata": "<a/>"}, "metadata must be the metadata of an identity provider"),
     ("saml_private_keys", {"private_key": "x"}, "private_key must be a private key in PEM"),
+    ("resources", {"content": "[]"}, "content must be a mapping"),
+    ("resource_settings", {"content": "x"}, "content must be a mapping"),
     ("delegation_requests", {"permissions": "x"}, "permissions must be a mapping"),
     ("delegation_requests", {"permissions": "[]"}, "permissions must be a mapping"),
     ("delegation_requests", {"permission_policy": "{}"}, "permission_policy must be a policy"),

@@ -62,6 +62,10 @@ WITHOUT_AUTHORITY = {
     "signing_certificates",
     "delegation_requests",
     "fault_hits",
+    # Tags of these are read with each call, and nothing remembers them.
+    "resources",
+    "resource_settings",
+    "resource_tags",
 }
 
 

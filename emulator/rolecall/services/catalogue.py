@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rolecall.services.chime import account_settings, accounts, user_batches, user_settings
 from rolecall.services.chime import users as chime_users
+from rolecall.services.chime_sdk_voice import tags as voice_tags
+from rolecall.services.chime_sdk_voice import voice_connectors
 from rolecall.services.iam import tags
 from rolecall.services.iam.account import (
     account_summary,
@@ -81,6 +83,8 @@ MODULES = (
     chime_users,
     user_batches,
     user_settings,
+    voice_tags,
+    voice_connectors,
 )
 
 __all__ = ["MODULES", "all_operations", "find", "takes_long"]

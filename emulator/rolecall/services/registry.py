@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from rolecall.access.permission import Permission
 from rolecall.access.policies import PolicyStore
+from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -25,6 +26,17 @@ from rolecall.storage.last_use import Use
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
+PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
+
+NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
+
+
+def not_emulated(service: str, operation: str) -> AwsError:
+    return AwsError("NotImplemented", NOT_EMULATED_MESSAGE.format(operation=operation, service=service))
+
+
+def parameter_not_emulated(operation: str, parameter: str) -> AwsError:
+    return AwsError("NotImplemented", PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=parameter, operation=operation))
 
 
 RefusalReader = Callable[[str], RefusalDetails | None]
@@ -102,6 +114,8 @@ class Call:
     input_paths: Sequence[tuple[str, ...]] = ()
     # The answer's members in the model. An older model lacks what AWS has added since.
     answer_members: Collection[str] = ()
+    # The same with the members inside of others, ("VoiceConnector", "Name").
+    answer_paths: Collection[tuple[str, ...]] = ()
     uses: PendingUses = NO_USES
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
@@ -145,6 +159,10 @@ class RegisteredOperation:
     precheck: Precheck | None
     writes: bool
     parameters: frozenset[str]
+    # The verb of an operation that is declared, see services/verbs.py; empty for one that is written.
+    verb: str = ""
+    # The file and the line where the operation stands.
+    place: tuple[str, int] = ("", 0)
     proof: Proof | None = None
     second_factor: SecondFactor | None = None
 
@@ -160,6 +178,16 @@ def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
     return ()
 
 
+def not_taken(registered: RegisteredOperation, parameters: Collection[str]) -> set[str]:
+    """The parameters that the operation would ignore. A verb looks at them itself."""
+    return set() if registered.verb else set(parameters) - registered.parameters
+
+
+def _place_of(function: Function) -> tuple[str, int]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, code.co_firstlineno
+
+
 def operation(
     service: str,
     name: str,
@@ -169,6 +197,8 @@ def operation(
     writes: bool | None = None,
     proof: Proof | None = None,
     second_factor: SecondFactor | None = None,
+    verb: str = "",
+    place: tuple[str, int] | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as an operation.
 
@@ -176,7 +206,9 @@ def operation(
     raises AwsError for refusals that come before any policy is evaluated. ``proof`` is for the operations that AWS
     accepts unsigned: it verifies the token or assertion among the parameters. It raises AwsError for one that proves
     nothing, or KeysWantedError when it needs keys first. ``second_factor`` is a proof besides the signature.
-    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
+    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True. ``verb`` and
+    ``place`` are for services/verbs.py: its functions accept every member of the model, and their place is the line
+    that declares them.
     """
 
     def register(function: Function) -> Function:
@@ -193,6 +225,8 @@ def operation(
             parameters=frozenset(parameter.name for parameter in parameters),
             proof=proof,
             second_factor=second_factor,
+            verb=verb,
+            place=place or _place_of(function),
         )
         return function
 

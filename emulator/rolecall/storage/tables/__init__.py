@@ -43,6 +43,9 @@ from rolecall.storage.tables.organizations import service_control_policy_targets
 from rolecall.storage.tables.policies import policies as policies
 from rolecall.storage.tables.policies import policy_tags as policy_tags
 from rolecall.storage.tables.policies import policy_versions as policy_versions
+from rolecall.storage.tables.resources import resource_settings as resource_settings
+from rolecall.storage.tables.resources import resource_tags as resource_tags
+from rolecall.storage.tables.resources import resources as resources
 from rolecall.storage.tables.roles import role_attached_policies as role_attached_policies
 from rolecall.storage.tables.roles import role_inline_policies as role_inline_policies
 from rolecall.storage.tables.roles import role_tags as role_tags
