@@ -6,6 +6,7 @@ from rolecall.services.chime import account_settings, accounts, user_batches, us
 from rolecall.services.chime import users as chime_users
 from rolecall.services.iam import tags
 from rolecall.services.iam.account import (
+    account_aliases,
     account_summary,
     organization_features,
     outbound_federation,
@@ -69,6 +70,7 @@ MODULES = (
     service_linked_roles,
     oidc_providers,
     saml_providers,
+    account_aliases,
     account_summary,
     token_service_preferences,
     organization_features,
