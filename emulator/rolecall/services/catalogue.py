@@ -8,6 +8,7 @@ from rolecall.services.chime_sdk_voice import tags as voice_tags
 from rolecall.services.chime_sdk_voice import voice_connectors
 from rolecall.services.iam import tags
 from rolecall.services.iam.account import (
+    account_aliases,
     account_summary,
     organization_features,
     outbound_federation,
@@ -71,6 +72,7 @@ MODULES = (
     service_linked_roles,
     oidc_providers,
     saml_providers,
+    account_aliases,
     account_summary,
     token_service_preferences,
     organization_features,

@@ -10,6 +10,7 @@ case. Policy documents are stored as the text that was received.
 from __future__ import annotations
 
 from rolecall.storage.schema import metadata as metadata
+from rolecall.storage.tables.accounts import account_aliases as account_aliases
 from rolecall.storage.tables.accounts import account_preferences as account_preferences
 from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
 from rolecall.storage.tables.accounts import password_policies as password_policies
