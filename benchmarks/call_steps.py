@@ -119,7 +119,7 @@ class Sandbox:
         registered = find(target.service.name, target.operation.name)
         assert registered is not None
         connection = self.database.snapshot().__enter__()
-        identities = gateway._current_identities(connection)
+        identities = gateway._generations.current(connection)
         key = (signature.access_key_id, signature.session_token)
         identity = identities.resolve(connection, *key, now_seconds)
         received, decisions = Received("id", request, 0.0, 0.0), list(outcome.decisions)

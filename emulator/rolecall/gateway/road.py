@@ -7,8 +7,7 @@ unexpected error is caught at the same place, logged with its request id and ans
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,8 +23,9 @@ from rolecall.access.regions import check_region, check_token_region
 from rolecall.call_log.outcomes import Observer, Outcome, Recorded, recorded, without_codes
 from rolecall.clock import Clock, monotonic_seconds
 from rolecall.errors import AwsError
-from rolecall.faults.active import NOT_STRUCK, ActiveFaults, Struck, active_faults
+from rolecall.faults.active import NOT_STRUCK, Struck
 from rolecall.gateway.caller import check_call_scope, check_signed, facts_of, proven, second_factor_of
+from rolecall.gateway.generation import Generations
 from rolecall.gateway.permission import authorise, emulated
 from rolecall.gateway.received import Received, account_of, region_of
 from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
@@ -48,11 +48,9 @@ from rolecall.services.registry import (
 )
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError
-from rolecall.sessions.keys import KeyRing
 from rolecall.settings import SandboxSettings
 from rolecall.signing import Signature, check_scope, check_signature, check_unread_signature, read_signature
-from rolecall.storage import keyring, worlds
-from rolecall.storage.clock_states import kept_clock, share_clock
+from rolecall.storage.clock_states import share_clock
 from rolecall.storage.engine import Database, DatabaseUnavailableError
 from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
@@ -70,7 +68,6 @@ from rolecall.wire import (
     not_served,
     recognise_unserved,
 )
-from rolecall.worlds.setup import present_settings
 
 log = logging.getLogger("rolecall.gateway")
 
@@ -102,14 +99,16 @@ class Gateway:
         share_clock(database, clock)
         self.clock = clock
         self.ids = ids
-        self.settings = self._declared_settings = settings
+        self._generations = Generations(database, clock, settings)
         self.observer = observer
         self.refusals = refusals
         self.uses = uses
         self.issuer_keys = issuer_keys or IssuerKeys()
-        self._identities: IdentityStore | None = None
-        self._faults: ActiveFaults | None = None
-        self._taking_over = threading.Lock()
+
+    @property
+    def settings(self) -> SandboxSettings:
+        """The settings that hold now: those of the sandbox file, or of a snapshot that was loaded."""
+        return self._generations.settings
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Raises only DroppedConnectionError, and only when a fault rule asks for it."""
@@ -131,7 +130,8 @@ class Gateway:
         except Exception as error:
             failure = _unexpected(received.request_id, error)
         else:
-            if self._faults is not None or takes_long(target.service.name, target.operation.name, target.inputs):
+            rules = self._generations.faults
+            if rules is not None or takes_long(target.service.name, target.operation.name, target.inputs):
                 yield LONG_WORK
             return received.request_id, (yield from self._answer(received, target, signature))
         return received.request_id, self._answer_unmatched(received, service or claimed_service(request), failure)
@@ -170,7 +170,7 @@ class Gateway:
         identity: Identity | None = None
         try:
             with self.database.snapshot() as connection:
-                identities = self._current_identities(connection)
+                identities = self._generations.current(connection)
                 # Rolecall does not know the Regions of such a service.
                 check_scope(signature, service=unserved.service, valid_region=bool)
                 found, has_secret = self._resolve(connection, identities, signature, self.clock.now_seconds())
@@ -204,11 +204,11 @@ class Gateway:
         try:
             check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
-                identities = self._current_identities(connection)
+                identities = self._generations.current(connection)
                 # Read only now, because the new generation may bring a clock that another process moved.
                 now_seconds = self.clock.now_seconds()
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
-                faults = self._faults if known is None else None
+                faults = self._generations.faults if known is None else None
                 if faults is not None:
                     struck = faults.on_credentials(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
@@ -275,28 +275,7 @@ class Gateway:
     def catch_up(self) -> None:
         """Load what other processes have changed since the last call: clock, fault rules, settings."""
         with self.database.snapshot() as connection:
-            self._current_identities(connection)
-
-    def _current_identities(self, connection: Connection) -> IdentityStore:
-        """The identities of the database's present generation. A new generation starts with an empty cache."""
-        generation = self.database.generation(connection)
-        identities = self._identities
-        if identities is None or identities.generation != generation:
-            keys = KeyRing.of_rows(keyring.load(connection))
-            identities = IdentityStore(PolicyStore(generation), keys)
-            # Settings change only with the whole world: by loading a snapshot, or by a reset.
-            settings = present_settings(connection, self._declared_settings)
-            self._take_over(identities, settings, worlds.states(connection))
-        return identities
-
-    def _take_over(self, identities: IdentityStore, settings: SandboxSettings, states: Mapping[str, str]) -> None:
-        """Switch to a newer generation. A thread that still sees an older one must not switch back."""
-        with self._taking_over:
-            if self._identities is None or self._identities.generation < identities.generation:
-                self.clock.follow(kept_clock(states))
-                self._faults = active_faults(self.database, states)
-                self.settings = settings
-                self._identities = identities
+            self._generations.current(connection)
 
     def _authenticate(
         self,

@@ -1,0 +1,58 @@
+"""What holds for one generation of the database: identities, fault rules, the settings and the clock of the sandbox.
+
+A write that changes who may do what raises the generation, in whichever process it happens (docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from rolecall.access.policies import PolicyStore
+from rolecall.clock import Clock
+from rolecall.faults.active import ActiveFaults, active_faults
+from rolecall.identities import IdentityStore
+from rolecall.sessions.keys import KeyRing
+from rolecall.settings import SandboxSettings
+from rolecall.storage import keyring, worlds
+from rolecall.storage.clock_states import kept_clock
+from rolecall.storage.engine import Database
+from rolecall.worlds.setup import present_settings
+
+
+class Generations:
+    """Keeps the newest generation. ``settings`` and ``faults`` are those of it; ``faults`` is None without rules."""
+
+    settings: SandboxSettings
+    faults: ActiveFaults | None
+
+    def __init__(self, database: Database, clock: Clock, settings: SandboxSettings) -> None:
+        self.settings = self._declared_settings = settings
+        self.faults = None
+        self._database = database
+        self._clock = clock
+        self._identities: IdentityStore | None = None
+        self._taking_over = threading.Lock()
+
+    def current(self, connection: Connection) -> IdentityStore:
+        """The identities of the connection's generation. A new generation starts with empty caches."""
+        generation = self._database.generation(connection)
+        identities = self._identities
+        if identities is None or identities.generation != generation:
+            keys = KeyRing.of_rows(keyring.load(connection))
+            identities = IdentityStore(PolicyStore(generation), keys)
+            # Settings change only with the whole world: by loading a snapshot, or by a reset.
+            settings = present_settings(connection, self._declared_settings)
+            self._take_over(identities, settings, worlds.states(connection))
+        return identities
+
+    def _take_over(self, identities: IdentityStore, settings: SandboxSettings, states: Mapping[str, str]) -> None:
+        """Switch to a newer generation. A thread that still sees an older one must not switch back."""
+        with self._taking_over:
+            if self._identities is None or self._identities.generation < identities.generation:
+                self._clock.follow(kept_clock(states))
+                self.faults = active_faults(self._database, states)
+                self.settings = settings
+                self._identities = identities
