@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from rolecall.clock import Clock
+from rolecall.identity_providers.names import IDP_NAME
 from rolecall.ids import Identifiers
 from rolecall.sessions.saml.door import own_metadata, signed_response
 from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
@@ -25,7 +26,6 @@ from rolecall.sessions.signing_keys import load_signing_key, new_signing_key, pr
 from rolecall.storage.engine import Database
 from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key
 
-IDP_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ALGORITHM = "RS256"
 ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
 AUDIENCE = "urn:amazon:webservices"

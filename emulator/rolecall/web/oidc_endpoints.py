@@ -5,13 +5,13 @@ The two documents of an issuer are public, because whoever verifies a token read
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from rolecall.gateway import Gateway
-from rolecall.identity_providers.oidc_tokens import TokenRequestError, discovery_document, issuer_url, key_set, mint
 from rolecall.issuers import ISSUER_NAME
 from rolecall.web.bodies import BadBodyError, read_json
 
@@ -38,13 +38,15 @@ def register_oidc_documents(app: Any, gateway: Gateway, prefix: str) -> None:
     def show_discovery(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
-        return jsonify(discovery_document(issuer_url(request.host_url, name))), 200
+        provider = _provider()
+        return jsonify(provider.discovery_document(provider.issuer_url(request.host_url, name))), 200
 
     @documents.get("/oidc/<name>/jwks.json")
     def show_key_set(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
-        return jsonify(key_set(gateway.database, issuer_url(request.host_url, name))), 200
+        provider = _provider()
+        return jsonify(provider.key_set(gateway.database, provider.issuer_url(request.host_url, name))), 200
 
     app.register_blueprint(documents)
 
@@ -61,35 +63,41 @@ def register_oidc_tokens(control: Blueprint, gateway: Gateway) -> None:
         return _minted(gateway, name)
 
 
+def _provider() -> Any:
+    # Loaded now: most servers are never asked for a token.
+    return importlib.import_module("rolecall.identity_providers.oidc_tokens")
+
+
 def _minted(gateway: Gateway, name: str | None) -> Answered:
+    provider = _provider()
     try:
-        wanted = _read(read_json(request, if_empty="{}"), name)
-        issuer = issuer_url(request.host_url, wanted.pop("issuer"))
-        token = mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
-    except (BadBodyError, TokenRequestError) as error:
+        wanted = _read(read_json(request, if_empty="{}"), name, provider.TokenRequestError)
+        issuer = provider.issuer_url(request.host_url, wanted.pop("issuer"))
+        token = provider.mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
+    except (BadBodyError, provider.TokenRequestError) as error:
         return jsonify(message=str(error)), 400
     return jsonify(token=token, issuer=issuer), 200
 
 
-def _read(body: Any, name: str | None) -> dict[str, Any]:
-    """The members of a request for a token. Raises TokenRequestError."""
+def _read(body: Any, name: str | None, problem: type[Exception]) -> dict[str, Any]:
+    """The members of a request for a token. Raises ``problem``."""
     if not isinstance(body, dict):
-        raise TokenRequestError("The body is no JSON object.")
+        raise problem("The body is no JSON object.")
     for member, value in body.items():
         kind: Any = _MEMBERS.get(member)
         if kind is None or (member == "issuer" and name is not None):
             known = [known for known in _MEMBERS if known != "issuer" or name is None]
-            raise TokenRequestError(f"There is no member {member}: known are {', '.join(known)}.")
+            raise problem(f"There is no member {member}: known are {', '.join(known)}.")
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise TokenRequestError(f"{member} must be {_TYPE_NAMES[kind]}.")
+            raise problem(f"{member} must be {_TYPE_NAMES[kind]}.")
     try:
         json.dumps(body, allow_nan=False)
     except ValueError as error:
-        raise TokenRequestError("There is a number among the members that JSON does not have.") from error
+        raise problem("There is a number among the members that JSON does not have.") from error
     audience = body.get("audience", "")
     if isinstance(audience, list) and not all(isinstance(one, str) for one in audience):
-        raise TokenRequestError(f"audience must be {_TYPE_NAMES[str, list]}.")
+        raise problem(f"audience must be {_TYPE_NAMES[str, list]}.")
     issuer = body.get("issuer") if name is None else name
     if issuer is None:
-        raise TokenRequestError("issuer must be given: a name, or the URL of a provider with keys: rolecall.")
+        raise problem("issuer must be given: a name, or the URL of a provider with keys: rolecall.")
     return {**body, "issuer": issuer}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
-from rolecall.identity_providers.saml_assertions import AssertionRequestError, metadata_document, mint
 from rolecall.web.bodies import BadBodyError, read_json
 
 Answered = tuple[Response, int]
@@ -38,9 +38,10 @@ def register_saml_metadata(app: Flask, gateway: Gateway, prefix: str) -> None:
 
     @documents.get("/saml/<name>/metadata.xml")
     def show_metadata(name: str) -> Any:
+        provider = _provider()
         try:
-            text = metadata_document(gateway.database, gateway.clock, name)
-        except AssertionRequestError as error:
+            text = provider.metadata_document(gateway.database, gateway.clock, name)
+        except provider.AssertionRequestError as error:
             return jsonify(message=f"There is no such identity provider: {error}."), 404
         except AwsError as error:
             return jsonify(message=error.message), 501
@@ -54,29 +55,35 @@ def register_saml_assertions(control: Blueprint, gateway: Gateway) -> None:
 
     @control.post("/saml/<name>/assertion")
     def mint_assertion(name: str) -> Answered:
+        provider = _provider()
         try:
-            wanted = _read(read_json(request))
-            assertion = mint(gateway.database, gateway.clock, gateway.ids, idp=name, **wanted)
-        except (BadBodyError, AssertionRequestError) as error:
+            wanted = _read(read_json(request), provider.AssertionRequestError)
+            assertion = provider.mint(gateway.database, gateway.clock, gateway.ids, idp=name, **wanted)
+        except (BadBodyError, provider.AssertionRequestError) as error:
             return jsonify(message=str(error)), 400
         except AwsError as error:
             return jsonify(message=error.message), 501
         return jsonify(assertion=assertion), 200
 
 
-def _read(body: Any) -> dict[str, Any]:
-    """The members of a request for an assertion. Raises AssertionRequestError."""
+def _provider() -> Any:
+    # Loaded now: most servers are never asked for an assertion.
+    return importlib.import_module("rolecall.identity_providers.saml_assertions")
+
+
+def _read(body: Any, problem: type[Exception]) -> dict[str, Any]:
+    """The members of a request for an assertion. Raises ``problem``."""
     if not isinstance(body, dict):
-        raise AssertionRequestError("the body is no JSON object")
+        raise problem("the body is no JSON object")
     for member, value in body.items():
         kind = _MEMBERS.get(member)
         if kind is None:
-            raise AssertionRequestError(f"there is no member {member}: known are {', '.join(_MEMBERS)}")
+            raise problem(f"there is no member {member}: known are {', '.join(_MEMBERS)}")
         if not isinstance(value, kind) or isinstance(value, bool) or not _holds_texts(member, value):
-            raise AssertionRequestError(f"{member} must be {_TYPE_NAMES[kind]}")
+            raise problem(f"{member} must be {_TYPE_NAMES[kind]}")
     missing = [member for member in _REQUIRED if member not in body]
     if missing:
-        raise AssertionRequestError(f"there must be {', '.join(missing)}")
+        raise problem(f"there must be {', '.join(missing)}")
     return body
 
 
