@@ -17,9 +17,9 @@ _SHOWN_CODE = re.compile(r"Value '.*' at 'tokenCode'", re.DOTALL)
 
 # From the content of an encoded authorization message and its expiry, in seconds since the epoch, to its text.
 SealMessage = Callable[[Mapping[str, Any], int], str]
-
 # The service under which sign-ins are in the log, as in CloudTrail.
 SIGN_IN_SERVICE = "signin"
+
 # Beyond that a request's parameters are not kept for the log, so that those that wait for it stay small.
 KEPT_BODY_BYTES = 65_536
 
