@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from rolecall.clock import Clock
-from rolecall.identity_providers.names import IDP_NAME
+from rolecall.identity_providers.asking import IDP_NAME, AssertionRequestError
 from rolecall.ids import Identifiers
 from rolecall.sessions.saml.door import own_metadata, signed_response
 from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
@@ -36,10 +36,6 @@ MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
 _CERTIFICATE_DAYS = 36_500
 # What XML 1.0 cannot hold.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-class AssertionRequestError(ValueError):
-    """An assertion that cannot be minted; the message is for whoever asked for it."""
 
 
 def entity_id(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from rolecall.gateway import Gateway
+from rolecall.identity_providers.asking import TokenRequestError
 from rolecall.issuers import ISSUER_NAME
 from rolecall.web.bodies import BadBodyError, read_json
 
@@ -71,33 +72,33 @@ def _provider() -> Any:
 def _minted(gateway: Gateway, name: str | None) -> Answered:
     provider = _provider()
     try:
-        wanted = _read(read_json(request, if_empty="{}"), name, provider.TokenRequestError)
+        wanted = _read(read_json(request, if_empty="{}"), name)
         issuer = provider.issuer_url(request.host_url, wanted.pop("issuer"))
         token = provider.mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
-    except (BadBodyError, provider.TokenRequestError) as error:
+    except (BadBodyError, TokenRequestError) as error:
         return jsonify(message=str(error)), 400
     return jsonify(token=token, issuer=issuer), 200
 
 
-def _read(body: Any, name: str | None, problem: type[Exception]) -> dict[str, Any]:
-    """The members of a request for a token. Raises ``problem``."""
+def _read(body: Any, name: str | None) -> dict[str, Any]:
+    """The members of a request for a token. Raises TokenRequestError."""
     if not isinstance(body, dict):
-        raise problem("The body is no JSON object.")
+        raise TokenRequestError("The body is no JSON object.")
     for member, value in body.items():
         kind: Any = _MEMBERS.get(member)
         if kind is None or (member == "issuer" and name is not None):
             known = [known for known in _MEMBERS if known != "issuer" or name is None]
-            raise problem(f"There is no member {member}: known are {', '.join(known)}.")
+            raise TokenRequestError(f"There is no member {member}: known are {', '.join(known)}.")
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise problem(f"{member} must be {_TYPE_NAMES[kind]}.")
+            raise TokenRequestError(f"{member} must be {_TYPE_NAMES[kind]}.")
     try:
         json.dumps(body, allow_nan=False)
     except ValueError as error:
-        raise problem("There is a number among the members that JSON does not have.") from error
+        raise TokenRequestError("There is a number among the members that JSON does not have.") from error
     audience = body.get("audience", "")
     if isinstance(audience, list) and not all(isinstance(one, str) for one in audience):
-        raise problem(f"audience must be {_TYPE_NAMES[str, list]}.")
+        raise TokenRequestError(f"audience must be {_TYPE_NAMES[str, list]}.")
     issuer = body.get("issuer") if name is None else name
     if issuer is None:
-        raise problem("issuer must be given: a name, or the URL of a provider with keys: rolecall.")
+        raise TokenRequestError("issuer must be given: a name, or the URL of a provider with keys: rolecall.")
     return {**body, "issuer": issuer}

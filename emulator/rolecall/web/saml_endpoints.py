@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
+from rolecall.identity_providers.asking import AssertionRequestError
 from rolecall.web.bodies import BadBodyError, read_json
 
 Answered = tuple[Response, int]
@@ -41,7 +42,7 @@ def register_saml_metadata(app: Flask, gateway: Gateway, prefix: str) -> None:
         provider = _provider()
         try:
             text = provider.metadata_document(gateway.database, gateway.clock, name)
-        except provider.AssertionRequestError as error:
+        except AssertionRequestError as error:
             return jsonify(message=f"There is no such identity provider: {error}."), 404
         except AwsError as error:
             return jsonify(message=error.message), 501
@@ -57,9 +58,9 @@ def register_saml_assertions(control: Blueprint, gateway: Gateway) -> None:
     def mint_assertion(name: str) -> Answered:
         provider = _provider()
         try:
-            wanted = _read(read_json(request), provider.AssertionRequestError)
+            wanted = _read(read_json(request))
             assertion = provider.mint(gateway.database, gateway.clock, gateway.ids, idp=name, **wanted)
-        except (BadBodyError, provider.AssertionRequestError) as error:
+        except (BadBodyError, AssertionRequestError) as error:
             return jsonify(message=str(error)), 400
         except AwsError as error:
             return jsonify(message=error.message), 501
@@ -71,19 +72,19 @@ def _provider() -> Any:
     return importlib.import_module("rolecall.identity_providers.saml_assertions")
 
 
-def _read(body: Any, problem: type[Exception]) -> dict[str, Any]:
-    """The members of a request for an assertion. Raises ``problem``."""
+def _read(body: Any) -> dict[str, Any]:
+    """The members of a request for an assertion. Raises AssertionRequestError."""
     if not isinstance(body, dict):
-        raise problem("the body is no JSON object")
+        raise AssertionRequestError("the body is no JSON object")
     for member, value in body.items():
         kind = _MEMBERS.get(member)
         if kind is None:
-            raise problem(f"there is no member {member}: known are {', '.join(_MEMBERS)}")
+            raise AssertionRequestError(f"there is no member {member}: known are {', '.join(_MEMBERS)}")
         if not isinstance(value, kind) or isinstance(value, bool) or not _holds_texts(member, value):
-            raise problem(f"{member} must be {_TYPE_NAMES[kind]}")
+            raise AssertionRequestError(f"{member} must be {_TYPE_NAMES[kind]}")
     missing = [member for member in _REQUIRED if member not in body]
     if missing:
-        raise problem(f"there must be {', '.join(missing)}")
+        raise AssertionRequestError(f"there must be {', '.join(missing)}")
     return body
 
 
