@@ -34,7 +34,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 def _loaded(module: str) -> ModuleType:
-    """The module. What it loads stays, so no collection looks for garbage there: that took a tenth of the start."""
+    """The module. What it loads stays, so no collection looks for garbage there: that took 40 ms of a start."""
     if module in sys.modules:
         return sys.modules[module]
     gc.disable()

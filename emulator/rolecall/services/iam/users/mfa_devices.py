@@ -139,7 +139,7 @@ def qr_code(device_name: str, account_name: str, seed: str) -> bytes:
     """A PNG of the URI that the API reference documents for VirtualMFADevice, which every authenticator reads."""
     image = io.BytesIO()
     uri = f"otpauth://totp/{quote(device_name, safe='')}@{account_name}?secret={seed}"
-    # Loaded now: it takes a third as long to load as all operations of IAM, and few calls make a device.
+    # Loaded now: few calls make a device.
     segno: Any = importlib.import_module("segno")
     segno.make(uri, micro=False).save(image, kind="png", scale=4)
     return image.getvalue()
