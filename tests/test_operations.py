@@ -12,7 +12,8 @@ import pytest
 from rolecall.data import actions
 from rolecall.service_records import action_of
 from rolecall.services import catalogue
-from rolecall.services.registry import RegisteredOperation, all_operations, no_permission
+from rolecall.services.catalogue import all_operations
+from rolecall.services.registry import RegisteredOperation, no_permission
 from rolecall.wire import SERVICES, load_service
 
 OPERATIONS = all_operations()
@@ -46,7 +47,7 @@ def test_there_are_operations_of_every_service_that_is_built() -> None:
 
 
 def test_every_module_of_the_catalogue_registers_something_and_none_is_forgotten() -> None:
-    listed = {module.__name__ for module in catalogue.MODULES}
+    listed = {f"rolecall.services.{module}" for family in catalogue.MODULES.values() for module in family}
     registering = {_module(Path(operation.place[0])) for operation in OPERATIONS}
     assert listed == registering
     written = {

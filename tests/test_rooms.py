@@ -105,6 +105,18 @@ LOADED_LATE = {
     ("rolecall.pytest_plugin", "rolecall.kit"),
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
     ("rolecall.sessions.saml.door", "rolecall.sessions.saml.library"),
+    ("rolecall.policy", "rolecall.policy.explanation"),
+    ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
+    ("rolecall.web.decision_endpoints", "rolecall.call_log.cloudtrail"),
+    ("rolecall.web.decision_endpoints", "rolecall.call_log.metrics"),
+    ("rolecall.web.decision_endpoints", "rolecall.call_log.shown"),
+    ("rolecall.web.delegation_endpoint", "rolecall.services.iam.delegation.delegation_delivery"),
+    ("rolecall.web.mfa_endpoint", "rolecall.identity_providers.mfa_codes"),
+    ("rolecall.web.oidc_endpoints", "rolecall.identity_providers.oidc_tokens"),
+    ("rolecall.web.outbound_documents", "rolecall.services.sts.outbound_issuers"),
+    ("rolecall.web.policy_endpoint", "rolecall.least_privilege"),
+    ("rolecall.web.saml_endpoints", "rolecall.identity_providers.saml_assertions"),
+    ("rolecall.worlds.setup", "rolecall.identity_providers.saml_assertions"),
 }
 
 MAXIMUM_FUNCTION_LINES = 70

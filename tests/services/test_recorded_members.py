@@ -16,7 +16,7 @@ from mfa_calls import enabled_device
 from saml_calls import idp
 from sts_calls import ACCOUNT, READ_ONLY, account, allow, declared, role, root_arn, trust
 
-from rolecall.services.registry import all_operations
+from rolecall.services.catalogue import all_operations
 from rolecall.wire import load_service
 
 TABLE = yaml.safe_load((Path(__file__).parent / "cases" / "recorded_members.yaml").read_text(encoding="utf-8"))

@@ -15,8 +15,9 @@ from logged_worlds import refused as refused_call
 from sts_calls import allow, deny, refusal, statement, trust
 
 from rolecall.ids import authorization_id
+from rolecall.services.catalogue import all_operations
 from rolecall.services.iam.delegation.delegation_templates import render
-from rolecall.services.registry import all_operations, no_permission
+from rolecall.services.registry import no_permission
 from rolecall.storage import keyring
 
 CUSTOMER = "111122223333"

@@ -29,7 +29,7 @@ from sts_calls import (
 
 from rolecall.ids import Identifiers
 from rolecall.principals import Principal
-from rolecall.services.registry import all_operations
+from rolecall.services.catalogue import all_operations
 from rolecall.sessions.credentials import SessionRequest, TokenTooLargeError, issue
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.tokens import open_token, seal

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from rolecall.arns import parse_arn
+from rolecall.call_log.outcomes import SIGN_IN_SERVICE
 from rolecall.call_log.shown import call_as_json
 from rolecall.clock import iso8601
 from rolecall.data import actions
@@ -19,7 +20,6 @@ from rolecall.storage.decision_log import LoggedCall
 Json = dict[str, Any]
 
 EVENT_VERSION = "1.11"
-SIGN_IN_SERVICE = "signin"
 # CloudTrail User Guide, CloudTrail userIdentity element.
 _IDENTITY_TYPES = {
     "Account": "Root",

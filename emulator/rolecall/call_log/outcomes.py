@@ -18,6 +18,8 @@ _SHOWN_CODE = re.compile(r"Value '.*' at 'tokenCode'", re.DOTALL)
 
 # From the content of an encoded authorization message, and its expiry in seconds since the epoch, to its text.
 SealMessage = Callable[[Mapping[str, Any], int], str]
+# The service under which sign-ins are in the log, as in CloudTrail.
+SIGN_IN_SERVICE = "signin"
 
 # Parameters of larger requests are not kept for the log, so that entries that wait for it stay small.
 KEPT_BODY_BYTES = 65_536

@@ -6,6 +6,7 @@ ones are left out first, and counted. A log that cannot be written says so once 
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import logging
@@ -18,7 +19,6 @@ from json.encoder import encode_basestring_ascii as quoted
 from rolecall.caches import BoundedCache
 from rolecall.call_log.outcomes import Outcome, without_codes
 from rolecall.call_log.recorded_calls import recorded_texts
-from rolecall.call_log.refusals import refusal_details
 from rolecall.clock import Clock
 from rolecall.policy import Decision
 from rolecall.principals import Caller, Principal, Session
@@ -144,7 +144,7 @@ class DecisionLog:
         try:
             call = self._rows.call(outcome)
             explained = outcome.decisions and not outcome.decisions[-1].allowed
-            return call, refusal_details(outcome) if explained else None
+            return call, _explained(outcome) if explained else None
         except Exception as error:
             self._warn(error)
             return None
@@ -368,3 +368,9 @@ def _bounded(text: str, limit: int) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _explained(outcome: Outcome) -> RefusalDetails:
+    # Loaded with the first refusal, by the log's thread: nothing waits for what explains one.
+    details: RefusalDetails = importlib.import_module("rolecall.call_log.refusals").refusal_details(outcome)
+    return details

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rolecall.clock import Clock
+from rolecall.identity_providers.asking import TokenRequestError
 from rolecall.identity_providers.token_shapes import DEFAULT_AUDIENCE, SHAPES, ShapeError
 from rolecall.ids import Identifiers
 from rolecall.issuers import ISSUER_NAME, OWN_PREFIX, is_own, issuer_problem, key_purpose
@@ -28,10 +29,6 @@ from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, new
 
 DEFAULT_ALGORITHM = "RS256"
 MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
-
-
-class TokenRequestError(ValueError):
-    """A token that cannot be issued. The user sees the message."""
 
 
 def issuer_url(base_url: str, issuer: str) -> str:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from rolecall.clock import Clock
+from rolecall.identity_providers.asking import IDP_NAME, AssertionRequestError
 from rolecall.ids import Identifiers
 from rolecall.sessions.saml.door import own_metadata, signed_response
 from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
@@ -25,7 +26,6 @@ from rolecall.sessions.signing_keys import load_signing_key, new_signing_key, pr
 from rolecall.storage.engine import Database
 from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key
 
-IDP_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ALGORITHM = "RS256"
 ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
 AUDIENCE = "urn:amazon:webservices"
@@ -36,10 +36,6 @@ MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
 _CERTIFICATE_DAYS = 36_500
 # Characters that XML 1.0 cannot hold.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-class AssertionRequestError(ValueError):
-    """An assertion that cannot be issued. The user sees the message."""
 
 
 def entity_id(name: str) -> str:

@@ -9,6 +9,9 @@ the principals of a trust policy exist (services), size quotas (services).
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from rolecall.policy.compiled import CompiledPolicies, CompiledStatement, compile_policies
 from rolecall.policy.decision import (
     IMPLICIT_DENY_NAMES_FIRST,
@@ -29,21 +32,23 @@ from rolecall.policy.document import (
     Principals,
     Statement,
 )
-from rolecall.policy.explanation import (
-    ConditionExplanation,
-    ElementExplanation,
-    Explanation,
-    LayerExplanation,
-    StatementExplanation,
-    explain,
-    listed_values,
-    policy_label,
-)
 from rolecall.policy.grammar import document_size, kept_policy, parse_policy
 from rolecall.policy.positions import Position, Span, statement_spans
 from rolecall.policy.references import context_keys
 from rolecall.policy.validity import trusted_principals
 from rolecall.policy.wording import denial_message
+
+if TYPE_CHECKING:
+    from rolecall.policy.explanation import (
+        ConditionExplanation,
+        ElementExplanation,
+        Explanation,
+        LayerExplanation,
+        StatementExplanation,
+        explain,
+        listed_values,
+        policy_label,
+    )
 
 __all__ = [
     "IMPLICIT_DENY_NAMES_FIRST",
@@ -82,3 +87,10 @@ __all__ = [
     "trusted_principals",
     "verdict",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Explanations, loaded when one is asked for: no call needs one before it is answered."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("rolecall.policy.explanation"), name)

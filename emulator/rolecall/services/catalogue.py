@@ -1,92 +1,94 @@
-"""Every module that registers operations, named one by one. Importing this module registers all of them."""
+"""Every module that registers operations, named one by one, and loaded with the first call of its family.
+
+A family is the services of one action prefix. What its modules register besides operations, such as kinds of
+resources, bears on every call with that prefix, so a family is loaded as a whole or not at all.
+"""
 
 from __future__ import annotations
 
-from rolecall.services.chime import account_settings, accounts, user_batches, user_settings
-from rolecall.services.chime import users as chime_users
-from rolecall.services.chime_sdk_voice import tags as voice_tags
-from rolecall.services.chime_sdk_voice import voice_connectors
-from rolecall.services.iam import tags
-from rolecall.services.iam.account import (
-    account_aliases,
-    account_summary,
-    organization_features,
-    outbound_federation,
-    password_policy,
-    token_service_preferences,
-)
-from rolecall.services.iam.delegation import delegation_requests
-from rolecall.services.iam.groups import group_policies, groups
-from rolecall.services.iam.policies import policies, policy_entities, policy_tags, policy_versions
-from rolecall.services.iam.providers import oidc_providers, saml_providers
-from rolecall.services.iam.roles import role_policies, roles, service_linked_roles
-from rolecall.services.iam.simulation import simulation
-from rolecall.services.iam.users import (
-    access_keys,
-    login_profiles,
-    mfa_devices,
-    signing_certificates,
-    user_policies,
-    users,
-)
-from rolecall.services.iam_toolbox import authorization_details
-from rolecall.services.registry import all_operations, find, takes_long
-from rolecall.services.sts import (
-    assume_role,
-    assume_role_with_saml,
-    assume_root,
-    authorization_message,
-    delegated_access,
-    identity,
-    user_sessions,
-    web_identity,
-    web_identity_token,
-)
+import importlib
+from collections.abc import Iterable, Mapping
 
-MODULES = (
-    assume_role,
-    assume_role_with_saml,
-    assume_root,
-    authorization_message,
-    delegated_access,
-    identity,
-    user_sessions,
-    web_identity,
-    web_identity_token,
-    users,
-    tags,
-    access_keys,
-    login_profiles,
-    password_policy,
-    signing_certificates,
-    mfa_devices,
-    user_policies,
-    groups,
-    group_policies,
-    policies,
-    policy_versions,
-    policy_tags,
-    policy_entities,
-    roles,
-    role_policies,
-    service_linked_roles,
-    oidc_providers,
-    saml_providers,
-    account_aliases,
-    account_summary,
-    token_service_preferences,
-    organization_features,
-    outbound_federation,
-    delegation_requests,
-    simulation,
-    authorization_details,
-    accounts,
-    account_settings,
-    chime_users,
-    user_batches,
-    user_settings,
-    voice_tags,
-    voice_connectors,
-)
+from rolecall.service_records import SERVICE_RECORDS, action_prefix
+from rolecall.services import registry
+from rolecall.services.registry import RegisteredOperation
 
-__all__ = ["MODULES", "all_operations", "find", "takes_long"]
+# By action prefix. Loading the modules of all three at once would take a tenth of the start.
+MODULES: Mapping[str, tuple[str, ...]] = {
+    "sts": (
+        "sts.assume_role",
+        "sts.assume_role_with_saml",
+        "sts.assume_root",
+        "sts.authorization_message",
+        "sts.delegated_access",
+        "sts.identity",
+        "sts.user_sessions",
+        "sts.web_identity",
+        "sts.web_identity_token",
+    ),
+    "iam": (
+        "iam.users.users",
+        "iam.tags",
+        "iam.users.access_keys",
+        "iam.users.login_profiles",
+        "iam.account.password_policy",
+        "iam.users.signing_certificates",
+        "iam.users.mfa_devices",
+        "iam.users.user_policies",
+        "iam.groups.groups",
+        "iam.groups.group_policies",
+        "iam.policies.policies",
+        "iam.policies.policy_versions",
+        "iam.policies.policy_tags",
+        "iam.policies.policy_entities",
+        "iam.roles.roles",
+        "iam.roles.role_policies",
+        "iam.roles.service_linked_roles",
+        "iam.providers.oidc_providers",
+        "iam.providers.saml_providers",
+        "iam.account.account_aliases",
+        "iam.account.account_summary",
+        "iam.account.token_service_preferences",
+        "iam.account.organization_features",
+        "iam.account.outbound_federation",
+        "iam.delegation.delegation_requests",
+        "iam.simulation.simulation",
+        "iam_toolbox.authorization_details",
+    ),
+    "chime": (
+        "chime.accounts",
+        "chime.account_settings",
+        "chime.users",
+        "chime.user_batches",
+        "chime.user_settings",
+        "chime_sdk_voice.tags",
+        "chime_sdk_voice.voice_connectors",
+    ),
+}
+# Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call.
+_loaded: set[str] = set()
+
+
+def find(service: str, name: str) -> RegisteredOperation | None:
+    """The operation, or None where it is not emulated. Loads the family of the service when it is not loaded yet."""
+    if service not in _loaded:
+        _load(service)
+    return registry.find(service, name)
+
+
+def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
+    """As :func:`registry.takes_long`; so does a call that has to load its family first."""
+    return service not in _loaded or registry.takes_long(service, name, inputs)
+
+
+def all_operations() -> list[RegisteredOperation]:
+    """Every operation of every family."""
+    for service in SERVICE_RECORDS:
+        _load(service)
+    return registry.all_operations()
+
+
+def _load(service: str) -> None:
+    for module in MODULES[action_prefix(service)]:
+        importlib.import_module(f"rolecall.services.{module}")
+    _loaded.add(service)

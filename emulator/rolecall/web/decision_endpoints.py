@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from rolecall.call_log.cloudtrail import cloudtrail_records
 from rolecall.call_log.filter import BadFilterError, read_filter
-from rolecall.call_log.metrics import CONTENT_TYPE, metrics_text
-from rolecall.call_log.shown import call_as_json, explained_as_json
 from rolecall.call_log.writer import DecisionLog
 from rolecall.storage.decision_log import CallFilter, LogUnavailableError
 
@@ -54,17 +53,25 @@ def _answered(decisions: DecisionLog | None, answer: Callable[[DecisionLog], Ans
         return jsonify(message=UNAVAILABLE_MESSAGE), 503
 
 
+def _shown_calls() -> Any:
+    # Loaded now, like metrics and CloudTrail records below: most servers are never asked for their calls.
+    return importlib.import_module("rolecall.call_log.shown")
+
+
 def _counted(decisions: DecisionLog) -> Answered:
-    return Response(metrics_text(decisions.counts()), content_type=CONTENT_TYPE), 200
+    metrics: Any = importlib.import_module("rolecall.call_log.metrics")
+    return Response(metrics.metrics_text(decisions.counts()), content_type=metrics.CONTENT_TYPE), 200
 
 
 def _listed(decisions: DecisionLog, wanted: CallFilter, shape: str) -> Answered:
     if shape == "cloudtrail":
-        lines = [json.dumps(record) + "\n" for call in decisions.calls(wanted) for record in cloudtrail_records(call)]
+        records_of = importlib.import_module("rolecall.call_log.cloudtrail").cloudtrail_records
+        lines = [json.dumps(record) + "\n" for call in decisions.calls(wanted) for record in records_of(call)]
         return Response("".join(lines), content_type=JSON_LINES), 200
     if shape != "json":
         raise BadFilterError(FORMAT_MESSAGE)
-    calls = [call_as_json(call) for call in decisions.calls(wanted)]
+    shown = _shown_calls()
+    calls = [shown.call_as_json(call) for call in decisions.calls(wanted)]
     return jsonify(decisions=calls, dropped=decisions.dropped()), 200
 
 
@@ -72,7 +79,7 @@ def _shown(decisions: DecisionLog, request_id: str) -> Answered:
     call = decisions.call(request_id)
     if call is None:
         return jsonify(message=NOT_FOUND_MESSAGE), 404
-    return jsonify(explained_as_json(call, decisions.details(request_id))), 200
+    return jsonify(_shown_calls().explained_as_json(call, decisions.details(request_id))), 200
 
 
 def filter_of(given: Mapping[str, Sequence[str]], log: DecisionLog) -> CallFilter:

@@ -5,13 +5,14 @@ The two documents of an issuer are public, because services read them to verify 
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from rolecall.gateway import Gateway
-from rolecall.identity_providers.oidc_tokens import TokenRequestError, discovery_document, issuer_url, key_set, mint
+from rolecall.identity_providers.asking import TokenRequestError
 from rolecall.issuers import ISSUER_NAME
 from rolecall.web.bodies import BadBodyError, read_json
 
@@ -38,13 +39,15 @@ def register_oidc_documents(app: Any, gateway: Gateway, prefix: str) -> None:
     def show_discovery(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
-        return jsonify(discovery_document(issuer_url(request.host_url, name))), 200
+        provider = _provider()
+        return jsonify(provider.discovery_document(provider.issuer_url(request.host_url, name))), 200
 
     @documents.get("/oidc/<name>/jwks.json")
     def show_key_set(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
-        return jsonify(key_set(gateway.database, issuer_url(request.host_url, name))), 200
+        provider = _provider()
+        return jsonify(provider.key_set(gateway.database, provider.issuer_url(request.host_url, name))), 200
 
     app.register_blueprint(documents)
 
@@ -61,11 +64,17 @@ def register_oidc_tokens(control: Blueprint, gateway: Gateway) -> None:
         return _minted(gateway, name)
 
 
+def _provider() -> Any:
+    # Loaded now: most servers are never asked for a token.
+    return importlib.import_module("rolecall.identity_providers.oidc_tokens")
+
+
 def _minted(gateway: Gateway, name: str | None) -> Answered:
+    provider = _provider()
     try:
         wanted = _read(read_json(request, if_empty="{}"), name)
-        issuer = issuer_url(request.host_url, wanted.pop("issuer"))
-        token = mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
+        issuer = provider.issuer_url(request.host_url, wanted.pop("issuer"))
+        token = provider.mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
     except (BadBodyError, TokenRequestError) as error:
         return jsonify(message=str(error)), 400
     return jsonify(token=token, issuer=issuer), 200

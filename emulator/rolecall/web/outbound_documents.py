@@ -6,11 +6,11 @@ Rolecall's.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
-from rolecall.services.sts.outbound_issuers import issuer_of_host, published_discovery, published_keys
 from rolecall.storage.engine import Database
 
 WELL_KNOWN = "/.well-known/"
@@ -19,8 +19,13 @@ NO_ISSUER_MESSAGE = "There is no such issuer."
 
 
 def is_document(path: str, host: str) -> bool:
-    """Whether a request is for a document under an issuer's own name."""
-    return path.startswith(WELL_KNOWN) and issuer_of_host(host) is not None
+    """Whether a request is for a document at an issuer's own name."""
+    return path.startswith(WELL_KNOWN) and _issuers().issuer_of_host(host) is not None
+
+
+def _issuers() -> Any:
+    # Loaded now: most servers never answer for an issuer.
+    return importlib.import_module("rolecall.services.sts.outbound_issuers")
 
 
 def register_outbound_documents(app: Flask, database: Database) -> None:
@@ -33,7 +38,7 @@ def register_outbound_documents(app: Flask, database: Database) -> None:
 
     @documents.get(f"{PATH}/.well-known/jwks.json")
     def keys(issuer_id: str) -> tuple[Response, int]:
-        return _answer(published_keys(database, issuer_id))
+        return _answer(_issuers().published_keys(database, issuer_id))
 
     @documents.get("/.well-known/openid-configuration")
     def discovery_by_name() -> tuple[Response, int]:
@@ -41,17 +46,17 @@ def register_outbound_documents(app: Flask, database: Database) -> None:
 
     @documents.get("/.well-known/jwks.json")
     def keys_by_name() -> tuple[Response, int]:
-        return _answer(published_keys(database, _issuer_of_host()))
+        return _answer(_issuers().published_keys(database, _issuer_of_host()))
 
     app.register_blueprint(documents)
 
 
 def _issuer_of_host() -> str:
-    return issuer_of_host(request.host) or ""
+    return _issuers().issuer_of_host(request.host) or ""
 
 
 def _discovery(database: Database, issuer_id: str, base_url: str) -> tuple[Response, int]:
-    return _answer(published_discovery(database, issuer_id, f"{base_url}/.well-known/jwks.json"))
+    return _answer(_issuers().published_discovery(database, issuer_id, f"{base_url}/.well-known/jwks.json"))
 
 
 def _answer(document: dict[str, Any] | None) -> tuple[Response, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,6 @@ from flask import Blueprint, Response, jsonify, request
 
 from rolecall.call_log.filter import BadFilterError, since_seconds
 from rolecall.call_log.writer import DecisionLog
-from rolecall.least_privilege import (
-    BadPrincipalError,
-    NoGrantsError,
-    least_privilege,
-    observed,
-    unused_grants,
-)
 from rolecall.storage.decision_log import LogUnavailableError
 from rolecall.storage.engine import Database
 from rolecall.web.decision_endpoints import NO_LOG_MESSAGE, UNAVAILABLE_MESSAGE, single_values
@@ -33,20 +27,24 @@ def register_policy(control: Blueprint, database: Database, decisions: DecisionL
     def show_policy() -> Answered:
         if decisions is None:
             return jsonify(message=NO_LOG_MESSAGE), 404
+        # Loaded now: most servers are never asked for a policy.
+        room: Any = importlib.import_module("rolecall.least_privilege")
         try:
-            return jsonify(_answer(database, decisions, request.args.to_dict(flat=False))), 200
-        except (BadFilterError, BadPrincipalError) as error:
+            return jsonify(_answer(room, database, decisions, request.args.to_dict(flat=False))), 200
+        except (BadFilterError, room.BadPrincipalError) as error:
             return jsonify(message=str(error)), 400
         except LogUnavailableError:
             return jsonify(message=UNAVAILABLE_MESSAGE), 503
 
 
-def _answer(database: Database, decisions: DecisionLog, given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def _answer(
+    room: Any, database: Database, decisions: DecisionLog, given: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
     values = single_values(given, _PARAMETERS)
     principal, since = values.get("principal", ""), values.get("since", "")
     include_refused, with_unused = _flag(values, "include_refused"), _flag(values, "unused")
-    traffic = observed(decisions, principal, since_seconds(since, decisions.now_seconds))
-    found = least_privilege(traffic, include_refused=include_refused)
+    traffic = room.observed(decisions, principal, since_seconds(since, decisions.now_seconds))
+    found = room.least_privilege(traffic, include_refused=include_refused)
     answer: dict[str, Any] = {
         "principal": principal,
         "calls": found.calls,
@@ -57,8 +55,8 @@ def _answer(database: Database, decisions: DecisionLog, given: Mapping[str, Sequ
         answer["unused"] = None
         try:
             with database.snapshot() as connection:
-                answer["unused"] = unused_grants(connection, traffic).as_json()
-        except NoGrantsError as error:
+                answer["unused"] = room.unused_grants(connection, traffic).as_json()
+        except room.NoGrantsError as error:
             answer["notes"].append(f"unused is null: {error}.")
     return answer
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
-from rolecall.identity_providers.saml_assertions import AssertionRequestError, metadata_document, mint
+from rolecall.identity_providers.asking import AssertionRequestError
 from rolecall.web.bodies import BadBodyError, read_json
 
 Answered = tuple[Response, int]
@@ -38,8 +39,9 @@ def register_saml_metadata(app: Flask, gateway: Gateway, prefix: str) -> None:
 
     @documents.get("/saml/<name>/metadata.xml")
     def show_metadata(name: str) -> Any:
+        provider = _provider()
         try:
-            text = metadata_document(gateway.database, gateway.clock, name)
+            text = provider.metadata_document(gateway.database, gateway.clock, name)
         except AssertionRequestError as error:
             return jsonify(message=f"There is no such identity provider: {error}."), 404
         except AwsError as error:
@@ -54,14 +56,20 @@ def register_saml_assertions(control: Blueprint, gateway: Gateway) -> None:
 
     @control.post("/saml/<name>/assertion")
     def mint_assertion(name: str) -> Answered:
+        provider = _provider()
         try:
             wanted = _read(read_json(request))
-            assertion = mint(gateway.database, gateway.clock, gateway.ids, idp=name, **wanted)
+            assertion = provider.mint(gateway.database, gateway.clock, gateway.ids, idp=name, **wanted)
         except (BadBodyError, AssertionRequestError) as error:
             return jsonify(message=str(error)), 400
         except AwsError as error:
             return jsonify(message=error.message), 501
         return jsonify(assertion=assertion), 200
+
+
+def _provider() -> Any:
+    # Loaded now: most servers are never asked for an assertion.
+    return importlib.import_module("rolecall.identity_providers.saml_assertions")
 
 
 def _read(body: Any) -> dict[str, Any]:

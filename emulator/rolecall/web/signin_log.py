@@ -13,8 +13,7 @@ from typing import Any
 
 from flask import request
 
-from rolecall.call_log.cloudtrail import SIGN_IN_SERVICE
-from rolecall.call_log.outcomes import Outcome, Recorded
+from rolecall.call_log.outcomes import SIGN_IN_SERVICE, Outcome, Recorded
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError

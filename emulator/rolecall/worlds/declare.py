@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from pathlib import Path as FilePath
 
-from rolecall.identity_providers.saml_assertions import IDP_NAME
+from rolecall.identity_providers.asking import IDP_NAME
 from rolecall.policy import PolicyKind
 from rolecall.settings import SandboxSettings
 from rolecall.worlds import checking as c

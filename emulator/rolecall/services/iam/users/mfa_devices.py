@@ -6,12 +6,11 @@ declares the root user's devices, because AWS enables them in its console alone.
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
-
-import segno
 
 from rolecall.arns import iam_arn, root_arn
 from rolecall.errors import AwsError
@@ -140,6 +139,8 @@ def qr_code(device_name: str, account_name: str, seed: str) -> bytes:
     """A PNG of the URI that the API reference documents for VirtualMFADevice, which every authenticator reads."""
     image = io.BytesIO()
     uri = f"otpauth://totp/{quote(device_name, safe='')}@{account_name}?secret={seed}"
+    # Loaded now: few calls make a device.
+    segno: Any = importlib.import_module("segno")
     segno.make(uri, micro=False).save(image, kind="png", scale=4)
     return image.getvalue()
 

@@ -1,0 +1,91 @@
+"""What ``rolecall serve`` loads before its first answer, and what waits for the call that needs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import rolecall
+
+PACKAGE = Path(rolecall.__file__).parent
+# Each cost milliseconds of every start, and is needed by few calls or by none.
+LOADED_LATER = (
+    "alembic",
+    "boto3",
+    "botocore",
+    "lxml",
+    "segno",
+    "signxml",
+    "urllib3",
+    "rolecall.call_log.cloudtrail",
+    "rolecall.call_log.metrics",
+    "rolecall.call_log.refusals",
+    "rolecall.call_log.shown",
+    "rolecall.demo",
+    "rolecall.identity_providers.mfa_codes",
+    "rolecall.identity_providers.oidc_tokens",
+    "rolecall.identity_providers.saml_assertions",
+    "rolecall.inprocess",
+    "rolecall.inspection",
+    "rolecall.kit",
+    "rolecall.least_privilege",
+    "rolecall.policy.explanation",
+    "rolecall.services.chime",
+    "rolecall.services.iam",
+    "rolecall.services.iam_toolbox",
+    "rolecall.services.sts",
+    "rolecall.sessions.discovery",
+    "rolecall.sessions.saml.library",
+    "rolecall.storage.upgrade",
+)
+PROGRAM = """
+import json, sys
+import rolecall.commands.serve
+from rolecall.services import catalogue
+before = sorted(sys.modules)
+told = [catalogue.takes_long("sts", "GetCallerIdentity", ()), catalogue.find("sts", "GetCallerIdentity") is not None]
+told += [catalogue.takes_long("sts", "GetCallerIdentity", ()), catalogue.find("sts", "NoSuchOperation") is not None]
+after_sts = sorted(sys.modules)
+told.append(catalogue.find("chime-sdk-voice", "NoSuchOperation") is not None)
+print(json.dumps([before, told, after_sts, sorted(sys.modules)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def started() -> list[list[object]]:
+    result = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=300, check=True)
+    found: list[list[object]] = json.loads(result.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", LOADED_LATER)
+def test_serve_starts_without(name: str, started: list[list[object]]) -> None:
+    assert "rolecall.commands.serve" in started[0]
+    assert name not in started[0]
+
+
+@pytest.mark.parametrize("name", LOADED_LATER)
+def test_what_is_loaded_later_is_spelled_right(name: str) -> None:
+    first, *others = name.split(".")
+    if first == "rolecall":
+        path = PACKAGE.joinpath(*others)
+        assert path.is_dir() or path.with_suffix(".py").is_file()
+    elif first not in ("lxml", "signxml"):
+        # The two are an extra.
+        assert find_spec(name) is not None
+
+
+def test_a_call_loads_the_operations_of_its_services_and_no_others(started: list[list[object]]) -> None:
+    _, told, after_sts, after_chime = started
+    # The first call is one that takes long, because of what it loads; the second is not.
+    assert told == [True, True, False, False, False]
+    assert "rolecall.services.sts.assume_root" in after_sts
+    assert "rolecall.services.iam" not in after_sts
+    # All services of one action prefix, because their kinds of resources bear on each other's calls.
+    assert "rolecall.services.chime.users" in after_chime
+    assert "rolecall.services.iam" not in after_chime
