@@ -1,13 +1,13 @@
-"""Text of clients, files and servers, as a terminal or a log may show it."""
+"""Text from clients, files and servers, made safe for a terminal or a log."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    r"""The text in one line, with an escape for each character that would not be shown as itself.
+    r"""The text in one line, with an escape for each character that is not printable.
 
-    ``\n``, ``\x1b``, ``\u202e``: control characters, those that turn the direction of writing, and other ends of
-    lines would write lines of their own, move the cursor, or show another text than there is.
+    Unescaped, control characters such as ``\x1b`` could move the cursor, ends of lines such as ``\n`` could write
+    extra lines, and marks such as ``\u202e`` could turn the direction of writing and so show another text.
     """
     if text.isprintable():
         return text
