@@ -27,7 +27,7 @@ from rolecall.storage.engine import Database, DatabaseError
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
-from rolecall.web.origins import NOBODY_ELSE, Admission, admission_of
+from rolecall.web.origins import DEFAULT_ADMISSION, Admission, admission_of
 from rolecall.wire import SERVICES, known_error_codes, operation_names
 from rolecall.worlds.setup import reset_world, set_up_world
 from rolecall.worlds.snapshots import Snapshots, load_database, save_database
@@ -116,7 +116,7 @@ def application_over(
     observer: Observer | None = None,
     decisions: DecisionLog | None = None,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
-    admission: Admission = NOBODY_ELSE,
+    admission: Admission = DEFAULT_ADMISSION,
     writes_last_uses: bool = False,
 ) -> RolecallApplication:
     """The application over an opened database, with the declared world to go back to on reset.
@@ -135,7 +135,7 @@ def application_around(
     decisions: DecisionLog | None,
     *,
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
-    admission: Admission = NOBODY_ELSE,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> RolecallApplication:
     """The application around what :func:`gateway_over` made."""
     database, clock, ids = gateway.database, gateway.clock, gateway.ids

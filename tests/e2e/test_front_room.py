@@ -221,7 +221,7 @@ class Echo(asyncio.Protocol):
 
 def test_a_websocket_takes_the_connection_over(port_of: Callable[..., int], client: Callable[[int], Client]) -> None:
     port = port_of(
-        maximum_connections=ROOM, taker=lambda environ: Echo() if environ["PATH_INFO"] == "/connect" else None
+        maximum_connections=ROOM, upgrade_handler=lambda environ: Echo() if environ["PATH_INFO"] == "/connect" else None
     )
     asking = b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     upgraded = client(port)

@@ -84,8 +84,8 @@ def test_what_a_stopped_server_leaves_is_private_and_whole(make_server: Make, wo
 @pytest.mark.parametrize(
     ("option", "variable", "given", "wrong"),
     [
-        ("--allow-host", "ROLECALL_ALLOW_HOST", "rolecall.lan http://x", "'http://x' is no name of a host"),
-        ("--allow-origin", "ROLECALL_ALLOW_ORIGIN", "http://localhost:3000 *", "'*' is no origin of a page"),
+        ("--allow-host", "ROLECALL_ALLOW_HOST", "rolecall.lan http://x", "'http://x' is not a host name"),
+        ("--allow-origin", "ROLECALL_ALLOW_ORIGIN", "http://localhost:3000 *", "'*' is not the origin of a page"),
     ],
 )
 def test_a_name_or_an_origin_that_is_none_is_told(option: str, variable: str, given: str, wrong: str) -> None:

@@ -1,4 +1,4 @@
-"""Which names a Host header may have: expectations by rules of the test's own, not by the product's pattern."""
+"""Which names a Host header may have. The expectations come from rules written here, not from the product's pattern."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolecall.web.origins import NOBODY_ELSE, admission_of
+from rolecall.web.origins import DEFAULT_ADMISSION, admission_of
 
 PUBLIC = "evil.example"
 LETTERS = string.ascii_letters + string.digits + "-_"
-# Everything that frameworks, browsers and proxies were found to read in ways of their own.
+# Characters that frameworks, browsers and proxies read in different ways.
 JUNK = st.text(alphabet="ab.:[]@/\\?#%~!$*+,; \t\r\n\0\x1b\u202eé1-_", max_size=12)
 
 
 def is_name(text: str) -> bool:
-    """Labels of 1 to 63 characters with dots between, and perhaps one after."""
+    """Labels of 1 to 63 characters with dots between them, and perhaps a dot at the end."""
     labels = text.removesuffix(".").split(".")
     return all(0 < len(label) <= 63 and set(label) <= set(LETTERS) for label in labels)
 
 
 def expected(host: str) -> bool:
-    """Whether a header is an address or a name that nobody can own, and nothing besides, by splitting it by hand."""
+    """Whether a header is exactly an address or a name that no stranger can own, by splitting it by hand."""
     if host.startswith("["):
         inner, bracket, port = host[1:].partition("]")
         if not bracket or (port and port[0] != ":"):
@@ -48,7 +48,7 @@ def expected(host: str) -> bool:
 
 @given(before=JUNK, after=JUNK)
 def test_nothing_makes_a_public_name_a_private_one(before: str, after: str) -> None:
-    # As a label's end, as user information, behind an address: wherever the public name stands.
+    # The public name as the end of a label, as user information, after an address.
     for host in (
         before + PUBLIC + after,
         before + "." + PUBLIC,
@@ -56,25 +56,25 @@ def test_nothing_makes_a_public_name_a_private_one(before: str, after: str) -> N
         f"localhost{before}{PUBLIC}",
     ):
         ends_in_public = not expected(host)
-        assert NOBODY_ELSE.knows_name(host) is not ends_in_public
+        assert DEFAULT_ADMISSION.knows_name(host) is not ends_in_public
         if host.lower().rstrip(".").endswith(f".{PUBLIC}"):
-            assert not NOBODY_ELSE.knows_name(host)
-            assert not NOBODY_ELSE.answers_to(host)
+            assert not DEFAULT_ADMISSION.knows_name(host)
+            assert not DEFAULT_ADMISSION.answers_to(host)
 
 
 @given(
     st.one_of(JUNK, st.text(max_size=20), st.text(alphabet=LETTERS + ".:[]", max_size=40), st.ip_addresses().map(str))
 )
 def test_a_header_is_judged_as_by_hand(host: str) -> None:
-    assert NOBODY_ELSE.knows_name(host) is expected(host)
+    assert DEFAULT_ADMISSION.knows_name(host) is expected(host)
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 65535))
 def test_addresses_are_answered(address: ipaddress.IPv6Address, port: int) -> None:
-    assert NOBODY_ELSE.knows_name(f"[{address}]:{port}")
-    assert NOBODY_ELSE.answers_to(f"[{address}]")
-    # Outside of brackets its last part would be a port.
-    assert not NOBODY_ELSE.knows_name(f"[{address}]:{port}0000001")
+    assert DEFAULT_ADMISSION.knows_name(f"[{address}]:{port}")
+    assert DEFAULT_ADMISSION.answers_to(f"[{address}]")
+    # A port of this length is invalid.
+    assert not DEFAULT_ADMISSION.knows_name(f"[{address}]:{port}0000001")
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_addresses_are_answered(address: ipaddress.IPv6Address, port: int) -> No
         ("a." * 126 + "localhost", False),
     ],
 )
-def test_names_of_aws_are_answered_and_are_not_this_machine_s(host: str, answered: bool) -> None:
-    assert NOBODY_ELSE.answers_to(host) is answered
-    assert not NOBODY_ELSE.knows_name(host)
+def test_names_of_aws_are_answered_but_do_not_belong_to_this_machine(host: str, answered: bool) -> None:
+    assert DEFAULT_ADMISSION.answers_to(host) is answered
+    assert not DEFAULT_ADMISSION.knows_name(host)
 
 
 @pytest.mark.parametrize("listening_at", ["rolecall.lan", "ROLECALL.lan", "0.0.0.0", "::", "fe80::1", "127.0.0.1"])  # noqa: S104
@@ -110,16 +110,16 @@ def test_the_name_that_the_server_listens_at_is_its_own(listening_at: str) -> No
 @pytest.mark.parametrize(
     "host", ["", "*", "*.", "http://a.example", "a.example:80", "a b", "a.example/", "*.*.example", "[::1]x"]
 )
-def test_a_host_that_is_none_is_said(host: str) -> None:
-    with pytest.raises(ValueError, match="is no name of a host"):
+def test_an_invalid_host_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="is not a host name"):
         admission_of(hosts=[host])
 
 
 @pytest.mark.parametrize(
     "origin", ["*", "null", "", "localhost:3000", "http://", "http://a/b", "http://a b", "http://*.a"]
 )
-def test_an_origin_that_is_none_is_said(origin: str) -> None:
-    with pytest.raises(ValueError, match="is no origin of a page"):
+def test_an_invalid_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match="is not the origin of a page"):
         admission_of(origins=[origin])
 
 

@@ -1,4 +1,4 @@
-"""What a database already holds when ``serve`` starts, so that nobody is surprised by what an earlier run left."""
+"""What the database already holds when ``serve`` starts, so that entities of an earlier run surprise no user."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rolecall.storage.engine import Database, DatabaseError, database_exists, is
 
 
 class Kept(NamedTuple):
-    """How many entities an earlier run left, by their name; and how many calls are in its log."""
+    """What an earlier run left: how many entities of each kind, and how many logged calls."""
 
     entities: Mapping[str, int]
     calls: int
 
 
 def kept_in(url: str) -> Kept | None:
-    """What the database of this URL holds; None where it is new or in memory."""
+    """What the database of this URL holds. None for a new one and for one in memory."""
     if is_in_memory(url) or not database_exists(url):
         return None
     database = Database(url)
@@ -26,7 +26,7 @@ def kept_in(url: str) -> Kept | None:
         with database.snapshot() as connection:
             entities = entity_counts(connection)
     except DatabaseError:
-        # Without tables there is nothing to go on with. Opening it for good says what else is wrong with it.
+        # The database has no tables yet, or a problem that opening it will report.
         return None
     finally:
         database.close()
@@ -34,7 +34,7 @@ def kept_in(url: str) -> Kept | None:
 
 
 def kept_line(url: str, kept: Kept | None) -> str:
-    """The line of ``serve`` about its database."""
+    """The line about the database that ``serve`` prints."""
     if is_in_memory(url):
         return "# Database: in memory, nothing is kept"
     if kept is None:

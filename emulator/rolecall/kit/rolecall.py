@@ -40,7 +40,7 @@ from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from rolecall.storage.decision_log import KEPT_CALLS, CallFilter
 from rolecall.web.aws import aws_application
-from rolecall.web.origins import NOBODY_ELSE
+from rolecall.web.origins import DEFAULT_ADMISSION
 from rolecall.web.threaded import ThreadedServer
 
 DEFAULT_SESSION_NAME = "rolecall"
@@ -75,7 +75,7 @@ class Rolecall:
         self._route = Route(aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES))
         self._server: ThreadedServer | None = None
         self._owns_server = False
-        self._admission = NOBODY_ELSE
+        self._admission = DEFAULT_ADMISSION
         self._blocks: list[Block] = []
         self._acting_blocks: list[Block] = []
         self._closed = False

@@ -25,7 +25,7 @@ from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.decision_endpoints import register_decisions
 from rolecall.web.delegation_endpoint import register_delegation
 from rolecall.web.faults_endpoint import register_faults
-from rolecall.web.origins import NOBODY_ELSE, Admission, asked_host, from_another_site, sent_by_another_site
+from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host, from_another_site, sent_by_another_site
 from rolecall.web.policy_endpoint import register_policy
 from rolecall.web.snapshot_endpoints import register_snapshots
 from rolecall.worlds.snapshots import Snapshots
@@ -59,7 +59,7 @@ def register_control(
     *,
     catch_up: Callable[[], None],
     more: Sequence[Callable[[Blueprint], None]] = (),
-    admission: Admission = NOBODY_ELSE,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> None:
     """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back.
 

@@ -1,7 +1,7 @@
-"""Whether a browser sent a request on behalf of another site, under this site's name or its own.
+"""Whether a browser sent a request on behalf of another site, under this site's name or under its own.
 
-What is judged is what the client sent, byte for byte: a framework's reading of the ``Host`` header is empty for what it
-does not understand, and what nobody understands must not pass for a name of this machine.
+These functions judge the headers as the client sent them. A framework reads an invalid ``Host`` header as an empty
+one, but an invalid header must not pass as a name of this machine.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from urllib.parse import urlsplit
 
 from rolecall.wire import is_aws_host
 
-# Top-level names that no public name ends with (RFC 6761; .internal: ICANN, 2024-07-29).
+# No public name ends with these (RFC 6761; .internal: ICANN, 2024-07-29).
 _PRIVATE_ENDINGS = (".localhost", ".test", ".internal")
 # 253 characters of a name, its final dot, and a port.
 _MAXIMUM_HOST_CHARACTERS = 260
 _LABEL = r"[a-z0-9_-]{1,63}"
-# Host of RFC 9112 as far as it names one. Underscores: names of Docker Compose have them.
+# Host of RFC 9112, but not empty. Underscores are allowed because names of Docker Compose have them.
 _read_host = re.compile(
     rf"(?:\[(?P<address>[0-9a-f:.]+(?:%[a-z0-9_.-]+)?)\]|(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?)(?::[0-9]{{0,5}})?",
     re.ASCII | re.IGNORECASE,
 ).fullmatch
 _read_origin = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9_.:\[\]-]+", re.ASCII).fullmatch
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-# What a browser says of a request that no other site is behind (W3C, Fetch Metadata); "none" is typed by a person.
+# Values of Sec-Fetch-Site without another site (W3C, Fetch Metadata). "none": the user typed the address.
 _OF_THIS_SITE = ("same-origin", "none")
 
 
 def asked_host(environ: Mapping[str, Any]) -> str:
-    """The name that a request is sent to, as the client wrote it; empty when its target names another one.
+    """The ``Host`` header as the client wrote it. Empty when the request's target names another host.
 
-    A target in absolute form (``GET http://name/``) goes before the header: RFC 9112, section 3.2.2.
+    A target in absolute form (``GET http://name/``) has precedence over the header: RFC 9112, section 3.2.2.
     """
     host: str = environ.get("HTTP_HOST", "")
     target: str = environ.get("RAW_URI", "")
@@ -47,7 +47,7 @@ def asked_host(environ: Mapping[str, Any]) -> str:
 
 
 def host_name(host: str) -> str | None:
-    """The name or address in a ``Host`` header, in lower case; None for what is no such header."""
+    """The name or address in a ``Host`` header, in lower case. None for an invalid header."""
     if len(host) > _MAXIMUM_HOST_CHARACTERS:
         return None
     found = _read_host(host)
@@ -64,10 +64,10 @@ def host_name(host: str) -> str | None:
 
 
 def is_private_name(name: str) -> bool:
-    """Whether nobody else can own a name that :func:`host_name` has read: an address, or a name that is not public.
+    """Whether a name from :func:`host_name` is an address or a name that no stranger can own.
 
-    A public name may lead to this machine for as long as its owner likes; in a browser its pages are then of the same
-    site as what answers here (DNS rebinding).
+    The owner of a public name can point it at this machine. A browser would then treat the owner's pages and this
+    server as the same site (DNS rebinding).
     """
     try:
         ipaddress.ip_address(name)
@@ -77,7 +77,7 @@ def is_private_name(name: str) -> bool:
 
 
 def from_another_site(origin: str | None, host: str) -> bool:
-    """True when the Origin header names another site than the ``Host`` that is asked; programs send no Origin."""
+    """True when the Origin header names another site than ``host``. Programs send no Origin."""
     if origin is None:
         return False
     try:
@@ -87,76 +87,77 @@ def from_another_site(origin: str | None, host: str) -> bool:
 
 
 def sent_by_another_site(fetch_site: str | None) -> bool:
-    """True when a browser says that a page of another site is behind a request; programs say nothing."""
+    """True when the browser says that a page of another site caused the request. Programs send no Sec-Fetch-Site."""
     return fetch_site is not None and fetch_site not in _OF_THIS_SITE
 
 
 def loaded_by_another_site(fetch_site: str | None, fetch_mode: str | None) -> bool:
-    """The same without a link or a form that leads a visitor here, which is what a page to sign in at is for."""
+    """As :func:`sent_by_another_site`, but False for a link or form that brings the user to a page of this site."""
     return sent_by_another_site(fetch_site) and fetch_mode != "navigate"
 
 
 def is_silent_browser(user_agent: str) -> bool:
-    """Whether a browser sent it, by the name that all of them bear (MDN, "User-Agent").
+    """Whether a browser sent the request: all browsers share this form of the name (MDN, "User-Agent").
 
-    One that says neither Origin nor Sec-Fetch-Site is old, or asks a name that it does not trust, such as that of
-    another machine, for an image: nothing tells whose page that is on.
+    For requests without Origin and Sec-Fetch-Site. Old browsers send neither. New ones send neither when they load an
+    image from a name that they do not trust, such as another machine's. Then nothing shows whose page it is on.
     """
     return user_agent.startswith("Mozilla/") and "Gecko" in user_agent
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The names and the origins that the server was told to answer to, besides those that are always safe.
+    """The names and origins that the user has allowed, besides the ones that are always safe.
 
-    ``hosts`` are names in lower case, or endings that begin with a dot; ``origins`` are as browsers write them.
+    ``hosts`` are names in lower case, or endings that begin with a dot. ``origins`` are as browsers write them.
     """
 
     hosts: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
 
     def knows_name(self, host: str) -> bool:
-        """Whether a ``Host`` header is a name of this machine, or one that the server was told."""
+        """Whether a ``Host`` header is a private name, an address or an allowed name."""
         name = host_name(host)
-        return name is not None and (is_private_name(name) or self._was_told(name))
+        return name is not None and (is_private_name(name) or self._is_allowed(name))
 
     def answers_to(self, host: str) -> bool:
-        """The same, or a name of AWS's, which nobody but AWS can let lead elsewhere."""
+        """As :meth:`knows_name`, and True for AWS's own names too: no stranger can point those at this machine."""
         name = host_name(host)
         return name is not None and (self.knows_name(host) or is_aws_host(name))
 
-    def _was_told(self, name: str) -> bool:
-        return any(name.endswith(told) if told.startswith(".") else name == told for told in self.hosts)
+    def _is_allowed(self, name: str) -> bool:
+        return any(name.endswith(allowed) if allowed.startswith(".") else name == allowed for allowed in self.hosts)
 
 
-NOBODY_ELSE = Admission()
+DEFAULT_ADMISSION = Admission()
 
 
 def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "") -> Admission:
-    """What may ask, from what a person wrote; the server's own name may. Raises ValueError that says what is wrong.
+    """The admission that a user's options describe; the server's own name is allowed too.
 
-    A host is a name, or ``*.`` and an ending of names; an origin is ``scheme://host:port``.
+    A host is a name, or ``*.`` and an ending of names. An origin is ``scheme://host:port``. Raises ValueError with a
+    message for the user.
     """
-    told = [_told_host(host) for host in hosts]
+    allowed = [_allowed_host(host) for host in hosts]
     own = host_name(f"[{listening_at}]" if ":" in listening_at else listening_at)
-    return Admission((*told, *([own] if own else [])), frozenset(map(_told_origin, origins)))
+    return Admission((*allowed, *([own] if own else [])), frozenset(map(_allowed_origin, origins)))
 
 
-def _told_host(host: str) -> str:
+def _allowed_host(host: str) -> str:
     name = host_name(host.removeprefix("*."))
-    # Without a port: a name is as safe at each of them.
+    # A port is refused: a name is allowed at every port.
     if name is None or name != host.removeprefix("*.").lower().rstrip("."):
-        raise ValueError(f"{host!r} is no name of a host: write it as rolecall.example.com, or *.example.com")
+        raise ValueError(f"{host!r} is not a host name: write it as rolecall.example.com or *.example.com")
     return f".{name}" if host.startswith("*.") else name
 
 
-def _told_origin(origin: str) -> str:
+def _allowed_origin(origin: str) -> str:
     written = origin.lower().removesuffix("/")
     scheme = written.partition("://")[0]
-    # Browsers leave out the port that goes without saying.
+    # Browsers leave out the default port.
     written = written.removesuffix(_DEFAULT_PORTS.get(scheme, "\0"))
     if _read_origin(written) is None or host_name(written.partition("://")[2]) is None:
         raise ValueError(
-            f"{origin!r} is no origin of a page: write it as http://localhost:3000; there is none for all pages"
+            f"{origin!r} is not the origin of a page: write it as http://localhost:3000; no value allows every page"
         )
     return written
