@@ -1,7 +1,7 @@
-"""What a service is: one record each, for every room that must tell one service from another.
+"""One record for each service, for every room that treats services differently.
 
-Nothing else compares the names of services. The models of botocore say the same of protocol, version and names; they
-cost time to read, and a test holds the records against them.
+No other module compares the names of services. botocore's models also hold protocol, version and names, but reading
+them costs time. A test compares the records with the models.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-# Where a call is when nothing says another Region, and where AWS's global endpoints are.
+# The Region of a call that names no other, and the Region of AWS's global endpoints.
 DEFAULT_REGION = "us-east-1"
 
 # The members of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message,
 # ``message`` the member message alone.
 ErrorForm = Literal["xml", "code", "message"]
-# Which rules say what credentials of a kind can never call; see access/credential_rules.py.
+# The rules for operations that some kinds of credentials can never call: see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
 
 
@@ -25,13 +25,18 @@ CredentialRules = Literal["", "sts", "iam"]
 class ServiceRecord:
     """One service that Rolecall serves.
 
-    ``action_prefix`` stands before the colon of its IAM actions. ``endpoint_prefix`` begins its host, ``legacy_host``
-    is another whole host of it, ``path_prefix`` tells its requests from those of a service with the same signing name.
-    ``constraint_code`` is the error of a parameter beyond the model's limits, ``denied_code`` of a permission that is
-    missing: empty where the sandbox's setting ``chime_denied_as`` decides. ``global_region`` is where all calls of
-    a service with one endpoint for all Regions are made. ``has_regional_endpoints`` is true where the name of the host
-    says a Region and the sandbox can switch Regions off. CloudTrail keeps the answers of calls that only read where
-    ``answers_are_recorded``. ``refusals_have_ids`` where a refusal ends with an authorization id.
+    - ``action_prefix``: stands before the colon of its IAM actions.
+    - ``endpoint_prefix``: begins its host name.
+    - ``error_form``: the form of an error's body.
+    - ``constraint_code``: the error code for a parameter beyond the model's limits.
+    - ``denied_code``: the error code for a missing permission. Empty: the setting ``chime_denied_as`` decides.
+    - ``global_region``: the Region of all calls, for a service with one endpoint for all Regions.
+    - ``has_regional_endpoints``: the host name contains a Region, and the sandbox can switch Regions off.
+    - ``credential_rules``: which operations some kinds of credentials can never call.
+    - ``answers_are_recorded``: CloudTrail keeps the answers of calls that only read.
+    - ``refusals_have_ids``: a refusal ends with an authorization id.
+    - ``path_prefix``: separates its requests from the requests of a service with the same signing name.
+    - ``legacy_host``: a second host name.
     """
 
     name: str
@@ -70,7 +75,7 @@ def _chime(
     )
 
 
-# In the order in which requests that nothing else tells apart are matched.
+# The order in which they are tried for a request that fits several services.
 SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
     {
         record.name: record
@@ -122,7 +127,7 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
 
 
 def action_prefix(service: str) -> str:
-    """The prefix of a service's IAM actions; its own name where Rolecall does not serve it."""
+    """The prefix of a service's IAM actions. A service that Rolecall does not serve keeps its own name."""
     record = SERVICE_RECORDS.get(service)
     return service if record is None else record.action_prefix
 
@@ -133,9 +138,9 @@ def action_of(service: str, operation: str) -> str:
 
 
 def requested_region(service: str, region: str) -> str:
-    """The Region a call is made in, whatever ``region`` it was signed for; ``service`` may be an action's prefix.
+    """The Region that a call goes to, for the ``region`` that it is signed for. ``service`` may be an action prefix.
 
-    IAM User Guide, aws:RequestedRegion: calls of a service with a single endpoint are made to the Region of that.
+    IAM User Guide, aws:RequestedRegion: calls to a service with a single endpoint go to that endpoint's Region.
     """
     record = SERVICE_RECORDS.get(service)
     return region if record is None else record.global_region or region

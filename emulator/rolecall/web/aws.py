@@ -84,7 +84,9 @@ class BodyTooLargeError(Exception):
         self.request = request
 
 
-def aws_application(gateway: Gateway, maximum_body_bytes: int, admission: Admission = DEFAULT_ADMISSION) -> WsgiApplication:
+def aws_application(
+    gateway: Gateway, maximum_body_bytes: int, admission: Admission = DEFAULT_ADMISSION
+) -> WsgiApplication:
     """A WSGI application that answers AWS calls of programs, and of the web pages that ``admission`` allows."""
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
