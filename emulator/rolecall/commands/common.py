@@ -238,9 +238,9 @@ def key_of(world: World, user_name: str | None) -> DeclaredKey:
 
 
 def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
-    """Comments that name the same user's key of AWS's form, for the tools that take no other; none without one.
+    """A comment line with another key of the same user whose id AWS could have made. Empty if there is no such key.
 
-    They come last, so that an unquoted ``eval $(rolecall env)``, which has all in one line, loses nothing.
+    It comes last: an unquoted ``eval $(rolecall env)`` joins all lines, and a comment hides what follows it.
     """
     if _AWS_FORM.fullmatch(key.access_key_id):
         return []
@@ -251,7 +251,7 @@ def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
             pair = (
                 f"AWS_ACCESS_KEY_ID={other.access_key_id} AWS_SECRET_ACCESS_KEY={shlex.quote(other.secret_access_key)}"
             )
-            return [f"# Tools that insist on a key id of AWS's form take the same user's other key: export {pair}"]
+            return [f"# Some tools accept only key ids that AWS could have made. For them: export {pair}"]
     return []
 
 
