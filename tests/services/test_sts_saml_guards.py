@@ -812,7 +812,7 @@ def test_algorithms_that_are_not_accepted(method: str, digest: str) -> None:
 @pytest.mark.parametrize("content", [b"", bytes(15), bytes(16), bytes(31), bytes(33), bytes(47)])
 @pytest.mark.parametrize("algorithm", [f"{XENC}aes256-cbc", f"{XENC11}aes256-gcm"])
 def test_content_that_is_no_ciphertext(algorithm: str, content: bytes) -> None:
-    """CBC needs an initial block of 16 bytes and whole blocks after it. GCM needs a nonce of 12 bytes and a tag of 16."""
+    """CBC needs a first block of 16 bytes and whole blocks after it. GCM needs a nonce of 12 bytes and a tag of 16."""
     root = opened(encrypted(good(), algorithm))
     [_key, value] = root.iter(f"{{{XENC}}}CipherValue")
     value.text = b64encode(content).decode()
