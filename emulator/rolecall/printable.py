@@ -6,8 +6,8 @@ from __future__ import annotations
 def printable(text: str) -> str:
     r"""The text in one line, with an escape for each character that is not printable.
 
-    Unescaped, control characters such as ``\x1b`` could move the cursor, ends of lines such as ``\n`` could write
-    extra lines, and marks such as ``\u202e`` could turn the direction of writing and so show another text.
+    Without the escapes, ``\x1b`` and other control characters could move the cursor. ``\n`` and other ends of lines
+    could add lines. ``\u202e`` and similar marks could turn the direction of writing, and so show another text.
     """
     if text.isprintable():
         return text

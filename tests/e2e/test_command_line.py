@@ -396,7 +396,7 @@ def test_serve_prints_the_lines_of_env(server: Server, tmp_path: Path) -> None:
     assert ready == f"Rolecall is ready at {server.url}\n"
     assert sandbox == "# Sandbox: the built-in one\n"
     assert re.fullmatch(
-        r"# Database: (in memory, nothing is kept|sqlite:///\S+, (begun anew|goes on with .*))\n", database
+        r"# Database: (in memory, nothing is kept|sqlite:///\S+, (new|kept from before: .*))\n", database
     )
     assert "".join(exports) == expected
     assert server.errors() == ""

@@ -38,9 +38,9 @@ def kept_line(url: str, kept: Kept | None) -> str:
     if is_in_memory(url):
         return "# Database: in memory, nothing is kept"
     if kept is None:
-        return f"# Database: {shown_url(url)}, begun anew"
+        return f"# Database: {shown_url(url)}, new"
     counts = ", ".join(f"{count} {name}" for name, count in kept.entities.items())
-    return f"# Database: {shown_url(url)}, goes on with {counts} and {kept.calls} logged calls"
+    return f"# Database: {shown_url(url)}, kept from before: {counts} and {kept.calls} logged calls"
 
 
 def _logged_calls(url: str) -> int:

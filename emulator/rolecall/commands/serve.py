@@ -242,9 +242,7 @@ def _announce(settings: ServerSettings, world: World, about: Sequence[str]) -> N
     except UnusableError as no_key:
         lines.append(f"# {no_key.message}")
     if not world.settings.strict:
-        lines.append(
-            "# Not strict: unknown access keys act as the administrator, and their signatures are not checked."
-        )
+        lines.append("# Not strict: unknown access keys act as the administrator. Their signatures are not checked.")
     # The reader of the output may have read the first line and closed the pipe.
     with contextlib.suppress(BrokenPipeError):
         tell_lines("\n".join(lines))

@@ -41,8 +41,8 @@ class Host(Protocol):
     scheme: str
     maximum_body_bytes: int
 
-    def moved(self, connection: Connection, phase: Phase, *, anew: bool) -> None:
-        """The connection is in this phase now. ``anew``: the phase has begun again since the last report."""
+    def moved(self, connection: Connection, phase: Phase, *, restarts: bool) -> None:
+        """The connection is in this phase now. ``restarts``: if it was already, its time limit starts again."""
 
     def left(self, connection: Connection) -> None:
         """The connection is over."""
@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         server = transport.get_extra_info("sockname") or ("", 0)
         client = transport.get_extra_info("peername") or ("", 0)
         self._base = base_environ(self._front.scheme, server[:2], client[:2])
-        self._front.moved(self, Phase.IDLE, anew=True)
+        self._front.moved(self, Phase.IDLE, restarts=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ignores_input = self._ending = True
@@ -245,7 +245,7 @@ class Connection(asyncio.Protocol):
             else:
                 self.transport.pause_reading()
         phase = self._phase()
-        self._front.moved(self, phase, anew=self._began or phase is Phase.IDLE)
+        self._front.moved(self, phase, restarts=self._began or phase is Phase.IDLE)
         self._began = False
 
     def _phase(self) -> Phase:
@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
         if unsent_bytes and unsent_bytes != self._unsent_bytes:
             # The client still reads, if slowly.
             self._unsent_bytes = unsent_bytes
-            self._front.moved(self, phase, anew=True)
+            self._front.moved(self, phase, restarts=True)
         elif self._environ is not None and self._writable and not self._ending:
             self._refuse(Problem.LATE)
             self._next()
@@ -294,7 +294,7 @@ class Connection(asyncio.Protocol):
         if not self._reading:
             self._reading = True
             self.transport.resume_reading()
-        self._front.moved(self, Phase.ENDING, anew=True)
+        self._front.moved(self, Phase.ENDING, restarts=True)
 
     def _discard(self, size: int) -> None:
         self._discarded_bytes += size

@@ -79,10 +79,10 @@ class Front:
 
     # Connections and their phases.
 
-    def moved(self, connection: Connection, phase: Phase, *, anew: bool) -> None:
+    def moved(self, connection: Connection, phase: Phase, *, restarts: bool) -> None:
         before = self._phases.get(connection)
         if before is phase:
-            if anew:
+            if restarts:
                 members = self._members[phase]
                 del members[connection]
                 members[connection] = 0.0 if phase is Phase.IDLE else self._loop.time()
