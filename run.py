@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """Rolecall from a checkout, with nothing but Python 3.11 or newer.
 
-    python3 run.py [options]           start the emulator; options are those of "rolecall serve"
-    python3 run.py COMMAND ...         any other command of rolecall, for example: demo, check, operations
-    python3 run.py test [options]      the tests: about 6 minutes on two cores; options are those of pytest
-    python3 run.py test --quick        what to run while working: about 90 seconds
-    python3 run.py test --all          the optional tests too, and many more random cases: about half an hour
-    python3 run.py lint                linter, formatter (check only) and type checker
+    python3 run.py [options]           start the server, with the options of "rolecall serve"
+    python3 run.py COMMAND ...         run another command of rolecall, for example: demo, check, operations
+    python3 run.py test [options]      run the tests, with the options of pytest: about 6 minutes on two cores
+    python3 run.py test --quick        run the quick tests, while you work: about 90 seconds
+    python3 run.py test --all          run the optional tests too, and more random cases: about half an hour
+    python3 run.py lint                run linter, formatter (check only) and type checker
 
-The first call makes a virtual environment in .venv and installs what is needed, in the versions of constraints.txt;
-later calls reuse it until pyproject.toml or constraints.txt change. Your own Python stays as it is.
-ROLECALL_VENV names another folder for the environment.
+The first call makes a virtual environment in .venv and installs the dependencies there, in the versions of
+constraints.txt. Later calls reuse it until pyproject.toml or constraints.txt changes. Your own Python does not change.
+The variable ROLECALL_VENV names another folder for the environment.
 """
 
-# Written so that older Pythons can read it and get the message below instead of a syntax error.
+# Older Pythons must be able to read this file, so that they print the message below and not a syntax error.
 import hashlib
 import json
 import os
@@ -24,12 +24,12 @@ MINIMUM_VERSION = (3, 11)
 ROOT = os.path.dirname(os.path.abspath(__file__))
 STAMP_NAME = "rolecall-stamp.json"
 EXTRAS = {"test": ["test"], "lint": ["lint", "test"]}
-# By the options of "run.py test". docs/contributing.md says what each runs.
+# By the options of "run.py test". docs/contributing.md says which tests each runs.
 TEST_DURATIONS = {"": "6 minutes", "--quick": "90 seconds", "--all": "30 minutes"}
 
 
 class SetupError(Exception):
-    """The environment cannot be made; the message says what the user can do."""
+    """The environment cannot be made. The message says what the user can do."""
 
 
 def main(arguments):
@@ -69,7 +69,7 @@ def check_python():
 
 
 def prepared_python(extras):
-    """Path of a Python that has the project and these extras installed; makes and fills the environment as needed."""
+    """Path of a Python with the project and these extras. Makes the environment and installs them as needed."""
     folder = os.path.abspath(os.environ.get("ROLECALL_VENV") or os.path.join(ROOT, ".venv"))
     python = os.path.join(folder, *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
     stamp_path = os.path.join(folder, STAMP_NAME)
@@ -89,7 +89,7 @@ def prepared_python(extras):
 
 
 def make_environment(folder, stamp_path):
-    """A folder that somebody else filled is left alone: only one that is new, empty or carries our stamp is written."""
+    """Make the environment in a folder that is new, empty or has our stamp: any other may hold a user's files."""
     if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(stamp_path):
         raise SetupError(
             f"{folder} exists, but holds no Python 3.11 or newer with pip. "
@@ -98,13 +98,13 @@ def make_environment(folder, stamp_path):
     say(f"Making a virtual environment in {folder}")
     if run([sys.executable, "-m", "venv", "--clear", folder]) != 0:
         raise SetupError("The virtual environment could not be made; see above.")
-    # Written at once, so that an interrupted installation is recognised as ours and repaired by the next call.
+    # The stamp comes before the installation: the next call can then repair an interrupted one.
     with open(stamp_path, "w") as file:
         json.dump({}, file)
 
 
 def install(python, extras):
-    say("Installing what Rolecall needs; this takes a minute, and only the first time or after a change")
+    say("Installing the dependencies; this takes a minute, the first time and after a change of them")
     project = f"{ROOT}[{','.join(extras)}]" if extras else ROOT
     command = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--prefer-binary"]
     if run([*command, "--constraint", os.path.join(ROOT, "constraints.txt"), "--editable", project]) != 0:
@@ -121,7 +121,7 @@ def read_stamp(path):
 
 
 def project_fingerprint():
-    """Changes when the installation has to be repeated: with the requirements, and when the checkout was moved."""
+    """A hash that changes when the requirements change or the checkout moves. Then the installation is repeated."""
     digest = hashlib.sha256(ROOT.encode("utf-8", "surrogateescape"))
     for name in ("pyproject.toml", "constraints.txt"):
         with open(os.path.join(ROOT, name), "rb") as file:
@@ -130,7 +130,7 @@ def project_fingerprint():
 
 
 def usable(python):
-    """Whether this interpreter starts (one of a deleted or moved Python does not), is new enough and has pip."""
+    """Whether this interpreter starts, is new enough and has pip. It does not start when its base Python is gone."""
     probe = (
         "import sys, importlib.util; "
         f"sys.exit(sys.version_info < {MINIMUM_VERSION} or importlib.util.find_spec('pip') is None)"
@@ -142,16 +142,16 @@ def usable(python):
 
 
 def test(python, options):
-    # Of a run with paths or with other options of pytest nothing is known.
+    # The duration of a run with paths or with other options of pytest is not known.
     duration = TEST_DURATIONS.get(" ".join(options))
     if duration:
-        say("the tests take about " + duration + " on two cores; the percentages say how far they are")
-    # A process that has nothing left to do takes over tests of another one.
+        say("the tests take about " + duration + " on two cores; the percentages show the progress")
+    # With worksteal a process without tests takes over tests of another one.
     return run([python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *options])
 
 
 def lint(python):
-    """Runs every check, also after one failed; the status of the first failure."""
+    """Run every check, also after a failure. Returns the status of the first failure, or 0."""
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["mypy", "tests/kit/typed_use.py"])
     statuses = []
     for check in checks:
@@ -167,12 +167,12 @@ def script(python, name):
 def run(command):
     sys.stdout.flush()
     status = subprocess.call(command, cwd=ROOT)
-    # A child ended by a signal must not look like success to a caller that keeps the low byte only.
+    # A negative status says that a signal ended the child. As an exit status its low byte could be 0, a success.
     return status if status >= 0 else 128 - status
 
 
 def replace_process(command):
-    """Becomes the command, so that signals reach it; Windows has no such thing and waits for it instead."""
+    """Replace this process by the command, so that signals reach it. Windows cannot do that, so wait for it there."""
     sys.stdout.flush()
     if os.name == "nt":
         return subprocess.call(command)

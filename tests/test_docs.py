@@ -618,6 +618,6 @@ def test_the_ready_message_of_the_readme_is_the_real_one(tmp_path: Path) -> None
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     # The page shows the first start with a database in a file.
     printed = printed.replace(
-        "in memory, nothing is kept", "sqlite:////home/ana/.local/share/rolecall/rolecall.db, new"
+        "in memory, nothing is kept", "sqlite:////home/ana/.local/share/rolecall/rolecall.db, newly made"
     )
     assert printed.replace(f":{port}", f":{DOCUMENTED_PORT}") in [content for _, content in blocks(readme)]

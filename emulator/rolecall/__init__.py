@@ -29,7 +29,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The test kit, loaded when it is asked for: it brings an AWS client, which the command line has no use for."""
+    """Loads the test kit on first use: it imports an AWS client, which the command line does not need."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module("rolecall.kit"), name)

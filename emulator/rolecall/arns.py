@@ -12,7 +12,7 @@ _CONTROL_POLICY_ID_CHARACTERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Arn:
-    """``arn:partition:service:region:account:resource``; the resource keeps its own colons and slashes."""
+    """``arn:partition:service:region:account:resource``. The resource keeps its own colons and slashes."""
 
     partition: str
     service: str
@@ -35,7 +35,7 @@ class Arn:
 
 
 def missing_arn_parts(pattern: str) -> int:
-    """How many of the six parts an ARN, or a pattern of ARNs, lacks at its end; none for what is no ARN at all."""
+    """How many of the six parts are missing at the end of an ARN or pattern of ARNs; 0 for a text that is no ARN."""
     return max(0, _LAST_COLONS - pattern.count(":")) if pattern.startswith("arn:") else 0
 
 
@@ -48,7 +48,7 @@ def parse_arn(text: str) -> Arn | None:
 
 
 def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:
-    """ARN of an IAM entity; ``kind`` is user, role, group or policy, ``path`` begins and ends with ``/``."""
+    """ARN of an IAM entity. ``kind`` is user, role, group or policy. ``path`` begins and ends with ``/``."""
     return f"arn:aws:iam::{account_id}:{kind}{path}{name}"
 
 
@@ -61,21 +61,21 @@ def root_arn(account_id: str) -> str:
 
 
 def control_policy_arn(account_id: str, organization_id: str, kind: str, name: str) -> str:
-    """ARN of a policy of an organization; ``kind`` is service or resource, ``account_id`` manages the organization.
+    """ARN of an organization's policy. ``kind`` is service or resource. ``account_id`` is the management account.
 
-    AWS draws the policy's id; here it follows from the name, so that it stays the same.
+    AWS chooses a random id for the policy. Here the id depends on the name, so that it stays the same.
     """
     policy_id = hashlib.sha256(name.encode()).hexdigest()[:_CONTROL_POLICY_ID_CHARACTERS]
     return f"arn:aws:organizations::{account_id}:policy/{organization_id}/{kind}_control_policy/p-{policy_id}"
 
 
 def aws_control_policy_arn(kind: str, name: str) -> str:
-    """ARN of a policy that AWS has made for every organization, such as FullAWSAccess."""
+    """ARN of a policy that AWS makes for every organization, such as FullAWSAccess."""
     return f"arn:aws:organizations::aws:policy/{kind}_control_policy/p-{name}"
 
 
 def assumed_role_arn(account_id: str, role_name: str, session_name: str) -> str:
-    """The role's path is left out, as AWS leaves it out."""
+    """The ARN does not contain the role's path, as on AWS."""
     return f"arn:aws:sts::{account_id}:assumed-role/{role_name}/{session_name}"
 
 

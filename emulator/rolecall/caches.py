@@ -1,4 +1,4 @@
-"""One bounded cache for everything that is remembered between calls."""
+"""One bounded cache for everything that is cached between calls."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Value = TypeVar("Value")
 class BoundedCache(Generic[Key, Value]):
     """A dictionary of at most ``limit`` entries that forgets the oldest one when it is full.
 
-    First in, first out: unlike least-recently-used order a hit costs one dictionary look-up and no write,
-    and threads need no lock because every step is one dictionary operation.
+    First in, first out. A hit costs one dictionary look-up and no write, unlike in least-recently-used order. Threads
+    need no lock, because every step is one dictionary operation.
     """
 
     __slots__ = ("_entries", "_limit")

@@ -1,4 +1,4 @@
-"""The command ``rolecall``. A subcommand's module is loaded when the subcommand is called."""
+"""The command ``rolecall``. It loads the module of a subcommand when the user calls that subcommand."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ import click
 
 from rolecall.version import __version__
 
-# Subcommand -> what --help says of it. The module is rolecall.commands.NAME, with _ for -; a test compares the texts.
+# Subcommand -> its line in the list of --help, so that the list needs no module. A test compares these lines with the
+# help of the subcommands. The module is rolecall.commands.NAME, with _ for -.
 COMMANDS = {
     "serve": "Serve STS, IAM and Chime until interrupted.",
-    "demo": "Show the main job in one process: roles, federation, Chime calls allowed and refused, each explained.",
+    "demo": "Show roles, federation, and allowed and refused Chime calls in one process, and explain each.",
     "env": 'Print export lines for a shell: eval "$(rolecall env)".',
     "check": "Validate sandbox files and policy documents.",
     "clock": "Show or move the clock of a running sandbox.",
-    "faults": "Show or change the rules by which a running sandbox fails.",
-    "explain": "Say why a call was allowed or refused.",
-    "decisions": "List the calls of the decision log, newest first.",
+    "faults": "Show or change the fault rules of a running sandbox.",
+    "explain": "Explain why a call was allowed or refused.",
+    "decisions": "List the calls in the decision log, newest first.",
     "policy": "Write the smallest policy that allows what a principal did.",
-    "snapshot": "Save the whole world as one readable file, or load one.",
-    "mfa-code": "Print the code that a virtual MFA device of a running sandbox shows.",
-    "token": "Print a web identity token that a running server has signed.",
-    "saml-assertion": "Print a SAML response that a running server has signed, in base64.",
+    "snapshot": "Save the whole sandbox to a readable file, or load such a file.",
+    "mfa-code": "Print a code of a virtual MFA device of a running sandbox.",
+    "token": "Print a web identity token that a running server signs.",
+    "saml-assertion": "Print a SAML response that a running server signs, in base64.",
     "operations": "List every operation, emulated or not.",
-    "keys": "List or rotate the key ring behind session tokens.",
-    "db": "Look after the database.",
+    "keys": "List or rotate the keys that seal session tokens.",
+    "db": "Upgrade the database.",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 class _Commands(click.Group):
-    """Subcommands by name, loaded one at a time."""
+    """The subcommands, each loaded only when it is needed."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -52,8 +53,8 @@ class _Commands(click.Group):
 def main() -> None:
     """A local stand-in for AWS STS, IAM and Amazon Chime.
 
-    Every call is authenticated and authorised as AWS would do it. Start it with `rolecall serve`, then point boto3 or
-    any AWS SDK at it: `rolecall env` prints the variables.
+    Rolecall authenticates and authorises every call as AWS does. Start it with `rolecall serve`, then point boto3 or
+    any AWS SDK at it. `rolecall env` prints the variables for that.
 
     \b
     Examples:

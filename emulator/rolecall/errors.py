@@ -1,9 +1,9 @@
-"""Errors of AWS, as values that know their code and message.
+"""Errors of AWS, as values with their code and message.
 
-Raise :class:`AwsError` anywhere below the gateway; the gateway alone catches it and ``wire`` alone
-turns it into bytes. A code that a service's model declares takes its HTTP status from the model; the
-codes every service shares are in :data:`COMMON_ERRORS`, spelled once per protocol family
-(the "Common errors" pages of the IAM and Amazon Chime API references).
+Any module below the gateway may raise :class:`AwsError`. Only the gateway catches it, and only ``wire`` turns it into
+bytes. A code in a service's model has the HTTP status from the model. :data:`COMMON_ERRORS` holds the codes that all
+services share, each in the form of both protocol families (the "Common errors" pages of the IAM and Amazon Chime API
+references).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ EXPIRED_TOKEN_MESSAGE = "The security token included in the request is expired" 
 class AwsError(Exception):
     """A refusal or failure that the client sees.
 
-    ``code`` is a name of :data:`COMMON_ERRORS` or an error code (or exception name) of the service's model.
-    ``status`` overrides what the table or the model says; leave it out wherever they know it.
-    ``reason`` is free text for the log and the explanation, never sent to the client.
+    ``code`` is a name of :data:`COMMON_ERRORS` or an error code (or exception name) of the service's model. ``status``
+    overrides the status of the table or the model; leave it out if they have one. ``reason`` is free text for the log
+    and the explanation. It is never sent to the client.
     """
 
     def __init__(self, code: str, message: str = "", *, status: int | None = None, reason: str = "") -> None:
@@ -36,7 +36,7 @@ class AwsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommonError:
-    """One error every service can give: its code and HTTP status in the query and in the JSON protocols."""
+    """One error that every service can answer: its code and HTTP status in the query and in the JSON protocols."""
 
     query_code: str
     query_status: int
@@ -50,7 +50,7 @@ def _both(code: str, status: int) -> CommonError:
 
 COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
     {
-        # Who is calling.
+        # About the caller.
         "ExpiredToken": CommonError("ExpiredToken", 403, "ExpiredTokenException", 403),
         "InvalidClientTokenId": CommonError("InvalidClientTokenId", 403, "UnrecognizedClientException", 403),
         "SignatureDoesNotMatch": CommonError("SignatureDoesNotMatch", 403, "InvalidSignatureException", 403),
@@ -59,7 +59,7 @@ COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
         ),
         "IncompleteSignature": CommonError("IncompleteSignature", 400, "IncompleteSignatureException", 403),
         "AccessDenied": CommonError("AccessDenied", 403, "AccessDeniedException", 403),
-        # What is asked.
+        # About the request.
         "MalformedQueryString": _both("MalformedQueryString", 400),
         "MalformedInput": CommonError("MalformedInput", 400, "SerializationException", 400),
         "MissingAction": _both("MissingAction", 400),
@@ -69,7 +69,7 @@ COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
         "InvalidParameterCombination": _both("InvalidParameterCombination", 400),
         "ValidationError": CommonError("ValidationError", 400, "ValidationException", 400),
         "RequestEntityTooLarge": CommonError("RequestEntityTooLarge", 413, "RequestEntityTooLargeException", 413),
-        # What the server cannot do.
+        # About the server.
         "NotImplemented": _both("NotImplemented", 501),
         "InternalFailure": _both("InternalFailure", 500),
         "ServiceUnavailable": CommonError("ServiceUnavailable", 503, "ServiceUnavailableException", 503),
@@ -84,5 +84,5 @@ REGION_DISABLED_MESSAGE = (
 
 
 def region_disabled(account_id: str, reason: str = "") -> AwsError:
-    """What AWS answers in a Region for which STS was switched off."""
+    """AWS's answer in a Region where STS is switched off."""
     return AwsError("RegionDisabledException", REGION_DISABLED_MESSAGE.format(account_id=account_id), reason=reason)

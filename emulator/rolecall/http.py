@@ -1,7 +1,7 @@
 """One HTTP request and one HTTP answer, as values.
 
-The web room makes the request and sends the answer; every step between them only reads. Header names are
-in lower case, values are text decoded as Latin-1, repeated headers are joined with a comma.
+The web room makes the request and sends the answer. The steps between them only read both. Header names are in lower
+case, values are text decoded as Latin-1, and repeated headers are joined with a comma.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 
 
 class DroppedConnectionError(Exception):
-    """Nothing is to be sent: the connection is to be closed without an answer, because a fault rule asks for it.
+    """A fault rule asks to close the connection without an answer.
 
-    Comes out of the WSGI application; a server closes the socket, a client in the same process fails as if it had.
+    The WSGI application raises it. A server closes the socket. A client in the same process fails as if the socket was
+    closed.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What the client sent. ``raw_path`` and ``raw_query`` are still percent-encoded, as signed.
+    """The client's request. ``raw_path`` and ``raw_query`` are still percent-encoded, as they were signed.
 
-    ``path_is_rebuilt`` when the server handed over a decoded path only: an escaped slash in it cannot be told from one.
+    ``path_is_rebuilt`` says that the server knew only the decoded path, so that ``/`` may have been an escaped slash.
     """
 
     method: str
@@ -36,7 +37,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What goes back. ``headers`` does not hold Content-Length or the request id; the web room adds those."""
+    """The answer. ``headers`` has neither Content-Length nor the request id, which the web room adds."""
 
     status: int
     body: bytes

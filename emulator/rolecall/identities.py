@@ -1,7 +1,7 @@
-"""Identities: from an access key id and a session token to who is calling, with which secret and which rights.
+"""Identities: from an access key id and a session token to the caller, the secret and the rights.
 
-Remembered for one generation of the database, so that an unchanged caller costs one look-up a call. Expiry is judged on
-every call. The order of refusals is AWS's: a damaged token, then an expired one, then an unknown key.
+Identities are cached for one generation of the database, so an unchanged caller costs one look-up a call. Every call
+checks expiry. Refusals come in AWS's order: a damaged token, then an expired one, then an unknown key.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls, the secret the call must be signed with, and the rights; no expiry for long-term keys."""
+    """The caller, the secret that must sign the call, and the rights. Long-term keys have no expiry."""
 
     rights: Rights
     secret_access_key: str = field(repr=False)
@@ -43,7 +43,7 @@ class Identity:
 
 
 def unsigned_identity(caller: Caller) -> Identity:
-    """The identity of a caller whose token or assertion was verified: no secret, and no policies of its own."""
+    """The identity of a caller with a verified token or assertion: it has no secret and no policies of its own."""
     return Identity(Rights(caller, Layers(identity=None), UNSIGNED_KEYS), "")
 
 
@@ -51,7 +51,7 @@ NOBODY = unsigned_identity(Caller(Principal("Anonymous", "", "", "", "anonymous"
 
 
 class IdentityStore:
-    """The identities of one generation, with the policies and the key ring they rest on."""
+    """The identities of one generation, with the policies and the key ring that they come from."""
 
     def __init__(self, policies: PolicyStore, keys: KeyRing) -> None:
         self.policies = policies
@@ -60,7 +60,7 @@ class IdentityStore:
         self._known: BoundedCache[tuple[str, str], Identity] = BoundedCache(_IDENTITY_LIMIT)
 
     def resolve(self, connection: Connection, access_key_id: str, session_token: str, now_seconds: float) -> Identity:
-        """The identity behind the credentials of a request. Raises AwsError: InvalidClientTokenId or ExpiredToken."""
+        """The identity for the credentials of a request. Raises AwsError InvalidClientTokenId or ExpiredToken."""
         identity = self._known.get((access_key_id, session_token))
         if identity is None:
             if session_token:
@@ -84,26 +84,26 @@ class IdentityStore:
         return self.of_session(connection, opened)
 
     def of_session(self, connection: Connection, opened: OpenedSession) -> Identity:
-        """The identity behind an opened session. Raises AwsError InvalidClientTokenId when its role or user is gone."""
+        """The identity for an opened session. Raises AwsError InvalidClientTokenId when its role or user is gone."""
         principal, session = opened.principal, opened.session
         authority = self._authority(connection, principal)
         if authority is None:
-            # A role or user that was deleted takes its sessions with it, also when one of the same name is made again.
+            # Deleting a role or user ends its sessions, even if a new one gets the same name.
             raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the role or user behind it is gone")
         if principal.type == "User" and authority.entity is not None:
             principal = user_principal(authority.entity)
         identity_layer = authority.identity
         if principal.type == "FederatedUser" and authority.entity is None:
-            # A federated user of the root user has the root user's rights, cut by its session policy.
+            # A federated user of the root user has the root user's rights, limited by its session policy.
             everything = NamedPolicy(kept_document(EVERYTHING, PolicyKind.IDENTITY), "root user")
             identity_layer = compile_policies([everything], PolicyKind.IDENTITY)
         inline = session.policies
         if session.type == "AssumeRoot":
-            # The policies of privileged tasks only deny: what they leave is the root user's.
+            # The policies of privileged tasks only deny. Everything else is allowed, as for the root user.
             inline = (EVERYTHING, *inline)
         session_layer = self.policies.session(connection, inline, session.policy_arns)
         if session.type == "GetDelegatedAccessToken":
-            # What was delegated is all there is, whatever policies of resources say of the approver.
+            # A delegated session has only the delegated rights, whatever resource policies allow the approver.
             approver = self.policies.session(connection, session.approver_policies, session.approver_policy_arns)
             delegation = (session_layer or _NOTHING, *(() if approver is None else (approver,)))
             layers = Layers(identity_layer, authority.boundary, scps=authority.scps, delegation=delegation)
@@ -134,13 +134,13 @@ class IdentityStore:
         return Identity(_rights(Caller(principal, access_key_id), layers, authority), key.secret_access_key)
 
     def knows_key(self, connection: Connection, access_key_id: str) -> bool:
-        """Whether the sandbox has a long-term key of this id, in whatever state."""
+        """Whether the sandbox has a long-term key with this id, in any status."""
         return gather.access_key(connection, access_key_id) is not None
 
     def administrator(self, connection: Connection, access_key_id: str) -> Identity:
-        """The default account's administrator, for sandboxes that are not strict: a user with AdministratorAccess.
+        """The default account's administrator, for a sandbox that is not strict: a user with AdministratorAccess.
 
-        The account's root user stands in where there is no such user.
+        If there is no such user, the account's root user takes its place.
         """
         account_id = gather.default_account_id(connection) or ""
         user_id = gather.user_with_policy(connection, account_id, ADMINISTRATOR_POLICY_ARN)

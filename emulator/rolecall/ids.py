@@ -1,7 +1,7 @@
-"""Identifiers: the only place that makes unique ids, access key ids, secrets and request ids.
+"""Identifiers: unique ids, access key ids, secrets and request ids are made only here.
 
-Forms follow the IAM User Guide, "IAM identifiers": a four-letter prefix that tells the kind, then characters of
-the base32 alphabet. Access key ids carry the account number, as AWS's do.
+Their forms follow the IAM User Guide, "IAM identifiers": a four-letter prefix for the kind, then characters of the
+base32 alphabet. Access key ids contain the account number, as on AWS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ POLICY_PREFIX = "ANPA"
 LONG_TERM_KEY_PREFIX = "AKIA"
 TEMPORARY_KEY_PREFIX = "ASIA"
 
-# The length is not documented; 21 is what AWS is seen to give.
+# The length is not documented. AWS's ids were seen to have 21 characters.
 UNIQUE_ID_LENGTH = 21
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _ACCOUNT_SHIFT_BITS = 7
@@ -30,7 +30,7 @@ _EVENTS = uuid.UUID("b0f0a4de-5a0f-4b5e-9f3e-2f1d6f0c7a11")
 
 
 class Identifiers:
-    """Makes identifiers; with a ``seed`` the same ones in the same order, for golden files."""
+    """Makes identifiers. With a ``seed`` it makes the same ones in the same order, for golden files."""
 
     def __init__(self, seed: int | None = None) -> None:
         self._seed = seed
@@ -38,11 +38,11 @@ class Identifiers:
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew: with a seed, with the identifiers that came first; without one nothing can come again."""
+        """Start again. With a seed the first identifiers come again; without a seed, identifiers never repeat."""
         if self._seed is not None:
-            # A generator takes a number for its amount, and a text for what it says.
+            # Python's generator ignores the sign of a number, but not the text of one.
             seed = self._seed if self._seed >= 0 else f"{self._seed:x}"
-            # S311: a seeded generator is wanted here only for repeatable tests; without a seed it is the system's.
+            # S311: only repeatable tests use a seeded generator. Without a seed it is the system's secure one.
             self._bytes = random.Random(seed).randbytes  # noqa: S311
 
     def unique_id(self, prefix: str) -> str:
@@ -69,15 +69,15 @@ class Identifiers:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def upper_id(self) -> str:
-        """32 characters ``[A-Z0-9]``, such as SAML providers and their private keys have."""
+        """32 characters ``[A-Z0-9]``, as SAML providers and their private keys have."""
         return self.uuid().replace("-", "").upper()
 
     def noise(self, count: int) -> bytes:
-        """Bytes of which something is made that is told to whoever asked for it, such as the seed of an MFA device."""
+        """Random bytes for a value that the answer shows, such as the seed of an MFA device."""
         return self._bytes(count)
 
     def secret_bytes(self, count: int) -> bytes:
-        """Key material of the sandbox itself; never seeded, because a predictable key protects nothing."""
+        """Random bytes for the sandbox's own keys. They are never seeded, because a predictable key is insecure."""
         return os.urandom(count)
 
     def digits(self, count: int) -> str:
@@ -86,7 +86,7 @@ class Identifiers:
 
 
 def account_of_access_key(access_key_id: str) -> str | None:
-    """The account number inside an access key id, or None for ids that carry none (older or invented ones)."""
+    """The account number in an access key id; None for an older or invented id without one."""
     body = access_key_id[4:20]
     if len(access_key_id) != 20 or access_key_id[:4] not in (LONG_TERM_KEY_PREFIX, TEMPORARY_KEY_PREFIX):
         return None
@@ -100,12 +100,12 @@ def account_of_access_key(access_key_id: str) -> str | None:
 
 
 def event_id(request_id: str) -> str:
-    """The id of the record of a call, the same whenever it is asked for: a UUID that is not the request's own."""
+    """The id of a call's record, a UUID. It always is the same for a request, and is not the request's own id."""
     return str(uuid.uuid5(_EVENTS, request_id))
 
 
 def authorization_id(request_id: str) -> str:
-    """The authorization id of a refusal: its request id, a UUID, in base 36: 25 characters ``[0-9a-z]``."""
+    """The authorization id of a refusal: its request id, a UUID, in base 36, as 25 characters ``[0-9a-z]``."""
     number, characters = int(request_id.replace("-", ""), 16), ""
     for _ in range(_AUTHORIZATION_ID_CHARACTERS):
         number, digit = divmod(number, 36)
@@ -114,7 +114,7 @@ def authorization_id(request_id: str) -> str:
 
 
 def request_of_authorization(authorization_id: str) -> str | None:
-    """The request id behind an authorization id; None for a text that is none."""
+    """The request id of an authorization id; None for a text that is not an authorization id."""
     if len(authorization_id) != _AUTHORIZATION_ID_CHARACTERS or not set(authorization_id) <= set(_BASE36):
         return None
     number = int(authorization_id, 36)

@@ -1,8 +1,8 @@
-"""URLs of OpenID Connect issuers: which ones may be a provider, and which ones are Rolecall's own.
+"""URLs of OpenID Connect issuers: which URLs a provider may have, and which issuers are Rolecall's own.
 
-The rules are those of the IAM API reference, CreateOpenIDConnectProvider: https, no query, no port. For tests on one
-machine two things are allowed besides: http and a port where the host is this machine, and Rolecall's own issuers
-under whatever address the server is reached, because their keys are never fetched.
+The rules are from the IAM API reference, CreateOpenIDConnectProvider: https, no query, no port. There are two
+exceptions for tests on one machine. An issuer on this machine may use http and a port. Rolecall's own issuers may have
+any address of the server, because their keys are never fetched.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9._~!&'()+,;=:@%-]*)*")
 
 
 def issuer_problem(url: str) -> str:
-    """What keeps a URL from being a provider's, for people; empty when nothing does."""
+    """Why a URL cannot be a provider's, for people; empty when it can."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return "it is no URL"
+        return "it is not a URL"
     loopback = is_loopback(host)
     if parts.scheme not in ("https", "http") or not url.startswith(f"{parts.scheme}://"):
         return "it must begin with https://"
     if parts.scheme == "http" and not loopback and not is_own(url):
-        return "http is for issuers on this machine: others need https"
+        return "http is only for issuers on this machine: others need https"
     if port is not None and not loopback and not is_own(url):
         return "it must not name a port"
     if len(url) > MAXIMUM_URL_CHARACTERS or not (loopback or _HOST.fullmatch(host)):
-        return "it names no host"
+        return "it has no valid host"
     if "?" in url or "#" in url or "@" in parts.netloc or not _PATH.fullmatch(parts.path):
-        return "it must be a host and a path alone"
+        return "it must have only a host and a path"
     return ""
 
 
 def is_own(url: str) -> bool:
-    """Whether the issuer is one of this sandbox's, wherever the server is reached."""
+    """Whether the issuer is one of this sandbox's own, under any address of the server."""
     return _OWN_PATH.fullmatch(_split(url).path) is not None
 
 
 def key_purpose(url: str) -> str:
-    """Under which purpose the keys are kept with which Rolecall signs for an issuer: its own, or a declared URL."""
+    """The purpose under which the signing keys of an issuer are stored: Rolecall's own issuer, or a declared URL."""
     name = _split(url).path.removeprefix(OWN_PREFIX) if is_own(url) else url
     purpose = f"oidc {name}"
     if len(purpose) <= _PURPOSE_CHARACTERS:
@@ -68,7 +68,7 @@ def is_loopback(host: str) -> bool:
 
 
 def without_scheme(url: str) -> str:
-    """``host/path``: what condition keys begin with, and what IAM shows."""
+    """``host/path``: the start of condition keys, and the form that IAM shows."""
     return url.partition("://")[2] or url
 
 

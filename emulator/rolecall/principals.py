@@ -1,4 +1,4 @@
-"""Who is calling: the principal behind the credentials, and the session when they are temporary."""
+"""Who calls: the principal of the credentials, and the session of temporary ones."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ROLE_SESSIONS: frozenset[SessionType] = frozenset({"AssumeRole", "AssumeRoleWith
 class Principal:
     """A caller as policies and GetCallerIdentity see it (IAM User Guide, "IAM identifiers").
 
-    ``arn`` is what GetCallerIdentity answers; ``principal_arn`` is aws:PrincipalArn (for a role session the role's ARN
-    with its path). ``user_id`` is aws:userid. ``entity_id`` is the unique id of the IAM user or role behind the call
-    (``AIDA…``, ``AROA…``) or the account id for root. ``name`` is the user, role or federated user name. Whom an
-    identity provider vouches for has no ARN: there it is the user id, and ``entity_id`` is the provider.
+    ``arn`` is GetCallerIdentity's answer. ``principal_arn`` is aws:PrincipalArn; for a role session it is the role's
+    ARN with its path. ``user_id`` is aws:userid. ``entity_id`` is the unique id of the IAM user or role behind the call
+    (``AIDA…``, ``AROA…``), or the account id for root. ``name`` is the name of the user, role or federated user. A
+    principal from an identity provider has no ARN: ``arn`` is its user id, and ``entity_id`` is the provider.
     """
 
     type: PrincipalType
@@ -41,7 +41,7 @@ class Principal:
 
     @property
     def parts(self) -> list[str]:
-        """What it is kept as in tokens: ``Principal(*parts)`` is the same again."""
+        """The form in which tokens store it: ``Principal(*parts)`` gives the same principal again."""
         return [
             self.type,
             self.account_id,
@@ -55,12 +55,12 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionContents:
-    """What a session is asked for with, and carries then.
+    """What a session is requested with and then carries.
 
-    ``context`` holds the condition keys that a session of a federated identity keeps, in lower case, such as
+    ``context`` holds the condition keys that a federated session keeps, in lower case, such as
     ``token.actions.githubusercontent.com:sub`` or ``saml:sub``. ``chained`` says that the role was assumed with
-    temporary credentials. ``everywhere`` is False for a version 1 token of STS's global endpoint, which is good in the
-    Regions alone that every account has.
+    temporary credentials. ``everywhere`` is False for a version 1 token of STS's global endpoint, which works only in
+    the Regions that every account has.
     """
 
     type: SessionType
@@ -75,25 +75,25 @@ class SessionContents:
     context: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     chained: bool = False
     everywhere: bool = True
-    # Of a delegated session: what limited the approver's own session, and still does beside ``policies``.
+    # For a delegated session: the limits of the approver's own session, which apply in addition to ``policies``.
     approver_policies: tuple[str, ...] = ()
     approver_policy_arns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(SessionContents):
-    """What temporary credentials carry besides their principal; times are seconds since the epoch."""
+    """What temporary credentials carry besides their principal. Times are seconds since the epoch."""
 
     access_key_id: str
     issued_at_seconds: int
     expires_at_seconds: int
-    # ARNs of those who obtained it, the first one first: each called STS with the credentials of the one before.
+    # ARNs of the callers that obtained it, in order. Each called STS with the credentials of the previous one.
     chain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A principal, the access key it used, and its session (None for long-term keys)."""
+    """A principal, its access key, and its session (None for long-term keys)."""
 
     principal: Principal
     access_key_id: str

@@ -1,4 +1,4 @@
-"""Text from clients, files and servers, made safe for a terminal or a log."""
+"""Text from clients, files and servers in a form that is safe for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 def printable(text: str) -> str:
     r"""The text in one line, with an escape for each character that is not printable.
 
-    Without the escapes, ``\x1b`` and other control characters could move the cursor. ``\n`` and other ends of lines
-    could add lines. ``\u202e`` and similar marks could turn the direction of writing, and so show another text.
+    Examples are ``\n``, ``\x1b`` and ``\u202e``. Control characters, changes of the writing direction and other line
+    ends could add lines, move the cursor, or show another text than there is.
     """
     if text.isprintable():
         return text

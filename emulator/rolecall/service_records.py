@@ -14,8 +14,8 @@ from typing import Literal
 # The Region of a call that names no other, and the Region of AWS's global endpoints.
 DEFAULT_REGION = "us-east-1"
 
-# The members of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message,
-# ``message`` the member message alone.
+# The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
+# has only the member message.
 ErrorForm = Literal["xml", "code", "message"]
 # The rules for operations that some kinds of credentials can never call: see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
@@ -133,7 +133,7 @@ def action_prefix(service: str) -> str:
 
 
 def action_of(service: str, operation: str) -> str:
-    """The IAM action of an operation: ``chime:GetMeeting`` of the service ``chime-sdk-meetings``."""
+    """The IAM action of an operation: ``chime:GetMeeting`` for the service ``chime-sdk-meetings``."""
     return f"{action_prefix(service)}:{operation}"
 
 

@@ -1,4 +1,4 @@
-"""Settings: what the command line decides, and what the sandbox file decides."""
+"""Settings from the command line, and settings from the sandbox file."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
 DEFAULT_THREADS = 4
 DEFAULT_RECEIVE_SECONDS = 10.0
-# Of the name of a sandbox file's database: enough to recognise the file, and to tell two of one name apart.
+# Characters of a sandbox file's name in the name of its database: enough to recognise the file.
 _STEM_CHARACTERS = 40
 _PATH_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """The ``settings`` section of the sandbox file; the defaults are the strict ones."""
+    """The ``settings`` section of the sandbox file. The defaults are the strict ones."""
 
     strict: bool = True
     chime_denied_as: Literal["ForbiddenException", "AccessDeniedException"] = "ForbiddenException"
     minimum_session_seconds: int = 900
     # Regions in which STS issues no credentials.
     disabled_regions: tuple[str, ...] = ()
-    # Of each account; AWS's defaults where the file names no other.
+    # For each account. AWS's defaults apply if the file names no others.
     quotas: Quotas = QUOTAS
 
 
@@ -57,12 +57,12 @@ class ServerSettings:
     tls: TlsFiles | None = None
     keeps_log: bool = True
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
-    # Besides what is always safe: names that the server answers to, and origins of web pages that may call.
+    # In addition to the safe defaults: the server's host names, and origins of web pages that may call it.
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
 
 
-# Addresses that mean "every interface", and the one to reach the server by from this machine.
+# Addresses that mean "every interface", and how this machine reaches the server then.
 _REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
 
@@ -85,7 +85,7 @@ class Address:
 
 
 def data_folder(environment: Mapping[str, str], platform: str, home: str) -> PurePath:
-    """The user's data folder for Rolecall: where the platform keeps such things."""
+    """The user's data folder for Rolecall, at the usual place of the platform."""
     if platform == "win32":
         folder = PurePath(environment.get("LOCALAPPDATA") or f"{home}/AppData/Local")
     elif platform == "darwin":
@@ -98,7 +98,7 @@ def data_folder(environment: Mapping[str, str], platform: str, home: str) -> Pur
 def default_database_url(folder: PurePath, sandbox_file: str = "") -> str:
     """A SQLite file in the data folder: one for the built-in sandbox, and one for each sandbox file by its whole path.
 
-    Two sandbox files never share a database, so the keys of one mean nothing to the other.
+    Two sandbox files never share a database, so the keys of one are not valid in the other.
     """
     if not sandbox_file:
         return f"sqlite:///{(folder / 'rolecall.db').as_posix()}"

@@ -1,8 +1,8 @@
 """Sign-in federation: temporary credentials become a sign-in token, and that becomes a session in a browser.
 
-IAM User Guide, "Enable custom identity broker access to the AWS console". Owned here: which credentials may do so, for
-how long, and what a signed-in visitor may do. Not here: HTTP, cookies and pages (web), how tokens are sealed
-(sessions).
+IAM User Guide, "Enable custom identity broker access to the AWS console". Owned here: which credentials may sign in,
+for how long, and what a signed-in visitor may do. Not here: HTTP, cookies and pages (``web``), and the sealing of
+tokens (``sessions``).
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ from rolecall.storage.engine import Database
 SIGN_IN_TOKEN_SECONDS = 900
 MINIMUM_DURATION_SECONDS = 900
 MAXIMUM_DURATION_SECONDS = 43_200
-# AWS answers 400 without saying why; these sentences are Rolecall's own.
+# AWS answers 400 without a reason; these sentences are Rolecall's own.
 INVALID_CREDENTIALS_MESSAGE = "The credentials are not valid: {reason}."
 LONG_TERM_MESSAGE = (
     "Long-term credentials cannot sign in: use AssumeRole or GetFederationToken, and pass sessionId, sessionKey and "
     "sessionToken."
 )
-KIND_MESSAGE = "Credentials of {kind} cannot sign in; those of AssumeRole* and GetFederationToken can."
+KIND_MESSAGE = "Credentials of {kind} cannot sign in. Use credentials from AssumeRole* or GetFederationToken."
 DURATION_RANGE_MESSAGE = "SessionDuration must be a whole number of seconds from 900 to 43200."
-DURATION_KIND_MESSAGE = "SessionDuration is for credentials of a role: these end when they expire."
+DURATION_KIND_MESSAGE = (
+    "SessionDuration is only for credentials of a role. Other sessions end when their credentials expire."
+)
 DURATION_CHAINED_MESSAGE = "SessionDuration cannot be used with a role that was assumed by role chaining."
 DURATION_ROLE_MESSAGE = "SessionDuration exceeds the MaxSessionDuration set for this role."
 SIGN_IN_TOKEN_MESSAGE = "The sign-in token is not valid, or older than 15 minutes."  # noqa: S105
@@ -50,12 +52,12 @@ CONSOLE_REGION = "us-east-1"
 
 
 class SignInError(Exception):
-    """Somebody may not sign in; the message is for them."""
+    """A sign-in is refused. The visitor sees the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who has signed in, until ``ends_at_seconds``."""
+    """A signed-in visitor, until ``ends_at_seconds``."""
 
     identity: Identity
     ends_at_seconds: int
@@ -63,7 +65,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class ChimePermission:
-    """One action of Chime, and why it is refused; an empty text when it is allowed."""
+    """One action of Chime and the reason for its refusal; the reason is empty when the action is allowed."""
 
     action: str
     access_level: str
@@ -71,7 +73,7 @@ class ChimePermission:
 
 
 class SignIn:
-    """The sign-in endpoint's rules over one sandbox."""
+    """The sign-in endpoint's rules for one sandbox."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -80,7 +82,7 @@ class SignIn:
     def sign_in_token(
         self, access_key_id: str, secret_access_key: str, session_token: str, duration_seconds: int | None
     ) -> tuple[str, Caller]:
-        """A sign-in token for temporary credentials, good for 15 minutes, and whose they are. Raises SignInError."""
+        """A sign-in token for temporary credentials, valid for 15 minutes, and their principal. Raises SignInError."""
         if not session_token:
             raise SignInError(LONG_TERM_MESSAGE)
         with self._database.snapshot() as connection:
@@ -92,7 +94,7 @@ class SignIn:
                 reason = error.message.rstrip(".")
                 raise SignInError(INVALID_CREDENTIALS_MESSAGE.format(reason=reason)) from error
             if not hmac.compare_digest(identity.secret_access_key.encode(), secret_access_key.encode()):
-                raise SignInError(INVALID_CREDENTIALS_MESSAGE.format(reason="the secret is not that of the key"))
+                raise SignInError(INVALID_CREDENTIALS_MESSAGE.format(reason="the secret does not belong to the key"))
             ends_at_seconds = _ends_at(connection, identities, identity, duration_seconds, int(now_seconds))
             good_until_seconds = int(now_seconds) + SIGN_IN_TOKEN_SECONDS
             token = seal_sign_in(identities.keys, session_token, ends_at_seconds, good_until_seconds)
@@ -109,7 +111,7 @@ class SignIn:
         return session, max(0, ends_at_seconds - int(now_seconds))
 
     def visitor(self, console_session: str) -> Visitor | None:
-        """Who a console session stands for; None when it has ended, or is none, or its role or user is gone."""
+        """The visitor of a console session; None when the session is invalid or over, or its role or user is gone."""
         with self._database.snapshot() as connection:
             identities = self._identities(connection)
             try:
@@ -132,11 +134,11 @@ class SignIn:
         return sorted(found, key=lambda permission: (permission.access_level, permission.action))
 
     def _now_seconds(self, connection: Connection) -> float:
-        """The time by the clock that is kept: another process may have moved it."""
+        """The time by the stored clock, because another process may have moved it."""
         return load_clock(connection).now_seconds(self._clock.wall_seconds())
 
     def _identities(self, connection: Connection) -> IdentityStore:
-        # Pages are rare: nothing is remembered between them.
+        # Pages are rare, so nothing is cached between them.
         return IdentityStore(PolicyStore(self._database.generation(connection)), _key_ring(connection))
 
 
@@ -147,7 +149,7 @@ def _key_ring(connection: Connection) -> KeyRing:
 def _ends_at(
     connection: Connection, identities: IdentityStore, identity: Identity, duration_seconds: int | None, now: int
 ) -> int:
-    """When the console session ends: with the credentials, or after the duration that a role's may ask for."""
+    """When the console session ends: with its credentials, or after the duration that a role's session may ask for."""
     principal, session = identity.caller.principal, identity.caller.session
     kind = "an IAM user" if session is None else session.type
     if session is None or not (session.type in ROLE_SESSIONS or session.type == "GetFederationToken"):

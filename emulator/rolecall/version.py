@@ -1,3 +1,3 @@
-"""The version, in one place: the package, the wheel and the health endpoint read it here."""
+"""The version, in one place for the package, the wheel and the health endpoint."""
 
 __version__ = "0.1.0"

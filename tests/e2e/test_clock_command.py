@@ -58,9 +58,9 @@ def test_the_server_is_found_by_url_and_by_variables(clean: Server) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("soon", "'soon' is no change of the clock: write a step such as +1h"),
-        ("+1", "'+1' is no change of the clock"),
-        ("2030-13-01", "A time is written as 2030-01-01T00:00:00Z."),
+        ("soon", "'soon' is not a change of the clock: write a step such as +1h"),
+        ("+1", "'+1' is not a change of the clock"),
+        ("2030-13-01", "Write a time as 2030-01-01T00:00:00Z."),
         ("1969-01-01", "The sandbox's clock goes from 1970"),
         ("+999999999999d", "The sandbox's clock goes from 1970"),
     ],
@@ -77,13 +77,13 @@ def test_without_a_server(clean: Server) -> None:
     done = run_rolecall(clean.folder, "clock", "-1h", "--port", str(port))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"rolecall: no Rolecall answers at http://127.0.0.1:{port}: start one with rolecall serve, "
-        "or say where it is with --endpoint, or --host and --port\n"
+        f"rolecall: Rolecall does not answer at http://127.0.0.1:{port}: start it with rolecall serve, "
+        "or give its address with --endpoint, or --host and --port\n"
     )
     for endpoint in ("127.0.0.1:4580", "ftp://127.0.0.1", "http://127.0.0.1:none"):
         done = run_rolecall(clean.folder, "clock", "--endpoint", endpoint)
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"rolecall: {endpoint!r} is no URL of a server: write it as http://127.0.0.1:4580\n"
+        assert done.stderr == f"rolecall: {endpoint!r} is not the URL of a server: write it as http://127.0.0.1:4580\n"
 
 
 def test_workers_share_one_clock_also_after_a_restart(make_server: Make) -> None:

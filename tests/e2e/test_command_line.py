@@ -232,8 +232,8 @@ def test_serve_with_a_config_that_is_no_sandbox_file(tmp_path: Path, text: str) 
         ("sqlite:////no/such/folder/rolecall.db", "rolecall: cannot open the database: "),
         ("sqlite:///.", "rolecall: cannot open the database: "),
         ("postgresql+psycopg://ana:hidden-word@127.0.0.1:1/none", "rolecall: cannot open the database: "),
-        ("no url", "rolecall: the database URL cannot be understood: "),
-        ("", "rolecall: the database URL cannot be understood: "),
+        ("no url", "rolecall: the database URL is not valid: "),
+        ("", "rolecall: the database URL is not valid: "),
     ],
 )
 def test_serve_without_a_database(tmp_path: Path, url: str, message: str) -> None:
@@ -396,7 +396,7 @@ def test_serve_prints_the_lines_of_env(server: Server, tmp_path: Path) -> None:
     assert ready == f"Rolecall is ready at {server.url}\n"
     assert sandbox == "# Sandbox: the built-in one\n"
     assert re.fullmatch(
-        r"# Database: (in memory, nothing is kept|sqlite:///\S+, (new|kept from before: .*))\n", database
+        r"# Database: (in memory, nothing is kept|sqlite:///\S+, (newly made|has .* from earlier runs))\n", database
     )
     assert "".join(exports) == expected
     assert server.errors() == ""

@@ -50,9 +50,9 @@ def test_calls_are_listed_in_every_format(make_server: Make) -> None:
     ("arguments", "words"),
     [
         (["--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
-        (["--database", "sqlite://"], "ask the server, at /_rolecall/decisions, or give"),
-        (["--action", "nonsense"], "rolecall: action is a service prefix and a name"),
-        (["--since", "yesterday"], "rolecall: since is a time"),
+        (["--database", "sqlite://"], "ask the server at /_rolecall/decisions, or start"),
+        (["--action", "nonsense"], "rolecall: action must be a service prefix and a name"),
+        (["--since", "yesterday"], "rolecall: since must be a time"),
         (["--since", "1h", "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
         (["--limit", "50001"], "50001 is not in the range"),
         (["--format", "xml"], "'xml' is not one of"),

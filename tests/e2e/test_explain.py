@@ -157,7 +157,7 @@ def test_a_log_that_cannot_be_written_disturbs_nobody(make_server: Make, tmp_pat
     [
         (["x", "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
         (["x", "--database", "sqlite://"], "the log of this database is in the server's memory"),
-        (["x", "--database", "nonsense"], "the database URL cannot be understood"),
+        (["x", "--database", "nonsense"], "the database URL is not valid"),
         (["x", "--last"], "Give a request id, or --last."),
         ([], "Give a request id, or --last."),
     ],

@@ -170,4 +170,4 @@ def test_without_a_server(clean: Server) -> None:
     for arguments in (["show"], ["clear"], ["set", "[]"]):
         done = run_rolecall(clean.folder, "faults", *arguments, "--port", str(reserved_port()))
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("rolecall: no Rolecall answers at http://127.0.0.1:")
+        assert done.stderr.startswith("rolecall: Rolecall does not answer at http://127.0.0.1:")

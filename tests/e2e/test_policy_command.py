@@ -40,7 +40,7 @@ def test_the_policy_of_a_role_lets_another_role_do_the_same(make_server: Make) -
     assert chime_note.startswith("rolecall: chime: its actions support no resource ARNs")
     assert refused_note == "rolecall: calls that policies refused are left out unless you include them: 1."
     assert unused_note == (
-        "rolecall: present policies grant what no call used: 114 actions, 0 resources of other actions, "
+        "rolecall: the current policies grant more than the calls used: 114 actions, 0 resources of other actions, "
         "0 whole policies; see --unused"
     )
     iam = server.client("iam")
@@ -99,17 +99,17 @@ def test_a_log_that_has_forgotten_calls_says_so(make_server: Make) -> None:
     ("arguments", "words"),
     [
         ([], "Missing option '--principal'"),
-        (["--principal", "ana"], "rolecall: principal is the ARN of a user, a role or a session"),
+        (["--principal", "ana"], "rolecall: principal must be the ARN of a user, a role or a session"),
         (["--principal", f"arn:aws:sts::{FIRST_ACCOUNT}:assumed-role/chime-reader"], "give the role's own"),
-        (["--principal", f"arn:aws:iam::{FIRST_ACCOUNT}:user/*"], "rolecall: principal is the ARN of a user"),
-        (["--principal", ROLE, "--since", "yesterday"], "rolecall: since is a time such as"),
+        (["--principal", f"arn:aws:iam::{FIRST_ACCOUNT}:user/*"], "rolecall: principal must be the ARN of a user"),
+        (["--principal", ROLE, "--since", "yesterday"], "rolecall: since must be a time such as"),
         (["--principal", ROLE, "--unused", "--include-refused"], "Give --include-refused or --unused."),
         (
             ["--principal", ROLE, "--since", "1h", "--database", "sqlite:///absent.db"],
             "there is no decision log absent",
         ),
         (["--principal", ROLE, "--database", "sqlite:///absent.db"], "there is no decision log absent-decisions.db"),
-        (["--principal", ROLE, "--database", "sqlite://"], "ask the server, at /_rolecall/policy"),
+        (["--principal", ROLE, "--database", "sqlite://"], "ask the server at /_rolecall/policy"),
     ],
 )
 def test_what_cannot_be_written(tmp_path: Path, arguments: list[str], words: str) -> None:
@@ -134,7 +134,7 @@ def test_whoever_did_nothing_has_no_policy(make_server: Make) -> None:
         (f"{account}:user/nobody", ("--unused",), "there is no user or role"),
         (f"{account}:root", ("--unused",), "a root user has no policies"),
         (federated, ("--unused",), "ask for that user"),
-        (f"{account}:role/chime-denied", (), "--include-refused is for calls that policies refused"),
+        (f"{account}:role/chime-denied", (), "policies refused every call of"),
     ):
         arguments = ("policy", "--principal", principal, "--database", database(server.folder))
         done = run_rolecall(server.folder, *arguments, *options)

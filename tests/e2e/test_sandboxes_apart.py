@@ -82,14 +82,14 @@ def test_serve_says_what_an_earlier_run_left(folder: Path) -> None:
     assert (set(kept.entities), kept.calls) == ({"users", "roles"}, 0)
     assert kept.entities["users"] == 2
     assert re.fullmatch(
-        r"# Database: sqlite:///\S+/kept.db, kept from before: 2 users, \d+ roles and 0 logged calls",
+        r"# Database: sqlite:///\S+/kept.db, has 2 users, \d+ roles and 0 logged calls from earlier runs",
         kept_line(url, kept),
     )
 
 
 def test_the_line_about_the_database_holds_no_password() -> None:
     line = kept_line("postgresql+psycopg://ana:hidden-word@127.0.0.1/sandbox", None)
-    assert line == "# Database: postgresql+psycopg://ana:***@127.0.0.1/sandbox, new"
+    assert line == "# Database: postgresql+psycopg://ana:***@127.0.0.1/sandbox, newly made"
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:////no/such/folder/rolecall.db"])

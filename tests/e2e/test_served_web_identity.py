@@ -160,9 +160,9 @@ def test_claims_of_the_command(served: Server) -> None:
     ("arguments", "told"),
     [
         (["--issuer", "https://other.example.com"], "rolecall: Rolecall does not sign for https://other.example.com"),
-        (["--issuer", "ci", "--lifetime", "0"], "rolecall: lifetime_seconds is a whole number from 1 to"),
+        (["--issuer", "ci", "--lifetime", "0"], "rolecall: lifetime_seconds must be a whole number from 1 to"),
         (["--issuer", "ci", "--claim", "team"], "--claim team: write it as NAME=TEXT, or as NAME:=JSON."),
-        (["--issuer", "ci", "--claim", "team:=blue"], "--claim team:=blue: what follows := is not JSON."),
+        (["--issuer", "ci", "--claim", "team:=blue"], "--claim team:=blue: the value after := is not JSON."),
         (["--issuer", "ci", "--claim", ":=1"], "--claim :=1: write it as NAME=TEXT, or as NAME:=JSON."),
         (["--issuer", "ci", "--algorithm", "HS256"], "'HS256' is not one of"),
         ([], "Missing option '--issuer'"),
@@ -177,4 +177,4 @@ def test_what_the_command_cannot_do(served: Server, arguments: list[str], told: 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     done = run_rolecall(tmp_path, "token", "--issuer", "ci", "--port", "1")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no Rolecall answers at http://127.0.0.1:1" in done.stderr
+    assert "Rolecall does not answer at http://127.0.0.1:1" in done.stderr

@@ -136,8 +136,8 @@ def test_files_that_a_sandbox_file_names_lie_beside_it(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["save", "x.yaml", "--database", "sqlite:///absent.db"], "there is no such database"),
-        (["save", "x.yaml", "--database", "sqlite://"], "ask the server, at /_rolecall/snapshot"),
-        (["save", "x.yaml", "--database", "nonsense"], "the database URL cannot be understood"),
+        (["save", "x.yaml", "--database", "sqlite://"], "ask the server at /_rolecall/snapshot"),
+        (["save", "x.yaml", "--database", "nonsense"], "the database URL is not valid"),
         (["load", "absent.yaml", "--database", "sqlite:///new.db"], "cannot read absent.yaml: No such file"),
         (
             ["load", "bad.yaml", "--database", "sqlite:///new.db"],

@@ -68,7 +68,7 @@ def test_whoever_has_no_policies_has_no_unused_ones(rolecall: Rolecall) -> None:
     [{"principal": "chime-reader"}, {"principal": "arn:aws:iam::111122223333:user/a", "since": "yesterday"}],
 )
 def test_what_is_no_principal_or_no_time(rolecall: Rolecall, arguments: Any) -> None:
-    with pytest.raises(ValueError, match=r"principal is the ARN|since is a time"):
+    with pytest.raises(ValueError, match=r"principal must be the ARN|since must be a time"):
         rolecall.least_privilege(**arguments)
 
 

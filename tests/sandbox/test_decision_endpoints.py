@@ -207,7 +207,7 @@ def test_the_text_of_a_refusal(world: Any, log: DecisionLog) -> None:
     assert f"         {message}\n" in text
     assert (
         f"ImplicitDeny: sts:AssumeRole on {PARTNER}, decided by the role trust policy\n"
-        "  role trust policy [trust policy]: says nothing that allows it\n"
+        "  role trust policy [trust policy]: has no statement that allows it\n"
         "  identity-based policies [AdministratorAccess]: allows\n"
         "    Allow arn:aws:iam::aws:policy/AdministratorAccess / statement 0\n"
         "  the nearest statement that would have allowed it failed on Condition:\n"
@@ -227,16 +227,16 @@ def test_the_text_of_an_allowed_call(world: Any, log: DecisionLog) -> None:
 
 def test_the_text_of_what_no_policy_decided(world: Any, log: DecisionLog) -> None:
     made = request_id(world.client("sts").get_caller_identity())
-    assert text_of(world, made).endswith("no policy is asked about this operation")
+    assert text_of(world, made).endswith("this operation needs no permission")
     unknown, _ = refused(world.client("sts", keys=("nobody_key", "secret")).get_caller_identity)
     text = text_of(world, unknown)
-    assert "by       nobody who could be authenticated with access key nobody_key\n" in text
-    assert text.endswith("refused before any policy was asked")
+    assert "by       an unauthenticated caller with access key nobody_key\n" in text
+    assert text.endswith("refused before any policy was evaluated")
 
 
 def test_the_text_of_a_refusal_whose_details_are_gone(world: Any, log: DecisionLog) -> None:
     made, _ = refused(world.client("sts").assume_role, RoleArn=PARTNER, RoleSessionName="abc")
     world.clock.advance(25 * 3600)
     text = text_of(world, made)
-    assert "by the role trust policy, where nothing allows it\n" in text
-    assert text.endswith("more is kept for a day only")
+    assert "by the role trust policy: no statement allows it\n" in text
+    assert text.endswith("further details are kept for one day only")

@@ -42,11 +42,11 @@ def read(*rules: Any) -> tuple[FaultRule, ...]:
     [
         (5, "it is not an object."),
         ([], "it is not an object."),
-        ({}, "say what is to happen: an error, delay_seconds, or another kind."),
-        ({"service": "sts"}, "say what is to happen: an error, delay_seconds, or another kind."),
-        ({"delay_seconds": 0}, "say what is to happen: an error, delay_seconds, or another kind."),
+        ({}, "say what must happen: give an error, delay_seconds, or another kind."),
+        ({"service": "sts"}, "say what must happen: give an error, delay_seconds, or another kind."),
+        ({"delay_seconds": 0}, "say what must happen: give an error, delay_seconds, or another kind."),
         ({"kind": "delay"}, "the kind delay needs delay_seconds above 0."),
-        ({"eror": "Throttling"}, f"there is no key 'eror': known are {KEYS}."),
+        ({"eror": "Throttling"}, f"there is no key 'eror': the known keys are {KEYS}."),
         ({"kind": "explode"}, f"kind must be one of {', '.join(KINDS)}."),
         ({"kind": ["drop"]}, f"kind must be one of {', '.join(KINDS)}."),
         ({"error": "Throttling", "principal": "developer"}, "principal must be an ARN, with wildcards if need be."),
@@ -67,25 +67,28 @@ def read(*rules: Any) -> tuple[FaultRule, ...]:
         ({"error": "Bad\r\nX: 1", "status": 400}, "error must be an error code, such as Throttling."),
         ({"error": "Throttling", "message": "a\nb"}, "message must be a text of at most 2048 characters."),
         ({"error": "Throttling", "message": "a" * 2049}, "message must be a text of at most 2048 characters."),
-        ({"error": "Throttling", "service": "s3"}, f"there is no service 's3': known are {', '.join(SERVICES)}."),
+        (
+            {"error": "Throttling", "service": "s3"},
+            f"there is no service 's3': the known services are {', '.join(SERVICES)}.",
+        ),
         (
             {"error": "Throttling", "service": "sts", "operation": "ListUsers"},
-            "the kind error has no operation 'ListUsers' of sts to strike.",
+            "the kind error applies to no operation 'ListUsers' of sts.",
         ),
         (
             {"error": "Throttling", "operation": "Fly*"},
-            "the kind error has no operation 'Fly*' of any service to strike.",
+            "the kind error applies to no operation 'Fly*' of any service.",
         ),
         ({"kind": "drop", "error": "Throttling"}, "error belongs to the kind error, not to drop."),
         ({"kind": "drop", "status": 500}, "status belongs to the kind error, not to drop."),
-        ({"kind": "region_disabled", "service": "iam"}, "the kind region_disabled is about the service sts."),
+        ({"kind": "region_disabled", "service": "iam"}, "the kind region_disabled works only for the service sts."),
         (
             {"kind": "identity_provider_down", "operation": "AssumeRole"},
-            "the kind identity_provider_down has no operation 'AssumeRole' of any service to strike.",
+            "the kind identity_provider_down applies to no operation 'AssumeRole' of any service.",
         ),
         (
             {"kind": "region_disabled", "operation": "GetCallerIdentity"},
-            "the kind region_disabled has no operation 'GetCallerIdentity' of any service to strike.",
+            "the kind region_disabled applies to no operation 'GetCallerIdentity' of any service.",
         ),
     ],
 )
@@ -118,9 +121,9 @@ def test_an_error_that_cannot_be_is_refused_with_those_that_can(rule: Any, where
     with pytest.raises(InvalidFaultError) as caught:
         read(rule)
     message = str(caught.value)
-    assert message.startswith(f"Rule 1: {rule['error']} is no error of {where}: known are ")
-    assert among in message.partition("known are ")[2].split(".")[0].split(", ")
-    assert message.endswith(" With a status, any other code will do.")
+    assert message.startswith(f"Rule 1: {rule['error']} is not an error of {where}: the known errors are ")
+    assert among in message.partition("the known errors are ")[2].split(".")[0].split(", ")
+    assert message.endswith(" With a status, any code is accepted.")
     [read_with_status] = read({**rule, "status": 418})
     assert read_with_status.status == 418
 

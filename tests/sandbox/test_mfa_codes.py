@@ -53,7 +53,7 @@ def test_a_code_is_accepted_and_the_next_one_is_another(sandbox: Rolecall) -> No
     second = sandbox.mfa_code("phone")
     assert second != first
     session(sandbox, second)
-    with pytest.raises(NoCodeError, match=r"all codes of arn:aws:iam::111122223333:mfa/phone .* by 10 s, or wait"):
+    with pytest.raises(NoCodeError, match=r"every code of arn:aws:iam::111122223333:mfa/phone .* by 10 s, or wait"):
         sandbox.mfa_code("phone")
     sandbox.clock.advance(9)
     with pytest.raises(NoCodeError, match="by 1 s"):

@@ -97,12 +97,12 @@ def test_other_problems_of_providers(tmp_path: Path) -> None:
         )
     )
     expected = [
-        (4, "[0].url: no URL of a provider: http is for issuers on this machine: others need https"),
-        (5, "[1].url: no URL of a provider: it must not name a port"),
-        (6, "[2].url: no URL of a provider: it must be text"),
+        (4, "[0].url: not the URL of a provider: http is only for issuers on this machine: others need https"),
+        (5, "[1].url: not the URL of a provider: it must not name a port"),
+        (6, "[2].url: not the URL of a provider: it must be text"),
         (7, "[3]: lacks url"),
         (8, "[4].keys: must be rolecall"),
-        (9, "[5].keys: says whose keys they are, and so does jwks_file: leave one of them out"),
+        (9, "[5].keys: excludes jwks_file: leave one of them out"),
         (11, "[7].url: 'idp.example.com/c' is declared twice"),
         (12, "[8].client_ids[1]: 'a' appears twice"),
         (12, "[8].client_ids[2]: must be an audience of up to 255 characters"),

@@ -85,7 +85,7 @@ def test_aliases_cannot_unfold_without_end() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     [(line, message)] = problems_of("\n".join(lines))
-    assert message == "aliases make too much of it"
+    assert message == "aliases expand to too much text"
     assert line >= 1
 
 
@@ -186,7 +186,7 @@ def test_control_policies_are_held_to_the_sizes_of_organizations(
     text = json.dumps(document, separators=(",", ":"))
     read_world(world(text))
     # White space between elements counts in a text, as on AWS.
-    said = f"organization.{key}[0].document: has {limit + 1} characters; AWS takes {limit} at most"
+    said = f"organization.{key}[0].document: has {limit + 1} characters; AWS accepts at most {limit}"
     assert problems_of(world(f"{text} ")) == [(1, said)]
     document["Statement"][0]["Sid"] = "a" * (spare + 1)  # type: ignore[index]
     assert problems_of(world(document)) == [(1, said)]

@@ -329,7 +329,7 @@ def test_two_organizations_are_more_than_a_file_can_tell(make_world: Any, full: 
         (lambda w: _linked(w).update(path="/"), "the path of this service-linked role is /aws-service-role/voice"),
         (
             lambda w: w["accounts"][0]["policies"][0].update(versions=[{"version": 1, "document": _ALLOWING}]),
-            "give default_version",
+            "default_version is missing",
         ),
         (
             lambda w: w["accounts"][0]["policies"][0].update(
@@ -357,7 +357,7 @@ def test_two_organizations_are_more_than_a_file_can_tell(make_world: Any, full: 
         ),
         (
             lambda w: w.update(rows={"mfa_code_uses": [{"serial_number": "x", "used_step": 1}]}),
-            "rows.mfa_code_uses.0.: serial_number is that of nothing in this file: x",
+            "rows.mfa_code_uses.0.: serial_number refers to nothing in this file: x",
         ),
     ],
 )

@@ -49,14 +49,14 @@ def _changed(text: str, change: Any) -> tuple[str, dict[str, Any]]:
 
 
 ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
-    ("mfa_devices", {"created_at_seconds": 10**30}, "created_at_seconds is a number too large"),
+    ("mfa_devices", {"created_at_seconds": 10**30}, "created_at_seconds is too large a number"),
     ("mfa_devices", {"created_at_seconds": -1}, "created_at_seconds must be a time"),
     ("mfa_devices", {"created_at_seconds": 10**15}, "created_at_seconds must be a time"),
     ("mfa_devices", {"seed": "not base32!"}, "seed must be a base32 seed"),
     ("mfa_devices", {"serial_number": "a\0b"}, "serial_number holds a character"),
-    ("mfa_devices", {"account_id": "999999999999"}, "account_id is that of nothing in this file: 999999999999"),
-    ("mfa_devices", {"user_id": "AIDANOBODYNOBODYNOBOD"}, "user_id is that of nothing in this file"),
-    ("mfa_device_tags", {"serial_number": "arn:gone"}, "serial_number is that of nothing in this file"),
+    ("mfa_devices", {"account_id": "999999999999"}, "account_id refers to nothing in this file: 999999999999"),
+    ("mfa_devices", {"user_id": "AIDANOBODYNOBODYNOBOD"}, "user_id refers to nothing in this file"),
+    ("mfa_device_tags", {"serial_number": "arn:gone"}, "serial_number refers to nothing in this file"),
     ("login_profiles", {"password_hash": "scrypt:1073741824:8:1$a$b"}, "password_hash must be the hash"),
     ("old_passwords", {"password_hash": "x"}, "password_hash must be the hash"),
     ("account_preferences", {"global_endpoint_token_version": "v3Token"}, "must be v1Token or v2Token"),
@@ -67,8 +67,8 @@ ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
     ("delegation_requests", {"permissions": "x"}, "permissions must be a mapping"),
     ("delegation_requests", {"permissions": "[]"}, "permissions must be a mapping"),
     ("delegation_requests", {"permission_policy": "{}"}, "permission_policy must be a policy"),
-    ("delegation_requests", {"approval": '{"principal": 1}'}, "approval must be what was kept"),
-    ("delegation_requests", {"approval": "[1]"}, "approval must be what was kept"),
+    ("delegation_requests", {"approval": '{"principal": 1}'}, "approval must be the stored record"),
+    ("delegation_requests", {"approval": "[1]"}, "approval must be the stored record"),
     ("signing_keys", {"private_key": "x"}, "private_key must be a private key in PEM"),
     ("signing_keys", {"key_id": "another"}, "private_key must be a private key in PEM"),
     ("signing_keys", {"algorithm": "none"}, "algorithm must be the name of an algorithm"),
@@ -92,7 +92,7 @@ def test_a_row_that_is_there_twice(full: Any, text: str, table: str) -> None:
     place = read_located(changed).line(("rows", table, len(world["rows"][table]) - 1))
     found = _refused(full, changed)
     assert {problem["line"] for problem in found} == {place}
-    assert " is that of two: " in found[0]["message"]
+    assert " occurs twice: " in found[0]["message"]
 
 
 def _checked_columns() -> list[tuple[str, str]]:
@@ -119,7 +119,7 @@ def test_every_reference_of_a_plain_table_is_looked_at(text: str) -> None:
     for table in PLAIN_TABLES:
         for column in worlds.references(table):
             changed, _world = _changed(text, lambda world, t=table, c=column: world["rows"][t][0].update({c: "gone"}))
-            with pytest.raises(InvalidWorldError, match=f"{column} is that of nothing in this file: gone"):
+            with pytest.raises(InvalidWorldError, match=f"{column} refers to nothing in this file: gone"):
                 read_world(changed)
 
 
@@ -150,17 +150,17 @@ def _first(world: dict[str, Any]) -> dict[str, Any]:
         (
             lambda w: _first(w)["roles"][0].update(description="a\0b"),
             ("accounts", 0, "roles", 0, "description"),
-            "holds a character that no text may have",
+            "holds a character that is not allowed in text",
         ),
         (
             lambda w: w["rows"]["oidc_providers"].pop(0),
             ("rows", "oidc_client_ids", 0),
-            "arn is that of nothing in this file",
+            "arn refers to nothing in this file",
         ),
         (
             lambda w: _first(w).setdefault("saml_providers", []).append({"name": "corporate", "rolecall_idp": "c"}),
             ("rows", "saml_providers", 0),
-            f"arn is that of two: arn:aws:iam::{FIRST}:saml-provider/corporate",
+            f"arn occurs twice: arn:aws:iam::{FIRST}:saml-provider/corporate",
         ),
     ],
 )
@@ -226,7 +226,7 @@ def test_a_value_that_was_changed_is_loaded_or_refused_but_never_fails(
         # Whatever was loaded is a world that can be saved and loaded again.
         assert full.application.test_client().put(URL, data=saved(full).encode()).status_code == 200
     else:
-        assert "cannot hold it" not in answer.text
+        assert "cannot store it" not in answer.text
         assert saved(full) == before
     assert full.application.test_client().put(URL, data=text.encode()).status_code == 200
     assert saved(full) == text
@@ -245,7 +245,7 @@ def test_more_values_than_a_world_has(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_long_text_is_not_repeated_without_end() -> None:
     text = "a: &a " + "x" * 100_000 + "\nb: [" + "*a," * 1_000 + "]"
-    with pytest.raises(UnreadableError, match="line 1: aliases make too much of it"):
+    with pytest.raises(UnreadableError, match="line 1: aliases expand to too much text"):
         read_located(text)
 
 

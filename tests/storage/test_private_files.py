@@ -179,7 +179,7 @@ def test_a_database_that_was_removed_is_told(tmp_path: Path, replaced: bool) -> 
     answer = browser.get("/_rolecall/health")
     assert answer.status_code == 503
     assert (answer.json["status"], answer.json["database"]) == ("unavailable", "lost")
-    assert ("was replaced" if replaced else "is not there any more") in answer.json["message"]
+    assert ("was replaced" if replaced else "has disappeared") in answer.json["message"]
     assert str(path) in answer.json["message"]
     assert "start Rolecall again" in answer.json["message"]
     database.close()

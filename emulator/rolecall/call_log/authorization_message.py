@@ -1,4 +1,4 @@
-"""What an encoded authorization message holds, in AWS's structure (API reference, DecodeAuthorizationMessage)."""
+"""The content of an encoded authorization message, in AWS's structure (API reference, DecodeAuthorizationMessage)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rolecall.policy import CompiledStatement, Decision
 
 
 def authorization_message(decision: Decision, context: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
-    """What DecodeAuthorizationMessage shows of a refusal; ``context`` holds all condition keys of the question."""
+    """What DecodeAuthorizationMessage shows of a refusal. ``context`` holds all condition keys of the question."""
     question = decision.question
     explicit = decision.outcome == "ExplicitDeny"
     principal_id = "" if question.principal is None else question.principal.user_id

@@ -1,7 +1,6 @@
 """The decision log in CloudTrail's record format (AWS CloudTrail User Guide, CloudTrail record contents).
 
-What AWS has no field for, the decision itself, is in ``additionalEventData``, whose content is each service's own
-affair.
+AWS has no field for the decision itself. It is in ``additionalEventData``, whose content each service defines.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ _IDENTITY_TYPES = {
 }
 _PROVEN_BY_OTHERS = ("WebIdentityUser", "SAMLUser")
 _NAMED_TYPES = ("IAMUser", "WebIdentityUser", "SAMLUser")
-# Who calls these proves itself by a parameter, and is of this type also where the proof is not good.
+# Callers of these operations prove themselves by a parameter. They have this type even if the proof fails.
 _UNSIGNED_TYPES = {"AssumeRoleWithWebIdentity": "WebIdentityUser", "AssumeRoleWithSAML": "SAMLUser"}
-# IAM User Guide, Logging IAM and AWS STS API calls with AWS CloudTrail: all of STS reads only, but for these.
+# IAM User Guide, Logging IAM and AWS STS API calls with AWS CloudTrail: all other operations of STS are read-only.
 _WRITING = {"sts": frozenset({"AssumeRoot", "GetFederationToken", "GetSessionToken"})}
-# What another account's principal may get of an account, which then has a record of it too.
+# Operations with which a principal of another account gets a role or root session. Both accounts then have a record.
 _ACROSS_ACCOUNTS = frozenset({("sts", "AssumeRole"), ("sts", "AssumeRoot")})
 _NOBODY = {"type": "Anonymous"}
 _READING_LEVELS = ("Read", "List")
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
-# Of ``iam`` and ``sts`` resources, in the names of CloudFormation, which CloudTrail uses.
+# Types of ``iam`` and ``sts`` resources, in CloudFormation's names, which CloudTrail uses.
 _RESOURCE_TYPES = {
     "user": "AWS::IAM::User",
     "role": "AWS::IAM::Role",
@@ -54,9 +53,9 @@ _RESOURCE_TYPES = {
 
 
 def cloudtrail_records(call: LoggedCall) -> list[Json]:
-    """A call as CloudTrail records it: once, or in the caller's account and in that of the role it got.
+    """A call as CloudTrail records it: once, or also in the account of the role that a caller from elsewhere got.
 
-    A request that was denied is not recorded in the other account (IAM User Guide, Logging IAM and AWS STS API calls).
+    The other account has no record of a denied request (IAM User Guide, Logging IAM and AWS STS API calls).
     """
     record = cloudtrail_record(call)
     other_account_id = _other_account(call)
@@ -74,7 +73,7 @@ def cloudtrail_records(call: LoggedCall) -> list[Json]:
 
 
 def _other_account(call: LoggedCall) -> str:
-    """The account whose role another account's principal got; empty when there is none."""
+    """The account whose role a principal of another account got; empty when there is none."""
     if (call.service, call.operation) not in _ACROSS_ACCOUNTS or call.error_code:
         return ""
     decisions = json.loads(call.decisions)
@@ -83,7 +82,7 @@ def _other_account(call: LoggedCall) -> str:
 
 
 def cloudtrail_record(call: LoggedCall) -> Json:
-    """One call as CloudTrail records it. Members that do not apply are left out, as AWS does."""
+    """One call as CloudTrail records it. Members that do not apply are left out, as on AWS."""
     if call.service == SIGN_IN_SERVICE:
         return _sign_in_record(call)
     prefix = service_prefix(call)
@@ -117,7 +116,7 @@ def cloudtrail_record(call: LoggedCall) -> Json:
 
 
 def _sign_in_record(call: LoggedCall) -> Json:
-    """A sign-in (CloudTrail User Guide, AWS Management Console sign-in events): an event that is no call of an API."""
+    """A sign-in: an event that is not an API call (CloudTrail User Guide, AWS Management Console sign-in events)."""
     session = json.loads(call.session) if call.session else {}
     destination = json.loads(call.parameters).get("loginTo", "") if call.parameters else ""
     return {
@@ -153,13 +152,13 @@ def _answers_are_recorded(service: str) -> bool:
 
 
 def _account_of(parameters: Json) -> str:
-    """The account of the role that somebody asked for without having proved who they are."""
+    """The account of the role that an unauthenticated caller asked for."""
     arn = parse_arn(parameters.get("roleArn", ""))
     return "" if arn is None else arn.account_id
 
 
 def service_prefix(call: LoggedCall) -> str:
-    """``chime`` also for the Chime SDK services: the prefix of their actions."""
+    """The prefix of the service's actions: ``chime`` also for the Chime SDK services."""
     record = SERVICE_RECORDS.get(call.service)
     if record is not None:
         return record.action_prefix
@@ -167,7 +166,7 @@ def service_prefix(call: LoggedCall) -> str:
 
 
 def is_read_only(prefix: str, operation: str) -> bool:
-    """By the access level of the action; of STS as AWS says it."""
+    """By the access level of the action. For STS, AWS names the operations."""
     if prefix in _WRITING:
         return operation not in _WRITING[prefix]
     try:
@@ -180,7 +179,7 @@ def is_read_only(prefix: str, operation: str) -> bool:
 
 
 def user_identity(call: LoggedCall) -> Json:
-    """The element ``userIdentity``. Of a caller who proved nothing, the key that was claimed and nothing else."""
+    """The element ``userIdentity``. For an unauthenticated caller it holds only the key that the request claims."""
     identity = json.loads(call.identity) if call.identity else _NOBODY
     if identity["type"] == "Anonymous":
         kind = _UNSIGNED_TYPES.get(call.operation, "Unknown")
@@ -196,7 +195,7 @@ def user_identity(call: LoggedCall) -> Json:
     if kind in _NAMED_TYPES:
         shown["userName"] = identity["name"]
     if kind in _PROVEN_BY_OTHERS:
-        # Whom a provider vouches for has no ARN and no account: the log names it by its principal id.
+        # A principal from an identity provider has no ARN and no account. The log names it by its principal id.
         shown["arn"] = shown["accountId"] = ""
         shown["identityProvider"] = _identity_provider(kind, identity)
     shown = {name: value for name, value in shown.items() if value}
@@ -206,7 +205,7 @@ def user_identity(call: LoggedCall) -> Json:
 
 
 def _identity_provider(kind: str, identity: Json) -> str:
-    """The provider of web identities; of SAML the name qualifier, which the subject follows in the principal's id."""
+    """The provider of a web identity. For SAML, the name qualifier: the principal's id begins with it."""
     qualified: str = identity["user_id"] if kind == "SAMLUser" else identity["entity_id"]
     return qualified.removesuffix(f":{identity['name']}") if kind == "SAMLUser" else qualified
 
@@ -230,11 +229,11 @@ def _session_context(call: LoggedCall, kind: str, identity: Json, session: Json)
 
 
 def _session_issuer(call: LoggedCall, kind: str, identity: Json, session: Json) -> Json:
-    """The role behind a role's session, the user or the root user behind a federated one."""
+    """The role of a role session, or the user or root user behind a federated session."""
     if kind == "AssumedRole":
         issuer, arn, name = "Role", call.principal_arn, identity["name"]
     elif kind == "FederatedUser":
-        # Only the user itself can have asked: sessions may not call GetFederationToken.
+        # Only the user itself can have asked, because sessions may not call GetFederationToken.
         arn = session["chain"][-1] if "chain" in session else ""
         name = arn.rpartition("/")[2] if "/" in arn else ""
         issuer = "IAMUser" if name else "Root"
@@ -251,7 +250,7 @@ def _session_issuer(call: LoggedCall, kind: str, identity: Json, session: Json) 
 
 
 def _resources(call: LoggedCall, parameters: Json) -> list[Json]:
-    """The ARNs that permissions were asked about, each once; and the provider that a SAML assertion is of."""
+    """The ARNs in the permission checks, each once, and the provider of a SAML assertion."""
     arns = dict.fromkeys(decision["resource"] for decision in json.loads(call.decisions))
     if call.operation == "AssumeRoleWithSAML" and arns and "principalArn" in parameters:
         arns[parameters["principalArn"]] = None

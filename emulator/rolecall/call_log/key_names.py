@@ -1,4 +1,4 @@
-"""Condition keys as AWS spells them, for people to read: the engine compares them without case and keeps them lower."""
+"""Condition keys in AWS's spelling, for people. The engine compares them without case and stores them in lower case."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ _SPELLINGS = {
 
 
 def key_name(key: str) -> str:
-    """``aws:PrincipalTag/team`` for ``aws:principaltag/team``; a key that is not known stays as it is."""
+    """``aws:PrincipalTag/team`` for ``aws:principaltag/team``. An unknown key stays as it is."""
     name, slash, rest = key.partition("/")
     return _SPELLINGS.get(name, name) + slash + rest

@@ -1,7 +1,7 @@
-"""When access keys and roles were last used: noted on a call's road, written down later.
+"""When access keys and roles were last used: recorded during a call, written later.
 
-A call pays for one entry in a dictionary. The thread of the decision log writes, once a second at most; who asks before
-that is answered from here.
+During the call this costs one entry in a dictionary. The decision log's thread writes at most once a second. Until
+then, this module answers questions about a use.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from rolecall.storage.last_use import Use, write_uses
 log = logging.getLogger("rolecall.last_use")
 
 INTERVAL_SECONDS = 1.0
-# Of keys or roles that wait; an honest sandbox has fewer, a lenient one takes any key id.
+# Keys or roles that wait. An ordinary sandbox has fewer, but a lenient one accepts any key id.
 WAITING_LIMIT = 10_000
 
 ServiceOf = Callable[[str], str]
 
 
 class LastUses:
-    """The uses of one process that are not written yet. ``service_of`` names a service as IAM does."""
+    """The uses of one process that are not written yet. ``service_of`` gives IAM's name of a service."""
 
     def __init__(self, database: Database, service_of: ServiceOf) -> None:
         self._database = database
@@ -47,7 +47,7 @@ class LastUses:
             self.flush()
 
     def record(self, outcome: Outcome) -> None:
-        """Note a call by proven credentials, refused or not: of a long-term key, or of a role by its session."""
+        """Record a call with proven credentials, allowed or refused: the use of a key, or of a session's role."""
         caller = outcome.caller
         if caller is None:
             return
@@ -61,7 +61,7 @@ class LastUses:
             waiting[used] = Use(outcome.now_seconds, outcome.service, outcome.region)
 
     def of_key(self, access_key_id: str) -> Use | None:
-        """The newest use of an access key, unless it is written already."""
+        """The newest use of an access key, unless it is already written."""
         return self._named(self._keys.get(access_key_id))
 
     def of_role(self, role_id: str) -> Use | None:
@@ -71,12 +71,12 @@ class LastUses:
         return None if use is None else use._replace(service=self._service_of(use.service))
 
     def flush_now_and_then(self) -> None:
-        """Write, if the last time was long enough ago; for a thread that comes by often."""
+        """Write, unless the last write was a moment ago. For a thread that calls this often."""
         if monotonic_seconds() - self._written_at_seconds >= INTERVAL_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Write everything noted so far. Never raises: whatever is wrong, the calls were answered."""
+        """Write everything recorded so far. Never raises, because the calls have already been answered."""
         with self._turn:
             self._written_at_seconds = monotonic_seconds()
             keys = {used: use._replace(service=self._service_of(use.service)) for used, use in _copied(self._keys)}
@@ -91,7 +91,7 @@ class LastUses:
                     self._warned = True
                     log.warning("last uses cannot be written: %s", type(error).__name__)
                 return
-            # Only now, so that whoever asks meanwhile finds each use in one place or the other.
+            # Only now, so that a question in the meantime finds each use in one place or the other.
             _forget(self._keys, keys)
             _forget(self._roles, roles)
 
@@ -102,7 +102,7 @@ class LastUses:
 
 
 def _copied(waiting: dict[str, Use]) -> list[tuple[str, Use]]:
-    """What waits now; calls go on adding meanwhile, and copying a dictionary is one step that they cannot disturb."""
+    """The uses that wait now. Copying a dictionary is one step, so calls that add to it do not disturb the copy."""
     return list(waiting.copy().items())
 
 

@@ -1,4 +1,4 @@
-"""What was counted, in the text format that Prometheus reads (version 0.0.4)."""
+"""The counts in the text format that Prometheus reads (version 0.0.4)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
 def metrics_text(counts: CallCounts) -> str:
-    """One line a sample, each metric with its help and type."""
+    """One line for each sample. Each metric has its help and type."""
     return "".join(f"{line}\n" for line in _lines(counts))
 
 
 def _lines(counts: CallCounts) -> Iterator[str]:
-    yield from _head("rolecall_info", "gauge", "The version that answers.")
+    yield from _head("rolecall_info", "gauge", "The version of the running server.")
     yield _sample("rolecall_info", {"version": __version__}, 1)
-    yield from _head("rolecall_calls_total", "counter", "AWS calls by what became of them.")
+    yield from _head("rolecall_calls_total", "counter", "AWS calls by outcome.")
     for call in counts.calls:
         labels = {
             "service": call.service,
@@ -33,13 +33,13 @@ def _lines(counts: CallCounts) -> Iterator[str]:
     yield from _head("rolecall_call_duration_seconds", "histogram", "How long AWS calls took in the server.")
     for service, latencies in groupby(counts.latencies, attrgetter("service")):
         yield from _histogram("rolecall_call_duration_seconds", {"service": service}, latencies)
-    yield from _head("rolecall_calls_dropped_total", "counter", "Calls that came too fast to be logged and counted.")
+    yield from _head("rolecall_calls_dropped_total", "counter", "Calls that came too fast to be logged or counted.")
     for kind, dropped in counts.dropped.items():
         yield _sample("rolecall_calls_dropped_total", {"kind": kind}, dropped)
 
 
 def _histogram(name: str, labels: Mapping[str, str], latencies: Iterator[Latency]) -> Iterator[str]:
-    """Buckets count what took at most their bound, so each holds those before it."""
+    """A bucket counts the calls up to its bound, so it includes all earlier buckets."""
     by_bucket = {latency.bucket: latency for latency in latencies}
     calls, seconds = 0, 0.0
     for bucket, bound in enumerate([*map(str, LATENCY_BOUNDS_SECONDS), "+Inf"]):

@@ -1,4 +1,4 @@
-"""What became of one call: the value that the gateway hands to whoever asked to be told, the decision log first."""
+"""The outcome of one call: the value that the gateway passes to its observers, such as the decision log."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from rolecall.errors import AwsError
 from rolecall.policy import Decision
 from rolecall.principals import Caller
 
-# A message repeats a one-time code that breaks a limit, because STS's model does not mark it as sensitive, and with a
-# space too many it is still good. From the first value to the last mention, so that no value can end it early.
+# An error message repeats a one-time code that breaks a limit, because STS's model does not mark it as sensitive. A
+# code with a blank too many is still valid without it. The pattern reaches from the first value to the last mention, so
+# no value can end it early.
 _SHOWN_CODE = re.compile(r"Value '.*' at 'tokenCode'", re.DOTALL)
 
-# From the content of an encoded authorization message and its expiry, in seconds since the epoch, to its text.
+# From the content of an encoded authorization message, and its expiry in seconds since the epoch, to its text.
 SealMessage = Callable[[Mapping[str, Any], int], str]
 
-# Beyond that a request's parameters are not kept for the log, so that those that wait for it stay small.
+# Parameters of larger requests are not kept for the log, so that entries that wait for it stay small.
 KEPT_BODY_BYTES = 65_536
 
 
 class Recorder(Protocol):
-    """How the parameters and the answer of an operation are written down, as JSON and without what is secret."""
+    """How the parameters and the answer of an operation are written: as JSON, without secrets."""
 
     @property
     def parameters(self) -> Callable[[Any], str]: ...
@@ -37,15 +38,15 @@ class Recorder(Protocol):
 
 @dataclass(slots=True)
 class Recorded:
-    """What was asked and answered, secrets and all: only what ``recorder`` makes of it may be written.
+    """The parameters and the answer of a call with their secrets. Only what ``recorder`` makes of them may be written.
 
-    ``parameters`` are None when they were not in order or the request's ``body_bytes`` are too many, ``answer`` when
-    there was none or it is not written down. Like an outcome never changed.
+    ``parameters`` are None when they were malformed or the request has too many ``body_bytes``. ``answer`` is None when
+    there was none or it is not recorded. Never changed, like an outcome.
     """
 
     recorder: Recorder = field(repr=False)
     body_bytes: int
-    # Never in a text that somebody makes of an outcome, such as a failing test.
+    # Never shown in the text of an outcome, for example by a failing test.
     parameters: Mapping[str, Any] | None = field(repr=False)
     answer: Mapping[str, Any] | None = field(repr=False)
 
@@ -53,19 +54,19 @@ class Recorded:
 def recorded(
     recorder: Recorder, body_bytes: int, parameters: Mapping[str, Any] | None, answer: Mapping[str, Any] | None
 ) -> Recorded:
-    """What the log needs of a call, and nothing that it would only hold in memory."""
+    """The parts of a call that the log needs. The rest would only take memory."""
     kept = parameters if body_bytes <= KEPT_BODY_BYTES else None
     return Recorded(recorder, body_bytes, kept, None if recorder.answer is None else answer)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """One call and its end. Never changed once it is made; not frozen, because making it is on every call's road.
+    """One call and its end. Never changed once it is made. It is not frozen, because every call makes one.
 
-    ``caller`` is None until credentials are proven; ``access_key_id`` is then only what the request claims.
-    ``decisions`` are in the order of the questions, the refused one last. ``now_seconds`` is the sandbox's time,
-    ``received_at_seconds`` the wall clock's. ``seal_message`` is there when a decision refused;
-    ``further`` are then the actions and resources that were not asked about any more.
+    ``caller`` is None until credentials are proven; ``access_key_id`` is then only the request's claim. ``decisions``
+    are in the order of the questions, the refused one last. ``now_seconds`` is the sandbox's time,
+    ``received_at_seconds`` the wall clock's. When a decision refused the call, ``seal_message`` is set, and ``further``
+    holds the actions and resources that were not checked any more.
     """
 
     request_id: str
@@ -84,7 +85,7 @@ class Outcome:
     latency_seconds: float = 0.0
     seal_message: SealMessage | None = None
     recorded: Recorded | None = None
-    # As the service said it, where ``error`` has the name that all services share.
+    # In the service's own form, where ``error`` has the name that all services share.
     error_code: str = ""
     further: Sequence[tuple[str, str]] = ()
 
@@ -93,5 +94,5 @@ Observer = Callable[[Outcome], None]
 
 
 def without_codes(message: str) -> str:
-    """An error's message without the one-time codes that it repeats; for every log."""
+    """An error's message without the one-time codes that it repeats. For every log."""
     return _SHOWN_CODE.sub("Value at 'tokenCode'", message) if "tokenCode" in message else message

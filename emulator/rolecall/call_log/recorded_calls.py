@@ -1,4 +1,4 @@
-"""Parameters, answers and errors of calls as the log writes them: as CloudTrail has them, bounded, without secrets."""
+"""Parameters, answers and errors of calls as the log writes them: in CloudTrail's form, bounded, without secrets."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 
 from rolecall.call_log.outcomes import KEPT_BODY_BYTES, Outcome
 
-# Of a call's parameters, and of its answer. CloudTrail leaves out what is longer than 100 KB, and says so like this.
+# For a call's parameters and for its answer. CloudTrail omits a text over 100 KB and says so in this form.
 TEXT_LIMIT_CHARACTERS = 16_384
 _NAMES = ("requestParameters", "responseElements")
 
 
 def recorded_texts(outcome: Outcome) -> tuple[str, str, str]:
-    """Parameters and answer as JSON, an empty text for none; and the name of the exception that the error is."""
+    """Parameters and answer as JSON, each empty if there is none, and the name of the error's exception."""
     recorded = outcome.recorded
     if recorded is None:
         return "", "", ""

@@ -1,7 +1,7 @@
-"""What explains a refusal, worked out once after the call and kept as JSON.
+"""The explanation of a refusal, worked out once after the call and stored as JSON.
 
-Every permission that was asked about, layer by layer, with the request context, the policies in force, and the encoded
-authorization message.
+It holds every permission that was checked, layer by layer, with the request context, the policies in force, and the
+encoded authorization message.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rolecall.policy import (
 from rolecall.policy.decision import all_layers
 from rolecall.storage.decision_log import KEPT_DETAILS_SECONDS, RefusalDetails
 
-# The longest that DecodeAuthorizationMessage takes (its model); a longer one is left out of the log.
+# The longest message that DecodeAuthorizationMessage accepts (its model). The log leaves out a longer one.
 MAXIMUM_MESSAGE_CHARACTERS = 10_240
 _DIGEST_CHARACTERS = 32
 _OF_THE_EVALUATION = ("aws:resource", "aws:requesttag/", "aws:tagkeys")
@@ -67,12 +67,12 @@ def refusal_details(outcome: Outcome) -> RefusalDetails:
 
 
 def _context(question: Question) -> Context:
-    """All condition keys; a context can be gone through as well as asked, though the engine only asks."""
+    """All condition keys. A context can also be iterated, although the engine only looks keys up."""
     return dict(question.context)
 
 
 def _named(context: Context, *, of_the_evaluation: bool) -> dict[str, Any]:
-    """The keys about this resource and these parameters, or those about the request as such, as AWS spells them."""
+    """The keys about this resource and its parameters, or the keys about the request, in AWS's spelling."""
     return {
         key_name(key): value if isinstance(value, str) else list(value)
         for key, value in sorted(context.items())
@@ -93,7 +93,7 @@ def _evaluation(
     policies: dict[tuple[str, str], dict[str, Any]],
     documents: dict[str, str],
 ) -> dict[str, Any]:
-    """One question and its answer; what it met of policies is added to ``policies`` and ``documents``."""
+    """One question and its answer. The policies that it involves are added to ``policies`` and ``documents``."""
     question, explained = decision.question, explain(decision)
     layers, needed = [], _needed_layers(decision)
     for (compiled, target), layer in zip(_targeted_layers(decision, organization_id), explained.layers, strict=True):
@@ -119,14 +119,14 @@ def _evaluation(
 
 
 def _needed_layers(decision: Decision) -> frozenset[PolicyKind]:
-    """The layers whose allow the answer hung on; the others may say nothing, because another way led past them."""
+    """The layers whose allow was necessary. The other layers may allow nothing, because another layer was enough."""
     question, resource = decision.question, decision.layers.resource
     if decision.allowed:
         return frozenset()
     needed = {PolicyKind.RCP, PolicyKind.SCP, PolicyKind.TRUST}
     if question.principal is not None and question.resource_account_id not in ("", question.principal.account_id):
         needed.add(PolicyKind.RESOURCE)
-    # What the resource's policy gives by itself: past the caller's own policies, and past what limits them.
+    # A resource's policy may allow by itself, regardless of the caller's own policies and their limits.
     if resource is None or not decide(Layers(None, resource=resource), question).allowed:
         needed.add(PolicyKind.IDENTITY)
     limited = Layers(None, session=_NOTHING, resource=resource)
@@ -138,7 +138,7 @@ def _needed_layers(decision: Decision) -> frozenset[PolicyKind]:
 
 
 def _targeted_layers(decision: Decision, organization_id: str) -> Iterator[tuple[CompiledPolicies, str]]:
-    """The layers, each with the ARN of what its policies are attached to."""
+    """The layers, each with the ARN of the entity that its policies are attached to."""
     question, layers = decision.question, decision.layers
     caller_account_id = "" if question.principal is None else question.principal.account_id
     organization = _organization_targets(question, "aws:principalorgpaths", organization_id, caller_account_id)
@@ -159,7 +159,7 @@ def _targeted_layers(decision: Decision, organization_id: str) -> Iterator[tuple
 def _organization_targets(question: Question, paths_key: str, organization_id: str, account_id: str) -> list[str]:
     """ARNs of the organization's root, of each unit above the account, and of the account.
 
-    They carry the account itself, as a sandbox need not have a management account.
+    They contain the account's own id, because a sandbox need not have a management account.
     """
     paths = question.context.get(paths_key)
     path = "" if paths is None else paths if isinstance(paths, str) else paths[0]
@@ -174,7 +174,7 @@ def _organization_targets(question: Question, paths_key: str, organization_id: s
 
 
 def policy_uri(named: NamedPolicy, kind: PolicyKind, target: str) -> str:
-    """The ARN of a managed policy; for an inline one an opaque identifier, the same for the same text in its place."""
+    """The ARN of a managed policy. For an inline policy, an opaque identifier that depends on its text and place."""
     if named.arn:
         return named.arn
     digest = hashlib.sha256("\0".join((kind.value, target, named.name, named.policy.text)).encode()).hexdigest()

@@ -23,17 +23,17 @@ _LAYER_TITLES = {
     "boundary": "permissions boundary",
     "session": "session policies",
 }
-# Kinds of policy that bear on a call level by level.
+# Kinds of policy that apply to a call level by level.
 _LEVELLED = ("scp", "rcp")
 _LAYER_EFFECTS = {
     "Allow": "allows",
     "ExplicitDeny": "denies",
-    "ImplicitDeny": "says nothing that allows it",
+    "ImplicitDeny": "has no statement that allows it",
 }
 
 
 def call_as_json(call: LoggedCall) -> Json:
-    """A call, without what explains it. ``time`` is the sandbox's, ``latency_seconds`` the gateway's share alone."""
+    """A call without its explanation. ``time`` is the sandbox's. ``latency_seconds`` counts only the gateway's time."""
     error = {"code": call.error_code, "message": call.message, "reason": call.reason}
     decisions = json.loads(call.decisions)
     deciding = decisions[-1] if decisions else {}
@@ -62,7 +62,7 @@ def call_as_json(call: LoggedCall) -> Json:
 
 
 def call_line(call: LoggedCall) -> str:
-    """A call in one line: when, which, with what outcome, who and what."""
+    """A call in one line: time, operation, outcome, caller and resource."""
     asked = ", ".join(
         f"{decision['action']} on {decision['resource']}" for decision in json.loads(call.decisions)
     ) or " ".join(filter(None, (call.service, call.operation or "(no operation)")))
@@ -72,7 +72,7 @@ def call_line(call: LoggedCall) -> str:
 
 
 def explained_as_json(call: LoggedCall, details: RefusalDetails | None) -> Json:
-    """The same with every decision; and for a refusal whose details are still kept, all that explains it."""
+    """The call with every decision. For a refusal with stored details, it also has the whole explanation."""
     shown = {**call_as_json(call), "decisions": json.loads(call.decisions)}
     if details is None:
         return shown
@@ -94,7 +94,7 @@ def _with_document(policy: Json, documents: Mapping[str, str]) -> Json:
 
 
 def explained_lines(shown: Json) -> Iterator[str]:
-    """What :func:`explained_as_json` answered, for a terminal."""
+    """The result of :func:`explained_as_json`, for a terminal."""
     return map(printable, _explained_lines(shown))
 
 
@@ -120,7 +120,7 @@ def _asked_lines(shown: Json) -> Iterator[str]:
     yield f"request  {shown['request_id']}, {shown['time']}"
     yield f"asked    {asked}{where}"
     key = f" with access key {shown['access_key_id']}" if shown["access_key_id"] else ""
-    yield f"by       {shown['principal'] or 'nobody who could be authenticated'}{key}"
+    yield f"by       {shown['principal'] or 'an unauthenticated caller'}{key}"
     session = shown["session"]
     if session is not None:
         name = f" {session['name']}" if session["name"] else ""
@@ -155,22 +155,22 @@ def _decision_lines(shown: Json) -> Iterator[str]:
     if not shown["decisions"]:
         refused = shown["outcome"] != "Allowed"
         yield ""
-        yield "refused before any policy was asked" if refused else "no policy is asked about this operation"
+        yield "refused before any policy was evaluated" if refused else "this operation needs no permission"
     for decision in shown["decisions"]:
         yield ""
         yield f"{decision['outcome']}: {decision['action']} on {decision['resource']}"
         yield f"  {_decided(decision)}"
     if shown["outcome"] in ("ExplicitDeny", "ImplicitDeny"):
-        yield "  more is kept for a day only"
+        yield "  further details are kept for one day only"
 
 
 def _decided(decision: Json) -> str:
     if not decision["layer"]:
-        return "by nothing: no policy has to allow the root user"
+        return "by no policy: the root user needs none"
     title = _LAYER_TITLES[decision["layer"]]
     statement = decision.get("statement")
     if statement is None:
-        return f"by the {title}, where nothing allows it"
+        return f"by the {title}: no statement allows it"
     label = statement["sid"] or f"statement {statement['index']}"
     return f"by the {title}: {policy_label(statement['policy'], statement['policy_arn'])} / {label}"
 

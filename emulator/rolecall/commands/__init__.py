@@ -1,4 +1,4 @@
-"""Commands: one module per subcommand of ``rolecall``, loaded when it is called.
+"""The subcommands of ``rolecall``, one module for each. A module is loaded when the user calls its subcommand.
 
-Loading all of them would double the time until ``serve`` answers: the demo alone brings a whole AWS client.
+Loading all of them would double the time until ``serve`` answers: the demo alone imports a whole AWS client.
 """

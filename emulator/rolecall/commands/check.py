@@ -18,9 +18,10 @@ from rolecall.worlds.files import read_named
 def command(files: Sequence[str]) -> None:
     """Validate sandbox files and policy documents.
 
-    Tells them apart by what is in them, and says every problem of each with its line. Where there is none, advice
-    says what AWS takes and what yet cannot be meant. Exit status 1 when there is a problem, 2 when a file cannot be
-    read; advice does not count.
+    The command finds out which kind a file is, and prints every problem with its line. For a file without problems it
+    prints advice: it names policies that AWS accepts but that cannot do what their author wants.
+
+    The exit status is 1 when there is a problem, 2 when a file cannot be read, and 0 when there is only advice.
 
     \b
     Example:

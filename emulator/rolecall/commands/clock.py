@@ -20,7 +20,7 @@ _WORDS: dict[str, dict[str, Any]] = {
 
 
 class _ClockCommand(click.Command):
-    """Takes ``-15m`` for what it is, where click would look for options."""
+    """Reads ``-15m`` as a step of the clock. Click alone would read it as an option."""
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         steps = [argument for argument in arguments if _STEP.fullmatch(argument)]
@@ -34,8 +34,8 @@ class _ClockCommand(click.Command):
 def command(change: str | None, endpoint: str | None, host: str, port: int) -> None:
     """Show or move the clock of a running sandbox.
 
-    CHANGE is a step (+1h, -15m, +1h30m, +7d), a time in UTC, freeze, unfreeze or reset. Moves the expiry of sessions,
-    the time at which tokens are issued, and MFA; signatures are judged by the real time.
+    CHANGE is a step (+1h, -15m, +1h30m, +7d), a time in UTC, freeze, unfreeze or reset. The clock decides when sessions
+    expire, when tokens are issued, and which MFA codes are valid. Signatures always go by the real time.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def command(change: str | None, endpoint: str | None, host: str, port: int) -> N
 
 
 def asked_change(change: str) -> dict[str, Any]:
-    """What a CHANGE is for the control endpoint. Raises UnusableError."""
+    """The body of the request to the control endpoint for a CHANGE. Raises UnusableError."""
     if change in _WORDS:
         return _WORDS[change]
     step = _STEP.fullmatch(change)
@@ -61,7 +61,7 @@ def asked_change(change: str) -> dict[str, Any]:
     if change[:1].isdigit():
         return {"set": change}
     raise UnusableError(
-        f"{change!r} is no change of the clock: "
+        f"{change!r} is not a change of the clock: "
         "write a step such as +1h or -15m, a time such as 2030-01-01T00:00:00Z, freeze, unfreeze or reset"
     )
 

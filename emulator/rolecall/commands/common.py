@@ -1,4 +1,4 @@
-"""What several subcommands share: options, the sandbox file, the database, the lines for a shell."""
+"""Code that several subcommands share: options, the sandbox file, the database, the lines for a shell."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportErro
 
 
 class UnusableError(click.ClickException):
-    """Something the user has to put right: one clear message, and perhaps a line for each problem; exit status 2."""
+    """The user has to correct something. Shows one message, and a line for each of ``problems``; exit status 2."""
 
     exit_code = 2
 
@@ -45,22 +45,25 @@ class UnusableError(click.ClickException):
 
 
 def tell(line: str, *, err: bool = False) -> None:
-    """Print one line; what a client, a file or a server has put into it is shown and does nothing."""
+    """Print one line. Control characters in it, which may come from a client, a file or a server, are escaped."""
     click.echo(printable(line), err=err)
 
 
 def tell_lines(text: str, *, err: bool = False) -> None:
-    """The same for several lines, of which each has been made sure of, or holds nothing of others."""
+    """Print several lines, with control characters escaped except line feeds.
+
+    The caller makes sure that no text of a client, a file or a server can add a line.
+    """
     click.echo(printable_lines(text), err=err)
 
 
 def tell_exactly(text: str, *, newline: bool = True) -> None:
-    """Print what is for a program, and would be another text with escapes."""
+    """Print a text for a program, without escapes, because they would change it."""
     click.echo(text, nl=newline)
 
 
 class LogFormatter(logging.Formatter):
-    """Each record in one line, but for a traceback, whose further lines are indented so that they cannot be records."""
+    """Writes each record in one line. The lines of a traceback are indented, so that none can pass for a record."""
 
     def format(self, record: logging.LogRecord) -> str:
         first, *further = super().format(record).split("\n") if record.exc_info else [super().format(record)]
@@ -73,14 +76,14 @@ def user_data_folder() -> Path:
 
 
 def _chosen_config(context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
-    """The sandbox file that a command works with: the one given, or the one of the working directory."""
+    """The sandbox file of a command: the given one, or the one in the working directory."""
     chosen = given or (SANDBOX_FILE_NAME if Path(SANDBOX_FILE_NAME).is_file() else None)
     context.meta[_CONFIG_KEY] = chosen
     return chosen
 
 
 def _chosen_database(context: click.Context, _parameter: click.Parameter, given: str | None) -> str:
-    """The URL of the database: the one given, or the one that belongs to the sandbox file."""
+    """The URL of the database: the given one, or the default one of the sandbox file."""
     if given is not None:
         return "sqlite://" if given == "memory" else given
     config = context.meta.get(_CONFIG_KEY)
@@ -90,7 +93,7 @@ def _chosen_database(context: click.Context, _parameter: click.Parameter, given:
 SANDBOX_FILE_NAME = "rolecall.yaml"
 _CONFIG_KEY = "rolecall.config"
 CONFIG_DEFAULT = f"{SANDBOX_FILE_NAME} in this folder, else the built-in sandbox"
-SINCE_HELP = "2030-01-01T00:00:00Z, seconds since the epoch, or how long ago: 15m, 1h30m, 7d."
+SINCE_HELP = "Only calls from this time on: 2030-01-01T00:00:00Z, seconds since the epoch, or how long ago (15m, 7d)."
 _AWS_FORM = re.compile(r"AKIA[A-Z2-7]{16}")
 PORTS = click.IntRange(1, 65535)
 config_option = click.option(
@@ -99,14 +102,14 @@ config_option = click.option(
     envvar="ROLECALL_CONFIG",
     metavar="FILE",
     default=None,
-    # Eager: the default database depends on it.
+    # Click must read this option first, because the default database depends on it.
     is_eager=True,
     callback=_chosen_config,
     show_default=CONFIG_DEFAULT,
     show_envvar=True,
     help="Sandbox file (YAML or JSON).",
 )
-# For commands that need the sandbox file only to find its database.
+# For commands that need the sandbox file only to find the database.
 config_of_database_option = click.option(
     "--config",
     envvar="ROLECALL_CONFIG",
@@ -117,13 +120,18 @@ config_of_database_option = click.option(
     callback=_chosen_config,
     show_default=CONFIG_DEFAULT,
     show_envvar=True,
-    help="Sandbox file whose database is meant.",
+    help="Sandbox file whose database to use.",
 )
 host_option = click.option(
-    "--host", envvar="ROLECALL_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address the server listens on."
+    "--host", envvar="ROLECALL_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address that the server listens on."
 )
 port_option = click.option(
-    "--port", envvar="ROLECALL_PORT", default=DEFAULT_PORT, type=PORTS, show_envvar=True, help="Port it listens on."
+    "--port",
+    envvar="ROLECALL_PORT",
+    default=DEFAULT_PORT,
+    type=PORTS,
+    show_envvar=True,
+    help="Port that the server listens on.",
 )
 database_option = click.option(
     "--database",
@@ -139,7 +147,10 @@ database_option = click.option(
 
 
 def read_config(config: str | None) -> World:
-    """The declared world, the built-in one without a file. Raises UnusableError with every problem."""
+    """The world that a sandbox file declares; without a file, the built-in one.
+
+    Raises UnusableError with every problem of the file.
+    """
     path = config or str(builtin_world_path())
     try:
         return read_world_file(path)
@@ -151,7 +162,7 @@ def read_config(config: str | None) -> World:
 
 
 def opened_database(url: str) -> Database:
-    """The database with the present schema. Raises UnusableError."""
+    """The database, with its schema up to date. Raises UnusableError."""
     try:
         database = Database(with_folder(url))
         try:
@@ -168,7 +179,8 @@ def opened_database(url: str) -> Database:
 def opened_log(database: str, endpoint: str) -> Iterator[DecisionStore]:
     """The decision log beside a database, for reading. Raises UnusableError.
 
-    ``endpoint`` is where a running server tells the same, for databases whose log is in its memory.
+    ``endpoint`` is the control endpoint with the same content. The message names it when the log is in the memory of a
+    server.
     """
     try:
         store = DecisionStore(decision_log_path(database))
@@ -177,7 +189,7 @@ def opened_log(database: str, endpoint: str) -> Iterator[DecisionStore]:
     if store.in_memory:
         raise UnusableError(
             "the log of this database is in the server's memory: "
-            f"ask the server, at {endpoint}, or give serve a database in a file"
+            f"ask the server at {endpoint}, or start serve with a database in a file"
         )
     if not store.exists():
         raise UnusableError(f"there is no decision log {store.path} (see --database)")
@@ -190,8 +202,8 @@ def opened_log(database: str, endpoint: str) -> Iterator[DecisionStore]:
 
 
 def sandbox_seconds(database: str) -> float:
-    """The time of the sandbox in a database that has a log. Raises UnusableError."""
-    # A database that is not there would be made.
+    """The sandbox's time, from a database that has a log. Raises UnusableError."""
+    # Opening a database makes a missing one, so look for its log first.
     with opened_log(database, "/_rolecall/clock"):
         opened = opened_database(database)
     try:
@@ -207,7 +219,7 @@ def sandbox_seconds(database: str) -> float:
 
 
 def with_folder(url: str) -> str:
-    """The same URL, after making the data folder for a database file in it."""
+    """The same URL. Makes the data folder when the URL names a file in it."""
     folder = user_data_folder()
     if url.startswith(f"sqlite:///{folder.as_posix()}/"):
         make_private_folder(folder)
@@ -215,16 +227,19 @@ def with_folder(url: str) -> str:
 
 
 def database_problem(error: Exception) -> str:
-    """One line for a person; never the URL, which may hold a password."""
+    """One line for the user. It leaves out the URL, because that may hold a password."""
     if isinstance(error, NewerDatabaseError):
         return str(error)
     if isinstance(error, BadDatabaseUrlError):
-        return "the database URL cannot be understood: write it as sqlite:///file.db"
+        return "the database URL is not valid: write it as sqlite:///file.db"
     return f"cannot open the database: {getattr(error, 'orig', None) or error} (see --database)"
 
 
 def key_of(world: World, user_name: str | None) -> DeclaredKey:
-    """The first key of a user of the default account; without a name, of its first user that has one, or of root."""
+    """The first access key of a user of the default account.
+
+    Without a name it is the key of the first user that has one, or else of the root user. Raises UnusableError.
+    """
     account = world.accounts[0]
     if user_name is not None:
         for user in account.users:

@@ -21,16 +21,17 @@ from rolecall.storage.migrate import HEAD_REVISION, upgrade
 
 @click.group("db")
 def command() -> None:
-    """Look after the database."""
+    """Upgrade the database."""
 
 
 @command.command("upgrade")
 @config_of_database_option
 @database_option
 def upgrade_command(database: str) -> None:
-    """Bring the schema up to date; serve does it too.
+    """Bring the schema of a database up to date.
 
-    Makes the database when there is none. One that a newer Rolecall made is refused.
+    The command makes the database when there is none. It refuses a database that a newer Rolecall made. `rolecall
+    serve` does the same when it starts.
 
     \b
     Example:

@@ -33,19 +33,17 @@ FORMATS: dict[str, Callable[[LoggedCall], str]] = {
 
 
 @click.command("decisions")
-@click.option("--principal", metavar="ARN", default=None, help="Of a user, a role or a session.")
-@click.option("--action", metavar="ACTION", default=None, help="chime:CreateUser, or chime:List*.")
+@click.option("--principal", metavar="ARN", default=None, help="Only calls of this user, role or session.")
+@click.option("--action", metavar="ACTION", default=None, help="Only calls with this action, such as chime:List*.")
 @click.option(
     "--outcome",
     metavar="OUTCOME",
     default=None,
-    help="Allowed, ExplicitDeny, ImplicitDeny, an error code, or Refused for everything but Allowed.",
+    help="Only this outcome: Allowed, ExplicitDeny, ImplicitDeny, an error code, or Refused (all but Allowed).",
 )
 @click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
-@click.option("--limit", default=DEFAULT_LIMIT, type=click.IntRange(1, KEPT_CALLS), help="At most so many.")
-@click.option(
-    "--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="One line for each call, in this form."
-)
+@click.option("--limit", default=DEFAULT_LIMIT, type=click.IntRange(1, KEPT_CALLS), help="Maximum number of calls.")
+@click.option("--format", "shape", default="text", type=click.Choice(list(FORMATS)), help="Format of each call's line.")
 @config_of_database_option
 @database_option
 def command(
@@ -57,10 +55,10 @@ def command(
     shape: str,
     database: str,
 ) -> None:
-    """List the calls of the decision log, newest first.
+    """List the calls in the decision log, newest first.
 
-    Reads the log beside the database, while the server runs and after it has stopped. The format cloudtrail is the one
-    of AWS CloudTrail's records.
+    The command reads the log beside the database, while the server runs or after it has stopped. The format cloudtrail
+    gives the records of AWS CloudTrail.
 
     \b
     Examples:
@@ -79,7 +77,7 @@ def command(
     except BadFilterError as error:
         raise UnusableError(f"{error}".removesuffix(".")) from error
     with opened_log(database, "/_rolecall/decisions") as store:
-        # A running server writes down its last calls a moment later.
+        # A running server writes its last calls to the log a moment later.
         time.sleep(SETTLE_SECONDS)
         for call in store.calls(wanted):
             tell_lines(FORMATS[shape](call))

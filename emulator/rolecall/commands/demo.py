@@ -10,9 +10,9 @@ from rolecall.demo import run_demo
 
 @click.command("demo")
 def command() -> None:
-    """Show the main job in one process: roles, federation, Chime calls allowed and refused, each explained.
+    """Show roles, federation, and allowed and refused Chime calls in one process, and explain each.
 
-    Starts no server and leaves no trace: the built-in sandbox lives in memory until the command ends.
+    The command starts no server and keeps nothing: it uses the built-in sandbox in memory.
 
     \b
     Example:

@@ -19,14 +19,14 @@ from rolecall.settings import Address
 
 @click.command("env")
 @config_option
-@click.option("--as", "user", metavar="USER", default=None, help="User of the default account, instead of its first.")
+@click.option("--as", "user", metavar="USER", default=None, help="User of the default account; the first by default.")
 @host_option
 @port_option
 def command(config: str | None, user: str | None, host: str, port: int) -> None:
     """Print export lines for a shell: eval "$(rolecall env)".
 
-    The keys are read from the sandbox file; no server need be running. Give the options that `rolecall serve` was
-    given.
+    The command reads the keys from the sandbox file and needs no running server. Give it the options that you gave to
+    `rolecall serve`.
 
     \b
     Examples:

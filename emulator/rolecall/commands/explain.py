@@ -17,15 +17,15 @@ from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall
 
 @click.command("explain")
 @click.argument("request_id", required=False, metavar="[REQUEST_ID]")
-@click.option("--last", is_flag=True, help="The newest call that was refused.")
-@click.option("--json", "as_json", is_flag=True, help="All that is known, as JSON.")
+@click.option("--last", is_flag=True, help="Explain the newest refused call.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole explanation as JSON.")
 @config_of_database_option
 @database_option
 def command(request_id: str | None, last: bool, as_json: bool, database: str) -> None:
-    """Say why a call was allowed or refused.
+    """Explain why a call was allowed or refused.
 
-    The request id is in every answer, as the header x-amzn-RequestId; the authorization id of a refusal will do as
-    well. Reads the log beside the database, while the server runs and after it has stopped.
+    REQUEST_ID is in every answer, as the header x-amzn-RequestId. The authorization id of a refusal works too. The
+    command reads the log beside the database, while the server runs or after it has stopped.
 
     \b
     Examples:
@@ -55,7 +55,7 @@ def _newest_refusal(store: DecisionStore) -> LoggedCall | None:
 
 
 def _waited(find: Callable[[], LoggedCall | None]) -> LoggedCall | None:
-    """What is found, now or after the moment in which a running server writes down its last calls."""
+    """What ``find`` finds. Tries again once, because a running server writes its last calls a moment later."""
     found = find()
     if found is None:
         time.sleep(SETTLE_SECONDS)

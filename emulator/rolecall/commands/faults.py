@@ -14,13 +14,13 @@ from rolecall.worlds.files import read_named
 
 @click.group("faults")
 def command() -> None:
-    """Show or change the rules by which a running sandbox fails."""
+    """Show or change the fault rules of a running sandbox."""
 
 
 @command.command("show")
 @server_options
 def show_command(endpoint: str | None, host: str, port: int) -> None:
-    """Show the rules as JSON, each with the calls it has met and those it has hit.
+    """Show the rules as JSON, each with the number of its matching calls and of its hits.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def show_command(endpoint: str | None, host: str, port: int) -> None:
 @click.argument("rules", metavar="RULES")
 @server_options
 def set_command(rules: str, endpoint: str | None, host: str, port: int) -> None:
-    """Replace the rules by RULES: a JSON file, or JSON itself.
+    """Replace all rules. RULES is a JSON file, or the JSON itself.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def clear_command(endpoint: str | None, host: str, port: int) -> None:
 
 
 def read_rules(given: str) -> Any:
-    """The JSON of an argument, or of the file it names. Raises UnusableError."""
+    """The value of a JSON text, or of the JSON file that the argument names. Raises UnusableError."""
     where, text = "the argument", given
     if not given.lstrip().startswith(("{", "[")):
         where = given

@@ -1,4 +1,4 @@
-"""What the database already holds when ``serve`` starts, so that entities of an earlier run surprise no user."""
+"""What a database already holds when ``serve`` starts. ``serve`` prints it, so that old content surprises no user."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rolecall.storage.engine import Database, DatabaseError, database_exists, is
 
 
 class Kept(NamedTuple):
-    """What an earlier run left: how many entities of each kind, and how many logged calls."""
+    """Number of entities from earlier runs, by the name of their kind, and number of calls in the log."""
 
     entities: Mapping[str, int]
     calls: int
 
 
 def kept_in(url: str) -> Kept | None:
-    """What the database of this URL holds. None for a new one and for one in memory."""
+    """What the database of this URL holds; None when it is new or in memory."""
     if is_in_memory(url) or not database_exists(url):
         return None
     database = Database(url)
@@ -26,7 +26,7 @@ def kept_in(url: str) -> Kept | None:
         with database.snapshot() as connection:
             entities = entity_counts(connection)
     except DatabaseError:
-        # The database has no tables yet, or a problem that opening it will report.
+        # Without tables the database holds nothing. Any other problem is reported when serve opens the database.
         return None
     finally:
         database.close()
@@ -34,13 +34,13 @@ def kept_in(url: str) -> Kept | None:
 
 
 def kept_line(url: str, kept: Kept | None) -> str:
-    """The line about the database that ``serve`` prints."""
+    """The line that ``serve`` prints about its database."""
     if is_in_memory(url):
         return "# Database: in memory, nothing is kept"
     if kept is None:
-        return f"# Database: {shown_url(url)}, new"
+        return f"# Database: {shown_url(url)}, newly made"
     counts = ", ".join(f"{count} {name}" for name, count in kept.entities.items())
-    return f"# Database: {shown_url(url)}, kept from before: {counts} and {kept.calls} logged calls"
+    return f"# Database: {shown_url(url)}, has {counts} and {kept.calls} logged calls from earlier runs"
 
 
 def _logged_calls(url: str) -> int:

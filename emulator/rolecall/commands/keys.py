@@ -13,9 +13,9 @@ from rolecall.commands.common import config_of_database_option, database_option,
 
 @click.group("keys")
 def command() -> None:
-    """List or rotate the key ring behind session tokens.
+    """List or rotate the keys that seal session tokens.
 
-    Temporary credentials are sealed with the newest key; every key of the ring opens them.
+    Rolecall seals the tokens of temporary credentials with the newest key, and opens them with any of the keys.
     """
 
 
@@ -23,7 +23,7 @@ def command() -> None:
 @config_of_database_option
 @database_option
 def list_command(database: str) -> None:
-    """List the sealing keys, the one in use last.
+    """List the sealing keys, oldest first. The last one is in use.
 
     \b
     Example:
@@ -43,7 +43,7 @@ def list_command(database: str) -> None:
 def rotate_command(database: str) -> None:
     """Add a sealing key and use it from now on.
 
-    A running server takes it up with its next call. Sessions sealed with older keys stay valid until they expire.
+    A running server uses it from its next call on. Sessions sealed with older keys stay valid until they expire.
 
     \b
     Example:

@@ -12,12 +12,12 @@ from rolecall.commands.running import ask, endpoint_of, server_options
 
 @click.command("mfa-code")
 @click.argument("device")
-@click.option("--pair", is_flag=True, help="Two codes in a row, as EnableMFADevice takes them.")
+@click.option("--pair", is_flag=True, help="Print two consecutive codes, as EnableMFADevice needs them.")
 @server_options
 def command(device: str, pair: bool, endpoint: str | None, host: str, port: int) -> None:
-    """Print the code that a virtual MFA device of a running sandbox shows.
+    """Print a code of a virtual MFA device of a running sandbox.
 
-    DEVICE is its name or its serial number. The code goes by the sandbox's clock, and is one that was not used yet.
+    DEVICE is its name or its serial number. The code is valid by the sandbox's clock, and was not used before.
 
     \b
     Examples:

@@ -13,8 +13,8 @@ from rolecall.inspection import describe_operations
 def command(service: str | None) -> None:
     """List every operation, emulated or not.
 
-    An emulated one is shown with the file and line that implement it. The others check the caller's permissions and
-    then answer 501 NotImplemented.
+    The list shows the file and line that implement an emulated operation. For the others Rolecall checks the caller's
+    permissions and then answers 501 NotImplemented.
 
     \b
     Examples:

@@ -40,17 +40,18 @@ from rolecall.least_privilege import (
 
 
 @click.command("policy")
-@click.option("--principal", metavar="ARN", required=True, help="Of a user, a role (all its sessions) or a session.")
+@click.option("--principal", metavar="ARN", required=True, help="A user, a role (all its sessions) or a session.")
 @click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
-@click.option("--include-refused", is_flag=True, help="Allow also what was refused for want of a permission.")
-@click.option("--unused", "only_unused", is_flag=True, help="What present policies grant and was never used, instead.")
+@click.option("--include-refused", is_flag=True, help="Include the permissions of refused calls.")
+@click.option("--unused", "only_unused", is_flag=True, help="Instead, show what the current policies grant unused.")
 @config_of_database_option
 @database_option
 def command(principal: str, since: str | None, include_refused: bool, only_unused: bool, database: str) -> None:
     """Write the smallest policy that allows what a principal did.
 
-    It comes from the decision log beside the database: each action on the resources it was used on, and on every
-    resource where the service has no resource ARNs, as Chime. What is worth knowing about it goes to stderr.
+    The policy comes from the decision log beside the database. It allows each action on the resources that the
+    principal used it on. Where a service has no resource ARNs, such as Chime, it allows the action on every resource.
+    Notes about the policy go to stderr.
 
     \b
     Examples:
@@ -71,7 +72,7 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
     found = least_privilege(traffic, include_refused=include_refused)
     if found.policy is None:
         raise UnusableError(_nothing(traffic, found, namesakes) + (" since then" if since else ""))
-    _tell(found.policy, [*found.notes, *_in_vain(database, traffic)])
+    _tell(found.policy, [*found.notes, *_note_on_unused(database, traffic)])
 
 
 def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
@@ -81,32 +82,32 @@ def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
 
 
 def _read(database: str, principal: str, from_seconds: float | None) -> tuple[Traffic, list[str]]:
-    """What the log has of a principal, and the callers who have that name under another path."""
+    """The logged calls of a principal; when there are none, the callers with the same name under another path."""
     with opened_log(database, "/_rolecall/policy") as store:
-        # A running server writes down its last calls a moment later.
+        # A running server writes its last calls to the log a moment later.
         time.sleep(SETTLE_SECONDS)
         traffic = observed(store, principal, from_seconds)
         return traffic, [] if traffic.calls else [arn for arn in store.callers() if _are_namesakes(arn, principal)]
 
 
 def _are_namesakes(first: str, second: str) -> bool:
-    """Whether two users or roles differ in their paths alone, which the ARN of a session does not show."""
+    """Whether two ARNs of users or roles differ only in their paths. The ARN of a session does not show the path."""
     parts = [re.fullmatch(r"(arn:.*?:(?:user|role)/)(?:.*/)?([^/]+)", arn) for arn in (first, second)]
     return first != second and None not in parts and len({part.groups() for part in parts if part}) == 1
 
 
 def _nothing(traffic: Traffic, found: LeastPrivilege, namesakes: Sequence[str]) -> str:
-    """Why there is no policy."""
+    """The reason why there is no policy."""
     if not traffic.calls:
         others = f"; it has calls of {', '.join(namesakes)}" if namesakes else ""
         return f"the decision log has no call of {traffic.principal}{others}"
     if found.refused:
-        return f"--include-refused is for calls that policies refused, and there is no other of {traffic.principal}"
+        return f"policies refused every call of {traffic.principal} that needed a permission: try --include-refused"
     return f"no call of {traffic.principal} needed a permission"
 
 
-def _in_vain(database: str, traffic: Traffic) -> Iterator[str]:
-    """One line about what present policies grant besides; nothing for a principal that has none to look at."""
+def _note_on_unused(database: str, traffic: Traffic) -> Iterator[str]:
+    """One line about what the current policies grant and no call used; none for a principal without policies."""
     try:
         unused = _unused(database, traffic)
     except UnusableError:
@@ -115,8 +116,8 @@ def _in_vain(database: str, traffic: Traffic) -> Iterator[str]:
     resources = sum(map(len, unused.resources.values()))
     if actions or resources or unused.policies:
         yield (
-            f"present policies grant what no call used: {actions} actions, {resources} resources of other actions, "
-            f"{len(unused.policies)} whole policies; see --unused"
+            f"the current policies grant more than the calls used: {actions} actions, {resources} resources of other "
+            f"actions, {len(unused.policies)} whole policies; see --unused"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the subcommands share that ask a running server: where it is, and one request to its control endpoints."""
+"""Code for the subcommands that ask a running server: its address, and one request to its control endpoints."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _endpoint_option = click.option(
     metavar="URL",
     default=None,
     show_envvar=True,
-    help="URL of the server, in place of host and port.",
+    help="URL of the server, instead of host and port.",
 )
 
 
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say where the server is: ``endpoint``, ``host``, ``port``."""
+    """Adds the options for the address of the server: ``endpoint``, ``host``, ``port``."""
     return _endpoint_option(host_option(port_option(command)))
 
 
@@ -49,15 +49,15 @@ _connections = {"http": _over_http, "https": _over_tls}
 
 
 def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
-    """The JSON that a control endpoint answers.
+    """The JSON answer of a control endpoint.
 
-    Raises UnusableError with the server's own message, or when nobody answers there.
+    Raises UnusableError with the server's message when it refuses, and when no server answers at that address.
     """
     try:
         address = urlsplit(endpoint)
         connection = _connections[address.scheme](address.hostname or "", address.port)
     except (KeyError, ValueError, http.client.InvalidURL) as error:
-        raise UnusableError(f"{endpoint!r} is no URL of a server: write it as http://127.0.0.1:4580") from error
+        raise UnusableError(f"{endpoint!r} is not the URL of a server: write it as http://127.0.0.1:4580") from error
     try:
         text = None if body is None else json.dumps(body)
         connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", text)
@@ -65,8 +65,8 @@ def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
         status, read = answer.status, json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UnusableError(
-            f"no Rolecall answers at {endpoint}: start one with rolecall serve, "
-            "or say where it is with --endpoint, or --host and --port"
+            f"Rolecall does not answer at {endpoint}: start it with rolecall serve, "
+            "or give its address with --endpoint, or --host and --port"
         ) from error
     finally:
         connection.close()

@@ -14,14 +14,16 @@ from rolecall.identity_providers.saml_assertions import DEFAULT_SUBJECT
 
 
 @click.command("saml-assertion")
-@click.option("--idp", required=True, metavar="NAME", help="Which of Rolecall's identity providers.")
+@click.option("--idp", required=True, metavar="NAME", help="Name of an identity provider of Rolecall's.")
 @click.option("--role", required=True, metavar="ARN", help="The role that the assertion offers.")
-@click.option("--provider", required=True, metavar="ARN", help="The SAML provider of IAM that goes with it.")
+@click.option("--provider", required=True, metavar="ARN", help="The SAML provider in IAM for this identity provider.")
 @click.option("--session-name", required=True, metavar="TEXT", help="The attribute RoleSessionName.")
 @click.option("--subject", default=DEFAULT_SUBJECT, metavar="TEXT", help="The NameID.")
 @click.option("--attribute", "attributes", multiple=True, metavar="NAME=TEXT", help="An attribute, by its full name.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=TEXT", help="A session tag.")
-@click.option("--transitive-tag", "transitive", multiple=True, metavar="KEY", help="A tag that is handed on.")
+@click.option(
+    "--transitive-tag", "transitive", multiple=True, metavar="KEY", help="Key of a tag that chained roles inherit."
+)
 @click.option("--session-duration", type=int, metavar="SECONDS", help="The attribute SessionDuration.")
 @click.option("--source-identity", metavar="TEXT", help="The attribute SourceIdentity.")
 @server_options
@@ -40,9 +42,10 @@ def command(
     host: str,
     port: int,
 ) -> None:
-    """Print a SAML response that a running server has signed, in base64.
+    """Print a SAML response that a running server signs, in base64.
 
-    Nothing else is printed, so that it can go into a file or a variable. An attribute given twice has two values.
+    The command prints nothing else, so that you can redirect the response into a file or a variable. An attribute that
+    is given twice has two values.
 
     \b
     Example:
@@ -66,7 +69,7 @@ def command(
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in texts:
-        # Names of attributes may hold a =, values more often do.
+        # The first = ends the name: values contain a = more often than names.
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{option} {text}: write it as NAME=TEXT.")

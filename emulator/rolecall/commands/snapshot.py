@@ -32,7 +32,7 @@ STANDARD_STREAM = "-"
 
 @click.group("snapshot")
 def command() -> None:
-    """Save the whole world as one readable file, or load one.
+    """Save the whole sandbox to a readable file, or load such a file.
 
     \b
     Examples:
@@ -46,14 +46,14 @@ def command() -> None:
 @click.option(
     "--last-used/--no-last-used",
     default=True,
-    help="Whether it says when keys and roles were last used, which any call changes.",
+    help="Whether the file has the times of the last use of keys and roles, which any call changes.",
 )
 @config_of_database_option
 @database_option
 def save(file: str, last_used: bool, database: str) -> None:
-    """Write the world of a database to FILE, in the format of the sandbox file; - is standard output.
+    """Write the sandbox in a database to FILE, in the format of a sandbox file; - is standard output.
 
-    While the server runs, or after it has stopped. The file holds secrets: whoever else is on this machine cannot read
+    The command works while the server runs and after it has stopped. The file holds secrets, so only its owner can read
     it.
 
     \b
@@ -82,13 +82,13 @@ def save(file: str, last_used: bool, database: str) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """The file is the owner's alone, and a file of before stays what it was until all of this one is written."""
+    """Write a file that only its owner can read. It replaces an older file only when it is complete."""
     if file.exists() and not file.is_file():
-        # A pipe or a terminal, which nothing can take the place of.
+        # A pipe or a terminal cannot be replaced.
         file.write_text(text, encoding="utf-8", newline="\n")
         return
     target = file.resolve()
-    # Made for the owner alone, whatever the mask of this process.
+    # mkstemp lets only the owner read the file, with any umask.
     handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with open(handle, "w", encoding="utf-8", newline="\n") as written:
@@ -106,10 +106,10 @@ def _write(file: Path, text: str) -> None:
 @config_of_database_option
 @database_option
 def load(file: str, database: str) -> None:
-    """Replace the world of a database by that of FILE, a snapshot or any sandbox file; - is standard input.
+    """Replace the sandbox in a database with FILE, a snapshot or any sandbox file; - is standard input.
 
-    All or nothing, and a running server notices with the next call. The server's own sandbox file is not applied over
-    it, until that file changes.
+    The command loads all of the file or nothing. A running server uses the new content from its next call on. The
+    server applies its own sandbox file again only when that file changes.
 
     \b
     Examples:
@@ -156,7 +156,7 @@ def _opened(database: str) -> Database:
     if opened.in_memory:
         opened.close()
         raise UnusableError(
-            "a database in memory belongs to its server: ask the server, at /_rolecall/snapshot, "
-            "or give serve a database in a file"
+            "only the server itself can use a database in memory: ask the server at /_rolecall/snapshot, "
+            "or start serve with a database in a file"
         )
     return opened

@@ -17,11 +17,11 @@ from rolecall.sessions.signing_keys import ALGORITHMS
 
 @click.command("token")
 @click.option("--issuer", required=True, metavar="NAME|URL", help="One of Rolecall's issuers, or a declared provider.")
-@click.option("--subject", metavar="TEXT", help="The claim sub; the shape has one of its own.")
-@click.option("--audience", multiple=True, metavar="TEXT", help=f"The claim aud, {DEFAULT_AUDIENCE} without it.")
-@click.option("--claim", "claims", multiple=True, metavar="K=V", help="A claim of text; K:=V for one of JSON.")
-@click.option("--shape", type=click.Choice(list(SHAPES)), default="plain", help="Whose tokens it is to look like.")
-@click.option("--lifetime", type=int, metavar="SECONDS", help="How long it is good; the shape has a default.")
+@click.option("--subject", metavar="TEXT", help="The claim sub; each shape has a default.")
+@click.option("--audience", multiple=True, metavar="TEXT", help=f"The claim aud; {DEFAULT_AUDIENCE} by default.")
+@click.option("--claim", "claims", multiple=True, metavar="K=V", help="A claim with a text; K:=V for a JSON value.")
+@click.option("--shape", type=click.Choice(list(SHAPES)), default="plain", help="The issuer whose tokens it resembles.")
+@click.option("--lifetime", type=int, metavar="SECONDS", help="Seconds until it expires; each shape has a default.")
 @click.option("--algorithm", type=click.Choice(sorted(ALGORITHMS)), default=DEFAULT_ALGORITHM, help="How to sign it.")
 @server_options
 def command(
@@ -36,10 +36,10 @@ def command(
     host: str,
     port: int,
 ) -> None:
-    """Print a web identity token that a running server has signed.
+    """Print a web identity token that a running server signs.
 
-    Nothing but the token is printed, so that it can go into a file or a variable. A claim whose JSON is null is left
-    out of the token.
+    The command prints nothing else, so that you can redirect the token into a file or a variable. The token lacks any
+    claim whose value is the JSON null.
 
     \b
     Examples:
@@ -61,7 +61,7 @@ def command(
 
 
 def read_claim(text: str) -> tuple[str, Any]:
-    """``k=v`` as text, ``k:=v`` as JSON. Raises UsageError."""
+    """Name and value of a claim: ``k=v`` has a text, ``k:=v`` a JSON value. Raises UsageError."""
     name, equals, value = text.partition("=")
     if not equals or not name.removesuffix(":"):
         raise click.UsageError(f"--claim {text}: write it as NAME=TEXT, or as NAME:=JSON.")
@@ -70,4 +70,4 @@ def read_claim(text: str) -> tuple[str, Any]:
     try:
         return name[:-1], json.loads(value)
     except ValueError as error:
-        raise click.UsageError(f"--claim {text}: what follows := is not JSON.") from error
+        raise click.UsageError(f"--claim {text}: the value after := is not JSON.") from error

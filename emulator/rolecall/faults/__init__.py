@@ -1,5 +1,4 @@
-"""Faults: rules that make calls fail, come late, or end without an answer, so that programs can be tested for it.
+"""Faults: rules that make calls fail, come late, or end without an answer, for tests of a program's error handling.
 
-Owned here: the rules as values, and which of them strike a call. Not here: what the gateway does with a call that was
-struck.
+Owned here: the rules as values, and which of them affect a call. Not here: how the gateway carries out their effect.
 """

@@ -1,7 +1,7 @@
-"""Faults: rules that make calls fail, late or not at all, so that programs can be tested for it.
+"""The fault rules in force, and what they do to a call.
 
-The rules are kept in the database, where every worker finds them: a change raises the generation, and each call finds
-out on its way. Where there are none, calls pay for nothing.
+The rules are stored in the database, so every worker has them: a change raises the generation, and each worker sees it
+on its next call. Without rules, calls pay nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Struck:
 
     error: AwsError | None = None
     delay_seconds: float = 0
-    # Nothing is sent: the connection is closed.
+    # The connection is closed without an answer.
     drops: bool = False
     identity_provider_down: bool = False
 
@@ -58,7 +58,7 @@ NOT_STRUCK = Struck()
 
 
 class ActiveFaults:
-    """The rules of one generation, as the gateway asks them."""
+    """The rules of one generation, in the form that the gateway uses."""
 
     def __init__(self, database: Database, rules: Sequence[FaultRule]) -> None:
         self._database = database
@@ -66,15 +66,15 @@ class ActiveFaults:
         self._call_rules = [rule for rule in rules if rule.kind not in CREDENTIAL_KINDS]
 
     def on_credentials(self, snapshot: Connection, facts: CallFacts) -> Struck:
-        """What becomes of a call whose caller is proven."""
+        """The effect on a call whose caller is proven."""
         return self._strike(snapshot, self._credential_rules, facts)
 
     def on_call(self, snapshot: Connection, facts: CallFacts) -> Struck:
-        """What becomes of a call that is well-formed, before anybody asks whether it is allowed."""
+        """The effect on a well-formed call, before its permissions are checked."""
         return self._strike(snapshot, self._call_rules, facts)
 
     def _strike(self, snapshot: Connection, rules: Sequence[FaultRule], facts: CallFacts) -> Struck:
-        """Asks the rules in order, up to the first that ends the call."""
+        """Apply the rules in order, up to the first that ends the call."""
         matching = [rule for rule in rules if rule.matches(facts)]
         if not matching:
             return NOT_STRUCK
@@ -92,7 +92,7 @@ class ActiveFaults:
 
 
 def active_faults(database: Database, states: Mapping[str, str]) -> ActiveFaults | None:
-    """From the kept states of a sandbox to what the gateway asks; None when there are no rules."""
+    """The rules in the stored states of a sandbox; None when there are no rules."""
     rules = read_kept(states.get(STATE_NAME))
     return ActiveFaults(database, rules) if rules else None
 
@@ -122,14 +122,14 @@ def _error(rule: FaultRule, facts: CallFacts) -> AwsError:
         account_id = "" if facts.caller is None else facts.caller.principal.account_id
         return region_disabled(account_id, reason)
     if rule.kind == "drop":
-        # Status 0: nothing is answered. For the log alone.
+        # Status 0 means that there is no answer. Only the log sees it.
         return AwsError(DROPPED_CODE, status=0, reason=reason)
     usual = RATE_EXCEEDED_MESSAGE if rule.error.startswith("Thrott") else INJECTED_MESSAGE
     return AwsError(rule.error, rule.message or usual, status=rule.status, reason=reason)
 
 
 class Faults:
-    """The fault rules of a sandbox, to be read and changed while it serves.
+    """The fault rules of a sandbox, to read and to change while it runs.
 
     >>> sandbox.faults.add(service="sts", operation="AssumeRole", error="Throttling", times=2)  # doctest: +SKIP
     """
@@ -141,14 +141,14 @@ class Faults:
 
     @property
     def rules(self) -> list[dict[str, Any]]:
-        """The rules in their order, each with the calls it has met and those it has hit."""
+        """The rules in their order, each with the number of calls that it matched and hit."""
         with self._database.snapshot() as connection:
             rules = read_kept(worlds.state(connection, STATE_NAME))
             counts = fault_hits.counts(connection)
         return [rule_as_json(rule, *counts.get(rule.rule_id, (0, 0))) for rule in rules]
 
     def add(self, **rule: Any) -> str:
-        """Add a rule after the others; returns its id. Raises InvalidFaultError, as :meth:`replace` does."""
+        """Add a rule after the others. Returns its id. Raises InvalidFaultError, as :meth:`replace` does."""
         [added] = self._read([rule])
         with self._database.transaction() as connection:
             rules = (*read_kept(worlds.state(connection, STATE_NAME)), added)
@@ -156,7 +156,7 @@ class Faults:
         return added.rule_id
 
     def replace(self, rules: Any) -> None:
-        """Let these be the rules, and count anew."""
+        """Replace all rules, and start their counts again."""
         read = self._read(rules)
         with self._database.transaction() as connection:
             self._keep(connection, read)

@@ -1,4 +1,4 @@
-"""Fault rules as values: read from what a user wrote, checked, shown, and matched with calls. Pure."""
+"""Fault rules as values: read from a user's text, checked, shown, and matched with calls. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from rolecall.policy.patterns import cached_glob, wildcards
 from rolecall.principals import Caller
 
-# The service that the two kinds of faults of its own are about.
+# The service of two special kinds of faults: region_disabled and identity_provider_down.
 _STS = "sts"
 MAXIMUM_RULES = 100
 MAXIMUM_DELAY_SECONDS = 60
@@ -33,30 +33,30 @@ KINDS = {
     "region_disabled": "STS is not activated in the Region",
     "identity_provider_down": "AWS does not reach the OIDC provider",
 }
-# Decided by who calls, before the parameters are read; all others when the call is known to be well-formed.
+# These depend only on the caller and apply before the parameters are read. All others apply to well-formed calls.
 CREDENTIAL_KINDS = frozenset({"expired_credentials", "revoked_credentials"})
 _ERROR_KEYS = ("error", "message", "status")
 
 
 class InvalidFaultError(ValueError):
-    """Rules that cannot be used; the message names every problem, a line each."""
+    """Rules that cannot be used. The message names every problem, one on each line."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultCatalogue:
-    """What there is to fail: operations and error codes, as the services' models know them."""
+    """What can fail: the operations and error codes of the services' models."""
 
     operations: Mapping[str, Callable[[], frozenset[str]]]
-    # Of a service, and of one of its operations unless that is empty.
+    # Error codes of a service, or of one of its operations if that is not empty.
     error_codes: Callable[[str, str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """One rule. Empty selectors match every call; ``operations`` are the names that ``operation`` stands for.
+    """One rule. Empty selectors match every call. ``operations`` are the names that match ``operation``.
 
-    Of the calls it matches, it hits those from the ``nth`` on, ``times`` of them (None: no end), each with
-    ``probability``; which ones that are depends on the ``seed`` alone.
+    Of the calls that it matches, it hits calls from the ``nth`` on, at most ``times`` of them (None: no limit), each
+    with ``probability``. The ``seed`` alone decides which ones.
     """
 
     rule_id: str
@@ -83,7 +83,7 @@ class FaultRule:
         if self.region and self.region != facts.region:
             return False
         if self.kind == "expired_credentials" and not facts.has_session_token:
-            # Long-term keys have no end.
+            # Long-term keys do not expire.
             return False
         return not self.principal or (facts.caller is not None and self._is_principal(facts.caller))
 
@@ -92,7 +92,7 @@ class FaultRule:
         return test(caller.principal.arn) or test(caller.principal.principal_arn)
 
     def hits(self, call_number: int, hits_before: int) -> bool:
-        """Whether the call that is the rule's ``call_number``-th (from 1) is hit."""
+        """Whether the rule hits its ``call_number``-th call, counted from 1."""
         if call_number < self.nth or (self.times is not None and hits_before >= self.times):
             return False
         if self.probability >= 1:
@@ -102,7 +102,7 @@ class FaultRule:
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What rules look at in a call; no caller where the operation takes no signature."""
+    """The facts of a call that rules compare. There is no caller for an operation without a signature."""
 
     service: str
     operation: str
@@ -146,7 +146,7 @@ def _rule(given: Mapping[str, Any], catalogue: FaultCatalogue, rule_id: str, new
         # "The third call fails" means one call.
         values["times"] = 1
     if values.get("probability", 1) < 1 and values.get("seed") is None:
-        # Shown with the rule, so that a run can be repeated.
+        # Shown with the rule, so that a user can repeat a run.
         values["seed"] = new_seed()
     return FaultRule(rule_id, **values, operations=tuple(sorted(_operations(given, catalogue))))
 
@@ -162,12 +162,12 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_arn_pattern(value: Any) -> bool:
-    """A name alone, say, would match no caller, and the rule would never strike."""
+    """Not a name alone, for example: it would match no caller, and the rule would never apply."""
     return _is_text(value) and value.startswith(("arn:", "*", "?"))
 
 
 def _is_number(value: Any) -> bool:
-    # A whole number may be greater than any float, and is finite in any case.
+    # A whole number may exceed every float, and is finite in any case.
     return (isinstance(value, float) and math.isfinite(value)) or (
         isinstance(value, int) and not isinstance(value, bool)
     )
@@ -177,7 +177,7 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAXIMUM_COUNT
 
 
-# Key -> what its value must be, as a test and in words.
+# Key -> a test of its value, and the same in words.
 KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "kind": (lambda value: isinstance(value, str) and value in KINDS, f"one of {', '.join(KINDS)}"),
     "service": (_is_text, "a service, such as sts"),
@@ -204,7 +204,7 @@ KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 def _problems_of(given: Any, catalogue: FaultCatalogue) -> list[str]:
     if not isinstance(given, Mapping):
         return ["it is not an object."]
-    problems = [f"there is no key {key!r}: known are {', '.join(KEYS)}." for key in given if key not in KEYS]
+    problems = [f"there is no key {key!r}: the known keys are {', '.join(KEYS)}." for key in given if key not in KEYS]
     problems += [
         f"{key} must be {words}." for key, (test, words) in KEYS.items() if key in given and not test(given[key])
     ]
@@ -214,7 +214,7 @@ def _problems_of(given: Any, catalogue: FaultCatalogue) -> list[str]:
 def _contradictions(given: Mapping[str, Any]) -> Iterable[str]:
     kind = _kind(given)
     if kind == "error" and "error" not in given:
-        yield "say what is to happen: an error, delay_seconds, or another kind."
+        yield "say what must happen: give an error, delay_seconds, or another kind."
     if kind != "error":
         yield from (f"{key} belongs to the kind error, not to {kind}." for key in _ERROR_KEYS if key in given)
     if kind == "delay" and not given.get("delay_seconds"):
@@ -226,20 +226,20 @@ def _contradictions(given: Mapping[str, Any]) -> Iterable[str]:
 def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Iterable[str]:
     kind, service, operation = _kind(given), given.get("service", ""), given.get("operation", "")
     if service and service not in catalogue.operations:
-        yield f"there is no service {service!r}: known are {', '.join(catalogue.operations)}."
+        yield f"there is no service {service!r}: the known services are {', '.join(catalogue.operations)}."
         return
     if kind in ("region_disabled", "identity_provider_down") and service not in ("", _STS):
-        yield f"the kind {kind} is about the service {_STS}."
+        yield f"the kind {kind} works only for the service {_STS}."
         return
     if (operation or kind == "identity_provider_down") and not _operations(given, catalogue):
-        yield f"the kind {kind} has no operation {operation!r} of {service or 'any service'} to strike."
+        yield f"the kind {kind} applies to no operation {operation!r} of {service or 'any service'}."
         return
     if "error" in given and "status" not in given:
         yield from _unknown_code(given["error"], service, operation, catalogue)
 
 
 def _unknown_code(code: str, service: str, operation: str, catalogue: FaultCatalogue) -> Iterable[str]:
-    """A code must be one that every operation in question can answer with; a status makes any code good."""
+    """The code must be one that every selected operation can answer. With a ``status`` any code is accepted."""
     for name in [service] if service else catalogue.operations:
         exact = operation if operation in catalogue.operations[name]() else ""
         if operation and not exact and not _matching(operation, name, catalogue):
@@ -248,14 +248,14 @@ def _unknown_code(code: str, service: str, operation: str, catalogue: FaultCatal
         if code not in known:
             where = f"{name} {exact}".strip()
             yield (
-                f"{code} is no error of {where}: known are {', '.join(sorted(known))}. "
-                "With a status, any other code will do."
+                f"{code} is not an error of {where}: the known errors are {', '.join(sorted(known))}. "
+                "With a status, any code is accepted."
             )
             return
 
 
 def _operations(given: Mapping[str, Any], catalogue: FaultCatalogue) -> set[str]:
-    """The names of the operations that a rule can strike; empty where it asks for every one."""
+    """The names of the operations that a rule can affect; empty when it affects every operation."""
     kind, operation = _kind(given), given.get("operation", "")
     if kind == "identity_provider_down":
         return _matching(operation or "*", _STS, catalogue) & {WEB_IDENTITY_OPERATION}
@@ -274,7 +274,7 @@ def _matching(pattern: str, service: str, catalogue: FaultCatalogue) -> set[str]
 
 
 def rule_as_json(rule: FaultRule, calls: int, hits: int) -> dict[str, Any]:
-    """A rule as it was written, its id, and what became of it."""
+    """A rule as it was written, its id, and its counts."""
     defaults = {field.name: field.default for field in dataclasses.fields(FaultRule)}
     shown = {name: value for name, value in dataclasses.asdict(rule).items() if value != defaults[name]}
     shown.pop("operations", None)
@@ -286,6 +286,6 @@ def kept_text(rules: Iterable[FaultRule]) -> str:
 
 
 def read_kept(text: str | None) -> tuple[FaultRule, ...]:
-    """The rules in a text of :func:`kept_text`; none when nothing is kept."""
+    """The rules in a text of :func:`kept_text`; no rules for None."""
     kept = [] if text is None else json.loads(text)
     return tuple(FaultRule(**{**rule, "operations": tuple(rule["operations"])}) for rule in kept)

@@ -1,4 +1,4 @@
-"""Who calls: what a signature must say, and the proofs of identity that stand among the parameters."""
+"""Who calls: the checks of a signature's scope, and proofs of identity among the parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
 
 
 def check_call_scope(signature: Signature, target: Target, request: HttpRequest) -> None:
-    """Raises AwsError SignatureDoesNotMatch. A regional endpoint, by its name, takes signatures of its Region only."""
+    """Raises AwsError SignatureDoesNotMatch. A regional endpoint accepts only signatures of its own Region."""
     signing_name = target.service.signing_name
     has_own_region = SERVICE_RECORDS[target.service.name].has_regional_endpoints
     region = region_of_host(request.headers.get("host", "")) if has_own_region else None
@@ -33,7 +33,7 @@ def check_call_scope(signature: Signature, target: Target, request: HttpRequest)
 
 
 def facts_of(request: HttpRequest, target: Target, signature: Signature | None, identity: Identity) -> CallFacts:
-    """What fault rules look at. Of a call whose proof is among its parameters, nobody knows the caller yet."""
+    """The facts that fault rules compare. When the proof is among the parameters, the caller is not known yet."""
     caller = identity.caller if target.operation.signed else None
     has_token = signature is not None and caller is not None and bool(signature.session_token)
     return CallFacts(target.service.name, target.operation.name, region_of(signature, request), caller, has_token)
@@ -42,7 +42,7 @@ def facts_of(request: HttpRequest, target: Target, signature: Signature | None, 
 def check_signed(signature: Signature | None, target: Target, registered: RegisteredOperation | None) -> None:
     """Raises AwsError MissingAuthenticationToken for a call that needs a signature and has none.
 
-    An operation that AWS takes unsigned has its proof of identity among the parameters.
+    An operation that AWS accepts unsigned has its proof of identity among the parameters.
     """
     if target.operation.signed:
         if signature is None:
@@ -52,12 +52,12 @@ def check_signed(signature: Signature | None, target: Target, registered: Regist
 
 
 def proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Call, Identity]:
-    """The call and the identity that the proof among the parameters stands for."""
+    """The call and the identity that the proof among the parameters proves."""
     proven = proof(call, parameters)
     return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
 
 
 def second_factor_of(registered: RegisteredOperation | None, parameters: Parameters) -> SecondFactor | None:
-    """The second factor that the call means to prove, if any."""
+    """The second factor that the call tries to prove, if any."""
     factor = None if registered is None else registered.second_factor
     return None if factor is None or factor.parameters.isdisjoint(parameters) else factor

@@ -1,4 +1,4 @@
-"""Whether a call is allowed, and whether what it asks for is built."""
+"""Whether a call is allowed, and whether Rolecall emulates the operation and its parameters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def authorise(
     request: HttpRequest,
     identity: Identity,
 ) -> list[Decision]:
-    """Every permission the call needs, also for operations nobody has built: a refused caller sees the refusal."""
+    """Check every permission of the call, also for an operation that is not emulated: its refusal comes first."""
     written = None if registered is None else registered.permissions
     permissions = (written or table_permissions)(call, parameters)
     if not permissions:
@@ -47,7 +47,7 @@ def not_emulated(target: Target) -> AwsError:
 def emulated(
     registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
 ) -> Callable[..., Answer | None]:
-    """The operation's function. Raises AwsError NotImplemented for what is not emulated, operation or parameter."""
+    """The operation's function. Raises AwsError NotImplemented for an operation or parameter that is not emulated."""
     if registered is None:
         raise not_emulated(target)
     if not registered.parameters.issuperset(parameters):

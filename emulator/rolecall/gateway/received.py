@@ -1,4 +1,4 @@
-"""A call as it came, and what of it is known before anything is proven."""
+"""A call as it came, and the facts that need no proof."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rolecall.signing import Signature
 
 
 class Received(NamedTuple):
-    """A request as it came: ``at_seconds`` by the wall clock, ``started_seconds`` by the one that measures."""
+    """A request as it came. ``at_seconds`` is by the wall clock, ``started_seconds`` by the clock for durations."""
 
     request_id: str
     request: HttpRequest
@@ -23,13 +23,13 @@ class Received(NamedTuple):
 
 
 def region_of(signature: Signature | None, request: HttpRequest) -> str:
-    """The Region of a call: of its signature, else of the endpoint it was sent to."""
+    """The Region of a call: from its signature, else from the endpoint."""
     if signature is None:
         return region_of_host(request.headers.get("host", "")) or DEFAULT_REGION
     return signature.region or DEFAULT_REGION
 
 
 def account_of(call: Call, parameters: Mapping[str, Any]) -> str:
-    """The account that is asked for credentials: the caller's, or that of the role an unsigned call names."""
+    """The account that credentials are for: the caller's, or the account of the role that an unsigned call names."""
     parsed = None if call.account_id else parse_arn(parameters.get("RoleArn", ""))
     return call.account_id if parsed is None else parsed.account_id

@@ -1,7 +1,7 @@
 """The road of one call, from an HTTP request to an HTTP answer. Read it from the top of :meth:`Gateway.answer`.
 
-Each step takes values and returns a value; no step calls the next. AWS errors are caught here and nowhere else, and
-anything unexpected is caught at the same place, logged with its request id and answered as InternalFailure.
+Each step takes values and returns a value; no step calls the next. AWS errors are caught here and nowhere else. Any
+unexpected error is caught at the same place, logged with its request id and answered as InternalFailure.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ log = logging.getLogger("rolecall.gateway")
 
 INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
 MODEL_MINIMUM_SESSION_SECONDS = 900
-# The operations with that minimum; others have durations of their own.
-_LASTING_AS_LONG = frozenset(
+# The operations with that minimum. Other operations have durations of their own.
+_OPERATIONS_WITH_MINIMUM = frozenset(
     {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken", "GetSessionToken"}
 )
 
 
 class Gateway:
-    """Answers AWS calls. Holds what outlives a call: the database, the clock, and what holds for one generation."""
+    """Answers AWS calls. Holds what outlives a call: the database, the clock, and the caches of one generation."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Gateway:
         issuer_keys: IssuerKeys | None = None,
     ) -> None:
         self.database = database
-        # Other processes may answer over the same database: who moves this clock moves theirs.
+        # Other processes may serve the same database. They share this clock.
         share_clock(database, clock)
         self.clock = clock
         self.ids = ids
@@ -112,11 +112,11 @@ class Gateway:
         self._taking_over = threading.Lock()
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
-        """The request id and the answer. Raises nothing but DroppedConnectionError, when a fault rule asks for it."""
+        """The request id and the answer. Raises only DroppedConnectionError, and only when a fault rule asks for it."""
         return wait_here(self.steps(request), self.clock.pause)
 
     def steps(self, request: HttpRequest) -> Steps[tuple[str, HttpAnswer]]:
-        """As :meth:`answer`; yields what the call has to wait for, which need not be waited for in this thread."""
+        """The same as :meth:`answer`. Yields what the call has to wait for, so that another thread can wait."""
         received = Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
@@ -137,7 +137,7 @@ class Gateway:
         return received.request_id, self._answer_unmatched(received, service or claimed_service(request), failure)
 
     def refuse(self, request: HttpRequest, service: str, error: AwsError) -> tuple[str, HttpAnswer]:
-        """The answer to a call that was refused before it was looked at, such as one that is too large.
+        """The answer to a call that is refused before it is read, such as one that is too large.
 
         Without a ``service`` it has the form of the service that the request looks like.
         """
@@ -147,12 +147,12 @@ class Gateway:
     def _answer_unmatched(
         self, received: Received, signing_name: str, error: AwsError, guessed_service: str = ""
     ) -> HttpAnswer:
-        """The answer to a call of which no operation was found, in the form that suits what it claims to be."""
+        """The answer to a call without a matching operation, in the form that suits the request."""
         request, request_id = received.request, received.request_id
         unserved = recognise_unserved(request, signing_name)
         if unserved is not None:
             answer = encode_unserved_error(unserved, error, request_id, request.method)
-            # What nobody has signed names no service of its own in the log.
+            # An unsigned request must not name a service in the log.
             self._observe(received, "", "", None, answer.status, error)
             return answer
         service = guessed_service or likely_service(request, signing_name)
@@ -161,17 +161,17 @@ class Gateway:
         return answer
 
     def _refuse_unserved(self, received: Received, unserved: Unserved, signature: Signature) -> HttpAnswer:
-        """The answer to a call of a service that is not here. The caller is known first, as AWS would know it.
+        """The answer to a call of a service that Rolecall does not serve. The caller is authenticated first, as on AWS.
 
-        A key that does not exist, or a signature that is wrong, is refused as everywhere: only who is known reads that
-        the service is missing, and only then does the log show a caller and the name of the service.
+        A key that does not exist or a wrong signature is refused as everywhere. Only an authenticated caller sees that
+        the service is missing. Only then does the log show the caller and the service.
         """
         request, request_id = received.request, received.request_id
         identity: Identity | None = None
         try:
             with self.database.snapshot() as connection:
                 identities = self._current_identities(connection)
-                # Which Regions the service has is not known here.
+                # Rolecall does not know the Regions of such a service.
                 check_scope(signature, service=unserved.service, valid_region=bool)
                 found, has_secret = self._resolve(connection, identities, signature, self.clock.now_seconds())
                 if has_secret:
@@ -183,14 +183,14 @@ class Gateway:
         except Exception as error:
             failure = _unexpected(request_id, error)
         answer = encode_unserved_error(unserved, failure, request_id, request.method)
-        told = ("", "") if identity is None else (unserved.service, unserved.operation)
-        self._observe(received, *told, identity, answer.status, failure, signature)
+        shown_names = ("", "") if identity is None else (unserved.service, unserved.operation)
+        self._observe(received, *shown_names, identity, answer.status, failure, signature)
         return answer
 
     def _answer(
         self, received: Received, target: Target, signature: Signature | None, known: Struck | None = None
     ) -> Steps[HttpAnswer]:
-        """The answer; ``known`` is what fault rules did to the call before it had to begin anew."""
+        """The answer. ``known`` holds what fault rules did to the call before it started again."""
         service, operation = target.service.name, target.operation.name
         request, request_id = received.request, received.request_id
         identity: Identity | None = None
@@ -205,7 +205,7 @@ class Gateway:
             check_signed(signature, target, registered)
             with self.database.snapshot() as connection:
                 identities = self._current_identities(connection)
-                # Asked only now, because a change by another process is taken over with the generation.
+                # Read only now, because the new generation may bring a clock that another process moved.
                 now_seconds = self.clock.now_seconds()
                 identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
                 faults = self._faults if known is None else None
@@ -230,12 +230,12 @@ class Gateway:
                     answer = self._carry_out(proved, registered, target, parameters, request, identity, decisions)
             if registered is not None and registered.writes:
                 with self.database.transaction() as connection:
-                    # A store of its own: what is read between writes must not be remembered if they are rolled back.
+                    # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.
                     call = replace(call, db=connection, policies=PolicyStore(identities.generation))
                     answer = registered.function(call, **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
-            # Only now, outside the snapshot: an issuer may take its time. What comes of it is remembered, so this ends.
+            # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             yield Fetch(wanted.url, wanted.fetch)
             return (yield from self._answer(received, target, signature, struck))
         except AwsError as error:
@@ -260,7 +260,7 @@ class Gateway:
     def _allowed_kind(
         self, call: Call, identity: Identity, registered: RegisteredOperation | None, parameters: Parameters
     ) -> tuple[Call, Identity]:
-        """The call, and who makes it, after everything that is refused whatever the policies say."""
+        """The call and its caller, after the checks that come before any policy."""
         if registered is not None and registered.proof is not None:
             call, identity = proven(call, registered.proof, parameters)
         record = SERVICE_RECORDS[call.service]
@@ -273,24 +273,24 @@ class Gateway:
         return call, identity
 
     def catch_up(self) -> None:
-        """Take over what other processes have changed since the last call: clock, fault rules, settings."""
+        """Load what other processes have changed since the last call: clock, fault rules, settings."""
         with self.database.snapshot() as connection:
             self._current_identities(connection)
 
     def _current_identities(self, connection: Connection) -> IdentityStore:
-        """The identities of the database's present generation; forgotten and begun anew when it has moved."""
+        """The identities of the database's present generation. A new generation starts with an empty cache."""
         generation = self.database.generation(connection)
         identities = self._identities
         if identities is None or identities.generation != generation:
             keys = KeyRing.of_rows(keyring.load(connection))
             identities = IdentityStore(PolicyStore(generation), keys)
-            # Settings change only together with the world: by a snapshot that is loaded, or when it is reset.
+            # Settings change only with the whole world: by loading a snapshot, or by a reset.
             settings = present_settings(connection, self._declared_settings)
             self._take_over(identities, settings, worlds.states(connection))
         return identities
 
     def _take_over(self, identities: IdentityStore, settings: SandboxSettings, states: Mapping[str, str]) -> None:
-        """Go on with a newer generation. A thread that still sees an older one must not bring back what was."""
+        """Switch to a newer generation. A thread that still sees an older one must not switch back."""
         with self._taking_over:
             if self._identities is None or self._identities.generation < identities.generation:
                 self.clock.follow(kept_clock(states))
@@ -319,7 +319,7 @@ class Gateway:
     def _resolve(
         self, connection: Connection, identities: IdentityStore, signature: Signature, now_seconds: float
     ) -> tuple[Identity, bool]:
-        """Who the key and the token stand for, and whether there is a secret that must have signed the call."""
+        """The identity for the key and the token, and whether its secret must have signed the call."""
         try:
             identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
             session = identity.caller.session
@@ -329,7 +329,7 @@ class Gateway:
             lenient = not self.settings.strict and not signature.session_token
             if not lenient or identities.knows_key(connection, signature.access_key_id):
                 raise
-            # Lenient by the sandbox's own setting: nobody knows this key's secret, so there is nothing to compare.
+            # The sandbox is lenient by its own setting. This key has no known secret, so there is nothing to compare.
             return identities.administrator(connection, signature.access_key_id), False
         return identity, True
 
@@ -337,8 +337,8 @@ class Gateway:
         duration_seconds = parameters.get("DurationSeconds")
         lowered = self.settings.minimum_session_seconds
         shorter = isinstance(duration_seconds, int) and lowered <= duration_seconds < MODEL_MINIMUM_SESSION_SECONDS
-        if shorter and target.operation.name in _LASTING_AS_LONG:
-            # The sandbox allows shorter sessions than AWS, to test refreshing; every other limit stays.
+        if shorter and target.operation.name in _OPERATIONS_WITH_MINIMUM:
+            # The sandbox allows shorter sessions than AWS, for tests of refreshing. Every other limit stays.
             parameters = {**parameters, "DurationSeconds": MODEL_MINIMUM_SESSION_SECONDS}
         check_constraints(target.operation, parameters)
 
@@ -375,14 +375,14 @@ class Gateway:
 
     @contextmanager
     def _proved(self, call: Call, factor: SecondFactor, parameters: Parameters, generation: int) -> Iterator[Call]:
-        """The call of somebody who has proved a second factor with it, in a new snapshot.
+        """The call of a caller who proves a second factor with it, in a new snapshot.
 
         Raises AwsError for a proof that fails.
         """
         with self.database.transaction() as connection:
             factor.use(replace(call, db=connection), parameters)
         with self.database.snapshot() as connection:
-            # A store of its own: this snapshot may be of a later generation, so what is read must not be remembered.
+            # A separate store: this snapshot may be of a later generation, so its data must not enter the cache.
             policies = PolicyStore(generation)
             yield replace(call, db=connection, policies=policies, mfa_at_seconds=int(call.now_seconds))
 
@@ -396,9 +396,9 @@ class Gateway:
         identity: Identity,
         decisions: list[Decision],
     ) -> Answer | None:
-        """The answer of an operation that only reads, None for one that writes, if the call is allowed.
+        """The answer of an operation that only reads; None for one that writes. Raises AwsError for a refused call.
 
-        The decisions are added to ``decisions``, where they stay when the operation then fails.
+        The decisions are added to ``decisions``. They stay there when the operation then fails.
         """
         decisions += authorise(call, registered, parameters, request, identity)
         function = emulated(registered, target, parameters)
@@ -418,8 +418,8 @@ class Gateway:
         kept: Recorded | None = None,
     ) -> None:
         if error is not None and log.isEnabledFor(logging.INFO):
-            told = without_codes(error.reason or error.message)
-            log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {told}"))
+            text = without_codes(error.reason or error.message)
+            log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {text}"))
         if self.observer is None:
             return
         caller, seal = None if identity is None else identity.caller, None

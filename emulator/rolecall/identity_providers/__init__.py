@@ -1,5 +1,5 @@
-"""Identity providers that Rolecall itself is, so that a test needs nothing from outside.
+"""Rolecall's own identity providers, so that a test needs no outside service.
 
-Owned here: OpenID Connect tokens and SAML assertions that it signs, the documents that verify them, and the codes of
-virtual MFA devices. Not here: verifying what a caller brings (:mod:`rolecall.sessions`).
+Owned here: OpenID Connect tokens and SAML assertions that Rolecall signs, the documents that verify them, and the codes
+of virtual MFA devices. Not here: verifying a caller's tokens and assertions (:mod:`rolecall.sessions`).
 """

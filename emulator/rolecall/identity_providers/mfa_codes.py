@@ -1,4 +1,4 @@
-"""Rolecall in place of an authenticator: the codes of the sandbox's virtual MFA devices, by the sandbox's clock."""
+"""Rolecall as an authenticator: the codes of the sandbox's virtual MFA devices, by the sandbox's clock."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from rolecall.storage.engine import Database
 from rolecall.storage.mfa_devices import MfaDeviceSecret, device_secrets
 
 USED_MESSAGE = (
-    "all codes of {device} that are accepted now were used: move the clock on by {seconds} s, or wait so long"
+    "every code of {device} that is accepted now was used: advance the clock by {seconds} s, or wait that long"
 )
 
 
 class NoCodeError(ValueError):
-    """There is no code to show; the message is for whoever asked for it."""
+    """There is no code to show. The user sees the message."""
 
 
 def unused_code(database: Database, clock: Clock, device: str) -> str:
-    """A code that AssumeRole and GetSessionToken accept now: the present one, or the next when that was used.
+    """A code that AssumeRole and GetSessionToken accept now: the present one, or the next if that was used.
 
     ``device`` is a serial number, or a name that only one device has. Raises NoCodeError.
     """
@@ -26,7 +26,7 @@ def unused_code(database: Database, clock: Clock, device: str) -> str:
 
 
 def unused_pair(database: Database, clock: Clock, device: str) -> tuple[str, str]:
-    """Two codes in a row that EnableMFADevice and ResyncMFADevice accept now. Raises NoCodeError."""
+    """Two consecutive codes that EnableMFADevice and ResyncMFADevice accept now. Raises NoCodeError."""
     secret = _secret(database, device)
     first, second = codes_from(secret.seed, _free_step(secret, clock) - 1, 2)
     return first, second

@@ -1,7 +1,7 @@
-"""Rolecall as an OpenID Connect issuer: tokens it signs, and the two documents by which anybody verifies them.
+"""Rolecall as an OpenID Connect issuer: tokens that it signs, and the two documents with which clients verify them.
 
-Every name is an issuer, at ``/_rolecall/oidc/NAME`` under whatever address the server is reached; so is every provider
-that a sandbox file declares with ``keys: rolecall``, under its own URL. A key is made when it is first needed.
+Every name is an issuer at ``/_rolecall/oidc/NAME``, under any address of the server. So is every provider that a
+sandbox file declares with ``keys: rolecall``, under its own URL. A key is made when it is first needed.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
 
 
 class TokenRequestError(ValueError):
-    """A token that cannot be minted; the message is for whoever asked for it."""
+    """A token that cannot be issued. The user sees the message."""
 
 
 def issuer_url(base_url: str, issuer: str) -> str:
-    """The URL of an issuer that is given by name or URL. Raises TokenRequestError."""
+    """The URL of an issuer from its name or URL. Raises TokenRequestError."""
     if ISSUER_NAME.fullmatch(issuer):
         return f"{base_url.rstrip('/')}{OWN_PREFIX}{issuer}"
     if issuer_problem(issuer):
-        raise TokenRequestError("issuer is a name of letters, digits, - _ and . or the URL of a declared provider")
+        raise TokenRequestError("issuer must be a name of letters, digits, - _ and . or the URL of a declared provider")
     return issuer
 
 
@@ -58,17 +58,17 @@ def mint(
 ) -> str:
     """A token of the issuer with that URL, issued now by the sandbox's clock.
 
-    ``claims`` come on top of those of the shape and of the standard ones; one that is None is left out of the token.
-    Raises TokenRequestError.
+    ``claims`` replace standard claims and claims of the shape. A claim of None is left out of the token. Raises
+    TokenRequestError.
     """
     if shape not in SHAPES:
-        raise TokenRequestError(f"shape is {', '.join(SHAPES)}")
+        raise TokenRequestError(f"shape must be one of {', '.join(SHAPES)}")
     if algorithm not in ALGORITHMS:
-        raise TokenRequestError(f"algorithm is {', '.join(sorted(ALGORITHMS))}")
+        raise TokenRequestError(f"algorithm must be one of {', '.join(sorted(ALGORITHMS))}")
     if lifetime_seconds is not None and not 1 <= lifetime_seconds <= MAXIMUM_LIFETIME_SECONDS:
-        raise TokenRequestError(f"lifetime_seconds is a whole number from 1 to {MAXIMUM_LIFETIME_SECONDS}")
+        raise TokenRequestError(f"lifetime_seconds must be a whole number from 1 to {MAXIMUM_LIFETIME_SECONDS}")
     if claims is not None and "iss" in claims:
-        raise TokenRequestError("the claim iss is the issuer's own: choose it with issuer")
+        raise TokenRequestError("the claim iss always names the issuer: choose it with issuer")
     _check_signs_for(database, issuer)
     known = SHAPES[shape]
     subject = known.subject if subject is None else subject
@@ -112,7 +112,7 @@ def _signing_key(database: Database, purpose: str, algorithm: str, now: int) -> 
     with database.snapshot() as connection:
         stored = newest_signing_key(connection, purpose, algorithm)
     if stored is None:
-        # Made before the transaction: nobody should wait for it.
+        # Made before the transaction, so that other writers do not wait for it.
         made = new_signing_key(algorithm)
         with database.transaction() as connection:
             stored = newest_signing_key(connection, purpose, algorithm)
@@ -123,11 +123,11 @@ def _signing_key(database: Database, purpose: str, algorithm: str, now: int) -> 
 
 
 def discovery_document(issuer: str) -> dict[str, Any]:
-    """What ``/.well-known/openid-configuration`` says (OpenID Connect Discovery 1.0, section 3)."""
+    """The document ``/.well-known/openid-configuration`` (OpenID Connect Discovery 1.0, section 3)."""
     return {
         "issuer": issuer,
         "jwks_uri": f"{issuer}/jwks.json",
-        # There is no browser to send anywhere: tokens come from a control endpoint.
+        # There is no page for a browser, because tokens come from a control endpoint.
         "authorization_endpoint": "urn:rolecall:programmatic_authorization",
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],

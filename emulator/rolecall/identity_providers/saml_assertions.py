@@ -1,7 +1,7 @@
 """Rolecall as a SAML identity provider: its metadata, and assertions that it signs.
 
-Every name is an identity provider. Its key and certificate are made when they are first needed and kept, so that the
-metadata which IAM was given stays right.
+Every name is an identity provider. Its key and certificate are made when they are first needed, and stored. So metadata
+that was given to IAM stays valid.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ DEFAULT_SUBJECT = "rolecall-user"
 DEFAULT_LIFETIME_SECONDS = 300
 MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
 _CERTIFICATE_DAYS = 36_500
-# What XML 1.0 cannot hold.
+# Characters that XML 1.0 cannot hold.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class AssertionRequestError(ValueError):
-    """An assertion that cannot be minted; the message is for whoever asked for it."""
+    """An assertion that cannot be issued. The user sees the message."""
 
 
 def entity_id(name: str) -> str:
-    """The same on every host and port, so that metadata may be kept."""
+    """The same on every host and port, so that metadata stays valid."""
     return f"urn:rolecall:saml:{name}"
 
 
 def check_name(name: str) -> None:
     """Raises AssertionRequestError."""
     if not IDP_NAME.fullmatch(name):
-        raise AssertionRequestError("the name of an identity provider has up to 64 letters, digits, - _ and .")
+        raise AssertionRequestError("the name of an identity provider must have up to 64 letters, digits, - _ and .")
 
 
 def metadata_document(database: Database, clock: Clock, name: str) -> str:
@@ -65,12 +65,12 @@ def metadata_document(database: Database, clock: Clock, name: str) -> str:
 
 
 def metadata_within(connection: Any, name: str, now_seconds: int) -> str:
-    """The same, for whoever sets the sandbox up and holds a transaction already."""
+    """The same inside the caller's transaction, for setting a sandbox up."""
     return _metadata(signing_key(connection, name, now_seconds), name)
 
 
 def _metadata(stored: StoredSigningKey, name: str) -> str:
-    # Nobody is sent there: assertions come from a control endpoint, and metadata has to name an address.
+    # No browser is sent there: assertions come from a control endpoint. But metadata must contain an address.
     return own_metadata(entity_id(name), f"https://{name}.rolecall.invalid/sso", [_certificate(stored)])
 
 
@@ -94,14 +94,14 @@ def mint(
     recipient: str = RECIPIENT,
     lifetime_seconds: int = DEFAULT_LIFETIME_SECONDS,
 ) -> str:
-    """A response of the identity provider in base64, issued now by the sandbox's clock, as AssumeRoleWithSAML takes it.
+    """A response of the identity provider in base64, issued now by the sandbox's clock, for AssumeRoleWithSAML.
 
-    ``attributes`` have full names, and may replace those that the other arguments make. Nothing is refused that AWS
-    would refuse: that is what one may want to see. Raises AssertionRequestError, SamlNotInstalledError.
+    ``attributes`` have full names, and may replace those that the other arguments make. Attributes that AWS would
+    refuse are allowed, because a test may need them. Raises AssertionRequestError, SamlNotInstalledError.
     """
     check_name(idp)
     if not 1 <= lifetime_seconds <= MAXIMUM_LIFETIME_SECONDS:
-        raise AssertionRequestError(f"lifetime_seconds is a whole number from 1 to {MAXIMUM_LIFETIME_SECONDS}")
+        raise AssertionRequestError(f"lifetime_seconds must be a whole number from 1 to {MAXIMUM_LIFETIME_SECONDS}")
     named: dict[str, str | Sequence[str]] = {
         f"{ATTRIBUTES}Role": f"{role},{provider}",
         f"{ATTRIBUTES}RoleSessionName": session_name,
@@ -172,4 +172,4 @@ def _check_text(response: NewResponse) -> None:
     for name, values in response.attributes.items():
         texts += [name, *values]
     if any(_NOT_XML.search(text) for text in texts):
-        raise AssertionRequestError("there is a character in it that XML cannot hold")
+        raise AssertionRequestError("the assertion has a character that XML cannot hold")

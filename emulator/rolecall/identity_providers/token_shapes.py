@@ -1,7 +1,7 @@
-"""The claims that tokens of well-known issuers carry, so that a trust policy meets what it will meet outside.
+"""The claims in tokens of well-known issuers, so that a trust policy meets the same claims as with the real issuer.
 
 Sources, read 2026-11-24: GitHub Docs, OpenID Connect reference; Kubernetes documentation, Managing Service Accounts;
-GitLab Docs, OpenID Connect authentication using ID tokens. Ids are made up; what the subject says is taken from it.
+GitLab Docs, OpenID Connect authentication using ID tokens. Ids are made up. Other claims follow from the subject.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SHA = "7e5c8fa1d3b24906a8b1c2d3e4f5061728394a5b"
 
 
 class ShapeError(ValueError):
-    """A subject that tokens of this shape do not have; the message is for whoever asked for it."""
+    """A subject that tokens of this shape do not have. The user sees the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of token: what it says when nothing else is asked for. ``not_before_seconds`` is counted from issue."""
+    """One kind of token with its default values. ``not_before_seconds`` is relative to the time of issue."""
 
     subject: str
     lifetime_seconds: int
@@ -40,7 +40,7 @@ def _github_actions(subject: str, ids: Identifiers) -> Claims:
     parts = subject.split(":", 3)
     owner, slash, repository = parts[1].partition("/") if len(parts) > 2 else ("", "", "")
     if parts[0] != "repo" or not (owner and slash and repository):
-        raise ShapeError("a subject of github-actions is repo:OWNER/REPOSITORY:ref:REF, or …:environment:NAME")
+        raise ShapeError("a subject of github-actions must be repo:OWNER/REPOSITORY:ref:REF, or …:environment:NAME")
     kind, value = parts[2], parts[3] if len(parts) > 3 else ""
     pull_request = kind == "pull_request"
     ref = value if kind == "ref" else "refs/pull/1/merge" if pull_request else "refs/heads/main"
@@ -78,7 +78,7 @@ def _github_actions(subject: str, ids: Identifiers) -> Claims:
 def _eks(subject: str, ids: Identifiers) -> Claims:
     parts = subject.split(":")
     if len(parts) != 4 or parts[:2] != ["system", "serviceaccount"] or not all(parts):
-        raise ShapeError("a subject of eks is system:serviceaccount:NAMESPACE:NAME")
+        raise ShapeError("a subject of eks must be system:serviceaccount:NAMESPACE:NAME")
     return {
         "kubernetes.io": {
             "namespace": parts[2],
@@ -93,7 +93,7 @@ def _gitlab(subject: str, ids: Identifiers) -> Claims:
     parts = subject.split(":")
     namespace, slash, project = parts[1].rpartition("/") if len(parts) == 6 else ("", "", "")
     if parts[::2] != ["project_path", "ref_type", "ref"] or not (namespace and slash and project):
-        raise ShapeError("a subject of gitlab is project_path:GROUP/PROJECT:ref_type:branch:ref:NAME")
+        raise ShapeError("a subject of gitlab must be project_path:GROUP/PROJECT:ref_type:branch:ref:NAME")
     path, ref_type, ref = parts[1::2]
     folder = "heads" if ref_type == "branch" else "tags"
     return {

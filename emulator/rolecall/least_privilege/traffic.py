@@ -32,7 +32,7 @@ CHIME_NOTE = (
 _RESOURCES_SHOWN = 3
 _SIDS = {"chime": "ChimeSupportsNoResourceArns"}
 _REFUSED_BY_POLICY = ("ExplicitDeny", "ImplicitDeny")
-PRINCIPAL_MESSAGE = "principal is the ARN of a user, a role or a session."
+PRINCIPAL_MESSAGE = "principal must be the ARN of a user, a role or a session."
 ROLE_OR_SESSION_MESSAGE = (
     "The ARN of a session ends with its name, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION. For all sessions of a "
     "role give the role's own ARN, arn:aws:iam::ACCOUNT:role/ROLE."

@@ -1,4 +1,4 @@
-"""Encoded authorization messages: why a call was refused, sealed so that only who may read reasons can read it."""
+"""Encoded authorization messages: the sealed reason of a refusal, which only a permitted caller can decode."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def seal_message(keys: KeyRing, account_id: str, message: Mapping[str, Any], exp
 
 
 def open_message(keys: KeyRing, account_id: str, text: str, now_seconds: float) -> Mapping[str, Any]:
-    """The message. Raises BadTokenError for one that is damaged, foreign, for another purpose or expired."""
+    """The message. Raises BadTokenError for a token that is damaged, of another key ring or purpose, or expired."""
     _, claims = open_token(keys, AUTHORIZATION_MESSAGE_PURPOSE, text)
     message = claims.get("msg")
     expires_at_seconds = claims.get("exp")
     if not isinstance(message, dict) or not isinstance(expires_at_seconds, int):
-        raise BadTokenError("no authorization message")
+        raise BadTokenError("not an authorization message")
     if claims.get("acct") != account_id:
         raise BadTokenError("the message is about a call of another account")
     if expires_at_seconds <= now_seconds:

@@ -1,7 +1,7 @@
-"""Temporary credentials: issued as a sealed token, opened again on every call that uses them. Nothing is stored.
+"""Temporary credentials: issued as a sealed token, and opened again on every call that uses them. Nothing is stored.
 
-The secret is derived from the access key id, the token carries the rest, and the two are bound: a token opens only
-together with the key id it was issued for.
+The secret is derived from the access key id, and the token carries the rest. A token opens only together with the
+access key id that it was issued for.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from rolecall.principals import Principal, Session, SessionContents
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
 
-# AWS's one limit since September 2026 (its announcement; the model's ceiling of MinimumSessionTokenSize).
+# AWS's only limit since September 2026 (its announcement; the model's maximum of MinimumSessionTokenSize).
 MAXIMUM_TOKEN_BYTES = 4096
 
 
 class TokenTooLargeError(Exception):
-    """What a session carries does not fit into a token; ``size_bytes`` is what it would take."""
+    """The contents of a session do not fit into a token. ``size_bytes`` is the size that they would need."""
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(f"a session token of {size_bytes} bytes; {MAXIMUM_TOKEN_BYTES} are allowed")
@@ -29,7 +29,7 @@ class TokenTooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TemporaryCredentials:
-    """What STS hands out; ``expires_at_seconds`` since the epoch."""
+    """The credentials that STS answers. ``expires_at_seconds`` counts from the epoch."""
 
     access_key_id: str
     secret_access_key: str
@@ -39,9 +39,9 @@ class TemporaryCredentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRequest(SessionContents):
-    """A session to be issued: whose it is, how long it lasts, and what it carries.
+    """A session to be issued: its principal, its duration and its contents.
 
-    ``minimum_token_bytes`` is for callers who test how large a token their systems take.
+    ``minimum_token_bytes`` lets a caller test how large a token its own systems accept.
     """
 
     principal: Principal
@@ -51,7 +51,7 @@ class SessionRequest(SessionContents):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session token that was opened: its principal, its session, and the secret its calls are signed with."""
+    """An opened session token: its principal, its session, and the secret that signs its calls."""
 
     principal: Principal
     session: Session
@@ -61,9 +61,10 @@ class OpenedSession:
 def issue(
     keys: KeyRing, ids: Identifiers, now_seconds: float, request: SessionRequest, chain: tuple[str, ...] = ()
 ) -> TemporaryCredentials:
-    """New temporary credentials. Writes nothing anywhere. Raises TokenTooLargeError.
+    """New temporary credentials. Stores nothing. Raises TokenTooLargeError.
 
-    ``chain`` is that of the session. AWS's tokens have none: where there is no room for it, the older part is left out.
+    ``chain`` is the role chain of the session. AWS's tokens carry none, so its older part is left out when there is no
+    room.
     """
     principal = request.principal
     access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
@@ -113,9 +114,9 @@ def _session_token(key: SealingKey, claims: dict[str, Any], chain: tuple[str, ..
 
 
 def open_session(keys: KeyRing, access_key_id: str, session_token: str) -> OpenedSession:
-    """The session behind a token, if it was issued for this access key id. Does not judge expiry.
+    """The session in a token, if the token was issued for this access key id. Does not check expiry.
 
-    Raises BadTokenError for a token that is damaged, foreign, for another purpose or for another key id.
+    Raises BadTokenError for a token that is damaged, of another key ring or purpose, or for another access key id.
     """
     key, claims = open_token(keys, SESSION_PURPOSE, session_token)
     if claims.get("k") != access_key_id:

@@ -1,7 +1,7 @@
-"""What lies between a customer's approval and a partner's session: the recorded approver, and the exchange token.
+"""The values between a customer's approval and a partner's session: the recorded approver, and the exchange token.
 
-The token names its request; all else is in the database. It is made anew from what is stored whenever it is asked for,
-so that no database holds one.
+The token names its request; everything else is in the database. The token is sealed again from stored values each time
+it is needed, so no database holds a token.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ DELEGATION_PURPOSE = "delegation"
 
 
 def exchange_token(keys: KeyRing, request_id: str, sent_at_seconds: int) -> str:
-    """The token that was sent for a request at that time."""
+    """The token that was sent for a request at ``sent_at_seconds``."""
     return seal(keys.newest, DELEGATION_PURPOSE, {"r": request_id, "iat": sent_at_seconds})
 
 
 def request_of_token(keys: KeyRing, token: str) -> tuple[str, int]:
-    """The id of the request a token was sent for, and when. Raises BadTokenError. Does not judge expiry or use."""
+    """The request's id and the time at which the token was sent. Raises BadTokenError. Does not check expiry or use."""
     _key, claims = open_token(keys, DELEGATION_PURPOSE, token)
     request_id, sent_at_seconds = claims.get("r"), claims.get("iat")
     if not isinstance(request_id, str) or not isinstance(sent_at_seconds, int):
@@ -33,8 +33,10 @@ def request_of_token(keys: KeyRing, token: str) -> tuple[str, int]:
 
 
 def approval_text(approver: Caller) -> str:
-    """Who approves and with what session, to be stored (API reference, AcceptDelegationRequest: "IAM records the
-    details and the state of the identity that called this API").
+    """The approver and the approver's session as text for the database.
+
+    API reference, AcceptDelegationRequest: "IAM records the details and the state of the identity that called this
+    API".
     """
     principal, session = approver.principal, approver.session
     state: dict[str, Any] = {}
@@ -53,7 +55,7 @@ def approval_text(approver: Caller) -> str:
 
 
 def delegated_session(approval: str, permission_policy: str, duration_seconds: int) -> SessionRequest:
-    """The session of an approver that a permission policy limits, besides what limited the approver's own."""
+    """A session with the approver's rights, limited by a permission policy and by the approver's own session."""
     stored = json.loads(approval)
     state: Mapping[str, Any] = stored["session"]
     return SessionRequest(

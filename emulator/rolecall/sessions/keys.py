@@ -1,4 +1,4 @@
-"""The key ring: sealing keys by id, the newest of which seals while all of them open."""
+"""The key ring: sealing keys by id. The newest key seals, and every key opens."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SEALING_KEY_BYTES = 32
 
 
 def _derived(secret: bytes, use: str) -> bytes:
-    """A key of its own for each use, so that what one use reveals tells nothing about another."""
+    """A separate key for each use, so that one use reveals nothing about another."""
     return hmac.digest(secret, f"rolecall {use}".encode(), hashlib.sha256)
 
 
 @dataclass(frozen=True, slots=True)
 class SealingKey:
-    """One key of the ring; the keys for its uses are derived once."""
+    """One key of the ring. The keys for its uses are derived once."""
 
     key_id: str
     secret: bytes = field(repr=False)
@@ -32,7 +32,7 @@ class SealingKey:
         object.__setattr__(self, "page_key", _derived(self.secret, "page token"))
 
     def secret_access_key(self, access_key_id: str) -> str:
-        """The secret that belongs to a temporary access key id: 40 characters, derived, stored nowhere."""
+        """The secret of a temporary access key id: 40 characters, derived and never stored."""
         return b64encode(hmac.digest(self.access_key_key, access_key_id.encode(), hashlib.sha256)[:30]).decode("ascii")
 
 
@@ -47,7 +47,7 @@ class KeyRing:
 
     @classmethod
     def of_rows(cls, rows: Iterable[tuple[str, bytes, int]]) -> KeyRing:
-        """The ring of stored keys, each with its id, secret and time of creation, the oldest first."""
+        """The ring of stored keys, oldest first. Each row holds id, secret and time of creation."""
         return cls([SealingKey(key_id, secret) for key_id, secret, _ in rows])
 
     def get(self, key_id: str) -> SealingKey | None:

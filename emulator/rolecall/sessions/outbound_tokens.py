@@ -1,4 +1,4 @@
-"""Outbound web identity tokens: what their issuer is called, what it publishes, and which keys sign for it.
+"""Outbound web identity tokens: the name of their issuer, its published documents, and the keys that sign for it.
 
 IAM User Guide, "Outbound identity federation".
 """
@@ -13,22 +13,22 @@ from rolecall.sessions.signing_keys import SigningKey, public_jwk
 ALGORITHMS = ("RS256", "ES384")
 ISSUER_HOST_ENDING = ".tokens.sts.global.api.aws"
 CLAIM_NAMESPACE = "https://sts.amazonaws.com/"
-# What of a token's claims is told by the discovery document: those that every token has.
+# The claims that every token has. The discovery document lists only these.
 _CLAIMS = ("iss", "sub", "aud", "iat", "exp", "jti", CLAIM_NAMESPACE)
 
 
 def issuer_url(issuer_id: str) -> str:
-    """The issuer as tokens name it: ``https://<uuid>.tokens.sts.global.api.aws``."""
+    """The issuer in the form that tokens use: ``https://<uuid>.tokens.sts.global.api.aws``."""
     return f"https://{issuer_id}{ISSUER_HOST_ENDING}"
 
 
 def key_purpose(account_id: str) -> str:
-    """Under which purpose the account's signing keys are kept."""
+    """The purpose under which the account's signing keys are stored."""
     return f"outbound {account_id}"
 
 
 def discovery_document(issuer_id: str, jwks_url: str) -> dict[str, Any]:
-    """The issuer's metadata (OpenID Connect Discovery 1.0); ``jwks_url`` is where its keys can be fetched."""
+    """The issuer's metadata (OpenID Connect Discovery 1.0). ``jwks_url`` is the address of its keys."""
     return {
         "issuer": issuer_url(issuer_id),
         "jwks_uri": jwks_url,

@@ -1,7 +1,7 @@
-"""Pagination tokens: where a list went on, sealed so that one account's token is worth nothing in another's list.
+"""Pagination tokens: the position in a list, sealed so that another account's list refuses the token.
 
-``key id.position.seal``, each part base64url: IAM's markers have room for 320 characters, which a JSON Web Token of a
-long name would overrun. The list a token belongs to is not in it; the seal covers it.
+The form is ``key id.position.seal``, each part in base64url. IAM's markers have room for 320 characters, and a JSON Web
+Token of a long name would be longer. The token does not name its list; the seal covers the list's name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.tokens import BadTokenError
 
-# Half of SHA-256: as hard to guess as a random UUID is.
+# Half of SHA-256: as hard to guess as a random UUID.
 _SEAL_BYTES = 16
 _MAXIMUM_CHARACTERS = 4096
 
@@ -36,9 +36,9 @@ def open_page(keys: KeyRing, scope: tuple[str, ...], token: str) -> str:
         text = position.decode()
     except ValueError as error:
         raise BadTokenError("not a page token") from error
-    # The decoder passes over characters that mean nothing and bits that are not used.
+    # The decoder ignores unknown characters and unused bits. Only the form that this module writes is accepted.
     if parts != [_text(part) for part in read]:
-        raise BadTokenError("not written as this sandbox writes page tokens")
+        raise BadTokenError("not in the form of this sandbox's page tokens")
     if key is None or not hmac.compare_digest(seal, _seal(key, scope, text)):
         raise BadTokenError("the token belongs to another list")
     return text

@@ -1,7 +1,7 @@
-"""Sign-in tokens and console sessions: what temporary credentials become at AWS's sign-in endpoint.
+"""Sign-in tokens and console sessions: AWS's sign-in endpoint makes them from temporary credentials.
 
-Both hold the claims of the session token they were made from, sealed for a purpose of their own: a sign-in token can
-only be turned into a console session, and a console session only shows pages.
+Both hold the claims of the session token that they were made from, each sealed for its own purpose. A sign-in token can
+only become a console session, and a console session only shows pages.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ CONSOLE_PURPOSE = "console"
 def seal_sign_in(keys: KeyRing, session_token: str, ends_at_seconds: int, good_until_seconds: int) -> str:
     """A sign-in token for the session behind ``session_token``.
 
-    It is good until ``good_until_seconds``; the console session it becomes ends at ``ends_at_seconds``.
-    Raises BadTokenError when the session token is none of this key ring.
+    It is valid until ``good_until_seconds``. The console session made from it ends at ``ends_at_seconds``. Raises
+    BadTokenError when this key ring did not seal the session token.
     """
     _, claims = open_token(keys, SESSION_PURPOSE, session_token)
     return _seal(keys, SIGN_IN_PURPOSE, {**claims, "end": ends_at_seconds, "until": good_until_seconds})
@@ -35,7 +35,7 @@ def seal_console(keys: KeyRing, sign_in_token: str, now_seconds: float) -> tuple
 
 
 def open_console(keys: KeyRing, text: str, now_seconds: float) -> tuple[OpenedSession, int]:
-    """The session behind a console session, and when the console session ends. Raises BadTokenError."""
+    """The session in a console session, and when the console session ends. Raises BadTokenError."""
     key, claims = open_token(keys, CONSOLE_PURPOSE, text)
     ends_at_seconds = _whole_number(claims, "end")
     if ends_at_seconds <= now_seconds:

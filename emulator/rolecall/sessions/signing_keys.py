@@ -1,7 +1,7 @@
-"""Signing keys of the issuers that Rolecall itself is: made, written as text, published, and used to sign.
+"""Signing keys of Rolecall's own issuers: made, written as text, published, and used to sign.
 
-Unlike sealing keys these are asymmetric, so that whoever fetches the public half can verify a token. A key's id is the
-thumbprint of its public half (RFC 7638), so that a key has the same id wherever it is published.
+Unlike sealing keys, these are asymmetric: a client that fetches the public half can verify a token. A key's id is the
+thumbprint of its public half (RFC 7638), so a key has the same id wherever it is published.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _loaded: BoundedCache[tuple[str, str], SigningKey] = BoundedCache(_LOADED_LIMIT)
 
 
 def new_signing_key(algorithm: str) -> SigningKey:
-    """A key made just now. RSA takes tens of milliseconds. Raises ValueError for an algorithm that is not known."""
+    """A new key. RSA takes tens of milliseconds. Raises ValueError for an unknown algorithm."""
     if algorithm in RSA_ALGORITHMS:
         return _signing_key(algorithm, rsa.generate_private_key(_RSA_EXPONENT, _RSA_BITS))
     if algorithm in _CURVES:
@@ -61,12 +61,12 @@ def new_signing_key(algorithm: str) -> SigningKey:
 
 
 def private_pem(key: SigningKey) -> str:
-    """The private half as text (PKCS #8), for storing."""
+    """The private half as text (PKCS #8), for storage."""
     return key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
 
 
 def load_signing_key(algorithm: str, pem: str) -> SigningKey:
-    """The key that :func:`private_pem` wrote. Remembered, because checking an RSA key takes milliseconds."""
+    """The key that :func:`private_pem` wrote. Cached, because checking an RSA key takes milliseconds."""
     known = _loaded.get((algorithm, pem))
     if known is None:
         private_key = load_pem_private_key(pem.encode("ascii"), None)

@@ -1,8 +1,8 @@
 """Sealed tokens: JSON Web Tokens (RFC 7519) that only this sandbox's key ring can have made.
 
-Every token names its purpose as audience, so that one kind can never be used as another. Large claims may be
-compressed, but for those of a session: AWS's session tokens do not get shorter by what repeats in them. Expiry is a
-claim like any other here: whoever opens a token judges it by the sandbox's clock.
+Every token names its purpose as its audience, so one kind of token can never serve as another. Large claims may be
+compressed, except a session's: repetition does not shorten AWS's session tokens either. Expiry is an ordinary claim
+here: the code that opens a token checks it by the sandbox's clock.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SESSION_PURPOSE = "session"
 
 _ALGORITHM = "HS256"
 _COMPRESS_FROM_BYTES = 1024
-# No honest token is larger; a hostile one is not unpacked further.
+# No honest token is larger. A larger one is refused before it is unpacked.
 MAXIMUM_TOKEN_CHARACTERS = 65_536
 _MAXIMUM_CLAIMS_BYTES = 262_144
-# Base64 in the one way it is written here: decoders pass over characters that mean nothing and bits that are not used.
+# The one accepted form of base64: decoders also ignore unknown characters and unused bits.
 _WRITTEN_SIGNATURE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
-# Two ways of saying what the token is (RFC 7515, section 4.1.9), one character apart.
+# Two spellings of the token's type (RFC 7515, section 4.1.9), one character apart in length.
 _TYPE = "JWT"
 _LONGER_TYPE = "JOSE"
 _encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
@@ -37,7 +37,7 @@ _DECODE_OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": 
 
 
 class _OwnKeys(HMACAlgorithm):
-    """HS256 with keys of the key ring, which need none of the checks that keys from outside do."""
+    """HS256 with keys of the key ring. They need none of the checks for keys from outside."""
 
     def prepare_key(self, key: str | bytes) -> bytes:
         return key if isinstance(key, bytes) else key.encode()
@@ -48,7 +48,7 @@ _signer.register_algorithm(_ALGORITHM, _OwnKeys(HMACAlgorithm.SHA256))
 
 
 class BadTokenError(Exception):
-    """The token was not sealed by this key ring for this purpose. Says why, for the log only."""
+    """This key ring did not seal the token for this purpose. The text gives the reason, for the log only."""
 
 
 def seal(
@@ -61,8 +61,7 @@ def seal(
 ) -> str:
     """A token that :func:`open_token` opens with any ring that holds ``key``.
 
-    One that would be shorter than ``minimum_characters`` is filled up to exactly that. ``compressed`` says whether
-    large claims are.
+    A shorter token is filled up to exactly ``minimum_characters``. ``compressed`` allows compression of large claims.
     """
     payload: Mapping[str, Any] = claims
     if compressed:
@@ -73,7 +72,7 @@ def seal(
     token = _signed(key, text)
     if len(token) >= minimum_characters:
         return token
-    # JSON may end in blanks. Base64 has no text of 4n + 1 characters: a longer header takes up the one too many.
+    # JSON may end in blanks. Base64 has no text of 4n + 1 characters, so a longer header supplies the extra character.
     token_type = _TYPE
     header, _, signature = map(len, token.split("."))
     wanted_characters = minimum_characters - header - signature - 2
@@ -84,7 +83,7 @@ def seal(
 
 
 def _lengthened(characters: int) -> int:
-    """How many characters of base64 one byte more takes than what ``characters`` hold."""
+    """How many characters of base64 one more byte adds to ``characters``."""
     return -(-(characters * 3 // 4 + 1) * 4 // 3)
 
 
@@ -98,7 +97,7 @@ def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dic
     if len(token) > MAXIMUM_TOKEN_CHARACTERS:
         raise BadTokenError("longer than any token of this sandbox")
     if not _WRITTEN_SIGNATURE.fullmatch(token, token.rfind(".") + 1):
-        raise BadTokenError("the signature is not written as this sandbox writes signatures")
+        raise BadTokenError("the signature is not in the form of this sandbox's signatures")
     try:
         header = jwt.get_unverified_header(token)
         key = ring.get(header.get("kid", ""))
@@ -123,5 +122,5 @@ def _unpacked(text: str) -> dict[str, Any]:
     except (ValueError, zlib.error) as error:
         raise BadTokenError("the packed claims are damaged") from error
     if not isinstance(claims, dict):
-        raise BadTokenError("the packed claims are no claims")
+        raise BadTokenError("the packed claims are not a JSON object")
     return claims

@@ -1,8 +1,8 @@
-"""Web identity tokens: JSON Web Tokens of OpenID Connect issuers, read, judged and verified.
+"""Web identity tokens: JSON Web Tokens of OpenID Connect issuers, read, checked and verified.
 
-The reading and the checks of signatures are PyJWT's; what it is too tolerant about is refused here first. Nothing in a
-token decides how it is verified: the algorithm must be one that AWS takes and fit the key, the key comes from the
-issuer's own set by its id, and every other header (``jwk``, ``jku``, ``x5u``, ``x5c``) is passed over.
+PyJWT reads tokens and checks signatures. This module first refuses what PyJWT is too tolerant about. Nothing in a token
+decides how it is verified. AWS must accept the algorithm, and the algorithm must fit the key. The token's key id
+selects the key from the issuer's own set. Every other header (``jwk``, ``jku``, ``x5u``, ``x5c``) is ignored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from jwt.api_jws import PyJWS
 from rolecall.caches import BoundedCache
 from rolecall.errors import AwsError
 
-# IAM API reference and model of STS, AssumeRoleWithWebIdentity: these six and no other.
+# IAM API reference and model of STS, AssumeRoleWithWebIdentity: only these six.
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
-# IAM User Guide, Create an OpenID Connect identity provider: AWS takes a token for five minutes after it has expired,
-# because clocks differ. That the two other times get the same grace is not documented.
+# IAM User Guide, Create an OpenID Connect identity provider: AWS accepts a token for five minutes after it expired,
+# because clocks differ. It is not documented that the two other times get the same grace.
 LEEWAY_SECONDS = 300
-# IAM User Guide, same page: an issuer's set may have 100 RSA keys and 100 of elliptic curves.
+# IAM User Guide, same page: an issuer's set may have 100 RSA keys and 100 elliptic-curve keys.
 MAXIMUM_KEYS = 200
 _RSA_BITS = range(2048, 8193)
 _MAXIMUM_SUBJECT_CHARACTERS = 255
@@ -42,12 +42,12 @@ MALFORMED_MESSAGE = "The ID Token provided is not a valid JWT. (You may see this
 MISSING_CLAIM_MESSAGE = "Missing a required claim: {claim}"
 AUDIENCE_MESSAGE = "Incorrect token audience"
 EXPIRED_MESSAGE = "Token expired: current date/time {now} must be before the expiration date/time {expiry}"
-# The two blanks are AWS's. It says so for every failure that has to do with keys, a wrong signature among them.
+# The two blanks are AWS's. AWS answers this for every failure about keys, a wrong signature included.
 KEY_MESSAGE = (
     "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
     "documentation for requirements"
 )
-# The model's own description of the error, for what AWS was not seen to word.
+# The model's own description of the error, for faults whose message at AWS is not known.
 INVALID_MESSAGE = (
     "The web identity token that was passed could not be validated by AWS. Get a new identity token from the identity "
     "provider and then retry the request."
@@ -57,12 +57,12 @@ _PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 
 class BadKeySetError(Exception):
-    """A text is no JSON Web Key Set that can be used. Says why, for people."""
+    """A text is not a usable JSON Web Key Set. The text of the error gives the reason, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebToken:
-    """A token as it was read: nothing of it is proven."""
+    """A token as it was read. Nothing in it is proven."""
 
     text: str
     header: Mapping[str, Any]
@@ -86,13 +86,13 @@ class _Key:
 
 
 class KeySet:
-    """The public keys of an issuer by their ids; what it has verified is remembered as long as the set is."""
+    """The public keys of an issuer by their ids. The set remembers the tokens that it has verified."""
 
     __slots__ = ("_by_id", "_verified")
 
     def __init__(self, keys: Mapping[str, tuple[_Key, ...]]) -> None:
         self._by_id = keys
-        # Hashes of whole tokens whose signatures this very set has verified; their claims are judged on each call.
+        # Hashes of whole tokens whose signatures this set has verified. Their claims are checked on each call.
         self._verified: BoundedCache[bytes, bool] = BoundedCache(_VERIFIED_LIMIT)
 
     def __contains__(self, key_id: object) -> bool:
@@ -121,9 +121,9 @@ def _signed_with(key: _Key, text: str, algorithm: str) -> bool:
 
 
 def read_key_set(text: str) -> KeySet:
-    """The keys of a JSON Web Key Set (RFC 7517) that can verify tokens; others in it are passed over.
+    """The keys of a JSON Web Key Set (RFC 7517) that can verify tokens; other keys in it are ignored.
 
-    Raises BadKeySetError for what is no set, and for one without a usable key.
+    Raises BadKeySetError for a text that is not a set, and for a set without a usable key.
     """
     try:
         found = json.loads(text)
@@ -131,7 +131,7 @@ def read_key_set(text: str) -> KeySet:
         raise BadKeySetError("not JSON") from error
     members = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(members, list):
-        raise BadKeySetError('no JSON Web Key Set: it has no list "keys"')
+        raise BadKeySetError('not a JSON Web Key Set: it has no list "keys"')
     if len(members) > MAXIMUM_KEYS:
         raise BadKeySetError(f"more than {MAXIMUM_KEYS} keys")
     keys: dict[str, tuple[_Key, ...]] = {}
@@ -145,9 +145,9 @@ def read_key_set(text: str) -> KeySet:
 
 
 def _key_of(member: Mapping[str, Any]) -> _Key | None:
-    """The key, unless it has no id, is meant for something else, or is too weak or too long.
+    """The key; None when it has no id, is for another use, or is too weak or too long.
 
-    An id may be empty, and is that of tokens without one: AWS was seen to want it in the set even then
+    An empty id is allowed. It serves tokens without an id: AWS was seen to require it in the set even then
     (amazon-eks-pod-identity-webhook, issue 12).
     """
     key_id, use, named = member.get("kid"), member.get("use", "sig"), member.get("alg")
@@ -163,7 +163,7 @@ def _key_of(member: Mapping[str, Any]) -> _Key | None:
 
 
 def _public_key(member: Mapping[str, Any]) -> tuple[_PublicKey, frozenset[str]]:
-    # Only public members are handed on: a set that shows a private key too is not used as one.
+    # Only public members are passed on, so a set that shows a private key too is not used as a private key.
     if member.get("kty") == "RSA":
         key = RSAAlgorithm.from_jwk({name: member[name] for name in ("kty", "n", "e")})
         if isinstance(key, RSAPublicKey) and key.key_size in _RSA_BITS:
@@ -173,11 +173,11 @@ def _public_key(member: Mapping[str, Any]) -> tuple[_PublicKey, frozenset[str]]:
         if isinstance(curve_key, EllipticCurvePublicKey):
             curve = curve_key.curve.name
             return curve_key, frozenset(name for name, known in _CURVES.items() if known == curve)
-    raise ValueError("no key for signatures of web identity tokens")
+    raise ValueError("not a key for signatures of web identity tokens")
 
 
 def read_token(text: str) -> WebToken:
-    """The token a text is, with an issuer in it. Raises AwsError InvalidIdentityToken."""
+    """The token in a text; it must name an issuer. Raises AwsError InvalidIdentityToken."""
     if not _COMPACT.fullmatch(text):
         raise _invalid(MALFORMED_MESSAGE, "not three parts of base64url")
     try:
@@ -188,12 +188,12 @@ def read_token(text: str) -> WebToken:
         raise _invalid(MALFORMED_MESSAGE, str(error)) from error
     header: Mapping[str, Any] = decoded["header"]
     if not isinstance(claims, dict):
-        raise _invalid(MALFORMED_MESSAGE, "the claims are no JSON object")
+        raise _invalid(MALFORMED_MESSAGE, "the claims are not a JSON object")
     if urlsafe_b64encode(decoded["signature"]).rstrip(b"=") != text.rpartition(".")[2].encode():
-        # The same bytes can be written in several ways; only one of them is what the issuer wrote.
+        # The same bytes have several spellings in base64url. Only the canonical one is what the issuer wrote.
         raise _invalid(MALFORMED_MESSAGE, "the signature is not written in the canonical form")
     if not isinstance(header.get("kid", ""), str):
-        raise _invalid(MALFORMED_MESSAGE, "the id of the key is no text")
+        raise _invalid(MALFORMED_MESSAGE, "the id of the key is not a text")
     if "crit" in header or "b64" in header:
         raise _invalid(MALFORMED_MESSAGE, "the header has extensions that must be understood")
     if header.get("alg") not in ALGORITHMS:
@@ -203,10 +203,10 @@ def read_token(text: str) -> WebToken:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """RFC 7519, 4: names must be unique. A reader may take the last one instead; which AWS does is not known."""
+    """RFC 7519, 4: names must be unique. A reader may take the last one instead. AWS's choice is not known."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("a name occurs twice in one object")
     return members
 
 
@@ -215,7 +215,7 @@ def _text_claim(claims: Mapping[str, Any], name: str) -> str:
     if value is None or value == "":
         raise _invalid(MISSING_CLAIM_MESSAGE.format(claim=name))
     if not isinstance(value, str) or not _PRINTABLE.fullmatch(value.replace(" ", "_")):
-        raise _invalid(INVALID_MESSAGE, f"the claim {name} is no text of printable characters")
+        raise _invalid(INVALID_MESSAGE, f"the claim {name} is not a text of printable characters")
     return value
 
 
@@ -228,7 +228,7 @@ def subject_of(token: WebToken) -> str:
 
 
 def audience_of(token: WebToken, client_ids: Sequence[str] | None) -> str:
-    """The audience: ``azp`` where there is one, else the ``aud`` that is a client id; any without ``client_ids``.
+    """The audience: ``azp`` if there is one, else the ``aud`` that is a client id; any ``aud`` without ``client_ids``.
 
     IAM User Guide, Available keys for AWS OIDC federation: with both claims AWS uses azp as the audience. Raises
     AwsError InvalidIdentityToken.
@@ -249,9 +249,9 @@ def audience_of(token: WebToken, client_ids: Sequence[str] | None) -> str:
 
 
 def check_times(token: WebToken, now_seconds: float) -> None:
-    """Judges ``exp``, ``iat`` and ``nbf`` by the sandbox's clock.
+    """Checks ``exp``, ``iat`` and ``nbf`` by the sandbox's clock.
 
-    Raises AwsError: ExpiredTokenException, InvalidIdentityToken for a time that is no whole number or still to come.
+    Raises AwsError ExpiredTokenException, or InvalidIdentityToken for a time that is not a whole number or lies ahead.
     """
     now = int(now_seconds)
     for name in ("exp", "iat"):
@@ -260,7 +260,7 @@ def check_times(token: WebToken, now_seconds: float) -> None:
     for name in ("exp", "iat", "nbf"):
         value = token.claims.get(name, 0)
         if type(value) is not int:
-            raise _invalid(INVALID_MESSAGE, f"the claim {name} is no whole number")
+            raise _invalid(INVALID_MESSAGE, f"the claim {name} is not a whole number")
         if name != "exp" and value > now + LEEWAY_SECONDS:
             raise _invalid(INVALID_MESSAGE, f"{name} is in the future: {value}, now it is {now}")
     expiry = token.claims["exp"]

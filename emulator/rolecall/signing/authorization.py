@@ -1,8 +1,8 @@
 """The parts of a signature, read from the Authorization header or from the query string.
 
-The checks, their order and their words are those of AWS's front end: first whether the request can be read at all, then
-the algorithm, the parts, the signed headers, the date, the clock window, the form of the credential.
-Query parameters: IAM User Guide, "Elements of an AWS API request signature".
+The checks, their order and their messages are from AWS's front end. First it tests whether the request can be read at
+all, then the algorithm, the parts, the signed headers, the date, the clock window and the form of the credential. Query
+parameters: IAM User Guide, "Elements of an AWS API request signature".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 CLOCK_WINDOW_SECONDS = 900
 MAXIMUM_EXPIRES_SECONDS = 604_800
 MAXIMUM_AUTHORIZATION_CHARACTERS = 8192
-# STS takes a presigned request for the clock window, whatever X-Amz-Expires says.
+# STS accepts a presigned request for the length of the clock window and ignores X-Amz-Expires.
 SERVICES_IGNORING_EXPIRES = frozenset({"sts"})
 CONTENT_HASH_HEADER = "x-amz-content-sha256"
 TOKEN_HEADER = "x-amz-security-token"  # noqa: S105
@@ -39,7 +39,7 @@ NOT_YET_CURRENT = "Signature not yet current: {} is still later than {} ({} + {}
 NOT_FIVE_ELEMENTS = (
     "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{}'"
 )
-# Not confirmed by a recording: AWS's words for these four are not known.
+# Not confirmed by a recording: AWS's messages for these four are not known.
 HEADER_NOT_SIGNED = "'{}' must be a 'SignedHeader' in the AWS Authorization."
 REPEATED_PART = "Authorization header has more than one '{}' parameter."
 AUTHORIZATION_TOO_LONG = f"Authorization header is longer than {MAXIMUM_AUTHORIZATION_CHARACTERS} characters."
@@ -51,9 +51,9 @@ _QUERY_PARTS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What stays the same from one request of a client to its next: the credential and the names of signed headers.
+    """The part of a signature that a client's requests have in common: the credential and the names of signed headers.
 
-    ``signed_headers`` are in lower case and sorted, ``signed_names`` is the same as one text.
+    ``signed_headers`` are in lower case and sorted. ``signed_names`` holds the same names as one text.
     """
 
     access_key_id: str
@@ -67,10 +67,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a request says about its signature; nothing of it is proven before ``check_signature`` has returned.
+    """What a request says about its signature. Nothing in it is proven before ``check_signature`` has returned.
 
-    ``session_token`` and ``payload_hash`` are empty when the request has none, ``timestamp`` is ``YYYYMMDDTHHMMSSZ``,
-    ``canonical_query`` lacks the signature itself.
+    ``session_token`` and ``payload_hash`` are empty when the request has none. ``timestamp`` is ``YYYYMMDDTHHMMSSZ``.
+    ``canonical_query`` does not contain the signature itself.
     """
 
     claim: Claim
@@ -109,13 +109,13 @@ class Signature:
 def read_signature(request: HttpRequest, wall_seconds: float) -> Signature | None:
     """The signature of a request, or None when it has neither an Authorization header nor X-Amz-Algorithm.
 
-    ``wall_seconds`` is the present time, in seconds since the epoch; fractions of a second do not count.
+    ``wall_seconds`` is the present time in seconds since the epoch. Fractions of a second do not count.
     Raises AwsError InvalidURIPath, MalformedQueryString, IncompleteSignature or SignatureDoesNotMatch.
     """
     check_path(request.raw_path)
     pairs = query_pairs(request.raw_query) if request.raw_query else []
     authorization = request.headers.get("authorization", "").strip(" \t")
-    # Of a parameter given more than once AWS takes the first; all of them are signed.
+    # AWS takes the first of several equal parameters. All of them are signed.
     parameters = dict(reversed(pairs))
     if authorization:
         if "X-Amz-Algorithm" in parameters:
@@ -157,9 +157,9 @@ def _from_header(request: HttpRequest, authorization: str, pairs: list[tuple[str
 
 @lru_cache(maxsize=512)
 def _usual_claim(beginning: str) -> Claim | None:
-    """The claim in an Authorization header whose last part is the signature, given all that precedes its value.
+    """The claim in an Authorization header with the signature last. ``beginning`` is the text before its value.
 
-    None when anything about it is unusual; then the checks must be made in AWS's order, with its words.
+    None for a header in any unusual form. Such a header goes through the checks in AWS's order.
     """
     if not beginning.startswith(ALGORITHM + " ") or not beginning.rstrip(" \t").endswith(","):
         return None
@@ -187,7 +187,7 @@ def _checked_parts(authorization: str, date: str) -> tuple[str, str, tuple[str, 
 
 
 def _authorization_parts(text: str, authorization: str) -> dict[str, str]:
-    """The known parts by name. Raises AwsError IncompleteSignature for a part without ``=``, or given twice."""
+    """The known parts by name. Raises AwsError IncompleteSignature for a part without ``=`` and for a repeated part."""
     parts: dict[str, str] = {}
     for untrimmed in text.split(","):
         part = untrimmed.strip(" \t")
@@ -198,7 +198,7 @@ def _authorization_parts(text: str, authorization: str) -> dict[str, str]:
             message = NO_EQUAL_SIGN.format(part, authorization)
             raise AwsError("IncompleteSignature", message, reason="Authorization part without an equal sign")
         if name in _PARTS:
-            # Two parsers could take different ones, so neither is taken.
+            # Two parsers could each take a different one, so the request is refused.
             if name in parts:
                 raise AwsError("IncompleteSignature", REPEATED_PART.format(name))
             parts[name] = value
@@ -233,7 +233,7 @@ def _from_query(
 
 
 def _without_signature(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """All but the signature that was read; a second one stays, and so is no part of what anybody signed."""
+    """All pairs but the signature that was read. A second signature stays in, so it never matches what was signed."""
     at = next(index for index, (name, _) in enumerate(pairs) if name == "X-Amz-Signature")
     return pairs[:at] + pairs[at + 1 :]
 
@@ -245,7 +245,7 @@ def _signed_headers(text: str) -> tuple[str, ...]:
 def _check_signed_headers(signed_headers: tuple[str, ...], headers: Mapping[str, str]) -> None:
     """The host and every ``x-amz-`` header must be signed (IAM User Guide, "Create a signed AWS API request").
 
-    Except for the content hash: its value is the canonical request's last line, and several tools rely on that.
+    The content hash is excepted: its value is the last line of the canonical request, and several tools rely on that.
     """
     if "host" not in signed_headers and ":authority" not in signed_headers:
         raise AwsError("SignatureDoesNotMatch", HOST_NOT_SIGNED)
@@ -255,7 +255,7 @@ def _check_signed_headers(signed_headers: tuple[str, ...], headers: Mapping[str,
 
 
 def _basic_format(date: str) -> str:
-    """A Date header, which botocore sends in the mail form of HTTP's date, in ISO 8601 basic format; others as is."""
+    """A Date header in ISO 8601 basic format. botocore sends HTTP's own date format; any other text stays as it is."""
     http_date = date.removesuffix(" -0000") + " GMT" if date.endswith(" -0000") else date
     if len(http_date) != len("Sun, 30 Aug 2015 12:36:00 GMT") or not http_date.endswith(" GMT"):
         return date
@@ -269,7 +269,7 @@ def _basic_format(date: str) -> str:
 
 
 def _lifetime_seconds(timestamp: str, credential: str, expires: str | None) -> int:
-    """How long a presigned request is good for, from its date on."""
+    """How long a presigned request is valid, counted from its date."""
     _epoch_seconds(timestamp)
     elements = credential.split("/")
     service = elements[3] if len(elements) == 5 else ""

@@ -1,7 +1,7 @@
 """The canonical forms of path, query string and header values.
 
-Rules: IAM User Guide, "Create a signed AWS API request", for services other than Amazon S3: the path is normalised and
-percent-encoded once more than it was sent; each name and value of the query string is encoded exactly once.
+Rules: IAM User Guide, "Create a signed AWS API request", for services other than Amazon S3. The path is normalised and
+percent-encoded once more than it was sent. Each name and value of the query string is encoded exactly once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from rolecall.errors import AwsError
 
-# AWS answers a broken path with an empty 400; the code is for the log and for clients that want one.
+# AWS answers a broken path with an empty 400. The code is for the log and for clients that read one.
 INVALID_PATH = "InvalidURIPath"
 INCOMPLETE_ESCAPE = "Incomplete trailing escape % sequence"
 ILLEGAL_ESCAPE = "Illegal hex character in escape % pattern: %{}"
@@ -21,7 +21,7 @@ _is_canonical = re.compile(r"[A-Za-z0-9\-._~]*").fullmatch
 
 
 def as_bytes(text: str) -> bytes:
-    """The bytes that came over the wire: text of an HttpRequest is Latin-1. Never fails, whatever the text."""
+    """The bytes that came over the wire: text of an HttpRequest is Latin-1. Never fails."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -64,7 +64,7 @@ def _normalised_path(raw_path: str) -> str:
 
 
 def broken_escape(text: str) -> str:
-    """What AWS says of the first broken percent-escape in ``text``; empty when all are well-formed."""
+    """AWS's message for the first broken percent-escape in ``text``; empty when all escapes are well-formed."""
     at = text.find("%")
     while at >= 0:
         digits = text[at + 1 : at + 3]
@@ -111,8 +111,8 @@ def decoded(element: str) -> str:
 
 
 def canonical_header_value(value: str) -> str:
-    """Without blanks at both ends, and with one blank wherever there were several."""
-    # Six searches of a long session token take a fifth of the time of splitting it.
+    """The value without blanks at both ends, and with one blank in place of several."""
+    # For a long session token, six searches take a fifth of the time of a split.
     blank = " " in value or "\t" in value or "\n" in value or "\r" in value or "\v" in value or "\f" in value
-    # Splitting text instead of bytes would take characters above ASCII for blanks.
+    # Splitting text instead of bytes would treat some characters above ASCII as blanks.
     return b" ".join(as_bytes(value).split()).decode("latin-1") if blank else value

@@ -1,4 +1,4 @@
-"""Whether a signature is for this service, and whether the holder of a secret made it for this very request.
+"""Whether a signature is for this service, and whether the holder of the secret signed this request.
 
 Rules: IAM User Guide, "Create a signed AWS API request" and "Troubleshoot Signature Version 4 signing".
 """
@@ -20,7 +20,7 @@ TERMINATOR = "aws4_request"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 EMPTY_HASH = sha256(b"").hexdigest()
 
-# Recorded of STS since November 2022, with the blank at its end; before, it named the Region.
+# Recorded of STS since November 2022, with the blank at its end. Before that, the message named the Region.
 WRONG_REGION = "Credential should be scoped to a valid region. "
 WRONG_SERVICE = "Credential should be scoped to correct service: '{}'."
 WRONG_TERMINATOR = "Credential should be scoped with a valid terminator: 'aws4_request', not '{}'."
@@ -48,7 +48,7 @@ def is_region_name(region: str) -> bool:
 
 
 def check_scope(signature: Signature, *, service: str, valid_region: Callable[[str], bool] = is_region_name) -> None:
-    """Raises AwsError SignatureDoesNotMatch, naming all that is wrong with the credential scope.
+    """Raises AwsError SignatureDoesNotMatch with a message about everything wrong in the credential scope.
 
     ``service`` is the signing name of the service the request is for.
     """
@@ -72,23 +72,23 @@ def check_scope(signature: Signature, *, service: str, valid_region: Callable[[s
 def check_signature(request: HttpRequest, signature: Signature, secret: str, *, raw_path: str) -> None:
     """Raises AwsError SignatureDoesNotMatch unless ``secret`` signed this request.
 
-    ``signature`` is what ``read_signature`` read from the same request; ``raw_path`` is the path, percent-encoded, that
+    ``signature`` is what ``read_signature`` read from the same request. ``raw_path`` is the percent-encoded path that
     the client signed. The message shows what should have been signed, never the secret or the right signature.
     """
     payload_hash = sha256(request.body).hexdigest() if request.body else EMPTY_HASH
     claimed = signature.payload_hash
     if claimed == UNSIGNED_PAYLOAD:
-        # What the client claims is signed in place of the hash, so nobody else can have put it there.
+        # The client signs the hash that it claims, so no third party can have put it there.
         payload_hash = claimed
     _compare(signature, secret, payload_hash, canonical_request(request, signature, payload_hash, raw_path))
 
 
 def check_unread_signature(request: HttpRequest, signature: Signature, secret: str) -> None:
-    """As :func:`check_signature`, for a request whose body nobody reads and whose service is not served.
+    """As :func:`check_signature`, for a service that is not served and a body that is not read.
 
-    The path counts encoded once more, which is the rule of most services, or as it was sent, which is S3's. A hash of
-    the body that the client claims is part of what it signed, and is not compared with the body: S3's clients sign some
-    bodies in parts, and sign no body in the query string.
+    The path may be encoded once more, which is the rule of most services, or stay as it was sent, which is S3's rule. A
+    payload hash that the client claims is part of the signed text. It is not compared with the body, because S3's
+    clients sign some bodies in parts, and sign no body in the query string.
     """
     hashes = [signature.payload_hash or (sha256(request.body).hexdigest() if request.body else EMPTY_HASH)]
     if signature.presigned and not signature.payload_hash:
@@ -121,7 +121,7 @@ def _compare(signature: Signature, secret: str, payload_hash: str, canonical: st
 
 
 def canonical_request(request: HttpRequest, signature: Signature, payload_hash: str, raw_path: str) -> str:
-    """What is hashed and signed. A signed header that the request lacks leaves no line, so it never matches."""
+    """The text that is hashed and signed. A signed header that the request lacks adds no line, so it never matches."""
     headers = request.headers
     lines = [request.method, canonical_path(raw_path), signature.canonical_query]
     for name in signature.claim.signed_headers:
@@ -136,7 +136,7 @@ def canonical_request(request: HttpRequest, signature: Signature, payload_hash: 
 
 @lru_cache(maxsize=1024)
 def signing_key(secret: str, scope_date: str, region: str, service: str) -> hmac.HMAC:
-    """The HMAC under the key of one day, Region and service, to be copied: keying costs more than signing."""
+    """The HMAC under the key of one day, Region and service. Callers copy it: keying costs more than signing."""
     key = ("AWS4" + secret).encode("utf-8", "surrogatepass")
     for text in (scope_date, region, service, TERMINATOR):
         key = hmac.digest(key, as_bytes(text), "sha256")

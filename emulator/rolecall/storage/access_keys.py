@@ -1,4 +1,4 @@
-"""Long-term access keys of users and of accounts' root users: rows in, frozen records out. Never the secret."""
+"""Long-term access keys of users and root users: rows in, frozen records out, never the secret."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _BY_ID = PreparedSelect(
 
 
 def access_key_by_id(connection: Connection, account_id: str, access_key_id: str) -> AccessKeyRecord | None:
-    """The account's access key of that id; None when there is none."""
+    """The account's access key with that id; None when there is no such key."""
     row = _BY_ID.first(connection, account_id, access_key_id)
     return None if row is None else AccessKeyRecord(*row)
 
 
 def access_keys_of(connection: Connection, account_id: str, user_id: str | None) -> list[AccessKeyRecord]:
-    """The access keys of a user, or of the root user for None, oldest first."""
+    """The access keys of a user, oldest first. ``user_id`` None means the root user."""
     statement = (
         select(*_COLUMNS)
         .where(_KEYS.c.account_id == account_id, _KEYS.c.user_id.is_not_distinct_from(user_id))
@@ -83,6 +83,6 @@ def remove_access_key(connection: Connection, access_key_id: str) -> None:
 
 
 def lock_account(connection: Connection, account_id: str) -> None:
-    """Make other writers that lock this account wait, where the database lets several write."""
+    """Lock the account for this transaction. Other writers that lock it wait, if several may write."""
     accounts = t.accounts
     connection.execute(select(accounts.c.account_id).where(accounts.c.account_id == account_id).with_for_update())

@@ -1,4 +1,4 @@
-"""What an account prefers of STS: the version of the tokens that the global endpoint issues."""
+"""An account's setting for STS: the version of the tokens that the global endpoint issues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of everything an account has."""
+"""How many of each resource an account has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUNTED = (t.users, t.groups, t.roles, t.policies, t.oidc_providers, t.saml_pro
 
 @dataclass(frozen=True, slots=True)
 class AccountCounts:
-    """Rows of one account; ``root_access_keys`` counts active and inactive ones."""
+    """Rows of one account. ``root_access_keys`` counts active and inactive keys."""
 
     users: int
     groups: int
@@ -55,7 +55,7 @@ def account_counts(connection: Connection, account_id: str) -> AccountCounts:
 
 
 def entity_counts(connection: Connection) -> dict[str, int]:
-    """How many users and roles all accounts have together, by what they are called in the plural."""
+    """How many users and roles all accounts have together, under the keys ``users`` and ``roles``."""
     users, roles = (select(func.count()).select_from(table).scalar_subquery() for table in (t.users, t.roles))
     return dict(zip(("users", "roles"), connection.execute(select(users, roles)).one(), strict=True))
 

@@ -1,6 +1,6 @@
-"""How many calls there were and how long they took, counted in the decision log's file: all workers add to the same.
+"""How many calls there were and how long they took. All workers add to the same counts in the decision log's file.
 
-The log forgets old calls; what is counted here goes on, so that a counter never falls but by a reset.
+The log forgets old calls, but these counts go on. Only a reset makes a counter fall.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ADD_LATENCIES = (
 
 
 class CountedCall(NamedTuple):
-    """What of a call is counted; the fields are those of the log's entry."""
+    """The fields of a log entry that are counted."""
 
     service: str
     operation: str
@@ -53,7 +53,7 @@ class CallCount(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """The calls of a service that took at most the bucket's bound, and more than that of the bucket before."""
+    """A service's calls that took at most this bucket's bound, and longer than the previous bucket's bound."""
 
     service: str
     bucket: int
@@ -63,7 +63,7 @@ class Latency(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:
-    """Everything that was counted, sorted; ``dropped`` calls are those that the log had no room for."""
+    """All counts, sorted. ``dropped`` counts the calls that the log had no room for."""
 
     calls: tuple[CallCount, ...]
     latencies: tuple[Latency, ...]

@@ -1,4 +1,4 @@
-"""Amazon Chime accounts: rows in, records out. Every one belongs to one AWS account."""
+"""Amazon Chime accounts: rows in, records out. Each belongs to one AWS account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rolecall.storage import tables as t
 
 
 class ChimeAccount(NamedTuple):
-    """An Amazon Chime account of an AWS account; ``account_type`` is Team or one of the Enterprise types."""
+    """An Amazon Chime account of an AWS account. ``account_type`` is Team or one of the Enterprise types."""
 
     account_id: str
     aws_account_id: str
@@ -24,7 +24,7 @@ class ChimeAccount(NamedTuple):
     created_at_seconds: int
 
 
-# Where a list goes on: the creation time and the id of the last account shown.
+# The position at which a list continues: the creation time and the id of the last account shown.
 Position = tuple[int, str]
 BEFORE_THE_FIRST: Position = (-1, "")
 
@@ -37,13 +37,13 @@ _BY_ID_LOCKED = _BY_ID.with_for_update()
 
 
 def account(connection: Connection, aws_account_id: str, account_id: str) -> ChimeAccount | None:
-    """The AWS account's Chime account of that id; None also for another AWS account's."""
+    """The AWS account's Chime account with that id; None when another AWS account has it or there is none."""
     row = connection.execute(_BY_ID, {"account_id": account_id, "aws_account_id": aws_account_id}).first()
     return None if row is None else ChimeAccount._make(row)
 
 
 def locked_account(connection: Connection, aws_account_id: str, account_id: str) -> ChimeAccount | None:
-    """The same for a transaction that depends on the account's users: others of its kind wait until this one ends."""
+    """As :func:`account`, and locked: another transaction that locks the account waits until this one ends."""
     row = connection.execute(_BY_ID_LOCKED, {"account_id": account_id, "aws_account_id": aws_account_id}).first()
     return None if row is None else ChimeAccount._make(row)
 
@@ -57,14 +57,14 @@ def list_accounts(
     after: Position = BEFORE_THE_FIRST,
     limit: int = 100,
 ) -> list[ChimeAccount]:
-    """The AWS account's Chime accounts, oldest first; of that name prefix, and with a user of that email address."""
+    """The AWS account's Chime accounts, oldest first, filtered by the start of the name and by a user's email."""
     accounts, users = t.chime_accounts.c, t.chime_users.c
     statement = select(*_COLUMNS).where(
         accounts.aws_account_id == aws_account_id,
         tuple_(accounts.created_at_seconds, accounts.account_id) > after,
     )
     if name_prefix:
-        # Not LIKE: SQLite's ignores case, and names may hold its wildcards.
+        # Not LIKE: SQLite's LIKE ignores case, and names may hold its wildcards.
         statement = statement.where(func.substr(accounts.name, 1, len(name_prefix)) == name_prefix)
     if user_email:
         owners = select(users.account_id).where(users.email_key == user_email.lower())

@@ -13,12 +13,12 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 
 ALEXA_SERVICE = "chime.amazonaws.com"
-# Chime is one service for all Regions, and this is where it lives.
+# Chime is one service for all Regions. Its endpoint is in this one.
 _CHIME_REGION = "us-east-1"
 
 
 class ChimeUser(NamedTuple):
-    """A user of a Chime account. Texts that a user does not have yet are empty, times are None until they happen."""
+    """A user of a Chime account. A missing text is empty, and a time that has not come yet is None."""
 
     user_id: str
     account_id: str
@@ -36,14 +36,14 @@ class ChimeUser(NamedTuple):
 
 
 class Telephony(NamedTuple):
-    """What a user may do by telephone."""
+    """A user's permissions to make calls and send messages by telephone."""
 
     inbound_calling: bool
     outbound_calling: bool
     sms_messages: bool
 
 
-# Where a list goes on: the sort key and the id of the last user shown.
+# The position at which a list continues: the sort key and the id of the last user shown.
 Position = tuple[str, str]
 BEFORE_THE_FIRST: Position = ("", "")
 
@@ -62,26 +62,26 @@ _SORT_KEY = func.coalesce(_USERS.c.email_key, _USERS.c.username)
 
 
 def user(connection: Connection, aws_account_id: str, account_id: str, user_id: str) -> ChimeUser | None:
-    """The user of that id; None also when the Chime account is another AWS account's."""
+    """The user with that id; None when there is none, or when the Chime account belongs to another AWS account."""
     row = _BY_ID.first(connection, user_id, account_id, aws_account_id)
     return None if row is None else ChimeUser._make(row)
 
 
 def telephony(connection: Connection, aws_account_id: str, account_id: str, user_id: str) -> Telephony | None:
-    """The telephony settings of that user, found as :func:`user` finds it."""
+    """The telephony settings of a user, found as :func:`user` finds the user."""
     key = {"user_id": user_id, "account_id": account_id, "aws_account_id": aws_account_id}
     row = connection.execute(_TELEPHONY, key).first()
     return None if row is None else Telephony._make(row)
 
 
 def users_by_id(connection: Connection, account_id: str, user_ids: Collection[str]) -> dict[str, ChimeUser]:
-    """Those of the ids that are users of the account."""
+    """The account's users among ``user_ids``, by id."""
     statement = select(*_COLUMNS).where(_USERS.c.account_id == account_id, _USERS.c.user_id.in_(user_ids))
     return {row.user_id: ChimeUser._make(row) for row in connection.execute(statement)}
 
 
 def user_by_email(connection: Connection, account_id: str, email: str) -> ChimeUser | None:
-    """The account's user of that email address, without regard to case."""
+    """The account's user with that email address, in any case of letters."""
     statement = select(*_COLUMNS).where(_USERS.c.account_id == account_id, _USERS.c.email_key == email.lower())
     row = connection.execute(statement).first()
     return None if row is None else ChimeUser._make(row)
@@ -96,7 +96,7 @@ def list_users(
     after: Position = BEFORE_THE_FIRST,
     limit: int = 100,
 ) -> list[tuple[Position, ChimeUser]]:
-    """Users by email address (or user name, for those without), each with its position in the list."""
+    """Users by email address, or by user name if they have none, each with its position in the list."""
     statement = select(_SORT_KEY, *_COLUMNS).where(
         _USERS.c.account_id == account_id,
         tuple_(_SORT_KEY, _USERS.c.user_id) > after,
@@ -119,7 +119,7 @@ def has_users_not_suspended(connection: Connection, account_id: str) -> bool:
 def add_user(
     connection: Connection, user: ChimeUser, *, username: str | None = None, invite_id: str | None = None
 ) -> None:
-    """Store a new user. Raises AlreadyThere when the account has one of that email address or user name."""
+    """Store a new user. Raises AlreadyThere when the account has a user with that email address or user name."""
     email_key = None if user.primary_email is None else user.primary_email.lower()
     values = {**user._asdict(), "email_key": email_key, "username": username, "invite_id": invite_id}
     with problem_for_conflict(connection, AlreadyThere(user.primary_email or username or user.user_id)):
@@ -152,6 +152,6 @@ def _devices_with_alexa(connection: Connection, aws_account_id: str) -> Sequence
     return [RoleUsage(_CHIME_REGION, user_ids)] if user_ids else []
 
 
-# Amazon Chime Administrator Guide, Using roles with shared Alexa for Business devices: Alexa for Business is switched
-# off on every shared device before the role may be deleted.
+# Amazon Chime Administrator Guide, Using roles with shared Alexa for Business devices: the role may be deleted only
+# after Alexa for Business is switched off on every shared device.
 RESOURCE_FINDERS[ALEXA_SERVICE] = _devices_with_alexa

@@ -1,6 +1,7 @@
 """The state of the sandbox's clock, which every process over a database shares.
 
-Kept among the states of the sandbox, so that a change raises the generation and each call finds out on its way.
+The state is stored with the other states of the sandbox. So a change raises the generation, and each process sees it on
+its next call.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ STATE_NAME = "clock"
 
 
 def kept_clock(states: Mapping[str, str]) -> ClockState:
-    """The clock among the kept states of a sandbox; the machine's own time when nothing is kept."""
+    """The clock among the stored states of a sandbox; the machine's own time when no clock is stored."""
     text = states.get(STATE_NAME)
     return ClockState() if text is None else ClockState(**json.loads(text))
 
@@ -29,7 +30,7 @@ def load_clock(connection: Connection) -> ClockState:
 
 
 def take_over_clock(connection: Connection, clock: Clock) -> None:
-    """Show what the database keeps; where it keeps nothing, a clock that was moved beforehand is kept."""
+    """Set ``clock`` to the stored state. When the database has none and ``clock`` was moved before, store that."""
     states = worlds.states(connection)
     if STATE_NAME in states:
         clock.follow(kept_clock(states))
@@ -38,12 +39,12 @@ def take_over_clock(connection: Connection, clock: Clock) -> None:
 
 
 def share_clock(database: Database, clock: Clock) -> None:
-    """Make every change of the clock one of the database's state."""
+    """Store every change of ``clock`` in the database."""
     clock.share(partial(change_clock, database))
 
 
 def change_clock(database: Database, change: Change) -> ClockState:
-    """Apply a change to the kept state, so that of two at once neither is lost; returns the new state."""
+    """Apply a change to the stored state, so that two changes at once both count. Returns the new state."""
     with database.transaction() as connection:
         changed = change(load_clock(connection))
         _save(connection, changed)

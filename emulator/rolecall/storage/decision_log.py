@@ -1,8 +1,9 @@
-"""The decision log's file: one row per call, and for refusals what explains them, kept for a day.
+"""The decision log's file: one row for each call, and the explanation of each refusal for a day.
 
-A SQLite file beside the database, so that its writers never wait for those of the database, and issuing credentials
-still writes nothing there. Several processes write the same file. It is a log: it is not migrated but begun anew when
-its schema is another one, and it is spoken to without SQLAlchemy because a row costs less than a statement of Core.
+The log is a SQLite file beside the database. Its writers never wait for writers of the database, and issuing
+credentials still writes nothing to the database. Several processes write the same file. A log of another schema version
+is replaced by an empty one, not migrated. It uses SQLite's driver without SQLAlchemy, because writing a row costs less
+than building a statement.
 """
 
 from __future__ import annotations
@@ -36,18 +37,18 @@ IN_MEMORY = ":memory:"
 LogUnavailableError = sqlite3.Error
 
 _BUSY_TIMEOUT_SECONDS = 30
-# Results of SQLite: what is in the file is no database, or not what it once was.
+# SQLite's error codes for a file that is no database, or is damaged.
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 CORRUPT_ENDING = ".corrupt"
 CORRUPT_MESSAGE = (
-    "the decision log {path} is corrupt ({error}): a new one was begun, and the old one has {ending} after its name"
+    "the decision log {path} is corrupt ({error}): Rolecall began a new one and added {ending} to the old one's name"
 )
-# A process may hold a call so long before it writes it. What is older than a reset by more was not received before it:
-# the machine's clock was set back.
+# A process may hold a call this long before it writes it. After a reset, a call may seem to be older than the reset by
+# more than this: then the machine's clock was set back, and the call came after the reset.
 _HELD_SECONDS = 60
-# Rows of one INSERT: SQLite takes them in one step, without the interpreter's lock.
+# Rows in one INSERT. SQLite writes them in one step, without the interpreter's lock.
 _ROWS_PER_STATEMENT = 50
-# Old rows are removed once so many new ones have come; until then they are passed over when the log is read.
+# Old rows are removed after this many new ones. Until then, readers skip them.
 _PRUNE_AFTER_CALLS = 2_000
 _EVERYTHING_BUT_ALLOWED = "refused"
 
@@ -55,11 +56,12 @@ _EVERYTHING_BUT_ALLOWED = "refused"
 class LoggedCall(NamedTuple):
     """One call. Times are seconds since the epoch: ``at_seconds`` the sandbox's, ``received_at_seconds`` the wall's.
 
-    ``principal`` is the caller's ARN and ``principal_arn`` that of the user or role behind it, both empty for a call
-    that proved none. ``session``, ``decisions`` and ``identity`` are JSON; ``actions`` are joined and enclosed by
-    ``|``, in lower case. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was
-    refused before any policy was asked. ``parameters`` and ``answer`` are JSON as CloudTrail has it, without secrets,
-    and ``error_name`` is the exception of the service's model. A row as it is stored: one is made per call.
+    ``principal`` is the caller's ARN, and ``principal_arn`` is the ARN of the user or role behind it. Both are empty
+    when the call proved no identity. ``session``, ``decisions`` and ``identity`` are JSON. ``actions`` are in lower
+    case, joined and enclosed by ``|``. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call
+    that was refused before any policy counted. ``parameters`` and ``answer`` are JSON in CloudTrail's form, without
+    secrets. ``error_name`` is the exception of the service's model. One such row is made for each call and stored as it
+    is.
     """
 
     received_at_seconds: float
@@ -91,7 +93,7 @@ class LoggedCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RefusalDetails:
-    """What explains a refusal: ``explanation`` is JSON, ``policies`` are the documents as they were, by digest."""
+    """The explanation of a refusal as JSON. ``policies`` holds the documents at that time, by digest."""
 
     request_id: str
     account_id: str
@@ -104,9 +106,9 @@ class RefusalDetails:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are wanted; what is empty or None is not asked. ``action`` may end with ``*``.
+    """Which calls to select. A member that is empty or None does not filter. ``action`` may end with ``*``.
 
-    ``with_federated_users`` adds those of the federated users whose sessions ``principal`` obtained.
+    ``with_federated_users`` also selects calls of federated users whose sessions ``principal`` obtained.
     """
 
     principal: str = ""
@@ -143,13 +145,13 @@ _INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
 _LAST_WRITTEN_FIRST = "ORDER BY position DESC LIMIT ?"
-# Only long-term credentials obtain such a session, so that its chain has one link.
+# Only long-term credentials obtain such a session, so its chain has one link.
 _OF_A_FEDERATED_USER = "instr(principal, ':federated-user/') > 0"
 _NEWEST_FIRST = "ORDER BY received_at_seconds DESC, position DESC LIMIT ?"
 
 
 def decision_log_path(database_url: str) -> str:
-    """Where the log of a database is: a file beside a SQLite file (``rolecall-decisions.db``), else in memory."""
+    """The path of a database's log: a file beside a SQLite file (``rolecall-decisions.db``), else in memory."""
     url = make_url(database_url)
     database = url.database or ""
     if url.get_backend_name() != "sqlite" or database in ("", IN_MEMORY) or database.startswith("file:"):
@@ -159,9 +161,9 @@ def decision_log_path(database_url: str) -> str:
 
 
 class DecisionStore:
-    """The log's file. Safe to share between threads; it is opened on first use, so after a fork.
+    """The log's file. Safe to share between threads. Opened on first use, so that a forked process opens its own.
 
-    Every method but ``close`` raises LogUnavailableError when the file cannot be read or written.
+    Every method except ``close`` raises LogUnavailableError when the file cannot be read or written.
     """
 
     def __init__(self, path: str) -> None:
@@ -185,7 +187,7 @@ class DecisionStore:
         dropped: Mapping[str, int],
         now_seconds: float,
     ) -> None:
-        """Add calls, oldest first; ``details`` by request id. ``dropped`` counts calls that were not kept, by kind."""
+        """Add calls, oldest first, with ``details`` by request id. ``dropped`` counts lost calls by kind."""
         with self._transaction() as driver:
             cleared = _fact(driver, "cleared_at_seconds")
             kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]
@@ -203,10 +205,10 @@ class DecisionStore:
                 _prune(driver, now_seconds)
 
     def calls(self, wanted: CallFilter, *, as_written: bool = False) -> list[LoggedCall]:
-        """The calls that match, newest first: by the machine's clock, because each process writes when it comes by.
+        """The matching calls, newest first by the machine's clock, because each process writes at its own time.
 
-        ``as_written`` goes by the order in which they were written, which is that of a single process whatever happens
-        to the clock.
+        ``as_written`` sorts by the order of writing instead. For a single process this is the order of the calls, even
+        if the clock is moved.
         """
         conditions, values = [_KEPT], list[object]()
         if wanted.principal:
@@ -240,14 +242,14 @@ class DecisionStore:
             return [arn for (arn,) in driver.execute(query)]
 
     def call(self, request_id: str) -> LoggedCall | None:
-        """One call, without an index: it is looked for when a person asks, and an index would cost every call."""
+        """One call. There is no index: only people look for one call, and an index would slow every call."""
         query = f"{_SELECT} WHERE request_id = ? AND {_KEPT}"
         with self._reading() as driver:
             row = driver.execute(query, (request_id,)).fetchone()
         return None if row is None else LoggedCall(*row)
 
     def details(self, request_id: str, now_seconds: float | None = None) -> RefusalDetails | None:
-        """What explains a refusal, if it is not older than a day at ``now_seconds``."""
+        """The explanation of a refusal, if it is not older than a day at ``now_seconds``."""
         query = "SELECT * FROM refusals WHERE request_id = ?"
         documents = (
             "SELECT p.digest, p.document FROM refusal_policies r JOIN policies p ON p.digest = r.digest "
@@ -262,12 +264,12 @@ class DecisionStore:
         return RefusalDetails(known_id, account_id, organization_id, region, at_seconds, _unpacked(packed), policies)
 
     def dropped(self) -> dict[str, int]:
-        """How many calls were not kept because too many came at once."""
+        """How many calls were not logged because too many came at once."""
         with self._reading() as driver:
             return {kind: int(_fact(driver, f"dropped_{kind}")) for kind in ("allowed", "refused")}
 
     def forgotten(self) -> int:
-        """How many calls were written down and are kept no more, because newer ones came."""
+        """How many logged calls were removed because newer ones came."""
         with self._reading() as driver:
             return max(0, _next_position(driver) - 1 - KEPT_CALLS)
 
@@ -277,13 +279,13 @@ class DecisionStore:
             return int(driver.execute("SELECT count(*) FROM calls").fetchone()[0])
 
     def counts(self) -> CallCounts:
-        """How many calls of which kind there were, also of those that the log has forgotten by now."""
+        """The counts of all kinds of calls, also of calls that the log has removed."""
         dropped = self.dropped()
         with self._reading() as driver:
             return call_counts.read_counts(driver, dropped)
 
     def clear(self, now_wall_seconds: float) -> None:
-        """Forget everything, also what other processes hold that was received before now and have not yet written."""
+        """Remove everything. Calls of other processes that came before now and are written later are not logged."""
         with self._transaction() as driver:
             for table in _TABLES:
                 driver.execute(f"DELETE FROM {table}")  # noqa: S608
@@ -297,7 +299,7 @@ class DecisionStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._corruption_put_aside():
+        with self._turn, self._corrupt_file_put_aside():
             driver = self._opened()
             driver.execute("BEGIN IMMEDIATE")
             try:
@@ -310,12 +312,12 @@ class DecisionStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._corruption_put_aside():
+        with self._turn, self._corrupt_file_put_aside():
             yield self._opened()
 
     @contextmanager
-    def _corruption_put_aside(self) -> Iterator[None]:
-        """What met a corrupt page fails; what comes next has a new file."""
+    def _corrupt_file_put_aside(self) -> Iterator[None]:
+        """When the file is corrupt, the current use fails and the next use gets a new file."""
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -351,13 +353,13 @@ class DecisionStore:
         return driver
 
     def _put_aside(self, error: sqlite3.DatabaseError) -> bool:
-        """Whether the file was corrupt and is out of the way, so that the next opening begins a new one."""
+        """Whether the file was corrupt and has been renamed, so that the next opening begins a new one."""
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT or self.in_memory:
             return False
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        # Another process may have begun a new one already.
+        # Another process may already have begun a new file.
         if identity_of(self.path) == self._identity:
             try:
                 os.replace(self.path, f"{self.path}{CORRUPT_ENDING}")
@@ -371,7 +373,7 @@ class DecisionStore:
 
 def _prepare(driver: sqlite3.Connection) -> None:
     write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
-    # A log may lose its last batch with the machine, but not with the process.
+    # If the machine fails, the log may lose its last batch. If only the process fails, it loses nothing.
     driver.execute("PRAGMA synchronous=NORMAL")
     if _version(driver) == SCHEMA_VERSION:
         return
@@ -416,7 +418,7 @@ def _insert_details(driver: sqlite3.Connection, position: int, details: RefusalD
         if driver.execute("SELECT 1 FROM policies WHERE digest = ?", (digest,)).fetchone() is None:
             driver.execute("INSERT INTO policies VALUES (?, ?)", (digest, _packed(document)))
         driver.execute("INSERT INTO refusal_policies VALUES (?, ?)", (position, digest))
-    # Identifiers that a seed makes come again in another run.
+    # Identifiers made from a seed repeat in another run.
     driver.execute(
         "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?)",
         (

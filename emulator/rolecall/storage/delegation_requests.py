@@ -1,4 +1,4 @@
-"""Delegation requests: rows in, frozen records out. Every change names the state it goes on from."""
+"""Delegation requests: rows in, frozen records out. Each change names the state that it starts from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rolecall.storage.tables import delegation_requests as t
 
 @dataclass(frozen=True, slots=True)
 class DelegationRequest:
-    """A partner's request. ``permissions`` and ``approval`` are JSON; ``state`` does not know of expiry."""
+    """A partner's request. ``permissions`` and ``approval`` are JSON. ``state`` does not reflect expiry."""
 
     request_id: str
     requestor_account_id: str
@@ -46,7 +46,7 @@ _REQUEST = select(*(t.c[field.name] for field in fields(DelegationRequest)))
 
 
 def add_request(connection: Connection, request: DelegationRequest) -> None:
-    """Raises AlreadyThere when the requestor has one for the same workflow."""
+    """Raises AlreadyThere when the requestor already has a request for the same workflow."""
     with problem_for_conflict(connection, AlreadyThere(request.requestor_workflow_id)):
         connection.execute(insert(t).values(**asdict(request)))
 
@@ -59,7 +59,7 @@ def request_by_id(connection: Connection, request_id: str) -> DelegationRequest 
 def owned_requests(
     connection: Connection, account_id: str, *, owner_arn: str | None, after_id: str, limit: int
 ) -> Sequence[DelegationRequest]:
-    """Requests that somebody in the account owns, by id; of one owner only, where ``owner_arn`` is given."""
+    """Requests with an owner in the account, by id. ``owner_arn`` limits them to one owner."""
     statement = _REQUEST.where(
         t.c.owner_account_id == account_id, t.c.owner_arn.is_not(None), t.c.request_id > after_id
     )
@@ -70,13 +70,13 @@ def owned_requests(
 
 
 def move_request(connection: Connection, request_id: str, from_state: str, **values: Any) -> bool:
-    """Change a request that is still in a state. False when another transaction was faster."""
+    """Change a request that is still in ``from_state``. False when another transaction changed it first."""
     still = (t.c.request_id == request_id) & (t.c.state == from_state)
     return connection.execute(update(t).where(still).values(**values)).rowcount == 1
 
 
 def spend_token(connection: Connection, request_id: str, now_seconds: int) -> bool:
-    """Note that a request's token was exchanged. False when it had been: of two that try, one succeeds."""
+    """Record that a request's token was exchanged. False when it was already exchanged, so only one of two succeeds."""
     unspent = (t.c.request_id == request_id) & (t.c.state == "FINALIZED") & t.c.exchanged_at_seconds.is_(None)
     return connection.execute(update(t).where(unspent).values(exchanged_at_seconds=now_seconds)).rowcount == 1
 

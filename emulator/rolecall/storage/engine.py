@@ -1,8 +1,8 @@
-"""Connections and transactions. One snapshot for everything a call reads, one transaction for what it writes.
+"""Connections and transactions. A call reads everything from one snapshot and writes everything in one transaction.
 
-SQLite runs in WAL mode with foreign keys on; a writer that finds the database busy waits. Every transaction that writes
-a table bearing on authorisation raises the generation, by an event that sees each statement, so that no caller can
-forget it.
+SQLite runs in WAL mode with foreign keys on, and a writer waits while the database is busy. A transaction that writes a
+table with ``bears_on_rights`` raises the generation. An event listener sees each statement and does this, so no caller
+can forget it.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from rolecall.storage.private_files import file_of, identity_of, keep_private
 from rolecall.storage.tables import generations
 from rolecall.storage.write_ahead import write_ahead
 
-# The errors that other rooms tell apart, so that none of them needs to know SQLAlchemy. SQLite's driver is also asked
-# directly, and then its own errors come.
+# The errors that other rooms catch, so that they need not know SQLAlchemy. Some code uses SQLite's driver directly, and
+# then the driver's own errors come.
 DatabaseError = (SQLAlchemyError, sqlite3.Error)
 DatabaseUnavailableError = (OperationalError, sqlite3.OperationalError)
 BadDatabaseUrlError = ArgumentError
 
 BUSY_TIMEOUT_SECONDS = 30
-# A server that is told to stop has two seconds for everything.
+# A server that gets the signal to stop has two seconds for everything.
 _CHECKPOINT_PATIENCE_MILLISECONDS = 500
 FILE_LOST_MESSAGE = (
-    "The database file {path} {became} since Rolecall opened it. What is written now is lost: stop Rolecall, bring the "
-    "file back if you need it, and start Rolecall again."
+    "The database file {path} {became} since Rolecall opened it, so further changes are lost. Stop Rolecall, "
+    "restore the file if you need it, and start Rolecall again."
 )
 _GENERATION = select(generations.c.value).where(generations.c.name == "iam")
 _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
@@ -45,7 +45,7 @@ _RAISE_GENERATION = update(generations).where(generations.c.name == "iam").value
 
 
 def database_exists(url: str) -> bool:
-    """Whether opening a database would find one: false for a SQLite file that is not there. Raises DatabaseError."""
+    """Whether the database exists already: false for a SQLite file that is missing. Raises DatabaseError."""
     parsed = make_url(url)
     path = parsed.database or ""
     in_a_file = parsed.get_backend_name() == "sqlite" and path not in ("", ":memory:") and not path.startswith("file:")
@@ -53,18 +53,18 @@ def database_exists(url: str) -> bool:
 
 
 def is_in_memory(url: str) -> bool:
-    """Whether a database of this URL is gone when it is closed."""
+    """Whether the database of this URL disappears when it is closed."""
     parsed = make_url(url)
     return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
 
 
 def shown_url(url: str) -> str:
-    """The URL for people to read, without a password."""
+    """The URL for people, without its password."""
     return make_url(url).render_as_string(hide_password=True)
 
 
 class Database:
-    """A database by its SQLAlchemy URL. Safe to share between threads; make a new one after a fork."""
+    """A database by its SQLAlchemy URL. Safe to share between threads. After a fork, make a new one."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
@@ -83,26 +83,26 @@ class Database:
         if self.is_sqlite:
             event.listen(self._writers, "begin", _begin_immediate)
         self._held = threading.local()
-        # Of all threads: who closes the database closes them too, and so does the end of one that nobody closed, of
-        # which Python would warn.
+        # The connections of all threads. Closing the database closes them; so does the end of an object that was never
+        # closed. Otherwise Python would warn of open connections.
         self._all_readers: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._let_go = weakref.finalize(self, _let_go, engine, self._all_readers)
-        # Threads share the one connection of an in-memory database, so they take turns.
+        # All threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
 
     def sibling(self) -> Database:
-        """Another database in memory, empty. The two share compiled statements and nothing else."""
+        """Another, empty database in memory. Both share compiled statements and nothing else."""
         if not self.in_memory:
-            raise ValueError("a database that is kept somewhere has no siblings")
+            raise ValueError("only a database in memory has siblings")
         engine = copy.copy(self._engine)
-        # What an engine does itself when it is disposed of: a pool of the same kind, without connections.
+        # An engine does the same when it is disposed of: a new pool of the same kind, without connections.
         engine.pool = self._engine.pool.recreate()
         database = copy.copy(self)
         database._adopt(engine)
         return database
 
     def fill(self, source: sqlite3.Connection) -> None:
-        """Make a database in memory hold what a connection of SQLite's driver sees."""
+        """Copy everything that ``source``, a connection of SQLite's driver, sees into this database in memory."""
         with self._readers.connect() as connection:
             driver: Any = connection.connection.driver_connection
             source.backup(driver)
@@ -116,7 +116,7 @@ class Database:
     def _reader(self) -> tuple[Connection, sqlite3.Connection]:
         held: tuple[Connection, sqlite3.Connection] | None = getattr(self._held, "reader", None)
         if held is None:
-            # In its turn: to prepare the one connection of an in-memory database ends whatever another thread has open.
+            # Under the lock: preparing the only connection of an in-memory database ends other threads' transactions.
             with self._turn or nullcontext():
                 connection = self._readers.connect()
             driver: Any = connection.connection.driver_connection
@@ -146,25 +146,25 @@ class Database:
 
     @contextmanager
     def beside(self, snapshot: Connection) -> Iterator[Connection]:
-        """A connection for a small write while ``snapshot`` is open; it stays, whatever becomes of the call."""
+        """A connection for a small write while ``snapshot`` is open. The write stays even if the call fails."""
         if self.in_memory:
-            # There is one connection, and it is in a transaction already, which is committed when the snapshot ends.
+            # This connection already has a transaction, which is committed when the snapshot ends.
             yield snapshot
         else:
             with self.transaction() as connection:
                 yield connection
 
     def generation(self, connection: Connection) -> int:
-        """Changes whenever anything that bears on authorisation does. ``connection`` comes from :meth:`snapshot`."""
+        """A number that changes with any authorisation data. ``connection`` comes from :meth:`snapshot`."""
         if self.is_sqlite:
             row = self._reader()[1].execute(_GENERATION_SQL).fetchone()
             return int(row[0])
         return int(connection.execute(_GENERATION).scalar_one())
 
     def checkpoint(self) -> None:
-        """Bring everything into the database's own file, so that a copy of that alone is complete. For a clean stop.
+        """Write everything into the database's own file, so that a copy of this file is complete. For a clean stop.
 
-        As far as others let it: whoever still reads or writes holds back the rest, and nothing is lost by that.
+        Another process that still reads or writes may hold back a part. Nothing is lost then.
         """
         if not self.is_sqlite or self.in_memory:
             return
@@ -177,13 +177,13 @@ class Database:
                 driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
 
     def lost_file(self) -> str:
-        """What became of the database's file since it was opened, and what to do; empty while it is where it was."""
+        """What happened to the database's file since it was opened, and what to do; empty if the file is in place."""
         path, opened = self._file, self._file_identity
         if not path or opened is None:
             return ""
         if identity_of(path) == opened:
             return ""
-        became = "was replaced by another" if os.path.exists(path) else "is not there any more"
+        became = "was replaced by another" if os.path.exists(path) else "has disappeared"
         return FILE_LOST_MESSAGE.format(path=path, became=became)
 
     def close(self) -> None:
@@ -192,14 +192,14 @@ class Database:
 
 
 def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:
-    """Close what is open, also in threads that have ended or will not come back to it."""
+    """Close all connections, also of threads that have ended or do not use theirs any more."""
     for reader in list(readers):
         reader.close()
     engine.dispose()
 
 
 class _SqliteSnapshot:
-    """A deferred transaction on a held connection. A class: a generator would cost more than the transaction."""
+    """A deferred transaction on an open connection. A class, because a generator costs more than the transaction."""
 
     __slots__ = ("_connection", "_driver", "_turn")
 
@@ -212,7 +212,7 @@ class _SqliteSnapshot:
         if self._turn is not None:
             self._turn.acquire()
         try:
-            # Asked of the driver directly: a deferred transaction costs a microsecond this way.
+            # By the driver itself: this begins a deferred transaction in a microsecond.
             self._driver.execute("BEGIN")
         except sqlite3.Error:
             self._end_turn()
@@ -223,7 +223,7 @@ class _SqliteSnapshot:
         try:
             self._driver.execute("COMMIT")
         except sqlite3.Error:
-            # Nothing was written, so nothing is lost; the connection must not stay inside a transaction.
+            # Nothing was written, so nothing is lost. The connection must not stay inside a transaction.
             self._driver.rollback()
         finally:
             self._end_turn()
@@ -251,28 +251,28 @@ def _keep_private(_dialect: object, _record: object, arguments: list[Any], _name
         try:
             keep_private(path)
         except OSError as error:
-            # As the driver would say it, of whom every caller knows what it raises.
+            # In the driver's words, because every caller handles the driver's error.
             raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
 
 
 def _prepare_sqlite(driver: sqlite3.Connection, _record: object) -> None:
-    # The driver's own transaction handling begins too late for a snapshot; transactions are begun explicitly here.
+    # The driver's own transactions begin too late for a snapshot, so this module begins them explicitly.
     driver.isolation_level = None
     write_ahead(driver, BUSY_TIMEOUT_SECONDS)
-    # FULL: what was acknowledged survives the machine as well as the process.
+    # FULL: a committed change survives a failure of the machine, not only of the process.
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    # Taking the write lock first makes concurrent writers wait for each other instead of failing half-way.
+    # Taking the write lock first makes concurrent writers wait for each other instead of failing later.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:
-    # A table of a migration or of Alembic says nothing about itself, so it counts as one that bears on rights.
+    # A table of a migration or of Alembic has no such fact, so it counts as one that bears on rights.
     if getattr(statement, "is_dml", False) and statement.table.info.get("bears_on_rights", True):
-        # A statement may say that it touches none of the columns that rights depend on.
+        # A statement may state that it changes no column that rights depend on.
         if statement.get_execution_options().get("changes_no_rights"):
             return
         connection.info["authority_written"] = True

@@ -1,6 +1,6 @@
-"""Policies of users, groups and roles: managed ones by attachment, inline ones by name. One set of functions for all.
+"""Policies of users, groups and roles: managed policies by attachment, inline policies by name.
 
-Attaching and putting are what they are on AWS: done twice they change nothing more.
+As on AWS, attaching or putting the same policy again changes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EntityKind = Literal["user", "group", "role"]
 
 @dataclass(frozen=True, slots=True)
 class KindTables:
-    """The tables of one kind of entity; ``owner`` is the column that names the entity in all of them."""
+    """The tables of one kind of entity. ``owner`` is the column that names the entity in each of them."""
 
     owners: Table
     attached: Table
@@ -54,7 +54,7 @@ KIND_TABLES: Mapping[EntityKind, KindTables] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class _PolicyStatements:
-    """What is asked of one kind's tables, written once."""
+    """The statements for one kind's tables, built once."""
 
     lock_owner: Select[Any]
     select_attached: Select[Any]
@@ -92,21 +92,21 @@ _STATEMENTS = {kind: _statements(tables) for kind, tables in KIND_TABLES.items()
 
 
 def lock_entity(connection: Connection, kind: EntityKind, owner_id: str) -> None:
-    """Make other writers of this entity wait, where the database lets several write: before counting for a quota."""
+    """Lock the entity before its policies are counted for a quota. Other writers wait, if several may write."""
     connection.execute(_STATEMENTS[kind].lock_owner, {"owner": owner_id})
 
 
 def attached_arns(connection: Connection, kind: EntityKind, owner_id: str) -> list[str]:
-    """ARNs of the managed policies attached to an entity, in the order of the ARNs."""
+    """ARNs of the managed policies attached to an entity, sorted."""
     return list(connection.execute(_STATEMENTS[kind].select_attached, {"owner": owner_id}).scalars())
 
 
 def attach_policy(
     connection: Connection, kind: EntityKind, owner_id: str, policy_arn: str, policy_id: str | None, now_seconds: int
 ) -> None:
-    """Attach a managed policy that is not attached yet; ``policy_id`` is None for AWS's own.
+    """Attach a managed policy that is not attached yet. ``policy_id`` is None for an AWS managed policy.
 
-    Raises AlreadyThere when it is attached, or when entity or policy were deleted meanwhile.
+    Raises AlreadyThere when the policy is attached, or when the entity or the policy was deleted meanwhile.
     """
     values = {
         KIND_TABLES[kind].owner: owner_id,
@@ -136,13 +136,13 @@ def inline_documents(connection: Connection, kind: EntityKind, owner_id: str) ->
 
 
 def inline_document(connection: Connection, kind: EntityKind, owner_id: str, name: str) -> str | None:
-    """One inline policy's document; None when there is no policy of that name."""
+    """One inline policy's document; None when there is no policy with that name."""
     found = connection.execute(_STATEMENTS[kind].select_document, {"owner": owner_id, "policy_name": name}).scalar()
     return None if found is None else str(found)
 
 
 def put_inline(connection: Connection, kind: EntityKind, owner_id: str, name: str, document: str) -> None:
-    """Add an inline policy, or replace the document of the one that has the name."""
+    """Add an inline policy, or replace the document of the policy with that name."""
     statements = _STATEMENTS[kind]
     key = {"owner": owner_id, "policy_name": name}
     if connection.execute(statements.update_document.values(document=document), key).rowcount == 0:
@@ -151,7 +151,7 @@ def put_inline(connection: Connection, kind: EntityKind, owner_id: str, name: st
 
 
 def remove_inline(connection: Connection, kind: EntityKind, owner_id: str, name: str) -> bool:
-    """Delete an inline policy. False when there was none of that name."""
+    """Delete an inline policy. False when there was no policy with that name."""
     statement = _STATEMENTS[kind].delete_document
     return connection.execute(statement, {"owner": owner_id, "policy_name": name}).rowcount > 0
 
@@ -174,14 +174,14 @@ def entities_with_policy(
     as_boundary: bool = False,
     path_prefix: str = "/",
 ) -> list[PolicyUser]:
-    """The account's entities of a kind that a policy is attached to (or that it bounds), by name."""
+    """The account's entities of a kind that a policy is attached to, or that it bounds, by name."""
     tables = KIND_TABLES[kind]
     owners = tables.owners
     if as_boundary and not tables.has_boundary:
         return []
     statement = select(owners.c.name, owners.c[tables.owner]).where(
         owners.c.account_id == account_id,
-        # Not LIKE: SQLite's ignores case, and paths may hold its wildcards.
+        # Not LIKE: SQLite's LIKE ignores case, and paths may hold its wildcards.
         func.substr(owners.c.path, 1, len(path_prefix)) == path_prefix,
     )
     if as_boundary:

@@ -1,7 +1,7 @@
 """Tags of users, roles, customer managed policies, identity providers and MFA devices: pairs of key and value.
 
-Two keys that differ in case alone are one key for users, roles and providers, and two for managed policies and MFA
-devices (IAM User Guide, Tags for IAM resources); a key keeps the case it was last written in.
+For users, roles and providers, keys that differ only in case are one key. For managed policies and MFA devices they are
+two (IAM User Guide, Tags for IAM resources). A key keeps the case in which it was last written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Tag = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _TagStatements:
-    """What is asked of one kind's table of tags, written once. ``case_sensitive``: ``a`` and ``A`` are two keys."""
+    """The statements for one kind's table of tags, built once. If ``case_sensitive``, ``a`` and ``A`` are two keys."""
 
     select_all: Select[Any]
     delete_one: Delete
@@ -57,18 +57,18 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
 
 
 def tags_of(connection: Connection, kind: TaggedKind, owner_id: str) -> list[Tag]:
-    """The tags of an entity, by key."""
+    """The tags of an entity, sorted by key."""
     rows = connection.execute(_KINDS[kind].select_all, {"owner": owner_id})
     return [(row[0], row[1]) for row in rows]
 
 
 def key_key(kind: TaggedKind, key: str) -> str:
-    """What makes a tag key one key, and its place in a list."""
+    """The form of a tag key in which it is compared and sorted."""
     return _KINDS[kind].key_key(key)
 
 
 def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> None:
-    """Add tags; those whose key is there already are replaced, key and value."""
+    """Add tags. A tag whose key is there already replaces the old key and value."""
     statements = _KINDS[kind]
     rows = [
         {statements.owner: owner_id, "key_key": statements.key_key(key), "key": key, "value": value}
@@ -80,7 +80,7 @@ def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iter
 
 
 def remove_tags(connection: Connection, kind: TaggedKind, owner_id: str, keys: Iterable[str]) -> None:
-    """Remove the tags of these keys; a key that is not there is no error."""
+    """Remove the tags with these keys. A key that is not there is no error."""
     statements = _KINDS[kind]
     rows = [{"owner": owner_id, "removed": statements.key_key(key)} for key in keys]
     if rows:

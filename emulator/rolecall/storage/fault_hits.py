@@ -1,4 +1,4 @@
-"""How many calls each fault rule has met, and how many it has hit: counted where all processes see it."""
+"""How many calls each fault rule has matched, and how many it has hit, counted for all processes together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rolecall.storage.tables import fault_hits as t
 
 
 def keep_only(connection: Connection, rule_ids: Iterable[str]) -> None:
-    """Begin to count for the rules that are new, go on for those that are known, forget all others."""
+    """Start counting for new rules, continue for known rules, and forget all others."""
     wanted = list(rule_ids)
     connection.execute(delete(t).where(t.c.rule_id.not_in(wanted)))
     known = set(counts(connection))
@@ -25,9 +25,9 @@ def counts(connection: Connection) -> dict[str, tuple[int, int]]:
 
 
 def count_call(connection: Connection, rule_id: str) -> tuple[int, int] | None:
-    """Count a call that the rule meets; returns calls, this one among them, and hits. None: the rule is gone.
+    """Count a call that the rule matches. Returns the number of calls, this one included, and of hits.
 
-    Updated before it is read, so that nobody else counts in between.
+    None when the rule is gone. The row is updated before it is read, so that no other call is counted in between.
     """
     connection.execute(update(t).where(t.c.rule_id == rule_id).values(calls=t.c.calls + 1))
     row = connection.execute(select(t.c.calls, t.c.hits).where(t.c.rule_id == rule_id)).first()

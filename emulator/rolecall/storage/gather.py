@@ -1,4 +1,4 @@
-"""What authorisation reads: keys, entities, and the policies that bear on them. Read once per change, then cached.
+"""The data for authorisation: keys, entities, and the policies that apply to them. Read once per change, then cached.
 
 All functions take a connection of one snapshot and return plain records.
 """
@@ -18,13 +18,13 @@ from rolecall.storage import tables as t
 from rolecall.storage.entity_tags import tags_of
 
 ROOT_TARGET = "ROOT"
-# What AWS attaches to the root and to every unit and account when this kind of policy is switched on.
+# AWS attaches these to the root and to every unit and account when this kind of policy is switched on.
 FULL_ACCESS = {"service": "FullAWSAccess", "resource": "RCPFullAWSAccess"}
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A long-term access key; ``user_id`` is None for a key of the account's root user."""
+    """A long-term access key. ``user_id`` is None for a key of the account's root user."""
 
     access_key_id: str
     secret_access_key: str
@@ -52,7 +52,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class TrustedRole:
-    """A role with what AssumeRole needs to know of it."""
+    """A role with the facts that AssumeRole needs."""
 
     entity: Entity
     trust_policy: str
@@ -63,9 +63,9 @@ class TrustedRole:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One policy that bears on an entity. ``text`` is None for an AWS managed policy, which storage does not hold.
+    """One policy that applies to an entity. ``text`` is None for an AWS managed policy, which storage does not hold.
 
-    ``group`` is the name of the group through which a user has it.
+    ``group`` is the name of the group that gives a user the policy.
     """
 
     name: str
@@ -76,11 +76,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The organization an account belongs to, and the control policies that bear on it.
+    """The organization of an account, and the control policies that apply to the account.
 
-    ``path`` is the account's place, as aws:PrincipalOrgPaths has it. The policies are those of each level, root first:
-    root, organizational units, account. There are none for the management account, which none of them restricts.
-    Full access is among them wherever AWS attaches it.
+    ``path`` is the account's place in the form of aws:PrincipalOrgPaths. The policies come level by level: root,
+    organizational units, account. Full access is among them wherever AWS attaches it. The management account has none,
+    because control policies do not restrict it.
     """
 
     organization_id: str
@@ -122,7 +122,7 @@ def _role_entity(connection: Connection, row: Row[Any]) -> Entity:
 
 
 def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
-    """The role an ARN names; None when there is none, or when the path in the ARN is not the role's."""
+    """The role with an ARN; None when there is no such role, or when the path in the ARN is not the role's."""
     parsed = parse_arn(arn)
     if parsed is None or parsed.service != "iam" or parsed.resource_type != "role":
         return None
@@ -166,7 +166,7 @@ def _documents_of(connection: Connection, inline: Table, attached: Table, owner:
 
 
 def user_documents(connection: Connection, user_id: str) -> list[Document]:
-    """Identity policies of a user: its own, and those of every group it is in."""
+    """Identity policies of a user: the user's own and its groups' policies."""
     documents = _documents_of(connection, t.user_inline_policies, t.user_attached_policies, "user_id", user_id)
     memberships = connection.execute(
         select(t.groups.c.group_id, t.groups.c.name)
@@ -239,7 +239,7 @@ def _units_of(connection: Connection, account_id: str) -> list[str]:
     members, units = t.organizational_unit_accounts, t.organizational_units
     found: list[str] = []
     ou_id = connection.execute(select(members.c.ou_id).where(members.c.account_id == account_id)).scalar()
-    # A unit met twice would be a circle, which the sandbox file does not let in.
+    # A unit met twice would be a circle, which the sandbox file does not allow.
     while ou_id is not None and ou_id not in found:
         found.insert(0, ou_id)
         ou_id = connection.execute(select(units.c.parent_id).where(units.c.ou_id == ou_id)).scalar()
@@ -255,7 +255,7 @@ def _levels(
     policies: Table,
     attached: Table,
 ) -> tuple[tuple[Document, ...], ...]:
-    """The policies of each level. One declared under the name of full access is attached to its own targets alone."""
+    """The policies of each level. A declared policy named like full access is attached to its own targets only."""
     full_access = Document(FULL_ACCESS[kind], aws_control_policy_arn(kind, FULL_ACCESS[kind]), None)
     own = select(policies.c.name).where(
         policies.c.organization_id == organization_id, policies.c.name == full_access.name
@@ -289,19 +289,19 @@ def account_exists(connection: Connection, account_id: str) -> bool:
 
 
 def default_account_id(connection: Connection) -> str | None:
-    """The account declared first."""
+    """The account that was declared first."""
     return connection.execute(select(t.accounts.c.account_id).order_by(t.accounts.c.position).limit(1)).scalar()
 
 
 def account_names(connection: Connection) -> dict[str, str]:
-    """The names of all accounts by their ids, the account declared first before the others."""
+    """The names of all accounts by their ids. The account declared first comes first."""
     accounts = t.accounts.c
     found = connection.execute(select(accounts.account_id, accounts.name).order_by(accounts.position))
     return {row.account_id: row.name for row in found}
 
 
 def user_with_policy(connection: Connection, account_id: str, policy_arn: str) -> str | None:
-    """The id of the account's first user, by name, to whom this managed policy is attached directly."""
+    """The id of the account's first user by name to which this managed policy is attached directly."""
     attached = t.user_attached_policies
     statement = (
         select(t.users.c.user_id)

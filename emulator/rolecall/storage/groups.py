@@ -1,4 +1,4 @@
-"""IAM groups and who is in them: rows in, frozen records out."""
+"""IAM groups and their members: rows in, frozen records out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BY_NAME = PreparedSelect(
 
 
 def group_by_name(connection: Connection, account_id: str, name: str) -> GroupRecord | None:
-    """The account's group of that name, without regard to case; None when there is none."""
+    """The account's group with that name, in any case of letters; None when there is none."""
     row = _BY_NAME.first(connection, account_id, name.lower())
     return None if row is None else GroupRecord(*row)
 
@@ -49,7 +49,7 @@ def group_by_name(connection: Connection, account_id: str, name: str) -> GroupRe
 def list_groups(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[GroupRecord]:
-    """Groups by name, those after ``after_name_key`` (a name in lower case) only."""
+    """Groups by name, starting after ``after_name_key`` (a name in lower case)."""
     statement = select_by_path(t.groups, _COLUMNS, account_id, path_prefix, after_name_key, limit)
     return [GroupRecord(*row) for row in connection.execute(statement)]
 
@@ -59,7 +59,7 @@ def count_groups(connection: Connection, account_id: str) -> int:
 
 
 def add_group(connection: Connection, group: GroupRecord) -> None:
-    """Store a new group. Raises AlreadyThere when the account has one of that name."""
+    """Store a new group. Raises AlreadyThere when the account has a group with that name."""
     values = {
         "group_id": group.group_id,
         "account_id": group.account_id,
@@ -86,7 +86,7 @@ def remove_group(connection: Connection, group_id: str) -> None:
 def members_of(
     connection: Connection, group_id: str, *, after_name_key: str = "", limit: int = 100
 ) -> list[UserRecord]:
-    """Users of a group by name, those after ``after_name_key`` (a name in lower case) only."""
+    """Users of a group by name, starting after ``after_name_key`` (a name in lower case)."""
     statement = (
         select(*USER_COLUMNS)
         .join(t.group_members, t.group_members.c.user_id == t.users.c.user_id)
@@ -98,7 +98,7 @@ def members_of(
 
 
 def groups_of(connection: Connection, user_id: str) -> list[GroupRecord]:
-    """The groups a user is in, by name."""
+    """The groups of a user, by name."""
     statement = (
         select(*_COLUMNS)
         .join(t.group_members, t.group_members.c.group_id == t.groups.c.group_id)
@@ -109,13 +109,13 @@ def groups_of(connection: Connection, user_id: str) -> list[GroupRecord]:
 
 
 def add_member(connection: Connection, group_id: str, user_id: str, now_seconds: int) -> None:
-    """Put a user into a group it is not in. Raises AlreadyThere when it is, or when one of the two is gone."""
+    """Add a user to a group. Raises AlreadyThere when the user is a member already, or when user or group is gone."""
     values = {"group_id": group_id, "user_id": user_id, "added_at_seconds": now_seconds}
     with problem_for_conflict(connection, AlreadyThere(user_id)):
         connection.execute(insert(t.group_members), values)
 
 
 def remove_member(connection: Connection, group_id: str, user_id: str) -> None:
-    """Take a user out of a group, if it is in it."""
+    """Remove a user from a group, if it is a member."""
     members = t.group_members
     connection.execute(delete(members).where(members.c.group_id == group_id, members.c.user_id == user_id))

@@ -1,4 +1,4 @@
-"""When access keys and roles were last used. Writing it says nothing about who may do what."""
+"""When access keys and roles were last used. A write here does not change rights."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rolecall.storage import tables as t
 
 
 class Use(NamedTuple):
-    """One use: when by the sandbox's clock, of which service, in which Region."""
+    """One use: the time by the sandbox's clock, the service and the Region."""
 
     at_seconds: float
     service: str
     region: str
 
 
-# Nobody's rights depend on these columns, so what is remembered of policies stays good.
+# No rights depend on these columns, so cached policies stay valid.
 _CHANGES_NO_RIGHTS = {"changes_no_rights": True}
 _KEY = (
     update(t.access_keys)
@@ -39,7 +39,7 @@ _ROLE = (
 
 
 def write_uses(connection: Connection, keys: Mapping[str, Use], roles: Mapping[str, Use]) -> None:
-    """Keep uses of access keys and of roles, by their ids; those of what is gone are lost with it."""
+    """Store uses of access keys and of roles, by their ids. An id that no longer exists is ignored."""
     if keys:
         rows = [
             {"used": key_id, "at_seconds": int(use.at_seconds), "service": use.service, "region": use.region}

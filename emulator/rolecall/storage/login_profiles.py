@@ -1,4 +1,4 @@
-"""Passwords for the console: rows in, frozen records out. Only hashes are kept, and never read in clear."""
+"""Passwords for the console: rows in, frozen records out. Only hashes are stored."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from rolecall.storage import tables as t
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
-# The largest PasswordReusePrevention is 24, the present password among them.
+# The largest PasswordReusePrevention is 24. It counts the present password too.
 KEPT_OLD_PASSWORDS = 23
 
 
 @dataclass(frozen=True, slots=True)
 class LoginProfile:
-    """``user_id`` is None for the root user; ``password_hash`` is None while the root user has yet to set one."""
+    """``user_id`` is None for the root user. ``password_hash`` is None until the root user sets a first password."""
 
     account_id: str
     user_id: str | None
@@ -34,20 +34,20 @@ _COLUMNS = tuple(_PROFILES.c[field.name] for field in fields(LoginProfile))
 
 
 def login_profile_of(connection: Connection, account_id: str, user_id: str | None) -> LoginProfile | None:
-    """The profile of a user, or of the account's root user for None."""
+    """The profile of a user. ``user_id`` None means the account's root user."""
     row = connection.execute(select(*_COLUMNS).where(_PROFILES.c.owner_id == (user_id or account_id))).first()
     return None if row is None else LoginProfile(*row)
 
 
 def add_login_profile(connection: Connection, profile: LoginProfile) -> None:
-    """Raises AlreadyThere when the owner has one, or is gone."""
+    """Raises AlreadyThere when the owner has a profile, or is gone."""
     values = {"owner_id": profile.owner_id, **asdict(profile)}
     with problem_for_conflict(connection, AlreadyThere(profile.owner_id)):
         connection.execute(insert(_PROFILES), values)
 
 
 def set_password(connection: Connection, profile: LoginProfile, password_hash: str) -> None:
-    """Give the profile another password; the one before is remembered as an old one."""
+    """Give the profile another password. The previous password is stored as an old one."""
     of_profile = _PROFILES.c.owner_id == profile.owner_id
     connection.execute(update(_PROFILES).where(of_profile).values(password_hash=password_hash))
     if profile.password_hash is None:
@@ -77,5 +77,5 @@ def remembered_passwords(connection: Connection, profile: LoginProfile, count: i
 
 
 def remove_login_profile(connection: Connection, profile: LoginProfile) -> None:
-    """Delete a profile and what is remembered of its passwords."""
+    """Delete a profile and its old passwords."""
     connection.execute(delete(_PROFILES).where(_PROFILES.c.owner_id == profile.owner_id))

@@ -1,4 +1,4 @@
-"""Virtual MFA devices and which of their codes were used: rows in, frozen records out."""
+"""Virtual MFA devices and their used codes: rows in, frozen records out."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 @dataclass(frozen=True, slots=True)
 class MfaDeviceRecord:
-    """A device without its seed. ``enabled_at_seconds`` is None while it is nobody's; a device of the root user has no
-    ``user_id`` but is ``of_root``.
+    """A device without its seed. ``enabled_at_seconds`` is None while the device is not assigned.
+
+    ``user_id`` is None for a device of the root user, which has ``of_root`` instead.
     """
 
     serial_number: str
@@ -27,7 +28,7 @@ class MfaDeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class MfaDeviceSecret:
-    """What an authenticator knows of a device; ``used_step`` is the newest step whose code was used, None for none."""
+    """A device's seed. ``used_step`` is the newest step whose code was used, or None."""
 
     serial_number: str
     seed: str
@@ -47,13 +48,13 @@ _COLUMNS = (
 
 
 def device_by_serial(connection: Connection, account_id: str, serial_number: str) -> MfaDeviceRecord | None:
-    """The account's device of that serial number; None when there is none."""
+    """The account's device with that serial number; None when there is none."""
     statement = select(*_COLUMNS).where(_DEVICES.c.account_id == account_id, _DEVICES.c.serial_number == serial_number)
     return _record(connection.execute(statement).first())
 
 
 def device_secrets(connection: Connection, device: str) -> list[MfaDeviceSecret]:
-    """The devices, of any account, with that serial number or that name."""
+    """The devices of any account with that serial number or that name."""
     serial_number = _DEVICES.c.serial_number
     statement = (
         select(serial_number, _DEVICES.c.seed, _USES.c.used_step)
@@ -65,7 +66,7 @@ def device_secrets(connection: Connection, device: str) -> list[MfaDeviceSecret]
 
 
 def devices_of(connection: Connection, account_id: str, user_id: str | None) -> list[MfaDeviceRecord]:
-    """The devices enabled for a user, or for the root user for None, by serial number."""
+    """The devices enabled for a user, by serial number. ``user_id`` None means the root user."""
     statement = (
         select(*_COLUMNS)
         .where(
@@ -81,7 +82,7 @@ def devices_of(connection: Connection, account_id: str, user_id: str | None) -> 
 def list_devices(
     connection: Connection, account_id: str, *, assigned: bool | None, after_serial_number: str, limit: int
 ) -> list[MfaDeviceRecord]:
-    """The account's devices by serial number; for ``assigned`` those that somebody has, or nobody."""
+    """The account's devices by serial number. ``assigned`` limits them to assigned or to unassigned devices."""
     statement = select(*_COLUMNS).where(
         _DEVICES.c.account_id == account_id, _DEVICES.c.serial_number > after_serial_number
     )
@@ -98,7 +99,7 @@ def count_devices(connection: Connection, account_id: str) -> int:
 
 
 def add_device(connection: Connection, account_id: str, serial_number: str, seed: str, created_at_seconds: int) -> None:
-    """Store a new device that nobody has yet. Raises AlreadyThere when there is one of that serial number."""
+    """Store a new, unassigned device. Raises AlreadyThere when there is a device with that serial number."""
     values = {
         "serial_number": serial_number,
         "account_id": account_id,
@@ -114,7 +115,7 @@ def assign_device(connection: Connection, serial_number: str, user_id: str, enab
 
 
 def release_device(connection: Connection, serial_number: str) -> None:
-    """Take a device from whoever has it. Which of its codes were used is not forgotten."""
+    """Take a device from its owner. The record of its used codes stays."""
     _change(connection, serial_number, user_id=None, of_root=False, enabled_at_seconds=None)
 
 
@@ -123,21 +124,21 @@ def _change(connection: Connection, serial_number: str, **values: Any) -> None:
 
 
 def remove_device(connection: Connection, serial_number: str) -> None:
-    """Delete a device, its tags, and what is known of its codes."""
+    """Delete a device, its tags, and the record of its used codes."""
     connection.execute(delete(_DEVICES).where(_DEVICES.c.serial_number == serial_number))
 
 
 def lock_device(connection: Connection, serial_number: str) -> str | None:
-    """The device's seed, None for no device. Others that lock it wait, where the database lets several write."""
+    """The device's seed, or None for no such device. Other transactions that lock it wait, if several may write."""
     statement = select(_DEVICES.c.seed).where(_DEVICES.c.serial_number == serial_number).with_for_update()
     seed: str | None = connection.execute(statement).scalar()
     return seed
 
 
 def use_step(connection: Connection, serial_number: str, step: int) -> bool:
-    """Whether no code of this step or a newer one was used before; then it is used now.
+    """Mark a step as used. False when a code of this or a newer step was used before.
 
-    The device is locked (:func:`lock_device`), so of several that try at once one succeeds.
+    The caller has locked the device (:func:`lock_device`), so only one of several attempts at once succeeds.
     """
     of_device = _USES.c.serial_number == serial_number
     newest = connection.execute(select(_USES.c.used_step).where(of_device)).scalar()

@@ -1,4 +1,4 @@
-"""Brings a database to the present schema: made at once when it is empty, migrated step by step when it is older."""
+"""Brings a database to the present schema: an empty one at once, an older one migration by migration."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def current_revision(connection: Connection) -> str:
 
 
 def upgrade(database: Database) -> str:
-    """Bring the schema up to date; returns the revision it had before (empty: it was new).
+    """Bring the schema up to date. Returns the revision it had before; empty for a new database.
 
-    Safe when several processes start at once: the write lock is taken before anything is looked at.
-    Raises NewerDatabaseError when the revision is one this version does not know.
+    Several processes may start at once: this takes the write lock before it reads anything. Raises NewerDatabaseError
+    for a revision that this version does not know.
     """
     with database.transaction() as connection:
         before = current_revision(connection)
@@ -33,13 +33,13 @@ def upgrade(database: Database) -> str:
         if before == "":
             _create(connection)
             return before
-        # Alembic costs a tenth of a second to import, which a start with nothing to migrate need not pay.
+        # Importing Alembic takes a tenth of a second. A start without a migration need not wait for it.
         importlib.import_module("rolecall.storage.upgrade").run(connection, before)
     return before
 
 
 def _create(connection: Connection) -> None:
-    """The whole schema in one step; a test holds that it equals what the migrations build."""
+    """The whole schema in one step. A test checks that it equals the result of the migrations."""
     metadata.create_all(connection)
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD_REVISION})

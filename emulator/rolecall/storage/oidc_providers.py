@@ -31,7 +31,7 @@ _BY_ARN_FOR_UPDATE = _BY_ARN.with_for_update()
 
 
 def provider_by_arn(connection: Connection, arn: str, *, for_update: bool = False) -> OidcProvider | None:
-    """The provider of that ARN. ``for_update`` makes other writers wait, where the database lets several write."""
+    """The provider with that ARN. With ``for_update`` other writers wait, if the database allows several writers."""
     row = connection.execute(_BY_ARN_FOR_UPDATE if for_update else _BY_ARN, {"arn": arn}).first()
     return None if row is None else _record(connection, row)
 
@@ -55,13 +55,13 @@ def _listed(connection: Connection, table: Table, column: str, arn: str) -> tupl
 
 
 def provider_arns(connection: Connection, account_id: str) -> list[str]:
-    """The account's providers by ARN."""
+    """The ARNs of the account's providers, sorted."""
     statement = select(t.oidc_providers.c.arn).where(t.oidc_providers.c.account_id == account_id)
     return list(connection.execute(statement.order_by(t.oidc_providers.c.arn)).scalars())
 
 
 def own_provider_urls(connection: Connection) -> set[str]:
-    """The URLs whose tokens Rolecall itself signs, because a sandbox file says so."""
+    """The URLs of providers that a sandbox file declares as Rolecall's own: Rolecall signs their tokens."""
     statement = select(t.oidc_providers.c.url).where(t.oidc_providers.c.key_source == "own")
     return set(connection.execute(statement).scalars())
 
@@ -72,7 +72,7 @@ def count_providers(connection: Connection, account_id: str) -> int:
 
 
 def add_provider(connection: Connection, provider: OidcProvider) -> None:
-    """Store a new provider. Raises AlreadyThere when the account has one of that URL."""
+    """Store a new provider. Raises AlreadyThere when the account has a provider with that URL."""
     values = {
         "arn": provider.arn,
         "account_id": provider.account_id,
@@ -88,7 +88,7 @@ def add_provider(connection: Connection, provider: OidcProvider) -> None:
 
 
 def remove_provider(connection: Connection, arn: str) -> None:
-    """Delete a provider with all that belongs to it; one that is not there is no error."""
+    """Delete a provider with everything that belongs to it. A missing provider is no error."""
     connection.execute(delete(t.oidc_providers).where(t.oidc_providers.c.arn == arn))
 
 
@@ -101,7 +101,7 @@ def set_thumbprints(connection: Connection, arn: str, thumbprints: Iterable[str]
 
 
 def _replace(connection: Connection, table: Table, column: str, arn: str, values: Iterable[str]) -> None:
-    """Exactly these values, each once, in this order."""
+    """Store exactly these values, each once, in this order."""
     connection.execute(delete(table).where(table.c.arn == arn))
     rows = [{"arn": arn, column: value, "position": place} for place, value in enumerate(dict.fromkeys(values))]
     if rows:

@@ -1,4 +1,4 @@
-"""The organization around an account: who manages it, and which features of centralized root access are on."""
+"""The organization of an account: its management account, and its features of centralized root access."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT_SESSIONS = "RootSessions"
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRecord:
-    """An organization as the operations on it see it; ``features`` in the order of their names."""
+    """An organization as its operations see it. ``features`` are sorted by name."""
 
     organization_id: str
     management_account_id: str | None
@@ -28,14 +28,14 @@ class OrganizationRecord:
 
 
 def organization_id_of(connection: Connection, account_id: str) -> str | None:
-    """The organization an account is a member of; None for one that is in none, and for one that is not there."""
+    """The id of the account's organization; None when the account has none or does not exist."""
     return connection.execute(
         select(t.accounts.c.organization_id).where(t.accounts.c.account_id == account_id)
     ).scalar()
 
 
 def organization_around(connection: Connection, account_id: str) -> OrganizationRecord | None:
-    """The organization an account is a member of, with all about it; None when it is in none."""
+    """The account's organization with its details; None when the account has none."""
     organization_id = organization_id_of(connection, account_id)
     if organization_id is None:
         return None
@@ -50,7 +50,7 @@ def organization_around(connection: Connection, account_id: str) -> Organization
     )
     return OrganizationRecord(
         organization_id,
-        # Nobody declared one: the account declared first stands in.
+        # If no management account is declared, the account that was declared first takes its place.
         connection.execute(management).scalar() or default_account_id(connection),
         frozenset(connection.execute(administrators).scalars()),
         tuple(connection.execute(features).scalars()),
@@ -58,7 +58,7 @@ def organization_around(connection: Connection, account_id: str) -> Organization
 
 
 def switch_feature(connection: Connection, organization_id: str, feature: str, *, on: bool) -> None:
-    """Switch a feature on or off; one that is so already stays so."""
+    """Switch a feature on or off. Nothing changes if it already is."""
     row = {"organization_id": organization_id, "feature": feature}
     columns = t.organization_features.c
     matches = (columns.organization_id == organization_id) & (columns.feature == feature)

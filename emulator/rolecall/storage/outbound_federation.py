@@ -12,7 +12,7 @@ from rolecall.storage.tables import outbound_federations as t
 
 @dataclass(frozen=True, slots=True)
 class OutboundFederation:
-    """The issuer keeps its id, and its keys, while it is switched off."""
+    """The state of an account. The issuer keeps its id and its keys while it is switched off."""
 
     account_id: str
     issuer_id: str
@@ -23,7 +23,7 @@ _FEDERATION = select(t.c.account_id, t.c.issuer_id, t.c.enabled)
 
 
 def outbound_federation(connection: Connection, account_id: str) -> OutboundFederation | None:
-    """The account's; None when it was never switched on."""
+    """The account's state; None when it was never switched on."""
     return _first(connection, _FEDERATION.where(t.c.account_id == account_id))
 
 
@@ -32,7 +32,7 @@ def federation_of_issuer(connection: Connection, issuer_id: str) -> OutboundFede
 
 
 def switch_outbound_federation(connection: Connection, account_id: str, issuer_id: str, *, on: bool) -> None:
-    """Switch it on or off; ``issuer_id`` is for an account that had none."""
+    """Switch it on or off. ``issuer_id`` is used for an account that has no issuer yet."""
     changed = connection.execute(update(t).where(t.c.account_id == account_id).values(enabled=on))
     if not changed.rowcount:
         connection.execute(insert(t).values(account_id=account_id, issuer_id=issuer_id, enabled=on))

@@ -1,4 +1,4 @@
-"""What an account demands of passwords: one row for each account that has changed it."""
+"""An account's rules for passwords: one row for each account that has changed them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rolecall.storage.tables import password_policies as t
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
-    """The fields of UpdateAccountPasswordPolicy, with its defaults. None is for what was left out."""
+    """The fields of UpdateAccountPasswordPolicy, with its defaults. None means that the caller left it out."""
 
     minimum_length: int = 6
     require_symbols: bool = False
@@ -28,7 +28,7 @@ _COLUMNS = tuple(t.c[field.name] for field in fields(PasswordPolicy))
 
 
 def password_policy_of(connection: Connection, account_id: str) -> PasswordPolicy | None:
-    """The account's own policy; None where the default holds."""
+    """The account's own policy; None when the default applies."""
     row = connection.execute(select(*_COLUMNS).where(t.c.account_id == account_id)).first()
     return None if row is None else PasswordPolicy(*row)
 
@@ -39,5 +39,5 @@ def put_password_policy(connection: Connection, account_id: str, policy: Passwor
 
 
 def remove_password_policy(connection: Connection, account_id: str) -> bool:
-    """Whether there was one."""
+    """Delete the account's policy. False when it had none."""
     return bool(connection.execute(delete(t).where(t.c.account_id == account_id)).rowcount)

@@ -1,4 +1,4 @@
-"""Customer managed policies and their versions: rows in, frozen records out. AWS's own policies are not stored."""
+"""Customer managed policies and their versions: rows in, frozen records out. AWS managed policies are not stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for
 
 @dataclass(frozen=True, slots=True)
 class PolicyRecord:
-    """A customer managed policy without its documents; versions are counted from 1 and never reused."""
+    """A customer managed policy without its documents. Version numbers start at 1 and are never reused."""
 
     policy_id: str
     account_id: str
@@ -54,9 +54,9 @@ _ATTACHED = (
 
 
 def policy_by_arn(connection: Connection, arn: str, *, for_update: bool = False) -> PolicyRecord | None:
-    """The customer managed policy an ARN names; None when there is none, or when path or case differ.
+    """The customer managed policy with an ARN; None when there is none, or when the path or the case differs.
 
-    ``for_update`` makes other writers of this policy wait, where the database lets several write.
+    With ``for_update`` other writers of this policy wait, if the database allows several writers.
     """
     parsed = parse_arn(arn)
     if parsed is None or parsed.service != "iam" or parsed.resource_type != "policy":
@@ -74,7 +74,7 @@ def list_policies(connection: Connection, account_id: str, *, path_prefix: str =
         select(t.policies)
         .where(
             t.policies.c.account_id == account_id,
-            # Not LIKE: SQLite's ignores case, and paths may hold its wildcards.
+            # Not LIKE: SQLite's LIKE ignores case, and paths may hold its wildcards.
             func.substr(t.policies.c.path, 1, len(path_prefix)) == path_prefix,
         )
         .order_by(t.policies.c.name_key)
@@ -98,7 +98,7 @@ def add_policy(
     document: str,
     now_seconds: int,
 ) -> PolicyRecord:
-    """Store a new policy with its version 1. Raises AlreadyThere when the account has one of that name."""
+    """Store a new policy with its version 1. Raises AlreadyThere when the account has a policy with that name."""
     policy = PolicyRecord(policy_id, account_id, name, path, description, 1, 1, now_seconds, now_seconds)
     values = {
         "policy_id": policy_id,
@@ -141,7 +141,7 @@ def policy_version(connection: Connection, policy_id: str, version: int) -> Poli
 def add_version(
     connection: Connection, policy: PolicyRecord, document: str, *, as_default: bool, now_seconds: int
 ) -> PolicyVersionRecord:
-    """Store the next version. Its number is one more than the highest ever given, also when that one was deleted."""
+    """Store the next version. Its number is one above the highest number ever given, even to a deleted version."""
     version = PolicyVersionRecord(policy.policy_id, policy.latest_version + 1, document, now_seconds)
     _add_version_row(connection, version)
     values = {"latest_version": version.version, "updated_at_seconds": now_seconds}
@@ -165,7 +165,7 @@ def remove_version(connection: Connection, policy_id: str, version: int) -> None
 
 
 def attachment_counts(connection: Connection, account_id: str, arn: str | None = None) -> dict[str, int]:
-    """How many entities of the account each managed policy is attached to, by policy ARN; only ``arn`` when given."""
+    """How many of the account's entities each managed policy is attached to, by policy ARN; or only for ``arn``."""
     counts: dict[str, int] = {}
     for attached, owners, owner in _ATTACHED:
         statement = (
@@ -181,7 +181,7 @@ def attachment_counts(connection: Connection, account_id: str, arn: str | None =
 
 
 def boundary_counts(connection: Connection, account_id: str, arn: str | None = None) -> dict[str, int]:
-    """How many users and roles of the account each managed policy bounds, by policy ARN; only ``arn`` when given."""
+    """How many of the account's users and roles each managed policy bounds, by policy ARN; or only for ``arn``."""
     counts: dict[str, int] = {}
     for owners in (t.users, t.roles):
         boundary = owners.c.permissions_boundary_arn

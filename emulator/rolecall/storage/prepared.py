@@ -1,7 +1,7 @@
-"""Statements for the hot path: written with SQLAlchemy, compiled once, and given to SQLite's driver directly.
+"""Statements for the hot path: written with SQLAlchemy, compiled once, and passed directly to SQLite's driver.
 
-Executing a Core statement costs several times what SQLite needs to find a row by its key. For columns of text, whole
-numbers and booleans, which need no other conversion; other databases take the ordinary way.
+Running a statement through SQLAlchemy takes several times as long as SQLite needs to find a row by its key. This works
+for columns that need no conversion: texts, whole numbers and booleans. Other databases go through SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 
 class PreparedSelect:
-    """A select by bound parameters, named in the order ``first`` takes their values."""
+    """A select by bound parameters. ``names`` gives the order in which ``first`` takes their values."""
 
     __slots__ = ("_booleans", "_names", "_sql", "_statement")
 
@@ -24,7 +24,7 @@ class PreparedSelect:
             raise ValueError(f"the statement binds {sorted(compiled.params)}, not {sorted(names)}")
         columns = list(statement.selected_columns)
         if not all(isinstance(column.type, (String, Integer, Boolean)) for column in columns):
-            raise ValueError("a column needs a conversion that the driver does not know")
+            raise ValueError("a column has a type that the driver cannot convert")
         self._booleans = tuple(index for index, column in enumerate(columns) if isinstance(column.type, Boolean))
         self._statement = statement
         self._names = names

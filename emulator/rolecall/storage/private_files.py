@@ -1,8 +1,8 @@
-"""Database files that are their owner's alone: secrets, seeds and sealing keys are inside.
+"""Makes database files readable by their owner only, because they hold secrets, seeds and sealing keys.
 
-SQLite gives ``-wal`` and ``-shm`` the mode of the database, so what matters is the mode that one has from its first
-moment. An existing file is changed by its name and never opened here: to close it would let go of the locks that SQLite
-holds on it in this process (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks").
+SQLite gives ``-wal`` and ``-shm`` the mode of the database, so the database must have the right mode from the start.
+The mode of an existing file is changed by its name. This module never opens such a file: closing it would release the
+locks that SQLite holds on it in this process (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks").
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 def file_of(name: str) -> str:
-    """The file that SQLite's driver would open for a name, a path or a ``file:`` URI; empty for none."""
+    """The file that SQLite's driver opens for a name, a path or a ``file:`` URI; empty when it opens none."""
     if not name.startswith("file:"):
         return "" if name in ("", ":memory:") else name
     uri = urlsplit(name)
@@ -28,19 +28,19 @@ def file_of(name: str) -> str:
 
 
 def keep_private(path: str) -> None:
-    """Make a database file that only its owner may read, or make the files that are there so. Raises OSError.
+    """Make a new database file that only its owner may read, or change the mode of the existing files. Raises OSError.
 
-    Files of another owner stay as they are: this process could not change them.
+    Files of another owner stay as they are, because this process cannot change them.
     """
     with suppress(FileExistsError):
-        # Whatever the mask of this process: it can only take away.
+        # The umask of this process can only take away more permissions.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     for ending in _BESIDE:
         _narrow(f"{path}{ending}", stat.S_ISREG)
 
 
 def identity_of(path: str) -> tuple[int, int] | None:
-    """What tells a file from another of the same name; None for none."""
+    """Values that differ for two files of the same name; None when there is no file."""
     try:
         status = os.stat(path)
     except OSError:
@@ -49,14 +49,14 @@ def identity_of(path: str) -> tuple[int, int] | None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """The folder that Rolecall keeps its data in, for its owner alone. Raises OSError."""
+    """Make the folder of Rolecall's data, for its owner only. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     _narrow(str(folder), stat.S_ISDIR)
 
 
 def _narrow(path: str, is_wanted: Callable[[int], bool]) -> None:
-    # Not there, another owner's, or on a medium that has no modes or takes no changes.
+    # The file may be missing, have another owner, or be on a file system without modes or without writing.
     with suppress(OSError):
         status = os.stat(path)
         if is_wanted(status.st_mode) and status.st_mode & _OF_OTHERS:

@@ -1,4 +1,4 @@
-"""What a constraint of the schema refused, so that no other room needs to know the database library's errors."""
+"""The schema's refusals as Rolecall's own errors. Other rooms need not know the database library's errors."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class StillReferenced(StorageProblem):
 
 
 class BadRowError(StorageProblem):
-    """A row that cannot stand beside what there is: it refers to something absent, or its key is taken."""
+    """A row that does not fit the other rows: it refers to a missing row, or its key is taken."""
 
 
 class NewerDatabaseError(Exception):
-    """The database was made by a newer Rolecall than this one."""
+    """A newer Rolecall than this one made the database."""
 
 
 @contextmanager
 def bad_rows(message: str) -> Iterator[None]:
-    """Raise BadRowError for what the database refuses of rows inside the block; the transaction is to be given up."""
+    """Raise BadRowError when the database refuses rows inside the block. The caller then abandons the transaction."""
     try:
         yield
     except (IntegrityError, DataError) as error:
@@ -40,9 +40,9 @@ def bad_rows(message: str) -> Iterator[None]:
 
 @contextmanager
 def problem_for_conflict(connection: Connection, problem: StorageProblem) -> Iterator[None]:
-    """Raise ``problem`` for what a constraint refuses inside the block; the transaction goes on as if it was not tried.
+    """Raise ``problem`` when a constraint refuses a write inside the block. The transaction continues without it.
 
-    The savepoint is for PostgreSQL, where an error otherwise spoils all that is left of the transaction.
+    The savepoint is for PostgreSQL, where an error otherwise makes the whole transaction fail.
     """
     try:
         with connection.begin_nested():

@@ -19,8 +19,10 @@ SERVICE_LINKED_PATH = "/aws-service-role/"
 
 @dataclass(frozen=True, slots=True)
 class RoleRecord:
-    """A role. ``trust_principal_ids`` maps a principal as the trust policy writes it to the unique id it meant when
-    the policy was saved. ``linked_service`` is the service that owns a service-linked role, else None.
+    """A role. ``linked_service`` is the service that owns a service-linked role, else None.
+
+    ``trust_principal_ids`` maps a principal in the trust policy to the unique id that it named when the policy was
+    saved.
     """
 
     role_id: str
@@ -48,7 +50,7 @@ _BY_NAME = select(t.roles).where(
 
 
 def role_by_name(connection: Connection, account_id: str, name: str) -> RoleRecord | None:
-    """The account's role of that name, without regard to case; None when there is none."""
+    """The account's role with that name, in any case of letters; None when there is none."""
     row = connection.execute(_BY_NAME, {"account_id": account_id, "name_key": name.lower()}).first()
     return None if row is None else _record(row)
 
@@ -56,13 +58,13 @@ def role_by_name(connection: Connection, account_id: str, name: str) -> RoleReco
 def list_roles(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[RoleRecord]:
-    """Roles by name, those after ``after_name_key`` (a name in lower case) only."""
+    """Roles by name, starting after ``after_name_key`` (a name in lower case)."""
     statement = (
         select(t.roles)
         .where(
             t.roles.c.account_id == account_id,
             t.roles.c.name_key > after_name_key,
-            # Not LIKE: SQLite's ignores case, and paths may hold its wildcards.
+            # Not LIKE: SQLite's LIKE ignores case, and paths may hold its wildcards.
             func.substr(t.roles.c.path, 1, len(path_prefix)) == path_prefix,
         )
         .order_by(t.roles.c.name_key)
@@ -77,7 +79,7 @@ def count_roles(connection: Connection, account_id: str) -> int:
 
 
 def add_role(connection: Connection, role: RoleRecord) -> None:
-    """Store a new role. Raises AlreadyThere when the account has one of that name."""
+    """Store a new role. Raises AlreadyThere when the account has a role with that name."""
     values = {
         "role_id": role.role_id,
         "account_id": role.account_id,
@@ -122,7 +124,7 @@ def set_permissions_boundary(connection: Connection, role_id: str, policy_arn: s
 
 
 def remove_role(connection: Connection, role_id: str) -> None:
-    """Delete a role and its tags. Raises StillReferenced while policies belong to it."""
+    """Delete a role and its tags. Raises StillReferenced while it has policies."""
     with problem_for_conflict(connection, StillReferenced(role_id)):
         connection.execute(delete(t.roles).where(t.roles.c.role_id == role_id))
 

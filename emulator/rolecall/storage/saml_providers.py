@@ -13,7 +13,7 @@ from rolecall.storage.tables import saml_providers as providers
 
 @dataclass(frozen=True, slots=True)
 class SamlProvider:
-    """A provider; ``provider_uuid`` is in the addresses that encrypting identity providers send to."""
+    """A provider. ``provider_uuid`` is in the addresses that identity providers with encryption send to."""
 
     arn: str
     account_id: str
@@ -56,13 +56,13 @@ _KEYS = (
 
 
 def provider_by_arn(connection: Connection, arn: str, *, for_update: bool = False) -> SamlProvider | None:
-    """The provider of that ARN. ``for_update`` makes other writers wait, where the database lets several write."""
+    """The provider with that ARN. With ``for_update`` other writers wait, if the database allows several writers."""
     row = connection.execute(_BY_ARN_FOR_UPDATE if for_update else _BY_ARN, {"arn": arn}).first()
     return None if row is None else SamlProvider(*row)
 
 
 def providers_of(connection: Connection, account_id: str) -> list[SamlProvider]:
-    """The account's providers by ARN."""
+    """The account's providers, sorted by ARN."""
     return [SamlProvider(*row) for row in connection.execute(_OF_ACCOUNT, {"account": account_id})]
 
 
@@ -71,7 +71,7 @@ def count_providers(connection: Connection, account_id: str) -> int:
 
 
 def add_provider(connection: Connection, provider: SamlProvider) -> None:
-    """Store a new provider. Raises AlreadyThere when the account has one of that name."""
+    """Store a new provider. Raises AlreadyThere when the account has a provider with that name."""
     values = {
         "arn": provider.arn,
         "account_id": provider.account_id,
@@ -102,7 +102,7 @@ def remove_provider(connection: Connection, arn: str) -> None:
 
 
 def private_keys_of(connection: Connection, arn: str) -> list[SamlPrivateKey]:
-    """The oldest first."""
+    """A provider's private keys, oldest first."""
     return [SamlPrivateKey(*row) for row in connection.execute(_KEYS, {"arn": arn})]
 
 

@@ -1,4 +1,4 @@
-"""What all tables have in common: their metadata, the names of their constraints, and the facts each must state."""
+"""Shared by all tables: their metadata, the names of their constraints, and the facts that each table must state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ metadata = MetaData(
 
 
 def cascade(target: str) -> ForeignKey:
-    """A reference that goes with what it refers to."""
+    """A reference whose row is deleted together with the row that it refers to."""
     return ForeignKey(target, ondelete="CASCADE")
 
 
@@ -35,12 +35,12 @@ class Snapshot(Enum):
 def table(name: str, *, bears_on_rights: bool, snapshot: Snapshot, columns: Sequence[SchemaItem]) -> Table:
     """A table with its two facts.
 
-    ``bears_on_rights`` says that a write may change who may do what: each such write makes every process forget what
-    it remembers of principals and policies. So it must be True wherever rights are read from, and False for what is
-    written often, such as messages.
+    ``bears_on_rights`` says that a write may change who may do what. Each such write makes every process drop its
+    cached principals and policies. So it must be True for every table that rights are read from. It should be False for
+    tables that are written often, such as messages.
     """
     return Table(name, metadata, *columns, info={"bears_on_rights": bears_on_rights, "snapshot": snapshot})
 
 
-# For a column that a snapshot leaves out, because no operation shows it.
+# For a column that snapshots leave out, because no operation shows it.
 NOT_IN_SNAPSHOTS = {"snapshot": Snapshot.LEFT_OUT}

@@ -1,7 +1,7 @@
-"""Service-linked roles: made from a row of the table of such roles, deleted by a task that asks who still uses them.
+"""Service-linked roles: created from a row of their table, deleted by a task that checks for resources that use them.
 
-A feature that needs a service-linked role calls :func:`ensure` with that row. A feature whose resources use one adds a
-function to :data:`RESOURCE_FINDERS`; while that function finds something, deleting the role fails.
+A feature that needs a service-linked role calls :func:`ensure` with that row. A feature with resources that use such a
+role adds a function to :data:`RESOURCE_FINDERS`. While that function finds a resource, deletion of the role fails.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_SESSION_DURATION_SECONDS = 3600
 
 
 class LinkedRole(Protocol):
-    """A row of the table of service-linked roles: service principal, role name, and the one policy of the role."""
+    """A row of the table of service-linked roles: service principal, role name, and the role's only policy."""
 
     @property
     def service(self) -> str: ...
@@ -38,7 +38,7 @@ DeletionStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"]
 
 @dataclass(frozen=True, slots=True)
 class RoleUsage:
-    """Resources (ARNs, or ids where there are none) of one Region that use a service-linked role."""
+    """Resources in one Region that use a service-linked role: ARNs, or ids of resources without an ARN."""
 
     region: str
     resources: tuple[str, ...]
@@ -46,7 +46,7 @@ class RoleUsage:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One request to delete a service-linked role. ``usages`` says what stood in the way of a failed one."""
+    """One request to delete a service-linked role. ``usages`` lists the resources that made it fail."""
 
     task_id: str
     account_id: str
@@ -59,25 +59,25 @@ class Deletion:
 
 ResourceFinder = Callable[[Connection, str], Sequence[RoleUsage]]
 
-# Service principal -> what of an account uses its role. Empty as long as no emulated resource uses one: of Chime that
-# would be Voice Connectors with streaming (voiceconnector.chime.amazonaws.com) and devices shared through Alexa for
-# Business (chime.amazonaws.com), see the Chime Administrator Guide, Using service-linked roles.
+# Service principal -> finder of the resources that use its role. Chime has two kinds: Voice Connectors with streaming
+# (voiceconnector.chime.amazonaws.com), and devices shared through Alexa for Business (chime.amazonaws.com). Source:
+# Chime Administrator Guide, Using service-linked roles.
 RESOURCE_FINDERS: dict[str, ResourceFinder] = {}
 
 
 def resources_using(connection: Connection, account_id: str, service: str) -> list[RoleUsage]:
-    """What of the account uses the role of ``service``; empty when the role may be deleted."""
+    """The account's resources that use the role of ``service``; empty when the role may be deleted."""
     finder = RESOURCE_FINDERS.get(service)
     return [] if finder is None else list(finder(connection, account_id))
 
 
 def trust_policy(service: str) -> str:
-    """The trust of every service-linked role, in the service alone, as GetRole and ListRoles show it."""
+    """The trust policy of a service-linked role in the form of GetRole and ListRoles. It trusts only the service."""
     return _trust_policy(service, "sts:AssumeRole")
 
 
 def created_trust_policy(service: str) -> str:
-    """The same as the answer of CreateServiceLinkedRole has it: with lists of one."""
+    """The same policy in the form of CreateServiceLinkedRole's answer: with lists of one element."""
     return _trust_policy([service], ["sts:AssumeRole"])
 
 
@@ -93,9 +93,9 @@ def role_name(facts: LinkedRole, custom_suffix: str = "") -> str:
 def ensure(
     connection: Connection, account_id: str, facts: LinkedRole, now_seconds: float, ids: Identifiers
 ) -> RoleRecord:
-    """The account's role of a service (``facts`` is its row of the table), made now when it is missing.
+    """The account's role of a service, created now if it is missing. ``facts`` is the service's row of the table.
 
-    Raises AlreadyThere when an ordinary role bears its name.
+    Raises AlreadyThere when an ordinary role has its name.
     """
     found = role_by_name(connection, account_id, facts.role_name)
     if found is not None and found.linked_service == facts.service:
@@ -113,7 +113,7 @@ def create(
     custom_suffix: str = "",
     description: str = "",
 ) -> RoleRecord:
-    """Make a service-linked role with its one policy. Raises AlreadyThere when a role has that name."""
+    """Create a service-linked role with its only policy. Raises AlreadyThere when a role has that name."""
     role = RoleRecord(
         role_id=ids.unique_id(ROLE_PREFIX),
         account_id=account_id,
@@ -144,10 +144,10 @@ def create(
 def run_deletion(
     connection: Connection, role: RoleRecord, reason_when_used: str, now_seconds: float, ids: Identifiers
 ) -> Deletion:
-    """Delete a service-linked role unless something uses it, and keep a record of how that went.
+    """Delete a service-linked role unless a resource uses it, and store a record of the result.
 
-    The task is done when this returns: nothing here takes the minutes that AWS takes to ask every Region.
-    ``reason_when_used`` goes into the record of a refused deletion.
+    The task is complete when this returns. AWS takes minutes to ask every Region; nothing here does. The record of a
+    refused deletion holds ``reason_when_used``.
     """
     service = role.linked_service or ""
     usages = tuple(resources_using(connection, role.account_id, service))
@@ -180,7 +180,7 @@ def run_deletion(
 
 
 def deletion_by_task(connection: Connection, account_id: str, task_id: str) -> Deletion | None:
-    """The account's deletion of that task id; None when there is none."""
+    """The account's deletion with that task id; None when there is none."""
     deletions = t.service_linked_role_deletions
     statement = select(deletions).where(deletions.c.account_id == account_id, deletions.c.task_id == task_id)
     row = connection.execute(statement).first()

@@ -12,7 +12,7 @@ from rolecall.storage.tables import signing_certificates as t
 
 @dataclass(frozen=True, slots=True)
 class SigningCertificate:
-    """``user_id`` is None for one of the root user; ``fingerprint`` is of the certificate's DER form."""
+    """``user_id`` is None for a certificate of the root user. ``fingerprint`` is of the certificate's DER form."""
 
     certificate_id: str
     account_id: str
@@ -27,7 +27,7 @@ _COLUMNS = tuple(t.c[field.name] for field in fields(SigningCertificate))
 
 
 def certificates_of(connection: Connection, account_id: str, user_id: str | None) -> list[SigningCertificate]:
-    """The certificates of a user, or of the root user for None, oldest first."""
+    """The certificates of a user, oldest first. ``user_id`` None means the root user."""
     statement = (
         select(*_COLUMNS)
         .where(t.c.account_id == account_id, t.c.user_id.is_not_distinct_from(user_id))
@@ -37,7 +37,7 @@ def certificates_of(connection: Connection, account_id: str, user_id: str | None
 
 
 def add_certificate(connection: Connection, certificate: SigningCertificate) -> None:
-    """Raises AlreadyThere when the account has the same certificate already, of whomever, or the user is gone."""
+    """Raises AlreadyThere when any user of the account has the same certificate already, or when the user is gone."""
     with problem_for_conflict(connection, AlreadyThere(certificate.certificate_id)):
         connection.execute(insert(t), asdict(certificate))
 

@@ -1,4 +1,4 @@
-"""Rows of the signing keys, by the issuer they belong to. Keys outlive a reset, as sealing keys do."""
+"""Rows of the signing keys, by their issuer. A reset keeps them, as it keeps sealing keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rolecall.storage.tables import signing_keys as t
 
 @dataclass(frozen=True, slots=True)
 class StoredSigningKey:
-    """A key of one issuer; ``private_key`` is the text that sessions' ``load_signing_key`` reads."""
+    """A key of one issuer. ``load_signing_key`` of sessions reads the text in ``private_key``."""
 
     key_id: str
     purpose: str
@@ -25,7 +25,7 @@ _OF_PURPOSE = select(t.c.key_id, t.c.purpose, t.c.algorithm, t.c.private_key, t.
 
 
 def signing_keys_of(connection: Connection, purpose: str) -> list[StoredSigningKey]:
-    """Every key of an issuer such as ``oidc github``, the oldest first."""
+    """Every key of an issuer, oldest first. ``purpose`` names the issuer, such as ``oidc github``."""
     statement = _OF_PURPOSE.where(t.c.purpose == purpose).order_by(t.c.created_at_seconds, t.c.key_id)
     return [StoredSigningKey(*row) for row in connection.execute(statement)]
 
@@ -37,7 +37,7 @@ def newest_signing_key(connection: Connection, purpose: str, algorithm: str) -> 
 
 
 def add_signing_key(connection: Connection, key: StoredSigningKey) -> None:
-    """Keep a new key. Raises the generation, as every write here does: every worker sees it on its next call."""
+    """Store a new key. This raises the generation, so every worker sees the key on its next call."""
     connection.execute(
         insert(t).values(
             key_id=key.key_id,

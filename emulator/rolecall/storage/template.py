@@ -1,4 +1,4 @@
-"""Databases in memory that begin as copies of one: copying takes a hundredth of the time of setting up."""
+"""In-memory databases that start as copies of a template: a copy takes a hundredth of the time of a set-up."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from rolecall.storage.engine import Database
 from rolecall.storage.tables import metadata
 
 _DATE_SUFFIX = "_at_seconds"
-# The time at which a database is set up to become a template: no declared date can be the same.
+# The time at which a template is set up. No declared date can equal it.
 UNDATED_SECONDS = -1
 
 
 class DatabaseTemplate:
-    """What a database in memory holds at this moment, set up at UNDATED_SECONDS. Safe to share between threads."""
+    """The content of a database in memory, set up at UNDATED_SECONDS. Safe to share between threads."""
 
     def __init__(self, database: Database) -> None:
-        # SQLite serialises a connection's calls; the lock keeps one copy from starting within another.
+        # SQLite serialises a connection's calls. The lock keeps one copy from starting during another.
         self._turn = threading.Lock()
         self._source = sqlite3.connect(":memory:", check_same_thread=False)
         with database.snapshot() as connection:
             driver: Any = connection.connection.driver_connection
             driver.backup(self._source)
-        # Python warns of connections that nobody closed, which a test run may count as an error.
+        # Python warns of connections that were never closed, and a test run may count the warning as an error.
         weakref.finalize(self, self._source.close)
         self._dating = [
             f"UPDATE {table} SET {column} = ? WHERE {column} = {UNDATED_SECONDS}"  # noqa: S608  names of our own tables
@@ -35,7 +35,7 @@ class DatabaseTemplate:
         ]
 
     def copy(self, now_seconds: int) -> Database:
-        """A database in memory that holds the same, as if what declares no date had been made at ``now_seconds``."""
+        """A database in memory with the same content. Anything without a declared date is dated ``now_seconds``."""
         database = empty_database()
         with self._turn:
             database.fill(self._source)
@@ -51,7 +51,7 @@ def _first_database() -> Database:
 
 
 def empty_database() -> Database:
-    """A database in memory whose statements are compiled once for all of this process."""
+    """A database in memory. Its statements are compiled once in this process."""
     return _first_database().sibling()
 
 

@@ -1,6 +1,6 @@
-"""What the principals of a trust policy mean: which user or role each one named on the day the policy was saved.
+"""The principals of a trust policy: the user or role that each one named when the policy was saved.
 
-AWS turns the ARN of a user or role into its unique id when a trust policy is saved, so that a later entity of the same
+AWS turns the ARN of a user or role into its unique id when a trust policy is saved. So a later entity with the same
 name is not trusted by accident (IAM User Guide, AWS JSON policy elements: Principal).
 """
 
@@ -25,7 +25,7 @@ _IDS_PER_STATEMENT = 500
 
 
 class UnknownPrincipal(Exception):  # noqa: N818 - says what is wrong with the policy, not that something failed
-    """A trust policy names something that is no principal, or a user or role that does not exist."""
+    """A trust policy names a text that is no principal, or a user or role that does not exist."""
 
     def __init__(self, principal: str) -> None:
         super().__init__(principal)
@@ -36,8 +36,8 @@ def resolve_trust(connection: Connection, principals: Iterable[str]) -> dict[str
     """The unique id of every user and role among the ``AWS`` principals of a trust policy, by principal as written.
 
     ``principals`` are ARNs, account numbers, unique ids or ``*``. Accounts and sessions are matched as written, so they
-    have no entry. Principals of accounts the sandbox does not have are taken as they are: whether they exist cannot be
-    known here, and nobody can call as them. Raises UnknownPrincipal.
+    have no entry. A principal of an account outside the sandbox is accepted unchecked: its existence cannot be known,
+    and no caller can act as it. Raises UnknownPrincipal.
     """
     ids: dict[str, str] = {}
     for principal in principals:
@@ -83,7 +83,7 @@ def _entity_id(connection: Connection, principal: str, arn: Arn, kind: str) -> s
 
 
 def _session(connection: Connection, principal: str, arn: Arn, rest: str) -> str:
-    """A session is matched by its ARN, but its role has to exist."""
+    """A session is matched by its ARN, but its role must exist."""
     role_name, _, session_name = rest.partition("/")
     if not role_name or not session_name or "/" in session_name:
         raise UnknownPrincipal(principal)
@@ -95,7 +95,7 @@ def _session(connection: Connection, principal: str, arn: Arn, rest: str) -> str
 
 
 def entity_arns(connection: Connection, unique_ids: Iterable[str]) -> dict[str, str]:
-    """ARN by unique id, of the users and roles among ``unique_ids`` that still exist."""
+    """ARNs of the users and roles among ``unique_ids`` that still exist, by unique id."""
     wanted = sorted(set(unique_ids))
     found: dict[str, str] = {}
     for kind, table, key in (("user", t.users, t.users.c.user_id), ("role", t.roles, t.roles.c.role_id)):
@@ -110,8 +110,8 @@ def entity_arns(connection: Connection, unique_ids: Iterable[str]) -> dict[str, 
 def shown_trust_policy(document: str, principal_ids: Mapping[str, str], arns: Mapping[str, str]) -> str:
     """A trust policy as AWS shows it: a deleted user or role by its unique id, a renamed one by its present ARN.
 
-    ``principal_ids`` is what :func:`resolve_trust` answered when the policy was saved, ``arns`` what
-    :func:`entity_arns` says of those ids today. The text is the stored one where nothing has changed.
+    ``principal_ids`` is the result of :func:`resolve_trust` when the policy was saved. ``arns`` is the present result
+    of :func:`entity_arns` for those ids. If nothing has changed, the stored text is returned.
     """
     changed = {
         written: arns.get(unique_id, unique_id)

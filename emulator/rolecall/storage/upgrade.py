@@ -15,7 +15,7 @@ _PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 
 
 def migrations_folder() -> Path:
-    """Inside the package when installed from a wheel, beside it in a checkout."""
+    """The folder is inside the package in a wheel, and beside it in a checkout."""
     inside = _PACKAGE_FOLDER / "migrations"
     return inside if inside.is_dir() else _PACKAGE_FOLDER.parent.parent / "migrations"
 

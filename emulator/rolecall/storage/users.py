@@ -17,7 +17,7 @@ from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """An IAM user; its tags, keys, groups and policies are read by functions of their own."""
+    """An IAM user. Other functions read its tags, keys, groups and policies."""
 
     user_id: str
     account_id: str
@@ -51,7 +51,7 @@ _BY_ID = PreparedSelect(select(*USER_COLUMNS).where(t.users.c.user_id == bindpar
 
 
 def user_by_name(connection: Connection, account_id: str, name: str) -> UserRecord | None:
-    """The account's user of that name, without regard to case; None when there is none."""
+    """The account's user with that name, in any case of letters; None when there is none."""
     return _record(_BY_NAME.first(connection, account_id, name.lower()))
 
 
@@ -62,7 +62,7 @@ def user_by_id(connection: Connection, user_id: str) -> UserRecord | None:
 def list_users(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[UserRecord]:
-    """Users by name, those after ``after_name_key`` (a name in lower case) only."""
+    """Users by name, starting after ``after_name_key`` (a name in lower case)."""
     statement = select_by_path(t.users, USER_COLUMNS, account_id, path_prefix, after_name_key, limit)
     return [UserRecord(*row) for row in connection.execute(statement)]
 
@@ -72,7 +72,7 @@ def count_users(connection: Connection, account_id: str) -> int:
 
 
 def add_user(connection: Connection, user: UserRecord) -> None:
-    """Store a new user. Raises AlreadyThere when the account has one of that name."""
+    """Store a new user. Raises AlreadyThere when the account has a user with that name."""
     values = {
         "user_id": user.user_id,
         "account_id": user.account_id,
@@ -96,7 +96,7 @@ def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: s
 
 
 def remove_user(connection: Connection, user_id: str) -> None:
-    """Delete a user and its tags. Raises StillReferenced while keys, policies or memberships belong to it."""
+    """Delete a user and its tags. Raises StillReferenced while it has keys, policies or groups."""
     with problem_for_conflict(connection, StillReferenced(user_id)):
         connection.execute(delete(t.users).where(t.users.c.user_id == user_id))
 

@@ -1,4 +1,4 @@
-"""Putting declared rows in place: what is declared is made so, what is not declared stays as it is."""
+"""Writes declared rows: a declared row is created or changed, and any other row stays as it is."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from rolecall.storage.tables import fault_hits, metadata, sandbox_states
 Row = Mapping[str, Any]
 _BITS_OF_NUMBERS: Mapping[type, int] = {Integer: 31, BigInteger: 63}
 _KINDS_OF_VALUES = {str: "text", int: "a whole number", bool: "true or false", bytes: "bytes"}
-# Keys outlive a reset, so that nobody's credentials of a moment ago turn into nonsense instead of expiring.
+# A reset keeps these keys. So credentials from before the reset expire normally instead of becoming unreadable.
 _KEPT_BY_WIPE = frozenset({"generations", "sealing_keys", "signing_keys"})
 
 
 def wipe(connection: Connection, *, for_another_world: bool = False) -> None:
-    """Forget every account and everything in it.
+    """Delete every account and everything in it.
 
-    ``for_another_world`` leaves what :func:`set_state` kept, but no key of an issuer: the other world has its own.
+    ``for_another_world`` keeps the values of :func:`set_state` but deletes the issuers' keys: the other world has its
+    own.
     """
     kept = {"generations", "sealing_keys", sandbox_states.name, fault_hits.name} if for_another_world else _KEPT_BY_WIPE
     for table in reversed(metadata.sorted_tables):
@@ -35,18 +36,18 @@ def rows(connection: Connection, table: Table) -> list[Row]:
 
 
 def put_row(connection: Connection, table_name: str, row: Row) -> None:
-    """Make the row of this key be so; ``row`` is one of :func:`rows`, or passed :func:`row_problems`.
+    """Create the row, or change the row with the same key. Raises BadRowError.
 
-    Raises BadRowError.
+    ``row`` comes from :func:`rows`, or has passed :func:`row_problems`.
     """
     table = metadata.tables[table_name]
     key = {column.name: row[column.name] for column in table.primary_key.columns}
-    with bad_rows(f"a row of {table_name} cannot be"):
+    with bad_rows(f"a row of {table_name} cannot be stored"):
         put(connection, table, key, {name: value for name, value in row.items() if name not in key}, {})
 
 
 def row_problems(table_name: str, row: Any) -> list[str]:
-    """What keeps a value from being a row of the table: no mapping, unknown columns, missing ones, wrong types."""
+    """Why a value is not a row of the table: not a mapping, unknown or missing columns, wrong types; or nothing."""
     if not isinstance(row, dict):
         return ["must be a mapping of columns to values"]
     columns = metadata.tables[table_name].columns
@@ -64,14 +65,14 @@ def row_problems(table_name: str, row: Any) -> list[str]:
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
             problems.append(f"{name} must be {_KINDS_OF_VALUES[wanted]}")
         elif wanted is int and abs(value) >> _BITS_OF_NUMBERS[type(column.type)]:
-            problems.append(f"{name} is a number too large")
+            problems.append(f"{name} is too large a number")
         elif wanted is str and "\0" in value:
-            problems.append(f"{name} holds a character that no text may have")
+            problems.append(f"{name} holds a character that is not allowed in text")
     return problems
 
 
 def unique_columns(table_name: str) -> list[tuple[str, ...]]:
-    """Columns that no two rows of the table may have the same values in, those of the key first."""
+    """Groups of columns in which no two rows may have the same values. The key's columns come first."""
     table = metadata.tables[table_name]
     constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
     sets = [tuple(column.name for column in table.primary_key.columns)]
@@ -79,7 +80,7 @@ def unique_columns(table_name: str) -> list[tuple[str, ...]]:
 
 
 def references(table_name: str) -> dict[str, tuple[str, str]]:
-    """The columns of the table that refer to a row of another one, and to which of its columns."""
+    """The columns that refer to another table, each with that table and column."""
     return {
         column.name: (key.column.table.name, key.column.name)
         for column in metadata.tables[table_name].columns
@@ -94,7 +95,7 @@ def find(connection: Connection, table: Table, key: Row) -> Row | None:
 
 
 def put(connection: Connection, table: Table, key: Row, values: Row, new: Row) -> None:
-    """Make the row of ``key`` have ``values``; a new row gets ``new`` as well. Writes nothing that is so already."""
+    """Give the row of ``key`` these ``values``. A new row also gets ``new``. Writes nothing if nothing changes."""
     present = find(connection, table, key)
     if present is None:
         connection.execute(insert(table).values(**key, **values, **new))
@@ -103,7 +104,7 @@ def put(connection: Connection, table: Table, key: Row, values: Row, new: Row) -
 
 
 def replace(connection: Connection, table: Table, owner: Row, rows: Iterable[Row], ignored: frozenset[str]) -> None:
-    """Make the rows of ``owner`` exactly these; columns in ``ignored`` do not tell an old row from a new one."""
+    """Make the rows of ``owner`` exactly these. Columns in ``ignored`` do not count when rows are compared."""
     wanted = [{**owner, **row} for row in rows]
     columns = [column.name for column in table.columns if column.name not in ignored]
     present = {
@@ -122,12 +123,12 @@ def _matches(table: Table, key: Row) -> Any:
 
 
 def state(connection: Connection, name: str) -> str | None:
-    """What :func:`set_state` last kept under this name."""
+    """The value that :func:`set_state` last stored under this name."""
     return connection.execute(select(sandbox_states.c.value).where(sandbox_states.c.name == name)).scalar()
 
 
 def states(connection: Connection) -> dict[str, str]:
-    """Everything that is kept, by name."""
+    """All stored values, by name."""
     rows = connection.execute(select(sandbox_states.c.name, sandbox_states.c.value))
     return {row.name: row.value for row in rows}
 

@@ -1,4 +1,4 @@
-"""Write-ahead logging of SQLite files, also when several processes switch a new file to it at the same moment."""
+"""Write-ahead logging of SQLite files. Several processes may switch a new file to it at the same moment."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PAUSE_SECONDS = 0.01
 
 
 def write_ahead(driver: sqlite3.Connection, patience_seconds: float) -> None:
-    """Switch to write-ahead logging, once for the file and for everybody. Raises sqlite3.OperationalError.
+    """Switch the file to write-ahead logging; the switch holds for all processes. Raises sqlite3.OperationalError.
 
-    Of two that switch at once SQLite refuses one without heeding its busy timeout, because waiting might block both:
-    https://www.sqlite.org/c3ref/busy_handler.html. The one refused holds no lock here, so it may simply try again.
+    When two processes switch at once, SQLite refuses one without its busy timeout, because waiting might block both:
+    https://www.sqlite.org/c3ref/busy_handler.html. The refused process holds no lock here, so it may simply try again.
     """
     deadline = monotonic_seconds() + patience_seconds
     while True:

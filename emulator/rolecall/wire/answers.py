@@ -1,7 +1,7 @@
 """Answers and errors as HTTP.
 
-Query services speak XML, or JSON to a client whose Accept header asks for it; rest-json services speak JSON and put
-the error's name in a header, where SDKs look first.
+Query services answer in XML, or in JSON if the client's Accept header asks for it. Rest-json services answer in JSON.
+They also put the error's name in a header, because SDKs look there first.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _COMMON_BY_CODE: Mapping[str, CommonError] = {
 
 
 def check_constraints(operation: Operation, parameters: Mapping[str, Any]) -> None:
-    """Hold the decoded parameters against the model's limits.
+    """Check the decoded parameters against the model's limits.
 
-    Raises AwsError with the service's own code (ValidationError, BadRequestException), all failures in one message.
+    Raises AwsError with the service's own code (ValidationError, BadRequestException). One message lists all failures.
     """
     failures = operation.check(parameters)
     if failures:
@@ -76,7 +76,7 @@ def _query_answer(operation: Operation, values: Mapping[str, Any], request: Http
 def _rest_answer(operation: Operation, values: Mapping[str, Any]) -> HttpAnswer:
     if not operation.located_output:
         body = operation.encode_json(values)
-        # HTTP allows no body with 204; an answer that has members is sent with 200, which every SDK takes the same way.
+        # HTTP allows no body with 204. An answer with members is sent with 200, which every SDK accepts as well.
         if operation.status == 204:
             return HttpAnswer(204, b"", JSON_TYPE) if body == "{}" else HttpAnswer(200, body.encode("ascii"), JSON_TYPE)
         return HttpAnswer(operation.status, body.encode("ascii"), JSON_TYPE)
@@ -84,7 +84,7 @@ def _rest_answer(operation: Operation, values: Mapping[str, Any]) -> HttpAnswer:
 
 
 def _located_answer(operation: Operation, values: Mapping[str, Any]) -> HttpAnswer:
-    """An answer with header, status code or payload members."""
+    """An answer with members that go into headers, the status code or the payload."""
     located = operation.located_output
     status = operation.status
     headers: dict[str, str] = {}
@@ -134,7 +134,7 @@ def _header_text(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
-    """An error as one service says it."""
+    """An error in the form of one service."""
 
     code: str
     status: int
@@ -143,7 +143,7 @@ class _Resolved:
 
 
 def _resolve(service_name: str, code: str) -> _Resolved:
-    """The service's own model first, then the errors all services share; an unknown code is a 400 of that name."""
+    """Looks in the service's own model first, then among errors that all services share. An unknown code gets 400."""
     rest = _speaks_json(service_name)
     modelled = load_service(service_name).errors if service_name in KNOWN_SERVICES else {}
     if code in modelled:
@@ -166,19 +166,19 @@ def _modelled(error: ServiceError) -> _Resolved:
 
 
 def error_status(service_name: str, code: str) -> int:
-    """The HTTP status of an error of that service; 400 for a code nobody knows."""
+    """The HTTP status of a service's error; 400 for an unknown code."""
     return _resolve(service_name, code).status
 
 
 def error_code(service_name: str, code: str) -> str:
-    """The code of an error as that service says it: ``ExpiredTokenException`` of Chime where STS has ExpiredToken."""
+    """The error's code in the form of that service: Chime has ``ExpiredTokenException`` where STS has ExpiredToken."""
     return _resolve(service_name, code).code
 
 
 def encode_error(service_name: str, error: AwsError, request_id: str, request: HttpRequest | None = None) -> HttpAnswer:
     """The HTTP answer of an error. An empty or unknown ``service_name`` means the query protocol's form.
 
-    ``request`` matters only for the query services' JSON form, which its Accept header asks for.
+    Only query services look at ``request``: its Accept header may ask for their JSON form.
     """
     resolved = _resolve(service_name, error.code)
     status = resolved.status if error.status is None else error.status
@@ -209,6 +209,6 @@ def _rest_error(resolved: _Resolved, status: int, message: str, request_id: str)
 
 
 def _error_answer(resolved: _Resolved, status: int, body: str) -> HttpAnswer:
-    # A code that a fault rule made up must not be able to write headers of its own.
+    # A fault rule can make up any code. Such a code must not be able to write headers of its own.
     named = {"x-amzn-ErrorType": resolved.code} if resolved.code.isascii() and resolved.code.isprintable() else {}
     return HttpAnswer(status, body.encode("ascii"), JSON_TYPE, named)

@@ -1,7 +1,7 @@
 """The models' limits, checked in AWS's words: ``1 validation error detected: Value 'x' at 'roleName' failed …``.
 
-A checker answers an empty tuple, or the failures in the order AWS lists them. STS and Chime repeat the value, IAM
-does not; a sensitive value is never repeated.
+A checker answers the failures in AWS's order, or an empty tuple. STS and Chime repeat the refused value in the message,
+IAM does not. No message repeats a sensitive value.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from rolecall.wire.models import Shape
 from rolecall.wire.patterns import Matcher, matcher
 from rolecall.wire.scalars import FLOAT_TYPES, INTEGER_TYPES
 
-# Recorded answers of IAM of 2026 name the parameter only; those of STS show the value too.
+# IAM's recorded answers of 2026 name the parameter only; STS's also show the value.
 SERVICES_WITHOUT_VALUES = frozenset({"iam"})
-# IAM of 2026 also leaves out the values an enumeration may take.
+# IAM's answers of 2026 also leave out the values that an enumeration allows.
 SERVICES_WITHOUT_ENUM_VALUES = frozenset({"iam"})
 # A list of a hundred thousand bad elements must not make an answer of megabytes.
 MAXIMUM_FAILURES = 100
 _NOT_NULL = "Member must not be null"
-# The model refuses the wildcards that its own documentation of the shape allows (IAM, InlinePolicyIdentifierType).
+# The model's pattern refuses the wildcards that its own documentation allows (IAM, InlinePolicyIdentifierType).
 _CORRECTED_PATTERNS = {"AttachmentName": r"[\w+=,.@*?-]+"}
-# Recorded: IAM checks these patterns by itself, after all limits, and says so in a sentence of its own.
+# Recorded: IAM checks these patterns separately, after all limits. Each has a message of its own.
 _OWN_SENTENCES = {
     ("iam", "pathType"): "The specified value for {path} is invalid. It must begin and end with / and contain only "
     "alphanumeric characters and/or / characters."
@@ -33,9 +33,10 @@ _OWN_SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One broken constraint: where, what stood there (ready to print, with its blank, or empty), what was wanted.
+    """One broken constraint: the path, the value found and the constraint's sentence.
 
-    One that stands ``alone`` is the whole message, and is told when nothing else is wrong.
+    ``shown`` is the value ready to print with its trailing blank, or empty. A failure that stands ``alone`` is the
+    whole message. It appears only when there is no other failure.
     """
 
     path: str
@@ -93,7 +94,7 @@ def lower_first(name: str) -> str:
 
 
 def java_hash_order(names: Iterable[str]) -> list[str]:
-    """The order of a Java HashMap with these keys, which is the order of the failures in every recorded answer."""
+    """The names in the order of a Java HashMap's keys. Every recorded answer lists its failures in this order."""
     names = list(names)
     size = 16
     while len(names) > size * 3 // 4:
@@ -109,7 +110,7 @@ def java_hash_order(names: Iterable[str]) -> list[str]:
 
 
 def _checker(shape: Shape, style: Style, seen: dict[str, Check]) -> Check | None:
-    """The check of one shape, None when it has nothing to check; ``seen`` ties recursive shapes together."""
+    """The check of one shape; None when the shape has no limits. ``seen`` holds the checks of recursive shapes."""
     if shape.type == "structure":
         return _structure_check(shape, style, seen)
     if shape.type == "list":
@@ -192,7 +193,7 @@ def _pattern_of(shape: Shape) -> Matcher | None:
 
 
 def _text_sentences(shape: Shape, style: Style) -> dict[str, str]:
-    """What AWS says of each broken trait of a string or blob, in AWS's order."""
+    """AWS's sentence for each broken trait of a string or blob, in AWS's order."""
     sentences: dict[str, str] = {}
     if "max" in shape.traits:
         sentences["max"] = f"Member must have length less than or equal to {shape.traits['max']}"
@@ -240,7 +241,7 @@ def _list_check(shape: Shape, style: Style, seen: dict[str, Check]) -> Check:
     if element.type in {"structure", "list", "map"}:
         return _nested_list_check(shape, style, check)
     wanted = list(_scalar_sentences(element, style))
-    # Recorded: lists with a length limit of their own also name the null, lists without one do not.
+    # Recorded: lists with a length limit of their own also mention null, lists without one do not.
     if not wanted or "max" in shape.traits or "min" in shape.traits:
         wanted.append(_NOT_NULL)
     text = f"Member must satisfy constraint: [{', '.join(wanted)}]"
@@ -325,7 +326,7 @@ def _shown(shape: Shape, style: Style, value: Any) -> str:
 
 
 def _printed(value: Any) -> str:
-    """A value the way Java prints it."""
+    """A value as Java prints it."""
     if isinstance(value, list):
         return f"[{', '.join(map(_printed, value))}]"
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
 """Percent-encoding and parameters: ``a=1&b=2`` from a URL or a form body, and path labels.
 
-Broken escapes are refused with the words AWS uses (Signature Version 4 front end); bytes that are not UTF-8 and NUL
+A broken escape is refused in the words of AWS's Signature Version 4 front end. Bytes that are not UTF-8 and NUL
 characters are refused too, because no AWS parameter can hold them.
 """
 
@@ -14,7 +14,7 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def add_parameters(text: str, parameters: dict[str, str]) -> None:
-    """Split ``text`` and add its parameters; a name given twice must have the same value both times.
+    """Split ``text`` and add its parameters. A repeated name must have the same value each time.
 
     ``text`` holds one character per byte (Latin-1). Raises AwsError MalformedQueryString.
     """
@@ -41,7 +41,7 @@ def _nul_character() -> AwsError:
 
 
 def percent_decode(text: str) -> str:
-    """``%41`` to ``A``; characters above ASCII stand for bytes, and the bytes must be UTF-8.
+    """``%41`` to ``A``. A character above ASCII stands for a byte, and the bytes must be UTF-8.
 
     Raises AwsError MalformedQueryString for a broken escape, broken UTF-8 or a NUL.
     """
@@ -71,7 +71,7 @@ def _broken_escape(part: str) -> AwsError:
 
 
 def percent_encode(text: str) -> str:
-    """Strict RFC 3986: everything but unreserved characters becomes ``%XX`` in upper case."""
+    """Strict RFC 3986: every character that is not unreserved becomes ``%XX`` in upper case."""
     return "".join(
         character if character in _UNRESERVED else "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))
         for character in text

@@ -1,4 +1,4 @@
-"""Which names are AWS's: the domains of its partitions, from botocore's data."""
+"""Which host names belong to AWS: the domains of its partitions, from botocore's data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 from rolecall.wire.models import load_partitions
 
-# Chime's and some other global endpoints are not below a partition's own suffix.
+# Chime's and some other global endpoints are not below their partition's own suffix.
 _BESIDE_PARTITIONS = ("amazon.com", "amazonaws.com", "api.aws")
 
 
@@ -23,6 +23,6 @@ def aws_suffixes() -> tuple[str, ...]:
 
 
 def is_aws_host(host: str) -> bool:
-    """Whether a host, without a port, is below a domain of AWS's."""
+    """Whether a host, without a port, is below one of AWS's domains."""
     name = host.lower().rstrip(".")
     return any(name == suffix or name.endswith(f".{suffix}") for suffix in aws_suffixes())

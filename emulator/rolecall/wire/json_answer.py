@@ -1,6 +1,6 @@
 """Answers as JSON: bodies of rest-json services, and of query services whose client asked for JSON.
 
-Closures compiled once per operation join strings; what the model does not know is refused, as in XML.
+The closures are compiled once per operation. They refuse a member that the model does not know, as the XML ones do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Encode = Callable[[Any], str]
 
 
 def compile_encode(shape: Shape | None, members: Mapping[str, Member] | None = None) -> Encode:
-    """A function from an answer to a JSON object; ``members`` narrows the shape to those of the body."""
+    """A function from an answer to a JSON object. ``members`` limits the object to the members of the body."""
     if shape is None:
         return _refuse_any
     return _structure_encoder(shape, members)
@@ -27,7 +27,7 @@ def compile_encode(shape: Shape | None, members: Mapping[str, Member] | None = N
 
 def _refuse_any(value: Mapping[str, Any]) -> str:
     if value:
-        raise TypeError(f"the operation answers nothing, not {sorted(value)}")
+        raise TypeError(f"the operation has no output members, but got {sorted(value)}")
     return "{}"
 
 
@@ -76,7 +76,7 @@ def _list_encoder(shape: Shape) -> Encode:
 
     def encode_list(value: Any) -> str:
         if not isinstance(value, list | tuple):
-            raise TypeError(f"{shape.name} is a list, not {type(value).__name__}")
+            raise TypeError(f"{shape.name} must be a list, not {type(value).__name__}")
         if not encoders:
             encoders.append(encoder(element))
         return "[" + ",".join(map(encoders[0], value)) + "]"
@@ -108,23 +108,23 @@ def _timestamp_encoder(timestamp_format: str) -> Encode:
 def _integer(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise TypeError(f"an integer, not {type(value).__name__}")
+    raise TypeError(f"expected an integer, not {type(value).__name__}")
 
 
 def _float(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return repr(value)
-    raise TypeError(f"a finite number, not {value!r}")
+    raise TypeError(f"expected a finite number, not {value!r}")
 
 
 def _boolean(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    raise TypeError(f"a boolean, not {type(value).__name__}")
+    raise TypeError(f"expected a boolean, not {type(value).__name__}")
 
 
 def _document(value: Any) -> str:
-    """Any JSON value: what the model leaves open."""
+    """Any JSON value, for a member whose form the model does not fix."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 

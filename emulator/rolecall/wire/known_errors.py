@@ -1,4 +1,4 @@
-"""Which error codes a service, or one of its operations, can answer with."""
+"""The error codes that a service, or one of its operations, can answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rolecall.wire.services import load_service
 
 
 def known_error_codes(service_name: str, operation_name: str = "") -> frozenset[str]:
-    """Codes and names of the model's errors, of one operation or of all, and those that every service shares."""
+    """Codes and names of the model's errors, for one or all operations, and of the errors that all services share."""
     service = load_service(service_name)
     declared = list(service.errors.values())
     if operation_name:

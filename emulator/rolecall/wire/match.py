@@ -1,7 +1,7 @@
 """Which operation of which service a request asks for.
 
-The service is in the credential scope; an unsigned request tells it by ``Version``, by host or by path. The Chime SDK
-services share Chime's signing name, the toolbox of IAM has IAM's, so among them host and path decide.
+The credential scope names the service. An unsigned request shows it by ``Version``, host or path. The Chime SDK
+services share Chime's signing name, and IAM's toolbox shares IAM's, so host and path decide among these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rolecall.wire.forms import add_parameters
 from rolecall.wire.models import KNOWN_SERVICES
 from rolecall.wire.services import Operation, Service, load_service
 
-# Words AWS says to a query request without a Version.
+# AWS puts this word into its message when a query request has no Version.
 NO_VERSION = "NO_VERSION_SPECIFIED"
 # Not confirmed by a recording.
 MISSING_ACTION_MESSAGE = "The request must contain the parameter Action"
@@ -29,7 +29,7 @@ _FORM = "application/x-www-form-urlencoded"
 _QUERY_SERVICES = {known.signing_name: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
 _QUERY_VERSIONS = {known.api_version: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
 _REST_SERVICES = tuple(known.name for known in KNOWN_SERVICES.values() if known.protocol == "rest-json")
-# Services that share the signing name of another one, and have paths and a host of their own.
+# Services that share another service's signing name, and have paths and a host of their own.
 _BY_PATH = {known.path_prefix: known for known in KNOWN_SERVICES.values() if known.path_prefix}
 _REST_BY_SIGNING_NAME = {
     signing_name: tuple(
@@ -41,7 +41,7 @@ _REST_BY_SIGNING_NAME = {
 }
 _HOSTS = {known.endpoint_prefix: known.name for known in KNOWN_SERVICES.values()}
 _LEGACY_HOSTS = {known.legacy_host: known.name for known in KNOWN_SERVICES.values() if known.legacy_host}
-# Whose form an answer to a request has that nothing tells apart: with a path, and without one.
+# The service whose form an answer takes when the request shows no service: with a path, and without one.
 _LIKELY_REST_SERVICE = "chime"
 _LIKELY_QUERY_SERVICE = "sts"
 _NO_PARAMETERS: Mapping[str, str] = {}
@@ -51,8 +51,8 @@ _NO_PARAMETERS: Mapping[str, str] = {}
 class Target:
     """What a request asks for.
 
-    ``inputs`` are the parameters of a query request or the path labels of a rest-json request, ``query`` the
-    query-string parameters of a rest-json request. ``raw_path`` is the path the client signed.
+    ``inputs`` holds the parameters of a query request or the path labels of a rest-json request. ``query`` holds the
+    query-string parameters of a rest-json request. ``raw_path`` is the path that the client signed.
     """
 
     service: Service
@@ -80,7 +80,7 @@ def match(request: HttpRequest, signing_name: str) -> Target:
 
 
 def likely_service(request: HttpRequest, signing_name: str) -> str:
-    """The service whose error format suits a request that may match nothing; never raises."""
+    """The service whose error format suits a request, even if the request matches no operation. Never raises."""
     named = _service_of_path(request, signing_name) if signing_name else ""
     if named:
         return named
@@ -95,9 +95,9 @@ def likely_service(request: HttpRequest, signing_name: str) -> str:
 
 
 def _service_of_path(request: HttpRequest, signing_name: str) -> str:
-    """The service of that signing name that the path or the host tells; empty when they tell none.
+    """The service with that signing name that the path or the host shows; empty when they show none.
 
-    An empty ``signing_name`` stands for any.
+    An empty ``signing_name`` allows every service.
     """
     for path_prefix, known in _BY_PATH.items():
         if signing_name not in ("", known.signing_name):
@@ -109,7 +109,7 @@ def _service_of_path(request: HttpRequest, signing_name: str) -> str:
 
 
 def decode(target: Target, request: HttpRequest) -> dict[str, Any]:
-    """The input members of the request, by model name. Raises AwsError MalformedInput for values of the wrong form."""
+    """The input members of the request, by model name. Raises AwsError MalformedInput for a value of the wrong form."""
     return target.operation.decode(target.inputs, target.query, request)
 
 
@@ -126,7 +126,7 @@ def parameters_of(request: HttpRequest) -> dict[str, str]:
 
 
 def served_by_content(request: HttpRequest) -> bool:
-    """Whether the host or the API version of a request says that it is for one of the services here."""
+    """Whether the host or the API version of a request belongs to a service that Rolecall serves."""
     if _service_of_host(request):
         return True
     try:
@@ -174,7 +174,7 @@ def _tree(name: str) -> routes.Node:
 
 
 def _served_path(raw_path: str) -> str:
-    """The path without the prefix that clients of Chime's first endpoint send."""
+    """The path without the prefix that clients of Chime's first endpoint add."""
     if raw_path.startswith(OLD_CHIME_PREFIX + "/"):
         return raw_path[len(OLD_CHIME_PREFIX) :]
     return raw_path
@@ -190,7 +190,7 @@ def _service_of_host(request: HttpRequest) -> str:
 
 
 def _match_by_content(request: HttpRequest) -> Target:
-    """An unsigned request, or one signed for a service that is not here: version, host and path must tell."""
+    """For a request that is unsigned or signed for an unserved service: version, host and path decide."""
     named = _service_of_host(request)
     if named in _REST_SERVICES:
         return _match_rest(request)

@@ -1,7 +1,7 @@
 """Botocore's service models as plain records, read from its data files without importing botocore.
 
-Importing botocore's own model classes costs more than a tenth of a second at start-up; the files are gzipped JSON
-whose layout botocore keeps stable, so they are read directly. Documentation texts are dropped at once.
+Importing botocore's own model classes costs more than a tenth of a second at start-up. The files are gzipped JSON, and
+botocore keeps their layout stable, so this module reads them directly. It drops documentation texts at once.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def _data_folder() -> Path | None:
 
 
 def _absent() -> frozenset[str]:
-    """The services whose model is newer than the installed botocore: they are then as unknown as any other."""
+    """The services that the installed botocore is too old to have a model of. Rolecall treats them as unknown."""
     folder = _data_folder()
     return frozenset(name for name in _NEWER_MODELS if folder is not None and not (folder / name).is_dir())
 
 
-# Models that the oldest supported botocore has not got.
+# Models that the oldest supported botocore does not have.
 _NEWER_MODELS = ("iam-toolbox",)
 _ABSENT = _absent()
 
@@ -42,7 +42,7 @@ SERVICES: tuple[str, ...] = tuple(KNOWN_SERVICES)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of a structure, or the element of a list, or key or value of a map."""
+    """One member of a structure, the element of a list, or the key or value of a map."""
 
     shape: Shape
     wire_name: str
@@ -94,7 +94,8 @@ class Model:
 
     def member(self, raw: Mapping[str, Any], name: str) -> Member:
         shape = self.shape(raw["shape"])
-        # In XML and forms the elements of a flattened list stand where the list would, under their own name if any.
+        # In XML and forms a flattened list has no element of its own: its elements stand in its place, under their own
+        # name if they have one.
         flattened = shape.type == "list" and shape.flattened and self.metadata["protocol"] == "query"
         element_name = shape.traits["member"].get("locationName") if flattened else None
         return Member(

@@ -1,8 +1,8 @@
 """The models' regular expressions, written for Java, as Python matchers with the same meaning.
 
-Java's ``\\w``, ``\\d`` and ``\\s`` are ASCII and its patterns must match the whole value; ``\\p{L}`` and its kin are
-Unicode categories, which Python's ``re`` lacks. No pattern may take more than linear time, because the value is the
-caller's.
+Java's ``\\w``, ``\\d`` and ``\\s`` are ASCII, and its patterns must match the whole value. ``\\p{L}`` and the like are
+Unicode categories, which Python's ``re`` lacks. The caller chooses the value, so no pattern may take more than linear
+time.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-# Letters, digits and the underscore are what Python's own \w means, so this pair needs no ranges of its own.
+# Python's own \w is letters, digits and the underscore, so this combination needs no ranges of its own.
 _WORD_AND_SEPARATORS = r"\p{L}\p{Z}\p{N}_"
 _SEPARATORS = "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# The same language as the model's `.+@.+\..+`, which takes quadratic time on a text of many at signs.
+# Matches the same texts as the model's `.+@.+\..+`, which takes quadratic time on a text with many at signs.
 _LINEAR = {r".+@.+\..+": r".[^@\n]*@.+\..+"}
 _CATEGORY = re.compile(r"\\p\{([A-Z][a-z]?)\}")
 # Java accepts a repeated anchor, Python does not; repeating an anchor changes nothing.
@@ -27,9 +27,9 @@ Matcher = Callable[[str], object]
 
 @lru_cache(maxsize=1024)
 def matcher(pattern: str) -> Matcher:
-    """A function that is true of the texts that match ``pattern`` from end to end.
+    """A function that is true of a text that matches ``pattern`` from end to end.
 
-    A pattern that Python cannot read, in some future model, matches everything: it must not break the operation.
+    A future model may hold a pattern that Python cannot read. It matches every text, so that the operation still works.
     """
     try:
         return re.compile(python_pattern(pattern)).fullmatch
@@ -42,7 +42,7 @@ def _matches_anything(text: str) -> object:
 
 
 def python_pattern(pattern: str) -> str:
-    """The pattern in Python's spelling; ``\\p{…}`` is known inside character classes, where the models have it."""
+    """The pattern in Python's spelling. ``\\p{…}`` is understood inside character classes, where the models have it."""
     if pattern in _LINEAR:
         return _LINEAR[pattern]
     pattern = _REPEATED_ANCHOR.sub("$", pattern)

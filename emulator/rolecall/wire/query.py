@@ -1,6 +1,6 @@
 """Query protocol input: ``Tags.member.1.Key=a`` parameters to the members of the model.
 
-Names that the model does not know are ignored, as AWS ignores them; a known name of the wrong form is MalformedInput.
+Names that the model does not know are ignored, as AWS does. A known name in the wrong form raises MalformedInput.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def compile_decode(shape: Shape | None) -> Decode:
 
 
 def _plant(trees: dict[str, Any], name: str, text: str) -> None:
-    """Put one dotted parameter into the tree. Raises AwsError MalformedInput when the tree contradicts itself."""
+    """Put one dotted parameter into the tree. Raises AwsError MalformedInput when parameters contradict each other."""
     *branches, leaf = name.split(".", MAXIMUM_NESTING + 1)
     if len(branches) > MAXIMUM_NESTING:
         raise AwsError("MalformedInput", "The parameter name is nested too deeply.")
@@ -130,7 +130,7 @@ def _map_reader(shape: Shape) -> _Read:
 
 
 def _numbered(node: Any, wrapper: str) -> list[Any]:
-    """The children ``1``, ``2``, … in order of their number; gaps are tolerated, as AWS tolerates them."""
+    """The children ``1``, ``2``, … in order of their number. Gaps are allowed, as AWS allows them."""
     if wrapper and isinstance(node, dict):
         if node.keys() - {wrapper}:
             raise AwsError("MalformedInput", f"Unexpected key in list: {min(node.keys() - {wrapper})}")

@@ -1,7 +1,8 @@
-"""Parameters and answers as AWS CloudTrail records them: under its names, and without anything that is secret.
+"""Parameters and answers as AWS CloudTrail records them: under its names, and without secrets.
 
-CloudTrail writes members with a small first letter and times as people do. What is secret it leaves out of the records
-of IAM and STS, and hides behind a word in those of JSON services. Unlike there, session tokens are hidden too.
+CloudTrail writes member names with a small first letter, and times in a form for people. It leaves secrets out of the
+records of IAM and STS, and replaces them by a word in the records of JSON services. Rolecall also hides session tokens,
+which CloudTrail does not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from rolecall.wire.models import Member, Shape
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
-# Secret whether the installed model says so or not: the oldest supported one marks fewer shapes.
+# Always secret, because the oldest supported model marks fewer shapes as sensitive.
 _SECRET = frozenset(
     {
         "AuthenticationCode1",
@@ -34,7 +35,7 @@ _SECRET = frozenset(
     }
 )
 _HIDDEN_TOKEN = "SessionToken"  # noqa: S105
-# IAM User Guide, Logging IAM and AWS STS API calls: answers of what only reads are not recorded, but for these.
+# IAM User Guide, Logging IAM and AWS STS API calls: answers of reading operations are not recorded, except for these.
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate", "BatchGet", "Decode")
 _ISSUING = frozenset({"GetFederationToken", "GetSessionToken"})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -47,9 +48,9 @@ Record = Callable[[Any], str]
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """How calls of one operation are recorded, as JSON objects. ``answer`` is None when its answers are not.
+    """How calls of one operation are recorded, as JSON objects. ``answer`` is None when answers are not recorded.
 
-    ``error_names`` are the exceptions of the model by the code that is sent: CloudTrail names the exception.
+    ``error_names`` gives the model's exception name for each code on the wire, because CloudTrail uses the name.
     """
 
     parameters: Record
@@ -60,7 +61,7 @@ class Recorder:
 def compile_recorder(
     operation_name: str, given: Shape | None, answered: Shape | None, protocol: str, error_names: Mapping[str, str]
 ) -> Recorder:
-    """The recorder of an operation; what it does with each member is worked out when the first call is recorded."""
+    """The recorder of an operation. It decides how to treat each member when it records the first call."""
     reads = operation_name.startswith(_READING_PREFIXES) and operation_name not in _ISSUING
     hides = protocol != "query"
     answer = None if reads or answered is None else _structure(answered, hides)

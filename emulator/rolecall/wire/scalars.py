@@ -1,6 +1,6 @@
-"""Single values: from the text of a parameter, label or header, and times in the forms AWS writes.
+"""Single values: from the text of a parameter, label or header, and times in AWS's formats.
 
-Times are seconds since the epoch, as floats, everywhere inside Rolecall.
+Inside Rolecall a time is always seconds since the epoch, as a float.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ FromText = Callable[[str], object]
 
 
 def not_convertible(found: str, wanted: str) -> AwsError:
-    """AWS's words for a value of the wrong type, on query and JSON services alike."""
+    """AWS's error for a value of the wrong type, the same on query and JSON services."""
     return AwsError("MalformedInput", f"{found} can not be converted to {wanted}")
 
 
 def text_reader(member: Member) -> FromText | None:
-    """A function from the text of a value to the value; None when the text is the value."""
+    """A function from a value's text to the value; None when the text itself is the value."""
     kind = member.shape.type
     if kind in INTEGER_TYPES:
         return _integer_reader(kind)
@@ -92,7 +92,7 @@ def read_blob(text: str) -> bytes:
 
 
 def read_timestamp(text: str) -> float:
-    """ISO 8601, an HTTP date or epoch seconds, as AWS accepts all three. Raises AwsError MalformedInput."""
+    """ISO 8601, an HTTP date or epoch seconds: AWS accepts all three. Raises AwsError MalformedInput."""
     if _FLOAT_TEXT.fullmatch(text):
         return checked_seconds(float(text))
     for read in (datetime.fromisoformat, _from_http_date):

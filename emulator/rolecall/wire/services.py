@@ -1,4 +1,4 @@
-"""Services and operations: a model read on first use, its operations compiled on first use, both kept."""
+"""Services and operations. A model is read, and an operation compiled, on first use. Both are kept."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rolecall.wire.recorded import Recorder, compile_recorder
 
 DecodeRequest = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], dict[str, Any]]
 EncodeText = Callable[[Any], str]
-# How deep inside of an input its members are known: deep enough for every member that names a resource.
+# How many levels of an input's members ``input_paths`` lists. Every member that names a resource is within them.
 MAXIMUM_MEMBER_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation, compiled. Member names are the model's;
+    """One operation, compiled. Member names are the model's.
 
-    ``input_paths`` has also the members inside of others. ``signed`` is false for the operations without SigV4.
+    ``input_paths`` also lists members inside other members. ``signed`` is false for an operation without SigV4.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class ServiceError:
-    """One exception of a model: its name, the code on the wire, status, and the body's ``Code`` in rest-json."""
+    """One exception of a model: its name, its code on the wire, its status, and the body's ``Code`` in rest-json."""
 
     name: str
     code: str
@@ -81,7 +81,7 @@ class Service:
         self._compiled: dict[str, Operation] = {}
 
     def operation(self, name: str) -> Operation:
-        """The compiled operation. Raises KeyError when the service has none of that name."""
+        """The compiled operation. Raises KeyError when the service has no such operation."""
         compiled = self._compiled.get(name)
         if compiled is None:
             compiled = self._compiled[name] = _compile(self, self._model, name)
@@ -129,7 +129,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
 
 
 def _member_paths(shape: Shape | None, depth: int = MAXIMUM_MEMBER_DEPTH) -> Iterator[tuple[str, ...]]:
-    """The members of a structure and those inside of them, through lists; a shape may hold itself, so to a depth."""
+    """The members of a structure and of the structures inside it, also in lists, down to ``depth`` levels."""
     if shape is None or depth == 0:
         return
     for name, member in shape.members.items():
@@ -149,7 +149,7 @@ def _decoder(protocol: str, shape: Shape | None) -> DecodeRequest:
 
 
 def _xml_envelope(name: str, namespace: str, wrapper: str) -> tuple[str, str]:
-    """What stands before the result and between the result and the request id."""
+    """The XML before the result, and the XML between the result and the request id."""
     opening = f'<{name}Response xmlns="{namespace}">'
     if wrapper:
         return f"{opening}<{wrapper}>", f"</{wrapper}><ResponseMetadata><RequestId>"
@@ -162,7 +162,7 @@ def _error_code(model: Model, name: str) -> str:
 
 
 def _errors(model: Model) -> dict[str, ServiceError]:
-    """The model's exceptions by wire code and by exception name; a wire code wins over another's name."""
+    """The model's exceptions by wire code and by name. A wire code wins over another exception's equal name."""
     by_name: dict[str, ServiceError] = {}
     by_code: dict[str, ServiceError] = {}
     body_codes = sorted(model.enum("ErrorCode"), key=len, reverse=True)
@@ -177,7 +177,7 @@ def _errors(model: Model) -> dict[str, ServiceError]:
 
 
 def _body_code(name: str, body_codes: list[str]) -> str:
-    """``Forbidden`` of ``ForbiddenException``: the longest value of the ErrorCode enumeration the name begins with."""
+    """``Forbidden`` for ``ForbiddenException``: the longest value of ErrorCode that the name starts with."""
     for code in body_codes:
         if name.startswith(code):
             return code

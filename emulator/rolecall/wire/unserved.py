@@ -28,7 +28,7 @@ CBOR_PROTOCOL = "rpc-v2-cbor"
 # Also for services without a model, because most services speak it.
 DEFAULT_PROTOCOL = "rest-json"
 
-# A model begins with its metadata; the longest takes about a kilobyte.
+# A model begins with its metadata. The longest metadata takes about a kilobyte.
 _METADATA_BYTES = 8192
 _SERVED_NAMES = {known.signing_name for known in KNOWN_SERVICES.values()} | KNOWN_SERVICES.keys()
 _is_service_name = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch

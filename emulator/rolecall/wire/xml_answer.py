@@ -1,6 +1,6 @@
 """Answers of query services as XML, from closures compiled once per operation.
 
-Every closure refuses what the model does not know: a client would drop such a member without a word.
+The closures refuse a member that the model does not know: a client would drop it silently.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _SPECIAL_OCTETS = bytes(code for code in _ESCAPES if code < 128)
 
 
 def escape(text: str) -> str:
-    """Text for XML 1.0; characters it forbids become U+FFFD, because no escape makes them legal."""
+    """Text for XML 1.0. A character that XML forbids becomes U+FFFD, because no escape makes it legal."""
     if str.isascii(text):
-        # Deleting bytes that are not there is the fastest way to see that nothing needs an escape.
+        # Deleting absent bytes is the fastest test that the text needs no escape.
         octets = text.encode()
         if len(octets.translate(None, _SPECIAL_OCTETS)) == len(octets):
             return text
@@ -46,7 +46,7 @@ def compile_encode(shape: Shape | None) -> Encode:
 
 def _refuse_any(value: Mapping[str, Any]) -> str:
     if value:
-        raise TypeError(f"the operation answers nothing, not {sorted(value)}")
+        raise TypeError(f"the operation has no output members, but got {sorted(value)}")
     return ""
 
 
@@ -108,7 +108,7 @@ def _elements_encoder(shape: Shape, tag: str) -> Encode:
 
     def encode_list(value: Any) -> str:
         if not isinstance(value, list | tuple):
-            raise TypeError(f"{shape.name} is a list, not {type(value).__name__}")
+            raise TypeError(f"{shape.name} must be a list, not {type(value).__name__}")
         if not encoders:
             encoders.append(_encoder(element))
         encode = encoders[0]
@@ -147,19 +147,19 @@ def _timestamp_encoder(timestamp_format: str) -> Encode:
 def _integer(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise TypeError(f"an integer, not {type(value).__name__}")
+    raise TypeError(f"expected an integer, not {type(value).__name__}")
 
 
 def _float(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
-    raise TypeError(f"a number, not {type(value).__name__}")
+    raise TypeError(f"expected a number, not {type(value).__name__}")
 
 
 def _boolean(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    raise TypeError(f"a boolean, not {type(value).__name__}")
+    raise TypeError(f"expected a boolean, not {type(value).__name__}")
 
 
 def _blob(value: Any) -> str:

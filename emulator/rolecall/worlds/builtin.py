@@ -1,4 +1,4 @@
-"""Where the built-in sandbox file is: inside the package when installed from a wheel, beside it in a checkout."""
+"""The path of the built-in sandbox file: inside the package in a wheel, beside it in a checkout."""
 
 from __future__ import annotations
 

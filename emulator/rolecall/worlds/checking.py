@@ -1,4 +1,4 @@
-"""Checks of single values of a sandbox file. Each notes what is wrong and goes on, so that all is said at once."""
+"""Checks of single values of a sandbox file. A check notes a problem and goes on, so that all are reported at once."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ Check = Callable[["Notes", Path, Any], Any]
 
 MAXIMUM_KEY_SET_BYTES = 1_048_576
 MAXIMUM_METADATA_BYTES = 10_000_000
-# 9999-12-31: what an answer can still say.
+# 9999-12-31: the latest date that an answer can show.
 LATEST_DATE_SECONDS = 253_402_300_799
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
 class EnoughProblemsError(Exception):
-    """So many problems that nobody reads more: a file of a million has not to be looked at to its end."""
+    """The file has more problems than anyone reads, so the rest of it is not checked."""
 
 
 class Notes:
-    """The problems found so far in one file. Noting too many raises EnoughProblemsError."""
+    """The problems found so far in one file. Too many of them raise EnoughProblemsError."""
 
     def __init__(self, located: Located, folder: str | None = None) -> None:
         self.located = located
-        # What paths in the file are relative to; None for a text that comes without a file.
+        # Paths in the file are relative to this folder. None for a text without a file.
         self.folder = folder
         self.problems: list[Problem] = []
 
     def add(self, path: Path, message: str, within: Path = ()) -> None:
-        """Notes a problem of ``path``; its line is that of the place ``within`` it."""
+        """Note a problem of ``path``. Its line is the line of the place ``within`` the value."""
         line = self.located.line((*path, *within))
         self.problems.append(Problem(line, f"{spelled(path)}: {message}" if path else message))
         if len(self.problems) >= MAXIMUM_PROBLEMS:
@@ -64,7 +64,7 @@ def _of_type(kind: type) -> Check:
             notes.add(path, f"must be {_TYPE_NAMES[kind]}")
             return None
         if isinstance(value, str) and "\0" in value:
-            notes.add(path, "holds a character that no text may have")
+            notes.add(path, "holds a character that is not allowed in text")
             return None
         return value
 
@@ -77,7 +77,7 @@ whole_number = _of_type(int)
 
 
 def matching(pattern: str, description: str) -> Check:
-    """Text that matches the whole of ``pattern``."""
+    """A text that matches all of ``pattern``."""
     compiled = re.compile(pattern)
 
     def check(notes: Notes, path: Path, value: Any) -> str | None:
@@ -111,7 +111,7 @@ def between(lowest: int, highest: int) -> Check:
 
 
 def moment(notes: Notes, path: Path, value: Any) -> int | None:
-    """A time as text, in seconds since the epoch."""
+    """A time as text; the result is seconds since the epoch."""
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(value)
@@ -129,7 +129,7 @@ def optional(check: Check) -> Check:
 
 
 def list_of(check: Check) -> Check:
-    """A list; members that do not pass are left out of the result."""
+    """A list. The result leaves out members with problems."""
 
     def checked(notes: Notes, path: Path, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
@@ -142,7 +142,7 @@ def list_of(check: Check) -> Check:
 
 
 def mapping_of(check: Check, key_check: Check | None = None) -> Check:
-    """A mapping from any text to values that pass."""
+    """A mapping from any text to values that pass the check."""
 
     def checked(notes: Notes, path: Path, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -159,7 +159,7 @@ def mapping_of(check: Check, key_check: Check | None = None) -> Check:
 
 
 def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]], required: tuple[str, ...]) -> Check:
-    """A mapping with known keys, made into ``make(**members)``. ``fields``: key in the file -> (member, check)."""
+    """A mapping with known keys; the result is ``make(**members)``. ``fields``: key in the file -> (member, check)."""
 
     def checked(notes: Notes, path: Path, value: Any) -> Result | None:
         if not isinstance(value, dict):
@@ -186,7 +186,7 @@ def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]],
 
 def _nearest(key: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    return f", did you mean {near[0]!r}?" if near else f"; the known keys are {', '.join(known)}"
 
 
 def policy(kind: PolicyKind) -> Check:
@@ -209,7 +209,7 @@ def policy(kind: PolicyKind) -> Check:
 
 
 def document_text(value: Any) -> str:
-    """A policy document that is a mapping as JSON text; one that is text already as it is."""
+    """A policy document as JSON text. A text stays as it is."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -217,7 +217,7 @@ def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:
     """The URL of an OpenID Connect provider."""
     problem = issuer_problem(value) if isinstance(value, str) else "it must be text"
     if problem:
-        notes.add(path, f"no URL of a provider: {problem}")
+        notes.add(path, f"not the URL of a provider: {problem}")
         return None
     return str(value)
 
@@ -225,7 +225,7 @@ def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:
 def _text_of_file(
     notes: Notes, path: Path, value: Any, maximum_bytes: int, read: Callable[[str], object]
 ) -> str | None:
-    """The text of a file beside the sandbox file, if ``read`` can read it."""
+    """The text of a file beside the sandbox file, if ``read`` accepts it."""
     if not isinstance(value, str) or not value:
         notes.add(path, "must be the path of a file")
         return None
@@ -248,17 +248,17 @@ def _text_of_file(
 
 
 def key_set_file(notes: Notes, path: Path, value: Any) -> str | None:
-    """The path of a file with a JSON Web Key Set; the result is its text."""
+    """The path of a file with a JSON Web Key Set. The result is the file's text."""
     return _text_of_file(notes, path, value, MAXIMUM_KEY_SET_BYTES, read_key_set)
 
 
 def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
-    """The path of a file with the metadata of a SAML identity provider; the result is its text."""
+    """The path of a file with the metadata of a SAML identity provider. The result is the file's text."""
     return _text_of_file(notes, path, value, MAXIMUM_METADATA_BYTES, read_metadata)
 
 
 def not_emulated(what: str) -> Check:
-    """A key that the format has but this version does not honour: an empty list is fine, anything else is said."""
+    """A key of the format that this version does not support. An empty list is accepted, anything else is a problem."""
 
     def check(notes: Notes, path: Path, value: Any) -> None:
         if value:

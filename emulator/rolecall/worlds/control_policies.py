@@ -1,6 +1,6 @@
-"""Documents of an organization's control policies, as Organizations takes them: in size, and by the services they name.
+"""Documents of an organization's control policies: their size and services, as AWS Organizations limits them.
 
-Which elements they may have is part of the policy grammar.
+The policy grammar checks which elements they may have.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def control_document(kind: PolicyKind) -> c.Check:
         text: str | None = document(notes, path, value)
         if text is None:
             return None
-        # White space counts on AWS. A mapping has none until it is written.
+        # On AWS white space counts. A mapping in the sandbox file has none until it is written as JSON.
         size, limit = len(text) if isinstance(value, str) else document_size(text), _SIZES[kind]
         if size > limit:
-            notes.add(path, f"has {size} characters; AWS takes {limit} at most")
+            notes.add(path, f"has {size} characters; AWS accepts at most {limit}")
         if kind is PolicyKind.RCP:
             for statement in parse_policy(text, kind).statements:
                 _check_services(notes, path, statement, value)
@@ -40,7 +40,7 @@ def control_document(kind: PolicyKind) -> c.Check:
 
 
 def _check_services(notes: c.Notes, path: Path, statement: Statement, document: Any) -> None:
-    """Only some services have them (Organizations User Guide, List of AWS services that support RCPs)."""
+    """Only some services support them (Organizations User Guide, List of AWS services that support RCPs)."""
     named = dict.fromkeys(action.partition(":")[0] for action in statement.actions)
     unknown = [prefix for prefix in named if prefix.lower() not in resource_control_services()]
     if unknown:

@@ -1,4 +1,4 @@
-"""The sandbox file: its keys, what each may hold, and what they may refer to."""
+"""The sandbox file: its keys, their possible values, and what they may refer to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rolecall.worlds.quotas import quotas
 from rolecall.worlds.references import dangling
 from rolecall.worlds.row_checks import ROWS, SEED_PATTERN, dangling_rows, rows
 
-# How a snapshot begins and ends: the beginning of one is a sandbox file too, and must not be taken for all of it.
+# The first line of a snapshot. A snapshot that is cut off is still a sandbox file, so it must not count as complete.
 SNAPSHOT_BEGIN = "# A snapshot: "
 SNAPSHOT_END = "..."
 
@@ -44,7 +44,7 @@ def _unique_id(prefix: str) -> tuple[str, c.Check]:
 
 _REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
 
-# Nothing that a terminal would obey, because it is printed for a shell as it is.
+# No character that a terminal would obey, because the secret is printed for a shell as it is.
 _PLAIN_CHARACTERS = r"[^\s\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{4,256}"
 _KEY = c.record(
     w.DeclaredKey,
@@ -230,7 +230,7 @@ _ACCOUNT = c.record(
     },
     ("id",),
 )
-_UNIT_NAME = c.matching(r"(?!\d{12}$)(?=.*\S).{1,128}", "a name of up to 128 characters that is no account id")
+_UNIT_NAME = c.matching(r"(?!\d{12}$)(?=.*\S).{1,128}", "a name of up to 128 characters that is not an account id")
 _UNIT = c.record(
     w.DeclaredUnit,
     {
@@ -300,7 +300,7 @@ _WORLD = c.record(
 
 
 class InvalidWorldError(Exception):
-    """A sandbox file that cannot be used. Carries every problem, in the order of the file."""
+    """A sandbox file that cannot be used, with every problem in the order of the file."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems)
@@ -308,7 +308,7 @@ class InvalidWorldError(Exception):
 
 
 def read_world_file(path: str) -> w.World:
-    """The world a file declares. Raises OSError, or InvalidWorldError with every problem in it."""
+    """The world that a file declares. Raises OSError, or InvalidWorldError with every problem."""
     try:
         text = read_named(path)
     except UnicodeDecodeError as error:
@@ -320,7 +320,7 @@ def read_world_file(path: str) -> w.World:
 
 
 def read_world(text: str, folder: str | None = None) -> w.World:
-    """The world a text declares; files that it names are in ``folder``, without which there are none.
+    """The world that a text declares. Files named in it are in ``folder``; without ``folder`` it may name none.
 
     Raises InvalidWorldError.
     """
@@ -331,7 +331,7 @@ def read_world(text: str, folder: str | None = None) -> w.World:
     notes = c.Notes(located, folder)
     if text.startswith(SNAPSHOT_BEGIN) and not text.rstrip().endswith(f"\n{SNAPSHOT_END}"):
         line = text.count("\n") + 1
-        raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line would be {SNAPSHOT_END}")])
+        raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line must be {SNAPSHOT_END}")])
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     try:

@@ -1,7 +1,7 @@
-"""Files that a person names, and files that a sandbox file names: both are read with a bound.
+"""Reads files that a user names, and files that a sandbox file names. Both have a maximum size.
 
-A person may name a pipe or a terminal. A sandbox file may come from somebody else, so what it names is a regular file
-in its own folder or below, and nothing is said of what is elsewhere, not even whether it is there.
+A user may name a pipe or a terminal. A sandbox file may come from another person, so it may name only a regular file in
+its own folder or below. Nothing is reported about other files, not even whether they exist.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import IO
 
 MAXIMUM_FILE_BYTES = 64 * 1024 * 1024
 ELSEWHERE_MESSAGE = "must be a file in the folder of the sandbox file or below it"
-NO_FOLDER_MESSAGE = "names a file, and a text that comes without one has none beside it"
+NO_FOLDER_MESSAGE = "names a file, but this text has no folder to find it in"
 NOT_REGULAR_MESSAGE = "not a regular file"
 
 
@@ -22,16 +22,16 @@ class ElsewhereError(ValueError):
 
 
 def read_named(path: str | os.PathLike[str], maximum_bytes: int = MAXIMUM_FILE_BYTES) -> str:
-    """The text of a file that a person has named, be it a pipe. Raises OSError, UnicodeDecodeError, ValueError.
+    """The text of a file that a user has named, which may be a pipe. Raises OSError, UnicodeDecodeError, ValueError.
 
-    ValueError when it is longer than the bound, which a device without an end is.
+    ValueError means that the text is longer than ``maximum_bytes``, as on a device without an end.
     """
     with open(path, "rb") as file:
         return read_bounded(file, maximum_bytes)
 
 
 def read_bounded(file: IO[bytes], maximum_bytes: int = MAXIMUM_FILE_BYTES) -> str:
-    """The rest of an open file as text. Raises as :func:`read_named` does."""
+    """The rest of an open file as text. Raises the errors of :func:`read_named`."""
     content = file.read(maximum_bytes + 1)
     if len(content) > maximum_bytes:
         raise ValueError(f"longer than {maximum_bytes} bytes")
@@ -39,13 +39,14 @@ def read_bounded(file: IO[bytes], maximum_bytes: int = MAXIMUM_FILE_BYTES) -> st
 
 
 def read_beside(folder: str | None, name: str, maximum_bytes: int) -> str:
-    """The text of the file ``name`` in a folder or below it. Raises ElsewhereError, and what :func:`read_named` does.
+    """The text of the file ``name`` in a folder or below it. Raises ElsewhereError, and as :func:`read_named`.
 
-    Links are followed as long as they stay there: Kubernetes mounts files so. Never waits, as for who writes a pipe.
+    Links inside the folder are followed, because Kubernetes mounts files so. It never waits, for example for the writer
+    of a pipe.
     """
     if folder is None:
         raise ElsewhereError(NO_FOLDER_MESSAGE)
-    # By both grammars, so that a file means the same everywhere.
+    # By the rules of both systems, so that a file means the same on each.
     written = PurePosixPath(name), PureWindowsPath(name)
     if "\0" in name or any(path.is_absolute() or path.anchor or ".." in path.parts for path in written):
         raise ElsewhereError(ELSEWHERE_MESSAGE)

@@ -1,7 +1,7 @@
-"""YAML (and JSON, which is YAML too) as plain values that remember their lines.
+"""YAML, and JSON, which is also YAML, as plain values with their lines.
 
-Dates stay text, because ``Version: 2012-10-17`` in a policy means the text. Aliases are followed, within bounds: a file
-of a few lines must not unfold into gigabytes.
+Dates stay text, because ``Version: 2012-10-17`` in a policy means the text. Aliases are followed within bounds, because
+a file of a few lines must not expand to gigabytes.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ import yaml
 from rolecall.printable import printable
 
 Path = tuple[str | int, ...]
-# The loader written in C is ten times faster; PyYAML's wheels have it, a build without it falls back.
+# The loader in C is ten times faster. PyYAML's wheels have it; a build without it uses the one in Python.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAXIMUM_DEPTH = 40
-# Values that stand in the text. A sandbox of a thousand roles has some ten thousands; so many take some seconds.
+# Values in the text. A sandbox of a thousand roles has about ten thousand; this many take some seconds.
 MAXIMUM_VALUES = 250_000
-# More than anybody reads of one file.
+# More problems than anyone reads for one file.
 MAXIMUM_PROBLEMS = 1_000
 _MAXIMUM_MESSAGE_CHARACTERS = 2_000
-# Digits of a number; making one of text takes the square of their number.
+# Characters of a number. Converting a text to a number takes time by the square of its length.
 _MAXIMUM_NUMBER_CHARACTERS = 64
-# Lines that begin with a per cent sign, as directives do: the parser compares each with all before.
+# Lines that begin with a per cent sign, as directives do: the parser compares each with all earlier ones.
 _MAXIMUM_DIRECTIVES = 100
-# What aliases add to that, in characters: each value counts as many as it has, and some more for its place.
+# The characters that aliases may add: the length of each value, and some more for its place.
 MAXIMUM_UNFOLDED_CHARACTERS = 20_000_000
 _PLACE_CHARACTERS = 100
 NESTED_MESSAGE = "nested too deeply"
 TOO_MANY_MESSAGE = f"more than {MAXIMUM_VALUES} values"
-UNFOLDED_MESSAGE = "aliases make too much of it"
+UNFOLDED_MESSAGE = "aliases expand to too much text"
 DIRECTIVES_MESSAGE = "too many directives"
 LONG_NUMBER_MESSAGE = f"a number of more than {_MAXIMUM_NUMBER_CHARACTERS} characters"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-# A pair of halves, or any other escape, so that an escaped backslash is not taken for the beginning of one.
+# A pair of halves or any other escape. The second part keeps an escaped backslash from starting a pair.
 _ESCAPED = re.compile(r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something wrong with a file, where, and what to do about it. Lines count from 1."""
+    """A problem of a file: its line, and what to do about it. Lines count from 1."""
 
     line: int
     message: str
 
     def __post_init__(self) -> None:
-        # It repeats what the file has, and a file may come from somebody else.
+        # The message repeats text of the file, and the file may come from another person.
         message = printable(self.message[: _MAXIMUM_MESSAGE_CHARACTERS + 1])
         if len(self.message) > _MAXIMUM_MESSAGE_CHARACTERS:
             message = f"{message[:_MAXIMUM_MESSAGE_CHARACTERS]}…"
@@ -60,20 +60,20 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A document's value, and the line of everything in it by path."""
+    """A document's value, and the line of each part by its path."""
 
     value: Any
     lines: dict[Path, int]
 
     def line(self, path: Path) -> int:
-        """The line of ``path``, or of the nearest thing around it that the file has."""
+        """The line of ``path``, or of its nearest parent in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
 
 class UnreadableError(Exception):
-    """The text is not YAML, or cannot be followed. Carries the problems."""
+    """The text is not YAML, or exceeds a bound. Carries the problems."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(f"line {problem.line}: {problem.message}" for problem in problems))
@@ -81,9 +81,9 @@ class UnreadableError(Exception):
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Refuses deep nesting while it composes: the loader written in C recurses without a bound, to the process's end.
+    """Refuses deep nesting while it composes, because the loader in C recurses until the process crashes.
 
-    Both loaders call these two around each node, to find resolvers by path, which a safe loader has none of.
+    Both loaders call these two methods around each node to find resolvers by path. A safe loader has no such resolvers.
     """
 
     def __init__(self, text: str) -> None:
@@ -94,7 +94,7 @@ class _Loader(_Base):  # type: ignore[misc]
     def descend_resolver(self, current_node: yaml.Node | None, _current_index: object) -> None:
         self._depth += 1
         self._nodes += 1
-        # The root's depth is 1, and its path is empty.
+        # The root has depth 1 and an empty path.
         if current_node is not None and self._depth > MAXIMUM_DEPTH + 1:
             raise UnreadableError([Problem(current_node.start_mark.line + 1, NESTED_MESSAGE)])
         if current_node is not None and self._nodes > MAXIMUM_VALUES:
@@ -105,12 +105,12 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 def read_located(text: str) -> Located:
-    """The value a YAML text holds. Raises UnreadableError."""
+    """The value in a YAML text. Raises UnreadableError."""
     if text.count("\n%") > _MAXIMUM_DIRECTIVES:
         raise UnreadableError([Problem(1, DIRECTIVES_MESSAGE)])
     loader = None
     try:
-        # The loader in Python reads a first part of the text here.
+        # The loader in Python already reads the first part of the text here.
         loader = _Loader(_with_whole_characters(text))
         node = loader.get_single_node()
         if node is None:
@@ -132,7 +132,7 @@ def read_located(text: str) -> Located:
 
 
 def _with_whole_characters(text: str) -> str:
-    """JSON may write a character in two halves, which YAML does not know. Anything but JSON stays as it is."""
+    """JSON may write a character as two halves, which YAML does not allow. Any text but JSON stays as it is."""
     if not text.lstrip().startswith("{"):
         return text
     return _ESCAPED.sub(lambda found: json.loads(f'"{found[0]}"') if found[1] else found[0], text)
@@ -164,7 +164,7 @@ class _Reader:
             return dict(self._members(node, path))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
-        # Nor are numbers written with colons what YAML 1.1 makes of them, to the base of sixty: 1.2 has them no more.
+        # Times stay text. So do numbers with colons, which YAML 1.1 reads to the base of sixty and YAML 1.2 does not.
         if node.tag == _TIMESTAMP or (node.tag in _NUMBERS and ":" in node.value):
             return node.value
         if node.tag in _NUMBERS and len(node.value) > _MAXIMUM_NUMBER_CHARACTERS:
@@ -176,8 +176,8 @@ class _Reader:
             self._note(line, f"not YAML: {error}")
             return None
         except KeyError as error:
-            # Of a value that is called true or false and is neither.
-            self._note(line, f"not YAML: no value of its type is {error}")
+            # For a value with the tag of true or false that is neither.
+            self._note(line, f"not YAML: {error} is not a value of its type")
             return None
         if isinstance(value, bytes):
             self._note(line, "neither text nor a number")
@@ -189,7 +189,7 @@ class _Reader:
             raise UnreadableError(self._problems)
 
     def _unfold(self, node: yaml.Node, line: int) -> None:
-        """Counts what stands in the text once and in the value again."""
+        """Count a node that an alias repeats: it is in the text once, and in the value again."""
         own = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
         self._unfolded_characters += _PLACE_CHARACTERS + own
         if self._unfolded_characters > MAXIMUM_UNFOLDED_CHARACTERS:

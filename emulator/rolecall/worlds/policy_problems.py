@@ -1,4 +1,4 @@
-"""Where in a file a malformed policy is wrong, and what its author may have meant."""
+"""The place of a fault in a malformed policy, and what its author may have meant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _POINTED = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def pointed_at(pointer: str, document: Any) -> Path:
-    """The place in a document that ``Statement[1].Action`` means; a lone statement has no number there."""
+    """The path in a document for a pointer such as ``Statement[1].Action``. A single statement needs no number."""
     path: Path = tuple(int(number) if number else name for name, number in _POINTED.findall(pointer))
     if path[:2] == ("Statement", 0) and isinstance(document, dict) and isinstance(document.get("Statement"), dict):
         return ("Statement", *path[2:])
@@ -22,7 +22,7 @@ def pointed_at(pointer: str, document: Any) -> Path:
 
 
 def hint(pointer: str) -> str:
-    """``, did you mean Resource?`` where the last name of a pointer is none, but is like one; otherwise empty."""
+    """``, did you mean Resource?`` if the pointer's last name is unknown but like a known one; otherwise empty."""
     name = pointer.rpartition(".")[2].partition("[")[0]
     qualifier, colon, base = name.rpartition(":")
     of_condition = ".Condition." in pointer

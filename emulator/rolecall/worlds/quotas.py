@@ -1,4 +1,4 @@
-"""The quotas that a sandbox file declares: by AWS's names, as high or low as a test wants them."""
+"""The quotas that a sandbox file declares: under AWS's names, and as high or low as a test needs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from rolecall.data import QUOTA_FIELDS, QUOTAS, Quotas, quotas_with
 from rolecall.worlds import checking as c
 from rolecall.worlds.located import Path
 
-# Beyond what AWS grants to anybody: a quota is here to be met in a test, or to be out of the way.
+# More than AWS grants to any customer: a test sets a quota to reach it, or to remove it as a limit.
 HIGHEST_QUOTA = 1_000_000_000
-# Looking for what was meant costs; a file with more mistakes than this has another problem.
+# Finding a similar name takes time, so a file with more mistakes than this gets no more hints.
 HINTS = 20
 _QUOTA = c.between(0, HIGHEST_QUOTA)
 
 
 def quotas(notes: c.Notes, path: Path, value: Any) -> Quotas:
-    """AWS's quotas but for those of a mapping, whose keys are AWS's names, codes or titles of quotas."""
+    """AWS's quotas with the changes in a mapping, whose keys are AWS's names, codes or titles of quotas."""
     given: dict[str, str] = {}
     changes: dict[str, int] = {}
     unknown = 0
@@ -27,7 +27,7 @@ def quotas(notes: c.Notes, path: Path, value: Any) -> Quotas:
             unknown += 1
             near = difflib.get_close_matches(key, QUOTA_FIELDS, n=1) if unknown <= HINTS else []
             hint = f", did you mean {near[0]!r}?" if near else ""
-            notes.add((*path, key), f"Rolecall keeps no quota of this name{hint}")
+            notes.add((*path, key), f"Rolecall has no quota of this name{hint}")
         elif field in given:
             notes.add((*path, key), f"is the same quota as {given[field]}")
         elif number is not None:

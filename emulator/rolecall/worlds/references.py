@@ -1,7 +1,7 @@
-"""What a sandbox file names twice, and what it refers to without declaring it.
+"""Names that a sandbox file declares twice, and references to things that it does not declare.
 
-Works on the file's plain values, so that these problems are told together with all others: whatever has the wrong type
-here was noted elsewhere and is passed over, and an entity with a fault of its own still counts as declared.
+These checks read the file's plain values, so that their problems appear together with all others. They skip a value of
+the wrong type, which another check notes. An entity with a problem of its own still counts as declared.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Declared:
 
 
 def dangling(world: Any) -> Found:
-    """Every problem of this kind, with the path of the value that has it."""
+    """Every such problem, with the path of its value."""
     accounts = list(_mappings(world, "accounts"))
     declared = _Declared(
         accounts=frozenset(_text(account, "id") for _, account in accounts),
@@ -64,11 +64,11 @@ def dangling(world: Any) -> Found:
     yield from _organization(world, declared)
 
 
-# Plain values, of which nothing is certain.
+# Plain values, which may have any type.
 
 
 def _mappings(owner: Any, key: str) -> Iterator[tuple[int, Values]]:
-    """The members of a list that are mappings, with their places in the list."""
+    """The members of a list that are mappings, with their positions."""
     members = owner.get(key) if isinstance(owner, dict) else None
     for index, member in enumerate(members if isinstance(members, list) else ()):
         if isinstance(member, dict):
@@ -116,7 +116,7 @@ def _repeated(path: Path, member: str, entities: Iterable[tuple[int, Values]], e
 
 
 def _again(named: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Those that were there before, but for their case; empty ones do not count."""
+    """The values that occurred before in any case of letters. Empty ones do not count."""
     seen: set[str] = set()
     for index, name in named:
         if name and name.lower() in seen:
@@ -138,7 +138,7 @@ def _repeated_keys(accounts: Iterable[tuple[int, Values]]) -> Found:
 
 
 def _repeated_ids(accounts: Iterable[tuple[int, Values]]) -> Found:
-    """Ids of entities, each of which stands for one in the whole world."""
+    """Ids of entities. An id must be unique in the whole world."""
     owned: list[tuple[Path, str, Values]] = []
     for index, account in accounts:
         for noun in ("users", "groups", "policies", "roles"):
@@ -158,7 +158,7 @@ def _repeated_ids(accounts: Iterable[tuple[int, Values]]) -> Found:
 def _versions(path: Path, policy: Values) -> Found:
     versions = list(_mappings(policy, "versions"))
     if versions and "default_version" not in policy:
-        yield (*path, "versions"), "the number of the version in document is missing: give default_version"
+        yield (*path, "versions"), "default_version is missing: give the number of the version in document"
     seen = [policy.get("default_version")]
     for index, version in versions:
         if version.get("version") in seen:
@@ -166,11 +166,11 @@ def _versions(path: Path, policy: Values) -> Found:
         seen.append(version.get("version"))
     latest, numbers = policy.get("latest_version"), [number for number in seen if isinstance(number, int)]
     if isinstance(latest, int) and numbers and latest < max(numbers):
-        yield (*path, "latest_version"), f"there is a version {max(numbers)}"
+        yield (*path, "latest_version"), f"is too low: there is a version {max(numbers)}"
 
 
 def _linked(path: Path, role: Values) -> Found:
-    """A service-linked role is where AWS puts it."""
+    """A service-linked role must have the path that AWS gives it."""
     service = _text(role, "linked_service")
     if service and service not in service_linked_roles():
         yield (*path, "linked_service"), f"no service-linked role is known for {service!r}"
@@ -179,7 +179,7 @@ def _linked(path: Path, role: Values) -> Found:
 
 
 def _repeated_devices(path: Path, account: Values) -> Found:
-    """A device is one user's, or the root user's."""
+    """A device belongs to one user only, or to the root user."""
     lists: list[tuple[Path, Values]] = [((*path, "root_mfa_devices"), account)]
     lists += [((*path, "users", index, "mfa_devices"), user) for index, user in _mappings(account, "users")]
     named: list[tuple[Path, str]] = [
@@ -273,7 +273,7 @@ def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
 
 def _oidc_providers(path: Path, account: Values) -> Found:
     providers = list(_mappings(account, "oidc_providers"))
-    # The scheme is no part of a provider's ARN.
+    # The scheme is not part of a provider's ARN.
     named = [(index, _text(provider, "url").partition("://")[2]) for index, provider in providers]
     seen: set[str] = set()
     for index, name in named:
@@ -282,7 +282,7 @@ def _oidc_providers(path: Path, account: Values) -> Found:
         seen.add(name)
     for index, provider in providers:
         if "jwks_file" in provider and "keys" in provider:
-            yield (*path, index, "keys"), "says whose keys they are, and so does jwks_file: leave one of them out"
+            yield (*path, index, "keys"), "excludes jwks_file: leave one of them out"
         for key in ("client_ids", "thumbprints"):
             values = [value for _, value in _texts(provider, key)]
             for position, value in enumerate(values):
@@ -307,7 +307,7 @@ def _saml_providers(path: Path, account: Values) -> Found:
 
 def _chime(path: Path, account: Values) -> Found:
     chime_accounts = list(_mappings(account, "chime_accounts"))
-    # Chime itself takes two accounts of one name; what tells them apart is their ids.
+    # Chime itself allows two accounts with one name; their ids differ.
     by_name = [(index, account) for index, account in chime_accounts if "id" not in account]
     yield from _repeated((*path, "chime_accounts"), "name", by_name, WITHOUT_CASE)
     for index, chime_account in chime_accounts:
@@ -349,19 +349,19 @@ def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
 
 
 def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
-    """Units that are declared twice, hang on nothing or on themselves, and accounts that are in two of them."""
+    """Units declared twice, with an unknown parent or in a circle, and accounts in two units."""
     path: Path = ("organization", "organizational_units")
     yield from _repeated(path, "name", units, "")
     yield from _repeated(path, "id", units, "")
     parents = {_text(unit, "name"): _text(unit, "parent") for _, unit in units}
-    circular = _hanging_on_themselves(parents)
+    circular = _in_circles(parents)
     placed: set[str] = set()
     for index, unit in units:
         parent = _text(unit, "parent")
         if parent and parent not in parents:
             yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
         elif _text(unit, "name") in circular:
-            yield (*path, index, "parent"), "the unit is its own parent, by whatever way"
+            yield (*path, index, "parent"), "the unit is its own ancestor"
         for position, account_id in _texts(unit, "accounts"):
             if account_id not in declared.accounts:
                 yield (*path, index, "accounts", position), f"no account {account_id} is declared"
@@ -370,8 +370,8 @@ def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
             placed.add(account_id)
 
 
-def _hanging_on_themselves(parents: Mapping[str, str]) -> set[str]:
-    """The names from which the way up has no end; each is passed once, however long the ways are."""
+def _in_circles(parents: Mapping[str, str]) -> set[str]:
+    """The names whose parents lead round in a circle. Each name is visited once."""
     known: dict[str, bool] = {"": False}
     for name in parents:
         way: dict[str, None] = {}
@@ -383,7 +383,7 @@ def _hanging_on_themselves(parents: Mapping[str, str]) -> set[str]:
 
 
 def _root_access(organization: Any, declared: _Declared) -> Found:
-    """The accounts that manage the organization are members of it, and the management account needs no delegation."""
+    """The accounts that manage the organization must be members of it. The management account needs no delegation."""
     if not isinstance(organization, dict):
         return
     management = _text(organization, "management_account")

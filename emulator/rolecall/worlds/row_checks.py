@@ -1,7 +1,7 @@
-"""The rows of a snapshot: what their columns may hold, and what they may refer to.
+"""The rows of a snapshot: the possible values of their columns, and what they may refer to.
 
-A row is written by nobody but ``rolecall snapshot save``; whoever edits one is told of what no operation would have
-written, instead of calls failing because of it later on.
+Normally only ``rolecall snapshot save`` writes rows. If a user edits one, these checks report a value that no operation
+would have written. Otherwise calls would fail because of it later.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from rolecall.worlds.located import Path
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 ROWS = "rows"
-# Base32 of whole bytes, ten of them or more: no other numbers of characters than these stand for any.
+# Base32 of ten or more whole bytes. Other numbers of characters cannot be whole bytes.
 SEED_PATTERN = r"(?:[A-Z2-7]{8}){2,16}(?:[A-Z2-7]{2}|[A-Z2-7]{4}|[A-Z2-7]{5}|[A-Z2-7]{7})?"
 _DATE = re.compile(r"_(at|until)_seconds$")
-# What a password is kept as: with other numbers verifying one could take all of the machine.
+# The stored form of a password. With larger numbers a check of the password could take all of the machine.
 _PASSWORD_HASH = re.compile(r"scrypt:\d{1,5}:\d{1,2}:\d\$[^$]{1,64}\$[0-9a-f]{128}")
 _Row = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ def rows(notes: Notes, path: Path, value: object) -> dict[str, tuple[dict[str, o
         return {}
     for table, listed in value.items():
         if table not in PLAIN_TABLES:
-            notes.add((*path, table), "no such table, or one whose content has keys of its own")
+            notes.add((*path, table), "there is no such table, or the file has other keys for its content")
         elif not isinstance(listed, list):
             notes.add((*path, table), "must be a list of rows")
         else:
@@ -63,7 +63,7 @@ def _problems(table: str, row: _Row) -> Iterator[str]:
         if problem:
             yield f"{column} must be {problem}"
     if table == "signing_keys" and not _is_signing_key(row):
-        yield "private_key must be a private key in PEM, and one of its algorithm"
+        yield "private_key must be a private key in PEM for its algorithm"
 
 
 def _matching(pattern: str, description: str) -> Callable[[str], str]:
@@ -79,7 +79,7 @@ def _readable(read: Callable[[str], object], description: str) -> Callable[[str]
         try:
             read(value)
         except SamlNotInstalledError:
-            # Nothing can be done with it here, and nothing goes wrong.
+            # The value cannot be checked without the extra, and nothing here uses it.
             return ""
         except (BadKeySetError, BadMetadataError, EncryptionError, MalformedPolicy, ValueError) as error:
             return f"{description}: {error}"
@@ -135,9 +135,9 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
         lambda value: parse_policy(value, PolicyKind.SESSION), "a policy"
     ),
     "delegation_requests.approval": _readable(
-        lambda value: delegated_session(value, "", 0), "what was kept of whoever approved"
+        lambda value: delegated_session(value, "", 0), "the stored record of an approver"
     ),
-    "service_linked_role_deletions.resources": _readable(_usages, "a list of what is in use, as JSON text"),
+    "service_linked_role_deletions.resources": _readable(_usages, "a list of resources in use, as JSON text"),
     "signing_keys.algorithm": _matching("|".join(sorted(ALGORITHMS)), "the name of an algorithm, such as RS256"),
 }
 
@@ -149,13 +149,13 @@ def _is_signing_key(row: _Row) -> bool:
         return False
 
 
-# What rows name.
+# References between rows.
 
 
 def dangling_rows(world: Any) -> Iterator[tuple[Path, str]]:
-    """Rows that are there twice, and those that refer to what the file does not have, with their paths.
+    """Rows that occur twice, and rows that refer to something missing in the file, with their paths.
 
-    Works on the file's plain values: what has the wrong type was noted elsewhere.
+    These checks read the file's plain values. Another check notes a value of the wrong type.
     """
     given = world.get(ROWS) if isinstance(world, dict) else None
     if not isinstance(given, dict):
@@ -174,7 +174,7 @@ def dangling_rows(world: Any) -> Iterator[tuple[Path, str]]:
             present = {row.get(member) for _, row in listed.get(other, ())} | known.get((other, member), set())
             for index, row in numbered:
                 if row.get(column) is not None and row[column] not in present:
-                    yield (ROWS, table, index), f"{column} is that of nothing in this file: {row[column]}"
+                    yield (ROWS, table, index), f"{column} refers to nothing in this file: {row[column]}"
 
 
 def _repeated(
@@ -189,12 +189,12 @@ def _repeated(
         if None in values or any(isinstance(value, dict | list) for value in values):
             continue
         if values in seen:
-            yield (ROWS, table, index), f"{', '.join(columns)} is that of two: {', '.join(map(str, values))}"
+            yield (ROWS, table, index), f"{', '.join(columns)} occurs twice: {', '.join(map(str, values))}"
         seen.add(values)
 
 
 def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
-    """What the rest of the file declares that a row may refer to, by table and column."""
+    """What the rest of the file declares and a row may refer to, by table and column."""
     known: dict[tuple[str, str], set[str]] = {
         ("accounts", "account_id"): set(),
         ("users", "user_id"): set(),

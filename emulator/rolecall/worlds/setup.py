@@ -1,7 +1,7 @@
 """Sets a declared world up in the database, and sets it up again from nothing on reset.
 
-Idempotent: the same file twice changes nothing, and what a user changed since is kept as long as the file stays the
-same. A changed file brings what it declares to the declared state and leaves everything else alone.
+Setting up the same file twice changes nothing. A user's changes stay as long as the file stays the same. A changed file
+restores what it declares and leaves everything else alone.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 _STATE = "world"
 _SETTINGS_STATE = "settings"
-# In place of a fingerprint: a snapshot was loaded, and the next file is taken for the one it came from.
+# In place of a fingerprint: a snapshot was loaded. The next file counts as the file that the database was set up from.
 _LOADED = "loaded"
 _DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_seconds"})
 _NO_COLUMNS: frozenset[str] = frozenset()
 _PIN_DIGITS = 10
 _DEFAULT_LICENSE = "Pro"
-# Columns that a snapshot declares, under the names of the records.
+# Columns that a snapshot declares, under the names of the record's members.
 _CHIME_ACCOUNT_COLUMNS = (
     "account_type",
     "default_license",
@@ -63,13 +63,13 @@ _CHIME_USER_COLUMNS = (
 )
 _KEY_USE_COLUMNS = ("last_used_at_seconds", "last_used_service", "last_used_region")
 _ROLE_USE_COLUMNS = ("last_used_at_seconds", "last_used_region")
-# Put in place before everything else: issuers that the file declares sign with those of these keys that there are.
+# Written before everything else, because declared issuers sign with these keys if they are there.
 _SIGNING_KEYS = "signing_keys"
 _SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
 
 
 def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
-    """Bring the database to the declared world, unless it already was set up from it. True when anything was done."""
+    """Bring the database to the declared world, unless it was set up from it before. True when anything changed."""
     fingerprint = _fingerprint(world)
     present = worlds.state(connection, _STATE)
     if present == fingerprint:
@@ -82,15 +82,15 @@ def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Ident
 
 
 def reset_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
-    """Forget everything and set the declared world up anew."""
+    """Delete everything and set the declared world up again."""
     worlds.wipe(connection)
     set_up_world(connection, world, now_seconds, ids)
 
 
 def replace_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
-    """Forget everything and set up this world, which the sandbox file does not declare.
+    """Delete everything and set up this world, which the sandbox file does not declare.
 
-    The file stays the one that the database was set up from: it is applied again when it changes, or on reset.
+    The database still counts as set up from the file. The file is applied again when it changes, or on reset.
     """
     present = worlds.state(connection, _STATE)
     worlds.wipe(connection, for_another_world=True)
@@ -105,7 +105,7 @@ def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
 
 
 def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
-    """The settings that hold now: those of the file, or of a snapshot that was loaded since; else ``declared``."""
+    """The present settings: from the file, or from a snapshot that was loaded since; else ``declared``."""
     text = worlds.state(connection, _SETTINGS_STATE)
     read = json.loads(text) if text is not None else {}
     known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
@@ -120,7 +120,7 @@ def _fingerprint(world: w.World) -> str:
 
 
 def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
-    """The id of each unit by its name: the declared one, or one that is the same whenever the file is read."""
+    """The id of each unit by its name: the declared id, or one that is the same each time the file is read."""
     root = gather.root_of(organization.organization_id).removeprefix("r-")
     ids = {}
     for unit in organization.organizational_units:
@@ -138,7 +138,7 @@ def _depth(unit: w.DeclaredUnit, organization: w.DeclaredOrganization) -> int:
 
 
 class _Builder:
-    """Puts one world's rows in place, in the order their references need."""
+    """Writes one world's rows, in the order that their references need."""
 
     def __init__(self, connection: Any, now_seconds: int, ids: Identifiers) -> None:
         self._db = connection
@@ -146,8 +146,8 @@ class _Builder:
         self._ids = ids
 
     def build(self, world: w.World) -> None:
-        """Raises BadRowError for what two entities cannot both have, if that was not seen in the file."""
-        with bad_rows("the database cannot hold it"):
+        """Raises BadRowError when two entities conflict and the checks of the file did not notice it."""
+        with bad_rows("the database cannot store it"):
             self._build(world)
 
     def _build(self, world: w.World) -> None:
@@ -169,7 +169,7 @@ class _Builder:
             self._root_access(organization)
         for account in world.accounts:
             self._account(account)
-        # Only now does everybody exist whom a trust policy may name.
+        # Only now does every user and role exist that a trust policy may name.
         for account in world.accounts:
             for role in account.roles:
                 self._trust(account.account_id, role)
@@ -238,7 +238,7 @@ class _Builder:
             self._chime_account(account_id, chime_account)
 
     def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
-        """The unique id of a named entity, made or brought up to date."""
+        """The unique id of a named entity, which is created or brought up to date."""
         key = {"account_id": account_id, "name_key": entity.name.lower()}
         values = {"name": entity.name, "path": entity.path, **values}
         created_at_seconds = self._made_at(entity.created_at_seconds)
@@ -258,7 +258,7 @@ class _Builder:
         return self._now_seconds if declared_seconds is None else declared_seconds
 
     def _new_id(self, table: Any, id_column: str, prefix: str, entity: Any) -> str:
-        """The declared unique id, unless it is that of something else by now."""
+        """The declared unique id, unless another entity has it by now."""
         if entity.unique_id is not None and worlds.find(self._db, table, {id_column: entity.unique_id}) is None:
             return str(entity.unique_id)
         return self._ids.unique_id(prefix)
@@ -351,7 +351,7 @@ class _Builder:
         worlds.replace(self._db, inline_table, owner, documents, _NO_COLUMNS)
 
     def _policy_id(self, account_id: str, arn: str) -> str | None:
-        """None for AWS's own policies."""
+        """None for an AWS managed policy."""
         row = worlds.find(self._db, t.policies, {"account_id": account_id, "name_key": arn.rpartition("/")[2].lower()})
         if row is None or iam_arn(account_id, "policy", row["path"], row["name"]) != arn:
             return None
@@ -378,7 +378,7 @@ class _Builder:
                 "user_id": user_id,
                 "of_root": user_id is None,
                 "seed": device.seed,
-                # One that was deactivated since is enabled again, as declared ones are.
+                # A declared device that a user deactivated is enabled again, as other declared things are restored.
                 "enabled_at_seconds": present.get("enabled_at_seconds") or self._now_seconds,
             }
             worlds.put(self._db, t.mfa_devices, key, values, {"created_at_seconds": self._now_seconds})
@@ -428,7 +428,7 @@ class _Builder:
             self._chime_user(key, user)
 
     def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> worlds.Row | None:
-        """The Chime account that stands for one declared without its id: two of the same name have theirs."""
+        """The Chime account with the declared name, unless an id is declared. Equal names are declared with ids."""
         if account.chime_account_id is not None:
             return None
         return worlds.find(self._db, t.chime_accounts, {**owner, "name": account.name})
@@ -448,7 +448,7 @@ class _Builder:
         worlds.put(self._db, t.chime_users, key, {k: v for k, v in values.items() if k not in key}, new)
 
     def _registered(self, user: w.DeclaredChimeUser) -> dict[str, Any]:
-        """What a new user has that says nothing of its registration: it is registered now."""
+        """The registration of a new user whose declaration does not mention it: the user is registered now."""
         if user.registration_status is not None:
             return {"personal_pin": ""}
         return {
@@ -464,5 +464,5 @@ def _first(*values: int | None) -> int | None:
 
 
 def _declared(entity: Any, columns: Iterable[str]) -> dict[str, Any]:
-    """The columns that a record says something of."""
+    """The columns for which a record has a value."""
     return {name: value for name in columns if (value := getattr(entity, name)) is not None}

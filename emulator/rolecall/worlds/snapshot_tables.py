@@ -1,6 +1,6 @@
-"""Which table a snapshot keeps where: in keys of the sandbox file, as plain rows, or not at all.
+"""How a snapshot stores each table: in keys of the sandbox file, as plain rows, or not at all.
 
-Each table's own declaration says so (:func:`rolecall.storage.schema.table`).
+The declaration of each table decides (:func:`rolecall.storage.schema.table`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from rolecall.storage.tables import metadata
 
 
 def _kept(how: Snapshot) -> tuple[str, ...]:
-    """Names of tables, in an order in which a row follows those it refers to."""
+    """Names of tables. A table comes after the tables that its rows refer to."""
     return tuple(str(table.name) for table in metadata.sorted_tables if table.info["snapshot"] is how)
 
 
@@ -18,7 +18,7 @@ DECLARED_TABLES = frozenset(_kept(Snapshot.KEYS))
 LEFT_OUT_TABLES = frozenset(_kept(Snapshot.LEFT_OUT))
 PLAIN_TABLES = _kept(Snapshot.ROWS)
 
-# Written as TABLE.COLUMN.
+# In the form TABLE.COLUMN.
 LEFT_OUT_COLUMNS = frozenset(
     f"{table.name}.{column.name}"
     for table in metadata.sorted_tables

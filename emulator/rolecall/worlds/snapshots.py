@@ -1,7 +1,7 @@
 """Snapshots: the whole world as one sandbox file, and back.
 
-What is loaded is the world that was saved: the same unique ids, so that credentials issued before go on, and the same
-texts of policies. A table that the sandbox file has no keys for is kept row by row, under ``rows``.
+Loading a snapshot restores the saved world with the same unique ids, so credentials that were issued before still work.
+Policies keep their exact text. A table without keys in the sandbox file is stored row by row, under ``rows``.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ Row = Mapping[str, Any]
 Section = dict[str, Any]
 
 _LINE_CHARACTERS = 120
-_OF_USES = "last_used_"
+_USE_COLUMN_PREFIX = "last_used_"
 _HEADING = f"{SNAPSHOT_BEGIN}the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
 
 
 class UnsavableError(Exception):
-    """A world that a sandbox file cannot tell of."""
+    """A world that a sandbox file cannot describe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """Saving, with last uses or without, and loading as the endpoints do it; ``load`` raises InvalidWorldError."""
+    """How the endpoints save, with last uses or without, and load. ``load`` raises InvalidWorldError."""
 
     save: Callable[[bool], str]
     load: Callable[[str], None]
@@ -58,21 +58,21 @@ def save_database(database: Database, settings: SandboxSettings, *, last_used: b
 def load_database(
     database: Database, text: str, now_seconds: float, ids: Identifiers, folder: str | None = None
 ) -> None:
-    """Replace a database's world, all or nothing; paths in the text are relative to ``folder``.
+    """Replace a database's world, or change nothing on an error. Paths in the text are relative to ``folder``.
 
     Raises InvalidWorldError with every problem of the text.
     """
-    # Read before, because others wait for a transaction that writes.
+    # Read before the transaction, because other writers wait for a transaction.
     world = read_world(text, folder)
     with database.transaction() as connection:
         _replace(connection, world, now_seconds, ids)
 
 
 def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) -> str:
-    """What a connection's world is, as YAML; ``settings`` hold where the database keeps none.
+    """The world in a database as YAML. ``settings`` apply where the database stores none.
 
-    Without ``last_used`` it does not say when keys and roles were last used, so that calls which change nothing change
-    nothing of it. Raises UnsavableError.
+    Without ``last_used`` it leaves out when keys and roles were last used. So a call that changes nothing else does not
+    change the text. Raises UnsavableError.
     """
     tables = Tables(connection) if last_used else _TablesWithoutUses(connection)
     organization_id = _organization_id(tables)
@@ -85,7 +85,7 @@ def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) 
         "settings": _settings(present_settings(connection, settings)),
         "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
     }
-    return f"{_HEADING}{yaml_text(_without_nothing(world))}{SNAPSHOT_END}\n"
+    return f"{_HEADING}{yaml_text(_without_defaults(world))}{SNAPSHOT_END}\n"
 
 
 def _settings(settings: SandboxSettings) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _settings(settings: SandboxSettings) -> dict[str, Any]:
 
 
 def load(connection: Any, text: str, now_seconds: float, ids: Identifiers) -> None:
-    """Replace the world of a connection, which is in a transaction. Raises InvalidWorldError."""
+    """Replace the world of a connection, which has an open transaction. Raises InvalidWorldError."""
     _replace(connection, read_world(text), now_seconds, ids)
 
 
@@ -105,7 +105,7 @@ def _replace(connection: Any, world: World, now_seconds: float, ids: Identifiers
 
 
 class Tables:
-    """The tables at one moment, each read once; ``read`` names those that were."""
+    """The tables at one moment. Each is read once, and ``read`` names the tables that were read."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -134,7 +134,7 @@ class Tables:
 class _TablesWithoutUses(Tables):
     def all(self, table: Any) -> list[Row]:
         return [
-            {name: None if name.startswith(_OF_USES) else value for name, value in row.items()}
+            {name: None if name.startswith(_USE_COLUMN_PREFIX) else value for name, value in row.items()}
             for row in super().all(table)
         ]
 
@@ -166,7 +166,7 @@ def _plain_rows(tables: Tables, name: str) -> list[Row]:
 
 
 def _organization_id(tables: Tables) -> str | None:
-    """The organization that accounts belong to; others are left over from files of before."""
+    """The organization that accounts belong to. Others may be left over from earlier files."""
     used = {row["organization_id"] for row in tables.all(t.accounts)} - {None}
     if len(used) > 1:
         raise UnsavableError(f"the database has accounts of several organizations: {', '.join(sorted(used))}")
@@ -334,7 +334,7 @@ def _role(tables: Tables, row: Row) -> Section:
 
 
 def _trusted_ids(tables: Tables, row: Row) -> Mapping[str, str] | None:
-    """Whom the trust policy meant when it was saved, where its words would mean others today."""
+    """The unique ids that the trust policy's principals had when it was saved, if its text would give others today."""
     bound: dict[str, str] = json.loads(row["trust_principal_ids"])
     try:
         principals = trusted_principals(kept_policy(row["trust_policy"], PolicyKind.TRUST))
@@ -389,7 +389,7 @@ def _chime_user(row: Row) -> Section:
 
 
 def document_of(text: str) -> Any:
-    """A policy as a mapping, where that gives the very text again; else the text."""
+    """A policy as a mapping if that gives exactly the same text again; else the text."""
     try:
         value = json.loads(text)
         text.encode()
@@ -400,7 +400,7 @@ def document_of(text: str) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether YAML has no other way to read it: a number with a fraction may come back written otherwise."""
+    """Whether YAML keeps the value's exact text. A number with a fraction may come back in another form."""
     if isinstance(value, dict):
         return all(map(_is_plain, value.values()))
     if isinstance(value, list):
@@ -408,8 +408,8 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | bool | int)
 
 
-# Of these an empty one says something.
-_MEANT_WHEN_EMPTY = ("trusted_ids", "accounts")
+# For these members an empty value differs from a missing one.
+_KEPT_WHEN_EMPTY = ("trusted_ids", "accounts")
 _DEFAULTS: Mapping[str, Any] = {
     "path": "/",
     "description": "",
@@ -425,18 +425,18 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _without_nothing(section: Section) -> Section:
-    """Without members that are absent, empty, or what they are when nothing is said."""
+def _without_defaults(section: Section) -> Section:
+    """The section without members that are absent, empty, or equal to their default."""
     shown = {}
     for name, value in section.items():
-        if value is None or (value in ([], {}) and name not in _MEANT_WHEN_EMPTY):
+        if value is None or (value in ([], {}) and name not in _KEPT_WHEN_EMPTY):
             continue
         if name in _DEFAULTS and value == _DEFAULTS[name]:
             continue
         if name == "organization":
-            value = _without_nothing(value)
+            value = _without_defaults(value)
         elif isinstance(value, list):
-            value = [_without_nothing(each) if isinstance(each, dict) else each for each in value]
+            value = [_without_defaults(each) if isinstance(each, dict) else each for each in value]
         shown[name] = value
     return shown
 
@@ -445,13 +445,13 @@ _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_Base):  # type: ignore[misc]
-    """Writes everything out: two equal values are no reason for an alias."""
+    """Writes every value in full: two equal values do not become an alias."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
 
 def yaml_text(value: Any) -> str:
-    """Plain values as YAML, members in their order."""
+    """Plain values as YAML. Members keep their order."""
     text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE_CHARACTERS)
     return text

@@ -1,7 +1,7 @@
-"""A declared world, as records. What the sandbox file says, after everything about it was checked.
+"""A declared world, as records: the content of the sandbox file after all checks.
 
-Members that are None by default are those that a snapshot has and a hand-written file need not have: what is not said
-is made up when the entity is made. Times are seconds since the epoch.
+A snapshot has every member. A file written by hand may leave out the members that are None by default. Their values are
+made up when the entity is created. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DeclaredKey:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredMfaDevice:
-    """A virtual MFA device that is enabled from the start; ``seed`` is base32 without padding."""
+    """A virtual MFA device that is enabled from the start. ``seed`` is base32 without padding."""
 
     name: str
     seed: str = field(repr=False)
@@ -70,7 +70,7 @@ class DeclaredVersion:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredPolicy:
-    """A managed policy; ``document`` is its default version, ``versions`` are the others."""
+    """A managed policy. ``document`` is its default version, ``versions`` are the others."""
 
     name: str
     document: str
@@ -107,7 +107,7 @@ class DeclaredRole:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredOidcProvider:
-    """An OpenID Connect provider. ``jwks`` is the text of its key set; with ``keys`` Rolecall signs its tokens."""
+    """An OpenID Connect provider. ``jwks`` is the text of its key set. With ``keys``, Rolecall signs its tokens."""
 
     url: str
     client_ids: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ class DeclaredOidcProvider:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSamlProvider:
-    """A SAML provider. ``metadata`` is the text of its document; without it, ``rolecall_idp`` names whose it is."""
+    """A SAML provider. ``metadata`` is its document's text. ``rolecall_idp`` names a provider of Rolecall's instead."""
 
     name: str
     metadata: str = field(default="", repr=False)
@@ -189,7 +189,7 @@ class DeclaredAccount:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredUnit:
-    """An organizational unit; ``parent`` is the name of another one, empty for the organization's root."""
+    """An organizational unit. ``parent`` is the name of another unit, or empty for the organization's root."""
 
     name: str
     ou_id: str = ""
@@ -199,7 +199,7 @@ class DeclaredUnit:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredControlPolicy:
-    """A control policy; ``targets`` are account ids, names of units and ROOT, or none for the root alone."""
+    """A control policy. ``targets`` are account ids, names of units and ROOT. Without targets it applies to ROOT."""
 
     name: str
     document: str
@@ -208,7 +208,7 @@ class DeclaredControlPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredOrganization:
-    """Without a ``management_account_id`` the first account manages it, and control policies bear on every account."""
+    """Without ``management_account_id``, the first account manages it and control policies restrict every account."""
 
     organization_id: str
     organizational_units: tuple[DeclaredUnit, ...] = ()
@@ -221,10 +221,10 @@ class DeclaredOrganization:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything a sandbox file declares. The first account is the default one."""
+    """Everything that a sandbox file declares. The first account is the default account."""
 
     accounts: tuple[DeclaredAccount, ...]
     organization: DeclaredOrganization | None = None
     settings: SandboxSettings = field(default_factory=SandboxSettings)
-    # Table -> its rows, for what the format has no keys of its own for.
+    # Table -> its rows, for content that has no keys of its own in the format.
     rows: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)

@@ -1,5 +1,5 @@
-"""SAML 2.0: an identity provider's metadata read, its responses verified, and responses made and signed.
+"""SAML 2.0: reads an identity provider's metadata, verifies its responses, and makes and signs responses.
 
-Owned here: what is XML of it. ``door`` is the way in: everything behind it needs the extra ``saml`` (signxml on lxml)
-and is loaded on first use. Not here: what AWS makes of an assertion, which is decided in STS.
+Owned here: the XML of SAML. ``door`` is the entrance: everything behind it needs the extra ``saml`` (signxml on lxml)
+and is loaded on first use. Not here: what AWS makes of an assertion, which STS decides.
 """

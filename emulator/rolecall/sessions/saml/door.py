@@ -1,4 +1,4 @@
-"""The way to everything about SAML that needs lxml and signxml. Both are an extra, and loading them takes a moment."""
+"""The entrance to the parts of SAML that need lxml and signxml. Both are an extra, and loading them takes time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _library() -> ModuleType:
 
 
 def read_metadata(text: str) -> ProviderMetadata:
-    """An identity provider from its metadata document, remembered. Raises BadMetadataError, SamlNotInstalledError."""
+    """An identity provider from its metadata document, cached. Raises BadMetadataError, SamlNotInstalledError."""
     known = _known_metadata.get(text)
     if known is None:
         known = _library().read_metadata(text)
@@ -39,22 +39,22 @@ def read_metadata(text: str) -> ProviderMetadata:
 def verified_assertion(
     encoded: str, metadata: ProviderMetadata, private_keys: Sequence[str] = (), *, encrypted_only: bool = False
 ) -> Assertion:
-    """The assertion of a base64 response, signed by a key of ``metadata``. ``private_keys`` (PEM) open encrypted ones;
-    ``encrypted_only`` refuses any other.
+    """The assertion of a base64 response, signed by a key of ``metadata``.
 
-    Judges neither time nor audience. Raises SamlError of the kind that says what is wrong, SamlNotInstalledError.
+    ``private_keys`` (PEM) open encrypted assertions. ``encrypted_only`` refuses an assertion that is not encrypted.
+    Does not check times or audience. Raises the SamlError that names the fault, or SamlNotInstalledError.
     """
     assertion: Assertion = _library().verified_assertion(encoded, metadata, private_keys, encrypted_only)
     return assertion
 
 
 def check_private_key(pem: str) -> None:
-    """Raises EncryptionError for what is no key that could open assertions, SamlNotInstalledError."""
+    """Raises EncryptionError for a text that is no private key for assertions, SamlNotInstalledError."""
     _library().load_private_key(pem)
 
 
 def own_metadata(entity_id: str, location: str, certificates: Sequence[bytes]) -> str:
-    """The metadata document of an identity provider that Rolecall is. Raises SamlNotInstalledError."""
+    """The metadata document of an identity provider that Rolecall plays. Raises SamlNotInstalledError."""
     text: str = _library().own_metadata(entity_id, location, certificates)
     return text
 

@@ -1,7 +1,7 @@
 """Encrypted assertions: the key by RSA-OAEP, the assertion by AES (XML Encryption 1.1). Needs the provider's key.
 
-cryptography does the work; what is here is where the parts stand in the XML. RSA 1.5 padding is not taken, because it
-can be decrypted by asking often enough.
+The library cryptography decrypts; this module finds the parts in the XML. It refuses RSA 1.5 padding, because an
+attacker can decrypt it by sending many guesses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rolecall.sessions.saml.records import EncryptionError
 from rolecall.sessions.saml.xml import ENCRYPTION_NS, NAMESPACES
 
 _XENC11 = "http://www.w3.org/2009/xmlenc11#"
-# Algorithm -> bytes of its key, and whether it authenticates.
+# Algorithm -> bytes of its key, and whether it authenticates its content.
 CONTENT_ALGORITHMS = {
     f"{ENCRYPTION_NS}aes128-cbc": (16, False),
     f"{ENCRYPTION_NS}aes192-cbc": (24, False),
@@ -50,19 +50,19 @@ _TAG_BYTES = 16
 
 
 def load_private_key(pem: str) -> rsa.RSAPrivateKey:
-    """A private key as IAM takes it. Raises EncryptionError for anything but an RSA key in PEM without a password."""
+    """A private key in IAM's form. Raises EncryptionError for anything but an RSA key in PEM without a password."""
     try:
         key = load_pem_private_key(pem.encode("ascii"), None)
-    # ValueError, TypeError (a password) and UnsupportedAlgorithm have nothing else in common.
+    # ValueError, TypeError (a password) and UnsupportedAlgorithm have no narrower base class in common.
     except Exception as error:
-        raise EncryptionError("not a private key in PEM, without a password") from error
+        raise EncryptionError("not a private key in PEM without a password") from error
     if not isinstance(key, rsa.RSAPrivateKey):
         raise EncryptionError("not an RSA key")
     return key
 
 
 def decrypted(encrypted: etree._Element, private_keys: Sequence[str]) -> bytes:
-    """The text inside an EncryptedAssertion. Raises EncryptionError, the same whatever did not fit."""
+    """The text inside an EncryptedAssertion. Raises the same EncryptionError for every fault after the algorithm's."""
     data = encrypted.find("xenc:EncryptedData", NAMESPACES)
     algorithm = _algorithm(data)
     if algorithm not in CONTENT_ALGORITHMS:
@@ -95,7 +95,7 @@ def _cipher_value(element: etree._Element | None) -> bytes:
 
 
 def _unwrapped(wrapped: etree._Element, private_key: rsa.RSAPrivateKey) -> bytes | None:
-    """The key inside; None when it is another's, as all but one are where several recipients may open."""
+    """The key inside; None when it is for another recipient, because an assertion may have several recipients."""
     if _algorithm(wrapped) not in KEY_ALGORITHMS:
         return None
     digest = wrapped.find("xenc:EncryptionMethod/ds:DigestMethod", NAMESPACES)
@@ -116,7 +116,7 @@ def _by_gcm(key: bytes, content: bytes) -> bytes | None:
         return None
     try:
         return AESGCM(key).decrypt(content[:_NONCE_BYTES], content[_NONCE_BYTES:], None)
-    # InvalidTag, which says nothing more than that it is not this key.
+    # InvalidTag means only that this is not the key.
     except Exception:
         return None
 
@@ -126,6 +126,6 @@ def _by_cbc(key: bytes, content: bytes) -> bytes | None:
         return None
     decryptor = Cipher(algorithms.AES(key), modes.CBC(content[:_BLOCK_BYTES])).decryptor()
     padded = decryptor.update(content[_BLOCK_BYTES:]) + decryptor.finalize()
-    # The last byte says how many were added; what they are is open (XML Encryption, 5.2). A wrong one is answered as
-    # any other nonsense is: whoever could tell the two apart could decrypt by asking often enough.
+    # The last byte says how many bytes were added; their values are open (XML Encryption, 5.2). A wrong last byte gets
+    # the same error as any other wrong content: otherwise an attacker could decrypt by sending many guesses.
     return padded[: -padded[-1]] if 1 <= padded[-1] <= _BLOCK_BYTES else padded

@@ -1,4 +1,4 @@
-"""What ``door`` opens: the parts that need lxml and signxml, by the names it calls."""
+"""The parts behind ``door`` that need lxml and signxml, by the names that ``door`` calls."""
 
 from rolecall.sessions.saml.encryption import load_private_key
 from rolecall.sessions.saml.metadata import own_metadata, read_metadata

@@ -1,4 +1,4 @@
-"""Metadata of identity providers (SAML 2.0 Metadata): read from others, and written for those that Rolecall is."""
+"""Metadata of identity providers (SAML 2.0 Metadata): read for outside providers, written for Rolecall's own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from rolecall.sessions.saml.xml import METADATA_NS, NAMESPACES, SIGNATURE_NS, Un
 
 # IAM User Guide, Create a SAML identity provider in IAM: "must use a key size of at least 1024 bits".
 MINIMUM_RSA_BITS = 1024
-# IAM and AWS STS quotas, keys per SAML provider; every one costs a try per signature.
+# IAM and AWS STS quotas, keys per SAML provider. Each signature may have to be tried with every key.
 MAXIMUM_CERTIFICATES = 10
 MAXIMUM_ENTITY_ID_CHARACTERS = 1024
 PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
 
 
 def read_metadata(text: str) -> ProviderMetadata:
-    """The identity provider that a document describes. Certificates are trusted keys here, whatever dates they bear:
-    IAM "neither evaluates nor takes action on the expiration of X.509 certificates" (IAM User Guide, same page).
+    """The identity provider that a document describes.
 
-    Raises BadMetadataError.
+    A certificate counts as a trusted key at any date: IAM "neither evaluates nor takes action on the expiration of
+    X.509 certificates" (IAM User Guide, same page). Raises BadMetadataError.
     """
     try:
         root = parsed(text.encode("utf-8", "surrogatepass"), encoding="utf-8")
@@ -33,7 +33,7 @@ def read_metadata(text: str) -> ProviderMetadata:
             raise BadMetadataError("the root is not an EntityDescriptor")
         entity_id = root.get("entityID", "")
         if not 0 < len(entity_id) <= MAXIMUM_ENTITY_ID_CHARACTERS:
-            raise BadMetadataError("no entityID, or one that is too long")
+            raise BadMetadataError("the entityID is missing or too long")
         roles = [role for role in root.findall("md:IDPSSODescriptor", NAMESPACES) if _speaks_saml2(role)]
         if not roles:
             raise BadMetadataError("no IDPSSODescriptor for SAML 2.0")
@@ -54,7 +54,7 @@ def _speaks_saml2(role: etree._Element) -> bool:
 def _signing_certificates(role: etree._Element) -> list[bytes]:
     found = []
     for descriptor in role.findall("md:KeyDescriptor", NAMESPACES):
-        # Without a use, a key is for signing and encryption.
+        # A key without a use is for signing and encryption.
         if descriptor.get("use", "signing") == "signing":
             elements = descriptor.findall("ds:KeyInfo/ds:X509Data/ds:X509Certificate", NAMESPACES)
             found += [_certificate(element.text or "") for element in elements]
@@ -65,7 +65,7 @@ def _certificate(text: str) -> bytes:
     try:
         certificate = x509.load_der_x509_certificate(b64decode("".join(text.split()), validate=True))
         key = certificate.public_key()
-    # The library has no common error for what it cannot read: ValueError, UnsupportedAlgorithm, TypeError.
+    # cryptography raises ValueError, UnsupportedAlgorithm or TypeError here, which share no narrower base class.
     except Exception as error:
         raise BadMetadataError(f"a certificate cannot be read: {error}") from error
     if isinstance(key, rsa.RSAPublicKey):
@@ -77,7 +77,7 @@ def _certificate(text: str) -> bytes:
 
 
 def own_metadata(entity_id: str, location: str, certificates: Sequence[bytes]) -> str:
-    """The document of an identity provider with these certificates, its single sign-on at ``location``."""
+    """The document of an identity provider with these certificates and its single sign-on at ``location``."""
     root = etree.Element(tag("md", "EntityDescriptor"), nsmap={"md": METADATA_NS, "ds": SIGNATURE_NS})
     root.set("entityID", entity_id)
     role = etree.SubElement(root, tag("md", "IDPSSODescriptor"))

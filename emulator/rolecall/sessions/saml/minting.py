@@ -1,4 +1,4 @@
-"""Responses of the identity providers that Rolecall is: one assertion, signed, in a response."""
+"""Responses of Rolecall's own identity providers: one signed assertion in a response."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _assertion(response: NewResponse) -> etree._Element:
     root.set("Version", "2.0")
     root.set("IssueInstant", issued)
     etree.SubElement(root, tag("saml", "Issuer")).text = response.issuer
-    # signxml puts the signature where this stands: the schema wants it right after the issuer.
+    # signxml replaces this placeholder by the signature. The schema wants it right after the issuer.
     etree.SubElement(root, tag("ds", "Signature"), Id="placeholder")
     subject = etree.SubElement(root, tag("saml", "Subject"))
     etree.SubElement(subject, tag("saml", "NameID"), Format=response.subject_format).text = response.subject

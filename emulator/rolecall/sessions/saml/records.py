@@ -1,4 +1,4 @@
-"""What is read from SAML documents and written to them, as values, and what can be wrong with them. Needs no XML."""
+"""The values that are read from SAML documents or written into them, and the errors in them. Needs no XML library."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ NOT_INSTALLED_MESSAGE = "SAML needs an extra of Rolecall that is not installed: 
 
 
 class SamlNotInstalledError(AwsError):
-    """The libraries behind SAML are not there."""
+    """The libraries for SAML are not installed."""
 
     def __init__(self) -> None:
         super().__init__("NotImplemented", NOT_INSTALLED_MESSAGE)
 
 
 class SamlError(Exception):
-    """A SAML document that cannot be used. Says why, for the log only."""
+    """A SAML document that cannot be used. The text gives the reason, for the log only."""
 
 
 class BadMetadataError(SamlError):
-    """No metadata of an identity provider."""
+    """Not the metadata of an identity provider."""
 
 
 class BadResponseError(SamlError):
@@ -32,15 +32,15 @@ class BadResponseError(SamlError):
 
 
 class UnknownIssuerError(SamlError):
-    """The assertion is another identity provider's than the metadata."""
+    """The assertion's issuer is not the identity provider of the metadata."""
 
 
 class BadSignatureError(SamlError):
-    """Not signed, not by a key of the metadata, or not over what is read."""
+    """Not signed, not signed by a key of the metadata, or the signature does not cover what is read."""
 
 
 class RejectedError(SamlError):
-    """The identity provider itself says that it did not authenticate anybody."""
+    """The identity provider itself says that it authenticated no user."""
 
 
 class EncryptionError(SamlError):
@@ -49,7 +49,7 @@ class EncryptionError(SamlError):
 
 @dataclass(frozen=True, slots=True)
 class ProviderMetadata:
-    """An identity provider: its name, and the certificates (DER) whose keys it signs with."""
+    """An identity provider: its name, and the certificates (DER) of its signing keys."""
 
     entity_id: str
     certificates: tuple[bytes, ...]
@@ -57,14 +57,14 @@ class ProviderMetadata:
 
 
 def valid_until_seconds(metadata: ProviderMetadata, created_at_seconds: int) -> int:
-    """What IAM shows as ValidUntil: the metadata's own date, else one a hundred years ahead, as AWS does."""
+    """IAM's ValidUntil: the metadata's own date, or else a date a hundred years ahead, as AWS answers."""
     stated = metadata.valid_until_seconds
     return created_at_seconds + VALID_FOR_SECONDS if stated is None else stated
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """One bearer confirmation of a subject: to whom the assertion may be presented, and when."""
+    """One bearer confirmation of a subject: the recipient of the assertion, and the times in which it is valid."""
 
     recipient: str
     not_before_seconds: float | None
@@ -73,9 +73,10 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What a verified assertion says; every member is from below a signature.
+    """What a verified assertion says. A signature covers every member.
 
-    ``audiences`` holds one tuple a restriction: each of them must be met. ``attributes`` holds every value by name.
+    ``audiences`` holds one tuple for each restriction; all restrictions must be met. ``attributes`` holds every value
+    by name.
     """
 
     issuer: str
@@ -92,7 +93,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class NewResponse:
-    """A response to be made: one assertion, to be presented to ``recipient`` before ``expires_at_seconds``."""
+    """A response to be made. ``recipient`` must get its one assertion before ``expires_at_seconds``."""
 
     response_id: str
     assertion_id: str

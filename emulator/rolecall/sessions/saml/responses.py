@@ -1,8 +1,8 @@
-"""Responses of identity providers: the signature first, and then only what it covers.
+"""Responses of identity providers: the signature is verified first, and only signed content is read.
 
-Signature wrapping lives from a document in which what was signed and what is read are two elements. So the shape is
-pinned before anything is verified: one response, one assertion directly below it, signatures directly below what they
-sign, every ID once; and what is read afterwards is not the document but the bytes that were verified, parsed anew.
+A signature wrapping attack needs a document in which the signed element and the read element differ. So this module
+checks the shape before it verifies: one response, one assertion directly below it, each signature directly below the
+element that it signs, every ID once. Afterwards it parses and reads the verified bytes, not the document.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rolecall.sessions.saml.records import (
 )
 from rolecall.sessions.saml.xml import NAMESPACES, UnsafeXmlError, parsed, seconds_of, tag, text_of
 
-# No SHA-1: whether AWS still takes it is not documented, and a forged one costs little.
+# No SHA-1: it is not documented whether AWS still accepts it, and a forged SHA-1 signature costs little.
 SIGNATURE_METHODS = frozenset(
     {
         SignatureMethod.RSA_SHA256,
@@ -45,7 +45,7 @@ SIGNATURE_METHODS = frozenset(
     }
 )
 DIGEST_ALGORITHMS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
-# SAML core, 5.4.4: no others.
+# SAML core, 5.4.4, allows only these.
 TRANSFORMS = frozenset(
     {
         "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
@@ -73,10 +73,10 @@ def verified_assertion(
         verified: etree._Element | None = None
         if root.findall("saml:EncryptedAssertion", NAMESPACES):
             if root.find("ds:Signature", NAMESPACES) is not None:
-                # It covers the assertion as it was sent, so it is judged before anything is opened.
+                # This signature covers the assertion as it was sent, so it is verified before decryption.
                 root = _verified(root, root, metadata)
                 verified = root
-            # A document of its own, because its signature was made before it was encrypted.
+            # A document of its own, because the provider signed the assertion before it encrypted it.
             root = _opened(root, private_keys)
         elif encrypted_only:
             raise EncryptionError("the assertion is not encrypted, and the provider requires it")
@@ -116,9 +116,9 @@ def _check_status(root: etree._Element) -> None:
 
 
 def _single_assertion(root: etree._Element) -> etree._Element:
-    """The one assertion of a response, or of a document that is one.
+    """The one assertion of a response, or of a document whose root is an assertion.
 
-    Raises BadResponseError for any shape in which there might be another.
+    Raises BadResponseError for any shape that could hide a second assertion.
     """
     assertions = list(root.iter(_ASSERTION))
     if len(assertions) != 1 or (assertions[0] is not root and assertions[0].getparent() is not root):
@@ -143,7 +143,7 @@ def _single_assertion(root: etree._Element) -> etree._Element:
 def _check_issuer(root: etree._Element, assertion: etree._Element, metadata: ProviderMetadata) -> None:
     issuers = [text_of(element) for owner in (root, assertion) for element in owner.findall("saml:Issuer", NAMESPACES)]
     if assertion.find("saml:Issuer", NAMESPACES) is None or any(issuer != metadata.entity_id for issuer in issuers):
-        raise UnknownIssuerError(f"issued by {issuers[-1][:200] if issuers else 'nobody'}, not {metadata.entity_id}")
+        raise UnknownIssuerError(f"issued by {issuers[-1][:200] if issuers else 'no issuer'}, not {metadata.entity_id}")
 
 
 def _verified(root: etree._Element, element: etree._Element, metadata: ProviderMetadata) -> etree._Element:
@@ -163,7 +163,7 @@ def _verified(root: etree._Element, element: etree._Element, metadata: ProviderM
     for der in metadata.certificates:
         try:
             covered = _covered(root, location, x509.load_der_x509_certificate(der))
-        # A hostile document makes the library fail in many ways, and each means the same: nothing is proven.
+        # A hostile document makes the library fail in many ways. Each of them means that nothing is proven.
         except Exception as error:
             problem = error
             continue
@@ -179,7 +179,7 @@ def _covered(root: etree._Element, location: str, certificate: x509.Certificate)
         expect_references=1,
         signature_methods=SIGNATURE_METHODS,
         digest_algorithms=DIGEST_ALGORITHMS,
-        # IAM does not judge the dates of certificates in metadata.
+        # IAM does not check the dates of certificates in metadata.
         verification_time=certificate.not_valid_before_utc,
     )
     result = _Verifier().verify(root, x509_cert=certificate, expect_config=configuration, id_attribute="ID")
@@ -187,8 +187,9 @@ def _covered(root: etree._Element, location: str, certificate: x509.Certificate)
 
 
 class _Verifier(XMLVerifier):
-    """Takes ``InclusiveNamespaces`` where SignedInfo's canonicalization is named, as some providers write it: Exclusive
-    XML Canonicalization defines it for that place, the schema of XML Signature knows nothing of it.
+    """Accepts ``InclusiveNamespaces`` in SignedInfo's canonicalization method, where some providers write it.
+
+    Exclusive XML Canonicalization defines it for that place, but the schema of XML Signature does not allow it there.
     """
 
     def validate_schema(self, signature: etree._Element) -> None:
@@ -200,7 +201,7 @@ class _Verifier(XMLVerifier):
 
 
 def _opened(root: etree._Element, private_keys: Sequence[str]) -> etree._Element:
-    """The encrypted assertion of a response, in the clear."""
+    """The decrypted assertion of a response."""
     encrypted = list(root.iter(_ENCRYPTED))
     if len(encrypted) != 1 or encrypted[0].getparent() is not root or next(root.iter(_ASSERTION), None) is not None:
         raise BadResponseError("must have one assertion, directly in the response")
@@ -213,8 +214,10 @@ def _opened(root: etree._Element, private_keys: Sequence[str]) -> etree._Element
 
 
 def _in_context(text: bytes, encrypted: etree._Element) -> etree._Element:
-    """What was encrypted, as a document; with the namespaces declared around it where it needs them, because many
-    encrypt an element as it stands (XML Encryption, 4.5: the octets replace the element in its document).
+    """The decrypted assertion as a document.
+
+    Many providers encrypt an element as it stands, so it may need the namespaces that were declared around it (XML
+    Encryption, 4.5: the octets replace the element in its document).
     """
     try:
         return parsed(text)
@@ -277,7 +280,7 @@ def _confirmations(assertion: etree._Element) -> list[Confirmation]:
 
 
 def _attributes(assertion: etree._Element) -> dict[str, tuple[str, ...]]:
-    """Every value by the attribute's name; an attribute that stands twice has the values of both."""
+    """Every value by the attribute's name. An attribute that occurs twice has the values of both."""
     found: dict[str, tuple[str, ...]] = {}
     for attribute in assertion.findall("saml:AttributeStatement/saml:Attribute", NAMESPACES):
         name = attribute.get("Name", "")
@@ -289,8 +292,9 @@ def _attributes(assertion: etree._Element) -> dict[str, tuple[str, ...]]:
 
 
 def _value(value: etree._Element) -> str | None:
-    """The text of a value; of one that holds a NameID, as eduPersonTargetedID does, the NameID's. None for one that is
-    a structure of elements alone: nothing that AWS reads is one.
+    """The text of a value, or the text of a NameID in it, as eduPersonTargetedID has one.
+
+    None for a value that consists of other elements: AWS reads no such value.
     """
     children = list(value)
     structured = bool(children) and all(isinstance(child.tag, str) for child in children)

@@ -1,4 +1,4 @@
-"""XML of strangers, read safely: no document types, no entities, nothing fetched, bounds of depth and size kept."""
+"""Reads untrusted XML safely: no document types, no entities, no fetching, and limits on depth and size."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _DATE_TIME = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{{1,12}})?{_ZONE
 
 
 class UnsafeXmlError(ValueError):
-    """Not well-formed, or with something in it that no honest SAML document has."""
+    """XML that is not well-formed, or has a part that no honest SAML document has."""
 
 
 def parsed(data: bytes, *, encoding: str | None = None) -> etree._Element:
-    """The root element. ``encoding`` overrules what the document says of itself. Raises UnsafeXmlError."""
+    """The root element. ``encoding`` overrides the document's own declaration. Raises UnsafeXmlError."""
     parser = etree.XMLParser(
         encoding=encoding,
         resolve_entities=False,
@@ -51,15 +51,15 @@ def parsed(data: bytes, *, encoding: str | None = None) -> etree._Element:
 
 
 def tag(prefix: str, name: str) -> str:
-    """``tag("saml", "Issuer")``: the name as lxml has it."""
+    """``tag("saml", "Issuer")``: the name in lxml's form."""
     return f"{{{NAMESPACES[prefix]}}}{name}"
 
 
 def text_of(element: etree._Element) -> str:
-    """The text of an element that holds nothing but text. Raises UnsafeXmlError.
+    """The text of an element that holds only text. Raises UnsafeXmlError.
 
-    A comment or another element inside would cut it where a reader stops, and let ``admin<!---->@example.com`` be two
-    things at once.
+    A reader may stop at a comment or an element inside the text. Then ``admin<!---->@example.com`` would have two
+    meanings.
     """
     if len(element):
         raise UnsafeXmlError(f"{etree.QName(element).localname} holds more than text")
@@ -67,7 +67,7 @@ def text_of(element: etree._Element) -> str:
 
 
 def seconds_of(text: str | None) -> float | None:
-    """An ``xs:dateTime`` in seconds since the epoch, UTC where it names no zone. Raises UnsafeXmlError."""
+    """An ``xs:dateTime`` in seconds since the epoch; UTC when it names no zone. Raises UnsafeXmlError."""
     if text is None:
         return None
     text = text.strip()
@@ -77,4 +77,4 @@ def seconds_of(text: str | None) -> float | None:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as error:
-        raise UnsafeXmlError(f"{text[:40]!r} is no date and time") from error
+        raise UnsafeXmlError(f"{text[:40]!r} is not a date and time") from error

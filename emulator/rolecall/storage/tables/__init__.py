@@ -1,10 +1,10 @@
 """The schema: typed tables by noun, with a constraint for every invariant. ``migrations/`` builds it step by step.
 
-Owned here: columns, constraints, and two facts of every table, which its declaration must state: whether writing it
-changes who may do what, and how a snapshot keeps it. Not here: statements, which stand in the modules of ``storage``.
+Owned here: columns, constraints, and two facts that each table must declare: whether a write may change rights, and how
+a snapshot stores the table. Not here: statements, which are in the modules of ``storage``.
 
-Times are seconds since the epoch. ``name_key`` is a name in lower case, because IAM names are unique without regard
-to case. Policy documents are stored as the text that was received.
+Times are seconds since the epoch. ``name_key`` is a name in lower case, because IAM names are unique regardless of
+case. Policy documents are stored as the text that was received.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an account has set: tokens of the global endpoint, outbound federation, the rules for passwords."""
+"""An account's settings: tokens of the global endpoint, outbound federation, rules for passwords."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ account_preferences = table(
     ],
 )
 
-# Outbound web identity federation: the issuer of an account's tokens, kept while it is switched off.
+# Outbound web identity federation: the issuer of an account's tokens. It is kept while it is switched off.
 outbound_federations = table(
     "outbound_federations",
     bears_on_rights=True,

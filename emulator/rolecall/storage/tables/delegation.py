@@ -1,4 +1,4 @@
-"""Temporary delegation: a partner's request for access, and what became of it."""
+"""Temporary delegation: a partner's request for access, and its result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Inte
 
 from rolecall.storage.schema import Snapshot, cascade, table
 
-# Temporary delegation: a partner's request for access, and what became of it. ``permissions``, ``approval``: JSON.
+# ``permissions`` and ``approval`` are JSON.
 delegation_requests = table(
     "delegation_requests",
     bears_on_rights=False,

@@ -1,4 +1,4 @@
-"""What users, groups, roles and policies have in common, and what hangs on them."""
+"""Shared by users, groups, roles and policies: their columns, and the tables of their policies and tags."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def attached_policies(table_name: str, owner_table: str, owner: str) -> Table:
         bears_on_rights=True,
         snapshot=Snapshot.KEYS,
         columns=[
-            # No cascade: AWS refuses to delete an entity that still has policies, and a policy still attached.
+            # No cascade: AWS refuses to delete an entity with policies, or a policy that is attached.
             Column(owner, String(32), ForeignKey(f"{owner_table}.{owner}"), primary_key=True),
             Column("policy_arn", String(2048), primary_key=True),
             Column("policy_id", String(32), ForeignKey("policies.policy_id"), nullable=True),
@@ -60,7 +60,7 @@ def inline_policies(table_name: str, owner_table: str, owner: str) -> Table:
 def tags(
     table_name: str, owner_table: str, owner: str, owner_characters: int = 32, snapshot: Snapshot = Snapshot.KEYS
 ) -> Table:
-    """``key_key`` is what makes a tag key unique: in lower case where the service ignores case, else the key itself."""
+    """``key_key`` is the form in which a tag key is unique: in lower case if the service ignores case."""
     return table(
         table_name,
         bears_on_rights=True,

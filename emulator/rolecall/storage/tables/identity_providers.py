@@ -26,7 +26,7 @@ def _provider(table_name: str, *columns: SchemaItem) -> Table:
 
 
 def _of_provider(table_name: str, provider_table: str, *columns: SchemaItem) -> Table:
-    """What a provider has several of."""
+    """A table of things of which a provider may have several."""
     owner = Column("arn", String(2048), cascade(f"{provider_table}.arn"), primary_key=True)
     return table(table_name, bears_on_rights=True, snapshot=Snapshot.ROWS, columns=[owner, *columns])
 

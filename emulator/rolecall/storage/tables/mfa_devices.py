@@ -1,4 +1,4 @@
-"""Virtual MFA devices, and the codes that were used."""
+"""Virtual MFA devices and their used codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, String
 from rolecall.storage.schema import Snapshot, cascade, table
 from rolecall.storage.tables.entities import tags
 
-# A virtual MFA device; ``user_id`` is null while nobody has enabled it, and when the account's root user has.
+# A virtual MFA device. ``user_id`` is null while it is not assigned, and when the root user has it.
 mfa_devices = table(
     "mfa_devices",
     bears_on_rights=True,
@@ -24,7 +24,7 @@ mfa_devices = table(
     ],
 )
 
-# The time step of the newest code that a device was used with: a code is good once.
+# The time step of the newest code used of a device. A code works once.
 mfa_code_uses = table(
     "mfa_code_uses",
     bears_on_rights=False,

@@ -1,4 +1,4 @@
-"""The organization: its accounts, units, control policies, and what it centralizes."""
+"""The organization: its accounts, units, control policies, and its centralized root access."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ accounts = table(
     ],
 )
 
-# A unit without a parent hangs on the organization's root.
+# A unit without a parent is directly below the organization's root.
 organizational_units = table(
     "organizational_units",
     bears_on_rights=True,
@@ -41,7 +41,7 @@ organizational_units = table(
     ],
 )
 
-# Accounts that are in a unit; the others hang on the root.
+# Accounts in a unit. The other accounts are directly below the root.
 organizational_unit_accounts = table(
     "organizational_unit_accounts",
     bears_on_rights=True,
@@ -54,7 +54,7 @@ organizational_unit_accounts = table(
 
 
 def _control_policies(kind: str) -> tuple[Table, Table]:
-    """Policies of an organization, and where each is attached: an account id, the id of a unit, or ROOT."""
+    """Policies of an organization, and their targets: an account id, a unit's id, or ROOT."""
     policies_table = table(
         f"{kind}_control_policies",
         bears_on_rights=True,
@@ -81,7 +81,7 @@ service_control_policies, service_control_policy_targets = _control_policies("se
 
 resource_control_policies, resource_control_policy_targets = _control_policies("resource")
 
-# Member accounts that may use centralized root access for the organization, besides its management account.
+# Member accounts that may use centralized root access for the organization, as its management account may.
 delegated_administrators = table(
     "delegated_administrators",
     bears_on_rights=True,

@@ -1,4 +1,4 @@
-"""Roles, with their policies and tags, and the deletions of service-linked ones."""
+"""Roles with their policies and tags, and deletions of service-linked roles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ roles = named_entity(
     "role_id",
     Column("description", Text, nullable=False, default=""),
     Column("trust_policy", Text, nullable=False),
-    # JSON object: ARN as written in the trust policy -> unique id it meant when the policy was saved.
+    # JSON object: ARN in the trust policy -> unique id that it named when the policy was saved.
     Column("trust_principal_ids", Text, nullable=False, default="{}"),
     Column("max_session_duration_seconds", Integer, nullable=False, default=3600),
     Column("permissions_boundary_arn", String(2048), nullable=True),

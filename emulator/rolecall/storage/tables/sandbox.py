@@ -1,4 +1,4 @@
-"""Rolecall's own state: what the world was set up from, the keys that seal and sign, what caches watch."""
+"""Rolecall's own state: the source of the world, the keys that seal and sign, and the generation for caches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, 
 
 from rolecall.storage.schema import Snapshot, table
 
-# One row per cache that must notice changes; raised by every transaction that writes one of its tables.
+# One row for each cache that must notice changes. Every transaction that writes one of its tables raises the value.
 generations = table(
     "generations",
     bears_on_rights=False,
@@ -26,7 +26,7 @@ sealing_keys = table(
     ],
 )
 
-# What the sandbox was last set up from, so that a restart does not set it up again over the user's changes.
+# What the sandbox was last set up from, so that a restart does not overwrite the user's changes.
 sandbox_states = table(
     "sandbox_states",
     bears_on_rights=True,
@@ -34,7 +34,7 @@ sandbox_states = table(
     columns=[Column("name", String(32), primary_key=True), Column("value", Text, nullable=False)],
 )
 
-# Private keys of the issuers that Rolecall itself is. ``purpose`` names the issuer, such as "outbound 111122223333".
+# Private keys of Rolecall's own issuers. ``purpose`` names the issuer, such as "outbound 111122223333".
 signing_keys = table(
     "signing_keys",
     bears_on_rights=True,
@@ -50,7 +50,7 @@ signing_keys = table(
     ],
 )
 
-# Counted apart from the rules: a rule that hits must not make every process read everything anew.
+# Stored apart from the rules: a hit must not make every process read everything again.
 fault_hits = table(
     "fault_hits",
     bears_on_rights=False,

@@ -46,8 +46,8 @@ access_keys = table(
     ],
 )
 
-# A password for the console; of the root user where ``user_id`` is null, and then ``owner_id`` is the account's id.
-# Only its hash is kept, none where the root user may set its first one by recovery.
+# A password for the console. For the root user ``user_id`` is null and ``owner_id`` is the account's id. Only the hash
+# is stored. It is null until the root user sets a first password by recovery.
 login_profiles = table(
     "login_profiles",
     bears_on_rights=False,
@@ -63,7 +63,7 @@ login_profiles = table(
     ],
 )
 
-# The hashes of the passwords before, numbered as they came: an account's policy may forbid to take one again.
+# The hashes of earlier passwords, numbered in their order: an account's policy may forbid their reuse.
 old_passwords = table(
     "old_passwords",
     bears_on_rights=False,
@@ -75,7 +75,7 @@ old_passwords = table(
     ],
 )
 
-# X.509 certificates of users, and of the root user where ``user_id`` is null.
+# X.509 certificates of users. ``user_id`` is null for the root user.
 signing_certificates = table(
     "signing_certificates",
     bears_on_rights=False,
@@ -85,7 +85,7 @@ signing_certificates = table(
         Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
         Column("user_id", String(32), ForeignKey("users.user_id"), nullable=True),
         Column("body", Text, nullable=False),
-        # Of what is certified, whatever the text around it looks like.
+        # Of the certificate's content, so that other text around it does not matter.
         Column("fingerprint", String(64), nullable=False),
         Column("status", String(8), nullable=False),
         Column("uploaded_at_seconds", BigInteger, nullable=False),
