@@ -1,4 +1,4 @@
-"""The floor: a Flask application that answers a fixed text of the size of an STS answer."""
+"""The floor of the benchmarks: a Flask application that answers a fixed text with the size of an STS answer."""
 
 from flask import Flask, Response
 

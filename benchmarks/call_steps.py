@@ -1,9 +1,9 @@
-"""One call, step by step, in this process: what each step of the gateway costs, warm, beside its budget.
+"""One call in this process, step by step: the cost of each gateway step, warm, beside its budget.
 
     python benchmarks/call_steps.py
 
-Best of several rounds in microseconds. The whole is measured as one, through the WSGI application, beside a bare Flask
-application in the same process.
+Figures are the best of several rounds, in microseconds. The whole call is measured as one, through the WSGI
+application, beside a bare Flask application in the same process.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ BUDGET = {
 
 
 def best(function: Callable[[], object], rounds: int, repeats: int) -> float:
-    """Microseconds of one call, in the quietest round."""
+    """Microseconds of one call, in the fastest round."""
     quietest = float("inf")
     for _ in range(rounds):
         started = time.perf_counter()
@@ -69,7 +69,7 @@ class Sandbox:
         world = read_world_file(str(builtin_world_path()))
         self.clock = Clock()
         self.database: Database = open_database(f"sqlite:///{Path(folder) / 'steps.db'}", world, self.clock)
-        # As `rolecall serve` has it: what the log's thread does meanwhile is part of the whole.
+        # As in `rolecall serve`: the work of the log's thread is part of the whole call.
         self.decisions = decision_log(self.database.url, self.clock)
         self.decisions.start()
         self.told: list[Outcome] = []

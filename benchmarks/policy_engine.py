@@ -1,4 +1,4 @@
-"""What one decision of the policy engine costs, in microseconds, warm.
+"""The cost of one decision of the policy engine, in microseconds, warm.
 
 Run: python benchmarks/policy_engine.py [--rounds 5] [--decisions 20000]
 """

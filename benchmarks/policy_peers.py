@@ -1,12 +1,12 @@
-"""One decision of the policy engine beside those of its peers, on the same policies in one run, in turn.
+"""One decision of the policy engine beside other engines, on the same policies, in alternating rounds of one run.
 
 Run: python benchmarks/policy_peers.py [--rounds 7] [--seconds 0.1] [--node-modules FOLDER]
 
-cedarpy (Cedar in Rust; pip install cedarpy) and moto are measured where they are installed, iam-simulate where node is
-there and FOLDER is a node_modules that holds @cloud-copilot/iam-simulate (npm install --prefix FOLDER/..). What is
-measured is the decision, warm: Cedar's policies and entities are parsed beforehand, moto's and iam-simulate's as far as
-they can be. Cedar has another language; the policies are translated into the nearest it has. An engine that decides a
-case otherwise than AWS, or would if one more policy allowed it, has a star.
+cedarpy (Cedar in Rust; pip install cedarpy) and moto take part when they are installed. iam-simulate takes part when
+node is installed and FOLDER is a node_modules with @cloud-copilot/iam-simulate (npm install --prefix FOLDER/..). Only
+the decision is measured, warm. Cedar's policies and entities are parsed beforehand, moto's and iam-simulate's as far as
+they allow it. Cedar has another language: the policies are translated as closely as it allows. A star marks an engine
+that decides a case otherwise than AWS, or that would do so if one more policy allowed it.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ except ImportError:
 
 _ALLOW_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
-# Seconds of so many runs of a case.
+# Seconds that so many runs of a case take.
 Timed = Callable[[int], float]
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One engine with one case: whether it allows, and how to time it."""
+    """One engine with one case: its decision, and a function that times it."""
 
     allows: bool
     run: Timed
@@ -77,7 +77,7 @@ def rolecall(case: CASE) -> Contender:
     return Contender(decide(layers, question).allowed, timed(lambda: decide(layers, question)))
 
 
-# moto: its evaluator, asked policy by policy as moto asks it
+# moto: its evaluator, called policy by policy as moto calls it
 
 
 def moto_evaluator(case: CASE) -> Contender:
@@ -122,7 +122,7 @@ def cedar_statement(statement: Document) -> str:
 
 
 def cedar_entities(action: str) -> list[Document]:
-    """The caller in its account, the action in the groups that stand for wildcards."""
+    """The caller in its account, and the action in the groups that stand for wildcards."""
     prefix, _, name = action.partition(":")
     groups = [f"{prefix}:*", f"{prefix}:{name[:3]}*"]
     return [
@@ -164,7 +164,7 @@ def cedar(case: CASE) -> Contender:
     return Contender(decision(), timed(decision))
 
 
-# iam-simulate: in a node process that is kept, and that times itself
+# iam-simulate: in a node process that stays open and measures its own time
 
 _HARNESS = """
 import { createInterface } from 'node:readline'
@@ -189,7 +189,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 
 class IamSimulate:
-    """iam-simulate behind two pipes; only run, never a part of this package."""
+    """iam-simulate behind two pipes. It is only run and never a part of this package."""
 
     def __init__(self, modules: Path) -> None:
         module = modules / "@cloud-copilot" / "iam-simulate" / "dist" / "esm" / "index.js"
@@ -227,7 +227,7 @@ class IamSimulate:
         def policies(layer: CompiledPolicies | None) -> list[Document]:
             return [{"name": each.name, "policy": document(each)} for each in (layer.policies if layer else ())]
 
-        # It takes no session policy for a user, and so has one layer less to ask.
+        # It takes no session policy for a user, so it has one layer less to evaluate.
         resource = policies(layers.resource)
         context = {
             "aws:PrincipalTag/team": CONTEXT["aws:principaltag/team"],
@@ -264,9 +264,9 @@ def engines(modules: Path | None) -> Iterator[tuple[str, Engine]]:
 
 
 def is_right(engine: Engine, case: CASE) -> bool:
-    """Whether an engine decides a case as AWS does, and a refused one also once a further policy allows it.
+    """Whether an engine decides a case as AWS does, and a refused case also after a further policy allows it.
 
-    So an engine that gives up at the first statement whose conditions fail is not taken for a fast one.
+    Otherwise an engine that stops at the first statement whose conditions fail would count as fast.
     """
     name, layers, question, allowed = case
     if engine(case).allows is not allowed:
@@ -279,7 +279,7 @@ def is_right(engine: Engine, case: CASE) -> bool:
 
 
 def calibrated(contender: Contender, seconds: float) -> int:
-    """How many runs take about ``seconds``, warm."""
+    """The number of runs that take about ``seconds``, warm."""
     times = 1
     while (taken := contender.run(times)) < seconds / 4:
         times *= 4

@@ -1,4 +1,4 @@
-"""Requests signed by botocore, as the bytes that go over the socket."""
+"""Requests signed by botocore, as the bytes on the socket."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def captured(made: Any, call: Callable[[Any], object]) -> bytes:
 
 
 def rolecall_requests(url: str) -> dict[str, bytes]:
-    """One request of each kind, signed for the built-in sandbox; the two reads with a session's credentials."""
+    """One request of each kind, signed for the built-in sandbox. The two reads use a session's credentials."""
     sts = client(url, "sts", ("test", "test"))
     session = keys_of(sts.assume_role(RoleArn=ROLE_ARN, RoleSessionName="benchmark")["Credentials"])
     chime = client(url, "chime", session)
@@ -74,7 +74,7 @@ def rolecall_requests(url: str) -> dict[str, bytes]:
 
 
 def moto_request(url: str) -> bytes:
-    """AssumeRole for moto, after making the user, its key, its right and the role: moto checks nothing until then."""
+    """AssumeRole for moto. Creates the user, its key, its permission and the role first: moto checks nothing before."""
     iam = client(url, "iam", ("anything", "anything"))
     trust = (
         '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}'

@@ -1,4 +1,4 @@
-"""What the signature of a call costs: microseconds for reading it, for its scope and for checking it.
+"""The cost of a call's signature in microseconds: reading it, reading its scope, and checking it.
 
 Run: python benchmarks/signing_steps.py
 """
@@ -39,7 +39,7 @@ def signed(method: str, path: str, body: bytes, service: str, token: str, presig
 
 
 def microseconds(step: Callable[[], object]) -> float:
-    """The best of some rounds, for one call."""
+    """Microseconds of one call, in the fastest round."""
     best = float("inf")
     for _ in range(ROUNDS):
         started = time.perf_counter()

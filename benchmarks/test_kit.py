@@ -1,8 +1,8 @@
-"""The test kit beside moto's mock_aws: a fresh sandbox, a call, and two hundred tests, in one run, in turn.
+"""The test kit beside moto's mock_aws: a fresh sandbox, a call, and two hundred tests, alternating in one run.
 
     python benchmarks/test_kit.py
 
-Read the ratios. Needs the extra ``benchmark``.
+Compare the ratios, not the times. Needs the extra ``benchmark``.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def mock_block() -> None:
 
 
 def timed(function: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Milliseconds of one call, of the wall and of the processor."""
+    """Milliseconds of one call: elapsed time and processor time."""
     wall, processor = time.perf_counter(), time.process_time()
     for _ in range(repeats):
         function()
@@ -120,7 +120,7 @@ def timed(function: Callable[[], object], repeats: int) -> tuple[float, float]:
 
 
 def suites(rounds: int, tests: int) -> None:
-    """Both suites in this process, one after the other, round after round."""
+    """Runs both suites in this process, alternating, round after round."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for name, source in (("rolecall", ROLECALL_SUITE), ("mock_aws", MOTO_SUITE)):

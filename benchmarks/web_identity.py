@@ -2,8 +2,8 @@
 
     python benchmarks/web_identity.py
 
-Once with one token again and again, whose signature is verified once; once with more tokens than are remembered, so
-that each signature is verified. Read the ratios.
+One run repeats one token, whose signature is verified once. Another run uses more tokens than the cache keeps, so each
+signature is verified. Compare the ratios, not the times.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import servers
 ACCOUNT = "111122223333"
 ISSUER = "https://token.actions.githubusercontent.com"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci"
-# More than a worker remembers the signatures of.
+# More tokens than a worker's cache of verified signatures holds.
 TOKENS = 5000
 BAR = 5.0
 BARE = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
@@ -83,7 +83,7 @@ def main() -> None:
     arguments = parser.parse_args()
     pinned = hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1
     if pinned:
-        # Servers inherit the first processor, the load keeps the second.
+        # The servers inherit the first processor. The load generator keeps the second.
         os.sched_setaffinity(0, {0})
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         port = servers.free_port()

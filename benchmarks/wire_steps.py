@@ -1,4 +1,4 @@
-"""Microseconds per step of the wire room, for small calls, and the time to read each service's model.
+"""Microseconds of each step of the wire room for small calls, and the time to read each service's model.
 
 Run with ``python benchmarks/wire_steps.py``.
 """
@@ -75,7 +75,7 @@ CASES = (
 
 
 def microseconds(step: Callable[[], object]) -> float:
-    """The best of five rounds: what the step costs when nothing else disturbs it."""
+    """The best of five rounds: the cost of the step when nothing else disturbs it."""
     rounds = 10_000
     return min(timeit.repeat(step, number=rounds, repeat=5)) / rounds * 1e6
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection it is handed, or on ROLECALL_DATABASE."""
+"""Alembic's entry: runs the migrations on the connection that it gets, or on ROLECALL_DATABASE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sandbox in this process for each test, reached through ordinary boto3 clients: signed, sent and parsed for real."""
+"""A sandbox in this process for each test. Tests call it with boto3 clients, with real signing and parsing."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from world_handle import WorldHandle, builtin_world, known_world
 
 from rolecall.services.iam.account import password_rules
 
-# A run must not fail for what it happened to draw, nor for the machine's speed: every run tries the same examples.
-# "--hypothesis-profile=search" draws new ones, to look for what these do not find.
-# The environment with aiobotocore does without.
+# Chance and the machine's speed must not fail a run, so every run tries the same examples.
+# "--hypothesis-profile=search" draws new ones, to find other errors.
+# The environment with aiobotocore runs without it.
 hypothesis: Any = importlib.import_module("hypothesis") if importlib.util.find_spec("hypothesis") else None
 if hypothesis is not None:
     patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
     hypothesis.settings.register_profile("search", **patient)
 
-# aiobotocore wants its own botocore, and so an environment of its own: see .ci/run.
+# aiobotocore needs its own botocore, and so an environment of its own: see .ci/run.
 collect_ignore = [] if importlib.util.find_spec("aiobotocore") else ["with_aiobotocore"]
 
 
-# Whole folders and modules whose tests are marked slow: they start processes, run pytest, or go through worlds in turn.
+# Folders and modules with slow tests: they start processes, run pytest, or try many worlds one by one.
 _SLOW = tuple(
     Path(__file__).parent / name
     for name in (
@@ -44,7 +44,7 @@ _SLOW = tuple(
         "services/test_sts_saml_hostile.py",
     )
 )
-# A hash of a password takes as little as it can, not as long as it should. Nothing that is installed reads this.
+# Hashing a password is made as cheap as possible here. Installed code does not read this.
 _CHEAP_HASHING = "scrypt:128:8:1"
 _REAL_HASHING = password_rules._METHOD
 
@@ -81,9 +81,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this run does without, and put the modules with slow tests first.
+    """Leave out what this run cannot run, and put modules with slow tests first.
 
-    A slow test that begins last keeps one process busy while the others have nothing left to do.
+    A slow test that begins last keeps one process busy while the others are idle.
     """
     left_out = {"slow"} if config.option.quick else set()
     if not config.option.everything:
@@ -96,14 +96,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded and collected stays: the garbage collector need not walk all of it again and again."""
+    """Loaded and collected objects stay, so the garbage collector need not visit them again and again."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def command_folder() -> Iterator[Path]:
-    """A folder for the front of the path: commands in it start in a moment, see ``forked_commands.py``."""
+    """A folder for the front of the path. Commands in it start quickly, see ``forked_commands.py``."""
     with forked_commands() as folder:
         yield folder
 
@@ -123,7 +123,7 @@ def _cheap_password_hashing() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_outside_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nothing of the developer's own AWS configuration may reach a test."""
+    """Keeps the developer's own AWS configuration out of every test."""
     empty = str(tmp_path_factory.getbasetemp() / "no-such-file")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -160,5 +160,5 @@ def make_world() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def make_shared_world() -> Iterator[Any]:
-    """The same for worlds that the tests of one module share, because they leave them as they found them."""
+    """The same for worlds that a module's tests share, because they leave them unchanged."""
     yield from _worlds()

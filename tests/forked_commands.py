@@ -1,9 +1,9 @@
-"""Commands of a shell without their start: each is a fork of a process that has loaded what the command needs.
+"""Shell commands without their start-up time: each is a fork of a process that has loaded the command's modules.
 
 Most of the time of ``rolecall``, ``aws``, ``pytest`` and ``python`` goes into imports. Here each is a small script in a
-folder that goes before others on the path. A script hands its arguments, folder, environment and streams to a process
-that has everything loaded. That process forks, and the script ends with the status of the fork. So a command still is
-a process of its own, between the pipes and quotes of a real shell. For POSIX.
+folder at the front of the path. A script sends its arguments, folder, environment and streams to a process that has
+everything loaded. That process forks, and the script ends with the fork's status. So a command still is a process of
+its own, with the pipes and quotes of a real shell. For POSIX.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# What each process loads, when a first command asks for it. The AWS CLI brings a botocore of its own, which takes the
-# place of the other one.
+# The modules that each process loads at its first command. The AWS CLI brings its own botocore, which replaces the
+# other one.
 _LOADED = {
     "aws": ("awscli.clidriver",),
     "rolecall": ("boto3", "jwt", "pytest", "rolecall.cli", "rolecall.commands.serve", "rolecall.kit"),
 }
 _COMMANDS = {"aws": "aws", "rolecall": "rolecall", "pytest": "rolecall", "python": "rolecall"}
-# What a command asks for is sent in one piece of at most this length.
+# A command's request is sent in one piece of at most this length.
 _MAXIMUM_BYTES = 1 << 20
 _SCRIPT = """#!{python} -IS
 import json, os, socket, sys
@@ -46,8 +46,8 @@ with socket.socket(socket.AF_UNIX) as connection:
 
 @contextlib.contextmanager
 def forked_commands() -> Iterator[Path]:
-    """The folder of the commands, while the processes behind them run."""
-    # Not a folder of pytest's: the address of a socket may have a hundred characters.
+    """The folder of the commands, while their processes run."""
+    # Not a folder of pytest's: a socket's address may have about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="forked-") as name, contextlib.ExitStack() as processes:
         folder = Path(name)
         for kind in _LOADED:
@@ -91,7 +91,7 @@ def _serve(kind: str, listener: socket.socket) -> None:
 
 
 def _answer(connection: socket.socket) -> None:
-    """Run the command in a fork of this fork, and tell its status. Does not return."""
+    """Run the command in a fork of this fork, and report its status. Does not return."""
     status = 70
     try:
         _, streams, _, _ = socket.recv_fds(connection, 1, 3)
@@ -105,7 +105,7 @@ def _answer(connection: socket.socket) -> None:
         for stream in streams:
             os.close(stream)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        # As a shell tells of a signal.
+        # The status that a shell reports for a signal.
         connection.sendall(str(status if status >= 0 else 128 - status).encode())
     finally:
         os._exit(status & 255)
@@ -121,7 +121,7 @@ def _run(asked: dict[str, Any], streams: list[int]) -> None:
         sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
         os.chdir(asked["folder"])
-        # The AWS CLI says there where its models are, when it is loaded.
+        # The AWS CLI sets its models' folder there when it is loaded.
         loaded = {name: os.environ[name] for name in ("AWS_DATA_PATH",) if name in os.environ}
         os.environ.clear()
         os.environ.update(loaded | asked["environment"])
@@ -129,7 +129,7 @@ def _run(asked: dict[str, Any], streams: list[int]) -> None:
         sys.argv[:] = asked["argv"]
         status = _status_of(_command)
         sys.stdout.flush()
-    except BaseException:  # whatever it is, it must not go on as the process that forked
+    except BaseException:  # after any error the fork must end, not go on as its parent
         traceback.print_exc()
     finally:
         os._exit(status)
@@ -163,6 +163,6 @@ def _command() -> Any:
 
 
 if __name__ == "__main__":
-    # An end by SIGTERM is the ordinary one.
+    # SIGTERM ends it in the usual way.
     with socket.socket(fileno=int(sys.argv[2])) as listener:
         _serve(sys.argv[1], listener)

@@ -11,7 +11,7 @@ from rolecall.call_log.writer import DecisionLog
 
 
 def keep_log(world: Any, database_url: str = "sqlite://") -> DecisionLog:
-    """Give a sandbox a decision log. Nothing is written until somebody flushes or reads it."""
+    """Give a sandbox a decision log. It writes nothing until it is flushed or read."""
     log = decision_log(database_url, world.clock)
     world.application = application_over(
         world.database, world.declared, world.clock, decisions=log, observer=world.outcomes.append

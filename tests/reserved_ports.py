@@ -1,4 +1,4 @@
-"""Ports for servers of the tests, which no other process is given meanwhile: tests run in many processes at once."""
+"""Ports for servers of the tests that no other process gets meanwhile: tests run in many processes at once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _held: list[socket.socket] = []
 
 
 def reserved_port() -> int:
-    """A port of this machine that nobody listens on, and that stays so until a test listens there.
+    """A port of this machine without a listener, kept free until a test listens on it.
 
-    Linux gives a port that is bound to nobody who asks for any port, and yet lets a server bind it that names it and
-    allows the address to be reused, as ours do. So it stays ours before a server starts, and after it ended, for the
-    next one. Other systems have no such thing: there the port is only most likely free.
+    Linux gives a bound port to no process that asks for any port. Yet a server may bind it by number if it allows the
+    address to be reused, as Rolecall's does. So the port stays reserved before a server starts, and after it ended, for
+    the next one. Other systems lack this: there the port is only very likely to be free.
     """
     probe = socket.socket()
     if os.name != "nt":

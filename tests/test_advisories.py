@@ -1,7 +1,7 @@
-"""One test for each published security advisory of PyJWT, against the way in which tokens are verified here.
+"""One test for each published security advisory of PyJWT, against Rolecall's way of verifying tokens.
 
-Each shows that Rolecall does not depend on the fault being mended: session tokens and web identity tokens are held to
-what the advisory asks for, whichever version is installed. Advisories read 2026-11-24.
+Each shows that Rolecall does not depend on the fixed version. Session tokens and web identity tokens meet the
+advisory's requirement with any version installed. Advisories read 2026-11-24.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ def test_cve_2022_29217_an_ssh_key_as_the_secret_of_an_hmac() -> None:
 
 
 def test_cve_2024_53861_the_issuer_is_compared_whole() -> None:
-    """CVE-2024-53861 (GHSA-75c5-xw7c-p5pm): a part of the issuer was enough. Providers are found by the whole of it."""
+    """CVE-2024-53861 (GHSA-75c5-xw7c-p5pm): a part of the issuer was enough. Rolecall compares the whole issuer."""
     token = read_token(sign(KEY, {**CLAIMS, "iss": "https://idp"}))
     assert token.issuer == "https://idp"
     assert token.issuer != CLAIMS["iss"]
 
 
 def test_cve_2025_45768_weak_keys() -> None:
-    """CVE-2025-45768 (disputed): keys that are too short are taken."""
+    """CVE-2025-45768 (disputed): too short keys are accepted."""
     weak = rsa.generate_private_key(65537, 1024)  # noqa: S505
     member = {**RSAAlgorithm.to_jwk(weak.public_key(), as_dict=True), "kid": "weak"}
     with pytest.raises(BadKeySetError):
@@ -84,7 +84,7 @@ def test_cve_2025_45768_weak_keys() -> None:
 
 
 def test_cve_2026_32597_critical_extensions() -> None:
-    """CVE-2026-32597 (GHSA-752w-5fwx-jx9f): unknown ``crit`` extensions were taken (RFC 7515, section 4.1.11)."""
+    """CVE-2026-32597 (GHSA-752w-5fwx-jx9f): unknown ``crit`` extensions were accepted (RFC 7515, section 4.1.11)."""
     header = {"alg": "RS256", "kid": KEY.key_id, "crit": ["http://example.com/UNDEFINED"]}
     claims, signature = sign(KEY, CLAIMS).split(".")[1:]
     assert refused(f"{part(header)}.{claims}.{signature}") == MALFORMED_MESSAGE
@@ -101,7 +101,7 @@ def test_cve_2026_48522_no_url_of_a_token_is_ever_fetched(tmp_path: Path) -> Non
 
 
 def test_cve_2026_48523_the_algorithm_of_the_header_is_the_one_that_verifies() -> None:
-    """CVE-2026-48523 (GHSA-jq35-7prp-9v3f): the header's algorithm was allowed, another one of the key verified."""
+    """CVE-2026-48523 (GHSA-jq35-7prp-9v3f): the header's algorithm was allowed, but the key's other one verified."""
     bound = read_key_set(json.dumps({"keys": [{**public_jwk(KEY), "alg": "RS512"}]}))
     text = jwt.encode(dict(CLAIMS), KEY.private_key, algorithm="RS512", headers={"kid": KEY.key_id})
     bound.verify(read_token(text))
@@ -127,7 +127,7 @@ def test_cve_2026_48524_unknown_key_ids_fetch_nothing_again_and_again(monkeypatc
 
 
 def test_cve_2026_48525_detached_payloads() -> None:
-    """CVE-2026-48525 (GHSA-w7vc-732c-9m39): with ``b64: false`` a payload was decoded that nobody used."""
+    """CVE-2026-48525 (GHSA-w7vc-732c-9m39): with ``b64: false`` an unused payload was decoded."""
     header = {"alg": "RS256", "kid": KEY.key_id, "b64": False, "crit": ["b64"]}
     claims, signature = sign(KEY, CLAIMS).split(".")[1:]
     assert refused(f"{part(header)}.{claims}.{signature}") == MALFORMED_MESSAGE
@@ -139,7 +139,7 @@ def test_cve_2026_48526_a_jwk_as_the_secret_of_an_hmac() -> None:
 
 
 def test_session_tokens_take_one_algorithm_alone() -> None:
-    """What the confusions above have in common, for the tokens that Rolecall seals itself."""
+    """The common part of the confusions above, for the tokens that Rolecall seals itself."""
     ring = KeyRing([SealingKey("k", b"a" * 32)])
     good = seal(ring.newest, "session", {"k": "v"})
     assert open_token(ring, "session", good)[1] == {"k": "v"}

@@ -1,9 +1,9 @@
-"""The documentation: complete, not stale, and its examples really run.
+"""The documentation is complete and current, and its examples really run.
 
-Whatever a user can type or set is looked up in the code and compared with the pages, in both directions. Examples are
-executed: a ``python``, ``yaml`` or ``ini`` block whose first line is ``# NAME`` becomes a file of that name, and the
-commands of ``console`` blocks must print what the page shows. Ids, dates and line numbers differ from run to run and
-are not compared; ``…`` stands for any text.
+Everything that a user can type or set is looked up in the code and compared with the pages, in both directions.
+Examples are executed: a ``python``, ``yaml`` or ``ini`` block whose first line is ``# NAME`` becomes a file with that
+name. The commands of ``console`` blocks must print what the page shows. Ids, dates and line numbers differ from run to
+run and are not compared; ``…`` stands for any text.
 """
 
 from __future__ import annotations
@@ -55,7 +55,13 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")])
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-SERVICE_PAGES = {"sts": "sts.md", "iam": "iam.md", "chime": "chime.md", "iam-toolbox": "decision-log.md"}
+SERVICE_PAGES = {
+    "sts": "sts.md",
+    "iam": "iam.md",
+    "chime": "chime.md",
+    "chime-sdk-voice": "chime.md",
+    "iam-toolbox": "decision-log.md",
+}
 DOCUMENTED_PORT = 4580
 
 
@@ -70,7 +76,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def table_rows(text: str) -> list[list[str]]:
-    """The cells of every table row, headers and rulers left out."""
+    """The cells of every table row, without headers and rulers."""
     rows = []
     for match in re.finditer(r"^\|(.+)\|$", text, re.M):
         cells = [cell.strip() for cell in match[1].split("|")]
@@ -82,7 +88,7 @@ def table_rows(text: str) -> list[list[str]]:
 
 
 def code_names(text: str) -> list[str]:
-    """What stands between single backquotes."""
+    """The texts between single backquotes."""
     return re.findall(r"`([^`\n]+)`", text)
 
 
@@ -95,7 +101,7 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 
 def leaf_commands() -> list[tuple[str, click.Command]]:
-    """Every command that does something, by the words that call it."""
+    """Every command with an action, by the words that call it."""
     found = []
     for name in COMMANDS:
         command = importlib.import_module(f"rolecall.commands.{name.replace('-', '_')}").command
@@ -108,7 +114,7 @@ def leaf_commands() -> list[tuple[str, click.Command]]:
 
 
 def options_of(command: click.Command) -> dict[str, tuple[str, str]]:
-    """Option -> its environment variable and default, as the table of the page writes them."""
+    """Option -> its environment variable and default, as the page's table writes them."""
     found = {}
     for option in command.params:
         if isinstance(option, click.Option) and option.name != "help":
@@ -135,7 +141,7 @@ def test_every_option_is_documented_and_no_other(name: str, command: click.Comma
 
 
 def environment_variables() -> set[str]:
-    """Every variable of Rolecall's own that anything in the repository reads."""
+    """Every environment variable of Rolecall that any file in the repository reads."""
     sources = [ROOT / "run.py", ROOT / ".ci" / "run", *(ROOT / "emulator").rglob("*.py")]
     return {name for file in sources for name in re.findall(r"\bROLECALL_[A-Z_]+\b", file.read_text(encoding="utf-8"))}
 
@@ -176,7 +182,7 @@ def test_the_limits_of_the_server_are_those_of_the_code() -> None:
 
 
 def declared_keys(check: Callable[..., Any], path: str) -> Iterator[tuple[str, set[str], set[str]]]:
-    """Place in the file, known keys and required keys of every mapping that a check of declare.py goes through."""
+    """Place in the file, known keys and required keys of every mapping that a check of declare.py reads."""
     held = dict(zip(check.__code__.co_freevars, check.__closure__ or (), strict=True))
     if "fields" in held:
         fields, required = held["fields"].cell_contents, held["required"].cell_contents
@@ -196,7 +202,7 @@ def test_every_key_of_the_sandbox_file_is_documented_and_no_other() -> None:
         if cells:
             keys = {cell.strip("*`") for cell in cells}
             documented[titles.get(title, title)] = (keys, {cell.strip("*`") for cell in cells if cell[0] == "*"})
-    # The version has a check of its own that is asked for by hand.
+    # The version has its own check, which declare.py calls directly.
     known = {
         path: (keys, required | ({"version"} & keys)) for path, keys, required in declared_keys(declare._WORLD, "")
     }
@@ -275,7 +281,7 @@ def test_every_emulated_operation_is_documented_and_no_other(service: str) -> No
 
 
 @pytest.mark.follows_the_model
-def test_what_is_not_emulated_is_told_truly() -> None:
+def test_pages_are_right_about_operations_that_are_not_emulated() -> None:
     counts = {name: len(load_service(name).operation_names) for name in SERVICES}
     emulated = {name: sum(found.service == name for found in all_operations()) for name in SERVICES}
     assert f"The other {counts['chime'] - emulated['chime']} operations of the API" in page("chime.md")
@@ -300,7 +306,7 @@ def test_the_table_of_rooms_is_the_one_that_is_held() -> None:
     for room, _, may in table_rows(sections(page("architecture.md"))["The rooms"]):
         words = set(may.split())
         documented[room.strip("`")] = words - {"leaves"} | (LEAVES if "leaves" in words else set())
-    # The leaves are told of above the table; the package itself only hands on what a user imports.
+    # The text above the table names the leaves. The package itself only re-exports what a user imports.
     assert documented == {room: may for room, may in ROOMS.items() if room and room not in LEAVES}
     named = re.search(r'"Leaves" are .*?: (.*?)\.', page("architecture.md"))
     assert named is not None
@@ -340,7 +346,7 @@ def test_every_benchmark_is_documented_and_no_other() -> None:
 
 
 def offered_fixtures(source: str) -> list[str]:
-    """Functions that a module of the package makes pytest fixtures of."""
+    """Functions that a module of the package makes pytest fixtures."""
     functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
     return [
         function.name
@@ -359,7 +365,7 @@ def test_every_fixture_offered_to_users_is_documented() -> None:
 
 
 def public_names(kind: type) -> set[str]:
-    """Methods, properties and fields that a user may ask for; what ``__init__`` sets counts too."""
+    """Methods, properties and fields for users; attributes set in ``__init__`` count too."""
     source = ast.parse(inspect.getsource(kind))
     given = {
         node.attr
@@ -448,7 +454,7 @@ def repository_files() -> list[Path]:
     return [file for file in ROOT.rglob("*") if file.is_file() and not skipped & set(file.parts)]
 
 
-# Folders of somebody's machine, and where packages are fetched from; a page about a package may be linked. Written so
+# Folders of a user's machine, and addresses that packages come from. A page about a package may be linked. Written so
 # that this file does not contain them.
 FORBIDDEN = re.compile(
     "|".join(
@@ -509,12 +515,12 @@ def transcript(text: str) -> list[tuple[str, str]]:
     return steps
 
 
-# A page's server must start, and end, but not within any time.
+# A page's server must start and end, but there is no limit on the time.
 PATIENCE_SECONDS = 300
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
-    """What a newcomer's shell has: the command on the path, and nothing set for AWS."""
+    """A newcomer's shell: the command on the path, and no settings for AWS."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLECALL_", "XDG_"))}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     own = {"HOME": str(home), "PATH": path, "ROLECALL_PORT": str(port), "AWS_EC2_METADATA_DISABLED": "true"}
@@ -523,7 +529,7 @@ def environment(home: Path, port: int) -> dict[str, str]:
 
 @contextmanager
 def served(folder: Path, variables: dict[str, str]) -> Iterator[None]:
-    """``rolecall serve`` with the built-in sandbox, for as long as the page's commands run."""
+    """``rolecall serve`` with the built-in sandbox, as long as the page's commands run."""
     log = folder / "serve.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -552,7 +558,7 @@ def write_files(text: str, folder: Path, home: Path, port: int) -> None:
 
 
 def page_with_examples(name: str, text: str) -> Any:
-    """A page that counts operations shows what the pinned botocore has."""
+    """A page with numbers of operations shows the numbers of the pinned botocore."""
     counts = re.search(r"\d+ of \d+ emulated", text)
     return pytest.param(name, marks=[pytest.mark.follows_the_model] if counts else [])
 
@@ -573,7 +579,7 @@ def test_examples_print_what_the_page_shows(name: str, tmp_path: Path, command_f
     write_files(text, folder, home, port)
     variables = environment(home, port)
     steps = [step for step in transcript(text) if not step[0].startswith("curl") or shutil.which("curl")]
-    # One shell for the whole page, because a command may leave variables for those after it.
+    # One shell for the whole page, because a command may set variables for later ones.
     mark = "==== next command ===="
     script = "".join(f"{command}\necho '{mark}'\n" for command, _ in steps).replace(f":{DOCUMENTED_PORT}", f":{port}")
     with served(folder, variables):
@@ -585,7 +591,7 @@ def test_examples_print_what_the_page_shows(name: str, tmp_path: Path, command_f
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # Far more than it takes: a page may have dozens of commands, and the machine other work.
+            # Far more than needed: a page may have dozens of commands, and the machine may be busy.
             timeout=900,
             check=False,
         )

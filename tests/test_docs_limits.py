@@ -1,4 +1,4 @@
-"""Limits in the pages are those of AWS's models: a number that the model has moved on from does not stay."""
+"""Limits in the pages are the limits of AWS's models. A number from an older model fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.session import Session
 DOCS = Path(__file__).parent.parent / "docs"
 pytestmark = pytest.mark.follows_the_model
 
-# A sentence of a page, with the place of the model's smallest and largest value.
+# A sentence of a page, with the position of the model's smallest and largest value in it.
 _LENGTH = "RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{{{0},{1}}}"
 _BOTH = "GetSessionToken, GetFederationToken | {0} to {1} |"
 SENTENCES = [
@@ -41,11 +41,11 @@ SENTENCES = [
     ("credentials.md", "its token may have {1:,} bytes", "sts", "AssumeRole", "MinimumSessionTokenSize"),
     ("credentials.md", "a session policy of {1:,} characters", "sts", "GetFederationToken", "Policy"),
 ]  # fmt: skip
-# Rows whose numbers are no limit of the member before them.
+# Rows whose numbers are not limits of the member before them.
 OTHER_NUMBERS = {
-    ("saml.md", "SessionDuration"),  # of the assertion; the sign-in endpoint's is another, too
+    ("saml.md", "SessionDuration"),  # an assertion's attribute; the sign-in endpoint's differs too
     ("sign-in.md", "SessionDuration"),
-    ("sandbox-file.md", "DurationSeconds"),  # what the setting may lower the smallest to
+    ("sandbox-file.md", "DurationSeconds"),  # the lowest value of the setting
 }
 
 
@@ -66,7 +66,7 @@ def test_a_page_has_the_limit_of_the_model(page: str, sentence: str, service: st
 
 
 def ranges() -> list[tuple[str, str, int, int]]:
-    """Every "N to M" that stands behind the name of a parameter in the row of a table written by hand."""
+    """Every "N to M" after a parameter's name in the row of a table written by hand."""
     found = []
     for page in sorted(DOCS.glob("*.md")):
         text = re.sub(r"<!-- begin.*?<!-- end", "", page.read_text(encoding="utf-8"), flags=re.S)
@@ -78,7 +78,7 @@ def ranges() -> list[tuple[str, str, int, int]]:
 
 @cache
 def bounds_of(member: str) -> frozenset[tuple[int, int]]:
-    """The limits that any operation of a service has for a parameter of this name."""
+    """The limits of a parameter of this name in any operation of a service."""
     shapes = (
         model(service).operation_model(operation).input_shape
         for service in ("sts", "iam", "chime")

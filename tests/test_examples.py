@@ -17,7 +17,7 @@ PROJECTS = sorted(file.parent.name for file in EXAMPLES.glob("*/pyproject.toml")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROJECTS)
 def test_the_tests_of_an_example_pass(name: str, tmp_path: Path) -> None:
-    # A copy, so that nothing of this repository's own configuration reaches it.
+    # A copy, so that this repository's own configuration has no effect on it.
     project = tmp_path / name
     shutil.copytree(EXAMPLES / name, project)
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))}

@@ -1,4 +1,4 @@
-"""Every registered operation, held against the model of its service: parameters, permissions, and that it is real."""
+"""Every registered operation, compared with its service's model: parameters, permissions, and that it does work."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rolecall.wire import SERVICES, load_service
 
 OPERATIONS = all_operations()
 SERVICES_FOLDER = Path(catalogue.__file__).parent
-# What no policy can forbid, and why: the API references of the two say so.
+# Operations that no policy can forbid (the API references of both).
 WITHOUT_PERMISSION = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
 
 # A preview: its one permission, iam:GetRequestAuthorizationDetails, is not in the published action table yet.
 PREVIEW = {"iam-toolbox"}
 # Of the eight operations of temporary delegation the published action table lacks this one.
 WITHOUT_ROW = {("iam", "UpdateDelegationRequest")}
-# Exchanges a token that is good once.
+# Exchanges a token that works once.
 SPENDING = {"GetDelegatedAccessToken"}
 
 
@@ -33,6 +33,9 @@ def _name(operation: RegisteredOperation) -> str:
 
 
 each = pytest.mark.parametrize("operation", OPERATIONS, ids=_name)
+# Those that a verb answers take what the model has: tests/services/test_declared_operations.py holds them.
+WRITTEN = [operation for operation in OPERATIONS if not operation.verb]
+each_written = pytest.mark.parametrize("operation", WRITTEN, ids=_name)
 
 
 def test_there_are_operations_of_every_service_that_is_built() -> None:
@@ -44,24 +47,33 @@ def test_there_are_operations_of_every_service_that_is_built() -> None:
 
 def test_every_module_of_the_catalogue_registers_something_and_none_is_forgotten() -> None:
     listed = {module.__name__ for module in catalogue.MODULES}
-    registering = {operation.function.__module__ for operation in OPERATIONS}
+    registering = {_module(Path(operation.place[0])) for operation in OPERATIONS}
     assert listed == registering
     written = {
-        ".".join(["rolecall", "services", *file.relative_to(SERVICES_FOLDER).with_suffix("").parts])
+        _module(file)
         for file in SERVICES_FOLDER.rglob("*.py")
         if "@operation(" in file.read_text(encoding="utf-8") and file.name != "registry.py"
     }
-    assert written == listed
+    declared = {
+        _module(file)
+        for file in SERVICES_FOLDER.rglob("*.py")
+        if "from rolecall.services.verbs import" in file.read_text(encoding="utf-8")
+    }
+    assert written | declared == listed
 
 
-@each
+def _module(file: Path) -> str:
+    return ".".join(["rolecall", "services", *file.relative_to(SERVICES_FOLDER).with_suffix("").parts])
+
+
+@each_written
 def test_parameters_are_those_of_the_model(operation: RegisteredOperation) -> None:
     model = load_service(operation.service).operation(operation.name)
     assert operation.parameters <= set(model.input_members)
     assert set(model.required_members) <= operation.parameters
 
 
-@each
+@each_written
 def test_required_parameters_have_no_default_and_the_others_have_one(operation: RegisteredOperation) -> None:
     required = set(load_service(operation.service).operation(operation.name).required_members)
     for parameter in inspect.signature(operation.function).parameters.values():
@@ -69,10 +81,10 @@ def test_required_parameters_have_no_default_and_the_others_have_one(operation: 
             assert (parameter.default is parameter.empty) == (parameter.name in required), parameter.name
 
 
-@each
+@each_written
 def test_the_function_takes_the_call_and_keywords_only(operation: RegisteredOperation) -> None:
     first, *others = inspect.signature(operation.function).parameters.values()
-    # An operation that works on its parameters alone says so by the underscore.
+    # An underscore marks an operation that uses its parameters alone.
     assert first.name in ("call", "_call")
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in others)
 
@@ -110,7 +122,7 @@ def _body(function: object) -> list[ast.stmt]:
 
 
 def is_stub(function: object) -> bool:
-    """Whether a function only hands back what it was given: it calls nothing and does not look at its call."""
+    """Whether a function only returns its arguments: it calls nothing and does not use its call."""
     nodes = [node for statement in _body(function) for node in ast.walk(statement)]
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     return "call" not in names and not any(isinstance(node, ast.Call) for node in nodes)
@@ -123,7 +135,7 @@ def test_the_operation_is_no_stub(operation: RegisteredOperation) -> None:
 
 @each
 def test_every_parameter_is_used(operation: RegisteredOperation) -> None:
-    """By the function, or by what decides and checks before it."""
+    """By the function, or by a check or permission function before it."""
     used: set[str] = set()
     factor = None if operation.second_factor is None else operation.second_factor.use
     for function in (operation.function, operation.permissions, operation.precheck, factor):

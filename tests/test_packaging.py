@@ -1,4 +1,4 @@
-"""What a stranger meets first: the set-up script, the constraints, the notes on dependencies."""
+"""A newcomer's first steps: the set-up script, the constraints, the notes on dependencies."""
 
 import importlib.util
 import re
@@ -34,7 +34,7 @@ def constraints(name: str = "constraints.txt") -> dict[str, str]:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """run.py as a module, told to put its environment into an empty folder."""
+    """run.py as a module that puts its environment into an empty folder."""
     spec = importlib.util.spec_from_file_location("rolecall_script", ROOT / "run.py")
     assert spec is not None
     assert spec.loader is not None
@@ -70,7 +70,7 @@ def test_the_clients_under_test_are_of_one_age(name: str) -> None:
     assert constraints(name)["boto3"] == constraints(name)["botocore"]
 
 
-def test_an_old_python_is_told_so(
+def test_an_old_python_is_reported(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(script.sys, "version_info", (3, 10, 12, "final", 0))
@@ -78,7 +78,7 @@ def test_an_old_python_is_told_so(
     assert "Python 3.11 or newer is needed" in capsys.readouterr().err
 
 
-def test_a_debian_python_without_venv_is_told_which_package(
+def test_a_debian_python_without_venv_names_the_package(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
@@ -102,7 +102,7 @@ def test_help_installs_nothing(script: ModuleType, capsys: pytest.CaptureFixture
 
 
 class Recorder:
-    """Stands in for running commands: remembers them, makes the environment's interpreter appear, answers a status."""
+    """Stands for running commands: records them, makes the environment's interpreter appear, returns a status."""
 
     def __init__(self, script: ModuleType, folder: Path, status: int = 0) -> None:
         self.commands: list[list[str]] = []
@@ -205,7 +205,7 @@ def test_a_broken_environment_of_ours_is_made_anew(script: ModuleType, tmp_path:
     assert recorder.installed() == ["", "[test]"]
 
 
-def test_a_folder_of_somebody_else_is_left_alone(
+def test_a_folder_with_other_content_is_left_alone(
     script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "venv").mkdir()

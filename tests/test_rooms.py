@@ -1,8 +1,8 @@
-"""The rooms of the package: who may import whom, and how long anything may become.
+"""The rooms of the package: which room may import which, and the limits of length.
 
 The table below is the architecture. When a change needs another direction, change the table and say why in
-docs/architecture.md. The checks are plain functions from sources to findings, so that the second half of this
-file can show that they do find what they are for.
+docs/architecture.md. The checks are plain functions from sources to findings, so that the second half of this file can
+show that they find faults.
 """
 
 import ast
@@ -34,7 +34,7 @@ ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
     "data": set(),
-    # The quotas of a sandbox are AWS's but for those it names.
+    # A sandbox has AWS's quotas, except for those that its file changes.
     "settings": {"data"},
     "wire": {"errors", "http", "caches", "service_records"},
     "signing": {"errors", "http", "clock", "caches"},
@@ -65,7 +65,7 @@ ROOMS: Mapping[str, set[str]] = {
     | {"app", "inprocess", "web", "identities", "access", "policy", "sessions", "storage", "data", "wire"}
     | {"least_privilege", "worlds", "call_log", "faults", "identity_providers"},
     "pytest_plugin": {"kit"},
-    # Front doors stand outside everything, so they may look at everything but each other.
+    # Front doors are outermost, so they may import everything except each other.
     "demo": LEAVES | {"app", "inprocess", "policy", "worlds", "call_log"},
     "inspection": LEAVES | {"advice", "access", "policy", "worlds", "services", "wire"},
     "commands": LEAVES
@@ -77,28 +77,28 @@ ROOMS: Mapping[str, set[str]] = {
     "__main__": {"cli"},
 }
 
-# Where a distribution may be imported; all others are free.
+# The rooms that may import a distribution; all others are free.
 DISTRIBUTIONS: Mapping[str, set[str]] = {
-    # The demo is a client: it calls through boto3 and meets its exceptions.
+    # The demo is a client: it calls through boto3 and handles its exceptions.
     "botocore": {"wire", "inprocess", "kit", "demo"},
     "boto3": {"kit", "demo"},
     "flask": {"web"},
-    # In services for its password hashes alone.
+    # In services only for password hashes.
     "werkzeug": {"web", "services"},
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "urllib3": {"sessions"},
     "httptools": {"server"},
     "pytest": {"pytest_plugin"},
-    # An extra: only what is loaded late may need it.
+    # An extra: only modules that are loaded late may need it.
     "lxml": {"sessions"},
     "signxml": {"sessions"},
     "segno": {"services"},
 }
-# Naming the type of the connection one was handed is no use of SQLAlchemy.
+# Naming a connection's type in an annotation does not count as use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 
-# Modules loaded by name at run time, each for the reason its own comment gives.
+# Modules that are loaded by name at run time. Each call's own comment gives the reason.
 LOADED_LATE = {
     ("rolecall.storage.migrate", "rolecall.storage.upgrade"),
     ("rolecall", "rolecall.kit"),
@@ -127,7 +127,7 @@ def room_of(module: str) -> str:
 
 
 def imports_of(module: str, source: str, modules: Sources) -> Iterator[str]:
-    """What one module imports: its own package's modules by full name, others as ``distribution.name``."""
+    """The imports of a module: modules of the package by full name, others as ``distribution.name``."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -171,7 +171,7 @@ def wrong_directions(modules: Sources) -> list[str]:
 
 
 def services_importing_each_other(modules: Sources) -> list[str]:
-    """STS, IAM and Chime are rooms within the room of services; STS learns of roles from storage."""
+    """STS, IAM and Chime are rooms inside services. STS reads roles from storage, not from IAM."""
     findings = []
     for module, source in modules.items():
         service = service_of(module, modules)
@@ -183,7 +183,7 @@ def services_importing_each_other(modules: Sources) -> list[str]:
 
 
 def service_of(module: str, modules: Sources) -> str:
-    """``sts`` of ``rolecall.services.sts.roles``; empty for what all services share, such as the registry."""
+    """``sts`` of ``rolecall.services.sts.roles``; empty for modules that all services share, such as the registry."""
     parts = module.split(".")
     is_service = parts[:2] == ["rolecall", "services"] and ".".join(parts[:3]) in packages(modules)
     return parts[2] if is_service and len(parts) > 2 else ""
@@ -261,7 +261,7 @@ def long_modules(modules: Sources) -> list[str]:
 
 
 def packages_without_a_paragraph(modules: Sources) -> list[str]:
-    """A room's ``__init__`` says what the room owns; one line is a title, not a duty."""
+    """A room's ``__init__`` says what the room owns. A single line would only be a title."""
     findings = []
     for module in sorted((packages(modules) | {"rolecall"}) & set(modules)):
         text = ast.get_docstring(ast.parse(modules[module])) or ""
@@ -300,7 +300,7 @@ def test_the_table_itself_points_one_way() -> None:
     assert import_cycle(table) == []
 
 
-# The checks find what they are for.
+# The checks find faults.
 
 DUTY = '"""Owned here: a duty told in a sentence of more than twelve words, and what is left to others."""\n'
 

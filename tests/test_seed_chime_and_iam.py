@@ -1,6 +1,6 @@
-"""AWS's page "How Amazon Chime works with IAM": a test for each of its statements that says how something behaves.
+"""AWS's page "How Amazon Chime works with IAM": a test for each of its statements about behaviour.
 
-docs/chime-and-iam.md quotes the statements and names these tests; the last tests here compare the two both ways.
+docs/chime-and-iam.md quotes the statements and names these tests. The last tests here compare both ways.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def test_some_actions_have_no_operation(world: Any) -> None:
     permission_only = [row.name for row in actions("chime").values() if not row.has_operation]
     assert "AcceptDelegate" in permission_only
     assert len(permission_only) == 64
-    # They may stand in a policy, and grant no operation.
+    # A policy may contain them, but they grant no operation.
     chime = _grant(world, _document(Action=[f"chime:{name}" for name in permission_only[:20]]))
     _refused(chime.list_accounts)
 
@@ -147,7 +147,7 @@ def test_a_statement_without_action_and_not_action_is_refused(world: Any) -> Non
 
 def test_chime_defines_its_own_actions(world: Any) -> None:
     assert len(actions("chime")) == 316
-    # Every right in every other service is none in Chime.
+    # All rights in every other service give no right in Chime.
     _refused(_grant(world, _document(NotAction="chime:*")).list_accounts)
 
 
@@ -217,7 +217,7 @@ def test_there_are_no_resource_based_policies(world: Any) -> None:
     for name in chime.operation_names:
         members = {member.lower() for member in chime.operation(name).input_members}
         assert not members & {"policy", "policydocument", "resourcepolicy"}, name
-    # So nobody outside the account gets in: a stranger with every right of its own sees its own accounts only.
+    # So other accounts have no access: another account's administrator sees only its own Chime accounts.
     assumed = world.assume(f"arn:aws:iam::{PARTNER}:role/chime-partner", ExternalId="partner-id")
     stranger = world.client("chime", credentials=assumed)
     assert [account["Name"] for account in stranger.list_accounts()["Accounts"]] == ["Partner"]
@@ -347,7 +347,7 @@ def test_service_roles_are_owned_by_the_account_and_may_be_changed(world: Any) -
     iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust)
     iam.put_role_policy(RoleName="worker", PolicyName="own", PolicyDocument=_document(Action="chime:*"))
     assert iam.list_role_policies(RoleName="worker")["PolicyNames"] == ["own"]
-    # It lets the service act, not a person.
+    # It permits the service, not a person.
     with pytest.raises(ClientError, match="no role trust policy allows"):
         world.assume("worker")
 
@@ -355,7 +355,7 @@ def test_service_roles_are_owned_by_the_account_and_may_be_changed(world: Any) -
 def test_chime_takes_no_service_roles() -> None:
     chime = load_service("chime")
     for name in chime.operation_names:
-        # A room member's Role is its part in the room; a service role would be named by its ARN.
+        # A room member's Role is its part in the room. A service role would have an ARN.
         assert not [member for member in chime.operation(name).input_members if "rolearn" in member.lower()], name
 
 

@@ -1,4 +1,4 @@
-"""The page about STS has every operation, as the registry, the model, the code and the tests have it today."""
+"""The page about STS has every operation, as in the registry, the model, the code and the tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_table_is_up_to_date(writer: ModuleType) -> None:
     assert page == writer.with_table(page), "run: python tools/sts_table.py"
 
 
-def test_the_table_finds_what_the_code_raises_and_who_tests_it(writer: ModuleType) -> None:
+def test_the_table_finds_what_the_code_raises_and_which_tests_cover_it(writer: ModuleType) -> None:
     (line,) = [line for line in writer.table().splitlines() if line.startswith("| `AssumeRole` |")]
     assert "`MalformedPolicyDocument`" in line
     assert "`AccessDenied`" in line

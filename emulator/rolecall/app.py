@@ -1,4 +1,4 @@
-"""Puts the rooms together: the only file that knows every one of them."""
+"""Puts the rooms together. It is the only module that imports all of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from rolecall.worlds.world import World
 
 
 def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:
-    """The database, migrated, with a sealing key, and holding the declared world. Safe to call from many processes."""
+    """The migrated database with a sealing key and the declared world. Several processes may call this at once."""
     database = Database(url)
     ids = ids or Identifiers()
     try:
@@ -52,7 +52,7 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
 
 
 def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
-    """The declared world, set up in memory once, for :func:`copied_database` to copy. It holds no sealing key."""
+    """The declared world, set up in memory once for :func:`copied_database` to copy. It has no sealing key."""
     database = empty_database()
     upgrade(database)
     with database.transaction() as connection:
@@ -63,7 +63,7 @@ def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
 
 
 def copied_database(template: DatabaseTemplate, clock: Clock) -> Database:
-    """A database in memory as :func:`open_database` would make it, with a sealing key of its own."""
+    """A database in memory as from :func:`open_database`, with a sealing key of its own."""
     database = template.copy(int(clock.now_seconds()))
     with database.transaction() as connection:
         _add_key(connection, clock)
@@ -71,7 +71,7 @@ def copied_database(template: DatabaseTemplate, clock: Clock) -> Database:
 
 
 def worker_application(settings: ServerSettings, world: World) -> RolecallApplication:
-    """The application of one worker process. Everything it shares with others is in the database."""
+    """The application of one worker process. All state that it shares with other processes is in the database."""
     clock = Clock()
     database = open_database(settings.database_url, world, clock)
     decisions = None
@@ -90,20 +90,20 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
 
 
 def checkpoint_database(url: str) -> None:
-    """After the end of all workers: what they have left in files beside the database and its log is brought into them.
+    """After all workers have ended, write what the write-ahead files hold into the database and its log.
 
-    Best effort: a database that does not answer has said so before, and loses nothing.
+    Best effort: an error here is not reported, because a database that does not answer was reported before.
     """
     with suppress(*DatabaseError, OSError):
         with closing(Database(url)) as database:
             database.checkpoint()
         with closing(DecisionStore(decision_log_path(url))) as store:
-            # Whoever closes a file as the last one does the same.
+            # A process that closes the file last does the same.
             store.dropped()
 
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
-    """The decision log that belongs to a database; ``shared`` when other processes write it too."""
+    """The decision log of a database; ``shared`` when other processes write it too."""
     return DecisionLog(DecisionStore(decision_log_path(database_url)), clock, action_of, shared=shared)
 
 
@@ -119,9 +119,9 @@ def application_over(
     admission: Admission = DEFAULT_ADMISSION,
     writes_last_uses: bool = False,
 ) -> RolecallApplication:
-    """The application over an opened database, with the declared world to go back to on reset.
+    """The application over an opened database. A reset returns to the declared world.
 
-    ``observer`` is told of every call, besides the decision log. Without a log nothing is kept of any call.
+    ``observer`` is called for every call, besides the decision log. Without a log no call is kept.
     """
     gateway, reset = gateway_over(
         database, world, clock, ids=ids, observer=observer, decisions=decisions, writes_last_uses=writes_last_uses
@@ -137,7 +137,7 @@ def application_around(
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES,
     admission: Admission = DEFAULT_ADMISSION,
 ) -> RolecallApplication:
-    """The application around what :func:`gateway_over` made."""
+    """The application around the gateway from :func:`gateway_over`."""
     database, clock, ids = gateway.database, gateway.clock, gateway.ids
     snapshots = Snapshots(save=partial(save_world, gateway), load=partial(load_world, gateway))
     return web_application(
@@ -153,7 +153,7 @@ def application_around(
 
 
 def faults_of(database: Database, ids: Identifiers) -> Faults:
-    """The fault rules of the sandbox in a database."""
+    """The fault rules in a sandbox's database."""
     operations = {name: partial(operation_names, name) for name in SERVICES}
     return Faults(database, ids, FaultCatalogue(operations, known_error_codes))
 
@@ -168,20 +168,20 @@ def gateway_over(
     decisions: DecisionLog | None = None,
     writes_last_uses: bool = False,
 ) -> tuple[Gateway, Callable[[], None]]:
-    """The gateway of :func:`application_over`, and what brings the declared world back.
+    """The gateway of :func:`application_over`, and the function that restores the declared world.
 
-    ``writes_last_uses`` starts a thread that does so where there is no log, whose thread would.
+    ``writes_last_uses`` starts a thread for the last uses. Without a log, no other thread would write them.
     """
     ids = ids or Identifiers()
     record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
     uses = LastUses(database, action_prefix)
     if decisions is not None:
-        # The log's thread comes by anyway.
+        # The log's thread writes them as well.
         decisions.also_writes = uses.flush_now_and_then
         decisions.also_closes = uses.flush
     elif writes_last_uses:
         uses.start()
-    observers = [told for told in (uses.record, record, observer) if told is not None]
+    observers = [observe for observe in (uses.record, record, observer) if observe is not None]
     gateway = Gateway(
         database,
         clock=clock,
@@ -216,7 +216,7 @@ def _reset(
     uses.clear()
     ids.restart()
     with database.transaction() as connection:
-        # What is kept of the clock goes with everything else; the dates of the new world are the machine's.
+        # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
         reset_world(connection, world, clock.wall_seconds(), ids)
     clock.follow(ClockState())
     if decisions is not None:
@@ -224,20 +224,20 @@ def _reset(
 
 
 def save_world(gateway: Gateway, last_used: bool) -> str:
-    """The world that a gateway serves, as a sandbox file. Raises UnsavableError."""
+    """The gateway's world as a sandbox file. Raises UnsavableError."""
     gateway.uses.flush()
     return save_database(gateway.database, gateway.settings, last_used=last_used)
 
 
 def load_world(gateway: Gateway, text: str) -> None:
-    """Replace the world that a gateway serves, all or nothing. Raises InvalidWorldError."""
+    """Replace the gateway's world, all or nothing. Raises InvalidWorldError."""
     load_database(gateway.database, text, gateway.clock.now_seconds(), gateway.ids)
-    # What was used a moment ago was used in the world before.
+    # Pending uses of keys and roles belong to the replaced world.
     gateway.uses.clear()
 
 
 def list_sealing_keys(database: Database) -> list[tuple[str, int]]:
-    """Key id and creation time of every sealing key, the one in use last."""
+    """Key id and creation time of every sealing key; the key in use comes last."""
     with database.snapshot() as connection:
         return [(key_id, created_at_seconds) for key_id, _, created_at_seconds in keyring.load(connection)]
 
@@ -249,7 +249,7 @@ def add_sealing_key(database: Database, clock: Clock) -> str:
 
 
 def _add_key(connection: Any, clock: Clock) -> str:
-    # Identifiers of its own: a key is no part of what a seed repeats, and outlives a reset, which begins that anew.
+    # Identifiers of its own: a seed does not repeat keys, and a key survives a reset, which restarts the seed.
     ids = Identifiers()
     key_id = ids.uuid()[:8]
     keyring.add(connection, key_id, ids.secret_bytes(SEALING_KEY_BYTES), int(clock.now_seconds()))

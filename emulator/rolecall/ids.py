@@ -72,6 +72,10 @@ class Identifiers:
         """32 characters ``[A-Z0-9]``, as SAML providers and their private keys have."""
         return self.uuid().replace("-", "").upper()
 
+    def lower_id(self, count: int) -> str:
+        """Lower-case letters and digits, such as a Voice Connector's 22."""
+        return "".join([_BASE36[byte % len(_BASE36)] for byte in self._bytes(count)])
+
     def noise(self, count: int) -> bytes:
         """Random bytes for a value that the answer shows, such as the seed of an MFA device."""
         return self._bytes(count)

@@ -1,4 +1,4 @@
-"""Botocore clients that reach an application in this process: signed and parsed for real, without a socket."""
+"""Botocore clients that reach an application in this process, with real signing and parsing but without a socket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENDPOINT_URL = "http://rolecall.localhost"
 
 
 class _Body(io.BytesIO):
-    """A response body as botocore expects it of urllib3."""
+    """A response body with the methods of urllib3 that botocore uses."""
 
     def stream(self, amount: int = 65536, **_ignored: Any) -> Iterator[bytes]:
         while chunk := self.read(amount):
@@ -30,7 +30,7 @@ class _Body(io.BytesIO):
 
 
 class _AwaitableBody:
-    """The same as aiobotocore expects it: all of it, awaited."""
+    """A response body as aiobotocore expects it: awaited as a whole."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -40,7 +40,7 @@ class _AwaitableBody:
 
 
 def environ_of(request: AWSPreparedRequest) -> dict[str, Any]:
-    """The WSGI environment a server would make of a signed request."""
+    """The WSGI environment that a server would make of a signed request."""
     url = urlsplit(request.url)
     body = request.body or b""
     if not isinstance(body, (bytes, bytearray)):
@@ -93,26 +93,26 @@ def _answered(application: Any, request: AWSPreparedRequest) -> tuple[int, dict[
 
 
 def answer_of(application: Any, request: AWSPreparedRequest) -> AWSResponse:
-    """The application's answer, as botocore expects it of its HTTP session. Raises what botocore raises for none."""
+    """The application's answer in the form of botocore's HTTP session. Without one, raises as botocore does."""
     status, headers, body = _answered(application, request)
     return AWSResponse(request.url, status, headers, _Body(body))
 
 
 def awaitable_answer_of(application: Any, request: AWSPreparedRequest) -> AWSResponse:
-    """The same for a client of aiobotocore, which awaits the content."""
+    """The same answer for a client of aiobotocore, which awaits the content."""
     status, headers, body = _answered(application, request)
-    # Whoever sends from an aiobotocore client has loaded it; nobody else needs to have it.
+    # A client of aiobotocore has loaded it. Other users need not install it.
     response: Callable[..., AWSResponse] = importlib.import_module("aiobotocore.awsrequest").AioAWSResponse
     return response(request.url, status, headers, _AwaitableBody(body))
 
 
 def is_async(client: Any) -> bool:
-    """Whether a botocore client is one of aiobotocore."""
+    """Whether a client belongs to aiobotocore."""
     return inspect.iscoroutinefunction(client._make_api_call)
 
 
 def route(client: Any, application: Any) -> Any:
-    """Make every request of a botocore (or boto3) client go to the application. Returns the client."""
+    """Send every request of a botocore (or boto3) client to the application. Returns the client."""
 
     def answer(request: AWSPreparedRequest, **_ignored: Any) -> AWSResponse:
         return answer_of(application, request)
@@ -130,7 +130,7 @@ def client(
     *,
     region: str = DEFAULT_REGION,
 ) -> Any:
-    """A botocore client of the service, signing with these credentials. Nothing of the environment is used."""
+    """A botocore client of the service that signs with these credentials. It ignores the environment."""
     session = Session()
     session.set_config_variable("credentials_file", "")
     session.set_config_variable("config_file", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from rolecall.access.policies import MalformedPolicy, parsed_policy
 from rolecall.advice import advise
 from rolecall.policy import Policy, PolicyKind
 from rolecall.services.catalogue import find
+from rolecall.services.registry import RegisteredOperation
 from rolecall.wire import SERVICES, load_service
 from rolecall.worlds.checking import spelled
 from rolecall.worlds.declare import InvalidWorldError, read_world
@@ -161,11 +161,11 @@ def _operation_lines(services: list[str]) -> Iterator[str]:
         for name in sorted(names):
             registered = find(service, name)
             emulated += registered is not None
-            yield f"{service:28} {name:44} {_place(registered.function) if registered else 'authorised, not emulated'}"
+            yield f"{service:28} {name:44} {_place(registered) if registered else 'authorised, not emulated'}"
         yield f"{service:28} {emulated} of {len(names)} emulated"
 
 
-def _place(function: object) -> str:
+def _place(registered: RegisteredOperation) -> str:
     """``rolecall/services/sts/assume_role.py:121``"""
-    code = inspect.unwrap(function).__code__  # type: ignore[arg-type]
-    return f"{FilePath(code.co_filename).resolve().relative_to(_PACKAGE_PARENT).as_posix()}:{code.co_firstlineno}"
+    file, line = registered.place
+    return f"{FilePath(file).resolve().relative_to(_PACKAGE_PARENT).as_posix()}:{line}"

@@ -1,7 +1,7 @@
-"""The pytest plugin: a sandbox for a test, in this process or behind a socket, and why its calls were refused.
+"""The pytest plugin: a sandbox for a test, in this process or behind a socket, and a report of its refused calls.
 
-Loaded by every run of pytest wherever Rolecall is installed, so it loads nothing itself: the kit comes with the first
-test that uses a fixture.
+Every run of pytest loads the plugin where Rolecall is installed. So it imports nothing itself: the first test that uses
+a fixture loads the kit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def rolecall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolecall]:
-    """A fresh sandbox in this process, which plain boto3 reaches during the test."""
+    """A fresh sandbox in this process. Plain boto3 reaches it during the test."""
     kit = _kit_for(request.node)
     _remember_environment(monkeypatch)
     with kit.Rolecall(**_arguments(request)) as sandbox:
@@ -47,7 +47,7 @@ def rolecall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def rolecall_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolecall]:
-    """A fresh sandbox behind a socket, to which the environment points during the test."""
+    """A fresh sandbox behind a socket. The environment points to it during the test."""
     kit = _kit_for(request.node)
     _remember_environment(monkeypatch)
     with kit.fresh_behind(_socket(request.config), **_arguments(request)) as sandbox:
@@ -56,7 +56,7 @@ def rolecall_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    # Tests may make sandboxes without our fixtures. Whoever has not loaded the kit has made none.
+    # Tests may make sandboxes without the fixtures. If the kit is not loaded, no test has made one.
     if _KIT in sys.modules:
         _kit_for(item)
     try:
@@ -73,8 +73,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and _refused_calls in item.stash:
-        text = _told(item.stash[_refused_calls].take())
-        # A report in JUnit's form holds what is said of the failure, and none of pytest's sections.
+        text = _report_text(item.stash[_refused_calls].take())
+        # A report in JUnit's form has the failure's text but none of pytest's sections.
         add = getattr(report.longrepr, "addsection", None) if item.config.getoption("xmlpath", None) else None
         if text and add is not None:
             add(SECTION_TITLE, text)
@@ -88,7 +88,7 @@ def _kit() -> Any:
 
 
 def _kit_for(item: pytest.Item) -> Any:
-    """The kit, which notes from now on which calls of the test are refused."""
+    """The kit, which from now on records the test's refused calls."""
     kit = _kit()
     if _refused_calls not in item.stash:
         item.stash[_refused_calls] = kit.RefusedCalls()
@@ -96,7 +96,7 @@ def _kit_for(item: pytest.Item) -> Any:
 
 
 def _socket(config: pytest.Config) -> Any:
-    """One socket for all tests of a worker. Each test has a sandbox of its own behind it."""
+    """One socket for all tests of a worker. Each test gets its own sandbox behind it."""
     if _server not in config.stash:
         server = config.stash[_server] = _kit().ThreadedServer()
         config.add_cleanup(server.close)
@@ -104,17 +104,17 @@ def _socket(config: pytest.Config) -> Any:
 
 
 def _remember_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test changes with monkeypatch is undone after the sandbox has ended, so the first state is kept there."""
+    """Save the state first, so that monkeypatch undoes the test's changes after the sandbox has ended."""
     for name in _kit().MANAGED_VARIABLES:
         value = os.environ.get(name)
-        # Also for one that is not set: only a change is remembered.
+        # Also for a variable that is not set: monkeypatch only remembers changes.
         monkeypatch.setenv(name, value or "")
         if value is None:
             monkeypatch.delenv(name)
 
 
 def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What the markers of the test say, the nearest first."""
+    """The arguments of the test's markers, the nearest marker first."""
     given: dict[str, Any] = {}
     for marker in request.node.iter_markers("rolecall"):
         unknown = sorted(set(marker.kwargs) - set(KNOWN_ARGUMENTS))
@@ -132,7 +132,7 @@ def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def _found(request: pytest.FixtureRequest, config: Any) -> Any:
-    """A path in a marker is meant from the test's folder, else from pytest's root."""
+    """A marker's path is relative to the test's folder, or else to pytest's root."""
     if not isinstance(config, str | Path) or "\n" in str(config):
         return config
     places = [request.path.parent / config, request.config.rootpath / config]
@@ -143,7 +143,7 @@ def _found(request: pytest.FixtureRequest, config: Any) -> Any:
     raise pytest.UsageError(f"No such file for the marker rolecall: there is neither {looked}")
 
 
-def _told(refused: Sequence[DecisionRecord]) -> str:
+def _report_text(refused: Sequence[DecisionRecord]) -> str:
     shown = [decision.reasons for decision in refused[:_MAXIMUM_REFUSALS]]
     if len(refused) > len(shown):
         shown.append(f"… and {len(refused) - len(shown)} before them")

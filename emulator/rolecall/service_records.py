@@ -37,6 +37,8 @@ class ServiceRecord:
     - ``refusals_have_ids``: a refusal ends with an authorization id.
     - ``path_prefix``: separates its requests from the requests of a service with the same signing name.
     - ``legacy_host``: a second host name.
+    - ``tagged_resources``: a pattern of the last part of an ARN. It shows which service an operation on tags is for,
+      because some services share the paths of these operations.
     """
 
     name: str
@@ -55,10 +57,17 @@ class ServiceRecord:
     refusals_have_ids: bool = False
     path_prefix: str = ""
     legacy_host: str = ""
+    tagged_resources: str = ""
 
 
 def _chime(
-    name: str, api_version: str, endpoint_prefix: str, *, denied_code: str = "AccessDenied", global_region: str = ""
+    name: str,
+    api_version: str,
+    endpoint_prefix: str,
+    *,
+    denied_code: str = "AccessDenied",
+    global_region: str = "",
+    tagged_resources: str = "",
 ) -> ServiceRecord:
     return ServiceRecord(
         name,
@@ -72,6 +81,7 @@ def _chime(
         denied_code=denied_code,
         global_region=global_region,
         legacy_host="service.chime.aws.amazon.com" if name == "chime" else "",
+        tagged_resources=tagged_resources,
     )
 
 
@@ -105,11 +115,31 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 refusals_have_ids=True,
             ),
             _chime("chime", "2018-05-01", "chime", denied_code="", global_region=DEFAULT_REGION),
-            _chime("chime-sdk-identity", "2021-04-20", "identity-chime"),
-            _chime("chime-sdk-meetings", "2021-07-15", "meetings-chime"),
-            _chime("chime-sdk-media-pipelines", "2021-07-15", "media-pipelines-chime"),
-            _chime("chime-sdk-messaging", "2021-05-15", "messaging-chime"),
-            _chime("chime-sdk-voice", "2022-08-03", "voice-chime"),
+            _chime(
+                "chime-sdk-identity",
+                "2021-04-20",
+                "identity-chime",
+                tagged_resources=r"app-instance/[^/]+(?:/(?:user|bot)/.+)?",
+            ),
+            _chime("chime-sdk-meetings", "2021-07-15", "meetings-chime", tagged_resources=r"meeting[/:].+"),
+            _chime(
+                "chime-sdk-media-pipelines",
+                "2021-07-15",
+                "media-pipelines-chime",
+                tagged_resources=r"media-(?:pipeline|insights-pipeline)[^/]*/.+",
+            ),
+            _chime(
+                "chime-sdk-messaging",
+                "2021-05-15",
+                "messaging-chime",
+                tagged_resources=r"app-instance/[^/]+/channel(?:-flow)?/.+",
+            ),
+            _chime(
+                "chime-sdk-voice",
+                "2022-08-03",
+                "voice-chime",
+                tagged_resources=r"(?:vc|sma|voice-profile-domain|voice-profile)/.+",
+            ),
             ServiceRecord(
                 "iam-toolbox",
                 "rest-json",

@@ -75,7 +75,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("policy_name", "target", name=op.f("pk_resource_control_policy_targets")),
     )
-    # Made anew, which is safe here: no table refers to this one.
+    # Made anew, which is safe because no table refers to this one.
     with op.batch_alter_table("service_control_policy_targets") as batch_op:
         batch_op.alter_column("target", existing_type=sa.String(length=34), type_=sa.String(length=68))
 

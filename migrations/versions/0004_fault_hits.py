@@ -1,4 +1,4 @@
-"""How often each fault rule was met and has hit"""
+"""How often each fault rule was met and how often it took effect"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call is about: AWS's tables and the request's members, held against rows that were written by hand."""
+"""The resources of a call, from AWS's tables and the request's members, compared with rows written by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rolecall.wire import SERVICES, load_service
 ACCOUNT = "111122223333"
 ROWS = yaml.safe_load((Path(__file__).parent / "resources_of_calls.yaml").read_text(encoding="utf-8"))
 CASES = [(service, row) for service, rows in ROWS.items() for row in rows]
-# The operations about "*", and why: the reference gives their actions no resource type, but for the groups below.
+# The operations about "*". The reference gives their actions no resource type, except for the groups below.
 LISTED = yaml.safe_load((Path(__file__).parent / "calls_about_everything.yaml").read_text(encoding="utf-8"))
 
 
@@ -32,7 +32,7 @@ def test_a_call_is_about_what_the_reference_says(service: str, row: dict[str, An
 
 
 def everything() -> Iterator[tuple[str, str]]:
-    """The operations of every model that are about ``*`` whatever the request names."""
+    """The operations of every model that are about ``*``, whatever the request names."""
     for service in SERVICES:
         for operation in sorted(load_service(service).operation_names):
             if not compiled(service, operation).sources:
@@ -47,13 +47,13 @@ def test_the_operations_about_everything_are_those_that_are_written_down() -> No
     assert found == {
         pair for pair in written if pair[0] in SERVICES and pair[1] in load_service(pair[0]).operation_names
     }
-    # Of the 62 operations of Chime itself one has a resource.
+    # Of Chime's own 62 operations one has a resource.
     chime = {name for service, name in everything() if service == "chime"}
     assert load_service("chime").operation_names - chime == {"CreateMeetingDialOut"}
 
 
 def test_the_name_of_a_resource_stays_what_it_is() -> None:
-    """What a request writes into a name is a name: it makes no other ARN than its own."""
+    """A request's text inside a name stays a name: it cannot make another ARN."""
     named = compiled("chime-sdk-voice", "GetVoiceConnector")
     for hostile in ("*", "a/../b", "${aws:username}", "x:y", "\\g<1>", "arn-like"):
         [resource] = named.of({"VoiceConnectorId": hostile}, "us-east-1", ACCOUNT)

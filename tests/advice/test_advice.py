@@ -1,4 +1,4 @@
-"""Advice on policies: what AWS takes and what yet cannot mean what its author wanted."""
+"""Advice names policies that AWS accepts but that cannot do what their author wants."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MEETING = "arn:aws:chime:us-east-1:111122223333:meeting/*"
         ("chime:*Romo*", "chime:*Romo*: matches no action of chime"),
         ("chime:*Room*", None),
         ("chime:?etUser", None),
-        # Console actions have no operation and are actions all the same.
+        # Console actions have no operation but are real actions.
         ("chime:AcceptDelegate", None),
         ("*", None),
         ("iam:PassRole", None),
@@ -85,7 +85,7 @@ def test_entries_that_mean_no_action(entry: str, expected: str | None) -> None:
         ({"Action": "chime:GetUser", "Resource": ["*", CHIME_USER]}, None),
         ({"Action": "chime:CreateMeetingDialOut", "Resource": MEETING}, None),
         ({"Action": "*", "Resource": CHIME_USER}, None),
-        # Of other services only what is spelled out, or what nothing else can be meant by.
+        # For other services only clear mistakes: a full name, or a pattern that can match nothing else.
         ({"Action": "s3:*", "Resource": "arn:aws:s3:::bucket"}, None),
         (
             {"Action": ["s3:GetObject", "s3:ListAllMyBuckets"], "Resource": "arn:aws:s3:::bucket/*"},
@@ -143,7 +143,7 @@ def never(key: str, actions: str, verb: str = "supports") -> str:
             never("aws:TagKeys", "chime:CreateUser and chime:GetRoom", "support"),
         ),
         ("chime:*Room*", "StringEquals", "aws:RequestTag/team", "never holds"),
-        # What holds without the key is no mistake.
+        # A condition that also holds without the key is no mistake.
         ("chime:GetUser", "StringNotEquals", "aws:RequestTag/team", None),
         ("chime:GetUser", "StringEqualsIfExists", "aws:RequestTag/team", None),
         ("chime:GetUser", "ForAllValues:StringEquals", "aws:TagKeys", None),
@@ -224,7 +224,7 @@ def test_the_policies_that_aws_wrote_for_chime_are_in_order() -> None:
         assert advise(parse_policy(document, PolicyKind.IDENTITY)) == []
 
 
-# A sample of what AWS wrote: all would take ten seconds, and of the rest many name what the reference has dropped.
+# A sample of AWS's own policies. All of them would take ten seconds, and many of the rest name removed actions.
 POLICIES_OF_AWS = (Path(__file__).parent / "cases" / "policies_of_aws.txt").read_text(encoding="utf-8").split()
 
 
@@ -242,7 +242,7 @@ def test_advice_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     misspelt = parsed({"Action": [f"ec2:DescribeInstance{number}" for number in range(2000)]})
     patterns = parsed({"Action": [f"ec2:*{number}*x*" for number in range(2000)]})
     assert len(advise(misspelt, limit=20)) == 20
-    # Comparing a name with all others is what costs.
+    # The costly part is comparing a name with all others.
     assert len(compared) == 20
     assert len(advise(patterns)) == MAXIMUM_ADVICE
     assert len(advise(patterns, limit=2000)) == MAXIMUM_ENTRIES
@@ -278,7 +278,7 @@ def test_all_of_a_service_may_be_written_as_its_arns() -> None:
     assert len(messages({"Action": "chime:GetUser", "Resource": "arn:aws:chime:*:*:*"})) == 1
 
 
-# What AWS's own policies get wrong, or what only its own services may do.
+# Mistakes in AWS's own policies, or things that only AWS's services may do.
 SLIPS_OF_AWS = {
     "AWSServiceRoleForAmazonEKSNodegroup",
     "AmazonConnectServiceLinkedRolePolicy",

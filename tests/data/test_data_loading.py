@@ -1,4 +1,4 @@
-"""Importing the room reads next to nothing, and imports nothing of the product."""
+"""Importing the room reads only a small table, and imports nothing else of the product."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The table of AWS managed policies: rows, documents, and what the loader does with names it does not know."""
+"""The table of AWS managed policies: rows, documents, and names that it does not have."""
 
 import json
 import re
@@ -39,7 +39,7 @@ GENERAL = [
     "job-function/ViewOnlyAccess",
     "service-role/AWSLambdaBasicExecutionRole",
 ]
-# What tools in use asked for and did not find when only some policies were here.
+# Policies that tools in use asked for and did not find when the table had only some.
 ASKED_FOR = [
     "AmazonEKSClusterPolicy",
     "AmazonEKSWorkerNodePolicy",

@@ -1,4 +1,4 @@
-"""The quotas: each has a number, a source and a field. What IAM's operations make of them: test_iam_quotas."""
+"""The quotas: each has a number, a source and a field. test_iam_quotas tests how IAM's operations use them."""
 
 import json
 from dataclasses import fields
@@ -64,7 +64,7 @@ AWS: dict[str, int] = {
     "instance_profile_name_characters": 128,
     "policy_name_characters": 128,
 }
-# What AWS grants at most when one asks.
+# The most that AWS grants on request.
 ON_REQUEST = {
     "role_trust_policy_characters": 4096,
     "managed_policies_per_user_count": 20,
@@ -103,7 +103,7 @@ def test_quotas_cannot_be_changed() -> None:
         QUOTA_FIELDS["new"] = "users_per_account_count"  # type: ignore[index]
 
 
-def test_what_was_changed_is_told_by_its_name_and_nothing_else() -> None:
+def test_a_change_is_recorded_by_its_name_and_nothing_else() -> None:
     changed = quotas_with({"L-FE177D64": 5000, "UsersPerAccount": 5000, "Groups per account": 0})
     assert (changed.roles_per_account_count, changed.groups_per_account_count) == (5000, 0)
     assert changed_quotas(changed) == {"GroupsPerAccount": 0, "RolesPerAccount": 5000}

@@ -8,7 +8,7 @@ def test_every_key_is_one_that_aws_lists() -> None:
     assert {attribute.key for attribute in saml_attributes().values()} <= listed
 
 
-def test_lists_are_told_from_single_values() -> None:
+def test_lists_differ_from_single_values() -> None:
     table = saml_attributes()
     assert len(table) == 30
     assert table["urn:oid:1.3.6.1.4.1.5923.1.1.1.1"].is_list

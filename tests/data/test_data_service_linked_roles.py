@@ -13,7 +13,7 @@ CUSTOM_SUFFIX_WHEN_UNKNOWN = "refused"
 
 FILE = Path(rolecall.data.__file__).parent / "service_linked_roles" / "service_linked_roles.tsv"
 
-# The documents nobody publishes under a licence; managed_policies/README.md names them too.
+# The documents that no source publishes under a licence. managed_policies/README.md names them too.
 POLICIES_LACKING = {"arn:aws:iam::aws:policy/aws-service-role/AmazonLexBotPolicy"}
 SERVICES_WITHOUT_A_NAMED_POLICY = {"events.chime.amazonaws.com"}
 
@@ -30,7 +30,7 @@ def test_every_row_says_its_source() -> None:
     with FILE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert [row["service"] for row in rows if not row["source"]] == []
-    # What a policy of AWS is said to state, it states.
+    # When a row says that a policy of AWS states the role, the policy does.
     for row in rows:
         if row["source"].startswith("AWS managed policy "):
             name = row["source"].removeprefix("AWS managed policy ")
@@ -38,7 +38,7 @@ def test_every_row_says_its_source() -> None:
             assert f"role/aws-service-role/{row['service']}/{row['role_name']}" in managed_policy_document(arns[0])
 
 
-# Services whose role was missed, with the role's name as AWS's guides print it.
+# Services whose role was missing once, with the role's name as AWS's guides print it.
 MISSED = {
     "custom-resource.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_CustomResource",
     "dynamodb.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",

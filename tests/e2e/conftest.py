@@ -1,4 +1,4 @@
-"""Server processes for the tests of this folder, ended and looked over when the test or its module is done."""
+"""Server processes for the tests of this folder. They are ended and checked when the test or its module is done."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def make_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Servers of a test's own: ``make_server("--workers", "2")``, each in a folder of its own unless one is given."""
+    """Servers for one test: ``make_server("--workers", "2")``, each in its own folder unless one is given."""
     made: list[Server] = []
 
     def make(*options: str, **arguments: str) -> Server:

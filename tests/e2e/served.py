@@ -28,9 +28,9 @@ FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"
 ADMIN = ("test", "test")
 DEVELOPER = ("developer", "developer-secret")
-# How long anything is waited for that must come: no measure of speed, but the end of a test that would never end.
+# The limit for events that must happen. It does not measure speed: it ends a test that would hang.
 PATIENCE_SECONDS = 300
-# What the server promises: gone within two seconds.
+# The server's promise: it ends within two seconds.
 STOP_SECONDS = 2
 _START_ATTEMPTS = 5
 _STOP_ATTEMPTS = 5
@@ -49,14 +49,14 @@ def role_arn(name: str, account: str = FIRST_ACCOUNT) -> str:
 
 
 def clean_environment(home: Path, **extra: str) -> dict[str, str]:
-    """An environment that knows nothing of the developer's own settings of AWS or of Rolecall."""
+    """An environment without the developer's own settings for AWS or Rolecall."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLECALL_", "XDG_"))}
     own = {"HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "PYTHONUNBUFFERED": "1"}
     return kept | own | extra
 
 
 def run_rolecall(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``rolecall`` with these arguments, to its end, in this process: a process of its own takes ten times as long."""
+    """Runs ``rolecall`` with these arguments to its end, in this process: a new process takes ten times as long."""
     variables = clean_environment(home, **environment)
     with mock.patch.dict(os.environ, variables, clear=True), contextlib.chdir(home):
         done = CliRunner().invoke(main, arguments, prog_name="rolecall")
@@ -66,7 +66,7 @@ def run_rolecall(home: Path, *arguments: str, **environment: str) -> subprocess.
 
 
 def start_rolecall(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The same in a process of its own, for tests of just that."""
+    """The same in a new process, for tests of the process itself."""
     return subprocess.run(
         [*script("rolecall"), *arguments],
         env=clean_environment(home, **environment),
@@ -80,7 +80,7 @@ def start_rolecall(home: Path, *arguments: str, **environment: str) -> subproces
 
 @functools.cache
 def boto3_session() -> boto3.Session:
-    """One for all tests of a process: it keeps the parsed service models."""
+    """One for all tests of a process, because it keeps the parsed service models."""
     return boto3.Session(region_name="us-east-1")
 
 
@@ -102,12 +102,12 @@ class Server:
     options: tuple[str, ...]
     environment: dict[str, str] = field(repr=False)
     start_seconds: float = 0.0
-    # Instead of the one that is installed.
+    # The command to run in place of the installed one.
     aws_command: list[str] | None = None
 
     @property
     def promised_stop_seconds(self) -> float:
-        """Within how many seconds it must be gone; longer where the machine is so slow that starting took longer."""
+        """The seconds in which it must end; more on a machine so slow that starting took longer."""
         return max(STOP_SECONDS, self.start_seconds)
 
     @property
@@ -180,11 +180,11 @@ class Server:
         )
 
     def stop(self, signal_number: int = signal.SIGTERM) -> float:
-        """End the server as a user does; returns after how many seconds it was gone. It must end cleanly."""
+        """End the server as a user does. Returns the seconds until it had ended. It must end cleanly."""
         begun = time.monotonic()
         self.process.send_signal(signal_number)
         try:
-            # Longer than promised: how long it took is for the tests that measure it.
+            # Longer than promised. The tests that measure the time check it.
             status = self.process.wait(PATIENCE_SECONDS)
         finally:
             self.kill()
@@ -194,7 +194,7 @@ class Server:
         return took
 
     def kill(self) -> None:
-        """``kill -9`` for the server and its workers, and nobody else: they have a process group of their own."""
+        """``kill -9`` for the server and its workers, which have a process group of their own."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE_SECONDS)
@@ -207,7 +207,7 @@ class Server:
 
 
 def eventually(check: Callable[[], bool]) -> bool:
-    """Whether something becomes true in the end, for what another process does a moment later."""
+    """Whether something becomes true in the end, for work that another process does a moment later."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := check()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -215,7 +215,7 @@ def eventually(check: Callable[[], bool]) -> bool:
 
 
 def stops_as_promised(attempt: Callable[[], bool]) -> bool:
-    """Whether one of a few attempts to end a server went as promised: a busy machine may delay any."""
+    """Whether the server ended as promised in one of a few attempts. A busy machine may delay any of them."""
     return any(attempt() for _ in range(_STOP_ATTEMPTS))
 
 
@@ -227,7 +227,7 @@ def start(folder: Path, *options: str, database: str | None = None, **environmen
     url = database if database is not None else f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
     options = ("--database", url, *options)
     for _ in range(_START_ATTEMPTS):
-        # Where a port cannot be reserved another process may take it before the server listens there.
+        # Without a reserved port another process may take it before the server listens.
         server = _started(folder, reserved_port(), options, clean_environment(folder, **environment))
         if server is not None:
             return server

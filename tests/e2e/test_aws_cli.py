@@ -1,4 +1,4 @@
-"""The AWS command line interface, as it comes from the package index, told of Rolecall by its environment."""
+"""The AWS command line interface from the package index, pointed to Rolecall by its environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rolecall.sessions.one_time_codes import codes_from
 
 STEP_SECONDS = 30
 
-# Version 1 of the interface ends so when the service refused; version 2 ends with 254.
+# The exit status of version 1 when the service refused; version 2 uses 254.
 REFUSED_STATUS = 255
 TRUST = {
     "Version": "2012-10-17",
@@ -37,14 +37,14 @@ def _aws_starts_in_a_moment(server: Server, command_folder: Path) -> None:
 
 
 def answered(server: Server, *arguments: str, **environment: str) -> Any:
-    """The JSON that a command prints, which must be answered without a word on stderr."""
+    """The JSON that a command prints. It must print nothing on stderr."""
     done = server.aws(*arguments, **environment)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout) if done.stdout else None
 
 
 def refused(server: Server, *arguments: str, **environment: str) -> str:
-    """What a refused command says."""
+    """The message of a refused command."""
     done = server.aws(*arguments, **environment)
     assert (done.returncode, done.stdout) == (REFUSED_STATUS, "")
     return done.stderr.strip()
@@ -153,7 +153,7 @@ def test_mfa_from_the_device_to_its_end(server: Server, stopped_clock: Callable[
     named = ("--user-name", "admin", "--serial-number", made["SerialNumber"])
     seed = seed_file.read_text(encoding="ascii")
     now_seconds = datetime.now(UTC).timestamp()
-    # Of a million codes, two that follow each other may be alike.
+    # With a million codes, two consecutive ones may be the same.
     while len(set(codes_from(seed, int(now_seconds) // STEP_SECONDS - 1, 3))) < 3:
         now_seconds += STEP_SECONDS
     stopped_clock(now_seconds)
@@ -204,6 +204,6 @@ def test_a_chained_profile(server: Server, chained: dict[str, str]) -> None:
     assert [account["Name"] for account in accounts] == ["Partner"]
     said = refused(server, "chime", "create-account", "--name", "mine", **chained)
     assert f"User: {arn} is not authorized to perform: chime:CreateAccount" in said
-    # What the first link may not do, the second may: rights are those of the last role alone.
+    # The second role may do what the first may not: the rights are the last role's alone.
     said = refused(server, "chime", "list-accounts", **(chained | {"AWS_PROFILE": "first"}))
     assert said.endswith("with an explicit deny in an identity-based policy")

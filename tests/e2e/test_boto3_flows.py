@@ -1,4 +1,4 @@
-"""What a user's program does: plain boto3, told of Rolecall by environment variables alone."""
+"""A user's program with plain boto3, pointed to Rolecall by environment variables alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READ_USERS = {
 
 @pytest.fixture
 def boto(server: Server, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
-    """A session of somebody who set five environment variables and nothing else."""
+    """A session that five environment variables configure, and nothing else."""
     for name, value in {
         "AWS_ENDPOINT_URL": server.url,
         "AWS_ACCESS_KEY_ID": ADMIN[0],
@@ -145,7 +145,7 @@ def test_accounts_do_not_see_each_other(boto: boto3.Session) -> None:
     assert (status, code) == (404, "NotFoundException")
 
 
-def test_a_role_nobody_has_is_no_different_from_one_that_refuses(boto: boto3.Session) -> None:
+def test_a_missing_role_is_refused_like_a_role_that_refuses(boto: boto3.Session) -> None:
     status, code, message = refusal(
         boto.client("sts").assume_role, RoleArn=role_arn("no-such-role", SECOND_ACCOUNT), RoleSessionName="ana"
     )
@@ -348,7 +348,7 @@ def test_a_chain_of_profiles_from_user_to_role_to_role(
     chime = operator.client("chime")
     account = chime_account(chime)
     assert [user["PrimaryEmail"] for user in chime.list_users(AccountId=account)["Users"]] == ["kim@example.org"]
-    # The permissions boundary, then the organization's policy, forbid what the role's own policy allows.
+    # The permissions boundary, and then the organization's policy, forbid what the role's own policy allows.
     assert refusal(chime.delete_account, AccountId=account)[2].startswith(
         f"User: {arn} is not authorized to perform: chime:DeleteAccount with an explicit deny in a permissions boundary"
     )
@@ -400,7 +400,7 @@ def test_sessions_and_data_outlive_a_restart(make_server: Callable[..., Server])
     # The same client: its kept connection is gone, its session is not.
     assert chime.get_user(AccountId=account, UserId=made)["User"]["PrimaryEmail"] == "new@example.com"
     assert fetched(url)[0] == 200
-    # Applying the same file again neither doubles nor revives anything.
+    # Applying the same file again neither doubles nor restores anything.
     emails = [user["PrimaryEmail"] for user in chime.list_users(AccountId=account)["Users"]]
     assert sorted(emails) == ["ana@example.com", "li@example.com", "new@example.com", "sam@example.com"]
     assert len(chime.list_accounts()["Accounts"]) == 1

@@ -65,7 +65,7 @@ def test_the_server_is_found_by_url_and_by_variables(clean: Server) -> None:
         ("+999999999999d", "The sandbox's clock goes from 1970"),
     ],
 )
-def test_what_is_no_change(clean: Server, change: str, words: str) -> None:
+def test_invalid_changes(clean: Server, change: str, words: str) -> None:
     done = run_rolecall(clean.folder, "clock", change, "--port", str(clean.port))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"rolecall: {words}")
@@ -91,7 +91,7 @@ def test_workers_share_one_clock_also_after_a_restart(make_server: Make) -> None
     credentials = server.assume("chime-reader")
 
     def codes() -> set[str]:
-        """What both workers say: each client is a connection of its own, and connections are spread over them."""
+        """The answers of both workers. Each client opens its own connection, and connections go to both workers."""
         found = set()
         for _ in range(20):
             try:

@@ -1,4 +1,4 @@
-"""The command ``rolecall`` as users type it: what it prints, where, and with which exit status."""
+"""The command ``rolecall`` as users type it: its output, where it goes, and the exit status."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ settings: {strict: perhaps}
 
 @pytest.fixture
 def rolecall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """``rolecall(arguments)`` in this process, in a folder of the test's own: much faster than a new process."""
+    """``rolecall(arguments)`` in this process, in the test's own folder: much faster than a new process."""
     environment = clean_environment(tmp_path)
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
@@ -93,7 +93,7 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 def refused(done: Result | subprocess.CompletedProcess[str]) -> str:
-    """What stderr says of a command that ended with status 2 and printed nothing else."""
+    """The stderr of a command that ended with status 2 and printed nothing else."""
     status = done.exit_code if isinstance(done, Result) else done.returncode
     assert (status, done.stdout) == (2, ""), done
     assert "Traceback" not in done.stderr
@@ -153,7 +153,7 @@ def taken_port() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def serve_in_vain(folder: Path, *arguments: str, **environment: str) -> list[str]:
+def failed_serve(folder: Path, *arguments: str, **environment: str) -> list[str]:
     """The lines of stderr of a ``serve`` that cannot start."""
     if "--port" not in arguments:
         arguments = (*arguments, "--port", str(reserved_port()))
@@ -164,7 +164,7 @@ def serve_in_vain(folder: Path, *arguments: str, **environment: str) -> list[str
 
 
 def test_serve_on_a_busy_port(tmp_path: Path, taken_port: int) -> None:
-    (line,) = serve_in_vain(tmp_path, "--port", str(taken_port))
+    (line,) = failed_serve(tmp_path, "--port", str(taken_port))
     assert line.startswith(f"rolecall: cannot listen on 127.0.0.1 port {taken_port}: ")
     assert "--port" in line
 
@@ -175,27 +175,27 @@ def test_serve_on_the_port_of_another_rolecall(server: Server, tmp_path: Path) -
     assert server.control("GET", "health")[0] == 200
 
 
-def test_serve_on_an_address_of_somebody_else(tmp_path: Path) -> None:
-    (line,) = serve_in_vain(tmp_path, "--host", "192.0.2.1")
+def test_serve_on_an_address_of_another_machine(tmp_path: Path) -> None:
+    (line,) = failed_serve(tmp_path, "--host", "192.0.2.1")
     assert line.startswith("rolecall: cannot listen on 192.0.2.1 port ")
 
 
-def test_serve_with_a_config_that_is_no_text(tmp_path: Path) -> None:
+def test_serve_with_a_config_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    lines = serve_in_vain(tmp_path, "--config", "binary.yaml")
+    lines = failed_serve(tmp_path, "--config", "binary.yaml")
     assert lines == ["rolecall: binary.yaml cannot be used:", "binary.yaml:1: not UTF-8 text"]
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "folder"])
 def test_serve_with_a_config_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    (line,) = serve_in_vain(tmp_path, "--config", name)
+    (line,) = failed_serve(tmp_path, "--config", name)
     assert line.startswith(f"rolecall: cannot read {name}: ")
 
 
 def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
     name = write(tmp_path, "world.yaml", MANY_PROBLEMS)
-    first, *problems = serve_in_vain(tmp_path, "--config", name)
+    first, *problems = failed_serve(tmp_path, "--config", name)
     assert first == f"rolecall: {name} cannot be used:"
     assert sorted({problem.split(" ")[0] for problem in problems}) == [
         f"{name}:10:",
@@ -211,16 +211,16 @@ def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
 def test_serve_with_a_config_that_refers_to_nothing(tmp_path: Path) -> None:
     text = ONE_USER.replace("AdministratorAccess", "NoSuchPolicy")
     name = write(tmp_path, "world.yaml", text)
-    _, problem = serve_in_vain(tmp_path, "--config", name)
+    _, problem = failed_serve(tmp_path, "--config", name)
     assert problem.startswith(
         f"{name}:8: accounts[0].users[0].attached_policies[0]: there is no policy arn:aws:iam::aws"
     )
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]\n", "a: [\n", "a: &a [*a]\n"])
-def test_serve_with_a_config_that_is_no_sandbox_file(tmp_path: Path, text: str) -> None:
+def test_serve_with_a_config_that_is_not_a_sandbox_file(tmp_path: Path, text: str) -> None:
     name = write(tmp_path, "world.yaml", text)
-    first, *problems = serve_in_vain(tmp_path, "--config", name)
+    first, *problems = failed_serve(tmp_path, "--config", name)
     assert first == f"rolecall: {name} cannot be used:"
     assert problems
     assert all(re.match(rf"{name}:\d+: ", problem) for problem in problems)
@@ -237,32 +237,32 @@ def test_serve_with_a_config_that_is_no_sandbox_file(tmp_path: Path, text: str) 
     ],
 )
 def test_serve_without_a_database(tmp_path: Path, url: str, message: str) -> None:
-    lines = serve_in_vain(tmp_path, "--database", url)
+    lines = failed_serve(tmp_path, "--database", url)
     assert lines[0].startswith(message)
     assert "hidden-word" not in "".join(lines)
 
 
-def test_serve_with_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_serve_with_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("nothing of SQLite\n" * 100, encoding="utf-8")
-    (line,) = serve_in_vain(tmp_path, "--database", "sqlite:///notes.db")
+    (line,) = failed_serve(tmp_path, "--database", "sqlite:///notes.db")
     assert line.startswith("rolecall: cannot open the database: ")
     assert (tmp_path / "notes.db").read_text(encoding="utf-8").startswith("nothing of SQLite")
 
 
 def test_workers_cannot_share_a_database_in_memory(tmp_path: Path) -> None:
-    (line,) = serve_in_vain(tmp_path, "--database", "sqlite://", "--workers", "2")
+    (line,) = failed_serve(tmp_path, "--database", "sqlite://", "--workers", "2")
     assert "--workers 1" in line
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
-    """A server and its workers, when they did not end as they should."""
+    """A server and its workers, if they did not end as they should."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
 def printed_until_terminated(process: subprocess.Popen[str], after_seconds: float = 0.3) -> list[str]:
-    """What a server prints that is told to end a moment after it said that it is ready."""
+    """The output of a server that gets the signal to end just after it said that it is ready."""
     assert process.stdout is not None
     impatience = threading.Timer(PATIENCE_SECONDS, kill_group, [process])
     impatience.start()
@@ -503,7 +503,7 @@ def test_sessions_outlive_the_rotation_of_keys(make_server: Callable[..., Server
     second = key_ids(tmp_path, database)
     assert second[:-1] == first
     assert done.stdout.startswith(second[-1])
-    # No restart: the running workers must open what either key sealed, and seal with the new one.
+    # Without a restart the running workers must open tokens of either key, and seal with the new key.
     after = [served.assume("chime-reader") for _ in range(4)]
     for credentials in (before, *after):
         for _ in range(4):
@@ -600,7 +600,7 @@ def test_reset_brings_the_declared_world_back(make_server: Callable[..., Server]
     with pytest.raises(ClientError) as caught:
         admin.get_account(AccountId=gone)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
-    # The role is another one of the same name, so sessions of the old one are over.
+    # The role is a new one of the same name, so sessions of the old one have ended.
     for _ in range(6):
         with pytest.raises(ClientError) as caught:
             served.client("sts", credentials=credentials).get_caller_identity()

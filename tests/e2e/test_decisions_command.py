@@ -31,7 +31,7 @@ def test_calls_are_listed_in_every_format(make_server: Make) -> None:
         server.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="abc")
     denied = caught.value.response["ResponseMetadata"]["RequestId"]
     admin = f"arn:aws:iam::{FIRST_ACCOUNT}:user/admin"
-    # Whoever asks the server has it write what it has not yet written.
+    # Before it answers, the server writes the log entries that it has not yet written.
     assert server.control("GET", "decisions")[0] == 200
     newest, oldest = lines(server)
     assert newest.endswith(f"  {denied}  ImplicitDeny (AccessDenied)  {admin}  sts:AssumeRole on {ROLE}")

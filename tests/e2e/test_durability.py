@@ -1,4 +1,4 @@
-"""What was acknowledged is there after ``kill -9``, whole; and writers at the same time lose nothing."""
+"""Acknowledged changes survive ``kill -9`` whole, and writers at the same time lose nothing."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def all_roles(iam: Any) -> dict[str, dict[str, Any]]:
 
 
 class Burst:
-    """Threads that create and delete roles until the server is gone, and what it acknowledged to them."""
+    """Threads that create and delete roles until the server ends, and the changes that it acknowledged to them."""
 
     def __init__(self, clients: list[Any], name: str) -> None:
         self.created: set[str] = set()
         self.deleted: set[str] = set()
-        # Asked for, but nobody knows whether they were done: the answer never came.
+        # Requested without an answer, so it is unknown whether the server did them.
         self.unknown: set[str] = set()
         self.problems: list[str] = []
         self._acknowledged = threading.Semaphore(0)
@@ -63,7 +63,7 @@ class Burst:
             thread.join()
 
     def wait_for(self, count: int) -> None:
-        """Until so many calls were acknowledged, however long the server takes for them."""
+        """Waits for so many acknowledged calls, however long the server takes."""
         for _ in range(count):
             assert self._acknowledged.acquire(timeout=PATIENCE_SECONDS)
 
@@ -88,7 +88,7 @@ class Burst:
 
 def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
     served = start(tmp_path)
-    # Made once: making a client takes longer than a burst. They find the restarted server at the same address.
+    # Made once, because making a client takes longer than a burst. They find the restarted server at the same address.
     clients = [served.client("iam") for _ in range(WRITERS)]
     expected: set[str] = set()
     waits = random.Random(4580)
@@ -114,12 +114,12 @@ def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
         served.stop()
     finally:
         served.kill()
-    # Otherwise the test has shown nothing.
+    # Otherwise the test would prove nothing.
     assert acknowledged >= LEAST_ACKNOWLEDGED * ROUNDS
 
 
 def check_roles(iam: Any, burst: Burst, expected: set[str]) -> set[str]:
-    """The roles that a restarted server shows: those acknowledged, and of the unknown ones any, but whole."""
+    """The roles of a restarted server: all acknowledged ones, and any of the unknown ones, but whole."""
     found = set(all_roles(iam))
     assert expected - found <= burst.unknown
     assert found - expected <= burst.unknown

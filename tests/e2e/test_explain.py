@@ -26,7 +26,7 @@ def refuse(server: Server) -> tuple[str, str]:
 
 
 def is_written(server: Server, request_id: str) -> bool:
-    """Whether the log has the call in the end, which the worker that answered it writes by itself."""
+    """Whether the log has the call in the end. The worker that answered writes it on its own."""
     return eventually(lambda: server.control("GET", f"decisions/{request_id}")[0] == 200)
 
 
@@ -85,7 +85,7 @@ def test_several_workers_write_one_log(make_server: Make) -> None:
     assert [entry["request_id"] for entry in listed["decisions"]] == list(reversed(made))
 
     def attempt() -> bool:
-        # Each on a connection of its own, so that both workers have something to write when they are told to stop.
+        # Each on its own connection, so that both workers still have entries to write when they stop.
         last = [refuse(server)[0] for _ in range(10)]
         server.stop()
         listed = run_rolecall(server.folder, "decisions", "--format", "json", "--database", database(server.folder))
@@ -127,7 +127,7 @@ def test_issuing_credentials_writes_nothing_but_when_keys_were_used(make_server:
 
 
 def _content(file: Path) -> dict[str, Any]:
-    """The rows of every table, but for last uses, which AWS keeps too."""
+    """The rows of every table except last uses, which AWS keeps too."""
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     content = {}
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -138,7 +138,7 @@ def _content(file: Path) -> dict[str, Any]:
     return content
 
 
-def test_a_log_that_cannot_be_written_disturbs_nobody(make_server: Make, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_disturbs_no_call(make_server: Make, tmp_path: Path) -> None:
     (tmp_path / "rolecall-decisions.db").mkdir()
     server = make_server(database=database(tmp_path))
     for _ in range(3):
@@ -170,7 +170,7 @@ def test_what_cannot_be_explained(tmp_path: Path, arguments: list[str], words: s
     assert list(tmp_path.glob("*.db*")) == []
 
 
-def test_an_unknown_request_is_told_of(make_server: Make) -> None:
+def test_an_unknown_request_is_reported(make_server: Make) -> None:
     server = make_server()
     server.client("sts").get_caller_identity()
     server.control("GET", "decisions")

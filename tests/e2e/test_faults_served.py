@@ -37,7 +37,7 @@ def rules(server: Server) -> Any:
 
 
 def exchanged(server: Server) -> bytes:
-    """All that comes back for a good call on a connection of its own: nothing, if the connection is just closed."""
+    """The whole answer to a good call on its own connection; empty if the connection is just closed."""
     url = urlsplit(server.client("sts").generate_presigned_url("get_caller_identity", HttpMethod="GET"))
     head = f"GET /?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
@@ -61,7 +61,7 @@ def test_a_dropped_connection_is_closed_without_an_answer(make_server: Make, opt
     with pytest.raises(ConnectionClosedError):
         server.client("iam").create_user(UserName="new")
     assert server.client("iam").get_user(UserName="new")["User"]["UserName"] == "new"
-    # What was asked for is no crash.
+    # A requested fault is no crash.
     assert "Traceback" not in server.output() + server.errors()
     assert "DroppedConnection" not in server.output() + server.errors()
 
@@ -86,7 +86,7 @@ def test_workers_count_together(make_server: Make) -> None:
     def call() -> None:
         for _ in range(8):
             try:
-                # A client of its own is a connection of its own, which either worker may take.
+                # Each client opens its own connection, which either worker may accept.
                 server.client("sts").get_caller_identity()
             except ClientError as error:
                 failed.append(error.response["Error"]["Code"])

@@ -21,7 +21,7 @@ def database(folder: Path) -> str:
 
 
 def written(server: Server) -> None:
-    """Asked for its calls, the server writes to the log what it has not yet written; otherwise a moment later."""
+    """Before it answers this, the server writes its pending entries to the log; otherwise it does so a moment later."""
     assert server.control("GET", "decisions")[0] == 200
 
 
@@ -85,7 +85,7 @@ def test_a_log_that_has_forgotten_calls_says_so(make_server: Make) -> None:
     chime = server.client("chime", credentials=server.assume("chime-reader"))
     chime.list_accounts()
     server.stop()
-    # As if as many newer calls had come as the log keeps.
+    # As if the log had received as many newer calls as it keeps.
     with closing(sqlite3.connect(server.folder / "rolecall-decisions.db", isolation_level=None)) as driver:
         driver.execute("UPDATE calls SET position = position + 50005")
     arguments = ("policy", "--principal", ROLE, "--database", database(server.folder))
@@ -120,7 +120,7 @@ def test_what_cannot_be_written(tmp_path: Path, arguments: list[str], words: str
     assert list(tmp_path.glob("*.db*")) == []
 
 
-def test_whoever_did_nothing_has_no_policy(make_server: Make) -> None:
+def test_a_principal_without_calls_has_no_policy(make_server: Make) -> None:
     server = make_server()
     server.client("sts").get_caller_identity()
     chime = server.client("chime", credentials=server.assume("chime-denied"))

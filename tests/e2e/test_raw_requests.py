@@ -1,4 +1,4 @@
-"""Requests that no SDK would send: always refused as AWS refuses, in its shape, by a server that goes on serving."""
+"""Requests that no SDK would send. The server refuses them all as AWS does and stays up."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ ACCOUNTS = [
 ]
 
 ADDRESSES = [
-    get("nobody's path", 404, "UnknownOperationException", "/favicon.ico"),
+    get("a path of no operation", 404, "UnknownOperationException", "/favicon.ico"),
     get("double slash", 404, "UnknownOperationException", "/accounts//users"),
     get("broken escape", 400, "InvalidURIPath", "/%zz"),
     get("cut escape", 400, "InvalidURIPath", "/%"),
@@ -208,7 +208,7 @@ def raw(server: Server, data: bytes, *, cut: bool = False) -> bytes:
     """Everything the server sends back for these bytes until it closes, as it must."""
     received = b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
-        # Who is refused before all is sent may be cut off; what was answered can be read all the same.
+        # The server may close the connection before it has the whole request. Its answer can still be read.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
             if cut:

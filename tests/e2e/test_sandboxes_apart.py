@@ -1,4 +1,4 @@
-"""Which sandbox file and which database a command works with, and what ``serve`` says of them."""
+"""Which sandbox file and which database a command uses, and what ``serve`` prints about them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ accounts:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, with a data folder of its own."""
+    """An empty working directory, with its own data folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setattr("sys.platform", "linux")
     (tmp_path / "project").mkdir()

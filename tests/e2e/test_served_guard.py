@@ -1,4 +1,4 @@
-"""The guard of names and web pages in front of a real socket, and the files that a stopped server leaves."""
+"""The guard of names and web pages at a real socket, and the files that a stopped server leaves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def raw_status(server: Server, request: str) -> int:
         "GET {path} HTTP/1.1\nHost: localhost evil.example\n",
         "GET {path} HTTP/1.0\n",
         "GET http://evil.example{path} HTTP/1.1\nHost: evil.example\n",
-        # Which of two names is meant, nobody can tell.
+        # With two names it is unknown which one counts.
         "GET {path} HTTP/1.1\nHost: localhost\nHost: evil.example\n",
         "GET {path} HTTP/1.1\nHost: evil.example\nHost: localhost\n",
     ],
@@ -50,7 +50,7 @@ def test_no_name_but_this_machine_s_is_answered(server: Server, lines: str, path
     assert status in (0, 400, 403)
 
 
-def test_names_and_origins_that_the_server_was_told(make_server: Make) -> None:
+def test_permitted_names_and_origins(make_server: Make) -> None:
     server = make_server("--allow-host", "rolecall.lan", "--allow-origin", APP)
     assert server.control("GET", "health", Host="rolecall.lan:4580")[0] == 200
     assert server.control("GET", "health", Host="other.lan")[0] == 403
@@ -59,7 +59,7 @@ def test_names_and_origins_that_the_server_was_told(make_server: Make) -> None:
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, APP)
     refused = server.request("GET", "/accounts", headers={"Origin": "https://evil.example"})
     assert (refused.status, json.loads(refused.body)["Code"]) == (403, "AccessDenied")
-    # Not signed, but let in.
+    # Unsigned, but admitted.
     let_in = server.request("GET", "/accounts", headers={"Origin": APP})
     assert (let_in.status, let_in.headers["access-control-allow-origin"]) == (403, APP)
     assert b"AccessDenied" not in let_in.body
@@ -88,7 +88,7 @@ def test_what_a_stopped_server_leaves_is_private_and_whole(make_server: Make, wo
         ("--allow-origin", "ROLECALL_ALLOW_ORIGIN", "http://localhost:3000 *", "'*' is not the origin of a page"),
     ],
 )
-def test_a_name_or_an_origin_that_is_none_is_told(option: str, variable: str, given: str, wrong: str) -> None:
+def test_an_invalid_name_or_origin_is_reported(option: str, variable: str, given: str, wrong: str) -> None:
     runner = CliRunner()
     for done in (
         runner.invoke(main, ["serve", "--database", "sqlite://", option, given.split()[1]]),

@@ -27,7 +27,7 @@ def snapshot(folder: Path, verb: str, file: str, url: str = "", *options: str) -
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_running_server_goes_back_to_what_was_saved(make_server: Make) -> None:
+def test_a_running_server_returns_to_a_saved_world(make_server: Make) -> None:
     server = make_server("--workers", "2")
     credentials = server.assume("chime-reader")
     snapshot(server.folder, "save", "before.yaml", "", "--no-last-used")

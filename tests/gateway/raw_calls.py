@@ -1,4 +1,4 @@
-"""Requests signed by botocore and sent to the WSGI application as they are, for what no client would send."""
+"""Requests signed by botocore and sent unchanged to the WSGI application, for cases that no client would send."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Keys = tuple[str, str] | tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Sent:
-    """A request on its way: everything in it may still be changed."""
+    """A request before it is sent. All of it can still be changed."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ class Received:
 
     @property
     def error(self) -> tuple[int, str, str]:
-        """Status, code and message, from whichever form the error has."""
+        """Status, code and message, from any form of an error."""
         if self.headers["Content-Type"] == "text/xml":
             found = {element.tag.rpartition("}")[2]: element.text or "" for element in Xml.fromstring(self.body).iter()}  # noqa: S314
             return self.status, found["Code"], found["Message"]
@@ -79,7 +79,7 @@ def signed(
 
 
 def send(application: Any, request: Sent) -> Received:
-    """Hand the request to the application as a server would."""
+    """Give the request to the application as a server would."""
     url = f"{ENDPOINT_URL}{request.path}" + (f"?{request.query}" if request.query else "")
     made = AWSRequest(method=request.method, url=url, headers=dict(request.headers)).prepare()
     made.url, made.body = url, request.body
@@ -115,7 +115,7 @@ def _text(shape: Any) -> str:
     if getattr(shape, "enum", None):
         return str(shape.enum[0])
     low, high = shape.metadata.get("min", 1), shape.metadata.get("max", 10_000)
-    # Python's expressions know no Unicode classes; for these values \w is near enough.
+    # Python's expressions have no Unicode classes. For these values \w is close enough.
     pattern = re.sub(r"\\p\{[A-Z]\}", r"\\w", shape.metadata.get("pattern") or ".*")
     for candidate in (*_CANDIDATES, "a" * low):
         if low <= len(candidate) <= high and re.fullmatch(pattern, candidate, re.S):

@@ -129,7 +129,7 @@ def application(make_shared_world: Any) -> Any:
 
 
 def survives(received: Received, method: str = "") -> None:
-    """A 2xx, 4xx or 501, in AWS's shape; S3's errors, of which HEAD has no body, stand in one element."""
+    """A 2xx, 4xx or 501 in AWS's form. S3's errors are one element, and an answer to HEAD has no body."""
     assert received.status < 500 or received.status == 501, received
     content_type = received.headers["Content-Type"]
     assert "html" not in content_type.lower()
@@ -152,14 +152,14 @@ def survives(received: Received, method: str = "") -> None:
 
 
 def safe_query(text: str) -> str:
-    """What a server would hand on: no line breaks, no blanks, bytes as Latin-1."""
+    """The header as a server passes it on: no line breaks, no surrounding blanks, bytes as Latin-1."""
     return quote(text.encode("utf-8", "surrogatepass"), safe="%&=+/?;:@!$'()*,~-._{}[]<>\"")
 
 
 def signed_if_possible(request: Sent, service: str) -> Sent:
     try:
         return signed(request, ADMIN, service)
-    except Exception:  # botocore refuses to sign it; then it goes unsigned
+    except Exception:  # botocore refuses to sign it, so it is sent unsigned
         return request
 
 

@@ -1,4 +1,4 @@
-"""The log says what became of calls, and never a secret, a token or a signature."""
+"""The log shows the results of calls, and never a secret, a token or a signature."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def calls(world: Any) -> list[Sent]:
 
 
 def secrets_in(requests: list[Sent], answers: list[bytes]) -> set[str]:
-    """Everything that nobody must read in a log: secrets, tokens, signatures."""
+    """Everything that must not appear in a log: secrets, tokens, signatures."""
     found = {SECRET}
     for request in requests:
         found.add(request.headers.get("X-Amz-Security-Token", SECRET))
@@ -110,7 +110,7 @@ def test_no_secret_is_logged(make_world: Any, everything_logged: pytest.LogCaptu
     assert len(secrets) > 30
     for secret in secrets:
         assert secret not in text
-        # The beginning of a token would be enough to recognise it by.
+        # Even the beginning of a token would identify it.
         assert len(secret) < 200 or secret[-40:] not in text
 
 
@@ -118,7 +118,7 @@ def test_nor_is_one_shown_by_the_values_that_describe_a_call(make_world: Any) ->
     world = make_world(WORLD)
     requests = calls(world)
     answers = [send(world.application, request).body for request in requests]
-    # A wrong signature's message repeats to its sender what was signed; it is shown to nobody else.
+    # The message about a wrong signature shows the signed text to its sender, and only to its sender.
     told = [outcome for outcome in world.outcomes if outcome.error is None or "\n" not in outcome.error.message]
     assert len(told) > len(requests) - 5
     shown = repr(told) + repr(world.declared)
@@ -137,7 +137,7 @@ def test_a_refusal_is_logged_with_its_request_id(make_world: Any, everything_log
 
 
 @pytest.mark.parametrize("service", ["sts", "chime"])
-def test_a_failure_inside_is_told_in_the_log_alone(
+def test_only_the_log_shows_a_failure_inside(
     make_world: Any, service: str, monkeypatch: pytest.MonkeyPatch, everything_logged: pytest.LogCaptureFixture
 ) -> None:
     world = make_world(WORLD)

@@ -1,4 +1,4 @@
-"""Operations and parameters that nobody has built: 501, and only for a caller who would have been allowed."""
+"""Operations and parameters that are not emulated: 501, and only for a caller with the permission."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SDK_OPERATIONS = [
     if operation.startswith(("List", "Delete"))
 ]
 UNSIGNED = {"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}
-# What a model demands in ways that no member of it says.
+# Requirements of a model that none of its members states.
 TASK = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
 TEMPLATE = {"PolicyTemplateArn": "arn:aws:iam::aws:delegation-template/example"}
 REQUIRED = {
     "CreateDelegationRequest": {"Permissions": TEMPLATE},
     "AssumeRoot": {"TargetPrincipal": "444455556666", "TaskPolicyArn": TASK},
 }
-# Some things are made afresh by each call and some are not there: what a caller with every right may be told.
+# Results that an authorised caller may get: calls that make new things succeed, others do not find theirs.
 ANSWERS_OF_BUILT = {"allowed", "NotFoundException", "BadRequestException", "ConflictException"}
 
 
@@ -101,7 +101,7 @@ def test_the_model_has_62_operations() -> None:
 
 
 @pytest.mark.parametrize("operation", CHIME)
-def test_every_chime_operation_is_refused_to_whom_nothing_allows_it(worlds: Any, operation: str) -> None:
+def test_a_caller_without_rights_is_refused_every_chime_operation(worlds: Any, operation: str) -> None:
     for name, because in (
         ("nobody", f"because no identity-based policy allows the chime:{operation} action"),
         ("denied", DENIED),
@@ -115,7 +115,7 @@ def test_every_chime_operation_is_refused_to_whom_nothing_allows_it(worlds: Any,
 
 
 @pytest.mark.parametrize("operation", CHIME)
-def test_every_chime_operation_is_reached_by_whom_everything_is_allowed(worlds: Any, operation: str) -> None:
+def test_a_caller_with_every_right_reaches_every_chime_operation(worlds: Any, operation: str) -> None:
     client, parameters = permission_of(worlds.client("chime", "admin", config=UNCHECKED), operation)
     status, code, message = outcome(client, operation, **parameters)
     if find("chime", operation) is None:
@@ -156,7 +156,7 @@ def test_every_chime_operation_may_be_refused_as_access_denied(denied_as_aws_say
 def test_chime_sdk_operations_are_authorised_with_the_prefix_of_chime(
     worlds: Any, service: str, operation: str
 ) -> None:
-    # The five services share Chime's signing name and some of their paths: the host tells them apart.
+    # The five services share Chime's signing name and some of their paths. The host distinguishes them.
     host = f"http://{service.removeprefix('chime-sdk-')}-chime.rolecall.localhost"
     refused = worlds.client(service, "nobody", config=UNCHECKED, endpoint_url=host)
     status, code, message = outcome(refused, operation, **parameters_of(refused, operation))
@@ -166,8 +166,12 @@ def test_chime_sdk_operations_are_authorised_with_the_prefix_of_chime(
     )
     assert re.search(refused_action, message)
     allowed = worlds.client(service, "admin", config=UNCHECKED, endpoint_url=host)
-    not_built = f"Rolecall does not emulate {operation} of {service} yet."
-    assert outcome(allowed, operation, **parameters_of(allowed, operation)) == (501, "NotImplemented", not_built)
+    answered = outcome(allowed, operation, **parameters_of(allowed, operation))
+    # The sample of an ARN is of no type that is built.
+    if find(service, operation) is None or operation == "ListTagsForResource":
+        assert answered == (501, "NotImplemented", f"Rolecall does not emulate {operation} of {service} yet.")
+    else:
+        assert answered[1] in ANSWERS_OF_BUILT
 
 
 NOT_BUILT = [
@@ -195,7 +199,7 @@ def test_operations_of_sts_and_iam_that_are_not_built(worlds: Any, service: str,
 def test_a_parameter_that_is_not_built_is_refused_after_the_permission(
     worlds: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every parameter is built today, so one of them is taken away."""
+    """Every parameter is emulated today, so the test removes one."""
     built = find("sts", "AssumeRole")
     assert built is not None
     without = replace(built, parameters=built.parameters - {"ExternalId"})
@@ -218,7 +222,7 @@ def test_the_unsigned_operations_of_sts_have_no_caller_to_ask_for(worlds: Any, o
         assert outcome(sts, operation, **parameters_of(sts, operation))[0] in (400, 403)
 
 
-# What AWS added in November 2026 and nobody has built yet.
+# What AWS added in November 2026 and Rolecall does not emulate yet.
 
 
 @pytest.mark.follows_the_model

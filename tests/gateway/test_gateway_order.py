@@ -1,4 +1,4 @@
-"""The order of refusals, end to end: a call with several things wrong is told of the first, in AWS's order."""
+"""The order of refusals, end to end: a call with several faults gets the error of the first one in AWS's order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INVALID = "The security token included in the request is invalid"
 EXPIRED = "The security token included in the request is expired"
 UNKNOWN = ("AKIAQAAAAAAAQAAAAAAA", "no such key's secret")
 SERVICES = ("sts", "iam", "chime")
-# The order of AWS. What is wrong -> the code in the query and in the JSON protocol, and how the message begins.
+# AWS's order. Each fault -> the code in the query and in the JSON protocol, and the beginning of the message.
 FAULTS: dict[str, tuple[int, str, int, str, str]] = {
     "old": (403, "SignatureDoesNotMatch", 403, "InvalidSignatureException", "Signature expired: "),
     "scope": (403, "SignatureDoesNotMatch", 403, "InvalidSignatureException", "Credential should be scoped to correct"),
@@ -37,7 +37,7 @@ FAULTS: dict[str, tuple[int, str, int, str, str]] = {
     "not built": (501, "NotImplemented", 501, "NotImplemented", "Rolecall does not emulate "),
 }
 ORDER = list(FAULTS)
-# Of a key that nobody has, a token can only be another key's.
+# With an unknown key, a token can only belong to another key.
 IMPOSSIBLE = {("damaged token", "unknown key"), ("expired token", "unknown key")}
 PAIRS = [pair for pair in itertools.combinations_with_replacement(ORDER, 2) if pair not in IMPOSSIBLE]
 
@@ -81,10 +81,10 @@ def worlds(make_shared_world: Any) -> Any:
 
 
 def call_of(service: str, faults: set[str]) -> Sent:
-    """An unsigned call: its parameters, and whether it is built, are as the faults have it."""
+    """An unsigned call. The faults set its parameters and whether it is emulated."""
     too_much = "limit" in faults
     if service == "sts":
-        # A role that trusts everybody would let anybody in, so the probe is a call without a resource policy.
+        # A role that trusts every principal would admit any caller, so the probe is a call without a resource policy.
         return query_call("sts", "GetAccessKeyInfo", AccessKeyId="A" if too_much else "ASIAY34FZKBOKMUTVV7A")
     if service == "iam":
         action = "ListServerCertificates" if "not built" in faults else "ListUsers"
@@ -107,11 +107,11 @@ def outcome(world: Any, service: str, faults: set[str], monkeypatch: pytest.Monk
     keys = keys_for(world, faults)
     if "signature" in faults:
         keys = (keys[0], "another secret", *keys[2:])
-    # A name that no service signs with, so that path and host tell the service.
+    # No service signs with this name, so path and host decide.
     scope = "chime-sdk-voice" if service == "chime" else "s3"
     request = signed(call_of(service, faults), keys, scope if "scope" in faults else service)
     if "not built" in faults and service == "sts":
-        # Every operation of STS may be built some day.
+        # Every operation of STS may be emulated some day.
         monkeypatch.setattr("rolecall.gateway.road.find", lambda _service, _operation: None)
     if "old" in faults:
         monkeypatch.setattr(world.clock, "wall_seconds", lambda: time.time() + 960)
@@ -122,7 +122,7 @@ def outcome(world: Any, service: str, faults: set[str], monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: " and ".join(dict.fromkeys(pair)).replace(" ", "-"))
-def test_the_first_of_two_faults_is_told(
+def test_the_first_of_two_faults_is_reported(
     worlds: Any, service: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received = outcome(worlds, service, set(pair), monkeypatch)
@@ -140,7 +140,7 @@ def test_without_a_fault_the_call_succeeds(worlds: Any, service: str, monkeypatc
     assert outcome(worlds, service, set(), monkeypatch).status == 200
 
 
-# What comes before any signature is looked at.
+# Errors before any check of the signature.
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -213,7 +213,7 @@ def test_a_host_that_is_not_signed(worlds: Any) -> None:
 
 
 def seconds_after_signing(world: Any, request: Sent, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the machine's time be so many seconds after that of the signature, and stand still."""
+    """Stop the machine's clock at so many seconds after the signature's time."""
     text = request.headers.get("X-Amz-Date") or dict(parse_qsl(request.query))["X-Amz-Date"]
     signed_at = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     monkeypatch.setattr(world.clock, "wall_seconds", lambda: signed_at + seconds)
@@ -256,7 +256,7 @@ def test_a_moved_clock_does_not_make_signatures_old(make_world: Any) -> None:
 def test_a_scope_that_is_wrong(worlds: Any, scope: dict[str, str], service: str, sentence: str) -> None:
     request = signed(query_call("sts", "GetCallerIdentity"), ("admin_key_for_tests", "admin-secret"), service, **scope)
     if service == "chime":
-        # For Chime it is no call at all: path and method decide there, and "/" is nobody's.
+        # For Chime this is no call: path and method decide, and "/" belongs to no operation.
         assert send(worlds.application, request).error[1] == "UnknownOperationException"
         return
     assert send(worlds.application, request).error == (403, "SignatureDoesNotMatch", sentence)
@@ -283,7 +283,7 @@ def test_temporary_keys_need_their_own_token(worlds: Any) -> None:
     assert send(worlds.application, signed(call, keys_of(first), "sts")).status == 200
 
 
-def test_a_token_of_another_sandbox_is_worth_nothing(worlds: Any, make_world: Any) -> None:
+def test_a_token_of_another_sandbox_is_refused(worlds: Any, make_world: Any) -> None:
     foreign = make_world(WORLD).client("sts", "admin").get_session_token()["Credentials"]
     received = send(worlds.application, signed(query_call("sts", "GetCallerIdentity"), keys_of(foreign), "sts"))
     assert received.error == (403, "InvalidClientTokenId", INVALID)

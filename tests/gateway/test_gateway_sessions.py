@@ -1,4 +1,4 @@
-"""Temporary credentials cost the database nothing, and every application over one database takes them."""
+"""Temporary credentials need nothing from the database, and every application over one database accepts them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Sandbox:
         self.databases: list[Database] = []
 
     def application(self) -> Any:
-        """One more: with a connection, caches and a key ring of its own."""
+        """Adds an application with its own connection, caches and key ring."""
         self.databases.append(open_database(self.url, self.world, self.clock))
         return application_over(self.databases[-1], self.world, self.clock)
 
@@ -54,7 +54,7 @@ class Sandbox:
         return found
 
     def files(self) -> dict[str, bytes]:
-        """Name and bytes of the database's files; the shared memory of its readers is no content."""
+        """Name and bytes of the database's files, without the readers' shared memory."""
         return {path.name: path.read_bytes() for path in self.file.parent.iterdir() if not path.name.endswith("-shm")}
 
     def close(self) -> None:
@@ -175,6 +175,6 @@ def test_a_reset_keeps_the_key_ring_and_ends_the_sessions_of_roles(sandbox: Sand
     environ = {"REMOTE_ADDR": "127.0.0.1"}
     assert application.test_client().post("/_rolecall/reset", environ_base=environ).status_code == 200
     assert list_sealing_keys(sandbox.databases[0]) == kept
-    # The roles were made again, and so they are others.
+    # The roles were made anew, so they are other roles.
     invalid = "The security token included in the request is invalid."
     assert identity(application, keys).error == (403, "InvalidClientTokenId", invalid)

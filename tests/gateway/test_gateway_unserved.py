@@ -1,4 +1,4 @@
-"""Services that Rolecall does not serve, through boto3: each reads so in its own protocol, at once and only once."""
+"""Services that Rolecall does not serve, through boto3: each gets the error in its protocol, at once and only once."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ WORLD = {
     "version": 1,
     "accounts": [{"id": "111122223333", "users": [user("admin", {"Effect": "Allow", "Action": "*", "Resource": "*"})]}],
 }
-# Every protocol that botocore speaks, with a service whose name in the credential scope is another one, one that shares
-# it, paths with characters that are encoded, bodies, and a call without a body in its answer.
+# Every protocol of botocore: a service with another name in the credential scope, one that shares its name, paths with
+# encoded characters, bodies, and a call without a body in its answer.
 CALLS = [
     ("dynamodb", "dynamodb", "list_tables", {}),
     ("dynamodbstreams", "dynamodb", "list_streams", {}),
@@ -106,7 +106,7 @@ def test_a_wrong_signature_is_refused_before(
         assert answer["Error"]["Code"] in codes
         assert answer["ResponseMetadata"]["HTTPStatusCode"] == 403
         assert "does not serve" not in answer["Error"]["Message"]
-        # What nobody has signed makes no name of its own in the log.
+        # An unsigned name must not choose the name in the log.
         assert (world.outcomes[-1].service, world.outcomes[-1].caller) == ("", None)
 
 
@@ -156,7 +156,7 @@ def test_a_name_that_no_model_has_gets_an_answer_in_json(world: Any, scope: str)
 
 
 @pytest.mark.parametrize("scope", ["../iam", "a b", "UPPER", "x" * 65, "<b>", "sts.", "chime-sdk-voice"])
-def test_what_is_no_name_of_a_service_is_a_wrong_scope(world: Any, scope: str) -> None:
+def test_an_invalid_service_name_is_a_wrong_scope(world: Any, scope: str) -> None:
     answer = send(world.application, signed(query_call("sts", "GetCallerIdentity"), ADMIN, scope))
     assert answer.status in (400, 403)
     assert b"does not serve" not in answer.body

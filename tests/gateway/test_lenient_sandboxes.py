@@ -1,4 +1,4 @@
-"""``strict: false``: unknown access keys act as the administrator, and nothing else becomes lenient."""
+"""``strict: false``: unknown access keys act as the administrator, and nothing else is more lenient."""
 
 from __future__ import annotations
 

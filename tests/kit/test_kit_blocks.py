@@ -1,4 +1,4 @@
-"""What holds inside a block, what holds after it, and that blocks keep apart."""
+"""The state inside a block and after it, and that blocks are independent of each other."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_file_that_the_test_chose_is_kept_and_no_other(monkeypatch: pytest.Mon
         assert os.environ["AWS_CONFIG_FILE"] == str(tmp_path / "config")
 
 
-def test_a_client_of_before_goes_where_it_went() -> None:
+def test_a_client_made_before_the_block_keeps_its_destination() -> None:
     client = boto3.client("sts", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     went: list[str] = []
 
@@ -152,7 +152,7 @@ def test_a_client_of_before_goes_where_it_went() -> None:
         assert sandbox.decisions == []
 
 
-def test_a_client_that_outlives_its_block_reaches_nobody() -> None:
+def test_a_client_that_outlives_its_block_sends_nothing() -> None:
     with Rolecall(ONE) as sandbox:
         plain, explicit, session = boto3.client("sts"), sandbox.client("sts"), sandbox.session()
     for client in (plain, explicit, session.client("sts")):
@@ -270,7 +270,7 @@ def test_a_block_of_the_same_sandbox_inside_its_block() -> None:
 
 
 def in_turn(*steps: Callable[[Callable[[], None]], None]) -> None:
-    """Run functions in threads of their own; each calls what it is handed to let the others catch up."""
+    """Run functions in threads of their own. Each gets a function that lets the others catch up."""
     barrier = threading.Barrier(len(steps), timeout=300)
     with ThreadPoolExecutor(len(steps)) as pool:
         for done in [pool.submit(step, lambda: barrier.wait() and None) for step in steps]:
@@ -288,7 +288,7 @@ def test_blocks_of_threads_keep_apart_though_they_share_one_environment() -> Non
             with Rolecall(world) as sandbox:
                 meet()
                 for made_with in (boto3, boto3.Session(), sandbox):
-                    # boto3 does not promise that its default session may be used by two threads at once.
+                    # boto3 does not promise that two threads may use its default session at once.
                     with turn:
                         found[name].append(me(made_with))
                 meet()
@@ -321,7 +321,7 @@ def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() ->
         before = me()
         both_act.wait()
         if role == roles[1]:
-            # Only after the first has assumed its role, which must not be who assumes this one.
+            # Only after the first one has assumed its role, which must not be the caller here.
             both_act.wait()
         with sandbox.as_role(role):
             if role == roles[0]:
@@ -429,7 +429,7 @@ def test_refreshable_credentials_refresh_when_the_sandbox_says_they_are_old() ->
         assert session.get_credentials().access_key != first
 
 
-def test_a_world_in_which_nobody_has_a_key_cannot_be_a_block() -> None:
+def test_a_world_without_keys_cannot_be_a_block() -> None:
     before = outside()
     with pytest.raises(UnknownIdentityError, match="no active access key"), Rolecall(world_of("333333333333")):
         pass

@@ -35,14 +35,14 @@ def work(sandbox: Rolecall) -> None:
 
 
 def process() -> tuple[Any, ...]:
-    """What a process has that a sandbox may touch."""
+    """The parts of a process that a sandbox may change."""
     variables = dict(os.environ)
     hooks = botocore.client.BaseClient.__init__, boto3.DEFAULT_SESSION, innermost()
     return variables, hooks, sorted(os.listdir(tempfile.gettempdir()))
 
 
 def comes_down(count: Callable[[], int], most: int) -> bool:
-    """Whether it does in the end: the thread of a connection that its client closed ends a moment later, by itself."""
+    """Whether it does in the end. The thread of a connection that its client closed ends a moment later."""
     deadline = time.monotonic() + 300
     while count() > most and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -77,7 +77,7 @@ def _threads_end() -> Iterator[None]:
 @pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.optional)])
 def test_many_sandboxes_leave_nothing(make: Make, count: int) -> None:
     with make() as sandbox:
-        # What is loaded once stays loaded.
+        # A module stays loaded after its first use.
         work(sandbox)
     gc.collect()
     before, open_before = process(), descriptors()
@@ -132,7 +132,7 @@ def test_a_sandbox_that_ends_before_the_blocks_within_it(make: Make) -> None:
     inside.enter_context(sandbox.as_role("chime-reader"))
     other.__enter__()
     sandbox.close()
-    # Nobody's clients get keys of a sandbox that is gone.
+    # No new client gets keys of an ended sandbox.
     assert boto3.client("sts").get_caller_identity()["Arn"].endswith("user/admin")
     other.close()
     assert process() == before

@@ -1,4 +1,4 @@
-"""What people get wrong at first: each mistake is said at once, with what to write instead."""
+"""Common first mistakes: each is reported at once, with what to write instead."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ def entered(block: Any) -> None:
         (lambda s: s.role("arn:aws:iam::111122223333:role/chime-reade"), UnknownIdentityError, "mean 'chime-reader'?"),
         (lambda s: s.user("nobody-like-it"), UnknownIdentityError, "no user 'nobody-like-it'; it has admin, developer"),
         (lambda s: s.role("x", account="partner"), UnknownIdentityError, "in account partner; it has chime-partner"),
-        (lambda s: entered(s.as_role(3)), TypeError, "a role is named by a str, its name or ARN, not by int"),
+        (lambda s: entered(s.as_role(3)), TypeError, "a role must be given as a str, its name or ARN, not as int"),
         (
             lambda s: s.client("sts", user=["admin"]),
             TypeError,
-            "a user is named by a str, its name or ARN, not by list",
+            "a user must be given as a str, its name or ARN, not as list",
         ),
         (
             lambda s: s.assert_allowed("sts:AssumeRole", resource="chime-reader"),
             ValueError,
-            r"resource='chime-reader' is no ARN: .*sandbox.role\('chime-reader'\)",
+            r"resource='chime-reader' is not an ARN, .*sandbox.role\('chime-reader'\)",
         ),
         (
             lambda s: s.assert_allowed("chime:ListUsers", resource="nonsense"),
             ValueError,
-            "resource='nonsense' is no ARN",
+            "resource='nonsense' is not an ARN",
         ),
-        (lambda s: s.assert_allowed("chime:ListUsers", context=["aws:SourceIp"]), TypeError, "context is a mapping"),
+        (lambda s: s.assert_allowed("chime:ListUsers", context=["aws:SourceIp"]), TypeError, "context must map"),
         (lambda s: s.assert_allowed("chime:ListUsers", context={"aws:x": None}), TypeError, "aws:x .* not NoneType"),
         (lambda s: s.assert_allowed("chime:ListUsers", rol="chime-reader"), TypeError, "rol"),
-        (lambda s: s.expect_denied(None), ValueError, "None is no action: write it as chime:ListUsers"),
+        (lambda s: s.expect_denied(None), ValueError, "None is not an action: write it as chime:ListUsers"),
         (lambda s: s.expect_denied("chime:*"), ValueError, r"name one action, without \*"),
-        (lambda s: s.expect_denied("chime:CreateUser", by=3), ValueError, "there is no 3: the kinds of policies are"),
+        (lambda s: s.expect_denied("chime:CreateUser", by=3), ValueError, "there is no kind of policy 3; the kinds"),
         (lambda s: s.clock.advance("1h"), TypeError, r"a timedelta, or seconds, .*hours=2.*not str"),
         (lambda s: s.clock.advance(days=1e9), ValueError, "goes from 1970"),
         (lambda s: s.clock.set("tomorrow"), ValueError, "2030-01-01T00:00:00Z"),
         (lambda s: s.clock.set(None), TypeError, "a datetime, .* not NoneType"),
-        (lambda s: s.load(None), TypeError, "a snapshot is the text .* not NoneType"),
+        (lambda s: s.load(None), TypeError, "a snapshot must be the text .* not NoneType"),
     ],
 )
 def test_mistakes_are_said(rolecall: Rolecall, act: Act, error: type[Exception], message: str) -> None:
@@ -90,19 +90,19 @@ def test_a_sandbox_that_has_ended_says_so(act: Act) -> None:
 
 
 @pytest.mark.parametrize("region", [None, "", "us east", "-", 3])
-def test_a_region_that_is_none(region: Any) -> None:
-    with pytest.raises(ValueError, match="region is the name of an AWS Region, such as us-east-1, not "):
+def test_an_unknown_region(region: Any) -> None:
+    with pytest.raises(ValueError, match="region must be the name of an AWS Region, such as us-east-1, not "):
         Rolecall(region=region)
 
 
 @pytest.mark.parametrize("seed", ["1", 1.5, True])
-def test_a_seed_that_is_no_number(seed: Any) -> None:
-    with pytest.raises(TypeError, match="seed is a whole number, not "):
+def test_a_seed_that_is_not_a_number(seed: Any) -> None:
+    with pytest.raises(TypeError, match="seed must be a whole number, not "):
         Rolecall(seed=seed)
 
 
 @pytest.mark.parametrize("port", [-1, 65536, "4580", True])
-def test_a_port_that_is_none(port: Any) -> None:
+def test_an_invalid_port(port: Any) -> None:
     with pytest.raises(ValueError, match="port is a number from 0 to 65535, not "):
         Rolecall.start(port=port)
 
@@ -114,7 +114,7 @@ def test_a_port_that_is_taken_is_an_error_of_the_system_and_leaves_nothing() -> 
     with taken, pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: .*port=0"):
         Rolecall.start(port=port)
     assert threading.active_count() == threads
-    # Free again, so nothing of the attempt is left.
+    # The port is free again, so nothing of the attempt is left.
     with Rolecall.start(port=port) as sandbox:
         assert sandbox.endpoint_url == f"http://127.0.0.1:{port}"
         assert boto3.client("sts").get_caller_identity()["Arn"].endswith("user/admin")

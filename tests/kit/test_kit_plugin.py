@@ -8,7 +8,7 @@ import sys
 import pytest
 from lxml import etree
 
-# Loaded here, because pytester forgets what is loaded within its runs.
+# Loaded here, because pytester forgets modules that are loaded inside its runs.
 import rolecall.kit as _kit  # noqa: F401
 
 pytest_plugins = ["pytester"]
@@ -217,7 +217,7 @@ def test_fails_and_was_not_refused(rolecall):
 
 @pytest.mark.parametrize("workers", ["", "-n2"])
 def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester, workers: str) -> None:
-    # Workers of pytest-xdist are processes of their own, and so is then their pytest.
+    # Workers of pytest-xdist are processes of their own, and so is their pytest.
     project.makepyfile(FAILING)
     arguments = ["-p", "no:cacheprovider", *([workers] if workers else [])]
     result = project.runpytest_subprocess(*arguments) if workers else project.runpytest_inprocess(*arguments)
@@ -232,7 +232,7 @@ def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester,
     )
     text = result.stdout.str()
     assert text.count("Rolecall: refused calls") == 5
-    # One for each of these tests, and none of what others were refused.
+    # One refusal for each of these tests, and none of another test.
     assert text.count("answered 403 ForbiddenException") == 5
     assert "encoded message" not in text
 

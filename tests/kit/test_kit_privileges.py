@@ -1,4 +1,4 @@
-"""Least privilege in a test: what a program's role did, and what it was granted in vain."""
+"""Least privilege in a test: what a program's role did, and which grants it did not use."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_since_is_a_time_or_how_long_ago(rolecall: Rolecall, since: Any, calls: 
     assert rolecall.least_privilege(rolecall.user("admin"), since=since).calls == calls
 
 
-def test_whoever_has_no_policies_has_no_unused_ones(rolecall: Rolecall) -> None:
+def test_a_principal_without_policies_has_no_unused_ones(rolecall: Rolecall) -> None:
     nobody = rolecall.least_privilege("arn:aws:iam::111122223333:user/nobody")
     assert (nobody.policy, nobody.unused) == (None, None)
     assert nobody.notes[0].startswith("unused is None: there is no user or role")
@@ -67,7 +67,7 @@ def test_whoever_has_no_policies_has_no_unused_ones(rolecall: Rolecall) -> None:
     "arguments",
     [{"principal": "chime-reader"}, {"principal": "arn:aws:iam::111122223333:user/a", "since": "yesterday"}],
 )
-def test_what_is_no_principal_or_no_time(rolecall: Rolecall, arguments: Any) -> None:
+def test_invalid_principals_and_times(rolecall: Rolecall, arguments: Any) -> None:
     with pytest.raises(ValueError, match=r"principal must be the ARN|since must be a time"):
         rolecall.least_privilege(**arguments)
 

@@ -1,4 +1,4 @@
-"""The class Rolecall: what it is made from, whose calls it makes, what it tells, and its socket."""
+"""The class Rolecall: its sources, the callers of its clients, its answers, and its socket."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def arn_of(client: Any) -> str:
     return arn
 
 
-# From what.
+# Sources of a world.
 
 
 @pytest.mark.parametrize("kind", ["path", "text", "one line", "mapping", "pathlib"])
@@ -99,7 +99,7 @@ def _has(sandbox: Rolecall, account: str) -> bool:
             r"config:2: accounts\[0\].id: must be an account id(.|\n)*user",
         ),
         ({"version": 1}, "lacks accounts"),
-        ({"version": 1, "accounts": [object()]}, "no sandbox file can hold"),
+        ({"version": 1, "accounts": [object()]}, "that a sandbox file cannot hold"),
         ("{", "config:2: not YAML"),
     ],
 )
@@ -117,7 +117,7 @@ def rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     with database.snapshot() as connection:
         driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         tables = [name for (name,) in driver.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
-        # A clock is shared with a gateway's database as soon as there is a gateway.
+        # The clock joins a gateway's database as soon as there is a gateway.
         driver.execute("DELETE FROM sandbox_states WHERE name = 'clock'")
         kept = [table for table in tables if table not in ("sealing_keys", "generations")]
         return {table: sorted(driver.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in kept}  # noqa: S608
@@ -178,7 +178,7 @@ def test_the_same_seed_and_calls_give_the_same_identifiers() -> None:
     assert found[0] == found[1]
     for one, other in ((0, 2), (0, 3)):
         assert not set(found[one]) & set(found[other])
-    # Without a seed what is made differs; what is declared is copied.
+    # Without a seed new identifiers differ; declared ones are copied.
     assert not set(found[3][:5]) & set(found[4][:5])
 
 
@@ -201,7 +201,7 @@ def test_sandboxes_of_one_seed_do_not_share_its_identifiers() -> None:
 
 
 def told_ids(sandbox: Rolecall) -> list[str]:
-    """What operations make up and tell, and what the sandbox file's entities are given."""
+    """The identifiers in operations' answers, and the ids of the sandbox file's entities."""
     iam, chime = sandbox.client("iam"), sandbox.client("chime")
     device = iam.create_virtual_mfa_device(VirtualMFADeviceName="new")["VirtualMFADevice"]
     account = chime.create_account(Name="new")["Account"]["AccountId"]
@@ -232,7 +232,7 @@ def test_a_seed_does_not_tell_secrets_of_the_key_ring() -> None:
     assert secrets[0]["SessionToken"] != secrets[1]["SessionToken"]
 
 
-# Who.
+# Callers.
 
 
 def test_users_roles_and_accounts_by_name() -> None:
@@ -279,7 +279,7 @@ def test_credentials_in_every_form() -> None:
             assert arn_of(sandbox.client("sts", credentials=form)).endswith("user/admin")
         assert keys_of(("a", "b", None)) == keys_of(["a", "b"]) == ("a", "b", "")
         for wrong in ("test", {"Key": 1}, ("one",), 7):
-            with pytest.raises(TypeError, match="credentials are what STS answers"):
+            with pytest.raises(TypeError, match="credentials must be"):
                 sandbox.client("sts", credentials=wrong)
         with pytest.raises(TypeError, match="either a user or credentials"):
             sandbox.client("sts", user="admin", credentials=found)
@@ -317,7 +317,7 @@ def test_nothing_of_the_environment_leads_an_explicit_client_astray(
     sandbox.close()
 
 
-# What is told.
+# Answers.
 
 
 def test_decisions_are_newest_first_and_say_why() -> None:
@@ -360,7 +360,7 @@ def test_decisions_are_newest_first_and_say_why() -> None:
         assert abs(assumed.time - datetime.now(UTC)) < timedelta(minutes=10)
 
 
-def test_more_calls_than_the_queue_holds_are_all_told() -> None:
+def test_more_calls_than_the_queue_holds_are_all_recorded() -> None:
     with Rolecall() as sandbox:
         answer = sandbox._gateway.observer
         sandbox.client("sts").get_caller_identity()

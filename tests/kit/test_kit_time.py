@@ -1,4 +1,4 @@
-"""The machine's time, moved by the libraries that people move it with: sandbox, signatures and botocore all follow."""
+"""Libraries that move the machine's time in tests: sandbox, signatures and botocore all follow."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_sandbox_s_clock_counts_from_there(advance: Advance, rolecall: Rolec
     rolecall.clock.advance(days=1)
     advance(60)
     assert rolecall.clock.now.timestamp() == START.timestamp() + 86_400 + 60
-    # Signed by the machine's time, and so still good.
+    # Signed by the machine's time, so it is still valid.
     boto3.client("sts").get_caller_identity()
 
 

@@ -1,4 +1,4 @@
-"""What a test can do to the whole of a sandbox: faults, snapshots, and proofs of identity."""
+"""Operations of a test on a whole sandbox: faults, snapshots, and proofs of identity."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_fault_strikes_and_is_over() -> None:
         sts = boto3.client("sts")
         sandbox.faults.add(kind="drop", service="sts", times=1)
         sandbox.faults.add(service="sts", error="InternalFailure", status=500, times=1)
-        # botocore tries again by itself, once for each of the two.
+        # botocore retries on its own, once for each of the two.
         assert arn(sts).endswith(":user/admin")
         assert [rule["hits"] for rule in sandbox.faults.rules] == [1, 1]
         sandbox.faults.replace([{"kind": "drop", "service": "sts"}])
@@ -83,7 +83,7 @@ def test_a_snapshot_is_the_same_world_elsewhere() -> None:
         assert sts.get_caller_identity()["UserId"] == made["UserId"]
 
 
-def test_whoever_is_in_a_snapshot_can_call_after_loading_it() -> None:
+def test_every_identity_of_a_snapshot_can_call_after_loading_it() -> None:
     key = {"id": "peters_access_key", "secret": "peters-secret"}
     users = [{"name": "anybody"}, {"name": "peter", "access_keys": [key]}]
     for account_id in ("777788889999", "111122223333"):
@@ -102,7 +102,7 @@ def test_whoever_is_in_a_snapshot_can_call_after_loading_it() -> None:
             assert sandbox.user("admin") == sandbox.client("sts").get_caller_identity()["Arn"]
 
 
-def test_a_snapshot_goes_back_to_a_moment() -> None:
+def test_a_snapshot_returns_to_a_moment() -> None:
     with Rolecall() as sandbox:
         saved, without_uses = sandbox.snapshot(), sandbox.snapshot(last_used=False)
         sandbox.client("iam").create_user(UserName="kim")
@@ -171,7 +171,7 @@ def test_a_saml_assertion_of_rolecall_s_own_identity_provider() -> None:
             sts.assume_role_with_saml(**asked, SAMLAssertion=base64.b64encode(other).decode())
 
 
-def test_the_log_says_who_was_vouched_for_and_by_whom() -> None:
+def test_the_log_names_the_subject_and_its_provider() -> None:
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
     providers = [{"url": GITHUB, "client_ids": ["sts.amazonaws.com"], "keys": "rolecall"}]
     trusting = trust(provider, "sts:AssumeRoleWithWebIdentity")

@@ -1,6 +1,6 @@
 """The documented calls as a user's strict type checker reads them. Checked, not run: part of the linters.
 
-Every mistake below is one that the checker must find; it complains of an ignored error that is none.
+The checker must find every mistake below. It complains about an ignore comment without a mistake.
 """
 
 from __future__ import annotations

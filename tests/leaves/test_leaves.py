@@ -58,7 +58,7 @@ def test_a_seed_makes_identifiers_repeat_but_never_key_material() -> None:
     assert unseeded.uuid() != before
 
 
-def test_the_clock_goes_by_the_machines() -> None:
+def test_the_clock_follows_the_machine() -> None:
     before = time.time()
     wall_seconds = Clock().wall_seconds()
     assert before <= wall_seconds <= time.time()
@@ -111,7 +111,7 @@ def test_arns_are_parsed_and_written() -> None:
 @pytest.mark.parametrize(
     "text", ["", "arn", "nothing-valid-in-here", "arn:aws:iam::1", "arn::iam::1:x", "arn:aws:::1:"]
 )
-def test_what_is_no_arn(text: str) -> None:
+def test_invalid_arns(text: str) -> None:
     assert parse_arn(text) is None
 
 

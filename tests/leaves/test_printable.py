@@ -1,4 +1,4 @@
-"""What a client sends writes no lines of its own and moves no cursor, wherever it is shown."""
+"""Text from a client cannot start a new line or move the cursor, wherever it is shown."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from rolecall.printable import printable, printable_lines
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import read_world_file
 
-# A line of its own, a colour, the title of the window, C1's own introducer, turned writing, ends of lines of Unicode.
+# A new line, a colour, the window's title, C1's own introducer, reversed writing, and Unicode's line ends.
 HOSTILE = "x\n2026-01-01 FORGED\r\x1b[31m\x1b]0;t\x07\x9b31m\x85\u202eab\u2066\u2028\u2029\u200f\ufeff\x7f"
-# What STS's model lets through in the ARN of a role.
+# Characters that STS's model allows in the ARN of a role.
 PASSABLE = "x\n2026-01-01 FORGED\r\x85\u202eab\u2028"
 DANGEROUS = [character for character in HOSTILE if character not in "x2026-01 FORGEDab[3m];t\n"]
 
 
 def is_safe(text: str, lines: int | None = None) -> bool:
-    """By Unicode's categories: nothing but what has a shape, spaces, and Rolecall's own ends of lines."""
+    """By Unicode's categories: only visible characters, spaces, and Rolecall's own line ends."""
     shown = text.split("\n")
     return (lines is None or len(shown) == lines) and not any(
         unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -129,7 +129,7 @@ def test_commands_that_read_the_log(database: str) -> None:
     listed = shown("decisions", "--database", database)
     assert is_safe(listed)
     assert "FORGED\\r\\x85\\u202eab\\u2028" in listed
-    # One line for each call, whatever is in them.
+    # One line for each call, whatever its texts contain.
     assert all(re.match(r"\d{4}-\d\d-\d\dT", line) for line in listed.splitlines())
     for shape in ("json", "cloudtrail"):
         assert is_safe(shown("decisions", "--format", shape, "--database", database))
@@ -175,7 +175,7 @@ def test_commands_that_read_files(tmp_path: Path) -> None:
 
 
 def test_commands_that_ask_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What answers at an address may be anything."""
+    """The server at an address may answer anything."""
     hostile = {
         "token": HOSTILE,
         "assertion": HOSTILE,
@@ -247,7 +247,7 @@ def test_a_failure_of_an_endpoint_is_logged_in_one_line(
 
 
 def test_commands_print_through_one_place() -> None:
-    """A command that printed by itself would print what it was given."""
+    """A command that prints directly would print hostile text unchanged."""
     folder = Path(common.__file__).parent
     found = []
     for file in folder.glob("*.py"):
@@ -258,5 +258,5 @@ def test_commands_print_through_one_place() -> None:
                 found.append(f"{file.name}:{node.lineno}")
     assert not found
     exactly = [file.name for file in folder.glob("*.py") if "tell_exactly(" in file.read_text(encoding="utf-8")]
-    # A snapshot is a file, and lines for a shell hold nothing but keys that were checked.
+    # A snapshot is a file, and the lines for a shell hold only checked keys.
     assert sorted(exactly) == ["common.py", "env.py", "snapshot.py"]

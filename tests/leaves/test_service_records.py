@@ -1,4 +1,4 @@
-"""What a service is stands in one record; nothing else compares the names of services."""
+"""One record holds the facts about a service. No other code compares the names of services."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF_ARNS = ("arn", "parsed", "parsed_arn")
 
 
 def compared_names(source: str) -> Iterator[str]:
-    """Comparisons of something that holds a service's name with such a name, as they are written."""
+    """Comparisons between a variable with a service's name and such a name, as written in the source."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
@@ -46,7 +46,7 @@ def test_no_module_compares_the_names_of_services() -> None:
         str(file.relative_to(PACKAGE)): list(compared_names(file.read_text(encoding="utf-8")))
         for file in PACKAGE.rglob("*.py")
     }
-    # The service in an ARN that a policy has, which is no service that is served.
+    # The service in a policy's ARN, which need not be one that Rolecall serves.
     found.pop("policy/validity.py")
     assert {file: comparisons for file, comparisons in found.items() if comparisons} == {}
 

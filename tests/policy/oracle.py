@@ -1,7 +1,7 @@
-"""A second policy engine: small, slow, written from AWS's documentation, sharing no code with the one under test.
+"""A second policy engine: small, slow, written from AWS's documentation, without code of the tested engine.
 
-It reads documents and plain dictionaries and asks every statement everything, every time. Only what depends on two
-texts alone is remembered: random cases ask the same of few texts, again and again.
+It reads documents and plain dictionaries and evaluates every statement, every time. It caches only what depends on two
+texts alone, because random cases repeat a few texts again and again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def as_text(value: Json) -> str:
 
 @lru_cache(1 << 16)
 def like(pattern: tuple[Any, ...], text: str) -> bool:
-    """Step by step: the places of the text that the pattern so far can have reached."""
+    """Step by step: the positions in the text that the pattern so far can reach."""
     reachable = {0}
     for item in pattern:
         if item is ANY_TEXT:
@@ -71,7 +71,7 @@ def to_pattern(text: str, wild: bool) -> tuple[Any, ...]:
 def expand(
     text: str, context: dict[str, Any], version: str, wild: bool, resource: bool = False
 ) -> tuple[Any, ...] | None:
-    """The pattern a policy value stands for; None when a variable in it has no single value."""
+    """The pattern that a policy value stands for; None when a variable in it has no single value."""
     if version != "2012-10-17":
         return to_pattern(text, wild)
     if "${" not in text:
@@ -125,7 +125,7 @@ def moment(text: str) -> Decimal | None:
     if text.isascii() and text.isdigit():
         return Decimal(text)
     if text.isascii() and text.startswith("-") and text[1:].isdigit():
-        # A year before Christ, which no datetime holds; nothing compares such years by the second.
+        # A year before Christ, which no datetime can hold. Such years are not compared by the second.
         return Decimal(-int(text[1:]) - 1970) * 31_556_952
     try:
         parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
@@ -145,19 +145,19 @@ def in_network(policy: str, text: str) -> bool:
         plain = ipaddress.ip_address(host)
     except ValueError:
         return False
-    # Of an IPv4 address the prefix counts within its own 32 bits, which are the last ones of the 128.
+    # An IPv4 prefix counts within the address's own 32 bits, which are the last of the 128.
     offset = 96 if plain.version == 4 else 0
     if slash and not (prefix.isdigit() and int(prefix) + offset <= 128):
         return False
     bits = int(prefix) + offset if slash else 128
-    # An IPv4 address is never inside a range of IPv6 that is wider than all of IPv4.
+    # An IPv4 address is never inside an IPv6 range that is wider than all of IPv4.
     if bits < 96 and address.startswith("0" * 80 + "1" * 16):
         return False
     return network[:bits] == address[:bits]
 
 
 def as_ipv6(text: str) -> str:
-    """The 128 bits of an address, an IPv4 one as IPv6 writes it."""
+    """The 128 bits of an address; an IPv4 address as IPv6 writes it."""
     if "%" in text:
         raise ValueError(text)
     found = ipaddress.ip_address(text)
@@ -192,7 +192,7 @@ COMPARISONS = {
 
 
 def value_matches(operator: str, policy: str, text: str, context: dict[str, Any], version: str) -> bool:
-    """One request value against one policy value; ``operator`` has no Not any more."""
+    """One request value against one policy value; ``operator`` comes without Not."""
     if operator.startswith(("String", "Arn")):
         wild = operator == "StringLike" or operator.startswith("Arn")
         pattern = expand(policy, context, version, wild)
@@ -247,7 +247,7 @@ def condition_holds(name: str, key: str, written: Json, context: dict[str, Any],
 
 
 def completed(resource: str) -> str:
-    """An ARN of fewer than six fields in an identity-based policy has a star in each that is missing."""
+    """In an identity-based policy an ARN of fewer than six fields gets a star for each missing field."""
     fields = resource.split(":")
     return resource if resource == "*" else ":".join(fields + ["*"] * (6 - len(fields)))
 
@@ -333,7 +333,7 @@ def not_principal_strength(statement: Json, call: dict[str, Any]) -> str:
 
 
 def evaluate(documents: list[Json], call: dict[str, Any]) -> tuple[bool, set[str]]:
-    """(whether something denies, the strengths of what allows) for one layer."""
+    """(whether a statement denies, the strengths of the allowing statements) for one layer."""
     denied, strengths = False, set()
     for document in documents:
         version = document.get("Version", "2008-10-17")
@@ -353,10 +353,10 @@ def evaluate(documents: list[Json], call: dict[str, Any]) -> tuple[bool, set[str
 def decide(
     policies: dict[str, Json], call: dict[str, Any], session_policy_required: bool = False
 ) -> tuple[str, set[str]]:
-    """``Allowed``, ``ExplicitDeny`` or ``ImplicitDeny``, and the kinds of policy that say so when it is a denial.
+    """``Allowed``, ``ExplicitDeny`` or ``ImplicitDeny``, and for a denial the kinds of policy behind it.
 
-    ``policies`` as in the case files, with lists of levels. What was delegated counts as organizations' policies do:
-    always, whatever a resource's policy says; it is told as a session policy.
+    ``policies`` as in the case files, with lists of levels. A delegation's policies count like an organization's: they
+    apply always, whatever a resource's policy says. The result names them as a session policy.
     """
     levels = [(kind[:-1], evaluate(level, call)) for kind in ("rcps", "scps") for level in policies.get(kind, ())]
     levels += [("session", evaluate(level, call)) for level in policies.get("delegation", ())]
@@ -376,7 +376,7 @@ def decide(
 def lacks(
     own: dict[str, bool], strengths: set[str], resource_name: str, call: dict[str, Any], session_policy_required: bool
 ) -> set[str]:
-    """The kinds of policy, the organization's apart, that would have to allow and do not."""
+    """The kinds of policy, without the organization's, that would have to allow and do not."""
     caller = call["caller"]
     nothing_of_the_resource = set() if strengths else {resource_name}
     if caller is None or caller["type"] == "Service":

@@ -1,4 +1,4 @@
-"""The callers that the policy tests speak of by name, and layers made from documents as they stand in case files."""
+"""The callers that the policy tests name, and layers made from the documents in case files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def compiled(documents: list[Any], kind: PolicyKind, principal_ids: dict[str, st
     for index, document in enumerate(documents):
         arn = document.get("arn", "")
         text = json.dumps(document["document"] if arn else document)
-        # As kept ones: what a document means is asked of those too that IAM would not save today.
+        # As stored ones: some cases use documents that IAM would not save today.
         policy = kept_policy(text, kind)
         assert policy.text == text, "cannot be read"
         named.append(NamedPolicy(policy, f"{kind.value}-{index}", arn))

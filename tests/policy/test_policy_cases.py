@@ -1,4 +1,4 @@
-"""Every case under cases/: policies, a question, and the decision that AWS's documentation says follows."""
+"""Every case under cases/: policies, a question, and the decision that follows from AWS's documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Explanations: what matched, what failed and what was missing, in values and in words."""
+"""Explanations: which statements matched, failed or were missing, in values and in words."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_failed_element_shows_what_it_lists_and_what_the_request_has() -> None
     assert f"    Resource [{own}], request: arn:aws:chime:::user/li" in answer.as_text().splitlines()
 
 
-def test_an_unmatched_principal_shows_whom_the_policy_names_and_who_asks() -> None:
+def test_an_unmatched_principal_shows_the_policys_principal_and_the_caller() -> None:
     root, service = f"arn:aws:iam::{policy_worlds.OTHER_ACCOUNT}:root", "lambda.amazonaws.com"
     statement = {"Effect": "Allow", "Principal": {"AWS": root, "Service": service}, "Action": "sts:AssumeRole"}
     layers = Layers(

@@ -1,9 +1,9 @@
 """The engine and the oracle decide alike, on the documented cases and on random policies.
 
-POLICY_ORACLE_EXAMPLES sets how many random cases are tried: 4,000 unless told otherwise, 100,000 in CI (within 60 s of
-one core), 1,000,000 with ``run.py test --all``. They are split into shards, so that processes can share them.
-Hypothesis draws seeds and not whole policies, a hundred times faster; a failing case is small enough to read, and is
-printed whole.
+POLICY_ORACLE_EXAMPLES sets the number of random cases: 4,000 by default, 100,000 in CI (within 60 s of one core),
+1,000,000 with ``run.py test --all``. They are split into shards, so that processes can share them. Hypothesis draws
+seeds and not whole policies, which is a hundred times faster. A failing case is small enough to read, and is printed
+whole.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ CONTEXT_KEYS = ["aws:username", "aws:tagkeys", "aws:principalarn", "aws:value"]
 
 
 class Draw(random.Random):
-    """Random pieces of policies and calls, chosen so that about half of what is asked matches."""
+    """Random parts of policies and calls, chosen so that about half of the questions match."""
 
     def some(self, values: list[str], least: int = 0) -> Any:
         if self.random() < 0.5:
@@ -202,10 +202,10 @@ class Draw(random.Random):
 
     def principals(self, kind: str, negated: bool = False) -> Any:
         if negated and not self.once_in(3):
-            # Of an account, a user or role and a session, all of which a deny must list to spare somebody.
+            # An account, a user or role and a session: a deny must list all of them to spare the caller.
             return {"AWS": [name for name in PRINCIPAL_NAMES[:6] if not self.once_in(8)]}
         if self.once_in(3):
-            # Trust policies may not write everybody as a star alone.
+            # Trust policies may not write every principal as a star alone.
             everybody = {"AWS": "*"} if kind == "trust" else "*"
             return self.choice(
                 [everybody, {"Service": "voiceconnector.chime.amazonaws.com"}, {"Federated": "accounts.google.com"}]
@@ -289,7 +289,7 @@ def test_engine_and_oracle_decide_alike(shard: int, seed: int) -> None:
 
 def compare(decision: Decision, case: dict[str, Any]) -> None:
     outcome, refusing = oracle_answer(case)
-    # Several kinds may deny explicitly, in an order that nobody documents.
+    # Several kinds may deny explicitly. AWS does not document their order.
     named = {decision.layer.value} if decision.layer and outcome == "ExplicitDeny" else set()
     if outcome == "ImplicitDeny":
         named = {next(kind.value for kind in IMPLICIT_DENY_NAMES_FIRST if kind in refusing)}
@@ -314,7 +314,7 @@ def test_the_layer_named_for_want_of_an_allow_is_one_constant(monkeypatch: pytes
 
 
 def teams(draw: Draw, effect: str, operator: str) -> list[dict[str, Any]]:
-    """Many statements that differ in what they want of one key."""
+    """Many statements that differ in the value that they require of one key."""
     return [
         {
             "Effect": effect,
@@ -379,6 +379,6 @@ def test_every_refusal_has_words_and_an_explanation() -> None:
         if not decision.allowed:
             refused += 1
             assert denial_message(decision) == explanation.message != ""
-            # The refused principal's own words: the message names the action, and a reason unless it is unsigned.
+            # The caller's own message names the action, and a reason unless the call is unsigned.
             assert case["action"] in explanation.message
     assert refused > 100

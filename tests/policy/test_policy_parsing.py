@@ -1,4 +1,4 @@
-"""What IAM accepts as a policy of each kind, in which words it refuses the rest, and that nothing else comes out."""
+"""What IAM accepts as a policy of each kind, and its words for each refusal. There is no third result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CASES = [
     for path in sorted((Path(__file__).parent / "cases" / "parsing").glob("*.json"))
     for case in json.loads(path.read_text(encoding="utf-8"))
 ]
-# Processor time, which other work on the machine does not add to. What blows up would take hours.
+# Processor time, which other work on the machine does not change. An explosion would take hours.
 MOST_CPU_SECONDS = 30.0
 
 
@@ -170,7 +170,7 @@ def test_no_pattern_blows_up(name: str) -> None:
     assert time.process_time() - start < MOST_CPU_SECONDS
 
 
-# What a condition wants of a key, many times over, and what a request has of it.
+# A condition's values for a key, many times over, and a request's values for it.
 MANY_VALUES: dict[str, tuple[str, list[str], list[str], bool]] = {
     "texts with variables": (
         "ForAllValues:StringEquals",

@@ -1,4 +1,4 @@
-"""Patterns by themselves: what they match, and whether two of them have a text in common, against slow oracles."""
+"""Patterns alone: what they match, and whether two of them have a common text, against slow oracles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rolecall.policy.patterns import glob, glob_steps, overlapping, template, wildcards
 
-# The shortest common text has no more characters than both patterns together have besides their stars.
+# The shortest common text has at most as many characters as both patterns together without their stars.
 TEXTS = ["".join(letters) for length in range(9) for letters in product("ab", repeat=length)]
 PATTERNS = st.text(alphabet="ab*?", max_size=4)
 

@@ -1,4 +1,4 @@
-"""Where statements stand in a document: AWS's own examples, and any layout hypothesis can think of."""
+"""The positions of statements in a document: AWS's own examples, and any layout that hypothesis makes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_statements_come_before_other_elements_and_names_may_be_escaped() -> Non
     assert (span.start, span.line) == (Position(3, 3), 3)
 
 
-def test_a_statement_inside_a_text_is_none() -> None:
+def test_a_statement_inside_a_text_does_not_count() -> None:
     text = json.dumps({"Id": '"Statement":[{', "Statement": [TRICKY], "Version": "2012-10-17"})
     [span] = statement_spans(text)
     assert text[span.start.column - 1 : span.end.column - 1] == json.dumps(TRICKY)

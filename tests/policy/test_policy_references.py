@@ -1,4 +1,4 @@
-"""Which condition keys a policy refers to."""
+"""The condition keys that a policy uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents as large as AWS's own: they are read, and mean what the slow oracle says."""
+"""Documents as large as AWS's own: they are read, and decide as the slow oracle does."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from rolecall.policy import (
     parse_policy,
 )
 
-# Of AWSSupportServiceRolePolicy, the largest of AWS's managed policies (1,641 in November 2026).
+# From AWSSupportServiceRolePolicy, the largest AWS managed policy (1,641 in November 2026).
 LARGEST = 156_916
 KINDS_OF_AWS = (PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY)
 
 
 @cache
 def as_large(characters: int) -> str:
-    """Of the form of that policy: few statements of thousands of actions on everything."""
+    """A document like that policy: few statements, each with thousands of actions on everything."""
     actions = (f"service{number % 300}:Describe{'Thing' * (number % 4)}{number}" for number in count())
     listed: list[str] = []
     statements = [
@@ -44,7 +44,7 @@ def as_large(characters: int) -> str:
         listed.append(next(actions))
         room = room - len(listed[-1]) - len(', ""')
     text = json.dumps(document)
-    # A longer name for the last action fills what is left.
+    # A longer name for the last action fills the rest.
     return text.replace(listed[-1], listed[-1] + "x" * (characters - len(text)))
 
 
@@ -86,14 +86,14 @@ def test_the_oracle_says_the_same_of_it(action: str, resource: str, allowed: boo
     assert expected(as_large(LARGEST), action, resource) is allowed
 
 
-def test_there_is_a_bound_all_the_same() -> None:
+def test_there_is_still_a_bound() -> None:
     assert decided(as_large(262_144), PolicyKind.IDENTITY, "service0:Describe0", "*")
     with pytest.raises(MalformedPolicy):
         parse_policy(as_large(262_144) + " ", PolicyKind.IDENTITY)
 
 
 def test_what_aws_manages_is_read_and_means_what_the_oracle_says() -> None:
-    """A sample of all that there are, and the largest ones."""
+    """A sample of all policies, and the largest ones."""
     draw = random.Random(20261128)
     documents = {arn: managed_policy_document(arn) for arn in managed_policies()}
     largest = sorted(documents, key=lambda arn: len(documents[arn]))[-3:]

@@ -1,4 +1,4 @@
-"""Decisions do no work that grows with what cannot matter: counted, not timed."""
+"""The work of a decision does not grow with parts that cannot matter. Tests count steps, not time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rolecall.policy import Layers, PolicyKind, Question, decide
 
 
 class CountingContext(Mapping[str, str]):
-    """A request context that counts how often it is asked."""
+    """A request context that counts its look-ups."""
 
     def __init__(self, known: dict[str, str]) -> None:
         self.known = known

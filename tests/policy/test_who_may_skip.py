@@ -1,6 +1,6 @@
-"""Which layer may say nothing, for whom and by what right: the table cases/who_may_skip.yaml, every layer tried out.
+"""Which layer may be silent, for which caller and by what rule: the table cases/who_may_skip.yaml, every layer tried.
 
-The layers are taken away one by one, so that a way past one of them that is not in the table fails here.
+The test removes the layers one by one, so a way around a layer that is not in the table fails here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OWN = {
     "other_root": [],
     "service": [],
 }
-# What a delegation brings: the permission policy, and the session policies of the approver.
+# The policies of a delegation: the permission policy, and the approver's session policies.
 DELEGATION = ["permission policy", "approver"]
 ORGANIZATION = ["scp of the root", "scp of the account", "rcp of the root", "rcp of the account"]
 
@@ -45,7 +45,7 @@ ROWS = list(rows())
 def layers_of(row: dict[str, Any]) -> list[str]:
     own = OWN[row["caller"]]
     if row.get("delegated"):
-        # The session policies of the approver are among the delegation's.
+        # The approver's session policies are among the delegation's.
         own = [*(layer for layer in own if layer != "session"), *DELEGATION]
     organization = [layer for layer in ORGANIZATION if row["caller"] != "service" or layer.startswith("rcp")]
     return [*own, *organization, row["policy"]]

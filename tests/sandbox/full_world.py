@@ -1,4 +1,4 @@
-"""A world with something of everything that operations leave behind, and all that its operations answer of it."""
+"""A world with an example of everything that operations create, and all answers about it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rolecall.identity_providers.saml_assertions import metadata_document
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 IDP = "corporate"
 ISSUER = "https://token.actions.githubusercontent.com"
-# What is odd in one notation or another.
+# Text that is unusual in one notation or another.
 ODD = ["yes", "0777", "2012-10-17", "1:30", "a: b", "# c", "é–ß", " x ", "null", "~", "- a", "1e5", "=", "<<"]
 _NOTES = "two\r\nlines\tand 'quotes' \"of\" both: kinds # ÿ\n"
 
 
 def declared_text() -> str:
-    """What the operations start from: an organization of two accounts, and issuers that Rolecall is itself."""
+    """The world before the operations: an organization of two accounts, and Rolecall's own issuers."""
     allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     deny = {"Effect": "Deny", "Action": "chime:DeleteUser", "Resource": "*"}
     federated = {
@@ -92,7 +92,7 @@ def declared_text() -> str:
 
 
 def fill(handle: Any) -> None:
-    """Call every operation that leaves something behind, with every member it takes; the clock stands still."""
+    """Call every operation that creates something, with every member; the clock stands still."""
     handle.clock.freeze()
     iam = handle.client("iam")
     _policies(handle, iam)
@@ -103,6 +103,7 @@ def fill(handle: Any) -> None:
     _delegation(handle, iam, handle.client("iam", "partner"))
     _rest(handle, iam)
     _chime(handle.client("chime"))
+    _connectors(handle.client("chime-sdk-voice"))
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -281,7 +282,7 @@ def _rest(handle: Any, iam: Any) -> None:
     handle.client("iam", "partner").disable_outbound_web_identity_federation()
     iam.enable_organizations_root_credentials_management()
     iam.enable_organizations_root_sessions()
-    # Somebody whom a trust policy names is gone, and somebody else of the name is there.
+    # A principal of a trust policy is deleted, and another one with the name exists.
     iam.create_user(UserName="gone")
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{FIRST}:user/gone"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -324,28 +325,47 @@ def _chime(chime: Any) -> None:
     chime.reset_personal_pin(AccountId=account_id, UserId=ids[3])
 
 
-# What it answers.
+# The answers.
+
+
+def _connectors(voice: Any) -> None:
+    for value in ("no", "0777"):
+        tags = [{"Key": "Team", "Value": value}, {"Key": "team", "Value": ""}]
+        made = voice.create_voice_connector(Name=value, RequireEncryption=True, AwsRegion="us-west-2", Tags=tags)
+        named = {"VoiceConnectorId": made["VoiceConnector"]["VoiceConnectorId"]}
+        voice.put_voice_connector_origination(**named, Origination={"Routes": [{"Host": value}]})
+        voice.put_voice_connector_termination(**named, Termination={"CallingRegions": ["NO"]})
+        voice.put_voice_connector_logging_configuration(**named, LoggingConfiguration={"EnableSIPLogs": True})
+        voice.put_voice_connector_streaming_configuration(
+            **named, StreamingConfiguration={"DataRetentionInHours": 1, "Disabled": True}
+        )
+        voice.put_voice_connector_emergency_calling_configuration(
+            **named,
+            EmergencyCallingConfiguration={"DNIS": [{"EmergencyPhoneNumber": "+12065550100", "CallingCountry": "NO"}]},
+        )
+        voice.untag_resource(ResourceARN=made["VoiceConnector"]["VoiceConnectorArn"], TagKeys=["team"])
 
 
 class Answers:
-    """Everything that the reading operations answer to the administrators of both accounts, by call."""
+    """Every answer of the reading operations to the administrators of both accounts, by call."""
 
     def __init__(self, handle: Any) -> None:
         self.found: dict[str, Any] = {}
         self.asked: set[str] = set()
         for who in ("admin", "partner"):
             self._who = who
-            self._clients = {service: handle.client(service, user=who) for service in ("iam", "chime")}
+            self._clients = {
+                service: handle.client(service, user=who) for service in ("iam", "chime", "chime-sdk-voice")
+            }
             self._ask_everything()
 
     def ask(self, call: str, **parameters: Any) -> Any:
-        """The answer, or the error, which is one too."""
-        service = "chime" if call.startswith("chime.") else "iam"
-        name = call.removeprefix("chime.")
+        """The answer, or the error, which counts as an answer."""
+        service, _, name = call.rpartition(".")
         self.asked.add(name.replace("_", ""))
         key = f"{self._who} {call} {json.dumps(parameters, sort_keys=True)}"
         try:
-            answer = getattr(self._clients[service], name)(**parameters)
+            answer = getattr(self._clients[service or "iam"], name)(**parameters)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise
@@ -375,6 +395,7 @@ class Answers:
             self._of_policy(arn)
         self._of_devices_and_providers()
         self._of_chime()
+        self._of_connectors()
 
     def _of_account(self) -> None:
         for call in (
@@ -444,3 +465,18 @@ class Answers:
             for user_id in self.each("chime.list_users", "Users", "UserId", AccountId=account_id):
                 self.ask("chime.get_user", AccountId=account_id, UserId=user_id)
                 self.ask("chime.get_user_settings", AccountId=account_id, UserId=user_id)
+
+    def _of_connectors(self) -> None:
+        listed = self.ask("chime-sdk-voice.list_voice_connectors").get("VoiceConnectors", ())
+        for connector in listed:
+            named = {"VoiceConnectorId": connector["VoiceConnectorId"]}
+            for part in (
+                "",
+                "_origination",
+                "_termination",
+                "_logging_configuration",
+                "_streaming_configuration",
+                "_emergency_calling_configuration",
+            ):
+                self.ask(f"chime-sdk-voice.get_voice_connector{part}", **named)
+            self.ask("chime-sdk-voice.list_tags_for_resource", ResourceARN=connector["VoiceConnectorArn"])

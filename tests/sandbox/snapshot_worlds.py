@@ -1,4 +1,4 @@
-"""What the tests of snapshots share: worlds changed through real clients, and everything a database holds."""
+"""Shared by the tests of snapshots: worlds changed through real clients, and everything that a database holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rolecall.storage import worlds
 from rolecall.storage.tables import metadata
 from rolecall.worlds.snapshots import load_database, save_database
 
-# What a snapshot tells by keys of the sandbox file; the organization with its units, policies and members among it.
+# Facts that a snapshot writes under keys of the sandbox file, the organization with units, policies and members too.
 DECLARED_TABLES = {
     "organizations",
     "accounts",
@@ -51,7 +51,7 @@ DECLARED_TABLES = {
     "chime_accounts",
     "chime_users",
 }
-# Of one database and not of its world.
+# Facts of a database that are not part of its world.
 LEFT_OUT_TABLES = {"generations", "sealing_keys", "sandbox_states", "fault_hits"}
 # Shown by no operation.
 LEFT_OUT_COLUMNS = {
@@ -60,7 +60,7 @@ LEFT_OUT_COLUMNS = {
     "role_attached_policies.attached_at_seconds",
     "group_members.added_at_seconds",
 }
-# All others are kept row by row, a new one too. A row follows those it refers to.
+# All other tables, even new ones, are kept row by row. A row comes after the rows that it refers to.
 PLAIN_TABLES = [table.name for table in metadata.sorted_tables if table.name not in DECLARED_TABLES | LEFT_OUT_TABLES]
 
 FIRST = "111122223333"
@@ -85,7 +85,7 @@ def private_key() -> str:
 _KEY = new_signing_key("RS256")
 _DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(Encoding.DER)
 _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
-# A value for each column that takes only some.
+# A value for each column with a fixed set of values.
 CHOSEN = {
     "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
@@ -94,6 +94,8 @@ CHOSEN = {
     "oidc_providers.jwks": json.dumps({"keys": [public_jwk(_KEY)]}),
     "saml_providers.metadata": own_metadata("urn:a: 'b'", "https://idp.example.com/sso", [_DER]),
     "saml_private_keys.private_key": private_pem(_KEY),
+    "resources.content": "{}",
+    "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
     "delegation_requests.permission_policy": _POLICY,
     "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),
@@ -111,7 +113,7 @@ CHOSEN = {
 
 
 def world_text() -> str:
-    """Two accounts in an organization, with something in every section of the file."""
+    """Two accounts in an organization, with an entry in every section of the file."""
     allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     limits = {"Version": "2012-10-17", "Statement": [{**allow, "Action": ["iam:*", "sts:*", "chime:*"]}]}
     trust = {"Version": "2012-10-17", "Statement": [{**_trusting(FIRST), "Action": "sts:AssumeRole"}]}
@@ -168,7 +170,7 @@ def _trusting(principal: str) -> dict[str, Any]:
 
 
 def contents(database: Any) -> dict[str, list[dict[str, Any]]]:
-    """All rows that a snapshot keeps, without the columns that it does not."""
+    """All rows that a snapshot keeps, without the columns that it leaves out."""
     found = {}
     with database.snapshot() as connection:
         for name, table in metadata.tables.items():
@@ -205,7 +207,7 @@ def _value(connection: Any, table: str, column: Any) -> Any:
 
 
 def loaded_elsewhere(make_world: Any, handle: Any) -> Any:
-    """Another sandbox, with another world, into which this one's snapshot was loaded."""
+    """Another sandbox with another world, after this one's snapshot was loaded into it."""
     other = make_world('{"version": 1, "accounts": [{"id": "999988887777", "users": [{"name": "old"}]}]}')
     load(other, saved(handle))
     return other
@@ -332,7 +334,7 @@ def change(iam: Any, name: str, draw: Any) -> bool:
     try:
         CHANGES[name](iam, draw)
     except ClientError as error:
-        # A failure of the product itself is no refusal.
+        # A failure of the product itself does not count as a refusal.
         if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             raise
         return False
@@ -340,7 +342,7 @@ def change(iam: Any, name: str, draw: Any) -> bool:
 
 
 def change_chime(chime: Any, draw: Any) -> None:
-    """Something of every kind that Chime's operations leave behind."""
+    """An example of everything that Chime's operations create."""
     account_id = chime.create_account(Name=draw(st.sampled_from(["Sandbox", "b: c", "é"])))["Account"]["AccountId"]
     chime.update_account(AccountId=account_id, DefaultLicense=draw(st.sampled_from(["Basic", "Pro"])))
     chime.update_account_settings(

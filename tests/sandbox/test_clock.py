@@ -1,4 +1,4 @@
-"""The sandbox's clock, as users move it: over HTTP and on the object, in one process and in several."""
+"""The sandbox's clock as users move it: over HTTP and through the object, in one process and in several."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHANGES_MESSAGE = (
     '{"freeze": false} to run on, or {"reset": true}.'
 )
 
-# botocore itself refuses durations that AWS does not take.
+# botocore itself refuses durations that AWS does not accept.
 UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1})
 HOUR = 3600
 YEAR = 365 * 86_400
@@ -195,7 +195,7 @@ def test_a_clock_moved_before_its_database_is_opened_stays_moved() -> None:
     database.close()
 
 
-# What moves with it, and what does not.
+# What follows the clock, and what does not.
 
 
 def test_sessions_expire_with_the_codes_of_each_service(world: Any) -> None:
@@ -224,7 +224,7 @@ def test_signatures_are_judged_by_the_real_time(world: Any) -> None:
 
 
 def revoke_older_sessions(world: Any, role: str) -> None:
-    """What the console's "Revoke active sessions" does (IAM User Guide, Revoke IAM role temporary credentials)."""
+    """The policy of the console's "Revoke active sessions" (IAM User Guide, Revoke IAM role temporary credentials)."""
     before = datetime.fromtimestamp(world.clock.now_seconds(), UTC).isoformat(timespec="milliseconds")
     statement = {
         "Effect": "Deny",
@@ -269,7 +269,7 @@ class Refreshing:
 
         def fetch() -> Any:
             self.fetched += 1
-            # The fetcher keeps what it fetched until the real time is past its end.
+            # The fetcher keeps its credentials until the real time is past their end.
             cache.clear()
             return fetcher.fetch_credentials()
 
@@ -312,7 +312,7 @@ def test_sessions_shorter_than_aws_allows_refresh_with_every_call(make_world: An
 
 
 class Process:
-    """An application over a shared database file, with a database object and a clock of its own."""
+    """An application over a shared database file, with its own database object and clock."""
 
     def __init__(self, url: str) -> None:
         self.declared = read_world_file(str(builtin_world_path()))
@@ -348,7 +348,7 @@ def test_a_clock_moved_in_one_process_is_moved_in_all(processes: tuple[Process, 
     assert first.clock.offset_seconds == 0
 
 
-def test_signing_in_goes_by_the_clock_that_another_process_moved(processes: tuple[Process, Process]) -> None:
+def test_signing_in_follows_the_clock_that_another_process_moved(processes: tuple[Process, Process]) -> None:
     first, second = processes
     issued = first.client("sts").assume_role(
         RoleArn="arn:aws:iam::111122223333:role/chime-reader", RoleSessionName="session", DurationSeconds=HOUR

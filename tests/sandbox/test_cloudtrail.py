@@ -15,7 +15,7 @@ from rolecall.call_log.cloudtrail import cloudtrail_record, is_read_only
 from rolecall.call_log.writer import DecisionLog
 from rolecall.storage.decision_log import CallFilter
 
-# CloudTrail User Guide, CloudTrail record contents: what every management event has.
+# CloudTrail User Guide, CloudTrail record contents: the members of every management event.
 ALWAYS = {
     "eventVersion",
     "userIdentity",
@@ -74,7 +74,7 @@ def log(world: Any) -> Iterator[DecisionLog]:
 
 
 def records(world: Any, **parameters: Any) -> list[dict[str, Any]]:
-    """What the endpoint answers, newest first, as a reader of trails takes it."""
+    """The endpoint's records, newest first, as a reader of trails gets them."""
     answer = world.application.test_client().get(
         "/_rolecall/decisions", query_string={"format": "cloudtrail", **parameters}
     )
@@ -171,7 +171,7 @@ def test_a_role_of_another_account_is_recorded_in_both(world: Any, log: Decision
     assert records(world)[:2] == [own, others]
 
 
-def test_a_session_that_goes_on_to_another_account_is_named_by_its_id(world: Any, log: DecisionLog) -> None:
+def test_a_session_that_calls_another_account_is_named_by_its_id(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     role = iam.create_role(RoleName="first", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
     iam.attach_role_policy(RoleName="first", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
@@ -316,7 +316,7 @@ def test_who_assumed_which_role_is_told(world: Any, log: DecisionLog) -> None:
     }
 
 
-def test_answers_of_what_only_reads_are_not_told(world: Any, log: DecisionLog) -> None:
+def test_answers_of_reading_calls_are_not_recorded(world: Any, log: DecisionLog) -> None:
     world.client("iam").get_user(UserName="developer")
     record = newest(world)
     assert (record["requestParameters"], record["responseElements"]) == ({"userName": "developer"}, None)
@@ -325,7 +325,7 @@ def test_answers_of_what_only_reads_are_not_told(world: Any, log: DecisionLog) -
     assert (record["requestParameters"], record["responseElements"]) == (None, None)
 
 
-def test_what_was_changed_is_told_without_what_is_secret(world: Any, log: DecisionLog) -> None:
+def test_a_change_is_recorded_without_secrets(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     made = iam.create_access_key(UserName="developer")["AccessKey"]
     record = newest(world)
@@ -363,7 +363,7 @@ def test_a_refusal_tells_what_was_asked(world: Any, log: DecisionLog) -> None:
     assert record["requestParameters"] == {"userName": "eve"}
 
 
-def test_parameters_out_of_order_are_not_told(world: Any, log: DecisionLog) -> None:
+def test_parameters_out_of_order_are_not_recorded(world: Any, log: DecisionLog) -> None:
     unchecked = Config(parameter_validation=False)
     refused(world.client("sts", config=unchecked).assume_role, RoleArn=READER, RoleSessionName="password: hunter2")
     record = newest(world)
@@ -385,7 +385,7 @@ def test_an_error_has_the_name_of_its_exception(world: Any, log: DecisionLog) ->
 
 @pytest.mark.parametrize("characters", [6000, 60_000, 130_000])
 def test_what_is_too_large_is_left_out(characters: int, world: Any, log: DecisionLog) -> None:
-    # The widest document there is: spaces are not counted by IAM.
+    # The widest possible document: IAM does not count spaces.
     document = json.dumps(TRUST) + " " * characters
     world.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=document)
     record = newest(world)
@@ -398,14 +398,14 @@ def test_what_is_too_large_is_left_out(characters: int, world: Any, log: Decisio
     assert record["responseElements"]["reason"] == "responseElements too large"
 
 
-def test_whoever_proves_nothing_is_unknown(world: Any, log: DecisionLog) -> None:
+def test_a_caller_without_proof_is_unknown(world: Any, log: DecisionLog) -> None:
     refused(world.client("sts", keys=("nobody_key", "secret")).get_caller_identity)
     record = newest(world)
     assert record["userIdentity"] == {"type": "Unknown", "accessKeyId": "nobody_key"}
     assert (record["errorCode"], record["recipientAccountId"]) == ("InvalidClientTokenId", None)
 
 
-def test_the_chain_of_a_session_is_told(world: Any, log: DecisionLog) -> None:
+def test_the_chain_of_a_session_is_recorded(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     for name in ("first", "second"):
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -422,7 +422,7 @@ def test_the_chain_of_a_session_is_told(world: Any, log: DecisionLog) -> None:
     assert json.loads(call.session)["chain"] == chain
 
 
-def test_a_program_that_goes_round_in_a_chain_keeps_a_short_one(world: Any, log: DecisionLog) -> None:
+def test_a_program_that_chains_in_a_circle_keeps_a_short_chain(world: Any, log: DecisionLog) -> None:
     iam = world.client("iam")
     iam.create_role(RoleName="round", AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.attach_role_policy(RoleName="round", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
@@ -474,12 +474,12 @@ def test_filters_hold_for_records_too(world: Any, log: DecisionLog) -> None:
 
 def test_an_unknown_format_is_refused(world: Any, log: DecisionLog) -> None:
     answer = world.application.test_client().get("/_rolecall/decisions?format=xml")
-    assert (answer.status_code, answer.json) == (400, {"message": "format is json or cloudtrail."})
+    assert (answer.status_code, answer.json) == (400, {"message": "format must be json or cloudtrail."})
 
 
 def test_a_chime_sdk_call_is_of_chime(world: Any, log: DecisionLog) -> None:
-    refused(world.client("chime-sdk-voice").list_voice_connectors)
+    refused(world.client("chime-sdk-voice").list_voice_connector_groups)
     [call] = log.calls(CallFilter())
     assert cloudtrail_record(call)["eventSource"] == "chime.amazonaws.com"
-    # Of a call that named no operation only the host tells.
+    # When a call names no operation, only the host shows the service.
     assert cloudtrail_record(call._replace(operation="", actions=""))["eventSource"] == "chime.amazonaws.com"

@@ -1,4 +1,4 @@
-"""``GET /_rolecall/decisions``, with one decision by its request id, and the text that is made of the answers."""
+"""``GET /_rolecall/decisions``, one decision by its request id, and the text made from the answers."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_filters_are_those_of_the_log(world: Any, log: DecisionLog) -> None:
     assert found(since="2020-01-01") == found(since="2020-01-01T00:00:00Z") == [last, denied, first]
     assert found(since="2020-01-01T00:00:00+02:00", outcome="") == [last, denied, first]
     assert found(since="2200-01-01T00:00:00Z") == []
-    # How long ago, by the sandbox's clock.
+    # The age, by the sandbox's clock.
     assert found(since="1m30s") == found(since="0.5h") == [last]
     assert found(since="2h") == [last, denied, first]
     assert found(since="0s") == [last]
@@ -171,7 +171,7 @@ def test_left_out_calls_are_counted(world: Any, log: DecisionLog, monkeypatch: p
     assert get(world, "")[1]["dropped"] == {"allowed": 3, "refused": 0}
 
 
-def test_strangers_and_pages_of_other_sites_are_refused(world: Any, log: DecisionLog) -> None:
+def test_other_machines_and_pages_of_other_sites_are_refused(world: Any, log: DecisionLog) -> None:
     assert get(world, "", environ_base={"REMOTE_ADDR": "192.0.2.1"})[0] == 403
     assert get(world, "/x", environ_base={"REMOTE_ADDR": "192.0.2.1"})[0] == 403
     assert get(world, "", headers={"Origin": "https://example.com"})[0] == 403

@@ -1,4 +1,4 @@
-"""The decision log: what it says of every call, what it never says, and what it does when things go wrong."""
+"""The decision log: what it records of every call, what it never records, and what it does when things go wrong."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def names(log: DecisionLog, wanted: CallFilter = EVERYTHING) -> list[str]:
     return [call.request_id for call in log.calls(wanted)]
 
 
-# What is said of a call.
+# The record of a call.
 
 
-def test_an_allowed_call_is_told_in_full(world: Any, log: DecisionLog) -> None:
+def test_an_allowed_call_is_recorded_in_full(world: Any, log: DecisionLog) -> None:
     world.clock.freeze()
     credentials = world.assume("chime-reader")
     begun = monotonic_seconds()
@@ -106,7 +106,7 @@ def test_a_refusal_is_explained(world: Any, log: DecisionLog) -> None:
     assert documents["trust policy"]["Statement"][0]["Condition"] == {"StringEquals": {"sts:ExternalId": "partner-id"}}
 
 
-def test_permissions_allowed_before_the_refused_one_are_told(make_world: Any) -> None:
+def test_permissions_allowed_before_the_refused_one_are_recorded(make_world: Any) -> None:
     everyone = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
     allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
     user = {
@@ -197,7 +197,7 @@ def test_what_matches_no_operation_is_logged_too(world: Any, log: DecisionLog) -
     assert (call.service, call.operation, call.outcome, call.status) == ("sts", "", "InvalidAction", 400)
 
 
-def test_a_failure_of_the_product_itself_says_who_met_it(
+def test_a_failure_of_the_product_itself_names_the_caller(
     world: Any, log: DecisionLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_arguments: Any) -> None:
@@ -212,7 +212,7 @@ def test_a_failure_of_the_product_itself_says_who_met_it(
     assert "failed unexpectedly" in caplog.text
 
 
-# What is never said.
+# What is never recorded.
 
 
 def test_no_secret_token_or_signature_is_written(world: Any, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_no_secret_token_or_signature_is_written(world: Any, tmp_path: Path) -> 
     chime = world.client("chime", credentials=credentials)
     chime.list_accounts()
     refused(chime.create_account, Name="x")
-    # AWS's message for a wrong signature shows the signed headers, so the token as well.
+    # AWS's message for a wrong signature shows the signed headers, and so the token too.
     wrong = (credentials["AccessKeyId"], "not-the-secret", credentials["SessionToken"])
     _, message = refused(world.client("sts", keys=wrong).get_caller_identity)
     assert credentials["SessionToken"] in message
@@ -303,7 +303,7 @@ def test_refused_and_allowed_calls_keep_the_order_of_their_arrival() -> None:
 def test_many_calls_at_once_keep_their_order() -> None:
     log = new_log()
     for number in range(900):
-        # First many refused ones, then many that are allowed, so that batches hold both.
+        # First many refused calls, then many allowed ones, so that batches hold both.
         error = AwsError("Throttling") if number < 500 or number % 7 == 0 else None
         log.record(outcome(str(number), error))
     assert names(log) == [str(number) for number in reversed(range(900))]
@@ -542,7 +542,7 @@ def test_a_broken_log_disturbs_no_call_and_says_so_once(
     log.close()
 
 
-def test_calls_wait_for_a_log_that_somebody_else_has_locked(
+def test_calls_wait_for_a_log_that_another_process_has_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(store_module, "_BUSY_TIMEOUT_SECONDS", 0)

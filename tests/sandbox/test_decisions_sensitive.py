@@ -53,7 +53,7 @@ def _inner(shape: Shape) -> list[Shape]:
 
 
 def value_of(shape: Shape, filling: str, above: tuple[str, ...] = ()) -> Any:
-    """A value of the shape in which every sensitive text is ``filling``."""
+    """A value of the shape. Every sensitive text in it is ``filling``."""
     if shape.name in above:
         return None
     road = (*above, shape.name)
@@ -71,7 +71,7 @@ def value_of(shape: Shape, filling: str, above: tuple[str, ...] = ()) -> Any:
     return {"integer": 900, "long": 900, "boolean": True}.get(shape.type_name)
 
 
-# As a value that passes for much, as an address, as far too long, and with characters that are allowed nowhere.
+# As a value that many rules accept, as an address, as a far too long text, and with characters allowed nowhere.
 FILLINGS = [MARK, f"{MARK}@example.com", MARK * 3000, f"{MARK}\u0001 @@"]
 
 
@@ -97,7 +97,7 @@ def test_sensitive_members_are_nowhere_in_the_log(service: str, operation: str, 
                 parameters["AccountId"] = account_id
             for given in (parameters, {name: value for name, value in parameters.items() if name in _needed(shape)}):
                 calls += 1
-                # A second time, so that what is there already refuses it.
+                # A second time, so that existing things refuse it.
                 for _ in range(2):
                     try:
                         client._make_api_call(operation, given)
@@ -147,12 +147,12 @@ def test_a_one_time_code_is_nowhere_in_a_log(
     client = world.client("sts", config=UNCHECKED)
     with caplog.at_level("INFO", "rolecall.gateway"), pytest.raises(ClientError) as caught:
         client.get_session_token(SerialNumber=serial_number, TokenCode=code)
-    # AWS tells the caller, who knows it anyway: the model of STS does not mark codes as sensitive.
+    # AWS shows it to the caller, who sent it: STS's model does not mark codes as sensitive.
     assert "918273" in caught.value.response["Error"]["Message"]
     logged = log.call(caught.value.response["ResponseMetadata"]["RequestId"])
     log.close()
     assert logged is not None
-    # A random id, the time and how long it took may hold any digits.
+    # A random id, the time and the duration may hold any digits.
     shown = str(logged._replace(request_id="", received_at_seconds=0.0, at_seconds=0.0, latency_seconds=0.0))
     assert "failed to satisfy constraint" in shown
     assert "918273" not in shown

@@ -1,4 +1,4 @@
-"""Reading fault rules: what is refused, with which words, and that nothing hostile gets further than that."""
+"""Reading fault rules: the refused ones, their messages, and that hostile rules do no harm."""
 
 from __future__ import annotations
 
@@ -128,14 +128,14 @@ def test_an_error_that_cannot_be_is_refused_with_those_that_can(rule: Any, where
     assert read_with_status.status == 418
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(InvalidFaultError) as caught:
         read({"times": 0, "nth": 0}, {"error": "Throttling"}, {"kind": "drop", "service": "s3"})
     assert [line.partition(":")[0] for line in str(caught.value).split("\n")] == ["Rule 1", "Rule 1", "Rule 3"]
 
 
 @pytest.mark.parametrize("given_rules", ["[]", 5, None, True, {"rules": "x"}, {"rules": None}])
-def test_what_is_no_list_of_rules(given_rules: Any) -> None:
+def test_rules_that_are_not_a_list(given_rules: Any) -> None:
     with pytest.raises(InvalidFaultError, match="Send a list of rules"):
         read_rules(given_rules, CATALOGUE, str, int)
 
@@ -177,7 +177,7 @@ def test_an_identity_provider_can_be_down_only_for_its_operation() -> None:
     assert not rule.matches(CallFacts("sts", "AssumeRole", **nobody))
 
 
-def test_a_call_without_a_known_caller_is_nobodys() -> None:
+def test_a_call_without_a_known_caller_has_no_principal() -> None:
     [rule] = read({"error": "Throttling", "principal": "*"})
     facts = CallFacts("sts", "AssumeRoleWithWebIdentity", "us-east-1", None, has_session_token=False)
     assert not rule.matches(facts)
@@ -221,7 +221,7 @@ def test_rules_are_refused_or_kept_as_they_are(given_rules: Any) -> None:
     for rule in rules:
         shown = rule_as_json(rule, 3, 2)
         assert (shown["calls"], shown["hits"]) == (3, 2)
-        # What is shown can be put again, and means the same.
+        # The shown rules can be sent again, and mean the same.
         again = {name: value for name, value in shown.items() if name not in ("id", "calls", "hits")}
         [repeated] = read_rules([again], CATALOGUE, lambda: "id", lambda: 1)
         assert rule_as_json(repeated, 3, 2) == shown

@@ -1,4 +1,4 @@
-"""Faults as programs meet them: rules are set in Python and over HTTP, calls are made with boto3."""
+"""Faults as programs meet them: tests set rules in Python and over HTTP, and call with boto3."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def struck_by(world: Any, count: int) -> list[bool]:
     return found
 
 
-def test_probability_goes_by_its_seed(world: Any) -> None:
+def test_probability_follows_its_seed(world: Any) -> None:
     patterns = []
     for seed in (7, 7, 8):
         faults(world).replace([{"error": "Throttling", "probability": 0.5, "seed": seed}])
@@ -216,7 +216,7 @@ def test_the_first_rule_that_ends_the_call_is_the_last_that_counts(world: Any) -
     assert counted(world) == [(3, 1), (2, 1), (1, 1)]
 
 
-# Where on the road.
+# The step at which they happen.
 
 
 def test_faults_come_after_authentication_and_limits_and_before_access(world: Any) -> None:
@@ -232,7 +232,7 @@ def test_faults_come_after_authentication_and_limits_and_before_access(world: An
     assert refusal(world.client("iam", "developer").delete_user, UserName="admin")[1] == "AccessDenied"
 
 
-def test_faulty_credentials_are_told_of_before_wrong_parameters(world: Any) -> None:
+def test_faulty_credentials_are_reported_before_wrong_parameters(world: Any) -> None:
     credentials = world.assume("chime-reader")
     faults(world).add(kind="expired_credentials")
     unchecked = world.client("sts", credentials=credentials, config=Config(parameter_validation=False))
@@ -282,7 +282,7 @@ def test_a_disabled_region_refuses_to_issue_credentials(world: Any) -> None:
 
 @pytest.fixture
 def pauses(world: Any, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The delays of the sandbox, which nobody waits for."""
+    """The sandbox's delays, without waiting for them."""
     found: list[float] = []
     monkeypatch.setattr(world.clock, "pause", found.append)
     return found
@@ -314,7 +314,7 @@ def test_delays_have_a_bound(world: Any, pauses: list[float]) -> None:
     assert pauses == [60]
 
 
-def test_nobody_waits_for_the_delay_of_another_call(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_waits_for_the_delay_of_another_call(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = []
 
     def meanwhile(_seconds: float) -> None:
@@ -352,7 +352,7 @@ def test_a_dropped_answer_leaves_the_work_done(world: Any) -> None:
 
 @pytest.fixture
 def backoffs(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What botocore would have slept between its attempts. Its clock goes on by as much."""
+    """The sleeps of botocore between its attempts. Its clock moves on instead."""
     found: list[float] = []
     waited: list[float] = []
 
@@ -397,7 +397,7 @@ def test_boto3_retries(
 def test_only_the_legacy_mode_retries_the_throttling_of_chime(
     world: Any, backoffs: list[float], mode: str, attempts: int
 ) -> None:
-    """The model does not mark ThrottledClientException as one to retry, and the newer modes go by the model."""
+    """The model does not mark ThrottledClientException as retryable, and the newer modes follow the model."""
     faults(world).add(service="chime", error="ThrottledClientException")
     config = Config(retries={"total_max_attempts": 3, "mode": mode})
     assert refusal(world.client("chime", config=config).list_accounts)[0] == 429
@@ -481,7 +481,7 @@ def test_there_is_an_end_to_adding(world: Any) -> None:
     assert len(faults(world).rules) == MAXIMUM_RULES
 
 
-def test_a_call_with_a_fault_is_told_of_in_the_log(world: Any) -> None:
+def test_the_log_shows_a_call_with_a_fault(world: Any) -> None:
     log = keep_log(world)
     rule_id = faults(world).add(error="Throttling", times=1)
     refusal(world.client("sts").get_caller_identity)
@@ -494,11 +494,11 @@ def test_a_call_with_a_fault_is_told_of_in_the_log(world: Any) -> None:
     log.close()
 
 
-# What it costs.
+# Costs.
 
 
 def statements(world: Any, call: Any) -> list[str]:
-    """What SQLite is asked while a call is answered."""
+    """The statements that SQLite gets while a call is answered."""
     found: list[str] = []
     call()
     with world.database.snapshot() as connection:
@@ -517,7 +517,7 @@ def test_calls_that_no_rule_is_about_pay_nothing(world: Any) -> None:
     assert statements(world, call) == without
 
 
-def test_a_hit_makes_nobody_read_everything_anew(world: Any) -> None:
+def test_a_hit_leaves_caches_valid(world: Any) -> None:
     faults(world).add(error="Throttling", times=1)
     with world.database.snapshot() as connection:
         before = world.database.generation(connection)
@@ -531,7 +531,7 @@ def test_a_hit_makes_nobody_read_everything_anew(world: Any) -> None:
 
 
 class Process:
-    """An application over a shared database file, with a database object of its own."""
+    """An application over a shared database file, with its own database object."""
 
     def __init__(self, url: str) -> None:
         declared, clock = read_world_file(str(builtin_world_path())), Clock()

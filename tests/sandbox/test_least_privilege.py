@@ -1,4 +1,4 @@
-"""The smallest policy for what was done: it allows all of it, nothing can be taken away, and nothing else is in it."""
+"""The smallest policy for a principal's calls: it allows all of them, every part is needed, and it grants no more."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def world_of(policy: dict[str, Any] | None) -> str:
     return json.dumps({"version": 1, "accounts": [account]})
 
 
-# What ana may do in the tests; each call is made by name and a drawn name of something.
+# What ana may do in the tests. Each call is an operation's name and a drawn name of something.
 CALLS: dict[str, Callable[[Any, str], object]] = {
     "create_user": lambda w, name: w["iam"].create_user(UserName=name, Path="/team/"),
-    # IAM takes wildcards and what looks like variables in paths.
+    # IAM accepts wildcards and text like variables in paths.
     "create_user_oddly": lambda w, name: w["iam"].create_user(UserName=name, Path="/a*b?/${aws:username}$/"),
     "create_group_oddly": lambda w, name: w["iam"].create_group(GroupName=name, Path="/${*}/"),
     "get_user": lambda w, name: w["iam"].get_user(UserName=name),
@@ -110,7 +110,7 @@ TRAFFIC = st.lists(st.tuples(st.sampled_from(sorted(CALLS)), st.sampled_from(["a
 
 
 def run(world: Any, traffic: list[tuple[str, str]], **caller: Any) -> list[str]:
-    """The error code of each call, empty for those that went well; by ana, or by whom the credentials are of."""
+    """The error code of each call, empty when it succeeded; called by ana, or with the credentials."""
     services = ("iam", "sts", "chime", "chime-sdk-voice")
     clients = {service: world.client(service, "ana", **caller) for service in services}
     codes = []
@@ -150,7 +150,7 @@ def test_the_same_traffic_is_allowed_by_the_policy_and_by_nothing_smaller(
 
 
 def test_a_role_with_the_policy_can_do_what_it_did_and_nothing_else(make_world: Any) -> None:
-    """Every kind of call, once by a role that may do everything and once by one that has what came of it."""
+    """Every kind of call, once by a role that may do everything and once by a role with the resulting policy."""
     traffic = [(name, "li") for name in CALLS]
     worker = f"arn:aws:iam::{ACCOUNT}:role/a/worker"
     assumed = {"RoleArn": worker, "RoleSessionName": "abc"}
@@ -170,12 +170,12 @@ def test_a_role_with_the_policy_can_do_what_it_did_and_nothing_else(make_world: 
     assert made[0][0] == made[1][0]
     assert made[0][1].policy == made[1][1].policy
     assert made[0][1].calls > len(CALLS) / 2
-    # The second role had no more than that.
+    # The second role had only that policy.
     assert not any("refused" in note for note in made[1][1].notes)
 
 
 def replayed(policy: dict[str, Any], calls: list[LoggedCall]) -> bool:
-    """Whether every permission that the calls asked for is allowed by the policy alone."""
+    """Whether the policy alone allows every permission that the calls needed."""
     if not policy["Statement"]:
         return not any(json.loads(call.decisions) for call in calls)
     parsed = parse_policy(json.dumps(policy), PolicyKind.IDENTITY)
@@ -267,7 +267,7 @@ def test_refused_calls_count_when_wanted(world: Any, log: DecisionLog) -> None:
     policy = policy_of(log, developer, include_refused=True)
     assert [(each["Action"], each["Resource"]) for each in policy["Statement"]] == [
         ("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/eve"),
-        # What looks like a wildcard or a variable is meant as it is.
+        # Text like a wildcard or a variable is taken literally.
         ("sts:AssumeRole", f"{READER}${{*}}${{?}}${{$}}"),
     ]
     assert replayed(policy, [call for call in log.calls(wanted_calls(developer, None)) if call.decisions != "[]"])
@@ -290,7 +290,7 @@ def test_an_allowed_call_that_failed_needed_its_permission(world: Any, log: Deci
         "arn:aws:iam::aws:policy/ReadOnlyAccess",
     ],
 )
-def test_what_is_no_principal(principal: str) -> None:
+def test_invalid_principals(principal: str) -> None:
     with pytest.raises(BadPrincipalError):
         wanted_calls(principal, None)
 
@@ -330,7 +330,7 @@ def code_of(call: Callable[[], object]) -> str:
     return ""
 
 
-def test_what_no_policy_can_name_is_left_out_and_told(world: Any, log: DecisionLog) -> None:
+def test_what_no_policy_can_name_is_left_out_and_noted(world: Any, log: DecisionLog) -> None:
     sts = world.client("sts", "developer")
     developer = f"arn:aws:iam::{ACCOUNT}:user/developer"
     good = [f"{READER}*?${{aws:x}}", "arn:aws:iam::444455556666:role/x", f"arn:aws:iam::{ACCOUNT}:role/é"]
@@ -351,7 +351,7 @@ def test_what_no_policy_can_name_is_left_out_and_told(world: Any, log: DecisionL
 
 
 def test_a_refused_call_is_included_with_all_it_needed(world: Any, log: DecisionLog) -> None:
-    """Tags and a source identity need permissions of their own; the first that is missing ends the call."""
+    """Tags and a source identity need their own permissions. The first missing one ends the call."""
     iam, sts = world.client("iam"), world.client("sts", "developer")
     asked = {
         "RoleArn": READER,

@@ -24,7 +24,7 @@ _DEPTH = 100_000
     ],
 )
 def test_deep_nesting_is_refused(expression: str) -> None:
-    # In a process of its own: what this is about ends the process.
+    # In a process of its own, because this fault ends the process.
     code = (
         "from rolecall.worlds.located import read_located, UnreadableError\n"
         f"try: read_located({expression})\n"
@@ -47,5 +47,5 @@ def test_what_is_nested_as_deeply_as_may_be() -> None:
     for _ in range(MAXIMUM_DEPTH):
         [value] = value
     assert value == 1
-    # Depth is that of each branch.
+    # The depth of each branch counts.
     assert read_located("[" + "[[1]]," * 100 + "]").value == [[[1]]] * 100

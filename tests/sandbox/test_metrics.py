@@ -83,7 +83,7 @@ def test_how_long_they_took(logged: Any) -> None:
     assert counted[-1] == 4
 
 
-def test_counts_go_on_until_a_reset(logged: Any) -> None:
+def test_counts_grow_until_a_reset(logged: Any) -> None:
     labels = {"service": "sts", "operation": "GetCallerIdentity", "outcome": "Allowed", "status": "200"}
     logged.client("sts").get_caller_identity()
     assert calls(scraped(logged), **labels) == 1

@@ -1,4 +1,4 @@
-"""The codes of MFA devices, as Rolecall shows them to whoever has no authenticator at hand."""
+"""The codes of MFA devices, as Rolecall shows them to users without an authenticator."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ accounts:
 @pytest.fixture
 def sandbox() -> Iterator[Rolecall]:
     with Rolecall(config=DEVICES) as made:
-        # The moment of the first example of RFC 6238's table that is a whole step, and 20 seconds more.
+        # RFC 6238's first example that is a whole step, and 20 seconds more.
         made.clock.set(1_111_111_140 + 20)
         made.clock.freeze()
         yield made
@@ -114,6 +114,6 @@ def test_over_http(world: Any) -> None:
     assert shown["code"] == shown["pair"][1]
     for query in ("", "device=", "device=phone&device=phone", "device=phone&count=2"):
         refused = browser.get(f"/_rolecall/mfa-codes?{query}")
-        assert (refused.status_code, "the one parameter" in refused.json["message"]) == (400, True)
+        assert (refused.status_code, "must have one parameter" in refused.json["message"]) == (400, True)
     unknown = browser.get("/_rolecall/mfa-codes?device=tablet")
     assert (unknown.status_code, "no virtual MFA device tablet" in unknown.json["message"]) == (400, True)

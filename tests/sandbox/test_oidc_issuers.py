@@ -1,4 +1,4 @@
-"""Rolecall as an OpenID Connect issuer: minting, the public documents, and tokens that let their holders in."""
+"""Rolecall as an OpenID Connect issuer: minting, the public documents, and assuming roles with its tokens."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_declared_provider_is_signed_for_under_its_own_url(world: Any) -> None
 
 
 def test_keys_of_one_issuer_do_not_serve_another(world: Any) -> None:
-    """A token that says it is of the declared provider, but is signed with another issuer's key."""
+    """A token that names the declared provider as issuer, but is signed with another issuer's key."""
     stolen = minted(world, "other/token")
     claims = {**claims_of(stolen), "iss": NAMED}
     good = minted(world)
@@ -145,7 +145,7 @@ def test_the_documents_are_public_and_verify_the_tokens(world: Any) -> None:
         read_key_set(json.dumps(keys)).verify(read_token(token))
 
 
-def test_names_that_are_no_issuers(world: Any) -> None:
+def test_invalid_issuer_names(world: Any) -> None:
     for path in (".well-known/.well-known/openid-configuration", "%20/jwks.json", f"{'a' * 65}/jwks.json"):
         assert get(world, path)[0] == 404
     assert post(world, f"{'a' * 65}/token", {})[0] == 400
@@ -160,7 +160,7 @@ def test_only_this_machine_may_mint(world: Any) -> None:
     assert answer.status_code == 403
 
 
-# What may be asked for.
+# The members of a request.
 
 
 def test_times_are_those_of_the_sandbox_clock(world: Any) -> None:
@@ -181,7 +181,7 @@ def test_claims_come_on_top_and_none_leaves_one_out(world: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ([], "The body is no JSON object."),
+        ([], "The body is not a JSON object."),
         ({"colour": "blue"}, "There is no member colour: "),
         ({"issuer": "other"}, "There is no member issuer: "),
         ({"subject": 7}, "subject must be text."),
@@ -207,7 +207,7 @@ def test_what_cannot_be_asked_for(world: Any, body: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("issuer", ["https://outside.example.com", "https://other.example.com"])
-def test_nobody_else_is_signed_for(world: Any, issuer: str) -> None:
+def test_no_other_issuer_is_signed_for(world: Any, issuer: str) -> None:
     status, answer = post(world, "token", {"issuer": issuer})
     assert status == 400
     how = "declare it in the sandbox file, under oidc_providers, with keys: rolecall"

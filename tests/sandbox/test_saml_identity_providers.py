@@ -102,7 +102,7 @@ def test_what_cannot_be_minted(world: Any, wanted: dict[str, Any]) -> None:
 # Over HTTP.
 
 
-def test_metadata_is_for_everybody_and_iam_takes_it(world: Any) -> None:
+def test_metadata_is_public_and_iam_accepts_it(world: Any) -> None:
     answer = world.application.test_client().get(
         "/_rolecall/saml/new/metadata.xml", environ_base={"REMOTE_ADDR": "::2"}
     )
@@ -200,7 +200,7 @@ def test_metadata_from_a_file_beside_the_sandbox_file(world: Any, make_world: An
         (b"<!DOCTYPE a><a/>", "document"),
     ],
 )
-def test_files_that_are_no_metadata(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_files_that_are_not_metadata(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / "idp.xml").write_bytes(content)
     with pytest.raises(InvalidWorldError) as caught:
         read_world_file(written(tmp_path, metadata_file="idp.xml"))

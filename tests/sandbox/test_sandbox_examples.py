@@ -190,7 +190,7 @@ def test_jobs_and_pods_get_their_roles_and_no_others(make_world: Any) -> None:
 
 
 def test_the_administrator_has_a_key_of_awss_form_too(world: Any) -> None:
-    """For clients that take no key id of less than 16 characters, and tools that know long-term keys by ``AKIA``."""
+    """For clients that require key ids of 16 characters, and tools that recognise long-term keys by ``AKIA``."""
     keys = ("AKIARTX3GSDSROLECALL", "rolecall/sandbox/admin/not/a/real/secret")
     assert (len(keys[0]), len(keys[1])) == (20, 40)
     sts, iam = world.client("sts", keys=keys), world.client("iam", keys=keys)

@@ -1,4 +1,4 @@
-"""Hostile sandbox files: what they name on this machine, and what they cost to read."""
+"""Hostile sandbox files: the files of this machine that they name, and the cost of reading them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def problem(file: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """``inside`` holds the sandbox file; ``outside`` a file that it must not learn of."""
+    """``inside`` holds the sandbox file; ``outside`` a file whose content must not leak."""
     (tmp_path / "inside").mkdir()
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret.json").write_text(json.dumps(KEYS))
@@ -74,7 +74,7 @@ def test_nothing_is_said_of_what_is_elsewhere(folder: Path, member: str, name: s
 @pytest.mark.parametrize("member", ["jwks_file", "metadata_file"])
 def test_a_pipe_and_a_folder_are_no_files(folder: Path, member: str) -> None:
     os.mkfifo(folder / "pipe")
-    # Nobody writes it: whoever waited for that would wait for ever.
+    # No process writes it, so a reader that waited would wait for ever.
     assert problem(sandbox(folder, member, "pipe")) == "cannot read pipe: not a regular file"
     assert problem(sandbox(folder, member, ".")) in (
         "cannot read .: not a regular file",
@@ -100,7 +100,7 @@ def test_a_file_is_not_read_beyond_its_bound(folder: Path) -> None:
 
 
 def test_a_text_has_no_folder(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot over HTTP must not read what lies in the server's own folder."""
+    """A snapshot over HTTP must not read files in the server's own folder."""
     monkeypatch.chdir(tmp_path)
     Path("keys.json").write_text(json.dumps(KEYS))
     text = sandbox(tmp_path, "jwks_file", "keys.json").read_text()
@@ -149,7 +149,7 @@ def test_a_thousand_problems_are_enough(text: str) -> None:
     assert len(caught.value.problems) == 1000
 
 
-def test_a_problem_repeats_no_more_of_a_file_than_somebody_reads() -> None:
+def test_a_problem_quotes_little_of_a_file() -> None:
     with pytest.raises(InvalidWorldError) as caught:
         read_world("version: 1\naccounts: []\n? " + "k" * 100_000 + "\n: 1\n")
     assert max(len(problem.message) for problem in caught.value.problems) == 2001
@@ -176,6 +176,6 @@ def test_a_long_chain_of_units_costs_its_length() -> None:
     assert Counted.asked < 100 * 3000
     circle = [path for path, message in dangling(world("u0")) if "own ancestor" in message]
     assert len(circle) == 3000
-    # Who hangs on a circle from outside has no end above either.
+    # An entry that leads into a circle from outside has no end above it either.
     hanging = world("u1500")
     assert len([path for path, message in dangling(hanging) if "own ancestor" in message]) == 3000

@@ -1,4 +1,4 @@
-"""OpenID Connect providers of the sandbox file: files with keys, and everything that can be wrong with them."""
+"""OpenID Connect providers of the sandbox file: files with keys, and every possible mistake."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "https://idp.example.com"
 
 
 def written(folder: Path, *providers: Any) -> Path:
-    """A sandbox file with one provider to a line, the first of them on line 4."""
+    """A sandbox file with one provider per line, the first of them on line 4."""
     lines = "".join(f"      - {json.dumps(provider)}\n" for provider in providers)
     file = folder / "sandbox.yaml"
     text = 'version: 1\naccounts:\n  - {id: "111122223333", oidc_providers: [\n'

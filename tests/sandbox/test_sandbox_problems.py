@@ -1,4 +1,4 @@
-"""Problems of a sandbox file: each kind, all at once, and on the right lines."""
+"""Problems of a sandbox file: each kind, all reported at once, and on the right lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def problems_of(text: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
-def test_every_problem_is_told_with_its_line(case: dict[str, Any]) -> None:
+def test_every_problem_is_reported_with_its_line(case: dict[str, Any]) -> None:
     found = problems_of(case["file"])
     assert len(found) == len(case["problems"]), found
     for (line, message), (expected_line, expected) in zip(found, case["problems"], strict=True):
@@ -72,7 +72,7 @@ def test_a_service_linked_role_may_be_trusted() -> None:
     assert message.endswith("which this file does not declare")
 
 
-def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.yaml"
     file.write_bytes(b"version: 1\naccounts: \xff\n")
     with pytest.raises(InvalidWorldError, match="line 2: not UTF-8 text"):
@@ -192,7 +192,7 @@ def test_control_policies_are_held_to_the_sizes_of_organizations(
     assert problems_of(world(document)) == [(1, said)]
 
 
-def test_what_was_meant_is_looked_for_a_bounded_number_of_times() -> None:
+def test_suggestions_are_looked_for_a_bounded_number_of_times() -> None:
     names = {f"RolesPerAccoun{number}": 1 for number in range(40)}
     text = json.dumps({"version": 1, "accounts": [{"id": "111122223333"}], "settings": {"quotas": names}})
     with pytest.raises(InvalidWorldError) as caught:

@@ -1,4 +1,4 @@
-"""Setting a declared world up: twice changes nothing, a changed file changes what it declares, a reset goes back."""
+"""Setting up a declared world: twice changes nothing, a changed file changes what it declares, a reset returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACCOUNT, OTHER = "111122223333", "444455556666"
 LIMITS = f"arn:aws:iam::{ACCOUNT}:policy/team/limits"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 DAY = 86_400
-# What is written when something is written, and says nothing of the world.
+# Columns that every write changes and that are not part of the world.
 BOOKKEEPING = ("generations", "sandbox_states")
 
 
@@ -34,7 +34,7 @@ def trust(*principals: str) -> dict[str, Any]:
 
 
 def everything() -> dict[str, Any]:
-    """A file that uses every key of the format that this version honours."""
+    """A file with every key of the format that this version supports."""
     return {
         "version": 1,
         "organization": {
@@ -144,6 +144,9 @@ NOT_DECLARED = {
     "old_passwords",
     "outbound_federations",
     "password_policies",
+    "resource_settings",
+    "resource_tags",
+    "resources",
     "saml_private_keys",
     "signing_certificates",
 }
@@ -163,7 +166,7 @@ def apply(database: Database, file: dict[str, Any], at_seconds: float = 1_900_00
 
 
 def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, bookkeeping left out."""
+    """Every row of every table, without bookkeeping."""
     with database.snapshot() as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
@@ -178,7 +181,7 @@ def rows(database: Database, table: str) -> list[dict[str, Any]]:
 
 
 def test_every_table_has_something(database: Database) -> None:
-    """So that the comparisons below compare."""
+    """Makes sure that the comparisons below have something to compare."""
     apply(database, everything())
     empty = {name for name, found in dump(database).items() if not found}
     assert empty == NOT_DECLARED
@@ -305,7 +308,7 @@ def test_a_changed_file_holds_on_the_next_call(make_world: Any) -> None:
         chime.list_accounts()
 
 
-def test_a_reset_goes_back_to_the_file(database: Database) -> None:
+def test_a_reset_returns_to_the_file(database: Database) -> None:
     apply(database, everything())
     counts = {name: len(found) for name, found in dump(database).items()}
     ids = {row["user_id"] for row in rows(database, "users")}

@@ -1,4 +1,4 @@
-"""Snapshots: what is saved and loaded is the same world, whatever it was and wherever it is loaded."""
+"""Snapshots: saving and loading gives the same world, whatever the world is and wherever it is loaded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def full(make_world: Any) -> Any:
 
 
 def test_every_table_has_its_place(full: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new table is kept as plain rows by itself; this fails when one is said to be told of and is not read."""
+    """A new table is kept as plain rows. Fails when a table counts as written elsewhere but is not read."""
     tables: list[Tables] = []
 
     class Watched(Tables):
@@ -87,7 +87,7 @@ _ALLOWING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 
 def _some(strategy: Any) -> Any:
-    """A value, without hypothesis choosing one."""
+    """A value that hypothesis does not choose."""
     return True if strategy is BOOLEANS else strategy.elements[0]
 
 
@@ -110,7 +110,7 @@ def test_a_random_world_comes_back_and_answers_the_same(make_world: Any, data: A
 
 
 def answers(handle: Any) -> list[Any]:
-    """What everybody with a key is answered, about things that the world decides."""
+    """The answers to every user with a key, about things that the world decides."""
     found = []
     with handle.database.snapshot() as connection:
         keys = [(row["access_key_id"], row["secret_access_key"]) for row in _rows(connection, "access_keys")]
@@ -150,7 +150,7 @@ def _answer(call: Any) -> Any:
 @given(text=st.text(max_size=30), document=DOCUMENTS)
 @settings(max_examples=examples(200), deadline=None)
 def test_policies_keep_their_very_text(text: str, document: str) -> None:
-    """Whatever the text, what YAML gives back is written as it was."""
+    """Any text: YAML returns it as it was written."""
     for written in (document, json.dumps({"a": text, "b": [1, True, None, {text: text}]}), json.dumps(text), text):
         shown = document_of(written)
         again = read_located(yaml_text({"document": shown})).value["document"]
@@ -169,7 +169,7 @@ def test_a_document_as_boto3_users_write_it_is_a_mapping() -> None:
 # The same world.
 
 
-def test_credentials_issued_before_go_on(full: Any) -> None:
+def test_credentials_issued_before_stay_valid(full: Any) -> None:
     credentials = full.assume("worker")
     text = saved(full)
     iam = full.client("iam")
@@ -195,7 +195,7 @@ def test_a_trust_that_was_bound_to_a_deleted_user_stays_so(make_world: Any, full
     iam.delete_user(UserName="ana")
     other = loaded_elsewhere(make_world, full)
     assert saved(other) == saved(full)
-    # Another user of the name is not the one that was trusted.
+    # A new user with the same name is not the trusted one.
     for handle in (full, other):
         again = _new_user(handle.client("iam", keys=("test", "test")), "ana")
         with pytest.raises(ClientError, match="AccessDenied"):
@@ -209,7 +209,7 @@ def _new_user(iam: Any, name: str) -> tuple[str, str]:
     return key["AccessKeyId"], key["SecretAccessKey"]
 
 
-def test_settings_come_with_the_world_and_go_on_reset(make_world: Any, full: Any) -> None:
+def test_settings_come_with_the_world_and_end_with_a_reset(make_world: Any, full: Any) -> None:
     text = saved(full).replace("ForbiddenException", "AccessDeniedException")
     chime = full.client("chime", keys=_new_user(full.client("iam"), "ana"))
     with pytest.raises(ClientError, match="ForbiddenException"):
@@ -290,7 +290,7 @@ def test_a_world_loaded_before_any_file_is_kept_until_the_file_changes(make_worl
 
 
 def test_a_snapshot_is_a_sandbox_file(make_world: Any, full: Any) -> None:
-    """Also one to start from: the same ids, in a database of its own."""
+    """Also a snapshot to start from: the same ids, in a database of its own."""
     text = saved(full)
     assert saved(make_world(text)) == text
 
@@ -409,7 +409,7 @@ def test_a_snapshot_that_is_too_large_is_not_read(full: Any, monkeypatch: pytest
     assert full.application.test_client().put(URL, data="version: 1\n" * 10).status_code == 413
 
 
-def test_strangers_may_neither_read_nor_load(full: Any) -> None:
+def test_other_machines_may_neither_read_nor_load(full: Any) -> None:
     client = full.application.test_client()
     elsewhere = {"REMOTE_ADDR": "192.0.2.1"}
     for refused in (

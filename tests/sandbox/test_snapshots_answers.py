@@ -1,4 +1,4 @@
-"""Snapshots from outside: whatever operations left behind, the world that is loaded answers as the one saved."""
+"""Snapshots from outside: after any operations, the loaded world answers as the saved one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rolecall.services.catalogue import all_operations
 
 URL = "/_rolecall/snapshot"
 OTHER = '{"version": 1, "accounts": [{"id": "999988887777", "users": [{"name": "old"}]}]}'
-# Of what the caller sends, or told by an id that only the caller knows.
+# Members that the caller sends, or that are read by an id that only the caller knows.
 ASKED_ELSEWHERE = {"GetContextKeysForCustomPolicy", "SimulateCustomPolicy", "GetServiceLinkedRoleDeletionStatus"}
 
 
@@ -28,7 +28,7 @@ def full(make_shared_world: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def moment(full: Any) -> tuple[str, Answers]:
-    """A snapshot and what is answered then: nothing that another test does may come between the two."""
+    """A snapshot and the answers at that time. No other test may change anything in between."""
     return _saved(full), Answers(full)
 
 
@@ -39,7 +39,7 @@ def saved(moment: tuple[str, Answers]) -> str:
 
 @pytest.fixture(scope="module")
 def answers(moment: tuple[str, Answers]) -> Answers:
-    """What is answered at the moment of the snapshot, and what it takes to ask."""
+    """The answers at the time of the snapshot, and the clients that ask for them."""
     return moment[1]
 
 
@@ -86,7 +86,7 @@ def test_another_sandbox_answers_the_same(other: Any, answers: Answers, saved: s
     _assert_same(Answers(other), answers)
 
 
-def test_a_sandbox_goes_back_to_its_own_moment(full: Any, answers: Answers, saved: str) -> None:
+def test_a_sandbox_returns_to_its_own_moment(full: Any, answers: Answers, saved: str) -> None:
     iam = full.client("iam")
     for user in iam.list_users()["Users"]:
         if user["UserName"] == "gone":
@@ -125,10 +125,10 @@ def test_without_last_uses_calls_that_change_nothing_leave_it_as_it_is(full: Any
     full.clock.advance(-1)
     assert client.get(URL, query_string={"last_used": "false"}).text == before
     answer = client.get(URL, query_string={"last_used": "no"})
-    assert (answer.status_code, answer.json) == (400, {"message": "last_used is true or false."})
+    assert (answer.status_code, answer.json) == (400, {"message": "last_used must be true or false."})
 
 
-# Proofs that were given, or can be had, before.
+# Proofs of identity from before the snapshot.
 
 
 def test_assertions_of_rolecalls_own_identity_provider_are_good_elsewhere(full: Any, other: Any) -> None:
@@ -185,7 +185,7 @@ def test_codes_of_devices_that_were_used_stay_used(full: Any, other: Any) -> Non
     )
 
 
-def test_sessions_and_page_markers_go_on_in_the_same_database(full: Any, saved: str) -> None:
+def test_sessions_and_page_markers_stay_valid_in_the_same_database(full: Any, saved: str) -> None:
     credentials = full.assume("federated")
     marker = full.client("iam").list_users(MaxItems=2)["Marker"]
     following = full.client("iam").list_users(Marker=marker)["Users"]
@@ -194,8 +194,8 @@ def test_sessions_and_page_markers_go_on_in_the_same_database(full: Any, saved: 
     assert iam.list_users(Marker=marker)["Users"] == following
 
 
-def test_a_session_does_not_go_on_elsewhere(full: Any, other: Any) -> None:
-    """The ring that seals sessions belongs to a database: docs/sandbox-file.md."""
+def test_a_session_does_not_work_elsewhere(full: Any, other: Any) -> None:
+    """The key ring that seals sessions belongs to a database: docs/sandbox-file.md."""
     credentials = full.assume("federated")
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
         other.client("iam", credentials=credentials).list_users()

@@ -1,4 +1,4 @@
-"""Snapshots that somebody edited, or made to do harm: each is refused with its line, and changes nothing."""
+"""Snapshots that were edited or made to do harm: each is refused with its line, and changes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def text(full: Any) -> str:
 
 
 def _refused(full: Any, text: str) -> list[dict[str, Any]]:
-    """The problems of a snapshot that cannot be loaded; loading it changes nothing."""
+    """The problems of a snapshot that cannot be loaded. Loading it changes nothing."""
     before = saved(full)
     answer = full.application.test_client().put(URL, data=text.encode("utf-8", "surrogatepass"))
     assert answer.status_code == 400, answer.text
@@ -64,6 +64,8 @@ ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
     ("oidc_providers", {"jwks": "{"}, "jwks must be a JSON Web Key Set"),
     ("saml_providers", {"metadata": "<a/>"}, "metadata must be the metadata of an identity provider"),
     ("saml_private_keys", {"private_key": "x"}, "private_key must be a private key in PEM"),
+    ("resources", {"content": "[]"}, "content must be a mapping"),
+    ("resource_settings", {"content": "x"}, "content must be a mapping"),
     ("delegation_requests", {"permissions": "x"}, "permissions must be a mapping"),
     ("delegation_requests", {"permissions": "[]"}, "permissions must be a mapping"),
     ("delegation_requests", {"permission_policy": "{}"}, "permission_policy must be a policy"),
@@ -96,7 +98,7 @@ def test_a_row_that_is_there_twice(full: Any, text: str, table: str) -> None:
 
 
 def _checked_columns() -> list[tuple[str, str]]:
-    """The columns of plain tables that a constraint of the schema holds to some values."""
+    """The columns of plain tables whose values a constraint of the schema limits."""
     found = []
     for table in PLAIN_TABLES:
         for constraint in metadata.tables[table].constraints:
@@ -107,7 +109,9 @@ def _checked_columns() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("table", "column"), _checked_columns())
-def test_what_the_schema_does_not_allow_is_told_with_its_line(full: Any, text: str, table: str, column: str) -> None:
+def test_what_the_schema_does_not_allow_is_reported_with_its_line(
+    full: Any, text: str, table: str, column: str
+) -> None:
     changed, _world = _changed(text, lambda world: world["rows"][table][0].update({column: "other"}))
     place = read_located(changed).line(("rows", table, 0))
     found = _refused(full, changed)
@@ -115,7 +119,7 @@ def test_what_the_schema_does_not_allow_is_told_with_its_line(full: Any, text: s
 
 
 def test_every_reference_of_a_plain_table_is_looked_at(text: str) -> None:
-    """Whatever a column refers to, its being gone is told beforehand."""
+    """A missing target of any column is reported before anything is written."""
     for table in PLAIN_TABLES:
         for column in worlds.references(table):
             changed, _world = _changed(text, lambda world, t=table, c=column: world["rows"][t][0].update({c: "gone"}))
@@ -176,7 +180,7 @@ PLACES = st.floats(0, 1, exclude_max=True)
 @settings(max_examples=examples(30), deadline=None)
 @given(place=PLACES)
 def test_a_snapshot_that_is_cut_off_is_refused(text: str, place: float) -> None:
-    """Wherever it ends: most of the places leave a sandbox file that could be applied."""
+    """The snapshot may end anywhere: in most places the rest is a sandbox file that could be applied."""
     begin, end = "# A snapshot: ", text.rstrip()
     lines = text.splitlines(keepends=True)
     at_a_character = end[: len(begin) + int(place * (len(end) - len(begin)))]
@@ -184,7 +188,7 @@ def test_a_snapshot_that_is_cut_off_is_refused(text: str, place: float) -> None:
     for part in (at_a_character, at_a_line):
         problems = _problems(part)
         assert problems
-        # The end of a text may be a line below it for the parser.
+        # The parser may place the end of a text one line below it.
         assert all(1 <= problem.line <= part.count("\n") + 2 for problem in problems)
 
 
@@ -223,7 +227,7 @@ def test_a_value_that_was_changed_is_loaded_or_refused_but_never_fails(
     answer = full.application.test_client().put(URL, data=yaml_text(world).encode())
     assert answer.status_code in (200, 400), (key, answer.text)
     if answer.status_code == 200:
-        # Whatever was loaded is a world that can be saved and loaded again.
+        # Every loaded world can be saved and loaded again.
         assert full.application.test_client().put(URL, data=saved(full).encode()).status_code == 200
     else:
         assert "cannot store it" not in answer.text
@@ -232,7 +236,7 @@ def test_a_value_that_was_changed_is_loaded_or_refused_but_never_fails(
     assert saved(full) == text
 
 
-# YAML's own ways.
+# YAML's own features.
 
 
 def test_more_values_than_a_world_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +263,7 @@ def test_a_long_text_is_not_repeated_without_end() -> None:
         ("a: 1\nb: &b [*b]", 2, "nested too deeply"),
     ],
 )
-def test_the_line_of_what_is_no_yaml(text: str, line: int, problem: str) -> None:
+def test_the_line_of_invalid_yaml(text: str, line: int, problem: str) -> None:
     with pytest.raises(UnreadableError) as caught:
         read_located(text)
     assert (caught.value.problems[0].line, problem in caught.value.problems[0].message) == (line, True)

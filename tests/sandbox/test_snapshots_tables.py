@@ -116,7 +116,7 @@ def test_resources_that_a_deletion_may_have(resources: str) -> None:
 )
 def test_resources_that_no_deletion_has(resources: str) -> None:
     [problem] = problems(resources=resources)
-    assert problem.startswith("resources must be a list of what is in use, as JSON text")
+    assert problem.startswith("resources must be a list of resources in use, as JSON text")
 
 
 def test_the_states_of_a_deletion() -> None:
@@ -130,7 +130,7 @@ def test_the_states_of_a_deletion() -> None:
     [
         ("permissions", "permissions must be a mapping, as JSON text"),
         ("permission_policy", "permission_policy must be a policy"),
-        ("approval", "approval must be what was kept of whoever approved"),
+        ("approval", "approval must be the stored record of an approver"),
     ],
 )
 @pytest.mark.parametrize("opening", ["[", '{"a":'])

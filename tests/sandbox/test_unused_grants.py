@@ -1,4 +1,4 @@
-"""What the policies of today grant and no logged call used: actions, resources and whole policies."""
+"""Grants of the present policies that no logged call used: actions, resources and whole policies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def log(world: Any) -> Iterator[DecisionLog]:
 
 @pytest.fixture
 def make_logged(make_world: Any) -> Iterator[Callable[..., Any]]:
-    """Sandboxes with a log, in which ana has the given inline policies, by name, and whatever else is given."""
+    """Sandboxes with a log, in which ana has these inline policies, by name, and the other given parts."""
     logs: list[DecisionLog] = []
 
     def make(policies: dict[str, Json], account: Json | None = None, **user: Any) -> tuple[Any, DecisionLog]:
@@ -127,7 +127,7 @@ def test_resources_of_one_statement_that_no_call_was_about(make_logged: Any) -> 
     world.client("iam", "ana").get_user()
     found = unused_of(world, log)
     assert found.actions == {"iam": ["iam:TagUser"]}
-    # A variable may have had any value.
+    # A variable could have had any value.
     assert found.resources == {"iam:GetUser": [BOB, team]}
 
 
@@ -183,7 +183,7 @@ def test_a_boundary_must_allow_the_same_resource(make_logged: Any, boundary: Jso
     assert unused_of(world, log).actions == ({"iam": ["iam:GetUser"]} if granted else {})
 
 
-def test_policies_of_groups_are_told_apart(make_logged: Any) -> None:
+def test_policies_of_groups_are_distinct(make_logged: Any) -> None:
     groups = [
         {"name": "readers", "inline_policies": {"own": document(allow("iam:GetUser"))}},
         {"name": "writers", "inline_policies": {"own": document(allow("iam:TagUser"))}},
@@ -199,7 +199,7 @@ def test_policies_of_groups_are_told_apart(make_logged: Any) -> None:
 
 
 def test_an_unused_policy_that_denies_says_so(make_logged: Any) -> None:
-    """Taken away, it would leave allowed what it denies."""
+    """Without the statement, what it denies would be allowed."""
     both = document(allow("iam:GetUser"), deny("iam:TagUser"))
     world, log = make_logged({"both": both, "denies": document(deny("chime:*")), "plain": document(allow("iam:Tag*"))})
     assert unused_of(world, log).policies == (
@@ -224,8 +224,8 @@ def test_a_statement_with_conditions_was_used_by_calls_that_no_other_allows(make
     assert idle(unused_of(world, log)) == ["with-mfa"]
 
 
-def test_what_federated_users_use_is_used_by_the_user_who_made_them(make_logged: Any) -> None:
-    """Their rights are that user's, cut by a session policy (IAM User Guide, Permissions for GetFederationToken)."""
+def test_the_use_of_federated_users_counts_for_their_user(make_logged: Any) -> None:
+    """Their rights are the user's, limited by a session policy (IAM User Guide, Permissions for GetFederationToken)."""
     own = document(allow(["sts:GetFederationToken", "chime:ListAccounts", "chime:CreateAccount"]))
     world, log = make_logged({"own": own})
     session_policy = json.dumps(document(allow("chime:*")))
@@ -236,7 +236,7 @@ def test_what_federated_users_use_is_used_by_the_user_who_made_them(make_logged:
     assert len(observed(log, f"arn:aws:sts::{ACCOUNT}:federated-user/fay").calls) == 1
 
 
-def test_what_was_detached_meanwhile_is_not_told_of(make_logged: Any) -> None:
+def test_a_policy_detached_meanwhile_is_not_reported(make_logged: Any) -> None:
     world, log = make_logged({"a": document(allow("iam:GetUser")), "b": document(allow("iam:TagUser"))})
     world.client("iam", "ana").get_user()
     for name in ("a", "b"):
@@ -251,7 +251,7 @@ def test_names_of_services_that_are_none_and_patterns_in_them(make_logged: Any) 
     assert (list(found.actions), found.reaches_further) == (["sts"], True)
 
 
-# What may be taken away, for policies drawn at random: nothing that a call needed, and all else that is allowed.
+# What can be removed from random policies: nothing that a call needed, and everything else that is allowed.
 
 USERS = [f"arn:aws:iam::{ACCOUNT}:user/{name}" for name in ("a", "b", "ab", "x/a")]
 ON_ALL = [("chime:ListUsers", "*"), ("iam:ListUsers", "*")]
@@ -317,6 +317,6 @@ def test_what_was_used_needs_nothing_that_was_not(
         ("arn:aws:iam::111122223333:root", "a root user has no policies"),
     ],
 )
-def test_whoever_has_no_policies(world: Any, log: DecisionLog, principal: str, words: str) -> None:
+def test_a_principal_without_policies(world: Any, log: DecisionLog, principal: str, words: str) -> None:
     with pytest.raises(NoGrantsError, match=words):
         unused_of(world, log, principal)

@@ -1,4 +1,4 @@
-"""Certificates for the tests: self-signed."""
+"""Self-signed certificates for the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ YEARS = timedelta(days=3650)
 
 
 def certificate(name: str = "ana", begins: datetime | None = None, ends: datetime | None = None) -> str:
-    """In PEM; of today and for years unless said."""
+    """A certificate in PEM, by default valid from today for years."""
     begins = begins or datetime.now(UTC) - timedelta(days=1)
     key = ec.generate_private_key(ec.SECP256R1())
     named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

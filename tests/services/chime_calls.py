@@ -1,4 +1,4 @@
-"""Calls of Chime that the tests share: what a client is told when it is refused, and short ways to make things."""
+"""Calls of Chime that the tests share: the error of a refused call, and short ways to create things."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def emails(chime: Any, account_id: str) -> list[str]:
 
 
 def turn_into(world: Any, account_id: str, account_type: str) -> None:
-    """What the console does when an account claims a domain; the API has no operation for it."""
+    """What the console does when an account claims a domain. The API has no operation for it."""
     with world.database.transaction() as connection:
         chime_accounts.update_account(connection, account_id, {"account_type": account_type})

@@ -1,4 +1,4 @@
-"""What the tests of users, groups, keys and their policies share: one world, and short ways to ask for refusals."""
+"""Shared by the tests of users, groups, keys and their policies: one world, and short ways to get refusals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def identity(action: str | list[str], resource: str = "*", effect: str = "Allow"
 
 
 def key_id(name: str) -> str:
-    """The id of a declared key: IAM's operations take ids of 16 characters and more."""
+    """The id of a declared key. IAM's operations need ids of at least 16 characters."""
     return f"{name}_key_for_tests"
 
 
@@ -48,7 +48,7 @@ _TRUST = {
     ],
 }
 _LIMITS = {"name": "limits", "document": identity("chime:Get*")}
-# Ana has something of everything, bob has a key and no rights, full has as much as anyone may have.
+# Ana has one of everything, bob has a key and no rights, full is at every limit.
 _MAIN: dict[str, Any] = {
     "id": ACCOUNT,
     "root_access_keys": [_key("root")],
@@ -88,12 +88,12 @@ WORLD = json.dumps({"version": 1, "accounts": [_MAIN, _OTHER]})
 
 
 def fails(call: Any, code: str, message: str, status: int, **arguments: Any) -> None:
-    """The call is refused with exactly this."""
+    """Check that the call is refused with exactly this error."""
     assert refusal(call, **arguments) == (code, message, status)
 
 
 def refusal(call: Any, **arguments: Any) -> tuple[str, str, int]:
-    """Code, message and HTTP status of a call that must fail; a refusal's authorization id is told apart."""
+    """Code, message and HTTP status of a call that must fail, without a refusal's authorization id."""
     with pytest.raises(ClientError) as caught:
         call(**arguments)
     response = caught.value.response
@@ -102,7 +102,7 @@ def refusal(call: Any, **arguments: Any) -> tuple[str, str, int]:
 
 
 def without_authorization_id(message: str) -> str:
-    """The sentence of a refusal without what IAM adds to it, which is another for every call."""
+    """The sentence of a refusal without IAM's addition, which differs for every call."""
     sentence, tail, _ = message.partition(" Go to https://us-east-1.console.aws.amazon.com/iam/home?region=us-east-1#")
     assert not tail or " is not authorized to perform: iam:" in sentence
     return sentence

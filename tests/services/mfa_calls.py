@@ -1,4 +1,4 @@
-"""What the tests of MFA share: an authenticator that goes by the sandbox's clock."""
+"""Shared by the tests of MFA: an authenticator that runs on the sandbox's clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STEP_SECONDS = 30
 
 
 class Authenticator:
-    """Shows the codes of one device, as an app on somebody's phone does."""
+    """Shows the codes of one device, as an app on a user's phone does."""
 
     def __init__(self, clock: Any, serial_number: str, seed: str) -> None:
         self.clock = clock
@@ -18,15 +18,15 @@ class Authenticator:
         self.seed = seed
 
     def code(self, steps: int = 0) -> str:
-        """The code of now, or of so many steps later."""
+        """The present code, or the code so many steps later."""
         return current_code(self.seed, self.clock.now_seconds() + STEP_SECONDS * steps)
 
     def pair(self) -> dict[str, str]:
-        """The codes of the step before and of this one."""
+        """The codes of the previous step and of this one."""
         return {"AuthenticationCode1": self.code(-1), "AuthenticationCode2": self.code()}
 
     def wrong(self) -> str:
-        """A code that is none of this device's for a while."""
+        """A code that this device does not show for a while."""
         near = {self.code(steps) for steps in range(-3, 4)}
         return next(code for code in (f"{number:06}" for number in range(10)) if code not in near)
 
@@ -36,7 +36,7 @@ class Authenticator:
 
 
 def new_device(world: Any, iam: Any, name: str = "phone", **arguments: Any) -> Authenticator:
-    """A device made through the API, nobody's yet. The clock stands still from now on, and moves by ``advance``."""
+    """A device made through the API, without a user. The clock stands still afterwards; ``advance`` moves it."""
     if not world.clock.frozen:
         world.clock.freeze()
     made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name, **arguments)["VirtualMFADevice"]
@@ -44,7 +44,7 @@ def new_device(world: Any, iam: Any, name: str = "phone", **arguments: Any) -> A
 
 
 def at_distinct_codes(device: Authenticator) -> Authenticator:
-    """The device at a time around which no two steps have the same code: of a million codes, two may be alike."""
+    """The device at a time when neighbouring steps have different codes: with a million codes, two may be the same."""
     around = range(-4, 20)
     while len({device.code(steps) for steps in around}) < len(around):
         device.clock.advance(STEP_SECONDS)
@@ -52,7 +52,7 @@ def at_distinct_codes(device: Authenticator) -> Authenticator:
 
 
 def enabled_device(world: Any, iam: Any, user: str, name: str = "phone") -> Authenticator:
-    """A user's device, whose codes of this step and older ones are used up, and the clock at the next one."""
+    """A user's device whose codes up to this step are used up, and the clock at the next step."""
     device = new_device(world, iam, name)
     iam.enable_mfa_device(UserName=user, SerialNumber=device.serial_number, **device.pair())
     world.clock.advance(STEP_SECONDS)

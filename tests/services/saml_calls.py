@@ -1,4 +1,4 @@
-"""What the tests of SAML share: identity providers with keys of their own, and responses that differ in one thing."""
+"""Shared by the tests of SAML: identity providers with their own keys, and responses that differ in one thing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Idp:
         self.entity_id = entity_id
         self.private_key = rsa.generate_private_key(65537, bits)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "idp")])
-        # Long over: IAM does not judge the dates of certificates.
+        # Long expired: IAM does not check the dates of certificates.
         begin, end = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
         builder = builder.public_key(self.private_key.public_key()).not_valid_before(begin).not_valid_after(end)
@@ -53,7 +53,7 @@ class Idp:
         self.metadata = own_metadata(entity_id, "https://idp.example.com/sso", [self.certificate])
 
     def response(self, at_seconds: float, attributes: dict[str, Any] | None = None, **changes: Any) -> str:
-        """A response that lets in; ``attributes`` by their name after ``ATTRIBUTES``, None to leave one out."""
+        """A response that STS accepts; ``attributes`` by their name after ``ATTRIBUTES``, None to leave one out."""
         given: dict[str, Any] = {"Role": f"{ROLE},{PROVIDER}", "RoleSessionName": "ana", **(attributes or {})}
         named = {
             name if ":" in name.partition("PrincipalTag:")[0] or name[0].isdigit() else ATTRIBUTES + name: (
@@ -122,7 +122,7 @@ def trust(**condition: Any) -> dict[str, Any]:
 
 
 def world_text(trust_policy: dict[str, Any] | None = None, **role: Any) -> str:
-    """A sandbox whose role trusts the provider; the provider is still to be created."""
+    """A sandbox whose role trusts the provider. The provider must still be created."""
     administrator = {
         "name": "admin",
         "access_keys": [{"id": "admin_key_for_tests", "secret": "admin-secret"}],

@@ -1,4 +1,4 @@
-"""What the tests of STS share: policies in a few words, worlds declared in the test, and exact refusals."""
+"""Shared by the tests of STS: short policies, worlds declared in the test, and exact refusals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACCOUNT = "111122223333"
 OTHER = "444455556666"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-# The server's own refusals are tested, not those that botocore makes before it sends anything.
+# These tests are about the server's refusals, so botocore must not check before it sends.
 UNCHECKED = Config(parameter_validation=False)
 
 
@@ -73,7 +73,7 @@ def declared_key(name: str) -> dict[str, str]:
 
 
 def account(account_id: str = ACCOUNT, **nouns: Any) -> dict[str, Any]:
-    """A declared account with an administrator besides what is given; its root user has a key too."""
+    """A declared account with an administrator and the given parts. Its root user has a key too."""
     name = "admin" if account_id == ACCOUNT else "other_admin"
     administrator = user(name, attached_policies=[ADMINISTRATOR])
     users = [administrator, *nouns.pop("users", [])]
@@ -86,7 +86,7 @@ def declared(*accounts: dict[str, Any], **more: Any) -> str:
 
 
 def root_user(account_id: str = ACCOUNT) -> str:
-    """What ``world.client(user=…)`` calls an account's root user."""
+    """The name of an account's root user in ``world.client(user=…)``."""
     return f"root of {account_id}"
 
 

@@ -114,7 +114,7 @@ def test_the_default_license_is_for_users_added_from_now_on(chime):
 
 
 @pytest.mark.parametrize("license_type", ["Plus", "ProTrial"])
-def test_a_license_the_account_does_not_support_is_no_default(chime, license_type):
+def test_a_license_the_account_does_not_support_cannot_be_the_default(chime, license_type):
     account_id = new_account(chime, "Kept")
     refused = refusal(chime, "UpdateAccount", AccountId=account_id, Name="Lost", DefaultLicense=license_type)
     assert refused == (

@@ -1,4 +1,4 @@
-"""Alexa for Business on shared devices: it makes Chime's service-linked role, and needs the right to make it."""
+"""Alexa for Business on shared devices: it makes Chime's service-linked role, and needs the permission to do so."""
 
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ def test_private_users_need_no_role_until_they_become_devices(world, chime, acco
     assert role_of(world) is not None
 
 
-def test_whoever_may_not_make_the_role_may_not_turn_it_on(world, chime):
+def test_a_caller_who_may_not_make_the_role_may_not_turn_it_on(world, chime):
     manager = chime_of(world, credentials=world.assume("chime-manager"))
     account_id = first_account(manager)
     device = new_user(manager, account_id, "room@example.com", UserType="SharedDevice")

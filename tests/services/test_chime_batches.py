@@ -1,4 +1,4 @@
-"""BatchSuspendUser, BatchUnsuspendUser, BatchUpdateUser: what can be done is, the rest is answered user by user."""
+"""BatchSuspendUser, BatchUnsuspendUser, BatchUpdateUser: they change what they can, and report errors user by user."""
 
 import pytest
 from botocore import xform_name

@@ -1,4 +1,4 @@
-"""Pages of ListAccounts and ListUsers, and tokens that are forged, foreign or meant for another list."""
+"""Pages of ListAccounts and ListUsers, and tokens that are forged, foreign or from another list."""
 
 import pytest
 from botocore.config import Config
@@ -31,7 +31,7 @@ def filled(chime, count=5):
 
 
 def pages(read, member, **parameters):
-    """All pages of a list, bounded, so that a list that never ends fails."""
+    """All pages of a list; bounded, so that an endless list fails."""
     found, token = [], {}
     for _ in range(20):
         answer = read(**parameters, **token)
@@ -51,7 +51,7 @@ def test_pages_of_users_are_the_whole_list(chime, size, expected):
 
 
 def test_more_accounts_than_a_page_holds(world, chime):
-    """101 accounts with the default one: a page has as many as MaxResults says."""
+    """101 accounts, the default one included: a page has as many as MaxResults says."""
     for number in range(100):
         new_account(chime, f"a{number:03}")
     found = pages(chime.list_accounts, "Accounts", MaxResults=100)
@@ -92,7 +92,7 @@ def test_users_with_and_without_email_page_together(chime):
     assert [page[0]["DisplayName"] for page in found] == ["alpha", "u0", "u1", "zeta"]
 
 
-def test_a_list_goes_on_where_it_was_although_users_came_and_changed(chime):
+def test_a_list_continues_while_users_come_and_change(chime):
     account_id = filled(chime, 3)
     token = chime.list_users(AccountId=account_id, MaxResults=2)["NextToken"]
     new_user(chime, account_id, "a-first@example.com")
@@ -126,7 +126,7 @@ def test_a_token_with_any_character_changed_is_refused(chime):
         assert refusal(chime, "ListUsers", AccountId=account_id, NextToken=forged)[0] == "BadRequestException"
 
 
-def test_a_token_is_worth_nothing_with_other_filters_or_in_another_list(chime):
+def test_a_token_is_refused_with_other_filters_or_in_another_list(chime):
     account_id, other_id = filled(chime), filled(chime)
     token = chime.list_users(AccountId=account_id, UserType="PrivateUser", MaxResults=1)["NextToken"]
     for filters in (
@@ -144,7 +144,7 @@ def test_a_token_is_worth_nothing_with_other_filters_or_in_another_list(chime):
     assert len(again["Users"]) == 4
 
 
-def test_a_token_is_worth_nothing_in_another_aws_account(make_world):
+def test_a_token_is_refused_in_another_aws_account(make_world):
     world = make_world(TWO_OWNERS)
     one, two = chime_of(world, user="one"), chime_of(world, user="two")
     for owner in (one, two):

@@ -1,4 +1,4 @@
-"""What the tables themselves refuse, whatever an operation may have overlooked."""
+"""What the tables refuse on their own, even if an operation fails to check it."""
 
 import pytest
 

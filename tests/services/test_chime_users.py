@@ -294,7 +294,7 @@ def test_a_suspended_user_who_never_registered_waits_again_after_an_invitation(c
     assert user_of(chime, account_id, user["UserId"])["UserRegistrationStatus"] == "Unregistered"
 
 
-def test_nobody_is_invited_when_one_address_is_malformed(chime, account_id):
+def test_no_user_is_invited_when_one_address_is_malformed(chime, account_id):
     refused = refusal(chime, "InviteUsers", AccountId=account_id, UserEmailList=["al@example.com", "b o@example.com"])
     assert (refused[0], "UserEmailList" in refused[1]) == ("BadRequestException", True)
     assert emails(chime, account_id) == []

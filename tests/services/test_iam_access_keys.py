@@ -1,4 +1,4 @@
-"""Access keys: made, listed, switched off, deleted, and what that means for whoever signs with them."""
+"""Access keys: created, listed, switched off, deleted, and the effect on calls that they sign."""
 
 from __future__ import annotations
 

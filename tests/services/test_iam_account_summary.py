@@ -1,4 +1,4 @@
-"""GetAccountSummary counts what is there."""
+"""GetAccountSummary counts the entities of an account."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_root_may_ask(make_world: Any) -> None:
 
 
 def test_every_number_of_an_account_that_has_little(make_world: Any) -> None:
-    """Quotas as AWS's answer of February 2026 had them; what is not there is counted as none."""
+    """Quotas as in AWS's answer of February 2026. Missing entries have the count 0."""
     summary = make_world(WORLD).client("iam", user="kim").get_account_summary()["SummaryMap"]
     assert summary == {
         "AccessKeysPerUserQuota": 2,

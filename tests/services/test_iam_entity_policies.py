@@ -135,7 +135,7 @@ def test_inline_policies_have_a_total_size(iam: Any, kind: str, name: str, limit
     ask("put_{}_policy", PolicyName="a", PolicyDocument=padded(half))
 
 
-def test_a_document_is_told_as_it_was_put(world: Any, iam: Any) -> None:
+def test_a_document_is_shown_as_it_was_put(world: Any, iam: Any) -> None:
     text = '{ "Version":"2012-10-17",\n\t"Statement":{"Effect":"Allow","Action":"chime:*","Resource":"*",'
     text += '"Condition":{"StringLike":{"aws:UserAgent":"50% <&> + /?"}}}}'
     iam.put_user_policy(UserName="plain", PolicyName="own", PolicyDocument=text)
@@ -183,7 +183,7 @@ def users_of(iam: Any, arn: str, **arguments: Any) -> tuple[list[str], list[str]
     return tuple([one[f"{kind}Name"] for one in answer[f"Policy{kind}s"]] for kind in ("Group", "User", "Role"))  # type: ignore[return-value]
 
 
-def test_who_uses_a_policy(world: Any, iam: Any) -> None:
+def test_entities_that_use_a_policy(world: Any, iam: Any) -> None:
     iam.attach_role_policy(RoleName="plain", PolicyArn=READ_ONLY)
     iam.put_user_permissions_boundary(UserName="bob", PermissionsBoundary=READ_ONLY)
     iam.put_user_permissions_boundary(UserName="ana", PermissionsBoundary=READ_ONLY)

@@ -1,4 +1,4 @@
-"""Groups: what each operation answers, and what being in one means."""
+"""Groups: the answer of each operation, and the effect of membership."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lengths of IAM's parameters, on both sides of what AWS's pages say."""
+"""The lengths of IAM's parameters, on both sides of the limits in AWS's pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Virtual MFA devices: their life from creation to deletion, who may do it, and every way in which AWS refuses."""
+"""Virtual MFA devices: their life from creation to deletion, the permissions, and every refusal of AWS."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_only_two_codes_that_follow_each_other_enable(
 @pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "١٢٣٤٥٦"])
 def test_a_code_is_six_digits(iam: Any, code: str) -> None:
     arguments = {"UserName": "bob", "SerialNumber": PHONE, "AuthenticationCode1": code, "AuthenticationCode2": "123456"}
-    if len(code) != 5:  # which botocore itself refuses
+    if len(code) != 5:  # botocore itself refuses this one
         assert refusal(iam.enable_mfa_device, **arguments)[0] == "ValidationError"
         assert refusal(iam.resync_mfa_device, **arguments)[0] == "ValidationError"
 
@@ -127,7 +127,7 @@ def test_codes_are_used_up_by_enabling(world: Any, iam: Any) -> None:
     assert refusal(iam.enable_mfa_device, UserName="bob", SerialNumber=PHONE, **pair) == INVALID_CODE
 
 
-def test_a_device_is_somebodys_or_nobodys(world: Any, iam: Any) -> None:
+def test_a_device_has_a_user_or_none(world: Any, iam: Any) -> None:
     device = enabled_device(world, iam, "bob")
     in_use = ("EntityAlreadyExists", "MFA Device is already in use.", 409)
     for user in ("bob", "ana"):
@@ -225,7 +225,7 @@ def test_the_account_summary_counts_devices(world: Any, iam: Any) -> None:
     assert counted() == [2, 1, 0]
 
 
-# Who may do what.
+# Permissions.
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_devices_of_another_account_are_out_of_reach(world: Any, iam: Any) -> No
     assert serial_numbers(kim) == [theirs]
 
 
-def test_who_is_no_user_must_name_one(world: Any) -> None:
+def test_a_caller_other_than_a_user_must_name_one(world: Any) -> None:
     manager = world.client("iam", credentials=world.assume("manager"))
     message = "Must specify userName when calling with non-User credentials"
     fails(manager.list_mfa_devices, "ValidationError", message, 400)

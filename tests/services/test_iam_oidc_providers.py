@@ -123,7 +123,7 @@ def test_accounts_have_providers_of_their_own(iam: Any, world: Any) -> None:
         "http://localhost.example.com",
     ],
 )
-def test_what_is_no_url_of_a_provider(iam: Any, url: str) -> None:
+def test_invalid_urls_of_a_provider(iam: Any, url: str) -> None:
     message = "Invalid Open ID Connect Provider URL"
     fails(iam.create_open_id_connect_provider, "ValidationError", message, 400, Url=url)
     assert issuer_problem(url)
@@ -188,7 +188,7 @@ def test_a_hundred_providers_in_an_account(iam: Any) -> None:
     assert (code, status) == ("LimitExceeded", 409)
 
 
-def test_limits_of_the_model_are_told_together(iam: Any) -> None:
+def test_limits_of_the_model_are_reported_together(iam: Any) -> None:
     code, message, _ = refusal(
         iam.create_open_id_connect_provider,
         Url=f"https://{'a' * 300}.example.com",

@@ -1,4 +1,4 @@
-"""Passwords: of users and of the root user in its task, and what the account's policy makes of them."""
+"""Passwords: of users and of the root user in its task, and the effect of the account's policy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stored(world: Any) -> str:
         return repr([*connection.execute(select(login_profiles)), *connection.execute(select(old_passwords))])
 
 
-def test_a_password_is_made_shown_and_deleted_and_never_told(world: Any, iam: Any) -> None:
+def test_a_password_is_made_and_deleted_and_never_shown(world: Any, iam: Any) -> None:
     now = int(world.clock.now_seconds())
     made = password(iam, "BOB", PasswordResetRequired=True)
     assert (made["UserName"], made["PasswordResetRequired"]) == ("bob", True)
@@ -215,10 +215,10 @@ def test_all_24_are_remembered_and_no_more(world: Any, iam: Any) -> None:
         assert len(connection.execute(select(old_passwords)).all()) == 23
 
 
-# One's own password.
+# The caller's own password.
 
 
-def test_who_knows_the_old_password_may_change_it(world: Any, iam: Any) -> None:
+def test_a_user_with_the_old_password_may_change_it(world: Any, iam: Any) -> None:
     put_rights(iam, "bob", "own", identity("iam:ChangePassword", f"arn:aws:iam::{ACCOUNT}:user/${{aws:username}}"))
     bob = world.client("iam", user="bob")
     call = {"OldPassword": GOOD, "NewPassword": "Another-Horse-8"}
@@ -232,7 +232,7 @@ def test_who_knows_the_old_password_may_change_it(world: Any, iam: Any) -> None:
     assert refusal(bob.change_password, **call)[1] == "The old password was incorrect."
 
 
-def test_the_account_may_let_everybody_change_the_own_password(world: Any, iam: Any) -> None:
+def test_the_account_may_let_every_user_change_their_password(world: Any, iam: Any) -> None:
     password(iam)
     bob = world.client("iam", user="bob")
     call = {"OldPassword": GOOD, "NewPassword": "Another-Horse-8"}
@@ -272,7 +272,7 @@ def test_users_need_not_name_themselves(world: Any, iam: Any) -> None:
     )
 
 
-def test_roles_and_root_users_name_whom_they_mean(world: Any) -> None:
+def test_roles_and_root_users_must_name_a_user(world: Any) -> None:
     message = "Must specify userName when calling with non-User credentials"
     role = world.client("iam", credentials=world.assume("manager"))
     root = world.client("iam", user=f"root of {ACCOUNT}")

@@ -107,7 +107,7 @@ def test_a_managed_policy_has_6144_characters_without_white_space(iam: Any) -> N
 
 
 @pytest.mark.parametrize("operation", ["get_policy", "delete_policy", "list_policy_versions", "list_policy_tags"])
-def test_an_unknown_policy_and_an_arn_that_is_none(iam: Any, operation: str) -> None:
+def test_an_unknown_policy_and_an_invalid_arn(iam: Any, operation: str) -> None:
     absent = "arn:aws:iam::111122223333:policy/absent"
     fails(getattr(iam, operation), "NoSuchEntity", f"Policy {absent} was not found.", 404, PolicyArn=absent)
     wrong = "arn:aws:iam::111122223333:role/chime-reader"
@@ -200,7 +200,7 @@ def test_list_policies_shows_neither_description_nor_tags(iam: Any) -> None:
     assert not {"Description", "Tags"} & set(policy)
 
 
-def test_list_policies_goes_on_where_it_stopped(iam: Any) -> None:
+def test_list_policies_continues_where_it_stopped(iam: Any) -> None:
     names = [f"a-policy-with-a-name-of-some-length-{number}" for number in range(5)]
     for name in names:
         iam.create_policy(PolicyName=name, PolicyDocument=document())
@@ -365,7 +365,7 @@ def test_permissions_may_depend_on_tags_and_path(world: Any, iam: Any) -> None:
         developer.tag_policy(PolicyArn=arns["a"], Tags=[{"Key": "team", "Value": "red"}])
 
 
-# Policies of AWS that tools in use ask for, with their description.
+# AWS's policies that tools in use ask for, with their descriptions.
 ASKED_FOR = {
     "AmazonEKSWorkerNodePolicy": "This policy allows Amazon EKS worker nodes to connect to Amazon EKS Clusters.",
     "AmazonEC2ContainerRegistryReadOnly": "Provides read-only access to Amazon EC2 Container Registry repositories.",

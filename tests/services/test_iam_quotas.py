@@ -1,4 +1,4 @@
-"""The quotas of IAM: each met on both sides, as AWS ships it and as a sandbox file changes it."""
+"""The quotas of IAM: each tested on both sides, with AWS's value and with a sandbox file's value."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def declared(quotas: dict[str, int]) -> str:
 
 
 def document(characters: int) -> str:
-    """An identity policy of so many characters that count; the blanks in it do not."""
+    """An identity policy with so many characters that count; its spaces do not."""
     head = '{"Version":"2012-10-17",  "Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::'
     return padded(head, '"}]}', characters)
 
@@ -61,7 +61,7 @@ def padded(head: str, tail: str, characters: int) -> str:
 
 
 POLICY_ARN = f"arn:aws:iam::{ACCOUNT}:policy/limits"
-# Policies of AWS that may be attached.
+# AWS policies that may be attached.
 OF_AWS = [
     f"arn:aws:iam::aws:policy/{name}"
     for name in [
@@ -96,7 +96,7 @@ def refused(call: Any, message: str, code: str = "LimitExceeded", status: int = 
 
 
 def fill_account(operation: str, name: str, present: int, more: dict[str, Any], quota: str) -> Reach:
-    """Makes entities until the account has as many as it may, and then one more."""
+    """Makes entities until the account is at its limit, and then one more."""
 
     def reach(_world: Any, iam: Any, limit: int) -> None:
         create = getattr(iam, operation)
@@ -122,7 +122,7 @@ def attached(kind: str, name: str) -> Reach:
         owner = {f"{kind.capitalize()}Name": name}
         for arn in OF_AWS[:limit]:
             attach(**owner, PolicyArn=arn)
-        # What is attached may be attached again.
+        # An attached policy may be attached again.
         attach(**owner, PolicyArn=OF_AWS[0])
         message = f"Cannot exceed quota for PoliciesPer{kind.capitalize()}: {limit}"
         refused(attach, message, **owner, PolicyArn=OF_AWS[limit])
@@ -215,7 +215,7 @@ def thumbprints(_world: Any, iam: Any, limit: int) -> None:
 def tags(_world: Any, iam: Any, limit: int) -> None:
     for number in range(limit):
         iam.tag_user(UserName="ana", Tags=[{"Key": f"k{number}", "Value": ""}])
-    # A tag that is there may get another value.
+    # An existing tag may get another value.
     iam.tag_user(UserName="ana", Tags=[{"Key": "K0", "Value": "new"}])
     message = "The number of tags has reached the maximum limit."
     refused(iam.tag_user, message, UserName="ana", Tags=[{"Key": "one-more", "Value": ""}])

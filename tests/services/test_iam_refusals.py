@@ -1,4 +1,4 @@
-"""Tables of refusals: what IAM answers to calls about users, groups, keys and their policies that must fail."""
+"""Tables of refusals: IAM's answers to invalid calls about users, groups, keys and their policies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_refused_calls_say_so_in_aws_words_and_change_nothing(make_world: Any) -
     assert everything(world) == before
 
 
-def test_callers_without_rights_are_told_what_they_lack(make_world: Any) -> None:
+def test_callers_without_rights_see_what_they_lack(make_world: Any) -> None:
     world = make_world(WORLD)
     iam = world.client("iam", user="bob")
     before = everything(world)

@@ -1,4 +1,4 @@
-"""Roles: what each operation answers, what it refuses, and whom a trust policy goes on meaning."""
+"""Roles: each operation's answers and refusals, and the principals of a trust policy over time."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_list_roles_leaves_out_tags_boundary_and_last_use(iam: Any) -> None:
     assert not {"RoleLastUsed", "Tags", "PermissionsBoundary"} & set(role)
 
 
-def test_list_roles_goes_on_where_it_stopped(iam: Any) -> None:
+def test_list_roles_continues_where_it_stopped(iam: Any) -> None:
     names = [role["RoleName"] for role in iam.list_roles()["Roles"]]
     assert names == ["chime-denied", "chime-manager", "chime-reader"]
     for number in range(4):
@@ -181,7 +181,7 @@ def test_principals_must_exist_when_a_trust_policy_is_saved(iam: Any, principal:
         f"arn:aws:iam::{OTHER_ACCOUNT}:role/chime-partner",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/chime-reader/session",
         f"arn:aws:sts::{ACCOUNT}:federated-user/ana",
-        # Nobody can call as a principal of an account that the sandbox does not have.
+        # No principal of an account outside the sandbox can call.
         "arn:aws:iam::999988887777:user/anybody",
     ],
 )
@@ -208,7 +208,7 @@ def test_a_deleted_user_shows_as_its_id_and_its_successor_is_not_trusted(world: 
     request = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/for-temp", "RoleSessionName": "session"}
     with pytest.raises(ClientError, match="AccessDenied"):
         sts.assume_role(**request)
-    # Saved again, the policy means the user of today.
+    # Saved again, the policy names the new user.
     iam.update_assume_role_policy(RoleName="for-temp", PolicyDocument=trust(arn))
     assert trusted(iam, "for-temp") == arn
     assert sts.assume_role(**request)["Credentials"]
@@ -493,13 +493,13 @@ FEDERATED_REFUSED = [
 
 @pytest.mark.parametrize("name", FEDERATED_TAKEN)
 def test_a_federated_principal_need_not_exist(iam: Any, name: str) -> None:
-    # Of Cognito every pool of every account would be trusted without a condition.
+    # Without a condition the policy would trust every Cognito pool of every account.
     condition = {"StringEquals": {"cognito-identity.amazonaws.com:aud": "pool"}} if "cognito" in name else {}
     iam.create_role(RoleName="new", AssumeRolePolicyDocument=federated_trust(name, condition=condition))
 
 
 @pytest.mark.parametrize("name", FEDERATED_REFUSED)
-def test_a_federated_principal_that_is_none(iam: Any, name: str) -> None:
+def test_an_invalid_federated_principal(iam: Any, name: str) -> None:
     message = "Federated principals must be valid domain names or SAML metadata ARNs"
     for document in (federated_trust(name), federated_trust("accounts.google.com", name)):
         given = {"RoleName": "new", "AssumeRolePolicyDocument": document}

@@ -1,4 +1,4 @@
-"""SAML providers: metadata that is none is refused, keys are kept to themselves, tags and quotas as for everything."""
+"""SAML providers: invalid metadata is refused, private keys are never shown, tags and quotas work as elsewhere."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_name_is_there_once_and_cases_differ(iam: Any) -> None:
         ("<md:EntityDescriptor", '<?xml version="1.0" encoding="UTF-16"?>&x;<md:EntityDescriptor'),
     ],
 )
-def test_metadata_that_is_none(iam: Any, old: str, new: str) -> None:
+def test_invalid_metadata(iam: Any, old: str, new: str) -> None:
     document = idp().metadata.replace(old, new)
     assert document != idp().metadata
     fails(iam.create_saml_provider, "InvalidInput", METADATA, 400, Name="idp", SAMLMetadataDocument=document)
@@ -136,7 +136,7 @@ def test_metadata_that_is_none(iam: Any, old: str, new: str) -> None:
     fails(iam.update_saml_provider, "InvalidInput", METADATA, SAMLProviderArn=PROVIDER, SAMLMetadataDocument=document)
 
 
-def test_metadata_that_is_no_xml_at_all(iam: Any) -> None:
+def test_metadata_that_is_not_xml(iam: Any) -> None:
     for document in ("x" * 1000, "<a>" * 400 + "</a>" * 400, "<a>" * 50_000):
         fails(iam.create_saml_provider, "InvalidInput", METADATA, Name="idp", SAMLMetadataDocument=document)
 

@@ -52,12 +52,12 @@ def iam(world: Any) -> Any:
 
 
 def test_every_role_of_the_table(iam: Any) -> None:
-    """In one sandbox, because making one costs more than all the calls for a role."""
+    """In one sandbox, because making a sandbox costs more than all calls for a role."""
     assert len(TABLE) == 204
     before = {role["RoleName"] for role in iam.list_roles(MaxItems=1000)["Roles"]}
     for number, facts in enumerate(TABLE):
         check_role(iam, facts)
-        # What follows from a row alone is asked of some, and of every row that is unlike the others.
+        # What follows from a row alone is tested for some rows, and for every row that differs from the others.
         if number % 8 == 0 or facts.custom_suffix == "allowed" or facts.policy_arn is None:
             check_what_follows(iam, facts)
     listed = iam.list_roles(PathPrefix="/aws-service-role/", MaxItems=1000)["Roles"]
@@ -194,7 +194,7 @@ def test_a_service_linked_role_is_listed_by_its_path(iam: Any) -> None:
     assert [role["Arn"] for role in iam.list_roles(PathPrefix="/aws-service-role/")["Roles"]] == [ARN]
 
 
-def test_nobody_but_the_service_may_assume_it(world: Any, iam: Any) -> None:
+def test_only_the_service_may_assume_it(world: Any, iam: Any) -> None:
     iam.create_service_linked_role(AWSServiceName=SERVICE)
     with pytest.raises(ClientError, match="no role trust policy allows the sts:AssumeRole action"):
         world.client("sts").assume_role(RoleArn=ARN, RoleSessionName="session")

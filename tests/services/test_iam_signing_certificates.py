@@ -17,7 +17,7 @@ MALFORMED = "Certificate {body} is malformed."
 
 
 def of_version_9() -> str:
-    """A certificate that parses, but for a version that X.509 does not have."""
+    """A certificate that can be parsed, but has a version that X.509 does not have."""
     der = x509.load_pem_x509_certificate(certificate().encode()).public_bytes(Encoding.DER)
     changed = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020108"), 1)
     return f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(changed).decode()}\n-----END CERTIFICATE-----\n"
@@ -101,7 +101,7 @@ def test_there_are_two_to_a_user_and_none_twice_in_an_account(world: Any, iam: A
     ],
     ids=["words", "key", "cut off", "two", "before", "after", "version 9", "empty"],
 )
-def test_what_is_no_certificate(iam: Any, body: str) -> None:
+def test_invalid_certificates(iam: Any, body: str) -> None:
     told = MALFORMED.format(body=body)
     fails(iam.upload_signing_certificate, "MalformedCertificate", told, 400, UserName="bob", CertificateBody=body)
 

@@ -77,7 +77,7 @@ def iam(shared: Any) -> Any:
 
 
 def custom(iam: Any, *documents: Any, **arguments: Any) -> list[Answer]:
-    """Results of SimulateCustomPolicy of one action on ``*`` unless said otherwise."""
+    """Results of SimulateCustomPolicy for one action, by default on ``*``."""
     texts = [each if isinstance(each, str) else json.dumps(each) for each in documents]
     arguments = {"ActionNames": ["chime:GetRoom"], "PolicyInputList": texts, **arguments}
     return iam.simulate_custom_policy(**arguments)["EvaluationResults"]  # type: ignore[no-any-return]
@@ -143,7 +143,7 @@ def test_administrator_access_is_where_aws_says_it_is(iam: Any) -> None:
     assert matched["EndPosition"] == {"Line": 8, "Column": 6}
 
 
-def test_a_key_that_nobody_gave_is_missing_when_nothing_allows(iam: Any) -> None:
+def test_an_absent_key_is_missing_when_nothing_allows(iam: Any) -> None:
     other = identity("s3:GetObject", Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}})
     results = custom(iam, AFTER_2018, other, ActionNames=["dynamodb:CreateBackup", "chime:GetRoom"])
     assert decisions(results) == ["implicitDeny", "implicitDeny"]
@@ -158,7 +158,7 @@ def test_no_key_is_missing_where_something_decided(iam: Any) -> None:
     assert (denied["EvalDecision"], denied["MissingContextValues"]) == ("explicitDeny", [])
 
 
-def test_of_a_deny_only_the_deny_is_told(iam: Any) -> None:
+def test_only_the_deny_is_shown_when_a_statement_denies(iam: Any) -> None:
     [result] = custom(iam, identity("chime:*"), DENY_GET)
     assert result["EvalDecision"] == "explicitDeny"
     assert sources(result) == [("PolicyInputList.2", "IAM Policy")]
@@ -194,7 +194,7 @@ def test_all_resources_have_no_results_of_their_own(iam: Any, arguments: Answer)
     assert {"ResourceSpecificResults", "EvalDecisionDetails"} & set(result) == set()
 
 
-def test_an_action_nobody_knows_is_compared_like_any_other(iam: Any) -> None:
+def test_an_unknown_action_is_compared_like_any_other(iam: Any) -> None:
     arguments = {"ActionNames": ["chime:NoSuchThing", "nothing:Get", "chime:*"], "ResourceArns": [BUCKET]}
     results = custom(iam, identity("chime:*"), **arguments)
     assert decisions(results) == ["allowed", "implicitDeny", "allowed"]
@@ -268,7 +268,7 @@ def test_a_key_given_twice(iam: Any) -> None:
     fails(iam.simulate_custom_policy, "InvalidInput", "Duplicate context key: AWS:Key.", 400, **arguments)
 
 
-def test_a_boundary_cuts_and_is_told(iam: Any) -> None:
+def test_a_boundary_limits_and_is_shown(iam: Any) -> None:
     boundary = [json.dumps(identity("chime:Get*"))]
     arguments = {"ActionNames": ["chime:GetRoom", "chime:ListRooms"], "PermissionsBoundaryPolicyInputList": boundary}
     inside, outside = custom(iam, identity("chime:*"), **arguments)
@@ -299,7 +299,7 @@ def test_organization_policies_level_by_level(iam: Any) -> None:
     denied = simulated(level(identity("*"), DENY_GET), level(identity("*")))
     assert denied["EvalDecision"] == "explicitDeny"
     assert denied["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": False}
-    # Condition keys of service control policies count, and are never told.
+    # Condition keys of service control policies count, but no answer shows them.
     conditional = identity("*", Condition={"StringEquals": {"aws:RequestedRegion": "us-east-1"}})
     assert simulated(level(conditional))["EvalDecision"] == "implicitDeny"
 
@@ -318,7 +318,7 @@ ON_OBJECT = {"ActionNames": ["s3:GetObject"], "ResourceArns": [OBJECT]}
     [
         (USER, resource_policy({"AWS": USER}), "allowed"),
         (USER, resource_policy("*"), "allowed"),
-        # Naming the account leaves it to the caller's own policies, which allow nothing here.
+        # With the account as principal the caller's own policies decide, and they allow nothing here.
         (USER, resource_policy({"AWS": ACCOUNT}), "implicitDeny"),
         (USER, resource_policy({"AWS": USER + "x"}), "implicitDeny"),
         (USER, resource_policy("*", "Deny"), "explicitDeny"),
@@ -368,7 +368,7 @@ def test_an_arn_with_an_account_needs_no_owner(iam: Any) -> None:
     arguments = {"ActionNames": ["sqs:SendMessage"], "ResourceArns": [queue], "CallerArn": USER}
     [result] = custom(iam, ResourcePolicy=policy, **arguments)
     assert result["EvalDecisionDetails"] == {"IAM Policy": "implicitDeny", "Resource Policy": "allowed"}
-    # Without a policy of the resource nothing is known of its account's side.
+    # Without a resource policy nothing is known about its account's side.
     assert decisions(custom(iam, identity("sqs:*"), **arguments)) == ["allowed"]
 
 
@@ -445,7 +445,7 @@ def test_the_policies_of_a_user_and_of_its_groups(iam: Any) -> None:
     assert result["EvalDecision"] == "allowed"
     assert sources(result) == [
         ("user_ana_own", "IAM Policy"),
-        # Attached to ana and to her group, and told once.
+        # Attached to ana and to her group, and shown once.
         ("AmazonChimeReadOnly", "IAM Policy"),
         ("group_developers_own", "IAM Policy"),
     ]
@@ -556,7 +556,7 @@ def test_a_caller_brings_its_own_keys(iam: Any) -> None:
     policy = json.dumps(identity("chime:CreateRoom", Condition=tagged))
     arguments = {"PolicyInputList": [policy]}
     assert decisions(principal(iam, ANA, "chime:CreateRoom", **arguments)) == ["allowed"]
-    # As somebody else: the name is known, the tags are not.
+    # With another caller: the name is known, the tags are not.
     [result] = principal(iam, ANA, "chime:CreateRoom", CallerArn=USER, **arguments)
     assert result["EvalDecision"] == "implicitDeny"
     assert result["MissingContextValues"] == ["aws:PrincipalTag/Team", "aws:username"]
@@ -605,15 +605,15 @@ def test_the_keys_of_a_simulated_caller_alone(iam: Any) -> None:
         (f"arn:aws:iam::{ACCOUNT}:group/x", "NoSuchEntity", "The group with name x cannot be found.", 404),
     ],
 )
-def test_sources_that_are_none(iam: Any, arn: str, code: str, message: str, status: int) -> None:
+def test_invalid_sources(iam: Any, arn: str, code: str, message: str, status: int) -> None:
     fails(iam.simulate_principal_policy, code, message, status, PolicySourceArn=arn, ActionNames=["chime:GetRoom"])
     fails(iam.get_context_keys_for_principal_policy, code, message, status, PolicySourceArn=arn)
 
 
-# Who may simulate
+# Permissions to simulate
 
 
-def test_nobody_simulates_without_permission(shared: Any) -> None:
+def test_no_caller_simulates_without_permission(shared: Any) -> None:
     bob = shared.client("iam", "bob")
     caller = f"User: arn:aws:iam::{ACCOUNT}:user/bob is not authorized to perform: iam"
     reason = "because no identity-based policy allows the iam"
@@ -698,7 +698,7 @@ def test_a_text_without_a_policy_has_no_keys(iam: Any) -> None:
     fails(iam.get_context_keys_for_custom_policy, "InvalidInput", message, 400, PolicyInputList=texts)
 
 
-# How much may be matched in one request.
+# The limit of matching in one request.
 
 
 @pytest.fixture(scope="module")
@@ -733,7 +733,7 @@ def test_a_page_is_shorter_the_more_there_is_to_match(quiet_iam: Any) -> None:
     assert len(quiet_iam.simulate_custom_policy(**arguments)["EvaluationResults"]) == 50
 
 
-# Each is one element of a policy, the keys of the request, and how many resources there are.
+# Each: one element of a policy, the keys of the request, and the number of resources.
 TOO_MUCH: dict[str, tuple[dict[str, Any], list[Answer], int]] = {
     "the case that was found": ({"Resource": many("*a?" * 300, 30)}, [], 350),
     "resources": ({"Resource": many("*a?a*b", 100)}, [], 30),
@@ -835,7 +835,7 @@ def test_thousands_of_resources_and_of_plain_patterns_are_no_trouble(quiet_iam: 
 
 
 @pytest.mark.parametrize("bounded", [False, True])
-def test_a_deny_with_not_principal_hits_who_has_a_boundary(quiet_iam: Any, bounded: bool) -> None:
+def test_a_deny_with_not_principal_hits_callers_with_a_boundary(quiet_iam: Any, bounded: bool) -> None:
     """IAM User Guide, NotPrincipal: "regardless of the values specified in the NotPrincipal element"."""
     spared = {"AWS": [ANA, f"arn:aws:iam::{ACCOUNT}:root"]}
     statement = {"Effect": "Deny", "NotPrincipal": spared, "Action": "s3:GetObject", "Resource": "*"}

@@ -1,4 +1,4 @@
-"""A simulation and the real call never disagree: both are drawn, both go through the gateway, and are compared."""
+"""A simulation and the real call never disagree: both are drawn at random, both go through the gateway."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ DECLARATION = json.dumps(
     }
 )
 
-# What a caller may try. None of these changes anything: what they would make is there already.
+# What a caller may try. None of these changes anything, because the things exist already.
 CALLS: dict[str, Any] = {
     "list accounts": lambda client: client("chime").list_accounts(),
     "delete account": lambda client: client("chime").delete_account(AccountId="a" * 8),
@@ -150,7 +150,7 @@ PLAIN_OPERATORS = [
     "NotIpAddress",
     "NumericLessThan",
 ]
-# IAM takes no others of these families.
+# IAM accepts no other operators of these families.
 VALUES_BY_FAMILY = {
     "Arn": st.sampled_from([WORKER, CALLER, "arn:aws:iam::*:role/team/*", "*", "arn:aws:sts::*:*:${aws:username}"]),
     "Ip": st.sampled_from(["127.0.0.0/8", "127.0.0.1", "10.0.0.0/8", "::1", "::/0"]),
@@ -234,7 +234,7 @@ class Worlds:
         admin.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=BOUNDARY)
 
     def decisions_of(self, who: str, call: str) -> tuple[Any, ...]:
-        """What the gateway decided about one real call, whatever came of it afterwards."""
+        """The gateway's decision about one real call, whatever its result."""
         refused = False
         try:
             CALLS[call](self.clients[who].__getitem__)
@@ -258,7 +258,7 @@ class Worlds:
 
 
 ANSWERS = {"Allowed": "allowed", "ExplicitDeny": "explicitDeny", "ImplicitDeny": "implicitDeny"}
-# What a session adds to the keys of its role; nobody but the caller can know it.
+# The keys that a session adds to its role's keys. Only the caller knows their values.
 SESSION_KEYS = {"aws:userid", "aws:tokenissuetime", "aws:multifactorauthpresent"}
 CALLERS_KEYS = ("aws:principal", "aws:username", "aws:userid", "aws:viaawsservice")
 
@@ -280,7 +280,7 @@ def test_a_simulation_decides_as_the_real_call_was_decided(make_world: Any) -> N
         for call in calls:
             for decision in worlds.decisions_of(who, call):
                 context = dict(decision.question.context)
-                # The simulator knows by itself what belongs to the user or role.
+                # The simulator knows the keys of the user or role itself.
                 needed = {
                     key: value
                     for key, value in context.items()
@@ -290,13 +290,13 @@ def test_a_simulation_decides_as_the_real_call_was_decided(make_world: Any) -> N
                     result = worlds.simulated(who, decision, given_keys)
                     assert (result["EvalDecision"] == "allowed") is decision.allowed, (decision.question, result)
                     if result["OrganizationsDecisionDetail"]["AllowedByOrganizations"]:
-                        # An organization that refuses ends a simulation before other policies are looked at.
+                        # A refusal by the organization ends a simulation before other policies are evaluated.
                         assert result["EvalDecision"] == ANSWERS[decision.outcome]
                     bounded = result.get("PermissionsBoundaryDecisionDetail")
                     assert bounded is None or boundary is not None
                 seen.add((who, decision.outcome))
 
     agree()
-    # A test that only ever saw one outcome would prove little.
+    # A test with a single outcome would prove little.
     assert {outcome for _, outcome in seen} == set(ANSWERS)
     assert {who for who, _ in seen} == {CALLER, WORKER}

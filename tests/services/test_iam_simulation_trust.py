@@ -1,4 +1,4 @@
-"""Simulating sts:AssumeRole with the role's trust policy as resource policy decides as the real call is decided."""
+"""Simulating sts:AssumeRole with the role's trust policy as resource policy gives the real call's decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What storage itself refuses, for the case that two transactions pass the same check at the same time."""
+"""What storage itself refuses, for two transactions that pass the same check at the same time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_what_is_still_in_use(database: Any) -> None:
                 remove_group(connection, group_id(connection, name))
 
 
-def test_attachments_are_told_apart_by_kind(database: Any) -> None:
+def test_attachments_of_different_kinds_are_distinct(database: Any) -> None:
     with database.snapshot() as connection:
         assert attached_arns(connection, "user", user_id(connection, "ana")) == [READ_ONLY]
         assert attached_arns(connection, "group", user_id(connection, "ana")) == []

@@ -1,4 +1,4 @@
-"""Tags of users and roles: keys ignore case and keep it."""
+"""Tags of users and roles: keys are compared without case and stored with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IAM Toolbox: a refusal of IAM ends with an authorization id, and the toolbox tells by it why the call was refused."""
+"""IAM Toolbox: a refusal of IAM ends with an authorization id, for which the toolbox gives the reasons."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_an_authorization_id_is_a_request_id_in_other_letters() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a" * 24, "a" * 26, "A" * 25, "z" * 25, "-" * 25, "٣" * 25, " " + "a" * 24])
-def test_what_is_no_authorization_id(text: str) -> None:
+def test_invalid_authorization_ids(text: str) -> None:
     assert request_of_authorization(text) is None
 
 
@@ -294,7 +294,7 @@ def test_a_policy_that_was_not_evaluated_is_not_shown(logged: Any, uri: str) -> 
     )
 
 
-# Who may ask, and about what.
+# Who may ask for which refusals.
 
 
 def test_each_operation_needs_its_permission(logged: Any) -> None:
@@ -314,7 +314,7 @@ def test_each_operation_needs_its_permission(logged: Any) -> None:
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-def test_another_account_is_told_nothing(logged: Any) -> None:
+def test_another_account_sees_nothing(logged: Any) -> None:
     world, _ = logged
     _, message = refused(world.client("iam", "nobody").list_users)
     toolbox = world.client("iam-toolbox", "other_admin")
@@ -323,7 +323,7 @@ def test_another_account_is_told_nothing(logged: Any) -> None:
     assert failed(toolbox.get_request_authorization_policy, authorizationId=of, policyUri="x") == NOT_FOUND
 
 
-def test_the_same_organization_is_told(make_world: Any) -> None:
+def test_the_same_organization_sees_it(make_world: Any) -> None:
     world = make_world(declared(*ACCOUNTS, organization=organization(OTHER)))
     log = keep_log(world)
     made, _ = refused(world.client("iam", "nobody").list_users)
@@ -331,14 +331,14 @@ def test_the_same_organization_is_told(make_world: Any) -> None:
     log.close()
 
 
-def test_another_region_is_told_nothing(logged: Any) -> None:
+def test_another_region_shows_nothing(logged: Any) -> None:
     world, _ = logged
     _, message = refused(world.client("iam", "nobody").list_users)
     toolbox = world.client("iam-toolbox", "helper", region="eu-west-1")
     assert failed(toolbox.get_request_authorization_details, authorizationId=told_id(message)) == NOT_FOUND
 
 
-def test_a_day_later_nothing_is_told(logged: Any) -> None:
+def test_after_a_day_the_details_are_gone(logged: Any) -> None:
     world, _ = logged
     _, message = refused(world.client("iam", "nobody").list_users)
     of = told_id(message)

@@ -1,4 +1,4 @@
-"""Users: what each operation answers, and what becomes of a user who is renamed, bounded or deleted."""
+"""Users: the answer of each operation, and the effects of renaming, a boundary and deletion."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_renamed_user_keeps_everything_but_its_arn(world: Any, iam: Any) -> No
     ("arguments", "name", "path"),
     [({}, "ana", "/team/"), ({"NewUserName": "ANA"}, "ANA", "/team/"), ({"NewPath": "/"}, "ana", "/")],
 )
-def test_update_user_changes_what_it_is_told(iam: Any, arguments: dict[str, str], name: str, path: str) -> None:
+def test_update_user_changes_the_given_members(iam: Any, arguments: dict[str, str], name: str, path: str) -> None:
     iam.update_user(UserName="ana", **arguments)
     user = iam.get_user(UserName="ana")["User"]
     assert (user["UserName"], user["Path"]) == (name, path)

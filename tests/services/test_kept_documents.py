@@ -1,4 +1,4 @@
-"""Policies that were kept under older rules, or that can no longer be read: a clean decision, and never a failure."""
+"""Stored policies from older rules, or unreadable ones: a clear decision, and never a failure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def resource_control(**more: Any) -> dict[str, Any]:
 
 
 def keep(world: Any, table: Any, column: str, text: str) -> None:
-    """Put a text where a checked document was."""
+    """Replace a checked document by a text."""
     with world.database.transaction() as connection:
         connection.execute(update(table).values({column: text}))
 
@@ -69,7 +69,7 @@ def listing(world: Any, name: str) -> Any:
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-def test_a_trust_policy_that_cannot_be_read_lets_nobody_in(make_world: Any, text: str) -> None:
+def test_an_unreadable_trust_policy_admits_no_caller(make_world: Any, text: str) -> None:
     world = make_world(world_text())
     assert assume(world) == "allowed"
     keep(world, t.roles, "trust_policy", text)
@@ -81,7 +81,7 @@ def test_a_trust_policy_that_cannot_be_read_lets_nobody_in(make_world: Any, text
 @pytest.mark.parametrize(
     "document",
     [
-        # Each is refused when it is saved today.
+        # Saving any of these is refused today.
         trust(root_arn(), ["sts:*"]),
         trust(root_arn(), "sts:AssumeRole*"),
         trust({"AWS": root_arn(), "Federated": "cognito-identity.amazonaws.com"}),
@@ -140,7 +140,7 @@ def test_resource_control_policies_of_older_rules_stay_in_force(make_world: Any)
     assert "with an explicit deny in a resource control policy: arn:aws:organizations::" in message
 
 
-def test_a_condition_that_can_hold_for_nobody_stays_so(make_world: Any) -> None:
+def test_a_condition_that_never_holds_stays_so(make_world: Any) -> None:
     world = make_world(world_text())
     never = allow("*", Condition={"DateLessThan": {"aws:CurrentTime": "9999-02-31"}})
     keep(world, t.user_inline_policies, "document", json.dumps(never))

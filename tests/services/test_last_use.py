@@ -1,4 +1,4 @@
-"""When keys and roles were last used: told at once, written later, and nobody's rights are read again for it."""
+"""When keys and roles were last used: shown at once, written later, and without reading any rights again."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_services_go_by_the_prefix_of_their_actions(world: Any) -> None:
     assert key_use(world)["ServiceName"] == "chime"
 
 
-def test_a_session_is_no_use_of_the_key_behind_it(world: Any) -> None:
+def test_a_session_does_not_count_as_a_use_of_its_key(world: Any) -> None:
     credentials = world.client("sts", "ana").get_session_token()["Credentials"]
     before = key_use(world)
     world.clock.advance(60)
@@ -111,7 +111,7 @@ def test_a_reset_forgets(world: Any) -> None:
     assert key_use(world)["ServiceName"] == "N/A"
 
 
-# Written, and by whom it is read.
+# Writing, and the readers.
 
 
 def outcome(world: Any, client: Any, operation: str) -> Outcome:
@@ -181,7 +181,7 @@ def test_what_waits_is_bounded(make_world: Any) -> None:
     assert uses.of_key("nobody_has_this") is not None
 
 
-def test_a_database_that_does_not_answer_disturbs_nobody(world: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_database_that_does_not_answer_disturbs_no_call(world: Any, caplog: pytest.LogCaptureFixture) -> None:
     noted = outcome(world, world.client("chime", "ana"), "ListAccounts")
     broken = Database("sqlite://")
     uses = LastUses(broken, lambda service: service)
@@ -193,7 +193,7 @@ def test_a_database_that_does_not_answer_disturbs_nobody(world: Any, caplog: pyt
     broken.close()
 
 
-def test_calls_go_on_while_it_is_written(world: Any) -> None:
+def test_calls_continue_while_it_is_written(world: Any) -> None:
     noted = outcome(world, world.client("chime", "ana"), "ListAccounts")
     uses = LastUses(world.database, lambda service: service)
     done = threading.Event()

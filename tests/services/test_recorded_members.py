@@ -1,4 +1,4 @@
-"""Answers of IAM and STS have the members that AWS's were recorded with: no more, and no fewer."""
+"""Answers of IAM and STS have exactly the members of AWS's recorded answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rolecall.services.registry import all_operations
 from rolecall.wire import load_service
 
 TABLE = yaml.safe_load((Path(__file__).parent / "cases" / "recorded_members.yaml").read_text(encoding="utf-8"))
-# What boto3 decodes, and so is no structure of the answer.
+# Members that boto3 decodes, so they are no structure of the answer.
 DOCUMENTS = {"AssumeRolePolicyDocument", "Document", "PolicyDocument"}
 STS = {operation.name for operation in all_operations() if operation.service == "sts"}
 
@@ -43,7 +43,7 @@ def written_out(text: str) -> set[str]:
 
 
 def members(value: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """The same of an answer; a list of texts has no more than its name."""
+    """The same for an answer; a list of texts has only its name."""
     for name, member in value.items():
         path = above + name
         if isinstance(member, list):

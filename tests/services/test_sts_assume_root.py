@@ -1,4 +1,4 @@
-"""AssumeRoot: who may reach which root user, and what the session is good for."""
+"""AssumeRoot: which callers may reach which root user, and what the session may do."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_root_users_password_is_made_shown_and_deleted_by_tasks(make_world: An
     none = (404, "NoSuchEntity", "Login Profile for User root cannot be found.")
     for session in (audit, create, delete):
         assert refusal(session, "GetLoginProfile") == none
-    # It is set by whoever recovers it, and so not told to AWS.
+    # The user who recovers the account sets it, so the call must not pass one.
     assert refusal(create, "CreateLoginProfile", Password="Correct-Horse-7")[:2] == (400, "ValidationError")
     made = create.create_login_profile()["LoginProfile"]
     assert "UserName" not in made
@@ -152,7 +152,7 @@ def test_control_policies_bear_on_the_session(make_world: Any) -> None:
     iam = root_session(world, "iam")
     assert "with an explicit deny in a service control policy" in refusal(iam, "GetAccountSummary")[2]
     iam.list_access_keys()
-    # The root user's own keys are no assumed root.
+    # A call with the root user's own keys is no session of AssumeRoot.
     world.client("iam", root_user(OTHER)).get_account_summary()
 
 
@@ -179,7 +179,7 @@ def test_what_a_root_session_cannot_call(make_world: Any) -> None:
         assert answered(sts, operation, **parameters)[:2] == (403, "AccessDenied")
 
 
-# Everything a task is for.
+# All operations of each task.
 
 MFA_SERIAL = f"arn:aws:iam::{OTHER}:mfa/root-account-mfa-device"
 DELETE = TASKS + "IAMDeleteRootUserCredentials"
@@ -212,7 +212,7 @@ def test_every_credential_of_a_root_user_can_be_seen_and_deleted(make_world: Any
     assert audit.get_user()["User"]["Arn"] == root_arn(OTHER)
 
 
-# What each task leaves, from the documents of its policy, by operation and parameters.
+# What each task's policy document leaves, by operation and parameters.
 OF_ROOT: dict[str, dict[str, Any]] = {
     "GetUser": {},
     "ListAccessKeys": {},
@@ -262,7 +262,7 @@ def test_a_task_is_what_its_policy_leaves(make_world: Any, task: str) -> None:
 
 @pytest.mark.parametrize("task", ALL_TASKS)
 def test_a_task_is_about_the_root_user_alone(make_world: Any, task: str) -> None:
-    """Other users of the member account are out of its reach, whatever the operation."""
+    """The session cannot reach other users of the member account, whatever the operation."""
     world = with_credentials(make_world)
     iam = root_session(world, "iam", TASKS + task)
     key = "other_admin_key_for_tests"
@@ -285,7 +285,7 @@ def test_a_task_is_about_the_root_user_alone(make_world: Any, task: str) -> None
     assert refusal(iam, "GetAccessKeyLastUsed", AccessKeyId=key)[:2] == (403, "AccessDenied")
 
 
-# Who may.
+# Permissions.
 
 
 def not_reached(target: str = OTHER, arn: str = user_arn("admin")) -> tuple[int, str, str]:

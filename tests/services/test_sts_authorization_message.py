@@ -1,4 +1,4 @@
-"""DecodeAuthorizationMessage: what the log's encoded messages say, and to whom."""
+"""DecodeAuthorizationMessage: the content of encoded messages, and the callers who may read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which credentials may call what: every kind of caller against every operation, whatever its policies allow."""
+"""Which credentials may call which operation: every kind of caller, every operation, whatever the policies allow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def no_session(operation: str) -> tuple[int, str, str]:
     return 403, "AccessDenied", f"Cannot call {operation} with session credentials"
 
 
-# Kind of caller -> operation -> what it is told; everything else is allowed.
+# Kind of caller -> operation -> the error; everything else is allowed.
 EXPECTED: dict[str, dict[str, Any]] = {
     "user": {"DecodeAuthorizationMessage": NO_MESSAGE},
     "root user": {"AssumeRole": NO_ROOT, "DecodeAuthorizationMessage": NO_MESSAGE},
@@ -85,7 +85,7 @@ def worlds(make_shared_world: Any) -> Any:
 
 
 def client_of(world: Any, kind: str, service: str) -> Any:
-    """A client with credentials of this kind that policies allow everything."""
+    """A client with credentials of this kind. Its policies allow everything."""
     if kind == "user":
         return world.client(service, "ana")
     if kind == "root user":

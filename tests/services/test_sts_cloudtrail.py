@@ -1,4 +1,4 @@
-"""Federated callers and their sessions in CloudTrail's records, after the examples of the IAM User Guide."""
+"""Federated callers and their sessions in CloudTrail's records, as in the examples of the IAM User Guide."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def federation(tmp_path: Path) -> Any:
 
 
 def session_data(world: Any, log: Any, role_name: str, text: str) -> dict[str, Any]:
-    """``webIdFederationData`` of a call with the credentials that the token is good for."""
+    """``webIdFederationData`` of a call with the session that the token gives."""
     credentials = world.client("sts").assume_role_with_web_identity(**request(role_name, text))["Credentials"]
     world.client("sts", credentials=credentials).get_caller_identity()
     found: dict[str, Any] = newest(log)["userIdentity"]["sessionContext"]["webIdFederationData"]
@@ -102,7 +102,7 @@ def test_a_web_identity_user_is_named_by_provider_audience_and_subject(federatio
     log.close()
 
 
-def test_application_and_user_of_a_built_in_provider_are_told(federation: Any) -> None:
+def test_application_and_user_of_a_built_in_provider_are_recorded(federation: Any) -> None:
     log = keep_log(federation)
     assert session_data(federation, log, "google", token(iss=f"https://{GOOGLE}", aud="app", azp="app")) == {
         "federatedProvider": GOOGLE,
@@ -129,14 +129,14 @@ def test_a_provider_of_the_account_has_no_attributes(federation: Any) -> None:
     log.close()
 
 
-def test_whose_token_is_not_good_is_a_web_identity_user_without_a_name(federation: Any) -> None:
+def test_a_caller_with_a_refused_token_is_a_web_identity_user_without_a_name(federation: Any) -> None:
     log = keep_log(federation)
     with pytest.raises(ClientError):
         federation.client("sts").assume_role_with_web_identity(**request(text=token(iss=f"{ISSUER}/other")))
     record = newest(log)
     assert record["userIdentity"] == {"type": "WebIdentityUser"}
     assert record["errorCode"] == "InvalidIdentityTokenException"
-    # The role's account has the record, whoever it was.
+    # The role's account has the record, for any caller.
     assert record["recipientAccountId"] == ACCOUNT
     assert record["requestParameters"] == {"roleArn": role_arn("open"), "roleSessionName": "session"}
     log.close()
@@ -163,7 +163,7 @@ def test_a_resource_has_its_type(
     federation: Any, operation: str, parameters: dict[str, str], resource: str, kind: str
 ) -> None:
     log = keep_log(federation)
-    # What is not there has a type all the same.
+    # A missing resource has a type all the same.
     with suppress(ClientError):
         getattr(federation.client("iam"), operation)(**parameters)
     expected = {"ARN": f"arn:aws:iam::{ACCOUNT}:{resource}", "accountId": ACCOUNT, "type": kind}

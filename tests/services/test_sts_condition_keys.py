@@ -1,7 +1,7 @@
-"""Global and STS condition keys: which are there for which kind of caller, and with which value.
+"""Global and STS condition keys: which of them each kind of caller has, and with which value.
 
-Each test makes a policy depend on one key and calls for real. ``None`` means the key is absent, which is not the same
-as false: ``Null`` is true, and a comparison never matches.
+Each test makes a policy depend on one key and calls for real. ``None`` means that the key is absent. That differs from
+false: ``Null`` is true, and a comparison never matches.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def worlds(make_shared_world: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def callers(worlds: Any) -> Callable[[str], Caller]:
-    """The caller of each kind, whom tests of the shared sandbox share: each gives it the one policy anew."""
+    """The caller of each kind, shared by tests of one sandbox. Each test sets its one policy anew."""
     return cache(partial(Caller, worlds))
 
 
@@ -108,7 +108,7 @@ def tag(key: str, value: str) -> dict[str, str]:
 
 
 class Caller:
-    """Credentials of one kind, and a way to change the one policy that they rest on."""
+    """Credentials of one kind, and a function that changes the one policy behind them."""
 
     def __init__(self, world: Any, kind: str) -> None:
         self.world = world
@@ -143,7 +143,7 @@ class Caller:
             self.iam.put_user_policy(UserName="ana", PolicyName="probe", PolicyDocument=text)
 
     def allowed_when(self, condition: dict[str, Any]) -> bool:
-        """Whether an Allow under this condition lets the caller in."""
+        """Whether an Allow under this condition permits the call."""
         self.give(allow("chime:ListAccounts", Condition=condition))
         return answered(self.chime, "ListAccounts") == "allowed"
 
@@ -259,7 +259,7 @@ def test_the_requested_region_is_the_one_the_call_was_signed_for(worlds: Any) ->
         assert (answered(far, "GetAccessKeyInfo", **key) == "allowed") is expected
 
 
-# The root user has no identity policies: only a service control policy can tell its keys.
+# The root user has no identity policies, so only a service control policy can read its keys.
 
 
 @pytest.mark.parametrize("session", [False, True])

@@ -1,4 +1,4 @@
-"""Temporary delegation: from a partner's request to its session, and everything that may go wrong on the way."""
+"""Temporary delegation: from a partner's request to its session, with every possible error on the way."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def world_text(**template: Any) -> str:
 
 
 class Delegation:
-    """One sandbox and the calls of its people."""
+    """One sandbox and the calls of its users."""
 
     def __init__(self, world: Any) -> None:
         self.world = world
@@ -214,7 +214,7 @@ ROADS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("state", ROADS)
 @pytest.mark.parametrize("step", STEPS)
-def test_each_step_goes_on_from_its_states_only(delegation: Delegation, state: str, step: str) -> None:
+def test_each_step_starts_from_its_states_only(delegation: Delegation, state: str, step: str) -> None:
     admin = delegation.iam()
     steps = {name: getattr(admin, f"{name}_delegation_{'token' if name == 'send' else 'request'}") for name in STEPS}
     request_id = delegation.create()
@@ -243,7 +243,7 @@ def test_requests_expire_when_nothing_is_done(delegation: Delegation, state: str
     assert delegation.shown(request_id)["State"] == "EXPIRED"
 
 
-def test_who_may_know_of_a_request(delegation: Delegation) -> None:
+def test_accounts_that_may_see_a_request(delegation: Delegation) -> None:
     missing = (404, "NoSuchEntity")
     stranger, admin = delegation.iam("stranger"), delegation.iam()
     steps = ("get", "associate", "update", "accept", "reject")
@@ -258,7 +258,7 @@ def test_who_may_know_of_a_request(delegation: Delegation) -> None:
             call = getattr(stranger, f"{step}_delegation_request")
             assert refused(call, DelegationRequestId=request_id) == missing
         assert refused(stranger.send_delegation_token, DelegationRequestId=request_id) == missing
-    # The requestor may look, and no more.
+    # The requestor may read it, and do nothing else.
     assert delegation.shown(taken, "partner")["State"] == "ASSIGNED"
     for step in steps[1:]:
         call = getattr(delegation.iam("partner"), f"{step}_delegation_request")
@@ -406,7 +406,7 @@ def test_parameters_fill_a_template_of_the_requestor(make_world: Any) -> None:
     shown = delegation.shown(delegation.create(Permissions=asked))
     assert shown["Permissions"] == asked
     (filled,) = json.loads(shown["PermissionPolicy"])["Statement"]
-    # Values stay texts, whatever they hold, and are not looked through for placeholders.
+    # A value stays a text whatever it holds, and is not searched for placeholders.
     assert filled["Resource"] == ['arn:aws:s3:::a"b\\/*', 'arn:aws:s3:::all-a"b\\']
     assert filled["Condition"] == {"StringEquals": {"aws:RequestTag/team": ["fixed", "one", "@{tagKey}"]}}
 
@@ -538,7 +538,7 @@ APPROVER = f"arn:aws:sts::{CUSTOMER}:assumed-role/approver/session"
 
 
 def approvers(delegation: Delegation) -> dict[str, Any]:
-    """Who approves: a user, and the session of a role."""
+    """The approver: a user, and the session of a role."""
     session = delegation.world.client("iam", credentials=delegation.world.assume("approver"))
     return {"user": delegation.iam(), "session": session}
 
@@ -578,7 +578,7 @@ def test_a_delegation_of_assuming_a_role_may_assume_it(make_world: Any) -> None:
     assert "because no session policy allows" in refusal(sts, "AssumeRole", **other)[2]
 
 
-def test_what_every_user_may_do_is_no_more_delegated_than_the_rest(make_world: Any) -> None:
+def test_what_every_user_may_do_is_not_delegated_by_itself(make_world: Any) -> None:
     delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
     admin = delegation.iam()
     admin.update_account_password_policy(AllowUsersToChangePassword=True)
@@ -598,13 +598,13 @@ def test_what_every_user_may_do_is_no_more_delegated_than_the_rest(make_world: A
         status, code, message = refusal(iam, operation, **parameters)
         assert (status, code) == (403, "AccessDenied")
         assert f"because no session policy allows the iam:{operation} action" in message
-    # Who one is needs no permission, of anybody.
+    # GetCallerIdentity needs no permission, for any caller.
     assert delegation.world.client("sts", credentials=credentials).get_caller_identity()["Arn"] == ADMIN
     admin.change_password(**passwords)
 
 
 def test_the_details_of_a_refusal_blame_the_permission_policy(make_world: Any) -> None:
-    """A resource's policy that names the approver leads past its own policies, and not past what was delegated."""
+    """A resource policy that names the approver replaces the approver's policies, but not the delegation's."""
     delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
     log = keep_log(delegation.world)
     delegation.iam().update_account_password_policy(AllowUsersToChangePassword=True)
@@ -621,7 +621,7 @@ def test_the_details_of_a_refusal_blame_the_permission_policy(make_world: Any) -
 
 
 def test_operations_that_no_policy_controls() -> None:
-    """Each of them a delegated session may call, unless its kind of credentials is refused: so the list is closed."""
+    """A delegated session may call each of these unless its kind of credentials is refused, so the list is complete."""
     free = {each.name for each in all_operations() if each.permissions is no_permission}
     assert free == {"GetCallerIdentity", "GetSessionToken"}
 
@@ -672,7 +672,7 @@ def test_what_a_delegated_session_may_call_by_its_kind(delegation: Delegation) -
     assert sts.get_caller_identity()["Account"] == CUSTOMER
     assert refusal(sts, "GetSessionToken")[1] == "AccessDenied"
     assert refusal(sts, "GetFederationToken", Name="somebody")[1] == "AccessDenied"
-    # Nobody approves in the name of somebody else.
+    # A session for another principal must not approve.
     request_id = delegation.create()
     iam.associate_delegation_request(DelegationRequestId=request_id)
     assert refused(iam.accept_delegation_request, DelegationRequestId=request_id) == (403, "AccessDenied")

@@ -115,7 +115,7 @@ def test_expiration_is_utc_in_whole_seconds(worlds: Any) -> None:
     def keep(request: Any, **_ignored: Any) -> None:
         bodies.append(call_wsgi(worlds.application, environ_of(request))[2].decode())
 
-    # Registered first, so that the request is answered twice: here for its text, then for botocore.
+    # Registered first, because the answer is read twice: here for its text, then by botocore.
     sts.meta.events.register_first("before-send", keep)
     sts.get_session_token()
     found = re.search("<Expiration>(.*)</Expiration>", bodies[0])
@@ -134,7 +134,7 @@ def test_expiration_is_utc_in_whole_seconds(worlds: Any) -> None:
     ],
 )
 def test_access_key_info_reads_the_account_from_the_key_id(worlds: Any, access_key_id: str, account_id: str) -> None:
-    """Nobody has these keys: the answer comes from the id alone."""
+    """These keys do not exist. The answer comes from the id alone."""
     sts = worlds.client("sts", "ana")
     assert sts.get_access_key_info(AccessKeyId=access_key_id)["Account"] == account_id
 

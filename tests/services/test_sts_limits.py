@@ -1,4 +1,4 @@
-"""Limits of the parameters of STS: what is just inside is accepted, what is just outside is refused in AWS's words."""
+"""Limits of STS's parameters: a value just inside is accepted, a value just outside is refused in AWS's words."""
 
 from __future__ import annotations
 

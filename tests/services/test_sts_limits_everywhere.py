@@ -1,4 +1,4 @@
-"""Every limit that the model sets for any operation of STS: just inside it passes, just outside the error says so."""
+"""Every limit in the model for any operation of STS: just inside it passes, just outside the error names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SerialNumber and TokenCode of AssumeRole and GetSessionToken, and what a session that was given with them may do."""
+"""SerialNumber and TokenCode of AssumeRole and GetSessionToken, and the rights of a session that they give."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_the_device_must_be_the_callers_own(world: Any, ana: Any, phone: Authent
     for serial_number in ("GAHT12345678", f"arn:aws:iam::{ACCOUNT}:mfa/absent", phone.serial_number.upper()):
         proof = {**phone.proof(), "SerialNumber": serial_number}
         assert refusal(ana, operation, **carried(operation), **proof) == NOT_YOURS
-    # None of these used the code up.
+    # None of these calls used the code up.
     assert answered(ana, operation, **carried(operation), **phone.proof()) == "allowed"
     phone.clock.advance(STEP_SECONDS)
     iam.deactivate_mfa_device(UserName="ana", SerialNumber=phone.serial_number)
@@ -185,7 +185,7 @@ def test_a_failing_code_comes_before_every_policy(world: Any, phone: Authenticat
     absent = {**GUARDED, "RoleArn": role_arn("absent")}
     wrong = {"SerialNumber": phone.serial_number, "TokenCode": phone.wrong()}
     assert refusal(ana, "AssumeRole", **absent, **wrong) == INVALID_CODE
-    # What a policy then refuses has used the code all the same.
+    # A refusal by a policy uses the code up all the same.
     proof = phone.proof()
     assert "explicit deny" in refusal(ana, "AssumeRole", **GUARDED, **proof)[2]
     assert refusal(ana, "AssumeRole", **GUARDED, **proof) == INVALID_CODE
@@ -199,14 +199,14 @@ def test_parameters_that_are_wrong_come_before_the_code_and_leave_it(ana: Any, p
     ana.assume_role(**GUARDED, **phone.proof())
 
 
-# What a session is worth.
+# The rights of a session.
 
 
 def test_only_with_mfa_does_the_trust_policy_agree(world: Any, ana: Any, phone: Authenticator) -> None:
     for name in ("guarded", "recent"):
         arguments = {"RoleArn": role_arn(name), **SESSION}
         assert "no role trust policy allows" in refusal(ana, "AssumeRole", **arguments)[2]
-        # A session of the user without MFA has the key, and it says false.
+        # A session of the user without MFA has the key with the value false.
         plain = world.client("sts", credentials=ana.get_session_token()["Credentials"])
         assert refusal(plain, "AssumeRole", **arguments)[1] == "AccessDenied"
         assert answered(ana, "AssumeRole", **arguments, **phone.proof()) == "allowed"
@@ -220,7 +220,7 @@ def test_the_callers_own_policies_see_it_too(world: Any, phone: Authenticator) -
     ana = world.client("sts", "ana")
     arguments = {"RoleArn": role_arn("open"), **SESSION}
     iam.put_user_policy(UserName="ana", PolicyName="mfa", PolicyDocument=json.dumps(policy(unless)))
-    # BoolIfExists is true of a key that is absent, as it is with long-term keys.
+    # BoolIfExists is true for an absent key, as with long-term keys.
     assert "explicit deny" in refusal(ana, "AssumeRole", **arguments)[2]
     iam.put_user_policy(UserName="ana", PolicyName="mfa", PolicyDocument=json.dumps(policy(unless, none)))
     assert "explicit deny" in refusal(ana, "AssumeRole", **arguments)[2]
@@ -238,7 +238,7 @@ def test_with_long_term_keys_the_key_is_absent_and_not_false(world: Any, ana: An
 
 
 def mfa_keys(world: Any, credentials: dict[str, Any]) -> dict[str, str | None]:
-    """Both keys as the calls of a session have them, read where decisions are kept."""
+    """Both keys in the calls of a session, read from the decision log."""
     world.client("chime", credentials=credentials).list_accounts()
     context = world.outcomes[-1].decisions[0].question.context
     return {key: context.get(key) for key in ("aws:multifactorauthpresent", "aws:multifactorauthage")}
@@ -268,7 +268,7 @@ def test_the_code_of_assume_role_counts_for_that_call_alone(world: Any, ana: Any
     ("condition", "allowed"),
     [
         ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, False),
-        # Present and false, so that the condition which lets long-term keys pass does not let these.
+        # Present and false, so a condition that lets long-term keys pass refuses these.
         ({"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}, False),
         ({"Bool": {"aws:MultiFactorAuthPresent": "false"}}, True),
         ({"Null": {"aws:MultiFactorAuthPresent": "false"}}, True),
@@ -286,7 +286,7 @@ def test_policies_of_a_role_that_was_assumed_with_a_code(
 
 
 def test_a_session_with_mfa_assumes_a_role_that_asks_for_it(world: Any, ana: Any, phone: Authenticator) -> None:
-    """The call is made by a session with MFA, which is what the trust policy asks for; the role's session has none."""
+    """A session with MFA makes the call, as the trust policy requires. The role's session has no MFA."""
     session = world.client("sts", credentials=ana.get_session_token(**phone.proof())["Credentials"])
     given = session.assume_role(**GUARDED)["Credentials"]
     assert mfa_keys(world, given) == NO_MFA
@@ -364,7 +364,7 @@ def test_the_policy_that_forces_mfa(make_world: Any) -> None:
     with_mfa.delete_virtual_mfa_device(SerialNumber=device.serial_number)
 
 
-# Many at once, and what is written.
+# Many calls at once, and what is written.
 
 
 def test_of_many_with_one_code_one_is_answered(world: Any, phone: Authenticator) -> None:
@@ -384,7 +384,7 @@ def test_of_many_with_one_code_one_is_answered(world: Any, phone: Authenticator)
     assert outcomes == sorted(["allowed", *[INVALID_CODE[2]] * 5])
 
 
-def test_using_a_code_makes_nobody_read_policies_anew(world: Any, ana: Any, phone: Authenticator) -> None:
+def test_using_a_code_leaves_caches_valid(world: Any, ana: Any, phone: Authenticator) -> None:
     def generation() -> int:
         with world.database.snapshot() as connection:
             return world.database.generation(connection)  # type: ignore[no-any-return]
@@ -464,7 +464,7 @@ def test_a_reset_brings_declared_devices_back_and_forgets_used_codes(make_world:
     world.client("sts", "ana").get_session_token(**phone.proof())
 
 
-# As SDKs do it.
+# As SDKs call it.
 
 
 def test_botocores_profiles_with_mfa_serial(world: Any, phone: Authenticator) -> None:
@@ -488,8 +488,8 @@ def test_botocores_profiles_with_mfa_serial(world: Any, phone: Authenticator) ->
     assert world.client("sts", keys=keys).get_caller_identity()["Arn"].endswith("assumed-role/guarded/session")
 
 
-def test_workers_on_one_database_agree_on_who_was_first(tmp_path: Path) -> None:
-    """Every thread opens the file for itself, as worker processes do; steps come in all orders."""
+def test_workers_on_one_database_agree_on_the_first_caller(tmp_path: Path) -> None:
+    """Every thread opens the file for itself, as worker processes do. Steps come in any order."""
     url = f"sqlite:///{tmp_path / 'sandbox.db'}"
     open_database(url, read_world(DECLARED), Clock()).close()
     serial_number = f"arn:aws:iam::{ACCOUNT}:mfa/anas-phone"
@@ -509,6 +509,6 @@ def test_workers_on_one_database_agree_on_who_was_first(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         won = [step for steps in pool.map(worker, range(4)) for step in steps]
-    # Each at most once, and nothing older than what was used before; 14 is the newest that anybody tries.
+    # Each step at most once, and none older than a used one; 14 is the newest step of all calls.
     assert len(won) == len(set(won))
     assert {13, 14} <= set(won) <= {3, 13, 14}

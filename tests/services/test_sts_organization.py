@@ -95,9 +95,9 @@ FULL_ACCESS = {"name": "FullAWSAccess", "document": allow("*")}
 @pytest.mark.parametrize(
     ("full_access", "listed", "outcomes"),
     [
-        # Attached everywhere by hand, as AWS does it of itself.
+        # Attached everywhere by hand, as AWS does on its own.
         (("ROOT", "prod", "apps", "tests", ACCOUNT, OTHER), (), ("allowed", "allowed")),
-        # Detached from one unit: what is below it has nothing, whatever other levels allow.
+        # Detached from one unit: everything below it has no rights, whatever other levels allow.
         (("ROOT", "apps", "tests", ACCOUNT, OTHER), (), ("refused", "allowed")),
         # An allow list in its place.
         (("ROOT", "apps", "tests", ACCOUNT, OTHER), ("prod",), ("allowed", "allowed")),
@@ -150,7 +150,7 @@ def test_control_policies_hold_for_sts_and_iam(make_world: Any) -> None:
     assert refusal(sts, "GetFederationToken", Name="fed") == (403, "AccessDenied", message)
     for name in ("admin", root_user()):
         assert refusal(world.client("iam", name), "ListUsers")[:2] == (403, "AccessDenied")
-    # The caller's account decides, not the one of the role.
+    # The caller's account decides, not the role's account.
     other = world.client("sts", "other_admin")
     assert answered(other, "AssumeRole", RoleArn=role_arn("operator"), RoleSessionName="session") == "allowed"
 
@@ -229,13 +229,13 @@ def test_a_resource_control_policy_guards_the_roles_of_its_accounts(make_world: 
     assert assume(world, "admin", arn) == "allowed"
     message = not_authorized(user_arn("other_admin", OTHER), "sts:AssumeRole", arn, by_control("outsiders", "resource"))
     assert assume(world, "other_admin", arn) == (403, "AccessDenied", message)
-    # The role's account decides, not the one of the caller.
+    # The role's account decides, not the caller's account.
     assert assume(world, "admin", role_arn("operator", OTHER)) == "allowed"
     assert assume(world, "other_admin", role_arn("operator", OTHER)) == "allowed"
     assert answered(world.client("chime"), "ListAccounts") == "allowed"
 
 
-def test_an_account_outside_is_not_told_of_the_organization_s_policies(make_world: Any) -> None:
+def test_an_account_outside_does_not_see_the_organization_s_policies(make_world: Any) -> None:
     foreign = {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}
     operator = role("operator", trust([root_arn(OTHER)]), allow("*"))
     world = make_world(

@@ -1,4 +1,4 @@
-"""ProvidedContexts of AssumeRole: a permission of their own, and no assertion is believed that cannot be verified."""
+"""ProvidedContexts of AssumeRole: they need their own permission, and an unverifiable assertion is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What STS refuses besides limits and permissions: session policies, tags, source identities, sizes, ARNs."""
+"""Refusals of STS besides limits and permissions: session policies, tags, source identities, sizes, ARNs."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_role_arn_that_is_no_arn(sts: Any, arn: str) -> None:
         role_arn("first").replace("::", ":us-east-1:"),
     ],
 )
-def test_an_arn_of_no_role_is_refused_like_a_role_that_trusts_nobody(worlds: Any, arn: str) -> None:
+def test_an_arn_without_a_role_is_refused_like_a_role_that_trusts_no_caller(worlds: Any, arn: str) -> None:
     sts = worlds.client("sts")
     because = "because no role trust policy allows the sts:AssumeRole action"
     message = not_authorized(user_arn("admin"), "sts:AssumeRole", arn, because)
@@ -104,7 +104,7 @@ def test_an_arn_of_no_role_is_refused_like_a_role_that_trusts_nobody(worlds: Any
     assert refusal(nobody, "AssumeRole", RoleArn=arn, RoleSessionName="session") == (403, "AccessDenied", message)
 
 
-def test_a_wrong_session_name_is_told_even_of_a_role_that_is_not_there(sts: Any) -> None:
+def test_a_wrong_session_name_is_reported_even_for_a_missing_role(sts: Any) -> None:
     status, code, message = refusal(
         sts, "AssumeRole", RoleArn="arn:a:b:::something/test-role", RoleSessionName="Session1:2"
     )
@@ -140,7 +140,7 @@ def test_a_wrong_session_name_is_told_even_of_a_role_that_is_not_there(sts: Any)
         (json.dumps(policy()).replace("2012-10-17", "2012-10-18"), "Syntax errors in policy."),
     ],
 )
-def test_a_session_policy_that_is_none(sts: Any, operation: str, text: str, message: str) -> None:
+def test_an_invalid_session_policy(sts: Any, operation: str, text: str, message: str) -> None:
     assert refusal(sts, operation, **CALLS[operation], Policy=text) == (400, "MalformedPolicyDocument", message)
 
 
@@ -187,7 +187,7 @@ def test_a_policy_arn_that_is_no_arn(sts: Any, operation: str) -> None:
     assert refusal(sts, operation, **CALLS[operation], PolicyArns=given) == expected
 
 
-# Token size (test_sts_token_size has what fits).
+# Token size (test_sts_token_size tests the accepted sizes).
 
 
 def test_a_session_token_has_credentials_and_the_size_of_their_token_alone(sts: Any) -> None:
@@ -213,7 +213,7 @@ def test_tags_of_aws_itself(sts: Any, operation: str, given: str) -> None:
 
 
 @pytest.mark.parametrize("given", [(), ("team=blue",)])
-def test_a_transitive_key_that_is_no_tag(sts: Any, given: tuple[str, ...]) -> None:
+def test_a_transitive_key_without_a_tag(sts: Any, given: tuple[str, ...]) -> None:
     expected = (400, "InvalidParameterValue", NOT_INCLUDED)
     call = CALLS["AssumeRole"]
     assert refusal(sts, "AssumeRole", **call, Tags=tags(*given), TransitiveTagKeys=["project"]) == expected

@@ -71,7 +71,7 @@ def test_every_other_operation_that_issues_credentials_is_off_there_too(worlds: 
     for operation, parameters in (("AssumeRoot", ROOT_TASK), ("GetDelegatedAccessToken", {"TradeInToken": "none"})):
         assert refusal(sts, operation, **parameters) == (403, "RegionDisabledException", MESSAGE)
         assert refusal(elsewhere, operation, **parameters)[1] == "AccessDenied"
-    # This one issues none.
+    # This endpoint issues none.
     assert answered(sts, "GetAccessKeyInfo", AccessKeyId="ASIAY34FZKBOKMUTVV7A") == "allowed"
 
 
@@ -117,7 +117,7 @@ TO_OPT_IN_TO = [
 
 @pytest.fixture(scope="module")
 def from_the_global_endpoint(make_shared_world: Any) -> tuple[Any, Any]:
-    """A world, and a version 1 token of it."""
+    """A world, and a version 1 token from it."""
     world = make_shared_world(declared(account()))
     return world, world.client("sts", endpoint_url="http://sts.amazonaws.com").get_session_token()["Credentials"]
 
@@ -135,7 +135,7 @@ def test_where_a_token_of_the_global_endpoint_is_good(from_the_global_endpoint: 
     assert answered(world.client("sts", credentials=own, region=region), "GetCallerIdentity") == "allowed"
 
 
-def test_a_wrong_key_is_told_before_the_region(worlds: Any) -> None:
+def test_a_wrong_key_is_reported_before_the_region(worlds: Any) -> None:
     sts = worlds.client("sts", region="ap-east-1", keys=("nobody_has_this_key", "secret"))
     assert refusal(sts, "GetSessionToken")[1] == "InvalidClientTokenId"
 
@@ -156,7 +156,7 @@ def test_an_endpoint_takes_signatures_of_its_own_region_only(worlds: Any) -> Non
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 def test_services_of_one_endpoint_are_called_in_its_region(make_world: Any, region: str) -> None:
-    """A policy that keeps everything in one Region refuses them there, as it does on AWS."""
+    """A policy that limits everything to one Region refuses calls there, as on AWS."""
     elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}
     ana = user("ana", allow("*"), deny("*", Condition=elsewhere))
     world = make_world(declared(account(users=[ana])))

@@ -1,4 +1,4 @@
-"""AssumeRoleWithSAML: who is let in, with which session, and each reason for not being let in."""
+"""AssumeRoleWithSAML: the accepted assertions and their sessions, and each reason for a refusal."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def who(world: Any, answer: Any) -> str:
     return str(world.client("sts", credentials=answer["Credentials"]).get_caller_identity()["Arn"])
 
 
-# Where there is no way in.
+# Refused before the assertion is read.
 
 
 def test_a_region_that_is_off_issues_no_session(make_world: Any) -> None:
@@ -82,7 +82,7 @@ def test_a_region_that_is_off_issues_no_session(make_world: Any) -> None:
         403,
         "RegionDisabledException",
     )
-    # The account is that of the role, as the caller has none.
+    # The account is the role's account, because the caller has none.
     assert f"account:{ACCOUNT}." in response["Error"]["Message"]
     on = world.client("sts", region="eu-west-2", endpoint_url="http://sts.eu-west-2.amazonaws.com")
     assert who(world, on.assume_role_with_saml(**asked)).endswith("/ana")
@@ -117,7 +117,7 @@ def test_what_a_trust_policy_reads_of_a_caller_without_signature(
         refused(world, idp().response(now(world)), "AccessDenied", NOT_AUTHORIZED, 403)
 
 
-# The way in.
+# Accepted.
 
 
 def test_an_assertion_becomes_a_session(world: Any) -> None:
@@ -173,7 +173,7 @@ def test_signed_by_any_key_of_the_metadata(make_world: Any) -> None:
     assert assume(world, other_idp().response(now(world), issuer=idp().entity_id))["Subject"] == SUBJECT
 
 
-# Who is not meant, and when.
+# Wrong receivers and times.
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_not_yet(world: Any) -> None:
 
 
 def test_another_issuer(world: Any) -> None:
-    """The words that STS passes on name the request, so they are compared in part."""
+    """The message that STS passes on contains the request's id, so the test compares parts of it."""
     for assertion in (other_idp().response(now(world)), idp().response(now(world), issuer="https://elsewhere")):
         with pytest.raises(ClientError) as caught:
             assume(world, assertion)
@@ -246,7 +246,7 @@ def test_the_identity_provider_says_no(world: Any) -> None:
     refused(world, closed(root), "IDPRejectedClaim", message, 403)
 
 
-# What is asked.
+# Parameters.
 
 
 def test_arns(world: Any) -> None:
@@ -275,7 +275,7 @@ def test_a_role_of_another_account(make_world: Any) -> None:
     refused(world, assertion, "AccessDenied", NOT_AUTHORIZED, 403, RoleArn=far)
 
 
-def test_a_provider_that_is_deleted_lets_nobody_in(world: Any) -> None:
+def test_a_deleted_provider_admits_no_caller(world: Any) -> None:
     granted(world)
     world.client("iam").delete_saml_provider(SAMLProviderArn=PROVIDER)
     refused(world, idp().response(now(world)), INVALID, "Specified provider doesn't exist.")
@@ -515,7 +515,7 @@ def test_what_stays_with_the_session(make_world: Any, key: str, value: str, stay
             iam.list_users()
 
 
-# What is written down.
+# What is recorded.
 
 
 def test_the_log_names_the_user_and_never_the_assertion(world: Any) -> None:

@@ -1,4 +1,4 @@
-"""Encrypted assertions: opened with the provider's private keys, and with nothing else. And SAML without its extra."""
+"""Encrypted assertions: only the provider's private keys open them. Also SAML without its extra."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_what_is_inside_must_be_an_assertion(world: Any) -> None:
 
 
 def test_content_that_was_cut_says_nothing_about_its_padding(world: Any) -> None:
-    """Who could tell a wrong padding from wrong XML could decrypt by asking often enough."""
+    """An attacker who can distinguish wrong padding from wrong XML could decrypt with many calls."""
     answers = set()
     for last in range(24):
         spoiled = opened(encrypted(good(world), f"{XENC}aes128-cbc"))
@@ -138,7 +138,7 @@ def test_content_that_was_cut_says_nothing_about_its_padding(world: Any) -> None
 
 
 def response_signed(encoded: str) -> str:
-    """The response signed as a whole, its assertion not."""
+    """The response signed as a whole, without a signature of the assertion."""
     root = opened(encoded)
     assertion = root.find("saml:Assertion", NAMESPACES)
     if assertion is not None:
@@ -207,7 +207,7 @@ def test_an_encrypted_one_beside_a_plain_one(world: Any) -> None:
 
 
 def test_without_the_extra(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if lxml were not installed: every way to SAML says what to install, and nothing fails."""
+    """As if lxml were not installed: every use of SAML names the package to install, and nothing fails."""
     assertion = good(world)
 
     def absent(name: str) -> Any:

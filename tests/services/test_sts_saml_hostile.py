@@ -1,7 +1,7 @@
-"""Hostile SAML responses: never let in, never a failure of the server.
+"""Hostile SAML responses: never accepted, and never a failure of the server.
 
-Signature wrapping in its eight classic forms (Somorovsky et al., "On Breaking SAML", 2012), documents that unfold or
-fetch, values cut by comments, and random changes.
+Signature wrapping in its eight classic forms (Somorovsky et al., "On Breaking SAML", 2012), documents that expand or
+fetch, values split by comments, and random changes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def good(world: Any) -> str:
 
 
 def refused(world: Any, assertion: str) -> tuple[str, str]:
-    """Code and message of a refusal that is the caller's fault."""
+    """Code and message of a refusal for an error of the caller."""
     with pytest.raises(ClientError) as caught:
         assume(world, assertion)
     response = caught.value.response
@@ -44,7 +44,7 @@ def refused(world: Any, assertion: str) -> tuple[str, str]:
 
 
 def attempted(world: Any, assertion: str) -> tuple[int, str]:
-    """The status of the answer, and as whom somebody was let in."""
+    """The status of the answer, and the subject of the session."""
     try:
         answer = assume(world, assertion)
     except ClientError as error:
@@ -214,7 +214,7 @@ def test_signatures_that_prove_nothing(world: Any, change: Any) -> None:
     assert refused(world, closed(root)) == ("InvalidIdentityToken", "Response signature invalid")
 
 
-def test_the_certificate_inside_the_signature_is_worth_nothing(world: Any) -> None:
+def test_the_certificate_inside_the_signature_is_ignored(world: Any) -> None:
     root = opened(other_idp().response(float(int(world.clock.now_seconds())), issuer=idp().entity_id))
     assert root.find(".//{*}X509Certificate") is not None
     assert refused(world, closed(root)) == ("InvalidIdentityToken", "Response signature invalid")
@@ -222,10 +222,10 @@ def test_the_certificate_inside_the_signature_is_worth_nothing(world: Any) -> No
 
 @pytest.mark.parametrize("inside", ["<!-- -->", "<?x y?>", "<b/>"])
 def test_values_that_a_reader_would_cut(world: Any, inside: str) -> None:
-    """Signed as ``evil@example.com.attacker.net``, to be read as what stands before the comment."""
+    """Signed as ``evil@example.com.attacker.net``, with a comment that should hide the end."""
     signed = idp().response(float(int(world.clock.now_seconds())), subject="ana@example.com.attacker.net")
     text = b64decode(signed).replace(b"ana@example.com.attacker", b"ana@example.com" + inside.encode() + b".attacker")
-    # A comment is not covered by the signature: then the whole text is the subject.
+    # The signature does not cover a comment, so the whole text is the subject.
     whole = (200, "ana@example.com.attacker.net")
     assert attempted(world, b64encode(text).decode("ascii")) in ((400, ""), whole)
 
@@ -258,7 +258,7 @@ def test_document_types(world: Any, document: str) -> None:
         b'<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"/>',
     ],
 )
-def test_what_is_no_response(world: Any, text: bytes) -> None:
+def test_invalid_responses(world: Any, text: bytes) -> None:
     code, message = refused(world, b64encode(text).decode("ascii") or "====")
     assert (code, message) == ("InvalidIdentityToken", "Invalid base64 SAMLResponse")
 
@@ -271,7 +271,7 @@ def test_too_long(world: Any) -> None:
 @given(data=st.data())
 @settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_changed_bytes(world: Any, data: Any) -> None:
-    """Whatever is changed: refused, or accepted as what was signed."""
+    """After any change: refused, or accepted with the signed content."""
     text = bytearray(b64decode(good(world)))
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(text) - 1))

@@ -1,4 +1,4 @@
-"""Prefixes that a signature keeps (``InclusiveNamespaces``), as Java's providers write them where values have types."""
+"""Prefixes that a signature keeps (``InclusiveNamespaces``), as Java's providers write them for typed values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def response(world: Any, prefixes: list[str], declared_on: str) -> Any:
     """A response with typed values, whose SignedInfo was canonicalized with ``prefixes``."""
     root = opened(idp().response(float(int(world.clock.now_seconds()))))
     assertion = found(root, "saml:Assertion")
-    # The signer puts its signature where this stands.
+    # The signer puts its signature here.
     placeholder = etree.Element(tag("ds", "Signature"), Id="placeholder", nsmap={"ds": SIGNATURE_NS})
     assertion.replace(found(assertion, "ds:Signature"), placeholder)
     text = etree.tostring(root).decode().replace(f"<{declared_on} ", f"<{declared_on}{TYPES} ", 1)

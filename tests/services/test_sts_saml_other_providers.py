@@ -1,4 +1,4 @@
-"""Responses that other software has signed and encrypted, recorded: nothing of Rolecall's own had a hand in them."""
+"""Recorded responses that other software has signed and encrypted, without any code of Rolecall."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ RECORDED = [json.loads((CASES / name).read_text(encoding="utf-8")) for name in (
 
 
 def named(kind: str) -> list[Any]:
-    """Every response of a kind, with the file that it stands in."""
+    """Every response of a kind, with its file."""
     return [pytest.param(recorded, name, id=name) for recorded in RECORDED for name in recorded[kind]]
 
 
 def world_at(make_world: Any, recorded: dict[str, Any]) -> Any:
-    """A sandbox that knows the identity provider, at the moment the responses were made."""
+    """A sandbox that knows the identity provider, at the time when the responses were made."""
     made = make_world(world_text())
     made.clock.set(recorded["made_at"])
     made.clock.freeze()

@@ -1,4 +1,4 @@
-"""What a session may do while it lives: session policies, live changes, revocation, expiry, keys and owners that go."""
+"""The rights of a session over its life: session policies, changes, revocation, expiry, deleted keys and owners."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def worlds(make_shared_world: Any) -> Any:
 
 
 def opened(world: Any, kind: str, **parameters: Any) -> tuple[str, dict[str, Any]]:
-    """The ARN and credentials of a session of ana's, or of the role she assumed."""
+    """The ARN and credentials of a session of ana's, or of the role that she assumed."""
     sts = world.client("sts", "ana")
     if kind == "role":
         answer = sts.assume_role(RoleArn=role_arn("operator"), RoleSessionName="session", **parameters)
@@ -161,7 +161,7 @@ def test_a_session_token_has_the_rights_of_its_user(worlds: Any) -> None:
         assert listed(worlds, worlds.client("sts", name).get_session_token()["Credentials"]) == expected
 
 
-# Changes hold for sessions that were opened before.
+# Changes apply to sessions that were opened before.
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_older_sessions_are_revoked_by_their_time_of_issue(small: Any) -> None:
     assert listed(small, small.assume("operator")) == "allowed"
 
 
-# Owners and keys that go.
+# Deleted owners and keys.
 
 
 def test_a_role_that_is_deleted_and_made_again_is_another(small: Any) -> None:
@@ -270,7 +270,7 @@ def test_sessions_of_a_user_end_with_the_user(small: Any) -> None:
     own = sts.get_session_token()["Credentials"]
     federated = sts.get_federation_token(Name="fed", Policy=json.dumps(allow("*")))["Credentials"]
     iam.delete_access_key(UserName="ana", AccessKeyId="ana_key_for_tests")
-    # Deleting the key ends what the key signs, not what it was exchanged for.
+    # Deleting the key ends the key's own calls, not the sessions that it opened.
     assert refusal(sts, "GetCallerIdentity") == (403, "InvalidClientTokenId", INVALID)
     assert listed(small, own) == listed(small, federated) == "allowed"
     iam.delete_user_policy(UserName="ana", PolicyName="policy-0")

@@ -1,4 +1,4 @@
-"""Every operation of STS by many threads at once: each thread gets its own answers, and no other's."""
+"""Many threads call every operation of STS at once: each gets the answers to its own calls."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def sandbox() -> Any:
 def test_every_thread_gets_its_own_answers(sandbox: Rolecall) -> None:
     def run(thread: int) -> int:
         for number in range(ROUNDS):
-            # Each thread begins with another operation, so that all of them meet.
+            # Each thread begins with another operation, so that different operations run at the same time.
             for place in range(len(OPERATIONS)):
                 OPERATIONS[(thread + place) % len(OPERATIONS)](sandbox, f"t{thread}-{number}")
         return ROUNDS * len(OPERATIONS)

@@ -1,4 +1,4 @@
-"""How large session tokens are: told in the answer, and made larger on demand."""
+"""The size of session tokens: shown in the answer, and larger on request."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_what_no_token_holds_is_refused_with_its_size(worlds: Any, operation: st
 
 
 def test_the_limit_is_that_of_the_last_byte() -> None:
-    """At most one character of base64 is between the longest session name that fits and the limit."""
+    """Between the longest session name that fits and the limit there is at most one character of base64."""
 
     def size(characters: int) -> int:
         principal = Principal("AssumedRole", ACCOUNT, "arn", "arn", "id", "id", "name")
@@ -211,14 +211,14 @@ def test_inherited_tags_count_on_a_hop_that_passes_none(worlds: Any) -> None:
     second = call(worlds.client("sts", credentials=first["Credentials"]), "AssumeRole")
     assert second["SessionTokenSize"] >= plain["SessionTokenSize"] + 5 * 200 * 4 // 3
     assert second["PackedPolicySize"] == second["SessionTokenUtilization"]
-    # What the inherited tags leave is not enough for nine more.
+    # The inherited tags do not leave enough for nine more.
     sts = worlds.client("sts", credentials=second["Credentials"])
     more = [{"Key": f"own-{n}", "Value": random_text(250, n)} for n in range(9)]
     assert refusal(sts, "AssumeRole", **CALLS["AssumeRole"], Tags=more)[1] == "PackedPolicyTooLarge"
 
 
 def test_a_long_chain_of_roles_leaves_the_room_to_what_aws_keeps(worlds: Any) -> None:
-    """Rolecall's tokens name who obtained them; that must not take the place of policies and tags."""
+    """Rolecall's tokens name the callers who obtained them. That must not take space from policies and tags."""
     answer = call(worlds.client("sts"), "AssumeRole")
     for _ in range(12):
         answer = call(worlds.client("sts", credentials=answer["Credentials"]), "AssumeRole", DurationSeconds=900)

@@ -1,4 +1,4 @@
-"""Who may assume a role: the forms of principals, in the role's account and in others, and principals that are gone."""
+"""Principals of trust policies: their forms, in the role's account and in others, and deleted principals."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def target_of(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def sandbox(case: dict[str, Any]) -> str:
-    """The target, and a caller with the policies of the case."""
+    """The target, and a caller with the case's policies."""
     home = OTHER if case["caller"].startswith("far") else ACCOUNT
     own = [DOCUMENTS[case["own"]]] if "own" in case else []
     more: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def sandbox(case: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
-def test_who_is_trusted(make_world: Any, case: dict[str, Any]) -> None:
+def test_trusted_principals(make_world: Any, case: dict[str, Any]) -> None:
     world = make_world(sandbox(case))
     home = OTHER if case["caller"].startswith("far") else ACCOUNT
     name = "ana" if home == ACCOUNT else "kim"
@@ -144,11 +144,11 @@ def test_trust_for_another_action_is_not_trust_to_assume(make_world: Any) -> Non
     assert refusal(world.client("sts"), "AssumeRole", **ASSUME) == (403, "AccessDenied", message)
 
 
-# Principals that are gone.
+# Deleted principals.
 
 
 def replaced_user(world: Any) -> Any:
-    """Delete ana and make her again, with the same name and policies. Her new client."""
+    """Delete ana and create her again with the same name and policies. Returns her new client."""
     iam = world.client("iam")
     iam.delete_access_key(UserName="ana", AccessKeyId="ana_key_for_tests")
     for name in iam.list_user_policies(UserName="ana")["PolicyNames"]:

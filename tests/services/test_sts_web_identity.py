@@ -47,7 +47,7 @@ KEY = (
     "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
     "documentation for requirements"
 )
-# IAM wants a condition beside Cognito.
+# IAM requires a condition for Cognito.
 ANY_COGNITO_POOL = {"StringLike": {f"{COGNITO}:aud": "*"}}
 AMAZON, FACEBOOK = "www.amazon.com", "graph.facebook.com"
 
@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def world(folder: Path) -> Any:
-    """Shared by the tests that leave it as they found it."""
+    """Shared by tests that leave it unchanged."""
     handle = WorldHandle(
         federation_world(
             folder,
@@ -86,7 +86,7 @@ def sts(world: Any) -> Any:
 
 @pytest.fixture
 def make_federation(folder: Path) -> Any:
-    """Worlds of a test's own, with these roles."""
+    """Worlds for one test each, with these roles."""
     handles: list[WorldHandle] = []
 
     def make(*roles: dict[str, Any], **more: Any) -> WorldHandle:
@@ -102,7 +102,7 @@ def assume(sts: Any, *arguments: Any, **more: Any) -> dict[str, Any]:
     return sts.assume_role_with_web_identity(**request(*arguments, **more))  # type: ignore[no-any-return]
 
 
-# What a good token gets.
+# The session of a valid token.
 
 
 def test_the_holder_of_a_token_becomes_a_session_of_the_role(world: Any, sts: Any) -> None:
@@ -157,7 +157,7 @@ def test_the_authorized_party_is_the_audience_where_there_is_one(sts: Any) -> No
     assert refusal(sts, OPERATION, **wrong) == (400, "InvalidIdentityToken", "Incorrect token audience")
 
 
-# What a token is refused for.
+# Refused tokens.
 
 HOUR = 3600
 
@@ -229,14 +229,14 @@ def test_keys_that_are_not_the_issuers(sts: Any) -> None:
         assert refusal(sts, OPERATION, **request(text=text)) == (400, "InvalidIdentityToken", KEY)
 
 
-def test_a_key_of_another_provider_is_no_key_of_this_one(make_federation: Any, folder: Path) -> None:
+def test_a_key_of_another_provider_does_not_verify(make_federation: Any, folder: Path) -> None:
     other = signing_key(number=1)
     made = make_federation(oidc_providers=[provider(folder, "https://other.example.com", other)])
     assert refusal(made.client("sts"), OPERATION, **request(text=token(other))) == (400, "InvalidIdentityToken", KEY)
 
 
 @pytest.mark.parametrize("text", ["aaaa", "aa.bb", "a.b.c", "e30.e30.e30", "a.b.c.d", "....", "token with blanks"])
-def test_what_is_no_token(sts: Any, text: str) -> None:
+def test_invalid_tokens(sts: Any, text: str) -> None:
     message = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
     status, code, told = refusal(sts, OPERATION, **request(text=text))
     assert (status, code) == (400, "InvalidIdentityToken")
@@ -299,7 +299,7 @@ def test_signed_nonsense_is_answered_in_aws_words(world: Any, issuer: str, chang
         (f"arn:aws:iam::{ACCOUNT}:root", "Request ARN is invalid"),
     ],
 )
-def test_arns_that_are_no_roles(sts: Any, arn: str, message: str) -> None:
+def test_arns_of_other_things_than_roles(sts: Any, arn: str, message: str) -> None:
     arguments = {**request(text=token(aud="other")), "RoleArn": arn}
     assert refusal(sts, OPERATION, **arguments) == (400, "ValidationError", message)
 
@@ -319,12 +319,12 @@ def test_the_provider_is_looked_for_in_the_account_of_the_role(sts: Any) -> None
         assert refusal(sts, OPERATION, **arguments) == (400, "InvalidIdentityToken", message)
 
 
-def test_a_policy_that_names_the_same_provider_of_another_account_trusts_nobody(make_federation: Any) -> None:
+def test_a_policy_that_names_the_same_provider_of_another_account_trusts_no_token(make_federation: Any) -> None:
     made = make_federation(role("r", federated(provider_arn(account_id=OTHER))))
     assert refusal(made.client("sts"), OPERATION, **request("r")) == (403, "AccessDenied", NOT_AUTHORIZED)
 
 
-def test_a_provider_that_is_deleted_lets_nobody_in_any_more(make_federation: Any) -> None:
+def test_a_deleted_provider_admits_no_token_any_more(make_federation: Any) -> None:
     made = make_federation()
     sts, text = made.client("sts"), token()
     assume(sts, text=text)
@@ -333,7 +333,7 @@ def test_a_provider_that_is_deleted_lets_nobody_in_any_more(make_federation: Any
     assert refusal(sts, OPERATION, **request(text=text)) == (400, "InvalidIdentityToken", message)
 
 
-def test_a_client_id_that_is_removed_lets_nobody_in_any_more(make_federation: Any) -> None:
+def test_a_removed_client_id_admits_no_token_any_more(make_federation: Any) -> None:
     made = make_federation()
     sts, iam, text = made.client("sts"), made.client("iam"), token()
     assume(sts, text=text)
@@ -397,7 +397,7 @@ def test_claims_are_condition_keys(
 
 
 def test_an_issuer_whose_url_ends_in_a_slash(make_federation: Any, folder: Path) -> None:
-    """As Auth0's do: the slash belongs to the ARN and to the condition keys."""
+    """Like Auth0's: the slash is part of the ARN and of the condition keys."""
     host = "tenant.example.com/"
     slashed = provider(folder, f"https://{host}")
     condition = {"StringEquals": {f"{host}:sub": SUBJECT, f"{host}:aud": AUDIENCE}}
@@ -533,7 +533,7 @@ def test_a_source_identity_needs_its_own_permission_and_the_right_form(sts: Any)
         assert told == 'Source Identity must match [a-zA-Z_0-9+=,.@-]{2,256} and not begin with "aws:"'
 
 
-# Providers that AWS knows by itself.
+# Built-in providers of AWS.
 
 
 @pytest.mark.parametrize("issuer", [f"https://{GOOGLE}", GOOGLE])
@@ -558,7 +558,7 @@ def test_cognito_is_known_by_its_issuer(sts: Any) -> None:
     assert (answer["Provider"], answer["Audience"]) == (COGNITO, "us-east-1:pool")
 
 
-def test_a_provider_of_the_account_is_no_principal_for_a_built_in_issuer(make_federation: Any) -> None:
+def test_a_provider_of_the_account_does_not_replace_a_built_in_principal(make_federation: Any) -> None:
     made = make_federation(role("r", federated(provider_arn(GOOGLE))))
     arguments = request("r", token(iss=GOOGLE))
     assert refusal(made.client("sts"), OPERATION, **arguments) == (403, "AccessDenied", NOT_AUTHORIZED)
@@ -591,7 +591,7 @@ def test_other_providers_are_not_chosen_by_an_id(sts: Any) -> None:
     assert (status, code, GOOGLE in message) == (400, "ValidationError", True)
 
 
-# Tokens that STS itself has issued.
+# Tokens issued by STS itself.
 
 
 def test_tokens_of_another_accounts_outbound_federation_are_verified_here(make_federation: Any) -> None:
@@ -614,7 +614,7 @@ def test_session_tokens_may_be_asked_to_be_longer(sts: Any) -> None:
     assert answer["SessionTokenSize"] >= 3000
 
 
-# What is kept of it.
+# What is recorded.
 
 
 def test_the_log_names_the_holder_and_never_the_token(make_federation: Any) -> None:

@@ -1,4 +1,4 @@
-"""AssumeRoleWithWebIdentity with keys that are fetched: a real issuer on this machine, and ones that are not there."""
+"""AssumeRoleWithWebIdentity with fetched keys: a real issuer on this machine, and unreachable ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPERATION = "AssumeRoleWithWebIdentity"
 
 
 class Issuer:
-    """An identity provider over HTTP; ``asked`` counts what was asked for, ``visit`` is called each time."""
+    """An identity provider over HTTP; ``asked`` counts its requests, ``visit`` is called for each."""
 
     def __init__(self) -> None:
         self.keys = key_set(signing_key())
@@ -54,7 +54,7 @@ class Issuer:
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issuers of the tests may take as long as a busy machine makes them."""
+    """Gives the tests' issuers as much time as a busy machine needs."""
     monkeypatch.setattr(issuer_keys, "TOTAL_SECONDS", 300)
     monkeypatch.setitem(discovery._pool.connection_pool_kw, "timeout", 300)
 
@@ -82,8 +82,8 @@ def test_keys_are_fetched_once_for_many_calls(make_world: Any, issuer: Issuer) -
     assert issuer.asked == ["/.well-known/openid-configuration", "/keys"]
 
 
-def test_other_calls_go_on_while_keys_are_fetched(make_world: Any, issuer: Issuer) -> None:
-    """The database in memory has one connection: who holds a snapshot while fetching would stop everybody."""
+def test_other_calls_continue_while_keys_are_fetched(make_world: Any, issuer: Issuer) -> None:
+    """The database in memory has one connection. Holding a snapshot during a fetch would block all other calls."""
     world = world_for(make_world, issuer.url)
     iam = world.client("iam")
     issuer.visit = lambda: iam.create_user(UserName=f"made-{len(issuer.asked)}")
@@ -111,7 +111,7 @@ def test_a_key_that_the_issuer_does_not_have(make_world: Any, issuer: Issuer) ->
 def test_an_issuer_that_has_made_new_keys_under_old_ids(
     make_world: Any, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As identity providers for tests do when they are started again."""
+    """As identity providers for tests do after a restart."""
     now = [1_000.0]
     monkeypatch.setattr(issuer_keys, "monotonic_seconds", lambda: now[0])
     sts = world_for(make_world, issuer.url).client("sts")

@@ -1,4 +1,4 @@
-"""GetWebIdentityToken: a token that others verify, by the documents that its issuer publishes."""
+"""GetWebIdentityToken: a token that other services verify with the issuer's published documents."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def issuer_id(world: Any) -> str:
 
 
 def verified(world: Any, token: str, audience: str = AUDIENCE) -> dict[str, Any]:
-    """The claims, as a stranger finds them who knows the issuer's documents only."""
+    """The claims as a verifier reads them that knows only the issuer's documents."""
     _, discovery = get(world, f"/_rolecall/outbound/{issuer_id(world)}/.well-known/openid-configuration")
     assert discovery["jwks_uri"].startswith("http://localhost:4580/")
     _, published = get(world, discovery["jwks_uri"].removeprefix("http://localhost:4580"))
@@ -105,7 +105,7 @@ def token_of(client: Any, **parameters: Any) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES384"])
-def test_a_stranger_can_verify_it(worlds: Any, algorithm: str) -> None:
+def test_an_independent_library_can_verify_it(worlds: Any, algorithm: str) -> None:
     answer = worlds.client("sts", "ana").get_web_identity_token(Audience=[AUDIENCE], SigningAlgorithm=algorithm)
     claims = verified(worlds, answer["WebIdentityToken"])
     assert jwt.get_unverified_header(answer["WebIdentityToken"])["alg"] == algorithm
@@ -284,7 +284,7 @@ def test_switching_it_on_and_off(make_world: Any) -> None:
     assert refusal(iam, "DisableOutboundWebIdentityFederation")[:2] == (404, "FeatureDisabled")
     info = iam.get_outbound_web_identity_federation_info()
     assert (info["IssuerIdentifier"], info["JwtVendingEnabled"]) == (issuer, False)
-    # Tokens that were issued go on verifying.
+    # Tokens that were issued before still verify.
     assert verified(world, token)["iss"] == issuer
     assert iam.enable_outbound_web_identity_federation()["IssuerIdentifier"] == issuer
     assert jwt.get_unverified_header(token_of(sts))["kid"] == jwt.get_unverified_header(token)["kid"]
@@ -334,7 +334,7 @@ def test_an_issuer_that_is_not_there(worlds: Any, document: str) -> None:
     problem = (404, {"message": "There is no such issuer."})
     assert get(worlds, f"/_rolecall/outbound/{unknown}/.well-known/{document}") == problem
     assert get(worlds, f"/.well-known/{document}", f"{unknown}.tokens.sts.global.api.aws") == problem
-    # At any other name these paths are not Rolecall's own.
+    # Under any other name these paths do not belong to Rolecall.
     status, answer = get(worlds, f"/.well-known/{document}")
     assert (status, "There is no such issuer." in str(answer)) == (404, False)
 

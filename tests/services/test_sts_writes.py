@@ -1,4 +1,4 @@
-"""Issuing writes nothing: what each operation of STS does to the database, as the database's own driver sees it."""
+"""Issuing writes nothing: the effect of each operation of STS on the database, seen by the database's driver."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorldHandle]:
 
 @contextmanager
 def changes(world: WorldHandle) -> Iterator[list[str]]:
-    """The statements that change something, of all that reach the database meanwhile, whoever sends them."""
+    """The statements in that time that change something, from any sender."""
     seen: list[str] = []
 
     def note(statement: str) -> None:
@@ -102,8 +102,8 @@ CALLS: dict[str, Callable[[WorldHandle], dict[str, Any]]] = {
     "GetSessionToken": lambda _world: {},
     "GetWebIdentityToken": lambda _world: {"Audience": ["app"], "SigningAlgorithm": "ES384"},
 }
-# What they answer to rubbish is all that these can answer here; what they write else is state that AWS keeps.
 NOT_EMULATED = {"GetScopedCredentials"}
+# These only get invalid input here, which they refuse. Other things that they write are state that AWS keeps.
 REFUSED = {"DecodeAuthorizationMessage", "GetDelegatedAccessToken"}
 
 

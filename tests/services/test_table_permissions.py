@@ -1,4 +1,4 @@
-"""Operations that nobody has built, through real clients: authorised on the resource that they are about."""
+"""Operations that are not emulated, through real clients: authorised on the resource that they name."""
 
 from __future__ import annotations
 
@@ -83,6 +83,8 @@ def outcome(world: Any, service: str, caller: str, method: str, **parameters: An
 
 NOT_BUILT = 501
 REFUSED = 403
+# Allowed and built: there is no such connector.
+ABSENT = 404
 CONNECTOR_ID = "abcdef1ghij2klmno3pqr4"
 CONNECTOR, OTHER_CONNECTOR = {"VoiceConnectorId": CONNECTOR_ID}, {"VoiceConnectorId": "abcdef1ghij2klmno3pqr5"}
 PROFILE = {"InstanceProfileName": "web"}
@@ -140,14 +142,14 @@ CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{
             "no_connectors",
             "get_voice_connector",
             CONNECTOR,
-            NOT_BUILT,
+            ABSENT,
         ),
         (
             "chime-sdk-voice",
             "one_connector",
             "delete_voice_connector",
             CONNECTOR,
-            NOT_BUILT,
+            ABSENT,
         ),
         (
             "chime-sdk-voice",

@@ -1,4 +1,4 @@
-"""What the tests of web identities share: a provider with declared keys, its tokens, and roles that trust it."""
+"""Shared by the tests of web identities: a provider with declared keys, its tokens, and roles that trust it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def provider_arn(host: str = HOST, account_id: str = ACCOUNT) -> str:
 
 @functools.cache
 def signing_key(algorithm: str = "RS256", number: int = 0) -> SigningKey:
-    """A key that is made once; ``number`` tells those of one algorithm apart."""
+    """A key, made once; ``number`` selects one of several keys of an algorithm."""
     return new_signing_key(algorithm)
 
 
@@ -42,7 +42,7 @@ def key_set(*keys: SigningKey) -> str:
 
 
 def claims(now_seconds: float | None = None, **changed: Any) -> dict[str, Any]:
-    """The claims of a good token; one that is changed to None is left out."""
+    """The claims of a valid token. A claim changed to None is left out."""
     now = int(Clock().now_seconds() if now_seconds is None else now_seconds)
     every = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 3600, **changed}
     return {name: value for name, value in every.items() if value is not None}
@@ -53,7 +53,7 @@ def token(key: SigningKey | None = None, header: dict[str, Any] | None = None, *
 
 
 def signed(payload: bytes, key: SigningKey, header: dict[str, Any] | None = None) -> str:
-    """Any bytes as the payload of a token: libraries that make tokens refuse some that must be tried."""
+    """Any bytes as a token's payload, because libraries that make tokens refuse some test cases."""
     headers = {"kid": key.key_id, **(header or {})}
     return PyJWS().encode(payload, key.private_key, key.algorithm, headers)
 
@@ -89,7 +89,7 @@ def federation_world(folder: Path, *roles: dict[str, Any], **more: Any) -> World
 
 
 def request(role: str = "open", text: str | None = None, **more: Any) -> dict[str, Any]:
-    """The parameters of a call that is in order."""
+    """The parameters of a valid call."""
     return {
         "RoleArn": role if role.startswith("arn:") else role_arn(role),
         "RoleSessionName": "session",

@@ -1,4 +1,4 @@
-"""Temporary credentials: what is issued opens again, only together, and holds what was put in."""
+"""Temporary credentials: they open with their own parts only, and hold what was put in."""
 
 from __future__ import annotations
 

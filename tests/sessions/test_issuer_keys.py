@@ -1,4 +1,4 @@
-"""Keys of issuers outside: when they are fetched, what is remembered, and what a real issuer may answer."""
+"""Keys of outside issuers: when they are fetched, how long they are cached, and what a real issuer may answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def set_text(*keys: Any) -> str:
 
 
 class Issuer:
-    """What the network would bring, and a clock to be moved by hand."""
+    """The answers of a network, and a clock that tests move by hand."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_000.0
@@ -180,7 +180,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Site:
-    """A web server on this machine with answers by path; what was asked for is in ``asked``."""
+    """A web server on this machine with answers by path; ``asked`` holds the requests."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer | Callable[[], Answer]] = {}
@@ -203,12 +203,12 @@ class Site:
                 pass
 
             def handle(self) -> None:
-                with contextlib.suppress(OSError):  # a client has heard enough
+                with contextlib.suppress(OSError):  # a client may close early
                     super().handle()
 
         class Server(HTTPServer):
             def handle_error(self, *_arguments: Any) -> None:
-                pass  # clients that do not trust the certificate leave in the middle
+                pass  # clients that do not trust the certificate close early
 
         self._server = Server(("127.0.0.1", 0), Handler)
         scheme = "http" if context is None else "https"
@@ -219,7 +219,7 @@ class Site:
         self._thread.start()
 
     def publish(self, path: str = "", keys: str = "", **changed: Any) -> str:
-        """Let an issuer be at this path; returns its URL."""
+        """Put an issuer at this path. Returns its URL."""
         issuer = self.url + path
         document = {"issuer": issuer, "jwks_uri": f"{self.url}/keys", **changed}
         self.answers[f"{path.rstrip('/')}/.well-known/openid-configuration"] = 200, {}, json.dumps(document).encode()
@@ -234,7 +234,7 @@ class Site:
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issuers of the tests may take as long as a busy machine makes them."""
+    """Gives the tests' issuers as much time as a busy machine needs."""
     monkeypatch.setattr(issuer_keys, "TOTAL_SECONDS", 300)
     monkeypatch.setitem(discovery._pool.connection_pool_kw, "timeout", 300)
 
@@ -347,7 +347,7 @@ def test_an_issuer_that_takes_too_long_is_given_up(site: Site, monkeypatch: pyte
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that signed itself, and its key."""
+    """A self-signed certificate for localhost, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -380,7 +380,7 @@ def test_certificates_are_verified_by_the_machines_authorities(tmp_path: Path, m
             fetch_over_network(issuer)
         assert site.asked == []
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate_file))
-        # Its connections keep the authorities of before.
+        # Its open connections keep the previous authorities.
         discovery._pool.clear()
         assert fetch_over_network(issuer) == set_text(FIRST)
     finally:

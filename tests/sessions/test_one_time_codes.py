@@ -13,7 +13,7 @@ from rolecall.sessions.one_time_codes import current_code, new_seed, step_of_cod
 SEED_BYTES = 40
 
 SEED = base64.b32encode(b"12345678901234567890").decode()
-# Appendix B of the RFC, SHA-1, the last six of its eight digits.
+# Appendix B of the RFC, SHA-1, the last six of the eight digits.
 VECTORS = [
     (59, "287082"),
     (1_111_111_109, "081804"),

@@ -1,4 +1,4 @@
-"""Web identity tokens by themselves: hostile texts, hostile key sets, and what a set remembers."""
+"""Web identity tokens alone: hostile texts, hostile key sets, and the cache of a set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MALFORMED_MESSAGE = "The ID Token provided is not a valid JWT. (You may see this
 
 CLAIMS = {"iss": "https://idp.example.com", "sub": "ana", "aud": "app", "iat": 1_000, "exp": 2_000}
 RSA_KEY, EC_KEY = new_signing_key("RS256"), new_signing_key("ES256")
-# Signatures take their time on a busy machine, whatever is drawn.
+# Signatures take long on a busy machine, whatever the examples are.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RSA_TOKEN, EC_TOKEN = sign(RSA_KEY, CLAIMS), sign(EC_KEY, CLAIMS)
 
@@ -50,7 +50,7 @@ KEYS = set_of(RSA_KEY, EC_KEY)
 
 
 def accepted(text: str, keys: KeySet = KEYS) -> bool:
-    """Whether a token passes everything; any refusal but one of AWS's is an error of the test."""
+    """Whether a token passes every check. An error other than AWS's refusals fails the test."""
     try:
         token = read_token(text)
         audience_of(token, ("app",))
@@ -70,7 +70,7 @@ def part(value: Any) -> str:
 
 
 def with_header(text: str, **header: Any) -> str:
-    """The same token under another header, signature and all."""
+    """The token with another header and the same signature."""
     _, claims, signature = text.split(".")
     return ".".join([part({"alg": "RS256", "kid": RSA_KEY.key_id, **header}), claims, signature])
 
@@ -170,14 +170,14 @@ def test_a_key_with_an_empty_id_is_that_of_tokens_without_one() -> None:
         text = PyJWS().encode(json.dumps(CLAIMS).encode(), RSA_KEY.private_key, "RS256", header)
         assert accepted(text, keys)
         assert refused(text) == KEY_MESSAGE
-        # One key alone needs no id by the standard; AWS looks for it all the same.
+        # By the standard a single key needs no id, but AWS looks for it.
         without = {name: value for name, value in public_jwk(RSA_KEY).items() if name != "kid"}
         assert refused(text, set_of(without, EC_KEY)) == KEY_MESSAGE
     assert refused(RSA_TOKEN, keys) == KEY_MESSAGE
 
 
 @pytest.mark.parametrize("key_id", [None, 1, ["a"], {}, True], ids=range(5))
-def test_a_key_id_that_is_no_text_is_not_an_empty_one(key_id: Any) -> None:
+def test_a_key_id_that_is_not_text_is_not_an_empty_one(key_id: Any) -> None:
     keys = set_of({**public_jwk(RSA_KEY), "kid": ""})
     assert not accepted(signed_parts(part({"alg": "RS256", "kid": key_id}), part(CLAIMS)), keys)
 
@@ -188,7 +188,7 @@ def signed_parts(header: str, payload: str) -> str:
     return f"{header}.{payload}.{part(signature)}"
 
 
-# Names that stand twice.
+# Repeated names.
 
 HEADER_TEXT = json.dumps({"alg": "RS256", "kid": RSA_KEY.key_id})
 CLAIMS_TEXT = json.dumps(CLAIMS)
@@ -271,13 +271,13 @@ def test_signed_nonsense_is_judged_without_failing(value: Any) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"1", b"null", b"{", b"\xff", b'{"iss":"a"', b"[" * 15_000, b'"x"'])
-def test_signed_payloads_that_are_no_claims(payload: bytes) -> None:
+def test_signed_payloads_that_are_not_claims(payload: bytes) -> None:
     text = PyJWS().encode(payload, RSA_KEY.private_key, "RS256", {"kid": RSA_KEY.key_id})
     assert refused(text) == MALFORMED_MESSAGE
 
 
 def test_a_signature_written_in_another_way_is_refused() -> None:
-    """The last character of base64 carries bits that are not used: three more ways of writing the same signature."""
+    """The last character of base64 has unused bits, so there are three other spellings of a signature."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     place = alphabet.index(EC_TOKEN[-1])
     ways = {EC_TOKEN[:-1] + alphabet[place & ~15 | bits] for bits in range(16)} - {EC_TOKEN}
@@ -312,7 +312,7 @@ def test_a_signature_written_in_another_way_is_refused() -> None:
     ],
     ids=range(18),
 )
-def test_what_is_no_key_set_that_can_be_used(text: str) -> None:
+def test_unusable_key_sets(text: str) -> None:
     with pytest.raises(BadKeySetError):
         read_key_set(text)
 
@@ -349,7 +349,7 @@ def test_the_curve_decides_the_algorithm() -> None:
     assert not accepted(text, set_of({**member, "alg": "ES256"}, RSA_KEY))
 
 
-# What a set remembers.
+# The cache of a set.
 
 
 def test_a_signature_is_verified_once_and_claims_every_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Signing keys: what was signed verifies with the published half, by a library that knows nothing of Rolecall."""
+"""Signing keys: an independent library verifies signatures with the published half."""
 
 from __future__ import annotations
 

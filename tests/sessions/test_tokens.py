@@ -1,4 +1,4 @@
-"""Sealed tokens: each way of tampering by its name."""
+"""Sealed tokens: each way of tampering has a test with its name."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_text_that_was_never_sealed_does_not_open(text: str) -> None:
 @given(st.data())
 def test_a_token_with_any_character_changed_does_not_open(data: st.DataObject) -> None:
     token = seal(NEW, SESSION_PURPOSE, CLAIMS)
-    # The last character of a part may hold bits that no byte needs; every other one counts.
+    # The last character of a part may hold bits that belong to no byte. All others count.
     places = [i for i in range(len(token) - 1) if token[i] != "." and token[i + 1] != "."]
     place = data.draw(st.sampled_from(places))
     other = data.draw(st.characters(codec="ascii").filter(lambda character: character != token[place]))

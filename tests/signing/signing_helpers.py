@@ -21,7 +21,7 @@ LIST_USERS = "Action=ListUsers&Version=2010-05-08"
 
 
 def seconds(timestamp: str) -> float:
-    """Seconds since the epoch of ``20150830T123600Z``."""
+    """``20150830T123600Z`` as seconds since the epoch."""
     return datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
@@ -52,7 +52,7 @@ def botocore_signed(
     raw_path, _, raw_query = request.url.removeprefix(ENDPOINT).partition("?")
     sent = {"host": "127.0.0.1:4580"}
     for name, untrimmed in request.headers.items():
-        # Blanks around a header's value are no part of it (RFC 9110, 5.5), so no server hands them on.
+        # Spaces around a header's value are no part of it (RFC 9110, 5.5), so no server passes them on.
         value = untrimmed.strip(" \t")
         sent[name.lower()] = f"{sent[name.lower()]},{value}" if name.lower() in sent else value
     return HttpRequest(method, raw_path, raw_query, sent, body)
@@ -72,7 +72,7 @@ def signed_at(request: HttpRequest) -> str:
 
 
 def verify(request: HttpRequest, wall_seconds: float, service: str = "iam", token: str = "") -> Signature:
-    """All steps as a caller makes them, with one known key. Raises AwsError."""
+    """All steps as the gateway makes them, with one known key. Raises AwsError."""
     signature = read_signature(request, wall_seconds)
     if signature is None:
         raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token")

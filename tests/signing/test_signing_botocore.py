@@ -1,4 +1,4 @@
-"""What botocore signs is accepted, whatever the path, query string, headers and body."""
+"""Every request that botocore signs is accepted, whatever the path, query string, headers and body."""
 
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote

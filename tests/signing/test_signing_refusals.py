@@ -1,6 +1,6 @@
-"""What is refused before the signature itself is looked at: AWS's order of checks, its codes and its words.
+"""Refusals before the signature itself is checked: AWS's order of checks, its codes and its words.
 
-Row numbers of cases/refusals.json count the checks in AWS's order; row 0 holds what AWS does not document.
+Row numbers of cases/refusals.json count the checks in AWS's order. Row 0 holds what AWS does not document.
 """
 
 import json
@@ -41,7 +41,7 @@ def test_refusal(case: dict) -> None:
 
 
 def test_every_row_of_the_order_has_a_case() -> None:
-    # Row 4 is the caller's, rows 14 to 17 need the key.
+    # The gateway makes the check of row 4. Rows 14 to 17 need the key.
     assert {case["row"] for case in TABLE["cases"]} >= {1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13}
 
 
@@ -54,7 +54,7 @@ def test_row_4_a_request_without_signature_has_none(headers: dict[str, str], que
 
 
 def test_row_17_message_shows_what_should_have_been_signed() -> None:
-    # The example of the AWS General Reference, whose canonical request has the hash below, with a wrong signature.
+    # The example of the AWS General Reference with a wrong signature. The hash below is of its canonical request.
     headers = {
         "host": "iam.amazonaws.com",
         "content-type": "application/x-www-form-urlencoded; charset=utf-8",

@@ -1,4 +1,4 @@
-"""A signed request that somebody changed does not verify: each way of tampering by name, then all of them by chance."""
+"""A changed signed request does not verify: each way of tampering by name, then all of them at random."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +38,7 @@ NAMES = ["by header", "by header with token", "presigned", "presigned with token
 
 
 def outcome(request: HttpRequest, at: HttpRequest) -> str:
-    """The refusal's code, or empty. The caller knows the key, and takes any token for the key's own."""
+    """The refusal's code, or empty. The key is known here, and any token counts as the key's own."""
     try:
         signature = read_signature(request, seconds(signed_at(at)))
         if signature is None:
@@ -158,7 +158,7 @@ def test_tampering_scope_date() -> None:
     assert outcome(changed, BY_HEADER) == "SignatureDoesNotMatch"
 
 
-def test_tampering_access_key_of_somebody_else() -> None:
+def test_tampering_access_key_of_another_user() -> None:
     changed = authorization_with(KEY_ID, "AKIDOTHER")(BY_HEADER)
     assert outcome(changed, BY_HEADER) == "InvalidClientTokenId"
 
@@ -235,7 +235,7 @@ def test_an_unsigned_payload_is_still_bound_to_the_rest() -> None:
     assert outcome(with_header(request, "x-amz-content-sha256", None), request) == "SignatureDoesNotMatch"
 
 
-def test_the_path_that_was_signed_is_the_callers_to_say() -> None:
+def test_the_caller_decides_which_path_is_signed() -> None:
     signature = read_signature(BY_HEADER_WITH_TOKEN, seconds(signed_at(BY_HEADER_WITH_TOKEN)))
     assert signature is not None
     check_signature(BY_HEADER_WITH_TOKEN, signature, SECRET, raw_path=USER)
@@ -255,11 +255,11 @@ def test_spaces_made_of_other_characters_are_not_blanks() -> None:
         assert outcome(with_header(request, "x-a", f"one{blank}two"), request) == "SignatureDoesNotMatch"
 
 
-# By chance. What verifies after a mutation must mean the same: escapes, blanks and order have more than one spelling.
+# At random. A change that still verifies must mean the same: escapes, spaces and order have several spellings.
 
 
 def meaning(request: HttpRequest) -> tuple[object, ...]:
-    """What a service would understand of a request, written without regard to how signing reads it."""
+    """The meaning of a request for a service, read without the code of signing."""
     authorization = request.headers.get("authorization", "").replace(",", " ").split()
     known = [
         part for part in authorization if part.startswith(("AWS4-", "Credential=", "SignedHeaders=", "Signature="))
@@ -280,7 +280,7 @@ def meaning(request: HttpRequest) -> tuple[object, ...]:
     return (
         request.method,
         segments,
-        # The root has no name that a slash could follow.
+        # The root user's ARN has no name after a slash.
         segments and request.raw_path[-1:] == "/",
         query,
         sorted(headers.items()),

@@ -1,4 +1,4 @@
-"""Signatures that AWS published: the example of the AWS General Reference, and the Signature Version 4 test suite."""
+"""Signatures published by AWS: the example of the AWS General Reference, and the Signature Version 4 test suite."""
 
 import json
 from pathlib import Path

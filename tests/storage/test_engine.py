@@ -1,4 +1,4 @@
-"""Transactions, snapshots, and the generation that tells when authorisation data changed."""
+"""Transactions, snapshots, and the generation number that shows when authorisation data changed."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ def _chime_account() -> dict[str, Any]:
     return {"account_id": "chime-1", "aws_account_id": ACCOUNT, "name": "Chime", "created_at_seconds": 1}
 
 
-# What no decision about a permission reads: writing it leaves every cache as it is.
+# No decision about a permission reads these, so writing them leaves every cache as it is.
 WITHOUT_AUTHORITY = {
     "generations",
+    "account_aliases",
     "chime_accounts",
     "chime_users",
     "service_linked_role_deletions",
@@ -62,6 +63,10 @@ WITHOUT_AUTHORITY = {
     "signing_certificates",
     "delegation_requests",
     "fault_hits",
+    # Tags of these are read with each call, and nothing remembers them.
+    "resources",
+    "resource_settings",
+    "resource_tags",
 }
 
 
@@ -201,7 +206,7 @@ def test_a_prepared_select_refuses_what_the_driver_could_not_convert() -> None:
 
 
 def test_a_thread_that_comes_new_to_a_database_in_memory_leaves_the_work_of_others_alone() -> None:
-    """Its first snapshot prepares the connection that all threads share, for which it must wait."""
+    """Its first snapshot prepares the connection that all threads share, and must wait for it."""
     database = Database("sqlite://")
     migrate.upgrade(database)
     seen: list[int] = []
@@ -216,7 +221,7 @@ def test_a_thread_that_comes_new_to_a_database_in_memory_leaves_the_work_of_othe
         with database.transaction() as connection:
             connection.execute(insert(t.accounts).values(account_id=ACCOUNT, name="", position=0))
             newcomer.start()
-            # Time enough for a newcomer that does not wait its turn; one that does ends only after this.
+            # Time enough for a new thread that does not wait its turn. A thread that waits ends only after this.
             newcomer.join(0.2)
             raise LookupError
 

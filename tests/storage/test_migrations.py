@@ -1,4 +1,4 @@
-"""The schema: what the migrations build step by step is what the code makes at once."""
+"""The schema: the migrations, step by step, build the same as the code builds at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rolecall.storage.upgrade import configuration, run
 
 
 def _schema(url: str) -> dict[str, object]:
-    """Everything SQLite knows of the schema, in a form that two databases can be compared by."""
+    """SQLite's description of the schema, in a form in which two databases can be compared."""
     found: dict[str, object] = {}
     engine = create_engine(url)
     inspector = inspect(engine)
@@ -47,7 +47,7 @@ def test_migrations_build_the_schema_that_the_code_makes(tmp_path: Path) -> None
     migrated = f"sqlite:///{tmp_path / 'migrated.db'}"
     database = Database(migrated)
     with database.transaction() as connection:
-        # What a database looks like that Alembic knows but no migration has touched yet.
+        # A database that Alembic knows but that no migration has changed yet.
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
         command.upgrade(configuration(connection), "head")
     with database.snapshot() as connection:

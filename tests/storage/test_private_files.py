@@ -1,4 +1,4 @@
-"""Database files are their owner's alone, and whole after a clean stop; lost and corrupt ones are told."""
+"""Only the owner can read database files. A clean stop leaves them whole; lost and corrupt files are reported."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def mode(path: Path) -> int:
 
 @pytest.fixture(autouse=True)
 def open_mask() -> Iterator[None]:
-    """With the mask of a careless shell, under which everybody may read and write."""
+    """With the file mode mask of a careless shell, under which every user may read and write."""
     before = os.umask(0)
     yield
     os.umask(before)
 
 
 def write(path: Path) -> tuple[Database, DecisionStore]:
-    """A database and a log in which something is written, both open."""
+    """A database and a log with some content, both open."""
     database = Database(f"sqlite:///{path}")
     with database.transaction() as connection:
         connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS a (b)")
@@ -62,7 +62,7 @@ def test_new_files_are_private_from_their_first_moment(tmp_path: Path, monkeypat
     connect = sqlite3.connect
 
     def watched(path: Any, *arguments: Any, **named: Any) -> Any:
-        # Before SQLite has opened it, it is there already: with a mode that SQLite would not have given it.
+        # The file exists before SQLite opens it, with a mode that SQLite would not have chosen.
         seen.append(mode(Path(path)))
         return connect(path, *arguments, **named)
 
@@ -78,12 +78,12 @@ def test_new_files_are_private_from_their_first_moment(tmp_path: Path, monkeypat
     store.close()
 
 
-def test_files_that_everybody_could_read_are_narrowed(tmp_path: Path) -> None:
+def test_files_that_every_user_could_read_are_narrowed(tmp_path: Path) -> None:
     path = tmp_path / "rolecall.db"
     first, first_store = write(path)
     for file in tmp_path.iterdir():
         file.chmod(0o666)
-    # Another process opens what is open here.
+    # Another process opens the files that are open here.
     second, second_store = write(path)
     assert {mode(file) for file in tmp_path.iterdir()} == {0o600}
     for each in (first, first_store, second, second_store):
@@ -155,7 +155,7 @@ def test_after_a_clean_stop_the_file_alone_is_whole(tmp_path: Path) -> None:
 def test_what_killed_workers_left_is_brought_in(tmp_path: Path) -> None:
     path = tmp_path / "rolecall.db"
     database, store = write(path)
-    # As if their processes had gone without a word: both stay open.
+    # As if their processes had ended without closing: both stay open.
     assert path.with_name("rolecall.db-wal").stat().st_size > 0
     checkpoint_database(f"sqlite:///{path}")
     assert path.with_name("rolecall.db-wal").stat().st_size == 0
@@ -165,7 +165,7 @@ def test_what_killed_workers_left_is_brought_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_database_that_was_removed_is_told(tmp_path: Path, replaced: bool) -> None:
+def test_a_removed_database_is_reported(tmp_path: Path, replaced: bool) -> None:
     world, clock = read_world_file(str(builtin_world_path())), Clock()
     path = tmp_path / "rolecall.db"
     database = open_database(f"sqlite:///{path}", world, clock)
@@ -229,7 +229,7 @@ def test_a_log_that_becomes_corrupt_is_begun_anew_by_one_of_those_that_write_it(
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
-    """Every connection that is made from now on, kept so that no end of its own can close it."""
+    """Every connection made from now on. Kept, so that none is closed by going out of use."""
     made: list[sqlite3.Connection] = []
     connect = sqlite3.connect
 
@@ -265,7 +265,7 @@ def test_a_database_leaves_no_connection_open(
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: read(), range(4)))
         if ending == "closed":
-            # Its threads are alive, and hold what they read by.
+            # Its threads are alive, and hold their connections.
             database.close()
             assert all(map(is_closed, connections))
     if ending == "forgotten":
@@ -279,7 +279,7 @@ def test_commands_leave_no_connection_open(tmp_path: Path, connections: list[sql
     url = f"sqlite:///{tmp_path / 'rolecall.db'}"
     decision_log(url, Clock()).store.clear(0)
     snapshot = str(tmp_path / "world.yaml")
-    # Without what closes a database that was forgotten.
+    # Without the clean-up that closes a forgotten database.
     tools = SimpleNamespace(WeakSet=weakref.WeakSet, finalize=lambda *_arguments: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rolecall.storage.engine.weakref", tools)

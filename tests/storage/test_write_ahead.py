@@ -1,4 +1,4 @@
-"""Several processes that begin with a new file at once: each gets its turn."""
+"""Several processes that open a new file at once: each gets its turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rolecall.storage.write_ahead import write_ahead
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """Somebody who is in the middle of writing the file, not yet in this mode."""
+    """A process in the middle of writing the file, which is not yet in this mode."""
     with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as driver:
         driver.execute("BEGIN EXCLUSIVE")
         yield driver
@@ -23,7 +23,7 @@ def holder(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def newcomer(tmp_path: Path, holder: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Whose busy timeout does not help, as it does not when two switch at once."""
+    """A connection whose busy timeout has no effect, as when two processes change the mode at once."""
     with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None, timeout=0)) as driver:
         yield driver
 
@@ -32,7 +32,7 @@ def mode(driver: sqlite3.Connection) -> str:
     return str(driver.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def test_whoever_is_refused_waits_for_a_turn(
+def test_a_refused_client_waits_for_a_turn(
     holder: sqlite3.Connection, newcomer: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []

@@ -1,4 +1,4 @@
-"""Sandboxes that were told whose pages and which names they answer."""
+"""Sandboxes with permitted origins and names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rolecall.web.origins import admission_of
 
 @pytest.fixture
 def make_admitting(world: WorldHandle) -> Any:
-    """``make_admitting(hosts=[…], origins=[…])``: the built-in sandbox, started with these."""
+    """``make_admitting(hosts=[…], origins=[…])``: the built-in sandbox with these options."""
 
     def make(**told: Any) -> WorldHandle:
         world.application = application_over(

@@ -203,6 +203,6 @@ def test_a_sandbox_behind_a_socket_takes_the_same_options() -> None:
 
 
 @pytest.mark.parametrize("given", [{"allow_hosts": "rolecall.lan"}, {"allow_origins": [1]}])
-def test_options_that_are_no_list_are_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="is a list of texts"):
+def test_names_that_are_not_a_list_are_reported(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="must be a list of texts"):
         Rolecall.start(**given)

@@ -1,4 +1,4 @@
-"""Bodies that mean harm, or nothing: every control endpoint refuses them in JSON with a message."""
+"""Hostile or meaningless bodies: every control endpoint refuses them in JSON with a message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def send(world: Any, method: str, path: str, body: str | bytes) -> tuple[int, An
 
 @pytest.mark.parametrize(("method", "path"), READERS)
 @pytest.mark.parametrize("body", [DEEP, '{"a":' * 50_000, "{", "[1]x", b"\xff\xfe\x00"])
-def test_what_is_no_json_is_refused(world: Any, method: str, path: str, body: str | bytes) -> None:
+def test_invalid_json_is_refused(world: Any, method: str, path: str, body: str | bytes) -> None:
     status, answer = send(world, method, path, body)
     assert (status, answer) == (400, {"message": "The body is not JSON."})
 
@@ -38,7 +38,7 @@ def test_what_is_no_json_is_refused(world: Any, method: str, path: str, body: st
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_token_has_no_number_that_json_does_not_have(world: Any, number: str) -> None:
     status, answer = send(world, "POST", "oidc/ci/token", f'{{"claims": {{"x": [{number}]}}}}')
-    assert (status, "JSON does not have" in answer["message"]) == (400, True)
+    assert (status, "JSON does not allow" in answer["message"]) == (400, True)
 
 
 @pytest.mark.parametrize(("method", "path"), READERS)
@@ -83,7 +83,7 @@ def test_a_path_with_an_empty_part_is_none_of_the_endpoints(world: Any, path: st
     assert (answer.status_code, answer.content_type) == (404, "application/json")
 
 
-def test_a_failure_is_told_of_in_json(world: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+def test_a_failure_is_answered_in_json(world: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     def fails(*_arguments: Any) -> None:
         raise RuntimeError("the secret is hunter2")
 
@@ -139,5 +139,5 @@ def test_a_database_that_does_not_answer_is_no_failure_of_rolecall(
         ("/federation?Action=login&Destination=https://console.aws.amazon.com&Issuer=http://[&SigninToken=x", 400),
     ],
 )
-def test_an_issuer_that_is_no_address_is_not_a_failure(world: Any, path: str, status: int) -> None:
+def test_an_issuer_without_an_address_is_not_a_failure(world: Any, path: str, status: int) -> None:
     assert world.application.test_client().get(path).status_code == status

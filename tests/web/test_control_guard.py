@@ -29,7 +29,7 @@ def ask(world: Any, method: str = "GET", path: str = "health", target: str = "",
         "127.0.0.1.attacker.example.com",
         "localhost.attacker.example.com",
         "notlocalhost.example",
-        # What frameworks read as no name at all.
+        # Frameworks read these as an empty name.
         "a_b.evil.example",
         "a~b.evil.example",
         "a!b.evil.example",
@@ -47,10 +47,10 @@ def ask(world: Any, method: str = "GET", path: str = "health", target: str = "",
     ],
 )
 def test_a_public_name_that_leads_to_this_machine_is_not_answered(world: Any, host: str, path: str) -> None:
-    # What a browser sends after the name of a page was bound to 127.0.0.1: everything is of one site.
+    # The headers of a browser after a page's name was bound to 127.0.0.1: everything is of one site.
     status, answer = ask(world, path=path, Host=host)
     assert status == 403
-    assert "by an address, localhost or" in answer["message"]
+    assert "Use an address, localhost or" in answer["message"]
     assert ask(world, "POST", "reset", Host=host, Origin=f"http://{host}")[0] == 403
 
 
@@ -81,7 +81,7 @@ def test_an_origin_that_is_none_is_that_of_another_site(world: Any, origin: str)
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_what_a_browser_says_is_of_another_site(world: Any, site: str) -> None:
-    """Browsers send no Origin when a page loads something as an image or a script, or leads somebody here."""
+    """Browsers send no Origin when a page loads an image or a script from here, or leads a user here."""
     for mode in ("no-cors", "navigate"):
         status, answer = ask(world, Sec_Fetch_Site=site, Sec_Fetch_Mode=mode)
         assert (status, "other sites" in answer["message"]) == (403, True)
@@ -133,7 +133,7 @@ def test_a_page_of_another_site_leads_to_the_sign_in_page_and_loads_nothing_of_i
     assert signed_out.status_code == 403
 
 
-def test_a_name_that_the_server_was_told_is_answered(make_admitting: Any) -> None:
+def test_a_permitted_name_is_answered(make_admitting: Any) -> None:
     world = make_admitting(hosts=["rolecall.lan", "*.corp.example"])
     for host, status in (
         ("rolecall.lan:4580", 200),

@@ -1,4 +1,4 @@
-"""Sign-in federation: credentials become a sign-in token, that becomes a browser's session, and the page says who."""
+"""Sign-in federation: credentials become a sign-in token, the token a browser's session, and the page shows it."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_credentials_that_are_not_right_are_refused(world: Any, changes: dict[st
 
 
 @pytest.mark.parametrize("session", ["", "[]", "null", "{", '"text"', "[" * 20_000, '{"sessionId": null}'])
-def test_a_session_that_is_none(world: Any, session: str) -> None:
+def test_an_invalid_session(world: Any, session: str) -> None:
     assert ask_token(world, session).status_code == 400
 
 
@@ -250,7 +250,7 @@ def test_a_path_of_two_slashes_stays_here(world: Any) -> None:
     assert urlsplit(answer.headers["Location"]).netloc == "localhost"
 
 
-def test_what_is_no_sign_in_token(world: Any) -> None:
+def test_invalid_sign_in_tokens(world: Any) -> None:
     credentials = world.assume("chime-reader")
     token = token_of(world, credentials)
     browser = world.application.test_client()
@@ -310,7 +310,7 @@ def test_what_a_visitor_brings_is_escaped(world: Any) -> None:
 
 
 def trail(world: Any) -> list[dict[str, Any]]:
-    """What happened to sign-ins, newest first, in CloudTrail's records."""
+    """The recorded sign-ins, newest first, in CloudTrail's records."""
     answer = world.application.test_client().get("/_rolecall/decisions?format=cloudtrail")
     records = [json.loads(line) for line in answer.text.splitlines()]
     return [record for record in records if record["eventSource"] == "signin.amazonaws.com"]
@@ -368,7 +368,7 @@ def test_a_sign_in_that_fails_is_recorded(world: Any) -> None:
         assert record["errorMessage"]
         assert "errorCode" not in record
     assert "wrong-secret" not in str(log.calls(CallFilter()))
-    # What is no request for anything is no sign-in.
+    # A request without a purpose is no sign-in.
     world.application.test_client().get("/federation?Action=dance")
     assert len(trail(world)) == 2
     log.close()

@@ -1,4 +1,4 @@
-"""The page at ``/`` is for browsers alone; programs get AWS's answers there."""
+"""The page at ``/`` is for browsers alone. Programs get AWS's answers there."""
 
 from __future__ import annotations
 

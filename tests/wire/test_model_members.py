@@ -1,4 +1,4 @@
-"""What AWS adds to its models never arrives unseen: operations and members against a written list of those known."""
+"""Every change of AWS's models is noticed: operations and members are compared with a written list."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _version(text: str) -> list[int]:
 
 
 def flat(services: dict[str, Any]) -> set[tuple[str, ...]]:
-    """Every operation, and every member that an emulated one takes or answers."""
+    """Every operation, and every member in the input or answer of an emulated one."""
     facts: set[tuple[str, ...]] = set()
     for service, operations in services.items():
         for name, members in operations.items():
@@ -52,7 +52,7 @@ def flat(services: dict[str, Any]) -> set[tuple[str, ...]]:
     return facts
 
 
-def test_the_model_has_nothing_that_nobody_has_seen(known: dict[str, Any], found: dict[str, Any]) -> None:
+def test_every_part_of_the_model_is_known(known: dict[str, Any], found: dict[str, Any]) -> None:
     new = flat(found) - flat(known["services"])
     assert not new, f"new in botocore {botocore.__version__}: {sorted(new)}; {REWRITE}"
 

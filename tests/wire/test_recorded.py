@@ -1,4 +1,4 @@
-"""What of parameters and answers may be recorded, for every operation of every model: nothing that is secret."""
+"""Which parameters and answers may be recorded, for every operation of every model: never a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rolecall.wire import SERVICES, load_service
 from rolecall.wire.recorded import HIDDEN, spoken_time
 
 SECRET, PLAIN = "Mark7Secret", "Mark7Plain"
-# By name, whatever the installed model marks. Not secret: modes, ids, paging, lengths and tokens against repetition.
+# By name, whatever the installed model marks. Not secret: modes, ids, paging, lengths and idempotency tokens.
 SECRET_NAME = re.compile(
     r"(SecretAccessKey|SessionToken|WebIdentityToken|TradeInToken|SAMLAssertion|ContextAssertion|TokenCode"
     r"|AuthenticationCode\d|(Old|New|Service)?Password|(Add)?PrivateKey|ServiceCredentialSecret|Base32StringSeed"
@@ -22,7 +22,7 @@ OPERATIONS = [(service, name) for service in SERVICES for name in sorted(load_se
 
 
 def filled(shape: Any, secret: bool = False, above: tuple[str, ...] = ()) -> Any:
-    """A value in which every secret text is ``SECRET`` and every other one ``PLAIN``."""
+    """A value whose secret texts are ``SECRET`` and whose other texts are ``PLAIN``."""
     secret = secret or shape.sensitive
     if shape.name in above:
         return None

@@ -1,4 +1,4 @@
-"""Limits of the models in AWS's words; cases called «recorded» are answers of the real services."""
+"""Limits of the models in AWS's words. Cases called «recorded» are answers of the real services."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def test_a_hundred_thousand_bad_elements_cost_little_and_say_little() -> None:
     with pytest.raises(AwsError) as caught:
         check_constraints(target.operation, decode(target, request))
     assert caught.value.message.startswith(f"{MAXIMUM_FAILURES + 1} validation errors")
-    # Processor time, which other work on the machine does not add to. What blows up would take hours.
+    # Processor time, which other work on the machine does not change. An explosion would take hours.
     assert time.process_time() - started < 30

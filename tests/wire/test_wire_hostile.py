@@ -1,4 +1,4 @@
-"""Thousands of requests nobody should send: each is understood or refused with a 4xx, nothing else."""
+"""Thousands of invalid requests: each is understood or refused with a 4xx, and nothing else happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which operation a request asks for."""
+"""The operation that a request asks for."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def post(body: str | bytes, query: str = "", headers: dict[str, str] | None = No
 
 def get(path: str, query: str = "", **headers: str) -> HttpRequest:
     return HttpRequest("GET", path, query, headers, b"")
+
+
+def tagging(resource: str, **headers: str) -> HttpRequest:
+    body = json.dumps({"ResourceARN": f"arn:aws:chime:us-east-1:111122223333:{resource}", "Tags": []})
+    return post(body, "operation=tag-resource", headers, "/tags")
 
 
 def found(target: Target) -> str:
@@ -121,6 +126,23 @@ def test_on_one_endpoint_every_chime_operation_finds_itself_and_sdk_operations_f
             "chime-sdk-meetings:BatchUpdateAttendeeCapabilitiesExcept",
         ),
         (get("/meetings/m/attendees/capabilities"), "chime", "chime-sdk-meetings:GetAttendee"),
+        (tagging("app-instance/a"), "chime", "chime-sdk-identity:TagResource"),
+        (tagging("app-instance/a/user/channel/u"), "chime", "chime-sdk-identity:TagResource"),
+        (tagging("app-instance/a/channel/c"), "chime", "chime-sdk-messaging:TagResource"),
+        (tagging("app-instance/a/channel-flow/f"), "chime", "chime-sdk-messaging:TagResource"),
+        (tagging("meeting/m"), "chime", "chime-sdk-meetings:TagResource"),
+        (tagging("media-insights-pipeline-configuration/c"), "chime", "chime-sdk-media-pipelines:TagResource"),
+        (tagging("vc/v"), "chime", "chime-sdk-voice:TagResource"),
+        (tagging("vc/v", host="identity-chime.us-east-1.amazonaws.com"), "chime", "chime-sdk-identity:TagResource"),
+        (tagging("other/v"), "chime", "chime-sdk-identity:TagResource"),
+        (post("[" * 100_000, "operation=untag-resource", path="/tags"), "chime", "chime-sdk-identity:UntagResource"),
+        (post('{"ResourceARN": 1}', "operation=tag-resource", path="/tags"), "chime", "chime-sdk-identity:TagResource"),
+        (post("1", "operation=tag-resource", path="/tags"), "chime", "chime-sdk-identity:TagResource"),
+        (
+            get("/tags", "arn=arn%3Aaws%3Achime%3Aus-east-1%3A111122223333%3Asma%2Fs"),
+            "chime",
+            "chime-sdk-voice:ListTagsForResource",
+        ),
     ],
 )
 def test_match(request_: HttpRequest, signing_name: str, expected: str) -> None:

@@ -69,5 +69,5 @@ def test_no_pattern_takes_more_than_linear_time(pattern: str) -> None:
     for unit in [*"a @/-_.:1\n?#é", "a@", "a.", "@.", "a/", "a-", "a_", "a:"]:
         for prefix in ("", "/", "arn:aws:iam::1:", "http://", "a@"):
             matches(prefix + unit * 20_000 + "\x01")
-    # Processor time, which other work on the machine does not add to. What blows up would take hours.
+    # Processor time, which other work on the machine does not change. An explosion would take hours.
     assert time.process_time() - started < 30

@@ -1,4 +1,4 @@
-"""What the protocols allow and today's models of our services do not use: a newer model may."""
+"""Shapes that the protocols allow and today's models of the served services do not use. A newer model may."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_requests_in_headers() -> None:
 )
 def test_payloads(name: str, value: dict[str, Any]) -> None:
     found = answered(REST, name, value)
-    # Botocore takes the body of a payload that is no stream for text, whatever its shape.
+    # Botocore reads the body of a payload that is no stream as text, whatever its shape.
     assert found == {n: v.decode() if isinstance(v, bytes) else v for n, v in value.items()}
     assert requested(REST, name, {n: v for n, v in value.items() if n != "Meta"}) == {
         n: v for n, v in value.items() if n != "Meta"

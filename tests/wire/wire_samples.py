@@ -1,4 +1,4 @@
-"""Plausible values for shapes of botocore's models, and botocore's own serializers and parsers around them."""
+"""Plausible values for shapes of botocore's models, and botocore's own serializers and parsers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def operation_model(service_name: str, operation_name: str) -> OperationModel:
 
 
 class Sampler:
-    """Values of shapes from a seed: the same seed, the same value. Members are left out at random, if ``sparse``."""
+    """Values of shapes from a seed: the same seed gives the same value. ``sparse`` leaves out random members."""
 
     def __init__(self, seed: int, *, alphabet: str = STRANGE, sparse: bool = False, milliseconds: bool = True) -> None:
         self.random = random.Random(seed)
@@ -107,7 +107,7 @@ class Sampler:
 
 
 def plain(value: Any) -> Any:
-    """Dates as epoch seconds, so that sent and received compare; and no response metadata."""
+    """Dates as epoch seconds, so that sent and received values compare; without response metadata."""
     if isinstance(value, dict):
         return {name: plain(item) for name, item in value.items() if name != "ResponseMetadata"}
     if isinstance(value, list):
@@ -118,7 +118,7 @@ def plain(value: Any) -> Any:
 
 
 def dated(value: Any, shape: Shape) -> Any:
-    """The value as a user of boto3 gives it: epoch seconds of timestamps as dates."""
+    """The value as a user of boto3 passes it: timestamps as dates."""
     if shape.type_name == "structure":
         return {name: dated(item, shape.members[name]) for name, item in value.items()}
     if shape.type_name == "list":
@@ -154,7 +154,7 @@ def request_of(model: OperationModel, parameters: dict[str, Any], host: str = "1
 
 
 def parsed(model: OperationModel, answer: HttpAnswer) -> dict[str, Any]:
-    """What botocore makes of an answer, success or error."""
+    """Botocore's reading of an answer, success or error."""
     headers = HeadersDict({"content-type": answer.content_type, **answer.headers})
     response = {"body": answer.body, "headers": headers, "status_code": answer.status}
     return create_parser(model.service_model.protocol).parse(response, model.output_shape)

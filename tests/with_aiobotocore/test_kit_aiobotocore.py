@@ -1,4 +1,4 @@
-"""Clients of aiobotocore inside a block. aiobotocore wants its own botocore, so these run in their own environment."""
+"""Clients of aiobotocore inside a block. aiobotocore needs its own botocore, so these run in their own environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_ONCE = AioConfig(retries={"total_max_attempts": 1})
 
 
 def world_of(account_id: str, user: str) -> dict[str, Any]:
-    """A world of one account with one administrator, whose key tells whose it is."""
+    """A world of one account with one administrator, whose key contains its name."""
     key = {"id": f"{user}_{account_id}", "secret": f"secret-of-{user}"}
     policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]
     return {
@@ -150,7 +150,7 @@ async def test_a_library_that_answers_services_of_its_own_does_so() -> None:
             assert (await s3.list_buckets())["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-async def test_a_client_that_outlives_its_block_reaches_nobody() -> None:
+async def test_a_client_that_outlives_its_block_sends_nothing() -> None:
     with Rolecall():
         kept = get_session().create_client("sts")
         sts = await kept.__aenter__()
@@ -159,7 +159,7 @@ async def test_a_client_that_outlives_its_block_reaches_nobody() -> None:
     await kept.__aexit__(None, None, None)
 
 
-async def test_a_client_of_before_goes_where_it_went() -> None:
+async def test_a_client_made_before_the_block_keeps_its_destination() -> None:
     async with get_session().create_client(
         "sts",
         region_name="us-east-1",
@@ -222,7 +222,7 @@ async def test_nested_blocks() -> None:
 async def test_nothing_leaks(monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | None) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "somebody's")
     with Rolecall():
-        # What is loaded once stays loaded.
+        # A module stays loaded after its first use.
         await me()
     before, open_before = outside(), descriptors()
     try:

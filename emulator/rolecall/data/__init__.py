@@ -1,13 +1,12 @@
 """Tables as files, and the loaders that turn them into frozen records.
 
 Owned here: the AWS managed policies, the service-linked roles, the action tables with their resource types and
-condition keys, the quotas, the SAML attributes that become condition keys, the
-services that resource control policies reach. Each table is a folder
-beside this file with its own README: source, date, how to refresh. Importing this room reads nothing but the
-small quota table; the rest is read on first use and kept in bounded caches.
+condition keys, the quotas, the SAML attributes that become condition keys, the services that resource control policies
+apply to. Each table is a folder beside this file with its own README: source, date, how to refresh. Importing this room
+reads only the small quota table. The rest is read on first use and kept in bounded caches.
 
-Left to others: what a policy means (policy), which operations exist on the wire (wire), what is stored for an account
-(storage). This room imports nothing of the product and never writes.
+Not here: what a policy means (policy), which operations exist on the wire (wire), what is stored for an account
+(storage). This room imports nothing else of the product and never writes.
 """
 
 from rolecall.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies

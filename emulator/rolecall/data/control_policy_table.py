@@ -1,4 +1,4 @@
-"""What control policies of an organization may name; ``control_policies/README.md`` says where from."""
+"""What control policies of an organization may name. ``control_policies/README.md`` gives the source."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _FILE = Path(__file__).parent / "control_policies" / "resource_control_services.
 
 @cache
 def resource_control_services() -> frozenset[str]:
-    """The service prefixes, in lower case, that resource control policies reach."""
+    """The service prefixes, in lower case, that resource control policies apply to."""
     return frozenset(json.loads(_FILE.read_text(encoding="utf-8")))

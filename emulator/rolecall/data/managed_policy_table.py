@@ -1,7 +1,7 @@
 """AWS managed policies, all of them: ``managed_policies/managed_policies.sqlite`` holds facts and packed documents.
 
-Nothing is read before a policy is asked for. One that is asked for by its ARN is read alone; only a list reads all
-facts, and nothing ever reads all documents.
+Nothing is read before a policy is needed. One policy by its ARN is read alone. A list reads the facts of all policies,
+and nothing ever reads all documents.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ALL = "SELECT arn, path, default_version_id, create_date, update_date, descript
 _ONE = "SELECT arn, path, default_version_id, create_date, update_date, description FROM policies WHERE arn = ?"
 _DOCUMENT = "SELECT document FROM documents JOIN policies USING (number) WHERE arn = ?"
 
-# An account in use touches a handful of these; the largest document is 150 kB.
+# An account uses a handful of these; the largest document is 150 kB.
 _DOCUMENTS_KEPT = 64
 _POLICIES_KEPT = 256
 
@@ -37,9 +37,9 @@ _POLICIES_KEPT = 256
 class ManagedPolicy:
     """One AWS managed policy without its document.
 
-    ``policy_id`` has AWS's form (``ANPA`` and 17 characters) and is made from the ARN, because no public source carries
-    the real one. Dates are whole seconds since the epoch. ``is_attachable`` is false for the policies that AWS
-    keeps for service-linked roles and root tasks. ``description`` is empty where the source has none.
+    ``policy_id`` has AWS's form (``ANPA`` and 17 characters). It is made from the ARN, because no public source has the
+    real one. Dates are whole seconds since the epoch. ``is_attachable`` is false for the policies that AWS keeps for
+    service-linked roles and root tasks. ``description`` is empty where the source has none.
     """
 
     arn: str
@@ -55,17 +55,17 @@ class ManagedPolicy:
 
 @cache
 def managed_policies() -> Mapping[str, ManagedPolicy]:
-    """Every AWS managed policy, by ARN, in the order of the ARNs: for lists. One policy: :func:`managed_policy`."""
+    """Every AWS managed policy by ARN, in the order of the ARNs, for lists. One policy: :func:`managed_policy`."""
     return MappingProxyType({row[0]: _policy(row) for row in _select(_ALL)})
 
 
 def managed_policy(arn: str) -> ManagedPolicy | None:
-    """The AWS managed policy of that ARN; None when AWS has none."""
+    """The AWS managed policy with that ARN; None when there is no such policy."""
     return _known(arn) if arn.startswith(_ARN_PREFIX) else None
 
 
 def managed_policy_document(arn: str) -> str:
-    """The JSON text of the policy's default version. Raises KeyError for an ARN that AWS does not have."""
+    """The JSON text of the policy's default version. Raises KeyError for an unknown ARN."""
     document = _document(arn) if arn.startswith(_ARN_PREFIX) else None
     if document is None:
         raise KeyError(arn)
@@ -88,9 +88,9 @@ def _document(arn: str) -> str | None:
 
 
 def _select(statement: str, *values: str) -> list[tuple[Any, ...]]:
-    """The file is opened for each question, which costs less than a millisecond and leaves nothing open.
+    """Opens the file for each query, which costs less than a millisecond and leaves nothing open.
 
-    So threads and forked processes share no connection. ``immutable`` spares the locks: nobody writes to the file.
+    So threads and forked processes share no connection. ``immutable`` needs no locks, because nothing writes the file.
     """
     with closing(sqlite3.connect(f"{_FILE.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         return connection.execute(statement, values).fetchall()

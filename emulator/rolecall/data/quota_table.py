@@ -1,4 +1,4 @@
-"""Quotas of IAM, STS and Organizations; ``quotas/quotas.json`` names the source of each."""
+"""Quotas of IAM, STS and Organizations. ``quotas/quotas.json`` names the source of each."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FILE = Path(__file__).parent / "quotas" / "quotas.json"
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """What an account may have at most; :data:`QUOTAS` holds AWS's defaults.
+    """The limits of an account. :data:`QUOTAS` holds AWS's defaults.
 
-    Characters of policies are counted without white space, but for session and control policies.
+    Policy sizes are counted without white space, except for session and control policies.
     """
 
     user_inline_policies_total_characters: int
@@ -66,24 +66,24 @@ class Quotas:
 
 
 def _names(rows: Mapping[str, Any]) -> dict[str, str]:
-    """Field by each of the quota's names: AWS's in refusals (``RolesPerAccount``), its code, and its title."""
+    """Field by each name of the quota: AWS's name in refusals (``RolesPerAccount``), its code, and its title."""
     return {row[key]: field for field, row in rows.items() for key in ("name", "code", "title") if key in row}
 
 
 _ROWS = json.loads(_FILE.read_text(encoding="utf-8"))
 QUOTAS = Quotas(**{field: int(row["value"]) for field, row in _ROWS.items()})
-# The quotas that an account may have raised or, for a test, lowered; all others are rules of AWS's models.
+# The quotas that AWS raises on request, or that a test may lower. All others are rules of AWS's models.
 QUOTA_FIELDS: Mapping[str, str] = MappingProxyType(_names(_ROWS))
 _NAME_OF = {field: row["name"] for field, row in _ROWS.items() if "name" in row}
 del _ROWS
 
 
 def changed_quotas(quotas: Quotas) -> dict[str, int]:
-    """The quotas that are not AWS's defaults, by the name that AWS's refusals have for them."""
+    """The quotas that differ from AWS's defaults, by their names in AWS's refusals."""
     values = {field.name: getattr(quotas, field.name) for field in fields(Quotas)}
     return {_NAME_OF[name]: value for name, value in values.items() if value != getattr(QUOTAS, name)}
 
 
 def quotas_with(changes: Mapping[str, int]) -> Quotas:
-    """AWS's defaults but for these, each by one of its names. Raises KeyError for a name that no quota has."""
+    """AWS's defaults with these changes, each by a name of the quota. Raises KeyError for an unknown name."""
     return replace(QUOTAS, **{QUOTA_FIELDS[name]: value for name, value in changes.items()})

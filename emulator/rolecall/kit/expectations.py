@@ -1,4 +1,4 @@
-"""Assertions that say why: what a block of a test was refused, and what a principal may do."""
+"""Assertions that give reasons: what a block of a test was refused, and what a principal may do."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from rolecall.service_records import requested_region
 _ASSUMING = frozenset({"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"})
 _INDENT = "    "
 NO_ARN_MESSAGE = (
-    "resource={resource!r} is no ARN: an assertion about it would prove nothing. Give * or an ARN; "
-    "of a role it is sandbox.role({resource!r})"
+    "resource={resource!r} is not an ARN, so an assertion about it would prove nothing. Give * or an ARN. "
+    "The ARN of a role is sandbox.role({resource!r})"
 )
 
 
 class Question(TypedDict, total=False):
-    """What an assertion may say besides the action: who (one of three, else the caller), on what, in which context."""
+    """The rest of an assertion: the principal (one of three, else the caller), the resource, and the context."""
 
     user: str | None
     role: str | None
@@ -43,9 +43,9 @@ class Question(TypedDict, total=False):
 
 
 class ExpectedDenial:
-    """A block in which a policy must refuse an action. After it, ``decision`` and ``error`` tell how it did.
+    """A block in which a policy must refuse an action. After the block, ``decision`` and ``error`` hold the refusal.
 
-    ``seen`` answers the calls made since the block began, oldest first.
+    ``seen`` returns the calls since the block began, oldest first.
     """
 
     def __init__(self, action: str, by: str | None, watch: Callable[[], Callable[[], list[DecisionRecord]]]) -> None:
@@ -72,7 +72,7 @@ class ExpectedDenial:
             self.decision, self.error = wanted[-1], error
             return True
         if wanted:
-            # Refused as expected, and then something else went wrong, which is the test's affair.
+            # The call was refused as expected. Another error after it concerns the test itself.
             return False
         raise AssertionError(self._complaint(seen, error)) from error
 
@@ -87,7 +87,7 @@ class ExpectedDenial:
         if not seen:
             lines.append("No call reached the sandbox in this block.")
         for call in near:
-            lines += ["", "It was asked:", *_indented(call.reasons)]
+            lines += ["", "This call asked for it:", *_indented(call.reasons)]
         if seen and not near:
             lines += ["", "The calls of this block:", *_indented("\n".join(str(call) for call in seen))]
         if error is not None:
@@ -104,7 +104,7 @@ def decide_for(
     now_seconds: float,
     region: str,
 ) -> Decision:
-    """What the policies say, without a call."""
+    """The result of the policies, without a call."""
     session = rights.caller.session
     mfa_at_seconds = None if session is None else session.mfa_authenticated_at_seconds
     request = HttpRequest("POST", "/", "", {}, b"", scheme="https")
@@ -116,18 +116,18 @@ def decide_for(
 
 
 def require_arn(resource: str) -> None:
-    """Raises ValueError for what is neither an ARN nor ``*``."""
+    """Raises ValueError for a text that is neither an ARN nor ``*``."""
     if resource != "*" and (not isinstance(resource, str) or parse_arn(resource) is None):
         raise ValueError(NO_ARN_MESSAGE.format(resource=resource))
 
 
 def is_about_assuming(action: str) -> bool:
-    """Whether the resource of an action is a role whose trust policy has a say."""
+    """Whether the resource of an action is a role, so that its trust policy is evaluated."""
     return action.lower() in _ASSUMING
 
 
 def require_allowed(decision: Decision) -> None:
-    """Raises AssertionError with the reasons when the decision is no."""
+    """Raises AssertionError with the reasons when the decision is a refusal."""
     __tracebackhide__ = True
     if not decision.allowed:
         action = decision.question.action
@@ -137,7 +137,7 @@ def require_allowed(decision: Decision) -> None:
 
 
 def require_denied(decision: Decision, by: str | None) -> None:
-    """Raises AssertionError with the reasons when the decision is yes, or no by another kind of policy."""
+    """Raises AssertionError with the reasons when the decision allows, or another kind of policy refuses."""
     __tracebackhide__ = True
     action = decision.question.action
     wanted = None if by is None else layer_called(by)
@@ -152,12 +152,12 @@ def require_denied(decision: Decision, by: str | None) -> None:
 
 
 def known_action(action: str) -> str:
-    """The action as AWS spells it. Raises ValueError: an assertion about one that does not exist proves nothing."""
+    """The action as AWS spells it. Raises ValueError: an assertion about an unknown action proves nothing."""
     prefix, _, name = action.partition(":") if isinstance(action, str) else ("", "", "")
     if "*" in name or "?" in name:
         raise ValueError(f"{prefix} has no action {name!r}: name one action, without * and ?")
     if prefix.lower() not in service_prefixes():
-        raise ValueError(f"{action!r} is no action: write it as chime:ListUsers")
+        raise ValueError(f"{action!r} is not an action: write it as chime:ListUsers")
     names = actions(prefix.lower())
     found = names.get(name.lower())
     if found is None:
@@ -169,12 +169,12 @@ def known_action(action: str) -> str:
 
 def _pairs(context: Mapping[str, object]) -> Iterable[tuple[str, object]]:
     if not isinstance(context, Mapping):
-        raise TypeError(f"context is a mapping of condition keys to values, not {type(context).__name__}")
+        raise TypeError(f"context must map condition keys to values; {type(context).__name__} does not")
     return context.items()
 
 
 def _as_policies_read(key: str, value: object) -> ContextValue:
-    """The value of a condition key, as requests carry it: a text, or several."""
+    """The value of a condition key as requests carry it: one text, or several."""
     if isinstance(value, list | tuple | set | frozenset):
         return tuple(_as_text(key, each) for each in value)
     return _as_text(key, value)

@@ -1,4 +1,4 @@
-"""Who a test means: users, roles and accounts by name, their ARNs, keys, and the rights behind them."""
+"""The users, roles and accounts that a test names: their ARNs, keys, and rights."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ Keys = tuple[str, str, str]
 
 
 class UnknownIdentityError(LookupError):
-    """The sandbox has nobody of that name, or nobody who could call."""
+    """The sandbox has no identity with that name, or none with credentials to call with."""
 
 
 class Identities:
-    """The people of one sandbox. Looked up in its database, so that those a test makes are found too."""
+    """The identities of one sandbox. They are read from its database, so that those a test makes are found too."""
 
     def __init__(self, database: Database, world: World) -> None:
         self._database = database
-        # In the order of the file, which the database does not keep.
+        # In the order of the file. The database does not keep the order.
         self._declared_users = [user.name for user in world.accounts[0].users if user.access_keys]
         self._declared_account = world.accounts[0].account_id
         declared = [key for account in world.accounts for user in account.users for key in user.access_keys]
@@ -51,12 +51,12 @@ class Identities:
 
     @property
     def _accounts(self) -> dict[str, str]:
-        """The name of each account by its id, the default one first: a snapshot may have brought others."""
+        """The name of each account by its id, the default one first. A snapshot may have other accounts."""
         with self._database.snapshot() as connection:
             return gather.account_names(connection)
 
     def account_id(self, account: str | None) -> str:
-        """An account by its name in the sandbox file or its id; the first one for None."""
+        """The id of an account, from its name in the sandbox file or its id; the first account for None."""
         accounts = self._accounts
         if account is None:
             return next(iter(accounts))
@@ -67,7 +67,7 @@ class Identities:
         raise UnknownIdentityError(f"the sandbox has no account {account!r}; it has {known}")
 
     def user(self, name: str, account: str | None = None) -> UserRecord:
-        """A user by name or ARN, of the account or else of the first one that has it."""
+        """A user by name or ARN, in the account, or else in the first account that has it."""
         candidates = list(self._candidates("user", name, account))
         with self._database.snapshot() as connection:
             for account_id, plain in candidates:
@@ -80,7 +80,7 @@ class Identities:
         raise UnknownIdentityError(_not_found("user", name, account, known))
 
     def role(self, name: str, account: str | None = None) -> RoleRecord:
-        """A role by name or ARN, of the account or else of the first one that has it."""
+        """A role by name or ARN, in the account, or else in the first account that has it."""
         candidates = list(self._candidates("role", name, account))
         with self._database.snapshot() as connection:
             for account_id, plain in candidates:
@@ -94,7 +94,7 @@ class Identities:
 
     def _candidates(self, kind: str, name: str, account: str | None) -> Iterator[tuple[str, str]]:
         if not isinstance(name, str):
-            raise TypeError(f"a {kind} is named by a str, its name or ARN, not by {type(name).__name__}")
+            raise TypeError(f"a {kind} must be given as a str, its name or ARN, not as {type(name).__name__}")
         arn = parse_arn(name)
         if arn is not None:
             if arn.service == "iam" and arn.resource.startswith(f"{kind}/"):
@@ -124,7 +124,7 @@ class Identities:
     def default_keys(self) -> Keys:
         """The key of the default account's first declared user that has one, else of its root user.
 
-        In a world that a snapshot brought none of them may be there: then the first user by name that has a key.
+        The world of a snapshot may have none of them. Then it is the first user by name that has a key.
         """
         account_id = self.account_id(None)
         with self._database.snapshot() as connection:
@@ -152,27 +152,27 @@ class Identities:
         return self._declared_keys.get(key.access_key_id, len(self._declared_keys))
 
     def rights(self, keys: Keys, now_seconds: float) -> Rights:
-        """The rights behind credentials. Raises UnknownIdentityError for those the sandbox would refuse."""
+        """The rights behind credentials. Raises UnknownIdentityError for credentials that the sandbox refuses."""
         access_key_id, _, session_token = keys
         with self._database.snapshot() as connection:
             try:
                 return self._store(connection).resolve(connection, access_key_id, session_token, now_seconds).rights
             except AwsError as error:
-                raise UnknownIdentityError(f"these credentials are no good: {error.code}: {error.message}") from error
+                raise UnknownIdentityError(f"these credentials are refused: {error.code}: {error.message}") from error
 
     def rights_of_user(self, user: UserRecord) -> Rights:
-        """The rights of a user, whether or not it has a key to call with."""
+        """The rights of a user, even one without a key."""
         with self._database.snapshot() as connection:
             store = self._store(connection)
             authority = store.policies.user(connection, user.user_id)
         if authority is None or authority.entity is None:
-            raise UnknownIdentityError(f"the user {user.name!r} is gone")
+            raise UnknownIdentityError(f"the user {user.name!r} does not exist any more")
         caller = Caller(user_principal(authority.entity), "")
         layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
         return Rights(caller, layers, identity_keys(caller, authority))
 
     def rights_of_role(self, role: RoleRecord, now_seconds: float) -> Rights:
-        """The rights of a session of a role that carries no session policy. Nobody is asked who may assume it."""
+        """The rights of a session of a role without session policies. The trust policy is not evaluated."""
         arn = assumed_role_arn(role.account_id, role.name, _PROBE_SESSION_NAME)
         role_arn = iam_arn(role.account_id, "role", role.path, role.name)
         user_id = f"{role.role_id}:{_PROBE_SESSION_NAME}"
@@ -185,13 +185,13 @@ class Identities:
         )
         with self._database.snapshot() as connection:
             store = self._store(connection)
-            # Identifiers of its own: an assertion must not move the seeded ones on.
+            # Identifiers of its own: an assertion must not change the seeded sequence.
             issued = issue(store.keys, Identifiers(), now_seconds, request)
             token = issued.session_token
             return store.resolve(connection, issued.access_key_id, token, now_seconds).rights
 
     def trust(self, role_arn: str) -> CompiledPolicies | None:
-        """The trust policy of the role an ARN names, for questions about assuming it; None for ``*``."""
+        """The trust policy of an ARN's role, for questions about assuming it; None for ``*``."""
         with self._database.snapshot() as connection:
             found = self._store(connection).policies.trust(connection, role_arn)
         if found is None and role_arn != "*":
@@ -204,7 +204,7 @@ class Identities:
 
 
 def keys_of(credentials: Credentials) -> Keys:
-    """From what STS answers as ``Credentials``, a pair or triple of texts, or an object of boto3. Raises TypeError."""
+    """Keys from STS's ``Credentials``, a pair or triple of texts, or an object of boto3. Raises TypeError."""
     if isinstance(credentials, Mapping) and {"AccessKeyId", "SecretAccessKey"} <= set(credentials):
         return credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials.get("SessionToken") or ""
     if isinstance(credentials, tuple | list) and len(credentials) in (2, 3):
@@ -212,7 +212,7 @@ def keys_of(credentials: Credentials) -> Keys:
     frozen = getattr(credentials, "get_frozen_credentials", None)
     if frozen is None:
         raise TypeError(
-            "credentials are what STS answers as Credentials, (id, secret) or (id, secret, token), "
+            "credentials must be STS's Credentials, (id, secret) or (id, secret, token), "
             f"or credentials of boto3; not {type(credentials).__name__}"
         )
     found = frozen()
@@ -220,7 +220,7 @@ def keys_of(credentials: Credentials) -> Keys:
 
 
 def _not_found(kind: str, name: str, account: str | None, known: Sequence[str]) -> str:
-    """What to write instead: the nearest name, or those there are."""
+    """The message with a suggestion: the nearest name, or the existing names."""
     of = "" if account is None else f" in account {account}"
     near = difflib.get_close_matches(name.rpartition("/")[2], known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known[:_NAMES_SHOWN]) or 'none'}"

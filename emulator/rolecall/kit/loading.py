@@ -1,4 +1,4 @@
-"""What all botocore sessions of this process may share: parsed models. Reading them costs more than all the rest."""
+"""What all botocore sessions of this process share: parsed models. Parsing them costs more than all other work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ try:
     import boto3
     import boto3.session
 except ImportError:
-    # botocore comes with Rolecall, boto3 with whoever calls AWS with it.
+    # Rolecall depends on botocore. Users who call AWS with boto3 install boto3 themselves.
     boto3 = None
 
 NO_BOTO3_MESSAGE = "this needs boto3, which is not installed: pip install boto3"
@@ -41,7 +41,7 @@ def shared_loader() -> Any:
 
 
 def core_session() -> Any:
-    """A new session of botocore over the shared models."""
+    """A new session of botocore with the shared models."""
     hooks = copy.copy(_builtin_hooks(len(BUILTIN_HANDLERS)))
     session = botocore.session.Session(event_hooks=hooks, include_builtin_handlers=False)
     session.register_component("data_loader", shared_loader())
@@ -50,14 +50,14 @@ def core_session() -> Any:
 
 @lru_cache(maxsize=1)
 def _builtin_hooks(_count: int) -> Any:
-    """Botocore's own handlers, registered; anew when somebody has added one, as libraries that stub it do."""
+    """Botocore's own handlers, registered. A library that stubs botocore may add one: then they are registered anew."""
     hooks = HierarchicalEmitter()
     botocore.session.Session(event_hooks=hooks)
     return hooks
 
 
 def own_core_session() -> Any:
-    """A session that nothing in the environment leads anywhere: no profile, no files, no configured endpoints."""
+    """A session that ignores the environment: no profile, no files, no configured endpoints."""
     core = core_session()
     settings = core.get_component("config_store")
     for name, value in _OWN_SETTINGS.items():
@@ -66,7 +66,7 @@ def own_core_session() -> Any:
 
 
 def boto3_session(core: Any) -> Any:
-    """The boto3 session around one of botocore. Raises ImportError without boto3."""
+    """A boto3 session with this botocore session. Raises ImportError without boto3."""
     if boto3 is None:
         raise ImportError(NO_BOTO3_MESSAGE)
     session = boto3.session.Session(botocore_session=core)
@@ -75,24 +75,24 @@ def boto3_session(core: Any) -> Any:
 
 
 def _without_repetition(paths: list[str]) -> None:
-    """Each session of boto3 adds its folder to the loader it finds."""
+    """Removes repeated folders: each session of boto3 adds its folder to the loader it finds."""
     paths[:] = dict.fromkeys(paths)
 
 
 @cache
 def explicit_session() -> Any:
-    """The session that all clients with explicit credentials come from. Nothing of the environment is used."""
+    """The session behind all clients with explicit credentials. It uses nothing from the environment."""
     core = own_core_session()
     return core if boto3 is None else boto3_session(core)
 
 
 @cache
 def _late_session() -> type[Any]:
-    """The class of :func:`late_session`; made late itself, because there may be no boto3."""
+    """The class of :func:`late_session`. It is made on first use, because boto3 may be missing."""
 
     class LateSession(boto3.session.Session):  # type: ignore[misc]
         def __init__(self, make_core: Callable[[], Any]) -> None:
-            """Everything that boto3 sets here is set when something of it is asked for."""
+            """Boto3 sets its attributes here; this class sets them when one of them is first read."""
             self._make_core = make_core
 
         def __getattr__(self, name: str) -> Any:
@@ -106,7 +106,7 @@ def _late_session() -> type[Any]:
 
 
 def late_session(make_core: Callable[[], Any] = core_session) -> Any:
-    """A session of boto3 that costs nothing until it is used; None without boto3."""
+    """A session of boto3 that costs nothing until its first use; None without boto3."""
     return None if boto3 is None else _late_session()(make_core)
 
 
@@ -115,7 +115,7 @@ def has_boto3() -> bool:
 
 
 def default_session() -> Any:
-    """What ``boto3.client`` makes its clients of; None while it has made none."""
+    """The session behind ``boto3.client``; None before boto3 has made one."""
     return None if boto3 is None else boto3.DEFAULT_SESSION
 
 

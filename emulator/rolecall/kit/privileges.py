@@ -1,4 +1,4 @@
-"""The least privilege of whoever called a sandbox, for tests that hold a policy against what a program does."""
+"""The least privilege of a principal, for tests that compare a policy with what a program does."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Since = datetime | timedelta | str | float | None
 
 @dataclass(frozen=True, slots=True)
 class LeastPrivilege:
-    """``policy`` is the smallest one for what was called, None when no call needed a permission.
+    """``policy`` is the smallest policy for the calls; None when no call needed a permission.
 
-    ``calls`` counts those that did; ``notes`` say what the policy cannot. ``unused`` is what present policies grant and
-    no call used, None for a principal without policies of its own.
+    ``calls`` counts the calls that did. ``notes`` name what the policy cannot express. ``unused`` lists what present
+    policies grant and no call used; None for a principal without policies of its own.
     """
 
     principal: str
@@ -34,7 +34,7 @@ class LeastPrivilege:
 def privileges_of(
     log: DecisionLog, database: Database, principal: str, since: Since, *, include_refused: bool
 ) -> LeastPrivilege:
-    """What a principal did and may do. Raises ValueError."""
+    """The use that a principal made of its rights. Raises ValueError."""
     traffic = observed(log, principal, _from_seconds(since, log))
     found = least_privilege(traffic, include_refused=include_refused)
     unused, notes = None, found.notes

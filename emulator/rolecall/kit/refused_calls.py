@@ -1,4 +1,4 @@
-"""Which calls the sandboxes of this process refused during a test, and why; also after a sandbox has ended."""
+"""Records which calls the sandboxes of this process refused during a test, and why, even after a sandbox has ended."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rolecall.call_log.writer import DecisionLog
 from rolecall.kit.decisions import DecisionRecord, records_of
 
 _MAXIMUM_CALLS = 1000
-# Each is a database in memory.
+# Each kept log is a database in memory.
 _MAXIMUM_ENDED_LOGS = 20
 
 
 class RefusedCalls:
-    """Notes them from now until :meth:`end`; a log in which some were noted stays readable as long."""
+    """Records refused calls until :meth:`end`. A log with recorded calls stays readable until then."""
 
     def __init__(self) -> None:
         self._noted: deque[tuple[DecisionLog, str]] = deque(maxlen=_MAXIMUM_CALLS)
@@ -23,7 +23,7 @@ class RefusedCalls:
         _open.append(self)
 
     def take(self) -> list[DecisionRecord]:
-        """Those noted since the last time, newest first."""
+        """The calls recorded since the last time, newest first."""
         noted, self._noted = self._noted, deque(maxlen=_MAXIMUM_CALLS)
         return [record for log, request_id in reversed(noted) for record in records_of(log, [request_id])]
 
@@ -35,7 +35,7 @@ class RefusedCalls:
         return log in self._logs
 
     def keep(self, log: DecisionLog) -> None:
-        """Its sandbox has ended, so this closes it, in time."""
+        """Keep the log of an ended sandbox and close it later."""
         self._ended.append(log)
         if len(self._ended) > _MAXIMUM_ENDED_LOGS:
             oldest = self._ended.popleft()
@@ -49,18 +49,18 @@ class RefusedCalls:
             log.store.close()
 
 
-# Those that have begun; several where a test runs tests.
+# The active recorders. There are several when a test runs tests.
 _open: list[RefusedCalls] = []
 
 
 def note(log: DecisionLog, outcome: Outcome) -> None:
-    """For every call of every sandbox: it costs nothing unless somebody notes and the call is refused."""
+    """Called for every call of every sandbox. It costs nothing unless a recorder is active and the call is refused."""
     if _open and _is_refused(outcome):
         _open[-1].note(log, outcome.request_id)
 
 
-def let_go(log: DecisionLog) -> None:
-    """The sandbox has ended. What it has yet to write down is dropped, unless somebody may still want to read it."""
+def drop_unwritten(log: DecisionLog) -> None:
+    """The sandbox has ended. Its unwritten entries are dropped, unless a recorder may still read them."""
     keeper = next((notes for notes in _open if notes.knows(log)), None)
     if keeper is None:
         log.store.close()

@@ -32,7 +32,7 @@ from rolecall.kit.expectations import (
 )
 from rolecall.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
 from rolecall.kit.privileges import LeastPrivilege, Since, privileges_of
-from rolecall.kit.refused_calls import let_go, note
+from rolecall.kit.refused_calls import drop_unwritten, note
 from rolecall.kit.routing import Route, SandboxEndedError
 from rolecall.kit.worlds import Config, load_snapshot, prepared_world
 from rolecall.policy import Decision
@@ -46,17 +46,17 @@ from rolecall.web.threaded import ThreadedServer
 DEFAULT_SESSION_NAME = "rolecall"
 ENDED_SANDBOX_MESSAGE = "this sandbox has ended: use it inside its block or test, before close()"
 NO_SOCKET_MESSAGE = "this sandbox has no socket: make it with Rolecall.start()"
-# The log's queue holds two thousand allowed calls; nothing but this empties it while nobody reads.
+# The log's queue holds two thousand allowed calls. Without a reader, only this empties it.
 _CALLS_BEFORE_WRITING = 1000
 
 
 class Rolecall:
     """A sandbox of its own: accounts, users, roles, policies and Chime, as a sandbox file declares them.
 
-    ``config`` is the path of a sandbox file, its text, or the same as a mapping; the built-in sandbox without one.
-    With a ``seed`` the same calls give the same identifiers, but for what the key ring seals and derives: session
-    tokens, and the secrets of temporary credentials. As a context manager it is also what plain boto3 reaches inside
-    the block; it ends with the block.
+    ``config`` is the path of a sandbox file, its text, or the same content as a mapping; by default the built-in
+    sandbox. With a ``seed`` the same calls give the same identifiers. Session tokens and the secrets of temporary
+    credentials still differ, because they come from the key ring. As a context manager it receives the calls of plain
+    boto3 inside the block, and it ends with the block.
     """
 
     def __init__(self, config: Config = None, *, seed: int | None = None, region: str = DEFAULT_REGION) -> None:
@@ -71,7 +71,7 @@ class Rolecall:
             self._database, prepared.world, self._clock, ids=ids, observer=self._observe, decisions=self._decisions
         )
         self._people = Identities(self._database, prepared.world)
-        # In this process nobody can ask for the control endpoints, and Flask takes as long to make as all the rest.
+        # In this process no client can reach the control endpoints. Making Flask would double the time to start.
         self._route = Route(aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES))
         self._server: ThreadedServer | None = None
         self._owns_server = False
@@ -94,10 +94,10 @@ class Rolecall:
         allow_hosts: Collection[str] = (),
         allow_origins: Collection[str] = (),
     ) -> Rolecall:
-        """The same, and answering on a socket: for subprocesses and other languages. Port 0 takes a free one.
+        """A sandbox that also answers on a socket, for subprocesses and other languages. Port 0 takes a free one.
 
-        It listens at once, and until :meth:`close` or the end of its block. ``allow_hosts`` are names of it besides
-        private ones and AWS's, ``allow_origins`` those whose web pages may make calls.
+        It listens at once, until :meth:`close` or the end of its block. ``allow_hosts`` are names it answers to besides
+        private names and AWS's. ``allow_origins`` are the origins of web pages that may make calls.
         """
         admission = known_admission(allow_hosts, allow_origins, host)
         sandbox = cls(config, seed=seed, region=region)
@@ -115,13 +115,13 @@ class Rolecall:
         server.application = application_around(self._gateway, self._reset, self._decisions, admission=self._admission)
         return self
 
-    # The block.
+    # The block of the context manager.
 
     def __enter__(self) -> Rolecall:
         try:
             self._blocks.append(self._block(self._identities.default_keys()))
         except UnknownIdentityError:
-            # Nobody will leave a block that was not entered.
+            # Without entry there is no exit that would clean up.
             self.close()
             raise
         return self
@@ -134,24 +134,24 @@ class Rolecall:
             self.close()
 
     def close(self) -> None:
-        """End the sandbox. Clients of it that still exist get an error and reach nobody."""
+        """End the sandbox. Its remaining clients get an error, and their requests go nowhere."""
         if self._closed:
             return
         self._closed = True
         for acting in list(self._acting_blocks):
-            # Their own end comes yet, and then does nothing.
+            # Open blocks of this sandbox are closed later by their own end, which then does nothing.
             acting.close()
         while self._blocks:
             self._blocks.pop().close()
         self._route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
-        let_go(self._decisions)
+        drop_unwritten(self._decisions)
         self._database.close()
 
     @contextmanager
     def as_user(self, name: str | None = None, *, account: str | None = None) -> Iterator[Any]:
-        """A block whose plain boto3 calls as a user; as the default one without a name. Gives a session of it."""
+        """A block whose plain boto3 calls as a user, by default the default user. Yields a boto3 session of it."""
         keys = self._identities.default_keys() if name is None else self._identities.keys(name, account)
         with self._acting(keys) as session:
             yield session
@@ -166,10 +166,10 @@ class Rolecall:
         session_name: str = DEFAULT_SESSION_NAME,
         **arguments: Any,
     ) -> Iterator[Any]:
-        """A block whose plain boto3 calls with a session of a role, assumed by a real call. Gives a boto3 session.
+        """A block whose plain boto3 calls with a session of a role, assumed by a real call. Yields a boto3 session.
 
-        Assumed by ``user``, or by whoever calls around the block. ``arguments`` are those of AssumeRole: ``Policy``,
-        ``ExternalId``, ``DurationSeconds``, … Raises ClientError when the role cannot be assumed.
+        ``user`` assumes the role, by default the caller around the block. ``arguments`` are those of AssumeRole:
+        ``Policy``, ``ExternalId``, ``DurationSeconds``, … Raises ClientError when the role cannot be assumed.
         """
         arn = self.role(name, account=account)
         sts = self.client("sts", user=user)
@@ -179,7 +179,7 @@ class Rolecall:
 
     @contextmanager
     def as_credentials(self, credentials: Credentials) -> Iterator[Any]:
-        """A block whose plain boto3 calls with these credentials. Gives a session of them."""
+        """A block whose plain boto3 calls with these credentials. Yields a boto3 session of them."""
         with self._acting(keys_of(credentials)) as session:
             yield session
 
@@ -208,9 +208,9 @@ class Rolecall:
         region: str | None = None,
         **arguments: Any,
     ) -> Any:
-        """A boto3 client that calls as a user or with credentials; else as the block around does.
+        """A boto3 client that calls as a user or with credentials; by default as the caller of the block around.
 
-        ``arguments`` are those of ``boto3.client``. Without boto3 it is a client of botocore, which is the same.
+        ``arguments`` are those of ``boto3.client``. Without boto3 it is a botocore client, which works the same.
         """
         access_key_id, secret_access_key, session_token = self._keys(user, credentials, account)
         return self._made(
@@ -235,7 +235,7 @@ class Rolecall:
         region: str | None = None,
         **arguments: Any,
     ) -> Any:
-        """A boto3 resource, such as that of IAM; otherwise like :meth:`client`."""
+        """A boto3 resource, such as IAM's; otherwise like :meth:`client`."""
         return self.session(user=user, credentials=credentials, account=account, region=region).resource(
             service, **self._with_endpoint(arguments)
         )
@@ -248,7 +248,7 @@ class Rolecall:
         account: str | None = None,
         region: str | None = None,
     ) -> Any:
-        """A ``boto3.Session`` all of whose clients reach this sandbox, wherever they are made."""
+        """A ``boto3.Session`` whose clients all reach this sandbox, wherever they are made."""
         return loading.boto3_session(self._core(self._keys(user, credentials, account), region or self.region))
 
     def _core(self, keys: Keys, region: str) -> Any:
@@ -278,7 +278,7 @@ class Rolecall:
         if user is not None:
             return self._identities.keys(user, account)
         if account is not None:
-            raise TypeError("an account says whose user is meant: give user= too")
+            raise TypeError("an account only selects a user: give user= too")
         around = innermost(self)
         return self._identities.default_keys() if around is None else around.keys
 
@@ -291,11 +291,11 @@ class Rolecall:
         if self._closed:
             raise SandboxEndedError(ENDED_SANDBOX_MESSAGE)
 
-    # What is in it.
+    # Content of the sandbox.
 
     @property
     def clock(self) -> SandboxClock:
-        """Its time: advanced, set, frozen."""
+        """The sandbox's clock: it can be advanced, set and frozen."""
         self._refuse_when_ended()
         return self._sandbox_clock
 
@@ -307,14 +307,14 @@ class Rolecall:
 
     @property
     def endpoint_url(self) -> str:
-        """Where the sandbox listens. Raises RuntimeError for one without a socket."""
+        """The URL where the sandbox listens. Raises RuntimeError for a sandbox without a socket."""
         if self._server is None:
             raise RuntimeError(NO_SOCKET_MESSAGE)
         return Address(self._server.host, self._server.port).url
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which an AWS SDK in another process reaches this sandbox. Needs a socket."""
+        """The variables that make an AWS SDK in another process reach this sandbox. Needs a socket."""
         keys = self._keys(None, None, None)
         values = {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -327,35 +327,35 @@ class Rolecall:
         return {name: value for name, value in values.items() if value}
 
     def account(self, name: str | None = None) -> str:
-        """The id of an account by its name in the sandbox file; of the default one without a name."""
+        """The id of an account by its name in the sandbox file; by default the default account."""
         return self._identities.account_id(name)
 
     def user(self, name: str, *, account: str | None = None) -> str:
-        """The ARN of a user by name, of the account or of the first that has one."""
+        """The ARN of a user by name, in the account or in the first one that has it."""
         found = self._identities.user(name, account)
         return iam_arn(found.account_id, "user", found.path, found.name)
 
     def role(self, name: str, *, account: str | None = None) -> str:
-        """The ARN of a role by name, of the account or of the first that has one."""
+        """The ARN of a role by name, in the account or in the first one that has it."""
         found = self._identities.role(name, account)
         return iam_arn(found.account_id, "role", found.path, found.name)
 
     def reset(self) -> None:
-        """Back to the declared state: IAM, Chime, clock and decisions."""
+        """Return to the declared state: IAM, Chime, clock and decisions."""
         self._refuse_when_ended()
         self._reset()
 
     def snapshot(self, *, last_used: bool = True) -> str:
-        """The whole world as the text of a sandbox file: what ``config`` and :meth:`load` take. It holds secrets.
+        """The whole world as the text of a sandbox file, for ``config`` and :meth:`load`. It holds secrets.
 
-        Without ``last_used`` it does not say when keys and roles were last used: calls that change nothing else leave
-        it as it is, so that two can be compared.
+        Without ``last_used`` it leaves out when keys and roles were last used. Then two snapshots differ only if a call
+        changed something else.
         """
         self._refuse_when_ended()
         return save_world(self._gateway, last_used)
 
     def load(self, snapshot: str) -> None:
-        """Replace the world by that of a snapshot, in one step. Raises BadConfigError with every problem."""
+        """Replace the world by a snapshot's world, in one step. Raises BadConfigError with every problem."""
         self._refuse_when_ended()
         load_snapshot(partial(load_world, self._gateway), snapshot)
 
@@ -371,11 +371,11 @@ class Rolecall:
         return oidc_tokens.mint(self._database, self._clock, self._gateway.ids, issuer=issuer, **token)
 
     def saml_assertion(self, idp: str, *, role: str, provider: str, **assertion: Any) -> str:
-        """A SAML response of Rolecall's own identity provider of that name, for AssumeRoleWithSAML.
+        """A SAML response of Rolecall's own identity provider with that name, for AssumeRoleWithSAML.
 
-        ``role`` and ``provider`` are ARNs. Takes ``session_name``, ``subject``, ``attributes``, ``tags``,
+        ``role`` and ``provider`` are ARNs. Also takes ``session_name``, ``subject``, ``attributes``, ``tags``,
         ``transitive_tag_keys``, ``session_duration``, ``source_identity``, ``audience``, ``recipient`` and
-        ``lifetime_seconds`` besides. Needs the extra ``saml``. Raises ValueError.
+        ``lifetime_seconds``. Needs the extra ``saml``. Raises ValueError.
         """
         self._refuse_when_ended()
         assertion.setdefault("session_name", DEFAULT_SESSION_NAME)
@@ -384,23 +384,23 @@ class Rolecall:
         )
 
     def mfa_code(self, device: str) -> str:
-        """What a virtual MFA device shows, by its name or serial number: the TokenCode of AssumeRole.
+        """The code that a virtual MFA device shows, by its name or serial number: the TokenCode of AssumeRole.
 
-        It goes by the sandbox's clock, and is one that was not used yet. Raises ValueError.
+        It depends on the sandbox's clock, and it is a code that was not used before. Raises ValueError.
         """
         self._refuse_when_ended()
         return mfa_codes.unused_code(self._database, self._clock, device)
 
     def mfa_code_pair(self, device: str) -> tuple[str, str]:
-        """Two codes in a row, for EnableMFADevice. Raises ValueError."""
+        """Two consecutive codes, for EnableMFADevice. Raises ValueError."""
         self._refuse_when_ended()
         return mfa_codes.unused_pair(self._database, self._clock, device)
 
-    # Why.
+    # Reasons.
 
     @property
     def decisions(self) -> list[DecisionRecord]:
-        """What was asked and why it was answered so, newest first."""
+        """The calls and the reasons for their results, newest first."""
         self._refuse_when_ended()
         return records(self._decisions, CallFilter(limit=KEPT_CALLS))
 
@@ -411,25 +411,25 @@ class Rolecall:
         return records(self._decisions, CallFilter(outcome="Refused", limit=KEPT_CALLS))
 
     def least_privilege(self, principal: str, *, since: Since = None, include_refused: bool = False) -> LeastPrivilege:
-        """The smallest policy for what a user, role or session did, by its ARN, and what it was granted in vain."""
+        """The smallest policy for the calls of a user, role or session, by ARN, and the grants that it did not use."""
         self._refuse_when_ended()
         return privileges_of(self._decisions, self._database, principal, since, include_refused=include_refused)
 
     def expect_denied(self, action: str, *, by: str | None = None) -> ExpectedDenial:
-        """A block in which a policy, of the kind ``by`` if given, must refuse a call's action; its error is expected.
+        """A block in which a policy, of the kind ``by`` if given, must refuse a call's action. It catches that error.
 
-        Raises AssertionError that tells what did happen. Other errors of the block go on.
+        Raises AssertionError that shows what happened instead. Other errors leave the block.
         """
         self._refuse_when_ended()
         return ExpectedDenial(action, by, self._watch)
 
     def assert_allowed(self, action: str, **question: Unpack[Question]) -> None:
-        """The policies allow it: no call is made. Takes user=, role= or credentials=, resource= and context=."""
+        """Check that the policies allow it, without a call. Takes user=, role= or credentials=, resource=, context=."""
         __tracebackhide__ = True
         require_allowed(self._decision(action, **question))
 
     def assert_denied(self, action: str, *, by: str | None = None, **question: Unpack[Question]) -> None:
-        """The policies refuse it, those of the kind ``by`` if given; otherwise like :meth:`assert_allowed`."""
+        """Check that policies refuse it, of the kind ``by`` if given; otherwise like :meth:`assert_allowed`."""
         __tracebackhide__ = True
         require_denied(self._decision(action, **question), by)
 
@@ -457,7 +457,7 @@ class Rolecall:
         trust = self._identities.trust(resource) if is_about_assuming(known_action(action)) else None
         return decide_for(rights, action, resource, context or {}, trust, now_seconds, self.region)
 
-    # What happens on the calls' road.
+    # Recording calls.
 
     def _observe(self, outcome: Outcome) -> None:
         for watcher in self._watchers:
@@ -468,22 +468,22 @@ class Rolecall:
             self._decisions.flush()
 
     def _watch(self) -> Callable[[], list[DecisionRecord]]:
-        """Begin to note calls; the answer ends it and gives them, oldest first."""
+        """Begin to record calls. The returned function stops that and returns them, oldest first."""
         watcher: list[str] = []
         self._watchers.append(watcher)
 
         def seen() -> list[DecisionRecord]:
-            # By identity: two empty lists are equal.
+            # Compares by identity, because two empty lists are equal.
             self._watchers[:] = [known for known in self._watchers if known is not watcher]
             return records_of(self._decisions, watcher)
 
         return seen
 
 
-# boto3's sessions are not made for several threads.
+# boto3's sessions are not safe to make in several threads at once.
 _client_turn = threading.Lock()
 
 
 def fresh_behind(server: ThreadedServer, **arguments: Any) -> Rolecall:
-    """A new sandbox that answers on a socket which outlives it, instead of the one that did before."""
+    """A new sandbox on an existing socket, in place of the sandbox that answered there before."""
     return Rolecall(**arguments)._behind(server)

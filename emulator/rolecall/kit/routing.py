@@ -1,4 +1,4 @@
-"""Where the requests of a client go: to a sandbox when they are for AWS, and nowhere when it cannot answer."""
+"""Where the requests of a client go: to a sandbox if they are for AWS; otherwise they are refused or left alone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NOT_SERVED_MESSAGE = (
     "Give the client another endpoint_url, or stub it, if a test needs {service}."
 )
 ENDED_MESSAGE = "The sandbox that this client belongs to has ended: make the client inside the block or test."
-# One handler for each client, however often a client or the session it comes from is routed.
+# One handler for each client, no matter how often a client or its session is routed.
 _HANDLER_ID, _REFUSER_ID = "rolecall", "rolecall-not-served"
-# Where the sandboxes of this process listen.
+# The addresses where the sandboxes of this process listen.
 _sockets: set[str] = set()
 
 
@@ -31,14 +31,14 @@ class SandboxEndedError(Exception):
 
 
 class Route:
-    """The way of requests into one application, until the sandbox ends."""
+    """The path of requests into one application, until the sandbox ends."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
         self._netloc = ""
 
     def listens_at(self, url: str) -> None:
-        """The sandbox has a socket too: what is sent there goes there."""
+        """The sandbox also has a socket. Requests to that address go over the socket."""
         self._netloc = urlsplit(url).netloc
         _sockets.add(self._netloc)
 
@@ -47,16 +47,16 @@ class Route:
         _sockets.discard(self._netloc)
 
     def attach(self, client: Any) -> None:
-        """Route one client. A client that is routed already stays as it is."""
+        """Route one client. A client that is already routed stays unchanged."""
         self._register(client.meta.events, self._answer_awaitably if is_async(client) else self._answer)
 
     def attach_to_session(self, core: Any) -> None:
-        """Route every client that a session of botocore will make."""
+        """Route every client that a botocore session makes later."""
         self._register(core.get_component("event_emitter"), self._answer)
 
     def _register(self, events: Any, answer: Any) -> None:
         events.register_first("before-send", answer, unique_id=_HANDLER_ID)
-        # After everybody else's: a library that stubs other services answers before these are refused.
+        # Runs last: a library that stubs other services answers before this refuses them.
         events.register_last("before-send", _refuse_not_served, unique_id=_REFUSER_ID)
 
     def _answer(self, request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> AWSResponse | None:
@@ -68,14 +68,14 @@ class Route:
         return None if application is None else awaitable_answer_of(application, request)
 
     def _application_for(self, request: AWSPreparedRequest, event_name: str) -> Any:
-        """None for a request that is somebody else's. Raises SandboxEndedError."""
+        """The application for a request; None when it belongs elsewhere. Raises SandboxEndedError."""
         url = urlsplit(request.url)
-        # Another sandbox's socket is what a thread of this one found in the environment that they share.
-        of_others = url.netloc in _sockets and url.netloc != self._netloc
-        # Ours has ended, and who listens there now is another.
-        of_nobody = self._application is None and url.netloc == self._netloc
-        meant_for_us = of_others or of_nobody or is_aws_host(url.hostname or "")
-        if _service(event_name) not in SERVICES or not meant_for_us:
+        # The environment is shared: a thread of this sandbox may find the address of another sandbox's socket there.
+        of_another_sandbox = url.netloc in _sockets and url.netloc != self._netloc
+        # This sandbox has ended. Another one may listen at its address now.
+        of_this_ended = self._application is None and url.netloc == self._netloc
+        must_answer = of_another_sandbox or of_this_ended or is_aws_host(url.hostname or "")
+        if _service(event_name) not in SERVICES or not must_answer:
             return None
         if self._application is None:
             raise SandboxEndedError(ENDED_MESSAGE)
@@ -88,7 +88,7 @@ def _service(event_name: str) -> str:
 
 
 class _Refusal:
-    """Botocore asks all handlers and takes the first answer. This is the last one, and whoever reads it is refused."""
+    """Botocore asks all handlers and takes the first answer. This answer comes last and raises when it is read."""
 
     def __init__(self, message: str) -> None:
         self._message = message
@@ -98,7 +98,7 @@ class _Refusal:
 
 
 def _refuse_not_served(request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> _Refusal | None:
-    """What is meant for AWS and answered by nobody else is not sent."""
+    """Refuse a request to AWS that no other handler has answered. It is not sent."""
     url, service = urlsplit(request.url), _service(event_name)
     if service in SERVICES or not (is_aws_host(url.hostname or "") or url.netloc in _sockets):
         return None

@@ -1,4 +1,4 @@
-"""From what a test gives as ``config`` to a database that holds it: read once, set up once, copied ever after."""
+"""Makes a database from a test's ``config``: it is read once and set up once, then only copied."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ _prepared: BoundedCache[tuple[int, int | None], Prepared] = BoundedCache(_REMEMB
 
 
 class BadConfigError(ValueError):
-    """A sandbox file, text or mapping that cannot be used; the message holds every problem."""
+    """A sandbox file, text or mapping that is not valid. The message holds every problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A world that is set up. ``ids`` go on where setting it up ended, so that a seed gives the same ones each time."""
+    """A prepared world. ``ids`` go on after its last identifier, so that a seed always gives the same ones."""
 
     world: World
     template: DatabaseTemplate
     ids: Identifiers
 
     def database(self, clock: Clock) -> tuple[Database, Identifiers]:
-        """A database of its own, and the maker of all further identifiers."""
+        """A database of its own, and the source of all further identifiers."""
         ids = copy.deepcopy(self.ids)
         return copied_database(self.template, clock), ids
 
 
 def prepared_world(config: Config, seed: int | None) -> Prepared:
-    """The world of a configuration, the built-in one for None. Raises BadConfigError, or OSError for a file."""
+    """The world of a configuration; the built-in world for None. Raises BadConfigError, or OSError for a file."""
     world = declared_world(config)
     key = (id(world), seed)
     known = _prepared.get(key)
-    # A world that was forgotten may have left its number to another.
+    # Python may give the id of a dropped world to another world.
     if known is None or known.world is not world:
         ids = Identifiers(seed)
         known = Prepared(world, world_template(world, ids), ids)
@@ -59,7 +59,7 @@ def prepared_world(config: Config, seed: int | None) -> Prepared:
 
 
 def declared_world(config: Config) -> World:
-    """A path is a file; a text of several lines, or one that begins with ``{``, is the file's content."""
+    """A path is read as a file. A text with several lines, or one that begins with ``{``, is the file's content."""
     if config is None:
         config = builtin_world_path()
     if isinstance(config, Mapping):
@@ -71,22 +71,22 @@ def declared_world(config: Config) -> World:
 
 
 def _text_of(path: str) -> str:
-    """What tells whether the file is the one of before; how it is to be read is the reader's affair."""
+    """The file's text, to see whether it has changed. The reader of the file reports errors in it."""
     with open(path, "rb") as file:
         return file.read(MAXIMUM_FILE_BYTES + 1).decode("utf-8", "replace")
 
 
 def load_snapshot(load: Callable[[str], None], text: str) -> None:
-    """Replace a world by what ``load`` makes of a text. Raises BadConfigError."""
+    """Replace a world with ``load``, which reads the text. Raises BadConfigError."""
     if not isinstance(text, str):
-        raise TypeError(f"a snapshot is the text that snapshot() gave, not {type(text).__name__}")
+        raise TypeError(f"a snapshot must be the text from snapshot(), not {type(text).__name__}")
     try:
         load(text)
     except InvalidWorldError as error:
-        raise BadConfigError(_told("snapshot", error)) from error
+        raise BadConfigError(_problem_lines("snapshot", error)) from error
 
 
-def _told(name: str, error: InvalidWorldError) -> str:
+def _problem_lines(name: str, error: InvalidWorldError) -> str:
     lines = [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
     return "\n".join(["this sandbox cannot be used:", *lines])
 
@@ -95,7 +95,7 @@ def _as_json(config: Mapping[str, Any]) -> str:
     try:
         return json.dumps(config, indent=1)
     except TypeError as error:
-        raise BadConfigError(f"config holds what no sandbox file can hold: {error}") from error
+        raise BadConfigError(f"config holds something that a sandbox file cannot hold: {error}") from error
 
 
 def _read(name: str, path: str, text: str) -> World:
@@ -104,6 +104,6 @@ def _read(name: str, path: str, text: str) -> World:
         try:
             known = read_world_file(path) if path else read_world(text, os.curdir)
         except InvalidWorldError as error:
-            raise BadConfigError(_told(name, error)) from error
+            raise BadConfigError(_problem_lines(name, error)) from error
         _worlds.put((path, text), known)
     return known

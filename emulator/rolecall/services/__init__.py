@@ -1,5 +1,5 @@
 """Services: what each operation of STS, IAM and Chime does.
 
 One file per noun, one function per operation, registered by its AWS name (see ``registry``) and listed in
-``catalogue``. A service never imports another; what two of them need lives in ``storage`` or ``access``.
+``catalogue``. A service never imports another. What two services need lives in ``storage`` or ``access``.
 """

@@ -1,11 +1,14 @@
-"""Every module that registers operations, named one by one: importing this one is what makes them known."""
+"""Every module that registers operations, named one by one. Importing this module registers all of them."""
 
 from __future__ import annotations
 
 from rolecall.services.chime import account_settings, accounts, user_batches, user_settings
 from rolecall.services.chime import users as chime_users
+from rolecall.services.chime_sdk_voice import tags as voice_tags
+from rolecall.services.chime_sdk_voice import voice_connectors
 from rolecall.services.iam import tags
 from rolecall.services.iam.account import (
+    account_aliases,
     account_summary,
     organization_features,
     outbound_federation,
@@ -69,6 +72,7 @@ MODULES = (
     service_linked_roles,
     oidc_providers,
     saml_providers,
+    account_aliases,
     account_summary,
     token_service_preferences,
     organization_features,
@@ -81,6 +85,8 @@ MODULES = (
     chime_users,
     user_batches,
     user_settings,
+    voice_tags,
+    voice_connectors,
 )
 
 __all__ = ["MODULES", "all_operations", "find", "takes_long"]

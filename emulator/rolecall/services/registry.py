@@ -1,9 +1,9 @@
 """The registry of operations: a function per operation, under its AWS name.
 
-An operation is ``(call, *, RoleArn, DurationSeconds=3600, …) -> dict``: parameters and answer are spelled as in the
-service's model, so the signature is the typed request. What the model lacks (which permissions are needed, whether
-anything is written) stands in the decorator. A parameter that the model has and the function lacks is refused by the
-gateway as not emulated, never ignored.
+An operation is ``(call, *, RoleArn, DurationSeconds=3600, …) -> dict``. Parameters and answer are spelled as in the
+service's model, so the signature is the typed request. The decorator holds what the model lacks: which permissions are
+needed, and whether anything is written. When the model has a parameter that the function lacks, the gateway refuses it
+as not emulated and never ignores it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from rolecall.access.permission import Permission
 from rolecall.access.policies import PolicyStore
+from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -25,18 +26,29 @@ from rolecall.storage.last_use import Use
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
+PARAMETER_NOT_EMULATED_MESSAGE = "Rolecall does not emulate the parameter {parameter} of {operation} yet."
+
+NOT_EMULATED_MESSAGE = "Rolecall does not emulate {operation} of {service} yet."
+
+
+def not_emulated(service: str, operation: str) -> AwsError:
+    return AwsError("NotImplemented", NOT_EMULATED_MESSAGE.format(operation=operation, service=service))
+
+
+def parameter_not_emulated(operation: str, parameter: str) -> AwsError:
+    return AwsError("NotImplemented", PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=parameter, operation=operation))
 
 
 RefusalReader = Callable[[str], RefusalDetails | None]
 
 
 def no_refusal(_request_id: str) -> RefusalDetails | None:
-    """The reader of a sandbox without a decision log."""
+    """Stands for the decision log's reader in a sandbox without a decision log."""
     return None
 
 
 class PendingUses(Protocol):
-    """Uses of access keys and roles that are known and not written yet."""
+    """Uses of access keys and roles that are known but not written yet."""
 
     def of_key(self, access_key_id: str) -> Use | None: ...
 
@@ -50,7 +62,7 @@ class PendingUses(Protocol):
 
 
 class NoUses:
-    """Where nobody notes what was used."""
+    """For a sandbox that does not record when keys and roles are used."""
 
     def of_key(self, _access_key_id: str) -> Use | None:
         return None
@@ -72,8 +84,8 @@ NO_USES = NoUses()
 class Call:
     """Everything an operation may know of the call it serves.
 
-    ``db`` is a SQLAlchemy connection: of a snapshot while permissions are worked out and for operations that only read,
-    of a transaction for those that write (committed when the operation returns, rolled back when it raises).
+    ``db`` is a SQLAlchemy connection. It reads a snapshot while permissions are worked out and in operations that only
+    read. Operations that write have a transaction: committed when they return, rolled back when they raise.
     ``account_id`` is the caller's account. Times are seconds since the epoch.
     """
 
@@ -90,26 +102,28 @@ class Call:
     settings: SandboxSettings
     policies: PolicyStore
     issuer_keys: IssuerKeys
-    # The decision log's reader: what explains the refusal of a request id, None where nothing is kept of it.
+    # Reads the decision log: explains the refusal of a request id; None when the log has nothing about it.
     refusal: RefusalReader = no_refusal
-    # A fault rule: whoever needs the keys of an OIDC provider now must fail as AWS does when it cannot reach it.
+    # Set by a fault rule: an operation that needs an OIDC provider's keys must fail as if AWS could not reach them.
     identity_provider_down: bool = False
-    # What the operation's ``proof`` made of the token or assertion among the parameters.
+    # What the operation's ``proof`` found in the token or assertion among the parameters.
     proof: Any = None
-    # The Host header, by which STS knows its global endpoint.
+    # The Host header. STS recognises its global endpoint by it.
     host: str = ""
-    # The members of the operation's input as the model has them, those inside of others too.
+    # The members of the operation's input in the model, nested members included.
     input_paths: Sequence[tuple[str, ...]] = ()
-    # What the service's model knows of the answer; an older model lacks what AWS has added since.
+    # The answer's members in the model. An older model lacks what AWS has added since.
     answer_members: Collection[str] = ()
+    # The same with the members inside of others, ("VoiceConnector", "Name").
+    answer_paths: Collection[tuple[str, ...]] = ()
     uses: PendingUses = NO_USES
-    # When the caller proved with this very call that it holds its MFA device; that is now, or None.
+    # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Who a token or assertion stands for (for the log; it has no policies of its own), and what it says."""
+    """The identity that a token or assertion proves (for the log; it has no policies), and what it says."""
 
     caller: Caller
     facts: Any
@@ -123,10 +137,10 @@ Proof = Callable[[Call, Parameters], Proven]
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """Proof of a second factor that a call may carry: the parameters that make it up, and what checks and uses it.
+    """A second factor that a call may carry: its parameters, and the function that checks it.
 
-    ``use`` is called in a transaction of its own, before any policy is looked at, for calls that have any of the
-    parameters. It raises AwsError for a proof that fails.
+    ``use`` checks the proof and uses it up, in a transaction of its own, before any policy is evaluated. It is called
+    when a call has any of the parameters. It raises AwsError for a proof that fails.
     """
 
     parameters: frozenset[str]
@@ -140,11 +154,15 @@ class RegisteredOperation:
     service: str
     name: str
     function: Function
-    # None: what AWS's tables say, services/permissions.py.
+    # None: the permissions in AWS's tables, see services/permissions.py.
     permissions: PermissionsOf | None
     precheck: Precheck | None
     writes: bool
     parameters: frozenset[str]
+    # The verb of an operation that is declared, see services/verbs.py; empty for one that is written.
+    verb: str = ""
+    # The file and the line where the operation stands.
+    place: tuple[str, int] = ("", 0)
     proof: Proof | None = None
     second_factor: SecondFactor | None = None
 
@@ -160,6 +178,16 @@ def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
     return ()
 
 
+def not_taken(registered: RegisteredOperation, parameters: Collection[str]) -> set[str]:
+    """The parameters that the operation would ignore. A verb looks at them itself."""
+    return set() if registered.verb else set(parameters) - registered.parameters
+
+
+def _place_of(function: Function) -> tuple[str, int]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, code.co_firstlineno
+
+
 def operation(
     service: str,
     name: str,
@@ -169,14 +197,18 @@ def operation(
     writes: bool | None = None,
     proof: Proof | None = None,
     second_factor: SecondFactor | None = None,
+    verb: str = "",
+    place: tuple[str, int] | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as an operation.
 
-    ``permissions`` answers what the caller needs, where AWS differs from its tables. ``precheck`` raises AwsError for
-    refusals that come before any policy is looked at. ``proof`` is for the operations that AWS takes unsigned: it
-    verifies the token or assertion among the parameters, and raises AwsError for one that proves nothing, or
-    KeysWantedError when it cannot tell yet. ``second_factor`` is what the caller may prove besides its signature.
-    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True.
+    ``permissions`` returns the permissions that the caller needs, where AWS differs from its tables. ``precheck``
+    raises AwsError for refusals that come before any policy is evaluated. ``proof`` is for the operations that AWS
+    accepts unsigned: it verifies the token or assertion among the parameters. It raises AwsError for one that proves
+    nothing, or KeysWantedError when it needs keys first. ``second_factor`` is a proof besides the signature.
+    ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True. ``verb`` and
+    ``place`` are for services/verbs.py: its functions accept every member of the model, and their place is the line
+    that declares them.
     """
 
     def register(function: Function) -> Function:
@@ -193,6 +225,8 @@ def operation(
             parameters=frozenset(parameter.name for parameter in parameters),
             proof=proof,
             second_factor=second_factor,
+            verb=verb,
+            place=place or _place_of(function),
         )
         return function
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 
 class PreparedSelect:
-    """A select by bound parameters. ``names`` gives the order in which ``first`` takes their values."""
+    """A select by bound parameters. ``names`` gives the order in which ``first`` and ``all`` take their values."""
 
     __slots__ = ("_booleans", "_names", "_sql", "_statement")
 
@@ -36,10 +36,21 @@ class PreparedSelect:
         if connection.dialect.name == "sqlite":
             driver: Any = connection.connection.driver_connection
             row: Sequence[Any] | None = driver.execute(self._sql, parameters).fetchone()
-            if row is None or not self._booleans:
-                return row
-            values_found = list(row)
-            for index in self._booleans:
-                values_found[index] = bool(values_found[index])
-            return values_found
+            return None if row is None else self._converted(row)
         return connection.execute(self._statement, parameters).first()
+
+    def all(self, connection: Connection, *values: Any) -> list[Sequence[Any]]:
+        """Every row as a sequence of column values."""
+        parameters = dict(zip(self._names, values, strict=True))
+        if connection.dialect.name == "sqlite":
+            driver: Any = connection.connection.driver_connection
+            return [self._converted(row) for row in driver.execute(self._sql, parameters)]
+        return list(connection.execute(self._statement, parameters))
+
+    def _converted(self, row: Sequence[Any]) -> Sequence[Any]:
+        if not self._booleans:
+            return row
+        values = list(row)
+        for index in self._booleans:
+            values[index] = bool(values[index])
+        return values

@@ -59,9 +59,7 @@ class Deletion:
 
 ResourceFinder = Callable[[Connection, str], Sequence[RoleUsage]]
 
-# Service principal -> finder of the resources that use its role. Chime has two kinds: Voice Connectors with streaming
-# (voiceconnector.chime.amazonaws.com), and devices shared through Alexa for Business (chime.amazonaws.com). Source:
-# Chime Administrator Guide, Using service-linked roles.
+# Service principal -> finder of the resources that use its role. The modules of such features add their finders.
 RESOURCE_FINDERS: dict[str, ResourceFinder] = {}
 
 

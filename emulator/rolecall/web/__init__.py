@@ -1,5 +1,5 @@
-"""Web: HTTP on one side, requests and answers as values on the other.
+"""Web: HTTP outside, requests and answers as values inside.
 
 Owned here: reading WSGI, body limits, response headers, the control endpoints.
-Not here: anything AWS; an AWS call is handed to the gateway as it came.
+Not here: anything about AWS. An AWS call goes to the gateway unchanged.
 """

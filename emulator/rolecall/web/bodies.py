@@ -1,4 +1,4 @@
-"""JSON bodies of the control endpoints: read with a limit, and refused with a sentence for whoever sent them."""
+"""JSON bodies of the control endpoints: read with a limit, and refused with a message for the client."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TOO_LARGE_MESSAGE = f"The body is larger than {MAXIMUM_BODY_BYTES} bytes."
 
 
 class BadBodyError(ValueError):
-    """A body that cannot be understood; the message is for whoever sent it."""
+    """A body that cannot be read. The message is for the client."""
 
 
 def read_json(request: Request, *, if_empty: str = "") -> Any:
-    """The body, whatever content type it claims to be of; ``if_empty`` stands for an empty one. Raises BadBodyError."""
+    """The body as JSON, with any content type; ``if_empty`` replaces an empty body. Raises BadBodyError."""
     request.max_content_length = MAXIMUM_BODY_BYTES
     try:
         return json.loads(request.get_data() or if_empty, object_pairs_hook=_object)
@@ -32,7 +32,7 @@ def read_json(request: Request, *, if_empty: str = "") -> Any:
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Raises BadBodyError for a name that is given twice, of which Python would forget the first value."""
+    """Raises BadBodyError for a repeated name. Python would silently drop its first value."""
     value = dict(members)
     if len(value) != len(members):
         names = [name for name, _ in members]

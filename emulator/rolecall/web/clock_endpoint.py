@@ -16,13 +16,13 @@ CHANGES_MESSAGE = (
     'Send one change: {"advance_seconds": 3600}, {"set": "2030-01-01T00:00:00Z"}, {"freeze": true}, '
     '{"freeze": false} to run on, or {"reset": true}.'
 )
-UNAVAILABLE_MESSAGE = "The clock is kept in the database, which does not answer."
+UNAVAILABLE_MESSAGE = "The clock is kept in the database, and the database does not answer."
 
 Answered = tuple[Response, int]
 
 
 def register_clock(control: Blueprint, database: Database, clock: Clock) -> None:
-    """Add the endpoint over ``clock``, which shares its state through the database."""
+    """Add the endpoint for ``clock``. The clock shares its state through the database."""
 
     def shown(state: ClockState) -> Answered:
         return jsonify(clock_as_json(state, clock.wall_seconds())), 200
@@ -38,7 +38,7 @@ def register_clock(control: Blueprint, database: Database, clock: Clock) -> None
     @control.get("/clock")
     def show_clock() -> Answered:
         def read() -> Answered:
-            # Not what this process last saw: another may have moved it since.
+            # Read from the database, because another process may have moved the clock.
             with database.snapshot() as connection:
                 return shown(load_clock(connection))
 
@@ -54,7 +54,7 @@ def register_clock(control: Blueprint, database: Database, clock: Clock) -> None
 
 
 def apply_change(clock: Clock, body: Any) -> None:
-    """Do what a body asks for. Raises BadBodyError or BadTimeError."""
+    """Make the change in a body. Raises BadBodyError or BadTimeError."""
     match body:
         case {"advance_seconds": int() | float() as seconds} if len(body) == 1 and not isinstance(seconds, bool):
             clock.advance(seconds)

@@ -1,7 +1,6 @@
-"""Control endpoints under ``/_rolecall``: JSON, for the machine Rolecall runs on.
+"""Control endpoints under ``/_rolecall``: JSON, for the machine that Rolecall runs on.
 
-A page in somebody's browser must not be able to reach them, so a request that a browser sent from another site is
-refused.
+Pages in a user's browser must not reach them. So a request from a page of another site is refused.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
 UNAVAILABLE_ADVICE = f"{UNAVAILABLE_MESSAGE} Look at what --database names, and start Rolecall again."
 _REFUSALS = {
     404: "There is no such control endpoint.",
-    405: "This endpoint takes another method.",
-    500: "The request has failed, because of Rolecall itself: its log on stderr says why.",
+    405: "This endpoint needs another method.",
+    500: "The request failed because of an error in Rolecall. The log on stderr shows it.",
 }
 OTHER_MACHINE_MESSAGE = "The control endpoints answer on this machine only."
 OTHER_SITE_MESSAGE = "The control endpoints do not answer pages of other sites."
 PUBLIC_NAME_MESSAGE = (
-    "The control endpoints answer to no public name, which could be that of a page of another site: ask by an address, "
+    "The control endpoints do not answer to a public name, because it could belong to another site. Use an address, "
     "localhost or a name under .localhost, .test or .internal, or start Rolecall with --allow-host and the name."
 )
 
@@ -61,15 +60,15 @@ def register_control(
     more: Sequence[Callable[[Blueprint], None]] = (),
     admission: Admission = DEFAULT_ADMISSION,
 ) -> None:
-    """Add the control endpoints to the application. ``reset`` brings the sandbox file's state back.
+    """Add the control endpoints to the application. ``reset`` restores the sandbox file's state.
 
-    ``catch_up`` takes over what other processes have changed, before each request. ``more`` add endpoints of their own,
+    ``catch_up`` runs before each request and reads what other processes have changed. ``more`` add further endpoints
     under the same guard.
     """
     control = Blueprint("control", __name__, url_prefix=PREFIX)
 
     @control.before_request
-    def refuse_strangers() -> tuple[Response, int] | None:
+    def check_sender() -> tuple[Response, int] | None:
         if not _is_loopback(request.remote_addr or ""):
             return _problem(OTHER_MACHINE_MESSAGE), 403
         host = asked_host(request.environ)
@@ -81,7 +80,7 @@ def register_control(
         return None
 
     @control.before_request
-    def go_with_the_others() -> tuple[Response, int] | None:
+    def read_shared_state() -> tuple[Response, int] | None:
         try:
             catch_up()
         except (*DatabaseError, OSError) as error:
@@ -92,7 +91,7 @@ def register_control(
 
     @control.get("/health")
     def health() -> tuple[Response, int]:
-        # The database answers, or this would not be asked; it does so even when its file was removed.
+        # This only runs when the database answers. SQLite can answer even when its file was removed.
         lost = database.lost_file()
         if lost:
             return _unhealthy("lost", lost)
@@ -113,7 +112,7 @@ def register_control(
     for register in more:
         register(control)
     app.register_blueprint(control)
-    # A path with an empty part is no other way to write one without it: what is not there is 404.
+    # A path with an empty part is not another spelling of the path without it: it gets 404.
     app.url_map.merge_slashes = False
     app.register_error_handler(HTTPException, _refusal)
     for kind in DatabaseError:
@@ -121,14 +120,14 @@ def register_control(
 
 
 def refuse_unknown_name(start_response: Any) -> Iterable[bytes]:
-    """The answer, without Flask, to a request under a name that could be of a page of another site."""
+    """The answer, without Flask, to a request under a name that could belong to another site."""
     body = json.dumps({"message": PUBLIC_NAME_MESSAGE}).encode()
     start_response("403 FORBIDDEN", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
 
 
 def _refusal(error: HTTPException) -> tuple[Response, int]:
-    """In JSON, whatever Flask refuses of itself, failures among it: Flask writes those to the log."""
+    """In JSON, also for Flask's own refusals and for failures, which Flask writes to the log."""
     status = error.code or 500
     return _problem(_REFUSALS.get(status) or error.description or error.name), status
 

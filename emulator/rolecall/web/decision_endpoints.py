@@ -19,7 +19,7 @@ MAXIMUM_LIMIT = 1000
 NO_LOG_MESSAGE = "This sandbox keeps no decision log."
 UNAVAILABLE_MESSAGE = "The decision log cannot be read."
 NOT_FOUND_MESSAGE = "The decision log has no call with this request id."
-FORMAT_MESSAGE = "format is json or cloudtrail."
+FORMAT_MESSAGE = "format must be json or cloudtrail."
 JSON_LINES = "application/x-ndjson"
 _PARAMETERS = ("principal", "action", "outcome", "since", "limit", "format")
 
@@ -76,13 +76,13 @@ def _shown(decisions: DecisionLog, request_id: str) -> Answered:
 
 
 def filter_of(given: Mapping[str, Sequence[str]], log: DecisionLog) -> CallFilter:
-    """The filter that parameters of a URL ask for. Raises BadFilterError."""
+    """The filter in the parameters of a URL. Raises BadFilterError."""
     values = single_values(given, _PARAMETERS)
     return read_filter(values, log.now_seconds, default_limit=DEFAULT_LIMIT, maximum_limit=MAXIMUM_LIMIT)
 
 
 def single_values(given: Mapping[str, Sequence[str]], known: Sequence[str]) -> dict[str, str]:
-    """Parameters of a URL, each known and given once. Raises BadFilterError."""
+    """Parameters of a URL, each known and without repetition. Raises BadFilterError."""
     for name, texts in given.items():
         if name not in known:
             raise BadFilterError(f"There is no parameter {name}: known are {', '.join(known)}.")

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify
 from rolecall.services.iam.delegation.delegation_delivery import delivered_token
 from rolecall.storage.engine import Database
 
-NO_TOKEN_MESSAGE = "No token was sent for such a delegation request."  # noqa: S105
+NO_TOKEN_MESSAGE = "There is no sent token for this delegation request."  # noqa: S105
 
 
 def register_delegation(control: Blueprint, database: Database) -> None:

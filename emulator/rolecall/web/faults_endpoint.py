@@ -10,13 +10,13 @@ from rolecall.faults.active import Faults, InvalidFaultError
 from rolecall.storage.engine import DatabaseError
 from rolecall.web.bodies import BadBodyError, read_json
 
-UNAVAILABLE_MESSAGE = "The fault rules are kept in the database, which does not answer."
+UNAVAILABLE_MESSAGE = "The fault rules are kept in the database, and the database does not answer."
 
 Answered = tuple[Response, int]
 
 
 def register_faults(control: Blueprint, faults: Faults) -> None:
-    """Add the endpoints; each answers the rules as they are afterwards."""
+    """Add the endpoints. Each answers with the resulting rules."""
 
     def answered(change: Callable[[], None] | None = None) -> Answered:
         try:

@@ -1,4 +1,4 @@
-"""``GET /_rolecall/mfa-codes?device=``: what an authenticator would show."""
+"""``GET /_rolecall/mfa-codes?device=``: the code that an authenticator would show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from rolecall.gateway import Gateway
 from rolecall.identity_providers.mfa_codes import NoCodeError, unused_code, unused_pair
 
-PARAMETERS_MESSAGE = "the one parameter of the query is device, the name or serial number of a virtual MFA device"
+PARAMETERS_MESSAGE = "the query must have one parameter, device: the name or serial number of a virtual MFA device"
 
 
 def register_mfa_codes(control: Blueprint, gateway: Gateway) -> None:

@@ -1,6 +1,6 @@
 """Rolecall's own OpenID Connect issuers over HTTP.
 
-The two documents of an issuer are public, because whoever verifies a token reads them; minting is a control endpoint.
+The two documents of an issuer are public, because services read them to verify tokens. Minting is a control endpoint.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _MEMBERS = {
     "algorithm": str,
 }
 _TYPE_NAMES = {str: "text", (str, list): "text or a list of texts", dict: "an object", int: "a whole number"}
-NO_ISSUER_MESSAGE = "There is no such issuer: a name has letters, digits, - _ and . in it."
+NO_ISSUER_MESSAGE = "There is no such issuer. A name consists of letters, digits, - _ and ."
 
 Answered = tuple[Response, int]
 
 
 def register_oidc_documents(app: Any, gateway: Gateway, prefix: str) -> None:
-    """Add what an issuer publishes, to the application itself: anybody may read it."""
+    """Add the documents of an issuer to the application itself, because anyone may read them."""
     documents = Blueprint("oidc_documents", __name__, url_prefix=prefix)
 
     @documents.get("/oidc/<name>/.well-known/openid-configuration")
@@ -74,7 +74,7 @@ def _minted(gateway: Gateway, name: str | None) -> Answered:
 def _read(body: Any, name: str | None) -> dict[str, Any]:
     """The members of a request for a token. Raises TokenRequestError."""
     if not isinstance(body, dict):
-        raise TokenRequestError("The body is no JSON object.")
+        raise TokenRequestError("The body is not a JSON object.")
     for member, value in body.items():
         kind: Any = _MEMBERS.get(member)
         if kind is None or (member == "issuer" and name is not None):
@@ -85,7 +85,7 @@ def _read(body: Any, name: str | None) -> dict[str, Any]:
     try:
         json.dumps(body, allow_nan=False)
     except ValueError as error:
-        raise TokenRequestError("There is a number among the members that JSON does not have.") from error
+        raise TokenRequestError("A member has a number that JSON does not allow.") from error
     audience = body.get("audience", "")
     if isinstance(audience, list) and not all(isinstance(one, str) for one in audience):
         raise TokenRequestError(f"audience must be {_TYPE_NAMES[str, list]}.")

@@ -17,7 +17,7 @@ from rolecall.wire import is_aws_host
 
 # No public name ends with these (RFC 6761; .internal: ICANN, 2024-07-29).
 _PRIVATE_ENDINGS = (".localhost", ".test", ".internal")
-# 253 characters of a name, its final dot, and a port.
+# A name of 253 characters, its final dot, and a port.
 _MAXIMUM_HOST_CHARACTERS = 260
 _LABEL = r"[a-z0-9_-]{1,63}"
 # Host of RFC 9112, but not empty. Underscores are allowed because names of Docker Compose have them.

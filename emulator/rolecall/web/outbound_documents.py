@@ -1,6 +1,7 @@
-"""The documents by which outbound web identity tokens are verified: public, at two addresses.
+"""The documents for verifying outbound web identity tokens: public, at two addresses.
 
-At the issuer's own name, for clients that are told to find it here, and below a path of Rolecall's for all others.
+Clients that resolve the issuer's own name to this server find them there. All others find them under a path of
+Rolecall's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ NO_ISSUER_MESSAGE = "There is no such issuer."
 
 
 def is_document(path: str, host: str) -> bool:
-    """Whether a request is for a document at an issuer's own name."""
+    """Whether a request is for a document under an issuer's own name."""
     return path.startswith(WELL_KNOWN) and issuer_of_host(host) is not None
 
 

@@ -1,4 +1,4 @@
-"""``GET /_rolecall/policy``: the smallest policy for what a principal did, and what it was granted and never used."""
+"""``GET /_rolecall/policy``: the smallest policy for a principal's calls, and the grants that it never used."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def _answer(database: Database, decisions: DecisionLog, given: Mapping[str, Sequ
 def _flag(values: Mapping[str, str], name: str) -> bool:
     text = values.get(name, "")
     if text not in _FLAGS:
-        raise BadFilterError(f"{name} is true or false.")
+        raise BadFilterError(f"{name} must be true or false.")
     return _FLAGS[text]

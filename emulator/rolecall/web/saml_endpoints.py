@@ -1,4 +1,4 @@
-"""Rolecall's own SAML identity providers over HTTP: metadata, which anybody may read, and assertions, for control."""
+"""Rolecall's own SAML identity providers over HTTP: public metadata, and a control endpoint for assertions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TYPE_NAMES = {str: "text", dict: "an object", list: "a list of texts", int: "a 
 
 
 def register_saml_metadata(app: Flask, gateway: Gateway, prefix: str) -> None:
-    """Add what an identity provider publishes, to the application itself."""
+    """Add the metadata of an identity provider to the application itself."""
     documents = Blueprint("saml_metadata", __name__, url_prefix=prefix)
 
     @documents.get("/saml/<name>/metadata.xml")
@@ -67,7 +67,7 @@ def register_saml_assertions(control: Blueprint, gateway: Gateway) -> None:
 def _read(body: Any) -> dict[str, Any]:
     """The members of a request for an assertion. Raises AssertionRequestError."""
     if not isinstance(body, dict):
-        raise AssertionRequestError("the body is no JSON object")
+        raise AssertionRequestError("the body is not a JSON object")
     for member, value in body.items():
         kind = _MEMBERS.get(member)
         if kind is None:
@@ -76,12 +76,12 @@ def _read(body: Any) -> dict[str, Any]:
             raise AssertionRequestError(f"{member} must be {_TYPE_NAMES[kind]}")
     missing = [member for member in _REQUIRED if member not in body]
     if missing:
-        raise AssertionRequestError(f"there must be {', '.join(missing)}")
+        raise AssertionRequestError(f"these members are missing: {', '.join(missing)}")
     return body
 
 
 def _holds_texts(member: str, value: Any) -> bool:
-    """Whether what is in an object or a list is text, for attributes also lists of it."""
+    """Whether an object or a list holds texts, for attributes also lists of texts."""
     if isinstance(value, list):
         return all(isinstance(one, str) for one in value)
     if isinstance(value, dict):

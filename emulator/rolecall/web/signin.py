@@ -1,7 +1,7 @@
-"""AWS's sign-in endpoint at ``/federation``, and the page behind it: who am I, and what may I do in Chime.
+"""AWS's sign-in endpoint at ``/federation``, and the page behind it: the visitor's identity and its rights in Chime.
 
-A visitor's cookie is good for the page alone. The page loads nothing from anywhere, takes no input but signing out,
-and is not framed by others.
+A visitor's cookie works for the page alone. The page loads nothing from elsewhere, has no form but signing out, and
+cannot be framed by other pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FEDERATION_PATH = "/federation"
 CONSOLE_PATH = "/_rolecall/console"
 COOKIE = "rolecall-console"
 _MAXIMUM_PARAMETER_CHARACTERS = 65_536
-# Browsers drop a cookie that is longer.
+# Browsers drop a longer cookie.
 _MAXIMUM_COOKIE_CHARACTERS = 4000
 _CONSOLE_HOST = re.compile(r"([a-z0-9-]+\.)*(aws\.amazon\.com|amazonaws\.com)")
 _SECURITY_HEADERS = {
@@ -60,7 +60,7 @@ def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
     def refuse_embedding() -> Response | None:
         headers = request.headers
         if loaded_by_another_site(headers.get("Sec-Fetch-Site"), headers.get("Sec-Fetch-Mode")):
-            return _refused("A page of another site may lead here, and load nothing from here.", 403)
+            return _refused("A page of another site may link here, but must not load anything from here.", 403)
         return None
 
     @pages.route(FEDERATION_PATH, methods=["GET", "POST"])
@@ -87,7 +87,7 @@ def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
 
     @pages.post(f"{CONSOLE_PATH}/sign-out")
     def sign_out() -> Response:
-        # The cookie is SameSite=Lax, and a form of another site is recognised by its origin.
+        # The cookie is SameSite=Lax. The origin shows whether a form belongs to another site.
         origin, fetch_site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
         if from_another_site(origin, asked_host(request.environ)) or sent_by_another_site(fetch_site):
             return _refused("A page of another site cannot sign you out.", 403)
@@ -122,7 +122,7 @@ def _sign_in_token(sign_in: SignIn, given: Mapping[str, str]) -> tuple[Response,
         raise SignInError(SESSION_TYPE_MESSAGE)
     session = _session(given.get("Session", ""))
     duration = given.get("SessionDuration")
-    # What is no whole number is out of every range, so the rule itself refuses it.
+    # A text that is not a whole number is out of every range, so the rule itself refuses it.
     duration_seconds = None if duration is None else int(duration) if re.fullmatch(r"[0-9]{1,6}", duration) else -1
     token, caller = sign_in.sign_in_token(
         session.get("sessionId", ""), session.get("sessionKey", ""), session.get("sessionToken", ""), duration_seconds
@@ -160,7 +160,7 @@ def _logged_in(sign_in: SignIn, given: Mapping[str, str]) -> tuple[Response, Cal
 
 
 def _is_destination(text: str) -> bool:
-    """Whether somebody may be sent there: AWS's console, or this server; anywhere else would be an open redirect."""
+    """Whether the destination is AWS's console or this server. Anything else would be an open redirect."""
     try:
         url = urlsplit(text)
         host, port = url.hostname or "", url.port
@@ -181,10 +181,10 @@ def _is_web_address(text: str) -> bool:
 
 
 def _landing(destination: str, issuer: str) -> str:
-    """Rolecall's own page: the real console has no part in a sandbox, so it is named there and not visited."""
+    """Rolecall's own page. A sandbox has no AWS console, so the page names the destination and does not go there."""
     url = urlsplit(destination)
     if url.netloc == request.host:
-        # Absolute, because a path that begins with two slashes would name another host.
+        # Absolute, because a path that begins with two slashes would be read as another host.
         return f"{request.scheme}://{request.host}{quote(url.path, safe='/-._~%')}{'?' if url.query else ''}{url.query}"
     return f"{CONSOLE_PATH}?{urlencode({'destination': destination, **({'issuer': issuer} if issuer else {})})}"
 

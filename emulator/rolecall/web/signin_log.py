@@ -1,4 +1,4 @@
-"""Sign-ins in the decision log, so that they are in CloudTrail's records as AWS has them there.
+"""Sign-ins in the decision log, so that they appear in CloudTrail's records as on AWS.
 
 CloudTrail User Guide, AWS Management Console sign-in events: ``GetSigninToken`` and ``ConsoleLogin`` of the service
 ``signin``, with ``Success`` or ``Failure``.
@@ -28,7 +28,7 @@ FAILURE = "Failure"
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """Where somebody wants to go, which is all that is told of a sign-in's parameters."""
+    """The destination of a sign-in. The log records none of its other parameters."""
 
     parameters: Callable[[Any], str] = json.dumps
     answer: None = None
@@ -36,7 +36,7 @@ class _Destination:
 
 
 class SignInLog:
-    """Notes sign-ins in the decision log, if there is one."""
+    """Records sign-ins in the decision log, if there is one."""
 
     def __init__(self, gateway: Gateway, decisions: DecisionLog | None) -> None:
         self._gateway = gateway
@@ -45,7 +45,7 @@ class SignInLog:
     def note(
         self, action: str, started_seconds: float, caller: Caller | None, destination: str = "", problem: str = ""
     ) -> None:
-        """One sign-in, or one step towards it, begun at ``started_seconds``; with a ``problem`` it failed."""
+        """Record a sign-in, or a step of one, begun at ``started_seconds``. With a ``problem`` it failed."""
         if self._decisions is None:
             return
         clock, error = self._gateway.clock, AwsError(FAILURE, problem) if problem else None

@@ -1,4 +1,4 @@
-"""Snapshots over HTTP: ``GET /_rolecall/snapshot`` gives the world as a sandbox file, ``PUT`` replaces it by one."""
+"""Snapshots over HTTP: ``GET /_rolecall/snapshot`` gives the world as a sandbox file, ``PUT`` replaces the world."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ YAML = "application/yaml"
 INVALID_MESSAGE = "The snapshot cannot be loaded."
 NOT_TEXT_MESSAGE = "The snapshot is not UTF-8 text."
 TOO_LARGE_MESSAGE = f"The snapshot is larger than {MAXIMUM_SNAPSHOT_BYTES} bytes."
-CHOICE_MESSAGE = "last_used is true or false."
+CHOICE_MESSAGE = "last_used must be true or false."
 _CHOICES = {"true": True, "false": False}
 
 Answered = tuple[Response, int]

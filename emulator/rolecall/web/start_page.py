@@ -1,4 +1,4 @@
-"""The page at ``/`` that a browser shows, and the documentation it links to."""
+"""The page at ``/`` for browsers, and the documentation that it links to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADERS = {
 def asks_for_page(environ: dict[str, Any]) -> bool:
     """Whether a browser asks for ``/`` itself. An AWS call there has a query, a body or a signature.
 
-    Programs do not accept HTML, so they get the answer that AWS gives.
+    Programs do not accept HTML, so they get AWS's answer.
     """
     return (
         environ["REQUEST_METHOD"] == "GET"
@@ -34,7 +34,7 @@ def asks_for_page(environ: dict[str, Any]) -> bool:
 
 
 def docs_folder() -> Path:
-    """Inside the package when it was installed from a wheel, beside it in a checkout."""
+    """The documentation's folder: in the package of a wheel, beside the package in a checkout."""
     inside = _PACKAGE_FOLDER / "docs"
     return inside if inside.is_dir() else _PACKAGE_FOLDER.parent.parent / "docs"
 

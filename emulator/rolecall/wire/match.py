@@ -6,6 +6,8 @@ services share Chime's signing name, and IAM's toolbox shares IAM's, so host and
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +46,12 @@ _LEGACY_HOSTS = {known.legacy_host: known.name for known in KNOWN_SERVICES.value
 # The service whose form an answer takes when the request shows no service: with a path, and without one.
 _LIKELY_REST_SERVICE = "chime"
 _LIKELY_QUERY_SERVICE = "sts"
+# The services that share the paths of the operations on tags.
+_TAGS_PATH = "/tags"
+_TAGGED = {
+    known.name: re.compile(known.tagged_resources) for known in KNOWN_SERVICES.values() if known.tagged_resources
+}
+_COLONS_BEFORE_RESOURCE = 5
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -152,7 +160,7 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     if request.raw_query:
         add_parameters(request.raw_query, query)
     named = _service_of_host(request)
-    names = (named,) if named in services else services
+    names = (named,) if named in services else _sharing(request, query, services)
     path = _served_path(request.raw_path)
     if not path.startswith("/"):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
@@ -178,6 +186,22 @@ def _served_path(raw_path: str) -> str:
     if raw_path.startswith(OLD_CHIME_PREFIX + "/"):
         return raw_path[len(OLD_CHIME_PREFIX) :]
     return raw_path
+
+
+def _sharing(request: HttpRequest, query: Mapping[str, str], services: tuple[str, ...]) -> tuple[str, ...]:
+    """The services that a request may be for. The ARN in an operation on tags names one; an unknown ARN names none."""
+    if request.raw_path != _TAGS_PATH:
+        return services
+    arn: Any = query.get("arn")
+    if arn is None:
+        try:
+            arn = json.loads(request.body).get("ResourceARN")
+        except (ValueError, AttributeError, RecursionError):
+            return services
+    # Its last part may have colons; what stands before it has five.
+    resource = arn.split(":", _COLONS_BEFORE_RESOURCE)[-1] if isinstance(arn, str) else ""
+    named = tuple(name for name, pattern in _TAGGED.items() if name in services and pattern.fullmatch(resource))
+    return named or services
 
 
 def _service_of_host(request: HttpRequest) -> str:

@@ -23,7 +23,8 @@ MAXIMUM_MEMBER_DEPTH = 3
 class Operation:
     """One operation, compiled. Member names are the model's.
 
-    ``input_paths`` also lists members inside other members. ``signed`` is false for an operation without SigV4.
+    ``input_paths`` and ``output_paths`` also list members inside other members. ``signed`` is false for an operation
+    without SigV4.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Operation:
     input_paths: tuple[tuple[str, ...], ...]
     required_members: tuple[str, ...]
     output_members: tuple[str, ...]
+    output_paths: frozenset[tuple[str, ...]]
     error_codes: frozenset[str]
     decode: DecodeRequest
     check: Check
@@ -115,6 +117,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
         input_paths=tuple(_member_paths(given)),
         required_members=tuple(member for member in inputs if given and member in given.required),
         output_members=tuple(outputs),
+        output_paths=frozenset(_member_paths(answered)),
         error_codes=frozenset(_error_code(model, error["shape"]) for error in raw.get("errors", ())),
         decode=_decoder(service.protocol, given),
         check=compile_check(given, service.name),

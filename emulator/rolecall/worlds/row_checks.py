@@ -138,6 +138,8 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
         lambda value: delegated_session(value, "", 0), "the stored record of an approver"
     ),
     "service_linked_role_deletions.resources": _readable(_usages, "a list of resources in use, as JSON text"),
+    "resources.content": _readable(_mapping, "a mapping, as JSON text"),
+    "resource_settings.content": _readable(_mapping, "a mapping, as JSON text"),
     "signing_keys.algorithm": _matching("|".join(sorted(ALGORITHMS)), "the name of an algorithm, such as RS256"),
 }
 

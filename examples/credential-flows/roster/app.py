@@ -8,12 +8,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# What an IAM policy's refusal is called: by Chime itself, and by the Chime SDK services.
+# The error code of an IAM policy's refusal: Chime's own, and the one of the Chime SDK services.
 REFUSALS = ("ForbiddenException", "AccessDeniedException")
 
 
 class NotAllowedError(Exception):
-    """The caller lacks a permission; says which call it was."""
+    """The caller lacks a permission; the message names the call."""
 
 
 class Roster:
@@ -28,7 +28,7 @@ class Roster:
         return sorted(user["PrimaryEmail"] for user in self._users())
 
     def invite(self, email: str) -> str:
-        """Invite somebody; returns the id of the invitation. Raises NotAllowedError."""
+        """Invite a person. Returns the id of the invitation. Raises NotAllowedError."""
         answer = self._call("invite_users", AccountId=self._account_id(), UserEmailList=[email])
         return str(answer["Invites"][0]["InviteId"])
 

@@ -8,9 +8,9 @@ from botocore.credentials import DeferredRefreshableCredentials, create_assume_r
 
 
 def role_session(role_arn: str, session_name: str, *, duration_seconds: int = 3600, policy: str = "") -> boto3.Session:
-    """A session of the role, assumed when it is first used and again before it ends.
+    """A session of the role. The role is assumed at the session's first use and again before the credentials expire.
 
-    ``policy`` is a session policy as JSON text: the session may then do no more than that.
+    ``policy`` is a session policy as JSON text. The session may do only what it allows.
     """
     parameters = {"RoleArn": role_arn, "RoleSessionName": session_name, "DurationSeconds": duration_seconds}
     if policy:

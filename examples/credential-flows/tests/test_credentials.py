@@ -1,4 +1,4 @@
-"""Credentials over time: renewed, expired, revoked, and a service that is too busy."""
+"""Credentials over time: renewed, expired and revoked, and a service that is too busy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.rolecall(config="sandbox.yaml")
 
 
 def revoked_before(moment) -> str:
-    """The policy with which IAM's console revokes the sessions of a role."""
+    """The policy that IAM's console uses to revoke the sessions of a role."""
     condition = {"DateLessThan": {"aws:TokenIssueTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}}
     statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -35,7 +35,7 @@ def test_credentials_are_kept_while_they_last(rolecall):
 
 
 def test_credentials_are_renewed_before_they_end(rolecall):
-    # botocore renews in the last 15 minutes, so credentials that last no longer are renewed with the next call.
+    # botocore renews in the last 15 minutes, so it renews credentials this short with the next call.
     reader = roster(rolecall, duration_seconds=900)
     reader.emails()
     before = assumed(rolecall)

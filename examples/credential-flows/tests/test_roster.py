@@ -1,4 +1,4 @@
-"""What the application may do with each role, and what it says when it may not."""
+"""What the application may do with each role, and its message when it may not."""
 
 from __future__ import annotations
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.services.chime.common import (
-    SUPPORTED_LICENSES,
     TEAM,
     checked_email,
     checked_license,
     locked_account,
-    owned_account,
 )
-from rolecall.services.chime.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.chime.kinds import ACCOUNT, shown_account
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.verbs import get
 from rolecall.storage import chime_accounts, chime_users
 from rolecall.storage.chime_accounts import BEFORE_THE_FIRST, ChimeAccount
 
@@ -41,9 +41,7 @@ def create_account(call: Call, *, Name: str) -> Answer:
     return {"Account": shown_account(account)}
 
 
-@operation("chime", "GetAccount")
-def get_account(call: Call, *, AccountId: str) -> Answer:
-    return {"Account": shown_account(owned_account(call, AccountId))}
+get(ACCOUNT, "GetAccount")
 
 
 @operation("chime", "ListAccounts")
@@ -99,17 +97,3 @@ def delete_account(call: Call, *, AccountId: str) -> Answer:
         raise AwsError("UnprocessableEntityException", USERS_REMAIN.format(account_id=AccountId))
     chime_accounts.remove_account(call.db, account.account_id)
     return {}
-
-
-def shown_account(account: ChimeAccount) -> Answer:
-    """An account as the model's Account."""
-    return {
-        "AwsAccountId": account.aws_account_id,
-        "AccountId": account.account_id,
-        "Name": account.name,
-        "AccountType": account.account_type,
-        "CreatedTimestamp": account.created_at_seconds,
-        "DefaultLicense": account.default_license,
-        "SupportedLicenses": SUPPORTED_LICENSES,
-        "AccountStatus": account.account_status,
-    }

@@ -14,7 +14,7 @@ from rolecall.services.chime.user_changes import apply_changes, changes_of, perm
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_users
 
-# Amazon Chime Administration Guide, Remove Users: whoever leaves a Team account loses the license it paid for.
+# Amazon Chime Administration Guide, Remove Users: a user who leaves a Team account loses the license it paid for.
 LICENSE_OF_FREE_USERS = "Basic"
 
 

@@ -1,8 +1,8 @@
 """Changes that UpdateUser and BatchUpdateUser make to a user, and what such a change needs beyond its own action.
 
 Amazon Chime Administration Guide, Using roles with shared Alexa for Business devices: Chime makes its service-linked
-role when Alexa for Business is turned on for a shared device. IAM User Guide, Service-linked role permissions: whoever
-does that needs iam:CreateServiceLinkedRole.
+role when Alexa for Business is turned on for a shared device. IAM User Guide, Service-linked role permissions: the
+caller then needs iam:CreateServiceLinkedRole.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rolecall.access.permission import Permission
-from rolecall.arns import iam_arn, parse_arn
-from rolecall.data import service_linked_roles
+from rolecall.arns import parse_arn
 from rolecall.services.chime.common import bad_request, checked_license
+from rolecall.services.linked_roles import ensure_role, permission_to_make
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Call, Parameters
 from rolecall.storage import chime_accounts, chime_users
-from rolecall.storage import service_linked_roles as linked_roles
 from rolecall.storage.chime_users import ALEXA_SERVICE, ChimeUser
-from rolecall.storage.problems import AlreadyThere
-from rolecall.storage.roles import role_by_name
 
 MAXIMUM_ARN_LENGTH = 2048
 Changes = dict[str, Any]
@@ -53,18 +50,9 @@ def apply_changes(call: Call, user: ChimeUser, changes: Changes) -> ChimeUser:
     """
     changed = user._replace(**changes)
     if _uses_alexa(changed) and not _uses_alexa(user):
-        _make_role(call)
+        ensure_role(call, ALEXA_SERVICE, "Alexa for Business")
     chime_users.update_user(call.db, user.user_id, changes)
     return changed
-
-
-def _make_role(call: Call) -> None:
-    facts = service_linked_roles()[ALEXA_SERVICE]
-    try:
-        linked_roles.ensure(call.db, call.account_id, facts, call.now_seconds, call.ids)
-    except AlreadyThere as problem:
-        message = f"Alexa for Business needs the service-linked role {facts.role_name}, but another role has that name."
-        raise bad_request(message) from problem
 
 
 def _uses_alexa(user: ChimeUser) -> bool:
@@ -85,15 +73,12 @@ def _permissions(call: Call, parameters: Parameters, items: Iterable[Parameters]
     touched = [item for item in items if "AlexaForBusinessMetadata" in item or "UserType" in item]
     if not touched or chime_accounts.account(call.db, call.account_id, parameters["AccountId"]) is None:
         return own
-    facts = service_linked_roles()[ALEXA_SERVICE]
-    role = role_by_name(call.db, call.account_id, facts.role_name)
-    if role is not None and role.linked_service == ALEXA_SERVICE:
+    making = permission_to_make(call, ALEXA_SERVICE)
+    if making is None:
         return own
     users = chime_users.users_by_id(call.db, parameters["AccountId"], {item["UserId"] for item in touched})
     if not any(_turns_alexa_on(users[item["UserId"]], item) for item in touched if item["UserId"] in users):
         return own
-    resource = iam_arn(call.account_id, "role", f"/aws-service-role/{ALEXA_SERVICE}/", facts.role_name)
-    making = Permission("iam:CreateServiceLinkedRole", resource, context={"iam:awsservicename": ALEXA_SERVICE})
     return (*own, making)
 
 

@@ -14,8 +14,8 @@ from rolecall.services.chime.common import (
     owned_account,
     owned_user,
 )
-from rolecall.services.chime.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.chime.user_changes import apply_changes, changes_of, permissions_to_update_user
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_users
 from rolecall.storage.chime_accounts import ChimeAccount
@@ -63,7 +63,7 @@ def list_users(
 def create_user(
     call: Call, *, AccountId: str, Username: str | None = None, Email: str | None = None, UserType: str = PRIVATE_USER
 ) -> Answer:
-    """A registered user with the account's default license. Whoever creates a user names it, by email or user name."""
+    """A registered user with the account's default license. The request names the user, by email or user name."""
     account = locked_account(call, AccountId)
     if Email is None and Username is None:
         raise bad_request("Email or Username must be given.")

@@ -1,1 +1,1 @@
-"""IAM. A folder for each noun; what several of them share stands beside the folders."""
+"""IAM. Each noun has a folder. Modules that several nouns share stand beside the folders."""

@@ -1,4 +1,4 @@
-"""What every IAM operation needs: pages of a list, tags in and out, what creating something needs."""
+"""What every IAM operation needs: pages of a list, tags of requests and answers, and help for creating things."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESERVED_TAG_PREFIX = "aws:"
 INVALID_MARKER_MESSAGE = "Invalid Marker."
 DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found."
 DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
-# AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
+# AWS's wording was not recorded. The rule: IAM User Guide, Rules for tagging in IAM and AWS STS.
 RESERVED_TAG_MESSAGE = "Tag keys and values beginning with 'aws:' are reserved for system use."
 # API reference, ConcurrentModification.
 CONCURRENT_MESSAGE = (
@@ -34,14 +34,14 @@ Position = Callable[[Item], str]
 
 
 def concurrent_modification() -> AwsError:
-    """For a write that a constraint refused, because another transaction was faster."""
+    """The error for a write that a constraint refused because another transaction came first."""
     return AwsError("ConcurrentModification", CONCURRENT_MESSAGE, status=409)
 
 
 def opened_marker(call: Call, filters: Sequence[str], marker: str | None) -> str:
-    """The position after which a list goes on; empty for its first page.
+    """The position where a list continues; empty for its first page.
 
-    ``filters`` tells this list of the operation from its others. Raises AwsError ValidationError.
+    ``filters`` distinguishes this list of the operation from its other lists. Raises AwsError ValidationError.
     """
     if marker is None:
         return ""
@@ -54,8 +54,8 @@ def opened_marker(call: Call, filters: Sequence[str], marker: str | None) -> str
 def page_of(
     call: Call, filters: Sequence[str], found: Sequence[Item], position: Position[Item], max_items: int
 ) -> tuple[Sequence[Item], Answer]:
-    """The first ``max_items`` of ``found``, which goes on beyond the page when it is longer, and the answer's
-    IsTruncated and Marker.
+    """The first ``max_items`` of ``found``, and the answer's IsTruncated and Marker. There is a further page when
+    ``found`` is longer.
     """
     if len(found) <= max_items:
         return found, {"IsTruncated": False}
@@ -83,7 +83,7 @@ def _scope(call: Call, filters: Sequence[str]) -> tuple[str, ...]:
 
 
 def tag_pairs(tags: Sequence[Mapping[str, Any]], *, case_sensitive: bool) -> list[tuple[str, str]]:
-    """The tags of a request as pairs. Raises AwsError InvalidInput for a key given twice and for reserved ones."""
+    """The tags of a request as pairs. Raises AwsError InvalidInput for a repeated key and for reserved tags."""
     pairs = [(tag["Key"], tag["Value"]) for tag in tags]
     for pair in pairs:
         if any(text.lower().startswith(RESERVED_TAG_PREFIX) for text in pair):
@@ -97,7 +97,7 @@ def tag_pairs(tags: Sequence[Mapping[str, Any]], *, case_sensitive: bool) -> lis
 
 
 def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[str, str]]) -> None:
-    """Add tags, or replace those that have the same key. Raises AwsError LimitExceeded beyond the quota."""
+    """Add tags; a tag with the same key is replaced. Raises AwsError LimitExceeded beyond the quota."""
     if not tags:
         return
     if new_tag_count(call.db, kind, owner_id, tags) > call.settings.quotas.tags_per_entity_count:
@@ -106,7 +106,7 @@ def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[s
 
 
 def resource_tag_keys(call: Call, kind: TaggedKind, owner_id: str) -> dict[str, ContextValue]:
-    """The condition keys of the tags that an entity has."""
+    """The condition keys of an entity's tags."""
     keys: dict[str, ContextValue] = {}
     for key, value in tags_of(call.db, kind, owner_id):
         keys[f"aws:resourcetag/{key.lower()}"] = value

@@ -1,7 +1,7 @@
-"""IAM's kinds of resources, for the permissions of every operation: what is stored of one, and how a refusal words it.
+"""IAM's kinds of resources, for the permissions of every operation: what is stored of one, and its name in a refusal.
 
-The ARN of a user, group or role has a path, which a request that names one does not tell: it is looked up. AWS words
-these in refusals of its older operations as ``user NAME``, in the others as ARNs; recorded answers tell which.
+The ARN of a user, group or role has a path. A request gives the name alone, so the path is looked up. In refusals of
+its older operations AWS writes ``user NAME``, in the others the ARN. Recorded answers show which form applies.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WORDED_AS_ARN = frozenset(
 
 
 def calling_user(call: Call) -> UserRecord | None:
-    """The user who calls; None for the root user. Raises AwsError for every other caller."""
+    """The user who calls; None for the root user. Raises AwsError for any other caller."""
     principal = call.caller.principal
     if principal.type == "Account":
         return None
@@ -122,14 +122,14 @@ for _kind, _made_by, _tagged_by in (
 
 
 def user_permission(call: Call, user: UserRecord) -> Permission:
-    """The operation's action on a user whom the request does not name."""
+    """The operation's action on a user that the request does not name."""
     described = _described_user(call, user, "")
     action = action_of("iam", call.operation)
     return Permission(action, described.arn, context=described.context, shown_as=described.shown_as)
 
 
 def renaming(kind: str) -> PermissionsOf:
-    """For the operation that renames or moves an entity of that kind: the permission on the old name and on the new.
+    """For the operation that renames or moves an entity of a kind: the permission on the old and on the new name.
 
     Source: the API references of UpdateUser and UpdateGroup.
     """
@@ -148,7 +148,7 @@ def renaming(kind: str) -> PermissionsOf:
 
 
 def listing(kind: str) -> PermissionsOf:
-    """For the operation that lists all entities of that kind: on ``*``, which AWS words as their common ARN."""
+    """For the operation that lists all entities of a kind: ``*``, which AWS shows as their common ARN."""
 
     def permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         [present] = table_permissions(call, parameters)
@@ -159,7 +159,7 @@ def listing(kind: str) -> PermissionsOf:
 
 
 def _name(call: Call, resource: Resource) -> str:
-    """The name that a request gives an entity of the caller's account, by itself or in an ARN with any path."""
+    """The name that a request gives an entity of the caller's account: alone, or in an ARN with any path."""
     if not resource.given.startswith("arn:"):
         return resource.given
     parsed = parse_arn(resource.given)
@@ -175,7 +175,7 @@ def _worded(call: Call, kind: str, name: str, given: str) -> str:
 
 
 def _boundary_keys(call: Call, boundary_arn: str | None) -> dict[str, ContextValue]:
-    """The boundary of a user or role, for the actions that have this key: with others a policy on it does not match."""
+    """The boundary of a user or role, for actions that have this key. Other actions do not match a policy on it."""
     if boundary_arn is None or _BOUNDARY_KEY not in actions("iam")[call.operation.lower()].condition_keys:
         return {}
     return {_BOUNDARY_KEY.lower(): boundary_arn}

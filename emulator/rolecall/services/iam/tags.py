@@ -1,4 +1,4 @@
-"""Tags of users and roles, whose keys ignore case. Tags of managed policies have a module of their own."""
+"""Tags of users and roles, whose keys ignore case. Tags of managed policies have their own module."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def _tag(call: Call, kind: _Kind, entity_id: str, tags: Sequence[tuple[str, str]
 
 @operation("iam", "TagUser")
 def tag_user(call: Call, *, UserName: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
+    """Add tags; a tag with the same key is replaced. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
     tags = tag_pairs(Tags, case_sensitive=False)
     _tag(call, "user", existing_user(call, UserName).user_id, tags)
 
 
 @operation("iam", "UntagUser")
 def untag_user(call: Call, *, UserName: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
+    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "user", existing_user(call, UserName).user_id, TagKeys)
 
 
@@ -43,7 +43,7 @@ def list_user_tags(
 
 @operation("iam", "TagRole")
 def tag_role(call: Call, *, RoleName: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags, or replace those that have the same key, of a service-linked role too.
+    """Add tags, even to a service-linked role; a tag with the same key is replaced.
 
     Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded.
     """
@@ -53,7 +53,7 @@ def tag_role(call: Call, *, RoleName: str, Tags: Sequence[Mapping[str, Any]]) ->
 
 @operation("iam", "UntagRole")
 def untag_role(call: Call, *, RoleName: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
+    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "role", existing_role(call, RoleName).role_id, TagKeys)
 
 

@@ -1,1 +1,1 @@
-"""IAM Toolbox: why a request was refused, from what the decision log keeps of it."""
+"""IAM Toolbox: why a request was refused, read from the decision log."""

@@ -1,7 +1,7 @@
 """GetRequestAuthorizationDetails and GetRequestAuthorizationPolicy: AWS's own way to ask why a request was refused.
 
-IAM User Guide, Troubleshoot access denied error messages, and the API reference of IAM Toolbox (preview): details are
-kept for a day, in the Region of the refused call, for its account and the account's organization.
+Sources: IAM User Guide, Troubleshoot access denied error messages, and the API reference of IAM Toolbox (preview).
+Details are kept for a day, in the Region of the refused call, for its account and the account's organization.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_POLICY_MESSAGE = "The policy {policy_uri} was not evaluated for the authoriza
 INVALID_TOKEN_MESSAGE = "The pagination token is not valid."  # noqa: S105
 
 _EFFECTS = {"Allowed": "ALLOW", "Allow": "ALLOW", "ExplicitDeny": "EXPLICIT_DENY", "ImplicitDeny": "IMPLICIT_DENY"}
-# Kind of policy -> type of the check, type of the policy; in the order in which checks are listed.
+# Kind of policy -> type of the check, type of the policy. The checks are listed in this order.
 _KINDS = {
     "rcp": ("RESOURCE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"),
     "scp": ("SERVICE_CONTROL_POLICY", "SERVICE_CONTROL_POLICY"),
@@ -40,7 +40,7 @@ def get_request_authorization_details(call: Call, *, authorizationId: str, nextT
     ResourceNotFoundException, ValidationException.
     """
     if nextToken is not None:
-        # A call has a handful of evaluations, so that no answer ever ends with a token.
+        # A call has a handful of evaluations, so no answer needs a second page.
         raise AwsError("ValidationException", INVALID_TOKEN_MESSAGE)
     explanation = json.loads(_details(call, authorizationId).explanation)
     return {
@@ -52,7 +52,7 @@ def get_request_authorization_details(call: Call, *, authorizationId: str, nextT
 
 @operation("iam-toolbox", "GetRequestAuthorizationPolicy")
 def get_request_authorization_policy(call: Call, *, authorizationId: str, policyUri: str) -> Answer:
-    """One policy's document as it was at the refusal. Raises AwsError ResourceNotFoundException."""
+    """The document of one policy at the time of the refusal. Raises AwsError ResourceNotFoundException."""
     details = _details(call, authorizationId)
     for policy in json.loads(details.explanation)["policies"]:
         if policy["uri"] == policyUri:
@@ -71,7 +71,7 @@ def _details(call: Call, authorization_id: str) -> RefusalDetails:
 
 
 def _may_see(call: Call, details: RefusalDetails) -> bool:
-    """Only the organization that was recorded, or without one the account, is told of a refusal."""
+    """Only the recorded organization may see a refusal; without an organization, only the account."""
     if not details.organization_id:
         return details.account_id == call.account_id
     organization = gather.organization_of(call.db, call.account_id)
@@ -92,7 +92,7 @@ def _evaluation(evaluation: dict[str, Any]) -> Answer:
 def _checks(evaluation: dict[str, Any]) -> list[Answer]:
     checks = [_check(layer, evaluation) for layer in _in_order(evaluation["layers"])]
     if evaluation["session_policy_required"]:
-        # A federated user's session without a policy: nothing is there that could allow.
+        # A federated user's session without a policy: there is no policy that could allow.
         session = {
             "checkType": "SESSION",
             "evaluatedEffect": "IMPLICIT_DENY",
@@ -125,7 +125,7 @@ def _check(layer: dict[str, Any], evaluation: dict[str, Any]) -> Answer:
 def _matched(statements: list[dict[str, Any]]) -> list[Answer]:
     by_policy: dict[str, list[Answer]] = {}
     for statement in statements:
-        # AWS makes an id for a statement without one; it does not say of what form.
+        # AWS makes an id for a statement without one. The form of that id is not documented.
         sid = statement["sid"] or f"statement-{statement['index']}"
         shown = {"sid": sid, "evaluatedEffect": statement["effect"].upper()}
         by_policy.setdefault(statement["uri"], []).append(shown)

@@ -1,1 +1,1 @@
-"""STS: who am I, and temporary credentials."""
+"""STS: the caller's identity, and temporary credentials."""

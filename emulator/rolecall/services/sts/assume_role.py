@@ -1,4 +1,4 @@
-"""AssumeRole: a role's temporary credentials, when both the caller's policies and the role's trust policy agree."""
+"""AssumeRole: a role's temporary credentials, when the caller's policies and the role's trust policy agree."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rolecall.principals import Session
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.sts.provided_contexts import context_providers, refuse_assertions
 from rolecall.services.sts.role_sessions import (
+    RequestedSession,
     Target,
-    WantedSession,
     role_keys,
     role_permissions,
     role_session,
@@ -30,7 +30,7 @@ SOURCE_IDENTITY_MESSAGE = "The source identity is already set for this assume ro
 
 
 def _check_values(call: Call, parameters: Parameters) -> None:
-    """What AWS refuses before it looks at any policy."""
+    """What AWS refuses before it evaluates any policy."""
     if parse_arn(parameters["RoleArn"]) is None:
         raise AwsError("ValidationError", f"{parameters['RoleArn']} is invalid")
     context_providers(parameters.get("ProvidedContexts", ()))
@@ -83,7 +83,7 @@ def _context(call: Call, parameters: Parameters, target: Target) -> Mapping[str,
     for key, value in (*inherited, *tags):
         context[f"aws:requesttag/{key.lower()}"] = value
     for key, value in inherited:
-        # While a trust policy is evaluated, inherited tags stand in for the role's own of the same key.
+        # While a trust policy is evaluated, an inherited tag replaces the role's own tag of the same key.
         if f"aws:resourcetag/{key.lower()}" in context:
             context[f"aws:resourcetag/{key.lower()}"] = value
     if tags or inherited:
@@ -95,7 +95,7 @@ def _context(call: Call, parameters: Parameters, target: Target) -> Mapping[str,
 
 
 def _inherited_tags(session: Session | None) -> tuple[tuple[str, str], ...]:
-    """Tags that the calling session hands on: those whose keys it holds as transitive."""
+    """Tags that the calling session passes on: the transitive ones."""
     if session is None or not session.transitive_tag_keys:
         return ()
     transitive = {key.lower() for key in session.transitive_tag_keys}
@@ -111,24 +111,24 @@ def assume_role(
     DurationSeconds: int | None = None,
     Policy: str | None = None,
     PolicyArns: Sequence[Mapping[str, Any]] = (),
-    ExternalId: str | None = None,  # a condition key, judged with the permissions
+    ExternalId: str | None = None,  # a condition key, checked with the permissions
     Tags: Sequence[Mapping[str, Any]] = (),
     TransitiveTagKeys: Sequence[str] = (),
     SourceIdentity: str = "",
     MinimumSessionTokenSize: int = 0,
     ProvidedContexts: Sequence[Mapping[str, Any]] = (),
-    SerialNumber: str | None = None,  # with TokenCode the second factor, judged before the permissions
+    SerialNumber: str | None = None,  # with TokenCode the second factor, checked before the permissions
     TokenCode: str | None = None,
 ) -> Answer:
     """Credentials of the role. API reference: AssumeRole.
 
-    The permissions were checked, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
+    The permissions are checked already, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
     MalformedPolicyDocument, PackedPolicyTooLarge, ExpiredTokenException (provided contexts).
     """
     refuse_assertions(ProvidedContexts)
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
     session = call.caller.session
-    wanted = WantedSession(
+    wanted = RequestedSession(
         type="AssumeRole",
         name=RoleSessionName,
         duration_seconds=DurationSeconds,

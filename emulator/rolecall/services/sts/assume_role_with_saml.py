@@ -1,5 +1,6 @@
-"""AssumeRoleWithSAML: a role's credentials for whom an identity provider has authenticated. Unsigned; the proof is the
-assertion, and the role's trust policy alone decides.
+"""AssumeRoleWithSAML: a role's credentials for a user whom an identity provider has authenticated.
+
+The call is unsigned. The assertion is the proof, and the role's trust policy alone decides.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
-from rolecall.services.sts.role_sessions import Brought, WantedSession, federated_permissions, role_session, target_role
+from rolecall.services.sts.role_sessions import (
+    FederatedParts,
+    RequestedSession,
+    federated_permissions,
+    role_session,
+    target_role,
+)
 from rolecall.services.sts.saml_claims import SamlClaims, claims_of
 from rolecall.sessions.saml.door import read_metadata, verified_assertion
 from rolecall.sessions.saml.records import (
@@ -30,7 +37,7 @@ INVALID_ARN_MESSAGE = "Request ARN is invalid"
 NO_PROVIDER_MESSAGE = "Specified provider doesn't exist."
 SIGNATURE_MESSAGE = "Response signature invalid"
 NOT_AUTHORIZED_MESSAGE = "Not authorized to perform sts:AssumeRoleWithSAML"
-# STS passes the words of another service on.
+# STS passes on the words of another service.
 ISSUER_MESSAGE = (
     "Issuer not present in specified provider (Service: AWSOpenIdDiscoveryService; Status Code: 400; "
     "Error Code: AuthSamlInvalidSamlResponseException; Request ID: {request_id}; Proxy: null)"
@@ -58,8 +65,8 @@ def _check_arn(arn: str, kind: str) -> None:
 
 
 def _proof(call: Call, parameters: Parameters) -> Proven:
-    """Who the assertion stands for. Raises AwsError: ValidationError (ARNs), InvalidIdentityToken, IDPRejectedClaim,
-    ExpiredTokenException, AccessDenied when it does not offer the role.
+    """The identity that the assertion proves. Raises AwsError: ValidationError (ARNs), InvalidIdentityToken,
+    IDPRejectedClaim, ExpiredTokenException, AccessDenied when the assertion does not offer the role.
     """
     role_arn, provider_arn = parameters["RoleArn"], parameters["PrincipalArn"]
     _check_arn(role_arn, "role")
@@ -94,7 +101,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     claims: SamlClaims = call.proof
     role_arn, provider_arn = parameters["RoleArn"], parameters["PrincipalArn"]
     context: dict[str, ContextValue] = {**claims.context, "sts:rolesessionname": claims.session_name}
-    brought = Brought(provider_arn, claims.tags, claims.transitive_tag_keys, claims.source_identity)
+    brought = FederatedParts(provider_arn, claims.tags, claims.transitive_tag_keys, claims.source_identity)
     return federated_permissions("sts:AssumeRoleWithSAML", target_role(call, role_arn), context, brought)
 
 
@@ -112,12 +119,12 @@ def assume_role_with_saml(
 ) -> Answer:
     """Credentials of the role, named and limited by the assertion. API reference: AssumeRoleWithSAML.
 
-    The permissions were checked, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
+    The permissions are checked already, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
     MalformedPolicyDocument, PackedPolicyTooLarge.
     """
     claims: SamlClaims = call.proof
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
-    wanted = WantedSession(
+    wanted = RequestedSession(
         type="AssumeRoleWithSAML",
         name=claims.session_name,
         duration_seconds=DurationSeconds,

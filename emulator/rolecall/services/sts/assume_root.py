@@ -1,7 +1,7 @@
-"""AssumeRoot: a member account's root user for one privileged task (API reference, AssumeRoot).
+"""AssumeRoot: a session as a member account's root user, for one privileged task (API reference, AssumeRoot).
 
-The session is the root user of the target account, held to what the task policy leaves. Those policies are made of
-denies alone, so they cut what the root user may do and give nothing.
+The session is the root user of the target account, limited by the task policy. Task policies consist of denies alone:
+they limit what the root user may do and grant nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _is_account_id = re.compile(r"\d{12}").fullmatch
 
 
 def _target_account(target: str) -> str:
-    """The account whose root user is meant. Raises AwsError ValidationError."""
+    """The account whose root user the target names. Raises AwsError ValidationError."""
     if _is_account_id(target):
         return target
     parsed = parse_arn(target)
@@ -60,7 +60,7 @@ def _check_values(call: Call, parameters: Parameters) -> None:
 
 
 def _permissions(_call: Call, parameters: Parameters) -> Sequence[Permission]:
-    # The organization speaks for the member account, so only the caller's side needs to allow.
+    # The organization decides for the member account, so only the caller's side needs to allow.
     account_id = _target_account(parameters["TargetPrincipal"])
     context = {"sts:taskpolicyarn": parameters["TaskPolicyArn"]["arn"], "aws:resourceaccount": account_id}
     return [Permission("sts:AssumeRoot", root_arn(account_id), context=context)]
@@ -75,11 +75,11 @@ def _check_reach(call: Call, target_account_id: str) -> None:
     elif ROOT_SESSIONS not in organization.features:
         reason = "the organization has not enabled root sessions"
     elif target_account_id == organization.management_account_id:
-        reason = "the management account is no member account"
+        reason = "the management account is not a member account"
     else:
         target = organization_around(call.db, target_account_id)
         if target is None or target.organization_id != organization.organization_id:
-            reason = "the target is no account of this organization"
+            reason = "the target is not an account of this organization"
     if reason:
         message = NOT_REACHABLE_MESSAGE.format(caller=call.caller.principal.arn, target=root_arn(target_account_id))
         raise AwsError("AccessDenied", message, reason=reason)

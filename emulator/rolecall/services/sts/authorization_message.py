@@ -1,4 +1,4 @@
-"""DecodeAuthorizationMessage: the reasons of a refusal, for who may read them."""
+"""DecodeAuthorizationMessage: the reasons of a refusal, for a caller who may read them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ INVALID_MESSAGE = "Message is not valid"
 def decode_authorization_message(call: Call, *, EncodedMessage: str) -> Answer:
     """What an encoded message says, as JSON text. API reference: DecodeAuthorizationMessage.
 
-    Raises AwsError InvalidAuthorizationMessageException for one that is damaged, of another account or sandbox, or
-    expired.
+    Raises AwsError InvalidAuthorizationMessageException for a message that is damaged, expired, or from another account
+    or sandbox.
     """
     try:
         message = open_message(call.keys, call.account_id, EncodedMessage, call.now_seconds)

@@ -1,6 +1,6 @@
-"""GetDelegatedAccessToken: a partner trades an exchange token in for a session of the approver (API reference).
+"""GetDelegatedAccessToken: a partner exchanges a trade-in token for a session of the approver (API reference).
 
-The session is that of the identity which accepted the delegation request, cut by the request's permission policy.
+The session belongs to the identity that accepted the delegation request. The request's permission policy limits it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rolecall.sessions.delegation import delegated_session, request_of_token
 from rolecall.sessions.tokens import BadTokenError
 from rolecall.storage.delegation_requests import DelegationRequest, request_by_id, spend_token
 
-# What AWS answers to a token that is wrong, somebody else's or used was not recorded, nor how often one may be used.
+# Not recorded from AWS: the answer to a token that is wrong, another account's or used; how often one may be used.
 BAD_TOKEN_CODE = "AccessDenied"  # noqa: S105
 BAD_TOKEN_MESSAGE = "The trade-in token is invalid."  # noqa: S105
 # The API reference's sentence; AWS's own words were not recorded.
@@ -28,9 +28,9 @@ def _bad_token(reason: str) -> AwsError:
 
 
 def _request(call: Call, token: str) -> tuple[DelegationRequest, int]:
-    """The request that the caller's account may trade a token in for, and when its session ends.
+    """The delegation request behind the token, if the caller's account may use it, and when its session ends.
 
-    The time runs from SendDelegationToken (the model, CreateDelegationRequest$SessionDuration).
+    The session's time runs from SendDelegationToken (the model, CreateDelegationRequest$SessionDuration).
     """
     try:
         request_id, sent_at_seconds = request_of_token(call.keys, token)
@@ -48,7 +48,7 @@ def _request(call: Call, token: str) -> tuple[DelegationRequest, int]:
 
 
 def _check_approver(call: Call, session: SessionRequest) -> None:
-    """Raises AwsError when the approver was deleted: its session would be good for nothing."""
+    """Raises AwsError when the approver was deleted, because every call of its session would be refused."""
     principal = session.principal
     if principal.type == "AssumedRole":
         known = call.policies.role(call.db, principal.entity_id)
@@ -62,7 +62,7 @@ def _check_approver(call: Call, session: SessionRequest) -> None:
 
 @operation("sts", "GetDelegatedAccessToken", writes=True)
 def get_delegated_access_token(call: Call, *, TradeInToken: str) -> Answer:
-    """Credentials of the approver, once for each token.
+    """Credentials of the approver; each token works once.
 
     Raises AwsError: ExpiredTradeInTokenException, PackedPolicyTooLarge, AccessDenied.
     """

@@ -1,4 +1,4 @@
-"""Who is calling: GetCallerIdentity and GetAccessKeyInfo."""
+"""The caller's identity: GetCallerIdentity and GetAccessKeyInfo."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def get_caller_identity(call: Call) -> Answer:
 
 @operation("sts", "GetAccessKeyInfo")
 def get_access_key_info(call: Call, *, AccessKeyId: str) -> Answer:
-    """The account an access key id belongs to: read from the id itself, without asking whether the key exists.
+    """The account of an access key id. It is read from the id itself; the key need not exist.
 
-    Ids that carry no account (older and invented ones) are looked up among the sandbox's own.
+    Ids that carry no account (older and invented ones) are looked up among the sandbox's keys.
     """
     account_id = account_of_access_key(AccessKeyId)
     if account_id is None:

@@ -1,4 +1,4 @@
-"""What the issuer of an account's outbound tokens publishes; anybody may read it."""
+"""What the issuer of an account's outbound tokens publishes. Anyone may read it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from rolecall.storage.signing_keys import signing_keys_of
 
 
 def issuer_of_host(host: str) -> str | None:
-    """The issuer whose name a Host header is; None for any other name."""
+    """The issuer that a Host header names; None for any other name."""
     name = host.partition(":")[0].lower()
     return name.removesuffix(ISSUER_HOST_ENDING) if name.endswith(ISSUER_HOST_ENDING) else None
 
 
 def published_discovery(database: Database, issuer_id: str, jwks_url: str) -> dict[str, Any] | None:
-    """The discovery document, also while the issuer is switched off; None for an issuer that is not there."""
+    """The discovery document, even while the issuer is switched off; None when there is no such issuer."""
     with database.snapshot() as connection:
         known = federation_of_issuer(connection, issuer_id)
     return None if known is None else discovery_document(issuer_id, jwks_url)
 
 
 def published_keys(database: Database, issuer_id: str) -> dict[str, Any] | None:
-    """The key set; None for an issuer that is not there."""
+    """The key set; None when there is no such issuer."""
     with database.snapshot() as connection:
         known = federation_of_issuer(connection, issuer_id)
         stored = [] if known is None else signing_keys_of(connection, key_purpose(known.account_id))

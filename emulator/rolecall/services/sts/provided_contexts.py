@@ -1,7 +1,7 @@
-"""Contexts that AssumeRole passes on: who vouches for them, and why none is believed here.
+"""Contexts that AssumeRole passes on: which providers sign them, and why Rolecall refuses every assertion.
 
-An assertion is signed and encrypted by AWS STS for a context provider such as IAM Identity Center. Nothing in a sandbox
-makes one, so there is none that could be verified: the permission is asked for, and then the assertion is refused.
+AWS STS signs and encrypts an assertion for a context provider such as IAM Identity Center. Nothing in a sandbox makes
+assertions, so none can be verified. Rolecall checks the permission, and then refuses the assertion.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def context_providers(contexts: Contexts) -> tuple[str, ...]:
 
 
 def refuse_assertions(contexts: Contexts) -> None:
-    """Raises AwsError ExpiredTokenException, which is for assertions that are not valid too, when there are any."""
+    """Raises AwsError ExpiredTokenException when there is any assertion. AWS uses this code for invalid ones, too."""
     if contexts:
         raise AwsError(
             "ExpiredTokenException", NOT_VALID_MESSAGE, reason="no provider of this sandbox makes assertions"

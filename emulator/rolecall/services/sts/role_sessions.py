@@ -25,17 +25,17 @@ CHAINED_MAXIMUM_MESSAGE = (
     "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
 )
 
-# A role that does not exist refuses like one that trusts nobody, so that its absence does not show.
+# A role that does not exist is refused like a role that trusts no principal, so that the caller learns nothing.
 _TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 
 Tags = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class WantedSession:
-    """A session of a role as it was asked for, every limit but the role's own checked.
+class RequestedSession:
+    """The requested session of a role. Every limit is checked but the role's own.
 
-    ``latest_end_seconds`` is when the identity provider wants the session to have ended, whatever was asked for.
+    ``latest_end_seconds`` is the latest end that the identity provider allows, whatever duration was requested.
     """
 
     type: SessionType
@@ -55,7 +55,7 @@ class WantedSession:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The role that is to be assumed, and the organization of its account; ``trust`` is None when there is no role."""
+    """The role to assume, and the organization of its account; ``trust`` is None when there is no such role."""
 
     arn: str
     account_id: str
@@ -64,7 +64,7 @@ class Target:
 
 
 def target_role(call: Call, role_arn: str) -> Target:
-    """The role an ARN names, or the place where it would be: its account is judged alike, so that nothing shows."""
+    """The role of an ARN. A missing role is evaluated in its account too, so that the answer does not reveal it."""
     parsed = parse_arn(role_arn)
     account_id = parsed.account_id if parsed else ""
     trust = call.policies.trust(call.db, role_arn)
@@ -75,7 +75,7 @@ def target_role(call: Call, role_arn: str) -> Target:
 def role_permissions(
     actions: Sequence[str], target: Target, context: Mapping[str, ContextValue], federated_provider: str = ""
 ) -> list[Permission]:
-    """The permissions that assuming a role needs: each by its trust policy, and by what bears on the role's account."""
+    """The permissions that assuming a role needs, each decided by its trust policy and its account's policies."""
     return [
         Permission(
             action,
@@ -91,8 +91,8 @@ def role_permissions(
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
-    """What a token or assertion brings into a session besides its identity."""
+class FederatedParts:
+    """What a token or assertion adds to a session besides its identity."""
 
     provider: str
     tags: Tags
@@ -101,9 +101,9 @@ class Brought:
 
 
 def federated_permissions(
-    action: str, target: Target, context: Mapping[str, ContextValue], brought: Brought
+    action: str, target: Target, context: Mapping[str, ContextValue], brought: FederatedParts
 ) -> list[Permission]:
-    """The permissions of a call whose proof is among its parameters: the trust policy alone gives them."""
+    """The permissions of a call whose proof is a parameter. Only the trust policy can grant them."""
     keys: dict[str, ContextValue] = {**context, **role_keys(target)}
     actions = [action]
     if brought.tags:
@@ -119,7 +119,7 @@ def federated_permissions(
 
 
 def role_keys(target: Target) -> dict[str, ContextValue]:
-    """The condition keys that are about the role which is assumed: its tags, its account and organization."""
+    """The condition keys of the role that is assumed: its tags, its account and organization."""
     membership = target.membership
     keys = owner_keys(target.account_id, membership.organization_id, membership.path)
     for key, value in () if target.trust is None else target.trust.role.entity.tags:
@@ -128,10 +128,10 @@ def role_keys(target: Target) -> dict[str, ContextValue]:
     return keys
 
 
-def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer:
-    """Credentials of the role, and what every Assume* operation answers besides.
+def role_session(call: Call, role: TrustedRole, wanted: RequestedSession) -> Answer:
+    """Credentials of the role, and the other members that every Assume* operation answers.
 
-    An MFA code of the call counts for the call alone: in the session ``aws:MultiFactorAuthPresent`` is ``false`` (IAM
+    An MFA code of the call counts for this call only: in the session ``aws:MultiFactorAuthPresent`` is ``false`` (IAM
     User Guide, Secure API access with MFA; aws/aws-sdk-java-v2 issue 2554, reproduced by AWS).
     Raises AwsError: ValidationError (duration, policy ARNs), MalformedPolicyDocument, PackedPolicyTooLarge.
     """
@@ -167,7 +167,7 @@ def role_session(call: Call, role: TrustedRole, wanted: WantedSession) -> Answer
     return answer
 
 
-def _duration(call: Call, wanted: WantedSession, role_maximum: int) -> int:
+def _duration(call: Call, wanted: RequestedSession, role_maximum: int) -> int:
     asked = wanted.duration_seconds
     duration_seconds = DEFAULT_DURATION_SECONDS if asked is None else asked
     if duration_seconds > role_maximum:

@@ -1,4 +1,4 @@
-"""What AWS makes of a verified SAML assertion: its rules on audience, time and attributes, and the condition keys.
+"""AWS's rules for a verified SAML assertion: audience, time and attributes, and the condition keys.
 
 IAM User Guide, "Configure SAML assertions for the authentication response" and "Troubleshoot SAML federation with IAM".
 """
@@ -21,7 +21,7 @@ from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, Assertion, Conf
 ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
 PRINCIPAL_TAG = f"{ATTRIBUTES}PrincipalTag:"
 REDEEM_WITHIN_SECONDS = 300
-# How far ahead an identity provider's clock may be is not documented.
+# AWS does not document how far an identity provider's clock may be ahead.
 CLOCK_SKEW_SECONDS = 60
 _AUDIENCE = re.compile(r"urn:amazon:webservices|https://([a-z]{2}(-[a-z]+)+-\d\.)?signin\.aws\.amazon\.com/saml")
 _RECIPIENT = re.compile(r"https://([a-z]{2}(-[a-z]+)+-\d\.)?signin\.aws\.amazon\.com/saml")
@@ -48,9 +48,9 @@ SUBJECT_MESSAGE = "NameID is required in AuthnResponse"
 
 @dataclass(frozen=True, slots=True)
 class SamlClaims:
-    """A session as the assertion allows it, and the condition keys it brings.
+    """A session as the assertion allows it, with its condition keys.
 
-    ``roles`` are the pairs of role and provider that it offers. ``kept`` is what stays with the session.
+    ``roles`` are the pairs of role and provider that the assertion offers. ``kept`` are the keys in the session.
     """
 
     subject: str
@@ -71,7 +71,7 @@ class SamlClaims:
 def claims_of(
     assertion: Assertion, account_id: str, provider_name: str, provider_uuid: str, now_seconds: float
 ) -> SamlClaims:
-    """The claims of an assertion that is fresh and meant for AWS.
+    """The claims of an assertion that is fresh and addressed to AWS.
 
     Raises AwsError: InvalidIdentityToken, ExpiredTokenException, InvalidParameterValue (tags).
     """
@@ -115,16 +115,16 @@ def claims_of(
 
 def name_qualifier(issuer: str, account_id: str, provider_name: str) -> str:
     """STS API reference, AssumeRoleWithSAML, NameQualifier."""
-    # The hash names a directory of users; nothing rests on nobody finding a second one.
+    # SHA-1 is safe here: the hash only names a directory of users, and no check depends on it.
     digest = sha1(f"{issuer}{account_id}/{provider_name}".encode(), usedforsecurity=False).digest()
     return b64encode(digest).decode("ascii")
 
 
-# To whom and when.
+# Receiver and time.
 
 
 def _recipient(assertion: Assertion, provider_uuid: str, now_seconds: float) -> str:
-    """The address of the first bearer confirmation that holds."""
+    """The address of the first valid bearer confirmation."""
     meant = [found for found in assertion.confirmations if _is_ours(_RECIPIENT, found.recipient, provider_uuid)]
     if not meant:
         raise AwsError("InvalidIdentityToken", RECIPIENT_MESSAGE)
@@ -135,7 +135,7 @@ def _recipient(assertion: Assertion, provider_uuid: str, now_seconds: float) -> 
 
 
 def _holds(confirmation: Confirmation, now_seconds: float) -> bool:
-    # SAML profiles, 4.1.4.2: a bearer confirmation says until when, and has no NotBefore.
+    # SAML profiles, 4.1.4.2: a bearer confirmation has an end, and no NotBefore.
     end_seconds = confirmation.not_on_or_after_seconds
     return end_seconds is not None and now_seconds < end_seconds and confirmation.not_before_seconds is None
 
@@ -166,7 +166,7 @@ def _check_time(assertion: Assertion, now_seconds: float) -> None:
 
 
 def _latest_end(assertion: Assertion, now_seconds: float) -> int | None:
-    """When the session must have ended: the earlier of SessionNotOnOrAfter and the SessionDuration attribute."""
+    """When the session must end: the earlier of SessionNotOnOrAfter and the SessionDuration attribute."""
     ends = []
     if assertion.session_not_on_or_after_seconds is not None:
         ends.append(int(assertion.session_not_on_or_after_seconds))
@@ -203,7 +203,7 @@ def _source_identity(assertion: Assertion) -> str:
 
 
 def _roles(assertion: Assertion) -> frozenset[tuple[str, str]]:
-    """Role and provider of every pair, which may stand in either order."""
+    """Role and provider of every pair. A pair may have either order."""
     pairs: set[tuple[str, str]] = set()
     for value in assertion.attributes.get(f"{ATTRIBUTES}Role", ()):
         first, comma, second = (part.strip() for part in value.partition(","))
@@ -233,7 +233,7 @@ def _tags(assertion: Assertion) -> tuple[Tags, tuple[str, ...]]:
 
 
 def _mapped(assertion: Assertion) -> dict[str, ContextValue]:
-    """The condition keys of the attributes that AWS knows; of several for one key, the first."""
+    """The condition keys of the attributes that AWS knows. When several attributes have one key, the first counts."""
     context: dict[str, ContextValue] = {}
     for name, values in assertion.attributes.items():
         known = saml_attributes().get(name)

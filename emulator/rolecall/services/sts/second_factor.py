@@ -1,7 +1,7 @@
 """SerialNumber and TokenCode of AssumeRole and GetSessionToken: proof that the caller holds its MFA device.
 
-A code is checked before any policy. One that is right is used up by being right, whatever becomes of the call; whether
-AWS gives it back when a policy then refuses is not documented.
+A code is checked before any policy. A correct code is used up, whatever the result of the call. AWS does not document
+whether the code can be used again when a policy then refuses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rolecall.sessions.one_time_codes import step_of_code
 from rolecall.storage.mfa_devices import MfaDeviceRecord, device_by_serial, lock_device, use_step
 
 BOTH_MESSAGE = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
-# AWS's own two blanks, and the blank at the end of the other.
+# AWS's own double space, and the space at the end of the next message.
 NOT_YOURS_MESSAGE = (
     "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and "
     "associated with this user."
@@ -21,7 +21,7 @@ INVALID_CODE_MESSAGE = "MultiFactorAuthentication failed with invalid MFA one ti
 
 
 def use_code(call: Call, parameters: Parameters) -> None:
-    """Check the code and use it up, in one transaction: of several calls with the same code one succeeds.
+    """Check the code and use it up, in one transaction: when several calls carry the same code, one succeeds.
 
     Raises AwsError AccessDenied.
     """
@@ -31,7 +31,7 @@ def use_code(call: Call, parameters: Parameters) -> None:
     device = device_by_serial(call.db, call.account_id, serial_number)
     if device is None or not _is_callers(call, device):
         raise AwsError("AccessDenied", NOT_YOURS_MESSAGE)
-    # The device was read in the same transaction, but another one may delete it until it is locked.
+    # The device was read in the same transaction, but until it is locked another transaction may delete it.
     seed = lock_device(call.db, serial_number)
     step = None if seed is None else step_of_code(seed, code, call.now_seconds)
     if step is None or not use_step(call.db, serial_number, step):
@@ -39,7 +39,7 @@ def use_code(call: Call, parameters: Parameters) -> None:
 
 
 def _is_callers(call: Call, device: MfaDeviceRecord) -> bool:
-    """Whether the device is that of the user or root user who calls with long-term keys; a session has none."""
+    """Whether the device belongs to the caller: a user or root user with long-term keys. A session has no device."""
     principal = call.caller.principal
     if call.caller.session is not None:
         return False

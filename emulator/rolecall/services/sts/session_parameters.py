@@ -1,4 +1,4 @@
-"""What the operations that issue credentials share: session policies, tags, token size, and the answer's shape."""
+"""What the operations that issue credentials share: session policies, tags, token size, and the answer's members."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ from rolecall.sessions.credentials import (
 )
 from rolecall.storage.account_preferences import DEFAULT_TOKEN_VERSION, global_endpoint_token_version
 
-# AssumeRole's model has no maximum, its documentation has: plain text of inline and managed policies together.
+# The limit is in AssumeRole's documentation, not in its model: plain text of inline and managed policies together.
 MAXIMUM_POLICY_CHARACTERS = 2048
-# Of the documentation alone, too.
+# This limit is in the documentation alone, too.
 MAXIMUM_POLICY_ARNS = 10
-# Of tokens and assertions: the message of the IAM User Guide, with the length that the model has since November 2026.
+# For tokens and assertions. The IAM User Guide's message, with the length that the model has since November 2026.
 SOURCE_IDENTITY_MESSAGE = 'Source Identity must match [a-zA-Z_0-9+=,.@-]{2,256} and not begin with "aws:"'
 _SOURCE_IDENTITY = re.compile(r"(?!aws:)[a-zA-Z_0-9+=,.@-]{2,256}", re.IGNORECASE)
-# What the log is told of who obtained a session; chains of roles are short, but for a program that goes round in one.
+# How many callers of a role chain the log keeps. Real chains are short; a program in a loop could make a long one.
 CHAIN_LIMIT = 10
-# The API reference says that the message has both sizes; AWS's words were not recorded.
+# The API reference says that the message has both sizes. AWS's words were not recorded.
 TOO_LARGE_MESSAGE = "The session token size is {size} bytes, which exceeds the maximum allowed size of {maximum} bytes."
 # Not recorded from AWS.
 UNKNOWN_POLICY_ARN_MESSAGE = (
     "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN."
 )
-# AWS's wording was not recorded; it is the one that IAM has for what is no ARN.
+# AWS's wording was not recorded. This is IAM's wording for a resource that is not an ARN.
 INCOMPLETE_ARN_MESSAGE = 'Resource {resource} must be in ARN format or "*".'
 DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
-# AWS's wording was not recorded; the rule is the IAM User Guide's, Rules for tagging in IAM and AWS STS.
+# AWS's wording was not recorded. The rule: IAM User Guide, Rules for tagging in IAM and AWS STS.
 RESERVED_TAG_PREFIX = "aws:"
 RESERVED_TAG_MESSAGE = "Tag keys and values beginning with 'aws:' are reserved for system use."
 TRANSITIVE_KEY_MESSAGE = "The specified transitive tag key must be included in the requested tags."
 
 
 def session_policies(call: Call, account_id: str, policy: str | None, policy_arns: Sequence[str]) -> tuple[str, ...]:
-    """The inline session policy as a tuple of none or one, after everything AWS checks about both kinds.
+    """The inline session policy as a tuple of none or one, after all of AWS's checks of both kinds.
 
     ``account_id`` is the account whose managed policies may be named. Raises AwsError: ValidationError for a policy
-    that is too long, too many ARNs or one that names nothing, MalformedPolicyDocument.
+    that is too long, too many ARNs or an ARN without a policy, MalformedPolicyDocument.
     """
     if len(policy_arns) > MAXIMUM_POLICY_ARNS:
         raise _too_long(f"[{', '.join(policy_arns)}]", "policyArns", MAXIMUM_POLICY_ARNS)
@@ -104,21 +104,21 @@ def session_tags(tags: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ..
 
 
 def checked_source_identity(value: object) -> str:
-    """The source identity that a token or an assertion sets. Raises AwsError InvalidIdentityToken for what is none."""
+    """The source identity that a token or an assertion sets. Raises AwsError InvalidIdentityToken if not valid."""
     if not isinstance(value, str) or not _SOURCE_IDENTITY.fullmatch(value):
         raise AwsError("InvalidIdentityToken", SOURCE_IDENTITY_MESSAGE)
     return value
 
 
 def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The ARNs of a ``PolicyArns`` list; its members may be empty structures, which AWS ignores."""
+    """The ARNs of a ``PolicyArns`` list. Its members may be empty structures, which AWS ignores."""
     return tuple(member["arn"] for member in policy_arns if "arn" in member)
 
 
 def issued(call: Call, request: SessionRequest) -> Answer:
-    """New credentials, as the ``Credentials`` of the answer, and how large their token is.
+    """New credentials, as the ``Credentials`` of the answer, and the size of their token.
 
-    Models of before September 2026 do not have the two members about the size. Raises AwsError PackedPolicyTooLarge.
+    Models from before September 2026 lack the two members about the size. Raises AwsError PackedPolicyTooLarge.
     """
     if is_global_host(call.host):
         version = global_endpoint_token_version(call.db, request.principal.account_id)
@@ -136,17 +136,17 @@ def issued(call: Call, request: SessionRequest) -> Answer:
 
 
 def with_packed_size(answer: Answer) -> Answer:
-    """The answer with the older name of SessionTokenUtilization, as the model has it since November 2026."""
+    """The answer with SessionTokenUtilization's older name as well, as the model has it since November 2026."""
     return {**answer, "PackedPolicySize": utilization(answer["Credentials"]["SessionToken"])}
 
 
 def utilization(session_token: str) -> int:
-    """The percentage of the maximum size that a token takes."""
+    """The token's size in percent of the maximum size."""
     return math.ceil(100 * len(session_token) / MAXIMUM_TOKEN_BYTES)
 
 
 def _chain(caller: Caller) -> tuple[str, ...]:
-    """The caller, after those who obtained the caller's own session; of a long chain the newest."""
+    """The caller, after the callers who obtained the caller's own session; the newest ones of a long chain."""
     before = () if caller.session is None else caller.session.chain
     return tuple(arn for arn in (*before, caller.principal.arn) if arn)[-CHAIN_LIMIT:]
 

@@ -1,4 +1,4 @@
-"""GetSessionToken and GetFederationToken: sessions that an IAM user or the root user opens for itself or for others."""
+"""GetSessionToken and GetFederationToken: sessions that an IAM user or the root user opens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rolecall.services.sts.session_parameters import arns_of, issued, session_po
 from rolecall.sessions.credentials import SessionRequest
 
 DEFAULT_DURATION_SECONDS = 43_200
-# A longer wish of the root user is not refused but lowered to this.
+# When the root user asks for longer, AWS lowers the duration to this and does not refuse.
 ROOT_MAXIMUM_SECONDS = 3600
 
 
@@ -31,7 +31,7 @@ def get_session_token(
     *,
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
-    SerialNumber: str | None = None,  # with TokenCode the second factor, judged before
+    SerialNumber: str | None = None,  # with TokenCode the second factor, checked before
     TokenCode: str | None = None,
 ) -> Answer:
     """Temporary credentials with the caller's own rights. No policy controls it. API reference: GetSessionToken."""
@@ -66,7 +66,7 @@ def get_federation_token(
     Tags: Sequence[Mapping[str, Any]] = (),
     MinimumSessionTokenSize: int = 0,
 ) -> Answer:
-    """Credentials of a federated user: the caller's rights, cut by the session policies; without any, no rights.
+    """Credentials of a federated user: the caller's rights, limited by session policies; without those, no rights.
 
     API reference: GetFederationToken. Raises AwsError: ValidationError, MalformedPolicyDocument, PackedPolicyTooLarge.
     """

@@ -1,6 +1,6 @@
-"""AssumeRoleWithWebIdentity: a role's temporary credentials for whoever holds a token of an identity provider.
+"""AssumeRoleWithWebIdentity: a role's temporary credentials for the holder of an identity provider's token.
 
-The call carries no signature: the token is the proof, and the role's trust policy decides about its holder.
+The call carries no signature. The token is the proof, and the role's trust policy decides.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
 from rolecall.services.sts.role_sessions import (
-    Brought,
+    FederatedParts,
+    RequestedSession,
     Tags,
-    WantedSession,
     federated_permissions,
     role_session,
     target_role,
@@ -47,7 +47,7 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """A token whose signature and times hold: whose it is, and what it says."""
+    """A token with a valid signature and valid times: its identity and its claims."""
 
     provider: Provider
     subject: str
@@ -60,7 +60,7 @@ class TokenFacts:
 
 
 def _prove(call: Call, parameters: Parameters) -> Proven:
-    """What the token proves. Every check that needs no key comes first, so that nobody makes us ask for keys in vain.
+    """What the token proves. Checks that need no key come first, so that no invalid call makes Rolecall fetch keys.
 
     Raises AwsError: ValidationError, InvalidIdentityToken, ExpiredTokenException, IDPCommunicationError.
     """
@@ -81,7 +81,7 @@ def _prove(call: Call, parameters: Parameters) -> Proven:
         source_identity=source_identity_of_token(token.claims),
         context=condition_keys_of(provider.prefix, token.claims, subject, audience),
     )
-    # As CloudTrail names such a caller: provider, audience and subject, and the subject as its name.
+    # CloudTrail names such a caller so: provider, audience and subject; the subject is its name.
     user_id = f"{provider.principal}:{audience}:{subject}"
     principal = Principal("WebIdentityUser", account_id, user_id, "", user_id, provider.principal, subject)
     return Proven(Caller(principal, ""), facts)
@@ -98,9 +98,9 @@ def _account_of(role_arn: str) -> str:
 
 
 def _identified(call: Call, account_id: str, parameters: Parameters) -> tuple[Provider, WebToken]:
-    """The provider and its token, nothing of which is proven yet."""
+    """The provider and its token. Nothing of the token is proven yet."""
     host = parameters.get("ProviderId")
-    # Files with tokens are often made with a line's end, which SDKs send along; AWS takes them.
+    # Files with tokens often end with a line break, which SDKs send along. AWS accepts it.
     text = parameters["WebIdentityToken"].strip()
     if host is None:
         token = read_token(text)
@@ -115,7 +115,7 @@ def _identified(call: Call, account_id: str, parameters: Parameters) -> tuple[Pr
 
 
 def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """What the trust policy alone has to allow: the caller has no policies of its own."""
+    """What the trust policy alone must allow: the caller has no policies of its own."""
     facts: TokenFacts = call.proof
     role_arn = parameters["RoleArn"]
     context: dict[str, ContextValue] = {
@@ -123,7 +123,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         **role_authorized(facts.claims, role_arn),
         "sts:rolesessionname": parameters["RoleSessionName"],
     }
-    brought = Brought(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
+    brought = FederatedParts(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
     return federated_permissions("sts:AssumeRoleWithWebIdentity", target_role(call, role_arn), context, brought)
 
 
@@ -134,7 +134,7 @@ def assume_role_with_web_identity(
     RoleArn: str,
     RoleSessionName: str,
     WebIdentityToken: str,  # the proof
-    ProviderId: str | None = None,  # says how to read it
+    ProviderId: str | None = None,  # selects how the token is read
     PolicyArns: Sequence[Mapping[str, Any]] = (),
     Policy: str | None = None,
     DurationSeconds: int | None = None,
@@ -142,13 +142,13 @@ def assume_role_with_web_identity(
 ) -> Answer:
     """Credentials of the role. API reference: AssumeRoleWithWebIdentity.
 
-    Token and permissions were checked, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
-    MalformedPolicyDocument, PackedPolicyTooLarge.
+    Token and permissions are checked already, so the role exists. Raises AwsError: ValidationError (duration, policy
+    ARNs), MalformedPolicyDocument, PackedPolicyTooLarge.
     """
     facts: TokenFacts = call.proof
     provider = facts.provider
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
-    wanted = WantedSession(
+    wanted = RequestedSession(
         type="AssumeRoleWithWebIdentity",
         name=RoleSessionName,
         duration_seconds=DurationSeconds,

@@ -1,4 +1,4 @@
-"""What the claims of a web identity token become: condition keys, session tags, a source identity."""
+"""The claims of a web identity token become condition keys, session tags and a source identity."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rolecall.errors import AwsError
 from rolecall.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, checked_source_identity, session_tags
 from rolecall.sessions.web_identity import INVALID_MESSAGE
 
-# IAM User Guide, Passing session tags using AssumeRoleWithWebIdentity: nested, or one claim for each tag.
+# IAM User Guide, Passing session tags using AssumeRoleWithWebIdentity: nested, or one claim per tag.
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 FLAT_TAG_PREFIX = f"{TAGS_CLAIM}/principal_tags/"
 FLAT_TRANSITIVE_CLAIM = f"{TAGS_CLAIM}/transitive_tag_keys"
 SOURCE_IDENTITY_CLAIM = "https://aws.amazon.com/source_identity"
-# The Service Authorization Reference says no more than "the roles claim" of sts:RoleAuthorizedByIdp.
+# The Service Authorization Reference says only "the roles claim" of sts:RoleAuthorizedByIdp.
 ROLES_CLAIM = "roles"
-# IAM User Guide, Available keys for AWS OIDC federation: of every issuer, besides the audience and the subject.
+# IAM User Guide, Available keys for AWS OIDC federation: for every issuer, besides the audience and the subject.
 _COMMON_CLAIMS = ("amr", "email")
-# Claims of one issuer alone that the reference's list leaves out.
+# Claims of a single issuer that the reference's list leaves out.
 _GOOGLE = "accounts.google.com"
-# What stays available as a condition key in the session.
+# The condition keys that stay available in the session.
 KEPT_IN_SESSION = frozenset({"amr", "aud", "id", "sub", "app_id", "user_id"})
-# Of the OAuth 2.0 providers, whose subject and audience have other names.
+# For the OAuth 2.0 providers, whose subject and audience have other names.
 _OTHER_NAMES = {
     "www.amazon.com": {"aud": "app_id", "sub": "user_id"},
     "graph.facebook.com": {"aud": "app_id", "sub": "id"},
@@ -42,7 +42,7 @@ def condition_keys_of(prefix: str, claims: Mapping[str, Any], subject: str, audi
     names = _OTHER_NAMES.get(prefix, {})
     values: dict[str, Any] = {names.get("aud", "aud"): audience, names.get("sub", "sub"): subject}
     if claims.get("azp"):
-        # The audience is azp then, and the other one is told apart.
+        # With azp, AWS takes azp as the audience, and the key oaud holds aud.
         values["oaud"] = claims.get("aud")
         if prefix == _GOOGLE:
             values["azp"] = claims["azp"]
@@ -78,7 +78,7 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        # Halves of characters, which JSON can write, are no text.
+        # JSON can write half a surrogate pair, which is not text.
         return value if value.isascii() or not _HALVES.search(value) else None
     return str(value) if isinstance(value, int | float) else None
 
@@ -96,20 +96,20 @@ def _kept(context: Mapping[str, ContextValue], prefix: str) -> list[tuple[str, C
 def tags_of_token(claims: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """Session tags and transitive keys that the issuer passes.
 
-    Raises AwsError: InvalidIdentityToken for claims of another form, InvalidParameterValue for reserved keys, keys
-    given twice and transitive keys without a tag.
+    Raises AwsError: InvalidIdentityToken for claims in another form, InvalidParameterValue for reserved keys, repeated
+    keys and transitive keys without a tag.
     """
     nested = claims.get(TAGS_CLAIM, {})
     if not isinstance(nested, dict):
-        raise _bad_tags("the claim is no object")
+        raise _bad_tags("the claim is not an object")
     passed = nested.get("principal_tags", {})
     if not isinstance(passed, dict):
-        raise _bad_tags("principal_tags is no object")
+        raise _bad_tags("principal_tags is not an object")
     flat = {name[len(FLAT_TAG_PREFIX) :]: claims[name] for name in claims if name.startswith(FLAT_TAG_PREFIX)}
     pairs = [{"Key": key, "Value": _tag_value(value)} for key, value in (*passed.items(), *flat.items())]
     transitive = nested.get("transitive_tag_keys", claims.get(FLAT_TRANSITIVE_CLAIM, []))
     if not isinstance(transitive, list) or not all(isinstance(key, str) for key in transitive):
-        raise _bad_tags("transitive_tag_keys is no list of texts")
+        raise _bad_tags("transitive_tag_keys is not a list of texts")
     if len(pairs) > QUOTAS.session_tags_count or not all(_is_tag(pair["Key"], pair["Value"]) for pair in pairs):
         raise _bad_tags("too many tags, or one that is too long or has characters that tags do not have")
     tags = session_tags(pairs)
@@ -120,7 +120,7 @@ def tags_of_token(claims: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...
 
 
 def _tag_value(value: Any) -> str:
-    """A tag's value: a text, or as the User Guide writes it a list of one."""
+    """A tag's value: a text, or as in the User Guide a list with one text."""
     single = value[0] if isinstance(value, list) and len(value) == 1 else value
     if not isinstance(single, str):
         raise _bad_tags("a tag has one text as its value")
@@ -140,7 +140,7 @@ def source_identity_of_token(claims: Mapping[str, Any]) -> str:
 
 
 def role_authorized(claims: Mapping[str, Any], role_arn: str) -> Context:
-    """sts:RoleAuthorizedByIdp, for a token that says which roles it is for."""
+    """sts:RoleAuthorizedByIdp, for a token that lists its roles."""
     roles = claims.get(ROLES_CLAIM)
     if roles is None:
         return {}

@@ -1,4 +1,4 @@
-"""Whose token it is: the provider that a token's issuer names in the role's account, and the provider's keys."""
+"""The provider of a token: found by the token's issuer in the role's account, with the provider's keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rolecall.storage.outbound_federation import federation_of_issuer
 from rolecall.storage.signing_keys import signing_keys_of
 
 NO_PROVIDER_MESSAGE = "No OpenIDConnect provider found in your account for {issuer}"
-# The model's own description of the error: AWS was not seen to word it.
+# The model's own description of the error. AWS's wording was not recorded.
 COMMUNICATION_MESSAGE = (
     "The request could not be fulfilled because the identity provider (IDP) that was asked to verify the incoming "
     "identity token could not be reached."
@@ -32,7 +32,7 @@ BUILT_IN_ISSUERS = {
     "accounts.google.com": "accounts.google.com",
     "https://cognito-identity.amazonaws.com": "cognito-identity.amazonaws.com",
 }
-# OAuth 2.0 providers, whose tokens say nothing by themselves: AWS asks the provider about each.
+# OAuth 2.0 providers. Their tokens prove nothing by themselves: AWS asks the provider about each token.
 OAUTH_PROVIDERS = ("www.amazon.com", "graph.facebook.com")
 _KEY_SETS_LIMIT = 512
 _NO_KEYS = KeySet({})
@@ -40,11 +40,11 @@ _NO_KEYS = KeySet({})
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider as one token meets it.
+    """A provider as seen by one token.
 
-    ``principal`` is what a trust policy names as Federated and STS answers as Provider; ``prefix`` is what its
-    condition keys begin with. Without ``client_ids`` any audience will do. ``key_set`` is None when the keys are
-    outside, at ``url``.
+    ``principal`` is the provider's name as Federated in a trust policy and as Provider in STS's answer. ``prefix``
+    begins its condition keys. Without ``client_ids`` any audience is accepted. ``key_set`` is None when the issuer
+    publishes the keys at ``url``.
     """
 
     principal: str
@@ -54,12 +54,12 @@ class Provider:
     key_set: KeySet | None
 
 
-# Key sets that a sandbox file or the database holds are read once, by their text.
+# Key sets of sandbox files and of the database are parsed once; the cache's key is their text.
 _read: BoundedCache[str, KeySet] = BoundedCache(_KEY_SETS_LIMIT)
 
 
 def provider_of(call: Call, account_id: str, issuer: str) -> Provider:
-    """The provider behind an issuer, in the role's account; the keys of one that is outside are not fetched.
+    """The provider of an issuer in the role's account. Keys that the issuer publishes are not fetched here.
 
     Raises AwsError InvalidIdentityToken.
     """
@@ -80,11 +80,13 @@ def provider_of(call: Call, account_id: str, issuer: str) -> Provider:
 def oauth_provider_of(call: Call, account_id: str, host: str) -> Provider:
     """One of the OAuth 2.0 providers, when the sandbox file declares keys for it, so that its tokens can be verified.
 
-    Raises AwsError IDPCommunicationError otherwise: nobody asks the provider outside about a token.
+    Raises AwsError IDPCommunicationError otherwise: Rolecall never asks the real provider about a token.
     """
     stored = provider_by_arn(call.db, oidc_provider_arn(account_id, f"https://{host}"))
     if stored is None or stored.key_source == "discovery":
-        raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason=f"{host} is not asked about tokens")
+        raise AwsError(
+            "IDPCommunicationError", COMMUNICATION_MESSAGE, reason=f"Rolecall does not ask {host} about tokens"
+        )
     return Provider(host, host, stored.url, stored.client_ids or None, _local_keys(call, stored))
 
 
@@ -96,7 +98,7 @@ def _stored(call: Call, arn: str) -> Provider | None:
 
 
 def _built_in(call: Call, host: str, arn: str) -> Provider:
-    """A provider of that URL in the account gives its keys and client ids, when the sandbox file declares it."""
+    """A built-in provider; a declared provider of the same URL in the account gives its keys and client ids."""
     stored = provider_by_arn(call.db, arn)
     if stored is None:
         return Provider(host, host, f"https://{host}", None, None)
@@ -104,7 +106,7 @@ def _built_in(call: Call, host: str, arn: str) -> Provider:
 
 
 def _local_keys(call: Call, stored: OidcProvider) -> KeySet | None:
-    """The keys of a provider whose keys are here; None for one whose issuer has to be asked."""
+    """The keys of a provider whose keys are stored here; None when the issuer must be asked for them."""
     if stored.key_source == "declared":
         return _read_once(stored.jwks or "")
     outbound = _outbound_purpose(call, stored.url)
@@ -116,7 +118,7 @@ def _local_keys(call: Call, stored: OidcProvider) -> KeySet | None:
 
 
 def _outbound_purpose(call: Call, url: str) -> str:
-    """Under which purpose the keys are kept when the issuer is that of an account's outbound tokens; else empty."""
+    """The purpose of the stored keys, when the issuer is an account's outbound issuer; else empty."""
     issuer_id = without_scheme(url).removesuffix(ISSUER_HOST_ENDING)
     federation = federation_of_issuer(call.db, issuer_id) if url == outbound_url(issuer_id) else None
     return "" if federation is None else outbound_purpose(federation.account_id)
@@ -128,7 +130,7 @@ def _read_once(text: str) -> KeySet:
         try:
             known = read_key_set(text)
         except BadKeySetError:
-            # A sandbox file's set was checked when the file was read; what is not usable verifies nothing.
+            # A sandbox file's set was checked on reading. A key that cannot be used verifies nothing.
             known = _NO_KEYS
         _read.put(text, known)
     return known
@@ -137,7 +139,7 @@ def _read_once(text: str) -> KeySet:
 def verify(call: Call, provider: Provider, token: WebToken) -> None:
     """Raises AwsError unless one of the provider's keys signed the token: InvalidIdentityToken, IDPCommunicationError.
 
-    Raises KeysWantedError when its keys have to be fetched first.
+    Raises KeysWantedError when the provider's keys must be fetched first.
     """
     if call.identity_provider_down:
         raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason="a fault rule of the sandbox")

@@ -1,4 +1,4 @@
-"""GetWebIdentityToken: a signed token that tells an outside service who calls (IAM User Guide, Understanding token
+"""GetWebIdentityToken: a signed token about the caller for an outside service (IAM User Guide, Understanding token
 claims).
 """
 
@@ -22,7 +22,7 @@ from rolecall.storage.outbound_federation import outbound_federation
 from rolecall.storage.signing_keys import newest_signing_key
 
 DEFAULT_DURATION_SECONDS = 300
-# AWS says that there is a limit, and not which one.
+# AWS documents that there is a limit, but not its value.
 MAXIMUM_PAYLOAD_BYTES = 8192
 # The API reference's sentences; AWS's own words were not recorded.
 DISABLED_MESSAGE = (
@@ -68,7 +68,7 @@ def _permissions(_call: Call, parameters: Parameters) -> Sequence[Permission]:
 
 
 def _authority(call: Call) -> Authority | None:
-    """What is known of the caller's own user, role or account."""
+    """The stored facts about the caller's own user, role or account."""
     principal = call.caller.principal
     if principal.type == "AssumedRole":
         return call.policies.role(call.db, principal.entity_id)
@@ -78,7 +78,7 @@ def _authority(call: Call) -> Authority | None:
 
 
 def _principal_tags(call: Call, authority: Authority) -> dict[str, str]:
-    """Tags of the user or role, and those of the session in place of the ones with the same key."""
+    """Tags of the user or role. A tag of the session replaces the one with the same key."""
     own = () if authority.entity is None else authority.entity.tags
     session = call.caller.session
     passed = () if session is None else session.tags
@@ -87,7 +87,7 @@ def _principal_tags(call: Call, authority: Authority) -> dict[str, str]:
 
 
 def _aws_claims(call: Call, request_tags: Tags) -> dict[str, Any]:
-    """What is told under AWS's own name; members that would say nothing are left out."""
+    """The claims under AWS's own name. Empty members are left out."""
     principal, session = call.caller.principal, call.caller.session
     authority = _authority(call)
     claims: dict[str, Any] = {
@@ -99,7 +99,7 @@ def _aws_claims(call: Call, request_tags: Tags) -> dict[str, Any]:
         keys = identity_keys(call.caller, authority)
         if "aws:principalorgid" in keys:
             claims["org_id"] = keys["aws:principalorgid"]
-            # The documentation's example has a text here, tokens of AWS have a list.
+            # The documentation's example has a text here; AWS's tokens have a list.
             claims["ou_path"] = list(keys["aws:principalorgpaths"])
         tags = _principal_tags(call, authority)
         if tags:

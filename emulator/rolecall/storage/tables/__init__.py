@@ -10,6 +10,7 @@ case. Policy documents are stored as the text that was received.
 from __future__ import annotations
 
 from rolecall.storage.schema import metadata as metadata
+from rolecall.storage.tables.accounts import account_aliases as account_aliases
 from rolecall.storage.tables.accounts import account_preferences as account_preferences
 from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
 from rolecall.storage.tables.accounts import password_policies as password_policies
@@ -43,6 +44,9 @@ from rolecall.storage.tables.organizations import service_control_policy_targets
 from rolecall.storage.tables.policies import policies as policies
 from rolecall.storage.tables.policies import policy_tags as policy_tags
 from rolecall.storage.tables.policies import policy_versions as policy_versions
+from rolecall.storage.tables.resources import resource_settings as resource_settings
+from rolecall.storage.tables.resources import resource_tags as resource_tags
+from rolecall.storage.tables.resources import resources as resources
 from rolecall.storage.tables.roles import role_attached_policies as role_attached_policies
 from rolecall.storage.tables.roles import role_inline_policies as role_inline_policies
 from rolecall.storage.tables.roles import role_tags as role_tags

@@ -19,6 +19,17 @@ account_preferences = table(
     ],
 )
 
+# A name for the account, unique among all accounts.
+account_aliases = table(
+    "account_aliases",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
+        Column("alias", String(63), nullable=False, unique=True),
+    ],
+)
+
 # Outbound web identity federation: the issuer of an account's tokens. It is kept while it is switched off.
 outbound_federations = table(
     "outbound_federations",

@@ -1,1 +1,1 @@
-"""What an account has set: its summary, the rules for passwords, and what it centralizes or federates."""
+"""The settings of an account: its summary, its password rules, and centralized root access and federation."""

@@ -13,7 +13,7 @@ _TOKEN_VERSIONS = {"v1Token": 1, "v2Token": 2}
 def get_account_summary(call: Call) -> Answer:
     """Counts and quotas of the account. API reference: GetAccountSummary.
 
-    What accounts of the sandbox cannot have (server certificates, instance profiles) is counted as none.
+    Kinds that the sandbox does not have (server certificates, instance profiles) have the count 0.
     """
     quotas = call.settings.quotas
     counts = account_counts(call.db, call.account_id)

@@ -1,7 +1,8 @@
-"""Centralized root access: the two features of an organization that bear on its members' root users.
+"""Centralized root access: the two features of an organization that concern its members' root users.
 
-API references of the five operations. AWS's other two refusals cannot happen here: every declared organization has
-all features, and trusts IAM (OrganizationNotInAllFeaturesModeException, ServiceAccessNotEnabledException).
+Source: the API references of the five operations. AWS's two other refusals cannot happen here. Every declared
+organization has all features and trusts IAM, so OrganizationNotInAllFeaturesModeException and
+ServiceAccessNotEnabledException never apply.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def _managed(call: Call, *, by_management_account: bool = False) -> Organization
     """The organization that the caller manages.
 
     Raises AwsError: OrganizationNotFoundException, AccountNotManagementOrDelegatedAdministratorException, and
-    CallerIsNotManagementAccountException for what is not a delegated administrator's to decide.
+    CallerIsNotManagementAccountException for a delegated administrator where only the management account may act.
     """
     organization = organization_around(call.db, call.account_id)
     if organization is None:
@@ -53,13 +54,13 @@ def _switched(call: Call, organization: OrganizationRecord, feature: str, *, on:
 
 @operation("iam", "EnableOrganizationsRootSessions")
 def enable_root_sessions(call: Call) -> Answer:
-    """From now on AssumeRoot reaches the organization's member accounts. Raises AwsError as :func:`_managed` does."""
+    """From now on AssumeRoot works on the organization's member accounts. Raises AwsError as :func:`_managed` does."""
     return _switched(call, _managed(call, by_management_account=True), ROOT_SESSIONS, on=True)
 
 
 @operation("iam", "DisableOrganizationsRootSessions")
 def disable_root_sessions(call: Call) -> Answer:
-    """No more AssumeRoot. Sessions that were issued last until they expire."""
+    """AssumeRoot stops working. Sessions that were issued before last until they expire."""
     return _switched(call, _managed(call), ROOT_SESSIONS, on=False)
 
 

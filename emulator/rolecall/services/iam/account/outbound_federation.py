@@ -19,7 +19,7 @@ DISABLED_MESSAGE = (
 
 
 def _known(call: Call) -> OutboundFederation:
-    """The account's. Raises AwsError FeatureDisabledException when it was never switched on."""
+    """The account's federation record. Raises AwsError FeatureDisabledException when it was never switched on."""
     known = outbound_federation(call.db, call.account_id)
     if known is None:
         raise AwsError("FeatureDisabledException", DISABLED_MESSAGE)
@@ -28,9 +28,9 @@ def _known(call: Call) -> OutboundFederation:
 
 @operation("iam", "EnableOutboundWebIdentityFederation")
 def enable_outbound_federation(call: Call) -> Answer:
-    """From now on the account's principals may have tokens. Raises AwsError FeatureEnabledException.
+    """From now on the account's principals may get tokens. Raises AwsError FeatureEnabledException.
 
-    The issuer's id and keys are made the first time, and stay.
+    The first call makes the issuer's id and keys. They stay the same afterwards.
     """
     known = outbound_federation(call.db, call.account_id)
     if known is not None and known.enabled:
@@ -49,7 +49,7 @@ def enable_outbound_federation(call: Call) -> Answer:
 
 @operation("iam", "DisableOutboundWebIdentityFederation")
 def disable_outbound_federation(call: Call) -> None:
-    """No more tokens; those that were issued still verify. Raises AwsError FeatureDisabledException."""
+    """No more tokens are issued. Issued tokens still verify. Raises AwsError FeatureDisabledException."""
     known = _known(call)
     if not known.enabled:
         raise AwsError("FeatureDisabledException", DISABLED_MESSAGE)
@@ -58,6 +58,6 @@ def disable_outbound_federation(call: Call) -> None:
 
 @operation("iam", "GetOutboundWebIdentityFederationInfo")
 def get_outbound_federation(call: Call) -> Answer:
-    """The issuer, and whether it issues tokens. Raises AwsError FeatureDisabledException when there never was one."""
+    """The issuer, and whether it issues tokens. Raises AwsError FeatureDisabledException when there was no issuer."""
     known = _known(call)
     return {"IssuerIdentifier": issuer_url(known.issuer_id), "JwtVendingEnabled": known.enabled}

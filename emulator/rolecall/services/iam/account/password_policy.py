@@ -26,7 +26,7 @@ NOTHING_TO_DELETE_MESSAGE = "The account policy with name PasswordPolicy cannot 
 def granted_to_users(call: Call, permission: Permission) -> Permission:
     """The permission, granted to every user of the account where its policy lets users change their passwords.
 
-    IAM User Guide: "the permissions are applied at the account-level for all users by IAM", so that a deny still holds.
+    IAM User Guide: "the permissions are applied at the account-level for all users by IAM". So a deny still holds.
     """
     if call.caller.principal.type != "User":
         return permission
@@ -50,7 +50,7 @@ def _on_policy(call: Call, parameters: Parameters) -> Sequence[Permission]:
 
 @operation("iam", "GetAccountPasswordPolicy", permissions=_on_policy)
 def get_account_password_policy(call: Call) -> Answer:
-    """The account's own policy. Raises AwsError NoSuchEntity where the default holds."""
+    """The account's own policy. Raises AwsError NoSuchEntity when the account has the default policy."""
     policy = password_policy_of(call.db, call.account_id)
     if policy is None:
         raise AwsError("NoSuchEntity", NO_POLICY_MESSAGE.format(account_id=call.account_id))
@@ -84,7 +84,7 @@ def update_account_password_policy(
     PasswordReusePrevention: int | None = None,
     HardExpiry: bool | None = None,
 ) -> None:
-    """Replace the whole policy: what is left out has its default again. API reference: UpdateAccountPasswordPolicy."""
+    """Replace the whole policy: a missing parameter gets its default. API reference: UpdateAccountPasswordPolicy."""
     policy = PasswordPolicy(
         minimum_length=MinimumPasswordLength,
         require_symbols=RequireSymbols,
@@ -101,6 +101,6 @@ def update_account_password_policy(
 
 @operation("iam", "DeleteAccountPasswordPolicy")
 def delete_account_password_policy(call: Call) -> None:
-    """Go back to the default. Raises AwsError NoSuchEntity."""
+    """Return to the default policy. Raises AwsError NoSuchEntity."""
     if not remove_password_policy(call.db, call.account_id):
         raise AwsError("NoSuchEntity", NOTHING_TO_DELETE_MESSAGE)

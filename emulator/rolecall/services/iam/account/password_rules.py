@@ -1,4 +1,4 @@
-"""What a password must be like, and how it is kept: as a salted hash that takes a while to compute."""
+"""The rules for a password, and its stored form: a salted hash that is slow to compute."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from rolecall.errors import AwsError
 from rolecall.storage.password_policies import PasswordPolicy
 
-# A transaction waits for each hash, of which reuse prevention compares up to 24: a quarter of werkzeug's own rounds.
+# A transaction waits for each hash, and reuse prevention compares up to 24: so a quarter of werkzeug's own rounds.
 _METHOD = "scrypt:8192:8:1"
-# IAM User Guide, "Set an account password policy": what holds where the account has no policy of its own.
+# IAM User Guide, "Set an account password policy": the rules for an account without a policy of its own.
 DEFAULT_MINIMUM_LENGTH = 8
 DEFAULT_KINDS = 3
-# The wording of these is known from what users report.
+# Users have reported the wording of these.
 LENGTH_MESSAGE = "Password should have a minimum length of {length}"
 KIND_MESSAGE = "Password should have at least one {kind}"
 MORE_KINDS_MESSAGE = "Password should meet {count} more of the following requirements: {kinds}"
 # AWS's wording was not recorded.
 REUSED_MESSAGE = "Password should not be the same as one of the last {count} passwords"
-# API reference, UpdateAccountPasswordPolicy: RequireSymbols, and the Latin alphabet of the others.
+# API reference, UpdateAccountPasswordPolicy: the symbols of RequireSymbols, and the Latin alphabet for the others.
 _KINDS = {
     "uppercase letter": re.compile("[A-Z]"),
     "lowercase letter": re.compile("[a-z]"),
@@ -31,7 +31,7 @@ _KINDS = {
 
 
 def check_password(password: str, policy: PasswordPolicy | None) -> None:
-    """Whether the account's policy takes the password; the default one for None.
+    """Check a password against the account's policy; None is the default policy.
 
     Raises AwsError PasswordPolicyViolation.
     """
@@ -77,5 +77,5 @@ def hashed(password: str) -> str:
 
 
 def is_password(password_hash: str, password: str) -> bool:
-    """Compared in constant time."""
+    """Compares in constant time."""
     return check_password_hash(password_hash, password)

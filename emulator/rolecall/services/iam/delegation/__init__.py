@@ -1,1 +1,1 @@
-"""Temporary delegation: requests of partners for access, and what becomes of them."""
+"""Temporary delegation: a partner's requests for access, and their states until the end."""

@@ -1,4 +1,4 @@
-"""The notification channel of delegation requests: Rolecall has no SNS, so the token waits to be fetched."""
+"""The notification channel of delegation requests. Rolecall has no SNS, so the token waits until it is fetched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rolecall.storage.engine import Database
 
 
 def delivered_token(database: Database, request_id: str) -> dict[str, Any] | None:
-    """What the requestor is told when the token is sent; None before, and for a request that is not there."""
+    """The message to the requestor once the token is sent; None before, and when there is no such request."""
     with database.snapshot() as connection:
         request = request_by_id(connection, request_id)
         if request is None or request.sent_at_seconds is None:

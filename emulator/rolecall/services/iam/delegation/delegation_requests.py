@@ -1,7 +1,7 @@
-"""Temporary delegation: a partner's request for access, from its creation to the token that is exchanged in STS.
+"""Temporary delegation: a partner's request for access, from its creation to the token that STS exchanges.
 
-Rules from the API references of the operations and the IAM User Guide, IAM temporary delegation. AWS lets only partners
-create requests that it has onboarded; in Rolecall any account of the sandbox is one.
+Sources: the API references of the operations and the IAM User Guide, IAM temporary delegation. On AWS only onboarded
+partners may create requests. In Rolecall any account of the sandbox counts as a partner.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rolecall.storage.gather import account_exists
 from rolecall.storage.problems import AlreadyThere
 
 _DAY_SECONDS = 86_400
-# IAM User Guide, Building your integration, Expiration Path: how long a request stays in a state that nobody changes.
+# IAM User Guide, Building your integration, Expiration Path: how long a request stays in each state.
 LIFETIME_SECONDS = {
     "UNASSIGNED": _DAY_SECONDS,
     "ASSIGNED": 7 * _DAY_SECONDS,
@@ -46,11 +46,11 @@ LIFETIME_SECONDS = {
 ROOT_APPROVES_SECONDS = 4 * 3600
 # The model, DelegationRequest$RequestorName.
 _NAME_CHARACTERS = 30
-# The owner may do these without a policy (API references of the two); a deny still counts.
+# The owner may call these without a policy (API references of both). A deny still counts.
 _OWNERS_DEFAULTS = frozenset({"GetDelegationRequest", "UpdateDelegationRequest"})
-# AcceptDelegationRequest declares no InvalidInput. Which error AWS answers was not recorded.
+# AcceptDelegationRequest declares no InvalidInput. The error that AWS answers was not recorded.
 _WRONG_STATE_CODES = {"AcceptDelegationRequest": "ConcurrentModification"}
-# Sessions that stand for somebody else: who approves must be there in person. Not recorded from AWS.
+# The approver must call with credentials of its own, not with these kinds of sessions. Not recorded from AWS.
 _MAY_NOT_APPROVE = frozenset({"AssumeRoot", "GetDelegatedAccessToken"})
 # The console's address of a request was not recorded.
 CONSOLE_LINK = "https://us-east-1.console.aws.amazon.com/iam/home#/temporary-delegation-requests/{request_id}"
@@ -68,7 +68,7 @@ ROOT_MESSAGE = "The root user may accept delegation requests with a duration of 
 
 
 def _arn(account_id: str, request_id: str) -> str:
-    """The form is the Service Authorization Reference's."""
+    """The ARN's form is from the Service Authorization Reference."""
     return f"arn:aws:iam::{account_id}:delegation-request/{request_id}"
 
 
@@ -80,7 +80,7 @@ def _owners_permission(owner_arn: str, action: str) -> CompiledPolicies:
 
 
 def _on_request(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The operation's action on the request, as the caller's account sees it."""
+    """The operation's action on the request, with the request's ARN in the caller's account."""
     request_id = parameters["DelegationRequestId"]
     action, arn = action_of(call.service, call.operation), _arn(call.account_id, request_id)
     request = request_by_id(call.db, request_id)
@@ -127,7 +127,7 @@ def create_delegation_request(
     RedirectUrl: str | None = None,
     OnlySendByOwner: bool = False,
 ) -> Answer:
-    """A new request of the caller's account. Raises AwsError: InvalidInput, EntityAlreadyExists."""
+    """Create a request of the caller's account. Raises AwsError: InvalidInput, EntityAlreadyExists."""
     if OwnerAccountId is not None and not account_exists(call.db, OwnerAccountId):
         raise AwsError("InvalidInput", UNKNOWN_ACCOUNT_MESSAGE.format(account_id=OwnerAccountId))
     channel = parse_arn(NotificationChannel)
@@ -169,9 +169,9 @@ def _state(call: Call, request: DelegationRequest) -> str:
 
 
 def _found(call: Call, request_id: str, *, to_requestor: bool = False) -> DelegationRequest:
-    """The request, for accounts that may know of it. Raises AwsError NoSuchEntity.
+    """The request, if the caller's account may see it. Raises AwsError NoSuchEntity.
 
-    Without an owner account that is every account (API references, GetDelegationRequest, AssociateDelegationRequest).
+    Every account may see a request without owner account (GetDelegationRequest, AssociateDelegationRequest).
     """
     request = request_by_id(call.db, request_id)
     if request is not None:
@@ -225,7 +225,7 @@ def _shown(call: Call, request: DelegationRequest) -> Answer:
 
 @operation("iam", "GetDelegationRequest", permissions=_on_request)
 def get_delegation_request(call: Call, *, DelegationRequestId: str) -> Answer:
-    """A request, to its requestor, its owner's account, and to all while it has no account. Raises NoSuchEntity."""
+    """A request. Its requestor and its owner's account may see it; without an account, all. Raises NoSuchEntity."""
     return {"DelegationRequest": _shown(call, _found(call, DelegationRequestId, to_requestor=True))}
 
 
@@ -233,21 +233,21 @@ def get_delegation_request(call: Call, *, DelegationRequestId: str) -> Answer:
 def list_delegation_requests(
     call: Call, *, OwnerId: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
-    """Requests that somebody in the caller's account owns. Raises AwsError: InvalidInput, ValidationError."""
+    """Requests whose owner is in the caller's account. Raises AwsError: InvalidInput, ValidationError."""
     if OwnerId is not None and parse_arn(OwnerId) is None:
         raise AwsError("InvalidInput", NO_OWNER_MESSAGE.format(owner_id=OwnerId))
     filters = (OwnerId or "",)
     after_id = opened_marker(call, filters, Marker)
     found = owned_requests(call.db, call.account_id, owner_arn=OwnerId, after_id=after_id, limit=MaxItems + 1)
     requests, rest = page_of(call, filters, found, lambda request: request.request_id, MaxItems)
-    # The only list of IAM whose flag begins with a small letter.
+    # This is the only list of IAM whose flag begins with a small letter.
     rest["isTruncated"] = rest.pop("IsTruncated")
     return {"DelegationRequests": [_shown(call, request) for request in requests], **rest}
 
 
 @operation("iam", "AssociateDelegationRequest", permissions=_on_request)
 def associate_delegation_request(call: Call, *, DelegationRequestId: str) -> None:
-    """The caller becomes the owner, and its account the owner's account. Raises AwsError as :func:`_move` does."""
+    """Make the caller the owner, and its account the owner's account. Raises AwsError as :func:`_move` does."""
     request = _found(call, DelegationRequestId)
     owner = {"owner_arn": call.caller.principal.arn, "owner_account_id": call.account_id}
     _move(call, request, ("UNASSIGNED",), "ASSIGNED", **owner)
@@ -255,7 +255,7 @@ def associate_delegation_request(call: Call, *, DelegationRequestId: str) -> Non
 
 @operation("iam", "UpdateDelegationRequest", permissions=_on_request)
 def update_delegation_request(call: Call, *, DelegationRequestId: str, Notes: str | None = None) -> None:
-    """Forward a request to somebody who may approve it. Raises AwsError as :func:`_move` does."""
+    """Forward a request to a user who may approve it. Raises AwsError as :func:`_move` does."""
     request = _found(call, DelegationRequestId)
     notes = {} if Notes is None else {"notes": Notes}
     _move(call, request, ("ASSIGNED", "PENDING_APPROVAL"), "PENDING_APPROVAL", **notes)
@@ -263,7 +263,7 @@ def update_delegation_request(call: Call, *, DelegationRequestId: str, Notes: st
 
 @operation("iam", "AcceptDelegationRequest", permissions=_on_request)
 def accept_delegation_request(call: Call, *, DelegationRequestId: str) -> None:
-    """The caller approves, and is recorded as it is now. Raises AwsError as :func:`_move` does, and AccessDenied."""
+    """The caller approves; its current state is recorded. Raises AwsError as :func:`_move` does, and AccessDenied."""
     request = _found(call, DelegationRequestId)
     principal, session = call.caller.principal, call.caller.session
     if session is not None and session.type in _MAY_NOT_APPROVE:
@@ -276,7 +276,7 @@ def accept_delegation_request(call: Call, *, DelegationRequestId: str) -> None:
 
 @operation("iam", "RejectDelegationRequest", permissions=_on_request)
 def reject_delegation_request(call: Call, *, DelegationRequestId: str, Notes: str | None = None) -> None:
-    """Also of an accepted request, until its token is sent. Raises AwsError as :func:`_move` does."""
+    """Reject a request, even an accepted one until its token is sent. Raises AwsError as :func:`_move` does."""
     request = _found(call, DelegationRequestId)
     reason = {} if Notes is None else {"rejection_reason": Notes}
     _move(call, request, ("ASSIGNED", "PENDING_APPROVAL", "ACCEPTED"), "REJECTED", **reason)
@@ -284,9 +284,9 @@ def reject_delegation_request(call: Call, *, DelegationRequestId: str, Notes: st
 
 @operation("iam", "SendDelegationToken", permissions=_on_request)
 def send_delegation_token(call: Call, *, DelegationRequestId: str) -> None:
-    """From now on the requestor may have the token, and the time of the session runs.
+    """From now on the requestor may fetch the token, and the session's time runs.
 
-    Raises AwsError as :func:`_move` does, and AccessDenied for a request whose token only its owner may send.
+    Raises AwsError as :func:`_move` does, and AccessDenied when only the owner may send the request's token.
     """
     request = _found(call, DelegationRequestId)
     if request.only_send_by_owner and request.owner_arn != call.caller.principal.arn:

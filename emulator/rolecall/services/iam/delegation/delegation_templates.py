@@ -1,7 +1,7 @@
-"""From a template and its parameters to the permission policy of a delegation request.
+"""Makes the permission policy of a delegation request from a template and its parameters.
 
 On AWS a partner registers its templates when it is onboarded, in a form that is not public. In Rolecall a template is a
-managed policy, of AWS or of the requestor's account, whose texts may hold placeholders like ``@{bucketName}``.
+managed policy of AWS or of the requestor's account. Its texts may hold placeholders like ``@{bucketName}``.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ UNKNOWN_PARAMETER_MESSAGE = "Policy parameter {name} does not occur in the polic
 UNNAMED_MESSAGE = "Policy parameters need a name and a type."
 ONE_VALUE_MESSAGE = "Policy parameter {name} of type string needs exactly one value."
 NO_LIST_MESSAGE = "Policy parameter {name} of type stringList stands for a whole value of the policy template."
-MALFORMED_MESSAGE = "The policy template with these parameters is no valid policy: {problem}"
+MALFORMED_MESSAGE = "The policy template with these parameters is not a valid policy: {problem}"
 
 _placeholder = re.compile(r"@\{([^{}]*)\}")
-# A text, or the texts of a list.
+# One text, or the texts of a list.
 Values = Mapping[str, str | list[str]]
 
 
@@ -49,7 +49,7 @@ def permission_policy(call: Call, template_arn: str, parameters: Sequence[Mappin
 
 
 def role_boundaries(policy: str) -> list[str]:
-    """The permissions boundaries to which a policy holds the roles that it lets create."""
+    """The permissions boundaries that a policy requires of the roles it lets the session create."""
     named = NamedPolicy(kept_document(policy, PolicyKind.SESSION), "permission policy")
     return [
         value
@@ -76,7 +76,7 @@ def _values(parameters: Sequence[Mapping[str, Any]]) -> Values:
 
 
 def render(template: str, values: Values) -> str:
-    """The template's JSON with its placeholders filled in; values are filled into texts, so they stay texts.
+    """The template's JSON with its placeholders filled in. A value goes into a text, so it can never add JSON.
 
     Raises AwsError InvalidInput for a placeholder without a value, and for a value without a placeholder.
     """
@@ -100,7 +100,7 @@ def _filled(part: Any, values: Values, used: set[str]) -> Any:
 
 
 def _filled_text(text: str, values: Values, used: set[str]) -> str | list[str]:
-    """The text; or the texts of a list that the whole of it stands for."""
+    """The filled text; or a list of texts when the whole text is one placeholder for a list."""
     whole = _placeholder.fullmatch(text)
     if whole is not None and isinstance(values.get(whole[1]), list):
         used.add(whole[1])

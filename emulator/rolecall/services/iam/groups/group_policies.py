@@ -1,4 +1,4 @@
-"""Policies of groups: managed ones attached, inline ones put."""
+"""Policies of groups: attached managed policies and inline policies."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def list_attached_group_policies(
 
 @operation("iam", "PutGroupPolicy")
 def put_group_policy(call: Call, *, GroupName: str, PolicyName: str, PolicyDocument: str) -> None:
-    """Add an inline policy, or replace the one of that name.
+    """Add an inline policy, or replace the one with that name.
 
     Raises AwsError: NoSuchEntity, MalformedPolicyDocument, LimitExceeded.
     """

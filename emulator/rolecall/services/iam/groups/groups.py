@@ -1,4 +1,4 @@
-"""Groups: create, show, list, change, delete, and who is in them."""
+"""Groups: create, show, list, change and delete them, and manage their members."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced object
 
 
 def existing_group(call: Call, name: str) -> GroupRecord:
-    """The account's group of that name. Raises AwsError NoSuchEntity."""
+    """The account's group with that name. Raises AwsError NoSuchEntity."""
     group = group_by_name(call.db, call.account_id, name)
     if group is None:
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
@@ -45,7 +45,7 @@ def existing_group(call: Call, name: str) -> GroupRecord:
 
 @operation("iam", "CreateGroup")
 def create_group(call: Call, *, GroupName: str, Path: str = "/") -> Answer:
-    """A new group without users and policies. Raises AwsError: EntityAlreadyExists, LimitExceeded."""
+    """A new group without users or policies. Raises AwsError: EntityAlreadyExists, LimitExceeded."""
     if group_by_name(call.db, call.account_id, GroupName) is not None:
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=GroupName))
     limit = call.settings.quotas.groups_per_account_count
@@ -102,7 +102,7 @@ def _position(group: GroupRecord) -> str:
 
 @operation("iam", "UpdateGroup", permissions=renaming("group"))
 def update_group(call: Call, *, GroupName: str, NewPath: str | None = None, NewGroupName: str | None = None) -> None:
-    """Another name, another path, or both; users and policies stay.
+    """Change a group's name, its path, or both. Users and policies stay.
 
     Raises AwsError: NoSuchEntity, EntityAlreadyExists.
     """
@@ -129,13 +129,13 @@ def delete_group(call: Call, *, GroupName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
     try:
         remove_group(call.db, group.group_id)
-    except StillReferenced as error:  # another transaction gave it something meanwhile
+    except StillReferenced as error:  # another transaction added something in the meantime
         raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
 
 
 @operation("iam", "AddUserToGroup")
 def add_user_to_group(call: Call, *, GroupName: str, UserName: str) -> None:
-    """Put a user into a group; one that is in it stays in it. Raises AwsError: NoSuchEntity, LimitExceeded."""
+    """Add a user to a group. Adding a member again changes nothing. Raises AwsError: NoSuchEntity, LimitExceeded."""
     user = existing_user(call, UserName)
     group = existing_group(call, GroupName)
     lock_entity(call.db, "user", user.user_id)
@@ -153,7 +153,7 @@ def add_user_to_group(call: Call, *, GroupName: str, UserName: str) -> None:
 
 @operation("iam", "RemoveUserFromGroup")
 def remove_user_from_group(call: Call, *, GroupName: str, UserName: str) -> None:
-    """Take a user out of a group; one that is not in it is no error. Raises AwsError NoSuchEntity, the user's first."""
+    """Remove a user from a group. A non-member is no error. Raises AwsError NoSuchEntity, for the user first."""
     user = existing_user(call, UserName)
     group = existing_group(call, GroupName)
     remove_member(call.db, group.group_id, user.user_id)
@@ -163,7 +163,7 @@ def remove_user_from_group(call: Call, *, GroupName: str, UserName: str) -> None
 def list_groups_for_user(
     call: Call, *, UserName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
-    """The groups a user is in, by name. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
+    """The groups of a user, by name. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
     user = existing_user(call, UserName)
     groups, rest = page(call, (user.user_id,), groups_of(call.db, user.user_id), _position, Marker, MaxItems)
     return {"Groups": [shown_group(group) for group in groups], **rest}

@@ -1,1 +1,1 @@
-"""Managed policies: the policy, its versions and tags, and the entities that it is attached to."""
+"""Managed policies: the policy, its versions and tags, and the entities that have it."""

@@ -1,4 +1,4 @@
-"""Policy documents on their way into storage: refused when AWS refuses them, advised on in the log."""
+"""Checks policy documents before they are stored. A document that AWS refuses is refused; advice goes to the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAXIMUM_ADVICE_LOGGED = 20
 
 
 def checked_document(call: Call, text: str, kind: PolicyKind, name: str) -> Policy:
-    """The policy that a text holds; advice on it goes to the log under ``name``.
+    """Parse a policy text. Advice about the policy goes to the log under ``name``.
 
     Raises AwsError MalformedPolicyDocument.
     """
@@ -27,6 +27,6 @@ def checked_document(call: Call, text: str, kind: PolicyKind, name: str) -> Poli
         raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
     if log.isEnabledFor(logging.WARNING):
         for advice in advise(policy, MAXIMUM_ADVICE_LOGGED):
-            told = f"{call.request_id} {name}, Statement[{advice.statement_index}]: {advice.message}"
-            log.warning("%s", printable(told))
+            line = f"{call.request_id} {name}, Statement[{advice.statement_index}]: {advice.message}"
+            log.warning("%s", printable(line))
     return policy

@@ -1,4 +1,4 @@
-"""Policies of users, groups and roles: what the operations of all three kinds have in common."""
+"""Policies of users, groups and roles: the shared part of the operations of all three kinds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from rolecall.storage.policies import policy_by_arn
 from rolecall.storage.problems import AlreadyThere
 
 PARTITION_MESSAGE = "Invalid ARN partition"
-# Seen for roles; what AWS says of users and groups was not recorded.
+# Recorded for roles. What AWS says for users and groups was not recorded.
 SERVICE_POLICY_MESSAGE = "Cannot attach a Service Role Policy to a Customer {kind}."
 ATTACHED_COUNT_MESSAGE = "Cannot exceed quota for PoliciesPer{kind}: {limit}"
 INLINE_NOT_FOUND_MESSAGE = "The {kind} policy with name {name} cannot be found."
@@ -60,7 +60,7 @@ _INLINE_LIMIT: Mapping[EntityKind, Callable[[Quotas], int]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The user, group or role that an operation is about, as it is stored."""
+    """The stored user, group or role that an operation is about."""
 
     kind: EntityKind
     entity_id: str
@@ -68,7 +68,7 @@ class Owner:
 
 
 def check_attached_arn(_call: Call, parameters: Parameters) -> None:
-    """What AWS refuses before it looks at any policy: a PolicyArn that is none. Raises AwsError ValidationError."""
+    """What AWS refuses before it evaluates any policy: an invalid PolicyArn. Raises AwsError ValidationError."""
     arn = parse_arn(parameters["PolicyArn"])
     if arn is not None and arn.partition != PARTITION:
         raise AwsError("ValidationError", PARTITION_MESSAGE)
@@ -76,7 +76,7 @@ def check_attached_arn(_call: Call, parameters: Parameters) -> None:
 
 
 def attach(call: Call, owner: Owner, arn: str) -> None:
-    """Attach a managed policy; one that is attached stays so.
+    """Attach a managed policy. Attaching it again changes nothing.
 
     Raises AwsError: NoSuchEntity, PolicyNotAttachable, LimitExceeded.
     """
@@ -95,7 +95,7 @@ def attach(call: Call, owner: Owner, arn: str) -> None:
 
 
 def _attachable_policy_id(call: Call, owner: Owner, arn: str) -> str | None:
-    """The unique id of a customer managed policy, None for AWS's. Raises AwsError."""
+    """The unique id of a customer managed policy; None for a policy of AWS. Raises AwsError."""
     account_id = parsed_policy_arn(arn).account_id
     if account_id == AWS_ACCOUNT:
         managed = managed_policy(arn)
@@ -129,17 +129,20 @@ def _policy_name(arn: str) -> str:
 
 
 def _policy_path(arn: str) -> str:
-    """``/`` and what follows up to the name: the resource of a policy's ARN is ``policy`` + path + name."""
+    """``/`` and the path before the name. In a policy's ARN the resource is ``policy`` + path + name."""
     return arn[arn.index("/") : arn.rindex("/") + 1]
 
 
 def _attached_position(arn: str) -> str:
-    """By name without case; the ARN tells AWS's policy from the customer's of the same name."""
+    """The name without case; the ARN distinguishes AWS's policy from the customer's policy of the same name."""
     return f"{_policy_name(arn).lower()} {arn}"
 
 
 def put(call: Call, owner: Owner, name: str, document: str) -> None:
-    """Add an inline policy or replace the one of that name. Raises AwsError: MalformedPolicyDocument, LimitExceeded."""
+    """Add an inline policy, or replace the one with that name.
+
+    Raises AwsError: MalformedPolicyDocument, LimitExceeded.
+    """
     checked_document(call, document, PolicyKind.IDENTITY, f"policy {name} of {owner.kind} {owner.name}")
     lock_entity(call.db, owner.kind, owner.entity_id)
     documents = {**inline_documents(call.db, owner.kind, owner.entity_id), name: document}
@@ -151,7 +154,7 @@ def put(call: Call, owner: Owner, name: str, document: str) -> None:
 
 
 def get(call: Call, owner: Owner, name: str) -> Answer:
-    """An inline policy's name and document, as every kind's answer holds them. Raises AwsError NoSuchEntity."""
+    """An inline policy's name and document, as all kinds answer them. Raises AwsError NoSuchEntity."""
     document = inline_document(call.db, owner.kind, owner.entity_id, name)
     if document is None:
         raise AwsError("NoSuchEntity", INLINE_NOT_FOUND_MESSAGE.format(kind=owner.kind, name=name))

@@ -1,4 +1,4 @@
-"""Managed policies as every operation on them sees them: by ARN, the customer's own and AWS's."""
+"""Managed policies by ARN, the customer's and AWS's, as every operation on them needs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_FOUND_MESSAGE = "Policy {arn} was not found."
 NOT_ATTACHABLE_MESSAGE = "Policy {arn} does not exist or is not attachable."
 SIZE_MESSAGE = "Cannot exceed quota for PolicySize: {limit}"
 SCOPE_NOT_FOUND_MESSAGE = "Scope ARN: {arn} does not exist or is not attachable."
-# AWS's wording for a policy of its own that may not become a boundary was not recorded.
+# AWS's wording for an AWS policy that may not become a boundary was not recorded.
 BOUNDARY_NOT_ATTACHABLE_MESSAGE = "Policy {arn} cannot be used as a permissions boundary."
 
 
@@ -39,7 +39,7 @@ def _parsed(arn: str) -> Arn | None:
 
 
 def check_policy_arn(_call: Call, parameters: Parameters) -> None:
-    """What AWS refuses before it looks at any policy: a PolicyArn that is none."""
+    """What AWS refuses before it evaluates any policy: a PolicyArn that is not valid."""
     parsed_policy_arn(parameters["PolicyArn"])
 
 
@@ -74,9 +74,9 @@ def _existing(call: Call, arn: str) -> PolicyRecord | ManagedPolicy | None:
 
 
 def check_boundary(call: Call, arn: str) -> None:
-    """Raise AwsError when an ARN names no policy that may be a boundary.
+    """Raise AwsError when the policy of an ARN may not be a boundary or does not exist.
 
-    Its code is InvalidInput, NoSuchEntity or PolicyNotAttachable.
+    The code is InvalidInput, NoSuchEntity or PolicyNotAttachable.
     """
     if _parsed(arn) is None:
         raise AwsError("InvalidInput", INVALID_ARN_MESSAGE.format(arn=arn))
@@ -88,7 +88,7 @@ def check_boundary(call: Call, arn: str) -> None:
 
 
 def check_document(call: Call, text: str, name: str) -> None:
-    """Raise AwsError for what is no managed policy: MalformedPolicyDocument, LimitExceeded."""
+    """Raise AwsError for a text that is not a valid managed policy: MalformedPolicyDocument, LimitExceeded."""
     checked_document(call, text, PolicyKind.IDENTITY, f"policy {name}")
     limit = call.settings.quotas.managed_policy_characters
     if document_size(text) > limit:
@@ -96,7 +96,7 @@ def check_document(call: Call, text: str, name: str) -> None:
 
 
 def encoded_document(text: str) -> str:
-    """A document as IAM answers it: percent-encoded (RFC 3986)."""
+    """A document as IAM's answers hold it: percent-encoded (RFC 3986)."""
     return quote(text, safe="")
 
 
@@ -122,7 +122,7 @@ def shown_policy(policy: PolicyRecord | ManagedPolicy, attachments: int, boundar
 
 
 def usage_of(call: Call, arn: str) -> tuple[int, int]:
-    """How many entities of the caller's account a policy is attached to, and how many it bounds."""
+    """How many entities of the caller's account have a policy attached, and how many have it as boundary."""
     attachments = attachment_counts(call.db, call.account_id, arn)
     boundaries = boundary_counts(call.db, call.account_id, arn)
     return attachments.get(arn, 0), boundaries.get(arn, 0)

@@ -1,4 +1,4 @@
-"""Managed policies: create, show, list, delete. Their versions and tags have modules of their own."""
+"""Managed policies: create, show, list, delete. Versions and tags have modules of their own."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def list_policies_operation(
 ) -> Answer:
     """Managed policies by name. API reference: ListPolicies.
 
-    ``PolicyUsageFilter`` asks for policies that grant permissions to some entity, or that bound one. Raises AwsError
-    ValidationError for a marker of another list.
+    ``PolicyUsageFilter`` selects policies that grant permissions to an entity, or policies that are a boundary. Raises
+    AwsError ValidationError for a marker of another list.
     """
     attachments = attachment_counts(call.db, call.account_id)
     boundaries = boundary_counts(call.db, call.account_id)
@@ -133,13 +133,13 @@ def list_policies_operation(
 
 
 def _position(policy: PolicyRecord | ManagedPolicy) -> str:
-    """Where a policy stands in a list: by name without case, the customer's before AWS's of the same name."""
+    """A policy's position in a list: by name without case, the customer's before AWS's policy of the same name."""
     return f"{policy.name.lower()} {0 if isinstance(policy, PolicyRecord) else 1}"
 
 
 @operation("iam", "DeletePolicy", precheck=check_policy_arn)
 def delete_policy(call: Call, *, PolicyArn: str) -> None:
-    """Delete a customer managed policy that nobody uses and that has its default version only.
+    """Delete a customer managed policy. It must have no attachments, and no versions but its default version.
 
     Raises AwsError: ValidationError, AccessDenied (a policy of AWS), NoSuchEntity, DeleteConflict.
     """
@@ -150,5 +150,5 @@ def delete_policy(call: Call, *, PolicyArn: str) -> None:
         raise AwsError("DeleteConflict", DELETE_VERSIONS_MESSAGE)
     try:
         remove_policy(call.db, policy.policy_id)
-    except StillReferenced as error:  # another transaction attached it meanwhile
+    except StillReferenced as error:  # another transaction attached it in the meantime
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error

@@ -1,4 +1,4 @@
-"""Who uses a managed policy."""
+"""The entities that use a managed policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rolecall.services.iam.policies.managed_policies import NOT_ATTACHABLE_MESSA
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import EntityKind, PolicyUser, entities_with_policy
 
-# What EntityFilter may ask for; its other values name policies, which use no policy.
+# The kinds of entities that EntityFilter can ask for. Its other values name kinds of policies.
 _FILTERS: Mapping[str | None, tuple[EntityKind, ...]] = MappingProxyType(
     {None: ("group", "user", "role"), "User": ("user",), "Group": ("group",), "Role": ("role",)}
 )
@@ -27,9 +27,9 @@ def list_entities_for_policy(
     Marker: str | None = None,
     MaxItems: int = DEFAULT_PAGE_ITEMS,
 ) -> Answer:
-    """Groups, then users, then roles of the caller's account that a policy is attached to or that it bounds.
+    """Groups, then users, then roles of the caller's account that have a policy attached or as their boundary.
 
-    ``PolicyUsageFilter`` keeps the ones or the others. Raises AwsError: ValidationError, NoSuchEntity.
+    ``PolicyUsageFilter`` selects one of the two uses. Raises AwsError: ValidationError, NoSuchEntity.
     """
     existing_policy(call, PolicyArn, NOT_ATTACHABLE_MESSAGE)
     usages = [False, True]

@@ -1,4 +1,4 @@
-"""Tags of customer managed policies. Their keys are told apart by case, unlike those of users and roles."""
+"""Tags of customer managed policies. Their keys are case-sensitive, unlike the keys of users and roles."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rolecall.services.iam.policies.managed_policies import check_policy_arn, ex
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_tags import remove_tags
 
-# Recorded for new versions; what AWS says of its own policies' tags is not.
+# Recorded for new versions. What AWS says about tags of its own policies was not recorded.
 OUTSIDE_MESSAGE = "Cannot update policies outside your own account."
 
 
 @operation("iam", "TagPolicy", precheck=check_policy_arn)
 def tag_policy(call: Call, *, PolicyArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags, or replace the values of those that are there.
+    """Add tags, or replace the values of existing tags.
 
-    Raises AwsError: ValidationError, InvalidInput (a key twice), AccessDenied (a policy of AWS), NoSuchEntity,
+    Raises AwsError: ValidationError, InvalidInput (a repeated key), AccessDenied (a policy of AWS), NoSuchEntity,
     LimitExceeded.
     """
     tags = tag_pairs(Tags, case_sensitive=True)
@@ -28,7 +28,7 @@ def tag_policy(call: Call, *, PolicyArn: str, Tags: Sequence[Mapping[str, Any]])
 
 @operation("iam", "UntagPolicy", precheck=check_policy_arn)
 def untag_policy(call: Call, *, PolicyArn: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags; keys that are not there are no error.
+    """Remove tags. A missing key is no error.
 
     Raises AwsError: ValidationError, AccessDenied (a policy of AWS), NoSuchEntity.
     """

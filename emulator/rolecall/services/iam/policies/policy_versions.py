@@ -1,4 +1,4 @@
-"""Versions of managed policies. Of AWS's own policies only the default version is known."""
+"""Versions of managed policies. For AWS's own policies only the default version is known."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ COUNT_MESSAGE = (
     "version."
 )
 
-# No policy ever reaches a version number of more digits.
+# No policy ever reaches a version number with more digits.
 _VERSION_ID = re.compile(r"v([1-9][0-9]{0,8})")
 
 
 @operation("iam", "CreatePolicyVersion", precheck=check_policy_arn)
 def create_policy_version(call: Call, *, PolicyArn: str, PolicyDocument: str, SetAsDefault: bool = False) -> Answer:
-    """A new version, in force only when it is made the default. API reference: CreatePolicyVersion.
+    """A new version. It is in force only when it is made the default. API reference: CreatePolicyVersion.
 
     Raises AwsError: ValidationError, AccessDenied (a policy of AWS), NoSuchEntity, MalformedPolicyDocument,
     LimitExceeded.
@@ -84,7 +84,7 @@ def list_policy_versions(
 
 @operation("iam", "SetDefaultPolicyVersion", precheck=check_policy_arn)
 def set_default_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> None:
-    """Put a version in force for everyone the policy is attached to.
+    """Put a version in force for every entity that has the policy.
 
     Raises AwsError: ValidationError, AccessDenied (a policy of AWS), NoSuchEntity.
     """
@@ -115,7 +115,7 @@ def _version(call: Call, policy: PolicyRecord, version_id: str) -> PolicyVersion
 
 
 def _absent(version_id: str) -> str:
-    """What is said of a policy that is not there by operations about one of its versions."""
+    """The message of operations on a policy version, when the policy does not exist."""
     return NO_VERSION_MESSAGE.replace("{version}", version_id)
 
 
@@ -124,7 +124,7 @@ def _no_version(arn: str, version_id: str) -> AwsError:
 
 
 def _position(version: PolicyVersionRecord) -> str:
-    """Ascending text for descending numbers, because newer versions come first."""
+    """Makes ascending order show the highest number first, because newer versions come first."""
     return f"{999_999_999 - version.version:09d}"
 
 

@@ -1,4 +1,4 @@
-"""OpenID Connect providers: create, show, list, change, delete, tag. Who their tokens let in is decided in STS."""
+"""OpenID Connect providers: create, show, list, change, delete, tag. STS decides about the holders of their tokens."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from rolecall.storage.problems import AlreadyThere
 URL_MESSAGE = "Invalid Open ID Connect Provider URL"
 ALREADY_EXISTS_MESSAGE = "Provider with url {url} already exists."
 NOT_FOUND_MESSAGE = "OpenIDConnect Provider not found for arn {arn}"
-# The API reference calls deletion idempotent; what AWS was seen to answer is this.
+# The API reference calls deletion idempotent. This answer was recorded from AWS.
 DELETE_NOT_FOUND_MESSAGE = "OpenId connect Provider {arn} cannot be found."
 CLIENT_IDS_MESSAGE = "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {limit}"
-# AWS takes five, whatever the sentence says.
+# AWS accepts five, unlike its message.
 THUMBPRINTS_MESSAGE = "Thumbprint list must contain fewer than {limit} entries."
 # Not recorded from AWS.
 COUNT_MESSAGE = "Cannot exceed quota for OpenIdConnectProvidersPerAccount: {limit}"
@@ -43,7 +43,7 @@ INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
 
 
 def _check_arn(_call: Call, parameters: Parameters) -> None:
-    """What is refused before any policy is looked at: an ARN that is no provider's."""
+    """What is refused before any policy is evaluated: an ARN that is not a provider's."""
     parsed = parse_arn(parameters["OpenIDConnectProviderArn"])
     if parsed is None or parsed.service != "iam" or parsed.region or parsed.resource_type != "oidc-provider":
         message = INVALID_ARN_MESSAGE.format(arn=parameters["OpenIDConnectProviderArn"])
@@ -51,7 +51,7 @@ def _check_arn(_call: Call, parameters: Parameters) -> None:
 
 
 def _existing(call: Call, arn: str, message: str = NOT_FOUND_MESSAGE, *, for_update: bool = True) -> OidcProvider:
-    """The account's provider of that ARN. Raises AwsError NoSuchEntity."""
+    """The account's provider with that ARN. Raises AwsError NoSuchEntity."""
     provider = provider_by_arn(call.db, arn, for_update=for_update)
     if provider is None or provider.account_id != call.account_id:
         raise AwsError("NoSuchEntity", message.format(arn=arn))
@@ -85,8 +85,8 @@ def create_open_id_connect_provider(
     ThumbprintList: Sequence[str] = (),
     Tags: Sequence[Mapping[str, Any]] = (),
 ) -> Answer:
-    """A new provider, whose keys are fetched from the issuer when a token comes. API reference:
-    CreateOpenIDConnectProvider. Without thumbprints AWS looks them up; here the list then stays empty.
+    """A new provider. Its keys are fetched from the issuer when a token arrives. API reference:
+    CreateOpenIDConnectProvider. Without thumbprints AWS looks them up; here the list stays empty.
 
     Raises AwsError: ValidationError (URL), InvalidInput (tags, thumbprints), LimitExceeded, EntityAlreadyExists.
     """
@@ -113,7 +113,7 @@ def create_open_id_connect_provider(
 
 @operation("iam", "GetOpenIDConnectProvider", precheck=_check_arn)
 def get_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str) -> Answer:
-    """A provider, its URL without the scheme, as AWS shows it. Raises AwsError NoSuchEntity."""
+    """A provider. AWS shows its URL without the scheme. Raises AwsError NoSuchEntity."""
     provider = _existing(call, OpenIDConnectProviderArn, for_update=False)
     return {
         "Url": without_scheme(provider.url),
@@ -132,13 +132,13 @@ def list_open_id_connect_providers(call: Call) -> Answer:
 
 @operation("iam", "DeleteOpenIDConnectProvider", precheck=_check_arn)
 def delete_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str) -> None:
-    """Delete a provider; trust policies that name it stay as they are. Raises AwsError NoSuchEntity."""
+    """Delete a provider. Trust policies that name it stay unchanged. Raises AwsError NoSuchEntity."""
     remove_provider(call.db, _existing(call, OpenIDConnectProviderArn, DELETE_NOT_FOUND_MESSAGE).arn)
 
 
 @operation("iam", "AddClientIDToOpenIDConnectProvider", precheck=_check_arn)
 def add_client_id_to_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, ClientID: str) -> None:
-    """Add an audience; one that is there already is no error. Raises AwsError: NoSuchEntity, LimitExceeded."""
+    """Add an audience. Adding it again is no error. Raises AwsError: NoSuchEntity, LimitExceeded."""
     provider = _existing(call, OpenIDConnectProviderArn)
     if ClientID not in provider.client_ids:
         _check_client_ids(call, (*provider.client_ids, ClientID))
@@ -147,7 +147,7 @@ def add_client_id_to_open_id_connect_provider(call: Call, *, OpenIDConnectProvid
 
 @operation("iam", "RemoveClientIDFromOpenIDConnectProvider", precheck=_check_arn)
 def remove_client_id_from_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, ClientID: str) -> None:
-    """Remove an audience; one that is not there is no error. Raises AwsError NoSuchEntity."""
+    """Remove an audience. A missing one is no error. Raises AwsError NoSuchEntity."""
     provider = _existing(call, OpenIDConnectProviderArn)
     kept = [client_id for client_id in provider.client_ids if client_id != ClientID]
     set_client_ids(call.db, provider.arn, kept)
@@ -166,7 +166,7 @@ def update_open_id_connect_provider_thumbprint(
 def tag_open_id_connect_provider(
     call: Call, *, OpenIDConnectProviderArn: str, Tags: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
+    """Add tags; a tag with the same key is replaced. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
     tags = tag_pairs(Tags, case_sensitive=False)
     provider = _existing(call, OpenIDConnectProviderArn)
     add_tags(call, "oidc_provider", provider.arn, tags)
@@ -174,7 +174,7 @@ def tag_open_id_connect_provider(
 
 @operation("iam", "UntagOpenIDConnectProvider", precheck=_check_arn)
 def untag_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
+    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "oidc_provider", _existing(call, OpenIDConnectProviderArn).arn, TagKeys)
 
 

@@ -1,4 +1,4 @@
-"""SAML providers: create, show, list, change, delete, tag. Whom their assertions let in is decided in STS."""
+"""SAML providers: create, show, list, change, delete, tag. STS decides about the subjects of their assertions."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ KEY_MESSAGE = "The private key must be an RSA key in PEM, without a password."
 LAST_KEY_MESSAGE = "Unable to remove the last private key while assertion encryption mode is Required."
 KEY_NOT_FOUND_MESSAGE = "The private key with id {key_id} cannot be found."
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
-# Recorded of a provider for which none was chosen.
+# Recorded for a provider whose mode was never set.
 DEFAULT_ENCRYPTION_MODE = "Allowed"
-# The model's limit of the list that GetSAMLProvider answers.
+# The model's limit for the list in GetSAMLProvider's answer.
 MAXIMUM_PRIVATE_KEYS = 2
 
 
 def _check_arn(_call: Call, parameters: Parameters) -> None:
-    """What is refused before any policy is looked at: an ARN that is no provider's."""
+    """What is refused before any policy is evaluated: an ARN that is not a provider's."""
     parsed = parse_arn(parameters["SAMLProviderArn"])
     if parsed is None or parsed.service != "iam" or parsed.region or parsed.resource_type != "saml-provider":
         raise AwsError("InvalidInput", INVALID_ARN_MESSAGE.format(arn=parameters["SAMLProviderArn"]))
 
 
 def _existing(call: Call, arn: str, *, for_update: bool = True) -> SamlProvider:
-    """The account's provider of that ARN. Raises AwsError NoSuchEntity."""
+    """The account's provider with that ARN. Raises AwsError NoSuchEntity."""
     provider = provider_by_arn(call.db, arn, for_update=for_update)
     if provider is None or provider.account_id != call.account_id:
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(arn=arn))
@@ -134,7 +134,7 @@ def create_saml_provider(
 
 @operation("iam", "GetSAMLProvider", precheck=_check_arn)
 def get_saml_provider(call: Call, *, SAMLProviderArn: str) -> Answer:
-    """A provider with its metadata; of its private keys ids and dates alone. Raises AwsError NoSuchEntity."""
+    """A provider with its metadata, and the ids and dates of its private keys. Raises AwsError NoSuchEntity."""
     provider = _existing(call, SAMLProviderArn, for_update=False)
     answer: Answer = {
         "SAMLProviderUUID": provider.provider_uuid,
@@ -202,13 +202,13 @@ def update_saml_provider(
 
 @operation("iam", "DeleteSAMLProvider", precheck=_check_arn)
 def delete_saml_provider(call: Call, *, SAMLProviderArn: str) -> None:
-    """Delete a provider; trust policies that name it stay as they are. Raises AwsError NoSuchEntity."""
+    """Delete a provider. Trust policies that name it stay unchanged. Raises AwsError NoSuchEntity."""
     remove_provider(call.db, _existing(call, SAMLProviderArn).arn)
 
 
 @operation("iam", "TagSAMLProvider", precheck=_check_arn)
 def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags, or replace those that have the same key. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
+    """Add tags; a tag with the same key is replaced. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
     tags = tag_pairs(Tags, case_sensitive=False)
     provider = _existing(call, SAMLProviderArn)
     add_tags(call, "saml_provider", provider.arn, tags)
@@ -216,7 +216,7 @@ def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mappin
 
 @operation("iam", "UntagSAMLProvider", precheck=_check_arn)
 def untag_saml_provider(call: Call, *, SAMLProviderArn: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
+    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "saml_provider", _existing(call, SAMLProviderArn).arn, TagKeys)
 
 

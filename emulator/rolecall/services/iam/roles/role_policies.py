@@ -1,4 +1,4 @@
-"""Policies of roles: managed ones attached, inline ones put."""
+"""Policies of roles: attached managed policies and inline policies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _owner(call: Call, name: str) -> Owner:
 
 
 def _modifiable_owner(call: Call, name: str) -> Owner:
-    """The same, unless the role belongs to a service."""
+    """The role, unless it belongs to a service."""
     role = modifiable_role(call, name)
     return Owner("role", role.role_id, role.name)
 
@@ -45,7 +45,7 @@ def list_attached_role_policies(
 
 @operation("iam", "PutRolePolicy")
 def put_role_policy(call: Call, *, RoleName: str, PolicyName: str, PolicyDocument: str) -> None:
-    """Add an inline policy, or replace the one of that name.
+    """Add an inline policy, or replace the one with that name.
 
     Raises AwsError: NoSuchEntity, UnmodifiableEntity, MalformedPolicyDocument, LimitExceeded.
     """

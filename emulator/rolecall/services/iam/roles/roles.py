@@ -50,7 +50,7 @@ DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 
 
 def existing_role(call: Call, name: str) -> RoleRecord:
-    """The account's role of that name. Raises AwsError NoSuchEntity."""
+    """The account's role with that name. Raises AwsError NoSuchEntity."""
     role = role_by_name(call.db, call.account_id, name)
     if role is None:
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
@@ -58,7 +58,10 @@ def existing_role(call: Call, name: str) -> RoleRecord:
 
 
 def modifiable_role(call: Call, name: str) -> RoleRecord:
-    """The same, unless the role belongs to a service. Raises AwsError: NoSuchEntity, UnmodifiableEntity."""
+    """The account's role with that name, unless it belongs to a service.
+
+    Raises AwsError: NoSuchEntity, UnmodifiableEntity.
+    """
     role = existing_role(call, name)
     if role.linked_service is not None:
         raise AwsError("UnmodifiableEntity", PROTECTED_MESSAGE.format(name=role.name))
@@ -77,7 +80,7 @@ def create_role(
     PermissionsBoundary: str | None = None,
     Tags: Sequence[Mapping[str, Any]] = (),
 ) -> Answer:
-    """A new role. API reference: CreateRole. AWS answers without description and session duration.
+    """A new role. API reference: CreateRole. AWS's answer lacks description and session duration.
 
     Raises AwsError: InvalidInput (path, tags, boundary), MalformedPolicyDocument, LimitExceeded, EntityAlreadyExists,
     NoSuchEntity or PolicyNotAttachable (boundary).
@@ -118,7 +121,7 @@ def create_role(
 
 @operation("iam", "GetRole")
 def get_role(call: Call, *, RoleName: str) -> Answer:
-    """One role. A trusted user or role deleted since the policy was saved shows as its unique id.
+    """One role. A trusted user or role that was deleted since the policy was saved shows as its unique id.
 
     Raises AwsError NoSuchEntity.
     """
@@ -126,7 +129,7 @@ def get_role(call: Call, *, RoleName: str) -> Answer:
 
 
 def _whole_role(call: Call, role: RoleRecord) -> Answer:
-    """Everything there is to say of a role."""
+    """All members that an answer can have about a role."""
     shown = _described_role(call, role)
     shown["MaxSessionDuration"] = role.max_session_duration_seconds
     shown["RoleLastUsed"] = _last_used(call, role)
@@ -146,7 +149,7 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
 
 
 def _last_used(call: Call, role: RoleRecord) -> Answer:
-    """The last call of a session of the role; assuming it is none. API reference, RoleLastUsed."""
+    """The last call of a session of the role. Assuming it does not count. API reference, RoleLastUsed."""
     at_seconds, region = role.last_used_at_seconds, role.last_used_region
     pending = call.uses.of_role(role.role_id)
     if pending is not None:
@@ -165,7 +168,7 @@ def _listed_role(role: RoleRecord, trust_policy: str) -> Answer:
 
 
 def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
-    """What every answer says of a role."""
+    """The members that every answer about a role has."""
     return {
         "Path": role.path,
         "RoleName": role.name,
@@ -178,7 +181,7 @@ def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
 
 def _add_boundary(shown: Answer, role: RoleRecord) -> None:
     if role.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another word.
+        # AWS answers "Policy", although the model documents another value.
         shown["PermissionsBoundary"] = {
             "PermissionsBoundaryType": "Policy",
             "PermissionsBoundaryArn": role.permissions_boundary_arn,
@@ -189,7 +192,7 @@ def _add_boundary(shown: Answer, role: RoleRecord) -> None:
 def list_roles_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
-    """Roles by name; AWS leaves out tags, boundary and last use. Raises AwsError ValidationError (marker)."""
+    """Roles by name. AWS leaves out tags, boundary and last use. Raises AwsError ValidationError (marker)."""
     after = opened_marker(call, (PathPrefix,), Marker)
     found = list_roles(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
     roles, rest = page_of(call, (PathPrefix,), found, lambda role: role.name.lower(), MaxItems)
@@ -201,7 +204,7 @@ def list_roles_operation(
 def update_role(
     call: Call, *, RoleName: str, Description: str | None = None, MaxSessionDuration: int | None = None
 ) -> Answer:
-    """Change what is passed, and nothing when nothing is. Of a service-linked role only the description may change.
+    """Change the members that are passed. Of a service-linked role only the description may change.
 
     Raises AwsError: NoSuchEntity, UnmodifiableEntity.
     """
@@ -215,9 +218,9 @@ def update_role(
 
 @operation("iam", "UpdateRoleDescription")
 def update_role_description(call: Call, *, RoleName: str, Description: str) -> Answer:
-    """Change the description, of a service-linked role too. Raises AwsError NoSuchEntity.
+    """Change the description, even of a service-linked role. Raises AwsError NoSuchEntity.
 
-    AWS answers neither the session duration nor the last use.
+    AWS's answer has neither the session duration nor the last use.
     """
     role = existing_role(call, RoleName)
     set_description(call.db, role.role_id, Description)
@@ -244,7 +247,7 @@ def delete_role(call: Call, *, RoleName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
     try:
         remove_role(call.db, role.role_id)
-    except StillReferenced as error:  # another transaction attached a policy meanwhile
+    except StillReferenced as error:  # another transaction attached a policy in the meantime
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error
 
 

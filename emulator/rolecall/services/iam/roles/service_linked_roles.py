@@ -1,4 +1,4 @@
-"""Service-linked roles: created and deleted here; what else may be done to one is decided where roles are changed."""
+"""Service-linked roles: created and deleted here. The modules that change roles refuse other changes to them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SUFFIX_MESSAGE = "Custom suffix is not allowed for {service}"
 TAKEN_MESSAGE = "Service role name {name} has been taken in this account, please try a different suffix."
 # Not recorded from AWS.
 NAME_LENGTH_MESSAGE = "The role name {name} is longer than {limit} characters."
-# AWS's own sentence is not documented; the resources themselves stand in RoleUsageList.
+# AWS's own sentence is not documented. RoleUsageList names the resources.
 IN_USE_REASON = "The role {name} cannot be deleted because the following resources still use it."
 TASK_NOT_FOUND_MESSAGE = "Deletion task {task_id} cannot be found."
 BAD_TASK_MESSAGE = "Invalid deletion task id: {task_id}"
 
 
 def _on_new_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """AWS names the role it would make; of a service it does not know, any role of that service's path."""
+    """AWS names the role it would make. For an unknown service it names any role under the service's path."""
     service = parameters["AWSServiceName"]
     facts = service_linked_roles().get(service)
     name = "*" if facts is None else role_name(facts, parameters.get("CustomSuffix", ""))
@@ -45,7 +45,7 @@ def _on_new_role(call: Call, parameters: Parameters) -> Sequence[Permission]:
 def create_service_linked_role(
     call: Call, *, AWSServiceName: str, Description: str = "", CustomSuffix: str = ""
 ) -> Answer:
-    """The role of a service, with its trust and its one policy. API reference: CreateServiceLinkedRole.
+    """The role of a service, with its trust policy and its one policy. API reference: CreateServiceLinkedRole.
 
     Raises AwsError: AccessDenied (a service without such a role), InvalidInput (suffix, name taken), LimitExceeded.
     """
@@ -82,10 +82,10 @@ def _check_name(facts: ServiceLinkedRole, custom_suffix: str) -> None:
 
 @operation("iam", "DeleteServiceLinkedRole")
 def delete_service_linked_role(call: Call, *, RoleName: str) -> Answer:
-    """Ask for the deletion; GetServiceLinkedRoleDeletionStatus tells how it went. Raises AwsError NoSuchEntity."""
+    """Start the deletion; GetServiceLinkedRoleDeletionStatus shows its result. Raises AwsError NoSuchEntity."""
     role = existing_role(call, RoleName)
     if role.linked_service is None:
-        # The model has no other error for a role that belongs to the customer.
+        # The model has no other error for a role that is not linked to a service.
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=RoleName))
     reason = IN_USE_REASON.format(name=role.name)
     deletion = run_deletion(call.db, role, reason, call.now_seconds, call.ids)
@@ -93,7 +93,7 @@ def delete_service_linked_role(call: Call, *, RoleName: str) -> Answer:
 
 
 def _on_task(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The role stands in the task id, so that the permission can be judged when the role is gone."""
+    """The role of a task. Its name is in the task id, so the permission can be checked after the deletion."""
     path, _, _ = parameters["DeletionTaskId"].removeprefix("task").rpartition("/")
     arn = f"arn:aws:iam::{call.account_id}:role{path}"
     return [Permission("iam:GetServiceLinkedRoleDeletionStatus", arn)]
@@ -108,7 +108,10 @@ def _check_task_id(_call: Call, parameters: Parameters) -> None:
 
 @operation("iam", "GetServiceLinkedRoleDeletionStatus", permissions=_on_task, precheck=_check_task_id)
 def get_service_linked_role_deletion_status(call: Call, *, DeletionTaskId: str) -> Answer:
-    """How a deletion went, and who stood in its way. Raises AwsError: InvalidInput, NoSuchEntity."""
+    """The result of a deletion, and the users of the role that prevented it.
+
+    Raises AwsError: InvalidInput, NoSuchEntity.
+    """
     deletion = deletion_by_task(call.db, call.account_id, DeletionTaskId)
     if deletion is None:
         raise AwsError("NoSuchEntity", TASK_NOT_FOUND_MESSAGE.format(task_id=DeletionTaskId))

@@ -1,4 +1,4 @@
-"""Trust policies: what AWS checks when one is saved, and how it shows one that names entities deleted since."""
+"""Trust policies: what AWS checks when one is saved, and how it shows one whose principals were deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE_MESSAGE = "Cannot exceed quota for ACLSizePerRole: {limit}"
 
 
 def checked_trust_policy(call: Call, text: str) -> Mapping[str, str]:
-    """The unique ids of the users and roles a trust policy names, by ARN as written.
+    """The unique ids of the users and roles that a trust policy names, by ARN as written.
 
     Raises AwsError: MalformedPolicyDocument (also for a principal that does not exist), LimitExceeded.
     """
@@ -33,9 +33,9 @@ def checked_trust_policy(call: Call, text: str) -> Mapping[str, str]:
 
 
 def shown_trust_policies(call: Call, roles: Sequence[RoleRecord]) -> list[str]:
-    """The trust policy of each role as AWS shows it today; one query for all of them.
+    """The current trust policy of each role as AWS shows it; one query for all of them.
 
-    That of a service-linked role is the service's own, whatever the database of an older version holds.
+    A service-linked role has the service's own policy, even if an older version's database holds another.
     """
     arns = entity_arns(call.db, [unique_id for role in roles for unique_id in role.trust_principal_ids.values()])
     return [

@@ -1,1 +1,1 @@
-"""SimulateCustomPolicy and SimulatePrincipalPolicy: inputs, sources, the work they cost, and the run."""
+"""SimulateCustomPolicy and SimulatePrincipalPolicy: their inputs, policy sources, cost, and the run."""

@@ -1,6 +1,6 @@
-"""What a simulation is told: the ARNs, context entries and policy documents of a request, checked as AWS checks them.
+"""The inputs of a simulation: the ARNs, context entries and policy documents of a request, with AWS's checks.
 
-Where IAM's API reference has no words for a refusal they are those that people have seen; each is one constant.
+IAM's API reference has no words for some refusals. Those are as users have reported them, one constant each.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _HANDLED_ACTION = "ec2:runinstances"
 
 @dataclass(frozen=True, slots=True)
 class SimulatedEntity:
-    """A user, group or role as an ARN names it."""
+    """A user, group or role that an ARN names."""
 
     kind: EntityKind
     account_id: str
@@ -84,7 +84,7 @@ def invalid(message: str, reason: str = "") -> AwsError:
 
 
 def policy_source(call_account_id: str, arn: str) -> SimulatedEntity:
-    """The entity whose policies are simulated. Raises AwsError InvalidInput, also for another account's."""
+    """The entity whose policies are simulated. Raises AwsError InvalidInput, also for an entity of another account."""
     entity = _entity(arn)
     if entity is None:
         raise invalid(ENTITY_MESSAGE.format(arn=arn))
@@ -94,7 +94,7 @@ def policy_source(call_account_id: str, arn: str) -> SimulatedEntity:
 
 
 def simulated_caller(arn: str | None) -> SimulatedEntity | None:
-    """Who makes the simulated call; need not exist. Raises AwsError InvalidInput."""
+    """The caller of the simulated call; it need not exist. Raises AwsError InvalidInput."""
     if arn is None:
         return None
     entity = _entity(arn)
@@ -118,7 +118,7 @@ def _is_account_id(text: str) -> bool:
 
 
 def check_actions(names: Sequence[str]) -> None:
-    """Raises AwsError InvalidInput for a name without a service, or with nothing after it."""
+    """Raises AwsError InvalidInput for a name without a service, or with nothing after the service."""
     for name in names:
         prefix, _, action = name.partition(":")
         if not prefix or not action:
@@ -126,7 +126,7 @@ def check_actions(names: Sequence[str]) -> None:
 
 
 def simulated_resources(arns: Sequence[str] | None) -> Sequence[str]:
-    """The resources of a simulation, ``*`` alone where none are listed. Raises AwsError InvalidInput."""
+    """The resources of a simulation; ``*`` when none are listed. Raises AwsError InvalidInput."""
     if not arns or list(arns) == [ANY_RESOURCE]:
         return (ANY_RESOURCE,)
     for arn in arns:
@@ -136,7 +136,7 @@ def simulated_resources(arns: Sequence[str] | None) -> Sequence[str]:
 
 
 def owner_account(owner: str | None) -> str:
-    """The account that ResourceOwner names by its ARN; empty without one. Raises AwsError InvalidInput."""
+    """The account in ResourceOwner's ARN; empty without one. Raises AwsError InvalidInput."""
     if owner is None:
         return ""
     parsed = parse_arn(owner)
@@ -146,7 +146,7 @@ def owner_account(owner: str | None) -> str:
 
 
 def check_handling(option: str | None, actions: Sequence[str], resources: Sequence[str]) -> None:
-    """The resources that a scenario of EC2 asks for must be there. Raises AwsError InvalidInput."""
+    """Check that the resources for a scenario of EC2 are present. Raises AwsError InvalidInput."""
     if option is None:
         return
     wanted = _HANDLING.get(option)
@@ -163,7 +163,7 @@ def check_handling(option: str | None, actions: Sequence[str], resources: Sequen
 
 
 def context_of(entries: Sequence[Mapping[str, Any]] | None) -> dict[str, ContextValue]:
-    """The request context that ContextEntries make; keys in lower case. Raises AwsError InvalidInput."""
+    """The request context from ContextEntries; keys in lower case. Raises AwsError InvalidInput."""
     context: dict[str, ContextValue] = {}
     for entry in entries or ():
         name = entry.get("ContextKeyName")
@@ -185,7 +185,7 @@ def _context_value(name: str, key_type: str | None, values: Sequence[str] | None
         raise invalid(SEVERAL_VALUES_MESSAGE.format(name=name, count=len(values)))
     base = key_type.removesuffix(_LIST_SUFFIX)
     if base == "boolean":
-        # What is not true is false: recorded from AWS.
+        # Every value but true is false: recorded from AWS.
         values = ["true" if boolean(value) else "false" for value in values]
     elif base in _VALUE_TESTS:
         test, wanted = _VALUE_TESTS[base]
@@ -195,7 +195,7 @@ def _context_value(name: str, key_type: str | None, values: Sequence[str] | None
 
 
 def input_policies(texts: Sequence[str], parameter: str, what: str, kind: PolicyKind) -> list[NamedPolicy]:
-    """Documents of a request under the names that the answer gives them. Raises AwsError InvalidInput."""
+    """Documents of a request, named as in the answer. Raises AwsError InvalidInput."""
     return [
         NamedPolicy(_parsed(text, kind, what, position), f"{parameter}.{position}")
         for position, text in enumerate(texts, 1)
@@ -204,7 +204,7 @@ def input_policies(texts: Sequence[str], parameter: str, what: str, kind: Policy
 
 def _parsed(text: str, kind: PolicyKind, what: str, position: int) -> Policy:
     try:
-        # A document need not have the version that IAM asks of one to be stored; session policies need not either.
+        # Here, as in session policies, a document need not have the version that IAM requires for storing it.
         return parse_policy(text, PolicyKind.SESSION if kind is PolicyKind.IDENTITY else kind)
     except MalformedPolicy as error:
         raise invalid(DOCUMENT_MESSAGE.format(what=what, position=position), str(error)) from error
@@ -215,7 +215,7 @@ def identity_inputs(texts: Sequence[str] | None) -> list[NamedPolicy]:
 
 
 def boundary_input(texts: Sequence[str] | None) -> CompiledPolicies | None:
-    """The permissions boundary of a request, None without one. Raises AwsError InvalidInput for several."""
+    """The permissions boundary of a request; None without one. Raises AwsError InvalidInput for several."""
     if not texts:
         return None
     if len(texts) > 1:
@@ -226,7 +226,7 @@ def boundary_input(texts: Sequence[str] | None) -> CompiledPolicies | None:
 
 
 def organization_levels(levels: Sequence[Mapping[str, Any]] | None) -> tuple[CompiledPolicies, ...]:
-    """The service control policies of a request, level by level, the root's first. Raises AwsError InvalidInput."""
+    """The service control policies of a request, level by level from the root. Raises AwsError InvalidInput."""
     compiled = []
     for position, level in enumerate(levels or (), 1):
         texts = level.get("ServiceControlPolicyInputList")
@@ -248,7 +248,7 @@ def resource_policy(
         raise invalid(NO_CALLER_MESSAGE)
     if ANY_RESOURCE in resources:
         raise invalid(ENTITY_MESSAGE.format(arn=ANY_RESOURCE))
-    # The policy of a role is its trust policy, which must allow even within one account.
+    # A role's resource-based policy is its trust policy, which must allow even within one account.
     kind = PolicyKind.TRUST if all(map(_is_role, resources)) else PolicyKind.RESOURCE
     try:
         policy = parse_policy(text, kind)

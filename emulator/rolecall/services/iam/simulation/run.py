@@ -1,7 +1,7 @@
-"""One simulation: every action on every resource, decided by the engine that decides real calls, and told as IAM does.
+"""One simulation: every action on every resource, decided by the engine of real calls, answered in IAM's form.
 
-IAM API Reference, EvaluationResult and ResourceSpecificResult. Service control policies are asked first, and end the
-simulation when they refuse; neither their statements nor their condition keys are told.
+Source: IAM API Reference, EvaluationResult and ResourceSpecificResult. Service control policies come first. When they
+refuse, the simulation ends, and the answer shows neither their statements nor their condition keys.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from rolecall.services.iam.simulation.inputs import ANY_RESOURCE
 from rolecall.services.iam.simulation.work import steps
 from rolecall.services.registry import Answer
 
-# The values that IAM answers, which are not those that its model lists for SourcePolicyType.
+# The values in IAM's answers. They differ from the values that its model lists for SourcePolicyType.
 SOURCE_TYPES: Mapping[PolicyKind, str] = {
     PolicyKind.IDENTITY: "IAM Policy",
     PolicyKind.RESOURCE: "Resource Policy",
@@ -51,7 +51,7 @@ _BY_STRICTNESS: tuple[Outcome, ...] = ("ExplicitDeny", "ImplicitDeny", "Allowed"
 
 
 class Simulation:
-    """The policies and the caller of one request; made once, asked for every action and resource."""
+    """The policies and the caller of one request; made once, used for every action and resource."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Simulation:
         owner_account_id: str,
     ) -> None:
         self._layers = Layers(identity=identity, boundary=boundary, resource=resource)
-        self._told = tuple(layer for layer in (identity, resource, boundary) if layer is not None)
+        self._shown_layers = tuple(layer for layer in (identity, resource, boundary) if layer is not None)
         self._scps = scps
         self._principal = principal
         self._context = context
@@ -75,8 +75,8 @@ class Simulation:
         self._spans: dict[str, tuple[Span, ...]] = {}
 
     def steps(self, action: str, resources: Sequence[str]) -> int:
-        """How much work :meth:`evaluate` may be."""
-        return steps((*self._told, *self._scps), action, resources, self._context)
+        """The most work that :meth:`evaluate` may cost."""
+        return steps((*self._shown_layers, *self._scps), action, resources, self._context)
 
     def evaluate(self, action: str, resources: Sequence[str]) -> Answer:
         """The EvaluationResult of one action."""
@@ -133,26 +133,26 @@ class Simulation:
         )
 
     def _owner(self, resource: str) -> str:
-        """The account of a resource, as far as there is a resource-based policy for which that matters."""
+        """The account of a resource, when there is a resource-based policy for which the account counts."""
         if self._layers.resource is None:
             return ""
         arn = parse_arn(resource)
         return (arn.account_id if arn is not None else "") or self._owner_account_id or self._principal.account_id
 
     def _details(self, question: Question) -> dict[str, Outcome]:
-        """Empty within one account (EvaluationResult, EvalDecisionDetails)."""
+        """The details per kind of policy; empty within one account (EvaluationResult, EvalDecisionDetails)."""
         if question.resource_account_id in ("", self._principal.account_id):
             return {}
-        return {SOURCE_TYPES[layer.kind]: verdict(layer, question) for layer in self._told}
+        return {SOURCE_TYPES[layer.kind]: verdict(layer, question) for layer in self._shown_layers}
 
     def _matched(self, question: Question, outcome: Outcome) -> tuple[_Match, ...]:
-        """The statements that made the outcome. A boundary gives nothing, so only its denies are among them."""
+        """The statements behind the outcome. A boundary grants nothing, so only its denies are among them."""
         if outcome == "ImplicitDeny":
             return ()
         effect = "Deny" if outcome == "ExplicitDeny" else "Allow"
         return tuple(
             _Match(compiled.policy.name, SOURCE_TYPES[layer.kind], self._span(compiled.policy.policy.text, index))
-            for layer in self._told
+            for layer in self._shown_layers
             if effect == "Deny" or layer.kind is not PolicyKind.BOUNDARY
             for compiled in layer.statements
             if compiled.statement.effect == effect and matches(compiled, question)
@@ -167,8 +167,8 @@ class Simulation:
 
     @cached_property
     def _missing(self) -> tuple[str, ...]:
-        """The keys that the policies refer to and the request did not give, whichever action they are for."""
-        policies = (named.policy for layer in self._told for named in layer.policies)
+        """The keys that the policies use and the request lacks, for all actions."""
+        policies = (named.policy for layer in self._shown_layers for named in layer.policies)
         return tuple(key for key in context_keys(policies) if key.lower() not in self._supplied)
 
 
@@ -190,7 +190,7 @@ class _Match:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """One action on one resource. ``details`` and ``allowed_by_boundary`` are None where nothing is said of them."""
+    """One action on one resource. ``details`` and ``allowed_by_boundary`` are None when the answer omits them."""
 
     outcome: Outcome
     matched: tuple[_Match, ...]
@@ -222,7 +222,7 @@ def _strictest(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _resource_template(action: str, resources: Sequence[str]) -> str:
-    """The ARN template of the resource type that an action was simulated on; ``*`` when it has none."""
+    """The ARN template of the resource type that was simulated for an action; ``*`` when it has no type."""
     prefix, _, name = action.partition(":")
     try:
         known = actions(prefix.lower()).get(name.lower())
@@ -241,5 +241,5 @@ def _resource_template(action: str, resources: Sequence[str]) -> str:
 
 @lru_cache(maxsize=_TEMPLATES_KEPT)
 def _template_test(template: str) -> Test:
-    """Whether an ARN is of the resource type that ``template`` describes."""
+    """A test whether an ARN is of the resource type that ``template`` describes."""
     return glob(_PLACEHOLDER.sub(MANY, template))

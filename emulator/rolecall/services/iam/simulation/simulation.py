@@ -1,7 +1,7 @@
-"""IAM's policy simulator, and the condition keys that it has to be told.
+"""IAM's policy simulator, and the list of condition keys that policies use.
 
-IAM API Reference, SimulateCustomPolicy and SimulatePrincipalPolicy. Session policies, resource control policies and
-the stored trust policies of roles are no part of a simulation, there as here; a trust policy may be passed.
+IAM API Reference, SimulateCustomPolicy and SimulatePrincipalPolicy. As on AWS, session policies, resource control
+policies and the stored trust policies of roles are no part of a simulation. A request may pass a trust policy.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from rolecall.storage.groups import group_by_name
 from rolecall.storage.roles import role_by_name
 from rolecall.storage.users import user_by_name
 
-# Recorded from AWS: aws:userid of a simulated call that nobody in particular makes.
+# Recorded from AWS: aws:userid of a simulated call without a named caller.
 NOBODYS_USER_ID = "STUB_PRINCIPAL_FOR_POLICY_SIMULATOR"
-# IAM may answer fewer results than asked for; so a page of actions on thousands of resources does not take minutes.
+# IAM may answer fewer results than requested. So a page of actions on thousands of resources stays quick.
 MAXIMUM_DECISIONS_PER_PAGE = 20_000
-# In steps of matching (simulation_work); a page takes half a second at most, one action two.
+# In steps of matching (simulation_work). A page takes half a second at most, a single action two seconds.
 MAXIMUM_STEPS_PER_PAGE = 10_000_000
 MAXIMUM_STEPS_PER_ACTION = 40_000_000
-# The operation's own error for policies that cannot be evaluated; AWS's wording of it is not documented.
+# The operation's own error for policies that cannot be evaluated. AWS does not document its wording.
 TOO_MUCH_WORK = (
     "The policies have too many statements or patterns, or there are too many resources, to be simulated in one "
     "request."
@@ -47,7 +47,7 @@ def _on_any_policy(call: Call, _parameters: Parameters) -> Sequence[Permission]:
 
 
 def _check_source(call: Call, parameters: Parameters) -> None:
-    """What AWS refuses whoever asks: an ARN that is no entity's, or another account's."""
+    """What AWS refuses for any caller: an ARN that names no entity, or an entity of another account."""
     inputs.policy_source(call.account_id, parameters["PolicySourceArn"])
 
 
@@ -68,7 +68,7 @@ def simulate_custom_policy(
     MaxItems: int = DEFAULT_PAGE_ITEMS,
     Marker: str | None = None,
 ) -> Answer:
-    """What policies passed as texts would decide. Raises AwsError: InvalidInput, ValidationError (marker)."""
+    """What the policies in the request would decide. Raises AwsError: InvalidInput, ValidationError (marker)."""
     caller = inputs.simulated_caller(CallerArn)
     resources = _checked(ActionNames, ResourceArns, ResourceHandlingOption)
     given = inputs.context_of(ContextEntries)
@@ -103,7 +103,7 @@ def simulate_principal_policy(
     MaxItems: int = DEFAULT_PAGE_ITEMS,
     Marker: str | None = None,
 ) -> Answer:
-    """What the policies of a user, group or role would decide, with those of its groups and further texts.
+    """What the policies of a user, group or role would decide, with the policies of its groups and of the request.
 
     Raises AwsError: NoSuchEntity, InvalidInput, ValidationError (marker).
     """
@@ -128,7 +128,7 @@ def simulate_principal_policy(
 
 
 def _checked(actions: Sequence[str], arns: Sequence[str] | None, handling: str | None) -> Sequence[str]:
-    """The simulated resources, once actions and resources are found well-formed. Raises AwsError InvalidInput."""
+    """The simulated resources, after actions and resources are checked. Raises AwsError InvalidInput."""
     inputs.check_actions(actions)
     resources = inputs.simulated_resources(arns)
     inputs.check_handling(handling, actions, resources)
@@ -136,7 +136,7 @@ def _checked(actions: Sequence[str], arns: Sequence[str] | None, handling: str |
 
 
 def _principal(call: Call, caller: SimulatedEntity | None, entity_id: str) -> Principal:
-    """The simulated caller as resource-based policies see it; a role acts through a session that has no name yet."""
+    """The simulated caller as resource-based policies see it. A role acts through a session without a name yet."""
     if caller is None:
         return Principal("User", call.account_id, "", "", "", "", "")
     is_role = caller.kind == "role"
@@ -152,7 +152,7 @@ def _principal(call: Call, caller: SimulatedEntity | None, entity_id: str) -> Pr
 
 
 def _caller_keys(call: Call, caller: SimulatedEntity | None) -> dict[str, ContextValue]:
-    """What AWS's simulator knows of a caller by itself; recorded from AWS, the ARN as user id included."""
+    """The keys that AWS's simulator fills in about a caller; recorded from AWS, the ARN as user id included."""
     if caller is None:
         return {"aws:principalaccount": call.account_id, "aws:userid": NOBODYS_USER_ID}
     keys: dict[str, ContextValue] = {
@@ -168,7 +168,7 @@ def _caller_keys(call: Call, caller: SimulatedEntity | None) -> dict[str, Contex
 def _principal_keys(
     call: Call, source: Source, caller: SimulatedEntity | None, is_source: bool
 ) -> Mapping[str, ContextValue]:
-    """An entity that calls as itself has the keys that its real calls have, so that the two agree."""
+    """The keys of an entity that calls as itself: the same as in its real calls, so that the results agree."""
     return source.context if is_source and source.context else _caller_keys(call, caller)
 
 
@@ -194,7 +194,7 @@ def _page(
 
 
 def _actions_per_page(simulation: Simulation, actions: Sequence[str], resources: Sequence[str]) -> int:
-    """How many actions one answer may tell of. Raises AwsError PolicyEvaluation when a single one takes too long."""
+    """The number of actions in one answer. Raises AwsError PolicyEvaluation when a single action takes too long."""
     steps = simulation.steps(max(actions, key=len), resources)
     if steps > MAXIMUM_STEPS_PER_ACTION:
         raise AwsError("PolicyEvaluation", TOO_MUCH_WORK)
@@ -203,7 +203,7 @@ def _actions_per_page(simulation: Simulation, actions: Sequence[str], resources:
 
 @operation("iam", "GetContextKeysForCustomPolicy", permissions=_on_any_policy)
 def get_context_keys_for_custom_policy(_call: Call, *, PolicyInputList: Sequence[str]) -> Answer:
-    """The condition keys that policies passed as texts refer to. Raises AwsError InvalidInput."""
+    """The condition keys that the policies in the request use. Raises AwsError InvalidInput."""
     return {"ContextKeyNames": context_keys(_any_policies(PolicyInputList))}
 
 
@@ -211,7 +211,7 @@ def get_context_keys_for_custom_policy(_call: Call, *, PolicyInputList: Sequence
 def get_context_keys_for_principal_policy(
     call: Call, *, PolicySourceArn: str, PolicyInputList: Sequence[str] | None = None
 ) -> Answer:
-    """The condition keys that the policies of a user, group or role refer to, and those of further texts.
+    """The condition keys in the policies of a user, group or role, and in the policies of the request.
 
     Raises AwsError: NoSuchEntity, InvalidInput.
     """
@@ -221,7 +221,7 @@ def get_context_keys_for_principal_policy(
 
 
 def _any_policies(texts: Sequence[str]) -> list[Policy]:
-    """Policies for their keys alone, so with or without a principal."""
+    """Policies that are only read for their keys, so a principal is allowed but not needed."""
     return [_any_policy(text, position) for position, text in enumerate(texts, 1)]
 
 

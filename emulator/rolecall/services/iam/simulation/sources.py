@@ -1,4 +1,4 @@
-"""The policies of a user, group or role that a simulation starts from, under the names its answer gives them."""
+"""The policies of a user, group or role at the start of a simulation, named as in its answer."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _AWS_MANAGED = "aws-managed"
 _USER_MANAGED = "user-managed"
 _BOUNDARY = "permission-boundary"
 _SCP = "scp"
-# A session's part of aws:userid is not known before somebody has assumed the role.
+# The session's part of aws:userid does not exist before the role is assumed.
 _SESSION_KEYS = frozenset({"aws:userid"})
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """One policy of an entity. ``kind`` is a PolicyType of PolicyIdentifier; ``owner_name`` is who has it inline."""
+    """One policy of an entity. ``kind`` is a PolicyType of PolicyIdentifier; ``owner_name`` owns an inline policy."""
 
     kind: str
     name: str
@@ -65,14 +65,14 @@ class Exclusions:
                 (name, kind) == (attached.name, attached.owner_kind) and owner(attached.owner_name)
                 for name, kind, owner in self.inline
             )
-        # AWS compares with the ARN as it would be without a path; one with its path is no less the policy's.
+        # AWS compares with the ARN without its path. The ARN with its path names the same policy.
         pathless = f"{attached.arn[: attached.arn.index('/')]}/{attached.name}"
         return any(test(attached.arn) or test(pathless) for test in self.arns)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What an entity brings into a simulation: policies, boundary, service control policies, condition keys."""
+    """An entity's part in a simulation: policies, boundary, service control policies, condition keys."""
 
     arn: str
     entity_id: str
@@ -83,7 +83,7 @@ class Source:
 
 
 def source_of(call: Call, entity: SimulatedEntity, exclusions: Exclusions) -> Source:
-    """The entity's policies as they are now. Raises AwsError NoSuchEntity."""
+    """The entity's current policies. Raises AwsError NoSuchEntity."""
     owners: list[tuple[EntityKind, str, str]]
     if entity.kind == "user":
         user = existing_user(call, entity.name)
@@ -112,7 +112,7 @@ def source_of(call: Call, entity: SimulatedEntity, exclusions: Exclusions) -> So
 def _own_keys(
     call: Call, owner: tuple[EntityKind, str, str], arn: str, authority: Authority | None
 ) -> Mapping[str, ContextValue]:
-    """The condition keys that every call of the entity has, whatever session it is made in."""
+    """The condition keys that every call of the entity has, in any session."""
     kind, entity_id, name = owner
     if authority is None or kind == "group":
         return {}
@@ -130,12 +130,12 @@ def _own_keys(
 
 
 def attached_policies(call: Call, entity: SimulatedEntity) -> list[NamedPolicy]:
-    """The identity-based policies of an entity, its groups' included. Raises AwsError NoSuchEntity."""
+    """The identity-based policies of an entity, with its groups' policies. Raises AwsError NoSuchEntity."""
     return list(source_of(call, entity, Exclusions(frozenset(), (), ())).policies)
 
 
 def _attached(call: Call, owners: Sequence[tuple[EntityKind, str, str]]) -> Iterator[Attached]:
-    """Every policy of the owners; a managed policy that several of them have counts once."""
+    """Every policy of the owners. A managed policy that several of them have counts once."""
     seen: set[str] = set()
     for kind, owner_id, owner_name in owners:
         for name, text in inline_documents(call.db, kind, owner_id).items():
@@ -156,7 +156,7 @@ def _managed_kind(arn: str) -> str:
 
 
 def exclusions_of(identifiers: Sequence[Mapping[str, Any]] | None) -> Exclusions:
-    """The policies that identifiers mean. Raises AwsError InvalidInput for one that can mean none."""
+    """The policies that identifiers select. Raises AwsError InvalidInput for an identifier that can select none."""
     types: set[str] = set()
     arns: list[Test] = []
     inline: list[tuple[str, EntityKind, Test]] = []
@@ -174,7 +174,7 @@ def exclusions_of(identifiers: Sequence[Mapping[str, Any]] | None) -> Exclusions
 
 
 def _checked_arn(text: str) -> str:
-    """Wildcards may stand in the name of the policy only."""
+    """Wildcards may stand in the policy's name only."""
     arn = parse_arn(text)
     fixed = "" if arn is None else f"{arn.partition}{arn.service}{arn.region}{arn.account_id}"
     if arn is None or (arn.service, arn.resource_type) != ("iam", "policy") or "*" in fixed or "?" in fixed:

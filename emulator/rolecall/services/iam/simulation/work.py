@@ -1,7 +1,7 @@
-"""How much work a simulation is, told from its policies before anything is matched.
+"""The cost of a simulation, worked out from its policies before anything is matched.
 
-Work is counted in the steps of :func:`rolecall.policy.patterns.glob_steps`. Every pattern counts against every text
-that it may be compared with, because an action or a resource that ends the search early need not be there.
+The unit is one step of :func:`rolecall.policy.patterns.glob_steps`. Every pattern counts against every text that it may
+be compared with. An action or a resource that ends the search early may be absent.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from rolecall.policy.document import VERSION_WITH_VARIABLES
 from rolecall.policy.operators import base_operator
 from rolecall.policy.patterns import glob_steps, template
 
-# What stands for a variable's value, of which only that it is text counts here.
+# Stands for a variable's value: here it only counts that the value is text.
 _SOME_VALUE = "x"
-# A pattern with variables is put together and compiled for each question: so many steps, and so many for each part.
+# A pattern with variables is built and compiled for each question: this many steps, and this many for each part.
 _BINDING, _BINDING_PART = 20, 4
 _STATEMENT = 4
 _COMPARISON = 20
 _DATE = 100
-# Denies are looked for, then allows, and what matched is gathered for the answer.
+# The engine looks for denies, then for allows, and then collects the matches for the answer.
 _PASSES = 3
 
 
 def steps(
     layers: Iterable[CompiledPolicies], action: str, resources: Sequence[str], context: Mapping[str, ContextValue]
 ) -> int:
-    """The most steps that one action on all the resources may take."""
+    """The most steps that one action on all the resources can take."""
     characters = sum(map(len, resources))
     total = 0
     for layer in layers:
@@ -65,7 +65,7 @@ def _condition_steps(condition: Condition, context: Mapping[str, ContextValue], 
                 for length in lengths or (0,)
             )
         return sum(lengths) + _COMPARISON * (len(condition.values) + len(lengths))
-    # Of the values of the other operators only that there are several counts, but each of the request is read.
+    # For other operators only the number of values counts, but each value of the request is read.
     return (_DATE if base.startswith("Date") else _COMPARISON) * (1 + len(lengths))
 
 

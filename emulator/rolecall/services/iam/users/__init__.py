@@ -1,1 +1,1 @@
-"""IAM users: the user, with policies, access keys, passwords, MFA devices and signing certificates."""
+"""IAM users: the user, and its policies, access keys, passwords, MFA devices and signing certificates."""

@@ -1,4 +1,4 @@
-"""Long-term access keys: of users, and of the root user when it is the one who calls."""
+"""Long-term access keys of users, and of the root user when the root user calls."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from rolecall.storage.users import UserRecord, user_by_id
 
 NOT_FOUND_MESSAGE = "The Access Key with id {access_key_id} cannot be found."
 COUNT_MESSAGE = "Cannot exceed quota for AccessKeysPerUser: {limit}"
-# AWS's own sentence here has neither the colon nor the reason of its other refusals.
+# This sentence of AWS has neither the colon nor the reason of its other refusals.
 LAST_USED_REFUSED_MESSAGE = (
     "User: {arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: access key {access_key_id}"
 )
-# The model knows this status since 2026, but the API reference tells of no way to ask for it.
+# The model has this status since 2026, but the API reference names no way to set it.
 EXPIRED_MESSAGE = "The status of an access key can be set to Active or Inactive only."
 NEVER_USED = "N/A"
 
@@ -60,7 +60,7 @@ def _check_user_is_named_in_sessions(call: Call, parameters: Parameters) -> None
 
 @operation("iam", "CreateAccessKey", precheck=check_user_is_named)
 def create_access_key(call: Call, *, UserName: str | None = None) -> Answer:
-    """A new key, active at once; its secret is told this one time. API reference: CreateAccessKey.
+    """A new key, active at once. Its secret is shown only in this answer. API reference: CreateAccessKey.
 
     Raises AwsError: ValidationError, NoSuchEntity, LimitExceeded.
     """
@@ -117,13 +117,13 @@ def update_access_key(call: Call, *, AccessKeyId: str, Status: str, UserName: st
 
 @operation("iam", "DeleteAccessKey", precheck=check_user_is_named)
 def delete_access_key(call: Call, *, AccessKeyId: str, UserName: str | None = None) -> None:
-    """Delete a key; its next use is refused. Raises AwsError: ValidationError, NoSuchEntity."""
+    """Delete a key. Later calls with it are refused. Raises AwsError: ValidationError, NoSuchEntity."""
     key = _owned_key(call, named_or_calling_user(call, UserName), AccessKeyId)
     remove_access_key(call.db, key.access_key_id)
 
 
 def _known_key(call: Call, access_key_id: str) -> AccessKeyRecord:
-    """AWS does not tell an unknown key from another account's: it refuses both."""
+    """The key, if it is in the caller's account. AWS refuses an unknown key like a key of another account."""
     key = access_key_by_id(call.db, call.account_id, access_key_id)
     if key is None:
         arn = call.caller.principal.arn
@@ -144,7 +144,7 @@ def _on_key(call: Call, parameters: Parameters) -> Sequence[Permission]:
 
 @operation("iam", "GetAccessKeyLastUsed", permissions=_on_key)
 def get_access_key_last_used(call: Call, *, AccessKeyId: str) -> Answer:
-    """Whose key it is, and when, where and with which service it was last used. Raises AwsError AccessDenied."""
+    """The key's user, and when, where and with which service it was last used. Raises AwsError AccessDenied."""
     key = _known_key(call, AccessKeyId)
     user = _user_of(call, key)
     use = call.uses.of_key(key.access_key_id)

@@ -1,6 +1,7 @@
-"""Passwords for the console, of users and, in a session of AssumeRoot, of the root user.
+"""Passwords for the console: of users and, in a session of AssumeRoot, of the root user.
 
-Nothing signs in with them here: they are kept, judged by the account's policy, changed and deleted as on AWS.
+Rolecall has no sign-in with a password. It keeps passwords, checks them against the account's policy, changes and
+deletes them as AWS does.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ONLY_USERS_MESSAGE = "Only IAM Users can change their own password."
 NO_PASSWORD_MESSAGE = "Must specify password when not calling with an AssumeRoot session"  # noqa: S105
 PASSWORD_MESSAGE = "Must not specify password when calling with an AssumeRoot session"  # noqa: S105
 WRONG_PASSWORD_MESSAGE = "The old password was incorrect."  # noqa: S105
-# How AWS names the root user where it would name a user.
+# AWS's name for the root user in place of a user name.
 _ROOT_NAME = "root"
 
 
@@ -90,7 +91,7 @@ def _shown(owner: UserRecord | None, profile: LoginProfile) -> Answer:
 def create_login_profile(
     call: Call, *, UserName: str | None = None, Password: str | None = None, PasswordResetRequired: bool = False
 ) -> Answer:
-    """A first password; for the root user none yet, but one may be set by recovery then. API: CreateLoginProfile.
+    """A first password. For the root user it only allows password recovery. API reference: CreateLoginProfile.
 
     Raises AwsError: ValidationError, NoSuchEntity, EntityAlreadyExists, PasswordPolicyViolation.
     """
@@ -111,14 +112,14 @@ def create_login_profile(
     )
     try:
         add_login_profile(call.db, profile)
-    except AlreadyThere as error:  # another transaction deleted the user meanwhile
+    except AlreadyThere as error:  # another transaction deleted the user in the meantime
         raise concurrent_modification() from error
     return _shown(owner, profile)
 
 
 @operation("iam", "GetLoginProfile", precheck=_check_root_calls_by_task)
 def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
-    """Since when there is a password, and whether it is to be changed.
+    """When the password was created, and whether the user must change it.
 
     Raises AwsError: ValidationError, NoSuchEntity.
     """
@@ -130,8 +131,9 @@ def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
 def update_login_profile(
     call: Call, *, UserName: str, Password: str | None = None, PasswordResetRequired: bool | None = None
 ) -> None:
-    """Another password for a user, or whether it is to be changed. Raises AwsError: NoSuchEntity,
-    PasswordPolicyViolation.
+    """Set a user's password, or whether the user must change it.
+
+    Raises AwsError: NoSuchEntity, PasswordPolicyViolation.
     """
     owner = existing_user(call, UserName)
     lock_owner(call, owner)
@@ -152,7 +154,7 @@ def _change(call: Call, profile: LoginProfile, password: str) -> None:
 
 @operation("iam", "DeleteLoginProfile", precheck=_check_root_calls_by_task)
 def delete_login_profile(call: Call, *, UserName: str | None = None) -> None:
-    """Take the password away. Raises AwsError: ValidationError, NoSuchEntity."""
+    """Delete the password. Raises AwsError: ValidationError, NoSuchEntity."""
     owner = named_or_calling_user(call, UserName)
     lock_owner(call, owner)
     remove_login_profile(call.db, _profile_of(call, owner))
@@ -164,14 +166,14 @@ def _check_is_a_user(call: Call, _parameters: Parameters) -> None:
 
 
 def _on_own_password(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The user itself, whom the account's policy may let do it."""
+    """The permission on the calling user. The account's password policy can grant it."""
     [permission] = table_permissions(call, parameters)
     return [granted_to_users(call, permission)]
 
 
 @operation("iam", "ChangePassword", permissions=_on_own_password, precheck=_check_is_a_user)
 def change_password(call: Call, *, OldPassword: str, NewPassword: str) -> None:
-    """A user's own password, for who knows the present one. It need not be changed again then. API: ChangePassword.
+    """Change the caller's own password, given the present one. A required change is done then. API: ChangePassword.
 
     Raises AwsError: InvalidUserType, NoSuchEntity, AccessDenied, PasswordPolicyViolation.
     """

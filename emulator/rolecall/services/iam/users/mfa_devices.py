@@ -1,7 +1,7 @@
-"""Virtual MFA devices: made, given to a user by two of their codes, shown, taken back and deleted.
+"""Virtual MFA devices: create, enable with two codes, show, deactivate and delete.
 
-Hardware keys (FIDO, hardware TOTP tokens) cannot be registered: there is none to touch. The root user's devices are
-declared in the sandbox file, because AWS lets them be enabled in its console alone.
+Hardware keys (FIDO, hardware TOTP tokens) cannot be registered, because a sandbox has no hardware. The sandbox file
+declares the root user's devices, because AWS enables them in its console alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ IN_USE_MESSAGE = "MFA Device is already in use."
 NOT_THE_USERS_MESSAGE = "MFA Device invalid for user."
 MUST_DEACTIVATE_MESSAGE = "MFA VirtualDevice in use. Must deactivate first."
 INVALID_CODE_MESSAGE = "Authentication code for device is not valid."
-# AWS's wording of these three was not recorded. The model bounds a serial number, but not the name it is made of.
+# AWS's wording of these three was not recorded. The model limits a serial number, but not the name inside it.
 USER_COUNT_MESSAGE = "Cannot exceed quota for MFADevicesPerUser: {limit}"
 ACCOUNT_COUNT_MESSAGE = "Cannot exceed quota for VirtualMFADevicesPerAccount: {limit}"
 TOO_LONG_MESSAGE = (
@@ -91,7 +91,7 @@ def _not_found(serial_number: str) -> AwsError:
 
 
 def _device_of(call: Call, user_name: str | None, serial_number: str) -> tuple[str | None, MfaDeviceRecord]:
-    """The name of the user, or of the caller for None, and its device of that serial number; no name for root.
+    """The name of the user, by default the caller, and its device with that serial number. Root has no name.
 
     Raises AwsError: ValidationError, NoSuchEntity.
     """
@@ -107,7 +107,7 @@ def _device_of(call: Call, user_name: str | None, serial_number: str) -> tuple[s
 def create_virtual_mfa_device(
     call: Call, *, VirtualMFADeviceName: str, Path: str = "/", Tags: Sequence[Mapping[str, Any]] = ()
 ) -> Answer:
-    """A new device, nobody's yet; its seed is told this one time, as text and as a QR code.
+    """A new device without a user. Its seed is shown only in this answer, as text and as a QR code.
 
     API reference: CreateVirtualMFADevice. Raises AwsError: InvalidInput (tags), EntityAlreadyExists, LimitExceeded.
     """
@@ -148,7 +148,7 @@ def qr_code(device_name: str, account_name: str, seed: str) -> bytes:
 def enable_mfa_device(
     call: Call, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
 ) -> None:
-    """Give a device to a user who can show two codes of it that follow each other. Both are used by that.
+    """Give a device to a user, proven by two consecutive codes. Both codes are used up.
 
     API reference: EnableMFADevice. Raises AwsError: NoSuchEntity, EntityAlreadyExists, LimitExceeded,
     InvalidAuthenticationCode.
@@ -169,7 +169,7 @@ def enable_mfa_device(
 def resync_mfa_device(
     call: Call, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
 ) -> None:
-    """Take two consecutive codes of a user's device. Its clock is the sandbox's, so that nothing is left to set right.
+    """Check two consecutive codes of a user's device. It runs on the sandbox's clock, so no time needs adjusting.
 
     API reference: ResyncMFADevice. Raises AwsError: NoSuchEntity, InvalidAuthenticationCode.
     """
@@ -180,7 +180,7 @@ def resync_mfa_device(
 def _locked_seed(call: Call, serial_number: str) -> str:
     _existing_device(call, serial_number)
     seed = lock_device(call.db, serial_number)
-    if seed is None:  # another transaction deleted it meanwhile
+    if seed is None:  # another transaction deleted it in the meantime
         raise _not_found(serial_number)
     return seed
 
@@ -200,7 +200,7 @@ def deactivate_mfa_device(call: Call, *, SerialNumber: str, UserName: str | None
 
 @operation("iam", "DeleteVirtualMFADevice")
 def delete_virtual_mfa_device(call: Call, *, SerialNumber: str) -> None:
-    """Delete a device that nobody has. Raises AwsError: NoSuchEntity, DeleteConflict."""
+    """Delete a device that no user has. Raises AwsError: NoSuchEntity, DeleteConflict."""
     _locked_seed(call, SerialNumber)
     if _existing_device(call, SerialNumber).enabled_at_seconds is not None:
         raise AwsError("DeleteConflict", MUST_DEACTIVATE_MESSAGE)
@@ -229,7 +229,7 @@ def _shown_device(user_name: str | None, device: MfaDeviceRecord) -> Answer:
 
 @operation("iam", "GetMFADevice", precheck=check_user_is_named)
 def get_mfa_device(call: Call, *, SerialNumber: str, UserName: str | None = None) -> Answer:
-    """One device of a user, by default of the caller; virtual devices have no certifications.
+    """One device of a user, by default of the caller. Virtual devices have no certifications.
 
     Raises AwsError: ValidationError, NoSuchEntity.
     """
@@ -245,7 +245,7 @@ def list_virtual_mfa_devices(
     Marker: str | None = None,
     MaxItems: int = DEFAULT_PAGE_ITEMS,
 ) -> Answer:
-    """The account's devices and who has them; seeds and tags are left out. Raises AwsError ValidationError (marker)."""
+    """The account's devices and their users, without seeds and tags. Raises AwsError ValidationError (marker)."""
     after = opened_marker(call, (AssignmentStatus,), Marker)
     found = list_devices(
         call.db,
@@ -272,9 +272,9 @@ def _shown_virtual_device(call: Call, device: MfaDeviceRecord) -> Answer:
 
 @operation("iam", "TagMFADevice")
 def tag_mfa_device(call: Call, *, SerialNumber: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags, or replace the values of those that are there.
+    """Add tags, or replace the values of existing tags.
 
-    Raises AwsError: InvalidInput (a key twice), NoSuchEntity, LimitExceeded.
+    Raises AwsError: InvalidInput (a repeated key), NoSuchEntity, LimitExceeded.
     """
     tags = tag_pairs(Tags, case_sensitive=True)
     _locked_seed(call, SerialNumber)
@@ -283,7 +283,7 @@ def tag_mfa_device(call: Call, *, SerialNumber: str, Tags: Sequence[Mapping[str,
 
 @operation("iam", "UntagMFADevice")
 def untag_mfa_device(call: Call, *, SerialNumber: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags; keys that are not there are no error. Raises AwsError NoSuchEntity."""
+    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
     remove_tags(call.db, "mfa_device", _existing_device(call, SerialNumber).serial_number, TagKeys)
 
 

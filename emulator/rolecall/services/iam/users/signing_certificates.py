@@ -1,4 +1,4 @@
-"""X.509 signing certificates, of users and of the root user when it is the one who calls."""
+"""X.509 signing certificates of users, and of the root user when the root user calls."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _shown(owner: UserRecord | None, certificate: SigningCertificate) -> Answer:
 
 
 def _fingerprint(body: str, now_seconds: float) -> str:
-    """Of the certificate of a PEM text. Raises AwsError: MalformedCertificate, InvalidCertificate."""
+    """The fingerprint of a PEM certificate. Raises AwsError: MalformedCertificate, InvalidCertificate."""
     try:
         certificate = x509.load_pem_x509_certificate(_one_pem(body))
         not_before, not_after = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -70,7 +70,7 @@ def _fingerprint(body: str, now_seconds: float) -> str:
 
 
 def _one_pem(body: str) -> bytes:
-    """The body, when it is one certificate and nothing around it, which the parser would pass over.
+    """The body, if it is one certificate with nothing around it. The parser would skip other text.
 
     Raises ValueError.
     """
@@ -113,7 +113,7 @@ def upload_signing_certificate(call: Call, *, CertificateBody: str, UserName: st
 def list_signing_certificates(
     call: Call, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
-    """Oldest first. Raises AwsError: ValidationError, NoSuchEntity."""
+    """The certificates, oldest first. Raises AwsError: ValidationError, NoSuchEntity."""
     owner = named_or_calling_user(call, UserName)
     filters = ("root" if owner is None else owner.user_id,)
     certificates, rest = page(call, filters, _certificates(call, owner), _position, Marker, MaxItems)

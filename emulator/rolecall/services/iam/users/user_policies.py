@@ -1,4 +1,4 @@
-"""Policies of users: managed ones attached, inline ones put."""
+"""Policies of users: attached managed policies and inline policies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def detach_user_policy(call: Call, *, UserName: str, PolicyArn: str) -> None:
 def list_attached_user_policies(
     call: Call, *, UserName: str, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
-    """Managed policies attached to a user itself, not to its groups, by name.
+    """Managed policies attached to a user directly, without its groups' policies, by name.
 
     Raises AwsError: NoSuchEntity, ValidationError (marker).
     """
@@ -42,7 +42,7 @@ def list_attached_user_policies(
 
 @operation("iam", "PutUserPolicy")
 def put_user_policy(call: Call, *, UserName: str, PolicyName: str, PolicyDocument: str) -> None:
-    """Add an inline policy, or replace the one of that name.
+    """Add an inline policy, or replace the one with that name.
 
     Raises AwsError: NoSuchEntity, MalformedPolicyDocument, LimitExceeded.
     """

@@ -53,7 +53,7 @@ DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced object
 
 
 def existing_user(call: Call, name: str) -> UserRecord:
-    """The account's user of that name. Raises AwsError NoSuchEntity."""
+    """The account's user with that name. Raises AwsError NoSuchEntity."""
     user = user_by_name(call.db, call.account_id, name)
     if user is None:
         raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
@@ -61,12 +61,15 @@ def existing_user(call: Call, name: str) -> UserRecord:
 
 
 def named_or_calling_user(call: Call, name: str | None) -> UserRecord | None:
-    """The named user, else the user who calls; None for the root user. Raises AwsError as the two do."""
+    """The named user, else the user who calls; None for the root user.
+
+    Raises AwsError as :func:`existing_user` and :func:`calling_user` do.
+    """
     return calling_user(call) if name is None else existing_user(call, name)
 
 
 def lock_owner(call: Call, user: UserRecord | None) -> None:
-    """Make other calls that give something to the same user, or to the root user, wait."""
+    """Lock the user, or the root user: other calls that add something to it must wait."""
     if user is None:
         lock_account(call.db, call.account_id)
     else:
@@ -74,7 +77,7 @@ def lock_owner(call: Call, user: UserRecord | None) -> None:
 
 
 def check_user_is_named(call: Call, parameters: Parameters) -> None:
-    """What AWS refuses before it looks at any policy: a role session that does not say whom it means."""
+    """What AWS refuses before it evaluates any policy: a role session that names no user."""
     if "UserName" not in parameters and call.caller.principal.type not in ("User", "Account"):
         raise AwsError("ValidationError", NOT_A_USER_MESSAGE)
 
@@ -118,7 +121,7 @@ def create_user(
 
 
 def shown_user(user: UserRecord) -> Answer:
-    """What lists say of a user: AWS leaves out its tags and boundary."""
+    """A user as lists show it: AWS leaves out its tags and boundary."""
     return {
         "Path": user.path,
         "UserName": user.name,
@@ -131,7 +134,7 @@ def shown_user(user: UserRecord) -> Answer:
 def _whole_user(call: Call, user: UserRecord) -> Answer:
     shown = shown_user(user)
     if user.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another word.
+        # AWS answers "Policy", although the model documents another value.
         shown["PermissionsBoundary"] = {
             "PermissionsBoundaryType": "Policy",
             "PermissionsBoundaryArn": user.permissions_boundary_arn,
@@ -146,14 +149,14 @@ def _whole_user(call: Call, user: UserRecord) -> Answer:
 def get_user(call: Call, *, UserName: str | None = None) -> Answer:
     """One user, by default the one who calls.
 
-    Raises AwsError: NoSuchEntity, ValidationError (called without a name by neither user nor root).
+    Raises AwsError: NoSuchEntity, ValidationError (no name, and the caller is neither a user nor root).
     """
     user = named_or_calling_user(call, UserName)
     return {"User": _root_user(call) if user is None else _whole_user(call, user)}
 
 
 def _root_user(call: Call) -> Answer:
-    """The root user has neither name nor path; how old the account is, only its oldest access key can tell."""
+    """The root user has neither name nor path. Its oldest access key shows the age of the account."""
     keys = access_keys_of(call.db, call.account_id, None)
     return {
         "UserId": call.account_id,
@@ -175,7 +178,7 @@ def list_users_operation(
 
 @operation("iam", "UpdateUser", permissions=renaming("user"))
 def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None) -> None:
-    """Another name, another path, or both; keys, groups and policies stay.
+    """Change a user's name, its path, or both. Keys, groups and policies stay.
 
     Raises AwsError: NoSuchEntity, EntityAlreadyExists.
     """
@@ -192,7 +195,7 @@ def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUse
 
 @operation("iam", "DeleteUser")
 def delete_user(call: Call, *, UserName: str) -> None:
-    """Delete a user who has nothing left. Raises AwsError: NoSuchEntity, DeleteConflict."""
+    """Delete a user that has no keys, groups or policies left. Raises AwsError: NoSuchEntity, DeleteConflict."""
     user = existing_user(call, UserName)
     if access_keys_of(call.db, call.account_id, user.user_id):
         raise AwsError("DeleteConflict", DELETE_KEYS_MESSAGE)
@@ -210,7 +213,7 @@ def delete_user(call: Call, *, UserName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_GROUPS_MESSAGE)
     try:
         remove_user(call.db, user.user_id)
-    except StillReferenced as error:  # another transaction gave it something meanwhile
+    except StillReferenced as error:  # another transaction added something in the meantime
         raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
 
 

@@ -1,4 +1,4 @@
-"""Pages of a Chime list. A token is worth nothing in another AWS account, another list, or with other filters."""
+"""Pages of a list. A token is refused in another AWS account, in another list, and with other filters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rolecall.services.chime.common import bad_request
+from rolecall.errors import AwsError
 from rolecall.services.registry import Call
 from rolecall.sessions.pages import open_page, seal_page
 from rolecall.sessions.tokens import BadTokenError
@@ -29,4 +29,5 @@ def position_of(call: Call, filters: Sequence[str | None], token: str) -> tuple[
     try:
         return tuple(json.loads(open_page(call.keys, _scope(call, filters), token)))
     except BadTokenError:
-        raise bad_request("NextToken is not a token of this list, or was given for other filters.") from None
+        message = "NextToken is not a token of this list, or was given for other filters."
+        raise AwsError("BadRequestException", message) from None

@@ -1,0 +1,208 @@
+"""Voice Connectors and the documents that hang on one (Amazon Chime SDK API reference)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.access.permission import Permission
+from rolecall.data import actions
+from rolecall.errors import AwsError
+from rolecall.services.kinds import kind_with_arn
+from rolecall.services.linked_roles import ensure_role, permission_to_make
+from rolecall.services.permissions import table_permissions
+from rolecall.services.registry import Answer, Call, Parameters, operation, parameter_not_emulated
+from rolecall.services.verbs import (
+    create,
+    delete,
+    delete_setting,
+    existing,
+    get,
+    get_setting,
+    list_,
+    put_setting,
+    remove_setting,
+    replace_setting,
+    update,
+)
+from rolecall.storage import resources
+from rolecall.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
+
+SERVICE = "chime-sdk-voice"
+STREAMING_SERVICE = "voiceconnector.chime.amazonaws.com"
+# AWS CLI examples: abcdef1ghij2klmno3pqr4.
+ID_CHARACTERS = 22
+# The reference's prose of Origination: Routes has 1 to 20 items. The model has no limit.
+MAXIMUM_ROUTES = 20
+# The action that each integration needs besides (Service Authorization Reference, CreateVoiceConnector).
+_ACTIONS_OF_INTEGRATIONS = {
+    "CONNECT_CALL_TRANSFER_CONNECTOR": "chime:CreateConnectCallTransferConnector",
+    "CONNECT_ANALYTICS_CONNECTOR": "chime:CreateConnectAnalyticsConnector",
+}
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+VOICE_CONNECTOR = kind_with_arn(SERVICE, "voice-connector", "VoiceConnectorId")
+
+get(VOICE_CONNECTOR, "GetVoiceConnector")
+list_(VOICE_CONNECTOR, "ListVoiceConnectors")
+update(VOICE_CONNECTOR, "UpdateVoiceConnector")
+delete(VOICE_CONNECTOR, "DeleteVoiceConnector")
+get_setting(VOICE_CONNECTOR, "GetVoiceConnectorOrigination")
+get_setting(VOICE_CONNECTOR, "GetVoiceConnectorTermination")
+get_setting(VOICE_CONNECTOR, "GetVoiceConnectorLoggingConfiguration")
+get_setting(VOICE_CONNECTOR, "GetVoiceConnectorStreamingConfiguration")
+delete_setting(VOICE_CONNECTOR, "DeleteVoiceConnectorStreamingConfiguration")
+get_setting(VOICE_CONNECTOR, "GetVoiceConnectorEmergencyCallingConfiguration")
+put_setting(VOICE_CONNECTOR, "PutVoiceConnectorEmergencyCallingConfiguration")
+delete_setting(VOICE_CONNECTOR, "DeleteVoiceConnectorEmergencyCallingConfiguration")
+
+
+def _permissions_to_create(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    integration = _ACTIONS_OF_INTEGRATIONS.get(parameters.get("IntegrationType", ""))
+    return (*table_permissions(call, parameters), *([Permission(integration)] if integration else ()))
+
+
+@operation(SERVICE, "CreateVoiceConnector", permissions=_permissions_to_create)
+def create_voice_connector(
+    call: Call,
+    *,
+    Name: str,
+    RequireEncryption: bool,
+    AwsRegion: str = "us-east-1",
+    Tags: Sequence[Mapping[str, str]] = (),
+    IntegrationType: str | None = None,
+    NetworkType: str = "IPV4_ONLY",
+) -> Answer:
+    """A connector of the endpoint's Region; ``AwsRegion`` is where its calls are handled.
+
+    It makes no service-linked role: only streaming does.
+    """
+    connector_id = call.ids.lower_id(ID_CHARACTERS)
+    content = {
+        "VoiceConnectorId": connector_id,
+        "AwsRegion": AwsRegion,
+        "Name": Name,
+        "OutboundHostName": f"{connector_id}.voiceconnector.chime.aws",
+        "RequireEncryption": RequireEncryption,
+        "CreatedTimestamp": call.now_seconds,
+        "UpdatedTimestamp": call.now_seconds,
+        "VoiceConnectorArn": VOICE_CONNECTOR.arn(call, connector_id),
+        "NetworkType": NetworkType,
+        **({} if IntegrationType is None else {"IntegrationType": IntegrationType}),
+    }
+    return create(call, VOICE_CONNECTOR, connector_id, content, Tags)
+
+
+@operation(SERVICE, "PutVoiceConnectorOrigination")
+def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Mapping[str, Any]) -> Answer:
+    """Routes or Disabled must be there. A route's port is 5060 by default."""
+    if not {"Routes", "Disabled"} & Origination.keys():
+        raise _bad_request("Origination must have Routes or Disabled.")
+    routes = Origination.get("Routes")
+    if routes is not None and not 1 <= len(routes) <= MAXIMUM_ROUTES:
+        raise _bad_request(f"Origination must have 1 to {MAXIMUM_ROUTES} Routes.")
+    content = dict(Origination)
+    if routes is not None:
+        content["Routes"] = [{**route, "Port": route.get("Port", 5060)} for route in routes]
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    return replace_setting(call, VOICE_CONNECTOR, resource, "Origination", content)
+
+
+@operation(SERVICE, "PutVoiceConnectorTermination")
+def put_termination(call: Call, *, VoiceConnectorId: str, Termination: Mapping[str, Any]) -> Answer:
+    """One call a second, and not disabled, unless the request says otherwise. CallingRegions must be there."""
+    if not Termination.get("CallingRegions"):
+        raise _bad_request("Termination must have CallingRegions.")
+    if not all(_COUNTRY.fullmatch(country) for country in Termination["CallingRegions"]):
+        raise _bad_request("CallingRegions must be ISO 3166-1 alpha-2 codes of countries.")
+    if not all(_is_network(text) for text in Termination.get("CidrAllowedList", ())):
+        raise _bad_request("CidrAllowedList must have IP networks in CIDR notation.")
+    content = {"CpsLimit": 1, "Disabled": False, **Termination}
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    return replace_setting(call, VOICE_CONNECTOR, resource, "Termination", content)
+
+
+@operation(SERVICE, "DeleteVoiceConnectorOrigination")
+def delete_origination(call: Call, *, VoiceConnectorId: str) -> Answer:
+    return _delete_before_emergency_calling(call, VoiceConnectorId, "Origination")
+
+
+@operation(SERVICE, "DeleteVoiceConnectorTermination")
+def delete_termination(call: Call, *, VoiceConnectorId: str) -> Answer:
+    return _delete_before_emergency_calling(call, VoiceConnectorId, "Termination")
+
+
+def _permissions_to_log(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """Switching logs on makes a log delivery with the caller's own rights, so it needs the dependent actions."""
+    own = table_permissions(call, parameters)
+    if not any(parameters["LoggingConfiguration"].values()):
+        return own
+    row = actions("chime")[call.operation.lower()]
+    return (*own, *(Permission(action) for action in row.dependent_actions))
+
+
+@operation(SERVICE, "PutVoiceConnectorLoggingConfiguration", permissions=_permissions_to_log)
+def put_logging(call: Call, *, VoiceConnectorId: str, LoggingConfiguration: Mapping[str, bool]) -> Answer:
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    return replace_setting(call, VOICE_CONNECTOR, resource, "LoggingConfiguration", LoggingConfiguration)
+
+
+def _permissions_to_stream(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """Streaming makes the service-linked role, where there is the connector and not yet the role."""
+    own = table_permissions(call, parameters)
+    connector_id = parameters["VoiceConnectorId"]
+    if parameters["StreamingConfiguration"]["Disabled"] or not VOICE_CONNECTOR.kept.find(
+        call, VOICE_CONNECTOR, (connector_id,), locked=False
+    ):
+        return own
+    making = permission_to_make(call, STREAMING_SERVICE)
+    return own if making is None else (*own, making)
+
+
+@operation(SERVICE, "PutVoiceConnectorStreamingConfiguration", permissions=_permissions_to_stream)
+def put_streaming(call: Call, *, VoiceConnectorId: str, StreamingConfiguration: Mapping[str, Any]) -> Answer:
+    """Chime SDK Administrator Guide, Using the Voice Connector service linked role policy: streaming makes the role."""
+    if "MediaInsightsConfiguration" in StreamingConfiguration:
+        # It names a configuration of the media pipelines, and nothing here makes one.
+        raise parameter_not_emulated(call.operation, "StreamingConfiguration.MediaInsightsConfiguration")
+    resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    answer = replace_setting(call, VOICE_CONNECTOR, resource, "StreamingConfiguration", StreamingConfiguration)
+    if not StreamingConfiguration["Disabled"]:
+        ensure_role(call, STREAMING_SERVICE, "Streaming")
+    return answer
+
+
+def _delete_before_emergency_calling(call: Call, connector_id: str, member: str) -> Answer:
+    """The API reference: emergency calling is deleted first. The error is not recorded."""
+    resource = existing(call, VOICE_CONNECTOR, connector_id, locked=True)
+    if resources.setting(call.db, resource.key, "EmergencyCallingConfiguration") is not None:
+        raise _bad_request(f"Delete the EmergencyCallingConfiguration before the {member}.")
+    remove_setting(call, VOICE_CONNECTOR, resource, member)
+    return {}
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
+
+
+def _bad_request(message: str) -> AwsError:
+    return AwsError("BadRequestException", message)
+
+
+def _streaming_connectors(connection: Any, account_id: str) -> Sequence[RoleUsage]:
+    """The connectors that stream, by Region: the role must stay while there are any."""
+    by_region: dict[str, list[str]] = {}
+    found = resources.settings_of_kind(connection, account_id, VOICE_CONNECTOR.name, "StreamingConfiguration")
+    for region, connector, configuration in found:
+        if not configuration["Disabled"]:
+            by_region.setdefault(region, []).append(connector.content["VoiceConnectorArn"])
+    return [RoleUsage(region, tuple(arns)) for region, arns in by_region.items()]
+
+
+RESOURCE_FINDERS[STREAMING_SERVICE] = _streaming_connectors

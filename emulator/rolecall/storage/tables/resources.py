@@ -1,0 +1,52 @@
+"""Resources that a service keeps as its model spells them, with the settings and tags that hang on them.
+
+A kind with invariants has tables of its own instead. So have secrets, and whatever an operation searches by.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, String, Text, UniqueConstraint
+
+from rolecall.storage.schema import Snapshot, cascade, table
+
+# ``kind`` is a service and a resource type, ``chime-sdk-voice/voice-connector``. ``content`` is JSON.
+resources = table(
+    "resources",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("resource_key", String(36), primary_key=True),
+        Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
+        Column("region", String(32), nullable=False),
+        Column("kind", String(96), nullable=False),
+        Column("resource_id", String(256), nullable=False),
+        Column("created_at_seconds", BigInteger, nullable=False),
+        Column("content", Text, nullable=False),
+        UniqueConstraint("account_id", "region", "kind", "resource_id", name="uq_resources_id"),
+        Index("ix_resources_page", "account_id", "region", "kind", "created_at_seconds", "resource_id"),
+    ],
+)
+
+# Documents of a resource that operations put, get and delete as a whole. ``name`` is the model's member.
+resource_settings = table(
+    "resource_settings",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("resource_key", String(36), cascade("resources.resource_key"), primary_key=True),
+        Column("name", String(96), primary_key=True),
+        Column("content", Text, nullable=False),
+    ],
+)
+
+# Every call reads the tags of its resource anew, so a write need not make caches forget.
+resource_tags = table(
+    "resource_tags",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("resource_key", String(36), cascade("resources.resource_key"), primary_key=True),
+        Column("key", String(128), primary_key=True),
+        Column("value", String(256), nullable=False),
+    ],
+)

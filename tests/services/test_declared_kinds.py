@@ -1,0 +1,289 @@
+"""Every declared kind, walked through its operations by a boto3 client. Its case is in cases/kinds.yaml."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from rolecall.service_records import action_prefix
+from rolecall.services.verbs import declared_operations
+
+CASES: dict[str, dict[str, Any]] = yaml.safe_load(
+    (Path(__file__).parent / "cases" / "kinds.yaml").read_text(encoding="utf-8")
+)
+ACCOUNT, OTHER = "111122223333", "444455556666"
+ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+def _user(name: str, policy: dict[str, Any] = ALL) -> dict[str, Any]:
+    keys = [{"id": f"{name}_key", "secret": f"{name}-secret"}]
+    return {"name": name, "access_keys": keys, "inline_policies": {"own": policy}}
+
+
+WORLD = json.dumps(
+    {
+        "version": 1,
+        "accounts": [
+            {"id": ACCOUNT, "users": [_user("admin"), _user("limited")]},
+            {"id": OTHER, "users": [_user("stranger")]},
+        ],
+    }
+)
+
+
+class Walk:
+    """One kind: its case, and calls by the names of operations."""
+
+    def __init__(self, name: str, world: Any) -> None:
+        self.name, self.case, self.world = name, CASES[name], world
+        self.service = name.partition("/")[0]
+        self.id_member = next(iter(self.case["absent"]))
+        self.admin = self.client("admin")
+        self.parent = Walk(self.case["parent"], world) if "parent" in self.case else None
+        self.of_parent = {} if self.parent is None else self.parent.named(self.parent.made(9))
+        self.absent = {**self.of_parent, **self.case["absent"]}
+
+    def client(self, user: str, **arguments: Any) -> Any:
+        return self.world.client(self.service, user, **arguments)
+
+    def call(self, operation: str, client: Any = None, **parameters: Any) -> dict[str, Any]:
+        answer = getattr(client or self.admin, xform_name(operation))(**parameters)
+        del answer["ResponseMetadata"]
+        return dict(answer)
+
+    def refused(self, operation: str, client: Any = None, **parameters: Any) -> tuple[str, str]:
+        with pytest.raises(ClientError) as caught:
+            self.call(operation, client, **parameters)
+        return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+
+    def creating(self, number: int = 0) -> dict[str, Any]:
+        text = json.dumps(self.case["create"]["parameters"]).replace("{n}", str(number))
+        return {**self.of_parent, **json.loads(text)}
+
+    def made(self, number: int = 0, **more: Any) -> dict[str, Any]:
+        [answer] = self.call(self.case["create"]["operation"], **self.creating(number), **more).values()
+        return dict(answer)
+
+    def named(self, resource: dict[str, Any]) -> dict[str, Any]:
+        return {**self.of_parent, self.id_member: resource[self.id_member]}
+
+    def reading(self) -> list[str]:
+        """Operations that take the id alone and change nothing."""
+        return [self.case["get"], *(one["operations"][0] for one in self.case.get("settings", {}).values())]
+
+
+@pytest.fixture(params=sorted(CASES))
+def walk(request: pytest.FixtureRequest, make_world: Any) -> Walk:
+    return Walk(request.param, make_world(WORLD))
+
+
+def test_every_declared_kind_and_operation_has_a_case() -> None:
+    mentioned = set()
+    for name, case in CASES.items():
+        operations = [case.get(each) for each in ("get", "list", "delete")]
+        operations += [case["update"]["operation"]] if "update" in case else []
+        operations += [each for one in case.get("settings", {}).values() for each in one["operations"]]
+        mentioned |= {(name, each) for each in operations if each}
+    declared = {(each.kind.name, each.name) for each in declared_operations if each.kind is not None}
+    assert declared <= mentioned
+
+
+def test_it_is_made_and_read_back(walk: Walk) -> None:
+    made = walk.made()
+    [read] = walk.call(walk.case["get"], **walk.named(made)).values()
+    assert read == made
+    assert {name: read[name] for name in walk.case["answer"]} == walk.case["answer"]
+    assert walk.refused(walk.case["get"], **walk.absent)[0] == "NotFoundException"
+
+
+def test_a_list_has_pages(walk: Walk) -> None:
+    if "list" not in walk.case:
+        return
+    operation = walk.case["list"]
+    made = []
+    for number in range(5):
+        made.append(walk.made(number))
+        walk.world.clock.advance(1)
+    found: list[dict[str, Any]] = []
+    sizes, token = [], {}
+    for _ in range(4):
+        answer = walk.call(operation, MaxResults=2, **token)
+        token = {"NextToken": answer.pop("NextToken")} if "NextToken" in answer else {}
+        [page] = answer.values()
+        sizes.append(len(page))
+        found += page
+        if not token:
+            break
+    assert (sizes, found) == ([2, 2, 1], made)
+    [whole] = walk.call(operation).values()
+    assert whole == made
+    token = walk.call(operation, MaxResults=2)["NextToken"]
+    for client in (walk.client("stranger"), walk.client("admin", region="eu-central-1")):
+        assert walk.refused(operation, client, NextToken=token)[0] == "BadRequestException"
+    assert walk.refused(operation, NextToken=token[:-1])[0] == "BadRequestException"
+
+
+def test_a_change_is_read_back(walk: Walk) -> None:
+    if "update" not in walk.case:
+        return
+    made, other = walk.made(), walk.made(1)
+    update = walk.case["update"]
+    walk.world.clock.advance(60)
+    [changed] = walk.call(update["operation"], **walk.named(made), **update["parameters"]).values()
+    [read] = walk.call(walk.case["get"], **walk.named(made)).values()
+    assert read == changed
+    moved = {name for name in made if name.startswith(("Updated", "LastUpdated"))}
+    assert moved
+    assert all(changed[name] > made[name] for name in moved)
+    expected = {**made, **update["parameters"]}
+    assert {name: read[name] for name in set(read) - moved} == {name: expected[name] for name in set(expected) - moved}
+    assert list(walk.call(walk.case["get"], **walk.named(other)).values()) == [other]
+    assert walk.refused(update["operation"], **walk.absent, **update["parameters"])[0] == "NotFoundException"
+
+
+def test_what_is_deleted_is_gone_with_what_hung_on_it(walk: Walk) -> None:
+    if "delete" not in walk.case:
+        return
+    made, other = walk.made(), walk.made(1)
+    named = walk.named(made)
+    for one in walk.case.get("settings", {}).values():
+        for resource in (made, other):
+            walk.call(one["operations"][1], **walk.named(resource), **{_member(one, walk): one["put"]})
+    walk.call(walk.case["delete"], **named)
+    for operation in walk.reading():
+        assert walk.refused(operation, **named)[0] == "NotFoundException"
+        walk.call(operation, **walk.named(other))
+    for one in walk.case.get("settings", {}).values():
+        putting = one["operations"][1]
+        assert walk.refused(putting, **named, **{_member(one, walk): one["put"]})[0] == "NotFoundException"
+    assert walk.refused(walk.case["delete"], **named)[0] == "NotFoundException"
+
+
+def test_with_its_parent_it_is_gone(walk: Walk) -> None:
+    if walk.parent is None:
+        return
+    made, before = walk.made(), walk.case["before_parent"]
+    walk.call(before["operation"], **walk.of_parent, **{before["ids"]: [made[walk.id_member]]})
+    for operation in walk.reading():
+        walk.call(operation, **walk.named(made))
+    walk.parent.call(walk.parent.case["delete"], **walk.of_parent)
+    for operation in walk.reading():
+        code, message = walk.refused(operation, **walk.named(made))
+        assert (code, str(walk.of_parent[walk.parent.id_member]) in message) == ("NotFoundException", True)
+    another = walk.parent.named(walk.parent.made())
+    for operation in walk.reading():
+        assert walk.refused(operation, **{**walk.named(made), **another})[0] == "NotFoundException"
+
+
+def _member(one: dict[str, Any], walk: Walk) -> str:
+    return next(name for name, case in walk.case["settings"].items() if case is one)
+
+
+def test_settings_are_put_read_and_deleted(walk: Walk) -> None:
+    made, other = walk.made(), walk.made(1)
+    named, of_other = walk.named(made), walk.named(other)
+    for member, one in walk.case.get("settings", {}).items():
+        reading, putting, *deleting = one["operations"]
+        if "always" in one:
+            assert walk.call(reading, **named) == {member: one["always"]}
+        else:
+            assert walk.refused(reading, **named)[0] == "NotFoundException"
+        read = {member: one.get("read", one["put"])}
+        assert walk.call(putting, **named, **{member: one["put"]}) in (read, {})
+        assert walk.call(reading, **named) == read
+        walk.call(putting, **named, **{member: one["then"]})
+        assert walk.call(reading, **named) == {member: one["then"]}
+        if "always" in one:
+            assert walk.call(reading, **of_other) == {member: one["always"]}
+        else:
+            assert walk.refused(reading, **of_other)[0] == "NotFoundException"
+        assert walk.refused(reading, **walk.absent)[0] == "NotFoundException"
+        for operation in deleting:
+            assert walk.call(operation, **named) == {}
+            assert walk.refused(reading, **named)[0] == "NotFoundException"
+            assert walk.refused(operation, **named)[0] == "NotFoundException"
+
+
+def test_tags_are_put_listed_and_removed(walk: Walk) -> None:
+    if "tags" not in walk.case:
+        return
+    made = walk.made(Tags=[{"Key": "team", "Value": "blue"}])
+    arn = {"ResourceARN": made[walk.case["tags"]["arn"]]}
+    assert walk.call("ListTagsForResource", **arn) == {"Tags": [{"Key": "team", "Value": "blue"}]}
+    walk.call("TagResource", **arn, Tags=[{"Key": "Team", "Value": ""}, {"Key": "team", "Value": "red"}])
+    both = [{"Key": "Team", "Value": ""}, {"Key": "team", "Value": "red"}]
+    assert walk.call("ListTagsForResource", **arn) == {"Tags": both}
+    walk.call("UntagResource", **arn, TagKeys=["team", "unknown"])
+    assert walk.call("ListTagsForResource", **arn) == {"Tags": both[:1]}
+    for tags, words in (
+        ([{"Key": "aws:own", "Value": "v"}], "must not begin with aws:"),
+        ([{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}], "the same key twice"),
+    ):
+        tagging = walk.refused("TagResource", **arn, Tags=tags)
+        making = walk.refused(walk.case["create"]["operation"], **walk.creating(1), Tags=tags)
+        for code, message in (tagging, making):
+            assert (code, words in message) == ("BadRequestException", True)
+    fifty = [{"Key": f"k{number}", "Value": "v"} for number in range(50)]
+    assert walk.refused("TagResource", **arn, Tags=fifty)[0] == "ResourceLimitExceededException"
+    walk.call("TagResource", **arn, Tags=fifty[:49])
+    assert len(walk.call("ListTagsForResource", **arn)["Tags"]) == 50
+    walk.call(walk.case["delete"], **walk.named(made))
+    assert walk.refused("ListTagsForResource", **arn)[0] == "NotFoundException"
+
+
+def test_for_another_account_and_region_it_does_not_exist(walk: Walk) -> None:
+    made = walk.made()
+    clients = [walk.client("stranger")]
+    if "tags" in walk.case:
+        clients.append(walk.client("admin", region="eu-central-1"))
+    for client in clients:
+        for operation in (*walk.reading(), *([walk.case["delete"]] if "delete" in walk.case else [])):
+            assert walk.refused(operation, client, **walk.named(made))[0] == "NotFoundException"
+        if "list" in walk.case:
+            [listed] = walk.call(walk.case["list"], client).values()
+            assert listed == []
+    if "tags" in walk.case:
+        arn = made[walk.case["tags"]["arn"]]
+        code, message = walk.refused("ListTagsForResource", walk.client("stranger"), ResourceARN=arn)
+        assert (code, "on resource: " + arn in message) == ("AccessDeniedException", True)
+        elsewhere = walk.client("admin", region="eu-central-1")
+        assert walk.refused("ListTagsForResource", elsewhere, ResourceARN=arn)[0] == "NotFoundException"
+    assert walk.call(walk.case["get"], **walk.named(made))
+
+
+def test_a_deny_on_its_arn_and_on_its_tags_is_seen(walk: Walk) -> None:
+    if "tags" not in walk.case:
+        return
+    made, other = walk.made(), walk.made(1, Tags=[{"Key": "team", "Value": "secret"}])
+    prefix = action_prefix(walk.service)
+    statement = {"Effect": "Deny", "Action": f"{prefix}:*"}
+    by_tag = {"StringEquals": {"aws:ResourceTag/team": "secret"}}
+    walk.world.client("iam").put_user_policy(
+        UserName="limited",
+        PolicyName="deny",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {**statement, "Resource": made[walk.case["tags"]["arn"]]},
+                    {**statement, "Resource": "*", "Condition": by_tag},
+                ],
+            }
+        ),
+    )
+    limited = walk.client("limited")
+    third = walk.made(2)
+    for resource in (made, other):
+        arn = resource[walk.case["tags"]["arn"]]
+        for operation in (*walk.reading(), walk.case["delete"]):
+            code, message = walk.refused(operation, limited, **walk.named(resource))
+            expected = f"{prefix}:{operation} on resource: {arn} with an explicit deny"
+            assert (code, expected in message) == ("AccessDeniedException", True)
+        assert walk.refused("ListTagsForResource", limited, ResourceARN=arn)[0] == "AccessDeniedException"
+    assert walk.call(walk.case["get"], limited, **walk.named(third))
