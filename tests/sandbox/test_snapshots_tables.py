@@ -22,9 +22,10 @@ role_inline_policies role_tags roles service_control_policies service_control_po
 user_inline_policies user_tags users
 """
 PLAIN = """
-account_preferences delegation_requests login_profiles mfa_code_uses mfa_device_tags mfa_devices oidc_client_ids
-oidc_provider_tags oidc_providers oidc_thumbprints old_passwords outbound_federations password_policies
-saml_private_keys saml_provider_tags saml_providers service_linked_role_deletions signing_certificates signing_keys
+account_aliases account_preferences delegation_requests login_profiles mfa_code_uses mfa_device_tags mfa_devices
+oidc_client_ids oidc_provider_tags oidc_providers oidc_thumbprints old_passwords outbound_federations
+password_policies resource_settings resource_tags resources saml_private_keys saml_provider_tags saml_providers
+service_linked_role_deletions signing_certificates signing_keys
 """
 
 

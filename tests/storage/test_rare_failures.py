@@ -14,7 +14,7 @@ from rolecall.storage.migrate import upgrade
 
 def test_only_a_database_in_memory_has_siblings(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    with pytest.raises(ValueError, match=r"^a database that is kept somewhere has no siblings$"):
+    with pytest.raises(ValueError, match=r"^only a database in memory has siblings$"):
         database.sibling()
     database.close()
 

@@ -114,7 +114,9 @@ def test_a_row_that_cannot_be(database: Any) -> None:
         with database.transaction() as connection:
             worlds.put_row(connection, "account_preferences", row)
 
-    with pytest.raises(BadRowError, match=r"^a row of account_preferences cannot be: FOREIGN KEY constraint failed"):
+    with pytest.raises(
+        BadRowError, match=r"^a row of account_preferences cannot be stored: FOREIGN KEY constraint failed"
+    ):
         write()
 
 
