@@ -1,8 +1,8 @@
-"""Servers that could stand before Rolecall: how often they answer, and how a call fares beside slow neighbours.
+"""Servers that could run Rolecall: their rates, and how long a call takes beside slow connections.
 
     python benchmarks/fronts.py
 
-Each answers the same fixed text. Needs the extra ``benchmark``.
+Every server answers the same fixed text. Needs the extra ``benchmark``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def asgi(_scope: Any, receive: Any, send: Any) -> None:
 
 
 class Fixed:
-    """What Rolecall's own front needs of an application."""
+    """An application with a fixed answer, for Rolecall's own front."""
 
     aws = refuse = wsgi_app = staticmethod(wsgi)
 
@@ -75,7 +75,7 @@ async def serve(port: int) -> None:
 
 
 def beside(port: int, connections: int, sent: bytes) -> str:
-    """How long a call takes beside so many connections that have sent this and nothing more."""
+    """How long a call takes beside other connections that have sent only ``sent``."""
     neighbours = []
     try:
         for _ in range(connections):

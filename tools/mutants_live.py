@@ -1,6 +1,6 @@
-"""A run of pytest that has collected everything and runs a few tests for each change, in a child of its own.
+"""A run of pytest that collects all tests once, and then runs a few tests for each change in a child process.
 
-The change is made in the child, to the functions and constants that are loaded: no start of Python, no collection.
+The child changes the loaded functions and constants. So no change costs a start of Python or a collection of tests.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ UNCHANGED, NOTICED, QUIET, LATE = "unchanged", "noticed", "not noticed", "took t
 
 
 class LiveTests:
-    """A plugin: in place of running the tests, answers what is asked through the connection.
+    """A plugin: instead of running all tests, answers questions that arrive through the connection.
 
-    A question is a mutation, the text of its file and the tests to run; the answer is one of the words above and the
-    test that noticed. ``UNCHANGED`` says that the change cannot be made to what is loaded.
+    A question is a mutation, the text of its file and the tests to run. The answer is one of the words above and the
+    test that noticed the change. ``UNCHANGED``: the change cannot be made to the loaded modules.
     """
 
     def __init__(self, questions: Connection, timeout_seconds: float) -> None:
@@ -69,7 +69,7 @@ class LiveTests:
             time.sleep(0.01)
         with os.fdopen(read, encoding="utf-8") as said:
             outcome, _, test = said.read().partition("\n")
-        # A child that said nothing was ended by the change.
+        # A child that wrote nothing was ended by the change.
         return outcome or NOTICED, test
 
     def _run(
@@ -93,7 +93,7 @@ class LiveTests:
 
 
 def change_loaded(mutation: Mutation, text: str) -> bool:
-    """Make the change to what is loaded; False when that is not possible, or not everywhere."""
+    """Make the change to the loaded modules. Returns False when that is not possible everywhere."""
     name = "rolecall." + mutation.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
     module = sys.modules.get(name) or importlib.import_module(name)
     changed = mutation.applied(text)
@@ -103,7 +103,7 @@ def change_loaded(mutation: Mutation, text: str) -> bool:
 
 
 def _codes(code: CodeType) -> list[CodeType]:
-    """A code object and those inside it, in the order of the text."""
+    """A code object and the code objects inside it, in the order of the text."""
     return [code, *(each for part in code.co_consts if isinstance(part, CodeType) for each in _codes(part))]
 
 
@@ -114,7 +114,7 @@ def _change_functions(module: ModuleType, text: str, changed: str) -> bool:
     if places != [(code.co_qualname, code.co_firstlineno) for code in new] or len(set(places)) != len(places):
         return False
     other = {place: code for place, before, code in zip(places, old, new, strict=True) if before != code}
-    # The outermost of them holds the others.
+    # An outer function's code holds the code of its inner functions.
     functions = [one for one in gc.get_objects() if isinstance(one, FunctionType) and one.__code__.co_filename == file]
     met = set()
     for function in functions:
@@ -126,12 +126,12 @@ def _change_functions(module: ModuleType, text: str, changed: str) -> bool:
 
 
 def _change_constant(module: ModuleType, names: Sequence[str], changed: str) -> bool:
-    """The new value, worked out beside the old module; bound wherever the old one is by its name."""
+    """Compute the new value outside the old module, and bind it wherever the old value is bound under its name."""
     beside: dict[str, Any] = {key: getattr(module, key) for key in ("__name__", "__file__", "__package__")}
     try:
         exec(compile(changed, str(module.__file__), "exec", dont_inherit=True), beside)  # noqa: S102
     except Exception:
-        return False  # the change, or what may stand only once: a module of its own says
+        return False  # the change fails, or the module cannot run twice: a new run of pytest decides
     for name in names:
         old = vars(module)[name]
         for other in [one for key, one in sys.modules.items() if key.startswith("rolecall.")]:
@@ -142,7 +142,7 @@ def _change_constant(module: ModuleType, names: Sequence[str], changed: str) -> 
 
 
 def serve(questions: Connection, folder: Path, arguments: list[str], timeout_seconds: float) -> NoReturn:
-    """Become the run of pytest, with the product of this folder."""
+    """Turn this process into the run of pytest, with the product in this folder."""
     os.chdir(folder)
     sys.path.insert(0, str(folder / "emulator"))
     os.environ["PYTHONPATH"] = str(folder / "emulator")

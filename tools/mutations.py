@@ -1,7 +1,7 @@
-"""Small changes to the product: where they can be made and what they are. Reads sources, writes nothing.
+"""Finds the small changes that can be made to the product. Reads sources, writes nothing.
 
-Kinds: ``random`` changes what functions do, ``tables`` an entry of a constant of a module, ``quotas`` a number of AWS's
-quotas by one.
+Kinds: ``random`` changes what functions do. ``tables`` changes an entry of a module's constant. ``quotas`` changes one
+of AWS's quotas by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 KINDS = ("random", "tables", "quotas")
 QUOTAS = "data/quotas/quotas.json"
-# As written, and what it becomes.
+# From an operator to its text and the text that replaces it.
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Eq: ("==", "!="),
     ast.NotEq: ("!=", "=="),
@@ -28,7 +28,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.IsNot: ("is not", "is"),
 }
 _ENDS = (ast.Raise, ast.Return, ast.Continue, ast.Break)
-# What stands at a module's top for readers and type checkers alone.
+# Names and calls at a module's top that no behaviour depends on.
 _NO_TABLES = {"__all__", "logger", "_log"}
 _NO_TABLE_CALLS = {"TypeVar", "ParamSpec", "NewType", "getLogger"}
 
@@ -37,7 +37,7 @@ _NO_TABLE_CALLS = {"TypeVar", "ParamSpec", "NewType", "getLogger"}
 class Mutation:
     """One change to one file: the characters from ``start`` to ``end`` become ``replacement``.
 
-    ``lines`` (first and last) are those of the statement it is in; ``names`` are the constants it changes.
+    ``lines`` are the first and last line of the changed statement. ``names`` are the changed constants.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Mutation:
         return source[: self.start] + self.replacement + source[self.end :]
 
     def shown(self, source: str) -> tuple[str, str]:
-        """The first line that differs, before and after; names the change in the list of equivalents."""
+        """The first line that differs, before and after. These lines identify it in mutants_equivalent.yaml."""
         before, after = source.splitlines(), self.applied(source).splitlines()
         for old, new in zip(before, after, strict=False):
             if old != new:
@@ -62,7 +62,7 @@ class Mutation:
 
 
 class _Source:
-    """A module's text, its tree, and from a place in the one to a place in the other."""
+    """A module's text and tree, and the place of a node in the text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -73,7 +73,7 @@ class _Source:
         self._lines = text.splitlines()
 
     def offset(self, line: int, column_bytes: int) -> int:
-        # ast counts bytes.
+        # ast counts columns in bytes.
         column = len(self._lines[line - 1].encode()[:column_bytes].decode())
         return self._starts[line - 1] + column
 
@@ -89,7 +89,7 @@ class _Source:
 
 
 def mutations(path: str, text: str, kinds: tuple[str, ...]) -> list[Mutation]:
-    """Every change of these kinds that ``path`` (relative to the package) admits, in the order of the text."""
+    """Every change of these kinds to the file ``path`` (relative to the package), in the order of the text."""
     if path == QUOTAS:
         return list(_of_quotas(path, text)) if "quotas" in kinds else []
     source = _Source(text)
@@ -159,11 +159,11 @@ def _constants(body: list[ast.stmt]) -> Iterator[tuple[ast.Assign | ast.AnnAssig
 
 
 def _values(source: _Source, value: ast.expr) -> Iterator[tuple[int, int, str, str]]:
-    """Changes to what a table holds: an entry removed, a number moved, a text or truth value another."""
+    """Changes to a table: an entry removed, a number moved by one, a text or truth value changed."""
     inside_joined = {
         id(inner) for node in ast.walk(value) if isinstance(node, ast.JoinedStr) for inner in ast.walk(node)
     }
-    # A lambda's parts are a function's.
+    # The parts of a lambda belong to a function.
     inside_lambda = {id(inner) for node in ast.walk(value) if isinstance(node, ast.Lambda) for inner in ast.walk(node)}
     for node in ast.walk(value):
         if id(node) in inside_joined or id(node) in inside_lambda:
@@ -221,7 +221,7 @@ def _of_functions(path: str, source: _Source) -> Iterator[Mutation]:
 
 def _of_statement(path: str, source: _Source, statement: ast.stmt) -> Iterator[Mutation]:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return  # walked by itself
+        return  # the caller visits it separately
     lines = _header(statement)
 
     def changed(node: ast.AST, replacement: str, what: str) -> Mutation:
@@ -277,7 +277,7 @@ def _of_expression(source: _Source, node: ast.AST) -> Iterator[tuple[int, int, s
 
 
 def _header(statement: ast.stmt) -> tuple[int, int]:
-    """The lines of a statement without those of the block below it."""
+    """The first and last line of a statement, without the block below it."""
     last = statement.end_lineno or statement.lineno
     inner = [block.lineno for block in _blocks(statement)]
     return statement.lineno, max(statement.lineno, min(inner) - 1) if inner else last
@@ -293,7 +293,7 @@ def _blocks(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The expressions of a statement itself; what annotations say changes nothing."""
+    """The expressions of a statement itself. Annotations are left out: they change no behaviour."""
     for field, value in ast.iter_fields(statement):
         if field in {"body", "orelse", "finalbody", "handlers", "annotation"}:
             continue
@@ -315,7 +315,7 @@ def _called(call: ast.Call) -> str:
 
 
 def uses(names: set[str], sources: dict[str, str]) -> dict[str, set[int]]:
-    """Lines inside functions that use these constants, by path; followed through constants made of constants."""
+    """Lines inside functions that use these constants, also through constants made from them, by path."""
     trees = {path: ast.parse(text) for path, text in sources.items() if path.endswith(".py")}
     found: dict[str, set[int]] = {}
     known: set[str] = set()
@@ -335,7 +335,7 @@ def uses(names: set[str], sources: dict[str, str]) -> dict[str, set[int]]:
 
 
 def used_while_importing(names: set[str], sources: dict[str, str]) -> bool:
-    """Whether anything but the bodies of functions uses these constants: other constants, defaults, decorators."""
+    """Whether code outside functions uses these constants: other constants, defaults, decorators."""
     return any(
         _named(node) in names and isinstance(node.ctx, ast.Load)  # type: ignore[attr-defined]
         for path, text in sources.items()

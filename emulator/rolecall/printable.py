@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    r"""The text in one line, with an escape for each character that would not be shown as itself.
+    r"""The text in one line, with an escape for each character that is not printable.
 
     Examples are ``\n``, ``\x1b`` and ``\u202e``. Control characters, changes of the writing direction and other line
     ends could add lines, move the cursor, or show another text than there is.

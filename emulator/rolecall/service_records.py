@@ -1,7 +1,7 @@
-"""What a service is: one record for each, for every room that must tell services apart.
+"""One record for each service, for every room that treats services differently.
 
-No other module compares the names of services. Botocore's models also hold protocol, version and names, but take time
-to read. A test compares the records with the models.
+No other module compares the names of services. botocore's models also hold protocol, version and names, but reading
+them costs time. A test compares the records with the models.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-# The Region of a call that names no other, and of AWS's global endpoints.
+# The Region of a call that names no other, and the Region of AWS's global endpoints.
 DEFAULT_REGION = "us-east-1"
 
 # The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
 # has only the member message.
 ErrorForm = Literal["xml", "code", "message"]
-# The rules for operations that credentials of a kind can never call; see access/credential_rules.py.
+# The rules for operations that some kinds of credentials can never call: see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
 
 
@@ -25,16 +25,20 @@ CredentialRules = Literal["", "sts", "iam"]
 class ServiceRecord:
     """One service that Rolecall serves.
 
-    ``action_prefix`` comes before the colon of its IAM actions. ``endpoint_prefix`` begins its host name.
-    ``legacy_host`` is another whole host name of it. ``path_prefix`` tells its requests from those of another service
-    with the same signing name. ``constraint_code`` is the error for a parameter beyond the model's limits.
-    ``denied_code`` is the error for a missing permission; if it is empty, the sandbox's setting ``chime_denied_as``
-    decides. ``global_region`` is the Region of all calls, for a service with one endpoint for all Regions.
-    ``has_regional_endpoints`` means that the host name contains a Region and the sandbox can switch Regions off.
-    ``answers_are_recorded`` means that CloudTrail records the answers even of read-only calls. ``refusals_have_ids``
-    means that a refusal ends with an authorization id.
-    ``tagged_resources`` is a pattern of the last part of an ARN. It tells which service an operation on tags is for,
-    because some services share the paths of these operations.
+    - ``action_prefix``: stands before the colon of its IAM actions.
+    - ``endpoint_prefix``: begins its host name.
+    - ``error_form``: the form of an error's body.
+    - ``constraint_code``: the error code for a parameter beyond the model's limits.
+    - ``denied_code``: the error code for a missing permission. Empty: the setting ``chime_denied_as`` decides.
+    - ``global_region``: the Region of all calls, for a service with one endpoint for all Regions.
+    - ``has_regional_endpoints``: the host name contains a Region, and the sandbox can switch Regions off.
+    - ``credential_rules``: which operations some kinds of credentials can never call.
+    - ``answers_are_recorded``: CloudTrail keeps the answers of calls that only read.
+    - ``refusals_have_ids``: a refusal ends with an authorization id.
+    - ``path_prefix``: separates its requests from the requests of a service with the same signing name.
+    - ``legacy_host``: a second host name.
+    - ``tagged_resources``: a pattern of the last part of an ARN. It shows which service an operation on tags is for,
+      because some services share the paths of these operations.
     """
 
     name: str
@@ -81,7 +85,7 @@ def _chime(
     )
 
 
-# In the order in which to match requests that give no other sign of their service.
+# The order in which they are tried for a request that fits several services.
 SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
     {
         record.name: record
@@ -153,7 +157,7 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
 
 
 def action_prefix(service: str) -> str:
-    """The prefix of a service's IAM actions; the service's own name if Rolecall does not serve it."""
+    """The prefix of a service's IAM actions. A service that Rolecall does not serve keeps its own name."""
     record = SERVICE_RECORDS.get(service)
     return service if record is None else record.action_prefix
 
@@ -164,9 +168,9 @@ def action_of(service: str, operation: str) -> str:
 
 
 def requested_region(service: str, region: str) -> str:
-    """The Region that a call is made in, which may differ from its signature's. ``service`` may be an action's prefix.
+    """The Region that a call goes to, for the ``region`` that it is signed for. ``service`` may be an action prefix.
 
-    IAM User Guide, aws:RequestedRegion: calls of a service with a single endpoint are made to the endpoint's Region.
+    IAM User Guide, aws:RequestedRegion: calls to a service with a single endpoint go to that endpoint's Region.
     """
     record = SERVICE_RECORDS.get(service)
     return region if record is None else record.global_region or region

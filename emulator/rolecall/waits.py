@@ -1,7 +1,7 @@
 """What a call has to wait for, as values.
 
-The road of a call is a generator: it yields what it must wait for, and its result is the answer. Who runs it decides
-where to wait. :func:`wait_here` waits in the thread that answers; the server waits for many calls at once.
+The road of a call is a generator: it yields what it must wait for, and its result is the answer. The code that runs
+the generator decides where to wait. :func:`wait_here` waits in its own thread; the server waits for many calls at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Go on when ``work`` is done, which asks another party. Calls that wait for the same ``source`` need it once."""
+    """Go on when ``work`` is done, which asks another party. Calls with the same ``source`` share one run of it."""
 
     source: str
     work: Callable[[], None]
@@ -30,7 +30,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class LongWork:
-    """Go on where others need not wait: what comes next may wait for the database or compute for long."""
+    """Go on in another thread: the next step may wait for the database or compute for long."""
 
 
 LONG_WORK = LongWork()
@@ -39,7 +39,7 @@ Steps = Generator[Wait, None, Result]
 
 
 def wait_here(steps: Steps[Result], pause: Callable[[float], None]) -> Result:
-    """The result of the steps, with every wait in this thread; ``pause`` lets seconds go by."""
+    """The result of the steps, with every wait in this thread. ``pause`` waits for a number of seconds."""
     while True:
         try:
             wait = next(steps)

@@ -378,10 +378,10 @@ def test_env_names_the_administrators_key_of_awss_form_too(rolecall: Callable[..
     assert "export AWS_ACCESS_KEY_ID=test\n" in printed
     last = printed.splitlines()[-1]
     assert last == (
-        "# For tools that require a key id in AWS's format, use the same user's other key: "
+        "# Some tools accept only key ids that AWS could have made. For them: "
         "export AWS_ACCESS_KEY_ID=AKIARTX3GSDSROLECALL AWS_SECRET_ACCESS_KEY=rolecall/sandbox/admin/not/a/real/secret"
     )
-    # The only key has another form, and the server shows no other key of the user.
+    # A user whose only key has another form gets no such line.
     assert "#" not in rolecall("env", "--as", "developer").stdout
 
 

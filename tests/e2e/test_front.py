@@ -1,6 +1,6 @@
-"""A front that never waits: whatever one party does or leaves undone, the others are answered meanwhile.
+"""The front never waits: while one party is slow, the server answers everyone else.
 
-Every test shows an order of events: the other call is answered while the slow party is still slow. Nothing is measured.
+Every test shows an order of events: another call is answered while the slow party is still slow. No test measures time.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from served import FIRST_ACCOUNT, PATIENCE_SECONDS, Server, start, stops_as_prom
 
 Make = Callable[..., Server]
 HEAD = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-# More than servers usually take.
+# More connections than most servers accept by default.
 MANY = 1100
 
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that lets requests take as long as they like to arrive, so that who is slow stays slow."""
+    """A server that gives requests an hour to arrive, so that slow clients stay connected."""
     served = start(tmp_path_factory.mktemp("patient"), "--receive-timeout", "3600")
     yield served
     try:
@@ -58,7 +58,7 @@ def others_are_answered(server: Server) -> None:
 
 
 def received(connection: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+    """All bytes until the server closes the connection."""
     data = b""
     with contextlib.suppress(ConnectionResetError):
         while chunk := connection.recv(65536):
@@ -79,7 +79,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("kind", SLOW)
-def test_who_is_slow_to_send_delays_nobody(patient: Server, kind: str) -> None:
+def test_a_slow_sender_delays_no_other_call(patient: Server, kind: str) -> None:
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(connected(patient)) for _ in range(12)]
         for connection in slow:
@@ -90,18 +90,18 @@ def test_who_is_slow_to_send_delays_nobody(patient: Server, kind: str) -> None:
         assert all(is_waiting(connection) for connection in slow)
 
 
-def test_who_does_not_read_its_answers_delays_nobody(patient: Server) -> None:
+def test_a_client_that_does_not_read_delays_no_other_call(patient: Server) -> None:
     request = b"GET /?Action=Nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 400 + b"\r\n\r\n"
-    with connected(patient) as deaf:
-        deaf.setblocking(False)
-        # Until neither side takes more: its answers fill every buffer on the way.
+    with connected(patient) as not_reading:
+        not_reading.setblocking(False)
+        # Send until no more fits: the unread answers then fill every buffer on the way.
         with contextlib.suppress(BlockingIOError):
             for _ in range(100_000):
-                deaf.send(request * 20)
+                not_reading.send(request * 20)
         others_are_answered(patient)
 
 
-def test_more_idle_connections_than_a_server_usually_takes(patient: Server) -> None:
+def test_more_idle_connections_than_most_servers_accept(patient: Server) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], MANY + 200), before[1]))
     try:
@@ -146,7 +146,7 @@ def test_an_idle_connection_is_kept(make_server: Make) -> None:
     with connected(server) as idle, connected(server) as slow:
         slow.sendall(b"POST")
         assert received(slow).startswith(b"HTTP/1.1 408 ")
-        # Older than the one that was too slow, and still of use.
+        # This connection is older than the slow one, and the server has kept it.
         idle.sendall(b"GET /_rolecall/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(65536).startswith(b"HTTP/1.1 200 ")
 
@@ -156,7 +156,7 @@ def test_an_idle_connection_is_kept(make_server: Make) -> None:
 
 @contextlib.contextmanager
 def in_the_background(call: Callable[[], Any]) -> Iterator[tuple[threading.Thread, list[Any]]]:
-    """A call in a thread of its own, and what comes of it."""
+    """A call in a thread of its own, and a list that will hold its result or its exception."""
     outcomes: list[Any] = []
 
     def run() -> None:
@@ -182,7 +182,7 @@ def test_a_delay_delays_its_own_call_only(make_server: Make) -> None:
         put(server, [{"kind": "delay", "delay_seconds": 60, "operation": "ListUsers"}])
         with contextlib.ExitStack() as stack:
             delayed = [stack.enter_context(in_the_background(server.client("iam").list_users)) for _ in range(6)]
-            # More than there are threads of any kind, and all of them wait.
+            # More delayed calls than the server has threads of any kind.
             while server.control("GET", "faults")[1]["rules"][0]["hits"] < 6:
                 assert all(thread.is_alive() for thread, _ in delayed)
             others_are_answered(server)
@@ -193,7 +193,7 @@ def test_a_delay_delays_its_own_call_only(make_server: Make) -> None:
     assert stops_as_promised(attempt)
 
 
-def test_a_busy_database_delays_who_writes_only(make_server: Make) -> None:
+def test_a_busy_database_delays_only_calls_that_write(make_server: Make) -> None:
     server = make_server("--threads", "1")
     iam = server.client("iam")
     other = sqlite3.connect(server.folder / "rolecall.db", isolation_level=None)
@@ -213,7 +213,7 @@ def test_a_busy_database_delays_who_writes_only(make_server: Make) -> None:
 
 
 class SlowIssuer:
-    """A server on this machine that accepts connections and then does what ``serve`` does with them."""
+    """A server on this machine that accepts one connection and lets ``serve`` handle it."""
 
     def __init__(self, serve: Callable[[socket.socket, threading.Event], None]) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -291,7 +291,7 @@ def trusting(issuers: list[str]) -> str:
 
 
 def token_of(issuer: str) -> str:
-    """A token that has to be verified by the issuer's keys."""
+    """A token that only the issuer's keys can verify."""
     claims = {"iss": issuer, "sub": "someone", "aud": "me", "iat": 1_700_000_000, "exp": 4_000_000_000}
     key = ec.generate_private_key(ec.SECP256R1())
     return jwt.encode(claims, key, "ES256", headers={"kid": "1"})
@@ -316,7 +316,7 @@ def test_a_slow_issuer_delays_its_own_callers_only(
                 }
                 call = lambda given=arguments: server.client("sts").assume_role_with_web_identity(**given)  # noqa: E731
                 calls.append(stack.enter_context(in_the_background(call)))
-            # All at once: no issuer waits for another one either.
+            # All issuers are asked at once: no issuer's callers wait for another issuer.
             assert all(issuer.asked.wait(PATIENCE_SECONDS) for issuer in issuers)
             others_are_answered(server)
             assert all(thread.is_alive() for thread, _ in calls)

@@ -1,4 +1,4 @@
-"""The front in this process, over real sockets: who makes room, and who takes a connection over from HTTP."""
+"""The front in this process, over real sockets: which connections make room, and how websockets take over."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture
 def fronts() -> list[Any]:
-    """The fronts that a test has made, each with what listens for it."""
+    """The fronts that a test has made, each with its asyncio server."""
     return []
 
 
@@ -50,7 +50,7 @@ def fronts() -> list[Any]:
 def port_of(
     application: RolecallApplication, loop: asyncio.AbstractEventLoop, fronts: list[Any]
 ) -> Iterator[Callable[..., int]]:
-    """Starts a front with these options in a thread; answers its port."""
+    """Starts a front with the given options in a thread, and returns its port."""
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
@@ -101,7 +101,7 @@ def test_the_connection_that_was_idle_for_longest_makes_room(
     port = port_of(maximum_connections=ROOM)
     kept = [client(port) for _ in range(ROOM)]
     assert all(each.asks() for each in kept)
-    # The first was of use a moment ago, so the second is the one that was idle for longest.
+    # The first was used a moment ago, so the second has been idle for longest.
     assert kept[0].asks()
     newcomer = client(port)
     assert newcomer.asks()
@@ -117,7 +117,7 @@ def _was_reset(client: Client) -> bool:
     return False
 
 
-def test_idle_connections_up_to_the_limit_keep_nobody_out(
+def test_idle_connections_up_to_the_limit_keep_no_new_one_out(
     port_of: Callable[..., int], client: Callable[[int], Client]
 ) -> None:
     port = port_of(maximum_connections=ROOM)
@@ -186,7 +186,7 @@ def test_a_slow_reader_gets_all_of_its_answer(
         pause.wait(0.04)
 
 
-def test_a_client_that_never_reads_is_given_up(
+def test_a_client_that_never_reads_is_disconnected(
     port_of: Callable[..., int],
     fronts: list[Any],
     client: Callable[[int], Client],
@@ -196,14 +196,14 @@ def test_a_client_that_never_reads_is_given_up(
     port = port_of(maximum_connections=ROOM, receive_seconds=0.1, application=Large)
     [(served, _)] = fronts
     for ends in (b"", b"Connection: close\r\n"):
-        deaf = client(port).socket
-        deaf.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + ends + b"\r\n")
-        # The answer begins to come, and then the server lets go of it.
-        assert deaf.recv(1, socket.MSG_PEEK) == b"H"
+        not_reading = client(port).socket
+        not_reading.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + ends + b"\r\n")
+        # The answer begins to arrive, and then the server closes the connection.
+        assert not_reading.recv(1, socket.MSG_PEEK) == b"H"
         assert eventually(lambda: not served._phases)
         received = 0
         with contextlib.suppress(ConnectionResetError):
-            while chunk := deaf.recv(1_000_000):
+            while chunk := not_reading.recv(1_000_000):
                 received += len(chunk)
         assert received < len(Large.BODY)
 
@@ -221,7 +221,7 @@ class Echo(asyncio.Protocol):
 
 def test_a_websocket_takes_the_connection_over(port_of: Callable[..., int], client: Callable[[int], Client]) -> None:
     port = port_of(
-        maximum_connections=ROOM, taker=lambda environ: Echo() if environ["PATH_INFO"] == "/connect" else None
+        maximum_connections=ROOM, upgrade_handler=lambda environ: Echo() if environ["PATH_INFO"] == "/connect" else None
     )
     asking = b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     upgraded = client(port)

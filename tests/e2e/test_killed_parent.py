@@ -40,7 +40,7 @@ def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
 def test_a_server_ends_when_one_of_its_workers_was_killed(tmp_path: Path) -> None:
-    """Whoever looks after the server sees that it is gone: half of it would answer half of the calls."""
+    """The end of the process shows the failure. A server with fewer workers would hide it."""
     port = reserved_port()
     command = [*script("rolecall"), "serve", "--port", str(port), "--workers", "2", "--database", "sqlite:///a.db"]
     process = subprocess.Popen(

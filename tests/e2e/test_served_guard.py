@@ -84,8 +84,8 @@ def test_what_a_stopped_server_leaves_is_private_and_whole(make_server: Make, wo
 @pytest.mark.parametrize(
     ("option", "variable", "given", "wrong"),
     [
-        ("--allow-host", "ROLECALL_ALLOW_HOST", "rolecall.lan http://x", "'http://x' is not the name of a host"),
-        ("--allow-origin", "ROLECALL_ALLOW_ORIGIN", "http://localhost:3000 *", "'*' is not an origin of a page"),
+        ("--allow-host", "ROLECALL_ALLOW_HOST", "rolecall.lan http://x", "'http://x' is not a host name"),
+        ("--allow-origin", "ROLECALL_ALLOW_ORIGIN", "http://localhost:3000 *", "'*' is not the origin of a page"),
     ],
 )
 def test_an_invalid_name_or_origin_is_reported(option: str, variable: str, given: str, wrong: str) -> None:

@@ -138,7 +138,7 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> set[
     [
         (("--tls-cert", "a.pem"), "--tls-cert and --tls-key belong together"),
         (("--tls-key", "a.pem"), "--tls-cert and --tls-key belong together"),
-        (("--tls", "self-signed", "--tls-cert", "a.pem", "--tls-key", "b.pem"), "leave it out"),
+        (("--tls", "self-signed", "--tls-cert", "a.pem", "--tls-key", "b.pem"), "makes its own certificate"),
         (("--tls", "letsencrypt"), "'self-signed'"),
         (("--tls-cert", "absent.pem", "--tls-key", "absent.pem"), "cannot use the certificate absent.pem"),
     ],

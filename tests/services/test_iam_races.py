@@ -1,7 +1,7 @@
-"""Two at once: what an operation looked at has changed when it writes, and a constraint of the schema says so.
+"""Two calls at once: a row has changed between an operation's check and its write. A constraint of the schema finds it.
 
-SQLite lets one writer in at a time; other databases do not. So what another transaction did meanwhile is kept from
-the operation's first look here, and its write meets the row.
+SQLite allows one writer at a time; other databases allow several. So these tests hide another transaction's row from
+the operation's check, and the operation's write then meets the row.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def iam(world: Any) -> Any:
 
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Lets the looks of an IAM module see nothing: ``None``, or an empty list; with ``of`` only for that name."""
+    """Makes functions of an IAM module (``looks``) return ``sees``, as if the row were missing.
+
+    With ``of``, only for calls that have this value among their arguments.
+    """
 
     def make(module: str, *looks: str, sees: Any = None, of: str | None = None) -> None:
         found = import_module(f"rolecall.services.{module}")
@@ -48,7 +51,7 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return make
 
 
-def test_names_that_another_took(iam: Any, blind: Any) -> None:
+def test_names_that_another_call_took(iam: Any, blind: Any) -> None:
     blind("iam.users.users", "user_by_name", of="ana")
     fails(iam.create_user, "EntityAlreadyExists", "User with name ana already exists.", 409, UserName="ana")
     update = {"UserName": "bob", "NewUserName": "ana"}
@@ -59,7 +62,7 @@ def test_names_that_another_took(iam: Any, blind: Any) -> None:
     fails(iam.update_group, "EntityAlreadyExists", "Group with name spare already exists.", 409, **update)
 
 
-def test_a_device_that_another_made(iam: Any, blind: Any) -> None:
+def test_a_device_that_another_call_made(iam: Any, blind: Any) -> None:
     iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")
     blind("iam.users.mfa_devices", "device_by_serial")
     found = refusal(iam.create_virtual_mfa_device, VirtualMFADeviceName="phone")
@@ -68,7 +71,7 @@ def test_a_device_that_another_made(iam: Any, blind: Any) -> None:
     assert len(iam.list_virtual_mfa_devices()["VirtualMFADevices"]) == 1
 
 
-def test_something_that_was_given_to_what_is_deleted(iam: Any, blind: Any) -> None:
+def test_an_entity_that_got_something_while_it_was_deleted(iam: Any, blind: Any) -> None:
     everything = ("access_keys_of", "devices_of", "certificates_of", "attached_arns", "inline_names", "groups_of")
     blind("iam.users.users", *everything, sees=[])
     assert refusal(iam.delete_user, UserName="ana")[0] == "DeleteConflict"
@@ -80,14 +83,14 @@ def test_something_that_was_given_to_what_is_deleted(iam: Any, blind: Any) -> No
     assert refusal(iam.delete_policy, PolicyArn=FILLER_ARNS[0])[0] == "DeleteConflict"
 
 
-def test_all_of_it_is_still_there_afterwards(world: Any, iam: Any, blind: Any) -> None:
+def test_a_refused_deletion_removes_nothing(world: Any, iam: Any, blind: Any) -> None:
     blind("iam.users.users", "access_keys_of", "attached_arns", "inline_names", "groups_of", sees=[])
     assert refusal(iam.delete_user, UserName="ana")[0] == "DeleteConflict"
     assert len(iam.list_access_keys(UserName="ana")["AccessKeyMetadata"]) == 2
     assert iam.list_groups_for_user(UserName="ana")["Groups"][0]["GroupName"] == "developers"
 
 
-def test_a_member_that_another_put_in(iam: Any, blind: Any) -> None:
+def test_a_member_that_another_call_added(iam: Any, blind: Any) -> None:
     blind("iam.groups.groups", "groups_of", sees=[])
     add = {"GroupName": "developers", "UserName": "ana"}
     fails(iam.add_user_to_group, "ConcurrentModification", CONCURRENT, 409, **add)
@@ -102,21 +105,21 @@ def test_a_member_that_another_put_in(iam: Any, blind: Any) -> None:
         ("attach_role_policy", {"RoleName": "manager"}),
     ],
 )
-def test_a_policy_that_another_attached(iam: Any, blind: Any, operation: str, owner: dict[str, str]) -> None:
+def test_a_policy_that_another_call_attached(iam: Any, blind: Any, operation: str, owner: dict[str, str]) -> None:
     attach = getattr(iam, operation)
     attach(PolicyArn=READ_ONLY, **owner)
     blind("iam.policies.entity_policies", "attached_arns", sees=[])
     fails(attach, "ConcurrentModification", CONCURRENT, 409, PolicyArn=READ_ONLY, **owner)
 
 
-def test_a_password_that_another_set(iam: Any, blind: Any) -> None:
+def test_a_password_that_another_call_set(iam: Any, blind: Any) -> None:
     iam.create_login_profile(UserName="bob", Password="long-enough-1A!")
     blind("iam.users.login_profiles", "login_profile_of")
     create = {"UserName": "bob", "Password": "another-enough-1A!"}
     fails(iam.create_login_profile, "ConcurrentModification", CONCURRENT, 409, **create)
 
 
-def test_a_user_of_chime_that_another_made(world: Any, blind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_of_chime_that_another_call_made(world: Any, blind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     chime = world.client("chime")
     account_id = chime.create_account(Name="Company")["Account"]["AccountId"]
     user = {"AccountId": account_id, "Email": "ana@example.com"}
@@ -127,8 +130,8 @@ def test_a_user_of_chime_that_another_made(world: Any, blind: Any, monkeypatch: 
     assert len(chime.list_users(AccountId=account_id)["Users"]) == 1
 
 
-def test_a_delegation_request_that_another_moved(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rejected between the look at its state and the step that goes on from there."""
+def test_a_delegation_request_that_another_call_moved(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another call rejects the request after the operation has checked its state."""
     delegation = test_sts_delegation.Delegation(make_world(test_sts_delegation.world_text()))
     request_id = delegation.create()
     module = import_module("rolecall.services.iam.delegation.delegation_requests")
@@ -141,11 +144,11 @@ def test_a_delegation_request_that_another_moved(make_world: Any, monkeypatch: p
     monkeypatch.setattr(module, "move_request", raced)
     associate = delegation.iam().associate_delegation_request
     fails(associate, "ConcurrentModification", CONCURRENT, 409, DelegationRequestId=request_id)
-    # Nothing of a refused call stays.
+    # A refused call changes nothing, so the raced rejection is gone as well.
     assert delegation.shown(request_id)["State"] == "UNASSIGNED"
 
 
-def test_a_device_that_another_deleted(iam: Any, blind: Any) -> None:
+def test_a_device_that_another_call_deleted(iam: Any, blind: Any) -> None:
     serial_number = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]["SerialNumber"]
     blind("iam.users.mfa_devices", "lock_device")
     codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "234567"}

@@ -1,4 +1,4 @@
-"""Refusals of operations that only a chain of circumstances leads to."""
+"""Refusals that only a rare combination of circumstances causes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_an_assertion_whose_conditions_end_before_its_confirmation(make_world: A
     world.client("iam").create_saml_provider(Name="idp", SAMLMetadataDocument=idp().metadata)
 
     def change(assertion: Any) -> None:
-        # Good for a minute, though it may be presented for five.
+        # The assertion is valid for one minute, its confirmation for five.
         found(assertion, "saml:Conditions").set("NotOnOrAfter", MOMENT.format(54, 20))
 
     text = signed(change)
@@ -48,7 +48,7 @@ def test_a_token_whose_request_is_gone(make_world: Any) -> None:
     assert delegation.world.outcomes[-1].error.reason == "its delegation request is gone"
 
 
-def test_who_calls_without_a_name_must_be_a_user(make_world: Any) -> None:
+def test_a_call_without_a_user_name_needs_a_users_credentials(make_world: Any) -> None:
     world = make_world(WORLD)
     role = f"arn:aws:iam::{ACCOUNT}:role/manager"
     credentials = world.client("sts").assume_role(RoleArn=role, RoleSessionName="abc")["Credentials"]
@@ -59,8 +59,8 @@ def test_who_calls_without_a_name_must_be_a_user(make_world: Any) -> None:
     fails(iam.get_user, "ValidationError", message, 400)
 
 
-def test_a_policy_is_excluded_by_one_thing(make_world: Any) -> None:
-    """The client would refuse it, because the model says that it is one of several."""
+def test_a_policy_to_exclude_has_one_identifier(make_world: Any) -> None:
+    """Without the client's validation: the model declares the identifier as a union, so the client would refuse two."""
     iam = make_world(WORLD).client("iam", config=Config(parameter_validation=False))
     identifier = {"PolicyType": "inline", "PolicyArn": READ_ONLY}
     found = refusal(

@@ -1,6 +1,7 @@
-"""Each guard of a SAML response by itself: a response in which one thing is wrong, and which guard says so.
+"""Each guard of a SAML response by itself: every response has one fault, and the test names the guard that finds it.
 
-What a caller reads is the same for most of them, so these tests ask the door of the SAML room, whose errors tell.
+A caller gets the same message for most of these faults. So the tests call ``sessions/saml/door.py``, whose errors name
+the guard.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def changed(change: Change) -> str:
 
 
 def signed(change: Change, method: CanonicalizationMethod = EXCLUSIVE) -> str:
-    """A response whose assertion was changed first and signed then."""
+    """A response whose assertion was changed before it was signed."""
     root = opened(good())
     assertion = found(root, "saml:Assertion")
     placeholder = etree.Element(tag("ds", "Signature"), Id="placeholder", nsmap={"ds": SIGNATURE_NS})
@@ -121,7 +122,7 @@ def set_attribute(path: str, name: str, value: str) -> Change:
     return change
 
 
-def test_the_response_that_all_others_are_made_from() -> None:
+def test_the_unchanged_response_is_accepted() -> None:
     assert read(good()).subject == read(signed(lambda assertion: None)).subject == SUBJECT
     assert read(good()).issued_at_seconds == AT_SECONDS
 
@@ -130,7 +131,7 @@ def test_the_response_that_all_others_are_made_from() -> None:
 
 
 def foreign_signature(root: Any) -> None:
-    """A third one, below neither the response nor the assertion."""
+    """A third signature, directly below neither the response nor the assertion."""
     found(root, "samlp:Status").append(copy.deepcopy(found(root, "saml:Assertion/ds:Signature")))
 
 
@@ -175,7 +176,7 @@ def test_an_assertion_below_something_else() -> None:
 
 
 def test_two_signatures_of_the_response() -> None:
-    """The guard stands for both elements that may be signed."""
+    """The guard applies to both elements that may be signed."""
     root = opened(response_signed(good()))
     found(root, "ds:Signature").addnext(copy.deepcopy(found(root, "ds:Signature")))
     with pytest.raises(BadResponseError, match=r"^signed twice$"):
@@ -184,7 +185,7 @@ def test_two_signatures_of_the_response() -> None:
 
 def test_a_plain_assertion_beside_an_encrypted_one() -> None:
     def hide(root: Any) -> None:
-        """Where the first look, which is for children of the response, does not see it."""
+        """Put it where a search among the children of the response does not find it."""
         other = found(opened(encrypted(good())), "saml:EncryptedAssertion")
         found(root, "samlp:Status").append(other)
 
@@ -249,7 +250,7 @@ def test_an_assertion_needs_an_issuer_and_a_response_does_not() -> None:
 
 @pytest.mark.parametrize("path", ["saml:Issuer", "saml:Assertion/saml:Issuer"])
 @pytest.mark.parametrize("inside", ["comment", "element"])
-def test_an_issuer_that_a_reader_would_cut(path: str, inside: str) -> None:
+def test_an_issuer_that_a_careless_reader_would_cut(path: str, inside: str) -> None:
     def cut(root: Any) -> None:
         found(root, path).append(etree.Comment("x") if inside == "comment" else etree.Element("b"))
 
@@ -300,8 +301,8 @@ def test_another_key() -> None:
 
 
 @pytest.mark.parametrize("part", ["nothing", "list", "tag", "ID"])
-def test_a_library_that_hands_back_something_else(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was verified is compared with what was to be verified, though signxml has never confused them."""
+def test_a_library_that_verifies_another_element(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verified element is compared with the wanted one, although signxml has never confused them."""
     covered = responses._covered
 
     def confused(*given: Any) -> Any:
@@ -320,7 +321,7 @@ def test_a_library_that_hands_back_something_else(part: str, monkeypatch: pytest
         read(good())
 
 
-def test_what_was_verified_must_have_the_issuer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verified_element_must_have_the_issuer_too(monkeypatch: pytest.MonkeyPatch) -> None:
     covered = responses._covered
 
     def confused(*given: Any) -> Any:
@@ -334,8 +335,9 @@ def test_what_was_verified_must_have_the_issuer_too(monkeypatch: pytest.MonkeyPa
 
 
 def test_exclusive_canonicalization_with_comments() -> None:
-    """It signs comments too: what is signed with a comment holds, one that is put in later spoils the signature, and
-    a value is still not cut.
+    """It signs comments too. A signed comment is accepted, and a comment added later breaks the signature.
+
+    A comment inside a value is still refused, so it cannot cut the value.
     """
 
     def remark(assertion: Any) -> None:
@@ -394,7 +396,7 @@ def test_assertions_that_are_signed_and_say_too_little_or_too_much(change: Chang
         read(signed(change))
 
 
-def test_what_may_be_missing() -> None:
+def test_optional_parts_may_be_missing() -> None:
     bare = signed(lambda assertion: [without(f"saml:{name}")(assertion) for name in ("Conditions", "AuthnStatement")])
     assertion = read(bare)
     assert (assertion.not_before_seconds, assertion.not_on_or_after_seconds) == (None, None)
@@ -403,7 +405,7 @@ def test_what_may_be_missing() -> None:
     assert read(unspecified).subject_format == "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
 
-def test_limits_are_each_read_from_their_place() -> None:
+def test_each_time_limit_is_read_from_its_own_place() -> None:
     moment = "2026-11-30T00:{:02}:00Z".format
 
     def change(assertion: Any) -> None:
@@ -427,7 +429,7 @@ def test_limits_are_each_read_from_their_place() -> None:
     assert assertion.session_not_on_or_after_seconds == base + 360
 
 
-def test_confirmations_that_are_not_the_bearers() -> None:
+def test_confirmations_of_another_method_than_bearer() -> None:
     path = "saml:Subject/saml:SubjectConfirmation"
     other = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"
     assert read(signed(set_attribute(path, "Method", other))).confirmations == ()
@@ -477,7 +479,7 @@ def test_values_of_attributes(value: str, read_as: Any) -> None:
         )
         statement.append(attribute)
 
-    # A comment is covered, or the document would not hold it when it is read.
+    # Signed with comments, because other methods leave comments out of the document that is read.
     made = signed(change, WITH_COMMENTS)
     if read_as is BadResponseError:
         with pytest.raises(BadResponseError, match=r"holds more than text$"):
@@ -541,7 +543,7 @@ def test_dates(text: str, seconds: float) -> None:
         "2026-11-30T10:00:00-15:00",
         "2026-11-30T10:00:00+23:59",
         "2026-11-30T10:00:00+01:60",
-        # Neither takes these.
+        # Neither Python nor xs:dateTime accepts these.
         "2026-13-01T10:00:00Z",
         "2026-02-30T10:00:00Z",
         "2026-11-30T25:00:00Z",
@@ -551,7 +553,7 @@ def test_dates(text: str, seconds: float) -> None:
         "x2026-11-30T10:00:00Z",
     ],
 )
-def test_dates_that_python_takes_or_nearly_and_xs_datetime_does_not(text: str) -> None:
+def test_dates_that_xs_datetime_does_not_allow(text: str) -> None:
     with pytest.raises(UnsafeXmlError, match=r"is no date and time$"):
         seconds_of(text)
 
@@ -616,7 +618,7 @@ def test_only_one_of_the_two_libraries(missing: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("fresh_door")
 @pytest.mark.parametrize("missing", ["cryptography.x509", "rolecall.sessions.saml.xml", None])
-def test_another_module_that_is_missing_is_no_missing_extra(
+def test_a_missing_module_of_another_package_is_no_missing_extra(
     missing: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(name: str) -> Any:
@@ -638,11 +640,11 @@ def test_metadata_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 
 
-def test_what_cannot_be_opened() -> None:
+def test_encrypted_assertions_that_cannot_be_decrypted() -> None:
     key = private_key_pem()
 
     def spoiled(number: int, text: str) -> str:
-        """One of the two encrypted values, of the key and of the assertion, in the order of the document."""
+        """Replace one of the two encrypted values. They stand in the order of the document: key, assertion."""
         root = opened(encrypted(good()))
         list(root.iter(f"{{{XENC}}}CipherValue"))[number].text = text
         return closed(root)
@@ -689,7 +691,7 @@ OAEP_MASKS: dict[str, type[hashes.HashAlgorithm]] = {
 
 
 class Recipient:
-    """The provider's public key, for an encryption that the helper does not choose."""
+    """The provider's public key, with algorithms that the usual helper does not use."""
 
     def __init__(self, digest: type[hashes.HashAlgorithm], mask: type[hashes.HashAlgorithm]) -> None:
         self._oaep = padding.OAEP(mgf=padding.MGF1(mask()), algorithm=digest(), label=None)
@@ -729,7 +731,7 @@ def test_masks_of_a_key(mask: str) -> None:
         ("", "", ""),
     ],
 )
-def test_what_else_a_key_may_not_be_encrypted_by(digest: str, mask: str, algorithm: str) -> None:
+def test_algorithms_that_must_not_encrypt_a_key(digest: str, mask: str, algorithm: str) -> None:
     text = encrypted_by(digest, mask, Recipient(hashes.SHA1, hashes.SHA1), algorithm)
     with pytest.raises(EncryptionError, match=r"^no private key of the provider opens the assertion"):
         read(text, private_key_pem())
@@ -802,7 +804,7 @@ def test_digests_of_a_signature(digest: str) -> None:
 @pytest.mark.parametrize(
     ("method", "digest"), [("RSA_SHA224", "SHA256"), ("ECDSA_SHA3_256", "SHA256"), ("RSA_SHA256", "SHA3_256")]
 )
-def test_algorithms_that_are_not_taken(method: str, digest: str) -> None:
+def test_algorithms_that_are_not_accepted(method: str, digest: str) -> None:
     with pytest.raises(BadSignatureError, match=r"^no key of the metadata made it: "):
         signed_by(SignatureMethod[method], DigestAlgorithm[digest])
 
@@ -810,7 +812,7 @@ def test_algorithms_that_are_not_taken(method: str, digest: str) -> None:
 @pytest.mark.parametrize("content", [b"", bytes(15), bytes(16), bytes(31), bytes(33), bytes(47)])
 @pytest.mark.parametrize("algorithm", [f"{XENC}aes256-cbc", f"{XENC11}aes256-gcm"])
 def test_content_that_is_no_ciphertext(algorithm: str, content: bytes) -> None:
-    """Blocks of 16 bytes behind one that begins them; for GCM 12 bytes before and 16 behind."""
+    """CBC needs a first block of 16 bytes and whole blocks after it. GCM needs a nonce of 12 bytes and a tag of 16."""
     root = opened(encrypted(good(), algorithm))
     [_key, value] = root.iter(f"{{{XENC}}}CipherValue")
     value.text = b64encode(content).decode()
@@ -856,7 +858,7 @@ def test_how_many_keys_metadata_may_have() -> None:
         made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end).sign(key, hashes.SHA256())
         certificates.append(made.public_bytes(Encoding.DER))
     assert len(door.read_metadata(metadata_with(*certificates[:10])).certificates) == 10
-    # One that stands twice is one key.
+    # A certificate that occurs twice counts once.
     assert len(door.read_metadata(metadata_with(*certificates[:10], certificates[0])).certificates) == 10
     for wrong in (certificates, []):
         with pytest.raises(BadMetadataError, match=rf"^{len(wrong)} signing certificates, must be 1 to 10$"):
@@ -883,7 +885,7 @@ def test_metadata(old: str, new: str, problem: str) -> None:
         door.read_metadata(idp().metadata.replace(old, new))
 
 
-def test_metadata_that_says_less_or_more() -> None:
+def test_optional_attributes_of_metadata() -> None:
     dated = idp().metadata.replace("entityID=", 'validUntil="1970-01-01T00:01:00Z" entityID=')
     other = dated.replace(' use="signing"', "").replace("https://idp.example.com/metadata", "a" * 1024)
     metadata = door.read_metadata(other)

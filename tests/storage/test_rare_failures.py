@@ -1,4 +1,4 @@
-"""Failures of this room that need a broken machine, or a mistake in the code above it."""
+"""Failures of the storage room that need a broken machine or a mistake in the code above it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def test_only_a_database_in_memory_has_siblings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
-def test_a_snapshot_that_cannot_begin_holds_up_nobody(kind: str, tmp_path: Path) -> None:
-    """Within a snapshot SQLite begins no other; the turn at the connection is given back all the same."""
+def test_a_snapshot_that_cannot_begin_holds_up_no_other_work(kind: str, tmp_path: Path) -> None:
+    """SQLite begins no snapshot within another. The failed attempt must still release the connection."""
     database = Database("sqlite://" if kind == "memory" else f"sqlite:///{tmp_path / 'test.db'}")
     upgrade(database)
     with (

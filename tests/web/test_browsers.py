@@ -1,4 +1,4 @@
-"""AWS calls from web pages. The documented credentials are public, so calls of hostile pages must be recognised."""
+"""AWS calls from web pages: everyone knows the documented credentials, so pages of other sites must be refused."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ OF_ANOTHER_SITE = [
     {"Origin": f"{APP}.evil.example"},
     {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
     {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
-    # A form or a link that leads a user here with a presigned URL.
+    # A form or a link that sends a user here with a presigned URL.
     {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
     {"Sec-Fetch-Site": "new-kind"},
     {"User-Agent": FIREFOX},
 ]
-FROM_NO_OTHER_SITE = [
+OF_PROGRAMS_AND_THIS_SITE = [
     {},
     {"User-Agent": "Boto3/1.40", "Referer": "https://evil.example/"},
     {"User-Agent": POWERSHELL},
@@ -54,7 +54,7 @@ def call(
     service: str = "iam",
     **headers: str,
 ) -> tuple[int, dict[str, str], bytes]:
-    """A call of a page that knows the documented secret, signed for the name in its URL."""
+    """A call as a page with the documented secret makes it: signed for the name that it is sent to."""
     query = f"Action={action}&Version=2010-05-08&UserName=mallory" if service == "iam" else ""
     url = f"http://{host or 'x'}{path}{f'?{query}' if query else ''}"
     request = AWSRequest(method, url)
@@ -92,7 +92,7 @@ def test_a_page_of_another_site_makes_no_call(
     assert "mallory" not in users(world)
 
 
-@pytest.mark.parametrize("headers", FROM_NO_OTHER_SITE, ids=str)
+@pytest.mark.parametrize("headers", OF_PROGRAMS_AND_THIS_SITE, ids=str)
 def test_programs_and_this_site_make_calls(world: Any, headers: dict[str, str]) -> None:
     status, answered, _ = call(world, "GET", **headers)
     assert status == 200
@@ -102,7 +102,7 @@ def test_programs_and_this_site_make_calls(world: Any, headers: dict[str, str]) 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:4580", "a_b.evil.example", "", "rolecall.lan"])
 def test_under_another_name_nothing_is_answered(world: Any, host: str) -> None:
-    # After a page's name was bound to this machine, page and server have the same origin.
+    # When a page's name leads to this machine (DNS rebinding), the browser sees one origin.
     status, _, body = call(world, "GET", host=host)
     assert (status, b"<Code>AccessDenied</Code>" in body) == (403, True)
     assert (b"--allow-host" in body) is bool(host)
@@ -133,15 +133,15 @@ def test_an_origin_that_is_allowed_calls_and_reads(make_admitting: Any) -> None:
     assert "x-amzn-RequestId" in answered["Access-Control-Expose-Headers"]
     assert "Access-Control-Allow-Credentials" not in answered
     assert "mallory" in users(world)
-    # The page can read a refusal, too.
+    # The page can read a refusal too.
     status, answered, _ = call(world, "GET", action="NoSuchAction", Origin=APP)
     assert (status, answered["Access-Control-Allow-Origin"]) == (400, APP)
-    # Other origins stay refused, and so does an image on the allowed page.
+    # Other origins are refused, and so is an image on the allowed page.
     for others in ({"Origin": "http://localhost:3001"}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}):
         assert call(world, "GET", **others)[0] == 403
 
 
-def test_the_question_before_a_call_is_answered(make_admitting: Any) -> None:
+def test_a_preflight_request_is_answered(make_admitting: Any) -> None:
     world = make_admitting(origins=[APP])
     asked = {
         "Origin": APP,
@@ -160,7 +160,7 @@ def test_the_question_before_a_call_is_answered(make_admitting: Any) -> None:
         world, "OPTIONS", path="/accounts", service="chime", **{**asked, "Origin": "https://evil.example"}
     )
     assert (status, "Access-Control-Allow-Origin" in answered) == (403, False)
-    # Only names of headers are repeated.
+    # The answer repeats only valid header names.
     asked["Access-Control-Request-Headers"] = "a\r\nSet-Cookie: x=y"
     assert "Access-Control-Allow-Headers" not in call(world, "OPTIONS", service="chime", **asked)[1]
 

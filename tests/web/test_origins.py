@@ -1,4 +1,4 @@
-"""Which names a Host header may have. The expectations come from the test's own rules, not the product's pattern."""
+"""Which names a Host header may have. The expectations come from rules written here, not from the product's pattern."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rolecall.web.origins import DEFAULT_ADMISSION, admission_of
 
 PUBLIC = "evil.example"
 LETTERS = string.ascii_letters + string.digits + "-_"
-# Characters that frameworks, browsers and proxies were found to read in different ways.
+# Characters that frameworks, browsers and proxies read in different ways.
 JUNK = st.text(alphabet="ab.:[]@/\\?#%~!$*+,; \t\r\n\0\x1b\u202eé1-_", max_size=12)
 
 
 def is_name(text: str) -> bool:
-    """Labels of 1 to 63 characters with dots between, and perhaps one at the end."""
+    """Labels of 1 to 63 characters with dots between them, and perhaps a dot at the end."""
     labels = text.removesuffix(".").split(".")
     return all(0 < len(label) <= 63 and set(label) <= set(LETTERS) for label in labels)
 
 
 def expected(host: str) -> bool:
-    """Whether a header is an address or a name without an owner, and nothing else, by splitting it by hand."""
+    """Whether a header is exactly an address or a name that no stranger can own, by splitting it by hand."""
     if host.startswith("["):
         inner, bracket, port = host[1:].partition("]")
         if not bracket or (port and port[0] != ":"):
@@ -48,7 +48,7 @@ def expected(host: str) -> bool:
 
 @given(before=JUNK, after=JUNK)
 def test_nothing_makes_a_public_name_a_private_one(before: str, after: str) -> None:
-    # At a label's end, as user information, behind an address: wherever the public name can be.
+    # The public name as the end of a label, as user information, after an address.
     for host in (
         before + PUBLIC + after,
         before + "." + PUBLIC,
@@ -73,7 +73,7 @@ def test_a_header_is_judged_as_by_hand(host: str) -> None:
 def test_addresses_are_answered(address: ipaddress.IPv6Address, port: int) -> None:
     assert DEFAULT_ADMISSION.knows_name(f"[{address}]:{port}")
     assert DEFAULT_ADMISSION.answers_to(f"[{address}]")
-    # Without brackets its last part would be a port.
+    # A port of this length is invalid.
     assert not DEFAULT_ADMISSION.knows_name(f"[{address}]:{port}0000001")
 
 
@@ -95,7 +95,7 @@ def test_addresses_are_answered(address: ipaddress.IPv6Address, port: int) -> No
         ("a." * 126 + "localhost", False),
     ],
 )
-def test_names_of_aws_are_answered_and_are_not_this_machine_s(host: str, answered: bool) -> None:
+def test_names_of_aws_are_answered_but_do_not_belong_to_this_machine(host: str, answered: bool) -> None:
     assert DEFAULT_ADMISSION.answers_to(host) is answered
     assert not DEFAULT_ADMISSION.knows_name(host)
 
@@ -110,16 +110,16 @@ def test_the_name_that_the_server_listens_at_is_its_own(listening_at: str) -> No
 @pytest.mark.parametrize(
     "host", ["", "*", "*.", "http://a.example", "a.example:80", "a b", "a.example/", "*.*.example", "[::1]x"]
 )
-def test_a_host_that_is_none_is_said(host: str) -> None:
-    with pytest.raises(ValueError, match="is not the name of a host"):
+def test_an_invalid_host_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="is not a host name"):
         admission_of(hosts=[host])
 
 
 @pytest.mark.parametrize(
     "origin", ["*", "null", "", "localhost:3000", "http://", "http://a/b", "http://a b", "http://*.a"]
 )
-def test_an_origin_that_is_none_is_said(origin: str) -> None:
-    with pytest.raises(ValueError, match="is not an origin of a page"):
+def test_an_invalid_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match="is not the origin of a page"):
         admission_of(origins=[origin])
 
 

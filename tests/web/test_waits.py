@@ -1,4 +1,4 @@
-"""What a call has to wait for is said, not waited for, to a server that can wait for many calls at once."""
+"""A call tells a server that can wait for many calls at once what it has to wait for, and does not wait itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rolecall.web.aws import WAITS_KEY, Unfinished
 
 
 def waits_of(world: WorldHandle, client: Any) -> list[Any]:
-    """A list that everything is added to which the client's calls have to wait for."""
+    """A list that grows by each wait of the client's calls."""
     waits: list[Any] = []
 
     def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -30,7 +30,7 @@ def waits_of(world: WorldHandle, client: Any) -> list[Any]:
             body = body.go_on()
         return AWSResponse(request.url, int(served.status[:3]), dict(served.headers), _Body(b"".join(body)))
 
-    # Before the one that the client has already, which answers in the usual way.
+    # Before the client's own handler, which answers in the usual way.
     client.meta.events.register_first("before-send", answer)
     return waits
 
@@ -69,7 +69,7 @@ def test_a_delay_is_a_pause_and_faults_are_counted_elsewhere(world: WorldHandle)
     sts = world.client("sts")
     waits = waits_of(world, sts)
     world.application.faults.add(kind="delay", delay_seconds=7, operation="GetCallerIdentity")
-    # The first call learns of the rules on its way.
+    # The first call has not read the fault rules yet when it begins.
     sts.get_caller_identity()
     sts.get_caller_identity()
     assert waits == [Pause(7), LONG_WORK, Pause(7)]
@@ -80,11 +80,11 @@ def test_a_dropped_connection_is_dropped_after_its_waits(world: WorldHandle) -> 
     waits = waits_of(world, iam)
     world.application.faults.add(kind="drop_answer", operation="CreateUser")
     with pytest.raises(DroppedConnectionError):
-        iam.create_user(UserName="nobody-hears")
+        iam.create_user(UserName="unanswered")
     assert waits == [LONG_WORK]
 
 
-def test_a_call_that_waits_is_no_answer(world: WorldHandle) -> None:
+def test_an_unfinished_call_is_no_answer(world: WorldHandle) -> None:
     iam, found = world.client("iam"), []
 
     def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -114,8 +114,8 @@ def test_every_wait_can_be_waited_for_in_place() -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\rb"])
-def test_a_header_of_an_answer_begins_no_other(value: str) -> None:
+def test_a_header_of_an_answer_cannot_begin_another_header(value: str) -> None:
     answer = ServedAnswer()
     answer.start("200 OK", [("X", value)])
     with pytest.raises(ValueError, match="end of line"):
-        answer.as_bytes({"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1"}, keeps=True)
+        answer.as_bytes({"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1"}, keep_alive=True)

@@ -31,7 +31,7 @@ _NAMED_BY = ("", "id", "name", "arn", "identifier")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource of a call. ``type`` is the reference's word for it, empty for ``*`` and for an ARN of another type.
+    """One resource of a call. ``type`` is its type in the reference, empty for ``*`` and for an ARN of another type.
 
     ``given`` is the name, id or ARN in the request. It is empty when the request names no resource.
     """
@@ -82,13 +82,13 @@ class ActionResources:
     sources: tuple[_Source, ...]
     # The types of the operation, when no member can name a resource.
     unnamed: tuple[_Template, ...]
-    # By variable before the last one: the member that fills it, and the template of that member's ARN, if it is one.
+    # By variable, without the last one: the member that fills it, and the template of that member if it is an ARN.
     fillers: Mapping[str, tuple[MemberPath, _Template | None]]
     # The type of the resource when the request names none. Empty for an operation with several types or no type.
     implied_type: str
 
     def of(self, parameters: Mapping[str, Any], region: str, account_id: str) -> list[Resource]:
-        """The resources that a request names. Without one, it is the operation's only type, or type "", on ``*``."""
+        """The resources that a request names. If it names none: the operation's only type, or type "", on ``*``."""
         found: dict[str, Resource] = {}
         for source in self.sources:
             for value in _values(parameters, source.path):
@@ -145,7 +145,7 @@ _NOTHING = ActionResources((), (), {}, "")
 
 
 def compile_resources(service_prefix: str, operation: str, members: Sequence[MemberPath]) -> ActionResources:
-    """What names the resources of an operation. ``members`` are the paths of its input.
+    """The members that name the resources of an operation. ``members`` are all member paths of its input.
 
     The operation has an action of the same name.
     """
@@ -183,7 +183,7 @@ def _members_naming(
     written: Sequence[str] | None,
     written_of_types: Mapping[str, Sequence[str]],
 ) -> list[MemberPath]:
-    """The members that name a resource of the type: from the written rows, otherwise by the likeness of names."""
+    """The members that name a resource of the type: from the rows of the table, otherwise by similar names."""
     if written is not None:
         return [paths[member] for member in written if member in paths]
     listed = [paths[member] for member in written_of_types.get(template.type, ()) if member in paths]
@@ -203,7 +203,7 @@ def _members_naming(
 def _fillers(
     templates: Sequence[_Template], known: Sequence[_Template], members: Sequence[MemberPath]
 ) -> dict[str, tuple[MemberPath, _Template | None]]:
-    """Members that fill variables before the last one, by the variable's name or by the ARN of a resource around it."""
+    """Members that fill variables other than the last: by the variable's name, or from a parent resource's ARN."""
     fillers: dict[str, tuple[MemberPath, _Template | None]] = {}
     outer = {path[0].lower(): path for path in members if len(path) == 1}
     for variable in {variable for template in templates for variable in template.variables[:-1]}:

@@ -1,7 +1,7 @@
-"""The decision log: every call is handed over on its way, and written down by a thread a moment later.
+"""The decision log: each call is put into a queue, and a thread writes it a moment later.
 
-Handing over appends to a bounded queue and does nothing else. When calls come faster than they can be written, allowed
-ones are left out first, and counted. A log that cannot be written says so once and never disturbs a call.
+A call only appends to a bounded queue. When calls come faster than they can be written, calls are left out, allowed
+ones first, and counted. A log that cannot be written causes one warning and never disturbs a call.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall,
 log = logging.getLogger("rolecall.decisions")
 
 INTERVAL_SECONDS = 0.2
-# Longer than a batch takes to be written, for readers who wait for other processes.
+# Longer than other processes take until they have written their calls. Readers wait this long.
 SETTLE_SECONDS = 0.3
-# Of calls that wait for their turn; what one second of full load would leave behind is not worth the memory.
+# The lengths of the queues. Enough for bursts; the calls of one second of full load would cost too much memory.
 ALLOWED_LIMIT = 2_000
 REFUSED_LIMIT = 4_000
 _BATCH_CALLS = 400
-# What a call that comes meanwhile waits for at most, and how long the thread then stays out of its way.
+# After this many rows the thread pauses for this long, so that a call waits for a few rows at most.
 _ROWS_AT_ONCE = 4
 _PAUSE_SECONDS = 0.0002
 _BATCHES_OF_FULL_QUEUES = (ALLOWED_LIMIT + REFUSED_LIMIT) // _BATCH_CALLS
 _CALLERS_REMEMBERED = 2048
 _TEXT_LIMIT_CHARACTERS = 4096
 _SHORT_LIMIT_CHARACTERS = 512
-# Messages of authentication repeat what the client sent, signature, token and all.
+# The messages of these errors repeat what the client sent, such as its signature and token.
 _SECRETIVE_CODES = frozenset({"IncompleteSignature", "MissingAuthenticationToken"})
 
 ActionOf = Callable[[str, str], str]
 
 
 class DecisionLog:
-    """The log of one process over a store that others may write too.
+    """The log of one process.
 
-    ``action_of`` names the action of a service's operation, for calls that asked no policy. ``shared`` says that other
-    processes write the same store.
+    ``action_of`` gives the action of a service's operation, for calls that no policy decided. ``shared``: other
+    processes write to the same store.
     """
 
     def __init__(self, store: DecisionStore, clock: Clock, action_of: ActionOf, *, shared: bool = False) -> None:
@@ -59,7 +59,7 @@ class DecisionLog:
         self.shared = shared
         self._clock = clock
         self._rows = _Rows(action_of)
-        # Numbered as they come, because the machine's clock may be moved between two calls.
+        # Numbers keep the order of calls even when the machine's clock is set back.
         self._arrivals = itertools.count()
         self._allowed: deque[_Arrival] = deque()
         self._refused: deque[_Arrival] = deque()
@@ -67,12 +67,12 @@ class DecisionLog:
         self._turn = threading.Lock()
         self._closed = False
         self._warned = False
-        # What else the thread writes when it comes by, and at the end.
+        # Other writers that the thread calls after each round, and at the end.
         self.also_writes: Callable[[], None] = _nothing
         self.also_closes: Callable[[], None] = _nothing
 
     def record(self, outcome: Outcome) -> None:
-        """Hand a call over. Takes about a microsecond, and never raises."""
+        """Queue a call. Takes about a microsecond, and never raises."""
         if outcome.error is None:
             if len(self._allowed) < ALLOWED_LIMIT:
                 self._allowed.append((next(self._arrivals), outcome))
@@ -84,8 +84,8 @@ class DecisionLog:
             self._dropped["refused"] += 1
 
     def start(self) -> None:
-        """Begin to write. To be called in the process that serves, because threads do not survive a fork."""
-        # Not a daemon: the interpreter waits for it, so that a clean stop loses nothing.
+        """Start the thread. Call it in the process that serves, because threads do not survive a fork."""
+        # The interpreter waits for a thread that is no daemon, so a clean stop loses nothing.
         threading.Thread(target=self._run, name="rolecall-decisions", daemon=False).start()
 
     def _run(self) -> None:
@@ -98,16 +98,16 @@ class DecisionLog:
             self.close()
 
     def flush(self, *, gently: bool = False) -> None:
-        """Write down everything handed over so far; ``gently`` with pauses, in which calls are answered."""
+        """Write everything queued so far. ``gently``: with pauses, so that calls are answered meanwhile."""
         with self._turn:
-            # Bounded: under load there is always a next call.
+            # Bounded, because under load the queues never become empty.
             for _ in range(_BATCHES_OF_FULL_QUEUES):
                 waiting = self._allowed or self._refused or any(self._dropped.values())
                 if not (waiting and self._write_batch(gently)):
                     return
 
     def _write_batch(self, gently: bool = False) -> bool:
-        """Whether the log took the next calls. When it could not be written, they wait for their turn again."""
+        """Write the next calls. Returns whether that worked; if not, they go back into their queues."""
         taken = self._taken()
         dropped, self._dropped = self._dropped, {"allowed": 0, "refused": 0}
         entries = []
@@ -116,7 +116,7 @@ class DecisionLog:
             if entry:
                 entries.append(entry)
             if gently and count % _ROWS_AT_ONCE == 0:
-                # The interpreter's lock is free for as long as this takes.
+                # Sleeping releases the interpreter's lock.
                 time.sleep(_PAUSE_SECONDS)
         try:
             self._write(entries, dropped)
@@ -131,7 +131,7 @@ class DecisionLog:
         return True
 
     def _taken(self) -> list[_Arrival]:
-        """The calls that came first, of both queues."""
+        """The oldest calls of both queues, in order."""
         taken: list[_Arrival] = []
         refused, allowed = self._refused, self._allowed
         while len(taken) < _BATCH_CALLS and (refused or allowed):
@@ -140,7 +140,7 @@ class DecisionLog:
         return taken
 
     def _entry(self, outcome: Outcome) -> _Entry | None:
-        """What is written of a call; one that cannot be put in words must not take others with it."""
+        """The row of a call and the details of its refusal. None when they cannot be made: other calls go on."""
         try:
             call = self._rows.call(outcome)
             explained = outcome.decisions and not outcome.decisions[-1].allowed
@@ -150,7 +150,7 @@ class DecisionLog:
             return None
 
     def _write(self, entries: Sequence[_Entry], dropped: Mapping[str, int]) -> None:
-        """Raises LogUnavailableError; then nothing was written."""
+        """Write the rows. Raises LogUnavailableError, and then nothing was written."""
         details = {call.request_id: found for call, found in entries if found is not None}
         now_seconds = self._clock.now_seconds()
         try:
@@ -158,7 +158,7 @@ class DecisionLog:
         except LogUnavailableError:
             raise
         except Exception as error:
-            # Whatever is wrong with one of them, it is not the others' affair.
+            # One bad row must not lose the others, so each is written by itself.
             self._warn(error)
             if len(entries) > 1:
                 for entry in entries:
@@ -170,17 +170,18 @@ class DecisionLog:
             log.warning("the decision log cannot be written: %s (%s)", error, self.store.path)
 
     def settle(self) -> None:
-        """Flush; and when other processes write too, wait until they must have done the same."""
+        """Flush. When other processes write too, wait until they have flushed as well."""
         self.flush()
         if self.shared:
             time.sleep(SETTLE_SECONDS)
 
     def calls(self, wanted: CallFilter) -> list[LoggedCall]:
-        """The calls that match, newest first. Raises LogUnavailableError, as the next three do."""
+        """The calls that match, newest first. Raises LogUnavailableError."""
         self.settle()
         return self.store.calls(wanted, as_written=not self.shared)
 
     def call(self, request_id: str) -> LoggedCall | None:
+        """The call of this request id. Raises LogUnavailableError."""
         self.flush()
         found = self.store.call(request_id)
         if found is None and self.shared:
@@ -189,22 +190,24 @@ class DecisionLog:
         return found
 
     def details(self, request_id: str) -> RefusalDetails | None:
-        """What explains a refusal, for a day by the sandbox's clock."""
+        """What explains a refusal; kept for a day by the sandbox's clock. Raises LogUnavailableError."""
         self.flush()
         return self.store.details(request_id, self._clock.now_seconds())
 
     def now_seconds(self) -> float:
-        """The time by which calls are dated."""
+        """The sandbox's time, by which calls are dated."""
         return self._clock.now_seconds()
 
     def dropped(self) -> Mapping[str, int]:
+        """How many allowed and refused calls were left out. Raises LogUnavailableError."""
         return self.store.dropped()
 
     def forgotten(self) -> int:
+        """How many calls were removed because the log is limited. Raises LogUnavailableError."""
         return self.store.forgotten()
 
     def counts(self) -> CallCounts:
-        """How many calls of which kind there were since the last reset. Raises LogUnavailableError."""
+        """How many calls of each kind there were since the last reset. Raises LogUnavailableError."""
         self.settle()
         return self.store.counts()
 
@@ -219,7 +222,7 @@ class DecisionLog:
                 self._warn(error)
 
     def close(self) -> None:
-        """Write what is left and let go of the file."""
+        """Write the rest and close the file."""
         self._closed = True
         self.flush()
         self.also_closes()
@@ -231,11 +234,11 @@ _Entry = tuple[LoggedCall, RefusalDetails | None]
 
 
 def _nothing() -> None:
-    """Until somebody else has something to write."""
+    """The default for the other writers."""
 
 
 class _Rows:
-    """Rows from outcomes; what is the same for every call of a caller is written once."""
+    """Makes rows from outcomes. The parts that all calls of a caller share are made once."""
 
     def __init__(self, action_of: ActionOf) -> None:
         self._action_of = action_of
@@ -253,7 +256,7 @@ class _Rows:
             result = code or "Allowed"
         session, identity = ("", "") if caller is None else self._caller(caller)
         who = ("", "", "") if principal is None else (principal.account_id, principal.arn, principal.principal_arn)
-        # In the order of the fields: naming twenty of them costs as much as all the rest.
+        # By position: twenty keyword arguments would cost as much as everything else here.
         return LoggedCall(
             outcome.received_at_seconds,
             outcome.now_seconds,
@@ -289,7 +292,7 @@ class _Rows:
 
 
 def _identity_json(principal: Principal) -> str:
-    """What the ARNs do not say of a caller."""
+    """The caller's facts that its ARNs do not hold."""
     return (
         f'{{"type":{quoted(principal.type)},"user_id":{quoted(principal.user_id)},'
         f'"entity_id":{quoted(principal.entity_id)},"name":{quoted(principal.name)}}}'
@@ -297,7 +300,7 @@ def _identity_json(principal: Principal) -> str:
 
 
 def _session_json(session: Session) -> str:
-    """The facts of a session and of the chain that led to it. What its policies say is in the explanation."""
+    """The facts of a session and of the chain that led to it. Its policies are in the explanation instead."""
     parts = [
         f'"type":{quoted(session.type)}',
         f'"name":{quoted(session.session_name)}',
@@ -321,7 +324,7 @@ def _session_json(session: Session) -> str:
 
 
 def _federated_attributes(session: Session) -> list[str]:
-    """What a provider that needs none in the account has said of somebody: application and user."""
+    """Application and user, as a provider that needs no entity in the account (its name is no ARN) reported them."""
     prefix = f"{session.federated_provider}:"
     if session.federated_provider.startswith("arn:"):
         return []
@@ -346,7 +349,7 @@ def _decision(decision: Decision) -> str:
 
 
 def _decisions(outcome: Outcome) -> str:
-    """All of a call; the refused one, the last, with what was not asked about any more."""
+    """All decisions of a call. The last one, if refused, also lists the permissions that were not checked any more."""
     texts = [_decision(decision) for decision in outcome.decisions]
     if outcome.further:
         further = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.further]
@@ -355,11 +358,11 @@ def _decisions(outcome: Outcome) -> str:
 
 
 def _message(outcome: Outcome) -> str:
-    """The error's message without anything that proves who somebody is."""
+    """The error's message without secrets, signatures, tokens and codes."""
     error = outcome.error
     if error is None or (outcome.caller is None and error.code in _SECRETIVE_CODES):
         return ""
-    # After the first line a message of a wrong signature shows the signed headers, the session token among them.
+    # A message about a wrong signature shows the signed headers, with the session token, after its first line.
     shown = error.message.partition("\n")[0] if outcome.caller is None else error.message
     return _bounded(without_codes(shown), _TEXT_LIMIT_CHARACTERS)
 

@@ -253,10 +253,9 @@ def key_of(world: World, user_name: str | None) -> DeclaredKey:
 
 
 def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
-    """A comment that names the same user's key whose id has AWS's format, for tools that require one.
+    """A comment line with another key of the same user whose id AWS could have made. Empty if there is no such key.
 
-    Empty when ``key`` has that format, or the user has no such key. The comment comes last, because an unquoted
-    ``eval $(rolecall env)`` puts all lines into one.
+    It comes last: an unquoted ``eval $(rolecall env)`` joins all lines, and a comment hides what follows it.
     """
     if _AWS_FORM.fullmatch(key.access_key_id):
         return []
@@ -267,7 +266,7 @@ def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
             pair = (
                 f"AWS_ACCESS_KEY_ID={other.access_key_id} AWS_SECRET_ACCESS_KEY={shlex.quote(other.secret_access_key)}"
             )
-            return [f"# For tools that require a key id in AWS's format, use the same user's other key: export {pair}"]
+            return [f"# Some tools accept only key ids that AWS could have made. For them: export {pair}"]
     return []
 
 

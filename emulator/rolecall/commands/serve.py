@@ -70,7 +70,7 @@ from rolecall.worlds.world import World
     type=click.FloatRange(0.1, 3600),
     show_default=True,
     show_envvar=True,
-    help="How long the head of a request may take to arrive, and then its body.",
+    help="How long the head of a request may take to arrive, and after it the body.",
 )
 @click.option(
     "--tls-cert",
@@ -87,14 +87,14 @@ from rolecall.worlds.world import World
     envvar="ROLECALL_TLS",
     type=click.Choice(["self-signed"]),
     show_envvar=True,
-    help="Serve HTTPS with a certificate made here; the file that clients need to believe it is printed.",
+    help="Make a certificate and serve HTTPS with it. Prints the file that clients need to trust it.",
 )
 @click.option(
     "--no-log",
     envvar="ROLECALL_NO_LOG",
     is_flag=True,
     show_envvar=True,
-    help="Keep no decision log: calls cannot be listed or explained afterwards.",
+    help="Keep no decision log. Then calls cannot be listed or explained afterwards.",
 )
 @click.option(
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
@@ -106,7 +106,8 @@ from rolecall.worlds.world import World
     metavar="NAME",
     multiple=True,
     show_envvar=True,
-    help="A name of this server besides private ones and AWS's, such as rolecall.example.com or *.example.com.",
+    help="Another name of this server, such as rolecall.example.com or *.example.com. "
+    "Private names and AWS's names are always allowed.",
 )
 @click.option(
     "--allow-origin",
@@ -135,8 +136,8 @@ def command(
 ) -> None:
     """Serve STS, IAM and Chime until interrupted.
 
-    Says when it is ready, with the lines that point a shell at it. What was made is kept in the database: start it
-    again and it is there. SIGINT (Ctrl-C) and SIGTERM end it.
+    When it is ready, it prints lines that point a shell at it. The database keeps everything, so it is still there
+    after a restart. SIGINT (Ctrl-C) and SIGTERM end the server.
 
     \b
     Examples:
@@ -168,7 +169,7 @@ def command(
     try:
         check_port(host, port)
     except PortInUseError as error:
-        raise UnusableError(f"{error}. Choose another with --port.") from error
+        raise UnusableError(f"{error}. Choose another port with --port.") from error
     try:
         kept = kept_in(database)
         load, finish = _loader(settings, world)
@@ -179,9 +180,9 @@ def command(
     try:
         ended_well = serve(settings, load, partial(_announce, settings, world, about))
     except PortInUseError as error:
-        raise UnusableError(f"{error}. Choose another with --port.") from error
+        raise UnusableError(f"{error}. Choose another port with --port.") from error
     finish()
-    # Threads of the server may still compute or wait; nobody waits for what comes of it.
+    # Threads of the server may still compute or wait. Their results are not needed.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.stderr.flush()
@@ -195,26 +196,26 @@ def _log_to_stderr(verbose: bool) -> None:
 
 
 def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:
-    """What gives a worker its application, and what to do when the server has ended.
+    """Two functions: one gives a worker its application, the other runs when the server has ended.
 
-    The database is opened and set up here, where its problems can be told. Worker processes finish by themselves.
+    The database is opened and set up here, where its problems can be reported. Worker processes finish by themselves.
     """
     with_folder(settings.database_url)
     if settings.workers == 1:
         application = worker_application(settings, world)
         return lambda: application, application.finish
     if Database(settings.database_url).in_memory:
-        raise UnusableError("a database in memory cannot be shared by several workers: use --workers 1 or a file")
+        raise UnusableError("several workers cannot share a database in memory: use --workers 1 or a file")
     open_database(settings.database_url, world, Clock()).close()
     return partial(worker_application, settings, world), partial(checkpoint_database, settings.database_url)
 
 
 def _tls_files(certificate: str | None, key: str | None, own: str | None, host: str) -> TlsFiles | None:
-    """The files to serve HTTPS with, looked over; None for HTTP. Raises UnusableError."""
+    """The checked files to serve HTTPS with; None for HTTP. Raises UnusableError."""
     if (certificate is None) != (key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
     if certificate is not None and own is not None:
-        raise click.UsageError("--tls makes a certificate: leave it out with --tls-cert and --tls-key")
+        raise click.UsageError("--tls makes its own certificate, so it cannot be used with --tls-cert and --tls-key")
     try:
         if certificate is not None and key is not None:
             files = TlsFiles(certificate, key)
@@ -231,18 +232,18 @@ def _tls_files(certificate: str | None, key: str | None, own: str | None, host: 
 
 
 def _announce(settings: ServerSettings, world: World, about: Sequence[str]) -> None:
-    """Say that the server answers. All lines but the first are for a shell, so what is for people is a comment."""
+    """Print that the server is ready. After the first line, text for people is a comment, so that a shell skips it."""
     tls = settings.tls
     address = Address(settings.host, settings.port, "http" if tls is None else "https")
     lines = [f"Rolecall is ready at {address.url}", *about]
     try:
         key = key_of(world, None)
         lines += export_lines(address, key, "" if tls is None else tls.authority_path) + other_key_lines(world, key)
-    except UnusableError as nobody:
-        lines.append(f"# {nobody.message}")
+    except UnusableError as no_key:
+        lines.append(f"# {no_key.message}")
     if not world.settings.strict:
-        lines.append("# Not strict: unknown access keys act as the administrator, their signatures unchecked.")
-    # Whoever started it may have read the first line and gone.
+        lines.append("# Not strict: unknown access keys act as the administrator. Their signatures are not checked.")
+    # The reader of the output may have read the first line and closed the pipe.
     with contextlib.suppress(BrokenPipeError):
         tell_lines("\n".join(lines))
         sys.stdout.flush()

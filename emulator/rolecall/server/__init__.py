@@ -1,8 +1,8 @@
-"""The server of ``rolecall serve``: one event loop in each worker, which waits for many connections at once.
+"""The server of ``rolecall serve``: one event loop in each worker, which serves many connections at once.
 
-Nobody waits for somebody else: a call is answered on the loop when it needs nothing but the processor, and everything
-that has to be waited for (a body, an issuer's keys, a pause, the database's lock) is waited for beside it.
-docs/architecture.md says what was measured.
+No call waits for another call. The loop answers a call that needs nothing but the processor. A call that has to wait
+(for a body, an issuer's keys, a pause, the database's lock) waits beside the loop. docs/architecture.md has the
+measurements.
 """
 
 from __future__ import annotations

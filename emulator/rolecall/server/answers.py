@@ -12,7 +12,7 @@ _LENGTH = frozenset({"Content-Length", "content-length"})
 
 
 class ServedAnswer:
-    """What an application answers. ``start`` is the ``start_response`` it is called with."""
+    """The answer of an application. The application gets ``start`` as its ``start_response``."""
 
     __slots__ = ("body", "drops", "headers", "status")
 
@@ -20,15 +20,15 @@ class ServedAnswer:
         self.status = ""
         self.headers: list[tuple[str, str]] = []
         self.body = b""
-        # Nothing is sent: the connection is closed.
+        # True: send nothing and close the connection.
         self.drops = False
 
     def start(self, status: str, headers: list[tuple[str, str]], _exception: Any = None) -> None:
         self.status = status
         self.headers = headers
 
-    def as_bytes(self, environ: Environ, *, keeps: bool) -> bytes:
-        """Head and body. Raises ValueError for a header that would begin another one."""
+    def as_bytes(self, environ: Environ, *, keep_alive: bool) -> bytes:
+        """Head and body. Raises ValueError for a header with an end of line, which could begin another header."""
         lines = [f"HTTP/1.1 {self.status}"]
         dated = measured = False
         for name, value in self.headers:
@@ -41,7 +41,7 @@ class ServedAnswer:
             lines.append(f"date: {formatdate(usegmt=True)}")
         if not measured:
             lines.append(f"content-length: {len(self.body)}")
-        if not keeps:
+        if not keep_alive:
             lines.append("connection: close")
         elif environ["SERVER_PROTOCOL"] == "HTTP/1.0":
             lines.append("connection: keep-alive")
@@ -53,13 +53,14 @@ class ServedAnswer:
 
 
 def failed_answer(status: str = "500 Internal Server Error") -> ServedAnswer:
-    """For what nobody expected."""
+    """An answer without a body, by default for an unexpected error."""
     answer = ServedAnswer()
     answer.status = status
     return answer
 
 
 def dropped_answer() -> ServedAnswer:
+    """The connection is closed without an answer."""
     answer = ServedAnswer()
     answer.drops = True
     return answer

@@ -1,7 +1,7 @@
-"""One client's connection: bytes to requests, one after the other, and answers to bytes.
+"""One client's connection: turns bytes into requests, one after the other, and answers into bytes.
 
-httptools reads HTTP. What is here is what no server measured could be told (docs/architecture.md): how long a request
-may take to arrive, which connection makes room for a new one, and that nothing is to be answered.
+httptools reads HTTP. This module does what no measured server can be configured to do (docs/architecture.md): limit
+how long a request may take to arrive, choose which connection makes room for a new one, and leave a request unanswered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rolecall.web.aws import BODY_KEY, HEADERS_KEY, PROBLEM_KEY, Problem
 MAXIMUM_HEAD_BYTES = 131_072
 MAXIMUM_HEADERS = 256
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-# What a refused client may still send: it would not read the answer if the connection were cut before that.
+# How much a refused client may still send. It would not read the answer if the connection were cut before that.
 _DISCARDED_BYTES = 16_777_216
 
 
@@ -36,45 +36,46 @@ class Phase(Enum):
 
 
 class Host(Protocol):
-    """What a connection needs of the front that it belongs to."""
+    """What a connection needs from its front."""
 
     scheme: str
     maximum_body_bytes: int
 
-    def moved(self, connection: Connection, phase: Phase, *, anew: bool) -> None:
-        """The connection is in this phase now; ``anew`` when it was in another since it was last told."""
+    def moved(self, connection: Connection, phase: Phase, *, restarts: bool) -> None:
+        """The connection is in this phase now. ``restarts``: if it was already, its time limit starts again."""
 
     def left(self, connection: Connection) -> None:
         """The connection is over."""
 
     def answer(self, connection: Connection, environ: Environ) -> ServedAnswer | None:
-        """The answer, or None when it comes later, by :meth:`Connection.answered`."""
+        """The answer. None: the answer comes later, through :meth:`Connection.answered`."""
 
-    def taker(self, environ: Environ) -> asyncio.Protocol | None:
-        """Who takes the connection over from HTTP, if the request asks for that and somebody does."""
+    def upgrade(self, environ: Environ) -> asyncio.Protocol | None:
+        """The protocol that takes the connection over from HTTP for this request. None: the request stays HTTP."""
 
 
 class Connection(asyncio.Protocol):
     """A connection, from its first byte to its last."""
 
+    # Set by connection_made.
     transport: asyncio.Transport
 
     def __init__(self, front: Host) -> None:
         self._front = front
         self._parser = httptools.HttpRequestParser(self)
         self._base: Environ = {}
-        # Requests that have arrived, each with whether the connection goes on after its answer.
+        # Requests that have arrived. The truth value says whether the connection stays open after the answer.
         self._arrived: deque[tuple[Environ, bool]] = deque()
         self._answering: Environ | None = None
-        self._keeps = True
-        # Nothing that still comes is a request.
-        self._deaf = False
+        self._keep_alive = True
+        # True: the bytes that still arrive are no requests.
+        self._ignores_input = False
         self._ending = False
         self._client_ended = False
         self._reading = self._writable = True
         self._discarded_bytes = self._unsent_bytes = 0
         self._after_upgrade = b""
-        # Of the request that is arriving.
+        # State of the request that is arriving.
         self._environ: Environ | None = None
         self._in_head = self._began = False
         self._head_bytes = self._header_count = self._body_bytes = 0
@@ -82,22 +83,22 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._body: list[bytes] = []
 
-    # What the event loop tells.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         server = transport.get_extra_info("sockname") or ("", 0)
         client = transport.get_extra_info("peername") or ("", 0)
         self._base = base_environ(self._front.scheme, server[:2], client[:2])
-        self._front.moved(self, Phase.IDLE, anew=True)
+        self._front.moved(self, Phase.IDLE, restarts=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._deaf = self._ending = True
+        self._ignores_input = self._ending = True
         self._arrived.clear()
         self._front.left(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        if self._ignores_input:
             self._discard(len(data))
             return
         was_in_head, was_arriving = self._in_head, self._environ is not None
@@ -105,9 +106,9 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._after_upgrade = data[upgrade.args[0] :]
-            self._deaf = True
+            self._ignores_input = True
         except httptools.HttpParserError:
-            if not self._deaf:
+            if not self._ignores_input:
                 self._refuse(Problem.MALFORMED, b"" if was_arriving else data.partition(b"\r\n")[0])
         else:
             if self._in_head:
@@ -117,11 +118,11 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def eof_received(self) -> bool:
-        """Whether the connection stays open: as long as something that was asked for is to be answered."""
-        self._client_ended = self._deaf = True
+        """Whether the connection stays open: True while a request is still unanswered."""
+        self._client_ended = self._ignores_input = True
         self._environ = None
         if self._answering is not None and not self._arrived:
-            self._keeps = False
+            self._keep_alive = False
         return self._answering is not None or bool(self._arrived)
 
     def pause_writing(self) -> None:
@@ -132,10 +133,10 @@ class Connection(asyncio.Protocol):
         self._writable = True
         self._next()
 
-    # What the parser finds.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
-        if not self._deaf:
+        if not self._ignores_input:
             self._headers = {}
             self._environ = {**self._base, HEADERS_KEY: self._headers}
             self._in_head = self._began = True
@@ -163,8 +164,8 @@ class Connection(asyncio.Protocol):
         self._in_head = False
         length = environ.get("CONTENT_LENGTH", "")
         if length.isdecimal() and int(length) > self._front.maximum_body_bytes:
-            # Refused by what it announces: nobody waits for it.
-            self._arrive(environ, keeps=False)
+            # The announced length is enough to refuse the request. Its body is not read.
+            self._arrive(environ, keep_alive=False)
         elif environ.get("HTTP_EXPECT", "").lower() == "100-continue":
             self.transport.write(_CONTINUE)
 
@@ -173,39 +174,39 @@ class Connection(asyncio.Protocol):
             self._body_bytes += len(body)
             self._body.append(body)
             if self._body_bytes > self._front.maximum_body_bytes:
-                self._arrive(self._environ, keeps=False)
+                self._arrive(self._environ, keep_alive=False)
 
     def on_message_complete(self) -> None:
         if self._environ is not None:
-            self._arrive(self._environ, keeps=self._parser.should_keep_alive())
+            self._arrive(self._environ, keep_alive=self._parser.should_keep_alive())
 
-    def _arrive(self, environ: Environ, *, keeps: bool) -> None:
-        """The request is here, as far as anybody waits for it."""
+    def _arrive(self, environ: Environ, *, keep_alive: bool) -> None:
+        """Queue the request: it is complete, or no more of it will be read."""
         environ[BODY_KEY] = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
         self._environ = None
         self._in_head = False
-        self._arrived.append((environ, keeps))
-        if not keeps:
-            self._deaf = True
+        self._arrived.append((environ, keep_alive))
+        if not keep_alive:
+            self._ignores_input = True
 
     def _refuse(self, problem: Problem, first_line: bytes = b"") -> None:
-        """Answer that a request cannot be understood, in its turn, and nothing after it."""
+        """Queue a refusal of the request that is arriving. Later requests of the connection get no answer."""
         environ = self._environ or {**self._base, HEADERS_KEY: {}}
         if "REQUEST_METHOD" not in environ:
             set_first_line(environ, first_line)
         environ[PROBLEM_KEY] = problem
-        self._arrive(environ, keeps=False)
+        self._arrive(environ, keep_alive=False)
 
     # One request after the other.
 
     def _next(self) -> None:
-        """Answer the request that came first, if its turn has come. The one after it has the loop's next turn."""
+        """Answer the oldest request, if no other is being answered. The next request waits for the loop's next turn."""
         if self._arrived and self._answering is None and self._writable and not self._ending:
-            environ, self._keeps = self._arrived.popleft()
+            environ, self._keep_alive = self._arrived.popleft()
             if self._client_ended and not self._arrived:
-                self._keeps = False
-            if self._deaf and not self._arrived and self._hand_over(environ):
+                self._keep_alive = False
+            if self._ignores_input and not self._arrived and self._hand_over(environ):
                 return
             self._answering = environ
             answer = self._front.answer(self, environ)
@@ -214,7 +215,7 @@ class Connection(asyncio.Protocol):
         self._settle()
 
     def answered(self, answer: ServedAnswer) -> None:
-        """The answer to the request that is being answered, which had to wait for something."""
+        """Send the answer to a request that had to wait."""
         self._send(answer)
         self._settle()
 
@@ -226,12 +227,12 @@ class Connection(asyncio.Protocol):
             self._ending = True
             self.transport.close()
             return
-        self.transport.write(answer.as_bytes(environ, keeps=self._keeps))
-        if not self._keeps:
+        self.transport.write(answer.as_bytes(environ, keep_alive=self._keep_alive))
+        if not self._keep_alive:
             self._end()
 
     def _settle(self) -> None:
-        """Tell the front what is waited for now, and read on unless there is enough to do."""
+        """Report the phase to the front. Read on, unless a request is waiting already."""
         if self._ending:
             return
         if self._arrived and self._answering is None and self._writable:
@@ -244,7 +245,7 @@ class Connection(asyncio.Protocol):
             else:
                 self.transport.pause_reading()
         phase = self._phase()
-        self._front.moved(self, phase, anew=self._began or phase is Phase.IDLE)
+        self._front.moved(self, phase, restarts=self._began or phase is Phase.IDLE)
         self._began = False
 
     def _phase(self) -> Phase:
@@ -258,13 +259,13 @@ class Connection(asyncio.Protocol):
 
     # The end.
 
-    def too_late(self, phase: Phase) -> None:
-        """The time for the phase is over."""
+    def timed_out(self, phase: Phase) -> None:
+        """The time limit of the phase is over."""
         unsent_bytes = self.transport.get_write_buffer_size() if phase in (Phase.WRITING, Phase.ENDING) else 0
         if unsent_bytes and unsent_bytes != self._unsent_bytes:
-            # The client reads, however slowly.
+            # The client still reads, if slowly.
             self._unsent_bytes = unsent_bytes
-            self._front.moved(self, phase, anew=True)
+            self._front.moved(self, phase, restarts=True)
         elif self._environ is not None and self._writable and not self._ending:
             self._refuse(Problem.LATE)
             self._next()
@@ -273,17 +274,17 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End an idle connection."""
-        self._deaf = self._ending = True
+        self._ignores_input = self._ending = True
         self.transport.close()
 
     def abort(self) -> None:
-        """End the connection at once, whatever it does."""
-        self._deaf = self._ending = True
+        """End the connection at once, in any phase."""
+        self._ignores_input = self._ending = True
         self.transport.abort()
 
     def _end(self) -> None:
-        """Nothing more is answered. The client may still be sending, and reads its answer only after that."""
-        self._deaf = self._ending = True
+        """Answer nothing more. The client may still be sending, and reads its answer only after that."""
+        self._ignores_input = self._ending = True
         self._arrived.clear()
         self._environ = None
         if self._client_ended or not self.transport.can_write_eof():
@@ -293,7 +294,7 @@ class Connection(asyncio.Protocol):
         if not self._reading:
             self._reading = True
             self.transport.resume_reading()
-        self._front.moved(self, Phase.ENDING, anew=True)
+        self._front.moved(self, Phase.ENDING, restarts=True)
 
     def _discard(self, size: int) -> None:
         self._discarded_bytes += size
@@ -301,13 +302,13 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def _hand_over(self, environ: Environ) -> bool:
-        """Whether somebody takes the connection over, because the request asks for another protocol."""
-        taker = self._front.taker(environ) if "HTTP_UPGRADE" in environ else None
-        if taker is None:
+        """Hand the connection over to another protocol, if the request asks for one. Returns whether it did."""
+        protocol = self._front.upgrade(environ) if "HTTP_UPGRADE" in environ else None
+        if protocol is None:
             return False
         self._ending = True
-        self.transport.set_protocol(taker)
-        taker.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
         if self._after_upgrade:
-            taker.data_received(self._after_upgrade)
+            protocol.data_received(self._after_upgrade)
         return True

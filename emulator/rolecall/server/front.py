@@ -1,8 +1,8 @@
-"""What the connections of one worker share: the application, its event loop, and who waits for what.
+"""What the connections of one worker share: the application, its event loop, and the calls that wait.
 
-A call is answered on the loop, where it costs least, until it has to wait. A pause is a timer, an issuer's keys are
-fetched by a thread of their own, and what writes or computes for long goes on in one of a few threads. Pages and
-control endpoints have threads apart, so that they answer while every other thread waits.
+The loop answers a call, because that costs least, until the call has to wait. A pause is a timer. A thread of its own
+fetches an issuer's keys. A call that writes or computes for long goes on in one of a few threads. Pages and control
+endpoints have their own threads, so they answer while every other thread waits.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished
 
 log = logging.getLogger("rolecall.server")
 
-Taker = Callable[[Environ], asyncio.Protocol | None]
+UpgradeHandler = Callable[[Environ], asyncio.Protocol | None]
 
-# For what a client that was refused still sends.
+# How long a refused client may go on sending.
 ENDING_SECONDS = 2.0
 _PAGE_THREADS = 4
-# As many as there may be issuers that do not answer; a thread is made when it is needed.
+# The number of issuers that may be slow at the same time. A thread is made only when it is needed.
 _FETCHING_THREADS = 256
-# To parse more than this takes longer than others should wait.
+# A larger body takes so long to parse that other calls should not wait for it.
 _LARGE_BODY_BYTES = 65_536
 _TIMED = (Phase.HEAD, Phase.BODY, Phase.WRITING, Phase.ENDING)
 
@@ -41,9 +41,9 @@ _TIMED = (Phase.HEAD, Phase.BODY, Phase.WRITING, Phase.ENDING)
 class Front:
     """Answers the requests of every connection of an event loop; ``factory`` makes the loop's protocols.
 
-    ``threads`` is how many calls may wait for the database or compute for long at the same time. A request that is not
-    there ``receive_seconds`` after its first byte, or its body so long after its head, is answered with 408.
-    ``taker`` takes connections over from HTTP, for websockets.
+    ``threads`` is how many calls may wait for the database or compute for long at the same time. A request gets 408
+    when its head is not there ``receive_seconds`` after its first byte, or its body ``receive_seconds`` after its head.
+    ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets.
     """
 
     def __init__(
@@ -55,34 +55,34 @@ class Front:
         maximum_connections: int,
         receive_seconds: float = DEFAULT_RECEIVE_SECONDS,
         scheme: str = "http",
-        taker: Taker | None = None,
+        upgrade_handler: UpgradeHandler | None = None,
     ) -> None:
         self.scheme = scheme
         self.maximum_body_bytes = maximum_body_bytes
         self._application = application
         self._maximum_connections = maximum_connections
-        self._taker = taker
+        self._upgrade_handler = upgrade_handler
         self._loop = asyncio.get_running_loop()
         self._phases: dict[Connection, Phase] = {}
-        # Of each phase the connections in it, in the order in which they came to it.
+        # The connections in each phase, in the order in which they entered it, with the time of entry.
         self._members: dict[Phase, dict[Connection, float]] = {phase: {} for phase in Phase}
         self._patience_seconds = dict.fromkeys(_TIMED, receive_seconds) | {Phase.ENDING: ENDING_SECONDS}
         self._fetching: dict[str, list[tuple[Connection, ServedAnswer, Unfinished]]] = {}
         self._calls = ThreadPoolExecutor(threads, "rolecall-call")
         self._pages = ThreadPoolExecutor(_PAGE_THREADS, "rolecall-page")
         self._fetches = ThreadPoolExecutor(_FETCHING_THREADS, "rolecall-fetch")
-        self._look_seconds = min(1.0, receive_seconds / 4)
-        self._loop.call_later(self._look_seconds, self._look_for_the_late)
+        self._check_seconds = min(1.0, receive_seconds / 4)
+        self._loop.call_later(self._check_seconds, self._end_late_phases)
 
     def factory(self) -> Connection:
         return Connection(self)
 
     # Connections and their phases.
 
-    def moved(self, connection: Connection, phase: Phase, *, anew: bool) -> None:
+    def moved(self, connection: Connection, phase: Phase, *, restarts: bool) -> None:
         before = self._phases.get(connection)
         if before is phase:
-            if anew:
+            if restarts:
                 members = self._members[phase]
                 del members[connection]
                 members[connection] = 0.0 if phase is Phase.IDLE else self._loop.time()
@@ -100,7 +100,7 @@ class Front:
             del self._members[phase][connection]
 
     def _make_room(self) -> None:
-        """Close the connection that has been of no use for longest, when there are as many as there may be."""
+        """Close the connection that has been idle or slow for longest, when the limit is reached."""
         if len(self._phases) < self._maximum_connections:
             return
         for phase in (Phase.IDLE, Phase.ENDING, Phase.HEAD, Phase.BODY, Phase.WRITING):
@@ -112,7 +112,7 @@ class Front:
                     connection.abort()
                 return
 
-    def _look_for_the_late(self) -> None:
+    def _end_late_phases(self) -> None:
         now = self._loop.time()
         for phase, patience_seconds in self._patience_seconds.items():
             members = self._members[phase]
@@ -122,8 +122,8 @@ class Front:
                     break
                 late.append(connection)
             for connection in late:
-                connection.too_late(phase)
-        self._loop.call_later(self._look_seconds, self._look_for_the_late)
+                connection.timed_out(phase)
+        self._loop.call_later(self._check_seconds, self._end_late_phases)
 
     # Answers.
 
@@ -144,11 +144,11 @@ class Front:
             return None
         return self._take(connection, answer, _attempt(application.aws, environ, answer.start))
 
-    def taker(self, environ: Environ) -> asyncio.Protocol | None:
-        return None if self._taker is None else self._taker(environ)
+    def upgrade(self, environ: Environ) -> asyncio.Protocol | None:
+        return None if self._upgrade_handler is None else self._upgrade_handler(environ)
 
     def _take(self, connection: Connection, answer: ServedAnswer, body: Any) -> ServedAnswer | None:
-        """The finished answer; None when the call has to wait for something first."""
+        """The finished answer; None when the call has to wait first."""
         if isinstance(body, Unfinished):
             self._wait(connection, answer, body)
             return None
@@ -204,7 +204,7 @@ class Front:
         self._go_on_in_turn(deque(self._fetching.pop(source, ())))
 
     def _go_on_in_turn(self, calls: deque[tuple[Connection, ServedAnswer, Unfinished]]) -> None:
-        """One call in each turn of the loop: others are answered in between."""
+        """Continue one call in each turn of the loop, so that other calls are answered in between."""
         if calls:
             self._go_on(*calls.popleft())
             self._loop.call_soon(self._go_on_in_turn, calls)
@@ -213,13 +213,13 @@ class Front:
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
-            # The loop is closed: nobody is left to be answered.
+            # The loop is closed, and with it every connection.
             return
 
     # The end.
 
     async def stop(self, patience_seconds: float) -> None:
-        """Let calls that are being answered end, for a moment, and close everything."""
+        """Wait up to ``patience_seconds`` for calls that are being answered. Then close everything."""
         for connection in [*self._members[Phase.IDLE], *self._members[Phase.HEAD], *self._members[Phase.BODY]]:
             connection.close()
         deadline = self._loop.time() + patience_seconds
@@ -232,7 +232,7 @@ class Front:
 
 
 def _attempt(work: Callable[..., Any], *arguments: Any) -> Any:
-    """The body that the application answers; an answer of its own when it does not end well."""
+    """The body of the application's answer, or Unfinished. A ServedAnswer when the application raised an exception."""
     try:
         body = work(*arguments)
         if type(body) is list:

@@ -1,4 +1,4 @@
-"""The event loop: uvloop, which costs a third less for each request, where the system has it, else Python's own."""
+"""The event loop: uvloop where the system has it, because a request costs a third less there; else Python's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The socket that is listened on, and how many connections this machine has room for."""
+"""The listening socket, and how many connections this machine has room for."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import os
 import socket
 from typing import Any
 
-# Files, databases and connections to other parties; and what is accepted before the first of them is closed again.
+# Open files kept free for databases, for connections to other parties, and for new connections that are accepted
+# before an old one is closed.
 _RESERVED_FILES = 256
 BACKLOG = 128
-# Where the system does not tell, and where it would allow more than anybody has memory for.
+# The first is for systems that do not give their limit, the second for limits larger than the memory of a machine.
 _USUAL_CONNECTIONS = 1024
 _MOST_FILES = 65_536
 
 
 class PortInUseError(Exception):
-    """Somebody else listens on the address."""
+    """The server cannot listen on the address: it is in use, or this machine does not have it."""
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises PortInUseError, or OSError for an address this machine does not have."""
+    """Raises PortInUseError when the server could not listen there."""
     bound_socket(host, port).close()
 
 
@@ -61,6 +62,6 @@ def room_for_connections() -> int:
             limits.setrlimit(limits.RLIMIT_NOFILE, (most, hard))
             soft = most
         except (OSError, ValueError):
-            # Some systems say that they have no limit and have one all the same.
+            # Some systems report no limit and still have one.
             pass
     return max(soft - _RESERVED_FILES, soft // 2, 1)

@@ -1,7 +1,7 @@
-"""The processes of a server: one that answers by itself, or one that looks after several workers.
+"""The processes of a server: one process that answers calls, or a parent that supervises several workers.
 
-SIGTERM and SIGINT end either within two seconds. A worker whose parent is gone ends too, and the server ends when one
-of its workers does.
+SIGTERM and SIGINT end the server within two seconds. A worker ends when its parent is gone, and the server ends when
+one of its workers ends.
 """
 
 from __future__ import annotations
@@ -32,47 +32,47 @@ from rolecall.web.application import RolecallApplication
 
 log = logging.getLogger("rolecall.server")
 
-# Long enough for almost any call to end, short enough for two seconds in all.
+# Long enough for almost any call, and short enough to end within two seconds in all.
 _LAST_ANSWERS_SECONDS = 1.0
 _WORKERS_END_SECONDS = 1.8
 _PARENT_PAUSE_SECONDS = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Threads take turns this often: while one of them computes, a call waits for no longer.
+# How often threads take turns. A call waits no longer than this while another thread computes.
 _SWITCH_SECONDS = 0.0003
-# Of the three generations of objects; calls leave a few hundred behind until the log has written them.
+# For the three generations of objects. A few hundred objects of calls live until the log has written them.
 _COLLECTION_THRESHOLDS = (10_000, 20, 50)
 
 Load = Callable[[], RolecallApplication]
 
 
 def serve(settings: ServerSettings, load: Load, announce: Callable[[], None]) -> bool:
-    """Serve until SIGTERM or SIGINT. ``load`` runs in every worker; ``announce`` once, when the server answers.
+    """Serve until SIGTERM or SIGINT. ``load`` runs in every worker; ``announce`` runs once, when the server answers.
 
-    False when a worker ended by itself. With the spawn start method (Windows, macOS) ``load`` must be picklable: a
-    top-level function or a partial of one. Raises PortInUseError.
+    Returns False when a worker ended by itself. With the spawn start method (Windows, macOS) ``load`` must be
+    picklable: a top-level function or a partial of one. Raises PortInUseError.
     """
     listener = listening_socket(settings.host, settings.port)
     with listener:
         if settings.workers == 1:
-            _run(_answer_until_told(settings, load(), listener, announce))
+            _run(_answer_until_stopped(settings, load(), listener, announce))
             return True
-        return _look_after_workers(settings, load, listener, announce)
+        return _supervise_workers(settings, load, listener, announce)
 
 
 def _run(main: Any) -> None:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(main)
     for number in _SIGNALS:
-        # The end has begun: whoever is impatient must not spoil what is still to be written.
+        # The process is ending. A second signal must not interrupt what is still to be written.
         signal.signal(number, signal.SIG_IGN)
 
 
-async def _answer_until_told(
+async def _answer_until_stopped(
     settings: ServerSettings, application: RolecallApplication, listener: socket.socket, ready: Callable[[], None]
 ) -> None:
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    _on_signals(loop, told.set)
+    stopped = asyncio.Event()
+    _on_signals(loop, stopped.set)
     _ready_for_calls()
     front = Front(
         application,
@@ -91,13 +91,13 @@ async def _answer_until_told(
         backlog=BACKLOG,
     )
     ready()
-    await told.wait()
+    await stopped.wait()
     server.close()
     await front.stop(_LAST_ANSWERS_SECONDS)
 
 
 def _ready_for_calls() -> None:
-    """What was loaded stays: collecting garbage need not look at it again, which took 58 ms each time."""
+    """Freeze the objects loaded so far. A garbage collection that looked at them again took 58 ms each time."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(*_COLLECTION_THRESHOLDS)
@@ -114,42 +114,42 @@ def _on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> Non
 # Several workers.
 
 
-def _look_after_workers(
+def _supervise_workers(
     settings: ServerSettings, load: Load, listener: socket.socket, announce: Callable[[], None]
 ) -> bool:
-    told: list[int] = []
-    bell, button = socket.socketpair()
-    button.setblocking(False)
+    signals: list[int] = []
+    wake_reader, wake_writer = socket.socketpair()
+    wake_writer.setblocking(False)
     workers: list[tuple[BaseProcess, Connection]] = []
-    with bell, button, contextlib.ExitStack() as stack:
-        # A byte in a socket wakes the wait below, whenever the signal comes.
-        stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(button.fileno(), warn_on_full_buffer=False))
+    with wake_reader, wake_writer, contextlib.ExitStack() as stack:
+        # A signal writes a byte into the socket, which ends the wait below.
+        stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False))
         for number in _SIGNALS:
-            stack.callback(signal.signal, number, signal.signal(number, lambda taken, _frame: told.append(taken)))
+            stack.callback(signal.signal, number, signal.signal(number, lambda taken, _frame: signals.append(taken)))
         workers = [_started(settings, load, listener) for _ in range(settings.workers)]
         unready = {connection for _, connection in workers}
-        while not told and unready:
-            for found in wait([bell, *unready, *(process.sentinel for process, _ in workers)]):
+        while not signals and unready:
+            for found in wait([wake_reader, *unready, *(process.sentinel for process, _ in workers)]):
                 if found in unready and _says_ready(found):
                     unready.remove(found)
-                elif found is not bell:
-                    return _ended(workers, failed=True)
-        if not told:
+                elif found is not wake_reader:
+                    return _end_workers(workers, failed=True)
+        if not signals:
             announce()
-        while not told:
-            for found in wait([bell, *(process.sentinel for process, _ in workers)]):
-                if found is not bell:
-                    return _ended(workers, failed=not told)
-        return _ended(workers, failed=False)
+        while not signals:
+            for found in wait([wake_reader, *(process.sentinel for process, _ in workers)]):
+                if found is not wake_reader:
+                    return _end_workers(workers, failed=not signals)
+        return _end_workers(workers, failed=False)
 
 
 def _started(settings: ServerSettings, load: Load, listener: socket.socket) -> tuple[BaseProcess, Connection]:
-    mine, its = multiprocessing.Pipe(duplex=False)
-    arguments = (settings, load, listener, its, os.getpid())
-    process = multiprocessing.Process(target=_work, args=arguments, name="rolecall-worker")
+    parent_end, worker_end = multiprocessing.Pipe(duplex=False)
+    arguments = (settings, load, listener, worker_end, os.getpid())
+    process = multiprocessing.Process(target=_run_worker, args=arguments, name="rolecall-worker")
     process.start()
-    its.close()
-    return process, mine
+    worker_end.close()
+    return process, parent_end
 
 
 def _says_ready(connection: Any) -> bool:
@@ -159,10 +159,10 @@ def _says_ready(connection: Any) -> bool:
         return False
 
 
-def _ended(workers: list[tuple[BaseProcess, Connection]], *, failed: bool) -> bool:
-    """Ends every worker. False when one of them had failed."""
+def _end_workers(workers: list[tuple[BaseProcess, Connection]], *, failed: bool) -> bool:
+    """End every worker. Returns False when one of them had failed."""
     if failed:
-        log.error("a worker has ended: the server ends")
+        log.error("a worker has ended, so the server ends")
     for process, _ in workers:
         process.terminate()
     deadline = time.monotonic() + _WORKERS_END_SECONDS
@@ -175,22 +175,24 @@ def _ended(workers: list[tuple[BaseProcess, Connection]], *, failed: bool) -> bo
     return not failed
 
 
-def _work(settings: ServerSettings, load: Load, listener: socket.socket, parent: Connection, parent_id: int) -> None:
-    """One worker, which is a process that ends when its parent does."""
+def _run_worker(
+    settings: ServerSettings, load: Load, listener: socket.socket, parent: Connection, parent_id: int
+) -> None:
+    """The main function of a worker process."""
     signal.set_wakeup_fd(-1)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=(parent_id,), daemon=True, name="rolecall-parent").start()
     application = load()
-    _run(_answer_until_told(settings, application, listener, partial(parent.send, True)))
+    _run(_answer_until_stopped(settings, application, listener, partial(parent.send, True)))
     application.finish()
     sys.stderr.flush()
-    # Threads may still compute; nobody waits for what comes of it.
+    # Threads may still compute. Their results are not needed.
     os._exit(0)
 
 
 def _end_with_parent(parent_id: int) -> None:
-    """Workers of a killed parent would go on holding its port, and nothing would end them any more."""
+    """End this worker when its parent is gone. Otherwise it would hold the port, and nothing would end it."""
     while os.getppid() == parent_id:
         time.sleep(_PARENT_PAUSE_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -11,17 +11,17 @@ Environ = dict[str, Any]
 _KEYS_LIMIT = 512
 _KEY_BYTES = 64
 _IGNORED = ("rolecall.ignored", "")
-# Of a header's name as clients write it: the key of WSGI, and the name in lower case.
+# From a header's name as clients write it to the WSGI key and the name in lower case.
 _keys: dict[bytes, tuple[str, str]] = {
     b"content-type": ("CONTENT_TYPE", "content-type"),
     b"content-length": ("CONTENT_LENGTH", "content-length"),
 }
-# A list of cookies has another separator than every other list (RFC 9113, section 8.2.3).
+# Only a list of cookies has another separator (RFC 9113, section 8.2.3).
 _SEPARATORS = {"HTTP_COOKIE": "; "}
 
 
 def base_environ(scheme: str, server: tuple[str, int], client: tuple[str, int]) -> Environ:
-    """What is the same for every request of a connection."""
+    """The part of the environment that all requests of a connection share."""
     return {
         "SCRIPT_NAME": "",
         "SERVER_NAME": server[0],
@@ -39,7 +39,7 @@ def base_environ(scheme: str, server: tuple[str, int], client: tuple[str, int]) 
 
 
 def add_header(environ: Environ, headers: dict[str, str], name: bytes, value: bytes) -> None:
-    """A header of the request, in the environment and by its own name; a header that is repeated becomes a list."""
+    """Add a header to the environment and to ``headers``. A repeated header becomes a list."""
     key, lower = _keys.get(name) or _key(name)
     text = value.decode("latin-1")
     if key in environ:
@@ -52,7 +52,7 @@ def _key(name: bytes) -> tuple[str, str]:
     if lower in _keys:
         key = _keys[lower]
     elif b"_" in name:
-        # WSGI would take "a_b" for "a-b": what a proxy has checked under one name must not be read under the other.
+        # WSGI gives "a_b" and "a-b" the same key. A header that a proxy checked as one must not be read as the other.
         key = _IGNORED
     else:
         text = lower.decode("latin-1")
@@ -63,7 +63,7 @@ def _key(name: bytes) -> tuple[str, str]:
 
 
 def set_target(environ: Environ, target: bytes) -> None:
-    """Path and query; ``RAW_URI`` is the target as it was sent."""
+    """Set path and query. ``RAW_URI`` is the target as it was sent."""
     text = target.decode("latin-1")
     environ["RAW_URI"] = text
     path, _, environ["QUERY_STRING"] = text.partition("?")
@@ -71,7 +71,7 @@ def set_target(environ: Environ, target: bytes) -> None:
 
 
 def set_first_line(environ: Environ, line: bytes) -> None:
-    """What can be told of a request that the parser did not understand."""
+    """Set method and target of a request that the parser did not understand, as far as they can be read."""
     parts = line.split(b" ")
     environ["REQUEST_METHOD"] = parts[0][:32].decode("latin-1") or "GET"
     environ["SERVER_PROTOCOL"] = "HTTP/1.1"

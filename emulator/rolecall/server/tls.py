@@ -1,7 +1,7 @@
-"""Certificates: the files a server was given, or ones of its own that an authority of its own has signed.
+"""Certificates for HTTPS: the user's files, or files made here and signed by an authority made here.
 
-The authority signs once and its key is forgotten, so a client that believes its certificate believes this server and
-nothing else.
+The authority signs one certificate and its key is thrown away. So a client that trusts the authority trusts this
+server and nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rolecall.settings import TlsFiles
 
-# What every client still takes (Apple, "About upcoming limits on trusted certificates": 825 days).
+# Every client accepts this (Apple, "About upcoming limits on trusted certificates": 825 days).
 _LASTS = timedelta(days=800)
 _RENEWED_BEFORE = timedelta(days=30)
 _NAMES = ("localhost", "*.localhost", "rolecall.localhost")
@@ -33,7 +33,7 @@ class BadCertificateError(Exception):
 
 
 def tls_context(files: TlsFiles) -> ssl.SSLContext:
-    """Raises BadCertificateError."""
+    """A context with these files. Raises BadCertificateError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(files.certificate_path, files.key_path)
@@ -47,9 +47,9 @@ def tls_context(files: TlsFiles) -> ssl.SSLContext:
 
 
 def own_certificate(folder: Path, host: str) -> TlsFiles:
-    """The certificate in ``folder`` for this machine and ``host``, made when it is not there or about to expire.
+    """The certificate in ``folder`` for this machine and ``host``. Makes it when it is missing or about to expire.
 
-    Raises OSError for a folder that cannot be written.
+    Raises OSError when the folder cannot be written.
     """
     files = TlsFiles(str(folder / "server.pem"), str(folder / "server-key.pem"), str(folder / "authority.pem"))
     if not _is_good(files, host):
@@ -69,7 +69,7 @@ def _is_good(files: TlsFiles, host: str) -> bool:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         tls_context(files)
     except Exception:
-        # Whatever is wrong with them, new ones are right.
+        # New files are made for every problem with the old ones.
         return False
     return certificate.not_valid_after_utc - _RENEWED_BEFORE > datetime.now(UTC) and set(_names_of(host)) <= set(names)
 
@@ -140,8 +140,8 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing, for this user alone."""
-    # Made with 0600, and renamed: another server may read the old one at this moment.
+    """Write the whole file or nothing, readable by this user alone."""
+    # mkstemp creates the file with mode 0600. The rename keeps the old file whole for a server that is reading it.
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,7 +1,7 @@
-"""The permissions that a call needs, read from AWS's tables: the default of every operation, emulated or not.
+"""The permissions that a call needs by AWS's tables: the default of every operation, whether it is built or not.
 
-An operation that needs something else says so in its decorator. Nothing here knows a service. A service registers its
-kinds of resources with :func:`resource_kind`: what is stored of one, and how AWS names it in a refusal.
+An operation that needs other permissions names them in its decorator. This module knows no service. A service
+registers its kinds of resources with :func:`resource_kind`: what is stored about one, and AWS's words for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ACCOUNT_ID_DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A resource as it is stored: its ARN, its condition keys, and AWS's words for it in a refusal, if not the ARN."""
+    """A stored resource: its ARN, its condition keys, and AWS's words for it in a refusal if they are not the ARN."""
 
     arn: str
     context: Mapping[str, ContextValue]
@@ -35,11 +35,13 @@ Implied = Callable[[Call], Described]
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """What a service knows of a resource type.
+    """What a service knows about a resource type.
 
-    ``implied`` gives the resource when the request names none. ``made_by`` is the operation that makes a resource of
-    this type. ``made_as`` is AWS's text for it when that operation is refused, with ``{name}``. ``tagged_by`` is the
-    action that the caller also needs to make one with tags.
+    - ``describe``: gives the stored facts of a resource that the request names.
+    - ``implied``: gives the stored facts of the resource that is meant when the request names none.
+    - ``made_by``: the operation that creates one.
+    - ``made_as``: AWS's words for it in a refusal of that operation, with ``{name}``.
+    - ``tagged_by``: the further action that creating one with tags needs.
     """
 
     describe: Describe
@@ -53,7 +55,7 @@ _kinds: dict[tuple[str, str], ResourceKind] = {}
 
 
 def as_named(_call: Call, resource: Resource) -> Described:
-    """For kinds of which nothing is stored yet: the resource with the ARN that the request gives."""
+    """For kinds that are not stored yet: the resource with the ARN from the request."""
     return Described(resource.arn, {})
 
 
@@ -66,7 +68,7 @@ def resource_kind(
     tagged_by: str = "",
     implied: Implied | None = None,
 ) -> Callable[[Describe], Describe]:
-    """Register what is known of a resource type, by its name in AWS's reference. See :class:`ResourceKind`."""
+    """Register a resource type by its name in the Service Authorization Reference. See :class:`ResourceKind`."""
 
     def register(describe: Describe) -> Describe:
         if (service_prefix, resource_type) in _kinds:
@@ -79,17 +81,17 @@ def resource_kind(
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """What stays the same for every call of an operation. ``members_of_keys`` are members by condition key."""
+    """What all calls of an operation share. ``members_of_keys`` are pairs of a condition key and its member."""
 
     prefix: str
     action: str
-    # The members that this was compiled for: the model may be read anew with others.
+    # The members of the model for which this was compiled.
     input_paths: Sequence[tuple[str, ...]]
     resources: ActionResources
     members_of_keys: tuple[tuple[str, str], ...]
     has_tags: bool
     tagging_action: str
-    # The permission of an operation that names no resource and passes none.
+    # The permissions of an operation without resources, tags and condition keys.
     always: Sequence[Permission] | None
 
 
@@ -98,9 +100,9 @@ _compiled: dict[tuple[str, str], _Compiled] = {}
 
 
 def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """The operation's own action on each resource that the request names; on ``*`` for an action without types.
+    """The operation's own action on each resource that the request names, or on ``*`` for an action without types.
 
-    Making something with tags also needs the permission to tag, where the action depends on it.
+    Creating a resource with tags also needs the permission to tag, where the tables say so.
     """
     compiled = _compiled.get((call.service, call.operation))
     if compiled is None or compiled.input_paths is not call.input_paths:
@@ -143,7 +145,7 @@ def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Des
 
 
 def _owner(resource: Resource) -> str:
-    """The account in an ARN of the request; empty for the caller's own account and for AWS's."""
+    """The account in an ARN of the request. Empty for the caller's own account and for AWS's."""
     parsed = parse_arn(resource.given) if resource.given.startswith("arn:") else None
     if parsed is None or len(parsed.account_id) != _ACCOUNT_ID_DIGITS:
         return ""
@@ -169,7 +171,7 @@ def _compile(call: Call) -> _Compiled:
 
 
 def _members_of_keys(prefix: str, condition_keys: Sequence[str], members: set[str]) -> tuple[tuple[str, str], ...]:
-    """The action's own condition keys that a member of the request gives, by its name or by the table."""
+    """The action's own condition keys whose values are members of the request: same name, or a row of the table."""
     by_name = {member.lower(): member for member in members}
     written = resource_members(prefix).condition_keys
     found = []
@@ -191,7 +193,7 @@ def _requested(compiled: _Compiled, parameters: Parameters) -> Mapping[str, Cont
 
 
 def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
-    """The condition keys of the tags, or of the tag keys alone, that a request passes."""
+    """The condition keys for the tags, or the tag keys, in a request."""
     context: dict[str, ContextValue] = {}
     tags = parameters.get("Tags") or ()
     pairs = (

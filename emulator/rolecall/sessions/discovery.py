@@ -1,7 +1,7 @@
-"""Fetching an issuer's keys: its discovery document, and the key set that this names (OpenID Connect Discovery 1.0).
+"""Fetches an issuer's discovery document and the key set that it names (OpenID Connect Discovery 1.0).
 
-Bounded in time and size; certificates are verified by the machine's authorities, and no redirect is followed.
-Imported on the first use, because the HTTP client takes long to load.
+Time and size are bounded, the machine's authorities verify certificates, and redirects are not followed. This module
+is imported on first use, because the HTTP client takes long to load.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONNECT_SECONDS = 2.0
 READ_SECONDS = 3.0
 MAXIMUM_DOCUMENT_BYTES = 262_144
 _CHUNK_BYTES = 16_384
-# As many as there are issuers at one time, for as long as they keep a connection open.
+# One pool for each host that is in use at the same time.
 _pool = urllib3.PoolManager(
     num_pools=8,
     cert_reqs="CERT_REQUIRED",
@@ -36,16 +36,16 @@ def key_set_text(issuer: str) -> str:
     """The text of the issuer's key set. Raises UnreachableIssuerError, BadKeySetError."""
     document = _json(_get(issuer.rstrip("/") + DISCOVERY_PATH))
     if document.get("issuer") != issuer:
-        # OpenID Connect Discovery 1.0, section 4.3: it must be exactly the one that was asked.
-        raise BadKeySetError(f"the discovery document is of another issuer: {str(document.get('issuer'))[:255]}")
+        # OpenID Connect Discovery 1.0, section 4.3: it must be exactly the issuer that was asked.
+        raise BadKeySetError(f"the discovery document names another issuer: {str(document.get('issuer'))[:255]}")
     key_set_url = document.get("jwks_uri")
     if not isinstance(key_set_url, str) or not _allowed(key_set_url, issuer):
-        raise BadKeySetError("the discovery document names no jwks_uri that may be fetched")
+        raise BadKeySetError("the discovery document has no jwks_uri, or one that Rolecall does not fetch")
     return _get(key_set_url).decode("utf-8", "replace")
 
 
 def _allowed(url: str, issuer: str) -> bool:
-    """https anywhere; http on this machine, for issuers that are on this machine too."""
+    """Whether Rolecall fetches the URL: https anywhere, http only between an issuer and a URL on this machine."""
     try:
         parts, host = urlsplit(url), urlsplit(issuer).hostname or ""
         if parts.scheme == "https":
@@ -71,7 +71,7 @@ def _get(url: str) -> bytes:
     except urllib3.exceptions.HTTPError as error:
         raise UnreachableIssuerError(f"{url[:255]}: {error}") from error
     finally:
-        # Closed, not given back: what is left of a document that is too long must not be read first.
+        # Closed instead of released to the pool, which would first read the rest of a document that is too long.
         response.close()
 
 
@@ -83,7 +83,7 @@ def _body(response: urllib3.BaseHTTPResponse, url: str) -> bytes:
         if len(body) > MAXIMUM_DOCUMENT_BYTES:
             raise BadKeySetError(f"{url[:255]} is longer than {MAXIMUM_DOCUMENT_BYTES} bytes")
         if monotonic_seconds() > deadline:
-            # Nobody waits for it any more.
+            # The caller has given up waiting.
             raise UnreachableIssuerError(f"{url[:255]} takes too long")
     return body
 
@@ -94,5 +94,5 @@ def _json(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadKeySetError("the discovery document is not JSON") from error
     if not isinstance(found, dict):
-        raise BadKeySetError("the discovery document is no JSON object")
+        raise BadKeySetError("the discovery document is not a JSON object")
     return found

@@ -1,7 +1,8 @@
-"""Keys of issuers outside: remembered, and asked for again when they are old or a token names one that is not there.
+"""Keys of outside issuers. They are remembered, and fetched again when they are old or lack the key of a token.
 
-A call that needs keys which are not here gets :class:`KeysWantedError`. Whoever catches it lets go of everything that
-others may wait for, the database's snapshot above all, calls :meth:`KeysWantedError.fetch`, and begins anew.
+A call that needs keys which are not here gets :class:`KeysWantedError`. The code that catches it first releases
+everything that other calls may wait for, such as the snapshot of the database. Then it calls
+:meth:`KeysWantedError.fetch` and starts the call again.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from rolecall.caches import BoundedCache
 from rolecall.clock import monotonic_seconds
 from rolecall.sessions.web_identity import BadKeySetError, KeySet, read_key_set
 
-# How long keys are used without asking, and how soon after an attempt the next one may be made.
+# How long fetched keys are used, and how long after a failed attempt the next one may be made.
 KEYS_SECONDS = 3600
 RETRY_SECONDS = 5
-# An issuer is not asked about unknown keys and wrong signatures more often: anybody can send those.
+# Unknown keys and wrong signatures lead to a new fetch only this often, because every client can send them.
 UNKNOWN_KEY_SECONDS = 30
-# For both documents together, however slowly the issuer lets them drip.
+# The limit for fetching both documents, even from an issuer that sends them byte by byte.
 TOTAL_SECONDS = 8
 _ISSUERS_LIMIT = 256
 
@@ -30,12 +31,12 @@ Fetch = Callable[[str], str]
 
 
 class UnreachableIssuerError(Exception):
-    """The issuer did not answer, or said that it cannot now. Says how, for people."""
+    """The issuer did not answer, or answered that it cannot now. The message gives the details for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of one issuer's keys: the last good set, and what went wrong since."""
+    """The state of one issuer's keys: the last good set, and the failure since then."""
 
     key_set: KeySet | None
     failure: Exception | None
@@ -44,7 +45,7 @@ class _Known:
 
 
 class KeysWantedError(Exception):
-    """The keys of an issuer have to be fetched before this call can be judged."""
+    """The keys of an issuer must be fetched before this call can be decided."""
 
     def __init__(self, keys: IssuerKeys, url: str) -> None:
         super().__init__(url)
@@ -53,33 +54,33 @@ class KeysWantedError(Exception):
         self._at_seconds = monotonic_seconds()
 
     def fetch(self) -> None:
-        """Fetch them, or find out that it cannot be done; either is remembered. Never raises."""
+        """Fetch the keys. Success and failure are both remembered. Never raises."""
         self._keys.fetch(self.url, self._at_seconds)
 
 
 class IssuerKeys:
-    """The keys of all issuers that a process has met. Safe to share between threads."""
+    """The keys of all issuers that this process has used. Safe to share between threads."""
 
     def __init__(self, fetch: Fetch | None = None) -> None:
         self._fetch = fetch or fetch_over_network
         self._known: BoundedCache[str, _Known] = BoundedCache(_ISSUERS_LIMIT)
-        # One for each issuer that is being asked: none waits for another one's answer.
+        # One for each issuer that is being asked, so that no issuer's callers wait for another issuer.
         self._turns: dict[str, _Turn] = {}
         self._choosing = threading.Lock()
-        self._worked_out: tuple[int, BoundedCache[str, Any]] = (-1, BoundedCache(_ISSUERS_LIMIT))
+        self._generation_cache: tuple[int, BoundedCache[str, Any]] = (-1, BoundedCache(_ISSUERS_LIMIT))
 
     def of_generation(self, generation: int) -> BoundedCache[str, Any]:
-        """What was worked out from this generation of the database; begun anew when the database has moved."""
-        held = self._worked_out
+        """A cache of results from this generation of the database. A new generation starts with an empty cache."""
+        held = self._generation_cache
         if held[0] != generation:
-            held = self._worked_out = (generation, BoundedCache(_ISSUERS_LIMIT))
+            held = self._generation_cache = (generation, BoundedCache(_ISSUERS_LIMIT))
         return held[1]
 
     def key_set(self, url: str, key_id: str) -> KeySet:
-        """The issuer's keys; they may lack ``key_id`` when it was asked for it a moment ago.
+        """The issuer's keys. They may lack ``key_id`` if they were fetched a moment ago.
 
-        Raises KeysWantedError, and UnreachableIssuerError or BadKeySetError for as long as an attempt that failed is
-        remembered.
+        Raises KeysWantedError when they must be fetched. Raises UnreachableIssuerError or BadKeySetError while a
+        failed attempt is remembered.
         """
         known = self._known.get(url)
         now = monotonic_seconds()
@@ -94,7 +95,7 @@ class IssuerKeys:
         return known.key_set
 
     def doubt(self, url: str) -> None:
-        """For a signature that the issuer's keys did not verify: it may have other keys under the same ids by now.
+        """Called when the issuer's keys do not verify a signature: it may have replaced a key and kept the key's id.
 
         Raises KeysWantedError, unless the issuer was asked a moment ago.
         """
@@ -112,7 +113,7 @@ class IssuerKeys:
                 key_set = read_key_set(self._fetch(url))
             except (UnreachableIssuerError, BadKeySetError) as error:
                 now = monotonic_seconds()
-                # A set that is not old yet stays: nobody who names a key that does not exist may take it away.
+                # The old set stays. Otherwise a client could remove it by naming a key that does not exist.
                 old = None if known is None else known.key_set
                 fetched_at = now if known is None else known.fetched_at_seconds
                 self._known.put(url, _Known(old, error, fetched_at, now))
@@ -142,21 +143,21 @@ class _Turn:
     waiting: int = 0
 
 
-# The threads that were given up because an issuer did not come to an end, by its URL.
+# By issuer URL: threads that still wait for an answer although the time limit is over.
 _given_up: dict[str, threading.Thread] = {}
 
 
 def fetch_over_network(url: str) -> str:
-    """The text of the issuer's key set, in a bounded time. Raises UnreachableIssuerError, BadKeySetError."""
+    """The text of the issuer's key set, within TOTAL_SECONDS. Raises UnreachableIssuerError, BadKeySetError."""
     results: list[str | Exception] = []
     if url in _given_up and _given_up[url].is_alive():
-        # An issuer that lets its answer drip for days gets one thread, not one for every attempt.
-        raise UnreachableIssuerError("the issuer has not come to an end with its last answer yet")
+        # One thread for each issuer that never ends its answer, not one for each attempt.
+        raise UnreachableIssuerError("the issuer is still sending its answer to an earlier request")
     _given_up.pop(url, None)
 
     def run() -> None:
         try:
-            # Loaded now: the HTTP client takes longer to load than everything else of this room together.
+            # Loaded on first use: the HTTP client takes longer to load than the rest of this package together.
             discovery = importlib.import_module("rolecall.sessions.discovery")
             results.append(discovery.key_set_text(url))
         except (BadKeySetError, UnreachableIssuerError) as error:
@@ -164,7 +165,7 @@ def fetch_over_network(url: str) -> str:
         except Exception as error:
             results.append(UnreachableIssuerError(f"{type(error).__name__}: {error}"))
 
-    # A thread, because nothing else bounds the whole: time-outs of a connection are those of single reads.
+    # A thread bounds the total time. The connection's own time-outs apply only to single reads.
     thread = threading.Thread(target=run, name="rolecall-issuer-keys", daemon=True)
     thread.start()
     thread.join(TOTAL_SECONDS)

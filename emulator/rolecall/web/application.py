@@ -33,12 +33,12 @@ log = logging.getLogger("rolecall")
 class RolecallApplication(Flask):
     """A Flask application whose AWS calls go straight to the gateway.
 
-    Flask serves Rolecall's own pages and endpoints. An AWS call is no Flask request: it has one address, no routing,
-    and a request object of its own.
+    Flask serves Rolecall's own pages and endpoints. AWS calls bypass Flask: they need no routing, and they have their
+    own request object.
     """
 
     aws: WsgiApplication
-    # For requests that the server could not read.
+    # Answers requests that the server could not read.
     refuse: WsgiApplication
 
     def __init__(
@@ -57,30 +57,30 @@ class RolecallApplication(Flask):
         self._finish = finish
 
     def finish(self) -> None:
-        """Write down what is still to be written; for the end of the process."""
+        """Write everything that is not written yet, at the end of the process."""
         if self._decisions is not None:
             self._decisions.close()
         self._finish()
         try:
             self._database.checkpoint()
         except DatabaseError as error:
-            log.warning("%s", printable(f"the database keeps its last changes in a file beside it: {error}"))
+            log.warning("%s", printable(f"the database's last changes stay in its -wal file: {error}"))
 
     def log_exception(self, exc_info: Any) -> None:
-        """As Flask does, with the path as it may be shown."""
+        """Log the exception as Flask does, with the path made printable."""
         log.error("%s", printable(f"{request.method} {request.path} failed unexpectedly"), exc_info=exc_info)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if not self.is_page(environ):
             return self.aws(environ, start_response)
-        # Before Flask, for everything there is: what it makes of a name that it does not understand is no name at all.
+        # Checked before Flask, because Flask reads an invalid Host header as an empty one.
         if not self._admission.answers_to(asked_host(environ)):
             return refuse_unknown_name(start_response)
         return super().wsgi_app(environ, start_response)
 
     @staticmethod
     def is_page(environ: dict[str, Any]) -> bool:
-        """Whether the request is for a page or an endpoint of Rolecall's own, not an AWS call."""
+        """Whether the request is for one of Rolecall's own pages or endpoints, and so no AWS call."""
         path = environ["PATH_INFO"]
         if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
             return True
@@ -100,7 +100,7 @@ def web_application(
     maximum_body_bytes: int,
     admission: Admission = DEFAULT_ADMISSION,
 ) -> RolecallApplication:
-    """The application over a gateway; ``reset`` is what ``POST /_rolecall/reset`` does."""
+    """The application over a gateway. ``POST /_rolecall/reset`` calls ``reset``."""
     app = RolecallApplication(decisions, faults, admission, gateway.database, gateway.uses.flush)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(gateway, maximum_body_bytes, admission)

@@ -1,7 +1,7 @@
-"""AWS calls over WSGI: every path that is not Rolecall's own.
+"""AWS calls over WSGI: every path that is not one of Rolecall's own.
 
-The WSGI environment becomes an HttpRequest without Flask's request object: building that costs more than the whole
-authentication of a call.
+The WSGI environment becomes an HttpRequest without Flask's request object, because building that object costs more
+than authenticating the call.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
 # The request id and the answer.
 _Ended = tuple[str, HttpAnswer]
 
-# In the environment of a server that can wait for many calls at once: such a call's answer may be Unfinished.
+# Set by a server that can wait for many calls at once. The answer to such a call may be Unfinished.
 WAITS_KEY = "rolecall.waits"
-# In the environment of a server that has them at hand: the body, and the headers by their names in lower case.
+# Set by a server that has already read the body and the headers (by their names in lower case).
 BODY_KEY = "rolecall.body"
 HEADERS_KEY = "rolecall.headers"
-# In the environment of a request that the server could not read: a Problem.
+# Set for a request that the server could not read: a Problem.
 PROBLEM_KEY = "rolecall.problem"
 TOO_LARGE_MESSAGE = "The request body is larger than {limit} bytes."
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -43,9 +43,9 @@ _HEADER_NAMES_LIMIT = 256
 
 
 class Problem(Enum):
-    """Why the server could not read a request: status, code and message. AWS's own for these are not recorded."""
+    """Why the server could not read a request: status, code and message. AWS's own answers are not recorded."""
 
-    MALFORMED = (400, "InvalidAction", "The request is not HTTP that can be understood.")
+    MALFORMED = (400, "InvalidAction", "The request is not valid HTTP.")
     LARGE_HEAD = (431, "RequestHeaderSectionTooLarge", "The request line and headers are too long.")
     LATE = (408, "RequestTimeout", "The request did not arrive in time.")
 
@@ -55,7 +55,7 @@ class Problem(Enum):
 
 
 class Unfinished:
-    """A call that has to wait for ``wait``, and goes on when that is over."""
+    """A call that has to wait for ``wait`` before it goes on."""
 
     __slots__ = ("_send", "_steps", "wait")
 
@@ -65,7 +65,7 @@ class Unfinished:
         self.wait: Wait
 
     def go_on(self) -> list[bytes] | Unfinished:
-        """The body; this call again when there is something else to wait for. Raises DroppedConnectionError."""
+        """The body, or this call again when it has to wait once more. Raises DroppedConnectionError."""
         try:
             self.wait = next(self._steps)
         except StopIteration as ended:
@@ -73,11 +73,11 @@ class Unfinished:
         return self
 
     def __iter__(self) -> Iterator[bytes]:
-        raise TypeError("the server has asked for calls that wait and does not wait for this one")
+        raise TypeError("the server sets rolecall.waits but does not wait for this unfinished call")
 
 
 class BodyTooLargeError(Exception):
-    """The body is longer than the limit; it was not read to its end. ``request`` is what is known without it."""
+    """The body is longer than the limit and was not read to its end. ``request`` is the request without its body."""
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class BodyTooLargeError(Exception):
 def aws_application(
     gateway: Gateway, maximum_body_bytes: int, admission: Admission = DEFAULT_ADMISSION
 ) -> WsgiApplication:
-    """A WSGI application that answers AWS calls of programs, and of the web pages that ``admission`` lets in."""
+    """A WSGI application that answers AWS calls of programs, and of the web pages that ``admission`` allows."""
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
         try:
@@ -191,18 +191,18 @@ def _announces_too_much(content_length: str, maximum_body_bytes: int) -> bool:
 
 
 def _guessed_service(environ: Environ) -> str:
-    """For an error before anything was understood: query services answer on the root path, the others below it."""
+    """The service for an error in an unread request. Query services use the root path, other services other paths."""
     return "sts" if environ["PATH_INFO"] in ("", "/") else "chime"
 
 
 @lru_cache(maxsize=4)
 def http_date(wall_seconds: int) -> str:
-    """``Tue, 24 Nov 2026 00:29:44 GMT``; every answer of one second has the same."""
+    """``Tue, 24 Nov 2026 00:29:44 GMT``. All answers of the same second share one text."""
     return formatdate(wall_seconds, usegmt=True)
 
 
 def send(answer: HttpAnswer, request_id: str, wall_seconds: float, start_response: Any) -> list[bytes]:
-    # The date is of the clock that judges signatures: SDKs correct their own clocks by it.
+    # SDKs correct their clocks by this date, so it comes from the clock that judges signatures.
     headers = [
         ("x-amzn-RequestId", request_id),
         ("Content-Type", answer.content_type),

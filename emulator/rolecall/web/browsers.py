@@ -1,7 +1,7 @@
-"""AWS calls from browsers: which pages may make them, and the headers that allow it (CORS).
+"""AWS calls from browsers: which pages may make them, and the CORS headers of the answers.
 
-The documented credentials are public, so a page of any site could sign calls with them. AWS needs no such guard,
-because its secrets are secret.
+Everyone knows the documented credentials, so a page of any site could sign calls with them. AWS needs no such guard,
+because its credentials are secret.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ Environ = dict[str, Any]
 WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
 Refuse = Callable[[str, Environ, Any], Iterable[bytes]]
 
-NO_HOST_MESSAGE = "The Host header is missing, or is not the name of a host."
+NO_HOST_MESSAGE = "The Host header is missing or is not a valid host name."
 UNKNOWN_HOST_MESSAGE = (
-    "Rolecall does not answer to the name {name}, because it could belong to a page of another site. "
+    "Rolecall does not answer to the name {name}, because a web page of another site could use it. "
     "If the name is yours, start Rolecall with --allow-host {name}."
 )
 OTHER_ORIGIN_MESSAGE = (
     "Rolecall does not answer web pages of other origins{which}. "
-    "To permit calls from the pages of an origin, start it with --allow-origin ORIGIN."
+    "To allow the pages of an origin, start Rolecall with --allow-origin ORIGIN."
 )
 _SHOWN_ORIGIN_CHARACTERS = 200
 _REMEMBERED_HOSTS = 256
-# How long a browser may remember that an origin may call, in seconds: Chromium's maximum (2 hours).
+# How long a browser may remember that an origin may call. Most browsers cap this themselves (Chromium: 2 hours).
 _PREFLIGHT_SECONDS = 7200
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _EXPOSED = "x-amzn-RequestId, x-amzn-ErrorType, x-amzn-ErrorMessage, Date"
-# Names of headers, as a preflight request lists them.
+# Header names, as a preflight request lists them.
 _is_list_of_names = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}").fullmatch
 
 
 def guarded(application: WsgiApplication, refuse: Refuse, admission: Admission) -> WsgiApplication:
-    """The application for requests that ``admission`` permits. ``refuse(message, …)`` answers all others."""
+    """The application, for requests that ``admission`` allows. ``refuse(message, …)`` answers all other requests."""
 
-    # Caches names that were admitted. They are few, and every call needs the check.
+    # Every call needs this check, and servers have few names.
     answered: BoundedCache[str, bool] = BoundedCache(_REMEMBERED_HOSTS)
 
     def is_answered(host: str) -> bool:
@@ -63,7 +63,7 @@ def guarded(application: WsgiApplication, refuse: Refuse, admission: Admission) 
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:
             fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
-            # Most calls have no such header, so this check comes first.
+            # Checked first, because most calls have no such header.
             if fetch_site is None:
                 foreign = is_silent_browser(environ.get("HTTP_USER_AGENT", ""))
             else:
@@ -94,7 +94,7 @@ def _start_for(origin: str, start_response: Any, status: str, headers: list[tupl
 
 
 def _preflight(origin: str, environ: Environ, start_response: Any) -> list[bytes]:
-    """The answer to a browser that asks before it sends a page's request (Fetch standard, "CORS protocol")."""
+    """The answer to a browser's question whether a page may make a call (Fetch standard, "CORS protocol")."""
     headers = [
         ("Access-Control-Allow-Origin", origin),
         ("Access-Control-Allow-Methods", _METHODS),
@@ -103,7 +103,7 @@ def _preflight(origin: str, environ: Environ, start_response: Any) -> list[bytes
         ("Content-Length", "0"),
     ]
     wanted = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-    # Any header: SDKs sign with different headers, and "*" does not cover Authorization.
+    # All of them: the signed headers differ between SDKs, and "*" does not cover Authorization.
     if _is_list_of_names(wanted):
         headers.append(("Access-Control-Allow-Headers", wanted))
     if environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":

@@ -1,7 +1,7 @@
-"""Whether a page of another site is behind a browser's request, under this site's name or its own name.
+"""Whether a browser sent a request on behalf of another site, under this site's name or under its own.
 
-The check uses the bytes that the client sent. A framework gives an empty name for a ``Host`` header that it cannot
-read, and an unreadable name must not count as a name of this machine.
+These functions judge the headers as the client sent them. A framework reads an invalid ``Host`` header as an empty
+one, but an invalid header must not pass as a name of this machine.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from urllib.parse import urlsplit
 
 from rolecall.wire import is_aws_host
 
-# Top-level names that no public name ends with (RFC 6761; .internal: ICANN, 2024-07-29).
+# No public name ends with these (RFC 6761; .internal: ICANN, 2024-07-29).
 _PRIVATE_ENDINGS = (".localhost", ".test", ".internal")
 # A name of 253 characters, its final dot, and a port.
 _MAXIMUM_HOST_CHARACTERS = 260
 _LABEL = r"[a-z0-9_-]{1,63}"
-# Host of RFC 9112, as far as it is a name or address. Underscores: Docker Compose makes such names.
+# Host of RFC 9112, but not empty. Underscores are allowed because names of Docker Compose have them.
 _read_host = re.compile(
     rf"(?:\[(?P<address>[0-9a-f:.]+(?:%[a-z0-9_.-]+)?)\]|(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?)(?::[0-9]{{0,5}})?",
     re.ASCII | re.IGNORECASE,
 ).fullmatch
 _read_origin = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9_.:\[\]-]+", re.ASCII).fullmatch
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-# A browser's values for a request without another site behind it (W3C, Fetch Metadata). "none": a person typed the URL.
+# Values of Sec-Fetch-Site without another site (W3C, Fetch Metadata). "none": the user typed the address.
 _OF_THIS_SITE = ("same-origin", "none")
 
 
 def asked_host(environ: Mapping[str, Any]) -> str:
-    """The name in a request, as the client wrote it; empty when the request's target has another name.
+    """The ``Host`` header as the client wrote it. Empty when the request's target names another host.
 
-    A target in absolute form (``GET http://name/``) takes precedence over the header: RFC 9112, section 3.2.2.
+    A target in absolute form (``GET http://name/``) has precedence over the header: RFC 9112, section 3.2.2.
     """
     host: str = environ.get("HTTP_HOST", "")
     target: str = environ.get("RAW_URI", "")
@@ -47,7 +47,7 @@ def asked_host(environ: Mapping[str, Any]) -> str:
 
 
 def host_name(host: str) -> str | None:
-    """The name or address in a ``Host`` header, in lower case; None for an invalid header."""
+    """The name or address in a ``Host`` header, in lower case. None for an invalid header."""
     if len(host) > _MAXIMUM_HOST_CHARACTERS:
         return None
     found = _read_host(host)
@@ -64,10 +64,10 @@ def host_name(host: str) -> str | None:
 
 
 def is_private_name(name: str) -> bool:
-    """Whether a name from :func:`host_name` is safe from other owners: an address, or a name that is not public.
+    """Whether a name from :func:`host_name` is an address or a name that no stranger can own.
 
-    The owner of a public name may point it to this machine. A browser then takes the owner's pages and this server for
-    the same site (DNS rebinding).
+    The owner of a public name can point it at this machine. A browser would then treat the owner's pages and this
+    server as the same site (DNS rebinding).
     """
     try:
         ipaddress.ip_address(name)
@@ -77,7 +77,7 @@ def is_private_name(name: str) -> bool:
 
 
 def from_another_site(origin: str | None, host: str) -> bool:
-    """True when the Origin header names another site than the ``Host`` header. Programs send no Origin."""
+    """True when the Origin header names another site than ``host``. Programs send no Origin."""
     if origin is None:
         return False
     try:
@@ -87,27 +87,27 @@ def from_another_site(origin: str | None, host: str) -> bool:
 
 
 def sent_by_another_site(fetch_site: str | None) -> bool:
-    """True when a browser reports that a page of another site is behind a request. Programs report nothing."""
+    """True when the browser says that a page of another site caused the request. Programs send no Sec-Fetch-Site."""
     return fetch_site is not None and fetch_site not in _OF_THIS_SITE
 
 
 def loaded_by_another_site(fetch_site: str | None, fetch_mode: str | None) -> bool:
-    """The same, except for a link or form that leads a visitor here: the sign-in page must allow those."""
+    """As :func:`sent_by_another_site`, but False for a link or form that brings the user to a page of this site."""
     return sent_by_another_site(fetch_site) and fetch_mode != "navigate"
 
 
 def is_silent_browser(user_agent: str) -> bool:
-    """Whether the user agent is a browser, by the name that all browsers have in common (MDN, "User-Agent").
+    """Whether a browser sent the request: all browsers share this form of the name (MDN, "User-Agent").
 
-    A browser that sends neither Origin nor Sec-Fetch-Site is old, or loads an image from a name that it does not trust,
-    such as another machine's. Nothing then shows which site the page is on.
+    For requests without Origin and Sec-Fetch-Site. Old browsers send neither. New ones send neither when they load an
+    image from a name that they do not trust, such as another machine's. Then nothing shows whose page it is on.
     """
     return user_agent.startswith("Mozilla/") and "Gecko" in user_agent
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The names and the origins that the user permitted, besides those that are always safe.
+    """The names and origins that the user has allowed, besides the ones that are always safe.
 
     ``hosts`` are names in lower case, or endings that begin with a dot. ``origins`` are as browsers write them.
     """
@@ -116,48 +116,48 @@ class Admission:
     origins: frozenset[str] = frozenset()
 
     def knows_name(self, host: str) -> bool:
-        """Whether a ``Host`` header is a name of this machine, or a permitted name."""
+        """Whether a ``Host`` header is a private name, an address or an allowed name."""
         name = host_name(host)
-        return name is not None and (is_private_name(name) or self._is_permitted(name))
+        return name is not None and (is_private_name(name) or self._is_allowed(name))
 
     def answers_to(self, host: str) -> bool:
-        """The same, or a name of AWS: only AWS can make its names lead to another machine."""
+        """As :meth:`knows_name`, and True for AWS's own names too: no stranger can point those at this machine."""
         name = host_name(host)
         return name is not None and (self.knows_name(host) or is_aws_host(name))
 
-    def _is_permitted(self, name: str) -> bool:
-        return any(name.endswith(host) if host.startswith(".") else name == host for host in self.hosts)
+    def _is_allowed(self, name: str) -> bool:
+        return any(name.endswith(allowed) if allowed.startswith(".") else name == allowed for allowed in self.hosts)
 
 
 DEFAULT_ADMISSION = Admission()
 
 
 def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "") -> Admission:
-    """The admission for the names and origins that a user gave, and for the server's own name.
+    """The admission that a user's options describe; the server's own name is allowed too.
 
-    A host is a name, or ``*.`` and an ending of names. An origin is ``scheme://host:port``. Raises ValueError with what
-    is wrong.
+    A host is a name, or ``*.`` and an ending of names. An origin is ``scheme://host:port``. Raises ValueError with a
+    message for the user.
     """
-    given = [_given_host(host) for host in hosts]
+    allowed = [_allowed_host(host) for host in hosts]
     own = host_name(f"[{listening_at}]" if ":" in listening_at else listening_at)
-    return Admission((*given, *([own] if own else [])), frozenset(map(_given_origin, origins)))
+    return Admission((*allowed, *([own] if own else [])), frozenset(map(_allowed_origin, origins)))
 
 
-def _given_host(host: str) -> str:
+def _allowed_host(host: str) -> str:
     name = host_name(host.removeprefix("*."))
-    # Without a port: a name is equally safe at each port.
+    # A port is refused: a name is allowed at every port.
     if name is None or name != host.removeprefix("*.").lower().rstrip("."):
-        raise ValueError(f"{host!r} is not the name of a host: write it as rolecall.example.com, or *.example.com")
+        raise ValueError(f"{host!r} is not a host name: write it as rolecall.example.com or *.example.com")
     return f".{name}" if host.startswith("*.") else name
 
 
-def _given_origin(origin: str) -> str:
+def _allowed_origin(origin: str) -> str:
     written = origin.lower().removesuffix("/")
     scheme = written.partition("://")[0]
     # Browsers leave out the default port.
     written = written.removesuffix(_DEFAULT_PORTS.get(scheme, "\0"))
     if _read_origin(written) is None or host_name(written.partition("://")[2]) is None:
         raise ValueError(
-            f"{origin!r} is not an origin of a page: write it as http://localhost:3000; no pattern covers all origins"
+            f"{origin!r} is not the origin of a page: write it as http://localhost:3000; no value allows every page"
         )
     return written

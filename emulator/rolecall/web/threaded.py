@@ -1,6 +1,6 @@
-"""A server in a thread of this process: for tests, whose subprocesses and other languages need a socket.
+"""A server in a thread of this process, for tests whose subprocesses or other languages need a socket.
 
-``rolecall serve`` has a server of its own, which wants the process for itself: its signals, its threads, its memory.
+``rolecall serve`` uses another server, which controls the signals, threads and memory of its process.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rolecall.web.aws import WsgiApplication
 
 _MAXIMUM_PORT = 65535
 _BACKLOG = 128
-# For calls that are being answered when the server is closed.
+# How long calls that are being answered may take when the server closes.
 _LAST_ANSWER_SECONDS = 2
 
 
 class _SilentHandler(WSGIRequestHandler):
-    # Kept alive between requests, as every AWS endpoint does.
+    # HTTP/1.1 keeps connections open between requests, as every AWS endpoint does.
     protocol_version = "HTTP/1.1"
     connections: dict[threading.Thread, socket.socket]
 
@@ -35,29 +35,29 @@ class _SilentHandler(WSGIRequestHandler):
             del self.connections[threading.current_thread()]
 
     def log(self, _type: str, _message: str, *_arguments: Any) -> None:
-        """The decision log knows more."""
+        """Print nothing: the decision log has every call."""
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Raises OSError for an address that cannot be had, ValueError for a port that is none."""
+    """Raises OSError when the address cannot be used, and ValueError for an invalid port."""
     if type(port) is not int or not 0 <= port <= _MAXIMUM_PORT:
         raise ValueError(f"port is a number from 0 to {_MAXIMUM_PORT}, not {port!r}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        told = f"cannot listen on {host} port {port}: {error.strerror or error}; port=0 takes a free one"
-        raise OSError(error.errno, told) from error
+        message = f"cannot listen on {host} port {port}: {error.strerror or error}; port=0 takes a free port"
+        raise OSError(error.errno, message) from error
 
 
 class ThreadedServer:
-    """Listens from the moment it is made. ``application`` may be exchanged at any time; without one it answers 503."""
+    """Listens as soon as it is made. ``application`` may be replaced at any time; None makes every answer a 503."""
 
     def __init__(self, host: str = DEFAULT_HOST, port: int = 0) -> None:
         self.application: WsgiApplication | None = None
         self._connections: dict[threading.Thread, socket.socket] = {}
         handler = type("_Handler", (_SilentHandler,), {"connections": self._connections})
-        # Bound here, because werkzeug ends the process when it cannot; it makes its own copy.
+        # werkzeug would end the process if it could not bind the address. It makes its own copy of this socket.
         with _listening(host, port) as listener:
             self._server = make_server(
                 host, port, self._answer, threaded=True, request_handler=handler, fd=listener.fileno()
@@ -74,11 +74,11 @@ class ThreadedServer:
         return application(environ, start_response)
 
     def _serve(self) -> None:
-        # Half a second, the default, would be added to the end of every test that stops one.
+        # The default, half a second, would make every test that stops a server that much longer.
         self._server.serve_forever(poll_interval=0.02)
 
     def close(self) -> None:
-        """Stop listening, and end the connections that clients keep open."""
+        """Stop listening and end the open connections."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -1,6 +1,6 @@
-"""rest-json input: path labels, query string, headers and JSON body to the members of the model.
+"""Reads rest-json input: path labels, query string, headers and JSON body become the members of the model.
 
-A JSON value of the wrong type is a SerializationException in AWS's words; members the model does not know are ignored.
+A JSON value of the wrong type is a SerializationException in AWS's words. Members that the model lacks are ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rolecall.wire.scalars import (
 )
 
 MAXIMUM_NESTING = 64
-# Possessive, and content with a missing end, so that no text makes the search start over at every quote.
+# Possessive, and the final quote may be missing. Otherwise a hostile text could restart the search at every quote.
 _STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 Decode = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], dict[str, Any]]
@@ -33,7 +33,7 @@ _Read = Callable[[Any], Any]
 
 
 def compile_decode(shape: Shape | None) -> Decode:
-    """A function from labels, query parameters and the request to the members of its input structure."""
+    """A function from labels, query parameters and the request to the members of the operation's input."""
     members = shape.members if shape else {}
     payload = shape.traits.get("payload", "") if shape else ""
     labels, queries, headers = (_located(members, location) for location in ("uri", "querystring", "header"))
@@ -120,7 +120,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _nesting(text: str) -> int:
-    """How deep brackets nest, those inside strings left out."""
+    """How deep brackets nest. Brackets inside strings do not count."""
     depth = deepest = 0
     for bracket in _NOT_BRACKETS.sub("", _STRINGS.sub("", text)):
         depth += 1 if bracket in "[{" else -1

@@ -1,6 +1,6 @@
 """From method, path and query string to the operation of a rest-json service.
 
-One tree of path segments per service. Rules with a fixed query string (``?operation=…``) come before those without.
+Each service has one tree of path segments. Rules with a fixed query string (``?operation=…``) are tried first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from rolecall.wire.forms import percent_decode, percent_encode
 from rolecall.wire.services import Service
 
-# What is within an app instance and has an ARN: app-instance/ID/channel/ID (Service Authorization Reference, Chime).
+# Resources inside an app instance, with ARNs such as app-instance/ID/channel/ID (Service Authorization Reference,
+# Chime).
 _WITHIN_APP_INSTANCES = frozenset({"user", "bot", "channel", "channel-flow"})
 MAXIMUM_SEGMENTS = 64
 
@@ -28,7 +29,7 @@ class Rule:
 
 @dataclass(slots=True)
 class Node:
-    """Where a path has got to: by literal segment, or by a label; ``rules`` by method when the path ends here."""
+    """A node of the tree. A path goes on by a literal segment or by a label. ``rules``, by method, if it ends here."""
 
     literals: dict[str, Node] = field(default_factory=dict)
     label: Node | None = None
@@ -64,7 +65,7 @@ def build_tree(service: Service) -> Node:
 
 
 def find(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Match | None:
-    """The operation whose template has exactly the segments of the path. Raises AwsError for a broken escape."""
+    """The operation whose template matches the segments of the path. Raises AwsError for an invalid escape."""
     segments = raw_path[1:].split("/", MAXIMUM_SEGMENTS)
     if len(segments) > MAXIMUM_SEGMENTS:
         return None
@@ -73,9 +74,9 @@ def find(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Ma
 
 
 def find_spanning(root: Node, method: str, raw_path: str, query: Mapping[str, str]) -> Match | None:
-    """As :func:`find`, for a path that the server has decoded: the slashes of an ARN had been ``%2F`` once.
+    """As :func:`find`, for a path that the server has already decoded, so that each ``%2F`` of an ARN is a slash.
 
-    How many segments an ARN spans is known from its own grammar. Nothing tells an escaped slash in other labels.
+    The grammar of ARNs says how many segments an ARN spans. In other labels an escaped slash cannot be recognised.
     """
     segments = raw_path[1:].split("/", MAXIMUM_SEGMENTS)
     if len(segments) > MAXIMUM_SEGMENTS:
@@ -131,7 +132,7 @@ def _walk_spanning(
 
 
 def _arn_segments(segments: list[str], at: int) -> int:
-    """How many segments the value that begins here has: one, unless it is an ARN."""
+    """How many segments the value that begins at ``at`` spans: one, unless it is an ARN."""
     if not segments[at][:6].lower().startswith(("arn:", "arn%3a")):
         return 1
     parts = percent_decode(segments[at]).split(":", 5)

@@ -1,8 +1,8 @@
 """Calls of services that Rolecall does not serve: recognised by the credential scope, refused in their own protocol.
 
-A client that gets an answer in another protocol fails in its parser, and its user never sees the reason. The request's
-own signs of its protocol count before the model, because several services speak more than one protocol or share a
-signing name. Source of the forms: botocore's parsers, and Smithy's pages of the protocols.
+A client that gets an answer in another protocol fails in its parser, and its user never sees the reason. The request
+itself shows its protocol better than the model does, because some services speak several protocols or share a signing
+name. Source of the forms: botocore's parsers, and Smithy's pages about the protocols.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rolecall.wire.xml_answer import escape
 NOT_SERVED_MESSAGE = "Rolecall does not serve {service}."
 NOT_SERVED_CODE = "NotImplemented"
 CBOR_PROTOCOL = "rpc-v2-cbor"
-# Also for a service that has no model: most services speak this protocol.
+# Also for services without a model, because most services speak it.
 DEFAULT_PROTOCOL = "rest-json"
 
 # A model begins with its metadata. The longest metadata takes about a kilobyte.
@@ -35,13 +35,13 @@ _is_service_name = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _is_operation_name = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}").fullmatch
 _scope = re.compile(r"Credential=[^/,\s]{1,256}/[^/,\s]{1,16}/[^/,\s]{0,64}/([^/,\s]{1,64})/").search
 _XML_TYPE = "text/xml"
-# Of the services with XML, only S3 sends its errors without an element around them.
+# Among the services with XML, only S3 sends an error without an element around it.
 _BARE_XML_SERVICE = "s3"
 
 
 @dataclass(frozen=True, slots=True)
 class Unserved:
-    """A call of such a service. ``operation`` is empty when the request alone does not show it."""
+    """A call of a service that is not served. ``operation`` is empty when only the service's model could name it."""
 
     service: str
     operation: str
@@ -49,15 +49,15 @@ class Unserved:
 
 
 def claimed_service(request: HttpRequest) -> str:
-    """The service in the credential scope of an Authorization header that cannot be read otherwise."""
+    """The service in the credential scope of an Authorization header that may be malformed otherwise; empty if none."""
     found = _scope(request.headers.get("authorization", "")[:1024])
     return "" if found is None else found[1]
 
 
 def recognise_unserved(request: HttpRequest, signing_name: str) -> Unserved | None:
-    """The call of a service that is not served; None for any other call. ``signing_name`` is from the credential scope.
+    """The call, if its service is not served; otherwise None. ``signing_name`` is from the credential scope.
 
-    Also None when a request is signed for another service than its host or its parameters name.
+    Also None for a request whose host or parameters belong to a served service.
     """
     if signing_name in _SERVED_NAMES or not _is_service_name(signing_name) or served_by_content(request):
         return None
@@ -65,12 +65,12 @@ def recognise_unserved(request: HttpRequest, signing_name: str) -> Unserved | No
 
 
 def not_served(unserved: Unserved) -> AwsError:
-    """The refusal. No SDK retries HTTP 501: botocore's rules name 500, 502, 503, 504 and some codes."""
+    """The refusal. SDKs do not repeat a call after HTTP 501: botocore's rules name 500, 502, 503, 504 and codes."""
     return AwsError(NOT_SERVED_CODE, NOT_SERVED_MESSAGE.format(service=unserved.service))
 
 
 def _operation(request: HttpRequest) -> str:
-    """The operation: from the header of the JSON protocols, the path of CBOR's, or the parameter Action."""
+    """The operation from the header of the JSON protocols, the path of the CBOR protocol, or the parameter Action."""
     if request.headers.get("smithy-protocol") == CBOR_PROTOCOL:
         name = request.raw_path.rpartition("/operation/")[2]
     else:
@@ -98,7 +98,7 @@ def _protocol(request: HttpRequest, signing_name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _modelled_protocol(service: str) -> str:
-    """The protocol in the service's model, read from the first bytes of its file; empty when there is no model."""
+    """The protocol of a service's model, read from the first bytes of its file. Empty when there is no model."""
     for file in model_files(service):
         with file.open("rb") as opened:
             begun = opened.read(_METADATA_BYTES)
@@ -117,7 +117,7 @@ def _metadata(text: str) -> Mapping[str, Any]:
 
 
 def encode_unserved_error(unserved: Unserved, error: AwsError, request_id: str, method: str) -> HttpAnswer:
-    """The HTTP answer of an error in the service's own protocol; without a body for HEAD."""
+    """The HTTP answer for an error in the service's own protocol, without a body for HEAD."""
     common = COMMON_ERRORS.get(error.code)
     speaks_xml = unserved.protocol in ("query", "ec2", "rest-xml")
     code, status = error.code, 400
@@ -140,14 +140,14 @@ def encode_unserved_error(unserved: Unserved, error: AwsError, request_id: str, 
 
 
 def _xml(unserved: Unserved, code: str, message: str, status: int, request_id: str) -> str:
-    told = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-    told_id = escape(request_id)
+    details = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    shown_id = escape(request_id)
     if unserved.protocol == "ec2":
-        return f"<Response><Errors><Error>{told}</Error></Errors><RequestID>{told_id}</RequestID></Response>"
+        return f"<Response><Errors><Error>{details}</Error></Errors><RequestID>{shown_id}</RequestID></Response>"
     if unserved.service == _BARE_XML_SERVICE:
-        return f"<Error>{told}<RequestId>{told_id}</RequestId></Error>"
-    kind = "Sender" if status < 500 else "Receiver"
-    return f"<ErrorResponse><Error><Type>{kind}</Type>{told}</Error><RequestId>{told_id}</RequestId></ErrorResponse>"
+        return f"<Error>{details}<RequestId>{shown_id}</RequestId></Error>"
+    typed = f"<Type>{'Sender' if status < 500 else 'Receiver'}</Type>{details}"
+    return f"<ErrorResponse><Error>{typed}</Error><RequestId>{shown_id}</RequestId></ErrorResponse>"
 
 
 def _cbor(texts: Mapping[str, str]) -> bytes:
