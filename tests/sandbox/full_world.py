@@ -276,6 +276,7 @@ def _delegation(handle: Any, owner: Any, partner: Any) -> None:
 
 
 def _rest(handle: Any, iam: Any) -> None:
+    iam.create_account_alias(AccountAlias="example-corp")
     iam.set_security_token_service_preferences(GlobalEndpointTokenVersion="v2Token")
     iam.enable_outbound_web_identity_federation()
     handle.client("iam", "partner").enable_outbound_web_identity_federation()
@@ -402,6 +403,7 @@ class Answers:
             "get_account_summary",
             "get_account_password_policy",
             "get_outbound_web_identity_federation_info",
+            "list_account_aliases",
             "list_organizations_features",
         ):
             self.ask(call)

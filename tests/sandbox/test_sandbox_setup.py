@@ -136,6 +136,7 @@ NOT_DECLARED = {
     "policy_tags",
     "sealing_keys",
     "service_linked_role_deletions",
+    "account_aliases",
     "account_preferences",
     "delegation_requests",
     "login_profiles",

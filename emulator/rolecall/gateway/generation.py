@@ -23,7 +23,7 @@ from rolecall.worlds.setup import present_settings
 
 
 class Generations:
-    """Keeps the newest generation. ``settings`` and ``faults`` are those of it; ``faults`` is None without rules."""
+    """Keeps the newest generation, with its ``settings`` and its ``faults``, which are None without rules."""
 
     settings: SandboxSettings
     faults: ActiveFaults | None

@@ -107,7 +107,7 @@ class Gateway:
 
     @property
     def settings(self) -> SandboxSettings:
-        """The settings that hold now: those of the sandbox file, or of a snapshot that was loaded."""
+        """The settings in force, from the sandbox file or from a snapshot that was loaded."""
         return self._generations.settings
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
