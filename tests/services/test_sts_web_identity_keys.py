@@ -13,7 +13,7 @@ from sts_calls import UNCHECKED, account, allow, declared, refusal, role
 from web_identity_calls import AUDIENCE, federated, key_set, provider_arn, request, signing_key, token
 
 from rolecall.sessions import discovery, issuer_keys
-from rolecall.sessions.issuer_keys import UnreachableIssuerError
+from rolecall.sessions.issuer_errors import UnreachableIssuerError
 
 OPERATION = "AssumeRoleWithWebIdentity"
 

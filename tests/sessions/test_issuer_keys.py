@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from rolecall.sessions import discovery, issuer_keys
-from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError, UnreachableIssuerError, fetch_over_network
+from rolecall.sessions.issuer_errors import UnreachableIssuerError
+from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError, fetch_over_network
 from rolecall.sessions.signing_keys import new_signing_key, public_jwk
 from rolecall.sessions.web_identity import BadKeySetError, KeySet
 

@@ -17,7 +17,7 @@ from rolecall.errors import AwsError
 from rolecall.sessions import discovery, web_identity
 from rolecall.sessions.authorization_messages import AUTHORIZATION_MESSAGE_PURPOSE, open_message, seal_message
 from rolecall.sessions.delegation import DELEGATION_PURPOSE, exchange_token, request_of_token
-from rolecall.sessions.issuer_keys import UnreachableIssuerError
+from rolecall.sessions.issuer_errors import UnreachableIssuerError
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.signin import CONSOLE_PURPOSE, SIGN_IN_PURPOSE, open_console, seal_console
 from rolecall.sessions.signing_keys import load_signing_key, new_signing_key, sign
@@ -32,17 +32,17 @@ CLAIMS = {"iss": "https://idp.example.com", "sub": "ana", "aud": "app", "iat": 1
 @pytest.mark.parametrize("packed", [[], "text", 1, None])
 def test_packed_claims_that_are_no_claims(packed: Any) -> None:
     text = base64.b64encode(zlib.compress(json.dumps(packed).encode())).decode()
-    with pytest.raises(BadTokenError, match=r"^the packed claims are no claims$"):
+    with pytest.raises(BadTokenError, match=r"^the packed claims are not a JSON object$"):
         open_token(RING, SESSION_PURPOSE, seal(KEY, SESSION_PURPOSE, {"z": text}))
 
 
 @pytest.mark.parametrize(
     ("claims", "problem"),
     [
-        ({"acct": "1", "exp": 20}, "no authorization message"),
-        ({"acct": "1", "exp": 20, "msg": "text"}, "no authorization message"),
-        ({"acct": "1", "exp": "20", "msg": {}}, "no authorization message"),
-        ({"acct": "1", "msg": {}}, "no authorization message"),
+        ({"acct": "1", "exp": 20}, "not an authorization message"),
+        ({"acct": "1", "exp": 20, "msg": "text"}, "not an authorization message"),
+        ({"acct": "1", "exp": "20", "msg": {}}, "not an authorization message"),
+        ({"acct": "1", "msg": {}}, "not an authorization message"),
         ({"acct": "2", "exp": 20, "msg": {}}, "the message is about a call of another account"),
         ({"exp": 20, "msg": {}}, "the message is about a call of another account"),
         ({"acct": "1", "exp": 10, "msg": {}}, "the message has expired"),
@@ -122,7 +122,7 @@ def test_pyjwt_may_be_more_lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     found = refusal(lambda: read_token(other))
     assert found == ("InvalidIdentityToken", "the signature is not written in the canonical form")
     decoded["header"]["kid"] = 1
-    assert refusal(lambda: read_token(token)) == ("InvalidIdentityToken", "the id of the key is no text")
+    assert refusal(lambda: read_token(token)) == ("InvalidIdentityToken", "the id of the key is not a text")
 
 
 @pytest.mark.parametrize("key_id", [1, None, ["a"], {"a": 1}, True])
@@ -147,7 +147,7 @@ def test_times_that_are_still_to_come(name: str) -> None:
     found = refusal(lambda: check_times(token(100_000), 1_500))
     assert found == ("InvalidIdentityToken", f"{name} is in the future: 100000, now it is 1500")
     found = refusal(lambda: check_times(token(True), 1_500))
-    assert found == ("InvalidIdentityToken", f"the claim {name} is no whole number")
+    assert found == ("InvalidIdentityToken", f"the claim {name} is not a whole number")
 
 
 # --- an issuer's documents

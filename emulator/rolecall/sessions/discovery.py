@@ -14,7 +14,7 @@ import urllib3
 
 from rolecall.clock import monotonic_seconds
 from rolecall.issuers import is_loopback
-from rolecall.sessions.issuer_keys import TOTAL_SECONDS, UnreachableIssuerError
+from rolecall.sessions.issuer_errors import TOTAL_SECONDS, UnreachableIssuerError
 from rolecall.sessions.web_identity import BadKeySetError
 
 DISCOVERY_PATH = "/.well-known/openid-configuration"

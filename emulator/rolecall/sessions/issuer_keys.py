@@ -16,6 +16,7 @@ from typing import Any
 
 from rolecall.caches import BoundedCache
 from rolecall.clock import monotonic_seconds
+from rolecall.sessions.issuer_errors import TOTAL_SECONDS, UnreachableIssuerError
 from rolecall.sessions.web_identity import BadKeySetError, KeySet, read_key_set
 
 # How long fetched keys are used, and how long after a failed attempt the next one may be made.
@@ -23,15 +24,9 @@ KEYS_SECONDS = 3600
 RETRY_SECONDS = 5
 # Unknown keys and wrong signatures lead to a new fetch only this often, because every client can send them.
 UNKNOWN_KEY_SECONDS = 30
-# The limit for fetching both documents, even from an issuer that sends them byte by byte.
-TOTAL_SECONDS = 8
 _ISSUERS_LIMIT = 256
 
 Fetch = Callable[[str], str]
-
-
-class UnreachableIssuerError(Exception):
-    """The issuer did not answer, or answered that it cannot now. The message gives the details for people."""
 
 
 @dataclass(frozen=True, slots=True)

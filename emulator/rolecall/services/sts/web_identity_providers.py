@@ -10,7 +10,7 @@ from rolecall.caches import BoundedCache
 from rolecall.errors import AwsError
 from rolecall.issuers import is_own, key_purpose, without_scheme
 from rolecall.services.registry import Call
-from rolecall.sessions.issuer_keys import UnreachableIssuerError
+from rolecall.sessions.issuer_errors import UnreachableIssuerError
 from rolecall.sessions.outbound_tokens import ISSUER_HOST_ENDING
 from rolecall.sessions.outbound_tokens import issuer_url as outbound_url
 from rolecall.sessions.outbound_tokens import key_purpose as outbound_purpose
