@@ -237,7 +237,7 @@ def test_a_failure_of_an_endpoint_is_logged_in_one_line(
     def fail(*_arguments: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("rolecall.web.oidc_endpoints.discovery_document", fail)
+    monkeypatch.setattr("rolecall.identity_providers.oidc_tokens.discovery_document", fail)
     monkeypatch.setattr("rolecall.web.oidc_endpoints.ISSUER_NAME", re.compile(".*", re.DOTALL))
     path = f"/_rolecall/oidc/{quote(HOSTILE)}/.well-known/openid-configuration"
     assert world.application.test_client().get(path).status_code == 500
