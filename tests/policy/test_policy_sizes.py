@@ -105,3 +105,18 @@ def test_what_aws_manages_is_read_and_means_what_the_oracle_says() -> None:
         for asked in (action, action[:-1], action.swapcase()):
             if ":" in asked:
                 assert decided(text, PolicyKind.IDENTITY, asked, "*") == expected(text, asked, "*"), (arn, asked)
+
+
+@pytest.mark.parametrize("element", ["Action", "NotAction", "Resource"])
+def test_a_list_has_up_to_ten_thousand_texts(element: str) -> None:
+    def parsed(count: int) -> None:
+        value = {"Action": "chime:*", "Resource": "*"}
+        if element == "NotAction":
+            del value["Action"]
+        texts = ["chime:Get*" if element.endswith("Action") else "arn:aws:s3:::a"] * count
+        statement = {"Effect": "Allow", **value, element: texts}
+        parse_policy(json.dumps({"Version": "2012-10-17", "Statement": [statement]}), PolicyKind.IDENTITY)
+
+    parsed(10_000)
+    with pytest.raises(MalformedPolicy, match=r"^Syntax errors in policy\."):
+        parsed(10_001)
