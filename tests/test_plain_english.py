@@ -39,6 +39,16 @@ HARD_WORDS = {
     r"whose say": "say who decides",
     r"has no say": "say who decides",
     r"worth nothing": "say that it is refused",
+    r"whomever": "name who",
+    r"(begun|begins?) anew": "starts again, newly made",
+    r"go(es)? on with": "continues with",
+    r"lets? go of": "closes, releases",
+    r"(is|are) none of": "is not a",
+    r"of before": "earlier",
+    r"ha(s|ve) (its|their) say": "is evaluated",
+    r"what(ever)? (comes|came) of it": "name the result",
+    r"all the same": "still, too",
+    r"likewise": "also",
 }
 _PATTERNS = {re.compile(rf"\b{word}", re.IGNORECASE): better for word, better in HARD_WORDS.items()}
 

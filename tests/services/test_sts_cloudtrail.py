@@ -163,7 +163,7 @@ def test_a_resource_has_its_type(
     federation: Any, operation: str, parameters: dict[str, str], resource: str, kind: str
 ) -> None:
     log = keep_log(federation)
-    # A missing resource has a type all the same.
+    # A missing resource has a type, too.
     with suppress(ClientError):
         getattr(federation.client("iam"), operation)(**parameters)
     expected = {"ARN": f"arn:aws:iam::{ACCOUNT}:{resource}", "accountId": ACCOUNT, "type": kind}

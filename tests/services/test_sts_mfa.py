@@ -185,7 +185,7 @@ def test_a_failing_code_comes_before_every_policy(world: Any, phone: Authenticat
     absent = {**GUARDED, "RoleArn": role_arn("absent")}
     wrong = {"SerialNumber": phone.serial_number, "TokenCode": phone.wrong()}
     assert refusal(ana, "AssumeRole", **absent, **wrong) == INVALID_CODE
-    # A refusal by a policy uses the code up all the same.
+    # A refusal by a policy uses the code up, too.
     proof = phone.proof()
     assert "explicit deny" in refusal(ana, "AssumeRole", **GUARDED, **proof)[2]
     assert refusal(ana, "AssumeRole", **GUARDED, **proof) == INVALID_CODE
