@@ -77,8 +77,13 @@ def find(service: str, name: str) -> RegisteredOperation | None:
 
 
 def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
-    """As :func:`registry.takes_long`; so does a call that has to load its family first."""
-    return service not in _loaded or registry.takes_long(service, name, inputs)
+    """Whether the call writes or computes for long. Loads the family of the service when it is not loaded yet.
+
+    Loading is no reason to go to another thread: all threads may wait for a busy database, and would delay the call.
+    """
+    if service not in _loaded:
+        _load(service)
+    return registry.takes_long(service, name, inputs)
 
 
 def all_operations() -> list[RegisteredOperation]:
