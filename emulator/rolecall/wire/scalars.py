@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import formatdate
 from functools import lru_cache
 
 from rolecall.errors import AwsError
@@ -135,10 +136,7 @@ def _calendar(whole_seconds: float) -> str:
 
 def http_date(seconds: float) -> str:
     """``Mon, 23 Nov 2026 10:00:00 GMT``: the form of header members."""
-    moment = datetime.fromtimestamp(int(seconds), UTC)
-    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[moment.weekday()]
-    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    return f"{day}, {moment.day:02d} {months[moment.month - 1]} {moment.year:04d} {moment:%H:%M:%S} GMT"
+    return formatdate(int(seconds), usegmt=True)
 
 
 def epoch_seconds(seconds: float) -> str:
