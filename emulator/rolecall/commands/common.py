@@ -7,9 +7,10 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -90,38 +91,35 @@ def _chosen_database(context: click.Context, _parameter: click.Parameter, given:
     return default_database_url(user_data_folder(), str(Path(config).resolve()) if config else "")
 
 
+_Command = TypeVar("_Command", bound=Callable[..., object])
 SANDBOX_FILE_NAME = "rolecall.yaml"
 _CONFIG_KEY = "rolecall.config"
 CONFIG_DEFAULT = f"{SANDBOX_FILE_NAME} in this folder, else the built-in sandbox"
 SINCE_HELP = "Only calls from this time on: 2030-01-01T00:00:00Z, seconds since the epoch, or how long ago (15m, 7d)."
 _AWS_FORM = re.compile(r"AKIA[A-Z2-7]{16}")
 PORTS = click.IntRange(1, 65535)
-config_option = click.option(
-    "--config",
-    "config",
-    envvar="ROLECALL_CONFIG",
-    metavar="FILE",
-    default=None,
-    # Click must read this option first, because the default database depends on it.
-    is_eager=True,
-    callback=_chosen_config,
-    show_default=CONFIG_DEFAULT,
-    show_envvar=True,
-    help="Sandbox file (YAML or JSON).",
-)
+
+
+def _config_option(help_text: str, *, expose_value: bool = True) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--config",
+        "config",
+        envvar="ROLECALL_CONFIG",
+        metavar="FILE",
+        default=None,
+        # Click must read this option first, because the default database depends on it.
+        is_eager=True,
+        expose_value=expose_value,
+        callback=_chosen_config,
+        show_default=CONFIG_DEFAULT,
+        show_envvar=True,
+        help=help_text,
+    )
+
+
+config_option = _config_option("Sandbox file (YAML or JSON).")
 # For commands that need the sandbox file only to find the database.
-config_of_database_option = click.option(
-    "--config",
-    envvar="ROLECALL_CONFIG",
-    metavar="FILE",
-    default=None,
-    is_eager=True,
-    expose_value=False,
-    callback=_chosen_config,
-    show_default=CONFIG_DEFAULT,
-    show_envvar=True,
-    help="Sandbox file whose database to use.",
-)
+config_of_database_option = _config_option("Sandbox file whose database to use.", expose_value=False)
 host_option = click.option(
     "--host", envvar="ROLECALL_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address that the server listens on."
 )
