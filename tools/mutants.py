@@ -51,23 +51,26 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "policy": ("policy", "services"),
     "wire": ("wire", "gateway"),
     "signing": ("signing", "gateway"),
-    "sessions": ("sessions", "services", "sandbox"),
-    "data": ("data", "services", "sandbox"),
-    "storage": ("storage", "services", "sandbox"),
+    "sessions": ("sessions", "services", "worlds"),
+    "data": ("data", "services", "worlds"),
+    "storage": ("storage", "services", "worlds"),
     "access": ("policy", "services", "gateway"),
     "identities": ("gateway", "services", "sessions"),
     "services": ("services", "gateway"),
-    "gateway": ("gateway", "sandbox"),
+    "gateway": ("gateway", "call_log"),
     "advice": ("advice",),
-    "sandbox": ("sandbox", "gateway"),
-    "least_privilege": ("sandbox",),
+    "worlds": ("worlds", "gateway"),
+    "call_log": ("call_log", "gateway"),
+    "faults": ("faults", "gateway"),
+    "identity_providers": ("identity_providers", "services"),
+    "least_privilege": ("least_privilege",),
     "signin": ("web",),
-    "web": ("web", "sandbox"),
+    "web": ("web", "call_log", "faults"),
 }
-LEAF = ("leaves", "services", "sandbox")
+LEAF = ("leaves", "services", "worlds")
 MAPPED = (
     *("policy", "wire", "signing", "sessions", "data", "storage", "leaves", "gateway", "advice", "services"),
-    *("sandbox", "web"),
+    *("worlds", "call_log", "faults", "identity_providers", "least_privilege", "web"),
 )
 FIRST_TESTS = 250
 TIMEOUT_SECONDS = 600
