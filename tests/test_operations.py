@@ -147,10 +147,7 @@ def test_every_parameter_is_used(operation: RegisteredOperation) -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 used.add(node.value)
     names = {
-        node.id
-        for statement in _body(operation.function)
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name)
+        node.id for statement in _body(operation.function) for node in ast.walk(statement) if isinstance(node, ast.Name)
     }
     # A declared function calls the member that names the entity by another name: its second argument.
     _, *others = inspect.signature(inspect.unwrap(operation.function)).parameters.values()
