@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from rolecall.access.check import check
 from rolecall.access.context import Moment
@@ -11,16 +11,28 @@ from rolecall.http import HttpRequest
 from rolecall.identities import Identity
 from rolecall.policy import Decision
 from rolecall.service_records import SERVICE_RECORDS, requested_region
+from rolecall.services.members import Path, first_given, refused_members
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import (
     Answer,
     Call,
     RegisteredOperation,
     not_emulated,
-    not_taken,
     parameter_not_emulated,
 )
-from rolecall.wire import Target
+from rolecall.wire import Operation, Target
+
+
+class _Refused(NamedTuple):
+    """The members of an operation's model that its function does not take. Few operations have one."""
+
+    registered: RegisteredOperation
+    operation: Operation
+    members: frozenset[Path]
+
+
+# By service and operation. Bounded by the number of operations.
+_refused: dict[tuple[str, str], _Refused] = {}
 
 
 def authorise(
@@ -48,8 +60,12 @@ def emulated(
     """The operation's function. Raises AwsError NotImplemented for an operation or parameter that is not emulated."""
     if registered is None:
         raise not_emulated(target.service.name, target.operation.name)
-    if not registered.parameters.issuperset(parameters):
-        unknown = not_taken(registered, parameters)
-        if unknown:
-            raise parameter_not_emulated(target.operation.name, min(unknown))
+    known = _refused.get((registered.service, registered.name))
+    if known is None or known.registered is not registered or known.operation is not target.operation:
+        refused = refused_members(registered, target.operation.input_paths)
+        known = _refused[registered.service, registered.name] = _Refused(registered, target.operation, refused)
+    if known.members:
+        given = first_given(parameters, known.members)
+        if given is not None:
+            raise parameter_not_emulated(target.operation.name, ".".join(given))
     return registered.function

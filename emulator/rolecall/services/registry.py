@@ -178,11 +178,6 @@ def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
     return ()
 
 
-def not_taken(registered: RegisteredOperation, parameters: Collection[str]) -> set[str]:
-    """The parameters that the operation would ignore. A verb looks at them itself."""
-    return set() if registered.verb else set(parameters) - registered.parameters
-
-
 def _place_of(function: Function) -> tuple[str, int]:
     code = inspect.unwrap(function).__code__
     return code.co_filename, code.co_firstlineno
