@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from rolecall.access.check import check
 from rolecall.access.context import Moment
@@ -22,17 +22,9 @@ from rolecall.services.registry import (
 )
 from rolecall.wire import Operation, Target
 
-
-class _Refused(NamedTuple):
-    """The members of an operation's model that its function does not take. Few operations have one."""
-
-    registered: RegisteredOperation
-    operation: Operation
-    members: frozenset[Path]
-
-
-# By service and operation. Bounded by the number of operations.
-_refused: dict[tuple[str, str], _Refused] = {}
+# The model's operation and its members that the function does not take. Few operations have one. Bounded by the number
+# of operations.
+_refused: dict[RegisteredOperation, tuple[Operation, frozenset[Path]]] = {}
 
 
 def authorise(
@@ -60,12 +52,12 @@ def emulated(
     """The operation's function. Raises AwsError NotImplemented for an operation or parameter that is not emulated."""
     if registered is None:
         raise not_emulated(target.service.name, target.operation.name)
-    known = _refused.get((registered.service, registered.name))
-    if known is None or known.registered is not registered or known.operation is not target.operation:
-        refused = refused_members(registered, target.operation.input_paths)
-        known = _refused[registered.service, registered.name] = _Refused(registered, target.operation, refused)
-    if known.members:
-        given = first_given(parameters, known.members)
+    operation = target.operation
+    known = _refused.get(registered)
+    if known is None or known[0] is not operation:
+        known = _refused[registered] = operation, refused_members(registered, operation.input_paths)
+    if known[1]:
+        given = first_given(parameters, known[1])
         if given is not None:
-            raise parameter_not_emulated(target.operation.name, ".".join(given))
+            raise parameter_not_emulated(operation.name, ".".join(given))
     return registered.function

@@ -147,9 +147,9 @@ class SecondFactor:
     use: Callable[[Call, Parameters], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RegisteredOperation:
-    """One emulated operation."""
+    """One emulated operation. Equal only to itself, so that it is a quick key of a dictionary."""
 
     service: str
     name: str
