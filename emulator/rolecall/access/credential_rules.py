@@ -17,8 +17,8 @@ ROOT_MAY_NOT_ASSUME_MESSAGE = "Roles may not be assumed by root accounts."
 ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE = "AssumeRoot may not be called with root user credentials."
 # AWS's wording for a federated user's AssumeRole is not recorded. This is its wording for similar operations.
 SESSION_CREDENTIALS_MESSAGE = "Cannot call {operation} with session credentials"
-# API reference, GetScopedCredentials: "You cannot call it with IAM user credentials or root credentials." AWS's answer is
-# not recorded: neither the words nor whether the code is InvalidSubjectCredentials. This follows the sentence above.
+# API reference, GetScopedCredentials: "You cannot call it with IAM user credentials or root credentials." AWS's answer
+# is not recorded: neither the words nor whether the code is InvalidSubjectCredentials. This follows the sentence above.
 LONG_TERM_CREDENTIALS_MESSAGE = "Cannot call {operation} with long-term credentials"
 _REFUSED_TO_ROOT = {"AssumeRole": ROOT_MAY_NOT_ASSUME_MESSAGE, "AssumeRoot": ROOT_MAY_NOT_ASSUME_ROOT_MESSAGE}
 _OF_IAM = "iam:*"

@@ -2,8 +2,9 @@
 
 Owned here: the AWS managed policies, the service-linked roles, the action tables with their resource types and
 condition keys, the quotas, the SAML attributes that become condition keys, the services that resource control policies
-apply to, the operations of STS that a kind of credentials may call. Each table is a folder beside this file with its own README: source, date, how to refresh. Importing this room
-reads only the small quota table. The rest is read on first use and kept in bounded caches.
+apply to, the operations of STS that a kind of credentials may call. Each table is a folder beside this file with its
+own README: source, date, how to refresh. Importing this room reads only the small quota table. The rest is read on
+first use and kept in bounded caches.
 
 Not here: what a policy means (policy), which operations exist on the wire (wire), what is stored for an account
 (storage). This room imports nothing else of the product and never writes.

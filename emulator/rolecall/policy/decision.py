@@ -3,8 +3,8 @@
 An explicit deny in any layer wins. Otherwise organization policies must allow. Then, within one account, a
 resource-based policy may be enough by itself. When it is not, identity policies, permissions boundary and session
 policies must all allow. Between accounts, and for a role's trust policy, the resource's side must allow as well. The
-policies of a delegation must always allow, and so must every scope-down policy. The table tests/policy/cases/who_may_skip.yaml says which caller may skip
-which layer.
+policies of a delegation must always allow, and so must every scope-down policy. The table
+tests/policy/cases/who_may_skip.yaml says which caller may skip which layer.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Layers:
     resource-based policy, or a role's trust policy. ``delegation`` is for a delegated session: the permission policy
     that was approved, and the session policies of the approver. Each of them must always allow, while a resource-based
     policy may make ``session`` unnecessary. ``scope_down`` holds the scope-down policies of GetScopedCredentials, the
-    first call's first. Each of them must always allow, too. ``session_policy_required`` is for a federated user's session without a
-    policy: only a resource-based policy can allow it anything.
+    first call's first. Each of them must always allow, too. ``session_policy_required`` is for a federated user's
+    session without a policy: only a resource-based policy can allow it anything.
     """
 
     identity: CompiledPolicies | None
