@@ -79,7 +79,8 @@ class SessionContents:
     approver_policies: tuple[str, ...] = ()
     approver_policy_arns: tuple[str, ...] = ()
     approver_scope_down_policies: tuple[str, ...] = ()
-    # The policies of GetScopedCredentials calls, the first call's first.
+    # Whether the credentials come from GetScopedCredentials, and its policies, the first call's first.
+    scoped: bool = False
     scope_down_policies: tuple[str, ...] = ()
 
 

@@ -95,6 +95,7 @@ def issue(
         ("apol", request.approver_policies),
         ("aarn", request.approver_policy_arns),
         ("asd", request.approver_scope_down_policies),
+        ("sc", request.scoped),
         ("sd", request.scope_down_policies),
     ):
         if value:
@@ -152,6 +153,7 @@ def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSess
             approver_policies=tuple(claims.get("apol", ())),
             approver_policy_arns=tuple(claims.get("aarn", ())),
             approver_scope_down_policies=tuple(claims.get("asd", ())),
+            scoped=claims.get("sc", False),
             scope_down_policies=tuple(claims.get("sd", ())),
             chain=tuple(claims.get("by", ())),
         )

@@ -73,7 +73,7 @@ def get_scoped_credentials(
     duration_seconds = _duration(call, session, DurationSeconds)
     contents = {name: getattr(session, name) for name in _CONTENTS}
     request = SessionRequest(
-        **{**contents, "scope_down_policies": policies},
+        **{**contents, "scoped": True, "scope_down_policies": policies},
         principal=principal,
         duration_seconds=duration_seconds,
         minimum_token_bytes=MinimumSessionTokenSize,
