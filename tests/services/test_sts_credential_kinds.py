@@ -40,6 +40,7 @@ from rolecall.sessions.keys import KeyRing
 from rolecall.storage import keyring
 from rolecall.wire import load_service
 
+pytestmark = pytest.mark.follows_the_model
 TABLE: dict[str, dict[str, str]] = yaml.safe_load(
     (Path(__file__).parent / "cases" / "credential_kinds.yaml").read_text(encoding="utf-8")
 )
@@ -206,21 +207,18 @@ def require(found: Any, kind: str, row: str) -> None:
     assert found == expected
 
 
-@pytest.mark.follows_the_model
 @pytest.mark.parametrize("kind", TABLE["AssumeRole"])
 @pytest.mark.parametrize("row", TABLE)
 def test_every_cell(world: Any, row: str, kind: str) -> None:
     require(answer_to(world, kind, row), kind, row)
 
 
-@pytest.mark.follows_the_model
 @pytest.mark.parametrize("kind", [kind for kind in SESSIONS if TABLE["GetScopedCredentials"][kind] == "passes"])
 @pytest.mark.parametrize("row", TABLE)
 def test_scoped_credentials_may_call_what_their_session_may(world: Any, row: str, kind: str) -> None:
     require(answer_to(world, kind, row, scoped=True), kind, row)
 
 
-@pytest.mark.follows_the_model
 def test_every_operation_and_every_kind_is_there() -> None:
     operations = {row for row in TABLE if " " not in row}
     assert operations == set(load_service("sts").operation_names)
@@ -240,7 +238,6 @@ def test_the_cells_of_the_product_are_those_of_the_pages() -> None:
         assert own["scoped"] == "same"
 
 
-@pytest.mark.follows_the_model
 def test_what_no_policy_controls_and_what_is_not_signed_agree_with_the_operations() -> None:
     for operation in load_service("sts").operation_names:
         cells = set(credential_kinds()[operation].values())

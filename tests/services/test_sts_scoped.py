@@ -37,6 +37,7 @@ from sts_calls import (
 
 from rolecall.clock import iso8601
 
+pytestmark = pytest.mark.follows_the_model
 ADMINISTRATOR = {"arn": "arn:aws:iam::aws:policy/AdministratorAccess"}
 EVERYTHING = json.dumps(allow("*"))
 NO_SESSION_POLICY = "because no session policy allows the {} action"
@@ -564,7 +565,6 @@ OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 SETS = st.sets(st.sampled_from(sorted(OPERATIONS)), min_size=1)
 
 
-@pytest.mark.follows_the_model
 @settings(max_examples=usual(5, most=300), deadline=None)
 @given(layers=st.lists(SETS, min_size=1, max_size=3), limited=st.one_of(st.none(), SETS))
 def test_what_is_left_is_what_every_layer_allows(worlds: Any, layers: list[set[str]], limited: set[str] | None) -> None:

@@ -27,12 +27,14 @@ LIFETIME_MESSAGE = (
     "The requested DurationSeconds exceeds the remaining lifetime of the calling session. GetScopedCredentials cannot "
     "extend a session beyond its original expiration."
 )
+# A call must narrow something. These parameters do not.
+_NARROW_NOTHING = frozenset({"ScopedSessionDescription", "MinimumSessionTokenSize"})
 _CONTENTS = tuple(field.name for field in fields(SessionContents))
 
 
 def _check_values(call: Call, parameters: Parameters) -> None:
     refuse_global_endpoint(call.host)
-    if "Policy" not in parameters and "DurationSeconds" not in parameters:
+    if not parameters.keys() - _NARROW_NOTHING:
         raise AwsError("ValidationError", NOTHING_ASKED_MESSAGE)
 
 
