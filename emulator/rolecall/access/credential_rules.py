@@ -28,6 +28,7 @@ _REFUSALS = frozenset({"session", "root", "long-term", "invalid"})
 _UNLISTED: Mapping[str, str] = dict.fromkeys(
     ("user_session", "user_session_mfa", "root_session", "root_session_mfa", "federated_user"), "session"
 )
+_KIND_OF_KEY = {"Account": "root", "User": "user"}
 _KIND_OF_SESSION = {
     "AssumeRole": "role_session",
     "AssumeRoleWithSAML": "federated_role_session",
@@ -53,7 +54,7 @@ def credential_kind(caller: Caller) -> str:
     session, is_root = caller.session, caller.principal.type == "Account"
     if session is None:
         # A caller that a token or an assertion proves may make only the call that carries the proof.
-        return {"Account": "root", "User": "user"}.get(caller.principal.type, "anonymous")
+        return _KIND_OF_KEY.get(caller.principal.type, "anonymous")
     if session.type == "GetSessionToken":
         kind = "root_session" if is_root else "user_session"
         return kind if session.mfa_authenticated_at_seconds is None else f"{kind}_mfa"
