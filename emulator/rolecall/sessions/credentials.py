@@ -41,14 +41,14 @@ class TemporaryCredentials:
 class SessionRequest(SessionContents):
     """A session to be issued: its principal, its duration and its contents.
 
-    ``minimum_token_bytes`` lets a caller test how large a token its own systems accept. ``issued_at_seconds`` is for
+    ``minimum_token_bytes`` lets a caller test how large a token its own systems accept. ``began_at_seconds`` is for
     new credentials of a session that exists, which keeps its time of issue; None means now.
     """
 
     principal: Principal
     duration_seconds: int
     minimum_token_bytes: int = 0
-    issued_at_seconds: int | None = None
+    began_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def issue(
     principal = request.principal
     access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
     now = int(now_seconds)
-    issued_at_seconds = now if request.issued_at_seconds is None else request.issued_at_seconds
+    issued_at_seconds = now if request.began_at_seconds is None else request.began_at_seconds
     expires_at_seconds = now + request.duration_seconds
     claims: dict[str, Any] = {
         "k": access_key_id,

@@ -79,7 +79,7 @@ def get_scoped_credentials(
         principal=principal,
         duration_seconds=duration_seconds,
         minimum_token_bytes=MinimumSessionTokenSize,
-        issued_at_seconds=session.issued_at_seconds,
+        began_at_seconds=session.issued_at_seconds,
     )
     answer: Answer = {
         **issued(call, request, session.chain),
