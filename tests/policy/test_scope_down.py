@@ -99,7 +99,10 @@ def test_a_refusal_names_the_first_layer_that_refuses() -> None:
         layers = Layers(policy_worlds.compiled([ALLOW], PolicyKind.IDENTITY), scope_down=scope_down)
         decision = decide(layers, policy_worlds.question(case))
         assert (decision.outcome, decision.layer, decision.layer_name) == (outcome, KIND, name)
-        assert explain(decision).layer_name == name
+        explanation = explain(decision)
+        assert explanation.layer_name == name
+        nearest = explanation.nearest
+        assert (nearest and nearest.policy_name) == (name if outcome == "ImplicitDeny" else None)
         assert f"{outcome} ({name})" in explain(decision).as_text()
         words = "no session policy allows" if outcome == "ImplicitDeny" else "an explicit deny in a session policy"
         assert words in denial_message(decision)

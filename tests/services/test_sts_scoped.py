@@ -52,7 +52,7 @@ def world_text() -> str:
         role("everything", trust(root_arn(), tagging), allow("*"), max_session_duration=43_200),
         # Nothing of its own: what its session may do comes from policies that name the session.
         role("empty", trust(root_arn())),
-        role("by-name", trust([session_arn("empty"), FEDERATED, user_arn("ana")])),
+        role("by-name", trust([session_arn("empty"), user_arn("ana")])),
         role("by-role", trust(role_arn("empty"))),
         role("target", trust(root_arn(), tagging), allow("chime:*")),
     ]
@@ -469,7 +469,7 @@ def scoped_of_empty(world: Any, credentials: dict[str, Any], document: Any) -> d
         iam.delete_role_policy(**own)
 
 
-def test_a_trust_policy_that_names_a_user_or_a_federated_user(worlds: Any) -> None:
+def test_a_trust_policy_that_names_a_user(worlds: Any) -> None:
     wanted = {"RoleArn": role_arn("by-name"), "RoleSessionName": "session"}
     session = worlds.client("sts", "ana").get_session_token()["Credentials"]
     worlds.client("sts", credentials=session).assume_role(**wanted)

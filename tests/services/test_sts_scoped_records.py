@@ -24,6 +24,7 @@ from rolecall.sessions.credentials import SessionRequest, issue, open_session
 from rolecall.sessions.delegation import approval_text, delegated_session
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.signin import SignIn, SignInError
+from rolecall.storage import keyring
 from rolecall.storage.decision_log import CallFilter
 
 pytestmark = pytest.mark.follows_the_model
@@ -213,6 +214,30 @@ def test_the_token_carries_every_part_of_a_session() -> None:
         request = SessionRequest(**contents(wanted), principal=PRINCIPAL, duration_seconds=900)
         made = issue(keys, Identifiers(), 1000, request)
         assert contents(open_session(keys, made.access_key_id, made.session_token).session) == contents(wanted)
+
+
+def test_narrowing_changes_no_other_part_of_a_session(make_world: Any) -> None:
+    world = make_world(declared(account(roles=[role("everything", trust(root_arn()), allow("*"))])))
+    found = world.client("iam").get_role(RoleName="everything")["Role"]
+    arn, role_id = session_arn("everything"), found["RoleId"]
+    principal = Principal("AssumedRole", ACCOUNT, arn, found["Arn"], f"{role_id}:session", role_id, "everything")
+    everything = json.dumps(allow("*"))
+    administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+    session = replace(
+        FULL, policies=(everything,), policy_arns=(administrator,), scope_down_policies=(everything,), scoped=False
+    )
+    request = SessionRequest(**contents(session), principal=principal, duration_seconds=900)
+    with world.database.snapshot() as connection:
+        keys = KeyRing.of_rows(keyring.load(connection))
+    now_seconds = world.clock.now_seconds()
+    before = issue(keys, Identifiers(), now_seconds - 100, request, ("first", "second"))
+    sts = world.client("sts", keys=(before.access_key_id, before.secret_access_key, before.session_token))
+    made = sts.get_scoped_credentials(Policy=everything)["Credentials"]
+    opened = open_session(keys, made["AccessKeyId"], made["SessionToken"])
+    whole = open_session(keys, before.access_key_id, before.session_token)
+    assert opened.principal == whole.principal
+    narrowed = {"scoped": True, "scope_down_policies": (everything, everything)}
+    assert opened.session == replace(whole.session, access_key_id=made["AccessKeyId"], **narrowed)
 
 
 # Parts that a delegated session has for itself. Every other part is the approver's.

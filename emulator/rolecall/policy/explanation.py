@@ -178,6 +178,8 @@ def _nearest(decision: Decision, kind: PolicyKind) -> StatementExplanation | Non
         # Of several levels of one kind, the one that lacks an allow counts.
         if compiled.kind is not kind or _allows(compiled, question):
             continue
+        if kind is PolicyKind.SCOPE_DOWN and compiled.policies[0].name != decision.layer_name:
+            continue
         for candidate in compiled.statements:
             if candidate.statement.effect != "Allow":
                 continue

@@ -4,8 +4,10 @@ GetScopedCredentials).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 
+from rolecall.access.permission import Permission
 from rolecall.access.regions import refuse_global_endpoint
 from rolecall.errors import AwsError
 from rolecall.principals import Session, SessionContents
@@ -15,8 +17,11 @@ from rolecall.sessions.credentials import SessionRequest
 
 # The model, ScopedPoliciesCount: "A maximum of 3 scope down policy layers are allowed per session."
 MAXIMUM_SCOPE_DOWN_POLICIES = 3
-# None of these was recorded from AWS. The first one's code is not documented either. The second one is the model's "is
-# denied". The third one has the model's code.
+# ? AWS's table of actions does not have this one yet. That a caller needs the permission, and for no resource, is the
+# rule of similar operations. So a scope-down policy without it ends the narrowing.
+PERMISSIONS = (Permission("sts:GetScopedCredentials"),)
+# ? None of these was recorded from AWS. Neither are the codes of the first two documented: the model says that a fourth
+# policy "is denied". The third one has the model's code.
 NOTHING_ASKED_MESSAGE = "At least one of Policy or DurationSeconds must be specified."
 TOO_MANY_LAYERS_CODE = "AccessDenied"
 TOO_MANY_LAYERS_MESSAGE = (
@@ -46,9 +51,11 @@ def _duration(call: Call, session: Session, asked: int | None) -> int:
     return remaining_seconds if asked is None else asked
 
 
-# AWS's table of actions does not have the action yet. That a caller needs the permission, and for no resource, is the
-# rule of every operation of this kind. So a scope-down policy without it ends the narrowing.
-@operation("sts", "GetScopedCredentials", precheck=_check_values, writes=False)
+def _permissions(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
+    return PERMISSIONS
+
+
+@operation("sts", "GetScopedCredentials", permissions=_permissions, precheck=_check_values, writes=False)
 def get_scoped_credentials(
     call: Call,
     *,
