@@ -51,18 +51,18 @@ ROOMS: Mapping[str, set[str]] = {
     "worlds": LEAVES | {"identity_providers", "policy", "sessions", "storage", "data"},
     "call_log": LEAVES | {"policy", "storage", "data"},
     "faults": LEAVES | {"policy", "storage"},
+    "sandbox": LEAVES | {"wire", "identities", "sessions", "storage", "worlds", "call_log", "faults"},
     "gateway": LEAVES
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "storage"}
-    | {"worlds", "call_log", "faults"},
+    | {"sandbox", "call_log", "faults"},
     "web": LEAVES
-    | {"wire", "signin", "gateway", "least_privilege", "services", "storage"}
+    | {"wire", "signin", "sandbox", "gateway", "least_privilege", "services", "storage"}
     | {"worlds", "call_log", "faults", "identity_providers"},
-    "app": LEAVES
-    | {"wire", "sessions", "storage", "services", "signin", "gateway", "web", "worlds", "call_log", "faults"},
+    "app": LEAVES | {"sessions", "storage", "sandbox", "web", "worlds", "call_log"},
     "inprocess": LEAVES,
     "server": LEAVES | {"web"},
     "kit": LEAVES
-    | {"app", "inprocess", "web", "identities", "access", "policy", "sessions", "storage", "data", "wire"}
+    | {"app", "inprocess", "sandbox", "web", "identities", "access", "policy", "sessions", "storage", "data", "wire"}
     | {"least_privilege", "worlds", "call_log", "faults", "identity_providers"},
     "pytest_plugin": {"kit"},
     # Front doors are outermost, so they may import everything except each other.

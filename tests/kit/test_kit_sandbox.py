@@ -362,7 +362,7 @@ def test_decisions_are_newest_first_and_say_why() -> None:
 
 def test_more_calls_than_the_queue_holds_are_all_recorded() -> None:
     with Rolecall() as sandbox:
-        answer = sandbox._gateway.observer
+        answer = sandbox._sandbox.observe
         sandbox.client("sts").get_caller_identity()
         _, outcome = sandbox._decisions._allowed[0]
         for _ in range(4999):

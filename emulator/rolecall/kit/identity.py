@@ -8,16 +8,14 @@ from typing import Any
 
 from rolecall.access.check import Rights
 from rolecall.access.context import identity_keys
-from rolecall.access.policies import PolicyStore
 from rolecall.arns import assumed_role_arn, iam_arn, parse_arn
 from rolecall.errors import AwsError
-from rolecall.identities import IdentityStore, user_principal
+from rolecall.identities import IdentityStore, read_identities, user_principal
 from rolecall.ids import Identifiers
 from rolecall.policy import CompiledPolicies, Layers
 from rolecall.principals import Caller, Principal
 from rolecall.sessions.credentials import SessionRequest, issue
-from rolecall.sessions.keys import KeyRing
-from rolecall.storage import gather, keyring
+from rolecall.storage import gather
 from rolecall.storage.access_keys import AccessKeyRecord, access_keys_of
 from rolecall.storage.engine import Database
 from rolecall.storage.roles import RoleRecord, list_roles, role_by_name
@@ -199,8 +197,7 @@ class Identities:
         return None if found is None else found.policy
 
     def _store(self, connection: Any) -> IdentityStore:
-        keys = KeyRing.of_rows(keyring.load(connection))
-        return IdentityStore(PolicyStore(self._database.generation(connection)), keys)
+        return read_identities(connection, self._database.generation(connection))
 
 
 def keys_of(credentials: Credentials) -> Keys:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
 
-from rolecall.app import application_around, decision_log, faults_of, gateway_over, load_world, save_world
+from rolecall.app import decision_log
 from rolecall.arns import iam_arn
 from rolecall.call_log.outcomes import Outcome
 from rolecall.clock import Clock
@@ -36,9 +35,11 @@ from rolecall.kit.refused_calls import drop_unwritten, note
 from rolecall.kit.routing import Route, SandboxEndedError
 from rolecall.kit.worlds import Config, load_snapshot, prepared_world
 from rolecall.policy import Decision
+from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
 from rolecall.storage.decision_log import KEPT_CALLS, CallFilter
+from rolecall.web.application import web_application
 from rolecall.web.aws import aws_application
 from rolecall.web.origins import DEFAULT_ADMISSION
 from rolecall.web.threaded import ThreadedServer
@@ -67,12 +68,12 @@ class Rolecall:
         self._decisions = decision_log("sqlite://", self._clock)
         self._watchers: list[list[str]] = []
         self._calls = 0
-        self._gateway, self._reset = gateway_over(
+        self._sandbox = Sandbox(
             self._database, prepared.world, self._clock, ids=ids, observer=self._observe, decisions=self._decisions
         )
         self._people = Identities(self._database, prepared.world)
         # In this process no client can reach the control endpoints. Making Flask would double the time to start.
-        self._route = Route(aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES))
+        self._route = Route(aws_application(self._sandbox, DEFAULT_MAXIMUM_BODY_BYTES))
         self._server: ThreadedServer | None = None
         self._owns_server = False
         self._admission = DEFAULT_ADMISSION
@@ -80,7 +81,6 @@ class Rolecall:
         self._acting_blocks: list[Block] = []
         self._closed = False
         self._sandbox_clock = SandboxClock(self._clock)
-        self._faults = faults_of(self._database, self._gateway.ids)
 
     @classmethod
     def start(
@@ -112,7 +112,7 @@ class Rolecall:
     def _behind(self, server: ThreadedServer) -> Rolecall:
         self._server = server
         self._route.listens_at(self.endpoint_url)
-        server.application = application_around(self._gateway, self._reset, self._decisions, admission=self._admission)
+        server.application = web_application(self._sandbox, admission=self._admission)
         return self
 
     # The block of the context manager.
@@ -303,7 +303,7 @@ class Rolecall:
     def faults(self) -> Faults:
         """Rules that make calls fail."""
         self._refuse_when_ended()
-        return self._faults
+        return self._sandbox.faults
 
     @property
     def endpoint_url(self) -> str:
@@ -343,7 +343,7 @@ class Rolecall:
     def reset(self) -> None:
         """Return to the declared state: IAM, Chime, clock and decisions."""
         self._refuse_when_ended()
-        self._reset()
+        self._sandbox.reset()
 
     def snapshot(self, *, last_used: bool = True) -> str:
         """The whole world as the text of a sandbox file, for ``config`` and :meth:`load`. It holds secrets.
@@ -352,12 +352,12 @@ class Rolecall:
         changed something else.
         """
         self._refuse_when_ended()
-        return save_world(self._gateway, last_used)
+        return self._sandbox.save(last_used=last_used)
 
     def load(self, snapshot: str) -> None:
         """Replace the world by a snapshot's world, in one step. Raises BadConfigError with every problem."""
         self._refuse_when_ended()
-        load_snapshot(partial(load_world, self._gateway), snapshot)
+        load_snapshot(self._sandbox.load, snapshot)
 
     # Proofs of identity for the calls that need no signature.
 
@@ -368,7 +368,7 @@ class Rolecall:
         ``rolecall token`` does. Raises ValueError.
         """
         self._refuse_when_ended()
-        return oidc_tokens.mint(self._database, self._clock, self._gateway.ids, issuer=issuer, **token)
+        return oidc_tokens.mint(self._database, self._clock, self._sandbox.ids, issuer=issuer, **token)
 
     def saml_assertion(self, idp: str, *, role: str, provider: str, **assertion: Any) -> str:
         """A SAML response of Rolecall's own identity provider with that name, for AssumeRoleWithSAML.
@@ -380,7 +380,7 @@ class Rolecall:
         self._refuse_when_ended()
         assertion.setdefault("session_name", DEFAULT_SESSION_NAME)
         return saml_assertions.mint(
-            self._database, self._clock, self._gateway.ids, idp=idp, role=role, provider=provider, **assertion
+            self._database, self._clock, self._sandbox.ids, idp=idp, role=role, provider=provider, **assertion
         )
 
     def mfa_code(self, device: str) -> str:

@@ -54,31 +54,6 @@ class PendingUses(Protocol):
 
     def of_role(self, role_id: str) -> Use | None: ...
 
-    def flush(self) -> None:
-        """Write them."""
-
-    def clear(self) -> None:
-        """Forget them."""
-
-
-class NoUses:
-    """For a sandbox that does not record when keys and roles are used."""
-
-    def of_key(self, _access_key_id: str) -> Use | None:
-        return None
-
-    def of_role(self, _role_id: str) -> Use | None:
-        return None
-
-    def flush(self) -> None:
-        pass
-
-    def clear(self) -> None:
-        pass
-
-
-NO_USES = NoUses()
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -102,6 +77,7 @@ class Call:
     settings: SandboxSettings
     policies: PolicyStore
     issuer_keys: IssuerKeys
+    uses: PendingUses
     # Reads the decision log: explains the refusal of a request id; None when the log has nothing about it.
     refusal: RefusalReader = no_refusal
     # Set by a fault rule: an operation that needs an OIDC provider's keys must fail as if AWS could not reach them.
@@ -116,7 +92,6 @@ class Call:
     answer_members: Collection[str] = ()
     # The same with the members inside of others, ("VoiceConnector", "Name").
     answer_paths: Collection[tuple[str, ...]] = ()
-    uses: PendingUses = NO_USES
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, request
 
-from rolecall.call_log.writer import DecisionLog
-from rolecall.faults.active import Faults
-from rolecall.gateway import Gateway
 from rolecall.printable import printable
-from rolecall.signin import SignIn
-from rolecall.storage.engine import Database, DatabaseError
+from rolecall.sandbox import Sandbox
+from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
 from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
 from rolecall.web.mfa_endpoint import register_mfa_codes
@@ -23,9 +19,7 @@ from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
 from rolecall.web.outbound_documents import is_document, register_outbound_documents
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import FEDERATION_PATH, register_sign_in
-from rolecall.web.signin_log import SignInLog
 from rolecall.web.start_page import asks_for_page, register_start_page
-from rolecall.worlds.snapshots import Snapshots
 
 log = logging.getLogger("rolecall")
 
@@ -41,30 +35,14 @@ class RolecallApplication(Flask):
     # Answers requests that the server could not read.
     refuse: WsgiApplication
 
-    def __init__(
-        self,
-        decisions: DecisionLog | None,
-        faults: Faults,
-        admission: Admission,
-        database: Database,
-        finish: Callable[[], None],
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, admission: Admission) -> None:
         super().__init__("rolecall", static_folder=None)
-        self.faults = faults
+        self.sandbox = sandbox
         self._admission = admission
-        self._database = database
-        self._decisions = decisions
-        self._finish = finish
 
     def finish(self) -> None:
         """Write everything that is not written yet, at the end of the process."""
-        if self._decisions is not None:
-            self._decisions.close()
-        self._finish()
-        try:
-            self._database.checkpoint()
-        except DatabaseError as error:
-            log.warning("%s", printable(f"the database's last changes stay in its -wal file: {error}"))
+        self.sandbox.finish()
 
     def log_exception(self, exc_info: Any) -> None:
         """Log the exception as Flask does, with the path made printable."""
@@ -90,38 +68,17 @@ class RolecallApplication(Flask):
 
 
 def web_application(
-    gateway: Gateway,
-    reset: Callable[[], None],
-    decisions: DecisionLog | None = None,
-    snapshots: Snapshots | None = None,
-    *,
-    faults: Faults,
-    sign_in: SignIn,
-    maximum_body_bytes: int,
-    admission: Admission = DEFAULT_ADMISSION,
+    sandbox: Sandbox, *, maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES, admission: Admission = DEFAULT_ADMISSION
 ) -> RolecallApplication:
-    """The application over a gateway. ``POST /_rolecall/reset`` calls ``reset``."""
-    app = RolecallApplication(decisions, faults, admission, gateway.database, gateway.uses.flush)
+    """The application over a sandbox."""
+    app = RolecallApplication(sandbox, admission)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
-    app.aws = aws_application(gateway, maximum_body_bytes, admission)
-    app.refuse = refusing_application(gateway)
-    registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
-    more = [partial(register, gateway=gateway) for register in registers]
-    register_control(
-        app,
-        gateway.database,
-        gateway.clock,
-        faults,
-        reset,
-        decisions,
-        snapshots,
-        catch_up=gateway.catch_up,
-        more=more,
-        admission=admission,
-    )
-    register_oidc_documents(app, gateway, PREFIX)
-    register_saml_metadata(app, gateway, PREFIX)
-    register_sign_in(app, sign_in, SignInLog(gateway, decisions))
-    register_outbound_documents(app, gateway.database)
+    app.aws = aws_application(sandbox, maximum_body_bytes, admission)
+    app.refuse = refusing_application(sandbox)
+    register_control(app, sandbox, (register_oidc_tokens, register_saml_assertions, register_mfa_codes), admission)
+    register_oidc_documents(app, sandbox, PREFIX)
+    register_saml_metadata(app, sandbox, PREFIX)
+    register_sign_in(app, sandbox)
+    register_outbound_documents(app, sandbox)
     register_start_page(app)
     return app

@@ -14,11 +14,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from rolecall.call_log.writer import DecisionLog
-from rolecall.clock import Clock
-from rolecall.faults.active import Faults
 from rolecall.printable import printable
-from rolecall.storage.engine import Database, DatabaseError
+from rolecall.sandbox import Sandbox
+from rolecall.storage.engine import DatabaseError
 from rolecall.version import __version__
 from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.decision_endpoints import register_decisions
@@ -27,7 +25,6 @@ from rolecall.web.faults_endpoint import register_faults
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host, from_another_site, sent_by_another_site
 from rolecall.web.policy_endpoint import register_policy
 from rolecall.web.snapshot_endpoints import register_snapshots
-from rolecall.worlds.snapshots import Snapshots
 
 log = logging.getLogger("rolecall.control")
 
@@ -47,24 +44,22 @@ PUBLIC_NAME_MESSAGE = (
 )
 
 
-def register_control(
-    app: Flask,
-    database: Database,
-    clock: Clock,
-    faults: Faults,
-    reset: Callable[[], None],
-    decisions: DecisionLog | None = None,
-    snapshots: Snapshots | None = None,
-    *,
-    catch_up: Callable[[], None],
-    more: Sequence[Callable[[Blueprint], None]] = (),
-    admission: Admission = DEFAULT_ADMISSION,
-) -> None:
-    """Add the control endpoints to the application. ``reset`` restores the sandbox file's state.
+Register = Callable[[Blueprint, Sandbox], None]
+_ENDPOINTS = (
+    register_clock,
+    register_faults,
+    register_decisions,
+    register_policy,
+    register_delegation,
+    register_snapshots,
+)
 
-    ``catch_up`` runs before each request and reads what other processes have changed. ``more`` add further endpoints
-    under the same guard.
-    """
+
+def register_control(
+    app: Flask, sandbox: Sandbox, more: Sequence[Register] = (), admission: Admission = DEFAULT_ADMISSION
+) -> None:
+    """Add the control endpoints to the application. ``more`` add further endpoints under the same guard."""
+    database = sandbox.database
     control = Blueprint("control", __name__, url_prefix=PREFIX)
 
     @control.before_request
@@ -82,7 +77,8 @@ def register_control(
     @control.before_request
     def read_shared_state() -> tuple[Response, int] | None:
         try:
-            catch_up()
+            # Reads what other processes have changed.
+            sandbox.catch_up()
         except (*DatabaseError, OSError) as error:
             if request.endpoint != "control.health":
                 return _problem(UNAVAILABLE_MESSAGE), 503
@@ -99,18 +95,11 @@ def register_control(
 
     @control.post("/reset")
     def reset_sandbox() -> tuple[Response, int]:
-        reset()
+        sandbox.reset()
         return jsonify(status="ok"), 200
 
-    register_clock(control, database, clock)
-    register_faults(control, faults)
-    register_decisions(control, decisions)
-    register_policy(control, database, decisions)
-    register_delegation(control, database)
-    if snapshots is not None:
-        register_snapshots(control, snapshots)
-    for register in more:
-        register(control)
+    for register in (*_ENDPOINTS, *more):
+        register(control, sandbox)
     app.register_blueprint(control)
     # A path with an empty part is not another spelling of the path without it: it gets 404.
     app.url_map.merge_slashes = False

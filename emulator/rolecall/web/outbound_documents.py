@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
+from rolecall.sandbox import Sandbox
 from rolecall.storage.engine import Database
 
 WELL_KNOWN = "/.well-known/"
@@ -28,8 +29,9 @@ def _issuers() -> Any:
     return importlib.import_module("rolecall.services.sts.outbound_issuers")
 
 
-def register_outbound_documents(app: Flask, database: Database) -> None:
+def register_outbound_documents(app: Flask, sandbox: Sandbox) -> None:
     """Add the documents to the application."""
+    database = sandbox.database
     documents = Blueprint("outbound", __name__)
 
     @documents.get(f"{PATH}/.well-known/openid-configuration")

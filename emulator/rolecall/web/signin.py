@@ -18,6 +18,7 @@ from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, 
 from rolecall.clock import monotonic_seconds
 from rolecall.http import HttpRequest
 from rolecall.principals import Caller
+from rolecall.sandbox import Sandbox
 from rolecall.signin import SignIn, SignInError
 from rolecall.web.origins import asked_host, from_another_site, loaded_by_another_site, sent_by_another_site
 from rolecall.web.signin_log import SignInLog
@@ -52,8 +53,9 @@ _PARAMETERS = {
 }
 
 
-def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
+def register_sign_in(app: Flask, sandbox: Sandbox) -> None:
     """Add the sign-in endpoint and the page to the application."""
+    sign_in, log = SignIn(sandbox.database, sandbox.clock), SignInLog(sandbox)
     pages = Blueprint("sign_in", __name__, template_folder="templates")
 
     @pages.before_request
