@@ -12,14 +12,9 @@ from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
-from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
-from rolecall.web.mfa_endpoint import register_mfa_codes
-from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
+from rolecall.web.control import refuse_unknown_name, register_refusals
+from rolecall.web.front_doors import FRONT_DOORS, is_page
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
-from rolecall.web.outbound_documents import is_document, register_outbound_documents
-from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
-from rolecall.web.signin import FEDERATION_PATH, register_sign_in
-from rolecall.web.start_page import asks_for_page, register_start_page
 
 log = logging.getLogger("rolecall")
 
@@ -56,15 +51,8 @@ class RolecallApplication(Flask):
             return refuse_unknown_name(start_response)
         return super().wsgi_app(environ, start_response)
 
-    @staticmethod
-    def is_page(environ: dict[str, Any]) -> bool:
-        """Whether the request is for one of Rolecall's own pages or endpoints, and so no AWS call."""
-        path = environ["PATH_INFO"]
-        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
-            return True
-        if path == "/" and asks_for_page(environ):
-            return True
-        return is_document(path, environ.get("HTTP_HOST", ""))
+    # Whether a request is for one of Rolecall's own pages or endpoints, and so no AWS call.
+    is_page = staticmethod(is_page)
 
 
 def web_application(
@@ -75,10 +63,9 @@ def web_application(
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
     app.aws = aws_application(sandbox, maximum_body_bytes, admission)
     app.refuse = refusing_application(sandbox)
-    register_control(app, sandbox, (register_oidc_tokens, register_saml_assertions, register_mfa_codes), admission)
-    register_oidc_documents(app, sandbox, PREFIX)
-    register_saml_metadata(app, sandbox, PREFIX)
-    register_sign_in(app, sandbox)
-    register_outbound_documents(app, sandbox)
-    register_start_page(app)
+    # A path with an empty part is not another spelling of the path without it: it gets 404.
+    app.url_map.merge_slashes = False
+    register_refusals(app)
+    for door in FRONT_DOORS:
+        app.register_blueprint(door.pages(sandbox, admission))
     return app

@@ -31,25 +31,22 @@ NO_ISSUER_MESSAGE = "There is no such issuer. A name consists of letters, digits
 Answered = tuple[Response, int]
 
 
-def register_oidc_documents(app: Any, sandbox: Sandbox, prefix: str) -> None:
-    """Add the documents of an issuer to the application itself, because anyone may read them."""
-    documents = Blueprint("oidc_documents", __name__, url_prefix=prefix)
+def register_oidc_documents(documents: Blueprint, sandbox: Sandbox) -> None:
+    """Add the documents of an issuer."""
 
-    @documents.get("/oidc/<name>/.well-known/openid-configuration")
+    @documents.get("/<name>/.well-known/openid-configuration")
     def show_discovery(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
         provider = _provider()
         return jsonify(provider.discovery_document(provider.issuer_url(request.host_url, name))), 200
 
-    @documents.get("/oidc/<name>/jwks.json")
+    @documents.get("/<name>/jwks.json")
     def show_key_set(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
         provider = _provider()
         return jsonify(provider.key_set(sandbox.database, provider.issuer_url(request.host_url, name))), 200
-
-    app.register_blueprint(documents)
 
 
 def register_oidc_tokens(control: Blueprint, sandbox: Sandbox) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
 from rolecall.errors import AwsError
 from rolecall.identity_providers.asking import AssertionRequestError
@@ -33,11 +33,10 @@ _MEMBERS: dict[str, type] = {
 _TYPE_NAMES = {str: "text", dict: "an object", list: "a list of texts", int: "a whole number"}
 
 
-def register_saml_metadata(app: Flask, sandbox: Sandbox, prefix: str) -> None:
-    """Add the metadata of an identity provider to the application itself."""
-    documents = Blueprint("saml_metadata", __name__, url_prefix=prefix)
+def register_saml_metadata(documents: Blueprint, sandbox: Sandbox) -> None:
+    """Add the metadata of an identity provider."""
 
-    @documents.get("/saml/<name>/metadata.xml")
+    @documents.get("/<name>/metadata.xml")
     def show_metadata(name: str) -> Any:
         provider = _provider()
         try:
@@ -47,8 +46,6 @@ def register_saml_metadata(app: Flask, sandbox: Sandbox, prefix: str) -> None:
         except AwsError as error:
             return jsonify(message=error.message), 501
         return Response(text, mimetype="application/samlmetadata+xml")
-
-    app.register_blueprint(documents)
 
 
 def register_saml_assertions(control: Blueprint, sandbox: Sandbox) -> None:
