@@ -204,7 +204,7 @@ def test_a_failure_of_the_product_itself_names_the_caller(
     def broken(*_arguments: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("rolecall.gateway.road.check_constraints", broken)
+    monkeypatch.setattr("rolecall.gateway.operation.check_constraints", broken)
     made, _ = refused(world.client("sts").get_caller_identity)
     call = log.call(made)
     assert call is not None
