@@ -7,9 +7,7 @@ than authenticating the call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from email.utils import formatdate
 from enum import Enum
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +19,7 @@ from rolecall.sandbox import Sandbox
 from rolecall.waits import Steps, Wait, wait_here
 from rolecall.web.browsers import guarded
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission
+from rolecall.wire import http_date
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -198,19 +197,13 @@ def _guessed_service(environ: Environ) -> str:
     return "sts" if environ["PATH_INFO"] in ("", "/") else "chime"
 
 
-@lru_cache(maxsize=4)
-def http_date(wall_seconds: int) -> str:
-    """``Tue, 24 Nov 2026 00:29:44 GMT``. All answers of the same second share one text."""
-    return formatdate(wall_seconds, usegmt=True)
-
-
 def send(answer: HttpAnswer, request_id: str, wall_seconds: float, start_response: Any) -> list[bytes]:
     # SDKs correct their clocks by this date, so it comes from the clock that judges signatures.
     headers = [
         ("x-amzn-RequestId", request_id),
         ("Content-Type", answer.content_type),
         ("Content-Length", str(len(answer.body))),
-        ("Date", http_date(int(wall_seconds))),
+        ("Date", http_date(wall_seconds)),
         *answer.headers.items(),
     ]
     start_response(_STATUS_LINES.get(answer.status) or f"{answer.status} Unknown", headers)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from flask import Blueprint, Response, abort, make_response, render_template
 
+from rolecall.folders import folder
 from rolecall.sandbox import Sandbox
 from rolecall.version import __version__
 from rolecall.web.doors import PREFIX, Environ
 
 DOCS_PATH = f"{PREFIX}/docs"
 _PAGE_NAME = re.compile(r"[a-z][a-z-]*\.md")
-_PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
@@ -35,18 +34,12 @@ def asks_for_page(environ: Environ) -> bool:
     )
 
 
-def docs_folder() -> Path:
-    """The documentation's folder: in the package of a wheel, beside the package in a checkout."""
-    inside = _PACKAGE_FOLDER / "docs"
-    return inside if inside.is_dir() else _PACKAGE_FOLDER.parent.parent / "docs"
-
-
 def register_start_page(pages: Blueprint, _sandbox: Sandbox) -> None:
     """Add the page."""
 
     @pages.get("/")
     def start() -> Response:
-        names = sorted(file.name for file in docs_folder().glob("*.md"))
+        names = sorted(file.name for file in folder("docs").glob("*.md"))
         shown = render_template("start.html", version=__version__, docs=DOCS_PATH, names=names)
         return make_response(shown, 200, _HEADERS)
 
@@ -56,7 +49,7 @@ def register_docs(pages: Blueprint, _sandbox: Sandbox) -> None:
 
     @pages.get("/<name>")
     def documentation(name: str) -> Response:
-        file = docs_folder() / name
+        file = folder("docs") / name
         if not _PAGE_NAME.fullmatch(name) or not file.is_file():
             abort(404)
         headers = {**_HEADERS, "Content-Type": "text/plain; charset=utf-8"}
