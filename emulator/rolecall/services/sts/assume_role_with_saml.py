@@ -16,8 +16,8 @@ from rolecall.services.registry import Answer, Call, Parameters, Proven, operati
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
+    assumed_role,
     federated_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.saml_claims import SamlClaims, claims_of
@@ -139,7 +139,7 @@ def assume_role_with_saml(
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
-        **role_session(call, role, wanted),
+        **assumed_role(call, role, wanted),
         "Subject": claims.subject,
         "SubjectType": claims.subject_type,
         "Issuer": claims.issuer,
