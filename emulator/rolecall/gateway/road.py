@@ -42,7 +42,6 @@ from rolecall.services.registry import (
     Answer,
     Call,
     Parameters,
-    no_refusal,
 )
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import KeysWantedError
@@ -78,7 +77,6 @@ class Gateway:
         self._clock = sandbox.clock
         self._ids = sandbox.ids
         self._generations = sandbox.generations
-        self._refusal = no_refusal if sandbox.decisions is None else sandbox.decisions.details
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Raises only DroppedConnectionError, and only when a fault rule asks for it."""
@@ -252,13 +250,9 @@ class Gateway:
             ids=self._ids,
             settings=self._generations.settings,
             policies=identities.policies,
-            issuer_keys=self._sandbox.issuer_keys,
-            refusal=self._refusal,
+            model=target.operation,
+            sandbox=self._sandbox,
             host=received.request.headers.get("host", ""),
-            input_paths=target.operation.input_paths,
-            answer_members=target.operation.output_members,
-            answer_paths=target.operation.output_paths,
-            uses=self._sandbox.uses,
         )
 
     def _observe(

@@ -20,6 +20,7 @@ from rolecall.service_records import action_prefix
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import share_clock
+from rolecall.storage.decision_log import RefusalDetails
 from rolecall.storage.engine import Database, DatabaseError
 from rolecall.wire import SERVICES, known_error_codes, operation_names
 from rolecall.worlds.setup import reset_world
@@ -67,6 +68,10 @@ class Sandbox:
     def settings(self) -> SandboxSettings:
         """The settings in force, from the sandbox file or from a snapshot that was loaded."""
         return self.generations.settings
+
+    def refusal(self, request_id: str) -> RefusalDetails | None:
+        """What explains the refusal of a call; None when the log has nothing about it, or there is no log."""
+        return None if self.decisions is None else self.decisions.details(request_id)
 
     def catch_up(self) -> None:
         """Load what other processes have changed since the last call: clock, fault rules, settings."""

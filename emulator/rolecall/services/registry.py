@@ -39,20 +39,41 @@ def parameter_not_emulated(operation: str, parameter: str) -> AwsError:
     return AwsError("NotImplemented", PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=parameter, operation=operation))
 
 
-RefusalReader = Callable[[str], RefusalDetails | None]
-
-
-def no_refusal(_request_id: str) -> RefusalDetails | None:
-    """Stands for the decision log's reader in a sandbox without a decision log."""
-    return None
-
-
 class PendingUses(Protocol):
     """Uses of access keys and roles that are known but not written yet."""
 
     def of_key(self, access_key_id: str) -> Use | None: ...
 
     def of_role(self, role_id: str) -> Use | None: ...
+
+
+class SandboxParts(Protocol):
+    """The parts of a sandbox, beside its database and its clock, that outlive a call and that some operations need."""
+
+    @property
+    def issuer_keys(self) -> IssuerKeys: ...
+
+    @property
+    def uses(self) -> PendingUses: ...
+
+    def refusal(self, request_id: str) -> RefusalDetails | None:
+        """What explains the refusal of a call; None when the decision log has nothing about it, or there is no log."""
+
+
+class OperationModel(Protocol):
+    """The members of an operation's input and answer. An older model lacks what AWS has added since.
+
+    Paths are members inside of others, such as ``("VoiceConnector", "Name")``.
+    """
+
+    @property
+    def input_paths(self) -> Sequence[tuple[str, ...]]: ...
+
+    @property
+    def output_members(self) -> Collection[str]: ...
+
+    @property
+    def output_paths(self) -> Collection[tuple[str, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +97,14 @@ class Call:
     ids: Identifiers
     settings: SandboxSettings
     policies: PolicyStore
-    issuer_keys: IssuerKeys
-    uses: PendingUses
-    # Reads the decision log: explains the refusal of a request id; None when the log has nothing about it.
-    refusal: RefusalReader = no_refusal
+    model: OperationModel
+    sandbox: SandboxParts
     # Set by a fault rule: an operation that needs an OIDC provider's keys must fail as if AWS could not reach them.
     identity_provider_down: bool = False
     # What the operation's ``proof`` found in the token or assertion among the parameters.
     proof: Any = None
     # The Host header. STS recognises its global endpoint by it.
     host: str = ""
-    # The members of the operation's input in the model, nested members included.
-    input_paths: Sequence[tuple[str, ...]] = ()
-    # The answer's members in the model. An older model lacks what AWS has added since.
-    answer_members: Collection[str] = ()
-    # The same with the members inside of others, ("VoiceConnector", "Name").
-    answer_paths: Collection[tuple[str, ...]] = ()
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
 

@@ -144,7 +144,7 @@ def token_too_large(error: TokenTooLargeError) -> AwsError:
 def with_size(call: Call, credentials: TemporaryCredentials) -> Answer:
     """The credentials in the form of an answer, and the size of their token where the model has it."""
     answer: Answer = {"Credentials": credentials_answer(credentials)}
-    if "SessionTokenSize" in call.answer_members:
+    if "SessionTokenSize" in call.model.output_members:
         answer["SessionTokenSize"] = len(credentials.session_token)
         answer["SessionTokenUtilization"] = utilization(credentials.session_token)
     return answer
