@@ -107,7 +107,7 @@ LOADED_LATE = {
     ("rolecall", "rolecall.kit"),
     ("rolecall.pytest_plugin", "rolecall.kit"),
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
-    ("rolecall.sessions.saml.door", "rolecall.sessions.saml.library"),
+    ("rolecall.sessions.saml.on_demand", "rolecall.sessions.saml.library"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.cloudtrail"),

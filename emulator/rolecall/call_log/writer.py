@@ -333,9 +333,9 @@ def _decision(decision: Decision) -> str:
 def _decisions(outcome: Outcome) -> str:
     """All decisions of a call. The last one, if refused, also lists the permissions that were not checked any more."""
     texts = [_decision(decision) for decision in outcome.decisions]
-    if outcome.further:
-        further = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.further]
-        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(further)}]}}'
+    if outcome.unchecked:
+        others = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.unchecked]
+        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(others)}]}}'
     return f"[{','.join(texts)}]"
 
 

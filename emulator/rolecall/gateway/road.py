@@ -295,7 +295,7 @@ class Gateway:
             seal,
             kept,
             "" if error is None else error_code(service, error.code),
-            error.further if isinstance(error, RefusedError) else (),
+            error.unchecked if isinstance(error, RefusedError) else (),
         )
         self._sandbox.observe(outcome)
 

@@ -53,14 +53,14 @@ class Sandbox:
         self.clock = clock
         self.ids = ids or Identifiers()
         self.decisions = decisions
-        self.uses = LastUses(database, action_prefix)
+        self.last_uses = LastUses(database, action_prefix)
         self.faults = Faults(database, self.ids, _fault_catalogue())
         self.issuer_keys = IssuerKeys()
         self.generations = Generations(database, clock, world.settings)
-        waiting = [self.uses] if decisions is None else [decisions, self.uses]
+        waiting = [self.last_uses] if decisions is None else [decisions, self.last_uses]
         # Not started yet: threads do not survive a fork, and a test reads what it needs at once.
         self.writer = BackgroundWriter(*waiting)
-        recorders = [self.uses.record, None if decisions is None else decisions.record, observer]
+        recorders = [self.last_uses.record, None if decisions is None else decisions.record, observer]
         self.observe = _all_of([recorder for recorder in recorders if recorder is not None])
         self._world = world
 
@@ -80,7 +80,7 @@ class Sandbox:
 
     def reset(self) -> None:
         """Return to the declared world and to the machine's time, and forget every call."""
-        self.uses.clear()
+        self.last_uses.clear()
         self.ids.restart()
         with self.database.transaction() as connection:
             # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
@@ -91,14 +91,14 @@ class Sandbox:
 
     def save(self, *, last_used: bool = True) -> str:
         """The whole world as a sandbox file. Raises UnsavableError."""
-        self.uses.flush()
+        self.last_uses.flush()
         return save_database(self.database, self.settings, last_used=last_used)
 
     def load(self, text: str) -> None:
         """Replace the world by the world of a snapshot, all or nothing. Raises InvalidWorldError."""
         load_database(self.database, text, self.clock.now_seconds(), self.ids)
         # Pending uses of keys and roles belong to the replaced world.
-        self.uses.clear()
+        self.last_uses.clear()
 
     def finish(self) -> None:
         """Write everything that is not written yet, at the end of the process."""

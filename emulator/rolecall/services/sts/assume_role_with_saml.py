@@ -21,7 +21,7 @@ from rolecall.services.sts.role_sessions import (
     target_role,
 )
 from rolecall.services.sts.saml_claims import SamlClaims, claims_of
-from rolecall.sessions.saml.door import read_metadata, verified_assertion
+from rolecall.sessions.saml.on_demand import read_metadata, verified_assertion
 from rolecall.sessions.saml.records import (
     Assertion,
     BadResponseError,

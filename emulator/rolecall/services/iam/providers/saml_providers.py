@@ -15,7 +15,7 @@ from rolecall.services.iam.common import (
     tag_pairs,
 )
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
 from rolecall.storage.entity_tags import remove_tags, tags_of
 from rolecall.storage.problems import AlreadyThere
