@@ -13,7 +13,7 @@ from rolecall.kit.identity import Keys
 
 
 class Acting:
-    """Opens and closes the blocks of ``owner``: those of its own ``with``, and those that act as someone."""
+    """Opens and closes the blocks of ``owner``: the blocks of its own ``with``, and the blocks that act as someone."""
 
     def __init__(self, owner: object, clients: Clients) -> None:
         self._owner = owner

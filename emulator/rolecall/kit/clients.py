@@ -25,7 +25,7 @@ class Clients:
         self._identities = identities
 
     def keys(self, user: str | None, credentials: Credentials | None, account: str | None) -> Keys:
-        """The keys to call with: of a user, the given ones, or those of the block around. Raises TypeError for both."""
+        """The user's keys, the given keys, or else the keys of the block around. Raises TypeError for two of them."""
         if credentials is not None:
             if user is not None or account is not None:
                 raise TypeError("give either a user or credentials, not both")
