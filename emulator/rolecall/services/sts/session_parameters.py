@@ -115,15 +115,18 @@ def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(member["arn"] for member in policy_arns if "arn" in member)
 
 
-def issued(call: Call, request: SessionRequest) -> Answer:
+def issued(call: Call, request: SessionRequest, chain: tuple[str, ...] | None = None) -> Answer:
     """New credentials, as the ``Credentials`` of the answer, and the size of their token.
 
-    Models from before September 2026 lack the two members about the size. Raises AwsError PackedPolicyTooLarge.
+    ``chain`` is the role chain of a session that exists already; None for a session that the caller opens. Models from
+    before September 2026 lack the two members about the size. Raises AwsError PackedPolicyTooLarge.
     """
-    if not works_everywhere(call, request.principal.account_id):
-        request = replace(request, everywhere=False)
+    if is_global_host(call.host):
+        request = replace(request, everywhere=works_everywhere(call, request.principal.account_id))
     try:
-        credentials = issue(call.keys, call.ids, call.now_seconds, request, chain_of(call.caller))
+        credentials = issue(
+            call.keys, call.ids, call.now_seconds, request, chain_of(call.caller) if chain is None else chain
+        )
     except TokenTooLargeError as error:
         raise token_too_large(error) from error
     return with_size(call, credentials)
