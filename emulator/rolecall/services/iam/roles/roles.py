@@ -153,7 +153,7 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
 def _last_used(call: Call, role: RoleRecord) -> Answer:
     """The last call of a session of the role. Assuming it does not count. API reference, RoleLastUsed."""
     at_seconds, region = role.last_used_at_seconds, role.last_used_region
-    pending = call.uses.of_role(role.role_id)
+    pending = call.sandbox.last_uses.of_role(role.role_id)
     if pending is not None:
         at_seconds, region = int(pending.at_seconds), pending.region
     if at_seconds is None or call.now_seconds - at_seconds > TRACKING_SECONDS:
