@@ -18,6 +18,8 @@ LOADED_LATER = (
     "alembic",
     "boto3",
     "botocore",
+    "cryptography",
+    "jwt",
     "lxml",
     "segno",
     "signxml",
@@ -39,8 +41,11 @@ LOADED_LATER = (
     "rolecall.services.iam",
     "rolecall.services.iam_toolbox",
     "rolecall.services.sts",
+    "rolecall.server.own_certificates",
     "rolecall.sessions.discovery",
+    "rolecall.sessions.jose",
     "rolecall.sessions.saml.library",
+    "rolecall.sessions.signing_keys",
     "rolecall.storage.upgrade",
 )
 PROGRAM = """

@@ -40,7 +40,8 @@ def upgrade(database: Database) -> str:
 
 def _create(connection: Connection) -> None:
     """The whole schema in one step. A test checks that it equals the result of the migrations."""
-    metadata.create_all(connection)
+    # An empty database has none of the tables. Asking for each one took a third of the time.
+    metadata.create_all(connection, checkfirst=bool(inspect(connection).get_table_names()))
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD_REVISION})
     if connection.execute(select(generations.c.name)).first() is None:
