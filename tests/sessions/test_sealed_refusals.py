@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from rolecall.errors import AwsError
-from rolecall.sessions import discovery
+from rolecall.sessions import discovery, jose
 from rolecall.sessions.authorization_messages import AUTHORIZATION_MESSAGE_PURPOSE, open_message, seal_message
 from rolecall.sessions.delegation import DELEGATION_PURPOSE, exchange_token, request_of_token
 from rolecall.sessions.issuer_errors import UnreachableIssuerError

@@ -1,4 +1,4 @@
-"""The entrance to :mod:`rolecall.sessions.jose`, which is loaded with the first token, because loading it takes time."""
+"""The entrance to :mod:`rolecall.sessions.jose`. It is loaded with the first token, because loading it takes time."""
 
 from __future__ import annotations
 

@@ -23,18 +23,25 @@ def current_revision(connection: Connection) -> str:
 def upgrade(database: Database) -> str:
     """Bring the schema up to date. Returns the revision it had before; empty for a new database.
 
-    Several processes may start at once: this takes the write lock before it reads anything. Raises NewerDatabaseError
-    for a revision that this version does not know.
+    Raises NewerDatabaseError for a revision that this version does not know.
     """
     with database.transaction() as connection:
-        before = current_revision(connection)
-        if before == HEAD_REVISION:
-            return before
-        if before == "":
-            _create(connection)
-            return before
-        # Importing Alembic takes a tenth of a second. A start without a migration need not wait for it.
-        importlib.import_module("rolecall.storage.upgrade").run(connection, before)
+        return upgrade_schema(connection)
+
+
+def upgrade_schema(connection: Connection) -> str:
+    """As :func:`upgrade`, in the caller's transaction.
+
+    Several processes may start at once: a transaction takes the write lock before it reads anything.
+    """
+    before = current_revision(connection)
+    if before == HEAD_REVISION:
+        return before
+    if before == "":
+        _create(connection)
+        return before
+    # Importing Alembic takes a tenth of a second. A start without a migration need not wait for it.
+    importlib.import_module("rolecall.storage.upgrade").run(connection, before)
     return before
 
 
