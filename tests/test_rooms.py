@@ -106,6 +106,7 @@ LOADED_LATE = {
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
     ("rolecall.sessions.jose_door", "rolecall.sessions.jose"),
     ("rolecall.sessions.saml.door", "rolecall.sessions.saml.library"),
+    ("rolecall.server.processes", "rolecall.server.workers"),
     ("rolecall.server.tls", "rolecall.server.own_certificates"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
