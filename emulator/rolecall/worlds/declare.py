@@ -137,6 +137,10 @@ _ROLE = c.record(
         "inline_policies": ("inline_policies", _INLINE),
         "permissions_boundary": ("permissions_boundary", c.optional(_POLICY_ARN)),
         "max_session_duration": ("max_session_duration_seconds", c.between(3600, 43200)),
+        "max_signin_session_duration": (
+            "max_signin_session_duration_seconds",
+            c.optional(c.between(3600, 7_776_000)),
+        ),
         "tags": ("tags", _TAGS),
         "unique_id": _unique_id("AROA"),
         "created_at": _CREATED_AT,

@@ -318,6 +318,7 @@ class _Builder:
             description=role.description,
             trust_policy=role.trust_policy,
             max_session_duration_seconds=role.max_session_duration_seconds,
+            max_signin_session_duration_seconds=role.max_signin_session_duration_seconds,
             permissions_boundary_arn=role.permissions_boundary,
             linked_service=role.linked_service,
         )

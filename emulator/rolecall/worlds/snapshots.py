@@ -327,6 +327,7 @@ def _role(tables: Tables, row: Row) -> Section:
         **_policies_of(tables, "role", row),
         "permissions_boundary": row["permissions_boundary_arn"],
         "max_session_duration": row["max_session_duration_seconds"],
+        "max_signin_session_duration": row["max_signin_session_duration_seconds"],
         "tags": _tags(tables, "role", row),
         "last_used_at": _time(row["last_used_at_seconds"]),
         "last_used_region": row["last_used_region"],

@@ -96,6 +96,7 @@ class DeclaredRole:
     inline_policies: Documents = field(default_factory=dict)
     permissions_boundary: str | None = None
     max_session_duration_seconds: int = 3600
+    max_signin_session_duration_seconds: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     unique_id: str | None = None
     created_at_seconds: int | None = None
