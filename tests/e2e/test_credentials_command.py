@@ -367,6 +367,51 @@ def test_a_scope_narrows_the_role_s_session(tmp_path: Path) -> None:
     assert (parse_qs(scoped)["Action"], parse_qs(scoped)["Policy"]) == (["GetScopedCredentials"], [policy])
 
 
+@pytest.fixture
+def scoping(make_server: Make, tmp_path: Path) -> tuple[Server, tuple[str, ...]]:
+    """A role that may narrow its sessions, and the arguments that name it."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
+    role = {
+        "name": "app",
+        "trust_policy": {"Version": "2012-10-17", "Statement": trust},
+        "attached_policies": [ADMINISTRATOR],
+    }
+    user = {
+        "name": "ana",
+        "access_keys": [{"id": "ana_key", "secret": "secret"}],
+        "attached_policies": [ADMINISTRATOR],
+    }
+    world = {"version": 1, "accounts": [{"id": "111122223333", "users": [user], "roles": [role]}]}
+    file = tmp_path / "app.yaml"
+    file.write_text(yaml.safe_dump(world))
+    return make_server("--config", str(file)), ("--config", str(file), "--role", "app")
+
+
+def test_narrowed_credentials_do_less(scoping: tuple[Server, tuple[str, ...]], tmp_path: Path) -> None:
+    server, arguments = scoping
+    statement = {"Effect": "Allow", "Action": "iam:List*", "Resource": "*"}
+    policy = tmp_path / "scope.json"
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    given = json.loads(credentials(server, *arguments, "--scope", str(policy)))
+    iam = client(server, "iam", given)
+    assert [user["UserName"] for user in iam.list_users()["Users"]] == ["ana"]
+    with pytest.raises(ClientError, match="not authorized to perform: iam:CreateUser"):
+        iam.create_user(UserName="more")
+    _, logged = server.control("GET", "decisions?action=iam:CreateUser&limit=1")
+    assert logged["decisions"][0]["layer_name"] == "scope-down policy 1 of 1"
+    policy.write_text("{}")
+    port = str(server.port)
+    message = refusal(server.folder, *arguments, "--scope", str(policy), "--port", port)
+    assert "GetScopedCredentials was refused: MalformedPolicyDocument: " in message
+
+
+def test_a_role_that_may_not_narrow(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "scope.json").write_text('{"Version": "2012-10-17", "Statement": []}')
+    arguments = ("--role", "chime-reader", "--scope", str(tmp_path / "scope.json"), "--port", str(server.port))
+    message = refusal(server.folder, *arguments)
+    assert "GetScopedCredentials was refused: AccessDenied: User: arn:aws:sts::111122223333:assumed-role/" in message
+
+
 def test_the_test_server_s_ordinary_answer_is_taken(tmp_path: Path) -> None:
     with answering(answer_with()) as url:
         done = run_rolecall(tmp_path, "credentials", "--role", "r", "--format", "docker", "--endpoint", url)

@@ -94,7 +94,7 @@ def command(
     Examples:
       eval "$(rolecall credentials --role chime-reader --format env)"
       rolecall credentials --role chime-reader --as developer --duration-seconds 900
-      rolecall credentials --role chime-manager --scope read-only.json --format dotenv > .env
+      rolecall credentials --role app --scope read-only.json --format dotenv > .env
     """
     if mfa_code is not None and mfa is None:
         raise click.UsageError("--mfa-code needs --mfa.")

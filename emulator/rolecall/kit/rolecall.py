@@ -31,6 +31,7 @@ from rolecall.kit.expectations import (
     require_denied,
 )
 from rolecall.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
+from rolecall.kit.narrowing import PolicyText, narrowed
 from rolecall.kit.privileges import LeastPrivilege, Since, privileges_of
 from rolecall.kit.refused_calls import drop_unwritten, note
 from rolecall.kit.routing import Route, SandboxEndedError
@@ -195,6 +196,12 @@ class Rolecall:
 
     def _block(self, keys: Keys) -> Block:
         return Block(self, self._route, keys, self.region, "" if self._server is None else self.endpoint_url)
+
+    def narrowed(
+        self, credentials: Credentials, policy: PolicyText | None = None, *, duration_seconds: int | None = None
+    ) -> dict[str, Any]:
+        """The same session with a scope-down policy, a shorter life or both, by a real call. Raises ClientError."""
+        return narrowed(self.client("sts", credentials=credentials), policy, duration_seconds)
 
     # Clients.
 
