@@ -192,6 +192,27 @@ def test_session_duration_is_bound_by_the_role_s_sign_in_duration(world: Any) ->
     lasts(world, browser, 3600)
 
 
+def test_scoped_credentials_have_the_role_s_sign_in_duration(make_world: Any) -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
+    administrator = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+    role = {
+        "name": "app",
+        "trust_policy": {"Version": "2012-10-17", "Statement": trust},
+        "attached_policies": administrator,
+        "max_session_duration": 7200,
+        "max_signin_session_duration": 3600,
+    }
+    user = {"name": "admin", "access_keys": [{"id": "test", "secret": "test"}], "attached_policies": administrator}
+    file = {"version": 1, "accounts": [{"id": "111122223333", "users": [user], "roles": [role]}]}
+    world = make_world(json.dumps(file))
+    world.clock.freeze()
+    sts = world.client("sts", credentials=world.assume("app", DurationSeconds=7200))
+    browser = world.application.test_client()
+    log_in(browser, token_of(world, sts.get_scoped_credentials(Policy=json.dumps(POLICY))["Credentials"]))
+    assert "1 of 316 actions" in browser.get(CONSOLE_PATH).get_data(as_text=True)
+    lasts(world, browser, 3600)
+
+
 def test_a_federated_user_has_no_sign_in_duration_of_a_role_or_user(world: Any) -> None:
     """The settings are those of roles and of users with a password. GetFederationToken makes another principal."""
     world.clock.freeze()
