@@ -38,6 +38,7 @@ LOADED_LATER = (
     "rolecall.kit",
     "rolecall.least_privilege",
     "rolecall.policy.explanation",
+    "rolecall.remote",
     "rolecall.services.chime",
     "rolecall.services.iam",
     "rolecall.services.iam_toolbox",

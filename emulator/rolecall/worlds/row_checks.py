@@ -114,8 +114,12 @@ def _usages(value: str) -> None:
             raise TypeError
 
 
+def _between(lowest: int, highest: int) -> Callable[[int], str]:
+    return lambda value: "" if lowest <= value <= highest else f"a whole number from {lowest} to {highest}"
+
+
 _PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
-_CHECKS: Mapping[str, Callable[[str], str]] = {
+_CHECKS: Mapping[str, Callable[[Any], str]] = {
     "account_preferences.global_endpoint_token_version": _one_of("v1Token", "v2Token"),
     "oidc_providers.key_source": _one_of("discovery", "declared", "own"),
     "saml_providers.assertion_encryption_mode": _one_of("Required", "Allowed"),
@@ -126,6 +130,7 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "signing_certificates.status": _one_of("Active", "Inactive"),
     "mfa_devices.seed": _matching(SEED_PATTERN, "a base32 seed"),
     "login_profiles.password_hash": _PASSWORD,
+    "login_profiles.max_signin_session_duration_seconds": _between(3600, 7_776_000),
     "old_passwords.password_hash": _PASSWORD,
     "oidc_providers.url": _issuer,
     "oidc_providers.jwks": _readable(read_key_set, "a JSON Web Key Set"),
