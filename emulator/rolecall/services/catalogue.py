@@ -43,6 +43,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "iam.policies.policy_entities",
         "iam.roles.roles",
         "iam.roles.role_policies",
+        "iam.roles.instance_profiles",
         "iam.roles.service_linked_roles",
         "iam.providers.oidc_providers",
         "iam.providers.saml_providers",

@@ -59,6 +59,8 @@ login_profiles = table(
         Column("password_hash", String(255), nullable=True),
         Column("reset_required", Boolean, nullable=False),
         Column("created_at_seconds", BigInteger, nullable=False),
+        # Null until the password is changed.
+        Column("password_changed_at_seconds", BigInteger, nullable=True),
         Index(None, "user_id"),
     ],
 )

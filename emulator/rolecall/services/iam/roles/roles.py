@@ -9,6 +9,7 @@ from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
+    add_boundary,
     add_tags,
     opened_marker,
     page_of,
@@ -21,6 +22,7 @@ from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import attached_arns, inline_names
 from rolecall.storage.entity_tags import tags_of
+from rolecall.storage.instance_profiles import profiles_of_roles
 from rolecall.storage.problems import AlreadyThere, StillReferenced
 from rolecall.storage.roles import (
     SERVICE_LINKED_PATH,
@@ -47,6 +49,8 @@ SERVICE_LINKED_PATH_MESSAGE = "Path prefix '/aws-service-role/' can only be used
 PROTECTED_MESSAGE = "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
 DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
 DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
+DELETE_IN_PROFILE_MESSAGE = "Cannot delete entity, must remove roles from instance profile first."
+DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
 
 def existing_role(call: Call, name: str) -> RoleRecord:
@@ -112,7 +116,7 @@ def create_role(
     except AlreadyThere as error:
         raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=RoleName)) from error
     shown = shown_role(role, AssumeRolePolicyDocument)
-    _add_boundary(shown, role)
+    add_boundary(shown, role.permissions_boundary_arn)
     if tags:
         add_tags(call, "role", role.role_id, tags)
         shown["Tags"] = tag_answer(tags)
@@ -132,7 +136,7 @@ def _whole_role(call: Call, role: RoleRecord) -> Answer:
     """All members that an answer can have about a role."""
     shown = _described_role(call, role)
     shown["MaxSessionDuration"] = role.max_session_duration_seconds
-    shown["RoleLastUsed"] = _last_used(call, role)
+    shown["RoleLastUsed"] = last_used(call, role)
     return shown
 
 
@@ -141,14 +145,14 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
     shown = shown_role(role, trust_policy)
     if role.description:
         shown["Description"] = role.description
-    _add_boundary(shown, role)
+    add_boundary(shown, role.permissions_boundary_arn)
     tags = tags_of(call.db, "role", role.role_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
     return shown
 
 
-def _last_used(call: Call, role: RoleRecord) -> Answer:
+def last_used(call: Call, role: RoleRecord) -> Answer:
     """The last call of a session of the role. Assuming it does not count. API reference, RoleLastUsed."""
     at_seconds, region = role.last_used_at_seconds, role.last_used_region
     pending = call.uses.of_role(role.role_id)
@@ -177,15 +181,6 @@ def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
         "CreateDate": role.created_at_seconds,
         "AssumeRolePolicyDocument": encoded_document(trust_policy),
     }
-
-
-def _add_boundary(shown: Answer, role: RoleRecord) -> None:
-    if role.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another value.
-        shown["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": role.permissions_boundary_arn,
-        }
 
 
 @operation("iam", "ListRoles", permissions=listing("role"))
@@ -239,16 +234,21 @@ def update_assume_role_policy(call: Call, *, RoleName: str, PolicyDocument: str)
 
 @operation("iam", "DeleteRole")
 def delete_role(call: Call, *, RoleName: str) -> None:
-    """Delete a role that has no policies. Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict."""
+    """Delete a role that has no policies and is in no instance profile.
+
+    Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict.
+    """
     role = modifiable_role(call, RoleName)
+    if profiles_of_roles(call.db, [role.role_id]):
+        raise AwsError("DeleteConflict", DELETE_IN_PROFILE_MESSAGE)
     if attached_arns(call.db, "role", role.role_id):
         raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
     if inline_names(call.db, "role", role.role_id):
         raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
     try:
         remove_role(call.db, role.role_id)
-    except StillReferenced as error:  # another transaction attached a policy in the meantime
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error
+    except StillReferenced as error:  # another transaction added something in the meantime
+        raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
 
 
 @operation("iam", "PutRolePermissionsBoundary")

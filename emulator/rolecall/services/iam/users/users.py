@@ -10,6 +10,7 @@ from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
+    add_boundary,
     add_tags,
     opened_marker,
     page_of,
@@ -133,12 +134,7 @@ def shown_user(user: UserRecord) -> Answer:
 
 def _whole_user(call: Call, user: UserRecord) -> Answer:
     shown = shown_user(user)
-    if user.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another value.
-        shown["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": user.permissions_boundary_arn,
-        }
+    add_boundary(shown, user.permissions_boundary_arn)
     tags = tags_of(call.db, "user", user.user_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
