@@ -70,6 +70,12 @@ def add_profile(connection: Connection, profile: InstanceProfile) -> None:
         connection.execute(insert(t), {**asdict(profile), "name_key": profile.name.lower()})
 
 
+def lock_profile(connection: Connection, instance_profile_id: str) -> None:
+    """Lock the profile before its tags are counted for a quota. Other writers wait, if several may write."""
+    locked = select(t.c.instance_profile_id).where(t.c.instance_profile_id == instance_profile_id).with_for_update()
+    connection.execute(locked)
+
+
 def put_role(connection: Connection, instance_profile_id: str, role_id: str) -> bool:
     """Put a role into an empty profile. False when the profile has a role, or is gone.
 

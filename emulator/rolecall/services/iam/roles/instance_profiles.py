@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from rolecall.access.permission import Permission
@@ -12,24 +13,24 @@ from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
     concurrent_modification,
-    listed_tags,
-    opened_marker,
     page,
-    page_of,
     tag_answer,
     tag_pairs,
 )
+from rolecall.services.iam.named import NamedKind, name_key
 from rolecall.services.iam.resource_kinds import listing, passing_permission
 from rolecall.services.iam.roles.roles import existing_role, modifiable_role, shown_role
 from rolecall.services.iam.roles.trust import shown_trust_policies
+from rolecall.services.iam.tagging import taggable
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.storage.entity_tags import remove_tags, tags_of
+from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.instance_profiles import (
     InstanceProfile,
     add_profile,
     count_profiles,
     list_profiles,
+    lock_profile,
     profile_by_name,
     profiles_of_roles,
     put_role,
@@ -49,12 +50,18 @@ COUNT_MESSAGE = "Cannot exceed quota for InstanceProfilesPerAccount: {limit}"
 _SERVICE = "ec2.amazonaws.com"
 
 
-def _existing(call: Call, name: str) -> InstanceProfile:
-    """The account's instance profile with that name. Raises AwsError NoSuchEntity."""
-    profile = profile_by_name(call.db, call.account_id, name)
-    if profile is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return profile
+PROFILES: NamedKind[InstanceProfile] = NamedKind(
+    attrgetter("instance_profile_id"), profile_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE
+)
+
+
+def _locked_id(call: Call, name: str) -> str:
+    profile_id = PROFILES.existing_id(call, name)
+    lock_profile(call.db, profile_id)
+    return profile_id
+
+
+taggable("instance_profile", "InstanceProfile", "InstanceProfileName", PROFILES.existing_id, changeable=_locked_id)
 
 
 @operation("iam", "CreateInstanceProfile")
@@ -67,7 +74,7 @@ def create_instance_profile(
     """
     tags = tag_pairs(Tags, case_sensitive=True)
     if profile_by_name(call.db, call.account_id, InstanceProfileName) is not None:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=InstanceProfileName))
+        raise PROFILES.already_exists(InstanceProfileName)
     limit = call.settings.quotas.instance_profiles_per_account_count
     if count_profiles(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
@@ -82,7 +89,7 @@ def create_instance_profile(
     try:
         add_profile(call.db, profile)
     except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=InstanceProfileName)) from error
+        raise PROFILES.already_exists(InstanceProfileName) from error
     [shown] = shown_profiles(call, [profile])
     if tags:
         add_tags(call, "instance_profile", profile.instance_profile_id, tags)
@@ -111,7 +118,7 @@ def shown_profiles(call: Call, profiles: Sequence[InstanceProfile]) -> list[Answ
 @operation("iam", "GetInstanceProfile")
 def get_instance_profile(call: Call, *, InstanceProfileName: str) -> Answer:
     """One instance profile with its role and tags. Raises AwsError NoSuchEntity."""
-    profile = _existing(call, InstanceProfileName)
+    profile = PROFILES.existing(call, InstanceProfileName)
     [shown] = shown_profiles(call, [profile])
     shown["Tags"] = tag_answer(tags_of(call.db, "instance_profile", profile.instance_profile_id))
     return {"InstanceProfile": shown}
@@ -122,14 +129,8 @@ def list_instance_profiles(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Instance profiles by name. Raises AwsError ValidationError (marker)."""
-    after = opened_marker(call, (PathPrefix,), Marker)
-    found = list_profiles(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
-    profiles, rest = page_of(call, (PathPrefix,), found, _position, MaxItems)
+    profiles, rest = PROFILES.page(call, list_profiles, PathPrefix, Marker, MaxItems)
     return {"InstanceProfiles": shown_profiles(call, profiles), **rest}
-
-
-def _position(profile: InstanceProfile) -> str:
-    return profile.name.lower()
 
 
 @operation("iam", "ListInstanceProfilesForRole")
@@ -139,14 +140,14 @@ def list_instance_profiles_for_role(
     """The instance profiles that a role is in, by name. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
     role_id = existing_role(call, RoleName).role_id
     found = profiles_of_roles(call.db, [role_id]).get(role_id, [])
-    profiles, rest = page(call, (role_id,), found, _position, Marker, MaxItems)
+    profiles, rest = page(call, (role_id,), found, name_key, Marker, MaxItems)
     return {"InstanceProfiles": shown_profiles(call, profiles), **rest}
 
 
 @operation("iam", "DeleteInstanceProfile")
 def delete_instance_profile(call: Call, *, InstanceProfileName: str) -> None:
     """Delete an instance profile without a role. Raises AwsError: NoSuchEntity, DeleteConflict."""
-    if not remove_profile(call.db, _existing(call, InstanceProfileName).instance_profile_id):
+    if not remove_profile(call.db, PROFILES.existing_id(call, InstanceProfileName)):
         raise AwsError("DeleteConflict", DELETE_ROLE_MESSAGE)
 
 
@@ -167,7 +168,7 @@ def add_role_to_instance_profile(call: Call, *, InstanceProfileName: str, RoleNa
 
     Raises AwsError: NoSuchEntity (profile, role), UnmodifiableEntity, LimitExceeded.
     """
-    profile = _existing(call, InstanceProfileName)
+    profile = PROFILES.existing(call, InstanceProfileName)
     role = modifiable_role(call, RoleName)
     try:
         is_put = put_role(call.db, profile.instance_profile_id, role.role_id)
@@ -181,30 +182,8 @@ def add_role_to_instance_profile(call: Call, *, InstanceProfileName: str, RoleNa
 @operation("iam", "RemoveRoleFromInstanceProfile")
 def remove_role_from_instance_profile(call: Call, *, InstanceProfileName: str, RoleName: str) -> None:
     """Take a role out of an instance profile. Raises AwsError: NoSuchEntity (profile, role), UnmodifiableEntity."""
-    profile = _existing(call, InstanceProfileName)
+    profile = PROFILES.existing(call, InstanceProfileName)
     role = modifiable_role(call, RoleName)
     if not take_role(call.db, profile.instance_profile_id, role.role_id):
         message = NOT_IN_PROFILE_MESSAGE.format(role=role.name, name=profile.name)
         raise AwsError("NoSuchEntity", message)
-
-
-@operation("iam", "TagInstanceProfile")
-def tag_instance_profile(call: Call, *, InstanceProfileName: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags; a tag with the same key is replaced. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
-    tags = tag_pairs(Tags, case_sensitive=True)
-    add_tags(call, "instance_profile", _existing(call, InstanceProfileName).instance_profile_id, tags)
-
-
-@operation("iam", "UntagInstanceProfile")
-def untag_instance_profile(call: Call, *, InstanceProfileName: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
-    remove_tags(call.db, "instance_profile", _existing(call, InstanceProfileName).instance_profile_id, TagKeys)
-
-
-@operation("iam", "ListInstanceProfileTags")
-def list_instance_profile_tags(
-    call: Call, *, InstanceProfileName: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
-) -> Answer:
-    """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    profile = _existing(call, InstanceProfileName)
-    return listed_tags(call, "instance_profile", profile.instance_profile_id, Marker, MaxItems)
