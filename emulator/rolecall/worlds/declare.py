@@ -150,6 +150,18 @@ _ROLE = c.record(
     },
     ("name", "trust_policy"),
 )
+_INSTANCE_PROFILE = c.record(
+    w.DeclaredInstanceProfile,
+    {
+        "name": ("name", _LONG_NAME),
+        "path": ("path", _PATH),
+        "role": ("role", c.text),
+        "tags": ("tags", _TAGS),
+        "unique_id": _unique_id("AIPA"),
+        "created_at": _CREATED_AT,
+    },
+    ("name",),
+)
 _CHIME_USER = c.record(
     w.DeclaredChimeUser,
     {
@@ -222,6 +234,7 @@ _ACCOUNT = c.record(
         "groups": ("groups", c.list_of(_GROUP)),
         "policies": ("policies", c.list_of(_POLICY)),
         "roles": ("roles", c.list_of(_ROLE)),
+        "instance_profiles": ("instance_profiles", c.list_of(_INSTANCE_PROFILE)),
         "service_linked_roles": ("service_linked_roles", c.list_of(c.text)),
         "oidc_providers": ("oidc_providers", c.list_of(_OIDC_PROVIDER)),
         "saml_providers": ("saml_providers", c.list_of(_SAML_PROVIDER)),

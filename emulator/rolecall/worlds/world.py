@@ -106,6 +106,18 @@ class DeclaredRole:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredInstanceProfile:
+    """An instance profile. ``role`` is the name of a role of its account."""
+
+    name: str
+    path: str = "/"
+    role: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    unique_id: str | None = None
+    created_at_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredOidcProvider:
     """An OpenID Connect provider. ``jwks`` is the text of its key set. With ``keys``, Rolecall signs its tokens."""
 
@@ -180,6 +192,7 @@ class DeclaredAccount:
     groups: tuple[DeclaredGroup, ...] = ()
     policies: tuple[DeclaredPolicy, ...] = ()
     roles: tuple[DeclaredRole, ...] = ()
+    instance_profiles: tuple[DeclaredInstanceProfile, ...] = ()
     service_linked_roles: tuple[str, ...] = ()
     oidc_providers: tuple[DeclaredOidcProvider, ...] = ()
     saml_providers: tuple[DeclaredSamlProvider, ...] = ()
