@@ -44,6 +44,8 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "iam.providers.saml_providers",
         "iam.account.account_aliases",
         "iam.account.account_summary",
+        "iam.account.authorization_details",
+        "iam.account.credential_reports",
         "iam.account.token_service_preferences",
         "iam.account.organization_features",
         "iam.account.outbound_federation",
