@@ -26,7 +26,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["role_id"], ["roles.role_id"], name=op.f("fk_instance_profiles_role_id")),
         sa.PrimaryKeyConstraint("instance_profile_id", name=op.f("pk_instance_profiles")),
-        sa.UniqueConstraint("account_id", "name_key", name=op.f("uq_instance_profiles_account_id")),
+        sa.UniqueConstraint("account_id", "name_key", name=op.f("uq_instance_profiles_account_id_name_key")),
     )
     op.create_index(op.f("ix_instance_profiles_role_id"), "instance_profiles", ["role_id"])
     op.create_table(
