@@ -62,7 +62,7 @@ _NOTHING = Credentials([], [], [], [])
 def generate_credential_report(call: Call) -> Answer:
     """Start a report, unless there is one that is at most four hours old. API reference: GenerateCredentialReport.
 
-    The report tells about this moment. It is ready a second later, or when this operation is called again.
+    The report tells about this moment. It is ready in the next second, or when this operation is called again.
     """
     now_seconds = int(call.now_seconds)
     present = report_of(call.db, call.account_id)
@@ -85,7 +85,7 @@ def get_credential_report(call: Call) -> Answer:
         raise AwsError("ReportNotPresent")
     if _is_expired(call, report):
         raise AwsError("ReportExpired")
-    if call.now_seconds < report.ready_at_seconds:
+    if int(call.now_seconds) < report.ready_at_seconds:
         raise AwsError("ReportInProgress")
     return {
         "Content": report.content.encode(),
@@ -95,7 +95,7 @@ def get_credential_report(call: Call) -> Answer:
 
 
 def _is_expired(call: Call, report: CredentialReport) -> bool:
-    return call.now_seconds - report.generated_at_seconds > REPORT_SECONDS
+    return int(call.now_seconds) - report.generated_at_seconds > REPORT_SECONDS
 
 
 def _content(call: Call) -> str:
