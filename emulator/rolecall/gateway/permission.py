@@ -11,16 +11,20 @@ from rolecall.http import HttpRequest
 from rolecall.identities import Identity
 from rolecall.policy import Decision
 from rolecall.service_records import SERVICE_RECORDS, requested_region
+from rolecall.services.members import Path, first_given, refused_members
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import (
     Answer,
     Call,
     RegisteredOperation,
     not_emulated,
-    not_taken,
     parameter_not_emulated,
 )
-from rolecall.wire import Target
+from rolecall.wire import Operation, Target
+
+# The model's operation and its members that the function does not take. Few operations have one. Bounded by the number
+# of operations.
+_refused: dict[RegisteredOperation, tuple[Operation, frozenset[Path]]] = {}
 
 
 def authorise(
@@ -48,8 +52,12 @@ def emulated(
     """The operation's function. Raises AwsError NotImplemented for an operation or parameter that is not emulated."""
     if registered is None:
         raise not_emulated(target.service.name, target.operation.name)
-    if not registered.parameters.issuperset(parameters):
-        unknown = not_taken(registered, parameters)
-        if unknown:
-            raise parameter_not_emulated(target.operation.name, min(unknown))
+    operation = target.operation
+    known = _refused.get(registered)
+    if known is None or known[0] is not operation:
+        known = _refused[registered] = operation, refused_members(registered, operation.input_paths)
+    if known[1]:
+        given = first_given(parameters, known[1])
+        if given is not None:
+            raise parameter_not_emulated(operation.name, ".".join(given))
     return registered.function

@@ -147,9 +147,9 @@ class SecondFactor:
     use: Callable[[Call, Parameters], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RegisteredOperation:
-    """One emulated operation."""
+    """One emulated operation. Equal only to itself, so that it is a quick key of a dictionary."""
 
     service: str
     name: str
@@ -177,11 +177,6 @@ _operations: dict[tuple[str, str], RegisteredOperation] = {}
 def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
     """For the few operations that no policy can forbid."""
     return ()
-
-
-def not_taken(registered: RegisteredOperation, parameters: Collection[str]) -> set[str]:
-    """The parameters that the operation would ignore. A verb looks at them itself."""
-    return set() if registered.verb else set(parameters) - registered.parameters
 
 
 def _place_of(function: Function) -> tuple[str, int]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown
+from rolecall.services.members import Tag
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
 from rolecall.storage import resources as store
@@ -147,7 +148,7 @@ def tags(service: str) -> None:
         _declare(service, name, "tags", None, function)
 
 
-def _tag(call: Call, *, ResourceARN: str, Tags: Sequence[Mapping[str, str]], **more: Any) -> Answer:
+def _tag(call: Call, *, ResourceARN: str, Tags: Sequence[Tag], **more: Any) -> Answer:
     _refuse(call, more)
     _, resource = resource_of_arn(call, ResourceARN, locked=True)
     added = checked_tags(Tags)
@@ -186,9 +187,7 @@ def existing(call: Call, kind: Kind, *ids: str, locked: bool = False) -> Resourc
     return found
 
 
-def create(
-    call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Mapping[str, str]] = ()
-) -> Answer:
+def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = ()) -> Answer:
     """Keep a new resource in the store; answers it as the operation's one member.
 
     Raises AwsError ConflictException when its id is taken, BadRequestException for tags that cannot be.
@@ -223,7 +222,7 @@ def remove_setting(call: Call, kind: Kind, resource: Resource, member: str) -> N
     kind.kept.remove_setting(call, resource, member)
 
 
-def checked_tags(tags: Sequence[Mapping[str, str]]) -> list[store.Tag]:
+def checked_tags(tags: Sequence[Tag]) -> list[store.Tag]:
     """Key and value of each. Raises BadRequestException for a key that is AWS's own, or there twice."""
     pairs = [(tag["Key"], tag["Value"]) for tag in tags]
     keys = [key for key, _ in pairs]

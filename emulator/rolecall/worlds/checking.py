@@ -213,6 +213,26 @@ def document_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def document_of(text: str) -> Any:
+    """A policy as a mapping if that gives exactly the same text again; else the text."""
+    try:
+        value = json.loads(text)
+        text.encode()
+        json.dumps(value, ensure_ascii=False).encode()
+    except ValueError:
+        return text
+    return value if isinstance(value, dict) and json.dumps(value) == text and _is_plain(value) else text
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether YAML keeps the value's exact text. A number with a fraction may come back in another form."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | bool | int)
+
+
 def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:
     """The URL of an OpenID Connect provider."""
     problem = issuer_problem(value) if isinstance(value, str) else "it must be text"

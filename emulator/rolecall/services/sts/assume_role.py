@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Session
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.sts.members import PolicyDescriptor, ProvidedContext
 from rolecall.services.sts.provided_contexts import context_providers, refuse_assertions
 from rolecall.services.sts.role_sessions import (
     RequestedSession,
@@ -110,13 +111,13 @@ def assume_role(
     RoleSessionName: str,
     DurationSeconds: int | None = None,
     Policy: str | None = None,
-    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    PolicyArns: Sequence[PolicyDescriptor] = (),
     ExternalId: str | None = None,  # a condition key, checked with the permissions
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
     TransitiveTagKeys: Sequence[str] = (),
     SourceIdentity: str = "",
     MinimumSessionTokenSize: int = 0,
-    ProvidedContexts: Sequence[Mapping[str, Any]] = (),
+    ProvidedContexts: Sequence[ProvidedContext] = (),
     SerialNumber: str | None = None,  # with TokenCode the second factor, checked before the permissions
     TokenCode: str | None = None,
 ) -> Answer:

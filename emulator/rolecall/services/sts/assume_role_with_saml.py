@@ -6,13 +6,13 @@ The call is unsigned. The assertion is the proof, and the role's trust policy al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
+from rolecall.services.sts.members import PolicyDescriptor
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
@@ -112,7 +112,7 @@ def assume_role_with_saml(
     RoleArn: str,
     PrincipalArn: str,
     SAMLAssertion: str,  # verified by the proof
-    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    PolicyArns: Sequence[PolicyDescriptor] = (),
     Policy: str | None = None,
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,

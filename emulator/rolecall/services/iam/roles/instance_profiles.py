@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 from rolecall.access.permission import Permission
 from rolecall.errors import AwsError
@@ -22,6 +21,7 @@ from rolecall.services.iam.resource_kinds import listing, passing_permission
 from rolecall.services.iam.roles.roles import existing_role, modifiable_role, shown_role
 from rolecall.services.iam.roles.trust import shown_trust_policies
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_tags import tags_of
@@ -66,7 +66,7 @@ taggable("instance_profile", "InstanceProfile", "InstanceProfileName", PROFILES.
 
 @operation("iam", "CreateInstanceProfile")
 def create_instance_profile(
-    call: Call, *, InstanceProfileName: str, Path: str = "/", Tags: Sequence[Mapping[str, Any]] = ()
+    call: Call, *, InstanceProfileName: str, Path: str = "/", Tags: Sequence[Tag] = ()
 ) -> Answer:
     """A new instance profile without a role.
 

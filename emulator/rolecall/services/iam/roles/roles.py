@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
@@ -15,6 +14,7 @@ from rolecall.services.iam.policies.managed_policies import check_boundary, enco
 from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_policies
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
 from rolecall.storage.entity_tags import tags_of
@@ -85,7 +85,7 @@ def create_role(
     Description: str = "",
     MaxSessionDuration: int = DEFAULT_MAX_SESSION_DURATION_SECONDS,
     PermissionsBoundary: str | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new role. API reference: CreateRole. AWS's answer lacks description and session duration.
 

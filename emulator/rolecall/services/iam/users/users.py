@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 from rolecall.arns import root_arn
 from rolecall.errors import AwsError
@@ -15,6 +14,7 @@ from rolecall.services.iam.policies.entity_policies import policies_of
 from rolecall.services.iam.policies.managed_policies import check_boundary
 from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user, listing, renaming
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import access_keys_of, lock_account
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
@@ -92,7 +92,7 @@ def create_user(
     UserName: str,
     Path: str = "/",
     PermissionsBoundary: str | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new user without any credentials. API reference: CreateUser.
 
