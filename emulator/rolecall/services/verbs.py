@@ -66,7 +66,7 @@ def list_(kind: Kind, name: str) -> None:
         call: Call, *, NextToken: str | None = None, MaxResults: int = DEFAULT_MAX_RESULTS, **more: Any
     ) -> Answer:
         _refuse(call, more)
-        [member] = set(call.answer_members) - _PAGE_MEMBERS
+        [member] = set(call.model.output_members) - _PAGE_MEMBERS
         after = BEFORE_THE_FIRST if NextToken is None else position_of(call, (call.region,), NextToken)
         found = kind.kept.page(call, kind, after, MaxResults + 1)
         answer: Answer = {member: [shown(call, member, each.content) for each in found[:MaxResults]]}
@@ -83,8 +83,8 @@ def update(kind: Kind, name: str) -> None:
 
     def function(call: Call, **members: Any) -> Answer:
         ids = _ids(kind, members)
-        [answered] = call.answer_members
-        _refuse(call, [member for member in members if (answered, member) not in call.answer_paths])
+        [answered] = call.model.output_members
+        _refuse(call, [member for member in members if (answered, member) not in call.model.output_paths])
         resource = existing(call, kind, *ids, locked=True)
         changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
         content = {**resource.content, **members, **changed_at}
@@ -109,7 +109,7 @@ def get_setting(kind: Kind, name: str) -> None:
 
     def function(call: Call, **members: Any) -> Answer:
         resource = existing(call, kind, *_only_ids(call, kind, members))
-        [member] = call.answer_members
+        [member] = call.model.output_members
         return {member: shown(call, member, setting_of(call, kind, resource, member))}
 
     _declare(kind.service, name, "get setting", kind, function)
@@ -213,7 +213,7 @@ def setting_of(call: Call, kind: Kind, resource: Resource, member: str) -> Conte
 def replace_setting(call: Call, kind: Kind, resource: Resource, member: str, content: Content) -> Answer:
     """Keep a document of a locked resource in place of the present one; answers it if the operation does."""
     kind.kept.put_setting(call, resource, member, content)
-    return {member: content} if call.answer_members else {}
+    return {member: content} if call.model.output_members else {}
 
 
 def remove_setting(call: Call, kind: Kind, resource: Resource, member: str) -> None:
@@ -258,5 +258,5 @@ def _refuse(call: Call, unknown: Collection[str]) -> None:
 
 
 def _answer(call: Call, content: Content) -> Answer:
-    [member] = call.answer_members
+    [member] = call.model.output_members
     return {member: shown(call, member, content)}

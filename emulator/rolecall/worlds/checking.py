@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
-from rolecall.sessions.saml.door import read_metadata
+from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.worlds.files import ElsewhereError, read_beside

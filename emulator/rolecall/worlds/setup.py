@@ -17,7 +17,7 @@ from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, INSTANCE_PROFILE_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, parse_policy, trusted_principals
-from rolecall.sessions.saml.door import read_metadata
+from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import valid_until_seconds
 from rolecall.settings import SandboxSettings
 from rolecall.storage import gather, worlds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import yaml
@@ -41,14 +41,6 @@ _HEADING = f"{SNAPSHOT_BEGIN}the world as it was. It holds secrets. Load it with
 
 class UnsavableError(Exception):
     """A world that a sandbox file cannot describe."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshots:
-    """How the endpoints save, with last uses or without, and load. ``load`` raises InvalidWorldError."""
-
-    save: Callable[[bool], str]
-    load: Callable[[str], None]
 
 
 def save_database(database: Database, settings: SandboxSettings, *, last_used: bool = True) -> str:

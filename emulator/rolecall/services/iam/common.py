@@ -123,10 +123,3 @@ def listed_tags(call: Call, kind: TaggedKind, owner_id: str, marker: str | None,
 
 def tag_answer(tags: Iterable[tuple[str, str]]) -> list[Answer]:
     return [{"Key": key, "Value": value} for key, value in tags]
-
-
-def add_boundary(shown: Answer, policy_arn: str | None) -> None:
-    """Add the permissions boundary of a user or role to an answer about it, if there is one."""
-    if policy_arn is not None:
-        # AWS answers "Policy", although the model documents another value.
-        shown["PermissionsBoundary"] = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": policy_arn}

@@ -14,10 +14,10 @@ from rolecall.services.sts.members import PolicyDescriptor, ProvidedContext
 from rolecall.services.sts.provided_contexts import context_providers, refuse_assertions
 from rolecall.services.sts.role_sessions import (
     RequestedSession,
-    Target,
+    RoleToAssume,
+    assumed_role,
     role_keys,
     role_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.second_factor import MFA
@@ -64,7 +64,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     return role_permissions(actions, target, context)
 
 
-def _context(call: Call, parameters: Parameters, target: Target) -> Mapping[str, ContextValue]:
+def _context(call: Call, parameters: Parameters, target: RoleToAssume) -> Mapping[str, ContextValue]:
     context: dict[str, ContextValue] = {"sts:rolesessionname": parameters["RoleSessionName"]}
     if call.mfa_at_seconds is not None:
         context["aws:multifactorauthpresent"] = "true"
@@ -141,4 +141,4 @@ def assume_role(
         chained=session is not None,
         minimum_token_bytes=MinimumSessionTokenSize,
     )
-    return role_session(call, role, wanted)
+    return assumed_role(call, role, wanted)

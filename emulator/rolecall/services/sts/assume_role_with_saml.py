@@ -16,12 +16,12 @@ from rolecall.services.sts.members import PolicyDescriptor
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
+    assumed_role,
     federated_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.saml_claims import SamlClaims, claims_of
-from rolecall.sessions.saml.door import read_metadata, verified_assertion
+from rolecall.sessions.saml.on_demand import read_metadata, verified_assertion
 from rolecall.sessions.saml.records import (
     Assertion,
     BadResponseError,
@@ -139,7 +139,7 @@ def assume_role_with_saml(
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
-        **role_session(call, role, wanted),
+        **assumed_role(call, role, wanted),
         "Subject": claims.subject,
         "SubjectType": claims.subject_type,
         "Issuer": claims.issuer,

@@ -20,8 +20,8 @@ from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
     Tags,
+    assumed_role,
     federated_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.web_identity_claims import (
@@ -163,7 +163,7 @@ def assume_role_with_web_identity(
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
-        **role_session(call, role, wanted),
+        **assumed_role(call, role, wanted),
         "SubjectFromWebIdentityToken": facts.subject,
         "Provider": provider.principal,
         "Audience": facts.audience,

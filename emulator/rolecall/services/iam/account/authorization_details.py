@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolecall.data import ManagedPolicy, managed_policy, managed_policy_document
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_boundary, opened_marker, page_of, tag_answer
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of, tag_answer
 from rolecall.services.iam.groups.groups import shown_group
-from rolecall.services.iam.policies.managed_policies import encoded_document, shown_policy
+from rolecall.services.iam.policies.managed_policies import encoded_document, shown_boundary, shown_policy
 from rolecall.services.iam.policies.policy_versions import shown_version, shown_version_of_aws
 from rolecall.services.iam.roles.instance_profiles import shown_profiles
 from rolecall.services.iam.roles.roles import last_used, shown_role
@@ -73,7 +73,7 @@ def _users(call: Call, users: Sequence[UserRecord]) -> list[Answer]:
             shown["UserPolicyList"] = inline[user.user_id]
         shown["GroupList"] = groups.get(user.user_id, [])
         shown["AttachedManagedPolicies"] = attached.get(user.user_id, [])
-        add_boundary(shown, user.permissions_boundary_arn)
+        shown.update(shown_boundary(user.permissions_boundary_arn))
         shown["Tags"] = tag_answer(tags.get(user.user_id, ()))
         details.append(shown)
     return details
@@ -105,7 +105,7 @@ def _roles(call: Call, roles: Sequence[RoleRecord]) -> list[Answer]:
         shown["InstanceProfileList"] = shown_profiles(call, profiles.get(role.role_id, ()))
         shown["RolePolicyList"] = inline.get(role.role_id, [])
         shown["AttachedManagedPolicies"] = attached.get(role.role_id, [])
-        add_boundary(shown, role.permissions_boundary_arn)
+        shown.update(shown_boundary(role.permissions_boundary_arn))
         shown["Tags"] = tag_answer(tags.get(role.role_id, ()))
         shown["RoleLastUsed"] = last_used(call, role)
         details.append(shown)

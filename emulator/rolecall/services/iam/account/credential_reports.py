@@ -166,7 +166,7 @@ def _in_places(found: Iterable[tuple[str, ...]], nothing: tuple[str, ...]) -> li
 
 
 def _key(call: Call, key: AccessKeyRecord) -> tuple[str, ...]:
-    use = call.uses.of_key(key.access_key_id)
+    use = call.sandbox.last_uses.of_key(key.access_key_id)
     if use is None and key.last_used_at_seconds is not None:
         use = Use(key.last_used_at_seconds, key.last_used_service or _ABSENT, key.last_used_region or _ABSENT)
     used = (_ABSENT, _ABSENT, _ABSENT) if use is None else (iso8601(use.at_seconds), use.region, use.service)

@@ -10,7 +10,7 @@ from rolecall.services.iam.common import add_tags, tag_answer, tag_pairs
 from rolecall.services.iam.tagging import taggable
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere

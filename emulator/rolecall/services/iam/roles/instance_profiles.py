@@ -18,7 +18,7 @@ from rolecall.services.iam.common import (
 )
 from rolecall.services.iam.named import NamedKind, name_key
 from rolecall.services.iam.resource_kinds import listing, passing_permission
-from rolecall.services.iam.roles.roles import existing_role, modifiable_role, shown_role
+from rolecall.services.iam.roles.roles import DELETE_IN_PROFILE_MESSAGE, existing_role, modifiable_role, shown_role
 from rolecall.services.iam.roles.trust import shown_trust_policies
 from rolecall.services.iam.tagging import taggable
 from rolecall.services.members import Tag
@@ -44,7 +44,6 @@ NOT_FOUND_MESSAGE = "Instance Profile {name} cannot be found."
 ALREADY_EXISTS_MESSAGE = "Instance Profile {name} already exists."
 NOT_IN_PROFILE_MESSAGE = "Role {role} in Instance Profile {name} cannot be found."
 ROLES_MESSAGE = "Cannot exceed quota for InstanceSessionsPerInstanceProfile: {limit}"
-DELETE_ROLE_MESSAGE = "Cannot delete entity, must remove roles from instance profile first."
 COUNT_MESSAGE = "Cannot exceed quota for InstanceProfilesPerAccount: {limit}"
 # Only EC2 uses instance profiles.
 _SERVICE = "ec2.amazonaws.com"
@@ -148,7 +147,7 @@ def list_instance_profiles_for_role(
 def delete_instance_profile(call: Call, *, InstanceProfileName: str) -> None:
     """Delete an instance profile without a role. Raises AwsError: NoSuchEntity, DeleteConflict."""
     if not remove_profile(call.db, PROFILES.existing_id(call, InstanceProfileName)):
-        raise AwsError("DeleteConflict", DELETE_ROLE_MESSAGE)
+        raise AwsError("DeleteConflict", DELETE_IN_PROFILE_MESSAGE)
 
 
 def _adding(call: Call, parameters: Parameters) -> Sequence[Permission]:
