@@ -108,6 +108,9 @@ LOADED_LATE = {
     ("rolecall.pytest_plugin", "rolecall.kit"),
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
     ("rolecall.sessions.saml.on_demand", "rolecall.sessions.saml.library"),
+    ("rolecall.sessions.jose_door", "rolecall.sessions.jose"),
+    ("rolecall.server.processes", "rolecall.server.workers"),
+    ("rolecall.server.tls", "rolecall.server.own_certificates"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.cloudtrail"),
@@ -119,6 +122,7 @@ LOADED_LATE = {
     ("rolecall.web.outbound_documents", "rolecall.services.sts.outbound_issuers"),
     ("rolecall.web.policy_endpoint", "rolecall.least_privilege"),
     ("rolecall.web.saml_endpoints", "rolecall.identity_providers.saml_assertions"),
+    ("rolecall.worlds.row_checks", "rolecall.sessions.signing_keys"),
     ("rolecall.worlds.setup", "rolecall.identity_providers.saml_assertions"),
 }
 

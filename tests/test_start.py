@@ -18,7 +18,10 @@ LOADED_LATER = (
     "alembic",
     "boto3",
     "botocore",
+    "cryptography",
+    "jwt",
     "lxml",
+    "multiprocessing",
     "segno",
     "signxml",
     "urllib3",
@@ -39,8 +42,12 @@ LOADED_LATER = (
     "rolecall.services.iam",
     "rolecall.services.iam_toolbox",
     "rolecall.services.sts",
+    "rolecall.server.own_certificates",
+    "rolecall.server.workers",
     "rolecall.sessions.discovery",
+    "rolecall.sessions.jose",
     "rolecall.sessions.saml.library",
+    "rolecall.sessions.signing_keys",
     "rolecall.storage.upgrade",
 )
 PROGRAM = """

@@ -6,6 +6,7 @@ would have written. Otherwise calls would fail because of it later.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,10 +16,10 @@ from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
+from rolecall.sessions.algorithms import ALGORITHMS
 from rolecall.sessions.delegation import delegated_session
 from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, SamlNotInstalledError
-from rolecall.sessions.signing_keys import ALGORITHMS, load_signing_key
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.storage import worlds
 from rolecall.worlds.checking import LATEST_DATE_SECONDS, Notes
@@ -145,8 +146,10 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
 
 
 def _is_signing_key(row: _Row) -> bool:
+    # Loaded with the first such row, because few sandbox files have any.
+    load_signing_key = importlib.import_module("rolecall.sessions.signing_keys").load_signing_key
     try:
-        return load_signing_key(row["algorithm"], row["private_key"]).key_id == str(row["key_id"])
+        return bool(load_signing_key(row["algorithm"], row["private_key"]).key_id == str(row["key_id"]))
     except ValueError:
         return False
 
