@@ -97,6 +97,7 @@ def fill(handle: Any) -> None:
     iam = handle.client("iam")
     _policies(handle, iam)
     _entities(handle, iam)
+    _instance_profiles(iam)
     _devices(handle, iam)
     _passwords(handle, iam)
     _providers(handle, iam)
@@ -175,6 +176,14 @@ def _entities(handle: Any, iam: Any) -> None:
     handle.client("iam", credentials=used["Credentials"], region="us-east-1").list_users()
     iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com", CustomSuffix="own", Description="é")
     iam.delete_service_linked_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")
+
+
+def _instance_profiles(iam: Any) -> None:
+    for name, path in (("empty", "/"), ("Web+1", "/p/!~/"), ("0777", "/p/")):
+        tags = [{"Key": "Team", "Value": "yes"}, {"Key": "team", "Value": "0777"}] if name == "0777" else []
+        iam.create_instance_profile(InstanceProfileName=name, Path=path, Tags=tags)
+    for name in ("Web+1", "0777"):
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName="worker")
 
 
 def _devices(handle: Any, iam: Any) -> None:
@@ -280,6 +289,8 @@ def _delegation(handle: Any, owner: Any, partner: Any) -> None:
 
 def _rest(handle: Any, iam: Any) -> None:
     iam.create_account_alias(AccountAlias="example-corp")
+    for _ in ("started", "in progress"):
+        iam.generate_credential_report()
     iam.set_security_token_service_preferences(GlobalEndpointTokenVersion="v2Token")
     iam.enable_outbound_web_identity_federation()
     handle.client("iam", "partner").enable_outbound_web_identity_federation()
@@ -407,10 +418,15 @@ class Answers:
             "get_account_password_policy",
             "get_outbound_web_identity_federation_info",
             "list_account_aliases",
+            "get_credential_report",
             "list_organizations_features",
         ):
             self.ask(call)
         self.ask("list_entities_for_policy", PolicyArn=READ_ONLY)
+        self.ask("get_account_authorization_details", MaxItems=1000)
+        for profile in self.each("list_instance_profiles", "InstanceProfiles", "InstanceProfileName"):
+            self.ask("get_instance_profile", InstanceProfileName=profile)
+            self.ask("list_instance_profile_tags", InstanceProfileName=profile)
         for request in self.each("list_delegation_requests", "DelegationRequests", "DelegationRequestId"):
             self.ask("get_delegation_request", DelegationRequestId=request)
 
@@ -436,6 +452,7 @@ class Answers:
     def _of_role(self, name: str) -> None:
         arn = self.ask("get_role", RoleName=name)["Role"]["Arn"]
         self.ask("list_role_tags", RoleName=name)
+        self.ask("list_instance_profiles_for_role", RoleName=name)
         self.ask("list_attached_role_policies", RoleName=name)
         for policy in self.each("list_role_policies", "PolicyNames", RoleName=name):
             self.ask("get_role_policy", RoleName=name, PolicyName=policy)

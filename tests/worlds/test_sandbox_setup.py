@@ -107,6 +107,9 @@ def everything() -> dict[str, Any]:
                         "tags": {"Team": "red"},
                     }
                 ],
+                "instance_profiles": [
+                    {"name": "web", "path": "/team/", "role": "reader", "tags": {"Team": "blue", "team": "red"}}
+                ],
                 "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
                 "oidc_providers": [
                     {
@@ -139,6 +142,7 @@ NOT_DECLARED = {
     "service_linked_role_deletions",
     "account_aliases",
     "account_preferences",
+    "credential_reports",
     "delegation_requests",
     "login_profiles",
     "mfa_code_uses",

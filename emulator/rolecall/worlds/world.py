@@ -148,6 +148,18 @@ class DeclaredRole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredInstanceProfile:
+    """An instance profile. ``role`` is the name of a role of its account."""
+
+    name: str = column(LONG_NAME)
+    path: str = column(_PATH, "/")
+    role: str | None = member(c.text, None)
+    tags: Mapping[str, str] = member(_TAGS, factory=dict)
+    unique_id: str | None = _unique_id("AIPA")
+    created_at_seconds: int | None = moment(once=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredOidcProvider:
     """An OpenID Connect provider. ``jwks`` is the text of its key set. With ``keys``, Rolecall signs its tokens."""
 
@@ -228,6 +240,7 @@ class DeclaredAccount:
     groups: tuple[DeclaredGroup, ...] = list_of(DeclaredGroup)
     policies: tuple[DeclaredPolicy, ...] = list_of(DeclaredPolicy)
     roles: tuple[DeclaredRole, ...] = list_of(DeclaredRole)
+    instance_profiles: tuple[DeclaredInstanceProfile, ...] = list_of(DeclaredInstanceProfile)
     service_linked_roles: tuple[str, ...] = member(c.list_of(c.text), ())
     oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
     saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)
