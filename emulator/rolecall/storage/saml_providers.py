@@ -38,7 +38,7 @@ class SamlPrivateKey:
     created_at_seconds: int
 
 
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     providers.c.arn,
     providers.c.account_id,
     providers.c.name,
@@ -68,9 +68,19 @@ def provider_by_arn(connection: Connection, arn: str, *, for_update: bool = Fals
 
 
 def _record(row: Row[Any]) -> SamlProvider:
-    *others, context_provider, instance_arn = row
-    found = None if context_provider is None else read_context_provider(context_provider)
-    return SamlProvider(*others, found, instance_arn)
+    text = row.context_provider
+    return SamlProvider(
+        row.arn,
+        row.account_id,
+        row.name,
+        row.provider_uuid,
+        row.metadata,
+        row.assertion_encryption_mode,
+        row.valid_until_seconds,
+        row.created_at_seconds,
+        None if text is None else read_context_provider(text),
+        row.identity_center_instance_arn,
+    )
 
 
 def providers_of(connection: Connection, account_id: str) -> list[SamlProvider]:

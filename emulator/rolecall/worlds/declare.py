@@ -7,7 +7,14 @@ from pathlib import Path as FilePath
 
 from rolecall.identity_providers.asking import IDP_NAME
 from rolecall.policy import PolicyKind
-from rolecall.settings import SandboxSettings
+from rolecall.settings import PARTITIONS, SandboxSettings
+from rolecall.storage.context_providers import (
+    INSTANCE_PATTERN,
+    KEY_PATTERN,
+    MAXIMUM_KEY_CHARACTERS,
+    ContextProvider,
+    context_provider_problem,
+)
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.control_policies import control_document
@@ -189,6 +196,30 @@ _CHIME_ACCOUNT = c.record(
     },
     ("name",),
 )
+_SOURCE_KEY = c.matching(
+    KEY_PATTERN, f"a key of up to {MAXIMUM_KEY_CHARACTERS} letters, digits, single spaces and _.:/=+-@#"
+)
+_KEY_DEFINITION = c.record(
+    w.declared_key_definition, {"source": ("source", _SOURCE_KEY), "target": ("target", _SOURCE_KEY)}, ("source",)
+)
+_CONTEXT_PROVIDER = c.record(
+    ContextProvider,
+    {
+        "subject": ("subject_source_key", _SOURCE_KEY),
+        "subject_type": ("subject_type_value", c.matching(r"[^\0]{0,128}", "a text of up to 128 characters")),
+        "subject_type_from": ("subject_type_source_key", _SOURCE_KEY),
+        "keys": ("key_definitions", c.list_of(_KEY_DEFINITION)),
+    },
+    ("subject",),
+)
+# What OIDC and SAML providers share for trusted identity propagation.
+_PROPAGATION = {
+    "context_provider": ("context_provider", c.checked(_CONTEXT_PROVIDER, context_provider_problem)),
+    "identity_center_instance": (
+        "identity_center_instance_arn",
+        c.matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance, arn:aws:sso:::instance/ssoins-…"),
+    ),
+}
 _OIDC_PROVIDER = c.record(
     w.DeclaredOidcProvider,
     {
@@ -198,6 +229,7 @@ _OIDC_PROVIDER = c.record(
         "jwks_file": ("jwks", c.key_set_file),
         "keys": ("keys", c.one_of("rolecall")),
         "tags": ("tags", _TAGS),
+        **_PROPAGATION,
     },
     ("url",),
 )
@@ -208,6 +240,7 @@ _SAML_PROVIDER = c.record(
         "metadata_file": ("metadata", c.saml_metadata_file),
         "rolecall_idp": ("rolecall_idp", c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-")),
         "tags": ("tags", _TAGS),
+        **_PROPAGATION,
     },
     ("name",),
 )
@@ -276,6 +309,7 @@ _SETTINGS = c.record(
         "minimum_session_seconds": ("minimum_session_seconds", c.between(1, 900)),
         "disabled_regions": ("disabled_regions", c.list_of(_REGION)),
         "quotas": ("quotas", quotas),
+        "partitions": ("partitions", c.mapping_of(c.one_of(*PARTITIONS), _ACCOUNT_ID)),
     },
     (),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rolecall.settings import SandboxSettings
+from rolecall.storage.context_providers import ContextProvider
 
 Documents = Mapping[str, str]
 
@@ -105,6 +106,11 @@ class DeclaredRole:
     last_used_region: str | None = None
 
 
+def declared_key_definition(source: str, target: str | None = None) -> tuple[str, str | None]:
+    """A mapping of a context provider: the source key, and the target key if it has another name."""
+    return source, target
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredOidcProvider:
     """An OpenID Connect provider. ``jwks`` is the text of its key set. With ``keys``, Rolecall signs its tokens."""
@@ -115,6 +121,8 @@ class DeclaredOidcProvider:
     jwks: str | None = None
     keys: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    context_provider: ContextProvider | None = None
+    identity_center_instance_arn: str | None = None
 
     @property
     def key_source(self) -> str:
@@ -131,6 +139,8 @@ class DeclaredSamlProvider:
     metadata: str = field(default="", repr=False)
     rolecall_idp: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    context_provider: ContextProvider | None = None
+    identity_center_instance_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
