@@ -254,13 +254,6 @@ def test_scoped_credentials_are_authorised_and_not_emulated(worlds: Any) -> None
     [
         ("iam", "UpdateRole", {"RoleName": "target", "MaxSigninSessionDuration": 3600}, "MaxSigninSessionDuration"),
         ("iam", "UpdateRole", {"RoleName": "target", "ResetMaxSigninSessionDuration": True}, "ResetMaxSigninSession"),
-        (
-            "iam",
-            "CreateOpenIDConnectProvider",
-            {"Url": "https://idp.example.com", "ContextProvider": {"SubjectSourceKey": "sub"}},
-            "ContextProvider",
-        ),
-        ("sts", "GetWebIdentityToken", {"Audience": ["a"], "SigningAlgorithm": "RS256", "Scope": "read"}, "Scope"),
     ],
 )
 def test_a_parameter_of_november_is_refused_and_never_ignored(

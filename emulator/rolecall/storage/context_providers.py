@@ -32,8 +32,8 @@ _is_instance = re.compile(INSTANCE_PATTERN).fullmatch
 class ContextProvider:
     """The configuration of one identity provider.
 
-    ``subject_type_value`` is a fixed type, ``subject_type_source_key`` the claim or attribute that holds it; either may
-    be None. ``key_definitions`` are pairs of a source key and a target key. A target key of None is the source key.
+    ``subject_type_value`` is a fixed type, ``subject_type_source_key`` the claim or attribute that holds it; None when
+    not set. ``key_definitions`` are pairs of a source key and a target key. A target key of None is the source key.
     """
 
     subject_source_key: str
