@@ -243,7 +243,8 @@ def _on_global_key(key: str) -> Iterator[str]:
     if any(beginning.lower() in _GLOBAL_SPELLED for beginning in beginnings):
         return
     for beginning in beginnings:
-        near = difflib.get_close_matches(beginning.lower(), _GLOBAL_SPELLED, n=1, cutoff=_GLOBAL_LIKENESS)
+        alike = [listed for listed in _GLOBAL_SPELLED if listed.count("/") == beginning.count("/")]
+        near = difflib.get_close_matches(beginning.lower(), alike, n=1, cutoff=_GLOBAL_LIKENESS)
         if near:
             meant = _GLOBAL_SPELLED[near[0]] + key[len(beginning) :]
             yield f"{key}: there is no such global condition key, did you mean {meant}?"

@@ -38,6 +38,9 @@ from web_identity_calls import (
 )
 from world_handle import WorldHandle
 
+from rolecall.call_log.refusals import refusal_details
+from rolecall.identity_providers import oidc_tokens
+from rolecall.ids import Identifiers
 from rolecall.worlds.declare import read_world
 
 OPERATION = "AssumeRoleWithWebIdentity"
@@ -406,7 +409,33 @@ def test_a_target_key_stays_below_its_prefix(make: Any) -> None:
     assert told(world, "r")[1] == "AccessDenied"
 
 
+# Rolecall's own tokens and assertions.
+
+
+def test_rolecalls_own_issuer_mints_the_claims(make_world: Any) -> None:
+    own = {"url": ISSUER, "client_ids": ["sts.amazonaws.com"], "keys": "rolecall", "context_provider": WHOLE}
+    roles = [role("r", federated(provider_arn(), Condition=ana_only()))]
+    world = make_world(declared(account(roles=roles, oidc_providers=[own])))
+    for claims, may in ((CLAIMS, True), ({**CLAIMS, "email": "ben@example.com"}, False), ({}, False)):
+        text = oidc_tokens.mint(world.database, world.clock, Identifiers(), issuer=ISSUER, claims=claims)
+        result = answered(world.client("sts"), OPERATION, **request("r", text))
+        assert result == "allowed" if may else result != "allowed"
+
+
 # What is recorded.
+
+
+def test_an_explanation_names_the_keys_as_aws_spells_them(make: Any) -> None:
+    world = make(role("second", trust(role_arn("open"), Condition=ana_only())))
+    ben = session(world, email="ben@example.com")
+    assert answered(ben, "AssumeRole", RoleArn=role_arn("second"), RoleSessionName="session")[1] == "AccessDenied"
+    explained = json.loads(refusal_details(world.outcomes[-1]).explanation)
+    assert explained["context"][SUBJECT_KEY] == "ben@example.com"
+    # What follows a listed key keeps the form in which the engine compares it.
+    assert explained["context"]["aws:TransactionContext/IdentityProvider/dept"] == "sales"
+    [condition] = explained["evaluations"][-1]["nearest"]["conditions"]
+    assert (condition["key"], condition["met"]) == (SUBJECT_KEY, False)
+    assert condition["policy_values"] == ["ana@example.com"]
 
 
 def test_the_answers_identity_is_never_recorded(make: Any) -> None:

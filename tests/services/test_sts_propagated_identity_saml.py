@@ -14,6 +14,9 @@ from saml_calls import assume, idp, private_key_pem
 from saml_encryption import encrypted
 from sts_calls import OTHER, account, allow, answered, declared, deny, role, role_arn, trust
 
+from rolecall.identity_providers import saml_assertions
+from rolecall.ids import Identifiers
+
 INVALID = "InvalidIdentityToken"
 MEMBER = "TrustedIdentityPropagationContext"
 SUBJECT_KEY = "aws:OriginIdentity/Subject"
@@ -104,6 +107,28 @@ def test_an_assertion_without_the_subject_source(make_world: Any) -> None:
     assert answered(world.client("sts"), "AssumeRoleWithSAML", **asked)[:2] == (400, INVALID)
     answer = assume(world, response(world, department=["sales"]))
     assert answer[MEMBER]["OriginIdentity"]["Subject"] == "sales"
+
+
+def test_rolecalls_own_identity_provider_mints_the_attributes(make_world: Any) -> None:
+    context = {"subject": "Subject/NameID", "keys": [{"source": NAME, "target": "dept"}]}
+    own = {"name": "idp", "rolecall_idp": "corp", "context_provider": context}
+    trusting = trust({"Federated": SAML_PROVIDER}, "sts:AssumeRoleWithSAML", Condition=ANA_ONLY)
+    world = make_world(declared(account(roles=[role("federated", trusting)], saml_providers=[own])))
+    for subject, may in (("ana@example.com", True), ("ben@example.com", False)):
+        assertion = saml_assertions.mint(
+            world.database,
+            world.clock,
+            Identifiers(),
+            idp="corp",
+            role=role_arn("federated"),
+            provider=SAML_PROVIDER,
+            session_name="ana",
+            subject=subject,
+            attributes={NAME: "sales"},
+        )
+        asked = {"RoleArn": role_arn("federated"), "PrincipalArn": SAML_PROVIDER, "SAMLAssertion": assertion}
+        result = answered(world.client("sts"), "AssumeRoleWithSAML", **asked)
+        assert result == "allowed" if may else result[1] == "AccessDenied"
 
 
 def test_an_encrypted_assertion_sets_the_keys_and_shows_nothing(make_world: Any) -> None:
