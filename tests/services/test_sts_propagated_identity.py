@@ -5,10 +5,15 @@ go along a role chain, and that nobody can set them otherwise.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import fromstring
+from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sts_calls import (
     ACCOUNT,
     OTHER,
@@ -28,6 +33,7 @@ from sts_calls import (
 )
 from web_identity_calls import (
     EVERY_ACTION,
+    GOOGLE,
     HOST,
     ISSUER,
     federated,
@@ -39,8 +45,12 @@ from web_identity_calls import (
 from world_handle import WorldHandle
 
 from rolecall.call_log.refusals import refusal_details
+from rolecall.errors import AwsError
 from rolecall.identity_providers import oidc_tokens
 from rolecall.ids import Identifiers
+from rolecall.services.sts.propagated_identity import Propagation, propagated_identity
+from rolecall.services.sts.web_identity_claims import values_of_claim
+from rolecall.storage.context_providers import ContextProvider
 from rolecall.worlds.declare import read_world
 
 OPERATION = "AssumeRoleWithWebIdentity"
@@ -200,6 +210,60 @@ def test_keys_that_are_too_many_for_a_token(make: Any) -> None:
         text = token(**{f"key{number}": value for number in range(10)})
         result = answered(world.client("sts"), OPERATION, **request("open", text))
         assert result == "allowed" if fits else result[1] == "PackedPolicyTooLarge"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_provider_that_aws_knows_by_itself(folder: Path, make_world: Any, listed: bool) -> None:
+    google = provider(folder, f"https://{GOOGLE}", client_ids=[], **({"context_provider": WHOLE} if listed else {}))
+    world = WorldHandle(
+        read_world(declared(account(roles=[role("r", federated(GOOGLE))], oidc_providers=[google])), str(folder))
+    )
+    text = token(iss=f"https://{GOOGLE}", **CLAIMS)
+    answer = world.client("sts").assume_role_with_web_identity(**request("r", text))
+    if listed:
+        origin = answer[MEMBER]["OriginIdentity"]
+        assert (origin["Issuer"], origin["FederatedProviderArn"]) == (GOOGLE, provider_arn(GOOGLE))
+    assert (MEMBER in answer) == listed
+    world.close()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=140),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(email=json_values, kind=json_values, level=json_values)
+def test_no_claim_makes_a_value_outside_the_limits(email: Any, kind: Any, level: Any) -> None:
+    mapping = ContextProvider("email", None, "kind", (("level", "Level"),))
+    propagation = Propagation(provider_arn(), mapping)
+    claims = {"email": email, "kind": kind, "level": level}
+    refused = ""
+    identity = None
+    try:
+        identity = propagated_identity(propagation, HOST, partial(values_of_claim, claims))
+    except AwsError as error:
+        refused = error.code
+    assert (identity is None) == bool(refused)
+    if identity is None:
+        assert refused == INVALID
+        return
+    assert 1 <= len(identity.subject.strip()) <= len(identity.subject) <= 255
+    shown = identity.as_member()
+    claimed = shown.get("TransactionContext", {}).get("IdentityProvider", {})
+    for value in (*shown["OriginIdentity"].values(), *claimed.values()):
+        assert isinstance(value, str)
+        fromstring(f"<a>{escape(value)}</a>".encode())  # noqa: S314 - whether XML can hold it
+    assert all(len(value) <= 128 for _, value in identity.claims)
+    assert len(identity.subject_type) <= 128
+    assert {key for key, _ in identity.condition_keys()} <= {
+        "aws:originidentity/subject",
+        "aws:originidentity/subjecttype",
+        "aws:originidentity/issuer",
+        "aws:originidentity/federatedproviderarn",
+        "aws:transactioncontext/identityprovider/level",
+    }
 
 
 # Policies that name the keys.

@@ -63,7 +63,7 @@ class PropagatedIdentity:
     issuer: str
     claims: tuple[tuple[str, str], ...]
 
-    def keys(self) -> Keys:
+    def condition_keys(self) -> Keys:
         """The condition keys of the session, in lower case."""
         found = {
             f"{ORIGIN}subject": self.subject,
@@ -149,7 +149,7 @@ def _one(values: Values, key: str, limit: int) -> str | None:
 
 def keys_of(identity: PropagatedIdentity | None) -> Keys:
     """The condition keys that an identity adds to the call and to its session; none for no identity."""
-    return () if identity is None else identity.keys()
+    return () if identity is None else identity.condition_keys()
 
 
 def answer_of(call: Call, identity: PropagatedIdentity | None) -> Answer:

@@ -45,8 +45,7 @@ class Provider:
 
     ``principal`` is the provider's name as Federated in a trust policy and as Provider in STS's answer. ``prefix``
     begins its condition keys. Without ``client_ids`` any audience is accepted. ``key_set`` is None when the issuer
-    publishes the keys at ``url``. ``propagation`` is None for a provider without a context provider, and for providers
-    that need no entity in the account.
+    publishes the keys at ``url``. ``propagation`` is None for a provider without a context provider.
     """
 
     principal: str
@@ -90,7 +89,8 @@ def oauth_provider_of(call: Call, account_id: str, host: str) -> Provider:
         raise AwsError(
             "IDPCommunicationError", COMMUNICATION_MESSAGE, reason=f"Rolecall does not ask {host} about tokens"
         )
-    return Provider(host, host, stored.url, stored.client_ids or None, _local_keys(call, stored))
+    keys, propagation = _local_keys(call, stored), propagation_of(call, stored)
+    return Provider(host, host, stored.url, stored.client_ids or None, keys, propagation)
 
 
 def _stored(call: Call, arn: str) -> Provider | None:
@@ -106,7 +106,8 @@ def _built_in(call: Call, host: str, arn: str) -> Provider:
     stored = provider_by_arn(call.db, arn)
     if stored is None:
         return Provider(host, host, f"https://{host}", None, None)
-    return Provider(host, host, f"https://{host}", stored.client_ids or None, _local_keys(call, stored))
+    keys, propagation = _local_keys(call, stored), propagation_of(call, stored)
+    return Provider(host, host, f"https://{host}", stored.client_ids or None, keys, propagation)
 
 
 def _local_keys(call: Call, stored: OidcProvider) -> KeySet | None:

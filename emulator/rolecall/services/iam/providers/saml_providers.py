@@ -26,7 +26,13 @@ from rolecall.services.iam.providers.propagation import (
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.saml.door import check_private_key, read_metadata
 from rolecall.sessions.saml.key_hashes import key_hash
-from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
+from rolecall.sessions.saml.records import (
+    BadMetadataError,
+    EncryptionError,
+    ProviderMetadata,
+    SamlNotInstalledError,
+    valid_until_seconds,
+)
 from rolecall.storage.entity_tags import remove_tags, tags_of
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.saml_providers import (
@@ -106,19 +112,24 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         call,
         parameters,
         stored,
-        request_issuers=() if document is None else _issuers(document),
+        request_issuers=() if document is None else _requested_issuers(document),
         resource_issuers=() if stored is None else _issuers(stored.metadata),
     )
 
 
 def _issuers(document: str) -> tuple[str, ...]:
-    """The values of the condition keys about issuers; none for a document that is refused afterwards.
+    """The values of the condition keys about issuers.
 
     It is not documented whether these are entity ids or hashes of keys, as aws:OriginIdentity/Issuer has them.
     """
+    return (read_metadata(document).entity_id,)
+
+
+def _requested_issuers(document: str) -> tuple[str, ...]:
+    """The same; none for a document that the operation itself refuses, after the permission."""
     try:
-        return (read_metadata(document).entity_id,)
-    except BadMetadataError:
+        return _issuers(document)
+    except (BadMetadataError, SamlNotInstalledError):
         return ()
 
 
