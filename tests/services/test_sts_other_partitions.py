@@ -9,7 +9,7 @@ import jwt
 import pytest
 from sts_calls import ACCOUNT, OTHER, account, allow, answered, declared, refusal, role, role_arn, root_arn, trust
 from test_sts_cloudtrail import keep_log, newest
-from web_identity_calls import federated, provider_arn
+from web_identity_calls import federated, provider_arn, token
 
 OPERATION = "AssumeRoleWithWebIdentity"
 CHINA = {"partitions": {OTHER: "aws-cn"}}
@@ -96,6 +96,15 @@ def test_roles_are_not_assumed_across_partitions(made: Any) -> None:
     status, code, message = refusal(made().client("sts"), "AssumeRole", **wanted)
     assert (status, code) == (403, "AccessDenied")
     assert "no role trust policy allows the sts:AssumeRole action" in message
+
+
+def test_a_token_of_another_issuer_is_not_recorded_by_its_id(made: Any) -> None:
+    world = made()
+    log = keep_log(world)
+    answered(world.client("sts"), OPERATION, **asked(token(jti="token-1")))
+    record = newest(log)
+    assert "token-1" not in json.dumps(record)
+    assert "crossPartitionData" not in record["additionalEventData"]
 
 
 def test_what_cloudtrail_shows_of_both_calls(made: Any) -> None:
