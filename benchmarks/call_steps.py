@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,8 +27,8 @@ from rolecall.call_log.outcomes import Outcome, recorded
 from rolecall.clock import Clock
 from rolecall.gateway import Gateway
 from rolecall.gateway.received import Received
-from rolecall.ids import Identifiers
 from rolecall.inprocess import client, environ_of
+from rolecall.sandbox import Sandbox
 from rolecall.services.catalogue import find
 from rolecall.services.permissions import table_permissions
 from rolecall.signing import check_scope, check_signature, read_signature
@@ -38,6 +39,12 @@ from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import read_world_file
 
 MAXIMUM_BODY_BYTES = 1 << 20
+SCOPE_DOWN = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["chime:Get*", "chime:List*", "sts:*"], "Resource": "*"}],
+    }
+)
 BUDGET = {
     "read the request": None,
     "match and decode": 15,
@@ -64,18 +71,19 @@ def best(function: Callable[[], object], rounds: int, repeats: int) -> float:
     return quietest / repeats * 1e6
 
 
-class Sandbox:
+class Measured:
     def __init__(self, folder: str) -> None:
         world = read_world_file(str(builtin_world_path()))
         self.clock = Clock()
         self.database: Database = open_database(f"sqlite:///{Path(folder) / 'steps.db'}", world, self.clock)
+        log = decision_log(self.database.url, self.clock)
+        self.application = application_over(self.database, world, self.clock, decisions=log)
         # As in `rolecall serve`: the work of the log's thread is part of the whole call.
-        self.decisions = decision_log(self.database.url, self.clock)
-        self.decisions.start()
+        self.application.sandbox.writer.start()
         self.told: list[Outcome] = []
-        self.application = application_over(self.database, world, self.clock, decisions=self.decisions)
-        self.gateway = Gateway(self.database, clock=self.clock, ids=Identifiers(), settings=world.settings)
-        self.gateway.observer = self.told.append
+        sandbox = Sandbox(self.database, world, self.clock)
+        sandbox.observe = self.told.append
+        self.gateway = Gateway(sandbox)
 
     def environs(self) -> dict[str, dict[str, Any]]:
         """The WSGI environment of one signed request of each kind."""
@@ -87,10 +95,27 @@ class Sandbox:
         account_id = chime.list_accounts()["Accounts"][0]["AccountId"]
         user_id = chime.list_users(AccountId=account_id)["Users"][0]["UserId"]
         sts = client(self.application, "sts", *keys)
+        session = _keys_of(admin.get_session_token())
+        # A new layer on a session without any, which is the call to compare with AssumeRole, and a call under three.
+        narrowed = session
+        for _ in range(3):
+            narrowed = _keys_of(client(self.application, "sts", *narrowed).get_scoped_credentials(Policy=SCOPE_DOWN))
         calls: dict[str, tuple[Any, Callable[[Any], object]]] = {
             "GetCallerIdentity": (sts, lambda c: c.get_caller_identity()),
             "GetUser": (chime, lambda c: c.get_user(AccountId=account_id, UserId=user_id)),
             "AssumeRole": (admin, lambda c: c.assume_role(RoleArn=role, RoleSessionName="benchmark")),
+            "GetScopedCredentials": (
+                client(self.application, "sts", *session),
+                lambda c: c.get_scoped_credentials(Policy=SCOPE_DOWN),
+            ),
+            "GetUser, session": (
+                client(self.application, "chime", *session),
+                lambda c: c.get_user(AccountId=account_id, UserId=user_id),
+            ),
+            "GetUser, 3 layers": (
+                client(self.application, "chime", *narrowed),
+                lambda c: c.get_user(AccountId=account_id, UserId=user_id),
+            ),
         }
         found: dict[str, dict[str, Any]] = {}
         for name, (made, call) in calls.items():
@@ -169,6 +194,11 @@ class Sandbox:
         return lambda: b"".join(wsgi({**environ, "wsgi.input": io.BytesIO(body)}, _start_response))
 
 
+def _keys_of(answer: Any) -> tuple[str, str, str]:
+    issued = answer["Credentials"]
+    return issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"]
+
+
 def _start_response(_status: str, _headers: list[tuple[str, str]], _exc_info: object = None) -> None:
     pass
 
@@ -179,7 +209,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sandbox = Sandbox(folder)
+        sandbox = Measured(folder)
         environs = sandbox.environs()
         columns = {
             name: {
@@ -187,18 +217,18 @@ def main() -> None:
             }
             for name, environ in environs.items()
         }
-        print(f"{'µs':26}{'budget':>8}" + "".join(f"{name:>20}" for name in columns))
+        print(f"{'µs':26}{'budget':>8}" + "".join(f"{name:>22}" for name in columns))
         for title, budget in BUDGET.items():
-            cells = "".join(f"{columns[name][title]:20.1f}" for name in columns)
+            cells = "".join(f"{columns[name][title]:22.1f}" for name in columns)
             print(f"{title:26}{budget if budget is not None else '':>8}{cells}")
         wholes = [best(sandbox.whole(environ), arguments.rounds, arguments.repeats) for environ in environs.values()]
-        print(f"{'the whole call':26}{'':>8}" + "".join(f"{whole:20.1f}" for whole in wholes))
+        print(f"{'the whole call':26}{'':>8}" + "".join(f"{whole:22.1f}" for whole in wholes))
         flask = {**environs["GetUser"], "PATH_INFO": "/", "REQUEST_METHOD": "GET"}
         floor = best(
             lambda: b"".join(bare_flask.app(dict(flask), _start_response)), arguments.rounds, arguments.repeats
         )
-        print(f"{'a bare Flask answer':26}{'':>8}{floor:20.1f}")
-        sandbox.decisions.close()
+        print(f"{'a bare Flask answer':26}{'':>8}{floor:22.1f}")
+        sandbox.application.finish()
 
 
 if __name__ == "__main__":

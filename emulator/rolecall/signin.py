@@ -16,12 +16,11 @@ from sqlalchemy import Connection
 from rolecall.access.check import ask
 from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
-from rolecall.access.policies import PolicyStore
 from rolecall.clock import Clock
 from rolecall.data import actions
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
-from rolecall.identities import Identity, IdentityStore
+from rolecall.identities import Identity, IdentityStore, read_identities
 from rolecall.policy import denial_message
 from rolecall.principals import ROLE_SESSIONS, Caller
 from rolecall.sessions.keys import KeyRing
@@ -46,6 +45,8 @@ DURATION_KIND_MESSAGE = (
     "SessionDuration is only for credentials of a role. Other sessions end when their credentials expire."
 )
 DURATION_CHAINED_MESSAGE = "SessionDuration cannot be used with a role that was assumed by role chaining."
+# Not documented for scoped credentials. They end with their session or before, and so does what they open.
+DURATION_SCOPED_MESSAGE = "SessionDuration cannot be used with credentials from GetScopedCredentials."
 DURATION_ROLE_MESSAGE = "SessionDuration exceeds the MaxSessionDuration set for this role."
 SIGN_IN_TOKEN_MESSAGE = "The sign-in token is not valid, or older than 15 minutes."  # noqa: S105
 CONSOLE_REGION = "us-east-1"
@@ -139,7 +140,7 @@ class SignIn:
 
     def _identities(self, connection: Connection) -> IdentityStore:
         # Pages are rare, so nothing is cached between them.
-        return IdentityStore(PolicyStore(self._database.generation(connection)), _key_ring(connection))
+        return read_identities(connection, self._database.generation(connection))
 
 
 def _key_ring(connection: Connection) -> KeyRing:
@@ -162,6 +163,8 @@ def _ends_at(
         raise SignInError(DURATION_KIND_MESSAGE)
     if session.chained:
         raise SignInError(DURATION_CHAINED_MESSAGE)
+    if session.scoped:
+        raise SignInError(DURATION_SCOPED_MESSAGE)
     trust = identities.policies.trust(connection, principal.principal_arn)
     if trust is not None and duration_seconds > trust.role.max_session_duration_seconds:
         raise SignInError(DURATION_ROLE_MESSAGE)

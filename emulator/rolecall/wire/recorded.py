@@ -40,8 +40,9 @@ _IDENTIFIED_TOKEN = "WebIdentityToken"  # noqa: S105
 _ISSUER_ENDING = ".tokens.sts.global.api.aws"
 _TOKEN_ID_CHARACTERS = 128
 # IAM User Guide, Logging IAM and AWS STS API calls: answers of reading operations are not recorded, except for these.
+# For GetScopedCredentials AWS's record is not documented. The access key id in its answer tells whose calls follow.
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate", "BatchGet", "Decode")
-_ISSUING = frozenset({"GetFederationToken", "GetSessionToken", "GetWebIdentityToken"})
+_ISSUING = frozenset({"GetFederationToken", "GetScopedCredentials", "GetSessionToken", "GetWebIdentityToken"})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _HIDDEN_TEXT = f'"{HIDDEN}"'

@@ -155,7 +155,7 @@ def keys_of(identity: PropagatedIdentity | None) -> Keys:
 def answer_of(call: Call, identity: PropagatedIdentity | None) -> Answer:
     """The member for the answer; none without an identity, and with models from before November 2026."""
     name = "TrustedIdentityPropagationContext"
-    return {} if identity is None or name not in call.answer_members else {name: identity.as_member()}
+    return {} if identity is None or name not in call.model.output_members else {name: identity.as_member()}
 
 
 def is_propagated(key: str) -> bool:

@@ -17,14 +17,15 @@ from rolecall.errors import AwsError
 from rolecall.issuers import without_scheme
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
+from rolecall.services.sts.members import PolicyDescriptor
 from rolecall.services.sts.other_partitions import source_of
 from rolecall.services.sts.propagated_identity import PropagatedIdentity, answer_of, keys_of, propagated_identity
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
     Tags,
+    assumed_role,
     federated_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.web_identity_claims import (
@@ -148,7 +149,7 @@ def assume_role_with_web_identity(
     RoleSessionName: str,
     WebIdentityToken: str,  # the proof
     ProviderId: str | None = None,  # selects how the token is read
-    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    PolicyArns: Sequence[PolicyDescriptor] = (),
     Policy: str | None = None,
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
@@ -175,7 +176,7 @@ def assume_role_with_web_identity(
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
-        **role_session(call, role, wanted),
+        **assumed_role(call, role, wanted),
         "SubjectFromWebIdentityToken": facts.subject,
         "Provider": provider.principal,
         "Audience": facts.audience,

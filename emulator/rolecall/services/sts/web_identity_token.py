@@ -15,6 +15,7 @@ from rolecall.access.policies import Authority
 from rolecall.access.regions import refuse_global_endpoint
 from rolecall.clock import iso8601
 from rolecall.errors import AwsError
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.sts.propagated_identity import ORIGIN
 from rolecall.services.sts.session_parameters import session_tags
@@ -194,7 +195,7 @@ def get_web_identity_token(
     Audience: Sequence[str],
     SigningAlgorithm: str,
     DurationSeconds: int = DEFAULT_DURATION_SECONDS,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
     Scope: str | None = None,
     SubjectMode: str = AWS_IDENTITY,
 ) -> Answer:

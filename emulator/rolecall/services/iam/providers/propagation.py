@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.errors import AwsError
@@ -32,6 +32,22 @@ REMOVE_INSTANCE_FIRST_MESSAGE = (
 NO_INSTANCE_WITHOUT_PROVIDER_MESSAGE = (
     "Unable to associate an IAM Identity Center instance with an identity provider that has no context provider."
 )
+
+
+class KeyDefinition(TypedDict, total=False):
+    """One mapping in a request."""
+
+    SourceKey: str
+    TargetKey: str
+
+
+class ContextProviderMembers(TypedDict, total=False):
+    """The structure ContextProvider of a request."""
+
+    SubjectSourceKey: str
+    SubjectTypeValue: str
+    SubjectTypeSourceKey: str
+    KeyDefinitionList: list[KeyDefinition]
 
 
 class Propagating(Protocol):
@@ -137,7 +153,7 @@ def propagation_answer(call: Call, provider: Propagating) -> Answer:
     Models from before November 2026 lack them.
     """
     answer: Answer = {}
-    if "ContextProvider" not in call.answer_members:
+    if "ContextProvider" not in call.model.output_members:
         return answer
     if provider.context_provider is not None:
         answer["ContextProvider"] = provider.context_provider.as_members()
@@ -152,7 +168,7 @@ def propagation_answer(call: Call, provider: Propagating) -> Answer:
 def propagation_flag(call: Call, list_member: str, *, has_instance: bool) -> Answer:
     """The member of a list entry. It is about the instance, by the model's words for both lists."""
     name = "IsTrustedIdentityPropagationEnabled"
-    return {name: has_instance} if (list_member, name) in call.answer_paths else {}
+    return {name: has_instance} if (list_member, name) in call.model.output_paths else {}
 
 
 # Condition keys.

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn, saml_provider_arn
 from rolecall.errors import AwsError
-from rolecall.services.iam.common import (
-    DEFAULT_PAGE_ITEMS,
-    add_tags,
-    listed_tags,
-    tag_answer,
-    tag_pairs,
-)
+from rolecall.services.iam.common import add_tags, tag_answer, tag_pairs
 from rolecall.services.iam.providers.propagation import (
+    ContextProviderMembers,
     changed_propagation,
     new_propagation,
     propagation_answer,
@@ -23,9 +17,11 @@ from rolecall.services.iam.providers.propagation import (
     propagation_permissions,
     wanted_propagation,
 )
+from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.sessions.saml.door import check_private_key, read_metadata
 from rolecall.sessions.saml.key_hashes import key_hash
+from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import (
     BadMetadataError,
     EncryptionError,
@@ -33,7 +29,7 @@ from rolecall.sessions.saml.records import (
     SamlNotInstalledError,
     valid_until_seconds,
 )
-from rolecall.storage.entity_tags import remove_tags, tags_of
+from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.saml_providers import (
     SamlPrivateKey,
@@ -105,6 +101,17 @@ def _add_key(call: Call, arn: str, private_key: str, present: Sequence[SamlPriva
     add_private_key(call.db, arn, SamlPrivateKey(call.ids.upper_id(), private_key, int(call.now_seconds)))
 
 
+def _existing_arn(call: Call, arn: str) -> str:
+    return _existing(call, arn, for_update=False).arn
+
+
+def _locked_arn(call: Call, arn: str) -> str:
+    return _existing(call, arn).arn
+
+
+taggable("saml_provider", "SAMLProvider", "SAMLProviderArn", _existing_arn, changeable=_locked_arn, precheck=_check_arn)
+
+
 def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     arn, document = parameters.get("SAMLProviderArn"), parameters.get("SAMLMetadataDocument")
     stored = None if arn is None else provider_by_arn(call.db, arn)
@@ -139,10 +146,10 @@ def create_saml_provider(
     *,
     SAMLMetadataDocument: str,
     Name: str,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
     AssertionEncryptionMode: str | None = None,
     AddPrivateKey: str | None = None,
-    ContextProvider: Mapping[str, Any] | None = None,
+    ContextProvider: ContextProviderMembers | None = None,
     IdentityCenterInstanceArn: str | None = None,
 ) -> Answer:
     """A new provider, described by its metadata. API reference: CreateSAMLProvider.
@@ -199,7 +206,7 @@ def get_saml_provider(call: Call, *, SAMLProviderArn: str) -> Answer:
         "AssertionEncryptionMode": provider.assertion_encryption_mode or DEFAULT_ENCRYPTION_MODE,
         **propagation_answer(call, provider),
     }
-    if "SAMLKeyHashes" in call.answer_members:
+    if "SAMLKeyHashes" in call.model.output_members:
         metadata = read_metadata(provider.metadata)
         hashes = list(dict.fromkeys(map(key_hash, metadata.certificates)))
         answer["SAMLKeyHashes"] = [{"IssuerURL": metadata.entity_id, "KeyHashes": hashes}]
@@ -231,7 +238,7 @@ def update_saml_provider(
     AssertionEncryptionMode: str | None = None,
     AddPrivateKey: str | None = None,
     RemovePrivateKey: str | None = None,
-    ContextProvider: Mapping[str, Any] | None = None,
+    ContextProvider: ContextProviderMembers | None = None,
     IdentityCenterInstanceArn: str | None = None,
     RemoveContextProvider: bool = False,
     RemoveIdentityCenterInstance: bool = False,
@@ -293,26 +300,3 @@ def _change_metadata(
 def delete_saml_provider(call: Call, *, SAMLProviderArn: str) -> None:
     """Delete a provider. Trust policies that name it stay unchanged. Raises AwsError NoSuchEntity."""
     remove_provider(call.db, _existing(call, SAMLProviderArn).arn)
-
-
-@operation("iam", "TagSAMLProvider", precheck=_check_arn)
-def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags; a tag with the same key is replaced. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
-    tags = tag_pairs(Tags, case_sensitive=False)
-    provider = _existing(call, SAMLProviderArn)
-    add_tags(call, "saml_provider", provider.arn, tags)
-
-
-@operation("iam", "UntagSAMLProvider", precheck=_check_arn)
-def untag_saml_provider(call: Call, *, SAMLProviderArn: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
-    remove_tags(call.db, "saml_provider", _existing(call, SAMLProviderArn).arn, TagKeys)
-
-
-@operation("iam", "ListSAMLProviderTags", precheck=_check_arn)
-def list_saml_provider_tags(
-    call: Call, *, SAMLProviderArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
-) -> Answer:
-    """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    provider = _existing(call, SAMLProviderArn, for_update=False)
-    return listed_tags(call, "saml_provider", provider.arn, Marker, MaxItems)
