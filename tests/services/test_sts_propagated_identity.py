@@ -400,6 +400,19 @@ def test_it_is_kept_through_a_chain_and_into_another_account(make: Any) -> None:
     assert answered(ben, "AssumeRole", RoleArn=role_arn("second"), RoleSessionName="session")[1] == "AccessDenied"
 
 
+def test_scoped_credentials_keep_it(make: Any) -> None:
+    """They are the same session."""
+    world = make(
+        role("second", trust(role_arn("open"), Condition=ana_only()), allow("iam:ListUsers", Condition=ana_only()))
+    )
+    for email, may in (("ana@example.com", True), ("ben@example.com", False)):
+        scoped = session(world, email=email).get_scoped_credentials(DurationSeconds=900)
+        assert MEMBER not in scoped
+        client = world.client("sts", credentials=scoped["Credentials"])
+        result = answered(client, "AssumeRole", RoleArn=role_arn("second"), RoleSessionName="session")
+        assert result == "allowed" if may else result[1] == "AccessDenied"
+
+
 def test_only_the_identity_goes_along(make: Any) -> None:
     """Keys of the token itself are about the first session alone."""
     no_key = {"Condition": {"Null": {f"{HOST}:sub": "true"}, **ana_only()}}

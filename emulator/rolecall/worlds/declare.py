@@ -21,7 +21,6 @@ from rolecall.worlds.row_checks import ROWS, dangling_rows, rows
 SNAPSHOT_BEGIN = "# A snapshot: "
 SNAPSHOT_END = "..."
 
-_ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
 _REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
 
 _UNIT_NAME = c.matching(r"(?!\d{12}$)(?=.*\S).{1,128}", "a name of up to 128 characters that is not an account id")
@@ -70,7 +69,7 @@ _SETTINGS = c.record(
         "minimum_session_seconds": ("minimum_session_seconds", c.between(1, 900)),
         "disabled_regions": ("disabled_regions", c.list_of(_REGION)),
         "quotas": ("quotas", quotas),
-        "partitions": ("partitions", c.mapping_of(c.one_of(*PARTITIONS), _ACCOUNT_ID)),
+        "partitions": ("partitions", c.mapping_of(c.one_of(*PARTITIONS), w.ACCOUNT_ID)),
     },
     (),
 )
