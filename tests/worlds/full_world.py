@@ -15,6 +15,7 @@ from rolecall.identity_providers.saml_assertions import metadata_document
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 IDP = "corporate"
 ISSUER = "https://token.actions.githubusercontent.com"
+INSTANCE = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 # Text that is unusual in one notation or another.
 ODD = ["yes", "0777", "2012-10-17", "1:30", "a: b", "# c", "é–ß", " x ", "null", "~", "- a", "1e5", "=", "<<"]
 _NOTES = "two\r\nlines\tand 'quotes' \"of\" both: kinds # ÿ\n"
@@ -55,7 +56,15 @@ def declared_text() -> str:
         ],
         "roles": [{"name": "federated", "trust_policy": federated, "inline_policies": {"own": allow}}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
-        "oidc_providers": [{"url": ISSUER, "client_ids": ["sts.amazonaws.com"], "keys": "rolecall"}],
+        "oidc_providers": [
+            {
+                "url": ISSUER,
+                "client_ids": ["sts.amazonaws.com"],
+                "keys": "rolecall",
+                "context_provider": {"subject": "sub", "subject_type_from": "kind", "keys": [{"source": "on"}]},
+                "identity_center_instance": INSTANCE,
+            }
+        ],
         "saml_providers": [{"name": IDP, "rolecall_idp": IDP, "tags": {"a": "b"}}],
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
     }
@@ -244,11 +253,18 @@ def _providers(handle: Any, iam: Any) -> None:
     )["SAMLProviderArn"]
     iam.update_saml_provider(SAMLProviderArn=arn, AddPrivateKey=private_key(), AssertionEncryptionMode="Required")
     iam.tag_saml_provider(SAMLProviderArn=arn, Tags=[{"Key": "0777", "Value": "1:30"}])
+    iam.update_saml_provider(SAMLProviderArn=arn, ContextProvider={"SubjectSourceKey": "Subject/NameID"})
+    iam.update_saml_provider(SAMLProviderArn=arn, IdentityCenterInstanceArn=INSTANCE)
     made = iam.create_open_id_connect_provider(
         Url="https://idp.example.com/tenant",
         ClientIDList=["b", "a"],
         ThumbprintList=["a" * 40, "0" * 40],
         Tags=[{"Key": "no", "Value": "~"[:0]}],
+        ContextProvider={
+            "SubjectSourceKey": "no: #1",
+            "SubjectTypeValue": "",
+            "KeyDefinitionList": [{"SourceKey": "a b", "TargetKey": "yes"}, {"SourceKey": "0777"}],
+        },
     )["OpenIDConnectProviderArn"]
     iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="0777")
     iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="b")

@@ -118,6 +118,8 @@ def everything() -> dict[str, Any]:
                         "thumbprints": ["a" * 40],
                         "keys": "rolecall",
                         "tags": {"Team": "blue"},
+                        "context_provider": {"subject": "sub", "keys": [{"source": "dept"}]},
+                        "identity_center_instance": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
                     }
                 ],
                 "saml_providers": [{"name": "idp", "rolecall_idp": "corp", "tags": {"Team": "blue"}}],

@@ -301,7 +301,13 @@ def _oidc_providers(path: Path, account: Values) -> Found:
             for position, value in enumerate(values):
                 if value in values[:position]:
                     yield (*path, index, key, position), f"{value!r} appears twice"
+        yield from _instance_alone((*path, index), provider)
         yield from _repeated_tags((*path, index), provider)
+
+
+def _instance_alone(path: Path, provider: Values) -> Found:
+    if "identity_center_instance" in provider and "context_provider" not in provider:
+        yield (*path, "identity_center_instance"), "needs a context_provider"
 
 
 def _saml_providers(path: Path, account: Values) -> Found:
@@ -315,6 +321,7 @@ def _saml_providers(path: Path, account: Values) -> Found:
         given = [key for key in ("metadata_file", "rolecall_idp") if key in provider]
         if len(given) != 1:
             yield (*path, index), "must have either metadata_file or rolecall_idp"
+        yield from _instance_alone((*path, index), provider)
         yield from _repeated_tags((*path, index), provider)
 
 

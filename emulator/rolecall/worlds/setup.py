@@ -23,6 +23,7 @@ from rolecall.settings import SandboxSettings
 from rolecall.storage import gather, worlds
 from rolecall.storage import service_linked_roles as linked
 from rolecall.storage import tables as t
+from rolecall.storage.context_providers import propagation_columns
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.worlds import world as w
@@ -352,7 +353,12 @@ class _Builder:
 
     def _oidc_provider(self, account_id: str, provider: w.DeclaredOidcProvider) -> None:
         key = {"arn": oidc_provider_arn(account_id, provider.url)}
-        values = {"account_id": account_id, "key_source": provider.key_source, **columns_of(provider)}
+        values = {
+            "account_id": account_id,
+            "key_source": provider.key_source,
+            **columns_of(provider),
+            **propagation_columns(provider.context_provider, provider.identity_center_instance_arn),
+        }
         worlds.put(self._db, t.oidc_providers, key, values, self._new_columns(provider))
         clients = [{"client_id": client, "position": place} for place, client in enumerate(provider.client_ids)]
         worlds.replace(self._db, t.oidc_client_ids, key, clients, _NO_COLUMNS)
@@ -371,6 +377,7 @@ class _Builder:
             "name": provider.name,
             "metadata": document,
             "valid_until_seconds": valid_until_seconds(read_metadata(document), created),
+            **propagation_columns(provider.context_provider, provider.identity_center_instance_arn),
         }
         new = {"provider_uuid": self._ids.upper_id(), "created_at_seconds": created}
         worlds.put(self._db, t.saml_providers, key, values, new)
