@@ -157,6 +157,16 @@ NOT_DECLARED = {
     "resources",
     "saml_private_keys",
     "signing_certificates",
+    "chime_bots",
+    "chime_delegate_groups",
+    "chime_retention_settings",
+    "chime_room_memberships",
+    "chime_rooms",
+    "ordered_phone_numbers",
+    "phone_number_associations",
+    "phone_number_orders",
+    "phone_numbers",
+    "telephony_settings",
 }
 
 

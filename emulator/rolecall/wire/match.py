@@ -52,6 +52,11 @@ _TAGGED = {
     known.name: re.compile(known.tagged_resources) for known in KNOWN_SERVICES.values() if known.tagged_resources
 }
 _COLONS_BEFORE_RESOURCE = 5
+# Operations on phone numbers have the same paths in these two. The second one answers more, except for the operation.
+_CHIME, _VOICE = "chime", "chime-sdk-voice"
+_CHIME_ANSWERS_MORE = "GetGlobalSettings"
+# Values and members of requests that the voice service does not have.
+CHIME_ALONE = ("BusinessCalling", "AccountId", "UserId")
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -168,12 +173,27 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     for name in names:
         found = find(_tree(name), request.method, path, query)
         if found:
+            if name == _CHIME and _VOICE in names and found.operation_name in _of_both():
+                name = _CHIME if _is_for_chime_alone(found.operation_name, query, request.body) else _VOICE
             service = load_service(name)
             raw_path = request.raw_path
             if request.path_is_rebuilt:
                 raw_path = raw_path[: len(raw_path) - len(path)] + routes.corrected_path(found)
             return Target(service, service.operation(found.operation_name), raw_path, found.labels, query)
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+
+
+@lru_cache(maxsize=1)
+def _of_both() -> frozenset[str]:
+    """The operations that Chime and the voice service have under the same name, method and path."""
+    return load_service(_CHIME).operation_names & load_service(_VOICE).operation_names
+
+
+def _is_for_chime_alone(operation_name: str, query: Mapping[str, str], body: bytes) -> bool:
+    """For a request whose host names neither service: whether it has what the voice service does not know."""
+    if operation_name == _CHIME_ANSWERS_MORE:
+        return True
+    return not set(CHIME_ALONE).isdisjoint(query.values()) or any(f'"{word}"'.encode() in body for word in CHIME_ALONE)
 
 
 @lru_cache(maxsize=len(KNOWN_SERVICES))
