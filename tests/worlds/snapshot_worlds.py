@@ -95,6 +95,7 @@ CHOSEN = {
     "oidc_providers.jwks": json.dumps({"keys": [public_jwk(_KEY)]}),
     "saml_providers.metadata": own_metadata("urn:a: 'b'", "https://idp.example.com/sso", [_DER]),
     "saml_private_keys.private_key": private_pem(_KEY),
+    "resources.secret": '"secret"',
     "resources.content": "{}",
     "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
@@ -199,6 +200,9 @@ def fill_plain_tables(database: Any) -> None:
 
 def _value(connection: Any, table: str, column: Any) -> Any:
     for key in column.foreign_keys:
+        if key.column.table.name == table:
+            # The first row has no parent.
+            return None
         return worlds.rows(connection, key.column.table)[0][key.column.name]
     if f"{table}.{column.name}" in CHOSEN:
         return CHOSEN[f"{table}.{column.name}"]
