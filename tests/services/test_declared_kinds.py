@@ -113,7 +113,7 @@ def test_a_list_has_pages(walk: Walk) -> None:
     found: list[dict[str, Any]] = []
     sizes, token = [], {}
     for _ in range(4):
-        answer = walk.call(operation, MaxResults=2, **token)
+        answer = walk.call(operation, **walk.of_parent, MaxResults=2, **token)
         token = {"NextToken": answer.pop("NextToken")} if "NextToken" in answer else {}
         [page] = answer.values()
         sizes.append(len(page))
@@ -121,12 +121,17 @@ def test_a_list_has_pages(walk: Walk) -> None:
         if not token:
             break
     assert (sizes, found) == ([2, 2, 1], made)
-    [whole] = walk.call(operation).values()
+    [whole] = walk.call(operation, **walk.of_parent).values()
     assert whole == made
-    token = walk.call(operation, MaxResults=2)["NextToken"]
-    for client in (walk.client("stranger"), walk.client("admin", region="eu-central-1")):
-        assert walk.refused(operation, client, NextToken=token)[0] == "BadRequestException"
-    assert walk.refused(operation, NextToken=token[:-1])[0] == "BadRequestException"
+    token = walk.call(operation, **walk.of_parent, MaxResults=2)["NextToken"]
+    assert walk.refused(operation, **walk.of_parent, NextToken=token[:-1])[0] == "BadRequestException"
+    if walk.parent is None:
+        for client in (walk.client("stranger"), walk.client("admin", region="eu-central-1")):
+            assert walk.refused(operation, client, NextToken=token)[0] == "BadRequestException"
+    else:
+        another = walk.parent.named(walk.parent.made())
+        assert walk.refused(operation, **another, NextToken=token)[0] == "BadRequestException"
+        assert list(walk.call(operation, **another).values()) == [[]]
 
 
 def test_a_change_is_read_back(walk: Walk) -> None:
@@ -139,7 +144,7 @@ def test_a_change_is_read_back(walk: Walk) -> None:
     [read] = walk.call(walk.case["get"], **walk.named(made)).values()
     assert read == changed
     moved = {name for name in made if name.startswith(("Updated", "LastUpdated"))}
-    assert moved
+    assert bool(moved) is update.get("dates", True)
     assert all(changed[name] > made[name] for name in moved)
     expected = {**made, **update["parameters"]}
     assert {name: read[name] for name in set(read) - moved} == {name: expected[name] for name in set(expected) - moved}
@@ -168,14 +173,16 @@ def test_what_is_deleted_is_gone_with_what_hung_on_it(walk: Walk) -> None:
 def test_with_its_parent_it_is_gone(walk: Walk) -> None:
     if walk.parent is None:
         return
-    made, before = walk.made(), walk.case["before_parent"]
-    walk.call(before["operation"], **walk.of_parent, **{before["ids"]: [made[walk.id_member]]})
+    made, before = walk.made(), walk.case.get("before_parent")
+    if before is not None:
+        walk.call(before["operation"], **walk.of_parent, **{before["ids"]: [made[walk.id_member]]})
     for operation in walk.reading():
         walk.call(operation, **walk.named(made))
     walk.parent.call(walk.parent.case["delete"], **walk.of_parent)
     for operation in walk.reading():
         code, message = walk.refused(operation, **walk.named(made))
-        assert (code, str(walk.of_parent[walk.parent.id_member]) in message) == ("NotFoundException", True)
+        expected = walk.parent.case.get("ended", str(walk.of_parent[walk.parent.id_member]))
+        assert (code, expected in message) == ("NotFoundException", True)
     another = walk.parent.named(walk.parent.made())
     for operation in walk.reading():
         assert walk.refused(operation, **{**walk.named(made), **another})[0] == "NotFoundException"
@@ -216,8 +223,9 @@ def test_tags_are_put_listed_and_removed(walk: Walk) -> None:
     made = walk.made(Tags=[{"Key": "team", "Value": "blue"}])
     arn = {"ResourceARN": made[walk.case["tags"]["arn"]]}
     assert walk.call("ListTagsForResource", **arn) == {"Tags": [{"Key": "team", "Value": "blue"}]}
-    walk.call("TagResource", **arn, Tags=[{"Key": "Team", "Value": ""}, {"Key": "team", "Value": "red"}])
-    both = [{"Key": "Team", "Value": ""}, {"Key": "team", "Value": "red"}]
+    shortest = "" if walk.case["tags"].get("empty", True) else "0"
+    both = [{"Key": "Team", "Value": shortest}, {"Key": "team", "Value": "red"}]
+    walk.call("TagResource", **arn, Tags=both)
     assert walk.call("ListTagsForResource", **arn) == {"Tags": both}
     walk.call("UntagResource", **arn, TagKeys=["team", "unknown"])
     assert walk.call("ListTagsForResource", **arn) == {"Tags": both[:1]}
@@ -229,12 +237,14 @@ def test_tags_are_put_listed_and_removed(walk: Walk) -> None:
         making = walk.refused(walk.case["create"]["operation"], **walk.creating(1), Tags=tags)
         for code, message in (tagging, making):
             assert (code, words in message) == ("BadRequestException", True)
-    fifty = [{"Key": f"k{number}", "Value": "v"} for number in range(50)]
-    assert walk.refused("TagResource", **arn, Tags=fifty)[0] == "ResourceLimitExceededException"
+    # The keys of meetings have no digits.
+    fifty = [{"Key": "k" * number, "Value": "v"} for number in range(1, 51)]
+    too_many = walk.case["tags"].get("too_many", "ResourceLimitExceededException")
+    assert walk.refused("TagResource", **arn, Tags=fifty)[0] == too_many
     walk.call("TagResource", **arn, Tags=fifty[:49])
     assert len(walk.call("ListTagsForResource", **arn)["Tags"]) == 50
     walk.call(walk.case["delete"], **walk.named(made))
-    assert walk.refused("ListTagsForResource", **arn)[0] == "NotFoundException"
+    assert walk.refused("ListTagsForResource", **arn)[0] == walk.case["tags"].get("absent", "NotFoundException")
 
 
 def test_for_another_account_and_region_it_does_not_exist(walk: Walk) -> None:
@@ -245,7 +255,9 @@ def test_for_another_account_and_region_it_does_not_exist(walk: Walk) -> None:
     for client in clients:
         for operation in (*walk.reading(), *([walk.case["delete"]] if "delete" in walk.case else [])):
             assert walk.refused(operation, client, **walk.named(made))[0] == "NotFoundException"
-        if "list" in walk.case:
+        if "list" in walk.case and walk.parent is not None:
+            assert walk.refused(walk.case["list"], client, **walk.of_parent)[0] == "NotFoundException"
+        elif "list" in walk.case:
             [listed] = walk.call(walk.case["list"], client).values()
             assert listed == []
     if "tags" in walk.case:
@@ -253,7 +265,8 @@ def test_for_another_account_and_region_it_does_not_exist(walk: Walk) -> None:
         code, message = walk.refused("ListTagsForResource", walk.client("stranger"), ResourceARN=arn)
         assert (code, "on resource: " + arn in message) == ("AccessDeniedException", True)
         elsewhere = walk.client("admin", region="eu-central-1")
-        assert walk.refused("ListTagsForResource", elsewhere, ResourceARN=arn)[0] == "NotFoundException"
+        absent = walk.case["tags"].get("absent", "NotFoundException")
+        assert walk.refused("ListTagsForResource", elsewhere, ResourceARN=arn)[0] == absent
     assert walk.call(walk.case["get"], **walk.named(made))
 
 
@@ -287,3 +300,38 @@ def test_a_deny_on_its_arn_and_on_its_tags_is_seen(walk: Walk) -> None:
             assert (code, expected in message) == ("AccessDeniedException", True)
         assert walk.refused("ListTagsForResource", limited, ResourceARN=arn)[0] == "AccessDeniedException"
     assert walk.call(walk.case["get"], limited, **walk.named(third))
+
+
+def test_a_deny_on_its_parents_arn_is_seen(walk: Walk) -> None:
+    """For kinds without ARNs of their own."""
+    if walk.parent is None or "tags" in walk.case or "tags" not in walk.parent.case:
+        return
+    made = walk.made()
+    [parent] = walk.parent.call(walk.parent.case["get"], **walk.of_parent).values()
+    arn = parent[walk.parent.case["tags"]["arn"]]
+    deny = {"Effect": "Deny", "Action": "chime:*", "Resource": arn}
+    walk.world.client("iam").put_user_policy(
+        UserName="limited", PolicyName="deny", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": deny})
+    )
+    limited = walk.client("limited")
+    for operation in (*walk.reading(), walk.case["delete"]):
+        code, message = walk.refused(operation, limited, **walk.named(made))
+        assert (code, f"on resource: {arn} with an explicit deny" in message) == ("AccessDeniedException", True)
+    assert walk.refused(walk.case["list"], limited, **walk.of_parent)[0] == "AccessDeniedException"
+    assert walk.refused(walk.case["create"]["operation"], limited, **walk.creating(1))[0] == "AccessDeniedException"
+    another = walk.parent.named(walk.parent.made())
+    assert list(walk.call(walk.case["list"], limited, **another).values()) == [[]]
+
+
+def test_the_same_token_makes_one(walk: Walk) -> None:
+    token = walk.case.get("token")
+    if token is None:
+        return
+    asked = {**walk.creating(), token: "one"}
+    operation = walk.case["create"]["operation"]
+    first = walk.call(operation, **asked)
+    assert walk.call(operation, **asked) == first
+    assert walk.call(operation, **{**asked, token: "two"}) != first
+    [made] = first.values()
+    walk.call(walk.case["delete"], **walk.named(made))
+    assert walk.call(operation, **asked) != first

@@ -23,6 +23,13 @@ KEPT_WHOLE = {
     ("chime", "UpdateAccountSettings", ("AccountSettings",)),
     ("chime", "UpdateUserSettings", ("UserSettings",)),
     ("chime", "UpdateUserSettings", ("UserSettings", "Telephony")),
+    ("chime-sdk-meetings", "StartMeetingTranscription", ("TranscriptionConfiguration",)),
+    (
+        "chime-sdk-meetings",
+        "StartMeetingTranscription",
+        ("TranscriptionConfiguration", "EngineTranscribeMedicalSettings"),
+    ),
+    ("chime-sdk-meetings", "StartMeetingTranscription", ("TranscriptionConfiguration", "EngineTranscribeSettings")),
     ("chime-sdk-voice", "PutVoiceConnectorEmergencyCallingConfiguration", ("EmergencyCallingConfiguration",)),
     ("chime-sdk-voice", "PutVoiceConnectorEmergencyCallingConfiguration", ("EmergencyCallingConfiguration", "DNIS")),
     ("chime-sdk-voice", "PutVoiceConnectorLoggingConfiguration", ("LoggingConfiguration",)),

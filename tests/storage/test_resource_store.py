@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,11 +104,11 @@ def test_content_settings_and_tags_change_and_go_with_the_resource(connection: A
 def test_the_statements_are_those_of_postgresql_too() -> None:
     dialect = postgresql.dialect()
     locked = str(resources._BY_ID_LOCKED.compile(dialect=dialect))
-    assert locked.endswith("FOR UPDATE")
+    assert locked.endswith("FOR UPDATE OF resources")
     page = str(resources._PAGE.compile(dialect=dialect))
     assert "(resources.created_at_seconds, resources.resource_id) > (" in page
     for table in (t.resources, t.resource_settings, t.resource_tags):
         assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect))
         for index in table.indexes:
             assert len(index.name or "") <= 63, "PostgreSQL cuts longer names"
-            assert "CREATE INDEX" in str(CreateIndex(index).compile(dialect=dialect))
+            assert re.match("CREATE (UNIQUE )?INDEX", str(CreateIndex(index).compile(dialect=dialect)))

@@ -114,6 +114,7 @@ def fill(handle: Any) -> None:
     _rest(handle, iam)
     _chime(handle.client("chime"))
     _connectors(handle.client("chime-sdk-voice"))
+    _meetings(handle.client("chime-sdk-meetings"))
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -356,6 +357,26 @@ def _chime(chime: Any) -> None:
     chime.reset_personal_pin(AccountId=account_id, UserId=ids[3])
 
 
+# A call with the same token answers the same meeting, so the answers can begin with it.
+MEETING = {
+    "ClientRequestToken": "0777",
+    "MediaRegion": "eu-west-1",
+    "ExternalMeetingId": "no",
+    "MeetingFeatures": {"Video": {"MaxResolution": "None"}, "Attendee": {"MaxCount": 9}},
+    "TenantIds": ["no", "0777"],
+    "Attendees": [{"ExternalUserId": "no"}, {"ExternalUserId": "0777"}],
+    "Tags": [{"Key": "Team", "Value": "no"}],
+}
+
+
+def _meetings(meetings: Any) -> None:
+    made = meetings.create_meeting_with_attendees(**MEETING)["Meeting"]
+    replica = {**MEETING, "ClientRequestToken": "replica", "PrimaryMeetingId": made["MeetingId"]}
+    meetings.create_meeting_with_attendees(**replica)
+    ended = meetings.create_meeting(ClientRequestToken="ended", MediaRegion="us-east-1", ExternalMeetingId="no")
+    meetings.delete_meeting(MeetingId=ended["Meeting"]["MeetingId"])
+
+
 # The answers.
 
 
@@ -386,7 +407,8 @@ class Answers:
         for who in ("admin", "partner"):
             self._who = who
             self._clients = {
-                service: handle.client(service, user=who) for service in ("iam", "chime", "chime-sdk-voice")
+                service: handle.client(service, user=who)
+                for service in ("iam", "chime", "chime-sdk-meetings", "chime-sdk-voice")
             }
             self._ask_everything()
 
@@ -427,6 +449,8 @@ class Answers:
         self._of_devices_and_providers()
         self._of_chime()
         self._of_connectors()
+        if self._who == "admin":
+            self._of_meetings()
 
     def _of_account(self) -> None:
         for call in (
@@ -518,3 +542,12 @@ class Answers:
             ):
                 self.ask(f"chime-sdk-voice.get_voice_connector{part}", **named)
             self.ask("chime-sdk-voice.list_tags_for_resource", ResourceARN=connector["VoiceConnectorArn"])
+
+    def _of_meetings(self) -> None:
+        service = "chime-sdk-meetings"
+        made = self.ask(f"{service}.create_meeting_with_attendees", **MEETING)
+        named = {"MeetingId": made["Meeting"]["MeetingId"]}
+        self.ask(f"{service}.get_meeting", **named)
+        for attendee in self.each(f"{service}.list_attendees", "Attendees", **named):
+            self.ask(f"{service}.get_attendee", **named, AttendeeId=attendee["AttendeeId"])
+        self.ask(f"{service}.list_tags_for_resource", ResourceARN=made["Meeting"]["MeetingArn"])

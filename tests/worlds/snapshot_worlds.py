@@ -101,6 +101,7 @@ CHOSEN = {
     "saml_providers.context_provider": '{"SubjectSourceKey":"Subject/NameID","SubjectTypeValue":"user"}',
     "oidc_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
     "saml_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+    "resources.secret": '"secret"',
     "resources.content": "{}",
     "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
@@ -209,6 +210,9 @@ def fill_plain_tables(database: Any) -> None:
 
 def _value(connection: Any, table: str, column: Any) -> Any:
     for key in column.foreign_keys:
+        if key.column.table.name == table:
+            # The first row has no parent.
+            return None
         return worlds.rows(connection, key.column.table)[0][key.column.name]
     if f"{table}.{column.name}" in CHOSEN:
         return CHOSEN[f"{table}.{column.name}"]

@@ -74,7 +74,10 @@ def row_problems(table_name: str, row: Any) -> list[str]:
 def unique_columns(table_name: str) -> list[tuple[str, ...]]:
     """Groups of columns in which no two rows may have the same values. The key's columns come first."""
     table = metadata.tables[table_name]
-    constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    constraints = [
+        *(each for each in table.constraints if isinstance(each, UniqueConstraint)),
+        *(each for each in table.indexes if each.unique),
+    ]
     sets = [tuple(column.name for column in table.primary_key.columns)]
     return sets + sorted(tuple(column.name for column in each.columns) for each in constraints)
 

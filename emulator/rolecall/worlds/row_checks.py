@@ -152,6 +152,7 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     ),
     "service_linked_role_deletions.resources": _readable(_usages, "a list of resources in use, as JSON text"),
     "resources.content": _readable(_mapping, "a mapping, as JSON text"),
+    "resources.secret": _readable(json.loads, "JSON text"),
     "resource_settings.content": _readable(_mapping, "a mapping, as JSON text"),
     "signing_keys.algorithm": _matching("|".join(sorted(ALGORITHMS)), "the name of an algorithm, such as RS256"),
 }
