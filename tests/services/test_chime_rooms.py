@@ -222,7 +222,7 @@ def test_retention_is_put_read_and_turned_off(world, chime):
     assert chime.get_retention_settings(**ACCOUNT)["RetentionSettings"] == nothing
     for days in (0, 5476):
         parameters = {**ACCOUNT, "RetentionSettings": {"RoomRetentionSettings": {"RetentionDays": days}}}
-        with pytest.raises(Exception, match="RetentionDays"):
+        with pytest.raises(Exception, match="retentionDays|RetentionDays"):
             chime.put_retention_settings(**parameters)
 
 

@@ -359,3 +359,35 @@ def test_without_the_permission_nothing_is_ordered(world, chime):
             getattr(limited, operation)(**parameters)
         assert caught.value.response["Error"]["Code"] == "ForbiddenException"
     assert chime.list_phone_number_orders()["PhoneNumberOrders"] == []
+
+
+def test_a_meeting_dials_out_from_a_number_of_the_callers(world, chime):
+    meetings = world.client("chime-sdk-meetings", "admin", region="eu-central-1")
+    made = [
+        meetings.create_meeting(
+            ClientRequestToken=f"token{number}", MediaRegion="eu-central-1", ExternalMeetingId="m-1"
+        )
+        for token in ("one", "two")
+    ]
+    meeting, other = (each["Meeting"]["MeetingId"] for each in made)
+    token, others = (
+        meetings.create_attendee(MeetingId=each, ExternalUserId="user")["Attendee"]["JoinToken"]
+        for each in (meeting, other)
+    )
+    ordered(world, chime, SEATTLE)
+    ordered(world, chime_of(world, "stranger"), "+12065550101")
+    right = {"MeetingId": meeting, "FromPhoneNumber": SEATTLE, "ToPhoneNumber": "+12065550142", "JoinToken": token}
+    answer = chime.create_meeting_dial_out(**right)
+    assert len(answer["TransactionId"]) == 36
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 201
+    for wrong in (
+        {"MeetingId": NOBODY},
+        {"JoinToken": others},
+        {"FromPhoneNumber": "+12065550101"},
+        {"ToPhoneNumber": SEATTLE},
+    ):
+        assert refusal(chime, "CreateMeetingDialOut", **{**right, **wrong})[0] == "BadRequestException"
+    stranger = chime_of(world, "stranger")
+    assert refusal(stranger, "CreateMeetingDialOut", **right)[0] == "BadRequestException"
+    meetings.delete_meeting(MeetingId=meeting)
+    assert refusal(chime, "CreateMeetingDialOut", **right)[0] == "BadRequestException"

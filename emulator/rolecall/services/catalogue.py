@@ -66,6 +66,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime.bots",
         "chime.retention",
         "chime.delegate_groups",
+        "chime.dial_out",
         "phone_numbers.inventory",
         "phone_numbers.orders",
         "phone_numbers.settings",

@@ -160,6 +160,18 @@ def page(
     return [_resource(row) for row in connection.execute(statement, {**place._asdict(), **values})]
 
 
+def find_anywhere(connection: Connection, account_id: str, kind: str, resource_id: str) -> list[Resource]:
+    """An account's resources of that id in all Regions, also those that have ended."""
+    statement = _SELECT.where(_R.account_id == account_id, _R.kind == kind, _R.resource_id == resource_id)
+    return [_resource(row) for row in connection.execute(statement.order_by(_R.region))]
+
+
+def children(connection: Connection, parent_key: str, kind: str) -> list[Resource]:
+    """All resources of a kind that belong to a parent, oldest first."""
+    statement = _SELECT.where(_R.parent_key == parent_key, _R.kind == kind)
+    return [_resource(row) for row in connection.execute(statement.order_by(_R.created_at_seconds, _R.resource_id))]
+
+
 def count(connection: Connection, place: Place, *, now_seconds: float, parent_key: str | None = None) -> int:
     """How many resources have not ended, of a parent or in the whole place."""
     statement = select(func.count()).where(

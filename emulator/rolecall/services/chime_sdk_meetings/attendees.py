@@ -22,7 +22,7 @@ from rolecall.services.verbs import existing, get, keep, list_, made_with_token
 from rolecall.storage import resources
 from rolecall.storage.resources import BEFORE_THE_FIRST, Resource
 
-# A client shows the JoinToken to the media servers, so it is a secret.
+# A client shows the JoinToken to the media servers, so it is a secret. Its pattern in the models of Chime has no "=".
 ATTENDEE = Kind(
     SERVICE,
     "attendee",
@@ -168,7 +168,7 @@ def _made_attendee(
     content = {
         "ExternalUserId": external_user_id,
         "AttendeeId": attendee_id,
-        "JoinToken": base64.b64encode(f"{attendee_id}:{call.ids.uuid()}".encode()).decode("ascii"),
+        "JoinToken": base64.b64encode(f"{attendee_id}:{call.ids.uuid()}".encode()).decode("ascii").rstrip("="),
         "Capabilities": capabilities or default_capabilities(features),
     }
     return keep(call, ATTENDEE, attendee_id, content, parent=meeting, create_token=create_token).content
