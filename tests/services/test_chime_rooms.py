@@ -55,7 +55,7 @@ def test_a_token_makes_one_room(chime):
     first = chime.create_room(**ACCOUNT, Name="one", ClientRequestToken="token-1")["Room"]
     assert chime.create_room(**ACCOUNT, Name="two", ClientRequestToken="token-1")["Room"] == first
     assert chime.create_room(**ACCOUNT, Name="two", ClientRequestToken="token-2")["Room"] != first
-    assert [each["Name"] for each in chime.list_rooms(**ACCOUNT)["Rooms"]] == ["one", "two"]
+    assert sorted(each["Name"] for each in chime.list_rooms(**ACCOUNT)["Rooms"]) == ["one", "two"]
 
 
 def test_rooms_are_listed_by_page_and_by_member(world, chime):
@@ -222,7 +222,7 @@ def test_retention_is_put_read_and_turned_off(world, chime):
     assert chime.get_retention_settings(**ACCOUNT)["RetentionSettings"] == nothing
     for days in (0, 5476):
         parameters = {**ACCOUNT, "RetentionSettings": {"RoomRetentionSettings": {"RetentionDays": days}}}
-        with pytest.raises(Exception, match="retentionDays|RetentionDays"):
+        with pytest.raises(Exception, match="etentionDays"):
             chime.put_retention_settings(**parameters)
 
 

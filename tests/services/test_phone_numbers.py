@@ -364,9 +364,7 @@ def test_without_the_permission_nothing_is_ordered(world, chime):
 def test_a_meeting_dials_out_from_a_number_of_the_callers(world, chime):
     meetings = world.client("chime-sdk-meetings", "admin", region="eu-central-1")
     made = [
-        meetings.create_meeting(
-            ClientRequestToken=f"token{number}", MediaRegion="eu-central-1", ExternalMeetingId="m-1"
-        )
+        meetings.create_meeting(ClientRequestToken=token, MediaRegion="eu-central-1", ExternalMeetingId="m-1")
         for token in ("one", "two")
     ]
     meeting, other = (each["Meeting"]["MeetingId"] for each in made)
