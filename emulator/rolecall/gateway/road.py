@@ -198,6 +198,7 @@ class Gateway:
         decisions: list[Decision] = []
         asked: Parameters | None = None
         answer: Answer | None = None
+        prepared: Any = None
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -224,14 +225,19 @@ class Gateway:
                 call, identity = self._allowed_kind(call, identity, registered, parameters)
                 factor = second_factor_of(registered, parameters)
                 if factor is None:
-                    answer = self._carry_out(call, registered, target, parameters, request, identity, decisions)
+                    answer, prepared = self._carry_out(
+                        call, registered, target, parameters, request, identity, decisions
+                    )
             if factor is not None:
                 with self._proved(call, factor, parameters, identities.generation) as proved:
-                    answer = self._carry_out(proved, registered, target, parameters, request, identity, decisions)
+                    answer, prepared = self._carry_out(
+                        proved, registered, target, parameters, request, identity, decisions
+                    )
             if registered is not None and registered.writes:
                 with self.database.transaction() as connection:
                     # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.
-                    call = replace(call, db=connection, policies=PolicyStore(identities.generation))
+                    policies = PolicyStore(identities.generation)
+                    call = replace(call, db=connection, policies=policies, prepared=prepared)
                     answer = registered.function(call, **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
@@ -375,14 +381,20 @@ class Gateway:
         request: HttpRequest,
         identity: Identity,
         decisions: list[Decision],
-    ) -> Answer | None:
-        """The answer of an operation that only reads; None for one that writes. Raises AwsError for a refused call.
+    ) -> tuple[Answer | None, Any]:
+        """The answer of an operation that only reads. For one that writes, None and what it prepared for its transaction.
+
+        Raises AwsError for a refused call.
 
         The decisions are added to ``decisions``. They stay there when the operation then fails.
         """
         decisions += authorise(call, registered, parameters, request, identity)
         function = emulated(registered, target, parameters)
-        return None if registered is None or registered.writes else function(call, **parameters)
+        if registered is None:
+            return None, None
+        if not registered.writes:
+            return function(call, **parameters), None
+        return None, None if registered.prepare is None else registered.prepare(call, parameters)
 
     def _observe(
         self,

@@ -119,6 +119,8 @@ class Call:
     uses: PendingUses = NO_USES
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
+    # What the operation's ``prepare`` found before the transaction began.
+    prepared: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ Function = Callable[..., Answer | None]
 PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
 Precheck = Callable[[Call, Parameters], None]
 Proof = Callable[[Call, Parameters], Proven]
+Prepare = Callable[[Call, Parameters], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,7 @@ class RegisteredOperation:
     place: tuple[str, int] = ("", 0)
     proof: Proof | None = None
     second_factor: SecondFactor | None = None
+    prepare: Prepare | None = None
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -197,6 +201,7 @@ def operation(
     writes: bool | None = None,
     proof: Proof | None = None,
     second_factor: SecondFactor | None = None,
+    prepare: Prepare | None = None,
     verb: str = "",
     place: tuple[str, int] | None = None,
 ) -> Callable[[Function], Function]:
@@ -206,6 +211,8 @@ def operation(
     raises AwsError for refusals that come before any policy is evaluated. ``proof`` is for the operations that AWS
     accepts unsigned: it verifies the token or assertion among the parameters. It raises AwsError for one that proves
     nothing, or KeysWantedError when it needs keys first. ``second_factor`` is a proof besides the signature.
+    ``prepare`` is for an operation that writes. It does the long work, such as reading the decision log, in the
+    snapshot in which the caller was authorised. So the transaction holds up no other call. It may raise AwsError.
     ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True. ``verb`` and
     ``place`` are for services/verbs.py: its functions accept every member of the model, and their place is the line
     that declares them.
@@ -225,6 +232,7 @@ def operation(
             parameters=frozenset(parameter.name for parameter in parameters),
             proof=proof,
             second_factor=second_factor,
+            prepare=prepare,
             verb=verb,
             place=place or _place_of(function),
         )

@@ -13,7 +13,7 @@ _TOKEN_VERSIONS = {"v1Token": 1, "v2Token": 2}
 def get_account_summary(call: Call) -> Answer:
     """Counts and quotas of the account. API reference: GetAccountSummary.
 
-    Kinds that the sandbox does not have (server certificates, instance profiles) have the count 0.
+    Instance profiles, which the sandbox does not have, have the count 0.
     """
     quotas = call.settings.quotas
     counts = account_counts(call.db, call.account_id)
@@ -40,7 +40,7 @@ def get_account_summary(call: Call) -> Answer:
         "GroupsPerUserQuota": quotas.groups_per_user_count,
         "AccessKeysPerUserQuota": quotas.access_keys_per_user_count,
         "SigningCertificatesPerUserQuota": quotas.signing_certificates_per_user_count,
-        "ServerCertificates": 0,
+        "ServerCertificates": counts.server_certificates,
         "ServerCertificatesQuota": quotas.server_certificates_per_account_count,
         "InstanceProfiles": 0,
         "InstanceProfilesQuota": quotas.instance_profiles_per_account_count,
