@@ -222,7 +222,7 @@ class Gateway:
                     struck.raise_error()
                 if struck.identity_provider_down:
                     call = replace(call, identity_provider_down=True)
-                call, identity = self._allowed_kind(call, identity, registered, parameters)
+                call, identity = self._allowed_kind(call, identity, registered, target, parameters)
                 factor = second_factor_of(registered, parameters)
                 if factor is None:
                     answer, prepared = self._carry_out(
@@ -264,7 +264,12 @@ class Gateway:
         return encoded
 
     def _allowed_kind(
-        self, call: Call, identity: Identity, registered: RegisteredOperation | None, parameters: Parameters
+        self,
+        call: Call,
+        identity: Identity,
+        registered: RegisteredOperation | None,
+        target: Target,
+        parameters: Parameters,
     ) -> tuple[Call, Identity]:
         """The call and its caller, after the checks that come before any policy."""
         if registered is not None and registered.proof is not None:
@@ -272,7 +277,7 @@ class Gateway:
         record = SERVICE_RECORDS[call.service]
         if self.settings.disabled_regions and record.has_regional_endpoints:
             account_id = account_of(call, parameters)
-            check_region(self.settings.disabled_regions, call.region, call.operation, account_id)
+            check_region(self.settings.disabled_regions, call.region, target.operation.error_codes, account_id)
         check_credential_kind(identity.caller, record.credential_rules, call.operation)
         if registered is not None and registered.precheck is not None:
             registered.precheck(call, parameters)

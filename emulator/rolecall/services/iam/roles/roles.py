@@ -1,25 +1,22 @@
-"""Roles: create, show, list, change, delete. Their policies and tags have modules of their own."""
+"""Roles: create, show, list, change, delete. Their policies and tags are declared."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
-from rolecall.services.iam.common import (
-    DEFAULT_PAGE_ITEMS,
-    add_tags,
-    opened_marker,
-    page_of,
-    tag_answer,
-    tag_pairs,
-)
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.named import NamedKind
+from rolecall.services.iam.policies.entity_policies import policies_of
 from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document
 from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_policies
+from rolecall.services.iam.tagging import taggable
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.storage.entity_policies import attached_arns, inline_names
+from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere, StillReferenced
 from rolecall.storage.roles import (
@@ -49,12 +46,8 @@ DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first.
 DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 
 
-def existing_role(call: Call, name: str) -> RoleRecord:
-    """The account's role with that name. Raises AwsError NoSuchEntity."""
-    role = role_by_name(call.db, call.account_id, name)
-    if role is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return role
+ROLES: NamedKind[RoleRecord] = NamedKind(attrgetter("role_id"), role_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE)
+existing_role = ROLES.existing
 
 
 def modifiable_role(call: Call, name: str) -> RoleRecord:
@@ -66,6 +59,17 @@ def modifiable_role(call: Call, name: str) -> RoleRecord:
     if role.linked_service is not None:
         raise AwsError("UnmodifiableEntity", PROTECTED_MESSAGE.format(name=role.name))
     return role
+
+
+def _locked_id(call: Call, name: str) -> str:
+    """Of any role: AWS lets users tag even a service-linked role."""
+    role_id = ROLES.existing_id(call, name)
+    lock_entity(call.db, "role", role_id)
+    return role_id
+
+
+policies_of("role", ROLES, changeable=modifiable_role)
+taggable("role", "Role", "RoleName", ROLES.existing_id, changeable=_locked_id)
 
 
 @operation("iam", "CreateRole")
@@ -110,7 +114,7 @@ def create_role(
     try:
         add_role(call.db, role)
     except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=RoleName)) from error
+        raise ROLES.already_exists(RoleName) from error
     shown = shown_role(role, AssumeRolePolicyDocument)
     _add_boundary(shown, role)
     if tags:
@@ -193,9 +197,7 @@ def list_roles_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Roles by name. AWS leaves out tags, boundary and last use. Raises AwsError ValidationError (marker)."""
-    after = opened_marker(call, (PathPrefix,), Marker)
-    found = list_roles(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
-    roles, rest = page_of(call, (PathPrefix,), found, lambda role: role.name.lower(), MaxItems)
+    roles, rest = ROLES.page(call, list_roles, PathPrefix, Marker, MaxItems)
     documents = shown_trust_policies(call, roles)
     return {"Roles": [_listed_role(role, text) for role, text in zip(roles, documents, strict=True)], **rest}
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from rolecall.arns import root_arn
 from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
-from rolecall.services.iam.common import (
-    DEFAULT_PAGE_ITEMS,
-    add_tags,
-    opened_marker,
-    page_of,
-    tag_answer,
-    tag_pairs,
-)
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.named import NamedKind
+from rolecall.services.iam.policies.entity_policies import policies_of
 from rolecall.services.iam.policies.managed_policies import check_boundary
 from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user, listing, renaming
+from rolecall.services.iam.tagging import taggable
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import access_keys_of, lock_account
 from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
@@ -52,12 +49,18 @@ DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first.
 DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
 
-def existing_user(call: Call, name: str) -> UserRecord:
-    """The account's user with that name. Raises AwsError NoSuchEntity."""
-    user = user_by_name(call.db, call.account_id, name)
-    if user is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return user
+USERS: NamedKind[UserRecord] = NamedKind(attrgetter("user_id"), user_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE)
+existing_user = USERS.existing
+
+
+def _locked_id(call: Call, name: str) -> str:
+    user_id = USERS.existing_id(call, name)
+    lock_entity(call.db, "user", user_id)
+    return user_id
+
+
+policies_of("user", USERS)
+taggable("user", "User", "UserName", USERS.existing_id, changeable=_locked_id)
 
 
 def named_or_calling_user(call: Call, name: str | None) -> UserRecord | None:
@@ -100,7 +103,7 @@ def create_user(
     if PermissionsBoundary is not None:
         check_boundary(call, PermissionsBoundary)
     if user_by_name(call.db, call.account_id, UserName) is not None:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName))
+        raise USERS.already_exists(UserName)
     limit = call.settings.quotas.users_per_account_count
     if count_users(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
@@ -115,7 +118,7 @@ def create_user(
     try:
         add_user(call.db, user)
     except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName)) from error
+        raise USERS.already_exists(UserName) from error
     add_tags(call, "user", user.user_id, tags)
     return {"User": _whole_user(call, user)}
 
@@ -170,9 +173,7 @@ def list_users_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Users by name. Raises AwsError ValidationError (marker)."""
-    after = opened_marker(call, (PathPrefix,), Marker)
-    found = list_users(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
-    users, rest = page_of(call, (PathPrefix,), found, lambda user: user.name.lower(), MaxItems)
+    users, rest = USERS.page(call, list_users, PathPrefix, Marker, MaxItems)
     return {"Users": [shown_user(user) for user in users], **rest}
 
 
@@ -182,15 +183,7 @@ def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUse
 
     Raises AwsError: NoSuchEntity, EntityAlreadyExists.
     """
-    user = existing_user(call, UserName)
-    name, path = NewUserName or user.name, NewPath or user.path
-    namesake = user_by_name(call.db, call.account_id, name)
-    if namesake is not None and namesake.user_id != user.user_id:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name))
-    try:
-        move_user(call.db, user.user_id, name, path)
-    except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name)) from error
+    USERS.move(call, move_user, UserName, NewUserName, NewPath)
 
 
 @operation("iam", "DeleteUser")
