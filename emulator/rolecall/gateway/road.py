@@ -387,7 +387,7 @@ class Gateway:
         identity: Identity,
         decisions: list[Decision],
     ) -> tuple[Answer | None, Any]:
-        """The answer of an operation that only reads. For one that writes, None and what it prepared for its transaction.
+        """The answer of an operation that only reads, or what one that writes prepared for its transaction.
 
         Raises AwsError for a refused call.
 

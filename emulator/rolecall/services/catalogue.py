@@ -46,7 +46,6 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "iam.account.account_aliases",
         "iam.account.account_summary",
         "iam.account.server_certificates",
-        "iam.account.server_certificate_tags",
         "iam.account.token_service_preferences",
         "iam.account.organization_features",
         "iam.account.outbound_federation",

@@ -1,4 +1,4 @@
-"""Server certificates: upload, show, list, rename, delete. Their tags are with the tags of the other kinds.
+"""Server certificates: upload, show, list, rename, delete, tag.
 
 The private key is checked against the certificate and then forgotten: no operation of IAM shows it. AWS refuses to
 delete a certificate that a load balancer uses. A sandbox has no load balancers.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from cryptography import x509
@@ -17,9 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from rolecall.errors import AwsError
 from rolecall.ids import SERVER_CERTIFICATE_PREFIX
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, opened_marker, page_of, tag_answer, tag_pairs
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.named import NamedKind
 from rolecall.services.iam.pem import certificates_in, one_certificate
 from rolecall.services.iam.resource_kinds import listing, renaming
+from rolecall.services.iam.tagging import taggable
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import lock_account
 from rolecall.storage.entity_tags import tags_of
@@ -53,12 +56,35 @@ MALFORMED_KEY_MESSAGE = "Unable to parse private key. Please ensure the private 
 COUNT_MESSAGE = "Cannot exceed quota for ServerCertificatesPerAccount: {limit}"
 
 
-def existing_server_certificate(call: Call, name: str) -> ServerCertificate:
-    """The account's certificate with that name. Raises AwsError NoSuchEntity."""
-    certificate = server_certificate_by_name(call.db, call.account_id, name)
-    if certificate is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return certificate
+NO_TAGS_MESSAGE = "The provided tag map must not be null/empty."
+NO_KEYS_MESSAGE = "The provided tag keys must not be null/empty."
+
+CERTIFICATES: NamedKind[ServerCertificate] = NamedKind(
+    attrgetter("certificate_id"), server_certificate_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE
+)
+
+
+def _locked_id(call: Call, name: str) -> str:
+    certificate_id = CERTIFICATES.existing_id(call, name)
+    lock_account(call.db, call.account_id)
+    return certificate_id
+
+
+def _check_not_empty(_call: Call, parameters: Parameters) -> None:
+    """AWS refuses lists without elements for this kind."""
+    for member, message in (("Tags", NO_TAGS_MESSAGE), ("TagKeys", NO_KEYS_MESSAGE)):
+        if member in parameters and not parameters[member]:
+            raise AwsError("InvalidInput", message)
+
+
+taggable(
+    "server_certificate",
+    "ServerCertificate",
+    "ServerCertificateName",
+    CERTIFICATES.existing_id,
+    changeable=_locked_id,
+    precheck=_check_not_empty,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +161,8 @@ def upload_server_certificate(
     del PrivateKey  # checked before the transaction
     checked: _Checked = call.prepared
     tags = tag_pairs(Tags, case_sensitive=True)
-    _check_free(call, ServerCertificateName)
+    if server_certificate_by_name(call.db, call.account_id, ServerCertificateName) is not None:
+        raise CERTIFICATES.already_exists(ServerCertificateName)
     lock_account(call.db, call.account_id)
     limit = call.settings.quotas.server_certificates_per_account_count
     if count_server_certificates(call.db, call.account_id) >= limit:
@@ -154,21 +181,12 @@ def upload_server_certificate(
     try:
         add_server_certificate(call.db, certificate)
     except AlreadyThere as error:
-        raise _taken(ServerCertificateName) from error
+        raise CERTIFICATES.already_exists(ServerCertificateName) from error
     add_tags(call, "server_certificate", certificate.certificate_id, tags)
     answer: Answer = {"ServerCertificateMetadata": _metadata(certificate)}
     if tags:
         answer["Tags"] = tag_answer(tags)
     return answer
-
-
-def _check_free(call: Call, name: str) -> None:
-    if server_certificate_by_name(call.db, call.account_id, name) is not None:
-        raise _taken(name)
-
-
-def _taken(name: str) -> AwsError:
-    return AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name))
 
 
 def _metadata(certificate: ServerCertificate) -> Answer:
@@ -185,7 +203,7 @@ def _metadata(certificate: ServerCertificate) -> Answer:
 @operation("iam", "GetServerCertificate")
 def get_server_certificate(call: Call, *, ServerCertificateName: str) -> Answer:
     """One certificate with its text, its chain and its tags. Raises AwsError NoSuchEntity."""
-    certificate = existing_server_certificate(call, ServerCertificateName)
+    certificate = CERTIFICATES.existing(call, ServerCertificateName)
     shown: Answer = {"ServerCertificateMetadata": _metadata(certificate), "CertificateBody": certificate.body}
     if certificate.chain is not None:
         shown["CertificateChain"] = certificate.chain
@@ -199,11 +217,7 @@ def list_server_certificates_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Certificates by name. Raises AwsError ValidationError (marker)."""
-    after = opened_marker(call, (PathPrefix,), Marker)
-    found = list_server_certificates(
-        call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1
-    )
-    shown, rest = page_of(call, (PathPrefix,), found, lambda certificate: certificate.name.lower(), MaxItems)
+    shown, rest = CERTIFICATES.page(call, list_server_certificates, PathPrefix, Marker, MaxItems)
     return {"ServerCertificateMetadataList": [_metadata(certificate) for certificate in shown], **rest}
 
 
@@ -215,17 +229,10 @@ def update_server_certificate(
 
     Raises AwsError: NoSuchEntity, EntityAlreadyExists.
     """
-    certificate = existing_server_certificate(call, ServerCertificateName)
-    name, path = NewServerCertificateName or certificate.name, NewPath or certificate.path
-    if name.lower() != certificate.name.lower():
-        _check_free(call, name)
-    try:
-        move_server_certificate(call.db, certificate.certificate_id, name, path)
-    except AlreadyThere as error:
-        raise _taken(name) from error
+    CERTIFICATES.move(call, move_server_certificate, ServerCertificateName, NewServerCertificateName, NewPath)
 
 
 @operation("iam", "DeleteServerCertificate")
 def delete_server_certificate(call: Call, *, ServerCertificateName: str) -> None:
     """Delete a certificate and its tags. Raises AwsError NoSuchEntity."""
-    remove_server_certificate(call.db, existing_server_certificate(call, ServerCertificateName).certificate_id)
+    remove_server_certificate(call.db, CERTIFICATES.existing_id(call, ServerCertificateName))
