@@ -16,7 +16,7 @@ from rolecall.faults.rules import FaultCatalogue
 from rolecall.gateway import Gateway
 from rolecall.ids import Identifiers
 from rolecall.service_records import action_of, action_prefix
-from rolecall.services.registry import no_refusal
+from rolecall.services.registry import AccessReader, RefusalReader, no_accesses, no_refusal
 from rolecall.sessions.keys import SEALING_KEY_BYTES
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from rolecall.signin import SignIn
@@ -173,7 +173,11 @@ def gateway_over(
     ``writes_last_uses`` starts a thread for the last uses. Without a log, no other thread would write them.
     """
     ids = ids or Identifiers()
-    record, refusals = (None, no_refusal) if decisions is None else (decisions.record, decisions.details)
+    record: Observer | None = None
+    refusals: RefusalReader = no_refusal
+    accesses: AccessReader = no_accesses
+    if decisions is not None:
+        record, refusals, accesses = decisions.record, decisions.details, decisions.accesses
     uses = LastUses(database, action_prefix)
     if decisions is not None:
         # The log's thread writes them as well.
@@ -189,6 +193,7 @@ def gateway_over(
         settings=world.settings,
         observer=_all_of(observers),
         refusals=refusals,
+        accesses=accesses,
         uses=uses,
     )
     return gateway, partial(_reset, database, world, clock, ids, decisions, uses)

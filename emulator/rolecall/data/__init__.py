@@ -13,7 +13,13 @@ from rolecall.data.action_table import Action, actions, given_on_arns, global_co
 from rolecall.data.control_policy_table import resource_control_services
 from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
 from rolecall.data.quota_table import QUOTA_FIELDS, QUOTAS, Quotas, changed_quotas, quotas_with
-from rolecall.data.reference_table import ResourceType, condition_keys, resource_types, service_prefixes
+from rolecall.data.reference_table import (
+    ResourceType,
+    condition_keys,
+    resource_types,
+    service_names,
+    service_prefixes,
+)
 from rolecall.data.resource_member_table import ResourceMembers, resource_members
 from rolecall.data.saml_attribute_table import SamlAttribute, saml_attributes
 from rolecall.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
@@ -45,5 +51,6 @@ __all__ = [
     "resource_types",
     "saml_attributes",
     "service_linked_roles",
+    "service_names",
     "service_prefixes",
 ]

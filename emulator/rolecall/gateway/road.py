@@ -37,6 +37,7 @@ from rolecall.service_records import SERVICE_RECORDS
 from rolecall.services.catalogue import find, takes_long
 from rolecall.services.registry import (
     NO_USES,
+    AccessReader,
     Answer,
     Call,
     Parameters,
@@ -44,6 +45,7 @@ from rolecall.services.registry import (
     RefusalReader,
     RegisteredOperation,
     SecondFactor,
+    no_accesses,
     no_refusal,
 )
 from rolecall.sessions.authorization_messages import seal_message
@@ -91,6 +93,7 @@ class Gateway:
         settings: SandboxSettings,
         observer: Observer | None = None,
         refusals: RefusalReader = no_refusal,
+        accesses: AccessReader = no_accesses,
         uses: PendingUses = NO_USES,
         issuer_keys: IssuerKeys | None = None,
     ) -> None:
@@ -102,6 +105,7 @@ class Gateway:
         self._generations = Generations(database, clock, settings)
         self.observer = observer
         self.refusals = refusals
+        self.accesses = accesses
         self.uses = uses
         self.issuer_keys = issuer_keys or IssuerKeys()
 
@@ -357,6 +361,7 @@ class Gateway:
             policies=identities.policies,
             issuer_keys=self.issuer_keys,
             refusal=self.refusals,
+            accesses=self.accesses,
             host=received.request.headers.get("host", ""),
             input_paths=target.operation.input_paths,
             answer_members=target.operation.output_members,

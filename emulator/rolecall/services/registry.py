@@ -21,7 +21,7 @@ from rolecall.principals import Caller
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.sessions.keys import KeyRing
 from rolecall.settings import SandboxSettings
-from rolecall.storage.decision_log import RefusalDetails
+from rolecall.storage.decision_log import Access, RefusalDetails
 from rolecall.storage.last_use import Use
 
 Parameters = Mapping[str, Any]
@@ -45,6 +45,15 @@ RefusalReader = Callable[[str], RefusalDetails | None]
 def no_refusal(_request_id: str) -> RefusalDetails | None:
     """Stands for the decision log's reader in a sandbox without a decision log."""
     return None
+
+
+# The last accesses of some accounts' callers since a time. Raises LogUnavailableError.
+AccessReader = Callable[[Sequence[str], float], list[Access]]
+
+
+def no_accesses(_account_ids: Sequence[str], _since_seconds: float) -> list[Access]:
+    """Stands for the decision log's reader in a sandbox without a decision log."""
+    return []
 
 
 class PendingUses(Protocol):
@@ -104,6 +113,8 @@ class Call:
     issuer_keys: IssuerKeys
     # Reads the decision log: explains the refusal of a request id; None when the log has nothing about it.
     refusal: RefusalReader = no_refusal
+    # Reads the decision log: who called what last.
+    accesses: AccessReader = no_accesses
     # Set by a fault rule: an operation that needs an OIDC provider's keys must fail as if AWS could not reach them.
     identity_provider_down: bool = False
     # What the operation's ``proof`` found in the token or assertion among the parameters.
@@ -172,8 +183,15 @@ class RegisteredOperation:
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
-# Simulations decide hundreds of questions; a SAML response is decrypted and verified as XML.
-_LONG_PREFIXES = ("Simulate", "AssumeRoleWithSAML")
+# Simulations decide hundreds of questions. A SAML response is decrypted and verified as XML. A report may name
+# thousands of users, and two hundred services may be looked for in every policy of a user.
+_LONG_PREFIXES = (
+    "Simulate",
+    "AssumeRoleWithSAML",
+    "GetOrganizationsAccessReport",
+    "GetServiceLastAccessedDetails",
+    "ListPoliciesGrantingServiceAccess",
+)
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
 
 
