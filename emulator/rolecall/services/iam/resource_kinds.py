@@ -123,6 +123,11 @@ def _server_certificate(call: Call, resource: Resource) -> Described:
     return Described(certificate.arn, resource_tag_keys(call, "server_certificate", certificate.certificate_id))
 
 
+@resource_kind("iam", "role-template")
+def _role_template(_call: Call, resource: Resource) -> Described:
+    return Described(resource.arn, {}, f"role-template {resource.arn}")
+
+
 resource_kind("iam", "instance-profile", made_by="CreateInstanceProfile", tagged_by="TagInstanceProfile")(as_named)
 
 
