@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
 from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
@@ -101,6 +103,12 @@ def _mapping(value: str) -> None:
         raise TypeError
 
 
+def _texts_by_name(value: str) -> None:
+    for texts in json.loads(value).values():
+        if not texts or not all(isinstance(each, str) for each in texts):
+            raise TypeError
+
+
 def _usages(value: str) -> None:
     usages = json.loads(value)
     if not isinstance(usages, list):
@@ -123,6 +131,10 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     ),
     "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
     "signing_certificates.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.body": _readable(lambda value: load_ssh_public_key(value.encode()), "an SSH public key"),
+    "service_credentials.status": _one_of("Active", "Inactive"),
+    "acquired_roles.replacement_values": _readable(_texts_by_name, "lists of texts by name, as JSON text"),
     "mfa_devices.seed": _matching(SEED_PATTERN, "a base32 seed"),
     "login_profiles.password_hash": _PASSWORD,
     "old_passwords.password_hash": _PASSWORD,
@@ -200,6 +212,7 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
     known: dict[tuple[str, str], set[str]] = {
         ("accounts", "account_id"): set(),
         ("users", "user_id"): set(),
+        ("roles", "role_id"): set(),
         ("mfa_devices", "serial_number"): set(),
         ("oidc_providers", "arn"): set(),
         ("saml_providers", "arn"): set(),
@@ -209,6 +222,8 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
         known["accounts", "account_id"].add(account_id)
         users = _mappings(account, "users")
         known["users", "user_id"].update(_text(user, "unique_id") for user in users)
+        roles = (*_mappings(account, "roles"), *_mappings(account, "service_linked_roles"))
+        known["roles", "role_id"].update(_text(role, "unique_id") for role in roles)
         devices = [device for user in users for device in _mappings(user, "mfa_devices")]
         known["mfa_devices", "serial_number"].update(
             iam_arn(account_id, "mfa", "/", _text(device, "name"))

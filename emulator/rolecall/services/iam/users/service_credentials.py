@@ -129,7 +129,7 @@ def _free_name(call: Call, service: str, user: UserRecord) -> str:
 def _new_secret(call: Call, service: str, public_name: str) -> str:
     """A password of 60 characters, or an API key: the service's letters, then alias and password in base64."""
     password = base64.b64encode(call.ids.noise(_SECRET_BYTES)).decode("ascii")
-    prefix = KEY_PREFIXES[service]
+    prefix = KEY_PREFIXES.get(service)
     if prefix is None:
         return password
     return prefix + base64.b64encode(f"{public_name}:{password}".encode()).decode("ascii")
@@ -143,7 +143,7 @@ def _metadata(call: Call, owned: OwnedCredential) -> Answer:
     credential = owned.credential
     expires_at_seconds = credential.expires_at_seconds
     is_expired = expires_at_seconds is not None and call.now_seconds >= expires_at_seconds
-    has_password = KEY_PREFIXES[credential.service_name] is None
+    has_password = KEY_PREFIXES.get(credential.service_name) is None
     shown: Answer = {
         "UserName": owned.user_name,
         "Status": "Expired" if is_expired else credential.status,
@@ -158,7 +158,7 @@ def _metadata(call: Call, owned: OwnedCredential) -> Answer:
 
 
 def _with_secret(call: Call, owned: OwnedCredential, secret: str) -> Answer:
-    has_password = KEY_PREFIXES[owned.credential.service_name] is None
+    has_password = KEY_PREFIXES.get(owned.credential.service_name) is None
     member = "ServicePassword" if has_password else "ServiceCredentialSecret"
     return {"ServiceSpecificCredential": {**_metadata(call, owned), member: secret}}
 
