@@ -202,7 +202,6 @@ class Gateway:
         decisions: list[Decision] = []
         asked: Parameters | None = None
         answer: Answer | None = None
-        prepared: Any = None
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -229,19 +228,15 @@ class Gateway:
                 call, identity = self._allowed_kind(call, identity, registered, target, parameters)
                 factor = second_factor_of(registered, parameters)
                 if factor is None:
-                    answer, prepared = self._carry_out(
-                        call, registered, target, parameters, request, identity, decisions
-                    )
+                    answer = self._carry_out(call, registered, target, parameters, request, identity, decisions)
             if factor is not None:
                 with self._proved(call, factor, parameters, identities.generation) as proved:
-                    answer, prepared = self._carry_out(
-                        proved, registered, target, parameters, request, identity, decisions
-                    )
+                    answer = self._carry_out(proved, registered, target, parameters, request, identity, decisions)
             if registered is not None and registered.writes:
                 with self.database.transaction() as connection:
                     # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.
                     policies = PolicyStore(identities.generation)
-                    call = replace(call, db=connection, policies=policies, prepared=prepared)
+                    call = replace(call, db=connection, policies=policies, prepared=answer)
                     answer = registered.function(call, **parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
@@ -253,6 +248,7 @@ class Gateway:
         except Exception as error:
             failure = _unexpected(request_id, error)
         if failure is not None:
+            answer = None
             if isinstance(failure, RefusedError):
                 decisions = [*failure.allowed, failure.decision]
                 failure.message += authorization_tail(service, request_id, region_of(signature, request))
@@ -391,20 +387,17 @@ class Gateway:
         request: HttpRequest,
         identity: Identity,
         decisions: list[Decision],
-    ) -> tuple[Answer | None, Any]:
+    ) -> Any:
         """The answer of an operation that only reads, or what one that writes prepared for its transaction.
 
-        Raises AwsError for a refused call.
-
-        The decisions are added to ``decisions``. They stay there when the operation then fails.
+        Raises AwsError for a refused call. The decisions are added to ``decisions``. They stay there when the operation
+        then fails.
         """
         decisions += authorise(call, registered, parameters, request, identity)
         function = emulated(registered, target, parameters)
-        if registered is None:
-            return None, None
-        if not registered.writes:
-            return function(call, **parameters), None
-        return None, None if registered.prepare is None else registered.prepare(call, parameters)
+        if registered is None or not registered.writes:
+            return None if registered is None else function(call, **parameters)
+        return None if registered.prepare is None else registered.prepare(call, parameters)
 
     def _observe(
         self,
