@@ -12,7 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from certificate_calls import certified
 from iam_calls import ACCOUNT, WORLD, fails, identity, put_rights, refusal
+from logged_worlds import keep_log
+
+from rolecall.storage.decision_log import CallFilter
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 CODECOMMIT, KEYSPACES, BEDROCK = "codecommit.amazonaws.com", "cassandra.amazonaws.com", "bedrock.amazonaws.com"
@@ -257,3 +261,19 @@ def test_a_role_session_names_a_user(world: Any, iam: Any) -> None:
     fails(manager.list_service_specific_credentials, *unnamed)
     fails(manager.reset_service_specific_credential, *unnamed, ServiceSpecificCredentialId="ACCA" + "A" * 17)
     assert listed(manager, AllUsers=True) == []
+
+
+def test_no_secret_is_in_the_log(world: Any) -> None:
+    log = keep_log(world)
+    iam = world.client("iam")
+    made = [create(iam), create(iam, BEDROCK)]
+    made += [iam.reset_service_specific_credential(**of(each))["ServiceSpecificCredential"] for each in made]
+    site = certified("site")
+    given = {"CertificateBody": site.body, "PrivateKey": site.private_key}
+    iam.upload_server_certificate(ServerCertificateName="site", **given)
+    assert refusal(iam.upload_server_certificate, ServerCertificateName="site", **given)[0] == "EntityAlreadyExists"
+    text = repr(log.calls(CallFilter()))
+    secrets = [each.get("ServicePassword") or each["ServiceCredentialSecret"] for each in made]
+    secrets.append(site.private_key.splitlines()[1])
+    assert [secret for secret in secrets if secret in text] == []
+    assert "site" in text

@@ -248,14 +248,13 @@ class Gateway:
         except Exception as error:
             failure = _unexpected(request_id, error)
         if failure is not None:
-            answer = None
             if isinstance(failure, RefusedError):
                 decisions = [*failure.allowed, failure.decision]
                 failure.message += authorization_tail(service, request_id, region_of(signature, request))
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
             yield Pause(struck.delay_seconds)
-        kept = recorded(target.operation.recorder, len(request.body), asked, answer)
+        kept = recorded(target.operation.recorder, len(request.body), asked, answer if failure is None else None)
         self._observe(
             received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept
         )
