@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -38,6 +39,12 @@ from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import read_world_file
 
 MAXIMUM_BODY_BYTES = 1 << 20
+SCOPE_DOWN = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["chime:Get*", "chime:List*", "sts:*"], "Resource": "*"}],
+    }
+)
 BUDGET = {
     "read the request": None,
     "match and decode": 15,
@@ -87,10 +94,27 @@ class Sandbox:
         account_id = chime.list_accounts()["Accounts"][0]["AccountId"]
         user_id = chime.list_users(AccountId=account_id)["Users"][0]["UserId"]
         sts = client(self.application, "sts", *keys)
+        session = _keys_of(admin.get_session_token())
+        # A new layer on a session without any, which is the call to compare with AssumeRole, and a call under three.
+        narrowed = session
+        for _ in range(3):
+            narrowed = _keys_of(client(self.application, "sts", *narrowed).get_scoped_credentials(Policy=SCOPE_DOWN))
         calls: dict[str, tuple[Any, Callable[[Any], object]]] = {
             "GetCallerIdentity": (sts, lambda c: c.get_caller_identity()),
             "GetUser": (chime, lambda c: c.get_user(AccountId=account_id, UserId=user_id)),
             "AssumeRole": (admin, lambda c: c.assume_role(RoleArn=role, RoleSessionName="benchmark")),
+            "GetScopedCredentials": (
+                client(self.application, "sts", *session),
+                lambda c: c.get_scoped_credentials(Policy=SCOPE_DOWN),
+            ),
+            "GetUser, session": (
+                client(self.application, "chime", *session),
+                lambda c: c.get_user(AccountId=account_id, UserId=user_id),
+            ),
+            "GetUser, 3 layers": (
+                client(self.application, "chime", *narrowed),
+                lambda c: c.get_user(AccountId=account_id, UserId=user_id),
+            ),
         }
         found: dict[str, dict[str, Any]] = {}
         for name, (made, call) in calls.items():
@@ -169,6 +193,11 @@ class Sandbox:
         return lambda: b"".join(wsgi({**environ, "wsgi.input": io.BytesIO(body)}, _start_response))
 
 
+def _keys_of(answer: Any) -> tuple[str, str, str]:
+    issued = answer["Credentials"]
+    return issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"]
+
+
 def _start_response(_status: str, _headers: list[tuple[str, str]], _exc_info: object = None) -> None:
     pass
 
@@ -187,17 +216,17 @@ def main() -> None:
             }
             for name, environ in environs.items()
         }
-        print(f"{'µs':26}{'budget':>8}" + "".join(f"{name:>20}" for name in columns))
+        print(f"{'µs':26}{'budget':>8}" + "".join(f"{name:>22}" for name in columns))
         for title, budget in BUDGET.items():
-            cells = "".join(f"{columns[name][title]:20.1f}" for name in columns)
+            cells = "".join(f"{columns[name][title]:22.1f}" for name in columns)
             print(f"{title:26}{budget if budget is not None else '':>8}{cells}")
         wholes = [best(sandbox.whole(environ), arguments.rounds, arguments.repeats) for environ in environs.values()]
-        print(f"{'the whole call':26}{'':>8}" + "".join(f"{whole:20.1f}" for whole in wholes))
+        print(f"{'the whole call':26}{'':>8}" + "".join(f"{whole:22.1f}" for whole in wholes))
         flask = {**environs["GetUser"], "PATH_INFO": "/", "REQUEST_METHOD": "GET"}
         floor = best(
             lambda: b"".join(bare_flask.app(dict(flask), _start_response)), arguments.rounds, arguments.repeats
         )
-        print(f"{'a bare Flask answer':26}{'':>8}{floor:20.1f}")
+        print(f"{'a bare Flask answer':26}{'':>8}{floor:22.1f}")
         sandbox.decisions.close()
 
 

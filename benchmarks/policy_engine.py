@@ -86,8 +86,14 @@ def cases() -> list[CASE]:
         resource=compiled([trust], PolicyKind.TRUST),
     )
     assume_role = question("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/reader")
+    reading = [{"Effect": "Allow", "Action": ["chime:Get*", "chime:List*", "sts:*"], "Resource": "*"}]
+    narrowed = Layers(
+        identity=compiled([ALLOW_ALL]),
+        scope_down=tuple(compiled([reading], PolicyKind.SCOPE_DOWN) for _ in range(3)),
+    )
     return [
         ("one allow", Layers(compiled([ALLOW_ALL])), question(), True),
+        ("one allow, under three scope-down policies", narrowed, question(), True),
         ("10 policies x 10 conditional statements", Layers(compiled(ten_by_ten)), question(), True),
         ("100 statements match the action, conditions fail", Layers(compiled(failing)), question(), False),
         ("100 statements about other actions", Layers(compiled(other)), question(), False),

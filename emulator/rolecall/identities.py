@@ -12,7 +12,13 @@ from sqlalchemy import Connection
 
 from rolecall.access.check import Rights
 from rolecall.access.context import UNSIGNED_KEYS, identity_keys
-from rolecall.access.policies import EVERYTHING, Authority, PolicyStore, kept_document
+from rolecall.access.policies import (
+    APPROVER_SCOPE_DOWN_NAME,
+    EVERYTHING,
+    Authority,
+    PolicyStore,
+    kept_document,
+)
 from rolecall.arns import root_arn
 from rolecall.caches import BoundedCache
 from rolecall.errors import DAMAGED_TOKEN_MESSAGE, EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
@@ -102,11 +108,19 @@ class IdentityStore:
             # The policies of privileged tasks only deny. Everything else is allowed, as for the root user.
             inline = (EVERYTHING, *inline)
         session_layer = self.policies.session(connection, inline, session.policy_arns)
+        scope_down = self.policies.scope_down(session.scope_down_policies)
         if session.type == "GetDelegatedAccessToken":
             # A delegated session has only the delegated rights, whatever resource policies allow the approver.
             approver = self.policies.session(connection, session.approver_policies, session.approver_policy_arns)
-            delegation = (session_layer or _NOTHING, *(() if approver is None else (approver,)))
-            layers = Layers(identity_layer, authority.boundary, scps=authority.scps, delegation=delegation)
+            narrowed = self.policies.scope_down(session.approver_scope_down_policies, APPROVER_SCOPE_DOWN_NAME)
+            delegation = (session_layer or _NOTHING, *(() if approver is None else (approver,)), *narrowed)
+            layers = Layers(
+                identity=identity_layer,
+                boundary=authority.boundary,
+                scps=authority.scps,
+                delegation=delegation,
+                scope_down=scope_down,
+            )
         else:
             layers = Layers(
                 identity=identity_layer,
@@ -114,6 +128,7 @@ class IdentityStore:
                 session=session_layer,
                 session_policy_required=principal.type == "FederatedUser" and session_layer is None,
                 scps=authority.scps,
+                scope_down=scope_down,
             )
         rights = _rights(Caller(principal, session.access_key_id, session), layers, authority)
         return Identity(rights, opened.secret_access_key, session.expires_at_seconds)

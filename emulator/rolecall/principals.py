@@ -78,6 +78,10 @@ class SessionContents:
     # For a delegated session: the limits of the approver's own session, which apply in addition to ``policies``.
     approver_policies: tuple[str, ...] = ()
     approver_policy_arns: tuple[str, ...] = ()
+    approver_scope_down_policies: tuple[str, ...] = ()
+    # Whether the credentials come from GetScopedCredentials, and its policies, the first call's first.
+    scoped: bool = False
+    scope_down_policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

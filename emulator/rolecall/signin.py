@@ -46,6 +46,8 @@ DURATION_KIND_MESSAGE = (
     "SessionDuration is only for credentials of a role. Other sessions end when their credentials expire."
 )
 DURATION_CHAINED_MESSAGE = "SessionDuration cannot be used with a role that was assumed by role chaining."
+# Not documented for scoped credentials. They end with their session or before, and so does what they open.
+DURATION_SCOPED_MESSAGE = "SessionDuration cannot be used with credentials from GetScopedCredentials."
 DURATION_ROLE_MESSAGE = "SessionDuration exceeds the MaxSessionDuration set for this role."
 SIGN_IN_TOKEN_MESSAGE = "The sign-in token is not valid, or older than 15 minutes."  # noqa: S105
 CONSOLE_REGION = "us-east-1"
@@ -162,6 +164,8 @@ def _ends_at(
         raise SignInError(DURATION_KIND_MESSAGE)
     if session.chained:
         raise SignInError(DURATION_CHAINED_MESSAGE)
+    if session.scoped:
+        raise SignInError(DURATION_SCOPED_MESSAGE)
     trust = identities.policies.trust(connection, principal.principal_arn)
     if trust is not None and duration_seconds > trust.role.max_session_duration_seconds:
         raise SignInError(DURATION_ROLE_MESSAGE)

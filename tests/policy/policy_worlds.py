@@ -82,6 +82,7 @@ def layers(case: dict[str, Any]) -> Layers:
         rcps=tuple(compiled(level, PolicyKind.RCP) for level in written.get("rcps", ())),
         resource=resource,
         delegation=tuple(compiled(each, PolicyKind.SESSION) for each in written.get("delegation", ())),
+        scope_down=tuple(compiled(each, PolicyKind.SCOPE_DOWN) for each in written.get("scope_down", ())),
     )
 
 

@@ -37,7 +37,7 @@ def oracle_answer(case: dict[str, Any]) -> tuple[str, set[str]]:
     asked = policy_worlds.question(case)
     policies = {
         name: [bare(document) for document in documents]
-        if name not in ("scps", "rcps", "delegation")
+        if name not in ("scps", "rcps", "delegation", "scope_down")
         else [[bare(document) for document in level] for level in documents]
         for name, documents in case["policies"].items()
     }
@@ -247,6 +247,8 @@ class Draw(random.Random):
                 policies[kind] = [self.documents(kind) for _ in range(self.randint(1, 2))]
         if self.once_in(8):
             policies["delegation"] = [self.documents("session") for _ in range(self.randint(1, 2))]
+        if self.once_in(6):
+            policies["scope_down"] = [self.documents("session") for _ in range(self.randint(1, 3))]
         kind = self.choice(["", "resource", "resource", "trust"])
         if kind:
             policies[kind] = self.documents(kind)

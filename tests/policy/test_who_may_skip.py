@@ -29,13 +29,14 @@ OWN = {
 }
 # The policies of a delegation: the permission policy, and the approver's session policies.
 DELEGATION = ["permission policy", "approver"]
+SCOPE_DOWN = ["scope-down policy 1", "scope-down policy 2", "scope-down policy 3"]
 ORGANIZATION = ["scp of the root", "scp of the account", "rcp of the root", "rcp of the account"]
 
 
 def rows() -> Iterator[Any]:
     for group in TABLE:
         for row in group["cases"]:
-            kind = "delegated " if row.get("delegated") else ""
+            kind = "".join(f"{word} " for word in ("delegated", "scoped") if row.get(word))
             yield pytest.param(row, id=f"{kind}{row['caller']} by {row['policy']} of {row.get('names', 'nobody')}")
 
 
@@ -47,6 +48,8 @@ def layers_of(row: dict[str, Any]) -> list[str]:
     if row.get("delegated"):
         # The approver's session policies are among the delegation's.
         own = [*(layer for layer in own if layer != "session"), *DELEGATION]
+    if row.get("scoped"):
+        own = [*own, *SCOPE_DOWN]
     organization = [layer for layer in ORGANIZATION if row["caller"] != "service" or layer.startswith("rcp")]
     return [*own, *organization, row["policy"]]
 
@@ -77,6 +80,8 @@ def case_of(row: dict[str, Any], silent: set[str], denying: str = "") -> dict[st
             )
         elif name in DELEGATION:
             policies.setdefault("delegation", []).append(layer(name))
+        elif name in SCOPE_DOWN:
+            policies.setdefault("scope_down", []).append(layer(name))
         elif name == row["policy"]:
             policies[name] = layer(name, names if isinstance(names, dict) else {"AWS": names})
         else:

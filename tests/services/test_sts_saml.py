@@ -351,7 +351,9 @@ def test_the_roles_maximum(make_world: Any) -> None:
 
 def test_session_policies(world: Any) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
-    assert granted(world, Policy=policy)["PackedPolicySize"] > 0
+    answer = granted(world, Policy=policy, MinimumSessionTokenSize=3000)
+    assert answer["SessionTokenSize"] == len(answer["Credentials"]["SessionToken"]) == 3000
+    assert answer["PackedPolicySize"] == answer["SessionTokenUtilization"] == 74
     message = "Syntax errors in policy."
     refused(world, idp().response(now(world)), "MalformedPolicyDocument", message, Policy="{")
 

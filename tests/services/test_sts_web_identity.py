@@ -137,7 +137,7 @@ def test_every_algorithm_that_aws_takes(make_federation: Any, folder: Path, algo
 
 def test_session_policies_duration_and_sizes_are_those_of_assume_role(world: Any, sts: Any) -> None:
     answer = assume(sts, Policy=json.dumps(allow("sts:GetCallerIdentity")), DurationSeconds=43200)
-    assert 0 < answer["PackedPolicySize"] <= 100
+    assert 0 < answer["PackedPolicySize"] == answer["SessionTokenUtilization"] <= 100
     assert answer["Credentials"]["Expiration"].timestamp() - world.clock.now_seconds() > 43000
     session = world.client("iam", credentials=answer["Credentials"])
     assert refusal(session, "ListUsers")[1] == "AccessDenied"
@@ -478,7 +478,7 @@ def test_tags_of_the_token_are_session_tags(make_federation: Any, passed: dict[s
         role("next", next_trust, rights),
     )
     answer = assume(made.client("sts"), "r", token(**passed))
-    assert 0 < answer["PackedPolicySize"] <= 100
+    assert 0 < answer["PackedPolicySize"] == answer["SessionTokenUtilization"] <= 100
     assert made.client("iam", credentials=answer["Credentials"]).list_users()["Users"]
     chained = made.client("sts", credentials=answer["Credentials"]).assume_role(
         RoleArn=role_arn("next"), RoleSessionName="chained"

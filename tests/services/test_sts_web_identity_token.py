@@ -214,8 +214,10 @@ def test_request_tags_are_condition_keys(make_world: Any) -> None:
         assert told == "allowed" if may else told[1] == "AccessDenied", tags
 
 
-def test_other_sessions_have_none(worlds: Any) -> None:
-    credentials = worlds.client("sts").get_session_token()["Credentials"]
+def test_a_federated_user_has_none(worlds: Any) -> None:
+    """API reference, GetFederationToken: no operations of STS "except GetCallerIdentity, …"."""
+    limits = [{"arn": "arn:aws:iam::aws:policy/AdministratorAccess"}]
+    credentials = worlds.client("sts").get_federation_token(Name="fed", PolicyArns=limits)["Credentials"]
     assert answered(worlds.client("sts", credentials=credentials), "GetWebIdentityToken", **ASKED)[1] == "AccessDenied"
 
 

@@ -47,8 +47,14 @@ def test_a_session_holds_everything_that_was_asked_for() -> None:
     assert (session.issued_at_seconds, session.expires_at_seconds) == (1000, 1900)
     assert issued.expires_at_seconds == 1900
     for field in dataclasses.fields(SessionRequest):
-        if field.name not in ("principal", "duration_seconds", "minimum_token_bytes"):
+        if field.name not in ("principal", "duration_seconds", "minimum_token_bytes", "began_at_seconds"):
             assert getattr(session, field.name) == getattr(REQUEST, field.name), field.name
+
+
+def test_further_credentials_of_a_session_keep_its_time_of_issue() -> None:
+    issued = issue(RING, Identifiers(), 1300, dataclasses.replace(REQUEST, began_at_seconds=1000))
+    session = open_session(RING, issued.access_key_id, issued.session_token).session
+    assert (session.issued_at_seconds, session.expires_at_seconds) == (1000, 2200)
 
 
 def test_forms_of_the_credentials() -> None:

@@ -85,4 +85,5 @@ def _with_resource_policy(
         rcps=rcps,
         resource=resource_policy,
         delegation=layers.delegation,
+        scope_down=layers.scope_down,
     )

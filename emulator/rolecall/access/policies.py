@@ -37,6 +37,8 @@ log = logging.getLogger("rolecall.policy")
 UNREADABLE_MESSAGE = (
     "a stored {kind} policy cannot be read any more and denies everything until it is replaced: {problem}"
 )
+SCOPE_DOWN_NAME = "scope-down policy {position} of {count}"
+APPROVER_SCOPE_DOWN_NAME = f"{SCOPE_DOWN_NAME} of the approver"
 # The text of FullAWSAccess. The root user of an account has the same rights.
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 # The text of RCPFullAWSAccess.
@@ -187,6 +189,16 @@ class PolicyStore:
             if text is not None:
                 named.append(_managed(arn, text, PolicyKind.SESSION))
         return compile_policies(named, PolicyKind.SESSION)
+
+    def scope_down(self, texts: Sequence[str], name_form: str = SCOPE_DOWN_NAME) -> tuple[CompiledPolicies, ...]:
+        """The scope-down policies of a session, one layer each, named by their place among them."""
+        layers = []
+        for position, text in enumerate(texts, 1):
+            # A scope-down policy is written as a session policy is.
+            name = name_form.format(position=position, count=len(texts))
+            named = NamedPolicy(kept_document(text, PolicyKind.SESSION), name)
+            layers.append(compile_policies([named], PolicyKind.SCOPE_DOWN))
+        return tuple(layers)
 
     def managed_document(self, connection: Connection, arn: str) -> str | None:
         """The default version of a managed policy, a customer's or AWS's; None when there is no such policy."""

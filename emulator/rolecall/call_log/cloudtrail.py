@@ -270,8 +270,10 @@ def _additional(call: LoggedCall) -> Json:
     return {
         "outcome": shown["outcome"],
         "layer": shown["layer"],
+        **({"layerName": shown["layer_name"]} if shown["layer"] == "scope-down" else {}),
         "statement": shown["statement"],
         "actions": shown["actions"],
         "sessionChain": session.get("chain", []),
+        **({"scopedPoliciesCount": session["scope_down_policies"]} if "scope_down_policies" in session else {}),
         "latencySeconds": shown["latency_seconds"],
     }

@@ -111,6 +111,7 @@ def _evaluation(
         "resource": question.resource,
         "outcome": explained.outcome,
         "layer": explained.layer,
+        **({"layer_name": explained.layer_name} if explained.layer == PolicyKind.SCOPE_DOWN else {}),
         "session_policy_required": decision.layers.session_policy_required,
         "context": _named(_context(question), of_the_evaluation=True),
         "layers": layers,
@@ -123,7 +124,7 @@ def _needed_layers(decision: Decision) -> frozenset[PolicyKind]:
     question, resource = decision.question, decision.layers.resource
     if decision.allowed:
         return frozenset()
-    needed = {PolicyKind.RCP, PolicyKind.SCP, PolicyKind.TRUST}
+    needed = {PolicyKind.RCP, PolicyKind.SCP, PolicyKind.TRUST, PolicyKind.SCOPE_DOWN}
     if question.principal is not None and question.resource_account_id not in ("", question.principal.account_id):
         needed.add(PolicyKind.RESOURCE)
     # A resource's policy may allow by itself, regardless of the caller's own policies and their limits.

@@ -22,6 +22,7 @@ _LAYER_TITLES = {
     "identity": "identity-based policies",
     "boundary": "permissions boundary",
     "session": "session policies",
+    "scope-down": "scope-down policies",
 }
 # Kinds of policy that apply to a call level by level.
 _LEVELLED = ("scp", "rcp")
@@ -52,6 +53,7 @@ def call_as_json(call: LoggedCall) -> Json:
         "resources": [decision["resource"] for decision in decisions],
         "outcome": call.outcome,
         "layer": deciding.get("layer", ""),
+        "layer_name": deciding.get("layer_name") or _LAYER_TITLES.get(deciding.get("layer", ""), ""),
         "statement": deciding.get("statement"),
         "status": call.status,
         "error": error if call.error_code else None,
@@ -131,6 +133,8 @@ def _asked_lines(shown: Json) -> Iterator[str]:
                 yield f"         {fact.replace('_', ' ')} {session[fact]}"
         if "mfa_authenticated_at_seconds" in session:
             yield f"         MFA at {iso8601(session['mfa_authenticated_at_seconds'])}"
+        if "scope_down_policies" in session:
+            yield f"         scope-down policies: {session['scope_down_policies']}"
         if "chain" in session:
             yield f"         obtained by {', then '.join(session['chain'])}"
         if "tags" in session:
@@ -167,7 +171,7 @@ def _decision_lines(shown: Json) -> Iterator[str]:
 def _decided(decision: Json) -> str:
     if not decision["layer"]:
         return "by no policy: the root user needs none"
-    title = _LAYER_TITLES[decision["layer"]]
+    title = decision.get("layer_name") or _LAYER_TITLES[decision["layer"]]
     statement = decision.get("statement")
     if statement is None:
         return f"by the {title}: no statement allows it"
@@ -176,7 +180,8 @@ def _decided(decision: Json) -> str:
 
 
 def _evaluation_lines(evaluation: Json) -> Iterator[str]:
-    deciding = f", decided by the {_LAYER_TITLES[evaluation['layer']]}" if evaluation["layer"] else ""
+    title = evaluation.get("layer_name") or _LAYER_TITLES.get(evaluation["layer"], "")
+    deciding = f", decided by the {title}" if title else ""
     yield f"{evaluation['outcome']}: {evaluation['action']} on {evaluation['resource']}{deciding}"
     for layer in evaluation["layers"]:
         policies = ", ".join(layer["policies"]) or "none"

@@ -20,7 +20,7 @@ from rolecall.caches import BoundedCache
 from rolecall.call_log.outcomes import Outcome, without_codes
 from rolecall.call_log.recorded_calls import recorded_texts
 from rolecall.clock import Clock
-from rolecall.policy import Decision
+from rolecall.policy import Decision, PolicyKind
 from rolecall.principals import Caller, Principal, Session
 from rolecall.storage.call_counts import CallCounts
 from rolecall.storage.decision_log import (
@@ -330,6 +330,8 @@ def _session_json(session: Session) -> str:
         parts.append('"tags":{' + ",".join(f"{quoted(key)}:{quoted(value)}" for key, value in session.tags) + "}")
     if session.transitive_tag_keys:
         parts.append('"transitive_tag_keys":[' + ",".join(map(quoted, session.transitive_tag_keys)) + "]")
+    if session.scope_down_policies:
+        parts.append(f'"scope_down_policies":{len(session.scope_down_policies)}')
     if session.chain:
         parts.append('"chain":[' + ",".join(map(quoted, session.chain)) + "]")
     return "{" + ",".join(parts) + "}"
@@ -351,6 +353,8 @@ def _decision(decision: Decision) -> str:
         f'{{"action":{quoted(question.action)},"resource":{quoted(question.resource)},'
         f'"outcome":"{decision.outcome}","layer":"{"" if decision.layer is None else decision.layer.value}"'
     )
+    if decision.layer is PolicyKind.SCOPE_DOWN:
+        text += f',"layer_name":{quoted(decision.layer_name)}'
     if deciding is None:
         return text + "}"
     policy, statement = deciding.policy, deciding.statement

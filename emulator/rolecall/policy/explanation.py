@@ -71,10 +71,14 @@ class LayerExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision's reasons. After an implicit deny, ``nearest`` is the closest allow in the deciding layer."""
+    """A decision's reasons. After an implicit deny, ``nearest`` is the closest allow in the deciding layer.
+
+    ``layer`` is a kind of policy. ``layer_name`` also tells scope-down policies apart: ``scope-down policy 2 of 3``.
+    """
 
     outcome: Outcome
     layer: str
+    layer_name: str
     principal: str
     action: str
     resource: str
@@ -100,6 +104,7 @@ def explain(decision: Decision) -> Explanation:
     return Explanation(
         outcome=decision.outcome,
         layer="" if decision.layer is None else decision.layer.value,
+        layer_name=decision.layer_name,
         principal=_asker(question),
         action=question.action,
         resource=question.resource,
@@ -173,6 +178,8 @@ def _nearest(decision: Decision, kind: PolicyKind) -> StatementExplanation | Non
         # Of several levels of one kind, the one that lacks an allow counts.
         if compiled.kind is not kind or _allows(compiled, question):
             continue
+        if kind is PolicyKind.SCOPE_DOWN and compiled.policies[0].name != decision.layer_name:
+            continue
         for candidate in compiled.statements:
             if candidate.statement.effect != "Allow":
                 continue
@@ -215,7 +222,7 @@ def policy_label(name: str, arn: str) -> str:
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
-    where = f" ({explanation.layer})" if explanation.layer else ""
+    where = f" ({explanation.layer_name})" if explanation.layer_name else ""
     yield f"{explanation.outcome}{where}: {explanation.principal} {explanation.action} on {explanation.resource}"
     if explanation.message:
         yield explanation.message

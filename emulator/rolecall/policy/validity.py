@@ -84,7 +84,9 @@ WRONG_IAM_PATH = f'IAM resource path must either be "*", root, or start with {",
 _NEWER_IAM_PATHS = ("delegation-request/", "role-template/")
 
 # The principal of these kinds is the user, group, role, session or account that the policy is attached to.
-KINDS_WITHOUT_PRINCIPAL = frozenset({PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.BOUNDARY, PolicyKind.SCP})
+KINDS_WITHOUT_PRINCIPAL = frozenset(
+    {PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.SCOPE_DOWN, PolicyKind.BOUNDARY, PolicyKind.SCP}
+)
 # Recorded for managed and inline policies. AWS does not document whether STS requires it for session policies.
 _KINDS_OF_CURRENT_VERSION = frozenset({PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SCP, PolicyKind.RCP})
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})

@@ -9,6 +9,9 @@ from rolecall.policy.document import PolicyKind
 _REASONS = {
     PolicyKind.IDENTITY: ("no identity-based policy allows", "an explicit deny in an identity-based policy"),
     PolicyKind.SESSION: ("no session policy allows", "an explicit deny in a session policy"),
+    # Not recorded: AWS's list of policy types in refusals has no scope-down policies, and the model of IAM Toolbox has
+    # no check of their own.
+    PolicyKind.SCOPE_DOWN: ("no session policy allows", "an explicit deny in a session policy"),
     PolicyKind.BOUNDARY: ("no permissions boundary allows", "an explicit deny in a permissions boundary"),
     PolicyKind.SCP: ("no service control policy allows", "an explicit deny in a service control policy"),
     PolicyKind.RCP: ("no resource control policy allows", "an explicit deny in a resource control policy"),

@@ -22,6 +22,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "sts.authorization_message",
         "sts.delegated_access",
         "sts.identity",
+        "sts.scoped_credentials",
         "sts.user_sessions",
         "sts.web_identity",
         "sts.web_identity_token",

@@ -41,12 +41,14 @@ class TemporaryCredentials:
 class SessionRequest(SessionContents):
     """A session to be issued: its principal, its duration and its contents.
 
-    ``minimum_token_bytes`` lets a caller test how large a token its own systems accept.
+    ``minimum_token_bytes`` lets a caller test how large a token its own systems accept. ``began_at_seconds`` is for
+    new credentials of a session that exists, which keeps its time of issue; None means now.
     """
 
     principal: Principal
     duration_seconds: int
     minimum_token_bytes: int = 0
+    began_at_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,9 @@ def issue(
     """
     principal = request.principal
     access_key_id = ids.access_key_id(TEMPORARY_KEY_PREFIX, principal.account_id)
-    issued_at_seconds = int(now_seconds)
-    expires_at_seconds = issued_at_seconds + request.duration_seconds
+    now = int(now_seconds)
+    issued_at_seconds = now if request.began_at_seconds is None else request.began_at_seconds
+    expires_at_seconds = now + request.duration_seconds
     claims: dict[str, Any] = {
         "k": access_key_id,
         "t": request.type,
@@ -91,6 +94,9 @@ def issue(
         ("v1", not request.everywhere),
         ("apol", request.approver_policies),
         ("aarn", request.approver_policy_arns),
+        ("asd", request.approver_scope_down_policies),
+        ("sc", request.scoped),
+        ("sd", request.scope_down_policies),
     ):
         if value:
             claims[claim] = value
@@ -146,6 +152,9 @@ def opened_from_claims(key: SealingKey, claims: Mapping[str, Any]) -> OpenedSess
             everywhere=not claims.get("v1", False),
             approver_policies=tuple(claims.get("apol", ())),
             approver_policy_arns=tuple(claims.get("aarn", ())),
+            approver_scope_down_policies=tuple(claims.get("asd", ())),
+            scoped=claims.get("sc", False),
+            scope_down_policies=tuple(claims.get("sd", ())),
             chain=tuple(claims.get("by", ())),
         )
         principal = Principal(*claims["p"])

@@ -45,6 +45,7 @@ def approval_text(approver: Caller) -> str:
             "session_name": session.session_name,
             "policies": session.policies,
             "policy_arns": session.policy_arns,
+            "scope_down_policies": session.scope_down_policies,
             "tags": session.tags,
             "source_identity": session.source_identity,
             "mfa_authenticated_at_seconds": session.mfa_authenticated_at_seconds,
@@ -71,4 +72,5 @@ def delegated_session(approval: str, permission_policy: str, duration_seconds: i
         context=tuple((key, value) for key, value in state.get("context", ())),
         approver_policies=tuple(state.get("policies", ())),
         approver_policy_arns=tuple(state.get("policy_arns", ())),
+        approver_scope_down_policies=tuple(state.get("scope_down_policies", ())),
     )

@@ -36,8 +36,9 @@ _SECRET = frozenset(
 )
 _HIDDEN_TOKEN = "SessionToken"  # noqa: S105
 # IAM User Guide, Logging IAM and AWS STS API calls: answers of reading operations are not recorded, except for these.
+# For GetScopedCredentials AWS's record is not documented. The access key id in its answer tells whose calls follow.
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate", "BatchGet", "Decode")
-_ISSUING = frozenset({"GetFederationToken", "GetSessionToken"})
+_ISSUING = frozenset({"GetFederationToken", "GetScopedCredentials", "GetSessionToken"})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _HIDDEN_TEXT = f'"{HIDDEN}"'

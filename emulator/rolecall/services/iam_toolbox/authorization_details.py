@@ -30,6 +30,8 @@ _KINDS = {
     "identity": ("PRINCIPAL", "IDENTITY_BASED_POLICY"),
     "boundary": ("PERMISSIONS_BOUNDARY", "PERMISSIONS_BOUNDARY"),
     "session": ("SESSION", "SESSION_POLICY"),
+    # The model has no type of their own for scope-down policies: CheckType, PolicyType.
+    "scope-down": ("SESSION", "SESSION_POLICY"),
 }
 _ORDER = list(_KINDS)
 

@@ -115,16 +115,19 @@ def arns_of(policy_arns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(member["arn"] for member in policy_arns if "arn" in member)
 
 
-def issued(call: Call, request: SessionRequest) -> Answer:
+def issued(call: Call, request: SessionRequest, chain: tuple[str, ...] | None = None) -> Answer:
     """New credentials, as the ``Credentials`` of the answer, and the size of their token.
 
-    Models from before September 2026 lack the two members about the size. Raises AwsError PackedPolicyTooLarge.
+    ``chain`` is the role chain of a session that exists already; None for a session that the caller opens. Models from
+    before September 2026 lack the two members about the size. Raises AwsError PackedPolicyTooLarge.
     """
     if is_global_host(call.host):
         version = global_endpoint_token_version(call.db, request.principal.account_id)
         request = replace(request, everywhere=version != DEFAULT_TOKEN_VERSION)
+    if chain is None:
+        chain = _chain(call.caller)
     try:
-        credentials = issue(call.keys, call.ids, call.now_seconds, request, _chain(call.caller))
+        credentials = issue(call.keys, call.ids, call.now_seconds, request, chain)
     except TokenTooLargeError as error:
         message = TOO_LARGE_MESSAGE.format(size=error.size_bytes, maximum=MAXIMUM_TOKEN_BYTES)
         raise AwsError("PackedPolicyTooLarge", message) from error
