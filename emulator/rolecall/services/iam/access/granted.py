@@ -7,7 +7,7 @@ count. Source: IAM User Guide, Refine permissions in AWS using last accessed inf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,16 +25,19 @@ class _Actions:
     statement: Statement
 
     @cached_property
-    def patterns(self) -> tuple[str, ...]:
-        return tuple(action.lower() for action in self.statement.actions)
+    def _by_service(self) -> Mapping[str, Sequence[tuple[str, Test]]]:
+        """The patterns by service, with their tests. A policy such as ReadOnlyAccess has two thousand of them."""
+        found: dict[str, list[tuple[str, Test]]] = {}
+        for pattern in map(str.lower, self.statement.actions):
+            found.setdefault(pattern.partition(":")[0], []).append((pattern, glob(wildcards(pattern))))
+        return found
 
-    @cached_property
-    def _tests(self) -> tuple[Test, ...]:
-        return tuple(glob(wildcards(pattern)) for pattern in self.patterns)
+    def _tests_about(self, prefix: str) -> Sequence[tuple[str, Test]]:
+        return (*self._by_service.get(prefix, ()), *self._by_service.get(_EVERYTHING, ()))
 
     def about(self, prefix: str) -> tuple[str, ...]:
         """The patterns that can be about a service."""
-        return tuple(each for each in self.patterns if each == _EVERYTHING or each.startswith(f"{prefix}:"))
+        return tuple(pattern for pattern, _ in self._tests_about(prefix))
 
     def has_whole(self, prefix: str) -> bool:
         """Whether the statement is about every action of a service."""
@@ -50,7 +53,8 @@ class _Actions:
 
     def has(self, action: str) -> bool:
         """Whether the statement is about an action, which is given in lower case."""
-        return any(test(action) for test in self._tests) != self.statement.actions_negated
+        prefix = action.partition(":")[0]
+        return any(test(action) for _, test in self._tests_about(prefix)) != self.statement.actions_negated
 
 
 def _is_whole(prefix: str, patterns: Iterable[str]) -> bool:
