@@ -16,6 +16,7 @@ from iam_calls import ACCOUNT, OTHER_ACCOUNT, WORLD, fails, identity, put_rights
 from logged_worlds import keep_log
 
 from rolecall.data import service_prefixes
+from rolecall.services.catalogue import takes_long
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 ARN = f"arn:aws:iam::{ACCOUNT}"
@@ -400,3 +401,37 @@ def test_a_hundred_services_are_a_page(iam: Any) -> None:
     assert [each["ServiceNamespace"] for page in pages for each in page] == names
     other = refusal(call, Arn=f"{ARN}:user/bob", ServiceNamespaces=names[1:], Marker=first["Marker"])
     assert other[:2] == ("ValidationError", "Invalid Marker.")
+
+
+def test_the_log_is_read_before_the_transaction_begins(world: Any, iam: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    read, begin = world.log.store.accesses, world.database.transaction
+
+    def reading(*arguments: Any) -> Any:
+        steps.append("log")
+        return read(*arguments)
+
+    def beginning() -> Any:
+        steps.append("transaction")
+        return begin()
+
+    monkeypatch.setattr(world.log.store, "accesses", reading)
+    monkeypatch.setattr(world.database, "transaction", beginning)
+    iam.generate_service_last_accessed_details(Arn=f"{ARN}:user/bob")
+    assert steps == ["log", "transaction"]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "GenerateOrganizationsAccessReport",
+        "GenerateServiceLastAccessedDetails",
+        "GetOrganizationsAccessReport",
+        "GetServiceLastAccessedDetails",
+        "GetServiceLastAccessedDetailsWithEntities",
+        "ListPoliciesGrantingServiceAccess",
+        "UploadServerCertificate",
+    ],
+)
+def test_long_work_has_a_thread_of_its_own(operation: str) -> None:
+    assert takes_long("iam", operation, ())
