@@ -259,7 +259,7 @@ def test_uses_of_keys_stand_in_for_a_log_that_forgot(world: Any, iam: Any) -> No
     put_rights(iam, "bob", "own", identity("iam:GetUser"))
     world.client("iam", user="bob").get_user()
     iam.get_access_key_last_used(AccessKeyId="bob1_key_for_tests")
-    world.log.also_closes()
+    world.application.sandbox.last_uses.flush()
     world.log.clear()
     found = services(report(iam, f"{ARN}:user/bob", Granularity="ACTION_LEVEL"))["iam"]
     assert (found["LastAuthenticated"], found["LastAuthenticatedRegion"]) == (NOW, "us-east-1")

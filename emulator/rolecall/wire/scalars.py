@@ -166,8 +166,14 @@ def _calendar(whole_seconds: float) -> str:
 
 
 def http_date(seconds: float) -> str:
-    """``Mon, 23 Nov 2026 10:00:00 GMT``: the form of header members."""
-    return formatdate(int(seconds), usegmt=True)
+    """``Mon, 23 Nov 2026 10:00:00 GMT``: the form of headers."""
+    return _http_date(int(seconds))
+
+
+# All answers of the same second have the same date.
+@lru_cache(maxsize=64)
+def _http_date(whole_seconds: int) -> str:
+    return formatdate(whole_seconds, usegmt=True)
 
 
 def epoch_seconds(seconds: float) -> str:

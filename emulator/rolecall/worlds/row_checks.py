@@ -18,7 +18,7 @@ from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
 from rolecall.sessions.delegation import delegated_session
-from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, SamlNotInstalledError
 from rolecall.sessions.signing_keys import ALGORITHMS, load_signing_key
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
 from rolecall.services.iam.declared import declare
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Precheck
 from rolecall.storage.entity_tags import TaggedKind, is_case_sensitive, remove_tags
 
@@ -26,7 +26,7 @@ class Taggable:
     existing: OwnerId
     changeable: OwnerId
 
-    def tag(self, call: Call, name: str, *, Tags: Sequence[Mapping[str, Any]]) -> None:
+    def tag(self, call: Call, name: str, *, Tags: Sequence[Tag]) -> None:
         """Add tags; a tag with the same key is replaced.
 
         Raises AwsError: InvalidInput (a repeated or reserved key), NoSuchEntity, LimitExceeded.

@@ -30,7 +30,7 @@ LOG_MESSAGE = "The decision log cannot be read."
 
 def accesses_of(call: Call, account_ids: Sequence[str]) -> list[Access]:
     """The last accesses in the tracking period, the newest last. Raises LogUnavailableError."""
-    return call.accesses(account_ids, call.now_seconds - TRACKING_SECONDS)
+    return call.sandbox.accesses(account_ids, call.now_seconds - TRACKING_SECONDS)
 
 
 def action_used(access: Access) -> str:

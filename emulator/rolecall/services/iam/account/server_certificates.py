@@ -6,11 +6,10 @@ delete a certificate that a load balancer uses. A sandbox has no load balancers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -23,6 +22,7 @@ from rolecall.services.iam.named import NamedKind
 from rolecall.services.iam.pem import certificates_in, one_certificate
 from rolecall.services.iam.resource_kinds import listing, renaming
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import lock_account
 from rolecall.storage.entity_tags import tags_of
@@ -152,7 +152,7 @@ def upload_server_certificate(
     PrivateKey: str,
     Path: str = "/",
     CertificateChain: str | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """Store a certificate that belongs to its key and its chain. API reference: UploadServerCertificate.
 

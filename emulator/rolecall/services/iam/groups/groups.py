@@ -8,11 +8,11 @@ from rolecall.errors import AwsError
 from rolecall.ids import GROUP_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, concurrent_modification, opened_marker, page, page_of
 from rolecall.services.iam.named import NamedKind, name_key
-from rolecall.services.iam.policies.entity_policies import policies_of
+from rolecall.services.iam.policies.entity_policies import policies_of, refuse_policies_left
 from rolecall.services.iam.resource_kinds import listing, renaming
 from rolecall.services.iam.users.users import existing_user, shown_user
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
+from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.groups import (
     GroupRecord,
     add_group,
@@ -34,8 +34,6 @@ COUNT_MESSAGE = "Cannot exceed quota for GroupsPerAccount: {limit}"
 # The name of this quota in AWS's sentence was not recorded.
 GROUPS_PER_USER_MESSAGE = "Cannot exceed quota for GroupsPerUser: {limit}"
 DELETE_MEMBERS_MESSAGE = "Cannot delete entity, must remove users from group first."
-DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
-DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
 DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
 
@@ -113,10 +111,7 @@ def delete_group(call: Call, *, GroupName: str) -> None:
     group = existing_group(call, GroupName)
     if members_of(call.db, group.group_id, limit=1):
         raise AwsError("DeleteConflict", DELETE_MEMBERS_MESSAGE)
-    if attached_arns(call.db, "group", group.group_id):
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
-    if inline_names(call.db, "group", group.group_id):
-        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    refuse_policies_left(call, "group", group.group_id)
     try:
         remove_group(call.db, group.group_id)
     except StillReferenced as error:  # another transaction added something in the meantime

@@ -42,6 +42,8 @@ PARTITION_MESSAGE = "Invalid ARN partition"
 SERVICE_POLICY_MESSAGE = "Cannot attach a Service Role Policy to a Customer {kind}."
 ATTACHED_COUNT_MESSAGE = "Cannot exceed quota for PoliciesPer{kind}: {limit}"
 INLINE_NOT_FOUND_MESSAGE = "The {kind} policy with name {name} cannot be found."
+DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
+DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 INLINE_SIZE_MESSAGE = "Maximum policy size of {limit} bytes exceeded for {kind} {name}"
 
 _ATTACHED_LIMIT: Mapping[EntityKind, Callable[[Quotas], int]] = MappingProxyType(
@@ -198,6 +200,14 @@ def policies_of(
     declare(f"Get{noun}Policy", member, owners.get)
     declare(f"Delete{noun}Policy", member, owners.delete)
     declare(f"List{noun}Policies", member, owners.list_inline)
+
+
+def refuse_policies_left(call: Call, kind: EntityKind, entity_id: str) -> None:
+    """Raises AwsError DeleteConflict for an entity that still has policies, attached ones first."""
+    if attached_arns(call.db, kind, entity_id):
+        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
+    if inline_names(call.db, kind, entity_id):
+        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
 
 
 def _check_attached_arn(_call: Call, parameters: Parameters) -> None:

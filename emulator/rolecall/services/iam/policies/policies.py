@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rolecall.access.permission import Permission
 from rolecall.data import ManagedPolicy, managed_policies
@@ -19,6 +18,7 @@ from rolecall.services.iam.policies.managed_policies import (
     usage_of,
 )
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.policies import (
@@ -64,7 +64,7 @@ def create_policy(
     PolicyDocument: str,
     Path: str = "/",
     Description: str = "",
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new customer managed policy with version v1. API reference: CreatePolicy.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.arns import oidc_provider_arn, parse_arn
 from rolecall.errors import AwsError
 from rolecall.issuers import issuer_problem, without_scheme
 from rolecall.services.iam.common import add_tags, tag_answer, tag_pairs
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.oidc_providers import (
@@ -96,7 +96,7 @@ def create_open_id_connect_provider(
     Url: str,
     ClientIDList: Sequence[str] = (),
     ThumbprintList: Sequence[str] = (),
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new provider. Its keys are fetched from the issuer when a token arrives. API reference:
     CreateOpenIDConnectProvider. Without thumbprints AWS looks them up; here the list stays empty.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.arns import parse_arn, saml_provider_arn
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import add_tags, tag_answer, tag_pairs
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere
@@ -99,7 +99,7 @@ def create_saml_provider(
     *,
     SAMLMetadataDocument: str,
     Name: str,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
     AssertionEncryptionMode: str | None = None,
     AddPrivateKey: str | None = None,
 ) -> Answer:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
 from rolecall.services.iam.named import NamedKind
-from rolecall.services.iam.policies.entity_policies import policies_of
-from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document
+from rolecall.services.iam.policies.entity_policies import DELETE_ATTACHED_MESSAGE, policies_of, refuse_policies_left
+from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document, shown_boundary
 from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_policies
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.acquired_roles import acquired_role
-from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
+from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere, StillReferenced
 from rolecall.storage.roles import (
@@ -43,8 +43,6 @@ ALREADY_EXISTS_MESSAGE = "Role with name {name} already exists."
 COUNT_MESSAGE = "Cannot exceed quota for RolesPerAccount: {limit}"
 SERVICE_LINKED_PATH_MESSAGE = "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles"
 PROTECTED_MESSAGE = "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
-DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
-DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 
 
 ROLES: NamedKind[RoleRecord] = NamedKind(attrgetter("role_id"), role_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE)
@@ -83,7 +81,7 @@ def create_role(
     Description: str = "",
     MaxSessionDuration: int = DEFAULT_MAX_SESSION_DURATION_SECONDS,
     PermissionsBoundary: str | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new role. API reference: CreateRole. AWS's answer lacks description and session duration.
 
@@ -117,7 +115,7 @@ def create_role(
     except AlreadyThere as error:
         raise ROLES.already_exists(RoleName) from error
     shown = shown_role(role, AssumeRolePolicyDocument)
-    _add_boundary(shown, role)
+    shown.update(shown_boundary(role.permissions_boundary_arn))
     if tags:
         add_tags(call, "role", role.role_id, tags)
         shown["Tags"] = tag_answer(tags)
@@ -152,7 +150,7 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
     shown = shown_role(role, trust_policy)
     if role.description:
         shown["Description"] = role.description
-    _add_boundary(shown, role)
+    shown.update(shown_boundary(role.permissions_boundary_arn))
     tags = tags_of(call.db, "role", role.role_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
@@ -162,7 +160,7 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
 def _last_used(call: Call, role: RoleRecord) -> Answer:
     """The last call of a session of the role. Assuming it does not count. API reference, RoleLastUsed."""
     at_seconds, region = role.last_used_at_seconds, role.last_used_region
-    pending = call.uses.of_role(role.role_id)
+    pending = call.sandbox.last_uses.of_role(role.role_id)
     if pending is not None:
         at_seconds, region = int(pending.at_seconds), pending.region
     if at_seconds is None or call.now_seconds - at_seconds > TRACKING_SECONDS:
@@ -188,15 +186,6 @@ def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
         "CreateDate": role.created_at_seconds,
         "AssumeRolePolicyDocument": encoded_document(trust_policy),
     }
-
-
-def _add_boundary(shown: Answer, role: RoleRecord) -> None:
-    if role.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another value.
-        shown["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": role.permissions_boundary_arn,
-        }
 
 
 @operation("iam", "ListRoles", permissions=listing("role"))
@@ -250,10 +239,7 @@ def update_assume_role_policy(call: Call, *, RoleName: str, PolicyDocument: str)
 def delete_role(call: Call, *, RoleName: str) -> None:
     """Delete a role that has no policies. Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict."""
     role = modifiable_role(call, RoleName)
-    if attached_arns(call.db, "role", role.role_id):
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
-    if inline_names(call.db, "role", role.role_id):
-        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    refuse_policies_left(call, "role", role.role_id)
     try:
         remove_role(call.db, role.role_id)
     except StillReferenced as error:  # another transaction attached a policy in the meantime

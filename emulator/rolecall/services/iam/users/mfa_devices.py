@@ -31,6 +31,7 @@ from rolecall.services.iam.users.users import (
     named_or_calling_user,
     shown_user,
 )
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.one_time_codes import SEED_BYTES, new_seed, step_of_pair
 from rolecall.storage.access_keys import lock_account
@@ -115,7 +116,7 @@ taggable("mfa_device", "MFADevice", "SerialNumber", _existing_serial_number, cha
 
 @operation("iam", "CreateVirtualMFADevice", precheck=_check_name)
 def create_virtual_mfa_device(
-    call: Call, *, VirtualMFADeviceName: str, Path: str = "/", Tags: Sequence[Mapping[str, Any]] = ()
+    call: Call, *, VirtualMFADeviceName: str, Path: str = "/", Tags: Sequence[Tag] = ()
 ) -> Answer:
     """A new device without a user. Its seed is shown only in this answer, as text and as a QR code.
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 from rolecall.arns import root_arn
 from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
 from rolecall.services.iam.named import NamedKind
-from rolecall.services.iam.policies.entity_policies import policies_of
-from rolecall.services.iam.policies.managed_policies import check_boundary
+from rolecall.services.iam.policies.entity_policies import policies_of, refuse_policies_left
+from rolecall.services.iam.policies.managed_policies import check_boundary, shown_boundary
 from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user, listing, renaming
 from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import access_keys_of, lock_account
-from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
+from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.groups import groups_of
 from rolecall.storage.login_profiles import login_profile_of
@@ -44,8 +44,6 @@ DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first.
 DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete certificates first."
 # AWS's wording was not recorded.
 DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
-DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
-DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
 DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
 
@@ -92,7 +90,7 @@ def create_user(
     UserName: str,
     Path: str = "/",
     PermissionsBoundary: str | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new user without any credentials. API reference: CreateUser.
 
@@ -136,12 +134,7 @@ def shown_user(user: UserRecord) -> Answer:
 
 def _whole_user(call: Call, user: UserRecord) -> Answer:
     shown = shown_user(user)
-    if user.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another value.
-        shown["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": user.permissions_boundary_arn,
-        }
+    shown.update(shown_boundary(user.permissions_boundary_arn))
     tags = tags_of(call.db, "user", user.user_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
@@ -198,10 +191,7 @@ def delete_user(call: Call, *, UserName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_PROFILE_MESSAGE)
     if certificates_of(call.db, call.account_id, user.user_id):
         raise AwsError("DeleteConflict", DELETE_CERTIFICATES_MESSAGE)
-    if attached_arns(call.db, "user", user.user_id):
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
-    if inline_names(call.db, "user", user.user_id):
-        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    refuse_policies_left(call, "user", user.user_id)
     if groups_of(call.db, user.user_id):
         raise AwsError("DeleteConflict", DELETE_GROUPS_MESSAGE)
     try:
