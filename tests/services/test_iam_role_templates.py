@@ -13,6 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from iam_calls import ACCOUNT, WORLD, fails, identity, put_rights, refusal
 
+from rolecall.errors import AwsError
+from rolecall.services.iam.roles import role_templates
+
 PREFIX = "arn:aws:iam::aws:role-template"
 POWER_USER = f"{PREFIX}/iam.amazonaws.com/PowerUserRoleTemplate:1"
 BACKUP = f"{PREFIX}/backup.amazonaws.com/AWSBackupDefaultServiceRoleTemplate:1"
@@ -217,3 +220,8 @@ def test_rights_to_read_the_template_and_to_make_the_role(make_world: Any) -> No
     bob.get_role_template_version(TemplateArn=POWER_USER)
     with pytest.raises(ClientError, match=f"on resource: role-template {BACKUP} "):
         bob.get_role_template_version(TemplateArn=BACKUP)
+
+
+def test_a_member_that_a_newer_model_adds_to_a_value_is_refused() -> None:
+    with pytest.raises(AwsError, match=r"the parameter ReplacementValues\.Newcomer of AcquireRole"):
+        role_templates._values({"RoleName": {"Values": ["a"], "Newcomer": "x"}})

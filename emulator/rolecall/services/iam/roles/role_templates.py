@@ -20,7 +20,7 @@ from rolecall.services.iam.policies.managed_policies import encoded_document
 from rolecall.services.iam.roles.rendered_templates import RenderedRole, Values, rendered
 from rolecall.services.iam.roles.roles import COUNT_MESSAGE, ROLES, shown_role
 from rolecall.services.iam.roles.trust import checked_trust_policy
-from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation, parameter_not_emulated
 from rolecall.storage.acquired_roles import AcquiredRole, acquired_role, add_acquired_role
 from rolecall.storage.entity_policies import attach_policy, attached_arns, inline_documents, put_inline
 from rolecall.storage.entity_tags import tags_of
@@ -64,6 +64,11 @@ def get_role_template_version(_call: Call, *, TemplateArn: str, MinorVersion: in
 
 
 def _values(replacements: Replacements | None) -> Values:
+    """The values by name. Raises AwsError for what a newer model adds: the gateway does not look into maps."""
+    for entry in (replacements or {}).values():
+        unknown = min(entry.keys() - {"Values"}, default=None)
+        if unknown is not None:
+            raise parameter_not_emulated("AcquireRole", f"ReplacementValues.{unknown}")
     return {name: tuple(entry.get("Values", ())) for name, entry in (replacements or {}).items()}
 
 
