@@ -26,7 +26,7 @@ PREVIEW = {"iam-toolbox"}
 # The published action table lacks these. AcquireRole needs the actions that it carries out, as AWS was seen to do.
 WITHOUT_ROW = {("iam", "AcquireRole"), ("iam", "UpdateDelegationRequest")}
 # They store the report that they make.
-STORING = {"GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails"}
+STORING = {"GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails"}
 # Exchanges a token that works once.
 SPENDING = {"GetDelegatedAccessToken"}
 

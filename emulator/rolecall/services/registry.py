@@ -166,11 +166,13 @@ class RegisteredOperation:
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
-# Simulations decide hundreds of questions. A SAML response is decrypted and verified as XML. A report may name
-# thousands of users, and two hundred services may be looked for in every policy of a user.
+# Simulations decide hundreds of questions. A SAML response is decrypted and verified as XML. A page of a whole account
+# holds up to a thousand entities with all their policies. A report may name thousands of users, and two hundred
+# services may be looked for in every policy of a user.
 _LONG_PREFIXES = (
     "Simulate",
     "AssumeRoleWithSAML",
+    "GetAccountAuthorizationDetails",
     "GetOrganizationsAccessReport",
     "GetServiceLastAccessedDetails",
     "ListPoliciesGrantingServiceAccess",

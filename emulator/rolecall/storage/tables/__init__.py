@@ -14,6 +14,7 @@ from rolecall.storage.tables.access_reports import access_reports as access_repo
 from rolecall.storage.tables.access_reports import account_properties as account_properties
 from rolecall.storage.tables.accounts import account_aliases as account_aliases
 from rolecall.storage.tables.accounts import account_preferences as account_preferences
+from rolecall.storage.tables.accounts import credential_reports as credential_reports
 from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
 from rolecall.storage.tables.accounts import password_policies as password_policies
 from rolecall.storage.tables.chime import chime_accounts as chime_accounts
@@ -30,6 +31,8 @@ from rolecall.storage.tables.identity_providers import oidc_thumbprints as oidc_
 from rolecall.storage.tables.identity_providers import saml_private_keys as saml_private_keys
 from rolecall.storage.tables.identity_providers import saml_provider_tags as saml_provider_tags
 from rolecall.storage.tables.identity_providers import saml_providers as saml_providers
+from rolecall.storage.tables.instance_profiles import instance_profile_tags as instance_profile_tags
+from rolecall.storage.tables.instance_profiles import instance_profiles as instance_profiles
 from rolecall.storage.tables.mfa_devices import mfa_code_uses as mfa_code_uses
 from rolecall.storage.tables.mfa_devices import mfa_device_tags as mfa_device_tags
 from rolecall.storage.tables.mfa_devices import mfa_devices as mfa_devices

@@ -29,7 +29,7 @@ _NAMESPACES_KEY = "iam:accountpropertynamespaces"
 
 
 def _reading(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
-    return [Permission("iam:GetAccountProperties", context={_NAMESPACES_KEY: (_NAMESPACE,)})]
+    return [Permission("iam:GetAccountProperties", context={_NAMESPACES_KEY: (_NAMESPACE,)}, shown_as="*")]
 
 
 @operation("iam", "GetAccountProperties", permissions=_reading)
@@ -43,7 +43,7 @@ def _writing(call: Call, parameters: Parameters) -> Sequence[Permission]:
     properties: Mapping[str, str] = parameters["Properties"]
     namespaces = tuple(dict.fromkeys(key.partition("/")[0] for key in properties))
     context: dict[str, ContextValue] = {_NAMESPACES_KEY: namespaces} if namespaces else {}
-    needed = [Permission("iam:PutAccountProperties", context=context)]
+    needed = [Permission("iam:PutAccountProperties", context=context, shown_as="*")]
     if properties.get(_ENABLED) == "true":
         name = role_name(service_linked_roles()[_SERVICE], "")
         role = iam_arn(call.account_id, "role", f"{SERVICE_LINKED_PATH}{_SERVICE}/", name)
