@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import strategies as st
+from ssh_calls import rsa_key, ssh
 
 from rolecall.ids import Identifiers
 from rolecall.sessions.saml.on_demand import own_metadata
@@ -54,7 +55,7 @@ DECLARED_TABLES = {
     "chime_users",
 }
 # Facts of a database that are not part of its world.
-LEFT_OUT_TABLES = {"generations", "sealing_keys", "sandbox_states", "fault_hits"}
+LEFT_OUT_TABLES = {"access_reports", "generations", "sealing_keys", "sandbox_states", "fault_hits"}
 # Shown by no operation.
 LEFT_OUT_COLUMNS = {
     "user_attached_policies.attached_at_seconds",
@@ -89,6 +90,15 @@ _DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(
 _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
 # A value for each column with a fixed set of values.
 CHOSEN = {
+    "chime_room_memberships.member_type": "Bot",
+    "chime_room_memberships.role": "Administrator",
+    "chime_retention_settings.room_days": 5475,
+    "chime_retention_settings.conversation_days": 1,
+    "phone_numbers.phone_number": "+12065550100",
+    "ordered_phone_numbers.phone_number": "+12065550100",
+    "phone_numbers.product_type": "BusinessCalling",
+    "phone_number_orders.product_type": "SipMediaApplicationDialIn",
+    "phone_number_associations.name": "UserId",
     "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "login_profiles.max_signin_session_duration_seconds": 3600,
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
@@ -108,6 +118,10 @@ CHOSEN = {
     "delegation_requests.permission_policy": _POLICY,
     "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),
     "signing_certificates.status": "Inactive",
+    "ssh_public_keys.status": "Inactive",
+    "ssh_public_keys.body": ssh(rsa_key()),
+    "service_credentials.status": "Inactive",
+    "acquired_roles.replacement_values": '{"AWSServiceName": ["a: b"]}',
     "signing_keys.key_id": _KEY.key_id,
     "signing_keys.algorithm": _KEY.algorithm,
     "signing_keys.private_key": private_pem(_KEY),

@@ -138,6 +138,9 @@ def everything() -> dict[str, Any]:
 
 # What a sandbox file does not declare.
 NOT_DECLARED = {
+    "access_reports",
+    "account_properties",
+    "acquired_roles",
     "fault_hits",
     "policy_tags",
     "sealing_keys",
@@ -156,6 +159,9 @@ NOT_DECLARED = {
     "resource_tags",
     "resources",
     "saml_private_keys",
+    "server_certificate_tags",
+    "server_certificates",
+    "service_credentials",
     "signing_certificates",
     "chime_bots",
     "chime_delegate_groups",
@@ -167,6 +173,7 @@ NOT_DECLARED = {
     "phone_number_orders",
     "phone_numbers",
     "telephony_settings",
+    "ssh_public_keys",
 }
 
 

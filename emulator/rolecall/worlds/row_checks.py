@@ -103,6 +103,12 @@ def _mapping(value: str) -> None:
         raise TypeError
 
 
+def _texts_by_name(value: str) -> None:
+    for texts in json.loads(value).values():
+        if not texts or not all(isinstance(each, str) for each in texts):
+            raise TypeError
+
+
 def _usages(value: str) -> None:
     usages = json.loads(value)
     if not isinstance(usages, list):
@@ -119,9 +125,16 @@ def _between(lowest: int, highest: int) -> Callable[[int], str]:
     return lambda value: "" if lowest <= value <= highest else f"a whole number from {lowest} to {highest}"
 
 
+def _ssh_public_key(value: str) -> None:
+    importlib.import_module("rolecall.worlds.ssh_keys").check_ssh_public_key(value)
+
+
 _CONTEXT_PROVIDER = _readable(read_context_provider, "a context provider, as JSON text")
 _INSTANCE = _matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance")
 _PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
+_RETENTION_DAYS = _between(1, 5475)
+_PHONE_NUMBER = _matching(r"\+[1-9]\d{1,14}", "a phone number in E.164 format")
+_PRODUCT_TYPE = _one_of("BusinessCalling", "VoiceConnector", "SipMediaApplicationDialIn")
 _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "account_preferences.global_endpoint_token_version": _one_of("v1Token", "v2Token"),
     "oidc_providers.key_source": _one_of("discovery", "declared", "own"),
@@ -131,6 +144,10 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     ),
     "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
     "signing_certificates.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.body": _readable(_ssh_public_key, "an SSH public key"),
+    "service_credentials.status": _one_of("Active", "Inactive"),
+    "acquired_roles.replacement_values": _readable(_texts_by_name, "lists of texts by name, as JSON text"),
     "mfa_devices.seed": _matching(SEED_PATTERN, "a base32 seed"),
     "login_profiles.password_hash": _PASSWORD,
     "login_profiles.max_signin_session_duration_seconds": _between(3600, 7_776_000),
@@ -154,6 +171,17 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "resources.content": _readable(_mapping, "a mapping, as JSON text"),
     "resources.secret": _readable(json.loads, "JSON text"),
     "resource_settings.content": _readable(_mapping, "a mapping, as JSON text"),
+    "chime_room_memberships.member_type": _one_of("User", "Bot"),
+    "chime_room_memberships.role": _one_of("Administrator", "Member"),
+    "chime_retention_settings.room_days": _RETENTION_DAYS,
+    "chime_retention_settings.conversation_days": _RETENTION_DAYS,
+    "phone_numbers.phone_number": _PHONE_NUMBER,
+    "ordered_phone_numbers.phone_number": _PHONE_NUMBER,
+    "phone_numbers.product_type": _PRODUCT_TYPE,
+    "phone_number_orders.product_type": _PRODUCT_TYPE,
+    "phone_number_associations.name": _one_of(
+        "AccountId", "UserId", "VoiceConnectorId", "VoiceConnectorGroupId", "SipRuleId"
+    ),
     "signing_keys.algorithm": _matching("|".join(sorted(ALGORITHMS)), "the name of an algorithm, such as RS256"),
 }
 
@@ -216,15 +244,21 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
     known: dict[tuple[str, str], set[str]] = {
         ("accounts", "account_id"): set(),
         ("users", "user_id"): set(),
+        ("roles", "role_id"): set(),
         ("mfa_devices", "serial_number"): set(),
         ("oidc_providers", "arn"): set(),
         ("saml_providers", "arn"): set(),
+        ("chime_accounts", "account_id"): set(),
     }
     for account in _mappings(world, "accounts"):
         account_id = _text(account, "id")
         known["accounts", "account_id"].add(account_id)
+        chime_accounts = _mappings(account, "chime_accounts")
+        known["chime_accounts", "account_id"].update(_text(each, "id") for each in chime_accounts)
         users = _mappings(account, "users")
         known["users", "user_id"].update(_text(user, "unique_id") for user in users)
+        roles = (*_mappings(account, "roles"), *_mappings(account, "service_linked_roles"))
+        known["roles", "role_id"].update(_text(role, "unique_id") for role in roles)
         devices = [device for user in users for device in _mappings(user, "mfa_devices")]
         known["mfa_devices", "serial_number"].update(
             iam_arn(account_id, "mfa", "/", _text(device, "name"))
