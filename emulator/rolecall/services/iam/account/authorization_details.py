@@ -102,6 +102,8 @@ def _roles(call: Call, roles: Sequence[RoleRecord]) -> list[Answer]:
     details = []
     for role, trust_policy in zip(roles, shown_trust_policies(call, roles), strict=True):
         shown = shown_role(role, trust_policy)
+        # The model's RoleDetail lacks this member of Role.
+        shown.pop("MaxSigninSessionDuration", None)
         shown["InstanceProfileList"] = shown_profiles(call, profiles.get(role.role_id, ()))
         shown["RolePolicyList"] = inline.get(role.role_id, [])
         shown["AttachedManagedPolicies"] = attached.get(role.role_id, [])
