@@ -85,6 +85,11 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_meetings.transcription",
         "chime_sdk_voice.tags",
         "chime_sdk_voice.voice_connectors",
+        "chime_sdk_voice.connector_credentials",
+        "chime_sdk_voice.connector_groups",
+        "chime_sdk_voice.sip_applications",
+        "chime_sdk_voice.sip_rules",
+        "chime_sdk_voice.assigned_numbers",
     ),
 }
 # Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call.

@@ -149,14 +149,14 @@ def _numbers(connection: Connection, statement: Any) -> list[PhoneNumber]:
     rows = connection.execute(statement).all()
     columns = [_ASSOCIATIONS.c.phone_number, *(_ASSOCIATIONS.c[name] for name in Association._fields)]
     associations = _grouped(connection, select(*columns), _ASSOCIATIONS.c.phone_number, rows, _ASSOCIATIONS.c.name)
-    return [PhoneNumber(*row, tuple(Association(*each) for each in associations.get(row[0], ()))) for row in rows]
+    return [PhoneNumber._make((*row, tuple(map(Association._make, associations.get(row[0], ()))))) for row in rows]
 
 
 def _orders(connection: Connection, statement: Any) -> list[NumberOrder]:
     rows = connection.execute(statement).all()
     columns = (_ORDERED.c.order_id, _ORDERED.c.phone_number, _ORDERED.c.acquired)
     numbers = _grouped(connection, select(*columns), _ORDERED.c.order_id, rows, _ORDERED.c.position)
-    return [NumberOrder(*row, tuple((each[0], each[1]) for each in numbers.get(row[0], ()))) for row in rows]
+    return [NumberOrder._make((*row, tuple(numbers.get(row[0], ())))) for row in rows]
 
 
 def _grouped(

@@ -166,6 +166,14 @@ def find_anywhere(connection: Connection, account_id: str, kind: str, resource_i
     return [_resource(row) for row in connection.execute(statement.order_by(_R.region))]
 
 
+def all_of_kind(connection: Connection, account_id: str, kind: str, region: str = "") -> list[Resource]:
+    """An account's resources of a kind, of one Region or of all, oldest first. For kinds of which there are few."""
+    statement = _SELECT.where(_R.account_id == account_id, _R.kind == kind)
+    if region:
+        statement = statement.where(_R.region == region)
+    return [_resource(row) for row in connection.execute(statement.order_by(_R.created_at_seconds, _R.resource_id))]
+
+
 def children(connection: Connection, parent_key: str, kind: str) -> list[Resource]:
     """All resources of a kind that belong to a parent, oldest first."""
     statement = _SELECT.where(_R.parent_key == parent_key, _R.kind == kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from rolecall.errors import AwsError
 from rolecall.services.numbers import (
@@ -134,7 +134,7 @@ def restore_phone_number(call: Call, *, PhoneNumberId: str) -> Answer:
     if number.deleted_at_seconds is None:
         # AWS's answer was not recorded.
         raise bad_request(f"Phone number {number.phone_number} is not in the deletion queue.")
-    changes = {"deleted_at_seconds": None, "updated_at_seconds": int(call.now_seconds)}
+    changes: dict[str, Any] = {"deleted_at_seconds": None, "updated_at_seconds": int(call.now_seconds)}
     store.update_number(call.db, number.phone_number, changes)
     return {"PhoneNumber": shown_number(call, number._replace(**changes))}
 
