@@ -110,7 +110,7 @@ def test_callers_choose_the_ids_of_users(identity: Identity) -> None:
         assert identity.call("ListAppInstanceUserEndpoints", AppInstanceUserArn=arn)["AppInstanceUserEndpoints"]
         assert identity.call("DescribeAppInstanceUser", AppInstanceUserArn=arn)["AppInstanceUser"]["Metadata"] == "m"
     for user_id in ("a/b", "-a", "a" * 65, ""):
-        with pytest.raises((ClientError, ParamValidationError), match="[Uu]serId"):
+        with pytest.raises((ClientError, ParamValidationError), match=r"[Uu]serId"):
             identity.user(instance, user_id)
     code, message = identity.refused(
         "CreateAppInstanceUser", AppInstanceArn=instance, AppInstanceUserId="user", Name="again"
@@ -222,7 +222,7 @@ def test_retention_of_messages(identity: Identity) -> None:
     assert put == {"AppInstanceRetentionSettings": off}
     for days in (0, 5476):
         wrong = {"ChannelRetentionSettings": {"RetentionDays": days}}
-        with pytest.raises((ClientError, ParamValidationError), match="[Rr]etentionDays"):
+        with pytest.raises((ClientError, ParamValidationError), match=r"[Rr]etentionDays"):
             identity.call("PutAppInstanceRetentionSettings", **named, AppInstanceRetentionSettings=wrong)
 
 
