@@ -107,6 +107,9 @@ def everything() -> dict[str, Any]:
                         "tags": {"Team": "red"},
                     }
                 ],
+                "instance_profiles": [
+                    {"name": "web", "path": "/team/", "role": "reader", "tags": {"Team": "blue", "team": "red"}}
+                ],
                 "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
                 "oidc_providers": [
                     {
@@ -115,6 +118,8 @@ def everything() -> dict[str, Any]:
                         "thumbprints": ["a" * 40],
                         "keys": "rolecall",
                         "tags": {"Team": "blue"},
+                        "context_provider": {"subject": "sub", "keys": [{"source": "dept"}]},
+                        "identity_center_instance": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
                     }
                 ],
                 "saml_providers": [{"name": "idp", "rolecall_idp": "corp", "tags": {"Team": "blue"}}],
@@ -133,12 +138,16 @@ def everything() -> dict[str, Any]:
 
 # What a sandbox file does not declare.
 NOT_DECLARED = {
+    "access_reports",
+    "account_properties",
+    "acquired_roles",
     "fault_hits",
     "policy_tags",
     "sealing_keys",
     "service_linked_role_deletions",
     "account_aliases",
     "account_preferences",
+    "credential_reports",
     "delegation_requests",
     "login_profiles",
     "mfa_code_uses",
@@ -150,7 +159,11 @@ NOT_DECLARED = {
     "resource_tags",
     "resources",
     "saml_private_keys",
+    "server_certificate_tags",
+    "server_certificates",
+    "service_credentials",
     "signing_certificates",
+    "ssh_public_keys",
 }
 
 
