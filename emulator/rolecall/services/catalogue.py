@@ -79,6 +79,12 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "phone_numbers.inventory",
         "phone_numbers.orders",
         "phone_numbers.settings",
+        "chime_sdk_identity.admins",
+        "chime_sdk_identity.app_instances",
+        "chime_sdk_identity.bots",
+        "chime_sdk_identity.endpoints",
+        "chime_sdk_identity.tags",
+        "chime_sdk_identity.users",
         "chime_sdk_meetings.attendees",
         "chime_sdk_meetings.meetings",
         "chime_sdk_meetings.tags",
@@ -92,13 +98,11 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.assigned_numbers",
     ),
 }
-# Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call.
-_loaded: set[str] = set()
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:
     """The operation, or None where it is not emulated. Loads the family of the service when it is not loaded yet."""
-    if service not in _loaded:
+    if service not in registry.loaded_services:
         _load(service)
     return registry.find(service, name)
 
@@ -108,7 +112,7 @@ def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
 
     Loading is no reason to go to another thread: all threads may wait for a busy database, and would delay the call.
     """
-    if service not in _loaded:
+    if service not in registry.loaded_services:
         _load(service)
     return registry.takes_long(service, name, inputs)
 
@@ -123,4 +127,4 @@ def all_operations() -> list[RegisteredOperation]:
 def _load(service: str) -> None:
     for module in MODULES[action_prefix(service)]:
         importlib.import_module(f"rolecall.services.{module}")
-    _loaded.add(service)
+    registry.loaded_services.add(service)

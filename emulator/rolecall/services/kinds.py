@@ -153,7 +153,8 @@ class Kind:
 
     @cached_property
     def is_named_by_arn(self) -> bool:
-        return self.id_member.endswith("Arn")
+        """Whether the member that names a resource is its own ARN. A relation is named by the ARN of another kind."""
+        return self.id_member.endswith("Arn") and self.resource_type in resource_types(action_prefix(self.service))
 
     @cached_property
     def id_members(self) -> tuple[str, ...]:
@@ -191,12 +192,17 @@ class Kind:
     def _pattern(self) -> re.Pattern[str]:
         around = {"Partition", "Region", "AccountId"}
         parts = _VARIABLE.split(self._template)
-        return re.compile(
-            "".join(
-                re.escape(part) if at % 2 == 0 else "[^:/]*" if part in around else "([^:/]+)"
-                for at, part in enumerate(parts)
-            )
-        )
+        last = max(at for at in range(1, len(parts), 2))
+        written = []
+        for at, part in enumerate(parts):
+            if at % 2 == 0:
+                written.append(re.escape(part))
+            elif part in around:
+                written.append("[^:/]*")
+            else:
+                # Ids that callers choose may have colons. The last one ends the ARN.
+                written.append("([^/]+)" if at == last else "([^:/]+)")
+        return re.compile("".join(written))
 
 
 # Kinds in the store that have ARNs. The ARN of a call that tags says which of them is meant.

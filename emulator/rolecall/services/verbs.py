@@ -83,11 +83,7 @@ def update(kind: Kind, name: str) -> None:
         ids = _ids(kind, members)
         [answered] = call.model.output_members
         _refuse(call, [member for member in members if (answered, member) not in call.model.output_paths])
-        resource = existing(call, kind, *ids, locked=True)
-        changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
-        content = {**resource.content, **members, **changed_at}
-        kind.kept.set_content(call, kind, resource, content)
-        return _answer(call, content)
+        return _answer(call, change(call, kind, *ids, members=members))
 
     _declare(kind.service, name, "update", kind, function)
 
@@ -266,6 +262,15 @@ def made_with_token(call: Call, kind: Kind, create_token: str) -> Resource | Non
         store.drop_token(call.db, found.key)
         return None
     return with_secret(kind, found)
+
+
+def change(call: Call, kind: Kind, *ids: str, members: Content) -> Content:
+    """The content of a resource after these members of it were changed. Raises AwsError NotFoundException."""
+    resource = existing(call, kind, *ids, locked=True)
+    changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
+    content = {**resource.content, **members, **changed_at}
+    kind.kept.set_content(call, kind, resource, content)
+    return content
 
 
 def setting_of(call: Call, kind: Kind, resource: Resource, member: str) -> Content:

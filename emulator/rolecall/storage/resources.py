@@ -77,6 +77,7 @@ _PAGE = (
         *_PLACED,
         tuple_(_R.created_at_seconds, _R.resource_id) > tuple_(bindparam("after_seconds"), bindparam("after_id")),
         or_(_R.ends_at_seconds.is_(None), _R.ends_at_seconds > bindparam("now_seconds")),
+        or_(_parents.c.ends_at_seconds.is_(None), _parents.c.ends_at_seconds > bindparam("now_seconds")),
     )
     .order_by(_R.created_at_seconds, _R.resource_id)
     .limit(bindparam("limit"))
@@ -150,13 +151,19 @@ def page(
     *,
     now_seconds: float = 0,
     parent_key: str | None = None,
+    id_prefix: str = "",
 ) -> list[Resource]:
-    """At most ``limit`` resources that have not ended, oldest first, from behind ``after``; of one parent, if given."""
+    """At most ``limit`` resources that have not ended, oldest first, from behind ``after``.
+
+    ``parent_key`` and ``id_prefix`` choose among them.
+    """
     values: dict[str, Any] = {"after_seconds": after[0], "after_id": after[1], "limit": limit}
     values["now_seconds"] = int(now_seconds)
     statement = _PAGE
     if parent_key is not None:
         statement, values["parent_key"] = _PAGE_OF_PARENT, parent_key
+    if id_prefix:
+        statement = statement.where(func.substr(_R.resource_id, 1, len(id_prefix)) == id_prefix)
     return [_resource(row) for row in connection.execute(statement, {**place._asdict(), **values})]
 
 

@@ -41,6 +41,8 @@ _REST_BY_SIGNING_NAME = {
     )
     for signing_name in {KNOWN_SERVICES[name].signing_name for name in _REST_SERVICES} - _QUERY_SERVICES.keys()
 }
+# The services that a path may begin with, because others have the same signing name.
+_PATHS_BY_NAME = frozenset(name for names in _REST_BY_SIGNING_NAME.values() if len(names) > 1 for name in names)
 _HOSTS = {known.endpoint_prefix: known.name for known in KNOWN_SERVICES.values()}
 _LEGACY_HOSTS = {known.legacy_host: known.name for known in KNOWN_SERVICES.values() if known.legacy_host}
 # The service whose form an answer takes when the request shows no service: with a path, and without one.
@@ -112,6 +114,9 @@ def _service_of_path(request: HttpRequest, signing_name: str) -> str:
 
     An empty ``signing_name`` allows every service.
     """
+    prefixed = _served_path(request.raw_path)[0]
+    if prefixed and signing_name in ("", KNOWN_SERVICES[prefixed].signing_name):
+        return prefixed
     for path_prefix, known in _BY_PATH.items():
         if signing_name not in ("", known.signing_name):
             continue
@@ -164,10 +169,10 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     query: dict[str, str] = {}
     if request.raw_query:
         add_parameters(request.raw_query, query)
-    named = _service_of_host(request)
-    names = (named,) if named in services else _sharing(request, query, services)
-    path = _served_path(request.raw_path)
-    if not path.startswith("/"):
+    prefixed, path = _served_path(request.raw_path)
+    named = prefixed or _service_of_host(request)
+    names = (named,) if named in services else _sharing(request, path, query, services)
+    if not path.startswith("/") or (prefixed and prefixed not in services):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
     find = routes.find_spanning if request.path_is_rebuilt else routes.find
     for name in names:
@@ -201,16 +206,23 @@ def _tree(name: str) -> routes.Node:
     return routes.build_tree(load_service(name))
 
 
-def _served_path(raw_path: str) -> str:
-    """The path without the prefix that clients of Chime's first endpoint add."""
+def _served_path(raw_path: str) -> tuple[str, str]:
+    """The service whose name begins the path, empty without one; and the path as the model has it.
+
+    Clients with an address for each service may have them at one server: ``http://127.0.0.1:4580/chime-sdk-voice``.
+    Clients of Chime's first endpoint add another prefix.
+    """
+    first, slash, rest = raw_path[1:].partition("/")
+    if slash and first in _PATHS_BY_NAME:
+        return first, f"/{rest}"
     if raw_path.startswith(OLD_CHIME_PREFIX + "/"):
-        return raw_path[len(OLD_CHIME_PREFIX) :]
-    return raw_path
+        return "", raw_path[len(OLD_CHIME_PREFIX) :]
+    return "", raw_path
 
 
-def _sharing(request: HttpRequest, query: Mapping[str, str], services: tuple[str, ...]) -> tuple[str, ...]:
+def _sharing(request: HttpRequest, path: str, query: Mapping[str, str], services: tuple[str, ...]) -> tuple[str, ...]:
     """The services that a request may be for. The ARN in an operation on tags names one; an unknown ARN names none."""
-    if request.raw_path != _TAGS_PATH:
+    if path != _TAGS_PATH:
         return services
     arn: Any = query.get("arn")
     if arn is None:
