@@ -1,5 +1,7 @@
 """Connector groups, SIP media applications, rules, calls, and the phone numbers that are assigned to them."""
 
+import json
+
 import pytest
 from botocore import xform_name
 from chime_calls import NOBODY, refusal
@@ -250,3 +252,26 @@ def test_another_account_finds_none_of_these(world, voice):
         with pytest.raises(limited.exceptions.ClientError, match=f"chime:{operation}"):
             getattr(limited, xform_name(operation))(**named)
     assert app["SipMediaApplicationArn"] == f"arn:aws:chime:us-east-1:{FIRST}:sma/{app['SipMediaApplicationId']}"
+
+
+def test_domains_of_voice_profiles(world):
+    voice = world.client("chime-sdk-voice", "admin")
+    key = {"KmsKeyArn": f"arn:aws:kms:us-east-1:{FIRST}:key/one"}
+    wanted = {"Name": "domain", "ServerSideEncryptionConfiguration": key}
+    made = voice.create_voice_profile_domain(**wanted, ClientRequestToken="token-1")["VoiceProfileDomain"]
+    assert voice.create_voice_profile_domain(**wanted, ClientRequestToken="token-1")["VoiceProfileDomain"] == made
+    other = voice.create_voice_profile_domain(**wanted)["VoiceProfileDomain"]
+    listed = voice.list_voice_profile_domains()["VoiceProfileDomains"]
+    summaries = [
+        {name: value for name, value in each.items() if name != "ServerSideEncryptionConfiguration"}
+        for each in (made, other)
+    ]
+    assert sorted(listed, key=str) == sorted(summaries, key=str)
+    wrong = {"KmsKeyArn": f"arn:aws:iam::{FIRST}:user/admin"}
+    parameters = {"Name": "domain", "ServerSideEncryptionConfiguration": wrong}
+    assert refusal(voice, "CreateVoiceProfileDomain", **parameters)[0] == "BadRequestException"
+    deny = {"Effect": "Deny", "Action": "kms:CreateGrant", "Resource": key["KmsKeyArn"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    world.client("iam").put_user_policy(UserName="admin", PolicyName="no-grants", PolicyDocument=policy)
+    with pytest.raises(voice.exceptions.ClientError, match="kms:CreateGrant"):
+        voice.create_voice_profile_domain(**wanted)

@@ -96,6 +96,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.sip_applications",
         "chime_sdk_voice.sip_rules",
         "chime_sdk_voice.assigned_numbers",
+        "chime_sdk_voice.voice_profile_domains",
     ),
 }
 
