@@ -2,10 +2,12 @@
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.session import Session
 from chime_calls import NOBODY, new_account, new_user, refusal
 from chime_worlds import CHIME_WORLD
 
 from rolecall.data import number_ranges, range_of
+from rolecall.wire.match import CHIME_ALONE
 
 SEATTLE = "+12065550100"
 SEATTLE_ID = "%2B12065550100"
@@ -389,3 +391,34 @@ def test_a_meeting_dials_out_from_a_number_of_the_callers(world, chime):
     assert refusal(stranger, "CreateMeetingDialOut", **right)[0] == "BadRequestException"
     meetings.delete_meeting(MeetingId=meeting)
     assert refusal(chime, "CreateMeetingDialOut", **right)[0] == "BadRequestException"
+
+
+def words_of(shape, found):
+    """The members and the possible values of a request, by the path to them."""
+
+    def walk(shape, path):
+        if shape.type_name == "structure":
+            found.setdefault(path, set()).update(shape.members)
+            for name, member in shape.members.items():
+                walk(member, f"{path}.{name}")
+        elif shape.type_name == "list":
+            walk(shape.member, path)
+        elif getattr(shape, "enum", None):
+            found.setdefault(path, set()).update(shape.enum)
+
+    if shape is not None:
+        walk(shape, "")
+    return found
+
+
+@pytest.mark.follows_the_model
+def test_what_chime_alone_has_is_known():
+    models = [Session().get_service_model(name) for name in ("chime", "chime-sdk-voice")]
+    shared = set(models[0].operation_names) & set(models[1].operation_names)
+    assert len(shared) == 16
+    alone = set()
+    for name in shared:
+        of_chime, of_voice = (words_of(model.operation_model(name).input_shape, {}) for model in models)
+        for path in of_chime.keys() & of_voice.keys():
+            alone |= of_chime[path] - of_voice[path]
+    assert alone == set(CHIME_ALONE)
