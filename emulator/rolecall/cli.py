@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import keyword
 import sys
 from types import ModuleType
 
@@ -12,7 +13,7 @@ import click
 from rolecall.version import __version__
 
 # Subcommand -> its line in the list of --help, so that the list needs no module. A test compares these lines with the
-# help of the subcommands. The module is rolecall.commands.NAME, with _ for -.
+# help of the subcommands. The module is rolecall.commands.NAME, with _ for -, and _ after a word of Python.
 COMMANDS = {
     "serve": "Serve STS, IAM and Chime until interrupted.",
     "demo": "Show roles, federation, and allowed and refused Chime calls in one process, and explain each.",
@@ -24,6 +25,8 @@ COMMANDS = {
     "decisions": "List the calls in the decision log, newest first.",
     "policy": "Write the smallest policy that allows what a principal did.",
     "snapshot": "Save the whole sandbox to a readable file, or load such a file.",
+    "import": "Make a sandbox file from files about real accounts.",
+    "export": "Write a sandbox, or an account of it as AWS tells about it.",
     "mfa-code": "Print a code of a virtual MFA device of a running sandbox.",
     "token": "Print a web identity token that a running server signs.",
     "saml-assertion": "Print a SAML response that a running server signs, in base64.",
@@ -55,7 +58,8 @@ class _Commands(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = _loaded(f"rolecall.commands.{name.replace('-', '_')}").command
+        module = name.replace("-", "_") + "_" * keyword.iskeyword(name)
+        command: click.Command = _loaded(f"rolecall.commands.{module}").command
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -11,7 +11,7 @@ from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.control_policies import control_document
 from rolecall.worlds.files import read_named
-from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
+from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
 from rolecall.worlds.quotas import quotas
 from rolecall.worlds.references import dangling
@@ -121,10 +121,15 @@ def read_world(text: str, folder: str | None = None) -> w.World:
         located = read_located(text)
     except UnreadableError as error:
         raise InvalidWorldError(error.problems) from error
-    notes = c.Notes(located, folder)
     if text.startswith(SNAPSHOT_BEGIN) and not text.rstrip().endswith(f"\n{SNAPSHOT_END}"):
         line = text.count("\n") + 1
         raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line must be {SNAPSHOT_END}")])
+    return checked_world(located, folder)
+
+
+def checked_world(located: Located, folder: str | None = None) -> w.World:
+    """The world that a value declares, see :func:`read_world`. Raises InvalidWorldError."""
+    notes = c.Notes(located, folder)
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     try:
