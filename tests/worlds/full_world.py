@@ -165,6 +165,7 @@ def _entities(handle: Any, iam: Any) -> None:
             Description=_NOTES,
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
             MaxSessionDuration=7201,
+            MaxSigninSessionDuration=7202,
             PermissionsBoundary=boundary,
             Tags=tags,
         )
@@ -211,7 +212,9 @@ def _passwords(handle: Any, iam: Any) -> None:
         PasswordReusePrevention=3,
         HardExpiry=True,
     )
-    iam.create_login_profile(UserName="Anna", Password="0777:No-quotes", PasswordResetRequired=True)
+    iam.create_login_profile(
+        UserName="Anna", Password="0777:No-quotes", PasswordResetRequired=True, MaxSigninSessionDuration=7203
+    )
     for number in range(2):
         handle.clock.advance(1)
         iam.update_login_profile(UserName="Anna", Password=f"0777:No-quotes{number}", PasswordResetRequired=False)

@@ -88,6 +88,7 @@ _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 # A value for each column with a fixed set of values.
 CHOSEN = {
     "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+    "login_profiles.max_signin_session_duration_seconds": 3600,
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
     "old_passwords.password_hash": "scrypt:8192:8:1$salt$" + "1b" * 64,
     "oidc_providers.url": "https://idp.example.com/a:%20b",
@@ -293,6 +294,7 @@ CHANGES: dict[str, Any] = {
         Description=d(TEXTS),
         AssumeRolePolicyDocument=_trust(d(NAMES), d(st.sampled_from(["user", "role"]))),
         MaxSessionDuration=d(st.sampled_from([3600, 7200])),
+        **d(st.sampled_from([{}, {"MaxSigninSessionDuration": 86_400}])),
     ),
     "delete_role": lambda iam, d: iam.delete_role(RoleName=d(NAMES)),
     "create_policy": lambda iam, d: iam.create_policy(

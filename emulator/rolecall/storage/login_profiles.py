@@ -22,6 +22,7 @@ class LoginProfile:
     password_hash: str | None
     reset_required: bool
     created_at_seconds: int
+    max_signin_session_duration_seconds: int | None = None
 
     @property
     def owner_id(self) -> str:
@@ -62,6 +63,12 @@ def set_password(connection: Connection, profile: LoginProfile, password_hash: s
 def set_reset_required(connection: Connection, profile: LoginProfile, *, required: bool) -> None:
     of_profile = _PROFILES.c.owner_id == profile.owner_id
     connection.execute(update(_PROFILES).where(of_profile).values(reset_required=required))
+
+
+def set_max_signin_session_duration(connection: Connection, profile: LoginProfile, seconds: int | None) -> None:
+    """Set the longest sign-in session of the user. None clears the setting."""
+    of_profile = _PROFILES.c.owner_id == profile.owner_id
+    connection.execute(update(_PROFILES).where(of_profile).values(max_signin_session_duration_seconds=seconds))
 
 
 def remembered_passwords(connection: Connection, profile: LoginProfile, count: int) -> list[str]:

@@ -39,6 +39,7 @@ class RoleRecord:
     created_at_seconds: int
     last_used_at_seconds: int | None = None
     last_used_region: str | None = None
+    max_signin_session_duration_seconds: int | None = None
 
     @property
     def arn(self) -> str:
@@ -85,6 +86,7 @@ def add_role(connection: Connection, role: RoleRecord) -> None:
         "created_at_seconds": role.created_at_seconds,
         "last_used_at_seconds": role.last_used_at_seconds,
         "last_used_region": role.last_used_region,
+        "max_signin_session_duration_seconds": role.max_signin_session_duration_seconds,
     }
     with problem_for_conflict(connection, AlreadyThere(role.name)):
         connection.execute(insert(t.roles), values)
@@ -96,6 +98,11 @@ def set_description(connection: Connection, role_id: str, description: str) -> N
 
 def set_max_session_duration(connection: Connection, role_id: str, max_session_duration_seconds: int) -> None:
     _set(connection, role_id, max_session_duration_seconds=max_session_duration_seconds)
+
+
+def set_max_signin_session_duration(connection: Connection, role_id: str, seconds: int | None) -> None:
+    """Set the longest sign-in session of the role. None clears the setting."""
+    _set(connection, role_id, max_signin_session_duration_seconds=seconds)
 
 
 def set_trust_policy(
@@ -138,4 +145,5 @@ def _record(row: Row[Any]) -> RoleRecord:
         created_at_seconds=row.created_at_seconds,
         last_used_at_seconds=row.last_used_at_seconds,
         last_used_region=row.last_used_region,
+        max_signin_session_duration_seconds=row.max_signin_session_duration_seconds,
     )

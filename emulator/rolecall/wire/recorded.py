@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -150,6 +151,8 @@ def _time(seconds: float) -> str:
     return f'"{spoken_time(seconds)}"'
 
 
+# Sessions that are issued in the same second mostly expire in the same second too.
+@lru_cache(maxsize=64)
 def spoken_time(seconds: float) -> str:
     """``Aug 1, 2024 1:42:21 PM``."""
     at = time.gmtime(seconds)

@@ -137,6 +137,9 @@ class DeclaredRole:
     inline_policies: Mapping[str, str] = member(_INLINE, factory=dict)
     permissions_boundary: str | None = _boundary()
     max_session_duration_seconds: int = column(c.between(3600, 43200), 3600, key="max_session_duration")
+    max_signin_session_duration_seconds: int | None = column(
+        c.optional(c.between(3600, 7_776_000)), None, key="max_signin_session_duration"
+    )
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
     last_used_at_seconds: int | None = moment(once=True)
     last_used_region: str | None = column(c.text, None, once=True)

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, check_set_or_reset, tag_answer, tag_pairs
 from rolecall.services.iam.named import NamedKind
 from rolecall.services.iam.policies.entity_policies import DELETE_ATTACHED_MESSAGE, policies_of, refuse_policies_left
 from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document, shown_boundary
@@ -29,6 +29,7 @@ from rolecall.storage.roles import (
     role_by_name,
     set_description,
     set_max_session_duration,
+    set_max_signin_session_duration,
     set_permissions_boundary,
     set_trust_policy,
 )
@@ -79,6 +80,7 @@ def create_role(
     Path: str = "/",
     Description: str = "",
     MaxSessionDuration: int = DEFAULT_MAX_SESSION_DURATION_SECONDS,
+    MaxSigninSessionDuration: int | None = None,
     PermissionsBoundary: str | None = None,
     Tags: Sequence[Tag] = (),
 ) -> Answer:
@@ -105,6 +107,7 @@ def create_role(
         trust_policy=AssumeRolePolicyDocument,
         trust_principal_ids=principal_ids,
         max_session_duration_seconds=MaxSessionDuration,
+        max_signin_session_duration_seconds=MaxSigninSessionDuration,
         permissions_boundary_arn=PermissionsBoundary,
         linked_service=None,
         created_at_seconds=int(call.now_seconds),
@@ -170,8 +173,11 @@ def _listed_role(role: RoleRecord, trust_policy: str) -> Answer:
 
 
 def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
-    """The members that every answer about a role has."""
-    return {
+    """The members that every answer about a role has.
+
+    API reference, Role, MaxSigninSessionDuration: "omitted when the setting is unset."
+    """
+    shown = {
         "Path": role.path,
         "RoleName": role.name,
         "RoleId": role.role_id,
@@ -179,6 +185,9 @@ def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
         "CreateDate": role.created_at_seconds,
         "AssumeRolePolicyDocument": encoded_document(trust_policy),
     }
+    if role.max_signin_session_duration_seconds is not None:
+        shown["MaxSigninSessionDuration"] = role.max_signin_session_duration_seconds
+    return shown
 
 
 @operation("iam", "ListRoles", permissions=listing("role"))
@@ -193,17 +202,29 @@ def list_roles_operation(
 
 @operation("iam", "UpdateRole")
 def update_role(
-    call: Call, *, RoleName: str, Description: str | None = None, MaxSessionDuration: int | None = None
+    call: Call,
+    *,
+    RoleName: str,
+    Description: str | None = None,
+    MaxSessionDuration: int | None = None,
+    MaxSigninSessionDuration: int | None = None,
+    ResetMaxSigninSessionDuration: bool = False,
 ) -> Answer:
     """Change the members that are passed. Of a service-linked role only the description may change.
 
-    Raises AwsError: NoSuchEntity, UnmodifiableEntity.
+    Raises AwsError: InvalidInput (value and reset together), NoSuchEntity, UnmodifiableEntity.
     """
-    role = existing_role(call, RoleName) if MaxSessionDuration is None else modifiable_role(call, RoleName)
+    sets_signin = check_set_or_reset(
+        "MaxSigninSessionDuration", MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration
+    )
+    of_service_too = MaxSessionDuration is None and not sets_signin
+    role = existing_role(call, RoleName) if of_service_too else modifiable_role(call, RoleName)
     if Description is not None:
         set_description(call.db, role.role_id, Description)
     if MaxSessionDuration is not None:
         set_max_session_duration(call.db, role.role_id, MaxSessionDuration)
+    if sets_signin:
+        set_max_signin_session_duration(call.db, role.role_id, MaxSigninSessionDuration)
     return {}
 
 
