@@ -48,6 +48,8 @@ DECLARED_TABLES = {
     "user_tags",
     "role_tags",
     "policy_tags",
+    "instance_profiles",
+    "instance_profile_tags",
     "chime_accounts",
     "chime_users",
 }
@@ -95,6 +97,10 @@ CHOSEN = {
     "oidc_providers.jwks": json.dumps({"keys": [public_jwk(_KEY)]}),
     "saml_providers.metadata": own_metadata("urn:a: 'b'", "https://idp.example.com/sso", [_DER]),
     "saml_private_keys.private_key": private_pem(_KEY),
+    "oidc_providers.context_provider": '{"SubjectSourceKey":"a: b","KeyDefinitionList":[{"SourceKey":"#c"}]}',
+    "saml_providers.context_provider": '{"SubjectSourceKey":"Subject/NameID","SubjectTypeValue":"user"}',
+    "oidc_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+    "saml_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
     "resources.content": "{}",
     "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
@@ -140,7 +146,11 @@ def world_text() -> str:
         ],
         "groups": [{"name": "Readers", "attached_policies": ["arn:aws:iam::aws:policy/AmazonChimeReadOnly"]}],
         "policies": [{"name": "limits", "document": limits}],
-        "roles": [{"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}}],
+        "roles": [
+            {"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}},
+            {"name": "hosted", "trust_policy": trust},
+        ],
+        "instance_profiles": [{"name": "Web", "role": "Hosted", "tags": {"a": "b", "A": "c"}}, {"name": "empty"}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
     }
@@ -297,6 +307,12 @@ CHANGES: dict[str, Any] = {
         **d(st.sampled_from([{}, {"MaxSigninSessionDuration": 86_400}])),
     ),
     "delete_role": lambda iam, d: iam.delete_role(RoleName=d(NAMES)),
+    "create_instance_profile": lambda iam, d: iam.create_instance_profile(
+        InstanceProfileName=d(NAMES), Path=d(PATHS), Tags=[{"Key": d(TAG_TEXTS), "Value": d(TAG_TEXTS)}]
+    ),
+    "put_role_into_profile": lambda iam, d: iam.add_role_to_instance_profile(
+        InstanceProfileName=d(st.sampled_from(["empty", "ana"])), RoleName=d(NAMES)
+    ),
     "create_policy": lambda iam, d: iam.create_policy(
         PolicyName=d(NAMES),
         Path=d(PATHS),

@@ -107,6 +107,9 @@ def everything() -> dict[str, Any]:
                         "tags": {"Team": "red"},
                     }
                 ],
+                "instance_profiles": [
+                    {"name": "web", "path": "/team/", "role": "reader", "tags": {"Team": "blue", "team": "red"}}
+                ],
                 "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
                 "oidc_providers": [
                     {
@@ -115,6 +118,8 @@ def everything() -> dict[str, Any]:
                         "thumbprints": ["a" * 40],
                         "keys": "rolecall",
                         "tags": {"Team": "blue"},
+                        "context_provider": {"subject": "sub", "keys": [{"source": "dept"}]},
+                        "identity_center_instance": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
                     }
                 ],
                 "saml_providers": [{"name": "idp", "rolecall_idp": "corp", "tags": {"Team": "blue"}}],
@@ -139,6 +144,7 @@ NOT_DECLARED = {
     "service_linked_role_deletions",
     "account_aliases",
     "account_preferences",
+    "credential_reports",
     "delegation_requests",
     "login_profiles",
     "mfa_code_uses",

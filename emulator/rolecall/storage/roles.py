@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -55,6 +55,12 @@ def role_by_name(connection: Connection, account_id: str, name: str) -> RoleReco
     """The account's role with that name, in any case of letters; None when there is none."""
     row = connection.execute(_BY_NAME, {"account_id": account_id, "name_key": name.lower()}).first()
     return None if row is None else _record(row)
+
+
+def roles_by_id(connection: Connection, role_ids: Iterable[str]) -> dict[str, RoleRecord]:
+    """The roles with these unique ids. An id that no longer exists is left out."""
+    rows = connection.execute(select(t.roles).where(t.roles.c.role_id.in_(set(role_ids))))
+    return {row.role_id: _record(row) for row in rows}
 
 
 def list_roles(

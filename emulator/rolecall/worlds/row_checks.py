@@ -22,6 +22,7 @@ from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.storage import worlds
+from rolecall.storage.context_providers import INSTANCE_PATTERN, read_context_provider
 from rolecall.worlds.checking import LATEST_DATE_SECONDS, Notes
 from rolecall.worlds.located import Path
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
@@ -118,6 +119,8 @@ def _between(lowest: int, highest: int) -> Callable[[int], str]:
     return lambda value: "" if lowest <= value <= highest else f"a whole number from {lowest} to {highest}"
 
 
+_CONTEXT_PROVIDER = _readable(read_context_provider, "a context provider, as JSON text")
+_INSTANCE = _matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance")
 _PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
 _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "account_preferences.global_endpoint_token_version": _one_of("v1Token", "v2Token"),
@@ -135,6 +138,10 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "oidc_providers.url": _issuer,
     "oidc_providers.jwks": _readable(read_key_set, "a JSON Web Key Set"),
     "saml_providers.metadata": _readable(read_metadata, "the metadata of an identity provider"),
+    "oidc_providers.context_provider": _CONTEXT_PROVIDER,
+    "saml_providers.context_provider": _CONTEXT_PROVIDER,
+    "oidc_providers.identity_center_instance_arn": _INSTANCE,
+    "saml_providers.identity_center_instance_arn": _INSTANCE,
     "saml_private_keys.private_key": _readable(check_private_key, "a private key in PEM"),
     "delegation_requests.permissions": _readable(_mapping, "a mapping, as JSON text"),
     "delegation_requests.permission_policy": _readable(

@@ -173,7 +173,7 @@ def _change(call: Call, profile: LoginProfile, password: str) -> None:
     check_password(password, policy)
     count = 0 if policy is None or policy.reuse_prevention_count is None else policy.reuse_prevention_count
     check_is_new(password, remembered_passwords(call.db, profile, count), count)
-    set_password(call.db, profile, hashed(password))
+    set_password(call.db, profile, hashed(password), int(call.now_seconds))
 
 
 @operation("iam", "DeleteLoginProfile", precheck=_check_root_calls_by_task)
