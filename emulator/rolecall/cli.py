@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import keyword
 import sys
 from types import ModuleType
 
@@ -13,7 +12,7 @@ import click
 from rolecall.version import __version__
 
 # Subcommand -> its line in the list of --help, so that the list needs no module. A test compares these lines with the
-# help of the subcommands. The module is rolecall.commands.NAME, with _ for -, and _ after a word of Python.
+# help of the subcommands. The module is rolecall.commands.NAME, with _ for -.
 COMMANDS = {
     "serve": "Serve STS, IAM and Chime until interrupted.",
     "demo": "Show roles, federation, and allowed and refused Chime calls in one process, and explain each.",
@@ -59,8 +58,7 @@ class _Commands(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = name.replace("-", "_") + "_" * keyword.iskeyword(name)
-        command: click.Command = _loaded(f"rolecall.commands.{module}").command
+        command: click.Command = _loaded(f"rolecall.commands.{name.replace('-', '_')}").command
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

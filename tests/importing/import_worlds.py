@@ -60,7 +60,7 @@ def import_values(folder: Path, *values: Any) -> Imported:
 
 # Random worlds.
 
-_NAMES = st.lists(st.from_regex(r"[A-Za-z][\w+=,.@-]{0,8}", fullmatch=True), max_size=3, unique_by=str.lower)
+_NAMES = st.lists(st.from_regex(r"[A-Za-z][A-Za-z0-9_+=,.@-]{0,8}", fullmatch=True), max_size=3, unique_by=str.lower)
 _PATHS = st.sampled_from(["/", "/team/", "/a/b-1/"])
 _WORDS = st.from_regex(r"[A-Za-z0-9 :/=+@_.-]{0,12}", fullmatch=True)
 _TAGS = st.dictionaries(st.from_regex(r"[A-Za-z]{1,4}", fullmatch=True), _WORDS, max_size=2).filter(
@@ -134,6 +134,11 @@ def _account(draw: Any, account_id: str) -> dict[str, Any]:
         }
         for name in draw(_NAMES)
     ]
+    profiles = (
+        [{"name": name, "path": draw(_PATHS), "role": draw(st.sampled_from(roles))["name"]} for name in draw(_NAMES)]
+        if roles
+        else []
+    )
     # So that the answer names the account.
     roles.append({"name": "the-last", "trust_policy": _trust({"Service": "ec2.amazonaws.com"})})
     return {
@@ -142,6 +147,7 @@ def _account(draw: Any, account_id: str) -> dict[str, Any]:
         "groups": groups,
         "policies": policies,
         "roles": roles,
+        "instance_profiles": profiles,
         "service_linked_roles": draw(st.sampled_from([[], ["voiceconnector.chime.amazonaws.com"]])),
     }
 

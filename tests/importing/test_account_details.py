@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from amounts import examples
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from import_worlds import (
     FIRST,
@@ -27,6 +27,9 @@ from import_worlds import (
     worlds,
 )
 
+from rolecall.ids import Identifiers
+from rolecall.importing.account_details import LISTS
+from rolecall.importing.reading import UNKNOWN_MESSAGE, imported
 from rolecall.importing.written import UnimportableError
 from rolecall.worlds.declare import read_world
 from rolecall.worlds.located import MAXIMUM_PROBLEMS, NESTED_MESSAGE
@@ -131,17 +134,24 @@ def comparable(snapshot: str) -> dict[str, Any]:
             ("groups", account.groups),
             ("policies", account.policies),
             ("roles", account.roles),
+            ("instance_profiles", account.instance_profiles),
         ):
             for each in made:
                 members = {name: getattr(each, name) for name in each.__slots__ if name != "access_keys"}
                 found[f"{account.account_id} {noun} {each.name}"] = {
-                    name: sorted(value, key=str) if isinstance(value, tuple) else value
-                    for name, value in members.items()
+                    name: _meaning(value) for name, value in members.items()
                 }
     return found
 
 
-@settings(max_examples=examples(120), deadline=None, suppress_health_check=SHARED)
+def _meaning(value: Any) -> Any:
+    """A value without the order of a list that has none, and without the blanks in a policy, which AWS's JSON lacks."""
+    if isinstance(value, tuple):
+        return sorted(value, key=str)
+    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+
+
+@settings(phases=[Phase.generate], max_examples=examples(60), deadline=None, suppress_health_check=SHARED)
 @given(world=worlds())
 def test_an_exported_account_comes_back_as_the_same_world(world: dict[str, Any], db: Any, tmp_path: Path) -> None:
     before = snapshot_of(db, json.dumps(world))
@@ -151,6 +161,23 @@ def test_an_exported_account_comes_back_as_the_same_world(world: dict[str, Any],
     assert comparable(after) == comparable(before)
     assert details_of(after) == answers
     assert not made.notes
+
+
+def test_an_export_is_what_the_operation_answers(world: Any) -> None:
+    """The built-in sandbox by GetAccountAuthorizationDetails, as the AWS CLI writes it: times in ISO 8601."""
+    iam = world.client("iam")
+    iam.create_instance_profile(InstanceProfileName="web", Path="/p/")
+    iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="chime-reader")
+    iam.create_policy(PolicyName="own", PolicyDocument=json.dumps(ALLOW), Description="not shown")
+    iam.create_policy_version(PolicyArn=f"{IAM}:policy/own", PolicyDocument=json.dumps(ALLOW), SetAsDefault=True)
+    iam.put_user_permissions_boundary(UserName="developer", PermissionsBoundary=f"{IAM}:policy/own")
+    iam.create_user(UserName="gone")
+    iam.create_role(RoleName="kept", AssumeRolePolicyDocument=json.dumps(trust(AWS=f"{IAM}:user/gone")))
+    iam.delete_user(UserName="gone")
+    answer = iam.get_account_authorization_details(MaxItems=1000)
+    snapshot = world.application.test_client().get("/_rolecall/snapshot").text
+    expected = {name: answer[name] for name in LISTS}
+    assert details_of(snapshot)[FIRST] == json.loads(json.dumps(expected, default=lambda when: when.isoformat()))
 
 
 def test_what_the_import_made_is_used_as_it_stands(make_world: Any, tmp_path: Path) -> None:
@@ -182,10 +209,9 @@ def test_the_trust_of_a_deleted_user_stays_with_the_deleted_one(make_world: Any,
     def assumes(name: str, role_name: str) -> bool:
         sts = world.client("sts", keys=keys[name])
         try:
-            return bool(sts.assume_role(RoleArn=f"{IAM}:role/{role_name}", RoleSessionName="s"))
+            return bool(sts.assume_role(RoleArn=f"{IAM}:role/{role_name}", RoleSessionName="session"))
         except ClientError as error:
-            assert error.response["Error"]["Code"] == "AccessDenied"
-            return False
+            return error.response["Error"]["Code"] != "AccessDenied"
 
     assert [assumes("ana", "of-the-gone"), assumes("bo", "of-the-gone")] == [False, True]
     assert [assumes("ana", "of-ana"), assumes("bo", "of-ana")] == [True, False]
@@ -195,13 +221,14 @@ def test_the_trust_of_a_deleted_user_stays_with_the_deleted_one(make_world: Any,
 
 def test_documents_may_be_encoded_as_the_api_answers(tmp_path: Path) -> None:
     """API Reference: "Policies returned by this operation are URL-encoded compliant with RFC 3986"."""
-    encoded = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D"
+    text = json.dumps(ALLOW, separators=(",", ":"))
+    encoded = "".join(each if each.isalnum() else f"%{ord(each):02X}" for each in text)
     ana = user("ana", UserPolicyList=[{"PolicyName": "own", "PolicyDocument": encoded}])
     world = read_world(import_values(tmp_path, details(UserDetailList=[ana])).text)
-    assert world.accounts[0].users[0].inline_policies == {"own": '{"Version":"2012-10-17","Statement":[]}'}
+    assert world.accounts[0].users[0].inline_policies == {"own": text}
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=SHARED)
+@settings(phases=[Phase.generate], max_examples=examples(60), deadline=None, suppress_health_check=SHARED)
 @given(document=documents())
 def test_a_document_keeps_its_meaning(document: dict[str, Any], tmp_path: Path) -> None:
     arn = f"{IAM}:policy/p"
@@ -242,7 +269,7 @@ def test_a_policy_of_aws_that_rolecall_lacks_is_replaced_by_its_document(make_wo
     assert iam.get_user(UserName="ana")["User"]["UserName"] == "ana"
     [note] = notes(tmp_path, answer)
     assert note.endswith(f"Policies[0]: Rolecall has no policy {new}: {IAM}:policy/BrandNewAccess takes its place")
-    assert note.startswith("0.json:1") or note.startswith("0.json:2")
+    assert note.startswith(("0.json:1", "0.json:2"))
 
 
 def test_a_policy_that_nobody_has_is_left_out_and_listed(tmp_path: Path) -> None:
@@ -314,14 +341,10 @@ def test_a_file_that_is_not_json(tmp_path: Path) -> None:
     assert "not JSON" in broken
     [twice] = problems(tmp_path, text.replace('"UserId"', '"UserName"'))
     assert twice.startswith("0.json:6: 'UserName' appears twice")
-    assert problems(tmp_path, "") == ["0.json:1: " + twice_unknown()]
+    assert problems(tmp_path, "") == ["0.json:1: " + UNKNOWN_MESSAGE]
     assert NESTED_MESSAGE in problems(tmp_path, "[" * 100_000 + "]" * 100_000)[0]
     assert NESTED_MESSAGE in problems(tmp_path, '{"UserDetailList": ' + "[" * 60 + "]" * 60 + "}")[0]
     assert "not JSON" in problems(tmp_path, '{"UserDetailList": NaN}')[0]
-
-
-def twice_unknown() -> str:
-    return "not a file that Rolecall can import; it takes the JSON of aws iam get-account-authorization-details"
 
 
 def test_a_broken_file_beside_good_ones_imports_nothing(tmp_path: Path) -> None:
@@ -334,15 +357,8 @@ def test_a_file_of_200_megabytes_is_refused_unread(tmp_path: Path) -> None:
     with file.open("wb") as made:
         made.truncate(200 * 1024 * 1024)
     with pytest.raises(UnimportableError) as caught:
-        import_files(file)
+        imported([str(file)], Identifiers())
     assert caught.value.problems == [f"{file}:1: longer than 67108864 bytes"]
-
-
-def import_files(*files: Path) -> Any:
-    from rolecall.ids import Identifiers
-    from rolecall.importing.reading import imported
-
-    return imported([str(file) for file in files], Identifiers())
 
 
 @pytest.mark.parametrize(
@@ -377,7 +393,7 @@ def test_the_problems_of_a_hopeless_file_end(tmp_path: Path) -> None:
 _JUNK = st.sampled_from([None, 0, True, "", "x", [], {}, [[]], {"a": {}}, "arn:aws:iam::aws:policy/x", "%7B"])
 
 
-@settings(max_examples=examples(300), deadline=None, suppress_health_check=SHARED)
+@settings(phases=[Phase.generate], max_examples=examples(300), deadline=None, suppress_health_check=SHARED)
 @given(data=st.data())
 def test_a_damaged_file_gives_problems_and_no_exception(data: Any, tmp_path: Path) -> None:
     """Any value of a good file becomes junk. The file is then imported whole, or refused with its place."""
@@ -395,4 +411,7 @@ def test_a_damaged_file_gives_problems_and_no_exception(data: Any, tmp_path: Pat
     try:
         read_world(import_values(tmp_path, value).text)
     except UnimportableError as error:
-        assert all(each.startswith(str(tmp_path / "0.json:")) for each in error.problems)
+        refused = [each for each in error.problems if not each.startswith(str(tmp_path / "0.json:"))]
+    else:
+        refused = []
+    assert refused == []

@@ -59,5 +59,8 @@ def _details(snapshot: str, account_id: str | None) -> str:
         raise UnusableError(f"the sandbox has no account {account_id}")
     others = [each.account_id for each in world.accounts if each is not chosen]
     if others and account_id is None:
-        tell(f"rolecall: this is account {chosen.account_id}; choose another with --account: {', '.join(others)}", err=True)
+        tell(
+            f"rolecall: this is account {chosen.account_id}; choose another with --account: {', '.join(others)}",
+            err=True,
+        )
     return json.dumps(account_details(world, chosen), indent=4) + "\n"

@@ -20,8 +20,10 @@ from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy, trusted_p
 LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 _OF_ENTITY = frozenset(("Arn", "Path", "CreateDate", "AttachedManagedPolicies"))
 _OF_POLICY = frozenset(
-    "PolicyName PolicyId Arn Path DefaultVersionId AttachmentCount PermissionsBoundaryUsageCount IsAttachable "
-    "CreateDate UpdateDate PolicyVersionList Description Tags".split()
+    (
+        *("PolicyName", "PolicyId", "Arn", "Path", "DefaultVersionId", "PolicyVersionList", "Description", "Tags"),
+        *("AttachmentCount", "PermissionsBoundaryUsageCount", "IsAttachable", "CreateDate", "UpdateDate"),
+    )
 )
 _LINKED_PATH = re.compile(r"/aws-service-role/([^/]+)/")
 _UNIQUE_ID = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,28}")
@@ -57,7 +59,9 @@ def _account_id(found: Found, place: Place, entities: Iterable[Part]) -> str:
         elif arn.account_id != "aws":
             ids.setdefault(arn.account_id, entity)
     for other in list(ids.values())[1:]:
-        found.problem(other.place / "Arn", f"belongs to another account than {next(iter(ids))}: one answer, one account")
+        found.problem(
+            other.place / "Arn", f"belongs to another account than {next(iter(ids))}: one answer, one account"
+        )
     if not ids:
         found.problem(place, "names no entity of an account, so the account is not known")
     return next(iter(ids), "")
@@ -79,6 +83,7 @@ class _Account:
         }
         # Policies of AWS that Rolecall does not have, by ARN -> the ARN of the customer managed policy in its place.
         self._replaced: dict[str, str] = {}
+        self._profiles: set[str] = set()
 
     def add(self) -> None:
         for policy in self._own:
@@ -97,7 +102,7 @@ class _Account:
     def _named(self, part: Part, kind: str, known: set[str], inline: str) -> Section:
         """What users, groups and roles have in common."""
         part.note_unknown(_OF_ENTITY | known | {f"{kind}Name", f"{kind}Id"})
-        section = {
+        section: Section = {
             "name": part.text(f"{kind}Name", required=True),
             "unique_id": part.text(f"{kind}Id") or None,
             "created_at": part.text("CreateDate") or None,
@@ -115,7 +120,9 @@ class _Account:
             section["permissions_boundary"] = self._known_policy(arn, boundary.place)
             if arn and not section["permissions_boundary"]:
                 # Without it the entity would be allowed more than on AWS.
-                self._found.problem(boundary.place, f"Rolecall has no policy {arn}, and this file has no document of it")
+                self._found.problem(
+                    boundary.place, f"Rolecall has no policy {arn}, and this file has no document of it"
+                )
         return section
 
     def _user(self, part: Part) -> None:
@@ -130,7 +137,7 @@ class _Account:
         if linked and linked[1] not in service_linked_roles():
             self._found.note(part.place, f"Rolecall knows no service-linked role of {linked[1]}: the role is left out")
             return
-        known = {"AssumeRolePolicyDocument", "RolePolicyList", "Tags", "RoleLastUsed"}
+        known = {"AssumeRolePolicyDocument", "InstanceProfileList", "RolePolicyList", "Tags", "RoleLastUsed"}
         section = self._named(part, "Role", known | {"PermissionsBoundary"}, "RolePolicyList")
         section["trust_policy"] = _document(part, "AssumeRolePolicyDocument")
         section["trusted_ids"] = self._trusted_ids(part, section["trust_policy"])
@@ -144,6 +151,25 @@ class _Account:
             own = service_linked_roles()[linked[1]].policy_arn
             section["attached_policies"] = [own] if own and section["attached_policies"] else []
         self._add("roles", section, part)
+        for profile in part.parts("InstanceProfileList"):
+            self._profile(profile, section["name"])
+
+    def _profile(self, part: Part, role_name: str) -> None:
+        part.note_unknown(
+            ("Path", "InstanceProfileName", "InstanceProfileId", "Arn", "CreateDate", "Roles", "Tags", "RoleLastUsed")
+        )
+        name = part.text("InstanceProfileName", required=True)
+        section = {
+            "name": name,
+            "unique_id": part.text("InstanceProfileId") or None,
+            "created_at": part.text("CreateDate") or None,
+            "path": part.text("Path") or "/",
+            "role": role_name,
+            "tags": _tags(part),
+        }
+        if name not in self._profiles:
+            self._profiles.add(name)
+            self._add("instance_profiles", section, part)
 
     def _policy(self, part: Part) -> None:
         part.note_unknown(_OF_POLICY)

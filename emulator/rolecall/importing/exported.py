@@ -46,8 +46,9 @@ def account_details(world: World, account: DeclaredAccount) -> Shown:
         for kind, entities in (("user", each.users), ("role", each.roles))
         for entity in entities
     }
-    owners = [*account.users, *account.groups, *account.roles]
-    boundaries = Counter(each.permissions_boundary for each in [*account.users, *account.roles])
+    owners: list[Any] = [*account.users, *account.groups, *account.roles]
+    bounded: list[Any] = [*account.users, *account.roles]
+    boundaries = Counter(each.permissions_boundary for each in bounded)
     attachments = Counter(arn for owner in owners for arn in owner.attached_policies)
     of = _Account(account, arns, attachments, boundaries)
     return {
@@ -118,22 +119,40 @@ def _group(of: _Account, group: Any) -> Shown:
 
 
 def _role(of: _Account, role: Any) -> Shown:
-    if role.linked_service is not None:
-        document = trust_policy(role.linked_service)
-    else:
-        document = shown_trust_policy(role.trust_policy, role.trusted_ids or {}, of.arns)
     used = {}
     if role.last_used_at_seconds is not None:
         used = {"LastUsedDate": _time(role.last_used_at_seconds), "Region": role.last_used_region}
     return {
-        **_named(of, "Role", role),
-        "AssumeRolePolicyDocument": json.loads(document),
-        "InstanceProfileList": [],
+        **_shown_role(of, role),
+        "InstanceProfileList": [_profile(of, each, role) for each in _profiles_of(of, role)],
         "RolePolicyList": _inline(role),
         "AttachedManagedPolicies": _attached(role),
         **_boundary(role),
         "Tags": _tags(role.tags),
         "RoleLastUsed": used,
+    }
+
+
+def _shown_role(of: _Account, role: Any) -> Shown:
+    if role.linked_service is not None:
+        document = trust_policy(role.linked_service)
+    else:
+        document = shown_trust_policy(role.trust_policy, role.trusted_ids or {}, of.arns)
+    return {**_named(of, "Role", role), "AssumeRolePolicyDocument": json.loads(document)}
+
+
+def _profiles_of(of: _Account, role: Any) -> list[Any]:
+    return _by_name(each for each in of.declared.instance_profiles if (each.role or "").lower() == role.name.lower())
+
+
+def _profile(of: _Account, profile: Any, role: Any) -> Shown:
+    return {
+        "Path": profile.path,
+        "InstanceProfileName": profile.name,
+        "InstanceProfileId": profile.unique_id,
+        "Arn": of.arn("instance-profile", profile),
+        "CreateDate": _time(profile.created_at_seconds),
+        "Roles": [_shown_role(of, role)],
     }
 
 
@@ -163,7 +182,7 @@ def _uses(of: _Account, arn: str) -> Shown:
     return {"AttachmentCount": of.attachments.get(arn, 0), "PermissionsBoundaryUsageCount": of.boundaries.get(arn, 0)}
 
 
-def _version(version_id: str, is_default: bool, made: int | None, document: str) -> Shown:  # noqa: FBT001
+def _version(version_id: str, is_default: bool, made: int | None, document: str) -> Shown:
     return {
         "Document": json.loads(document),
         "VersionId": version_id,
@@ -191,5 +210,5 @@ def _policy_of_aws(of: _Account, policy: ManagedPolicy) -> Shown:
         "IsAttachable": policy.is_attachable,
         "CreateDate": _time(policy.create_date_seconds),
         "UpdateDate": _time(updated),
-        "PolicyVersionList": [_version(policy.default_version_id, True, updated, document)],  # noqa: FBT003
+        "PolicyVersionList": [_version(policy.default_version_id, True, updated, document)],
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from rolecall.ids import LONG_TERM_KEY_PREFIX, Identifiers
 from rolecall.importing.found import Found, Place, Section
+from rolecall.worlds.checking import spelled
 from rolecall.worlds.declare import InvalidWorldError, checked_world
 from rolecall.worlds.located import MAXIMUM_VALUES, Located, Path
 from rolecall.worlds.snapshots import without_defaults, yaml_text
@@ -60,7 +61,7 @@ def written(found: Found, ids: Identifiers) -> Imported:
     except InvalidWorldError as error:
         # A part that could not be read is no reason for a second message.
         if not problems:
-            shown = [_message(lines[problem.line][1], problem.message) for problem in error.problems]
+            shown = [_message(*lines[problem.line], problem.message) for problem in error.problems]
             raise UnimportableError(shown) from error
     if problems:
         raise UnimportableError([str(problem) for problem in problems])
@@ -76,7 +77,7 @@ def _world(found: Found) -> Section:
     # The management account is the first one, unless there is none.
     accounts = sorted(found.accounts.values(), key=lambda account: account["id"] != management)
     for account in accounts:
-        for noun in ("users", "groups", "policies", "roles"):
+        for noun in ("users", "groups", "policies", "roles", "instance_profiles"):
             if noun in account:
                 account[noun] = account.pop(noun)
     world: Section = {"version": 1}
@@ -96,7 +97,10 @@ def _numbered(found: Found) -> list[tuple[Path, Place]]:
     return numbered
 
 
-def _message(place: Place, message: str) -> str:
+def _message(path: Path, place: Place, message: str) -> str:
+    """A problem of the sandbox file, told about the place in the imported file that the part came from."""
+    if path and message.startswith(spelled(path)):
+        message = f"{spelled(place.path)}{message.removeprefix(spelled(path))}"
     return f"{place.source.name}:{place.line}: {message}"
 
 
@@ -133,6 +137,8 @@ def _as_text(value: Any) -> None:
             if key in _DOCUMENTS and isinstance(member, dict):
                 value[key] = json.dumps(member)
             elif key == "inline_policies":
-                value[key] = {name: json.dumps(each) if isinstance(each, dict) else each for name, each in member.items()}
+                value[key] = {
+                    name: json.dumps(each) if isinstance(each, dict) else each for name, each in member.items()
+                }
             else:
                 _as_text(member)

@@ -1,4 +1,4 @@
-"""``rolecall import``"""
+"""``rolecall import``"""  # noqa: N999 - a subcommand's module has its name
 
 from __future__ import annotations
 
