@@ -10,6 +10,7 @@ from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.control_policies import control_document
+from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.files import read_named
 from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
@@ -129,7 +130,11 @@ def read_world(text: str, folder: str | None = None) -> w.World:
 
 
 def checked_world(located: Located, folder: str | None = None) -> w.World:
-    """The world that a value declares, see :func:`read_world`. Raises InvalidWorldError."""
+    """The world that a value declares, see :func:`read_world`. Raises InvalidWorldError.
+
+    Documents that the value names by their files come into it.
+    """
+    read_document_files(located, folder)
     notes = c.Notes(located, folder)
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
