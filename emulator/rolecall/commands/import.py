@@ -28,8 +28,8 @@ from rolecall.importing.written import UnimportableError
 def command(files: Sequence[str], output: str, into: str | None) -> None:
     """Make a sandbox file from files about real accounts.
 
-    A FILE is the JSON of `aws iam get-account-authorization-details`, for one account each. Several files make one
-    sandbox. Either all of them are imported or nothing is.
+    A FILE is the JSON of `aws iam get-account-authorization-details`, for one account each, or of `aws organizations`.
+    Several files make one sandbox. Either all of them are imported or nothing is.
 
     Every user gets an access key that Rolecall makes up, and so does the root user of an account without users. The
     keys and everything that the sandbox will not have are printed to stderr.
