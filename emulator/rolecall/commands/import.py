@@ -24,8 +24,9 @@ from rolecall.importing.written import UnimportableError
     show_default="standard output",
     help="Write the sandbox file to FILE, which only you can read.",
 )
+@click.option("--account", metavar="ID", default="", help="Account of templates and plans that do not name it.")
 @click.option("--into", metavar="URL", default=None, help="Load it into the sandbox of this running server instead.")
-def command(files: Sequence[str], output: str, into: str | None) -> None:
+def command(files: Sequence[str], output: str, account: str, into: str | None) -> None:
     """Make a sandbox file from files about real accounts.
 
     A FILE is the JSON of `aws iam get-account-authorization-details`, for one account each, or of `aws organizations`.
@@ -41,7 +42,7 @@ def command(files: Sequence[str], output: str, into: str | None) -> None:
       rolecall import account.json --into http://127.0.0.1:4580
     """
     try:
-        made = imported(files, Identifiers())
+        made = imported(files, Identifiers(), account)
     except OSError as error:
         raise UnusableError(f"cannot read {error.filename}: {error.strerror or error}") from error
     except UnimportableError as error:

@@ -1,7 +1,7 @@
 """Reads answers of ``aws organizations``: the organization, accounts, units, control policies and their targets.
 
-AWS Organizations API Reference. Some answers do not tell what they are about: the targets of a policy, the policies of a
-target, the units below a parent. The name of the file then has the id that the call was about.
+AWS Organizations API Reference. Some answers do not tell what they are about: the targets of a policy, the policies
+of a target, the units below a parent. The name of the file then has the id that the call was about.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class Organizations:
         for summary in answer.parts("Policies"):
             target = _id_in_name(place)
             if target and not target.startswith("p-"):
-                self._attach(summary.text("Id", required=True), target)
-        for target in answer.parts("Targets"):
+                self.attach(summary.text("Id", required=True), target)
+        for attached in answer.parts("Targets"):
             policy_id = _id_in_name(place)
             if policy_id.startswith("p-"):
-                self._attach(policy_id, target.text("TargetId", required=True))
+                self.attach(policy_id, attached.text("TargetId", required=True))
             else:
                 self.found.problem(
-                    target.place, "the answer does not say of which policy: put its id in the file's name"
+                    attached.place, "the answer does not say of which policy: put its id in the file's name"
                 )
 
     def add(self) -> None:
@@ -87,6 +87,9 @@ class Organizations:
         section["id"] = self.organization.text("Id", required=True)
         section["management_account"] = self.organization.text("MasterAccountId", required=True)
         self.found.origins["organization",] = self.organization.place
+        if section["management_account"]:
+            self.found.account(section["management_account"], self.organization.place)
+            in_it |= {section["management_account"]} if in_it else set()
         for account_id, part in self.accounts.items():
             account = self.found.account(account_id, part.place)
             account["name"] = part.text("Name")
@@ -120,7 +123,8 @@ class Organizations:
             message = "the answer does not say what the unit is in: put the id of its parent in the file's name"
             self.found.problem(part.place, message)
 
-    def _attach(self, policy_id: str, target: str) -> None:
+    def attach(self, policy_id: str, target: str) -> None:
+        """Note a target of a policy: the id of an account, a unit or the root."""
         targets = self.targets.setdefault(policy_id, [])
         if target not in targets:
             targets.append(target)

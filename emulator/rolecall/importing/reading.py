@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rolecall.ids import Identifiers
 from rolecall.importing.account_details import is_account_details, read_account_details
 from rolecall.importing.found import EnoughFoundError, Found, Place
+from rolecall.importing.grants import Grants
 from rolecall.importing.organizations import Organizations, is_organizations_answer
 from rolecall.importing.sources import Source, read_source
+from rolecall.importing.terraform import is_terraform, read_terraform
 from rolecall.importing.written import Imported, UnimportableError, written
 from rolecall.worlds.located import UnreadableError
 
 UNKNOWN_MESSAGE = "not a file that Rolecall can import: docs/import.md lists the kinds of files"
 
 
-def imported(names: Sequence[str], ids: Identifiers) -> Imported:
-    """The sandbox that the files describe together. Raises OSError, UnimportableError."""
+def imported(names: Sequence[str], ids: Identifiers, account_id: str = "") -> Imported:
+    """The sandbox that the files describe together. ``account_id`` is for files that do not name their account.
+
+    Raises OSError, UnimportableError.
+    """
     found, problems = Found(), []
     sources = []
     for name in names:
@@ -25,10 +32,11 @@ def imported(names: Sequence[str], ids: Identifiers) -> Imported:
         except UnreadableError as error:
             problems += [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
     try:
-        organizations = Organizations(found)
+        reader = _Reader(found, Organizations(found), Grants(found), account_id)
         for source in sources:
-            _read(found, organizations, source)
-        organizations.add()
+            reader.read(source)
+        reader.grants.apply()
+        reader.organizations.add()
     except EnoughFoundError:
         pass
     if problems:
@@ -36,17 +44,28 @@ def imported(names: Sequence[str], ids: Identifiers) -> Imported:
     return written(found, ids)
 
 
-def _read(found: Found, organizations: Organizations, source: Source) -> None:
-    """A file may be a list of answers, as ``jq --slurp`` writes them."""
-    place = Place(source)
-    if isinstance(source.value, list):
-        values = [(place / index, each) for index, each in enumerate(source.value)]
-    else:
-        values = [(place, source.value)]
-    for each, value in values:
-        if is_account_details(value):
-            read_account_details(found, each, value)
-        elif is_organizations_answer(value):
-            organizations.read(each, value)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    found: Found
+    organizations: Organizations
+    grants: Grants
+    account_id: str
+
+    def read(self, source: Source) -> None:
+        """A file may be a list of answers, as ``jq --slurp`` writes them. Raises EnoughFoundError."""
+        place = Place(source)
+        if isinstance(source.value, list):
+            for index, each in enumerate(source.value):
+                self._read(place / index, each)
         else:
-            found.problem(each, UNKNOWN_MESSAGE)
+            self._read(place, source.value)
+
+    def _read(self, place: Place, value: Any) -> None:
+        if is_account_details(value):
+            read_account_details(self.found, place, value)
+        elif is_terraform(value):
+            read_terraform(self.grants, self.organizations, place, value, self.account_id)
+        elif is_organizations_answer(value):
+            self.organizations.read(place, value)
+        else:
+            self.found.problem(place, UNKNOWN_MESSAGE)
