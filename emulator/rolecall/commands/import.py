@@ -24,13 +24,15 @@ from rolecall.importing.written import UnimportableError
     show_default="standard output",
     help="Write the sandbox file to FILE, which only you can read.",
 )
-@click.option("--account", metavar="ID", default="", help="Account of templates and plans that do not name it.")
+@click.option("--account", metavar="ID", default=None, help="Account of templates and plans that do not name it.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Value that a template does not tell.")
 @click.option("--into", metavar="URL", default=None, help="Load it into the sandbox of this running server instead.")
-def command(files: Sequence[str], output: str, account: str, into: str | None) -> None:
+def command(files: Sequence[str], output: str, account: str | None, given: Sequence[str], into: str | None) -> None:
     """Make a sandbox file from files about real accounts.
 
-    A FILE is the JSON of `aws iam get-account-authorization-details`, for one account each, or of `aws organizations`.
-    Several files make one sandbox. Either all of them are imported or nothing is.
+    A FILE is the JSON of `aws iam get-account-authorization-details`, for one account each, of `aws organizations`, or
+    of `terraform show -json`. It may also be a template of CloudFormation, SAM or CDK. Several files make one sandbox.
+    Either all of them are imported or nothing is.
 
     Every user gets an access key that Rolecall makes up, and so does the root user of an account without users. The
     keys and everything that the sandbox will not have are printed to stderr.
@@ -41,8 +43,12 @@ def command(files: Sequence[str], output: str, account: str, into: str | None) -
       rolecall import account.json -o rolecall.yaml
       rolecall import account.json --into http://127.0.0.1:4580
     """
+    unequal = [each for each in given if "=" not in each]
+    if unequal:
+        raise click.UsageError(f"Write --set as NAME=VALUE, not {unequal[0]!r}.")
+    values = dict(each.split("=", 1) for each in given)
     try:
-        made = imported(files, Identifiers(), account)
+        made = imported(files, Identifiers(), account or "", values)
     except OSError as error:
         raise UnusableError(f"cannot read {error.filename}: {error.strerror or error}") from error
     except UnimportableError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from rolecall.ids import Identifiers
 from rolecall.importing.account_details import is_account_details, read_account_details
+from rolecall.importing.cloudformation import is_template, read_template
 from rolecall.importing.found import EnoughFoundError, Found, Place
 from rolecall.importing.grants import Grants
 from rolecall.importing.organizations import Organizations, is_organizations_answer
@@ -16,11 +18,16 @@ from rolecall.importing.terraform import is_terraform, read_terraform
 from rolecall.importing.written import Imported, UnimportableError, written
 from rolecall.worlds.located import UnreadableError
 
+NOTHING_GIVEN: Mapping[str, str] = MappingProxyType({})
 UNKNOWN_MESSAGE = "not a file that Rolecall can import: docs/import.md lists the kinds of files"
 
 
-def imported(names: Sequence[str], ids: Identifiers, account_id: str = "") -> Imported:
-    """The sandbox that the files describe together. ``account_id`` is for files that do not name their account.
+def imported(
+    names: Sequence[str], ids: Identifiers, account_id: str = "", given: Mapping[str, str] = NOTHING_GIVEN
+) -> Imported:
+    """The sandbox that the files describe together.
+
+    ``account_id`` is for files that do not name their account, ``given`` has values that a template does not tell.
 
     Raises OSError, UnimportableError.
     """
@@ -32,8 +39,9 @@ def imported(names: Sequence[str], ids: Identifiers, account_id: str = "") -> Im
         except UnreadableError as error:
             problems += [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
     try:
-        reader = _Reader(found, Organizations(found), Grants(found), account_id)
-        for source in sources:
+        reader = _Reader(found, Organizations(found), Grants(found), account_id, given)
+        # Templates last, because another file may name the account.
+        for source in sorted(sources, key=lambda source: is_template(source.value)):
             reader.read(source)
         reader.grants.apply()
         reader.organizations.add()
@@ -50,6 +58,7 @@ class _Reader:
     organizations: Organizations
     grants: Grants
     account_id: str
+    given: Mapping[str, str]
 
     def read(self, source: Source) -> None:
         """A file may be a list of answers, as ``jq --slurp`` writes them. Raises EnoughFoundError."""
@@ -67,5 +76,8 @@ class _Reader:
             read_terraform(self.grants, self.organizations, place, value, self.account_id)
         elif is_organizations_answer(value):
             self.organizations.read(place, value)
+        elif is_template(value):
+            only = next(iter(self.found.accounts)) if len(self.found.accounts) == 1 else ""
+            read_template(self.grants, place, value, self.account_id or only, self.given)
         else:
             self.found.problem(place, UNKNOWN_MESSAGE)
