@@ -37,6 +37,14 @@ def test_the_sandbox_file_goes_to_stdout_and_the_keys_to_stderr(run: Any, tmp_pa
     assert f"secret: {words[5]}\n" in done.stdout
 
 
+def test_a_file_may_come_through_a_pipe(run: Any, tmp_path: Path) -> None:
+    text = (tmp_path / "account.json").read_text(encoding="utf-8")
+    done = CliRunner().invoke(main, ("import", "-"), input=text, prog_name="rolecall")
+    assert (done.exit_code, "name: ana" in done.stdout) == (0, True)
+    done = CliRunner().invoke(main, ("import", "-"), input="{", prog_name="rolecall")
+    assert (done.exit_code, done.stderr.splitlines()[1].split(": ")[0]) == (2, "-:1")
+
+
 def test_only_the_owner_can_read_the_file(run: Any, tmp_path: Path) -> None:
     assert run("import", "account.json", "-o", "rolecall.yaml").stdout == ""
     if sys.platform != "win32":

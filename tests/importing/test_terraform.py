@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amounts import examples
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -238,9 +239,10 @@ def test_an_organization(tmp_path: Path) -> None:
 _JUNK = st.sampled_from([None, 0, True, "", "x", [], {}, [[]], {"a": {}}, [{"a": 1}]])
 
 
+# Without shrinking: a world of two accounts shrinks for minutes.
 @settings(
     phases=[Phase.generate],
-    max_examples=60,
+    max_examples=examples(240),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

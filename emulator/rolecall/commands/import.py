@@ -32,7 +32,7 @@ def command(files: Sequence[str], output: str, account: str | None, given: Seque
 
     A FILE is the JSON of `aws iam get-account-authorization-details`, for one account each, of `aws organizations`, or
     of `terraform show -json`. It may also be a template of CloudFormation, SAM or CDK. Several files make one sandbox.
-    Either all of them are imported or nothing is.
+    Either all of them are imported or nothing is. - is standard input.
 
     Every user gets an access key that Rolecall makes up, and so does the root user of an account without users. The
     keys and everything that the sandbox will not have are printed to stderr.

@@ -6,12 +6,13 @@ The line of a value is found when a message needs it, because JSON of a large ac
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
-from rolecall.worlds.files import read_named
+from rolecall.worlds.files import read_bounded, read_named
 from rolecall.worlds.located import (
     MAXIMUM_DEPTH,
     NESTED_MESSAGE,
@@ -22,6 +23,7 @@ from rolecall.worlds.located import (
     read_located,
 )
 
+STANDARD_INPUT = "-"
 # CloudFormation's short forms of its functions: !Ref name is {Ref: name}, !Sub text is {"Fn::Sub": text}.
 _FUNCTIONS = (
     "Base64 Cidr FindInMap GetAtt GetAZs ImportValue Join Length Select Split Sub ToJsonString Transform "
@@ -55,9 +57,13 @@ class Source:
 
 
 def read_source(name: str) -> Source:
-    """A file that the user named. Raises OSError, and UnreadableError with every problem of its text."""
+    """A file that the user named; ``-`` is standard input.
+
+    Raises OSError, and UnreadableError with every problem of its text.
+    """
     try:
-        return source_of(name, read_named(name))
+        text = read_bounded(sys.stdin.buffer) if name == STANDARD_INPUT else read_named(name)
+        return source_of(name, text)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UnreadableError([Problem(line, "not UTF-8 text")]) from error
