@@ -152,6 +152,18 @@ def test_a_plan_knows_no_arns_but_its_configuration_says_whose_they_are(tmp_path
     assert role.permissions_boundary == f"{IAM}:policy/team/p"
 
 
+def test_a_member_that_will_be_null_is_not_unknown(tmp_path: Path) -> None:
+    """The plan says so under after_unknown, also where the expression has a variable."""
+    changes = [{"address": "aws_iam_user.u", "change": {"after_unknown": {"arn": True}}}]
+    expressions = {"aws_iam_user.u": {"permissions_boundary": ["var.boundary"]}}
+    value = plan([resource("aws_iam_user", "u", name="u", path="/")], expressions, resource_changes=changes)
+    [user] = read_world(run(tmp_path, value, account=FIRST).text).accounts[0].users
+    assert user.permissions_boundary is None
+    changes[0]["change"] = {"after_unknown": {"permissions_boundary": True}}
+    [said] = problems(tmp_path, value, account=FIRST)
+    assert "aws_iam_user.u: permissions_boundary is known after apply only" in said
+
+
 def test_the_account_of_a_plan(tmp_path: Path) -> None:
     caller = resource("aws_caller_identity", "me", account_id=SECOND) | {"mode": "data"}
     user = resource("aws_iam_user", "u", name="u", path="/")
@@ -203,6 +215,21 @@ def test_modules(tmp_path: Path) -> None:
             [resource("aws_iam_user", "u", name="u", path="/")],
             {"aws_iam_user.u": {"permissions_boundary": ["var.boundary"]}},
             "aws_iam_user.u: permissions_boundary is known after apply only",
+        ),
+        (
+            [resource("aws_iam_role", "r", name="r", path="/", assume_role_policy=json.dumps(trust(AWS="*")))],
+            {"aws_iam_role.r": {"managed_policy_arns": ["var.more", "aws_iam_role.r.arn", "aws_iam_role.r"]}},
+            "aws_iam_role.r: managed_policy_arns is known after apply only",
+        ),
+        (
+            [resource("aws_iam_user_group_membership", "m", user="ana", groups=["g", None])],
+            {},
+            "aws_iam_user_group_membership.m: groups is known after apply only",
+        ),
+        (
+            [resource("aws_iam_policy", "p", name="p", path="/", policy=TEXT), resource("aws_iam_user", "u", path="/")],
+            {"aws_iam_user.u": {"name": ["aws_iam_policy.p.name", "aws_iam_policy.p"]}},
+            "aws_iam_user.u: name is known after apply only",
         ),
         ([resource("aws_iam_user", "u", name=5, path="/")], {}, "aws_iam_user.u: name must be text"),
         ([resource("aws_iam_policy", "p", name="p", path="/", policy="{")], {}, "not a policy that AWS accepts"),

@@ -18,7 +18,14 @@ from rolecall.importing.grants import Grants, document_in
 from rolecall.importing.organizations import Organizations
 
 _ACCOUNT = re.compile(r"arn:aws:iam::(\d{12}):")
-_REFERENCE = re.compile(r"(aws_\w+\.[\w-]+)(?:\[.*\])?\.(arn|id|name|unique_id)")
+_REFERENCE = re.compile(r"(aws_\w+\.[\w-]+)(?:\[.*\])?\.(arn|id|name)")
+# Members that hold the name or ARN of another resource and nothing else. Others may have it within a longer text.
+_REFERRING = frozenset(
+    (
+        *("policy_arn", "permissions_boundary", "managed_policy_arns"),
+        *("user", "group", "role", "users", "groups", "roles"),
+    )
+)
 _INDEX = re.compile(r"\[[^\]]*\]")
 NO_ACCOUNT_MESSAGE = "the files do not name the account: give its id with --account"
 _UNKNOWN = "is known after apply only: apply, and import the state"
@@ -84,6 +91,13 @@ class _File:
         for each in self._resources:
             self._by_base.setdefault((each.module, each.base), []).append(each)
         self._account_id = self._known_account(whole) or account_id
+        # By address, what a plan says about the members that only AWS knows.
+        self._unknown: dict[str, Mapping[str, Any]] = {}
+        for changed in whole.parts("resource_changes"):
+            change = changed.part("change")
+            unknown = change.part("after_unknown") if change is not None else None
+            if unknown is not None:
+                self._unknown[changed.text("address")] = unknown.value
 
     def add(self) -> None:
         managed = [each for each in self._resources if each.part.value.get("mode") != "data"]
@@ -154,6 +168,8 @@ class _File:
 
     def _referred(self, resource: _Resource, key: str) -> list[str]:
         """The values that an unknown member will have, by the resources that its expression names."""
+        if key not in _REFERRING:
+            return []
         expression = resource.expressions.get(key)
         references = expression.get("references") if isinstance(expression, dict) else None
         found = []
@@ -174,13 +190,19 @@ class _File:
                 found.append(value)
         return found
 
+    def _is_unknown(self, resource: _Resource, key: str) -> bool:
+        """Whether a member without a value will get one. A plan tells; otherwise its expression does."""
+        told = self._unknown.get(resource.address)
+        return key in resource.expressions if told is None else bool(told.get(key))
+
     def _text(self, resource: _Resource, key: str, *, required: bool = True) -> str:
         value = resource.values.get(key)
         if value is None:
-            referred = self._referred(resource, key)
+            is_unknown = self._is_unknown(resource, key)
+            referred = self._referred(resource, key) if is_unknown else []
             if len(referred) == 1:
                 return referred[0]
-            if required or key in resource.expressions:
+            if required or is_unknown:
                 self._found.problem(resource.place, f"{resource.address}: {key} {_UNKNOWN}")
         elif not isinstance(value, str):
             self._found.problem(resource.place, f"{resource.address}: {key} must be text")
@@ -188,9 +210,25 @@ class _File:
 
     def _texts(self, resource: _Resource, key: str) -> list[str]:
         value = resource.values.get(key)
-        if value is None:
-            return self._referred(resource, key)
-        return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+        if value is None and not self._is_unknown(resource, key):
+            return []
+        found = self._referred(resource, key) if value is None else value
+        if not isinstance(found, list):
+            self._found.problem(resource.place, f"{resource.address}: {key} must be a list")
+        elif (value is None and len(found) < self._sources(resource, key)) or None in found:
+            self._found.problem(resource.place, f"{resource.address}: {key} {_UNKNOWN}")
+        elif all(isinstance(each, str) for each in found):
+            return found
+        else:
+            self._found.problem(resource.place, f"{resource.address}: {key} must be a list of texts")
+        return []
+
+    def _sources(self, resource: _Resource, key: str) -> int:
+        """How many values an expression is made of, at least one. ``x.y.arn`` comes with ``x.y``, which is no other."""
+        expression = resource.expressions.get(key)
+        references = expression.get("references") if isinstance(expression, dict) else None
+        named = [each for each in references if isinstance(each, str)] if isinstance(references, list) else []
+        return max(1, sum(not any(other.startswith((f"{each}.", f"{each}[")) for other in named) for each in named))
 
     # The kinds of resources.
 
