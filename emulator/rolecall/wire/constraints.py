@@ -85,6 +85,23 @@ def sentence(failures: Failures) -> str:
     return f"{count} validation error{'s' if count > 1 else ''} detected: " + "; ".join(map(str, failures))
 
 
+# What the member Reason of InvalidInputException says of each constraint (Organizations API reference).
+_REASONS = (
+    (_NOT_NULL, "INPUT_REQUIRED"),
+    ("Member must satisfy enum", "INVALID_ENUM"),
+    ("Member must have length less", "MAX_LENGTH_EXCEEDED"),
+    ("Member must have length greater", "MIN_LENGTH_EXCEEDED"),
+    ("Member must have value less", "MAX_VALUE_EXCEEDED"),
+    ("Member must have value greater", "MIN_VALUE_EXCEEDED"),
+    ("Member must satisfy constraint", "INVALID_LIST_MEMBER"),
+)
+
+
+def reason_of(failure: Failure) -> str:
+    """AWS's word for the kind of a failure, such as ``INVALID_PATTERN``."""
+    return next((word for begin, word in _REASONS if failure.sentence.startswith(begin)), "INVALID_PATTERN")
+
+
 def _nothing(value: Any) -> Failures:
     return ()
 

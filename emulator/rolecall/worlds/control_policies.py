@@ -5,6 +5,7 @@ The policy grammar checks which elements they may have.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from rolecall.data import QUOTAS, resource_control_services
@@ -37,6 +38,23 @@ def control_document(kind: PolicyKind) -> c.Check:
         return text
 
     return check
+
+
+def management_document(notes: c.Notes, path: Path, value: Any) -> str | None:
+    """The document of a policy of another type: a mapping, or JSON text of one. The result is JSON text."""
+    if isinstance(value, dict):
+        return c.document_text(value)
+    if isinstance(value, str) and _is_json_object(value):
+        return value
+    notes.add(path, "must be a mapping, or JSON text of one")
+    return None
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _check_services(notes: c.Notes, path: Path, statement: Statement, document: Any) -> None:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
+from rolecall.arns import declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, parse_policy, trusted_principals
@@ -23,6 +23,7 @@ from rolecall.settings import SandboxSettings
 from rolecall.storage import gather, worlds
 from rolecall.storage import service_linked_roles as linked
 from rolecall.storage import tables as t
+from rolecall.storage.organization_accounts import new_membership
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.worlds import world as w
@@ -120,17 +121,20 @@ def _fingerprint(world: w.World) -> str:
 
 
 def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
-    """The id of each unit by its name: the declared id, or one that is the same each time the file is read."""
+    """The id of each unit by its name, and by its id if it declares one.
+
+    Without a declared id it is one that is the same each time the file is read.
+    """
     root = gather.root_of(organization.organization_id).removeprefix("r-")
     ids = {}
     for unit in organization.organizational_units:
         digest = hashlib.sha256(f"{organization.organization_id}/{unit.name}".encode()).hexdigest()
         ids[unit.name] = unit.ou_id or f"ou-{root}-{digest[:8]}"
-    return ids
+    return ids | {unit.ou_id: unit.ou_id for unit in organization.organizational_units if unit.ou_id}
 
 
-def _depth(unit: w.DeclaredUnit, organization: w.DeclaredOrganization) -> int:
-    parents = {each.name: each.parent for each in organization.organizational_units}
+def _depth(unit: w.DeclaredUnit, parents: Mapping[str, str]) -> int:
+    """How many units a unit is in. ``parents`` has the parent of each unit by name and by id."""
     depth, name = 0, unit.parent
     while name:
         depth, name = depth + 1, parents[name]
@@ -164,6 +168,9 @@ class _Builder:
                 "organization_id": organization.organization_id if organization and account.in_organization else None,
             }
             worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
+            if described["organization_id"] is not None:
+                membership = new_membership(account.account_id, self._now_seconds)
+                worlds.put(self._db, t.organization_accounts, {"account_id": account.account_id}, {}, membership)
         if organization is not None:
             self._organization(organization)
             self._root_access(organization)
@@ -180,35 +187,46 @@ class _Builder:
     def _organization(self, organization: w.DeclaredOrganization) -> None:
         units = _unit_ids(organization)
         # Parents first, because a unit refers to its parent.
-        for unit in sorted(organization.organizational_units, key=lambda unit: _depth(unit, organization)):
+        parents = {key: each.parent for each in organization.organizational_units for key in (each.name, each.ou_id)}
+        for unit in sorted(organization.organizational_units, key=lambda unit: _depth(unit, parents)):
             values = {
                 "organization_id": organization.organization_id,
                 "name": unit.name,
                 "parent_id": units.get(unit.parent),
             }
-            worlds.put(self._db, t.organizational_units, {"ou_id": units[unit.name]}, values, {})
+            worlds.put(self._db, t.organizational_units, {"ou_id": units[unit.ou_id or unit.name]}, values, {})
         placed = {
-            account_id: units[unit.name] for unit in organization.organizational_units for account_id in unit.accounts
+            account_id: units[unit.ou_id or unit.name]
+            for unit in organization.organizational_units
+            for account_id in unit.accounts
         }
         for account_id, ou_id in placed.items():
             worlds.put(self._db, t.organizational_unit_accounts, {"account_id": account_id}, {"ou_id": ou_id}, {})
-        self._control_policies("service", organization, organization.service_control_policies, units)
-        self._control_policies("resource", organization, organization.resource_control_policies, units)
+        for policy in organization.service_control_policies:
+            self._organization_policy(gather.SERVICE_CONTROL_POLICY, organization, policy, units)
+        for policy in organization.resource_control_policies:
+            self._organization_policy(gather.RESOURCE_CONTROL_POLICY, organization, policy, units)
+        for other in organization.management_policies:
+            self._organization_policy(other.policy_type, organization, other, units)
 
-    def _control_policies(
+    def _organization_policy(
         self,
-        kind: str,
+        policy_type: str,
         organization: w.DeclaredOrganization,
-        policies: Iterable[w.DeclaredControlPolicy],
+        policy: w.DeclaredControlPolicy,
         units: Mapping[str, str],
     ) -> None:
-        for policy in policies:
-            values = {"organization_id": organization.organization_id, "document": policy.document}
-            table = t.metadata.tables[f"{kind}_control_policies"]
-            worlds.put(self._db, table, {"name": policy.name}, values, {})
-            targets = [{"target": units.get(target, target)} for target in policy.targets or (gather.ROOT_TARGET,)]
-            owner = {"policy_name": policy.name}
-            worlds.replace(self._db, t.metadata.tables[f"{kind}_control_policy_targets"], owner, targets, _NO_COLUMNS)
+        owner = {"organization_id": organization.organization_id}
+        named = {**owner, "policy_type": policy_type, "name": policy.name}
+        present = worlds.find(self._db, t.organization_policies, named)
+        policy_id = policy.policy_id or declared_policy_id(policy_type, policy.name)
+        key = {**owner, "policy_id": policy_id if present is None else present["policy_id"]}
+        values = {**named, "document": policy.document, "description": policy.description}
+        del values["organization_id"]
+        worlds.put(self._db, t.organization_policies, key, values, {})
+        declared = policy.targets or (gather.ROOT_TARGET,) if policy.attached else ()
+        targets = [{"target": units.get(target, target)} for target in declared]
+        worlds.replace(self._db, t.organization_policy_targets, key, targets, _NO_COLUMNS)
 
     def _root_access(self, organization: w.DeclaredOrganization) -> None:
         owner = {"organization_id": organization.organization_id}
