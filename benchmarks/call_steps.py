@@ -27,8 +27,8 @@ from rolecall.call_log.outcomes import Outcome, recorded
 from rolecall.clock import Clock
 from rolecall.gateway import Gateway
 from rolecall.gateway.received import Received
-from rolecall.ids import Identifiers
 from rolecall.inprocess import client, environ_of
+from rolecall.sandbox import Sandbox
 from rolecall.services.catalogue import find
 from rolecall.services.permissions import table_permissions
 from rolecall.signing import check_scope, check_signature, read_signature
@@ -71,18 +71,19 @@ def best(function: Callable[[], object], rounds: int, repeats: int) -> float:
     return quietest / repeats * 1e6
 
 
-class Sandbox:
+class Measured:
     def __init__(self, folder: str) -> None:
         world = read_world_file(str(builtin_world_path()))
         self.clock = Clock()
         self.database: Database = open_database(f"sqlite:///{Path(folder) / 'steps.db'}", world, self.clock)
+        log = decision_log(self.database.url, self.clock)
+        self.application = application_over(self.database, world, self.clock, decisions=log)
         # As in `rolecall serve`: the work of the log's thread is part of the whole call.
-        self.decisions = decision_log(self.database.url, self.clock)
-        self.decisions.start()
+        self.application.sandbox.writer.start()
         self.told: list[Outcome] = []
-        self.application = application_over(self.database, world, self.clock, decisions=self.decisions)
-        self.gateway = Gateway(self.database, clock=self.clock, ids=Identifiers(), settings=world.settings)
-        self.gateway.observer = self.told.append
+        sandbox = Sandbox(self.database, world, self.clock)
+        sandbox.observe = self.told.append
+        self.gateway = Gateway(sandbox)
 
     def environs(self) -> dict[str, dict[str, Any]]:
         """The WSGI environment of one signed request of each kind."""
@@ -208,7 +209,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sandbox = Sandbox(folder)
+        sandbox = Measured(folder)
         environs = sandbox.environs()
         columns = {
             name: {
@@ -227,7 +228,7 @@ def main() -> None:
             lambda: b"".join(bare_flask.app(dict(flask), _start_response)), arguments.rounds, arguments.repeats
         )
         print(f"{'a bare Flask answer':26}{'':>8}{floor:22.1f}")
-        sandbox.decisions.close()
+        sandbox.application.finish()
 
 
 if __name__ == "__main__":

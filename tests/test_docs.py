@@ -46,6 +46,7 @@ from rolecall.kit.privileges import LeastPrivilege
 from rolecall.services.catalogue import all_operations
 from rolecall.sessions.tokens import MAXIMUM_TOKEN_CHARACTERS
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, SandboxSettings
+from rolecall.web.front_doors import FRONT_DOORS
 from rolecall.wire import SERVICES, load_service
 from rolecall.worlds import declare
 from rolecall.worlds.builtin import builtin_world_path
@@ -254,6 +255,11 @@ def test_every_control_endpoint_is_documented_and_no_other() -> None:
     known = {f"{method} {rule.rule}" for rule in routes for method in (rule.methods or ()) - {"HEAD", "OPTIONS"}}
     database.close()
     assert set(sections(page("control-endpoints.md"))) == known
+
+
+def test_every_front_door_is_documented_with_its_guard() -> None:
+    [table, *_] = page("control-endpoints.md").split("\n## ")
+    assert table_rows(table) == [[f"`{door.prefix}`", door.guard.admits] for door in FRONT_DOORS]
 
 
 def test_every_kind_and_key_of_a_fault_rule_is_documented_and_no_other() -> None:

@@ -9,15 +9,16 @@ import boto3
 from botocore.client import ClientCreator
 from botocore.config import Config
 
-from rolecall.app import application_around, copied_database, gateway_over, world_template
+from rolecall.app import copied_database, world_template
 from rolecall.caches import BoundedCache
 from rolecall.call_log.outcomes import Outcome
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
 from rolecall.inprocess import ENDPOINT_URL, route
+from rolecall.sandbox import Sandbox
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.storage.template import DatabaseTemplate
-from rolecall.web.application import RolecallApplication
+from rolecall.web.application import RolecallApplication, web_application
 from rolecall.web.aws import aws_application
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import read_world, read_world_file
@@ -78,15 +79,15 @@ class WorldHandle:
         self.clock = Clock()
         self.outcomes: list[Outcome] = []
         self.database = copied_database(_template(declared), self.clock)
-        self._gateway, self._reset = gateway_over(self.database, declared, self.clock, observer=self.outcomes.append)
-        self._aws = aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES)
+        self._sandbox = Sandbox(self.database, declared, self.clock, observer=self.outcomes.append)
+        self._aws = aws_application(self._sandbox, DEFAULT_MAXIMUM_BODY_BYTES)
         self._application: RolecallApplication | None = None
 
     @property
     def application(self) -> RolecallApplication:
         """The whole application, made on first use: making Flask would double the time of a sandbox."""
         if self._application is None:
-            self._application = application_around(self._gateway, self._reset, None)
+            self._application = web_application(self._sandbox)
         return self._application
 
     @application.setter

@@ -18,8 +18,8 @@ from botocore.model import Shape
 from botocore.session import Session
 
 from rolecall.services.catalogue import find
-from rolecall.services.registry import not_taken
-from rolecall.wire import SERVICES
+from rolecall.services.members import refused_members
+from rolecall.wire import SERVICES, load_service
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "tests" / "wire" / "cases" / "model_members.json"
@@ -54,10 +54,11 @@ def _members(service: str, operation: Any) -> dict[str, list[str]] | None:
     if registered is None:
         return None
     taken, answered = operation.input_shape, operation.output_shape
+    refused = refused_members(registered, load_service(service).operation(operation.name).input_paths)
     return {
         "takes": sorted(paths(taken)) if taken else [],
         "answers": sorted(paths(answered)) if answered else [],
-        "not emulated": sorted(not_taken(registered, taken.members if taken else ())),
+        "not emulated": sorted(".".join(path) for path in refused),
     }
 
 

@@ -56,7 +56,9 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "storage": ("storage", "services", "worlds"),
     "access": ("policy", "services", "gateway"),
     "identities": ("gateway", "services", "sessions"),
+    "delivery": ("delivery", "services"),
     "services": ("services", "gateway"),
+    "sandbox": ("gateway", "worlds", "call_log", "faults"),
     "gateway": ("gateway", "call_log"),
     "advice": ("advice",),
     "worlds": ("worlds", "gateway"),
@@ -70,7 +72,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 LEAF = ("leaves", "services", "worlds")
 MAPPED = (
     *("policy", "wire", "signing", "sessions", "data", "storage", "leaves", "gateway", "advice", "services"),
-    *("worlds", "call_log", "faults", "identity_providers", "least_privilege", "web"),
+    *("worlds", "call_log", "faults", "identity_providers", "least_privilege", "delivery", "web"),
 )
 FIRST_TESTS = 250
 TIMEOUT_SECONDS = 600

@@ -87,6 +87,7 @@ COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
     }
 )
 
+REGION_DISABLED_CODE = "RegionDisabledException"
 REGION_DISABLED_MESSAGE = (
     "STS is not activated in this region for account:{account_id}. Your account administrator can activate STS in "
     "this region using the IAM Console."
@@ -95,4 +96,4 @@ REGION_DISABLED_MESSAGE = (
 
 def region_disabled(account_id: str, reason: str = "") -> AwsError:
     """AWS's answer in a Region where STS is switched off."""
-    return AwsError("RegionDisabledException", REGION_DISABLED_MESSAGE.format(account_id=account_id), reason=reason)
+    return AwsError(REGION_DISABLED_CODE, REGION_DISABLED_MESSAGE.format(account_id=account_id), reason=reason)

@@ -27,7 +27,7 @@ from rolecall.principals import Caller, Principal
 from rolecall.sessions.credentials import OpenedSession, open_session
 from rolecall.sessions.keys import KeyRing
 from rolecall.sessions.tokens import BadTokenError
-from rolecall.storage import gather
+from rolecall.storage import gather, keyring
 from rolecall.storage.gather import Entity
 
 _IDENTITY_LIMIT = 2048
@@ -46,6 +46,11 @@ class Identity:
     @property
     def caller(self) -> Caller:
         return self.rights.caller
+
+
+def read_identities(connection: Connection, generation: int) -> IdentityStore:
+    """The identities of the connection's generation, with its key ring. Nothing is remembered yet."""
+    return IdentityStore(PolicyStore(generation), KeyRing.of_rows(keyring.load(connection)))
 
 
 def unsigned_identity(caller: Caller) -> Identity:
@@ -191,4 +196,12 @@ def _rights(caller: Caller, layers: Layers, authority: Authority) -> Rights:
     return Rights(caller, layers, identity_keys(caller, authority))
 
 
-__all__ = ["NOBODY", "Identity", "IdentityStore", "root_principal", "unsigned_identity", "user_principal"]
+__all__ = [
+    "NOBODY",
+    "Identity",
+    "IdentityStore",
+    "read_identities",
+    "root_principal",
+    "unsigned_identity",
+    "user_principal",
+]

@@ -16,12 +16,11 @@ from sqlalchemy import Connection
 from rolecall.access.check import ask
 from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
-from rolecall.access.policies import PolicyStore
 from rolecall.clock import Clock
 from rolecall.data import actions
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
-from rolecall.identities import Identity, IdentityStore
+from rolecall.identities import Identity, IdentityStore, read_identities
 from rolecall.policy import denial_message
 from rolecall.principals import ROLE_SESSIONS, Caller
 from rolecall.sessions.keys import KeyRing
@@ -141,7 +140,7 @@ class SignIn:
 
     def _identities(self, connection: Connection) -> IdentityStore:
         # Pages are rare, so nothing is cached between them.
-        return IdentityStore(PolicyStore(self._database.generation(connection)), _key_ring(connection))
+        return read_identities(connection, self._database.generation(connection))
 
 
 def _key_ring(connection: Connection) -> KeyRing:

@@ -17,6 +17,7 @@ import pytest
 from logged_worlds import keep_log, refused, request_id
 
 from rolecall.call_log import writer as decisions_module
+from rolecall.call_log.background import BackgroundWriter
 from rolecall.call_log.outcomes import Outcome
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock, monotonic_seconds
@@ -203,7 +204,7 @@ def test_a_failure_of_the_product_itself_names_the_caller(
     def broken(*_arguments: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("rolecall.gateway.road.check_constraints", broken)
+    monkeypatch.setattr("rolecall.gateway.operation.check_constraints", broken)
     made, _ = refused(world.client("sts").get_caller_identity)
     call = log.call(made)
     assert call is not None
@@ -487,20 +488,21 @@ def test_a_process_that_ends_writes_what_it_has(tmp_path: Path) -> None:
 
 def _write_and_end(path: str, name: str) -> None:
     log = new_log(path)
-    log.start()
+    BackgroundWriter(log).start()
     for number in range(500):
         log.record(outcome(f"{name}-{number}"))
 
 
 def test_the_thread_writes_by_itself() -> None:
     log = new_log()
-    log.start()
+    writer = BackgroundWriter(log)
+    writer.start()
     log.record(outcome("call"))
     deadline = time.monotonic() + 300
     while not log.store.calls(EVERYTHING):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    log.close()
+    writer.close()
 
 
 def test_many_threads_hand_over_while_one_reads() -> None:

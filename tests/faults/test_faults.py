@@ -40,7 +40,7 @@ def refusal(call: Any, **arguments: Any) -> tuple[int, str, str]:
 
 
 def faults(world: Any) -> Any:
-    return world.application.faults
+    return world.application.sandbox.faults
 
 
 def counted(world: Any) -> list[tuple[int, int]]:
@@ -553,19 +553,19 @@ def processes(tmp_path: Path) -> Iterator[list[Process]]:
 
 def test_rules_hold_in_every_process_and_end_with_a_reset(processes: list[Process]) -> None:
     first, second = processes
-    first.application.faults.add(service="sts", error="Throttling", times=3)
+    first.application.sandbox.faults.add(service="sts", error="Throttling", times=3)
     assert refusal(second.sts().get_caller_identity)[1] == "Throttling"
     assert refusal(first.sts().get_caller_identity)[1] == "Throttling"
-    assert [rule["hits"] for rule in second.application.faults.rules] == [2]
+    assert [rule["hits"] for rule in second.application.sandbox.faults.rules] == [2]
     assert second.application.test_client().post("/_rolecall/reset").status_code == 200
     first.sts().get_caller_identity()
-    assert first.application.faults.rules == []
+    assert first.application.sandbox.faults.rules == []
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_a_rule_strikes_no_more_calls_than_it_says(world: Any, processes: list[Process], in_memory: bool) -> None:
     applications = [world.application] * 2 if in_memory else [process.application for process in processes]
-    applications[0].faults.add(service="sts", error="Throttling", nth=3, times=7)
+    applications[0].sandbox.faults.add(service="sts", error="Throttling", nth=3, times=7)
     failed: list[int] = []
 
     def call(application: Any) -> None:
@@ -582,5 +582,5 @@ def test_a_rule_strikes_no_more_calls_than_it_says(world: Any, processes: list[P
     for thread in threads:
         thread.join()
     assert len(failed) == 7
-    [rule] = applications[1].faults.rules
+    [rule] = applications[1].sandbox.faults.rules
     assert (rule["calls"], rule["hits"]) == (40, 7)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from botocore import xform_name
@@ -210,6 +211,33 @@ def test_a_parameter_that_is_not_built_is_refused_after_the_permission(
     for refused in ("nobody", "denied"):
         status, code, _ = outcome(worlds.client("sts", refused), "AssumeRole", **call)
         assert (status, code) == (403, "AccessDenied")
+
+
+class OlderTag(TypedDict):
+    """A tag as an operation takes it that knows no values."""
+
+    Key: str
+
+
+def test_a_member_inside_a_structure_that_is_not_built_is_refused_after_the_permission(
+    worlds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every member of a tag is emulated today, so the test takes one from the operation."""
+    built = find("iam", "TagUser")
+    assert built is not None
+
+    def older(call: Any, *, UserName: str, Tags: Sequence[OlderTag]) -> None:
+        raise AssertionError("the call was carried out")
+
+    monkeypatch.setattr("rolecall.gateway.road.find", lambda *_: replace(built, function=older))
+    call = {"UserName": "nobody", "Tags": [{"Key": "team", "Value": "core"}]}
+    message = "Rolecall does not emulate the parameter Tags.Value of TagUser yet."
+    assert outcome(worlds.client("iam", "admin"), "TagUser", **call) == (501, "NotImplemented", message)
+    for refused in ("nobody", "denied"):
+        status, code, _ = outcome(worlds.client("iam", refused), "TagUser", **call)
+        assert (status, code) == (403, "AccessDenied")
+    monkeypatch.undo()
+    assert outcome(worlds.client("iam", "admin"), "TagUser", **call)[1] == "allowed"
 
 
 @pytest.mark.parametrize("operation", sorted(UNSIGNED))

@@ -25,8 +25,8 @@ from rolecall import BadConfigError, Rolecall, UnknownIdentityError
 from rolecall.app import open_database
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
+from rolecall.kit.configs import prepared_world
 from rolecall.kit.identity import keys_of
-from rolecall.kit.worlds import prepared_world
 from rolecall.storage.engine import Database
 
 ROOT = Path(__file__).parent.parent.parent
@@ -362,9 +362,9 @@ def test_decisions_are_newest_first_and_say_why() -> None:
 
 def test_more_calls_than_the_queue_holds_are_all_recorded() -> None:
     with Rolecall() as sandbox:
-        answer = sandbox._gateway.observer
+        answer = sandbox._parts.sandbox.observe
         sandbox.client("sts").get_caller_identity()
-        _, outcome = sandbox._decisions._allowed[0]
+        _, outcome = sandbox._parts.decisions._allowed[0]
         for _ in range(4999):
             answer(outcome)
         assert len(sandbox.decisions) == 5000

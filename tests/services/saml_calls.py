@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from rolecall.sessions.saml.door import own_metadata, signed_response
+from rolecall.sessions.saml.on_demand import own_metadata, signed_response
 from rolecall.sessions.saml.records import NewResponse
 from rolecall.sessions.saml.xml import tag
 

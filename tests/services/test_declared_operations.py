@@ -16,6 +16,8 @@ from rolecall.services.verbs import Declared, declared_operations, documents_nam
 from rolecall.wire import load_service
 
 SESSION = Session()
+# Loads every operation, also when this module is imported alone.
+catalogue.all_operations()
 DECLARED = list(declared_operations)
 # What each verb asks of the place where a kind is kept.
 METHODS = {
@@ -117,9 +119,11 @@ def call_of(declared: Declared) -> Any:
     operation = load_service(declared.service).operation(declared.name)
     return SimpleNamespace(
         operation=declared.name,
-        input_paths=(*operation.input_paths, ("Unknown",)),
-        answer_members=operation.output_members,
-        answer_paths=operation.output_paths,
+        model=SimpleNamespace(
+            input_paths=(*operation.input_paths, ("Unknown",)),
+            output_members=operation.output_members,
+            output_paths=operation.output_paths,
+        ),
     )
 
 
@@ -136,7 +140,8 @@ def test_a_member_that_a_newer_model_has_is_refused_and_not_ignored(declared: De
 
 
 def test_a_member_that_an_older_model_lacks_is_not_answered() -> None:
-    call: Any = SimpleNamespace(answer_paths={("VoiceConnector",), ("VoiceConnector", "Name")})
+    model = SimpleNamespace(output_paths={("VoiceConnector",), ("VoiceConnector", "Name")})
+    call: Any = SimpleNamespace(model=model)
     assert shown(call, "VoiceConnector", {"Name": "n", "NetworkType": "IPV4_ONLY"}) == {"Name": "n"}
 
 

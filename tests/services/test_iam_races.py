@@ -7,6 +7,7 @@ the operation's check, and the operation's write then meets the row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -51,12 +52,25 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return make
 
 
-def test_names_that_another_call_took(iam: Any, blind: Any) -> None:
+def blind_kind(monkeypatch: pytest.MonkeyPatch, module: str, kind: str, name: str) -> None:
+    """Makes a kind of IAM entity find no entity of that name, as if the row were missing."""
+    found = import_module(f"rolecall.services.{module}")
+    known = getattr(found, kind)
+
+    def partly(connection: Any, account_id: str, wanted: str) -> Any:
+        return None if wanted == name else known.by_name(connection, account_id, wanted)
+
+    monkeypatch.setattr(found, kind, replace(known, by_name=partly))
+
+
+def test_names_that_another_call_took(iam: Any, blind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     blind("iam.users.users", "user_by_name", of="ana")
+    blind_kind(monkeypatch, "iam.users.users", "USERS", "ana")
     fails(iam.create_user, "EntityAlreadyExists", "User with name ana already exists.", 409, UserName="ana")
     update = {"UserName": "bob", "NewUserName": "ana"}
     fails(iam.update_user, "EntityAlreadyExists", "User with name ana already exists.", 409, **update)
     blind("iam.groups.groups", "group_by_name", of="spare")
+    blind_kind(monkeypatch, "iam.groups.groups", "GROUPS", "spare")
     fails(iam.create_group, "EntityAlreadyExists", "Group with name spare already exists.", 409, GroupName="spare")
     update = {"GroupName": "developers", "NewGroupName": "spare"}
     fails(iam.update_group, "EntityAlreadyExists", "Group with name spare already exists.", 409, **update)
@@ -72,19 +86,19 @@ def test_a_device_that_another_call_made(iam: Any, blind: Any) -> None:
 
 
 def test_an_entity_that_got_something_while_it_was_deleted(iam: Any, blind: Any) -> None:
-    everything = ("access_keys_of", "devices_of", "certificates_of", "attached_arns", "inline_names", "groups_of")
-    blind("iam.users.users", *everything, sees=[])
+    blind("iam.policies.entity_policies", "attached_arns", "inline_names", sees=[])
+    blind("iam.users.users", "access_keys_of", "devices_of", "certificates_of", "groups_of", sees=[])
     assert refusal(iam.delete_user, UserName="ana")[0] == "DeleteConflict"
-    blind("iam.groups.groups", "members_of", "attached_arns", "inline_names", sees=[])
+    blind("iam.groups.groups", "members_of", sees=[])
     assert refusal(iam.delete_group, GroupName="developers")[0] == "DeleteConflict"
-    blind("iam.roles.roles", "attached_arns", "inline_names", sees=[])
     assert refusal(iam.delete_role, RoleName="packed")[0] == "DeleteConflict"
     blind("iam.policies.policies", "usage_of", sees=(0, 0))
     assert refusal(iam.delete_policy, PolicyArn=FILLER_ARNS[0])[0] == "DeleteConflict"
 
 
 def test_a_refused_deletion_removes_nothing(world: Any, iam: Any, blind: Any) -> None:
-    blind("iam.users.users", "access_keys_of", "attached_arns", "inline_names", "groups_of", sees=[])
+    blind("iam.policies.entity_policies", "attached_arns", "inline_names", sees=[])
+    blind("iam.users.users", "access_keys_of", "groups_of", sees=[])
     assert refusal(iam.delete_user, UserName="ana")[0] == "DeleteConflict"
     assert len(iam.list_access_keys(UserName="ana")["AccessKeyMetadata"]) == 2
     assert iam.list_groups_for_user(UserName="ana")["Groups"][0]["GroupName"] == "developers"

@@ -32,7 +32,7 @@ from saml_calls import (
 from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import XMLSigner
 
-from rolecall.sessions.saml import door
+from rolecall.sessions.saml import on_demand
 
 NOT_INSTALLED_MESSAGE = "SAML needs an extra of Rolecall that is not installed: pip install 'rolecall[saml]'"
 
@@ -217,9 +217,9 @@ def test_without_the_extra(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             return import_module(name)
         raise ModuleNotFoundError("No module named 'lxml'", name="lxml.etree")
 
-    monkeypatch.setattr(door, "_known_metadata", type(door._known_metadata)(1))
+    monkeypatch.setattr(on_demand, "_known_metadata", type(on_demand._known_metadata)(1))
     monkeypatch.setattr(importlib, "import_module", absent)
-    door._library.cache_clear()
+    on_demand._library.cache_clear()
     try:
         assert refusal(world, assertion) == ("NotImplemented", NOT_INSTALLED_MESSAGE)
         with pytest.raises(ClientError, match=r"pip install 'rolecall\[saml\]'"):
@@ -229,5 +229,5 @@ def test_without_the_extra(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (answer.status_code, answer.json) == (501, {"message": NOT_INSTALLED_MESSAGE})
     finally:
         monkeypatch.undo()
-        door._library.cache_clear()
+        on_demand._library.cache_clear()
     assert assume(world, assertion)["Subject"] == SUBJECT

@@ -1,7 +1,7 @@
 """Each guard of a SAML response by itself: every response has one fault, and the test names the guard that finds it.
 
-A caller gets the same message for most of these faults. So the tests call ``sessions/saml/door.py``, whose errors name
-the guard.
+A caller gets the same message for most of these faults. So the tests call ``sessions/saml/on_demand.py``, whose errors
+name the guard.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, Signatur
 from signxml.signer import XMLSigner
 from test_sts_saml_encrypted import encrypted, public_key, response_signed
 
-from rolecall.sessions.saml import door, responses
+from rolecall.sessions.saml import on_demand, responses
 from rolecall.sessions.saml.records import (
     BadMetadataError,
     BadResponseError,
@@ -52,7 +52,8 @@ def good() -> str:
 
 
 def read(encoded: str, *keys: str, encrypted_only: bool = False) -> Any:
-    return door.verified_assertion(encoded, door.read_metadata(idp().metadata), keys, encrypted_only=encrypted_only)
+    metadata = on_demand.read_metadata(idp().metadata)
+    return on_demand.verified_assertion(encoded, metadata, keys, encrypted_only=encrypted_only)
 
 
 def changed(change: Change) -> str:
@@ -590,9 +591,9 @@ def test_which_guard_judges_an_encrypted_assertion() -> None:
 
 @pytest.fixture
 def fresh_door() -> Iterator[None]:
-    door._library.cache_clear()
+    on_demand._library.cache_clear()
     yield
-    door._library.cache_clear()
+    on_demand._library.cache_clear()
 
 
 @pytest.mark.usefixtures("fresh_door")
@@ -601,19 +602,19 @@ def test_only_one_of_the_two_libraries(missing: str, monkeypatch: pytest.MonkeyP
     def absent(name: str) -> Any:
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
 
-    response, metadata = good(), door.read_metadata(idp().metadata)
-    door._library.cache_clear()
+    response, metadata = good(), on_demand.read_metadata(idp().metadata)
+    on_demand._library.cache_clear()
     with monkeypatch.context() as without_it:
         without_it.setattr(importlib, "import_module", absent)
         for ask in (
-            lambda: door.verified_assertion(response, metadata),
-            lambda: door.read_metadata("<never/>"),
-            lambda: door.check_private_key("key"),
-            lambda: door.own_metadata("me", "https://here", []),
+            lambda: on_demand.verified_assertion(response, metadata),
+            lambda: on_demand.read_metadata("<never/>"),
+            lambda: on_demand.check_private_key("key"),
+            lambda: on_demand.own_metadata("me", "https://here", []),
         ):
             with pytest.raises(SamlNotInstalledError, match=r"pip install 'rolecall\[saml\]'"):
                 ask()
-    assert door.verified_assertion(response, metadata).subject == SUBJECT
+    assert on_demand.verified_assertion(response, metadata).subject == SUBJECT
 
 
 @pytest.mark.usefixtures("fresh_door")
@@ -626,15 +627,15 @@ def test_a_missing_module_of_another_package_is_no_missing_extra(
 
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(ModuleNotFoundError, match=r"^No module$"):
-        door.read_metadata("<never/>")
+        on_demand.read_metadata("<never/>")
 
 
 def test_metadata_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     text = idp().metadata.replace("https://idp.example.com/sso", "https://idp.example.com/once")
-    known = door.read_metadata(text)
-    assert door.read_metadata(text) is known
+    known = on_demand.read_metadata(text)
+    assert on_demand.read_metadata(text) is known
     with pytest.raises(BadMetadataError):
-        door.read_metadata("<never/>")
+        on_demand.read_metadata("<never/>")
 
 
 XENC = "http://www.w3.org/2001/04/xmlenc#"
@@ -666,11 +667,11 @@ def test_encrypted_assertions_that_cannot_be_decrypted() -> None:
 def test_the_key_of_a_provider() -> None:
     elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with pytest.raises(EncryptionError, match=r"^not an RSA key$"):
-        door.check_private_key(elliptic.decode())
+        on_demand.check_private_key(elliptic.decode())
     for text in ("", "key", "ü", private_key_pem()[:-40]):
         with pytest.raises(EncryptionError, match=r"^not a private key in PEM without a password$"):
-            door.check_private_key(text)
-    door.check_private_key(private_key_pem())
+            on_demand.check_private_key(text)
+    on_demand.check_private_key(private_key_pem())
 
 
 # --- the algorithms, written out
@@ -761,7 +762,7 @@ def elliptic_idp() -> tuple[Any, x509.Certificate, str]:
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end)
     certificate = builder.sign(key, hashes.SHA256())
     location = "https://idp.example.com/sso"
-    return key, certificate, door.own_metadata(idp().entity_id, location, [certificate.public_bytes(Encoding.DER)])
+    return key, certificate, on_demand.own_metadata(idp().entity_id, location, [certificate.public_bytes(Encoding.DER)])
 
 
 def signed_by(method: SignatureMethod, digest: DigestAlgorithm) -> Any:
@@ -775,7 +776,7 @@ def signed_by(method: SignatureMethod, digest: DigestAlgorithm) -> Any:
         key, certificate, metadata = elliptic_idp()
     signer = XMLSigner(signature_algorithm=method, digest_algorithm=digest, c14n_algorithm=EXCLUSIVE)
     made = signer.sign(root, key=key, cert=[certificate], reference_uri="#_assertion", id_attribute="ID")
-    return door.verified_assertion(closed(made), door.read_metadata(metadata))
+    return on_demand.verified_assertion(closed(made), on_demand.read_metadata(metadata))
 
 
 @pytest.mark.parametrize(
@@ -835,18 +836,18 @@ WEAK_CERTIFICATE = (
 
 
 def metadata_with(*certificates: bytes) -> str:
-    return door.own_metadata("https://weak.example.com", "https://idp.example.com/sso", certificates)
+    return on_demand.own_metadata("https://weak.example.com", "https://idp.example.com/sso", certificates)
 
 
 def test_keys_that_metadata_may_not_have() -> None:
     with pytest.raises(BadMetadataError, match=r"^an RSA key of 1016 bits$"):
-        door.read_metadata(metadata_with(b64decode(WEAK_CERTIFICATE)))
+        on_demand.read_metadata(metadata_with(b64decode(WEAK_CERTIFICATE)))
     key = ed25519.Ed25519PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "idp")])
     begin, end = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end).sign(key, None)
     with pytest.raises(BadMetadataError, match=r"^a key that is neither RSA nor of an elliptic curve$"):
-        door.read_metadata(metadata_with(made.public_bytes(Encoding.DER)))
+        on_demand.read_metadata(metadata_with(made.public_bytes(Encoding.DER)))
 
 
 def test_how_many_keys_metadata_may_have() -> None:
@@ -857,12 +858,12 @@ def test_how_many_keys_metadata_may_have() -> None:
         begin, end = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
         made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end).sign(key, hashes.SHA256())
         certificates.append(made.public_bytes(Encoding.DER))
-    assert len(door.read_metadata(metadata_with(*certificates[:10])).certificates) == 10
+    assert len(on_demand.read_metadata(metadata_with(*certificates[:10])).certificates) == 10
     # A certificate that occurs twice counts once.
-    assert len(door.read_metadata(metadata_with(*certificates[:10], certificates[0])).certificates) == 10
+    assert len(on_demand.read_metadata(metadata_with(*certificates[:10], certificates[0])).certificates) == 10
     for wrong in (certificates, []):
         with pytest.raises(BadMetadataError, match=rf"^{len(wrong)} signing certificates, must be 1 to 10$"):
-            door.read_metadata(metadata_with(*wrong))
+            on_demand.read_metadata(metadata_with(*wrong))
 
 
 @pytest.mark.parametrize(
@@ -882,12 +883,12 @@ def test_how_many_keys_metadata_may_have() -> None:
 def test_metadata(old: str, new: str, problem: str) -> None:
     assert old in idp().metadata
     with pytest.raises(BadMetadataError, match=problem):
-        door.read_metadata(idp().metadata.replace(old, new))
+        on_demand.read_metadata(idp().metadata.replace(old, new))
 
 
 def test_optional_attributes_of_metadata() -> None:
     dated = idp().metadata.replace("entityID=", 'validUntil="1970-01-01T00:01:00Z" entityID=')
     other = dated.replace(' use="signing"', "").replace("https://idp.example.com/metadata", "a" * 1024)
-    metadata = door.read_metadata(other)
+    metadata = on_demand.read_metadata(other)
     assert (metadata.entity_id, metadata.certificates) == ("a" * 1024, (idp().certificate,))
     assert metadata.valid_until_seconds == 60

@@ -87,7 +87,7 @@ def test_a_failure_is_answered_in_json(world: Any, monkeypatch: pytest.MonkeyPat
     def fails(*_arguments: Any) -> None:
         raise RuntimeError("the secret is hunter2")
 
-    monkeypatch.setattr(world.application.faults, "replace", fails)
+    monkeypatch.setattr(world.application.sandbox.faults, "replace", fails)
     status, answer = send(world, "DELETE", "faults", b"")
     assert (status, list(answer)) == (500, ["message"])
     assert "hunter2" not in answer["message"]

@@ -68,7 +68,7 @@ def test_a_second_factor_is_used_up_elsewhere(world: WorldHandle) -> None:
 def test_a_delay_is_a_pause_and_faults_are_counted_elsewhere(world: WorldHandle) -> None:
     sts = world.client("sts")
     waits = waits_of(world, sts)
-    world.application.faults.add(kind="delay", delay_seconds=7, operation="GetCallerIdentity")
+    world.application.sandbox.faults.add(kind="delay", delay_seconds=7, operation="GetCallerIdentity")
     # The first call has not read the fault rules yet when it begins.
     sts.get_caller_identity()
     sts.get_caller_identity()
@@ -78,7 +78,7 @@ def test_a_delay_is_a_pause_and_faults_are_counted_elsewhere(world: WorldHandle)
 def test_a_dropped_connection_is_dropped_after_its_waits(world: WorldHandle) -> None:
     iam = world.client("iam")
     waits = waits_of(world, iam)
-    world.application.faults.add(kind="drop_answer", operation="CreateUser")
+    world.application.sandbox.faults.add(kind="drop_answer", operation="CreateUser")
     with pytest.raises(DroppedConnectionError):
         iam.create_user(UserName="unanswered")
     assert waits == [LONG_WORK]

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import strategies as st
 
 from rolecall.ids import Identifiers
-from rolecall.sessions.saml.door import own_metadata
+from rolecall.sessions.saml.on_demand import own_metadata
 from rolecall.sessions.signing_keys import new_signing_key, private_pem, public_jwk
 from rolecall.storage import worlds
 from rolecall.storage.tables import metadata

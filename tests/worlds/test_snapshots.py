@@ -35,11 +35,11 @@ from rolecall.ids import Identifiers
 from rolecall.storage import worlds
 from rolecall.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 from rolecall.storage.tables import metadata
-from rolecall.worlds.checking import document_text
+from rolecall.worlds.checking import document_of, document_text
 from rolecall.worlds.declare import InvalidWorldError, read_world
 from rolecall.worlds.located import read_located
 from rolecall.worlds.setup import set_up_world
-from rolecall.worlds.snapshots import Tables, UnsavableError, document_of, save, yaml_text
+from rolecall.worlds.snapshots import Tables, UnsavableError, save, yaml_text
 
 URL = "/_rolecall/snapshot"
 

@@ -24,7 +24,7 @@ class Rights:
 class RefusedError(AwsError):
     """A permission was refused. Carries its decision for the log and the explanation, and the decisions before it.
 
-    ``further`` are the actions and resources of the permissions that were not checked any more.
+    ``unchecked`` are the actions and resources of the permissions that were not checked any more.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class RefusedError(AwsError):
         message: str,
         decision: Decision,
         allowed: Sequence[Decision] = (),
-        further: Sequence[tuple[str, str]] = (),
+        unchecked: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(code, message)
         self.decision = decision
         self.allowed = allowed
-        self.further = further
+        self.unchecked = unchecked
 
 
 def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
@@ -48,8 +48,8 @@ def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, den
         decision = ask(rights, permission, moment)
         if not decision.allowed:
             message = denial_message(decision, shown_resource=permission.shown_as or None)
-            further = [(each.action, each.resource) for each in permissions[len(decisions) + 1 :]]
-            raise RefusedError(denied_code, message, decision, decisions, further)
+            unchecked = [(each.action, each.resource) for each in permissions[len(decisions) + 1 :]]
+            raise RefusedError(denied_code, message, decision, decisions, unchecked)
         decisions.append(decision)
     return decisions
 

@@ -10,24 +10,12 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from rolecall.errors import DAMAGED_TOKEN_MESSAGE, AwsError, region_disabled
+from rolecall.errors import DAMAGED_TOKEN_MESSAGE, REGION_DISABLED_CODE, AwsError, region_disabled
 from rolecall.service_records import DEFAULT_REGION
 
 GLOBAL_HOST = "sts.amazonaws.com"
 # The global endpoint's answer to operations that it does not have.
 UNKNOWN_OPERATION_MESSAGE = "Unknown Operation"
-# The operations that issue credentials. Their models declare RegionDisabledException.
-_ISSUING = frozenset(
-    {
-        "AssumeRole",
-        "AssumeRoleWithSAML",
-        "AssumeRoleWithWebIdentity",
-        "AssumeRoot",
-        "GetDelegatedAccessToken",
-        "GetFederationToken",
-        "GetSessionToken",
-    }
-)
 # Regions that every account has. An account must opt in to the others, which AWS opened after March 2019.
 REGIONS_OF_EVERY_ACCOUNT = frozenset(
     {
@@ -68,9 +56,12 @@ def is_global_host(host: str) -> bool:
     return host.partition(":")[0].lower() == GLOBAL_HOST
 
 
-def check_region(disabled_regions: Collection[str], region: str, operation: str, account_id: str) -> None:
-    """Raises AwsError RegionDisabledException for an operation that issues credentials in a disabled Region."""
-    if region in disabled_regions and operation in _ISSUING:
+def check_region(disabled_regions: Collection[str], region: str, error_codes: Collection[str], account_id: str) -> None:
+    """Raises AwsError RegionDisabledException for an operation that issues credentials in a disabled Region.
+
+    ``error_codes`` are the errors that the model declares for the operation: this one, if it issues credentials.
+    """
+    if region in disabled_regions and REGION_DISABLED_CODE in error_codes:
         raise region_disabled(account_id)
 
 

@@ -1,6 +1,6 @@
 """When access keys and roles were last used: recorded during a call, written later.
 
-During the call this costs one entry in a dictionary. The decision log's thread writes at most once a second. Until
+During the call this costs one entry in a dictionary. A thread writes at most once a second (``background``). Until
 then, this module answers questions about a use.
 """
 
@@ -27,6 +27,8 @@ ServiceOf = Callable[[str], str]
 class LastUses:
     """The uses of one process that are not written yet. ``service_of`` gives IAM's name of a service."""
 
+    interval_seconds = INTERVAL_SECONDS
+
     def __init__(self, database: Database, service_of: ServiceOf) -> None:
         self._database = database
         self._service_of = service_of
@@ -35,16 +37,6 @@ class LastUses:
         self._turn = threading.Lock()
         self._written_at_seconds = 0.0
         self._warned = False
-
-    def start(self) -> None:
-        """Begin to write, by a thread that ends with the process, where no other thread comes by."""
-        threading.Thread(target=self._run, name="rolecall-last-use", daemon=False).start()
-
-    def _run(self) -> None:
-        main = threading.main_thread()
-        while main.is_alive():
-            main.join(INTERVAL_SECONDS)
-            self.flush()
 
     def record(self, outcome: Outcome) -> None:
         """Record a call with proven credentials, allowed or refused: the use of a key, or of a session's role."""
@@ -70,8 +62,8 @@ class LastUses:
     def _named(self, use: Use | None) -> Use | None:
         return None if use is None else use._replace(service=self._service_of(use.service))
 
-    def flush_now_and_then(self) -> None:
-        """Write, unless the last write was a moment ago. For a thread that calls this often."""
+    def write_waiting(self) -> None:
+        """Write, unless the last write was a moment ago: the thread may come by more often for the log."""
         if monotonic_seconds() - self._written_at_seconds >= INTERVAL_SECONDS:
             self.flush()
 
@@ -94,6 +86,10 @@ class LastUses:
             # Only now, so that a question in the meantime finds each use in one place or the other.
             _forget(self._keys, keys)
             _forget(self._roles, roles)
+
+    def close(self) -> None:
+        """Write the rest."""
+        self.flush()
 
     def clear(self) -> None:
         with self._turn:

@@ -67,8 +67,8 @@ class Outcome:
 
     ``caller`` is None until credentials are proven; ``access_key_id`` is then only the request's claim. ``decisions``
     are in the order of the questions, the refused one last. ``now_seconds`` is the sandbox's time,
-    ``received_at_seconds`` the wall clock's. When a decision refused the call, ``seal_message`` is set, and ``further``
-    holds the actions and resources that were not checked any more.
+    ``received_at_seconds`` the wall clock's. When a decision refused the call, ``seal_message`` is set, and
+    ``unchecked`` holds the actions and resources that were not checked any more.
     """
 
     request_id: str
@@ -89,7 +89,7 @@ class Outcome:
     recorded: Recorded | None = None
     # In the service's own form, where ``error`` has the name that all services share.
     error_code: str = ""
-    further: Sequence[tuple[str, str]] = ()
+    unchecked: Sequence[tuple[str, str]] = ()
 
 
 Observer = Callable[[Outcome], None]

@@ -1,4 +1,4 @@
-"""The decision log: each call is put into a queue, and a thread writes it a moment later.
+"""The decision log: each call is put into a queue, and a thread writes it a moment later (``background``).
 
 A call only appends to a bounded queue. When calls come faster than they can be written, calls are left out, allowed
 ones first, and counted. A log that cannot be written causes one warning and never disturbs a call.
@@ -54,6 +54,8 @@ class DecisionLog:
     processes write to the same store.
     """
 
+    interval_seconds = INTERVAL_SECONDS
+
     def __init__(self, store: DecisionStore, clock: Clock, action_of: ActionOf, *, shared: bool = False) -> None:
         self.store = store
         self.shared = shared
@@ -65,11 +67,7 @@ class DecisionLog:
         self._refused: deque[_Arrival] = deque()
         self._dropped = {"allowed": 0, "refused": 0}
         self._turn = threading.Lock()
-        self._closed = False
         self._warned = False
-        # Other writers that the thread calls after each round, and at the end.
-        self.also_writes: Callable[[], None] = _nothing
-        self.also_closes: Callable[[], None] = _nothing
 
     def record(self, outcome: Outcome) -> None:
         """Queue a call. Takes about a microsecond, and never raises."""
@@ -83,19 +81,9 @@ class DecisionLog:
         else:
             self._dropped["refused"] += 1
 
-    def start(self) -> None:
-        """Start the thread. Call it in the process that serves, because threads do not survive a fork."""
-        # The interpreter waits for a thread that is no daemon, so a clean stop loses nothing.
-        threading.Thread(target=self._run, name="rolecall-decisions", daemon=False).start()
-
-    def _run(self) -> None:
-        main = threading.main_thread()
-        while not self._closed and main.is_alive():
-            main.join(INTERVAL_SECONDS)
-            self.flush(gently=True)
-            self.also_writes()
-        if not self._closed:
-            self.close()
+    def write_waiting(self) -> None:
+        """Write everything queued so far, with pauses, so that calls are answered meanwhile."""
+        self.flush(gently=True)
 
     def flush(self, *, gently: bool = False) -> None:
         """Write everything queued so far. ``gently``: with pauses, so that calls are answered meanwhile."""
@@ -223,18 +211,12 @@ class DecisionLog:
 
     def close(self) -> None:
         """Write the rest and close the file."""
-        self._closed = True
         self.flush()
-        self.also_closes()
         self.store.close()
 
 
 _Arrival = tuple[int, Outcome]
 _Entry = tuple[LoggedCall, RefusalDetails | None]
-
-
-def _nothing() -> None:
-    """The default for the other writers."""
 
 
 class _Rows:
@@ -355,9 +337,9 @@ def _decision(decision: Decision) -> str:
 def _decisions(outcome: Outcome) -> str:
     """All decisions of a call. The last one, if refused, also lists the permissions that were not checked any more."""
     texts = [_decision(decision) for decision in outcome.decisions]
-    if outcome.further:
-        further = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.further]
-        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(further)}]}}'
+    if outcome.unchecked:
+        others = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.unchecked]
+        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(others)}]}}'
     return f"[{','.join(texts)}]"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rolecall.errors import REGION_DISABLED_CODE
 from rolecall.policy.patterns import cached_glob, wildcards
 from rolecall.principals import Caller
 
@@ -20,7 +21,6 @@ MAXIMUM_RULES = 100
 MAXIMUM_DELAY_SECONDS = 60
 MAXIMUM_COUNT = 1_000_000_000
 NO_LIST_MESSAGE = 'Send a list of rules, such as [{"service": "sts", "error": "Throttling", "times": 2}].'
-REGION_DISABLED_CODE = "RegionDisabledException"
 WEB_IDENTITY_OPERATION = "AssumeRoleWithWebIdentity"
 
 KINDS = {

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from rolecall.access.regions import region_of_host
+from sqlalchemy import Connection
+
+from rolecall.access.policies import PolicyStore
+from rolecall.access.regions import check_token_region, region_of_host
 from rolecall.errors import AwsError
 from rolecall.faults.rules import CallFacts
-from rolecall.gateway.received import region_of
+from rolecall.gateway.received import Received, region_of
 from rolecall.http import HttpRequest
-from rolecall.identities import Identity, unsigned_identity
+from rolecall.identities import NOBODY, Identity, IdentityStore, unsigned_identity
 from rolecall.service_records import SERVICE_RECORDS
-from rolecall.services.registry import Call, Parameters, Proof, RegisteredOperation, SecondFactor, not_emulated
-from rolecall.signing import Signature, check_scope
+from rolecall.services.registry import Call, Parameters, RegisteredOperation, SecondFactor, not_emulated
+from rolecall.settings import SandboxSettings
+from rolecall.signing import Signature, check_scope, check_signature
 from rolecall.wire import Target
 
 MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
@@ -29,6 +31,50 @@ def check_call_scope(signature: Signature, target: Target, request: HttpRequest)
         check_scope(signature, service=signing_name)
     else:
         check_scope(signature, service=signing_name, valid_region=region.__eq__)
+
+
+def authenticate(
+    connection: Connection,
+    identities: IdentityStore,
+    received: Received,
+    target: Target,
+    signature: Signature | None,
+    now_seconds: float,
+    settings: SandboxSettings,
+) -> Identity:
+    """The caller whose secret signed the call; nobody when the proof of identity is among the parameters.
+
+    Raises AwsError.
+    """
+    if signature is None or not target.operation.signed:
+        return NOBODY
+    check_call_scope(signature, target, received.request)
+    identity, has_secret = resolve(connection, identities, signature, now_seconds, settings)
+    if has_secret:
+        check_signature(received.request, signature, identity.secret_access_key, raw_path=target.raw_path)
+    return identity
+
+
+def resolve(
+    connection: Connection,
+    identities: IdentityStore,
+    signature: Signature,
+    now_seconds: float,
+    settings: SandboxSettings,
+) -> tuple[Identity, bool]:
+    """The identity for the key and the token, and whether its secret must have signed the call. Raises AwsError."""
+    try:
+        identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
+        session = identity.caller.session
+        if session is not None and not session.everywhere:
+            check_token_region(signature.region)
+    except AwsError:
+        lenient = not settings.strict and not signature.session_token
+        if not lenient or identities.knows_key(connection, signature.access_key_id):
+            raise
+        # The sandbox is lenient by its own setting. This key has no known secret, so there is nothing to compare.
+        return identities.administrator(connection, signature.access_key_id), False
+    return identity, True
 
 
 def facts_of(request: HttpRequest, target: Target, signature: Signature | None, identity: Identity) -> CallFacts:
@@ -50,9 +96,16 @@ def check_signed(signature: Signature | None, target: Target, registered: Regist
         raise not_emulated(target.service.name, target.operation.name)
 
 
-def proven(call: Call, proof: Proof, parameters: Mapping[str, Any]) -> tuple[Call, Identity]:
-    """The call and the identity that the proof among the parameters proves."""
-    proven = proof(call, parameters)
+def proven(
+    call: Call, identity: Identity, registered: RegisteredOperation | None, parameters: Parameters
+) -> tuple[Call, Identity]:
+    """The call and its identity, after the proof of identity among the parameters, if the operation has one.
+
+    Raises AwsError for a proof that proves nothing, and KeysWantedError when it needs keys first.
+    """
+    if registered is None or registered.proof is None:
+        return call, identity
+    proven = registered.proof(call, parameters)
     return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
 
 
@@ -60,3 +113,15 @@ def second_factor_of(registered: RegisteredOperation | None, parameters: Paramet
     """The second factor that the call tries to prove, if any."""
     factor = None if registered is None else registered.second_factor
     return None if factor is None or factor.parameters.isdisjoint(parameters) else factor
+
+
+def use_second_factor(call: Call, transaction: Connection, factor: SecondFactor, parameters: Parameters) -> None:
+    """Check the second factor and use it up. Raises AwsError for a proof that fails."""
+    factor.use(replace(call, db=transaction), parameters)
+
+
+def with_second_factor(call: Call, snapshot: Connection) -> Call:
+    """The call of a caller who has just proved a second factor, in a new snapshot."""
+    # A separate store: this snapshot may be of a later generation, so its data must not enter the cache.
+    policies = PolicyStore(call.policies.generation)
+    return replace(call, db=snapshot, policies=policies, mfa_at_seconds=int(call.now_seconds))

@@ -7,56 +7,50 @@ unexpected error is caught at the same place, logged with its request id and ans
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from sqlalchemy import Connection
 
 from rolecall.access.authorization_ids import authorization_tail
 from rolecall.access.check import RefusedError
-from rolecall.access.credential_rules import check_credential_kind
-from rolecall.access.policies import PolicyStore
-from rolecall.access.regions import check_region, check_token_region
-from rolecall.call_log.outcomes import Observer, Outcome, Recorded, recorded, without_codes
-from rolecall.clock import Clock, monotonic_seconds
+from rolecall.call_log.outcomes import Outcome, Recorded, recorded, without_codes
+from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError
 from rolecall.faults.active import NOT_STRUCK, Struck
-from rolecall.gateway.caller import check_call_scope, check_signed, facts_of, proven, second_factor_of
-from rolecall.gateway.generation import Generations
-from rolecall.gateway.permission import authorise, emulated
-from rolecall.gateway.received import Received, account_of, region_of
+from rolecall.gateway.caller import (
+    authenticate,
+    check_signed,
+    facts_of,
+    proven,
+    resolve,
+    second_factor_of,
+    use_second_factor,
+    with_second_factor,
+)
+from rolecall.gateway.operation import read_answer, within_limits, write_answer
+from rolecall.gateway.permission import authorise, check_kind
+from rolecall.gateway.received import Received, region_of
 from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
-from rolecall.identities import NOBODY, Identity, IdentityStore
-from rolecall.ids import Identifiers
+from rolecall.identities import Identity, IdentityStore
 from rolecall.policy import Decision
 from rolecall.printable import printable
-from rolecall.service_records import SERVICE_RECORDS
+from rolecall.sandbox import Sandbox
 from rolecall.services.catalogue import find, takes_long
 from rolecall.services.registry import (
-    NO_USES,
     Answer,
     Call,
     Parameters,
-    PendingUses,
-    RefusalReader,
-    RegisteredOperation,
-    SecondFactor,
-    no_refusal,
 )
 from rolecall.sessions.authorization_messages import seal_message
-from rolecall.sessions.issuer_keys import IssuerKeys, KeysWantedError
-from rolecall.settings import SandboxSettings
-from rolecall.signing import Signature, check_scope, check_signature, check_unread_signature, read_signature
-from rolecall.storage.clock_states import share_clock
-from rolecall.storage.engine import Database, DatabaseUnavailableError
+from rolecall.sessions.issuer_keys import KeysWantedError
+from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
+from rolecall.storage.engine import DatabaseUnavailableError
 from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
     Target,
     Unserved,
-    check_constraints,
     claimed_service,
     decode,
     encode_answer,
@@ -72,51 +66,25 @@ from rolecall.wire import (
 log = logging.getLogger("rolecall.gateway")
 
 INTERNAL_FAILURE_MESSAGE = "The request processing has failed because of an unknown error, exception or failure."
-MODEL_MINIMUM_SESSION_SECONDS = 900
-# The operations with that minimum. Other operations have durations of their own.
-_OPERATIONS_WITH_MINIMUM = frozenset(
-    {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken", "GetSessionToken"}
-)
 
 
 class Gateway:
-    """Answers AWS calls. Holds what outlives a call: the database, the clock, and the caches of one generation."""
+    """Answers the AWS calls of a sandbox. It keeps nothing itself: what outlives a call is the sandbox's."""
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        clock: Clock,
-        ids: Identifiers,
-        settings: SandboxSettings,
-        observer: Observer | None = None,
-        refusals: RefusalReader = no_refusal,
-        uses: PendingUses = NO_USES,
-        issuer_keys: IssuerKeys | None = None,
-    ) -> None:
-        self.database = database
-        # Other processes may serve the same database. They share this clock.
-        share_clock(database, clock)
-        self.clock = clock
-        self.ids = ids
-        self._generations = Generations(database, clock, settings)
-        self.observer = observer
-        self.refusals = refusals
-        self.uses = uses
-        self.issuer_keys = issuer_keys or IssuerKeys()
-
-    @property
-    def settings(self) -> SandboxSettings:
-        """The settings in force, from the sandbox file or from a snapshot that was loaded."""
-        return self._generations.settings
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._database = sandbox.database
+        self._clock = sandbox.clock
+        self._ids = sandbox.ids
+        self._generations = sandbox.generations
 
     def answer(self, request: HttpRequest) -> tuple[str, HttpAnswer]:
         """The request id and the answer. Raises only DroppedConnectionError, and only when a fault rule asks for it."""
-        return wait_here(self.steps(request), self.clock.pause)
+        return wait_here(self.steps(request), self._clock.pause)
 
     def steps(self, request: HttpRequest) -> Steps[tuple[str, HttpAnswer]]:
         """The same as :meth:`answer`. Yields what the call has to wait for, so that another thread can wait."""
-        received = Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
+        received = Received(self._ids.uuid(), request, self._clock.wall_seconds(), monotonic_seconds())
         service = ""
         try:
             signature = read_signature(request, received.at_seconds)
@@ -141,7 +109,7 @@ class Gateway:
 
         Without a ``service`` it has the form of the service that the request looks like.
         """
-        received = Received(self.ids.uuid(), request, self.clock.wall_seconds(), monotonic_seconds())
+        received = Received(self._ids.uuid(), request, self._clock.wall_seconds(), monotonic_seconds())
         return received.request_id, self._answer_unmatched(received, claimed_service(request), error, service)
 
     def _answer_unmatched(
@@ -169,11 +137,12 @@ class Gateway:
         request, request_id = received.request, received.request_id
         identity: Identity | None = None
         try:
-            with self.database.snapshot() as connection:
+            with self._database.snapshot() as connection:
                 identities = self._generations.current(connection)
                 # Rolecall does not know the Regions of such a service.
                 check_scope(signature, service=unserved.service, valid_region=bool)
-                found, has_secret = self._resolve(connection, identities, signature, self.clock.now_seconds())
+                now_seconds, settings = self._clock.now_seconds(), self._generations.settings
+                found, has_secret = resolve(connection, identities, signature, now_seconds, settings)
                 if has_secret:
                     check_unread_signature(request, signature, found.secret_access_key)
                 identity = found
@@ -195,7 +164,7 @@ class Gateway:
         request, request_id = received.request, received.request_id
         identity: Identity | None = None
         identities: IdentityStore | None = None
-        decisions: list[Decision] = []
+        decisions: Sequence[Decision] = ()
         asked: Parameters | None = None
         answer: Answer | None = None
         failure: AwsError | None = None
@@ -203,36 +172,38 @@ class Gateway:
         struck = known or NOT_STRUCK
         try:
             check_signed(signature, target, registered)
-            with self.database.snapshot() as connection:
+            with self._database.snapshot() as connection:
                 identities = self._generations.current(connection)
-                # Read only now, because the new generation may bring a clock that another process moved.
-                now_seconds = self.clock.now_seconds()
-                identity = self._authenticate(connection, identities, request, target, signature, now_seconds)
+                # Read only now, because the new generation may bring settings, and a clock that another process moved.
+                settings, now_seconds = self._generations.settings, self._clock.now_seconds()
+                identity = authenticate(connection, identities, received, target, signature, now_seconds, settings)
                 faults = self._generations.faults if known is None else None
                 if faults is not None:
                     struck = faults.on_credentials(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
-                parameters = decode(target, request)
-                self._check_parameters(target, parameters)
-                asked = parameters
+                asked = parameters = within_limits(target, decode(target, request), settings.minimum_session_seconds)
                 call = self._call(received, target, signature, identity, identities, connection, now_seconds)
                 if faults is not None:
                     struck = faults.on_call(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
                 if struck.identity_provider_down:
                     call = replace(call, identity_provider_down=True)
-                call, identity = self._allowed_kind(call, identity, registered, parameters)
+                call, identity = proven(call, identity, registered, parameters)
+                check_kind(call, registered, parameters)
                 factor = second_factor_of(registered, parameters)
                 if factor is None:
-                    answer = self._carry_out(call, registered, target, parameters, request, identity, decisions)
+                    decisions = authorise(call, registered, parameters, request, identity)
+                    answer = read_answer(call, registered, target, parameters)
             if factor is not None:
-                with self._proved(call, factor, parameters, identities.generation) as proved:
-                    answer = self._carry_out(proved, registered, target, parameters, request, identity, decisions)
+                with self._database.transaction() as connection:
+                    use_second_factor(call, connection, factor, parameters)
+                with self._database.snapshot() as connection:
+                    call = with_second_factor(call, connection)
+                    decisions = authorise(call, registered, parameters, request, identity)
+                    answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
-                with self.database.transaction() as connection:
-                    # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.
-                    call = replace(call, db=connection, policies=PolicyStore(identities.generation))
-                    answer = registered.function(call, **parameters)
+                with self._database.transaction() as connection:
+                    answer = write_answer(call, connection, registered, parameters)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
@@ -244,7 +215,6 @@ class Gateway:
             failure = _unexpected(request_id, error)
         if failure is not None:
             if isinstance(failure, RefusedError):
-                decisions = [*failure.allowed, failure.decision]
                 failure.message += authorization_tail(service, request_id, region_of(signature, request))
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
@@ -256,70 +226,6 @@ class Gateway:
         if struck.drops:
             raise DroppedConnectionError
         return encoded
-
-    def _allowed_kind(
-        self, call: Call, identity: Identity, registered: RegisteredOperation | None, parameters: Parameters
-    ) -> tuple[Call, Identity]:
-        """The call and its caller, after the checks that come before any policy."""
-        if registered is not None and registered.proof is not None:
-            call, identity = proven(call, registered.proof, parameters)
-        record = SERVICE_RECORDS[call.service]
-        if self.settings.disabled_regions and record.has_regional_endpoints:
-            account_id = account_of(call, parameters)
-            check_region(self.settings.disabled_regions, call.region, call.operation, account_id)
-        check_credential_kind(identity.caller, record.credential_rules, call.operation)
-        if registered is not None and registered.precheck is not None:
-            registered.precheck(call, parameters)
-        return call, identity
-
-    def catch_up(self) -> None:
-        """Load what other processes have changed since the last call: clock, fault rules, settings."""
-        with self.database.snapshot() as connection:
-            self._generations.current(connection)
-
-    def _authenticate(
-        self,
-        connection: Connection,
-        identities: IdentityStore,
-        request: HttpRequest,
-        target: Target,
-        signature: Signature | None,
-        now_seconds: float,
-    ) -> Identity:
-        if signature is None or not target.operation.signed:
-            # The proof of identity is among the parameters.
-            return NOBODY
-        check_call_scope(signature, target, request)
-        identity, has_secret = self._resolve(connection, identities, signature, now_seconds)
-        if has_secret:
-            check_signature(request, signature, identity.secret_access_key, raw_path=target.raw_path)
-        return identity
-
-    def _resolve(
-        self, connection: Connection, identities: IdentityStore, signature: Signature, now_seconds: float
-    ) -> tuple[Identity, bool]:
-        """The identity for the key and the token, and whether its secret must have signed the call."""
-        try:
-            identity = identities.resolve(connection, signature.access_key_id, signature.session_token, now_seconds)
-            session = identity.caller.session
-            if session is not None and not session.everywhere:
-                check_token_region(signature.region)
-        except AwsError:
-            lenient = not self.settings.strict and not signature.session_token
-            if not lenient or identities.knows_key(connection, signature.access_key_id):
-                raise
-            # The sandbox is lenient by its own setting. This key has no known secret, so there is nothing to compare.
-            return identities.administrator(connection, signature.access_key_id), False
-        return identity, True
-
-    def _check_parameters(self, target: Target, parameters: dict[str, Any]) -> None:
-        duration_seconds = parameters.get("DurationSeconds")
-        lowered = self.settings.minimum_session_seconds
-        shorter = isinstance(duration_seconds, int) and lowered <= duration_seconds < MODEL_MINIMUM_SESSION_SECONDS
-        if shorter and target.operation.name in _OPERATIONS_WITH_MINIMUM:
-            # The sandbox allows shorter sessions than AWS, for tests of refreshing. Every other limit stays.
-            parameters = {**parameters, "DurationSeconds": MODEL_MINIMUM_SESSION_SECONDS}
-        check_constraints(target.operation, parameters)
 
     def _call(
         self,
@@ -341,48 +247,13 @@ class Gateway:
             request_id=received.request_id,
             db=connection,
             keys=identities.keys,
-            ids=self.ids,
-            settings=self.settings,
+            ids=self._ids,
+            settings=self._generations.settings,
             policies=identities.policies,
-            issuer_keys=self.issuer_keys,
-            refusal=self.refusals,
+            model=target.operation,
+            sandbox=self._sandbox,
             host=received.request.headers.get("host", ""),
-            input_paths=target.operation.input_paths,
-            answer_members=target.operation.output_members,
-            answer_paths=target.operation.output_paths,
-            uses=self.uses,
         )
-
-    @contextmanager
-    def _proved(self, call: Call, factor: SecondFactor, parameters: Parameters, generation: int) -> Iterator[Call]:
-        """The call of a caller who proves a second factor with it, in a new snapshot.
-
-        Raises AwsError for a proof that fails.
-        """
-        with self.database.transaction() as connection:
-            factor.use(replace(call, db=connection), parameters)
-        with self.database.snapshot() as connection:
-            # A separate store: this snapshot may be of a later generation, so its data must not enter the cache.
-            policies = PolicyStore(generation)
-            yield replace(call, db=connection, policies=policies, mfa_at_seconds=int(call.now_seconds))
-
-    def _carry_out(
-        self,
-        call: Call,
-        registered: RegisteredOperation | None,
-        target: Target,
-        parameters: dict[str, Any],
-        request: HttpRequest,
-        identity: Identity,
-        decisions: list[Decision],
-    ) -> Answer | None:
-        """The answer of an operation that only reads; None for one that writes. Raises AwsError for a refused call.
-
-        The decisions are added to ``decisions``. They stay there when the operation then fails.
-        """
-        decisions += authorise(call, registered, parameters, request, identity)
-        function = emulated(registered, target, parameters)
-        return None if registered is None or registered.writes else function(call, **parameters)
 
     def _observe(
         self,
@@ -400,11 +271,11 @@ class Gateway:
         if error is not None and log.isEnabledFor(logging.INFO):
             text = without_codes(error.reason or error.message)
             log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {text}"))
-        if self.observer is None:
-            return
         caller, seal = None if identity is None else identity.caller, None
-        if isinstance(error, RefusedError) and identities is not None and caller is not None:
-            seal = partial(seal_message, identities.keys, caller.principal.account_id)
+        if isinstance(error, RefusedError):
+            decisions = (*error.allowed, error.decision)
+            if identities is not None and caller is not None:
+                seal = partial(seal_message, identities.keys, caller.principal.account_id)
         request = received.request
         outcome = Outcome(
             received.request_id,
@@ -418,15 +289,15 @@ class Gateway:
             request.remote_address,
             request.headers.get("user-agent", ""),
             status,
-            self.clock.now_seconds(),
+            self._clock.now_seconds(),
             received.at_seconds,
             monotonic_seconds() - received.started_seconds,
             seal,
             kept,
             "" if error is None else error_code(service, error.code),
-            error.further if isinstance(error, RefusedError) else (),
+            error.unchecked if isinstance(error, RefusedError) else (),
         )
-        self.observer(outcome)
+        self._sandbox.observe(outcome)
 
 
 def _unexpected(request_id: str, error: Exception) -> AwsError:

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from rolecall.clock import Clock
 from rolecall.identity_providers.asking import IDP_NAME, AssertionRequestError
 from rolecall.ids import Identifiers
-from rolecall.sessions.saml.door import own_metadata, signed_response
+from rolecall.sessions.saml.on_demand import own_metadata, signed_response
 from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
 from rolecall.sessions.signing_keys import load_signing_key, new_signing_key, private_pem
 from rolecall.storage.engine import Database

@@ -7,12 +7,12 @@ whole AWS client.
 """
 
 from rolecall.kit.blocks import MANAGED_VARIABLES
+from rolecall.kit.configs import BadConfigError
 from rolecall.kit.decisions import DecisionRecord
 from rolecall.kit.identity import UnknownIdentityError
 from rolecall.kit.refused_calls import RefusedCalls
 from rolecall.kit.rolecall import Rolecall, fresh_behind
 from rolecall.kit.routing import NotServedError, SandboxEndedError
-from rolecall.kit.worlds import BadConfigError
 from rolecall.web.threaded import ThreadedServer
 
 __all__ = [

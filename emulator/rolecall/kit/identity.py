@@ -8,16 +8,14 @@ from typing import Any
 
 from rolecall.access.check import Rights
 from rolecall.access.context import identity_keys
-from rolecall.access.policies import PolicyStore
-from rolecall.arns import assumed_role_arn, iam_arn, parse_arn
+from rolecall.arns import parse_arn
+from rolecall.delivery import role_session
 from rolecall.errors import AwsError
-from rolecall.identities import IdentityStore, user_principal
+from rolecall.identities import IdentityStore, read_identities, user_principal
 from rolecall.ids import Identifiers
 from rolecall.policy import CompiledPolicies, Layers
-from rolecall.principals import Caller, Principal
-from rolecall.sessions.credentials import SessionRequest, issue
-from rolecall.sessions.keys import KeyRing
-from rolecall.storage import gather, keyring
+from rolecall.principals import Caller
+from rolecall.storage import gather
 from rolecall.storage.access_keys import AccessKeyRecord, access_keys_of
 from rolecall.storage.engine import Database
 from rolecall.storage.roles import RoleRecord, list_roles, role_by_name
@@ -173,22 +171,16 @@ class Identities:
 
     def rights_of_role(self, role: RoleRecord, now_seconds: float) -> Rights:
         """The rights of a session of a role without session policies. The trust policy is not evaluated."""
-        arn = assumed_role_arn(role.account_id, role.name, _PROBE_SESSION_NAME)
-        role_arn = iam_arn(role.account_id, "role", role.path, role.name)
-        user_id = f"{role.role_id}:{_PROBE_SESSION_NAME}"
-        principal = Principal("AssumedRole", role.account_id, arn, role_arn, user_id, role.role_id, role.name)
-        request = SessionRequest(
-            type="AssumeRole",
-            principal=principal,
-            duration_seconds=_PROBE_SECONDS,
-            session_name=_PROBE_SESSION_NAME,
-        )
         with self._database.snapshot() as connection:
             store = self._store(connection)
+            authority = store.policies.role(connection, role.role_id)
+            if authority is None or authority.entity is None:
+                raise UnknownIdentityError(f"the role {role.name!r} does not exist any more")
             # Identifiers of its own: an assertion must not change the seeded sequence.
-            issued = issue(store.keys, Identifiers(), now_seconds, request)
-            token = issued.session_token
-            return store.resolve(connection, issued.access_key_id, token, now_seconds).rights
+            ids = Identifiers()
+            made = role_session(store.keys, ids, now_seconds, authority.entity, _PROBE_SESSION_NAME, _PROBE_SECONDS)
+            keys = made.credentials
+            return store.resolve(connection, keys.access_key_id, keys.session_token, now_seconds).rights
 
     def trust(self, role_arn: str) -> CompiledPolicies | None:
         """The trust policy of an ARN's role, for questions about assuming it; None for ``*``."""
@@ -199,8 +191,7 @@ class Identities:
         return None if found is None else found.policy
 
     def _store(self, connection: Any) -> IdentityStore:
-        keys = KeyRing.of_rows(keyring.load(connection))
-        return IdentityStore(PolicyStore(self._database.generation(connection)), keys)
+        return read_identities(connection, self._database.generation(connection))
 
 
 def keys_of(credentials: Credentials) -> Keys:

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import TracebackType
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
-from rolecall.app import application_around, decision_log, faults_of, gateway_over, load_world, save_world
+from rolecall.app import decision_log
 from rolecall.arns import iam_arn
-from rolecall.call_log.outcomes import Outcome
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock
 from rolecall.faults.active import Faults
-from rolecall.identity_providers import mfa_codes, oidc_tokens, saml_assertions
-from rolecall.kit import loading
+from rolecall.kit.acting import Acting
 from rolecall.kit.arguments import known_admission, known_region, known_seed
-from rolecall.kit.blocks import Block, explicit, innermost
+from rolecall.kit.clients import Clients
 from rolecall.kit.clock import SandboxClock
-from rolecall.kit.decisions import DecisionRecord, records, records_of
-from rolecall.kit.expectations import (
-    ExpectedDenial,
-    Question,
-    decide_for,
-    is_about_assuming,
-    known_action,
-    require_allowed,
-    require_arn,
-    require_denied,
-)
+from rolecall.kit.configs import Config, load_snapshot, prepared_world
+from rolecall.kit.decisions import DecisionRecord
+from rolecall.kit.expectations import ExpectedDenial, Question, require_allowed, require_denied
 from rolecall.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
-from rolecall.kit.privileges import LeastPrivilege, Since, privileges_of
-from rolecall.kit.refused_calls import drop_unwritten, note
+from rolecall.kit.privileges import LeastPrivilege, Since
+from rolecall.kit.proofs import Proofs
+from rolecall.kit.reasons import Reasons, Recording
+from rolecall.kit.refused_calls import drop_unwritten
 from rolecall.kit.routing import Route, SandboxEndedError
-from rolecall.kit.worlds import Config, load_snapshot, prepared_world
-from rolecall.policy import Decision
+from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
-from rolecall.storage.decision_log import KEPT_CALLS, CallFilter
+from rolecall.web.application import web_application
 from rolecall.web.aws import aws_application
 from rolecall.web.origins import DEFAULT_ADMISSION
 from rolecall.web.threaded import ThreadedServer
@@ -46,8 +36,20 @@ from rolecall.web.threaded import ThreadedServer
 DEFAULT_SESSION_NAME = "rolecall"
 ENDED_SANDBOX_MESSAGE = "this sandbox has ended: use it inside its block or test, before close()"
 NO_SOCKET_MESSAGE = "this sandbox has no socket: make it with Rolecall.start()"
-# The log's queue holds two thousand allowed calls. Without a reader, only this empties it.
-_CALLS_BEFORE_WRITING = 1000
+
+
+class _Parts(NamedTuple):
+    """What a sandbox of the test kit consists of."""
+
+    sandbox: Sandbox
+    decisions: DecisionLog
+    recording: Recording
+    identities: Identities
+    clients: Clients
+    acting: Acting
+    proofs: Proofs
+    reasons: Reasons
+    clock: SandboxClock
 
 
 class Rolecall:
@@ -60,27 +62,43 @@ class Rolecall:
     """
 
     def __init__(self, config: Config = None, *, seed: int | None = None, region: str = DEFAULT_REGION) -> None:
-        self.region = known_region(region)
+        region = known_region(region)
         prepared = prepared_world(config, known_seed(seed))
-        self._clock = Clock()
-        self._database, ids = prepared.database(self._clock)
-        self._decisions = decision_log("sqlite://", self._clock)
-        self._watchers: list[list[str]] = []
-        self._calls = 0
-        self._gateway, self._reset = gateway_over(
-            self._database, prepared.world, self._clock, ids=ids, observer=self._observe, decisions=self._decisions
-        )
-        self._people = Identities(self._database, prepared.world)
+        clock = Clock()
+        database, ids = prepared.database(clock)
+        decisions = decision_log("sqlite://", clock)
+        recording = Recording(decisions)
+        sandbox = Sandbox(database, prepared.world, clock, ids=ids, observer=recording.observe, decisions=decisions)
+        identities = Identities(database, prepared.world)
         # In this process no client can reach the control endpoints. Making Flask would double the time to start.
-        self._route = Route(aws_application(self._gateway, DEFAULT_MAXIMUM_BODY_BYTES))
+        clients = Clients(self, Route(aws_application(sandbox, DEFAULT_MAXIMUM_BODY_BYTES)), identities, region)
+        self._all = _Parts(
+            sandbox,
+            decisions,
+            recording,
+            identities,
+            clients,
+            Acting(self, clients),
+            Proofs(sandbox),
+            Reasons(sandbox, decisions, identities, clients),
+            SandboxClock(clock),
+        )
         self._server: ThreadedServer | None = None
         self._owns_server = False
         self._admission = DEFAULT_ADMISSION
-        self._blocks: list[Block] = []
-        self._acting_blocks: list[Block] = []
         self._closed = False
-        self._sandbox_clock = SandboxClock(self._clock)
-        self._faults = faults_of(self._database, self._gateway.ids)
+
+    @property
+    def _parts(self) -> _Parts:
+        """The parts, as long as the sandbox has not ended. Raises SandboxEndedError."""
+        if self._closed:
+            raise SandboxEndedError(ENDED_SANDBOX_MESSAGE)
+        return self._all
+
+    @property
+    def region(self) -> str:
+        """The Region of clients that are made without one."""
+        return self._all.clients.region
 
     @classmethod
     def start(
@@ -111,15 +129,16 @@ class Rolecall:
 
     def _behind(self, server: ThreadedServer) -> Rolecall:
         self._server = server
-        self._route.listens_at(self.endpoint_url)
-        server.application = application_around(self._gateway, self._reset, self._decisions, admission=self._admission)
+        self._all.clients.endpoint_url = self.endpoint_url
+        self._all.clients.route.listens_at(self.endpoint_url)
+        server.application = web_application(self._all.sandbox, admission=self._admission)
         return self
 
     # The block of the context manager.
 
     def __enter__(self) -> Rolecall:
         try:
-            self._blocks.append(self._block(self._identities.default_keys()))
+            self._parts.acting.enter(self._parts.identities.default_keys())
         except UnknownIdentityError:
             # Without entry there is no exit that would clean up.
             self.close()
@@ -129,8 +148,7 @@ class Rolecall:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._blocks.pop().close()
-        if not self._blocks:
+        if self._all.acting.leave():
             self.close()
 
     def close(self) -> None:
@@ -138,22 +156,19 @@ class Rolecall:
         if self._closed:
             return
         self._closed = True
-        for acting in list(self._acting_blocks):
-            # Open blocks of this sandbox are closed later by their own end, which then does nothing.
-            acting.close()
-        while self._blocks:
-            self._blocks.pop().close()
-        self._route.end()
+        self._all.acting.close()
+        self._all.clients.route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
-        drop_unwritten(self._decisions)
-        self._database.close()
+        drop_unwritten(self._all.decisions)
+        self._all.sandbox.database.close()
 
     @contextmanager
     def as_user(self, name: str | None = None, *, account: str | None = None) -> Iterator[Any]:
         """A block whose plain boto3 calls as a user, by default the default user. Yields a boto3 session of it."""
-        keys = self._identities.default_keys() if name is None else self._identities.keys(name, account)
-        with self._acting(keys) as session:
+        identities = self._parts.identities
+        keys = identities.default_keys() if name is None else identities.keys(name, account)
+        with self._parts.acting.acting(keys) as session:
             yield session
 
     @contextmanager
@@ -174,27 +189,14 @@ class Rolecall:
         arn = self.role(name, account=account)
         sts = self.client("sts", user=user)
         answer = sts.assume_role(RoleArn=arn, RoleSessionName=session_name, **arguments)
-        with self._acting(keys_of(answer["Credentials"])) as session:
+        with self._parts.acting.acting(keys_of(answer["Credentials"])) as session:
             yield session
 
     @contextmanager
     def as_credentials(self, credentials: Credentials) -> Iterator[Any]:
         """A block whose plain boto3 calls with these credentials. Yields a boto3 session of them."""
-        with self._acting(keys_of(credentials)) as session:
+        with self._parts.acting.acting(keys_of(credentials)) as session:
             yield session
-
-    @contextmanager
-    def _acting(self, keys: Keys) -> Iterator[Any]:
-        block = self._block(keys)
-        self._acting_blocks.append(block)
-        try:
-            yield loading.late_session(lambda: self._core(keys, self.region))
-        finally:
-            block.close()
-            self._acting_blocks.remove(block)
-
-    def _block(self, keys: Keys) -> Block:
-        return Block(self, self._route, keys, self.region, "" if self._server is None else self.endpoint_url)
 
     # Clients.
 
@@ -212,18 +214,8 @@ class Rolecall:
 
         ``arguments`` are those of ``boto3.client``. Without boto3 it is a botocore client, which works the same.
         """
-        access_key_id, secret_access_key, session_token = self._keys(user, credentials, account)
-        return self._made(
-            "client" if loading.has_boto3() else "create_client",
-            service,
-            {
-                "region_name": region or self.region,
-                "aws_access_key_id": access_key_id,
-                "aws_secret_access_key": secret_access_key,
-                "aws_session_token": session_token or None,
-                **arguments,
-            },
-        )
+        keys = self._keys(user, credentials, account)
+        return self._parts.clients.client(service, keys, region, arguments)
 
     def resource(
         self,
@@ -236,9 +228,8 @@ class Rolecall:
         **arguments: Any,
     ) -> Any:
         """A boto3 resource, such as IAM's; otherwise like :meth:`client`."""
-        return self.session(user=user, credentials=credentials, account=account, region=region).resource(
-            service, **self._with_endpoint(arguments)
-        )
+        keys = self._keys(user, credentials, account)
+        return self._parts.clients.resource(service, keys, region, arguments)
 
     def session(
         self,
@@ -249,61 +240,22 @@ class Rolecall:
         region: str | None = None,
     ) -> Any:
         """A ``boto3.Session`` whose clients all reach this sandbox, wherever they are made."""
-        return loading.boto3_session(self._core(self._keys(user, credentials, account), region or self.region))
-
-    def _core(self, keys: Keys, region: str) -> Any:
-        core = loading.own_core_session()
-        core.set_config_variable("region", region)
-        core.set_credentials(keys[0], keys[1], keys[2] or None)
-        self._route.attach_to_session(core)
-        return core
-
-    def _made(self, maker: str, service: str, arguments: dict[str, Any]) -> Any:
-        with _client_turn, explicit():
-            client = getattr(loading.explicit_session(), maker)(service, **self._with_endpoint(arguments))
-        self._route.attach(client)
-        return client
-
-    def _with_endpoint(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        if self._server is not None:
-            arguments.setdefault("endpoint_url", self.endpoint_url)
-        return arguments
+        return self._parts.clients.session(self._keys(user, credentials, account), region)
 
     def _keys(self, user: str | None, credentials: Credentials | None, account: str | None) -> Keys:
-        self._refuse_when_ended()
-        if credentials is not None:
-            if user is not None or account is not None:
-                raise TypeError("give either a user or credentials, not both")
-            return keys_of(credentials)
-        if user is not None:
-            return self._identities.keys(user, account)
-        if account is not None:
-            raise TypeError("an account only selects a user: give user= too")
-        around = innermost(self)
-        return self._identities.default_keys() if around is None else around.keys
-
-    @property
-    def _identities(self) -> Identities:
-        self._refuse_when_ended()
-        return self._people
-
-    def _refuse_when_ended(self) -> None:
-        if self._closed:
-            raise SandboxEndedError(ENDED_SANDBOX_MESSAGE)
+        return self._parts.clients.keys(user, credentials, account)
 
     # Content of the sandbox.
 
     @property
     def clock(self) -> SandboxClock:
         """The sandbox's clock: it can be advanced, set and frozen."""
-        self._refuse_when_ended()
-        return self._sandbox_clock
+        return self._parts.clock
 
     @property
     def faults(self) -> Faults:
         """Rules that make calls fail."""
-        self._refuse_when_ended()
-        return self._faults
+        return self._parts.sandbox.faults
 
     @property
     def endpoint_url(self) -> str:
@@ -328,22 +280,21 @@ class Rolecall:
 
     def account(self, name: str | None = None) -> str:
         """The id of an account by its name in the sandbox file; by default the default account."""
-        return self._identities.account_id(name)
+        return self._parts.identities.account_id(name)
 
     def user(self, name: str, *, account: str | None = None) -> str:
         """The ARN of a user by name, in the account or in the first one that has it."""
-        found = self._identities.user(name, account)
+        found = self._parts.identities.user(name, account)
         return iam_arn(found.account_id, "user", found.path, found.name)
 
     def role(self, name: str, *, account: str | None = None) -> str:
         """The ARN of a role by name, in the account or in the first one that has it."""
-        found = self._identities.role(name, account)
+        found = self._parts.identities.role(name, account)
         return iam_arn(found.account_id, "role", found.path, found.name)
 
     def reset(self) -> None:
         """Return to the declared state: IAM, Chime, clock and decisions."""
-        self._refuse_when_ended()
-        self._reset()
+        self._parts.sandbox.reset()
 
     def snapshot(self, *, last_used: bool = True) -> str:
         """The whole world as the text of a sandbox file, for ``config`` and :meth:`load`. It holds secrets.
@@ -351,13 +302,11 @@ class Rolecall:
         Without ``last_used`` it leaves out when keys and roles were last used. Then two snapshots differ only if a call
         changed something else.
         """
-        self._refuse_when_ended()
-        return save_world(self._gateway, last_used)
+        return self._parts.sandbox.save(last_used=last_used)
 
     def load(self, snapshot: str) -> None:
         """Replace the world by a snapshot's world, in one step. Raises BadConfigError with every problem."""
-        self._refuse_when_ended()
-        load_snapshot(partial(load_world, self._gateway), snapshot)
+        load_snapshot(self._parts.sandbox.load, snapshot)
 
     # Proofs of identity for the calls that need no signature.
 
@@ -367,8 +316,7 @@ class Rolecall:
         Takes ``subject``, ``audience``, ``claims``, ``shape``, ``lifetime_seconds`` and ``algorithm``, as
         ``rolecall token`` does. Raises ValueError.
         """
-        self._refuse_when_ended()
-        return oidc_tokens.mint(self._database, self._clock, self._gateway.ids, issuer=issuer, **token)
+        return self._parts.proofs.web_identity_token(issuer, token)
 
     def saml_assertion(self, idp: str, *, role: str, provider: str, **assertion: Any) -> str:
         """A SAML response of Rolecall's own identity provider with that name, for AssumeRoleWithSAML.
@@ -377,111 +325,52 @@ class Rolecall:
         ``transitive_tag_keys``, ``session_duration``, ``source_identity``, ``audience``, ``recipient`` and
         ``lifetime_seconds``. Needs the extra ``saml``. Raises ValueError.
         """
-        self._refuse_when_ended()
         assertion.setdefault("session_name", DEFAULT_SESSION_NAME)
-        return saml_assertions.mint(
-            self._database, self._clock, self._gateway.ids, idp=idp, role=role, provider=provider, **assertion
-        )
+        return self._parts.proofs.saml_assertion(idp, {"role": role, "provider": provider, **assertion})
 
     def mfa_code(self, device: str) -> str:
         """The code that a virtual MFA device shows, by its name or serial number: the TokenCode of AssumeRole.
 
         It depends on the sandbox's clock, and it is a code that was not used before. Raises ValueError.
         """
-        self._refuse_when_ended()
-        return mfa_codes.unused_code(self._database, self._clock, device)
+        return self._parts.proofs.mfa_code(device)
 
     def mfa_code_pair(self, device: str) -> tuple[str, str]:
         """Two consecutive codes, for EnableMFADevice. Raises ValueError."""
-        self._refuse_when_ended()
-        return mfa_codes.unused_pair(self._database, self._clock, device)
+        return self._parts.proofs.mfa_code_pair(device)
 
     # Reasons.
 
     @property
     def decisions(self) -> list[DecisionRecord]:
         """The calls and the reasons for their results, newest first."""
-        self._refuse_when_ended()
-        return records(self._decisions, CallFilter(limit=KEPT_CALLS))
+        return self._parts.reasons.decisions()
 
     @property
     def refusals(self) -> list[DecisionRecord]:
         """The calls that were refused, by policies or before them, newest first."""
-        self._refuse_when_ended()
-        return records(self._decisions, CallFilter(outcome="Refused", limit=KEPT_CALLS))
+        return self._parts.reasons.refusals()
 
     def least_privilege(self, principal: str, *, since: Since = None, include_refused: bool = False) -> LeastPrivilege:
         """The smallest policy for the calls of a user, role or session, by ARN, and the grants that it did not use."""
-        self._refuse_when_ended()
-        return privileges_of(self._decisions, self._database, principal, since, include_refused=include_refused)
+        return self._parts.reasons.least_privilege(principal, since, include_refused=include_refused)
 
     def expect_denied(self, action: str, *, by: str | None = None) -> ExpectedDenial:
         """A block in which a policy, of the kind ``by`` if given, must refuse a call's action. It catches that error.
 
         Raises AssertionError that shows what happened instead. Other errors leave the block.
         """
-        self._refuse_when_ended()
-        return ExpectedDenial(action, by, self._watch)
+        return ExpectedDenial(action, by, self._parts.recording.watch)
 
     def assert_allowed(self, action: str, **question: Unpack[Question]) -> None:
         """Check that the policies allow it, without a call. Takes user=, role= or credentials=, resource=, context=."""
         __tracebackhide__ = True
-        require_allowed(self._decision(action, **question))
+        require_allowed(self._parts.reasons.decision(action, **question))
 
     def assert_denied(self, action: str, *, by: str | None = None, **question: Unpack[Question]) -> None:
         """Check that policies refuse it, of the kind ``by`` if given; otherwise like :meth:`assert_allowed`."""
         __tracebackhide__ = True
-        require_denied(self._decision(action, **question), by)
-
-    def _decision(
-        self,
-        action: str,
-        *,
-        user: str | None = None,
-        role: str | None = None,
-        credentials: Credentials | None = None,
-        account: str | None = None,
-        resource: str = "*",
-        context: Mapping[str, object] | None = None,
-    ) -> Decision:
-        if sum(given is not None for given in (user, role, credentials)) > 1:
-            raise TypeError("give one of user, role and credentials")
-        now_seconds = self._clock.now_seconds()
-        if role is not None:
-            rights = self._identities.rights_of_role(self._identities.role(role, account), now_seconds)
-        elif user is not None and user != "root":
-            rights = self._identities.rights_of_user(self._identities.user(user, account))
-        else:
-            rights = self._identities.rights(self._keys(user, credentials, account), now_seconds)
-        require_arn(resource)
-        trust = self._identities.trust(resource) if is_about_assuming(known_action(action)) else None
-        return decide_for(rights, action, resource, context or {}, trust, now_seconds, self.region)
-
-    # Recording calls.
-
-    def _observe(self, outcome: Outcome) -> None:
-        for watcher in self._watchers:
-            watcher.append(outcome.request_id)
-        note(self._decisions, outcome)
-        self._calls += 1
-        if self._calls % _CALLS_BEFORE_WRITING == 0:
-            self._decisions.flush()
-
-    def _watch(self) -> Callable[[], list[DecisionRecord]]:
-        """Begin to record calls. The returned function stops that and returns them, oldest first."""
-        watcher: list[str] = []
-        self._watchers.append(watcher)
-
-        def seen() -> list[DecisionRecord]:
-            # Compares by identity, because two empty lists are equal.
-            self._watchers[:] = [known for known in self._watchers if known is not watcher]
-            return records_of(self._decisions, watcher)
-
-        return seen
-
-
-# boto3's sessions are not safe to make in several threads at once.
-_client_turn = threading.Lock()
+        require_denied(self._parts.reasons.decision(action, **question), by)
 
 
 def fresh_behind(server: ThreadedServer, **arguments: Any) -> Rolecall:

@@ -184,4 +184,4 @@ def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resour
 
 def shown(call: Call, member: str, content: Content) -> dict[str, Any]:
     """The content as the answer's member ``member`` has it: an older model may lack some of its members."""
-    return {name: value for name, value in content.items() if (member, name) in call.answer_paths}
+    return {name: value for name, value in content.items() if (member, name) in call.model.output_paths}

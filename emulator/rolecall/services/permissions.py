@@ -105,7 +105,7 @@ def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission
     Creating a resource with tags also needs the permission to tag, where the tables say so.
     """
     compiled = _compiled.get((call.service, call.operation))
-    if compiled is None or compiled.input_paths is not call.input_paths:
+    if compiled is None or compiled.input_paths is not call.model.input_paths:
         compiled = _compiled[call.service, call.operation] = _compile(call)
     if compiled.always is not None:
         return compiled.always
@@ -158,16 +158,16 @@ def _compile(call: Call) -> _Compiled:
         row = actions(prefix).get(call.operation.lower())
     except KeyError:
         row = None
-    members = {path[0] for path in call.input_paths}
+    members = {path[0] for path in call.model.input_paths}
     action = f"{prefix}:{call.operation}"
-    resources = compile_resources(prefix, call.operation, call.input_paths)
+    resources = compile_resources(prefix, call.operation, call.model.input_paths)
     keys = _members_of_keys(prefix, () if row is None else row.condition_keys, members)
     depends_on = () if row is None else row.dependent_actions
     tagging = next((each for each in depends_on if each.startswith(f"{prefix}:Tag")), "")
     has_tags = not members.isdisjoint({"Tags", "TagKeys"})
     is_plain = not (resources.sources or resources.unnamed or keys or has_tags) and not resources.implied_type
     always = (Permission(action),) if is_plain else None
-    return _Compiled(prefix, action, call.input_paths, resources, keys, has_tags, tagging, always)
+    return _Compiled(prefix, action, call.model.input_paths, resources, keys, has_tags, tagging, always)
 
 
 def _members_of_keys(prefix: str, condition_keys: Sequence[str], members: set[str]) -> tuple[tuple[str, str], ...]:

@@ -39,14 +39,6 @@ def parameter_not_emulated(operation: str, parameter: str) -> AwsError:
     return AwsError("NotImplemented", PARAMETER_NOT_EMULATED_MESSAGE.format(parameter=parameter, operation=operation))
 
 
-RefusalReader = Callable[[str], RefusalDetails | None]
-
-
-def no_refusal(_request_id: str) -> RefusalDetails | None:
-    """Stands for the decision log's reader in a sandbox without a decision log."""
-    return None
-
-
 class PendingUses(Protocol):
     """Uses of access keys and roles that are known but not written yet."""
 
@@ -54,30 +46,37 @@ class PendingUses(Protocol):
 
     def of_role(self, role_id: str) -> Use | None: ...
 
-    def flush(self) -> None:
-        """Write them."""
 
-    def clear(self) -> None:
-        """Forget them."""
+class SandboxParts(Protocol):
+    """The parts of a sandbox, beside its database and its clock, that outlive a call and that some operations need."""
 
+    @property
+    def issuer_keys(self) -> IssuerKeys: ...
 
-class NoUses:
-    """For a sandbox that does not record when keys and roles are used."""
+    @property
+    def last_uses(self) -> PendingUses: ...
 
-    def of_key(self, _access_key_id: str) -> Use | None:
-        return None
-
-    def of_role(self, _role_id: str) -> Use | None:
-        return None
-
-    def flush(self) -> None:
-        pass
-
-    def clear(self) -> None:
-        pass
+    def refusal(self, request_id: str) -> RefusalDetails | None:
+        """What explains the refusal of a call; None when the decision log has nothing about it, or there is no log."""
 
 
-NO_USES = NoUses()
+class OperationModel(Protocol):
+    """The members of an operation's input and answer, and its errors. An older model lacks what AWS has added since.
+
+    Paths are members inside of others, such as ``("VoiceConnector", "Name")``.
+    """
+
+    @property
+    def input_paths(self) -> Sequence[tuple[str, ...]]: ...
+
+    @property
+    def output_members(self) -> Collection[str]: ...
+
+    @property
+    def output_paths(self) -> Collection[tuple[str, ...]]: ...
+
+    @property
+    def error_codes(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +100,14 @@ class Call:
     ids: Identifiers
     settings: SandboxSettings
     policies: PolicyStore
-    issuer_keys: IssuerKeys
-    # Reads the decision log: explains the refusal of a request id; None when the log has nothing about it.
-    refusal: RefusalReader = no_refusal
+    model: OperationModel
+    sandbox: SandboxParts
     # Set by a fault rule: an operation that needs an OIDC provider's keys must fail as if AWS could not reach them.
     identity_provider_down: bool = False
     # What the operation's ``proof`` found in the token or assertion among the parameters.
     proof: Any = None
     # The Host header. STS recognises its global endpoint by it.
     host: str = ""
-    # The members of the operation's input in the model, nested members included.
-    input_paths: Sequence[tuple[str, ...]] = ()
-    # The answer's members in the model. An older model lacks what AWS has added since.
-    answer_members: Collection[str] = ()
-    # The same with the members inside of others, ("VoiceConnector", "Name").
-    answer_paths: Collection[tuple[str, ...]] = ()
-    uses: PendingUses = NO_USES
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
 
@@ -147,9 +138,9 @@ class SecondFactor:
     use: Callable[[Call, Parameters], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RegisteredOperation:
-    """One emulated operation."""
+    """One emulated operation. Equal only to itself, so that it is a quick key of a dictionary."""
 
     service: str
     name: str
@@ -176,11 +167,6 @@ _operations: dict[tuple[str, str], RegisteredOperation] = {}
 def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:
     """For the few operations that no policy can forbid."""
     return ()
-
-
-def not_taken(registered: RegisteredOperation, parameters: Collection[str]) -> set[str]:
-    """The parameters that the operation would ignore. A verb looks at them itself."""
-    return set() if registered.verb else set(parameters) - registered.parameters
 
 
 def _place_of(function: Function) -> tuple[str, int]:

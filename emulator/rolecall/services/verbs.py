@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown
+from rolecall.services.members import Tag
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
 from rolecall.storage import resources as store
@@ -65,7 +66,7 @@ def list_(kind: Kind, name: str) -> None:
         call: Call, *, NextToken: str | None = None, MaxResults: int = DEFAULT_MAX_RESULTS, **more: Any
     ) -> Answer:
         _refuse(call, more)
-        [member] = set(call.answer_members) - _PAGE_MEMBERS
+        [member] = set(call.model.output_members) - _PAGE_MEMBERS
         after = BEFORE_THE_FIRST if NextToken is None else position_of(call, (call.region,), NextToken)
         found = kind.kept.page(call, kind, after, MaxResults + 1)
         answer: Answer = {member: [shown(call, member, each.content) for each in found[:MaxResults]]}
@@ -82,8 +83,8 @@ def update(kind: Kind, name: str) -> None:
 
     def function(call: Call, **members: Any) -> Answer:
         ids = _ids(kind, members)
-        [answered] = call.answer_members
-        _refuse(call, [member for member in members if (answered, member) not in call.answer_paths])
+        [answered] = call.model.output_members
+        _refuse(call, [member for member in members if (answered, member) not in call.model.output_paths])
         resource = existing(call, kind, *ids, locked=True)
         changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
         content = {**resource.content, **members, **changed_at}
@@ -108,7 +109,7 @@ def get_setting(kind: Kind, name: str) -> None:
 
     def function(call: Call, **members: Any) -> Answer:
         resource = existing(call, kind, *_only_ids(call, kind, members))
-        [member] = call.answer_members
+        [member] = call.model.output_members
         return {member: shown(call, member, setting_of(call, kind, resource, member))}
 
     _declare(kind.service, name, "get setting", kind, function)
@@ -147,7 +148,7 @@ def tags(service: str) -> None:
         _declare(service, name, "tags", None, function)
 
 
-def _tag(call: Call, *, ResourceARN: str, Tags: Sequence[Mapping[str, str]], **more: Any) -> Answer:
+def _tag(call: Call, *, ResourceARN: str, Tags: Sequence[Tag], **more: Any) -> Answer:
     _refuse(call, more)
     _, resource = resource_of_arn(call, ResourceARN, locked=True)
     added = checked_tags(Tags)
@@ -186,9 +187,7 @@ def existing(call: Call, kind: Kind, *ids: str, locked: bool = False) -> Resourc
     return found
 
 
-def create(
-    call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Mapping[str, str]] = ()
-) -> Answer:
+def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = ()) -> Answer:
     """Keep a new resource in the store; answers it as the operation's one member.
 
     Raises AwsError ConflictException when its id is taken, BadRequestException for tags that cannot be.
@@ -214,7 +213,7 @@ def setting_of(call: Call, kind: Kind, resource: Resource, member: str) -> Conte
 def replace_setting(call: Call, kind: Kind, resource: Resource, member: str, content: Content) -> Answer:
     """Keep a document of a locked resource in place of the present one; answers it if the operation does."""
     kind.kept.put_setting(call, resource, member, content)
-    return {member: content} if call.answer_members else {}
+    return {member: content} if call.model.output_members else {}
 
 
 def remove_setting(call: Call, kind: Kind, resource: Resource, member: str) -> None:
@@ -223,7 +222,7 @@ def remove_setting(call: Call, kind: Kind, resource: Resource, member: str) -> N
     kind.kept.remove_setting(call, resource, member)
 
 
-def checked_tags(tags: Sequence[Mapping[str, str]]) -> list[store.Tag]:
+def checked_tags(tags: Sequence[Tag]) -> list[store.Tag]:
     """Key and value of each. Raises BadRequestException for a key that is AWS's own, or there twice."""
     pairs = [(tag["Key"], tag["Value"]) for tag in tags]
     keys = [key for key, _ in pairs]
@@ -259,5 +258,5 @@ def _refuse(call: Call, unknown: Collection[str]) -> None:
 
 
 def _answer(call: Call, content: Content) -> Answer:
-    [member] = call.answer_members
+    [member] = call.model.output_members
     return {member: shown(call, member, content)}

@@ -62,6 +62,11 @@ def tags_of(connection: Connection, kind: TaggedKind, owner_id: str) -> list[Tag
     return [(row[0], row[1]) for row in rows]
 
 
+def is_case_sensitive(kind: TaggedKind) -> bool:
+    """Whether ``a`` and ``A`` are two keys."""
+    return _KINDS[kind].case_sensitive
+
+
 def key_key(kind: TaggedKind, key: str) -> str:
     """The form of a tag key in which it is compared and sorted."""
     return _KINDS[kind].key_key(key)

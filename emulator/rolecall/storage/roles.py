@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from rolecall.arns import iam_arn
 from rolecall.storage import tables as t
+from rolecall.storage.named import count_in_account, select_by_path
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 SERVICE_LINKED_PATH = "/aws-service-role/"
@@ -59,23 +60,12 @@ def list_roles(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[RoleRecord]:
     """Roles by name, starting after ``after_name_key`` (a name in lower case)."""
-    statement = (
-        select(t.roles)
-        .where(
-            t.roles.c.account_id == account_id,
-            t.roles.c.name_key > after_name_key,
-            # Not LIKE: SQLite's LIKE ignores case, and paths may hold its wildcards.
-            func.substr(t.roles.c.path, 1, len(path_prefix)) == path_prefix,
-        )
-        .order_by(t.roles.c.name_key)
-        .limit(limit)
-    )
+    statement = select_by_path(t.roles, tuple(t.roles.c), account_id, path_prefix, after_name_key, limit)
     return [_record(row) for row in connection.execute(statement)]
 
 
 def count_roles(connection: Connection, account_id: str) -> int:
-    statement = select(func.count()).select_from(t.roles).where(t.roles.c.account_id == account_id)
-    return int(connection.execute(statement).scalar_one())
+    return count_in_account(connection, t.roles, account_id)
 
 
 def add_role(connection: Connection, role: RoleRecord) -> None:

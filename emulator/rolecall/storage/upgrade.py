@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from rolecall.folders import folder
 from rolecall.storage.problems import NewerDatabaseError
-
-_PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
-
-
-def migrations_folder() -> Path:
-    """The folder is inside the package in a wheel, and beside it in a checkout."""
-    inside = _PACKAGE_FOLDER / "migrations"
-    return inside if inside.is_dir() else _PACKAGE_FOLDER.parent.parent / "migrations"
 
 
 def configuration(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(migrations_folder()))
+    config.set_main_option("script_location", str(folder("migrations")))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

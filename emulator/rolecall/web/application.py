@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, request
 
-from rolecall.call_log.writer import DecisionLog
-from rolecall.faults.active import Faults
-from rolecall.gateway import Gateway
 from rolecall.printable import printable
-from rolecall.signin import SignIn
-from rolecall.storage.engine import Database, DatabaseError
+from rolecall.sandbox import Sandbox
+from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
-from rolecall.web.control import PREFIX, refuse_unknown_name, register_control
-from rolecall.web.mfa_endpoint import register_mfa_codes
-from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
+from rolecall.web.control import refuse_unknown_name, register_refusals
+from rolecall.web.front_doors import FRONT_DOORS, is_page
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
-from rolecall.web.outbound_documents import is_document, register_outbound_documents
-from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
-from rolecall.web.signin import FEDERATION_PATH, register_sign_in
-from rolecall.web.signin_log import SignInLog
-from rolecall.web.start_page import asks_for_page, register_start_page
-from rolecall.worlds.snapshots import Snapshots
 
 log = logging.getLogger("rolecall")
 
@@ -41,30 +30,14 @@ class RolecallApplication(Flask):
     # Answers requests that the server could not read.
     refuse: WsgiApplication
 
-    def __init__(
-        self,
-        decisions: DecisionLog | None,
-        faults: Faults,
-        admission: Admission,
-        database: Database,
-        finish: Callable[[], None],
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, admission: Admission) -> None:
         super().__init__("rolecall", static_folder=None)
-        self.faults = faults
+        self.sandbox = sandbox
         self._admission = admission
-        self._database = database
-        self._decisions = decisions
-        self._finish = finish
 
     def finish(self) -> None:
         """Write everything that is not written yet, at the end of the process."""
-        if self._decisions is not None:
-            self._decisions.close()
-        self._finish()
-        try:
-            self._database.checkpoint()
-        except DatabaseError as error:
-            log.warning("%s", printable(f"the database's last changes stay in its -wal file: {error}"))
+        self.sandbox.finish()
 
     def log_exception(self, exc_info: Any) -> None:
         """Log the exception as Flask does, with the path made printable."""
@@ -78,50 +51,21 @@ class RolecallApplication(Flask):
             return refuse_unknown_name(start_response)
         return super().wsgi_app(environ, start_response)
 
-    @staticmethod
-    def is_page(environ: dict[str, Any]) -> bool:
-        """Whether the request is for one of Rolecall's own pages or endpoints, and so no AWS call."""
-        path = environ["PATH_INFO"]
-        if (path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")) or path == FEDERATION_PATH:
-            return True
-        if path == "/" and asks_for_page(environ):
-            return True
-        return is_document(path, environ.get("HTTP_HOST", ""))
+    # Whether a request is for one of Rolecall's own pages or endpoints, and so no AWS call.
+    is_page = staticmethod(is_page)
 
 
 def web_application(
-    gateway: Gateway,
-    reset: Callable[[], None],
-    decisions: DecisionLog | None = None,
-    snapshots: Snapshots | None = None,
-    *,
-    faults: Faults,
-    sign_in: SignIn,
-    maximum_body_bytes: int,
-    admission: Admission = DEFAULT_ADMISSION,
+    sandbox: Sandbox, *, maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES, admission: Admission = DEFAULT_ADMISSION
 ) -> RolecallApplication:
-    """The application over a gateway. ``POST /_rolecall/reset`` calls ``reset``."""
-    app = RolecallApplication(decisions, faults, admission, gateway.database, gateway.uses.flush)
+    """The application over a sandbox."""
+    app = RolecallApplication(sandbox, admission)
     app.config["MAX_CONTENT_LENGTH"] = maximum_body_bytes
-    app.aws = aws_application(gateway, maximum_body_bytes, admission)
-    app.refuse = refusing_application(gateway)
-    registers = (register_oidc_tokens, register_saml_assertions, register_mfa_codes)
-    more = [partial(register, gateway=gateway) for register in registers]
-    register_control(
-        app,
-        gateway.database,
-        gateway.clock,
-        faults,
-        reset,
-        decisions,
-        snapshots,
-        catch_up=gateway.catch_up,
-        more=more,
-        admission=admission,
-    )
-    register_oidc_documents(app, gateway, PREFIX)
-    register_saml_metadata(app, gateway, PREFIX)
-    register_sign_in(app, sign_in, SignInLog(gateway, decisions))
-    register_outbound_documents(app, gateway.database)
-    register_start_page(app)
+    app.aws = aws_application(sandbox, maximum_body_bytes, admission)
+    app.refuse = refusing_application(sandbox)
+    # A path with an empty part is not another spelling of the path without it: it gets 404.
+    app.url_map.merge_slashes = False
+    register_refusals(app)
+    for door in FRONT_DOORS:
+        app.register_blueprint(door.pages(sandbox, admission))
     return app

@@ -7,9 +7,7 @@ than authenticating the call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from email.utils import formatdate
 from enum import Enum
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -17,9 +15,11 @@ from urllib.parse import quote
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
 from rolecall.http import HttpAnswer, HttpRequest
+from rolecall.sandbox import Sandbox
 from rolecall.waits import Steps, Wait, wait_here
 from rolecall.web.browsers import guarded
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission
+from rolecall.wire import http_date
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -85,9 +85,10 @@ class BodyTooLargeError(Exception):
 
 
 def aws_application(
-    gateway: Gateway, maximum_body_bytes: int, admission: Admission = DEFAULT_ADMISSION
+    sandbox: Sandbox, maximum_body_bytes: int, admission: Admission = DEFAULT_ADMISSION
 ) -> WsgiApplication:
     """A WSGI application that answers AWS calls of programs, and of the web pages that ``admission`` allows."""
+    gateway, clock = Gateway(sandbox), sandbox.clock
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
         try:
@@ -99,11 +100,11 @@ def aws_application(
         steps = gateway.steps(request)
         if WAITS_KEY in environ:
             return Unfinished(steps, lambda ended: answered(ended, start_response)).go_on()
-        return answered(wait_here(steps, gateway.clock.pause), start_response)
+        return answered(wait_here(steps, clock.pause), start_response)
 
     def answered(ended: _Ended, start_response: Any) -> list[bytes]:
         request_id, answer = ended
-        return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
+        return send(answer, request_id, clock.wall_seconds(), start_response)
 
     def refuse(message: str, environ: Environ, start_response: Any) -> Iterable[bytes]:
         try:
@@ -111,20 +112,21 @@ def aws_application(
         except BodyTooLargeError as too_large:
             request = too_large.request
         request_id, answer = gateway.refuse(request, "", AwsError("AccessDenied", message, status=403))
-        return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
+        return send(answer, request_id, clock.wall_seconds(), start_response)
 
     return guarded(application, refuse, admission)
 
 
-def refusing_application(gateway: Gateway) -> WsgiApplication:
+def refusing_application(sandbox: Sandbox) -> WsgiApplication:
     """A WSGI application that refuses requests which the server could not read, in AWS's form."""
+    gateway, clock = Gateway(sandbox), sandbox.clock
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
         status, code, message = environ[PROBLEM_KEY].value
         request = _request(environ, {}, b"")
         error = AwsError(code, message, status=status)
         request_id, answer = gateway.refuse(request, _guessed_service(environ), error)
-        return send(answer, request_id, gateway.clock.wall_seconds(), start_response)
+        return send(answer, request_id, clock.wall_seconds(), start_response)
 
     return application
 
@@ -195,19 +197,13 @@ def _guessed_service(environ: Environ) -> str:
     return "sts" if environ["PATH_INFO"] in ("", "/") else "chime"
 
 
-@lru_cache(maxsize=4)
-def http_date(wall_seconds: int) -> str:
-    """``Tue, 24 Nov 2026 00:29:44 GMT``. All answers of the same second share one text."""
-    return formatdate(wall_seconds, usegmt=True)
-
-
 def send(answer: HttpAnswer, request_id: str, wall_seconds: float, start_response: Any) -> list[bytes]:
     # SDKs correct their clocks by this date, so it comes from the clock that judges signatures.
     headers = [
         ("x-amzn-RequestId", request_id),
         ("Content-Type", answer.content_type),
         ("Content-Length", str(len(answer.body))),
-        ("Date", http_date(int(wall_seconds))),
+        ("Date", http_date(wall_seconds)),
         *answer.headers.items(),
     ]
     start_response(_STATUS_LINES.get(answer.status) or f"{answer.status} Unknown", headers)

@@ -8,8 +8,9 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from rolecall.clock import BadTimeError, Clock, ClockState, iso8601
+from rolecall.sandbox import Sandbox
 from rolecall.storage.clock_states import load_clock
-from rolecall.storage.engine import Database, DatabaseError
+from rolecall.storage.engine import DatabaseError
 from rolecall.web.bodies import BadBodyError, read_json
 
 CHANGES_MESSAGE = (
@@ -21,8 +22,9 @@ UNAVAILABLE_MESSAGE = "The clock is kept in the database, and the database does 
 Answered = tuple[Response, int]
 
 
-def register_clock(control: Blueprint, database: Database, clock: Clock) -> None:
-    """Add the endpoint for ``clock``. The clock shares its state through the database."""
+def register_clock(control: Blueprint, sandbox: Sandbox) -> None:
+    """Add the endpoint. The clock shares its state through the database."""
+    clock = sandbox.clock
 
     def shown(state: ClockState) -> Answered:
         return jsonify(clock_as_json(state, clock.wall_seconds())), 200
@@ -39,7 +41,7 @@ def register_clock(control: Blueprint, database: Database, clock: Clock) -> None
     def show_clock() -> Answered:
         def read() -> Answered:
             # Read from the database, because another process may have moved the clock.
-            with database.snapshot() as connection:
+            with sandbox.database.snapshot() as connection:
                 return shown(load_clock(connection))
 
         return answered(read)

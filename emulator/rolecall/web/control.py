@@ -8,30 +8,21 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from rolecall.call_log.writer import DecisionLog
-from rolecall.clock import Clock
-from rolecall.faults.active import Faults
 from rolecall.printable import printable
-from rolecall.storage.engine import Database, DatabaseError
+from rolecall.sandbox import Sandbox
+from rolecall.storage.engine import DatabaseError
 from rolecall.version import __version__
-from rolecall.web.clock_endpoint import register_clock
-from rolecall.web.decision_endpoints import register_decisions
-from rolecall.web.delegation_endpoint import register_delegation
-from rolecall.web.faults_endpoint import register_faults
-from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host, from_another_site, sent_by_another_site
-from rolecall.web.policy_endpoint import register_policy
-from rolecall.web.snapshot_endpoints import register_snapshots
-from rolecall.worlds.snapshots import Snapshots
+from rolecall.web.doors import Guard
+from rolecall.web.origins import Admission, asked_host, from_another_site, sent_by_another_site
 
 log = logging.getLogger("rolecall.control")
 
-PREFIX = "/_rolecall"
 UNAVAILABLE_MESSAGE = "The sandbox's database does not answer."
 UNAVAILABLE_ADVICE = f"{UNAVAILABLE_MESSAGE} Look at what --database names, and start Rolecall again."
 _REFUSALS = {
@@ -47,25 +38,8 @@ PUBLIC_NAME_MESSAGE = (
 )
 
 
-def register_control(
-    app: Flask,
-    database: Database,
-    clock: Clock,
-    faults: Faults,
-    reset: Callable[[], None],
-    decisions: DecisionLog | None = None,
-    snapshots: Snapshots | None = None,
-    *,
-    catch_up: Callable[[], None],
-    more: Sequence[Callable[[Blueprint], None]] = (),
-    admission: Admission = DEFAULT_ADMISSION,
-) -> None:
-    """Add the control endpoints to the application. ``reset`` restores the sandbox file's state.
-
-    ``catch_up`` runs before each request and reads what other processes have changed. ``more`` add further endpoints
-    under the same guard.
-    """
-    control = Blueprint("control", __name__, url_prefix=PREFIX)
+def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
+    """Only this machine, no page of another site, and only while the database answers."""
 
     @control.before_request
     def check_sender() -> tuple[Response, int] | None:
@@ -82,38 +56,41 @@ def register_control(
     @control.before_request
     def read_shared_state() -> tuple[Response, int] | None:
         try:
-            catch_up()
+            # Other processes may have changed it.
+            sandbox.catch_up()
         except (*DatabaseError, OSError) as error:
             if request.endpoint != "control.health":
                 return _problem(UNAVAILABLE_MESSAGE), 503
-            return _unhealthy(type(error).__name__, database.lost_file() or UNAVAILABLE_ADVICE)
+            return _unhealthy(type(error).__name__, sandbox.database.lost_file() or UNAVAILABLE_ADVICE)
         return None
+
+
+THIS_MACHINE = Guard("this machine", _guard)
+
+
+def register_health(control: Blueprint, sandbox: Sandbox) -> None:
+    """Add the endpoint."""
 
     @control.get("/health")
     def health() -> tuple[Response, int]:
         # This only runs when the database answers. SQLite can answer even when its file was removed.
-        lost = database.lost_file()
+        lost = sandbox.database.lost_file()
         if lost:
             return _unhealthy("lost", lost)
         return jsonify(status="ok", version=__version__, database="ok"), 200
 
+
+def register_reset(control: Blueprint, sandbox: Sandbox) -> None:
+    """Add the endpoint."""
+
     @control.post("/reset")
     def reset_sandbox() -> tuple[Response, int]:
-        reset()
+        sandbox.reset()
         return jsonify(status="ok"), 200
 
-    register_clock(control, database, clock)
-    register_faults(control, faults)
-    register_decisions(control, decisions)
-    register_policy(control, database, decisions)
-    register_delegation(control, database)
-    if snapshots is not None:
-        register_snapshots(control, snapshots)
-    for register in more:
-        register(control)
-    app.register_blueprint(control)
-    # A path with an empty part is not another spelling of the path without it: it gets 404.
-    app.url_map.merge_slashes = False
+
+def register_refusals(app: Flask) -> None:
+    """Make every refusal of Flask's JSON, and answer 503 while the database does not answer."""
     app.register_error_handler(HTTPException, _refusal)
     for kind in DatabaseError:
         app.register_error_handler(kind, _unavailable)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from rolecall.call_log.filter import BadFilterError, read_filter
 from rolecall.call_log.writer import DecisionLog
+from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import CallFilter, LogUnavailableError
 
 DEFAULT_LIMIT = 100
@@ -25,8 +26,9 @@ _PARAMETERS = ("principal", "action", "outcome", "since", "limit", "format")
 Answered = tuple[Response, int]
 
 
-def register_decisions(control: Blueprint, decisions: DecisionLog | None) -> None:
+def register_decisions(control: Blueprint, sandbox: Sandbox) -> None:
     """Add the endpoints. Without a log they answer 404."""
+    decisions = sandbox.decisions
 
     @control.get("/decisions")
     def list_decisions() -> Answered:

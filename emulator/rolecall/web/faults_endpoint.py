@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify, request
 
-from rolecall.faults.active import Faults, InvalidFaultError
+from rolecall.faults.active import InvalidFaultError
+from rolecall.sandbox import Sandbox
 from rolecall.storage.engine import DatabaseError
 from rolecall.web.bodies import BadBodyError, read_json
 
@@ -15,8 +16,9 @@ UNAVAILABLE_MESSAGE = "The fault rules are kept in the database, and the databas
 Answered = tuple[Response, int]
 
 
-def register_faults(control: Blueprint, faults: Faults) -> None:
+def register_faults(control: Blueprint, sandbox: Sandbox) -> None:
     """Add the endpoints. Each answers with the resulting rules."""
+    faults = sandbox.faults
 
     def answered(change: Callable[[], None] | None = None) -> Answered:
         try:

@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from rolecall.gateway import Gateway
+from rolecall.sandbox import Sandbox
 
 PARAMETERS_MESSAGE = "the query must have one parameter, device: the name or serial number of a virtual MFA device"
 
 
-def register_mfa_codes(control: Blueprint, gateway: Gateway) -> None:
+def register_mfa_codes(control: Blueprint, sandbox: Sandbox) -> None:
     """Add the endpoint."""
 
     @control.get("/mfa-codes")
@@ -23,8 +23,8 @@ def register_mfa_codes(control: Blueprint, gateway: Gateway) -> None:
         # Loaded now: most servers are never asked for a code.
         codes: Any = importlib.import_module("rolecall.identity_providers.mfa_codes")
         try:
-            code = codes.unused_code(gateway.database, gateway.clock, device)
-            pair = codes.unused_pair(gateway.database, gateway.clock, device)
+            code = codes.unused_code(sandbox.database, sandbox.clock, device)
+            pair = codes.unused_pair(sandbox.database, sandbox.clock, device)
         except codes.NoCodeError as error:
             return jsonify(message=str(error)), 400
         return jsonify(code=code, pair=pair), 200

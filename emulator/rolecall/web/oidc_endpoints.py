@@ -11,9 +11,9 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from rolecall.gateway import Gateway
 from rolecall.identity_providers.asking import TokenRequestError
 from rolecall.issuers import ISSUER_NAME
+from rolecall.sandbox import Sandbox
 from rolecall.web.bodies import BadBodyError, read_json
 
 _MEMBERS = {
@@ -31,37 +31,34 @@ NO_ISSUER_MESSAGE = "There is no such issuer. A name consists of letters, digits
 Answered = tuple[Response, int]
 
 
-def register_oidc_documents(app: Any, gateway: Gateway, prefix: str) -> None:
-    """Add the documents of an issuer to the application itself, because anyone may read them."""
-    documents = Blueprint("oidc_documents", __name__, url_prefix=prefix)
+def register_oidc_documents(documents: Blueprint, sandbox: Sandbox) -> None:
+    """Add the documents of an issuer."""
 
-    @documents.get("/oidc/<name>/.well-known/openid-configuration")
+    @documents.get("/<name>/.well-known/openid-configuration")
     def show_discovery(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
         provider = _provider()
         return jsonify(provider.discovery_document(provider.issuer_url(request.host_url, name))), 200
 
-    @documents.get("/oidc/<name>/jwks.json")
+    @documents.get("/<name>/jwks.json")
     def show_key_set(name: str) -> Answered:
         if not ISSUER_NAME.fullmatch(name):
             return jsonify(message=NO_ISSUER_MESSAGE), 404
         provider = _provider()
-        return jsonify(provider.key_set(gateway.database, provider.issuer_url(request.host_url, name))), 200
-
-    app.register_blueprint(documents)
+        return jsonify(provider.key_set(sandbox.database, provider.issuer_url(request.host_url, name))), 200
 
 
-def register_oidc_tokens(control: Blueprint, gateway: Gateway) -> None:
+def register_oidc_tokens(control: Blueprint, sandbox: Sandbox) -> None:
     """Add minting to the control endpoints."""
 
     @control.post("/oidc/token")
     def mint_token() -> Answered:
-        return _minted(gateway, None)
+        return _minted(sandbox, None)
 
     @control.post("/oidc/<name>/token")
     def mint_named_token(name: str) -> Answered:
-        return _minted(gateway, name)
+        return _minted(sandbox, name)
 
 
 def _provider() -> Any:
@@ -69,12 +66,12 @@ def _provider() -> Any:
     return importlib.import_module("rolecall.identity_providers.oidc_tokens")
 
 
-def _minted(gateway: Gateway, name: str | None) -> Answered:
+def _minted(sandbox: Sandbox, name: str | None) -> Answered:
     provider = _provider()
     try:
         wanted = _read(read_json(request, if_empty="{}"), name)
         issuer = provider.issuer_url(request.host_url, wanted.pop("issuer"))
-        token = provider.mint(gateway.database, gateway.clock, gateway.ids, issuer=issuer, **wanted)
+        token = provider.mint(sandbox.database, sandbox.clock, sandbox.ids, issuer=issuer, **wanted)
     except (BadBodyError, TokenRequestError) as error:
         return jsonify(message=str(error)), 400
     return jsonify(token=token, issuer=issuer), 200

@@ -9,18 +9,20 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
+from rolecall.sandbox import Sandbox
 from rolecall.storage.engine import Database
+from rolecall.web.doors import Environ
 
-WELL_KNOWN = "/.well-known/"
-PATH = "/_rolecall/outbound/<issuer_id>"
+WELL_KNOWN = "/.well-known"
 NO_ISSUER_MESSAGE = "There is no such issuer."
 
 
-def is_document(path: str, host: str) -> bool:
+def is_document(environ: Environ) -> bool:
     """Whether a request is for a document at an issuer's own name."""
-    return path.startswith(WELL_KNOWN) and _issuers().issuer_of_host(host) is not None
+    below = environ["PATH_INFO"].startswith(f"{WELL_KNOWN}/")
+    return below and _issuers().issuer_of_host(environ.get("HTTP_HOST", "")) is not None
 
 
 def _issuers() -> Any:
@@ -28,27 +30,30 @@ def _issuers() -> Any:
     return importlib.import_module("rolecall.services.sts.outbound_issuers")
 
 
-def register_outbound_documents(app: Flask, database: Database) -> None:
-    """Add the documents to the application."""
-    documents = Blueprint("outbound", __name__)
+def register_outbound_documents(documents: Blueprint, sandbox: Sandbox) -> None:
+    """Add the documents at Rolecall's own path."""
+    database = sandbox.database
 
-    @documents.get(f"{PATH}/.well-known/openid-configuration")
+    @documents.get("/<issuer_id>/.well-known/openid-configuration")
     def discovery(issuer_id: str) -> tuple[Response, int]:
         return _discovery(database, issuer_id, f"{request.host_url}_rolecall/outbound/{issuer_id}")
 
-    @documents.get(f"{PATH}/.well-known/jwks.json")
+    @documents.get("/<issuer_id>/.well-known/jwks.json")
     def keys(issuer_id: str) -> tuple[Response, int]:
         return _answer(_issuers().published_keys(database, issuer_id))
 
-    @documents.get("/.well-known/openid-configuration")
+
+def register_documents_by_name(documents: Blueprint, sandbox: Sandbox) -> None:
+    """Add the documents at the names of the issuers."""
+    database = sandbox.database
+
+    @documents.get("/openid-configuration")
     def discovery_by_name() -> tuple[Response, int]:
         return _discovery(database, _issuer_of_host(), request.host_url.rstrip("/"))
 
-    @documents.get("/.well-known/jwks.json")
+    @documents.get("/jwks.json")
     def keys_by_name() -> tuple[Response, int]:
         return _answer(_issuers().published_keys(database, _issuer_of_host()))
-
-    app.register_blueprint(documents)
 
 
 def _issuer_of_host() -> str:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from rolecall.call_log.filter import BadFilterError, since_seconds
 from rolecall.call_log.writer import DecisionLog
+from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import LogUnavailableError
 from rolecall.storage.engine import Database
 from rolecall.web.decision_endpoints import NO_LOG_MESSAGE, UNAVAILABLE_MESSAGE, single_values
@@ -20,8 +21,9 @@ _FLAGS = {"": False, "false": False, "true": True}
 Answered = tuple[Response, int]
 
 
-def register_policy(control: Blueprint, database: Database, decisions: DecisionLog | None) -> None:
+def register_policy(control: Blueprint, sandbox: Sandbox) -> None:
     """Add the endpoint. Without a log it answers 404."""
+    database, decisions = sandbox.database, sandbox.decisions
 
     @control.get("/policy")
     def show_policy() -> Answered:

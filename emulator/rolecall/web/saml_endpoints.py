@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
 from rolecall.errors import AwsError
-from rolecall.gateway import Gateway
 from rolecall.identity_providers.asking import AssertionRequestError
+from rolecall.sandbox import Sandbox
 from rolecall.web.bodies import BadBodyError, read_json
 
 Answered = tuple[Response, int]
@@ -33,25 +33,22 @@ _MEMBERS: dict[str, type] = {
 _TYPE_NAMES = {str: "text", dict: "an object", list: "a list of texts", int: "a whole number"}
 
 
-def register_saml_metadata(app: Flask, gateway: Gateway, prefix: str) -> None:
-    """Add the metadata of an identity provider to the application itself."""
-    documents = Blueprint("saml_metadata", __name__, url_prefix=prefix)
+def register_saml_metadata(documents: Blueprint, sandbox: Sandbox) -> None:
+    """Add the metadata of an identity provider."""
 
-    @documents.get("/saml/<name>/metadata.xml")
+    @documents.get("/<name>/metadata.xml")
     def show_metadata(name: str) -> Any:
         provider = _provider()
         try:
-            text = provider.metadata_document(gateway.database, gateway.clock, name)
+            text = provider.metadata_document(sandbox.database, sandbox.clock, name)
         except AssertionRequestError as error:
             return jsonify(message=f"There is no such identity provider: {error}."), 404
         except AwsError as error:
             return jsonify(message=error.message), 501
         return Response(text, mimetype="application/samlmetadata+xml")
 
-    app.register_blueprint(documents)
 
-
-def register_saml_assertions(control: Blueprint, gateway: Gateway) -> None:
+def register_saml_assertions(control: Blueprint, sandbox: Sandbox) -> None:
     """Add minting to the control endpoints."""
 
     @control.post("/saml/<name>/assertion")
@@ -59,7 +56,7 @@ def register_saml_assertions(control: Blueprint, gateway: Gateway) -> None:
         provider = _provider()
         try:
             wanted = _read(read_json(request))
-            assertion = provider.mint(gateway.database, gateway.clock, gateway.ids, idp=name, **wanted)
+            assertion = provider.mint(sandbox.database, sandbox.clock, sandbox.ids, idp=name, **wanted)
         except (BadBodyError, AssertionRequestError) as error:
             return jsonify(message=str(error)), 400
         except AwsError as error:

@@ -13,17 +13,19 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, render_template, request
+from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
 
 from rolecall.clock import monotonic_seconds
 from rolecall.http import HttpRequest
 from rolecall.principals import Caller
+from rolecall.sandbox import Sandbox
 from rolecall.signin import SignIn, SignInError
-from rolecall.web.origins import asked_host, from_another_site, loaded_by_another_site, sent_by_another_site
+from rolecall.web.doors import PREFIX, Environ, Guard
+from rolecall.web.origins import Admission, asked_host, from_another_site, loaded_by_another_site, sent_by_another_site
 from rolecall.web.signin_log import SignInLog
 
 FEDERATION_PATH = "/federation"
-CONSOLE_PATH = "/_rolecall/console"
+CONSOLE_PATH = f"{PREFIX}/console"
 COOKIE = "rolecall-console"
 _MAXIMUM_PARAMETER_CHARACTERS = 65_536
 # Browsers drop a longer cookie.
@@ -52,9 +54,13 @@ _PARAMETERS = {
 }
 
 
-def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
-    """Add the sign-in endpoint and the page to the application."""
-    pages = Blueprint("sign_in", __name__, template_folder="templates")
+def is_federation(environ: Environ) -> bool:
+    """Whether a request is for the endpoint itself. AWS calls may have paths below it."""
+    return bool(environ["PATH_INFO"] == FEDERATION_PATH)
+
+
+def _guard(pages: Blueprint, _sandbox: Sandbox, _admission: Admission) -> None:
+    """Other sites may link to the pages, but not load or frame them."""
 
     @pages.before_request
     def refuse_embedding() -> Response | None:
@@ -63,7 +69,20 @@ def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
             return _refused("A page of another site may link here, but must not load anything from here.", 403)
         return None
 
-    @pages.route(FEDERATION_PATH, methods=["GET", "POST"])
+    @pages.after_request
+    def secured(answer: Response) -> Response:
+        answer.headers.update(_SECURITY_HEADERS)
+        return answer
+
+
+OWN_SITE = Guard("every client, but nothing that another site's page loads", _guard)
+
+
+def register_federation(pages: Blueprint, sandbox: Sandbox) -> None:
+    """Add the sign-in endpoint."""
+    sign_in, log = SignIn(sandbox.database, sandbox.clock), SignInLog(sandbox)
+
+    @pages.route("", methods=["GET", "POST"])
     def federation() -> Response:
         started_seconds = monotonic_seconds()
         action = request.values.get("Action", "")
@@ -81,11 +100,16 @@ def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
             log.note(action, started_seconds, caller, destination, problem)
         return answer
 
-    @pages.get(CONSOLE_PATH)
+
+def register_console(pages: Blueprint, sandbox: Sandbox) -> None:
+    """Add the page of a visitor, and signing out."""
+    sign_in = SignIn(sandbox.database, sandbox.clock)
+
+    @pages.get("")
     def console() -> Response:
         return _page(sign_in)
 
-    @pages.post(f"{CONSOLE_PATH}/sign-out")
+    @pages.post("/sign-out")
     def sign_out() -> Response:
         # The cookie is SameSite=Lax. The origin shows whether a form belongs to another site.
         origin, fetch_site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
@@ -94,13 +118,6 @@ def register_sign_in(app: Flask, sign_in: SignIn, log: SignInLog) -> None:
         answer = _as_response(redirect(CONSOLE_PATH, 303))
         answer.delete_cookie(COOKIE, path=CONSOLE_PATH)
         return answer
-
-    @pages.after_request
-    def secured(answer: Response) -> Response:
-        answer.headers.update(_SECURITY_HEADERS)
-        return answer
-
-    app.register_blueprint(pages)
 
 
 def _parameters() -> dict[str, str]:

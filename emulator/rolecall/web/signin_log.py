@@ -14,11 +14,10 @@ from typing import Any
 from flask import request
 
 from rolecall.call_log.outcomes import SIGN_IN_SERVICE, Outcome, Recorded
-from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError
-from rolecall.gateway import Gateway
 from rolecall.principals import Caller
+from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
 
 EVENTS = {"getSigninToken": "GetSigninToken", "login": "ConsoleLogin"}
@@ -37,20 +36,20 @@ class _Destination:
 class SignInLog:
     """Records sign-ins in the decision log, if there is one."""
 
-    def __init__(self, gateway: Gateway, decisions: DecisionLog | None) -> None:
-        self._gateway = gateway
-        self._decisions = decisions
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
 
     def note(
         self, action: str, started_seconds: float, caller: Caller | None, destination: str = "", problem: str = ""
     ) -> None:
         """Record a sign-in, or a step of one, begun at ``started_seconds``. With a ``problem`` it failed."""
-        if self._decisions is None:
+        decisions = self._sandbox.decisions
+        if decisions is None:
             return
-        clock, error = self._gateway.clock, AwsError(FAILURE, problem) if problem else None
+        clock, error = self._sandbox.clock, AwsError(FAILURE, problem) if problem else None
         took_seconds = monotonic_seconds() - started_seconds
         outcome = Outcome(
-            request_id=self._gateway.ids.uuid(),
+            request_id=self._sandbox.ids.uuid(),
             service=SIGN_IN_SERVICE,
             operation=EVENTS[action],
             caller=caller,
@@ -66,4 +65,4 @@ class SignInLog:
             latency_seconds=took_seconds,
             recorded=Recorded(_Destination(), 0, {"loginTo": destination} if destination else None, None),
         )
-        self._decisions.record(outcome)
+        decisions.record(outcome)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from rolecall.sandbox import Sandbox
 from rolecall.worlds.declare import InvalidWorldError
-from rolecall.worlds.snapshots import Snapshots, UnsavableError
+from rolecall.worlds.snapshots import UnsavableError
 
 MAXIMUM_SNAPSHOT_BYTES = 64 * 1024 * 1024
 YAML = "application/yaml"
@@ -19,7 +20,7 @@ _CHOICES = {"true": True, "false": False}
 Answered = tuple[Response, int]
 
 
-def register_snapshots(control: Blueprint, snapshots: Snapshots) -> None:
+def register_snapshots(control: Blueprint, sandbox: Sandbox) -> None:
     """Add the endpoints."""
 
     @control.get("/snapshot")
@@ -28,7 +29,7 @@ def register_snapshots(control: Blueprint, snapshots: Snapshots) -> None:
         if last_used not in _CHOICES:
             return jsonify(message=CHOICE_MESSAGE), 400
         try:
-            return Response(snapshots.save(_CHOICES[last_used]), content_type=YAML), 200
+            return Response(sandbox.save(last_used=_CHOICES[last_used]), content_type=YAML), 200
         except UnsavableError as error:
             return jsonify(message=f"{error}."), 409
 
@@ -37,7 +38,7 @@ def register_snapshots(control: Blueprint, snapshots: Snapshots) -> None:
         request.max_content_length = MAXIMUM_SNAPSHOT_BYTES
         try:
             text = request.get_data(cache=False).decode("utf-8")
-            snapshots.load(text)
+            sandbox.load(text)
         except RequestEntityTooLarge:
             return jsonify(message=TOO_LARGE_MESSAGE), 413
         except UnicodeDecodeError:

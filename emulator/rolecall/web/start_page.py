@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, make_response, render_template
+from flask import Blueprint, Response, abort, make_response, render_template
 
+from rolecall.folders import folder
+from rolecall.sandbox import Sandbox
 from rolecall.version import __version__
+from rolecall.web.doors import PREFIX, Environ
 
-DOCS_PATH = "/_rolecall/docs"
+DOCS_PATH = f"{PREFIX}/docs"
 _PAGE_NAME = re.compile(r"[a-z][a-z-]*\.md")
-_PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
@@ -20,41 +20,37 @@ _HEADERS = {
 }
 
 
-def asks_for_page(environ: dict[str, Any]) -> bool:
+def asks_for_page(environ: Environ) -> bool:
     """Whether a browser asks for ``/`` itself. An AWS call there has a query, a body or a signature.
 
     Programs do not accept HTML, so they get AWS's answer.
     """
     return (
         environ["REQUEST_METHOD"] == "GET"
+        and environ["PATH_INFO"] == "/"
         and not environ.get("QUERY_STRING")
         and "HTTP_AUTHORIZATION" not in environ
         and "text/html" in environ.get("HTTP_ACCEPT", "")
     )
 
 
-def docs_folder() -> Path:
-    """The documentation's folder: in the package of a wheel, beside the package in a checkout."""
-    inside = _PACKAGE_FOLDER / "docs"
-    return inside if inside.is_dir() else _PACKAGE_FOLDER.parent.parent / "docs"
-
-
-def register_start_page(app: Flask) -> None:
-    """Add the page and the documentation to the application."""
-    pages = Blueprint("start_page", __name__, template_folder="templates")
+def register_start_page(pages: Blueprint, _sandbox: Sandbox) -> None:
+    """Add the page."""
 
     @pages.get("/")
     def start() -> Response:
-        names = sorted(file.name for file in docs_folder().glob("*.md"))
+        names = sorted(file.name for file in folder("docs").glob("*.md"))
         shown = render_template("start.html", version=__version__, docs=DOCS_PATH, names=names)
         return make_response(shown, 200, _HEADERS)
 
-    @pages.get(f"{DOCS_PATH}/<name>")
+
+def register_docs(pages: Blueprint, _sandbox: Sandbox) -> None:
+    """Add the documentation."""
+
+    @pages.get("/<name>")
     def documentation(name: str) -> Response:
-        file = docs_folder() / name
+        file = folder("docs") / name
         if not _PAGE_NAME.fullmatch(name) or not file.is_file():
             abort(404)
         headers = {**_HEADERS, "Content-Type": "text/plain; charset=utf-8"}
         return make_response(file.read_text(encoding="utf-8"), 200, headers)
-
-    app.register_blueprint(pages)

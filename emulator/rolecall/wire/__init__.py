@@ -11,6 +11,7 @@ from rolecall.wire.hosts import is_aws_host
 from rolecall.wire.known_errors import known_error_codes, operation_names
 from rolecall.wire.match import Target, decode, likely_service, match
 from rolecall.wire.models import SERVICES
+from rolecall.wire.scalars import http_date
 from rolecall.wire.services import Operation, Service, load_service
 from rolecall.wire.unserved import Unserved, claimed_service, encode_unserved_error, not_served, recognise_unserved
 
@@ -28,6 +29,7 @@ __all__ = [
     "encode_unserved_error",
     "error_code",
     "error_status",
+    "http_date",
     "is_aws_host",
     "known_error_codes",
     "likely_service",

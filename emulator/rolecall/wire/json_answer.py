@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from rolecall.wire.models import Member, Shape
-from rolecall.wire.scalars import FLOAT_TYPES, INTEGER_TYPES, epoch_seconds, http_date, iso8601_milliseconds
+from rolecall.wire.scalars import PLAIN_TEXTS, epoch_seconds, http_date, iso8601_milliseconds
 
 Encode = Callable[[Any], str]
 
@@ -44,11 +43,7 @@ def encoder(member: Member) -> Encode:
         return _map_encoder(member.shape)
     if kind == "timestamp":
         return _timestamp_encoder(member.timestamp_format)
-    if kind in INTEGER_TYPES:
-        return _integer
-    if kind in FLOAT_TYPES:
-        return _float
-    return {"boolean": _boolean, "blob": _blob}.get(kind, encode_basestring_ascii)
+    return {**PLAIN_TEXTS, "blob": _blob}.get(kind, encode_basestring_ascii)
 
 
 def _structure_encoder(shape: Shape, members: Mapping[str, Member] | None) -> Encode:
@@ -103,24 +98,6 @@ def _timestamp_encoder(timestamp_format: str) -> Encode:
     if timestamp_format == "rfc822":
         return lambda value: f'"{http_date(value)}"'
     return epoch_seconds
-
-
-def _integer(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise TypeError(f"expected an integer, not {type(value).__name__}")
-
-
-def _float(value: Any) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return repr(value)
-    raise TypeError(f"expected a finite number, not {value!r}")
-
-
-def _boolean(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    raise TypeError(f"expected a boolean, not {type(value).__name__}")
 
 
 def _document(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Single values: from the text of a parameter, label or header, and times in AWS's formats.
+"""Single values: from the text of a parameter, label or header, to the text of an answer, and times in AWS's formats.
 
 Inside Rolecall a time is always seconds since the epoch, as a float.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.wire.models import Member
@@ -117,6 +120,34 @@ def checked_seconds(seconds: float) -> float:
     raise AwsError("MalformedInput", "The timestamp is out of range.")
 
 
+def _integer(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"expected an integer, not {type(value).__name__}")
+
+
+def _float(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return repr(value)
+    raise TypeError(f"expected a finite number, not {value!r}")
+
+
+def _boolean(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    raise TypeError(f"expected a boolean, not {type(value).__name__}")
+
+
+# By type: from a value of an answer to its text, which is the same in XML and JSON. They raise TypeError.
+PLAIN_TEXTS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
+    {
+        "boolean": _boolean,
+        **dict.fromkeys(sorted(INTEGER_TYPES), _integer),
+        **dict.fromkeys(sorted(FLOAT_TYPES), _float),
+    }
+)
+
+
 def iso8601_seconds(seconds: float) -> str:
     """``2026-11-23T10:00:00Z``: the form of query services, without fractions."""
     return f"{_calendar(seconds // 1)}Z"
@@ -135,8 +166,14 @@ def _calendar(whole_seconds: float) -> str:
 
 
 def http_date(seconds: float) -> str:
-    """``Mon, 23 Nov 2026 10:00:00 GMT``: the form of header members."""
-    return formatdate(int(seconds), usegmt=True)
+    """``Mon, 23 Nov 2026 10:00:00 GMT``: the form of headers."""
+    return _http_date(int(seconds))
+
+
+# All answers of the same second have the same date.
+@lru_cache(maxsize=64)
+def _http_date(whole_seconds: int) -> str:
+    return formatdate(whole_seconds, usegmt=True)
 
 
 def epoch_seconds(seconds: float) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rolecall.wire.models import Member, Shape
-from rolecall.wire.scalars import FLOAT_TYPES, INTEGER_TYPES, epoch_seconds, http_date, iso8601_seconds
+from rolecall.wire.scalars import PLAIN_TEXTS, epoch_seconds, http_date, iso8601_seconds
 
 Encode = Callable[[Any], str]
 _SPECIAL = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]').search
@@ -60,11 +60,7 @@ def _encoder(member: Member) -> Encode:
         return _map_encoder(member.shape)
     if kind == "timestamp":
         return _timestamp_encoder(member.timestamp_format)
-    if kind in INTEGER_TYPES:
-        return _integer
-    if kind in FLOAT_TYPES:
-        return _float
-    return {"boolean": _boolean, "blob": _blob}.get(kind, escape)
+    return {**PLAIN_TEXTS, "blob": _blob}.get(kind, escape)
 
 
 def _structure_encoder(shape: Shape) -> Encode:
@@ -142,24 +138,6 @@ def _entries_encoder(shape: Shape, tag: str) -> Encode:
 
 def _timestamp_encoder(timestamp_format: str) -> Encode:
     return {"unixTimestamp": epoch_seconds, "rfc822": http_date}.get(timestamp_format, iso8601_seconds)
-
-
-def _integer(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise TypeError(f"expected an integer, not {type(value).__name__}")
-
-
-def _float(value: Any) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return repr(value)
-    raise TypeError(f"expected a number, not {type(value).__name__}")
-
-
-def _boolean(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    raise TypeError(f"expected a boolean, not {type(value).__name__}")
 
 
 def _blob(value: Any) -> str:

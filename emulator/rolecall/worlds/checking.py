@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
-from rolecall.sessions.saml.door import read_metadata
+from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.worlds.files import ElsewhereError, read_beside
@@ -211,6 +211,26 @@ def policy(kind: PolicyKind) -> Check:
 def document_text(value: Any) -> str:
     """A policy document as JSON text. A text stays as it is."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def document_of(text: str) -> Any:
+    """A policy as a mapping if that gives exactly the same text again; else the text."""
+    try:
+        value = json.loads(text)
+        text.encode()
+        json.dumps(value, ensure_ascii=False).encode()
+    except ValueError:
+        return text
+    return value if isinstance(value, dict) and json.dumps(value) == text and _is_plain(value) else text
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether YAML keeps the value's exact text. A number with a fraction may come back in another form."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | bool | int)
 
 
 def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:

@@ -16,7 +16,7 @@ from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
 from rolecall.sessions.delegation import delegated_session
-from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, SamlNotInstalledError
 from rolecall.sessions.signing_keys import ALGORITHMS, load_signing_key
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
@@ -122,6 +122,12 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
         "UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "FINALIZED", "ACCEPTED", "REJECTED", "EXPIRED"
     ),
     "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
+    "organization_accounts.joined_method": _one_of("INVITED", "CREATED"),
+    "organization_accounts.state": _one_of("ACTIVE", "SUSPENDED"),
+    "account_creations.state": _one_of("SUCCEEDED", "FAILED"),
+    "organization_resource_policies.document": _readable(
+        lambda value: parse_policy(value, PolicyKind.RESOURCE), "a policy"
+    ),
     "signing_certificates.status": _one_of("Active", "Inactive"),
     "mfa_devices.seed": _matching(SEED_PATTERN, "a base32 seed"),
     "login_profiles.password_hash": _PASSWORD,
@@ -199,11 +205,15 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
     """What the rest of the file declares and a row may refer to, by table and column."""
     known: dict[tuple[str, str], set[str]] = {
         ("accounts", "account_id"): set(),
+        ("organizations", "organization_id"): set(),
         ("users", "user_id"): set(),
         ("mfa_devices", "serial_number"): set(),
         ("oidc_providers", "arn"): set(),
         ("saml_providers", "arn"): set(),
     }
+    organization = world.get("organization")
+    if isinstance(organization, dict):
+        known["organizations", "organization_id"].add(_text(organization, "id"))
     for account in _mappings(world, "accounts"):
         account_id = _text(account, "id")
         known["accounts", "account_id"].add(account_id)

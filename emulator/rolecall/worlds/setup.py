@@ -10,14 +10,14 @@ import dataclasses
 import hashlib
 import importlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from rolecall.arns import declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, parse_policy, trusted_principals
-from rolecall.sessions.saml.door import read_metadata
+from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import valid_until_seconds
 from rolecall.settings import SandboxSettings
 from rolecall.storage import gather, worlds
@@ -27,6 +27,7 @@ from rolecall.storage.organization_accounts import new_membership
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.worlds import world as w
+from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 _STATE = "world"
@@ -37,33 +38,6 @@ _DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_secon
 _NO_COLUMNS: frozenset[str] = frozenset()
 _PIN_DIGITS = 10
 _DEFAULT_LICENSE = "Pro"
-# Columns that a snapshot declares, under the names of the record's members.
-_CHIME_ACCOUNT_COLUMNS = (
-    "account_type",
-    "default_license",
-    "account_status",
-    "disable_remote_control",
-    "enable_dial_out",
-)
-_CHIME_USER_COLUMNS = (
-    "username",
-    "display_name",
-    "user_type",
-    "registration_status",
-    "invitation_status",
-    "invite_id",
-    "registered_at_seconds",
-    "invited_at_seconds",
-    "personal_pin",
-    "alexa_for_business_enabled",
-    "alexa_for_business_room_arn",
-    "inbound_calling",
-    "outbound_calling",
-    "sms_messages",
-    "logged_out_at_seconds",
-)
-_KEY_USE_COLUMNS = ("last_used_at_seconds", "last_used_service", "last_used_region")
-_ROLE_USE_COLUMNS = ("last_used_at_seconds", "last_used_region")
 # Written before everything else, because declared issuers sign with these keys if they are there.
 _SIGNING_KEYS = "signing_keys"
 _SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
@@ -170,7 +144,9 @@ class _Builder:
             worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
             if described["organization_id"] is not None:
                 membership = new_membership(account.account_id, self._now_seconds)
-                worlds.put(self._db, t.organization_accounts, {"account_id": account.account_id}, {}, membership)
+                written = {"email": account.email} if account.email else {}
+                new = {name: value for name, value in membership.items() if name not in written}
+                worlds.put(self._db, t.organization_accounts, {"account_id": account.account_id}, written, new)
         if organization is not None:
             self._organization(organization)
             self._root_access(organization)
@@ -255,22 +231,19 @@ class _Builder:
         for chime_account in account.chime_accounts:
             self._chime_account(account_id, chime_account)
 
-    def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
+    def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any) -> str:
         """The unique id of a named entity, which is created or brought up to date."""
         key = {"account_id": account_id, "name_key": entity.name.lower()}
-        values = {"name": entity.name, "path": entity.path, **values}
-        created_at_seconds = self._made_at(entity.created_at_seconds)
-        new: dict[str, Any] = {
-            id_column: self._new_id(table, id_column, prefix, entity),
-            "created_at_seconds": created_at_seconds,
-        }
+        new = {id_column: self._new_id(table, id_column, prefix, entity), **self._new_columns(entity)}
         if table is t.policies:
-            new["updated_at_seconds"] = _first(entity.updated_at_seconds, created_at_seconds)
-        if table is t.roles:
-            new.update(_declared(entity, _ROLE_USE_COLUMNS))
-        worlds.put(self._db, table, key, values, new)
+            new.setdefault("updated_at_seconds", new["created_at_seconds"])
+        worlds.put(self._db, table, key, columns_of(entity), new)
         row = worlds.find(self._db, table, key)
         return "" if row is None else str(row[id_column])
+
+    def _new_columns(self, record: Any) -> dict[str, Any]:
+        """The columns of a new row. Without a declared time it was created now."""
+        return {"created_at_seconds": self._now_seconds, **new_columns_of(record)}
 
     def _made_at(self, declared_seconds: int | None) -> int:
         return self._now_seconds if declared_seconds is None else declared_seconds
@@ -282,9 +255,7 @@ class _Builder:
         return self._ids.unique_id(prefix)
 
     def _policy(self, account_id: str, policy: w.DeclaredPolicy) -> None:
-        policy_id = self._entity(
-            t.policies, "policy_id", POLICY_PREFIX, account_id, policy, description=policy.description
-        )
+        policy_id = self._entity(t.policies, "policy_id", POLICY_PREFIX, account_id, policy)
         key = {"policy_id": policy_id}
         if policy.default_version is not None:
             self._versions(key, policy, policy.default_version)
@@ -303,10 +274,9 @@ class _Builder:
         numbers = {"default_version": default_version, "latest_version": policy.latest_version or highest}
         worlds.put(self._db, t.policies, key, numbers, {})
         for version in policy.versions:
-            new = {"created_at_seconds": self._made_at(version.created_at_seconds)}
-            worlds.put(
-                self._db, t.policy_versions, {**key, "version": version.version}, {"document": version.document}, new
-            )
+            values = columns_of(version)
+            version_key = {**key, "version": values.pop("version")}
+            worlds.put(self._db, t.policy_versions, version_key, values, self._new_columns(version))
 
     def _group(self, account_id: str, group: w.DeclaredGroup) -> str:
         group_id = self._entity(t.groups, "group_id", GROUP_PREFIX, account_id, group)
@@ -314,9 +284,7 @@ class _Builder:
         return group_id
 
     def _user(self, account_id: str, user: w.DeclaredUser, groups: Mapping[str, str]) -> None:
-        user_id = self._entity(
-            t.users, "user_id", USER_PREFIX, account_id, user, permissions_boundary_arn=user.permissions_boundary
-        )
+        user_id = self._entity(t.users, "user_id", USER_PREFIX, account_id, user)
         self._policies_of("user", user_id, account_id, user.attached_policies, user.inline_policies)
         self._tags(t.user_tags, "user_id", user_id, user.tags)
         self._access_keys(account_id, user_id, user.access_keys)
@@ -327,18 +295,7 @@ class _Builder:
         worlds.replace(self._db, t.group_members, {"user_id": user_id}, memberships, _DATES)
 
     def _role(self, account_id: str, role: w.DeclaredRole) -> None:
-        role_id = self._entity(
-            t.roles,
-            "role_id",
-            ROLE_PREFIX,
-            account_id,
-            role,
-            description=role.description,
-            trust_policy=role.trust_policy,
-            max_session_duration_seconds=role.max_session_duration_seconds,
-            permissions_boundary_arn=role.permissions_boundary,
-            linked_service=role.linked_service,
-        )
+        role_id = self._entity(t.roles, "role_id", ROLE_PREFIX, account_id, role)
         self._policies_of("role", role_id, account_id, role.attached_policies, role.inline_policies)
         self._tags(t.role_tags, "role_id", role_id, role.tags)
 
@@ -381,11 +338,9 @@ class _Builder:
 
     def _access_keys(self, account_id: str, user_id: str | None, keys: Iterable[w.DeclaredKey]) -> None:
         for key in keys:
-            values = {"account_id": account_id, "user_id": user_id, "secret_access_key": key.secret_access_key}
-            if key.status is not None:
-                values["status"] = key.status
-            new = {"created_at_seconds": self._made_at(key.created_at_seconds), **_declared(key, _KEY_USE_COLUMNS)}
-            worlds.put(self._db, t.access_keys, {"access_key_id": key.access_key_id}, values, new)
+            values = {"account_id": account_id, "user_id": user_id, **declared(columns_of(key))}
+            key_id = {"access_key_id": values.pop("access_key_id")}
+            worlds.put(self._db, t.access_keys, key_id, values, self._new_columns(key))
 
     def _mfa_devices(self, account_id: str, user_id: str | None, devices: Iterable[w.DeclaredMfaDevice]) -> None:
         for device in devices:
@@ -403,13 +358,8 @@ class _Builder:
 
     def _oidc_provider(self, account_id: str, provider: w.DeclaredOidcProvider) -> None:
         key = {"arn": oidc_provider_arn(account_id, provider.url)}
-        values = {
-            "account_id": account_id,
-            "url": provider.url,
-            "key_source": provider.key_source,
-            "jwks": provider.jwks,
-        }
-        worlds.put(self._db, t.oidc_providers, key, values, {"created_at_seconds": self._now_seconds})
+        values = {"account_id": account_id, "key_source": provider.key_source, **columns_of(provider)}
+        worlds.put(self._db, t.oidc_providers, key, values, self._new_columns(provider))
         clients = [{"client_id": client, "position": place} for place, client in enumerate(provider.client_ids)]
         worlds.replace(self._db, t.oidc_client_ids, key, clients, _NO_COLUMNS)
         prints = [{"thumbprint": text, "position": place} for place, text in enumerate(provider.thumbprints)]
@@ -439,9 +389,8 @@ class _Builder:
         if known is None:
             known = self._same_named(owner, account)
         key = by_id if known is None else {"account_id": known["account_id"]}
-        values = {"name": account.name, **_declared(account, _CHIME_ACCOUNT_COLUMNS)}
-        new = {**owner, "created_at_seconds": self._made_at(account.created_at_seconds)}
-        worlds.put(self._db, t.chime_accounts, key, values, new)
+        new = {**owner, **self._new_columns(account)}
+        worlds.put(self._db, t.chime_accounts, key, declared(columns_of(account)), _without(new, key))
         for user in account.users:
             self._chime_user(key, user)
 
@@ -452,18 +401,14 @@ class _Builder:
         return worlds.find(self._db, t.chime_accounts, {**owner, "name": account.name})
 
     def _chime_user(self, account: Mapping[str, str], user: w.DeclaredChimeUser) -> None:
-        values = {
-            "primary_email": user.email,
-            "license_type": user.license or _DEFAULT_LICENSE,
-            **_declared(user, _CHIME_USER_COLUMNS),
-        }
+        always = {"primary_email": user.email, "license_type": user.license or _DEFAULT_LICENSE}
+        values = {**declared(columns_of(user)), **always}
         if user.email is None:
             key = {**account, "username": user.username}
         else:
             key = {**account, "email_key": user.email.lower()}
         made_up = {"user_id": user.user_id or self._ids.uuid(), **self._registered(user)}
-        new = {name: value for name, value in made_up.items() if name not in (values.keys() | key.keys())}
-        worlds.put(self._db, t.chime_users, key, {k: v for k, v in values.items() if k not in key}, new)
+        worlds.put(self._db, t.chime_users, key, _without(values, key), _without(made_up, values.keys() | key.keys()))
 
     def _registered(self, user: w.DeclaredChimeUser) -> dict[str, Any]:
         """The registration of a new user whose declaration does not mention it: the user is registered now."""
@@ -481,9 +426,8 @@ def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
 
 
-def _declared(entity: Any, columns: Iterable[str]) -> dict[str, Any]:
-    """The columns for which a record has a value."""
-    return {name: value for name in columns if (value := getattr(entity, name)) is not None}
+def _without(columns: Mapping[str, Any], others: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if name not in others}
 
 
 def _own_metadata(connection: Any, name: str, now_seconds: int) -> str:

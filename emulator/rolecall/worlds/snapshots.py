@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import yaml
@@ -25,12 +25,14 @@ from rolecall.storage import tables as t
 from rolecall.storage.engine import Database
 from rolecall.storage.problems import BadRowError
 from rolecall.storage.trust import UnknownPrincipal, resolve_trust
+from rolecall.worlds import checking as c
+from rolecall.worlds import world as w
 from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from rolecall.worlds.located import Problem
+from rolecall.worlds.members import section_of
 from rolecall.worlds.references import UNIT_NAME
 from rolecall.worlds.setup import present_settings, replace_world
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
-from rolecall.worlds.world import World
 
 Row = Mapping[str, Any]
 Section = dict[str, Any]
@@ -42,14 +44,6 @@ _HEADING = f"{SNAPSHOT_BEGIN}the world as it was. It holds secrets. Load it with
 
 class UnsavableError(Exception):
     """A world that a sandbox file cannot describe."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshots:
-    """How the endpoints save, with last uses or without, and load. ``load`` raises InvalidWorldError."""
-
-    save: Callable[[bool], str]
-    load: Callable[[str], None]
 
 
 def save_database(database: Database, settings: SandboxSettings, *, last_used: bool = True) -> str:
@@ -100,7 +94,7 @@ def load(connection: Any, text: str, now_seconds: float, ids: Identifiers) -> No
     _replace(connection, read_world(text), now_seconds, ids)
 
 
-def _replace(connection: Any, world: World, now_seconds: float, ids: Identifiers) -> None:
+def _replace(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> None:
     try:
         replace_world(connection, world, now_seconds, ids)
     except BadRowError as error:
@@ -148,10 +142,6 @@ def _by(*columns: str) -> Callable[[Row], tuple[Any, ...]]:
 
 def _named(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=_by("name_key"))
-
-
-def _time(seconds: int | None) -> str | None:
-    return None if seconds is None else iso8601(seconds)
 
 
 def _time_unless(seconds: int, usual_seconds: int) -> str | None:
@@ -236,7 +226,7 @@ def _organization_policy(tables: Tables, row: Row, names: Mapping[str, str]) -> 
         "description": row["description"],
         "attached": None if targets else False,
         "targets": [] if only_at_root else [names.get(target, target) for target in targets],
-        "document": document_of(row["document"]),
+        "document": c.document_of(row["document"]),
     }
 
 
@@ -261,27 +251,14 @@ def _account(tables: Tables, row: Row, organization_id: str | None) -> Section:
 
 
 def _access_keys(rows: Iterable[Row]) -> list[Section]:
-    return [
-        {
-            "id": row["access_key_id"],
-            "secret": row["secret_access_key"],
-            "status": row["status"],
-            "created_at": _time(row["created_at_seconds"]),
-            "last_used_at": _time(row["last_used_at_seconds"]),
-            "last_used_service": row["last_used_service"],
-            "last_used_region": row["last_used_region"],
-        }
-        for row in rows
-    ]
+    return [section_of(w.DeclaredKey, row) for row in rows]
 
 
-def _entity(row: Row, id_column: str) -> Section:
-    return {
-        "name": row["name"],
-        "unique_id": row[id_column],
-        "created_at": _time(row["created_at_seconds"]),
-        "path": row["path"],
-    }
+def _entity(make: type, kind: str, row: Row, **more: Any) -> Section:
+    """A user, group, policy or role. Its name, unique id and creation come first."""
+    shown = section_of(make, row, **more)
+    first = {"name": shown["name"], "unique_id": row[f"{kind}_id"], "created_at": shown["created_at"]}
+    return {**first, "path": shown["path"], **shown}
 
 
 def _policies_of(tables: Tables, kind: str, row: Row) -> Section:
@@ -290,7 +267,7 @@ def _policies_of(tables: Tables, kind: str, row: Row) -> Section:
     inline = tables.of(t.metadata.tables[f"{kind}_inline_policies"], owner, row[owner])
     return {
         "attached_policies": [each["policy_arn"] for each in attached],
-        "inline_policies": {each["name"]: document_of(each["document"]) for each in inline},
+        "inline_policies": {each["name"]: c.document_of(each["document"]) for each in inline},
     }
 
 
@@ -302,57 +279,48 @@ def _tags(tables: Tables, kind: str, row: Row) -> Mapping[str, str]:
 def _user(tables: Tables, row: Row) -> Section:
     memberships = tables.of(t.group_members, "user_id", row["user_id"])
     groups = [tables.of(t.groups, "group_id", each["group_id"])[0] for each in memberships]
-    return {
-        **_entity(row, "user_id"),
-        "tags": _tags(tables, "user", row),
-        "access_keys": _access_keys(tables.of(t.access_keys, "user_id", row["user_id"])),
+    return _entity(
+        w.DeclaredUser,
+        "user",
+        row,
+        tags=_tags(tables, "user", row),
+        access_keys=_access_keys(tables.of(t.access_keys, "user_id", row["user_id"])),
+        groups=[group["name"] for group in _named(groups)],
         **_policies_of(tables, "user", row),
-        "groups": [group["name"] for group in _named(groups)],
-        "permissions_boundary": row["permissions_boundary_arn"],
-    }
+    )
 
 
 def _group(tables: Tables, row: Row) -> Section:
-    return {**_entity(row, "group_id"), **_policies_of(tables, "group", row)}
+    return _entity(w.DeclaredGroup, "group", row, **_policies_of(tables, "group", row))
 
 
 def _policy(tables: Tables, row: Row) -> Section:
     versions = {each["version"]: each for each in tables.of(t.policy_versions, "policy_id", row["policy_id"])}
     default = versions.pop(row["default_version"])
-    return {
-        **_entity(row, "policy_id"),
-        "description": row["description"],
-        "updated_at": _time_unless(row["updated_at_seconds"], row["created_at_seconds"]),
-        "tags": _tags(tables, "policy", row),
-        "default_version": row["default_version"] if row["latest_version"] > 1 else None,
-        "default_version_created_at": _time_unless(default["created_at_seconds"], row["created_at_seconds"]),
-        "latest_version": row["latest_version"] if row["latest_version"] > 1 else None,
-        "document": document_of(default["document"]),
-        "versions": [
-            {
-                "version": each["version"],
-                "created_at": _time(each["created_at_seconds"]),
-                "document": document_of(each["document"]),
-            }
-            for each in versions.values()
-        ],
-    }
+    has_versions = row["latest_version"] > 1
+    return _entity(
+        w.DeclaredPolicy,
+        "policy",
+        row,
+        updated_at=_time_unless(row["updated_at_seconds"], row["created_at_seconds"]),
+        tags=_tags(tables, "policy", row),
+        default_version=row["default_version"] if has_versions else None,
+        default_version_created_at=_time_unless(default["created_at_seconds"], row["created_at_seconds"]),
+        latest_version=row["latest_version"] if has_versions else None,
+        document=c.document_of(default["document"]),
+        versions=[section_of(w.DeclaredVersion, each) for each in versions.values()],
+    )
 
 
 def _role(tables: Tables, row: Row) -> Section:
-    return {
-        **_entity(row, "role_id"),
-        "description": row["description"],
-        "linked_service": row["linked_service"],
-        "trust_policy": document_of(row["trust_policy"]),
-        "trusted_ids": _trusted_ids(tables, row),
+    return _entity(
+        w.DeclaredRole,
+        "role",
+        row,
+        trusted_ids=_trusted_ids(tables, row),
+        tags=_tags(tables, "role", row),
         **_policies_of(tables, "role", row),
-        "permissions_boundary": row["permissions_boundary_arn"],
-        "max_session_duration": row["max_session_duration_seconds"],
-        "tags": _tags(tables, "role", row),
-        "last_used_at": _time(row["last_used_at_seconds"]),
-        "last_used_region": row["last_used_region"],
-    }
+    )
 
 
 def _trusted_ids(tables: Tables, row: Row) -> Mapping[str, str] | None:
@@ -371,63 +339,10 @@ def _chime_account(tables: Tables, row: Row) -> Section:
         tables.of(t.chime_users, "account_id", row["account_id"]),
         key=lambda user: (user["email_key"] or user["username"] or "", user["user_id"]),
     )
-    return {
-        "name": row["name"],
-        "id": row["account_id"],
-        "created_at": _time(row["created_at_seconds"]),
-        "type": row["account_type"],
-        "default_license": row["default_license"],
-        "status": row["account_status"],
-        "disable_remote_control": row["disable_remote_control"],
-        "enable_dial_out": row["enable_dial_out"],
-        "users": [_chime_user(user) for user in users],
-    }
-
-
-def _chime_user(row: Row) -> Section:
-    return {
-        "email": row["primary_email"],
-        "username": row["username"],
-        "id": row["user_id"],
-        "display_name": row["display_name"],
-        "license": row["license_type"],
-        "type": row["user_type"],
-        "registration_status": row["registration_status"],
-        "registered_at": _time(row["registered_at_seconds"]),
-        "invitation_status": row["invitation_status"],
-        "invite_id": row["invite_id"],
-        "invited_at": _time(row["invited_at_seconds"]),
-        "personal_pin": row["personal_pin"],
-        "alexa_for_business": row["alexa_for_business_enabled"],
-        "alexa_for_business_room": row["alexa_for_business_room_arn"],
-        "inbound_calling": row["inbound_calling"],
-        "outbound_calling": row["outbound_calling"],
-        "sms_messages": row["sms_messages"],
-        "logged_out_at": _time(row["logged_out_at_seconds"]),
-    }
+    return section_of(w.DeclaredChimeAccount, row, users=[section_of(w.DeclaredChimeUser, user) for user in users])
 
 
 # From values to text.
-
-
-def document_of(text: str) -> Any:
-    """A policy as a mapping if that gives exactly the same text again; else the text."""
-    try:
-        value = json.loads(text)
-        text.encode()
-        json.dumps(value, ensure_ascii=False).encode()
-    except ValueError:
-        return text
-    return value if isinstance(value, dict) and json.dumps(value) == text and _is_plain(value) else text
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether YAML keeps the value's exact text. A number with a fraction may come back in another form."""
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | bool | int)
 
 
 # For these members an empty value differs from a missing one.

@@ -10,111 +10,152 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rolecall.identity_providers.asking import IDP_NAME
+from rolecall.policy import PolicyKind
 from rolecall.settings import SandboxSettings
+from rolecall.worlds import checking as c
+from rolecall.worlds.members import column, list_of, member, moment
+from rolecall.worlds.row_checks import SEED_PATTERN
 
-Documents = Mapping[str, str]
+ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
+LONG_NAME = c.matching(r"[\w+=,.@-]{1,128}", "a name of up to 128 letters, digits and +=,.@_-")
+_PATH = c.matching(r"/|/[!-\x7f]{1,510}/", "a path that begins and ends with /")
+_NAME = c.matching(r"[\w+=,.@-]{1,64}", "a name of up to 64 letters, digits and +=,.@_-")
+_TAGS = c.mapping_of(
+    c.matching(r"[\w\s.:/=+\-@]{0,256}", "a tag value of up to 256 characters"),
+    c.matching(r"[\w\s.:/=+\-@]{1,128}", "a tag key of up to 128 characters"),
+)
+_IDENTITY_POLICY = c.policy(PolicyKind.IDENTITY)
+_INLINE = c.mapping_of(_IDENTITY_POLICY, LONG_NAME)
+_POLICY_ARNS = c.list_of(c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy"))
+_POLICY_ARN = c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy or null")
+_VERSION_NUMBER = c.between(1, 2**31 - 1)
+_UUID = c.matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")
+_LICENSE = c.one_of("Basic", "Plus", "Pro", "ProTrial")
+# No character that a terminal would obey, because the secret is printed for a shell as it is.
+_PLAIN_CHARACTERS = r"[^\s\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{4,256}"
 
 
-@dataclass(frozen=True, slots=True)
+# Members that several kinds of entities have.
+
+
+def _unique_id(prefix: str) -> Any:
+    check = c.matching(prefix + r"[A-Z0-9]{12,28}", f"{prefix} and 12 to 28 capital letters and digits")
+    return member(check, None)
+
+
+def _boundary() -> Any:
+    return column(c.optional(_POLICY_ARN), None, "permissions_boundary_arn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredKey:
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    status: str | None = None
-    created_at_seconds: int | None = None
-    last_used_at_seconds: int | None = None
-    last_used_service: str | None = None
-    last_used_region: str | None = None
+    access_key_id: str = column(c.matching(r"\w{4,128}", "an access key id of 4 to 128 word characters"), key="id")
+    secret_access_key: str = column(
+        c.matching(_PLAIN_CHARACTERS, "a secret of 4 to 256 characters"), key="secret", secret=True
+    )
+    status: str | None = column(c.one_of("Active", "Inactive", "Expired"), None)
+    created_at_seconds: int | None = moment(once=True)
+    last_used_at_seconds: int | None = moment(once=True)
+    last_used_service: str | None = column(c.text, None, once=True)
+    last_used_region: str | None = column(c.text, None, once=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredMfaDevice:
     """A virtual MFA device that is enabled from the start. ``seed`` is base32 without padding."""
 
-    name: str
-    seed: str = field(repr=False)
+    name: str = member(LONG_NAME)
+    seed: str = member(
+        c.matching(SEED_PATTERN, "a base32 seed: A-Z and 2-7, 16 characters or more, without padding"), secret=True
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredGroup:
-    name: str
-    path: str = "/"
-    attached_policies: tuple[str, ...] = ()
-    inline_policies: Documents = field(default_factory=dict)
-    unique_id: str | None = None
-    created_at_seconds: int | None = None
+    name: str = column(LONG_NAME)
+    path: str = column(_PATH, "/")
+    attached_policies: tuple[str, ...] = member(_POLICY_ARNS, ())
+    inline_policies: Mapping[str, str] = member(_INLINE, factory=dict)
+    unique_id: str | None = _unique_id("AGPA")
+    created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredUser:
-    name: str
-    path: str = "/"
-    tags: Mapping[str, str] = field(default_factory=dict)
-    access_keys: tuple[DeclaredKey, ...] = ()
-    attached_policies: tuple[str, ...] = ()
-    inline_policies: Documents = field(default_factory=dict)
-    groups: tuple[str, ...] = ()
-    permissions_boundary: str | None = None
-    mfa_devices: tuple[DeclaredMfaDevice, ...] = ()
-    unique_id: str | None = None
-    created_at_seconds: int | None = None
+    name: str = column(_NAME)
+    path: str = column(_PATH, "/")
+    tags: Mapping[str, str] = member(_TAGS, factory=dict)
+    access_keys: tuple[DeclaredKey, ...] = list_of(DeclaredKey)
+    attached_policies: tuple[str, ...] = member(_POLICY_ARNS, ())
+    inline_policies: Mapping[str, str] = member(_INLINE, factory=dict)
+    groups: tuple[str, ...] = member(c.list_of(c.text), ())
+    permissions_boundary: str | None = _boundary()
+    mfa_devices: tuple[DeclaredMfaDevice, ...] = list_of(DeclaredMfaDevice)
+    unique_id: str | None = _unique_id("AIDA")
+    created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredVersion:
     """A version of a policy."""
 
-    version: int
-    document: str
-    created_at_seconds: int | None = None
+    version: int = column(_VERSION_NUMBER)
+    created_at_seconds: int | None = moment(once=True)
+    document: str = column(_IDENTITY_POLICY, show=c.document_of)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredPolicy:
     """A managed policy. ``document`` is its default version, ``versions`` are the others."""
 
-    name: str
-    document: str
-    path: str = "/"
-    description: str = ""
-    tags: Mapping[str, str] | None = None
-    unique_id: str | None = None
-    created_at_seconds: int | None = None
-    updated_at_seconds: int | None = None
-    default_version: int | None = None
-    default_version_created_at_seconds: int | None = None
-    latest_version: int | None = None
-    versions: tuple[DeclaredVersion, ...] = ()
+    name: str = column(LONG_NAME)
+    path: str = column(_PATH, "/")
+    description: str = column(c.text, "")
+    updated_at_seconds: int | None = moment(once=True)
+    tags: Mapping[str, str] | None = member(_TAGS, None)
+    default_version: int | None = member(_VERSION_NUMBER, None)
+    default_version_created_at_seconds: int | None = member(c.moment, None)
+    latest_version: int | None = member(_VERSION_NUMBER, None)
+    document: str = member(_IDENTITY_POLICY)
+    versions: tuple[DeclaredVersion, ...] = list_of(DeclaredVersion)
+    unique_id: str | None = _unique_id("ANPA")
+    created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredRole:
-    name: str
-    trust_policy: str
-    path: str = "/"
-    description: str = ""
-    attached_policies: tuple[str, ...] = ()
-    inline_policies: Documents = field(default_factory=dict)
-    permissions_boundary: str | None = None
-    max_session_duration_seconds: int = 3600
-    tags: Mapping[str, str] = field(default_factory=dict)
-    unique_id: str | None = None
-    created_at_seconds: int | None = None
-    linked_service: str | None = None
-    trusted_ids: Mapping[str, str] | None = None
-    last_used_at_seconds: int | None = None
-    last_used_region: str | None = None
+    name: str = column(_NAME)
+    path: str = column(_PATH, "/")
+    description: str = column(c.text, "")
+    linked_service: str | None = column(c.text, None)
+    trust_policy: str = column(c.policy(PolicyKind.TRUST), show=c.document_of)
+    trusted_ids: Mapping[str, str] | None = member(
+        c.mapping_of(c.matching(r"A(IDA|ROA)[A-Z0-9]{12,28}", "the unique id of a user or role")), None
+    )
+    attached_policies: tuple[str, ...] = member(_POLICY_ARNS, ())
+    inline_policies: Mapping[str, str] = member(_INLINE, factory=dict)
+    permissions_boundary: str | None = _boundary()
+    max_session_duration_seconds: int = column(c.between(3600, 43200), 3600, key="max_session_duration")
+    tags: Mapping[str, str] = member(_TAGS, factory=dict)
+    last_used_at_seconds: int | None = moment(once=True)
+    last_used_region: str | None = column(c.text, None, once=True)
+    unique_id: str | None = _unique_id("AROA")
+    created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredOidcProvider:
     """An OpenID Connect provider. ``jwks`` is the text of its key set. With ``keys``, Rolecall signs its tokens."""
 
-    url: str
-    client_ids: tuple[str, ...] = ()
-    thumbprints: tuple[str, ...] = ()
-    jwks: str | None = None
-    keys: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    url: str = column(c.issuer_url)
+    client_ids: tuple[str, ...] = member(
+        c.list_of(c.matching(r"[!-~]{1,255}", "an audience of up to 255 characters")), ()
+    )
+    thumbprints: tuple[str, ...] = member(c.list_of(c.matching(r"[0-9A-Fa-f]{40}", "40 hexadecimal digits")), ())
+    jwks: str | None = column(c.key_set_file, None, key="jwks_file")
+    keys: str = member(c.one_of("rolecall"), "")
+    tags: Mapping[str, str] = member(_TAGS, factory=dict)
 
     @property
     def key_source(self) -> str:
@@ -123,68 +164,73 @@ class DeclaredOidcProvider:
         return "discovery" if self.jwks is None else "declared"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSamlProvider:
     """A SAML provider. ``metadata`` is its document's text. ``rolecall_idp`` names a provider of Rolecall's instead."""
 
-    name: str
-    metadata: str = field(default="", repr=False)
-    rolecall_idp: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    name: str = member(c.matching(r"[\w._-]{1,128}", "a name of up to 128 letters, digits and ._-"))
+    metadata: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
+    rolecall_idp: str = member(c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-"), "")
+    tags: Mapping[str, str] = member(_TAGS, factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredChimeUser:
     """A user of a Chime account. Without ``registration_status`` the user is registered now, with a name and a PIN."""
 
-    email: str | None = None
-    license: str = ""
-    user_id: str | None = None
-    username: str | None = None
-    display_name: str | None = None
-    user_type: str | None = None
-    registration_status: str | None = None
-    invitation_status: str | None = None
-    invite_id: str | None = None
-    registered_at_seconds: int | None = None
-    invited_at_seconds: int | None = None
-    personal_pin: str | None = field(default=None, repr=False)
-    alexa_for_business_enabled: bool | None = None
-    alexa_for_business_room_arn: str | None = None
-    inbound_calling: bool | None = None
-    outbound_calling: bool | None = None
-    sms_messages: bool | None = None
-    logged_out_at_seconds: int | None = None
+    email: str | None = column(
+        c.matching(r"(?=.{1,320}$)[^@\s]+@[^@\s]+\.[^@\s]+", "an email address"), None, "primary_email"
+    )
+    username: str | None = column(c.text, None)
+    user_id: str | None = column(_UUID, None, key="id", once=True)
+    display_name: str | None = column(c.text, None)
+    license: str = column(_LICENSE, "", "license_type")
+    user_type: str | None = column(c.one_of("PrivateUser", "SharedDevice"), None, key="type")
+    registration_status: str | None = column(c.one_of("Unregistered", "Registered", "Suspended"), None)
+    registered_at_seconds: int | None = moment()
+    invitation_status: str | None = column(c.one_of("Pending", "Accepted", "Failed"), None)
+    invite_id: str | None = column(_UUID, None)
+    invited_at_seconds: int | None = moment()
+    personal_pin: str | None = column(c.matching(r"[0-9]{0,16}", "up to 16 digits"), None, secret=True)
+    alexa_for_business_enabled: bool | None = column(c.boolean, None, key="alexa_for_business")
+    alexa_for_business_room_arn: str | None = column(c.text, None, key="alexa_for_business_room")
+    inbound_calling: bool | None = column(c.boolean, None)
+    outbound_calling: bool | None = column(c.boolean, None)
+    sms_messages: bool | None = column(c.boolean, None)
+    logged_out_at_seconds: int | None = moment()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredChimeAccount:
-    name: str
-    users: tuple[DeclaredChimeUser, ...] = ()
-    chime_account_id: str | None = None
-    account_type: str | None = None
-    default_license: str | None = None
-    account_status: str | None = None
-    disable_remote_control: bool | None = None
-    enable_dial_out: bool | None = None
-    created_at_seconds: int | None = None
+    name: str = column(c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters"))
+    chime_account_id: str | None = column(_UUID, None, "account_id", key="id", once=True)
+    created_at_seconds: int | None = moment(once=True)
+    account_type: str | None = column(
+        c.one_of("Team", "EnterpriseDirectory", "EnterpriseLWA", "EnterpriseOIDC"), None, key="type"
+    )
+    default_license: str | None = column(_LICENSE, None)
+    account_status: str | None = column(c.one_of("Suspended", "Active"), None, key="status")
+    disable_remote_control: bool | None = column(c.boolean, None)
+    enable_dial_out: bool | None = column(c.boolean, None)
+    users: tuple[DeclaredChimeUser, ...] = list_of(DeclaredChimeUser)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredAccount:
-    account_id: str
-    name: str = ""
-    root_access_keys: tuple[DeclaredKey, ...] = ()
-    root_mfa_devices: tuple[DeclaredMfaDevice, ...] = ()
-    users: tuple[DeclaredUser, ...] = ()
-    groups: tuple[DeclaredGroup, ...] = ()
-    policies: tuple[DeclaredPolicy, ...] = ()
-    roles: tuple[DeclaredRole, ...] = ()
-    service_linked_roles: tuple[str, ...] = ()
-    oidc_providers: tuple[DeclaredOidcProvider, ...] = ()
-    saml_providers: tuple[DeclaredSamlProvider, ...] = ()
-    chime_accounts: tuple[DeclaredChimeAccount, ...] = ()
-    in_organization: bool = True
+    account_id: str = member(ACCOUNT_ID, key="id")
+    name: str = member(c.text, "")
+    email: str = member(c.matching(r"(?=.{6,64}$)[^\s@]+@[^\s@]+\.[^\s@]+", "an email address"), "")
+    root_access_keys: tuple[DeclaredKey, ...] = list_of(DeclaredKey)
+    root_mfa_devices: tuple[DeclaredMfaDevice, ...] = list_of(DeclaredMfaDevice)
+    users: tuple[DeclaredUser, ...] = list_of(DeclaredUser)
+    groups: tuple[DeclaredGroup, ...] = list_of(DeclaredGroup)
+    policies: tuple[DeclaredPolicy, ...] = list_of(DeclaredPolicy)
+    roles: tuple[DeclaredRole, ...] = list_of(DeclaredRole)
+    service_linked_roles: tuple[str, ...] = member(c.list_of(c.text), ())
+    oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
+    saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)
+    chime_accounts: tuple[DeclaredChimeAccount, ...] = list_of(DeclaredChimeAccount)
+    in_organization: bool = member(c.boolean, True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.services.chime.common import ENTERPRISE_LWA, TEAM, bad_request, locked_account, user_not_found
-from rolecall.services.chime.user_changes import apply_changes, changes_of, permissions_to_update_users
+from rolecall.services.chime.user_changes import UserUpdate, apply_changes, changes_of, permissions_to_update_users
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_users
 
@@ -54,7 +54,7 @@ def batch_unsuspend_user(call: Call, *, AccountId: str, UserIdList: Sequence[str
 
 
 @operation("chime", "BatchUpdateUser", permissions=permissions_to_update_users)
-def batch_update_user(call: Call, *, AccountId: str, UpdateUserRequestItems: Sequence[Mapping[str, Any]]) -> Answer:
+def batch_update_user(call: Call, *, AccountId: str, UpdateUserRequestItems: Sequence[UserUpdate]) -> Answer:
     account = locked_account(call, AccountId)
     user_ids = [item["UserId"] for item in UpdateUserRequestItems]
     users = _users(call, account.account_id, user_ids, "UpdateUserRequestItems")

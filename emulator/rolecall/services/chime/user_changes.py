@@ -7,8 +7,8 @@ caller then needs iam:CreateServiceLinkedRole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
@@ -23,9 +23,23 @@ MAXIMUM_ARN_LENGTH = 2048
 Changes = dict[str, Any]
 
 
-def changes_of(
-    license_type: str | None, user_type: str | None, alexa_for_business: Mapping[str, Any] | None
-) -> Changes:
+class AlexaForBusiness(TypedDict, total=False):
+    """The Alexa for Business settings of a user."""
+
+    IsAlexaForBusinessEnabled: bool
+    AlexaForBusinessRoomArn: str
+
+
+class UserUpdate(TypedDict, total=False):
+    """The changes of one user in a batch."""
+
+    UserId: str
+    LicenseType: str
+    UserType: str
+    AlexaForBusinessMetadata: AlexaForBusiness
+
+
+def changes_of(license_type: str | None, user_type: str | None, alexa_for_business: AlexaForBusiness | None) -> Changes:
     """The columns that a request sets. Raises BadRequestException."""
     changes: Changes = {}
     if license_type is not None:

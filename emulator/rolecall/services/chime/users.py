@@ -14,7 +14,7 @@ from rolecall.services.chime.common import (
     owned_account,
     owned_user,
 )
-from rolecall.services.chime.user_changes import apply_changes, changes_of, permissions_to_update_user
+from rolecall.services.chime.user_changes import AlexaForBusiness, apply_changes, changes_of, permissions_to_update_user
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_users
@@ -110,7 +110,7 @@ def update_user(
     UserId: str,
     LicenseType: str | None = None,
     UserType: str | None = None,
-    AlexaForBusinessMetadata: dict[str, Any] | None = None,
+    AlexaForBusinessMetadata: AlexaForBusiness | None = None,
 ) -> Answer:
     """What the request leaves out stays as it is."""
     user = owned_user(call, AccountId, UserId)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
 from rolecall.data import actions
 from rolecall.errors import AwsError
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.linked_roles import ensure_role, permission_to_make
+from rolecall.services.members import Document, Tag
 from rolecall.services.permissions import table_permissions
-from rolecall.services.registry import Answer, Call, Parameters, operation, parameter_not_emulated
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import (
     create,
     delete,
@@ -71,7 +72,7 @@ def create_voice_connector(
     Name: str,
     RequireEncryption: bool,
     AwsRegion: str = "us-east-1",
-    Tags: Sequence[Mapping[str, str]] = (),
+    Tags: Sequence[Tag] = (),
     IntegrationType: str | None = None,
     NetworkType: str = "IPV4_ONLY",
 ) -> Answer:
@@ -96,7 +97,7 @@ def create_voice_connector(
 
 
 @operation(SERVICE, "PutVoiceConnectorOrigination")
-def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Mapping[str, Any]) -> Answer:
+def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Document) -> Answer:
     """Routes or Disabled must be there. A route's port is 5060 by default."""
     if not {"Routes", "Disabled"} & Origination.keys():
         raise _bad_request("Origination must have Routes or Disabled.")
@@ -111,7 +112,7 @@ def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Mapping[s
 
 
 @operation(SERVICE, "PutVoiceConnectorTermination")
-def put_termination(call: Call, *, VoiceConnectorId: str, Termination: Mapping[str, Any]) -> Answer:
+def put_termination(call: Call, *, VoiceConnectorId: str, Termination: Document) -> Answer:
     """One call a second, and not disabled, unless the request says otherwise. CallingRegions must be there."""
     if not Termination.get("CallingRegions"):
         raise _bad_request("Termination must have CallingRegions.")
@@ -144,7 +145,7 @@ def _permissions_to_log(call: Call, parameters: Parameters) -> Sequence[Permissi
 
 
 @operation(SERVICE, "PutVoiceConnectorLoggingConfiguration", permissions=_permissions_to_log)
-def put_logging(call: Call, *, VoiceConnectorId: str, LoggingConfiguration: Mapping[str, bool]) -> Answer:
+def put_logging(call: Call, *, VoiceConnectorId: str, LoggingConfiguration: Document) -> Answer:
     resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
     return replace_setting(call, VOICE_CONNECTOR, resource, "LoggingConfiguration", LoggingConfiguration)
 
@@ -161,12 +162,23 @@ def _permissions_to_stream(call: Call, parameters: Parameters) -> Sequence[Permi
     return own if making is None else (*own, making)
 
 
+class NotificationTarget(TypedDict):
+    """Where a connector sends events of its streams."""
+
+    NotificationTarget: str
+
+
+class Streaming(TypedDict, total=False):
+    """MediaInsightsConfiguration is left out: it names a media pipeline, and nothing here makes one."""
+
+    DataRetentionInHours: int
+    Disabled: bool
+    StreamingNotificationTargets: Sequence[NotificationTarget]
+
+
 @operation(SERVICE, "PutVoiceConnectorStreamingConfiguration", permissions=_permissions_to_stream)
-def put_streaming(call: Call, *, VoiceConnectorId: str, StreamingConfiguration: Mapping[str, Any]) -> Answer:
+def put_streaming(call: Call, *, VoiceConnectorId: str, StreamingConfiguration: Streaming) -> Answer:
     """Chime SDK Administrator Guide, Using the Voice Connector service linked role policy: streaming makes the role."""
-    if "MediaInsightsConfiguration" in StreamingConfiguration:
-        # It names a configuration of the media pipelines, and nothing here makes one.
-        raise parameter_not_emulated(call.operation, "StreamingConfiguration.MediaInsightsConfiguration")
     resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
     answer = replace_setting(call, VOICE_CONNECTOR, resource, "StreamingConfiguration", StreamingConfiguration)
     if not StreamingConfiguration["Disabled"]:

@@ -65,7 +65,7 @@ def get_request_authorization_policy(call: Call, *, authorizationId: str, policy
 
 def _details(call: Call, authorization_id: str) -> RefusalDetails:
     request_id = request_of_authorization(authorization_id)
-    details = None if request_id is None else call.refusal(request_id)
+    details = None if request_id is None else call.sandbox.refusal(request_id)
     if details is None or details.region != call.region or not _may_see(call, details):
         message = NO_DETAILS_MESSAGE.format(authorization_id=authorization_id)
         raise AwsError("ResourceNotFoundException", message)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Session
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.sts.members import PolicyDescriptor, ProvidedContext
 from rolecall.services.sts.provided_contexts import context_providers, refuse_assertions
 from rolecall.services.sts.role_sessions import (
     RequestedSession,
-    Target,
+    RoleToAssume,
+    assumed_role,
     role_keys,
     role_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.second_factor import MFA
@@ -63,7 +64,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     return role_permissions(actions, target, context)
 
 
-def _context(call: Call, parameters: Parameters, target: Target) -> Mapping[str, ContextValue]:
+def _context(call: Call, parameters: Parameters, target: RoleToAssume) -> Mapping[str, ContextValue]:
     context: dict[str, ContextValue] = {"sts:rolesessionname": parameters["RoleSessionName"]}
     if call.mfa_at_seconds is not None:
         context["aws:multifactorauthpresent"] = "true"
@@ -110,13 +111,13 @@ def assume_role(
     RoleSessionName: str,
     DurationSeconds: int | None = None,
     Policy: str | None = None,
-    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    PolicyArns: Sequence[PolicyDescriptor] = (),
     ExternalId: str | None = None,  # a condition key, checked with the permissions
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
     TransitiveTagKeys: Sequence[str] = (),
     SourceIdentity: str = "",
     MinimumSessionTokenSize: int = 0,
-    ProvidedContexts: Sequence[Mapping[str, Any]] = (),
+    ProvidedContexts: Sequence[ProvidedContext] = (),
     SerialNumber: str | None = None,  # with TokenCode the second factor, checked before the permissions
     TokenCode: str | None = None,
 ) -> Answer:
@@ -140,4 +141,4 @@ def assume_role(
         chained=session is not None,
         minimum_token_bytes=MinimumSessionTokenSize,
     )
-    return role_session(call, role, wanted)
+    return assumed_role(call, role, wanted)

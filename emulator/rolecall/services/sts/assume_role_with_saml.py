@@ -6,22 +6,22 @@ The call is unsigned. The assertion is the proof, and the role's trust policy al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
+from rolecall.services.sts.members import PolicyDescriptor
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
+    assumed_role,
     federated_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.saml_claims import SamlClaims, claims_of
-from rolecall.sessions.saml.door import read_metadata, verified_assertion
+from rolecall.sessions.saml.on_demand import read_metadata, verified_assertion
 from rolecall.sessions.saml.records import (
     Assertion,
     BadResponseError,
@@ -112,7 +112,7 @@ def assume_role_with_saml(
     RoleArn: str,
     PrincipalArn: str,
     SAMLAssertion: str,  # verified by the proof
-    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    PolicyArns: Sequence[PolicyDescriptor] = (),
     Policy: str | None = None,
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
@@ -139,7 +139,7 @@ def assume_role_with_saml(
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
-        **role_session(call, role, wanted),
+        **assumed_role(call, role, wanted),
         "Subject": claims.subject,
         "SubjectType": claims.subject_type,
         "Issuer": claims.issuer,

@@ -7,8 +7,7 @@ they limit what the root user may do and grant nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.access.permission import Permission
 from rolecall.access.regions import refuse_global_endpoint
@@ -16,6 +15,7 @@ from rolecall.arns import parse_arn, root_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Principal
 from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.sts.members import PolicyDescriptor
 from rolecall.services.sts.session_parameters import issued
 from rolecall.sessions.credentials import SessionRequest
 from rolecall.storage.organizations import ROOT_SESSIONS, organization_around
@@ -90,7 +90,7 @@ def assume_root(
     call: Call,
     *,
     TargetPrincipal: str,
-    TaskPolicyArn: Mapping[str, Any],
+    TaskPolicyArn: PolicyDescriptor,
     DurationSeconds: int = DEFAULT_DURATION_SECONDS,
     MinimumSessionTokenSize: int = 0,
 ) -> Answer:

@@ -1,4 +1,4 @@
-"""What the operations that assume a role share: its limits, its session, and the answer's shape."""
+"""What the operations that assume a role share: its permissions and limits, and the answer's shape."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from typing import Any
 from rolecall.access.context import owner_keys
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.access.policies import Membership, Trust
-from rolecall.arns import assumed_role_arn, parse_arn
+from rolecall.arns import parse_arn
+from rolecall.delivery import role_session
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, compile_policies
-from rolecall.principals import Principal, SessionType
+from rolecall.principals import SessionType
 from rolecall.services.registry import Answer, Call
-from rolecall.services.sts.session_parameters import arns_of, issued, session_policies, with_packed_size
-from rolecall.sessions.credentials import SessionRequest
+from rolecall.services.sts.session_parameters import (
+    arns_of,
+    chain_of,
+    session_policies,
+    token_too_large,
+    with_packed_size,
+    with_size,
+    works_everywhere,
+)
+from rolecall.sessions.credentials import TokenTooLargeError
 from rolecall.storage.gather import TrustedRole
 
 DEFAULT_DURATION_SECONDS = 3600
@@ -54,7 +63,7 @@ class RequestedSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RoleToAssume:
     """The role to assume, and the organization of its account; ``trust`` is None when there is no such role."""
 
     arn: str
@@ -63,17 +72,17 @@ class Target:
     membership: Membership
 
 
-def target_role(call: Call, role_arn: str) -> Target:
+def target_role(call: Call, role_arn: str) -> RoleToAssume:
     """The role of an ARN. A missing role is evaluated in its account too, so that the answer does not reveal it."""
     parsed = parse_arn(role_arn)
     account_id = parsed.account_id if parsed else ""
     trust = call.policies.trust(call.db, role_arn)
     membership = call.policies.membership(call.db, account_id) if trust is None else trust.membership
-    return Target(role_arn, account_id, trust, membership)
+    return RoleToAssume(role_arn, account_id, trust, membership)
 
 
 def role_permissions(
-    actions: Sequence[str], target: Target, context: Mapping[str, ContextValue], federated_provider: str = ""
+    actions: Sequence[str], target: RoleToAssume, context: Mapping[str, ContextValue], federated_provider: str = ""
 ) -> list[Permission]:
     """The permissions that assuming a role needs, each decided by its trust policy and its account's policies."""
     return [
@@ -101,7 +110,7 @@ class FederatedParts:
 
 
 def federated_permissions(
-    action: str, target: Target, context: Mapping[str, ContextValue], brought: FederatedParts
+    action: str, target: RoleToAssume, context: Mapping[str, ContextValue], brought: FederatedParts
 ) -> list[Permission]:
     """The permissions of a call whose proof is a parameter. Only the trust policy can grant them."""
     keys: dict[str, ContextValue] = {**context, **role_keys(target)}
@@ -118,7 +127,7 @@ def federated_permissions(
     return role_permissions(actions, target, keys, brought.provider)
 
 
-def role_keys(target: Target) -> dict[str, ContextValue]:
+def role_keys(target: RoleToAssume) -> dict[str, ContextValue]:
     """The condition keys of the role that is assumed: its tags, its account and organization."""
     membership = target.membership
     keys = owner_keys(target.account_id, membership.organization_id, membership.path)
@@ -128,7 +137,7 @@ def role_keys(target: Target) -> dict[str, ContextValue]:
     return keys
 
 
-def role_session(call: Call, role: TrustedRole, wanted: RequestedSession) -> Answer:
+def assumed_role(call: Call, role: TrustedRole, wanted: RequestedSession) -> Answer:
     """Credentials of the role, and the other members that every Assume* operation answers.
 
     An MFA code of the call counts for this call only: in the session ``aws:MultiFactorAuthPresent`` is ``false`` (IAM
@@ -139,26 +148,32 @@ def role_session(call: Call, role: TrustedRole, wanted: RequestedSession) -> Ans
     duration_seconds = _duration(call, wanted, role.max_session_duration_seconds)
     policy_arns = arns_of(wanted.policy_arns)
     policies = session_policies(call, entity.account_id, wanted.policy, policy_arns)
-    arn = assumed_role_arn(entity.account_id, entity.name, wanted.name)
-    user_id = f"{entity.entity_id}:{wanted.name}"
-    request = SessionRequest(
-        type=wanted.type,
-        principal=Principal("AssumedRole", entity.account_id, arn, entity.arn, user_id, entity.entity_id, entity.name),
-        duration_seconds=duration_seconds,
-        session_name=wanted.name,
-        policies=policies,
-        policy_arns=policy_arns,
-        tags=wanted.tags,
-        transitive_tag_keys=wanted.transitive_tag_keys,
-        source_identity=wanted.source_identity,
-        federated_provider=wanted.federated_provider,
-        context=wanted.context,
-        chained=wanted.chained,
-        minimum_token_bytes=wanted.minimum_token_bytes,
-    )
+    try:
+        principal, credentials = role_session(
+            call.keys,
+            call.ids,
+            call.now_seconds,
+            entity,
+            wanted.name,
+            duration_seconds,
+            type=wanted.type,
+            chain=chain_of(call.caller),
+            policies=policies,
+            policy_arns=policy_arns,
+            tags=wanted.tags,
+            transitive_tag_keys=wanted.transitive_tag_keys,
+            source_identity=wanted.source_identity,
+            federated_provider=wanted.federated_provider,
+            context=wanted.context,
+            chained=wanted.chained,
+            everywhere=works_everywhere(call, entity.account_id),
+            minimum_token_bytes=wanted.minimum_token_bytes,
+        )
+    except TokenTooLargeError as error:
+        raise token_too_large(error) from error
     answer: Answer = {
-        **issued(call, request),
-        "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
+        **with_size(call, credentials),
+        "AssumedRoleUser": {"AssumedRoleId": principal.user_id, "Arn": principal.arn},
     }
     if policies or policy_arns or wanted.tags:
         answer = with_packed_size(answer)

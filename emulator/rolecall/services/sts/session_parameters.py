@@ -122,17 +122,32 @@ def issued(call: Call, request: SessionRequest, chain: tuple[str, ...] | None = 
     before September 2026 lack the two members about the size. Raises AwsError PackedPolicyTooLarge.
     """
     if is_global_host(call.host):
-        version = global_endpoint_token_version(call.db, request.principal.account_id)
-        request = replace(request, everywhere=version != DEFAULT_TOKEN_VERSION)
-    if chain is None:
-        chain = _chain(call.caller)
+        request = replace(request, everywhere=works_everywhere(call, request.principal.account_id))
     try:
-        credentials = issue(call.keys, call.ids, call.now_seconds, request, chain)
+        credentials = issue(
+            call.keys, call.ids, call.now_seconds, request, chain_of(call.caller) if chain is None else chain
+        )
     except TokenTooLargeError as error:
-        message = TOO_LARGE_MESSAGE.format(size=error.size_bytes, maximum=MAXIMUM_TOKEN_BYTES)
-        raise AwsError("PackedPolicyTooLarge", message) from error
+        raise token_too_large(error) from error
+    return with_size(call, credentials)
+
+
+def works_everywhere(call: Call, account_id: str) -> bool:
+    """Whether a token that this call issues for the account works in every Region: False for version 1 tokens."""
+    if not is_global_host(call.host):
+        return True
+    return global_endpoint_token_version(call.db, account_id) != DEFAULT_TOKEN_VERSION
+
+
+def token_too_large(error: TokenTooLargeError) -> AwsError:
+    message = TOO_LARGE_MESSAGE.format(size=error.size_bytes, maximum=MAXIMUM_TOKEN_BYTES)
+    return AwsError("PackedPolicyTooLarge", message)
+
+
+def with_size(call: Call, credentials: TemporaryCredentials) -> Answer:
+    """The credentials in the form of an answer, and the size of their token where the model has it."""
     answer: Answer = {"Credentials": credentials_answer(credentials)}
-    if "SessionTokenSize" in call.answer_members:
+    if "SessionTokenSize" in call.model.output_members:
         answer["SessionTokenSize"] = len(credentials.session_token)
         answer["SessionTokenUtilization"] = utilization(credentials.session_token)
     return answer
@@ -148,7 +163,7 @@ def utilization(session_token: str) -> int:
     return math.ceil(100 * len(session_token) / MAXIMUM_TOKEN_BYTES)
 
 
-def _chain(caller: Caller) -> tuple[str, ...]:
+def chain_of(caller: Caller) -> tuple[str, ...]:
     """The caller, after the callers who obtained the caller's own session; the newest ones of a long chain."""
     before = () if caller.session is None else caller.session.chain
     return tuple(arn for arn in (*before, caller.principal.arn) if arn)[-CHAIN_LIMIT:]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import federated_user_arn
 from rolecall.principals import Principal
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, no_permission, operation
+from rolecall.services.sts.members import PolicyDescriptor
 from rolecall.services.sts.second_factor import MFA
 from rolecall.services.sts.session_parameters import arns_of, issued, session_policies, session_tags, with_packed_size
 from rolecall.sessions.credentials import SessionRequest
@@ -61,9 +62,9 @@ def get_federation_token(
     *,
     Name: str,
     Policy: str | None = None,
-    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    PolicyArns: Sequence[PolicyDescriptor] = (),
     DurationSeconds: int | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
     MinimumSessionTokenSize: int = 0,
 ) -> Answer:
     """Credentials of a federated user: the caller's rights, limited by session policies; without those, no rights.

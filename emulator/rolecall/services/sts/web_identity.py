@@ -15,12 +15,13 @@ from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
+from rolecall.services.sts.members import PolicyDescriptor
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
     Tags,
+    assumed_role,
     federated_permissions,
-    role_session,
     target_role,
 )
 from rolecall.services.sts.web_identity_claims import (
@@ -135,7 +136,7 @@ def assume_role_with_web_identity(
     RoleSessionName: str,
     WebIdentityToken: str,  # the proof
     ProviderId: str | None = None,  # selects how the token is read
-    PolicyArns: Sequence[Mapping[str, Any]] = (),
+    PolicyArns: Sequence[PolicyDescriptor] = (),
     Policy: str | None = None,
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
@@ -162,7 +163,7 @@ def assume_role_with_web_identity(
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
-        **role_session(call, role, wanted),
+        **assumed_role(call, role, wanted),
         "SubjectFromWebIdentityToken": facts.subject,
         "Provider": provider.principal,
         "Audience": facts.audience,

@@ -66,7 +66,7 @@ def provider_of(call: Call, account_id: str, issuer: str) -> Provider:
     host = BUILT_IN_ISSUERS.get(issuer)
     url = issuer if host is None else f"https://{host}"
     arn = oidc_provider_arn(account_id, url)
-    remembered = call.issuer_keys.of_generation(call.policies.generation)
+    remembered = call.sandbox.issuer_keys.of_generation(call.policies.generation)
     provider: Provider | None = remembered.get(arn)
     if provider is None:
         provider = _stored(call, arn) if host is None else _built_in(call, host, arn)
@@ -147,7 +147,7 @@ def verify(call: Call, provider: Provider, token: WebToken) -> None:
         provider.key_set.verify(token)
         return
     try:
-        key_set = call.issuer_keys.key_set(provider.url, token.key_id)
+        key_set = call.sandbox.issuer_keys.key_set(provider.url, token.key_id)
     except UnreachableIssuerError as error:
         raise AwsError("IDPCommunicationError", COMMUNICATION_MESSAGE, reason=str(error)) from error
     except BadKeySetError as error:
@@ -155,5 +155,5 @@ def verify(call: Call, provider: Provider, token: WebToken) -> None:
     try:
         key_set.verify(token)
     except AwsError:
-        call.issuer_keys.doubt(provider.url)
+        call.sandbox.issuer_keys.doubt(provider.url)
         raise

@@ -5,7 +5,7 @@ claims).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rolecall.access.context import identity_keys
@@ -14,6 +14,7 @@ from rolecall.access.policies import Authority
 from rolecall.access.regions import refuse_global_endpoint
 from rolecall.clock import iso8601
 from rolecall.errors import AwsError
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.sts.session_parameters import session_tags
 from rolecall.sessions.outbound_tokens import ALGORITHMS, CLAIM_NAMESPACE, issuer_url, key_purpose
@@ -127,7 +128,7 @@ def get_web_identity_token(
     Audience: Sequence[str],
     SigningAlgorithm: str,
     DurationSeconds: int = DEFAULT_DURATION_SECONDS,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A token about the caller. API reference: GetWebIdentityToken.
 

@@ -7,8 +7,8 @@ partners may create requests. In Rolecall any account of the sandbox counts as a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.access.policies import parsed_policy
@@ -113,12 +113,27 @@ def _on_list(_call: Call, parameters: Parameters) -> Sequence[Permission]:
     ]
 
 
+class PolicyParameter(TypedDict, total=False):
+    """A parameter of a template."""
+
+    Name: str
+    Values: Sequence[str]
+    Type: str
+
+
+class DelegationPermissions(TypedDict, total=False):
+    """A template and its parameters."""
+
+    PolicyTemplateArn: str
+    Parameters: Sequence[PolicyParameter]
+
+
 @operation("iam", "CreateDelegationRequest", permissions=_on_new_request)
 def create_delegation_request(
     call: Call,
     *,
     Description: str,
-    Permissions: Mapping[str, Any],
+    Permissions: DelegationPermissions,
     RequestorWorkflowId: str,
     NotificationChannel: str,
     SessionDuration: int,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from rolecall.errors import AwsError
 from rolecall.ids import GROUP_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, concurrent_modification, opened_marker, page, page_of
+from rolecall.services.iam.named import NamedKind, name_key
+from rolecall.services.iam.policies.entity_policies import policies_of, refuse_policies_left
 from rolecall.services.iam.resource_kinds import listing, renaming
 from rolecall.services.iam.users.users import existing_user, shown_user
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
+from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.groups import (
     GroupRecord,
     add_group,
@@ -30,24 +34,22 @@ COUNT_MESSAGE = "Cannot exceed quota for GroupsPerAccount: {limit}"
 # The name of this quota in AWS's sentence was not recorded.
 GROUPS_PER_USER_MESSAGE = "Cannot exceed quota for GroupsPerUser: {limit}"
 DELETE_MEMBERS_MESSAGE = "Cannot delete entity, must remove users from group first."
-DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
-DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
 DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
 
-def existing_group(call: Call, name: str) -> GroupRecord:
-    """The account's group with that name. Raises AwsError NoSuchEntity."""
-    group = group_by_name(call.db, call.account_id, name)
-    if group is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return group
+GROUPS: NamedKind[GroupRecord] = NamedKind(
+    attrgetter("group_id"), group_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE
+)
+existing_group = GROUPS.existing
+
+policies_of("group", GROUPS)
 
 
 @operation("iam", "CreateGroup")
 def create_group(call: Call, *, GroupName: str, Path: str = "/") -> Answer:
     """A new group without users or policies. Raises AwsError: EntityAlreadyExists, LimitExceeded."""
     if group_by_name(call.db, call.account_id, GroupName) is not None:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=GroupName))
+        raise GROUPS.already_exists(GroupName)
     limit = call.settings.quotas.groups_per_account_count
     if count_groups(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
@@ -61,7 +63,7 @@ def create_group(call: Call, *, GroupName: str, Path: str = "/") -> Answer:
     try:
         add_group(call.db, group)
     except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=GroupName)) from error
+        raise GROUPS.already_exists(GroupName) from error
     return {"Group": shown_group(group)}
 
 
@@ -81,7 +83,7 @@ def get_group(call: Call, *, GroupName: str, Marker: str | None = None, MaxItems
     group = existing_group(call, GroupName)
     after = opened_marker(call, (group.group_id,), Marker)
     found = members_of(call.db, group.group_id, after_name_key=after, limit=MaxItems + 1)
-    users, rest = page_of(call, (group.group_id,), found, lambda user: user.name.lower(), MaxItems)
+    users, rest = page_of(call, (group.group_id,), found, name_key, MaxItems)
     return {"Group": shown_group(group), "Users": [shown_user(user) for user in users], **rest}
 
 
@@ -90,14 +92,8 @@ def list_groups_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Groups by name. Raises AwsError ValidationError (marker)."""
-    after = opened_marker(call, (PathPrefix,), Marker)
-    found = list_groups(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
-    groups, rest = page_of(call, (PathPrefix,), found, _position, MaxItems)
+    groups, rest = GROUPS.page(call, list_groups, PathPrefix, Marker, MaxItems)
     return {"Groups": [shown_group(group) for group in groups], **rest}
-
-
-def _position(group: GroupRecord) -> str:
-    return group.name.lower()
 
 
 @operation("iam", "UpdateGroup", permissions=renaming("group"))
@@ -106,15 +102,7 @@ def update_group(call: Call, *, GroupName: str, NewPath: str | None = None, NewG
 
     Raises AwsError: NoSuchEntity, EntityAlreadyExists.
     """
-    group = existing_group(call, GroupName)
-    name, path = NewGroupName or group.name, NewPath or group.path
-    namesake = group_by_name(call.db, call.account_id, name)
-    if namesake is not None and namesake.group_id != group.group_id:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name))
-    try:
-        move_group(call.db, group.group_id, name, path)
-    except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name)) from error
+    GROUPS.move(call, move_group, GroupName, NewGroupName, NewPath)
 
 
 @operation("iam", "DeleteGroup")
@@ -123,10 +111,7 @@ def delete_group(call: Call, *, GroupName: str) -> None:
     group = existing_group(call, GroupName)
     if members_of(call.db, group.group_id, limit=1):
         raise AwsError("DeleteConflict", DELETE_MEMBERS_MESSAGE)
-    if attached_arns(call.db, "group", group.group_id):
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
-    if inline_names(call.db, "group", group.group_id):
-        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    refuse_policies_left(call, "group", group.group_id)
     try:
         remove_group(call.db, group.group_id)
     except StillReferenced as error:  # another transaction added something in the meantime
@@ -165,5 +150,5 @@ def list_groups_for_user(
 ) -> Answer:
     """The groups of a user, by name. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
     user = existing_user(call, UserName)
-    groups, rest = page(call, (user.user_id,), groups_of(call.db, user.user_id), _position, Marker, MaxItems)
+    groups, rest = page(call, (user.user_id,), groups_of(call.db, user.user_id), name_key, Marker, MaxItems)
     return {"Groups": [shown_group(group) for group in groups], **rest}

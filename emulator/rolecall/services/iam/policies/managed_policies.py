@@ -87,6 +87,14 @@ def check_boundary(call: Call, arn: str) -> None:
         raise AwsError("PolicyNotAttachable", BOUNDARY_NOT_ATTACHABLE_MESSAGE.format(arn=arn))
 
 
+def shown_boundary(arn: str | None) -> Answer:
+    """The member about the boundary of a user or role that has one."""
+    if arn is None:
+        return {}
+    # AWS answers "Policy", although the model documents another value.
+    return {"PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}}
+
+
 def check_document(call: Call, text: str, name: str) -> None:
     """Raise AwsError for a text that is not a valid managed policy: MalformedPolicyDocument, LimitExceeded."""
     checked_document(call, text, PolicyKind.IDENTITY, f"policy {name}")

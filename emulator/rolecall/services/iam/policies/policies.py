@@ -1,9 +1,8 @@
-"""Managed policies: create, show, list, delete. Versions and tags have modules of their own."""
+"""Managed policies: create, show, list, delete, tag. Versions have a module of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rolecall.access.permission import Permission
 from rolecall.data import ManagedPolicy, managed_policies
@@ -18,6 +17,8 @@ from rolecall.services.iam.policies.managed_policies import (
     shown_policy,
     usage_of,
 )
+from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.policies import (
@@ -34,12 +35,25 @@ from rolecall.storage.problems import AlreadyThere, StillReferenced
 
 ALREADY_EXISTS_MESSAGE = "A policy called {name} already exists. Duplicate names are not allowed."
 COUNT_MESSAGE = "Cannot exceed quota for PoliciesPerAccount: {limit}"
+# Recorded for new versions. What AWS says about tags of its own policies was not recorded.
+TAG_OUTSIDE_MESSAGE = "Cannot update policies outside your own account."
 DELETE_OUTSIDE_MESSAGE = "Cannot delete policies outside your own account."
 DELETE_ATTACHED_MESSAGE = "Cannot delete a policy attached to entities."
 DELETE_VERSIONS_MESSAGE = (
     "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
     "The default version is deleted with the policy."
 )
+
+
+def _existing_id(call: Call, arn: str) -> str:
+    return existing_policy(call, arn).policy_id
+
+
+def _own_id(call: Call, arn: str) -> str:
+    return own_policy(call, arn, TAG_OUTSIDE_MESSAGE).policy_id
+
+
+taggable("policy", "Policy", "PolicyArn", _existing_id, changeable=_own_id, precheck=check_policy_arn)
 
 
 @operation("iam", "CreatePolicy")
@@ -50,7 +64,7 @@ def create_policy(
     PolicyDocument: str,
     Path: str = "/",
     Description: str = "",
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new customer managed policy with version v1. API reference: CreatePolicy.
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.arns import oidc_provider_arn, parse_arn
 from rolecall.errors import AwsError
 from rolecall.issuers import issuer_problem, without_scheme
-from rolecall.services.iam.common import (
-    DEFAULT_PAGE_ITEMS,
-    add_tags,
-    listed_tags,
-    tag_answer,
-    tag_pairs,
-)
+from rolecall.services.iam.common import add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.storage.entity_tags import remove_tags, tags_of
+from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.oidc_providers import (
     OidcProvider,
     add_provider,
@@ -76,6 +71,24 @@ def _check_url(_call: Call, parameters: Parameters) -> None:
         raise AwsError("ValidationError", URL_MESSAGE, reason=problem)
 
 
+def _existing_arn(call: Call, arn: str) -> str:
+    return _existing(call, arn, for_update=False).arn
+
+
+def _locked_arn(call: Call, arn: str) -> str:
+    return _existing(call, arn).arn
+
+
+taggable(
+    "oidc_provider",
+    "OpenIDConnectProvider",
+    "OpenIDConnectProviderArn",
+    _existing_arn,
+    changeable=_locked_arn,
+    precheck=_check_arn,
+)
+
+
 @operation("iam", "CreateOpenIDConnectProvider", precheck=_check_url)
 def create_open_id_connect_provider(
     call: Call,
@@ -83,7 +96,7 @@ def create_open_id_connect_provider(
     Url: str,
     ClientIDList: Sequence[str] = (),
     ThumbprintList: Sequence[str] = (),
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new provider. Its keys are fetched from the issuer when a token arrives. API reference:
     CreateOpenIDConnectProvider. Without thumbprints AWS looks them up; here the list stays empty.
@@ -160,28 +173,3 @@ def update_open_id_connect_provider_thumbprint(
     """Replace the thumbprints. Raises AwsError: InvalidInput, NoSuchEntity."""
     _check_thumbprints(call, ThumbprintList)
     set_thumbprints(call.db, _existing(call, OpenIDConnectProviderArn).arn, ThumbprintList)
-
-
-@operation("iam", "TagOpenIDConnectProvider", precheck=_check_arn)
-def tag_open_id_connect_provider(
-    call: Call, *, OpenIDConnectProviderArn: str, Tags: Sequence[Mapping[str, Any]]
-) -> None:
-    """Add tags; a tag with the same key is replaced. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
-    tags = tag_pairs(Tags, case_sensitive=False)
-    provider = _existing(call, OpenIDConnectProviderArn)
-    add_tags(call, "oidc_provider", provider.arn, tags)
-
-
-@operation("iam", "UntagOpenIDConnectProvider", precheck=_check_arn)
-def untag_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
-    remove_tags(call.db, "oidc_provider", _existing(call, OpenIDConnectProviderArn).arn, TagKeys)
-
-
-@operation("iam", "ListOpenIDConnectProviderTags", precheck=_check_arn)
-def list_open_id_connect_provider_tags(
-    call: Call, *, OpenIDConnectProviderArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
-) -> Answer:
-    """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    provider = _existing(call, OpenIDConnectProviderArn, for_update=False)
-    return listed_tags(call, "oidc_provider", provider.arn, Marker, MaxItems)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.arns import parse_arn, saml_provider_arn
 from rolecall.errors import AwsError
-from rolecall.services.iam.common import (
-    DEFAULT_PAGE_ITEMS,
-    add_tags,
-    listed_tags,
-    tag_answer,
-    tag_pairs,
-)
+from rolecall.services.iam.common import add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.sessions.saml.door import check_private_key, read_metadata
+from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, ProviderMetadata, valid_until_seconds
-from rolecall.storage.entity_tags import remove_tags, tags_of
+from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.saml_providers import (
     SamlPrivateKey,
@@ -87,13 +82,24 @@ def _add_key(call: Call, arn: str, private_key: str, present: Sequence[SamlPriva
     add_private_key(call.db, arn, SamlPrivateKey(call.ids.upper_id(), private_key, int(call.now_seconds)))
 
 
+def _existing_arn(call: Call, arn: str) -> str:
+    return _existing(call, arn, for_update=False).arn
+
+
+def _locked_arn(call: Call, arn: str) -> str:
+    return _existing(call, arn).arn
+
+
+taggable("saml_provider", "SAMLProvider", "SAMLProviderArn", _existing_arn, changeable=_locked_arn, precheck=_check_arn)
+
+
 @operation("iam", "CreateSAMLProvider")
 def create_saml_provider(
     call: Call,
     *,
     SAMLMetadataDocument: str,
     Name: str,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
     AssertionEncryptionMode: str | None = None,
     AddPrivateKey: str | None = None,
 ) -> Answer:
@@ -204,26 +210,3 @@ def update_saml_provider(
 def delete_saml_provider(call: Call, *, SAMLProviderArn: str) -> None:
     """Delete a provider. Trust policies that name it stay unchanged. Raises AwsError NoSuchEntity."""
     remove_provider(call.db, _existing(call, SAMLProviderArn).arn)
-
-
-@operation("iam", "TagSAMLProvider", precheck=_check_arn)
-def tag_saml_provider(call: Call, *, SAMLProviderArn: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags; a tag with the same key is replaced. Raises AwsError: InvalidInput, NoSuchEntity, LimitExceeded."""
-    tags = tag_pairs(Tags, case_sensitive=False)
-    provider = _existing(call, SAMLProviderArn)
-    add_tags(call, "saml_provider", provider.arn, tags)
-
-
-@operation("iam", "UntagSAMLProvider", precheck=_check_arn)
-def untag_saml_provider(call: Call, *, SAMLProviderArn: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
-    remove_tags(call.db, "saml_provider", _existing(call, SAMLProviderArn).arn, TagKeys)
-
-
-@operation("iam", "ListSAMLProviderTags", precheck=_check_arn)
-def list_saml_provider_tags(
-    call: Call, *, SAMLProviderArn: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
-) -> Answer:
-    """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    provider = _existing(call, SAMLProviderArn, for_update=False)
-    return listed_tags(call, "saml_provider", provider.arn, Marker, MaxItems)

@@ -1,25 +1,22 @@
-"""Roles: create, show, list, change, delete. Their policies and tags have modules of their own."""
+"""Roles: create, show, list, change, delete. Their policies and tags are declared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from operator import attrgetter
 
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
-from rolecall.services.iam.common import (
-    DEFAULT_PAGE_ITEMS,
-    add_tags,
-    opened_marker,
-    page_of,
-    tag_answer,
-    tag_pairs,
-)
-from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.named import NamedKind
+from rolecall.services.iam.policies.entity_policies import DELETE_ATTACHED_MESSAGE, policies_of, refuse_policies_left
+from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document, shown_boundary
 from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_policies
+from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.storage.entity_policies import attached_arns, inline_names
+from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.problems import AlreadyThere, StillReferenced
 from rolecall.storage.roles import (
@@ -45,16 +42,10 @@ ALREADY_EXISTS_MESSAGE = "Role with name {name} already exists."
 COUNT_MESSAGE = "Cannot exceed quota for RolesPerAccount: {limit}"
 SERVICE_LINKED_PATH_MESSAGE = "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles"
 PROTECTED_MESSAGE = "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
-DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
-DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
 
 
-def existing_role(call: Call, name: str) -> RoleRecord:
-    """The account's role with that name. Raises AwsError NoSuchEntity."""
-    role = role_by_name(call.db, call.account_id, name)
-    if role is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return role
+ROLES: NamedKind[RoleRecord] = NamedKind(attrgetter("role_id"), role_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE)
+existing_role = ROLES.existing
 
 
 def modifiable_role(call: Call, name: str) -> RoleRecord:
@@ -68,6 +59,17 @@ def modifiable_role(call: Call, name: str) -> RoleRecord:
     return role
 
 
+def _locked_id(call: Call, name: str) -> str:
+    """Of any role: AWS lets users tag even a service-linked role."""
+    role_id = ROLES.existing_id(call, name)
+    lock_entity(call.db, "role", role_id)
+    return role_id
+
+
+policies_of("role", ROLES, changeable=modifiable_role)
+taggable("role", "Role", "RoleName", ROLES.existing_id, changeable=_locked_id)
+
+
 @operation("iam", "CreateRole")
 def create_role(
     call: Call,
@@ -78,7 +80,7 @@ def create_role(
     Description: str = "",
     MaxSessionDuration: int = DEFAULT_MAX_SESSION_DURATION_SECONDS,
     PermissionsBoundary: str | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new role. API reference: CreateRole. AWS's answer lacks description and session duration.
 
@@ -110,9 +112,9 @@ def create_role(
     try:
         add_role(call.db, role)
     except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=RoleName)) from error
+        raise ROLES.already_exists(RoleName) from error
     shown = shown_role(role, AssumeRolePolicyDocument)
-    _add_boundary(shown, role)
+    shown.update(shown_boundary(role.permissions_boundary_arn))
     if tags:
         add_tags(call, "role", role.role_id, tags)
         shown["Tags"] = tag_answer(tags)
@@ -141,7 +143,7 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
     shown = shown_role(role, trust_policy)
     if role.description:
         shown["Description"] = role.description
-    _add_boundary(shown, role)
+    shown.update(shown_boundary(role.permissions_boundary_arn))
     tags = tags_of(call.db, "role", role.role_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
@@ -151,7 +153,7 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
 def _last_used(call: Call, role: RoleRecord) -> Answer:
     """The last call of a session of the role. Assuming it does not count. API reference, RoleLastUsed."""
     at_seconds, region = role.last_used_at_seconds, role.last_used_region
-    pending = call.uses.of_role(role.role_id)
+    pending = call.sandbox.last_uses.of_role(role.role_id)
     if pending is not None:
         at_seconds, region = int(pending.at_seconds), pending.region
     if at_seconds is None or call.now_seconds - at_seconds > TRACKING_SECONDS:
@@ -179,23 +181,12 @@ def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
     }
 
 
-def _add_boundary(shown: Answer, role: RoleRecord) -> None:
-    if role.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another value.
-        shown["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": role.permissions_boundary_arn,
-        }
-
-
 @operation("iam", "ListRoles", permissions=listing("role"))
 def list_roles_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Roles by name. AWS leaves out tags, boundary and last use. Raises AwsError ValidationError (marker)."""
-    after = opened_marker(call, (PathPrefix,), Marker)
-    found = list_roles(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
-    roles, rest = page_of(call, (PathPrefix,), found, lambda role: role.name.lower(), MaxItems)
+    roles, rest = ROLES.page(call, list_roles, PathPrefix, Marker, MaxItems)
     documents = shown_trust_policies(call, roles)
     return {"Roles": [_listed_role(role, text) for role, text in zip(roles, documents, strict=True)], **rest}
 
@@ -241,10 +232,7 @@ def update_assume_role_policy(call: Call, *, RoleName: str, PolicyDocument: str)
 def delete_role(call: Call, *, RoleName: str) -> None:
     """Delete a role that has no policies. Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict."""
     role = modifiable_role(call, RoleName)
-    if attached_arns(call.db, "role", role.role_id):
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
-    if inline_names(call.db, "role", role.role_id):
-        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    refuse_policies_left(call, "role", role.role_id)
     try:
         remove_role(call.db, role.role_id)
     except StillReferenced as error:  # another transaction attached a policy in the meantime

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from rolecall.access.permission import ContextValue
 from rolecall.arns import parse_arn
@@ -162,7 +162,21 @@ def check_handling(option: str | None, actions: Sequence[str], resources: Sequen
         raise invalid(HANDLED_RESOURCES_MESSAGE.format(option=option, missing=", ".join(missing)))
 
 
-def context_of(entries: Sequence[Mapping[str, Any]] | None) -> dict[str, ContextValue]:
+class ContextEntry(TypedDict, total=False):
+    """A condition key of the simulated request."""
+
+    ContextKeyName: str
+    ContextKeyValues: Sequence[str]
+    ContextKeyType: str
+
+
+class OrganizationPolicies(TypedDict, total=False):
+    """The service control policies of one level of an organization."""
+
+    ServiceControlPolicyInputList: Sequence[str]
+
+
+def context_of(entries: Sequence[ContextEntry] | None) -> dict[str, ContextValue]:
     """The request context from ContextEntries; keys in lower case. Raises AwsError InvalidInput."""
     context: dict[str, ContextValue] = {}
     for entry in entries or ():
@@ -225,7 +239,7 @@ def boundary_input(texts: Sequence[str] | None) -> CompiledPolicies | None:
     return compile_policies(named, PolicyKind.BOUNDARY)
 
 
-def organization_levels(levels: Sequence[Mapping[str, Any]] | None) -> tuple[CompiledPolicies, ...]:
+def organization_levels(levels: Sequence[OrganizationPolicies] | None) -> tuple[CompiledPolicies, ...]:
     """The service control policies of a request, level by level from the root. Raises AwsError InvalidInput."""
     compiled = []
     for position, level in enumerate(levels or (), 1):

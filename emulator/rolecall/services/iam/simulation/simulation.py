@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.errors import AwsError
@@ -19,7 +18,13 @@ from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page
 from rolecall.services.iam.simulation import inputs
 from rolecall.services.iam.simulation.inputs import SimulatedEntity
 from rolecall.services.iam.simulation.run import Simulation
-from rolecall.services.iam.simulation.sources import Source, attached_policies, exclusions_of, source_of
+from rolecall.services.iam.simulation.sources import (
+    PolicyIdentifier,
+    Source,
+    attached_policies,
+    exclusions_of,
+    source_of,
+)
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.groups import group_by_name
 from rolecall.storage.roles import role_by_name
@@ -38,7 +43,6 @@ TOO_MUCH_WORK = (
     "request."
 )
 
-Entries = Sequence[Mapping[str, Any]]
 _BY_NAME = {"user": user_by_name, "group": group_by_name, "role": role_by_name}
 
 
@@ -58,12 +62,12 @@ def simulate_custom_policy(
     PolicyInputList: Sequence[str],
     ActionNames: Sequence[str],
     PermissionsBoundaryPolicyInputList: Sequence[str] | None = None,
-    OrderedOrganizationPolicyInputList: Entries | None = None,
+    OrderedOrganizationPolicyInputList: Sequence[inputs.OrganizationPolicies] | None = None,
     ResourceArns: Sequence[str] | None = None,
     ResourcePolicy: str | None = None,
     ResourceOwner: str | None = None,
     CallerArn: str | None = None,
-    ContextEntries: Entries | None = None,
+    ContextEntries: Sequence[inputs.ContextEntry] | None = None,
     ResourceHandlingOption: str | None = None,
     MaxItems: int = DEFAULT_PAGE_ITEMS,
     Marker: str | None = None,
@@ -93,12 +97,12 @@ def simulate_principal_policy(
     ActionNames: Sequence[str],
     PolicyInputList: Sequence[str] | None = None,
     PermissionsBoundaryPolicyInputList: Sequence[str] | None = None,
-    PolicyExclusionList: Entries | None = None,
+    PolicyExclusionList: Sequence[PolicyIdentifier] | None = None,
     ResourceArns: Sequence[str] | None = None,
     ResourcePolicy: str | None = None,
     ResourceOwner: str | None = None,
     CallerArn: str | None = None,
-    ContextEntries: Entries | None = None,
+    ContextEntries: Sequence[inputs.ContextEntry] | None = None,
     ResourceHandlingOption: str | None = None,
     MaxItems: int = DEFAULT_PAGE_ITEMS,
     Marker: str | None = None,

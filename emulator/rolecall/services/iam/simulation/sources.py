@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from rolecall.access.context import identity_keys
 from rolecall.access.permission import ContextValue
@@ -47,6 +47,22 @@ class Attached:
     owner_kind: EntityKind
     owner_name: str
     policy: NamedPolicy
+
+
+class InlinePolicyIdentifier(TypedDict):
+    """Names an inline policy and its owner."""
+
+    PolicyName: str
+    AttachmentType: EntityKind
+    AttachmentName: str
+
+
+class PolicyIdentifier(TypedDict, total=False):
+    """Selects policies by one of its members."""
+
+    PolicyType: str
+    PolicyArn: str
+    InlinePolicyIdentifier: InlinePolicyIdentifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +171,7 @@ def _managed_kind(arn: str) -> str:
     return _AWS_MANAGED if parsed is not None and parsed.account_id == AWS_ACCOUNT else _USER_MANAGED
 
 
-def exclusions_of(identifiers: Sequence[Mapping[str, Any]] | None) -> Exclusions:
+def exclusions_of(identifiers: Sequence[PolicyIdentifier] | None) -> Exclusions:
     """The policies that identifiers select. Raises AwsError InvalidInput for an identifier that can select none."""
     types: set[str] = set()
     arns: list[Test] = []

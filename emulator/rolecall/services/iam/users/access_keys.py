@@ -147,7 +147,7 @@ def get_access_key_last_used(call: Call, *, AccessKeyId: str) -> Answer:
     """The key's user, and when, where and with which service it was last used. Raises AwsError AccessDenied."""
     key = _known_key(call, AccessKeyId)
     user = _user_of(call, key)
-    use = call.uses.of_key(key.access_key_id)
+    use = call.sandbox.last_uses.of_key(key.access_key_id)
     if use is None and key.last_used_at_seconds is not None:
         use = Use(key.last_used_at_seconds, key.last_used_service or NEVER_USED, key.last_used_region or NEVER_USED)
     return {

@@ -17,7 +17,6 @@ from rolecall.errors import AwsError
 from rolecall.services.iam.common import (
     DEFAULT_PAGE_ITEMS,
     add_tags,
-    listed_tags,
     opened_marker,
     page,
     page_of,
@@ -25,17 +24,18 @@ from rolecall.services.iam.common import (
     tag_pairs,
 )
 from rolecall.services.iam.resource_kinds import listing
+from rolecall.services.iam.tagging import taggable
 from rolecall.services.iam.users.users import (
     check_user_is_named,
     existing_user,
     named_or_calling_user,
     shown_user,
 )
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.one_time_codes import SEED_BYTES, new_seed, step_of_pair
 from rolecall.storage.access_keys import lock_account
 from rolecall.storage.entity_policies import lock_entity
-from rolecall.storage.entity_tags import remove_tags
 from rolecall.storage.mfa_devices import (
     MfaDeviceRecord,
     add_device,
@@ -89,6 +89,15 @@ def _not_found(serial_number: str) -> AwsError:
     return AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(serial_number=serial_number))
 
 
+def _existing_serial_number(call: Call, serial_number: str) -> str:
+    return _existing_device(call, serial_number).serial_number
+
+
+def _locked_serial_number(call: Call, serial_number: str) -> str:
+    _locked_seed(call, serial_number)
+    return serial_number
+
+
 def _device_of(call: Call, user_name: str | None, serial_number: str) -> tuple[str | None, MfaDeviceRecord]:
     """The name of the user, by default the caller, and its device with that serial number. Root has no name.
 
@@ -102,9 +111,12 @@ def _device_of(call: Call, user_name: str | None, serial_number: str) -> tuple[s
     return (None if user is None else user.name), device
 
 
+taggable("mfa_device", "MFADevice", "SerialNumber", _existing_serial_number, changeable=_locked_serial_number)
+
+
 @operation("iam", "CreateVirtualMFADevice", precheck=_check_name)
 def create_virtual_mfa_device(
-    call: Call, *, VirtualMFADeviceName: str, Path: str = "/", Tags: Sequence[Mapping[str, Any]] = ()
+    call: Call, *, VirtualMFADeviceName: str, Path: str = "/", Tags: Sequence[Tag] = ()
 ) -> Answer:
     """A new device without a user. Its seed is shown only in this answer, as text and as a QR code.
 
@@ -269,28 +281,3 @@ def _shown_virtual_device(call: Call, device: MfaDeviceRecord) -> Answer:
         user = user_by_id(call.db, device.user_id)
         shown["User"] = None if user is None else shown_user(user)
     return shown
-
-
-@operation("iam", "TagMFADevice")
-def tag_mfa_device(call: Call, *, SerialNumber: str, Tags: Sequence[Mapping[str, Any]]) -> None:
-    """Add tags, or replace the values of existing tags.
-
-    Raises AwsError: InvalidInput (a repeated key), NoSuchEntity, LimitExceeded.
-    """
-    tags = tag_pairs(Tags, case_sensitive=True)
-    _locked_seed(call, SerialNumber)
-    add_tags(call, "mfa_device", SerialNumber, tags)
-
-
-@operation("iam", "UntagMFADevice")
-def untag_mfa_device(call: Call, *, SerialNumber: str, TagKeys: Sequence[str]) -> None:
-    """Remove tags. A missing key is no error. Raises AwsError NoSuchEntity."""
-    remove_tags(call.db, "mfa_device", _existing_device(call, SerialNumber).serial_number, TagKeys)
-
-
-@operation("iam", "ListMFADeviceTags")
-def list_mfa_device_tags(
-    call: Call, *, SerialNumber: str, Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
-) -> Answer:
-    """Tags by key. Raises AwsError: NoSuchEntity, ValidationError (marker)."""
-    return listed_tags(call, "mfa_device", _existing_device(call, SerialNumber).serial_number, Marker, MaxItems)

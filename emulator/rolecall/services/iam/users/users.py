@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from operator import attrgetter
 
 from rolecall.arns import root_arn
 from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
-from rolecall.services.iam.common import (
-    DEFAULT_PAGE_ITEMS,
-    add_tags,
-    opened_marker,
-    page_of,
-    tag_answer,
-    tag_pairs,
-)
-from rolecall.services.iam.policies.managed_policies import check_boundary
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.named import NamedKind
+from rolecall.services.iam.policies.entity_policies import policies_of, refuse_policies_left
+from rolecall.services.iam.policies.managed_policies import check_boundary, shown_boundary
 from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user, listing, renaming
+from rolecall.services.iam.tagging import taggable
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.access_keys import access_keys_of, lock_account
-from rolecall.storage.entity_policies import attached_arns, inline_names, lock_entity
+from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.groups import groups_of
 from rolecall.storage.login_profiles import login_profile_of
@@ -47,17 +44,21 @@ DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first.
 # AWS's wording was not recorded.
 DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete signing certificates first."
 DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
-DELETE_INLINE_MESSAGE = "Cannot delete entity, must delete policies first."
-DELETE_ATTACHED_MESSAGE = "Cannot delete entity, must detach all policies first."
 DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
 
-def existing_user(call: Call, name: str) -> UserRecord:
-    """The account's user with that name. Raises AwsError NoSuchEntity."""
-    user = user_by_name(call.db, call.account_id, name)
-    if user is None:
-        raise AwsError("NoSuchEntity", NOT_FOUND_MESSAGE.format(name=name))
-    return user
+USERS: NamedKind[UserRecord] = NamedKind(attrgetter("user_id"), user_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE)
+existing_user = USERS.existing
+
+
+def _locked_id(call: Call, name: str) -> str:
+    user_id = USERS.existing_id(call, name)
+    lock_entity(call.db, "user", user_id)
+    return user_id
+
+
+policies_of("user", USERS)
+taggable("user", "User", "UserName", USERS.existing_id, changeable=_locked_id)
 
 
 def named_or_calling_user(call: Call, name: str | None) -> UserRecord | None:
@@ -89,7 +90,7 @@ def create_user(
     UserName: str,
     Path: str = "/",
     PermissionsBoundary: str | None = None,
-    Tags: Sequence[Mapping[str, Any]] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """A new user without any credentials. API reference: CreateUser.
 
@@ -100,7 +101,7 @@ def create_user(
     if PermissionsBoundary is not None:
         check_boundary(call, PermissionsBoundary)
     if user_by_name(call.db, call.account_id, UserName) is not None:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName))
+        raise USERS.already_exists(UserName)
     limit = call.settings.quotas.users_per_account_count
     if count_users(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
@@ -115,7 +116,7 @@ def create_user(
     try:
         add_user(call.db, user)
     except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=UserName)) from error
+        raise USERS.already_exists(UserName) from error
     add_tags(call, "user", user.user_id, tags)
     return {"User": _whole_user(call, user)}
 
@@ -133,12 +134,7 @@ def shown_user(user: UserRecord) -> Answer:
 
 def _whole_user(call: Call, user: UserRecord) -> Answer:
     shown = shown_user(user)
-    if user.permissions_boundary_arn is not None:
-        # AWS answers "Policy", although the model documents another value.
-        shown["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": user.permissions_boundary_arn,
-        }
+    shown.update(shown_boundary(user.permissions_boundary_arn))
     tags = tags_of(call.db, "user", user.user_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
@@ -170,9 +166,7 @@ def list_users_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Users by name. Raises AwsError ValidationError (marker)."""
-    after = opened_marker(call, (PathPrefix,), Marker)
-    found = list_users(call.db, call.account_id, path_prefix=PathPrefix, after_name_key=after, limit=MaxItems + 1)
-    users, rest = page_of(call, (PathPrefix,), found, lambda user: user.name.lower(), MaxItems)
+    users, rest = USERS.page(call, list_users, PathPrefix, Marker, MaxItems)
     return {"Users": [shown_user(user) for user in users], **rest}
 
 
@@ -182,15 +176,7 @@ def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUse
 
     Raises AwsError: NoSuchEntity, EntityAlreadyExists.
     """
-    user = existing_user(call, UserName)
-    name, path = NewUserName or user.name, NewPath or user.path
-    namesake = user_by_name(call.db, call.account_id, name)
-    if namesake is not None and namesake.user_id != user.user_id:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name))
-    try:
-        move_user(call.db, user.user_id, name, path)
-    except AlreadyThere as error:
-        raise AwsError("EntityAlreadyExists", ALREADY_EXISTS_MESSAGE.format(name=name)) from error
+    USERS.move(call, move_user, UserName, NewUserName, NewPath)
 
 
 @operation("iam", "DeleteUser")
@@ -205,10 +191,7 @@ def delete_user(call: Call, *, UserName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_PROFILE_MESSAGE)
     if certificates_of(call.db, call.account_id, user.user_id):
         raise AwsError("DeleteConflict", DELETE_CERTIFICATES_MESSAGE)
-    if attached_arns(call.db, "user", user.user_id):
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE)
-    if inline_names(call.db, "user", user.user_id):
-        raise AwsError("DeleteConflict", DELETE_INLINE_MESSAGE)
+    refuse_policies_left(call, "user", user.user_id)
     if groups_of(call.db, user.user_id):
         raise AwsError("DeleteConflict", DELETE_GROUPS_MESSAGE)
     try:

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from rolecall.access.policies import PolicyStore
 from rolecall.clock import Clock
 from rolecall.faults.active import ActiveFaults, active_faults
-from rolecall.identities import IdentityStore
-from rolecall.sessions.keys import KeyRing
+from rolecall.identities import IdentityStore, read_identities
 from rolecall.settings import SandboxSettings
-from rolecall.storage import keyring, worlds
+from rolecall.storage import worlds
 from rolecall.storage.clock_states import kept_clock
 from rolecall.storage.engine import Database
 from rolecall.worlds.setup import present_settings
@@ -41,8 +39,7 @@ class Generations:
         generation = self._database.generation(connection)
         identities = self._identities
         if identities is None or identities.generation != generation:
-            keys = KeyRing.of_rows(keyring.load(connection))
-            identities = IdentityStore(PolicyStore(generation), keys)
+            identities = read_identities(connection, generation)
             # Settings change only with the whole world: by loading a snapshot, or by a reset.
             settings = present_settings(connection, self._declared_settings)
             self._take_over(identities, settings, worlds.states(connection))

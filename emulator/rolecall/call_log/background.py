@@ -1,0 +1,49 @@
+"""The thread that writes what calls leave behind: the decision log, and the last uses of keys and roles."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+
+class Waiting(Protocol):
+    """Something that calls leave in memory, and that is written later."""
+
+    @property
+    def interval_seconds(self) -> float:
+        """How often the thread should look at it."""
+
+    def write_waiting(self) -> None:
+        """Write what waits, in a way that disturbs no call. Never raises."""
+
+    def close(self) -> None:
+        """Write the rest. Nothing is written after that."""
+
+
+class BackgroundWriter:
+    """Writes what waits, every few moments and once more at the end, in the given order."""
+
+    def __init__(self, *waiting: Waiting) -> None:
+        self._waiting = waiting
+        self._interval_seconds = min(each.interval_seconds for each in waiting)
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the thread. Call it in the process that serves, because threads do not survive a fork."""
+        # The interpreter waits for a thread that is no daemon, so a clean stop loses nothing.
+        threading.Thread(target=self._run, name="rolecall-writer", daemon=False).start()
+
+    def _run(self) -> None:
+        main = threading.main_thread()
+        while not self._closed and main.is_alive():
+            main.join(self._interval_seconds)
+            for each in self._waiting:
+                each.write_waiting()
+        if not self._closed:
+            self.close()
+
+    def close(self) -> None:
+        """Write the rest and end the thread, which needs up to one interval more."""
+        self._closed = True
+        for each in self._waiting:
+            each.close()

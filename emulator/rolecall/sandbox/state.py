@@ -1,0 +1,124 @@
+"""The class Sandbox. Calls, pages and the test kit work on the same one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from rolecall.call_log.background import BackgroundWriter
+from rolecall.call_log.last_use import LastUses
+from rolecall.call_log.outcomes import Observer, Outcome
+from rolecall.call_log.writer import DecisionLog
+from rolecall.clock import Clock, ClockState
+from rolecall.faults.active import Faults
+from rolecall.faults.rules import FaultCatalogue
+from rolecall.ids import Identifiers
+from rolecall.printable import printable
+from rolecall.sandbox.generation import Generations
+from rolecall.service_records import action_prefix
+from rolecall.sessions.issuer_keys import IssuerKeys
+from rolecall.settings import SandboxSettings
+from rolecall.storage.clock_states import share_clock
+from rolecall.storage.decision_log import RefusalDetails
+from rolecall.storage.engine import Database, DatabaseError
+from rolecall.wire import SERVICES, known_error_codes, operation_names
+from rolecall.worlds.setup import reset_world
+from rolecall.worlds.snapshots import load_database, save_database
+from rolecall.worlds.world import World
+
+log = logging.getLogger("rolecall")
+
+
+class Sandbox:
+    """One sandbox, as this process serves it. Other processes may serve the same database.
+
+    ``world`` is the declared world, to which a reset returns. ``decisions`` is None for a sandbox without a decision
+    log. ``observer`` is called for every call, besides the log.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        world: World,
+        clock: Clock,
+        *,
+        ids: Identifiers | None = None,
+        decisions: DecisionLog | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.database = database
+        # The processes over one database share this clock.
+        share_clock(database, clock)
+        self.clock = clock
+        self.ids = ids or Identifiers()
+        self.decisions = decisions
+        self.last_uses = LastUses(database, action_prefix)
+        self.faults = Faults(database, self.ids, _fault_catalogue())
+        self.issuer_keys = IssuerKeys()
+        self.generations = Generations(database, clock, world.settings)
+        waiting = [self.last_uses] if decisions is None else [decisions, self.last_uses]
+        # Not started yet: threads do not survive a fork, and a test reads what it needs at once.
+        self.writer = BackgroundWriter(*waiting)
+        recorders = [self.last_uses.record, None if decisions is None else decisions.record, observer]
+        self.observe = _all_of([recorder for recorder in recorders if recorder is not None])
+        self._world = world
+
+    @property
+    def settings(self) -> SandboxSettings:
+        """The settings in force, from the sandbox file or from a snapshot that was loaded."""
+        return self.generations.settings
+
+    def refusal(self, request_id: str) -> RefusalDetails | None:
+        """What explains the refusal of a call; None when the log has nothing about it, or there is no log."""
+        return None if self.decisions is None else self.decisions.details(request_id)
+
+    def catch_up(self) -> None:
+        """Load what other processes have changed since the last call: clock, fault rules, settings."""
+        with self.database.snapshot() as connection:
+            self.generations.current(connection)
+
+    def reset(self) -> None:
+        """Return to the declared world and to the machine's time, and forget every call."""
+        self.last_uses.clear()
+        self.ids.restart()
+        with self.database.transaction() as connection:
+            # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
+            reset_world(connection, self._world, self.clock.wall_seconds(), self.ids)
+        self.clock.follow(ClockState())
+        if self.decisions is not None:
+            self.decisions.clear()
+
+    def save(self, *, last_used: bool = True) -> str:
+        """The whole world as a sandbox file. Raises UnsavableError."""
+        self.last_uses.flush()
+        return save_database(self.database, self.settings, last_used=last_used)
+
+    def load(self, text: str) -> None:
+        """Replace the world by the world of a snapshot, all or nothing. Raises InvalidWorldError."""
+        load_database(self.database, text, self.clock.now_seconds(), self.ids)
+        # Pending uses of keys and roles belong to the replaced world.
+        self.last_uses.clear()
+
+    def finish(self) -> None:
+        """Write everything that is not written yet, at the end of the process."""
+        self.writer.close()
+        try:
+            self.database.checkpoint()
+        except DatabaseError as error:
+            log.warning("%s", printable(f"the database's last changes stay in its -wal file: {error}"))
+
+
+def _fault_catalogue() -> FaultCatalogue:
+    return FaultCatalogue({name: partial(operation_names, name) for name in SERVICES}, known_error_codes)
+
+
+def _all_of(observers: Sequence[Observer]) -> Observer:
+    if len(observers) == 1:
+        return observers[0]
+
+    def tell(outcome: Outcome) -> None:
+        for observer in observers:
+            observer(outcome)
+
+    return tell
