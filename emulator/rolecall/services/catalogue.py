@@ -60,6 +60,16 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.tags",
         "chime_sdk_voice.voice_connectors",
     ),
+    "organizations": (
+        "organizations.organization",
+        "organizations.accounts",
+        "organizations.tree",
+        "organizations.policies",
+        "organizations.policy_types",
+        "organizations.delegation",
+        "organizations.tags",
+        "organizations.handshakes",
+    ),
 }
 # Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call.
 _loaded: set[str] = set()

@@ -246,9 +246,7 @@ def _units_of(connection: Connection, account_id: str) -> list[str]:
 def policy_type_enabled(connection: Connection, organization_id: str, policy_type: str) -> bool:
     """Whether an organization uses policies of this type."""
     types = t.organization_policy_types.c
-    statement = select(types.enabled).where(
-        types.organization_id == organization_id, types.policy_type == policy_type
-    )
+    statement = select(types.enabled).where(types.organization_id == organization_id, types.policy_type == policy_type)
     switched = connection.execute(statement).scalar()
     return policy_type in CONTROL_POLICY_TYPES if switched is None else bool(switched)
 
@@ -272,11 +270,9 @@ def _levels(
     arn_of = partial(organization_policy_arn, management_account_id, organization_id, policy_type)
     full_access = Document(name, arn_of(f"p-{name}"), None)
     of_type = (policies.c.organization_id == organization_id, policies.c.policy_type == policy_type)
-    own = select(policies.c.name).where(*of_type, policies.c.name == name)
+    own = select(policies.c.name).where(*of_type, policies.c.policy_id == f"p-{name}")
     everywhere = () if connection.execute(own).first() is not None else (full_access,)
-    joined = (attached.c.organization_id == policies.c.organization_id) & (
-        attached.c.policy_id == policies.c.policy_id
-    )
+    joined = (attached.c.organization_id == policies.c.organization_id) & (attached.c.policy_id == policies.c.policy_id)
     statement = (
         select(attached.c.target, policies.c.policy_id, policies.c.name, policies.c.document)
         .join(attached, joined)
@@ -284,10 +280,10 @@ def _levels(
         .order_by(policies.c.name)
     )
     found = connection.execute(statement).all()
-    return tuple(
-        (*everywhere, *(Document(row.name, arn_of(row.policy_id), row.document) for row in found if row.target == target))
-        for target in targets
-    )
+    at_target: dict[str, list[Document]] = {target: [*everywhere] for target in targets}
+    for row in found:
+        at_target[row.target].append(Document(row.name, arn_of(row.policy_id), row.document))
+    return tuple(tuple(documents) for documents in at_target.values())
 
 
 def account_exists(connection: Connection, account_id: str) -> bool:

@@ -100,9 +100,7 @@ def set_service_access(
         )
 
 
-def delegations(
-    connection: Connection, organization_id: str, default_at_seconds: int
-) -> dict[str, dict[str, int]]:
+def delegations(connection: Connection, organization_id: str, default_at_seconds: int) -> dict[str, dict[str, int]]:
     """By account: the services that it administers, each with the time of its registration."""
     declared, kept = t.delegated_administrators.c, t.delegated_services.c
     found: dict[str, dict[str, int]] = {}
@@ -138,9 +136,7 @@ def register_delegation(
 def deregister_delegation(connection: Connection, account_id: str, service_principal: str) -> None:
     kept = t.delegated_services.c
     connection.execute(
-        delete(t.delegated_services).where(
-            kept.account_id == account_id, kept.service_principal == service_principal
-        )
+        delete(t.delegated_services).where(kept.account_id == account_id, kept.service_principal == service_principal)
     )
     if service_principal == IAM:
         connection.execute(

@@ -129,9 +129,7 @@ def account_with_email(connection: Connection, email: str) -> str | None:
 
 
 def account_count(connection: Connection, organization_id: str) -> int:
-    statement = (
-        select(func.count()).select_from(t.accounts).where(t.accounts.c.organization_id == organization_id)
-    )
+    statement = select(func.count()).select_from(t.accounts).where(t.accounts.c.organization_id == organization_id)
     return int(connection.execute(statement).scalar_one())
 
 
@@ -141,10 +139,9 @@ def add_account(connection: Connection, organization_id: str, account: MemberAcc
     row = {
         "account_id": account.account_id,
         "name": account.name,
-        "position": -1 if position is None else position,
+        "position": 0 if position is None else position + 1,
         "organization_id": organization_id,
     }
-    row["position"] += 1
     with problem_for_conflict(connection, AlreadyThere(account.account_id)):
         connection.execute(insert(t.accounts), row)
         put_facts(connection, account)
@@ -152,7 +149,8 @@ def add_account(connection: Connection, organization_id: str, account: MemberAcc
 
 def put_facts(connection: Connection, account: MemberAccount) -> None:
     """What the organization keeps of an account."""
-    connection.execute(delete(t.organization_accounts).where(t.organization_accounts.c.account_id == account.account_id))
+    facts = t.organization_accounts
+    connection.execute(delete(facts).where(facts.c.account_id == account.account_id))
     values = {
         "account_id": account.account_id,
         "email": account.email,
@@ -160,7 +158,7 @@ def put_facts(connection: Connection, account: MemberAccount) -> None:
         "joined_at_seconds": account.joined_at_seconds,
         "state": account.state,
     }
-    connection.execute(insert(t.organization_accounts), values)
+    connection.execute(insert(facts), values)
 
 
 def place_account(connection: Connection, account_id: str, ou_id: str | None) -> None:
@@ -177,9 +175,7 @@ def let_go(connection: Connection, organization_id: str, account_id: str) -> Non
     for table in (t.organization_accounts, t.delegated_administrators, t.delegated_services):
         connection.execute(delete(table).where(table.c.account_id == account_id))
     forget_target(connection, organization_id, account_id)
-    connection.execute(
-        update(t.accounts).where(t.accounts.c.account_id == account_id).values(organization_id=None)
-    )
+    connection.execute(update(t.accounts).where(t.accounts.c.account_id == account_id).values(organization_id=None))
 
 
 def forget_target(connection: Connection, organization_id: str, target: str) -> None:

@@ -61,9 +61,7 @@ def _record(row: Row[Any]) -> PolicyRecord:
 def policy(connection: Connection, organization_id: str, policy_id: str) -> PolicyRecord | None:
     """The policy with an id; None when there is no such policy."""
     policies = t.organization_policies
-    statement = select(policies).where(
-        policies.c.organization_id == organization_id, policies.c.policy_id == policy_id
-    )
+    statement = select(policies).where(policies.c.organization_id == organization_id, policies.c.policy_id == policy_id)
     row = connection.execute(statement).first()
     if row is not None:
         return _record(row)
@@ -214,9 +212,7 @@ def switch_policy_type(connection: Connection, organization_id: str, policy_type
     connection.execute(
         delete(types).where(types.c.organization_id == organization_id, types.c.policy_type == policy_type)
     )
-    connection.execute(
-        insert(types).values(organization_id=organization_id, policy_type=policy_type, enabled=on)
-    )
+    connection.execute(insert(types).values(organization_id=organization_id, policy_type=policy_type, enabled=on))
     for each in policies_of_type(connection, organization_id, policy_type):
         if each.stored and each.aws_managed:
             remove_policy(connection, organization_id, each.policy_id)

@@ -65,3 +65,9 @@ def switch_feature(connection: Connection, organization_id: str, feature: str, *
     connection.execute(delete(t.organization_features).where(matches))
     if on:
         connection.execute(insert(t.organization_features).values(**row))
+
+
+def any_organization(connection: Connection) -> bool:
+    """Whether an account of the sandbox is in an organization."""
+    members = select(t.accounts.c.account_id).where(t.accounts.c.organization_id.is_not(None)).limit(1)
+    return connection.execute(members).first() is not None

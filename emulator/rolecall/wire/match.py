@@ -140,7 +140,7 @@ def parameters_of(request: HttpRequest) -> dict[str, str]:
 
 
 def served_by_content(request: HttpRequest) -> bool:
-    """Whether the host, the X-Amz-Target header or the API version of a request belongs to a service that Rolecall serves."""
+    """Whether the host, the target or the API version of a request belongs to a service that Rolecall serves."""
     if _service_of_host(request) or _service_of_target(request):
         return True
     try:

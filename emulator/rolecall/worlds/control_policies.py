@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rolecall.data import QUOTAS, resource_control_services
+from rolecall.data import QUOTAS, without_resource_control
 from rolecall.policy import PolicyKind, Statement, document_size, parse_policy
 from rolecall.worlds import checking as c
 from rolecall.worlds.located import Path
@@ -59,8 +59,7 @@ def _is_json_object(text: str) -> bool:
 
 def _check_services(notes: c.Notes, path: Path, statement: Statement, document: Any) -> None:
     """Only some services support them (Organizations User Guide, List of AWS services that support RCPs)."""
-    named = dict.fromkeys(action.partition(":")[0] for action in statement.actions)
-    unknown = [prefix for prefix in named if prefix.lower() not in resource_control_services()]
+    unknown = without_resource_control(statement.actions)
     if unknown:
         pointer = f"Statement[{statement.index}].Action"
         verb = "supports" if len(unknown) == 1 else "support"

@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from rolecall.arns import declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
+from rolecall.arns import FULL_ACCESS, declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, parse_policy, trusted_principals
@@ -195,7 +195,9 @@ class _Builder:
         owner = {"organization_id": organization.organization_id}
         named = {**owner, "policy_type": policy_type, "name": policy.name}
         present = worlds.find(self._db, t.organization_policies, named)
-        policy_id = policy.policy_id or declared_policy_id(policy_type, policy.name)
+        policy_id = declared_policy_id(policy_type, policy.name)
+        if policy.name != FULL_ACCESS.get(policy_type):
+            policy_id = policy.policy_id or policy_id
         key = {**owner, "policy_id": policy_id if present is None else present["policy_id"]}
         values = {**named, "document": policy.document, "description": policy.description}
         del values["organization_id"]
