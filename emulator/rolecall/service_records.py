@@ -29,6 +29,7 @@ class ServiceRecord:
     - ``endpoint_prefix``: begins its host name.
     - ``error_form``: the form of an error's body.
     - ``constraint_code``: the error code for a parameter beyond the model's limits.
+    - ``constraint_reasons``: that error has one word for its reason, and a message of its own for each.
     - ``target_prefix``: stands before the operation in the header X-Amz-Target, in the protocol json.
     - ``denied_code``: the error code for a missing permission. Empty: the setting ``chime_denied_as`` decides.
     - ``global_region``: the Region of all calls, for a service with one endpoint for all Regions.
@@ -60,6 +61,7 @@ class ServiceRecord:
     legacy_host: str = ""
     tagged_resources: str = ""
     target_prefix: str = ""
+    constraint_reasons: bool = False
 
 
 def _chime(
@@ -164,6 +166,7 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 constraint_code="InvalidInputException",
                 global_region=DEFAULT_REGION,
                 target_prefix="AWSOrganizationsV20161128",
+                constraint_reasons=True,
             ),
         )
     }

@@ -18,6 +18,8 @@ from rolecall.storage import tables as t
 from rolecall.storage.entity_tags import tags_of
 
 ROOT_TARGET = "ROOT"
+# The state of a closed account.
+SUSPENDED = "SUSPENDED"
 SERVICE_CONTROL_POLICY = "SERVICE_CONTROL_POLICY"
 RESOURCE_CONTROL_POLICY = "RESOURCE_CONTROL_POLICY"
 # On in every organization that did not switch them off.
@@ -82,13 +84,14 @@ class Organization:
 
     ``path`` is the account's place in the form of aws:PrincipalOrgPaths. The policies come level by level: root,
     organizational units, account. Full access is among them wherever AWS attaches it. The management account has none,
-    because control policies do not restrict it.
+    because control policies do not restrict it. ``closed`` says that CloseAccount closed the account.
     """
 
     organization_id: str
     path: str
     service_control: tuple[tuple[Document, ...], ...]
     resource_control: tuple[tuple[Document, ...], ...]
+    closed: bool = False
 
 
 _ACCESS_KEY = select(
@@ -208,8 +211,12 @@ def customer_policy_document(connection: Connection, arn: str) -> str | None:
 
 def organization_of(connection: Connection, account_id: str) -> Organization | None:
     statement = (
-        select(t.organizations.c.organization_id, t.organizations.c.management_account_id)
+        select(
+            t.organizations.c.organization_id, t.organizations.c.management_account_id, t.organization_accounts.c.state
+        )
+        .select_from(t.organizations)
         .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
+        .outerjoin(t.organization_accounts, t.organization_accounts.c.account_id == t.accounts.c.account_id)
         .where(t.accounts.c.account_id == account_id)
     )
     row = connection.execute(statement).first()
@@ -223,7 +230,13 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
     targets = (ROOT_TARGET, *units, account_id)
     management_account_id = row.management_account_id or default_account_id(connection) or ""
     levels = partial(_levels, connection, management_account_id, organization_id, targets)
-    return Organization(organization_id, path, levels(SERVICE_CONTROL_POLICY), levels(RESOURCE_CONTROL_POLICY))
+    return Organization(
+        organization_id,
+        path,
+        levels(SERVICE_CONTROL_POLICY),
+        levels(RESOURCE_CONTROL_POLICY),
+        closed=row.state == SUSPENDED,
+    )
 
 
 def root_of(organization_id: str) -> str:

@@ -39,9 +39,11 @@ def check_constraints(operation: Operation, parameters: Mapping[str, Any]) -> No
     """
     failures = operation.check(parameters)
     if failures:
-        # Only an exception with a member Reason shows it.
-        members = {"Reason": reason_of(failures[0])}
-        raise AwsError(KNOWN_SERVICES[operation.service_name].constraint_code, sentence(failures), members=members)
+        record = KNOWN_SERVICES[operation.service_name]
+        if record.constraint_reasons:
+            reason, message = reason_of(failures[0])
+            raise AwsError(record.constraint_code, message, members={"Reason": reason}, reason=sentence(failures))
+        raise AwsError(record.constraint_code, sentence(failures))
 
 
 def encode_answer(

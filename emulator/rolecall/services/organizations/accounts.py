@@ -58,7 +58,8 @@ CLOSED_MESSAGE = "You attempted to close an account that is already closed."
 CLOSE_MASTER_MESSAGE = "You attempted to close the management account."
 DELEGATED_MESSAGE = (
     "You attempted to remove an account that is registered as a delegated administrator for a service integrated with "
-    "your organization. To complete this operation, you must first deregister this account as a delegated administrator."
+    "your organization. To complete this operation, you must first deregister this account as a delegated "
+    "administrator."
 )
 WAIT_MESSAGE = (
     "After you create an Amazon Web Services account, you must wait until at least four days after the account was "
@@ -146,15 +147,8 @@ def create_account(
     if account_count(call.db, organization_id) >= call.settings.quotas.organization_accounts_count:
         raise violates("ACCOUNT_NUMBER_LIMIT_EXCEEDED", COUNT_MESSAGE)
     now_seconds = int(call.now_seconds)
-    request = Creation(
-        f"car-{call.ids.lower_id(REQUEST_ID_CHARACTERS)}",
-        AccountName,
-        "SUCCEEDED",
-        now_seconds,
-        now_seconds,
-        None,
-        None,
-    )
+    request_id = f"car-{call.ids.lower_id(REQUEST_ID_CHARACTERS)}"
+    request = Creation(request_id, AccountName, "SUCCEEDED", now_seconds, now_seconds, None, None)
     if account_with_email(call.db, Email) is not None:
         request = replace(request, state="FAILED", failure_reason="EMAIL_ALREADY_EXISTS")
     else:

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from rolecall.errors import AwsError
+from rolecall.services.members import Tag
 from rolecall.services.organizations.permissions import READING, organization_permissions
 from rolecall.services.paging import next_token, position_of
 from rolecall.services.registry import Answer, Call
@@ -157,7 +158,7 @@ def modelled(call: Call, member: str, content: Mapping[str, Any]) -> Answer:
     return {name: value for name, value in content.items() if (member, name) in call.model.output_paths}
 
 
-def checked_tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
+def checked_tags(given: Iterable[Tag]) -> dict[str, str]:
     """The tags of a request. Raises AwsError InvalidInputException for a repeated or a reserved key."""
     tags: dict[str, str] = {}
     for tag in given:

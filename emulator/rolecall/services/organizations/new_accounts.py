@@ -25,7 +25,10 @@ def new_account_id(call: Call) -> str:
 
 
 def add_access_role(call: Call, account_id: str, name: str, management_account_id: str) -> None:
-    """The role with which the management account administers the new account (User Guide, Accessing member accounts)."""
+    """The role with which the management account administers the new account.
+
+    Source: User Guide, Accessing member accounts in an organization.
+    """
     trusted = root_arn(management_account_id)
     statement = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
     role = RoleRecord(

@@ -1,7 +1,7 @@
 """Policies of an organization: create, show, change, delete, attach, detach.
 
-API reference: the operations of those names, ListPolicies, ListPoliciesForTarget and ListTargetsForPolicy. A change of a
-control policy holds with the next call.
+API reference: the operations of those names, ListPolicies, ListPoliciesForTarget and ListTargetsForPolicy. A change of
+a control policy holds with the next call.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ NOT_DETACHABLE_MESSAGE = "You can't detach this Amazon Web Services Managed Poli
 ALREADY_ATTACHED_MESSAGE = "The selected policy is already attached to the specified target."
 NOT_ATTACHED_MESSAGE = "The policy isn't attached to the specified target in the specified root."
 NOT_ENABLED_MESSAGE = (
-    "The specified policy type isn't currently enabled in this root. You can't attach policies of the specified type to "
-    "entities in a root until you enable that type in the root."
+    "The specified policy type isn't currently enabled in this root. You can't attach policies of the specified type "
+    "to entities in a root until you enable that type in the root."
 )
 TOO_MANY_MESSAGE = "You attempted to exceed the number of policies that you can have in an organization."
 TOO_MANY_ATTACHED_MESSAGE = (
