@@ -36,6 +36,9 @@ def organization_permissions(call: Call, parameters: Parameters, *, delegable: b
     found = organization_around(call.db, call.account_id)
     if found is None or found.management_account_id is None:
         return permissions
+    own = f"/{found.organization_id}/"
+    # The tables do not know the organization's id where the request names no resource.
+    permissions = [replace(each, resource=each.resource.replace("/o-*/", own)) for each in permissions]
     policy_type = next((parameters[member] for member in _TYPE_MEMBERS if member in parameters), None)
     if policy_type is not None and call.operation != "InviteOrganizationToTransferResponsibility":
         permissions = [_of_type(call, found, each, policy_type) for each in permissions]
