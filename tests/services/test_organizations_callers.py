@@ -26,9 +26,8 @@ from sts_calls import user_arn
 
 from rolecall.services.catalogue import all_operations
 
-ROWS = yaml.safe_load((Path(__file__).parent / "cases" / "organizations.yaml").read_text(encoding="utf-8"))[
-    "operations"
-]
+CASES = Path(__file__).parent / "cases" / "organizations.yaml"
+ROWS = yaml.safe_load(CASES.read_text(encoding="utf-8"))["operations"]
 # Operations that accounts outside of organizations also call, or only they.
 ELSEWHERE = {
     "AcceptHandshake",

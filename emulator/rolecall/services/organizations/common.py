@@ -9,6 +9,7 @@ Organizations).
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from rolecall.errors import AwsError
 from rolecall.services.members import Tag
-from rolecall.services.organizations.permissions import READING, organization_permissions
+from rolecall.services.organizations.permissions import READING, delegable_permissions, organization_permissions
 from rolecall.services.paging import next_token, position_of
 from rolecall.services.registry import Answer, Call
 from rolecall.services.registry import operation as registered_operation
@@ -30,6 +31,7 @@ NO_ACCESS_MESSAGE = "You don't have permissions to access this resource."
 # API reference, InvalidInputException.
 BAD_TOKEN_MESSAGE = "Get the value for the NextToken parameter from the response to a previous call of the operation."  # noqa: S105
 DEFAULT_PAGE_ITEMS = 20
+_ORGANIZATION = "organization"
 
 Item = TypeVar("Item")
 
@@ -76,8 +78,10 @@ def operation(name: str, level: Level, *, writes: bool | None = None) -> Callabl
         def checked(call: Call, **parameters: Any) -> Answer | None:
             return function(call, _organization(call, level), **parameters)
 
-        delegable = level is Level.DELEGATED
-        permissions = functools.partial(organization_permissions, delegable=delegable)
+        signature = inspect.signature(function)
+        others = [each for each in signature.parameters.values() if each.name != _ORGANIZATION]
+        checked.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
+        permissions = delegable_permissions if level is Level.DELEGATED else organization_permissions
         registered_operation("organizations", name, permissions=permissions, writes=writes)(checked)
         return function
 

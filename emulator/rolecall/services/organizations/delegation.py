@@ -108,7 +108,7 @@ def list_administrators(
     NextToken: str | None = None,
     MaxResults: int | None = None,
 ) -> Answer:
-    """All delegated administrators, or those of one service."""
+    """All delegated administrators, or the administrators of one service."""
     found = [
         (account_id, services)
         for account_id, services in _delegations(call, organization).items()

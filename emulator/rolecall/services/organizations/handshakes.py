@@ -7,12 +7,13 @@ is nothing to invite. An invitation is refused, because a sandbox sends none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from rolecall.errors import AwsError
-from rolecall.services.organizations.common import Level, Organization, operation, page, violates
+from rolecall.services.members import Tag
+from rolecall.services.organizations.common import Level, Organization, checked_tags, operation, page, violates
 from rolecall.services.organizations.permissions import organization_permissions
-from rolecall.services.registry import Answer, Call, Parameters
+from rolecall.services.registry import Answer, Call
 from rolecall.services.registry import operation as registered_operation
 from rolecall.storage.organizations import organization_id_of
 
@@ -21,11 +22,6 @@ NO_HANDSHAKE_MESSAGE = "We can't find a handshake with the HandshakeId that you 
 NO_TRANSFER_MESSAGE = "We can't find a transfer that you specified."
 ALREADY_MESSAGE = "The handshake request is invalid because the invited account is already a member of an organization."
 NO_INVITATIONS_MESSAGE = "Rolecall sends no invitations: the sandbox file and CreateAccount make the accounts."
-NO_TRANSFERS_MESSAGE = "Rolecall emulates no transfers of responsibility for billing."
-GOVCLOUD_MESSAGE = (
-    "To complete this operation, the management account must have an associated account in the Amazon Web Services "
-    "GovCloud (US-West) Region."
-)
 
 
 class HandshakeParty(TypedDict):
@@ -42,12 +38,14 @@ class HandshakeFilter(TypedDict, total=False):
     ParentHandshakeId: str
 
 
-def _no_handshake() -> AwsError:
-    return AwsError("HandshakeNotFoundException", NO_HANDSHAKE_MESSAGE)
+def _no_handshake(handshake_id: str) -> AwsError:
+    reason = f"{handshake_id}: a sandbox has no handshakes"
+    return AwsError("HandshakeNotFoundException", NO_HANDSHAKE_MESSAGE, reason=reason)
 
 
-def _no_transfer() -> AwsError:
-    return AwsError("ResponsibilityTransferNotFoundException", NO_TRANSFER_MESSAGE)
+def _no_transfer(transfer: str) -> AwsError:
+    reason = f"{transfer}: a sandbox has no transfers"
+    return AwsError("ResponsibilityTransferNotFoundException", NO_TRANSFER_MESSAGE, reason=reason)
 
 
 def _nothing(
@@ -56,14 +54,10 @@ def _nothing(
     return page(call, member, [], str, str, NextToken=next_token, MaxResults=max_results, filters=filters)
 
 
-def _permissions(call: Call, parameters: Parameters) -> Any:
-    return organization_permissions(call, parameters, delegable=False)
-
-
 # Operations of accounts outside of organizations, too: an invitation comes to them.
 
 
-@registered_operation("organizations", "ListHandshakesForAccount", permissions=_permissions)
+@registered_operation("organizations", "ListHandshakesForAccount", permissions=organization_permissions)
 def list_handshakes_for_account(
     call: Call,
     *,
@@ -74,28 +68,28 @@ def list_handshakes_for_account(
     return _nothing(call, "Handshakes", _of(Filter), NextToken, MaxResults)
 
 
-@registered_operation("organizations", "DescribeHandshake", permissions=_permissions)
+@registered_operation("organizations", "DescribeHandshake", permissions=organization_permissions)
 def describe_handshake(call: Call, *, HandshakeId: str) -> Answer:
     """Raises AwsError HandshakeNotFoundException."""
-    raise _no_handshake()
+    raise _no_handshake(HandshakeId)
 
 
-@registered_operation("organizations", "AcceptHandshake", permissions=_permissions)
+@registered_operation("organizations", "AcceptHandshake", permissions=organization_permissions)
 def accept_handshake(call: Call, *, HandshakeId: str) -> Answer:
     """Raises AwsError HandshakeNotFoundException."""
-    raise _no_handshake()
+    raise _no_handshake(HandshakeId)
 
 
-@registered_operation("organizations", "DeclineHandshake", permissions=_permissions)
+@registered_operation("organizations", "DeclineHandshake", permissions=organization_permissions)
 def decline_handshake(call: Call, *, HandshakeId: str) -> Answer:
     """Raises AwsError HandshakeNotFoundException."""
-    raise _no_handshake()
+    raise _no_handshake(HandshakeId)
 
 
-@registered_operation("organizations", "CancelHandshake", permissions=_permissions)
+@registered_operation("organizations", "CancelHandshake", permissions=organization_permissions)
 def cancel_handshake(call: Call, *, HandshakeId: str) -> Answer:
     """Raises AwsError HandshakeNotFoundException."""
-    raise _no_handshake()
+    raise _no_handshake(HandshakeId)
 
 
 def _of(given: HandshakeFilter | None) -> list[str | None]:
@@ -121,47 +115,16 @@ def invite_account(
     organization: Organization,
     *,
     Target: HandshakeParty,
-    Notes: str = "",
-    Tags: Sequence[Any] = (),
+    Tags: Sequence[Tag] = (),
 ) -> Answer:
     """Raises AwsError: HandshakeConstraintViolationException for an account of an organization, else
     ConstraintViolationException.
     """
+    checked_tags(Tags)
     if Target["Type"] == "ACCOUNT" and organization_id_of(call.db, Target["Id"]) is not None:
         members = {"Reason": "ALREADY_IN_AN_ORGANIZATION"}
         raise AwsError("HandshakeConstraintViolationException", ALREADY_MESSAGE, members=members)
     raise violates("HANDSHAKE_RATE_LIMIT_EXCEEDED", NO_INVITATIONS_MESSAGE)
-
-
-@operation("CreateGovCloudAccount", Level.MANAGEMENT)
-def create_gov_cloud_account(
-    call: Call,
-    organization: Organization,
-    *,
-    Email: str,
-    AccountName: str,
-    RoleName: str = "",
-    IamUserAccessToBilling: str = "",
-    Tags: Sequence[Any] = (),
-) -> Answer:
-    """The management account has no account in that partition: AwsError ConstraintViolationException."""
-    raise violates("MASTER_ACCOUNT_NOT_GOVCLOUD_ENABLED", GOVCLOUD_MESSAGE)
-
-
-@operation("InviteOrganizationToTransferResponsibility", Level.MANAGEMENT)
-def invite_to_transfer(
-    call: Call,
-    organization: Organization,
-    *,
-    Type: str,
-    Target: HandshakeParty,
-    StartTimestamp: float,
-    SourceName: str,
-    Notes: str = "",
-    Tags: Sequence[Any] = (),
-) -> Answer:
-    """Raises AwsError ConstraintViolationException."""
-    raise violates("UNMET_BILLING_PREREQUISITE", NO_TRANSFERS_MESSAGE)
 
 
 @operation("ListInboundResponsibilityTransfers", Level.MANAGEMENT)
@@ -176,7 +139,7 @@ def list_inbound_transfers(
 ) -> Answer:
     """Raises AwsError ResponsibilityTransferNotFoundException for an id."""
     if Id is not None:
-        raise _no_transfer()
+        raise _no_transfer(Id)
     return _nothing(call, "ResponsibilityTransfers", [Type], NextToken, MaxResults)
 
 
@@ -195,16 +158,16 @@ def list_outbound_transfers(
 @operation("DescribeResponsibilityTransfer", Level.MANAGEMENT)
 def describe_transfer(call: Call, organization: Organization, *, Id: str) -> Answer:
     """Raises AwsError ResponsibilityTransferNotFoundException."""
-    raise _no_transfer()
+    raise _no_transfer(Id)
 
 
 @operation("UpdateResponsibilityTransfer", Level.MANAGEMENT)
 def update_transfer(call: Call, organization: Organization, *, Id: str, Name: str) -> Answer:
     """Raises AwsError ResponsibilityTransferNotFoundException."""
-    raise _no_transfer()
+    raise _no_transfer(f"{Id} {Name}")
 
 
 @operation("TerminateResponsibilityTransfer", Level.MANAGEMENT)
-def terminate_transfer(call: Call, organization: Organization, *, Id: str, EndTimestamp: float | None = None) -> Answer:
+def terminate_transfer(call: Call, organization: Organization, *, Id: str) -> Answer:
     """Raises AwsError ResponsibilityTransferNotFoundException."""
-    raise _no_transfer()
+    raise _no_transfer(Id)

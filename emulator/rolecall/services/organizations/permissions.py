@@ -23,15 +23,14 @@ from rolecall.storage.organizations import OrganizationRecord, organization_arou
 # What operations begin with that change nothing.
 READING = ("Describe", "List")
 _TYPE_KEY = "organizations:policytype"
+# The member Type of these operations is no type of policies.
+_TRANSFERS = ("ResponsibilityTransfers", "TransferResponsibility")
 _TYPE_MEMBERS = ("Type", "Filter", "PolicyType")
 _ID_MEMBERS = ("account", "organizationalunit", "root", "policy", "resourcepolicy")
 
 
-def organization_permissions(call: Call, parameters: Parameters, *, delegable: bool) -> Sequence[Permission]:
-    """The permissions of the tables. A member account also needs the organization's resource policy, if there is one.
-
-    ``delegable`` says that member accounts can call the operation.
-    """
+def organization_permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """The permissions of the tables, with the ids and the keys of the organization."""
     permissions = table_permissions(call, parameters)
     found = organization_around(call.db, call.account_id)
     if found is None or found.management_account_id is None:
@@ -40,12 +39,19 @@ def organization_permissions(call: Call, parameters: Parameters, *, delegable: b
     # The tables do not know the organization's id where the request names no resource.
     permissions = [replace(each, resource=each.resource.replace("/o-*/", own)) for each in permissions]
     policy_type = next((parameters[member] for member in _TYPE_MEMBERS if member in parameters), None)
-    if policy_type is not None and call.operation != "InviteOrganizationToTransferResponsibility":
-        permissions = [_of_type(call, found, each, policy_type) for each in permissions]
-    allowed_by = _asked_policy(call, found) if delegable else None
-    if allowed_by is None:
+    if policy_type is None or call.operation.endswith(_TRANSFERS):
         return permissions
-    owner = found.management_account_id
+    return [_of_type(call, found, each, policy_type) for each in permissions]
+
+
+def delegable_permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """The same for an operation that member accounts can call: the resource policy must allow it, if there is one."""
+    permissions = organization_permissions(call, parameters)
+    found = organization_around(call.db, call.account_id)
+    allowed_by = None if found is None else _asked_policy(call, found)
+    if found is None or allowed_by is None:
+        return permissions
+    owner = found.management_account_id or ""
     return [replace(each, account_id=owner, resource_policy=allowed_by) for each in permissions]
 
 
