@@ -52,6 +52,7 @@ def _chime_account() -> dict[str, Any]:
 # No decision about a permission reads these, so writing them leaves every cache as it is.
 WITHOUT_AUTHORITY = {
     "generations",
+    "account_creations",
     "account_aliases",
     "chime_accounts",
     "chime_users",

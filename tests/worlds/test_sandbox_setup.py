@@ -133,6 +133,12 @@ def everything() -> dict[str, Any]:
 # What a sandbox file does not declare.
 NOT_DECLARED = {
     "fault_hits",
+    "account_creations",
+    "delegated_services",
+    "organization_policy_types",
+    "organization_resource_policies",
+    "organization_service_access",
+    "organization_tags",
     "policy_tags",
     "sealing_keys",
     "service_linked_role_deletions",
