@@ -329,14 +329,21 @@ def test_there_are_no_handshakes_and_no_transfers(world: Any, client: Any) -> No
     outside = client_of(world, OUTSIDE)
     assert outside.list_handshakes_for_account()["Handshakes"] == []
     assert client.list_handshakes_for_organization()["Handshakes"] == []
-    for name in ("describe", "accept", "decline", "cancel"):
-        assert refused(getattr(outside, f"{name}_handshake"), HandshakeId="h-11111111")[0] == (
-            "HandshakeNotFoundException"
-        )
+    answers = (
+        outside.describe_handshake,
+        outside.accept_handshake,
+        outside.decline_handshake,
+        outside.cancel_handshake,
+    )
+    for answer in answers:
+        assert refused(answer, HandshakeId="h-11111111")[0] == "HandshakeNotFoundException"
     invite = client.invite_account_to_organization
     assert refused(invite, Target={"Id": MEMBER, "Type": "ACCOUNT"})[1] == "ALREADY_IN_AN_ORGANIZATION"
     assert refused(invite, Target={"Id": OUTSIDE, "Type": "ACCOUNT"})[0] == VIOLATION
     assert client.list_outbound_responsibility_transfers(Type="BILLING")["ResponsibilityTransfers"] == []
     assert client.list_inbound_responsibility_transfers(Type="BILLING")["ResponsibilityTransfers"] == []
-    describe = client.describe_responsibility_transfer
-    assert refused(describe, Id="rt-11111111")[0] == "ResponsibilityTransferNotFoundException"
+    no_transfer = ("ResponsibilityTransferNotFoundException", "")
+    assert refused(client.list_inbound_responsibility_transfers, Type="BILLING", Id="rt-11111111") == no_transfer
+    assert refused(client.describe_responsibility_transfer, Id="rt-11111111") == no_transfer
+    assert refused(client.update_responsibility_transfer, Id="rt-11111111", Name="n") == no_transfer
+    assert refused(client.terminate_responsibility_transfer, Id="rt-11111111") == no_transfer

@@ -23,8 +23,8 @@ Found = Iterator[tuple[Path, str]]
 Values = Mapping[str, Any]
 WITHOUT_CASE = " (names compare without case)"
 # The name of an organizational unit. A unit with an id may have any other name, and is then referred to by its id.
-UNIT_NAME_PATTERN = r"(?!\d{12}$)(?=.*\S).{1,128}"
-UNIT_NAME_MEANING = "a name of up to 128 characters that is not an account id"
+UNIT_NAME_PATTERN = r"(?!(?:\d{12}|ROOT)$)(?=.*\S).{1,128}"
+UNIT_NAME_MEANING = "a name of up to 128 characters that is neither an account id nor ROOT"
 UNIT_NAME = re.compile(UNIT_NAME_PATTERN).fullmatch
 
 
@@ -354,10 +354,20 @@ def _organization(world: Any, declared: _Declared) -> Found:
                 yield (*path, index, "targets"), "a policy that is not attached has no targets"
 
 
+def referable_units(named: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The units by what other sections may call them: by their ids, and by their names where a name means one unit.
+
+    ``named`` are names and ids. A unit without an id has an empty one.
+    """
+    units = list(named)
+    count = Counter(name for name, _ in units)
+    by_name = {name: (name, ou_id) for name, ou_id in units if count[name] == 1 and UNIT_NAME(name)}
+    return by_name | {ou_id: (name, ou_id) for name, ou_id in units if ou_id}
+
+
 def _unambiguous(units: Sequence[tuple[int, Values]]) -> list[str]:
     """The names and ids that mean one unit."""
-    count = Counter(_text(unit, key) for _, unit in units for key in ("name", "id"))
-    return [name for name, times in count.items() if times == 1]
+    return list(referable_units((_text(unit, "name"), _text(unit, "id")) for _, unit in units))
 
 
 def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:

@@ -28,6 +28,7 @@ from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.worlds import world as w
 from rolecall.worlds.members import columns_of, declared, new_columns_of
+from rolecall.worlds.references import referable_units
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 _STATE = "world"
@@ -94,24 +95,24 @@ def _fingerprint(world: w.World) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
-    """The id of each unit by its name, and by its id if it declares one.
-
-    Without a declared id it is one that is the same each time the file is read.
-    """
+def _unit_id(organization: w.DeclaredOrganization, unit: w.DeclaredUnit) -> str:
+    """The declared id of a unit, or one that is the same each time the file is read."""
     root = gather.root_of(organization.organization_id).removeprefix("r-")
-    ids = {}
-    for unit in organization.organizational_units:
-        digest = hashlib.sha256(f"{organization.organization_id}/{unit.name}".encode()).hexdigest()
-        ids[unit.name] = unit.ou_id or f"ou-{root}-{digest[:8]}"
-    return ids | {unit.ou_id: unit.ou_id for unit in organization.organizational_units if unit.ou_id}
+    digest = hashlib.sha256(f"{organization.organization_id}/{unit.name}".encode()).hexdigest()
+    return unit.ou_id or f"ou-{root}-{digest[:8]}"
 
 
-def _depth(unit: w.DeclaredUnit, parents: Mapping[str, str]) -> int:
-    """How many units a unit is in. ``parents`` has the parent of each unit by name and by id."""
-    depth, name = 0, unit.parent
-    while name:
-        depth, name = depth + 1, parents[name]
+def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
+    """The id of each unit by everything that other sections may call it."""
+    ids = {(unit.name, unit.ou_id): _unit_id(organization, unit) for unit in organization.organizational_units}
+    return {called: ids[unit] for called, unit in referable_units(ids).items()}
+
+
+def _depth(ou_id: str, parents: Mapping[str, str]) -> int:
+    """How many units a unit is in. ``parents`` has the id of each unit's parent, empty below the root."""
+    depth, parent = 0, parents[ou_id]
+    while parent:
+        depth, parent = depth + 1, parents[parent]
     return depth
 
 
@@ -163,19 +164,16 @@ class _Builder:
     def _organization(self, organization: w.DeclaredOrganization) -> None:
         units = _unit_ids(organization)
         # Parents first, because a unit refers to its parent.
-        parents = {key: each.parent for each in organization.organizational_units for key in (each.name, each.ou_id)}
-        for unit in sorted(organization.organizational_units, key=lambda unit: _depth(unit, parents)):
+        declared_units = {_unit_id(organization, unit): unit for unit in organization.organizational_units}
+        parents = {ou_id: units.get(unit.parent, "") for ou_id, unit in declared_units.items()}
+        for ou_id in sorted(declared_units, key=lambda ou_id: _depth(ou_id, parents)):
             values = {
                 "organization_id": organization.organization_id,
-                "name": unit.name,
-                "parent_id": units.get(unit.parent),
+                "name": declared_units[ou_id].name,
+                "parent_id": parents[ou_id] or None,
             }
-            worlds.put(self._db, t.organizational_units, {"ou_id": units[unit.ou_id or unit.name]}, values, {})
-        placed = {
-            account_id: units[unit.ou_id or unit.name]
-            for unit in organization.organizational_units
-            for account_id in unit.accounts
-        }
+            worlds.put(self._db, t.organizational_units, {"ou_id": ou_id}, values, {})
+        placed = {account_id: ou_id for ou_id, unit in declared_units.items() for account_id in unit.accounts}
         for account_id, ou_id in placed.items():
             worlds.put(self._db, t.organizational_unit_accounts, {"account_id": account_id}, {"ou_id": ou_id}, {})
         for policy in organization.service_control_policies:

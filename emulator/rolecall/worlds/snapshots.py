@@ -7,7 +7,6 @@ Policies keep their exact text. A table without keys in the sandbox file is stor
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -30,7 +29,7 @@ from rolecall.worlds import world as w
 from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from rolecall.worlds.located import Problem
 from rolecall.worlds.members import section_of
-from rolecall.worlds.references import UNIT_NAME
+from rolecall.worlds.references import referable_units
 from rolecall.worlds.setup import present_settings, replace_world
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
@@ -208,11 +207,8 @@ def _unit(tables: Tables, row: Row, names: Mapping[str, str]) -> Section:
 
 def _unit_names(units: Sequence[Row]) -> dict[str, str]:
     """What other sections call each unit by its id: its name, or its id where a name could mean something else."""
-    count = Counter(unit["name"] for unit in units)
-    return {
-        unit["ou_id"]: unit["name"] if count[unit["name"]] == 1 and UNIT_NAME(unit["name"]) else unit["ou_id"]
-        for unit in units
-    }
+    referable = referable_units((unit["name"], unit["ou_id"]) for unit in units)
+    return {unit["ou_id"]: unit["name"] if unit["name"] in referable else unit["ou_id"] for unit in units}
 
 
 def _organization_policy(tables: Tables, row: Row, names: Mapping[str, str]) -> Section:
