@@ -27,6 +27,8 @@ PREVIEW = {"iam-toolbox"}
 WITHOUT_ROW = {("iam", "UpdateDelegationRequest")}
 # Exchanges a token that works once.
 SPENDING = {"GetDelegatedAccessToken"}
+# The tables call it reading, although it keeps what it read for a later call.
+KEEPING_A_REPORT = {"GenerateCredentialReport"}
 
 
 def _name(operation: RegisteredOperation) -> str:
@@ -106,7 +108,8 @@ def test_the_operation_has_an_action(operation: RegisteredOperation) -> None:
 def test_what_the_action_table_calls_reading_writes_nothing(operation: RegisteredOperation) -> None:
     prefix, _, name = action_of(operation.service, operation.name).partition(":")
     row = actions(prefix).get(name.lower())
-    if row is not None and row.access_level in ("Read", "List") and operation.service != "sts":
+    reads = row is not None and row.access_level in ("Read", "List") and operation.name not in KEEPING_A_REPORT
+    if reads and operation.service != "sts":
         assert not operation.writes
     if operation.service == "sts" and operation.name not in SPENDING:
         assert not operation.writes, "issuing credentials writes nothing"

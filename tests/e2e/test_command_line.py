@@ -477,6 +477,8 @@ def test_demo_shows_every_step(tmp_path: Path) -> None:
     assert "refused with 403 ForbiddenException" in done.stdout
     assert "arn:aws:sts::111122223333:federated-user/ana" in done.stdout
     assert list(tmp_path.iterdir()) == []
+    # Its clients know no profile of the user.
+    assert start_rolecall(tmp_path, "demo", AWS_PROFILE="missing").returncode == 0
 
 
 def test_db_upgrade_makes_the_schema_once(tmp_path: Path) -> None:

@@ -250,33 +250,6 @@ def test_the_unsigned_operations_of_sts_have_no_caller_to_ask_for(worlds: Any, o
         assert outcome(sts, operation, **parameters_of(sts, operation))[0] in (400, 403)
 
 
-# What AWS added in November 2026 and Rolecall does not emulate yet.
-
-
-@pytest.mark.follows_the_model
-@pytest.mark.parametrize(
-    ("service", "operation", "parameters", "missing"),
-    [
-        ("iam", "UpdateRole", {"RoleName": "target", "MaxSigninSessionDuration": 3600}, "MaxSigninSessionDuration"),
-        ("iam", "UpdateRole", {"RoleName": "target", "ResetMaxSigninSessionDuration": True}, "ResetMaxSigninSession"),
-        (
-            "iam",
-            "CreateOpenIDConnectProvider",
-            {"Url": "https://idp.example.com", "ContextProvider": {"SubjectSourceKey": "sub"}},
-            "ContextProvider",
-        ),
-        ("sts", "GetWebIdentityToken", {"Audience": ["a"], "SigningAlgorithm": "RS256", "Scope": "read"}, "Scope"),
-    ],
-)
-def test_a_parameter_of_november_is_refused_and_never_ignored(
-    worlds: Any, service: str, operation: str, parameters: dict[str, Any], missing: str
-) -> None:
-    status, code, message = outcome(worlds.client(service, "admin"), operation, **parameters)
-    assert (status, code) == (501, "NotImplemented")
-    assert missing in message
-    assert outcome(worlds.client(service, "nobody"), operation, **parameters)[:2] == (403, "AccessDenied")
-
-
 @pytest.mark.follows_the_model
 def test_a_provided_context_has_3072_characters(worlds: Any) -> None:
     sts = worlds.client("sts", "admin", config=UNCHECKED)

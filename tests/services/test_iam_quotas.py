@@ -257,6 +257,9 @@ REACH: dict[str, Reach] = {
     "PoliciesPerAccount": fill_account(
         "create_policy", "PolicyName", 1, {"PolicyDocument": document(150)}, "PoliciesPerAccount"
     ),
+    "InstanceProfilesPerAccount": fill_account(
+        "create_instance_profile", "InstanceProfileName", 0, {}, "InstanceProfilesPerAccount"
+    ),
     "PoliciesPerUser": attached("user", "ana"),
     "PoliciesPerGroup": attached("group", "team"),
     "PoliciesPerRole": attached("role", "worker"),
@@ -277,7 +280,7 @@ REACH: dict[str, Reach] = {
     "GroupPolicySize": inline_size("group", "team"),
     "RolePolicySize": inline_size("role", "worker"),
 }
-REACHED_BY_NOTHING = {"ServerCertificatesPerAccount", "InstanceProfilesPerAccount", "PolicyVersionsInUse"}
+REACHED_BY_NOTHING = {"ServerCertificatesPerAccount", "PolicyVersionsInUse"}
 
 
 # tests/services/test_organizations_quotas.py reaches these.
@@ -352,6 +355,7 @@ def test_entities_of_the_file_may_be_more_than_the_quota(make_world: Any) -> Non
         ("create_saml_provider", {"Name": "new", "SAMLMetadataDocument": idp().metadata}),
         ("tag_role", {"RoleName": "worker"}),
         ("tag_policy", {"PolicyArn": POLICY_ARN}),
+        ("create_instance_profile", {"InstanceProfileName": "new"}),
     ],
 )
 def test_the_quota_of_tags_holds_for_whatever_is_made_with_them(

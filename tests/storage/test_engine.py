@@ -64,10 +64,13 @@ WITHOUT_AUTHORITY = {
     "signing_certificates",
     "delegation_requests",
     "fault_hits",
+    "credential_reports",
+    "instance_profiles",
     # Tags of these are read with each call, and nothing remembers them.
     "resources",
     "resource_settings",
     "resource_tags",
+    "instance_profile_tags",
 }
 
 

@@ -16,6 +16,7 @@ from rolecall.identity_providers.saml_assertions import metadata_document
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 IDP = "corporate"
 ISSUER = "https://token.actions.githubusercontent.com"
+INSTANCE = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 # Text that is unusual in one notation or another.
 ODD = ["yes", "0777", "2012-10-17", "1:30", "a: b", "# c", "é–ß", " x ", "null", "~", "- a", "1e5", "=", "<<"]
 _NOTES = "two\r\nlines\tand 'quotes' \"of\" both: kinds # ÿ\n"
@@ -56,7 +57,15 @@ def declared_text() -> str:
         ],
         "roles": [{"name": "federated", "trust_policy": federated, "inline_policies": {"own": allow}}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
-        "oidc_providers": [{"url": ISSUER, "client_ids": ["sts.amazonaws.com"], "keys": "rolecall"}],
+        "oidc_providers": [
+            {
+                "url": ISSUER,
+                "client_ids": ["sts.amazonaws.com"],
+                "keys": "rolecall",
+                "context_provider": {"subject": "sub", "subject_type_from": "kind", "keys": [{"source": "on"}]},
+                "identity_center_instance": INSTANCE,
+            }
+        ],
         "saml_providers": [{"name": IDP, "rolecall_idp": IDP, "tags": {"a": "b"}}],
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
     }
@@ -98,6 +107,7 @@ def fill(handle: Any) -> None:
     iam = handle.client("iam")
     _policies(handle, iam)
     _entities(handle, iam)
+    _instance_profiles(iam)
     _devices(handle, iam)
     _passwords(handle, iam)
     _providers(handle, iam)
@@ -167,6 +177,7 @@ def _entities(handle: Any, iam: Any) -> None:
             Description=_NOTES,
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
             MaxSessionDuration=7201,
+            MaxSigninSessionDuration=7202,
             PermissionsBoundary=boundary,
             Tags=tags,
         )
@@ -176,6 +187,14 @@ def _entities(handle: Any, iam: Any) -> None:
     handle.client("iam", credentials=used["Credentials"], region="us-east-1").list_users()
     iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com", CustomSuffix="own", Description="é")
     iam.delete_service_linked_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")
+
+
+def _instance_profiles(iam: Any) -> None:
+    for name, path in (("empty", "/"), ("Web+1", "/p/!~/"), ("0777", "/p/")):
+        tags = [{"Key": "Team", "Value": "yes"}, {"Key": "team", "Value": "0777"}] if name == "0777" else []
+        iam.create_instance_profile(InstanceProfileName=name, Path=path, Tags=tags)
+    for name in ("Web+1", "0777"):
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName="worker")
 
 
 def _devices(handle: Any, iam: Any) -> None:
@@ -213,7 +232,9 @@ def _passwords(handle: Any, iam: Any) -> None:
         PasswordReusePrevention=3,
         HardExpiry=True,
     )
-    iam.create_login_profile(UserName="Anna", Password="0777:No-quotes", PasswordResetRequired=True)
+    iam.create_login_profile(
+        UserName="Anna", Password="0777:No-quotes", PasswordResetRequired=True, MaxSigninSessionDuration=7203
+    )
     for number in range(2):
         handle.clock.advance(1)
         iam.update_login_profile(UserName="Anna", Password=f"0777:No-quotes{number}", PasswordResetRequired=False)
@@ -234,11 +255,18 @@ def _providers(handle: Any, iam: Any) -> None:
     )["SAMLProviderArn"]
     iam.update_saml_provider(SAMLProviderArn=arn, AddPrivateKey=private_key(), AssertionEncryptionMode="Required")
     iam.tag_saml_provider(SAMLProviderArn=arn, Tags=[{"Key": "0777", "Value": "1:30"}])
+    iam.update_saml_provider(SAMLProviderArn=arn, ContextProvider={"SubjectSourceKey": "Subject/NameID"})
+    iam.update_saml_provider(SAMLProviderArn=arn, IdentityCenterInstanceArn=INSTANCE)
     made = iam.create_open_id_connect_provider(
         Url="https://idp.example.com/tenant",
         ClientIDList=["b", "a"],
         ThumbprintList=["a" * 40, "0" * 40],
         Tags=[{"Key": "no", "Value": "~"[:0]}],
+        ContextProvider={
+            "SubjectSourceKey": "no: #1",
+            "SubjectTypeValue": "",
+            "KeyDefinitionList": [{"SourceKey": "a b", "TargetKey": "yes"}, {"SourceKey": "0777"}],
+        },
     )["OpenIDConnectProviderArn"]
     iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="0777")
     iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="b")
@@ -279,6 +307,8 @@ def _delegation(handle: Any, owner: Any, partner: Any) -> None:
 
 def _rest(handle: Any, iam: Any) -> None:
     iam.create_account_alias(AccountAlias="example-corp")
+    for _ in ("started", "in progress"):
+        iam.generate_credential_report()
     iam.set_security_token_service_preferences(GlobalEndpointTokenVersion="v2Token")
     iam.enable_outbound_web_identity_federation()
     handle.client("iam", "partner").enable_outbound_web_identity_federation()
@@ -408,10 +438,15 @@ class Answers:
             "get_account_password_policy",
             "get_outbound_web_identity_federation_info",
             "list_account_aliases",
+            "get_credential_report",
             "list_organizations_features",
         ):
             self.ask(call)
         self.ask("list_entities_for_policy", PolicyArn=READ_ONLY)
+        self.ask("get_account_authorization_details", MaxItems=1000)
+        for profile in self.each("list_instance_profiles", "InstanceProfiles", "InstanceProfileName"):
+            self.ask("get_instance_profile", InstanceProfileName=profile)
+            self.ask("list_instance_profile_tags", InstanceProfileName=profile)
         for request in self.each("list_delegation_requests", "DelegationRequests", "DelegationRequestId"):
             self.ask("get_delegation_request", DelegationRequestId=request)
 
@@ -437,6 +472,7 @@ class Answers:
     def _of_role(self, name: str) -> None:
         arn = self.ask("get_role", RoleName=name)["Role"]["Arn"]
         self.ask("list_role_tags", RoleName=name)
+        self.ask("list_instance_profiles_for_role", RoleName=name)
         self.ask("list_attached_role_policies", RoleName=name)
         for policy in self.each("list_role_policies", "PolicyNames", RoleName=name):
             self.ask("get_role_policy", RoleName=name, PolicyName=policy)

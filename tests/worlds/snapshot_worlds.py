@@ -46,6 +46,8 @@ DECLARED_TABLES = {
     "user_tags",
     "role_tags",
     "policy_tags",
+    "instance_profiles",
+    "instance_profile_tags",
     "chime_accounts",
     "chime_users",
 }
@@ -95,12 +97,17 @@ CHOSEN = {
         }
     ),
     "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+    "login_profiles.max_signin_session_duration_seconds": 3600,
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
     "old_passwords.password_hash": "scrypt:8192:8:1$salt$" + "1b" * 64,
     "oidc_providers.url": "https://idp.example.com/a:%20b",
     "oidc_providers.jwks": json.dumps({"keys": [public_jwk(_KEY)]}),
     "saml_providers.metadata": own_metadata("urn:a: 'b'", "https://idp.example.com/sso", [_DER]),
     "saml_private_keys.private_key": private_pem(_KEY),
+    "oidc_providers.context_provider": '{"SubjectSourceKey":"a: b","KeyDefinitionList":[{"SourceKey":"#c"}]}',
+    "saml_providers.context_provider": '{"SubjectSourceKey":"Subject/NameID","SubjectTypeValue":"user"}',
+    "oidc_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+    "saml_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
     "resources.content": "{}",
     "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
@@ -146,7 +153,11 @@ def world_text() -> str:
         ],
         "groups": [{"name": "Readers", "attached_policies": ["arn:aws:iam::aws:policy/AmazonChimeReadOnly"]}],
         "policies": [{"name": "limits", "document": limits}],
-        "roles": [{"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}}],
+        "roles": [
+            {"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}},
+            {"name": "hosted", "trust_policy": trust},
+        ],
+        "instance_profiles": [{"name": "Web", "role": "Hosted", "tags": {"a": "b", "A": "c"}}, {"name": "empty"}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
     }
@@ -300,8 +311,15 @@ CHANGES: dict[str, Any] = {
         Description=d(TEXTS),
         AssumeRolePolicyDocument=_trust(d(NAMES), d(st.sampled_from(["user", "role"]))),
         MaxSessionDuration=d(st.sampled_from([3600, 7200])),
+        **d(st.sampled_from([{}, {"MaxSigninSessionDuration": 86_400}])),
     ),
     "delete_role": lambda iam, d: iam.delete_role(RoleName=d(NAMES)),
+    "create_instance_profile": lambda iam, d: iam.create_instance_profile(
+        InstanceProfileName=d(NAMES), Path=d(PATHS), Tags=[{"Key": d(TAG_TEXTS), "Value": d(TAG_TEXTS)}]
+    ),
+    "put_role_into_profile": lambda iam, d: iam.add_role_to_instance_profile(
+        InstanceProfileName=d(st.sampled_from(["empty", "ana"])), RoleName=d(NAMES)
+    ),
     "create_policy": lambda iam, d: iam.create_policy(
         PolicyName=d(NAMES),
         Path=d(PATHS),

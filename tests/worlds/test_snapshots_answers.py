@@ -119,7 +119,7 @@ def test_nothing_asked_twice_is_saved_otherwise(full: Any) -> None:
 def test_without_last_uses_calls_that_change_nothing_leave_it_as_it_is(full: Any) -> None:
     client = full.application.test_client()
     before = client.get(URL, query_string={"last_used": "false"}).text
-    assert "last_used" not in before
+    assert "last_used_at" not in before
     full.clock.advance(1)
     full.client("iam").list_users()
     full.clock.advance(-1)

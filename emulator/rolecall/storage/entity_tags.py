@@ -1,7 +1,7 @@
-"""Tags of users, roles, customer managed policies, identity providers and MFA devices: pairs of key and value.
+"""Tags of users, roles, managed policies, providers, MFA devices and instance profiles: pairs of key and value.
 
-For users, roles and providers, keys that differ only in case are one key. For managed policies and MFA devices they are
-two (IAM User Guide, Tags for IAM resources). A key keeps the case in which it was last written.
+For users, roles and providers, keys that differ only in case are one key. For the others they are two (IAM User Guide,
+Tags for IAM resources). A key keeps the case in which it was last written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, del
 
 from rolecall.storage import tables as t
 
-TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider", "mfa_device"]
+TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider", "mfa_device", "instance_profile"]
 Tag = tuple[str, str]
 
 
@@ -52,6 +52,7 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
         "oidc_provider": _statements(t.oidc_provider_tags, "arn", case_sensitive=False),
         "saml_provider": _statements(t.saml_provider_tags, "arn", case_sensitive=False),
         "mfa_device": _statements(t.mfa_device_tags, "serial_number", case_sensitive=True),
+        "instance_profile": _statements(t.instance_profile_tags, "instance_profile_id", case_sensitive=True),
     }
 )
 

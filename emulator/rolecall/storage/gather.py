@@ -62,6 +62,7 @@ class TrustedRole:
     trust_policy: str
     trust_principal_ids: Mapping[str, str]
     max_session_duration_seconds: int
+    max_signin_session_duration_seconds: int | None
     linked_service: str | None
 
 
@@ -145,6 +146,7 @@ def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
         trust_policy=row.trust_policy,
         trust_principal_ids=json.loads(row.trust_principal_ids),
         max_session_duration_seconds=row.max_session_duration_seconds,
+        max_signin_session_duration_seconds=row.max_signin_session_duration_seconds,
         linked_service=row.linked_service,
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from rolecall.storage.schema import metadata as metadata
 from rolecall.storage.tables.accounts import account_aliases as account_aliases
 from rolecall.storage.tables.accounts import account_preferences as account_preferences
+from rolecall.storage.tables.accounts import credential_reports as credential_reports
 from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
 from rolecall.storage.tables.accounts import password_policies as password_policies
 from rolecall.storage.tables.chime import chime_accounts as chime_accounts
@@ -28,6 +29,8 @@ from rolecall.storage.tables.identity_providers import oidc_thumbprints as oidc_
 from rolecall.storage.tables.identity_providers import saml_private_keys as saml_private_keys
 from rolecall.storage.tables.identity_providers import saml_provider_tags as saml_provider_tags
 from rolecall.storage.tables.identity_providers import saml_providers as saml_providers
+from rolecall.storage.tables.instance_profiles import instance_profile_tags as instance_profile_tags
+from rolecall.storage.tables.instance_profiles import instance_profiles as instance_profiles
 from rolecall.storage.tables.mfa_devices import mfa_code_uses as mfa_code_uses
 from rolecall.storage.tables.mfa_devices import mfa_device_tags as mfa_device_tags
 from rolecall.storage.tables.mfa_devices import mfa_devices as mfa_devices

@@ -13,7 +13,7 @@ _TOKEN_VERSIONS = {"v1Token": 1, "v2Token": 2}
 def get_account_summary(call: Call) -> Answer:
     """Counts and quotas of the account. API reference: GetAccountSummary.
 
-    Kinds that the sandbox does not have (server certificates, instance profiles) have the count 0.
+    A kind that the sandbox does not have (server certificates) has the count 0.
     """
     quotas = call.settings.quotas
     counts = account_counts(call.db, call.account_id)
@@ -42,7 +42,7 @@ def get_account_summary(call: Call) -> Answer:
         "SigningCertificatesPerUserQuota": quotas.signing_certificates_per_user_count,
         "ServerCertificates": 0,
         "ServerCertificatesQuota": quotas.server_certificates_per_account_count,
-        "InstanceProfiles": 0,
+        "InstanceProfiles": counts.instance_profiles,
         "InstanceProfilesQuota": quotas.instance_profiles_per_account_count,
         "Providers": counts.oidc_providers + counts.saml_providers,
         "MFADevices": counts.mfa_devices,
