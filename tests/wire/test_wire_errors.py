@@ -85,6 +85,8 @@ def test_code_and_status(service_name: str, code: str, wire_code: str, status: i
     assert http.status == status == error_status(service_name, code)
     if service_name.startswith("chime"):
         assert http.headers == {"x-amzn-ErrorType": wire_code}
+    elif service_name == "organizations":
+        assert json.loads(http.body)["__type"] == wire_code
     else:
         assert f"<Code>{wire_code}</Code>" in http.body.decode()
 
