@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import strategies as st
+from ssh_calls import rsa_key, ssh
 
 from rolecall.ids import Identifiers
 from rolecall.sessions.saml.on_demand import own_metadata
@@ -52,7 +53,7 @@ DECLARED_TABLES = {
     "chime_users",
 }
 # Facts of a database that are not part of its world.
-LEFT_OUT_TABLES = {"generations", "sealing_keys", "sandbox_states", "fault_hits"}
+LEFT_OUT_TABLES = {"access_reports", "generations", "sealing_keys", "sandbox_states", "fault_hits"}
 # Shown by no operation.
 LEFT_OUT_COLUMNS = {
     "user_attached_policies.attached_at_seconds",
@@ -114,6 +115,10 @@ CHOSEN = {
     "delegation_requests.permission_policy": _POLICY,
     "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),
     "signing_certificates.status": "Inactive",
+    "ssh_public_keys.status": "Inactive",
+    "ssh_public_keys.body": ssh(rsa_key()),
+    "service_credentials.status": "Inactive",
+    "acquired_roles.replacement_values": '{"AWSServiceName": ["a: b"]}',
     "signing_keys.key_id": _KEY.key_id,
     "signing_keys.algorithm": _KEY.algorithm,
     "signing_keys.private_key": private_pem(_KEY),

@@ -138,6 +138,9 @@ def everything() -> dict[str, Any]:
 
 # What a sandbox file does not declare.
 NOT_DECLARED = {
+    "access_reports",
+    "account_properties",
+    "acquired_roles",
     "fault_hits",
     "account_creations",
     "delegated_services",
@@ -162,7 +165,11 @@ NOT_DECLARED = {
     "resource_tags",
     "resources",
     "saml_private_keys",
+    "server_certificate_tags",
+    "server_certificates",
+    "service_credentials",
     "signing_certificates",
+    "ssh_public_keys",
 }
 
 

@@ -241,6 +241,13 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
     )
 
 
+def service_control_levels(
+    connection: Connection, management_account_id: str, organization_id: str, targets: Sequence[str]
+) -> tuple[tuple[Document, ...], ...]:
+    """The service control policies of each target, where the root is ROOT_TARGET."""
+    return _levels(connection, management_account_id, organization_id, targets, SERVICE_CONTROL_POLICY)
+
+
 def root_of(organization_id: str) -> str:
     """The id of an organization's root."""
     return f"r-{organization_id[2:6]}"

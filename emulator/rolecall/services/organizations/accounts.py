@@ -49,7 +49,7 @@ DEFAULT_ROLE_NAME = "OrganizationAccountAccessRole"
 REQUEST_ID_CHARACTERS = 32
 # API reference, ConstraintViolationException, WAIT_PERIOD_ACTIVE: "at least four days after the account was created".
 WAIT_SECONDS = 4 * 86_400
-# As public issues and tests of other tools repeat it from AWS.
+# Not recorded from AWS: worded after what public issues quote.
 NO_ACCOUNT_MESSAGE = "You specified an account that doesn't exist."
 # The API reference's sentences; AWS's own words were not recorded.
 NO_REQUEST_MESSAGE = "We can't find an create account request with the CreateAccountRequestId that you specified."

@@ -39,7 +39,7 @@ from rolecall.storage.organization_accounts import SUSPENDED, member_account
 
 RESOURCE_POLICY_ID_CHARACTERS = 8
 _SERVICE_DOMAIN = ".amazonaws.com"
-# As public issues and tests of other tools repeat them from AWS.
+# Not recorded from AWS: worded after what public issues quote.
 UNKNOWN_SERVICE_MESSAGE = "You specified an unrecognized service principal."
 ALREADY_REGISTERED_MESSAGE = "The provided account is already a delegated administrator for your organization."
 NOT_REGISTERED_MESSAGE = "The provided account is not a registered delegated administrator for your organization."

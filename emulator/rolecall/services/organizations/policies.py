@@ -52,7 +52,7 @@ LAST_POLICY_MESSAGE = (
     "You cannot remove the last policy attached to the specified target. You must have at least one attached at all "
     "times."
 )
-# As public issues and tests of other tools repeat it from AWS.
+# Not recorded from AWS: worded after what public issues quote.
 NO_POLICY_MESSAGE = "You specified a policy that doesn't exist."
 # The API reference's sentences; AWS's own words were not recorded.
 DUPLICATE_MESSAGE = "A policy with the same name already exists."

@@ -15,7 +15,7 @@ from rolecall.storage.gather import ROOT_TARGET, policy_type_enabled
 from rolecall.storage.organization_accounts import MemberAccount, member_account, path_of, units_of
 from rolecall.storage.organization_policies import policies_at, switch_policy_type
 
-# As public issues and tests of other tools repeat them from AWS.
+# Not recorded from AWS: worded after what public issues quote.
 NO_ROOT_MESSAGE = "You specified a root that doesn't exist."
 ALREADY_ENABLED_MESSAGE = "The specified policy type is already enabled."
 NOT_ENABLED_MESSAGE = "This operation can be performed only for enabled policy types."

@@ -8,7 +8,7 @@ from rolecall.services.registry import Answer, Call
 from rolecall.storage.gather import ROOT_TARGET
 from rolecall.storage.organization_accounts import member_account, unit
 
-# As public issues and tests of other tools repeat it from AWS.
+# Not recorded from AWS: worded after what public issues quote.
 NO_TARGET_MESSAGE = "You specified a target that doesn't exist."
 
 

@@ -42,7 +42,7 @@ UNIT_ID_CHARACTERS = 8
 # User Guide, Quotas: "OU maximum nesting in a root: 5 levels of OUs deep under a root".
 MAXIMUM_DEPTH = 5
 _ROOT_AND_ORGANIZATION = 2
-# Not recorded as AWS words them, but for the first two, which public issues and tests of other tools repeat.
+# Not recorded from AWS. The first two are worded after what public issues quote.
 NO_UNIT_MESSAGE = "You specified an organizational unit that doesn't exist."
 NO_PARENT_MESSAGE = "You specified parent that doesn't exist."
 NO_CHILD_MESSAGE = "You specified a child that doesn't exist."

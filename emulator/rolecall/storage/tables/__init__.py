@@ -10,6 +10,8 @@ case. Policy documents are stored as the text that was received.
 from __future__ import annotations
 
 from rolecall.storage.schema import metadata as metadata
+from rolecall.storage.tables.access_reports import access_reports as access_reports
+from rolecall.storage.tables.access_reports import account_properties as account_properties
 from rolecall.storage.tables.accounts import account_aliases as account_aliases
 from rolecall.storage.tables.accounts import account_preferences as account_preferences
 from rolecall.storage.tables.accounts import credential_reports as credential_reports
@@ -55,6 +57,7 @@ from rolecall.storage.tables.policies import policy_versions as policy_versions
 from rolecall.storage.tables.resources import resource_settings as resource_settings
 from rolecall.storage.tables.resources import resource_tags as resource_tags
 from rolecall.storage.tables.resources import resources as resources
+from rolecall.storage.tables.role_templates import acquired_roles as acquired_roles
 from rolecall.storage.tables.roles import role_attached_policies as role_attached_policies
 from rolecall.storage.tables.roles import role_inline_policies as role_inline_policies
 from rolecall.storage.tables.roles import role_tags as role_tags
@@ -65,6 +68,10 @@ from rolecall.storage.tables.sandbox import generations as generations
 from rolecall.storage.tables.sandbox import sandbox_states as sandbox_states
 from rolecall.storage.tables.sandbox import sealing_keys as sealing_keys
 from rolecall.storage.tables.sandbox import signing_keys as signing_keys
+from rolecall.storage.tables.server_certificates import server_certificate_tags as server_certificate_tags
+from rolecall.storage.tables.server_certificates import server_certificates as server_certificates
+from rolecall.storage.tables.user_credentials import service_credentials as service_credentials
+from rolecall.storage.tables.user_credentials import ssh_public_keys as ssh_public_keys
 from rolecall.storage.tables.users import access_keys as access_keys
 from rolecall.storage.tables.users import login_profiles as login_profiles
 from rolecall.storage.tables.users import old_passwords as old_passwords
