@@ -141,7 +141,8 @@ def test_the_management_account_is_not_limited(world: Any, iam: Any) -> None:
 
 def test_a_policy_reports_its_own_services(world: Any, iam: Any, units: Any) -> None:
     with world.database.snapshot() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM organization_policies WHERE policy_type = 'SERVICE_CONTROL_POLICY'").scalar() == 2
+        counted = "SELECT count(*) FROM organization_policies WHERE policy_type = 'SERVICE_CONTROL_POLICY'"
+        assert connection.exec_driver_sql(counted).scalar() == 2
     policy_id = policy_id_of("few")
     answer = report(iam, ROOT, OrganizationsPolicyId=policy_id)
     # Recorded: namespaces in alphabetical order, with no details for unused services.
