@@ -22,7 +22,7 @@ FILE_KEYS: Mapping[str, str] = {
 # Ten times what any policy may have, because blanks do not count.
 MAXIMUM_DOCUMENT_BYTES = 1_048_576
 _NOUNS = ("policies", "users", "groups", "roles")
-_CONTROL_NOUNS = ("service_control_policies", "resource_control_policies")
+_CONTROL_NOUNS = ("service_control_policies", "resource_control_policies", "management_policies")
 
 
 class DocumentFile(str):
