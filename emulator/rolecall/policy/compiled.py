@@ -185,6 +185,19 @@ def _completed(statement: Statement) -> list[str]:
     return resources
 
 
+def resource_patterns(compiled: CompiledStatement, context: Context) -> list[str]:
+    """The patterns of a statement's Resource or NotResource for one request, with the values of their variables.
+
+    A pattern with a variable that has no value, or several, matches nothing and is left out.
+    """
+    with_variables = compiled.policy.policy.version == VERSION_WITH_VARIABLES
+    templates = (
+        template(resource, with_wildcards=True, with_variables=with_variables, arn_resource_only=True)
+        for resource in _completed(compiled.statement)
+    )
+    return [pattern for pieces in templates if (pattern := resolve(pieces, context)) is not None]
+
+
 def _compile_resource(statement: Statement, with_variables: bool) -> ResourceTest | None:
     if statement.resources is None:
         return None
