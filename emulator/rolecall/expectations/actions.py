@@ -77,6 +77,7 @@ class ActionTable:
         # Calls of some services go to one Region, wherever they come from.
         self._regions = self._classes([requested_region(row.service_prefix, "") for row in self.rows])
         self._typed = self._classes([(row.service_prefix, *row.resource_types) for row in self.rows])
+        self._type_of = {place: number for number, part in enumerate(self._typed) for place in self.members(part)}
 
     def matching(self, pattern: str) -> int:
         """The set of the actions that a pattern matches."""
@@ -104,12 +105,23 @@ class ActionTable:
             known = self._of_statements[key] = self.everything & ~known if statement.actions_negated else known
         return known
 
-    def members(self, chosen: int) -> Iterator[int]:
+    def is_about(self, statement: Statement, place: int) -> bool:
+        """Whether a statement is about the action at a place."""
+        return bool(self._of_statement(statement) >> place & 1)
+
+    @staticmethod
+    def first(chosen: int) -> int:
+        """The place of a set's first action in :attr:`rows`."""
+        return (chosen & -chosen).bit_length() - 1
+
+    @staticmethod
+    def members(chosen: int) -> Iterator[int]:
         """The places of a set's actions in :attr:`rows`, in order."""
-        while chosen:
-            lowest = chosen & -chosen
-            yield lowest.bit_length() - 1
-            chosen ^= lowest
+        digits = f"{chosen:b}"[::-1]
+        place = digits.find("1")
+        while place >= 0:
+            yield place
+            place = digits.find("1", place + 1)
 
     def alike(self, chosen: int, layers: Sequence[CompiledPolicies]) -> list[int]:
         """The set split into sets whose actions are matched by the same statements and go to the same Region."""
@@ -121,7 +133,10 @@ class ActionTable:
 
     def by_resource_types(self, chosen: int) -> list[int]:
         """The set split by the resource types of the actions."""
-        return [part & chosen for part in self._typed if part & chosen]
+        parts: dict[int, None] = {}
+        for place in self.members(chosen):
+            parts[self._typed[self._type_of[place]]] = None
+        return [part & chosen for part in parts]
 
     def _classes(self, keys: Sequence[object]) -> list[int]:
         found: dict[object, list[int]] = {}

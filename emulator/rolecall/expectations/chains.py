@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +74,14 @@ class Graph:
         """The roles that a principal can assume, plainly or under conditions."""
         known = self._steps.get(caller.arn)
         if known is None:
-            known = [step for role in self._trusting.possible(caller) if (step := self.step(caller, role)) is not None]
-            self._steps[caller.arn] = known
+            known = self._steps[caller.arn] = list(self.steps_to(caller, bool))
         return known
+
+    def steps_to(self, caller: Who, goal: Callable[[str], bool]) -> Iterator[Step]:
+        """The steps to roles whose ARN is a goal, each worked out anew."""
+        for role in self._trusting.possible(caller):
+            if goal(role.arn) and (step := self.step(caller, role)) is not None:
+                yield step
 
     def step(self, caller: Who, role: Who) -> Step | None:
         """The step from a principal to a role; None when the call is refused whatever it sends."""

@@ -7,7 +7,7 @@ is enough. Otherwise the search of :mod:`witness` gives the resource, and the po
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rolecall.access.check import Rights, ask
@@ -61,6 +61,7 @@ class Deciding:
         self.table = table
         self._trusting: Trusting | None = None
         self._found: dict[object, str | None] = {}
+        self._aparts: dict[tuple[str, int], tuple[int, Mapping[int, Answered | None]]] = {}
         self._governed = sum(
             1 << place for place, row in enumerate(table.rows) if row.service_prefix in SERVICE_RECORDS
         )
@@ -79,34 +80,46 @@ class Deciding:
         Otherwise an example of the other answer. For a pattern of actions, those that no policy decides about are left
         out. An action that any credentials of this kind may call, or none, is such an action.
         """
-        special = 0
-        for place in self.table.members(chosen & self._governed):
-            action = self.table.rows[place]
-            if is_assuming(action):
-                special |= 1 << place
-                # The others are no calls of their own. A pattern means calls.
-                if not is_pattern or self.table.names[place] == ASSUME_ROLE:
-                    yield 1 << place, self._assuming(who, action, scope, given, wanted)
-                continue
-            fixed = self.asker.without_policies(who, action)
-            if fixed is not None:
-                special |= 1 << place
+        special, fixed = self._apart(who, chosen)
+        for place, answered in fixed.items():
+            if answered is not None:
                 if not is_pattern:
-                    yield 1 << place, fixed
+                    yield 1 << place, answered
+            # The other actions of assuming a role are no calls of their own. A pattern means calls.
+            elif not is_pattern or self.table.names[place] == ASSUME_ROLE:
+                yield 1 << place, self._assuming(who, self.table.rows[place], scope, given, wanted)
         layers = list(all_layers(self.asker.rights(who).layers))
         for part in self.table.alike(chosen & ~special, layers):
             yield from self._part(who, part, scope, given, wanted, layers)
 
+    def _apart(self, who: Who, chosen: int) -> tuple[int, Mapping[int, Answered | None]]:
+        """The actions that are answered one by one, as a set and by their places.
+
+        They have their answer already when the kind of credentials decides alone, and None when a role's trust policy
+        has a part in it. The kind of credentials depends on the kind of principal alone.
+        """
+        known = self._aparts.get((who.kind, chosen))
+        if known is None:
+            found: dict[int, Answered | None] = {}
+            for place in self.table.members(chosen & self._governed):
+                action = self.table.rows[place]
+                fixed = None if is_assuming(action) else self.asker.without_policies(who, action)
+                if fixed is not None or is_assuming(action):
+                    found[place] = fixed
+            known = self._aparts[who.kind, chosen] = sum(1 << place for place in found), found
+        return known
+
     def _part(
         self, who: Who, part: int, scope: Scope, given: Context, wanted: bool, layers: Sequence[CompiledPolicies]
     ) -> Iterator[Part]:
-        action = self.table.rows[next(self.table.members(part))]
+        place = self.table.first(part)
+        action = self.table.rows[place]
         if scope.is_single:
             for same in self._with_same_keys(who, part, scope.pattern):
-                yield same, self.asker.ask(who, self.table.rows[next(self.table.members(same))], scope.pattern, given)
+                yield same, self.asker.ask(who, self.table.rows[self.table.first(same)], scope.pattern, given)
             return
         name = f"{action.service_prefix}:{action.name}"
-        if _is_blind(layers, name) or (wanted and _lacks_allow(self.asker.rights(who).layers, name)):
+        if self._is_blind(layers, place) or (wanted and _lacks_allow(self.asker.rights(who).layers, name)):
             yield part, self.asker.ask(who, action, _example(scope), given)
             return
         for alike in self.table.by_resource_types(part) if not scope.pattern else [part]:
@@ -125,19 +138,20 @@ class Deciding:
             yield rest
 
     def _anywhere(self, who: Who, part: int, scope: Scope, given: Context, wanted: bool) -> Iterator[Part]:
-        action = self.table.rows[next(self.table.members(part))]
+        place = self.table.first(part)
+        action = self.table.rows[place]
         try:
             resource = self._resource(who, action, scope, given, wanted)
         except TooManyStatesError:
             # Neither answer is known, and an expectation must not hold by chance.
             yield part, Answered(wanted, reason=TOO_MANY_MESSAGE)
             return
-        if resource is not None or not self._asks_for_stored(who, action):
+        if resource is not None or not self._asks_for_stored(who, place):
             yield part, self.asker.ask(who, action, resource or _example(scope), given)
             return
-        for place in self.table.members(part):
-            answered = self._stored(who, self.table.rows[place], scope, given, wanted)
-            yield 1 << place, answered or self.asker.ask(who, self.table.rows[place], _example(scope), given)
+        for each in self.table.members(part):
+            answered = self._stored(who, self.table.rows[each], scope, given, wanted)
+            yield 1 << each, answered or self.asker.ask(who, self.table.rows[each], _example(scope), given)
 
     def _resource(self, who: Who, action: Action, scope: Scope, given: Context, wanted: bool) -> str | None:
         """A resource with the wanted answer, from the patterns of the policies alone."""
@@ -177,14 +191,22 @@ class Deciding:
                     return answered
         return None
 
-    def _asks_for_stored(self, who: Who, action: Action) -> bool:
-        name = f"{action.service_prefix}:{action.name}".lower()
+    def _asks_for_stored(self, who: Who, place: int) -> bool:
+        """Whether a statement about an action asks for keys that only stored resources bring."""
         return any(
-            condition.key.lower().startswith(_OF_RESOURCES)
+            _asks_for_keys(compiled)
             for layer in all_layers(self.asker.rights(who).layers)
             for compiled in layer.statements
-            if compiled.matches_action(name)
-            for condition in compiled.statement.conditions
+            if self.table.is_about(compiled.statement, place)
+        )
+
+    def _is_blind(self, layers: Sequence[CompiledPolicies], place: int) -> bool:
+        """Whether no statement about an action asks for the resource or for what only stored resources bring."""
+        return not any(
+            compiled.resource is not None or _asks_for_keys(compiled)
+            for layer in layers
+            for compiled in layer.statements
+            if self.table.is_about(compiled.statement, place)
         )
 
     def _assuming(self, who: Who, action: Action, scope: Scope, given: Context, wanted: bool) -> Answered:
@@ -216,16 +238,8 @@ def _example(scope: Scope) -> str:
     return scope.pattern or ANY
 
 
-def _is_blind(layers: Sequence[CompiledPolicies], name: str) -> bool:
-    """Whether no statement about an action asks for the resource or for keys that only stored resources bring."""
-    lowered = name.lower()
-    return not any(
-        compiled.resource is not None
-        or any(condition.key.lower().startswith(_OF_RESOURCES) for condition in compiled.statement.conditions)
-        for layer in layers
-        for compiled in layer.statements
-        if compiled.matches_action(lowered)
-    )
+def _asks_for_keys(compiled: CompiledStatement) -> bool:
+    return any(condition.key.lower().startswith(_OF_RESOURCES) for condition in compiled.statement.conditions)
 
 
 def _lacks_allow(layers: Layers, name: str) -> bool:

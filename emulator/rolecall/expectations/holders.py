@@ -59,7 +59,7 @@ def who_can(sandbox: Sandbox, action: str, resource: str = "") -> Holders:
         table = ActionTable([action])
         deciding = Deciding(asker, table)
         chosen = table.matching(action)
-        name = table.names[next(table.members(chosen))]
+        name = table.names[table.first(chosen)]
         everyone = [*asker.principals.roots, *asker.principals.entities]
         scope = _scope(deciding, resource)
         finder = _Finder(deciding, chosen, scope)
@@ -83,7 +83,7 @@ class _Finder:
     def __init__(self, deciding: Deciding, chosen: int, scope: Scope) -> None:
         self._deciding = deciding
         self._chosen = chosen
-        self._action = deciding.table.rows[next(deciding.table.members(chosen))]
+        self._action = deciding.table.rows[deciding.table.first(chosen)]
         self._scope = scope
         asker, relaxing = deciding.asker, Relaxing()
         self._relaxed = Deciding(asker.with_rights(lambda who: relaxing.rights(asker.rights(who))), deciding.table)
@@ -97,10 +97,8 @@ class _Finder:
         return self._of_roles(who) if is_assuming(self._action) else self._under_conditions(who)
 
     def _of_roles(self, who: Who) -> Holder | None:
-        for step in self._graph.steps(who):
-            if self._scope.holds(step.role.arn):
-                return Holder(who, step.role.arn, step.conditions)
-        return None
+        step = next(self._graph.steps_to(who, self._scope.holds), None)
+        return None if step is None else Holder(who, step.role.arn, step.conditions)
 
     def _under_conditions(self, who: Who) -> Holder | None:
         [(_, answered)] = self._relaxed.search(who, self._chosen, self._scope, {}, True)

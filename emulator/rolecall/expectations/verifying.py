@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rolecall.expectations.actions import ActionTable, is_wild
 from rolecall.expectations.asking import Answered, Asker, asking
@@ -113,13 +114,18 @@ def _failures(table: ActionTable, parts: Sequence[Part], expected: bool) -> Iter
     if not wrong:
         return
     every = sum(part.bit_count() for part, _ in parts)
-    places = sorted(place for part, _ in wrong for place in table.members(part))
-    names = ", ".join(table.names[place] for place in places[:_SHOWN])
-    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-    outcome = "allowed" if not expected else "refused"
+    together = 0
+    for part, _ in wrong:
+        together |= part
+    count = together.bit_count()
+    names = ", ".join(table.names[place] for place in islice(table.members(together), _SHOWN))
+    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     if every > 1:
-        yield f"{len(places)} of {every} actions {'is' if len(places) == 1 else 'are'} {outcome}: {names}{more}"
-    yield from reasons_of(wrong[0][1])
+        outcome = "refused" if expected else "allowed"
+        yield f"{count} of {every} actions {'is' if count == 1 else 'are'} {outcome}: {names}{more}"
+    # The reasons are those of the action that is named first.
+    first = together & -together
+    yield from next(reasons_of(answered) for part, answered in wrong if part & first)
 
 
 def _unneeded(deciding: Deciding, who: Who, entry: Expected, pattern: str, scope: Scope) -> Iterator[str]:

@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rolecall.policy.patterns import MANY, ONE
+from rolecall.policy.patterns import MANY, ONE, cached_glob, overlapping
 
 MAXIMUM_STATES = 20_000
-# Stands for every character that no pattern names. It is one of those that AWS's names may have.
+_FILLING = "x"
+# One of them stands for every character that no pattern names. AWS's names may have them.
 _OTHERS = "abcdefghijklmnopqrstuvwxyz0123456789_=+@ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -55,23 +56,56 @@ def _positions(pattern: str) -> _Positions:
 def resource_with(
     about: Sequence[str], patterns: Sequence[str], wanted: Callable[[Sequence[bool]], bool]
 ) -> str | None:
-    """A shortest text that matches one of the patterns ``about`` and is ``wanted``; None when there is none.
+    """A text that matches one of the patterns ``about`` and is ``wanted``; None when there is none.
 
     ``wanted`` gets, for each of ``patterns``, whether the text matches it. All are patterns of
     :mod:`rolecall.policy.patterns`. Raises TooManyStatesError.
     """
+    # Most policies name resources that a text made of one pattern shows.
+    for text in dict.fromkeys(_filled(pattern) for pattern in (*about, *patterns)):
+        in_question = any(cached_glob(pattern)(text) for pattern in about)
+        if in_question and wanted([cached_glob(pattern)(text) for pattern in patterns]):
+            return text
+    # The others that a search has to follow: a pattern of everything, or of nothing in question, is never in doubt.
+    doubtful = [
+        place
+        for place, pattern in enumerate(patterns)
+        if pattern != MANY and any(overlapping(each, pattern) for each in about)
+    ]
+    matching = [pattern == MANY for pattern in patterns]
+
+    def is_wanted(found: Sequence[bool]) -> bool:
+        for place, is_matching in zip(doubtful, found, strict=True):
+            matching[place] = is_matching
+        return wanted(matching)
+
+    return _searched(about, [patterns[place] for place in doubtful], is_wanted)
+
+
+def _filled(pattern: str) -> str:
+    """A text that the pattern matches. A star is filled, because names are not empty."""
+    return pattern.replace(MANY, _FILLING).replace(ONE, _FILLING)
+
+
+def _searched(about: Sequence[str], patterns: Sequence[str], wanted: Callable[[Sequence[bool]], bool]) -> str | None:
+    """A shortest such text, character by character."""
     machines = [_positions(pattern) for pattern in (*about, *patterns)]
     count = len(about)
     named = {character for machine in machines for character in machine.taking}
     other = next((character for character in _OTHERS if character not in named), "")
     start = tuple(1 for _ in machines)
     reached: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
+    asked: set[tuple[bool, ...]] = set()
     waiting = deque([start])
     while waiting:
         state = waiting.popleft()
-        ends = [bool(bits & machine.final) for bits, machine in zip(state, machines, strict=True)]
-        if any(ends[:count]) and wanted(ends[count:]):
-            return _spelled(reached, state)
+        ends = tuple(bool(bits & machine.final) for bits, machine in zip(state, machines, strict=True))
+        if any(ends[:count]) and ends[count:] not in asked:
+            if wanted(ends[count:]):
+                return _spelled(reached, state)
+            asked.add(ends[count:])
+        if not patterns and asked:
+            return None
         for character in _next_characters(machines, state, other):
             following = tuple(machine.step(bits, character) for bits, machine in zip(state, machines, strict=True))
             # A text that left every pattern of the question cannot come back.
