@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,6 @@ DEFAULT_CHAINS = 10
 MAXIMUM_CHAINS = 100
 # Longer chains are of no use to anyone who reads them.
 MAXIMUM_STEPS = 8
-# Bounds the work in a graph where everyone may assume everything.
 _MAXIMUM_VISITS = 50_000
 
 
@@ -99,48 +97,67 @@ class Graph:
         return Step(caller, role, tuple(unmet_conditions(plain, relaxed.decision)))
 
     def chains(self, start: Who, goal: Who, limit: int) -> tuple[list[list[Step]], bool]:
-        """Up to ``limit`` chains without repetition, the shortest first, and whether there are more."""
-        distances = self._distances(start, goal)
+        """Up to ``limit`` chains without repetition, the shortest first, and whether there may be more."""
         found: list[list[Step]] = []
-        waiting: deque[list[Step]] = deque([[]])
-        visits = 0
-        while waiting:
-            chain = waiting.popleft()
-            visits += 1
-            last = chain[-1].role if chain else start
-            if chain and last.arn == goal.arn:
-                if len(found) == limit:
-                    return found, True
-                found.append(chain)
-                continue
-            if visits > _MAXIMUM_VISITS:
+        # By number of steps: the principals that a walk from the start reaches, and the steps that end at each.
+        reached = [[start]]
+        endings: list[Mapping[str, list[Step]]] = [{}]
+        visits = _Visits(_MAXIMUM_VISITS)
+        for _length in range(MAXIMUM_STEPS):
+            last_steps = [step for caller in reached[-1] for step in self._to_goal(caller, goal)]
+            for step in last_steps:
+                for chain in _backward(step, endings, len(endings) - 1, visits):
+                    if len(found) == limit:
+                        return found, True
+                    found.append(chain)
+            if visits.are_over:
                 return found, True
-            met = {start.arn, *(step.role.arn for step in chain)}
-            for step in self._steps.get(last.arn, ()):
-                room = MAXIMUM_STEPS - len(chain) - 1
-                again = step.role.arn in met and not (not chain and step.role.arn == goal.arn)
-                if not again and distances.get(step.role.arn, MAXIMUM_STEPS + 1) <= room:
-                    waiting.append([*chain, step])
+            incoming: dict[str, list[Step]] = {}
+            for caller in reached[-1]:
+                for step in self.steps(caller):
+                    if step.role.arn not in (start.arn, goal.arn):
+                        incoming.setdefault(step.role.arn, []).append(step)
+            if not incoming:
+                return found, False
+            endings.append(incoming)
+            reached.append([steps[0].role for steps in incoming.values()])
         return found, False
 
-    def _distances(self, start: Who, goal: Who) -> Mapping[str, int]:
-        """The number of steps to the goal, for all that can be reached from the start."""
-        before: dict[str, list[str]] = {}
-        reached, waiting = {start.arn}, deque([(start, 0)])
-        while waiting:
-            caller, length = waiting.popleft()
-            if length >= MAXIMUM_STEPS or (caller.arn == goal.arn and length):
-                continue
-            for step in self.steps(caller):
-                before.setdefault(step.role.arn, []).append(caller.arn)
-                if step.role.arn not in reached:
-                    reached.add(step.role.arn)
-                    waiting.append((step.role, length + 1))
-        distances, backward = {goal.arn: 0}, deque([goal.arn])
-        while backward:
-            arn = backward.popleft()
-            for caller_arn in before.get(arn, ()):
-                if caller_arn not in distances:
-                    distances[caller_arn] = distances[arn] + 1
-                    backward.append(caller_arn)
-        return distances
+    def _to_goal(self, caller: Who, goal: Who) -> Iterator[Step]:
+        known = self._steps.get(caller.arn)
+        if known is None:
+            return self.steps_to(caller, goal.arn.__eq__)
+        return (step for step in known if step.role.arn == goal.arn)
+
+
+class _Visits:
+    """Bounds the work in a graph where everyone may assume everything."""
+
+    def __init__(self, maximum: int) -> None:
+        self._left = maximum
+
+    @property
+    def are_over(self) -> bool:
+        return self._left <= 0
+
+    def count(self) -> bool:
+        """Count one; whether there was one left."""
+        self._left -= 1
+        return self._left >= 0
+
+
+def _backward(
+    last: Step, endings: Sequence[Mapping[str, list[Step]]], length: int, visits: _Visits
+) -> Iterator[list[Step]]:
+    """The chains that end with a step, back to their start, which is reached when no step is before."""
+    waiting = [[last]]
+    while waiting and visits.count():
+        chain = waiting.pop()
+        before = length - len(chain) + 1
+        if before == 0:
+            yield chain
+            continue
+        met = {chain[0].caller.arn, *(step.role.arn for step in chain)}
+        for step in reversed(endings[before].get(chain[0].caller.arn, ())):
+            if step.caller.arn not in met:
+                waiting.append([step, *chain])

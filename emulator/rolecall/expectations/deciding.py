@@ -120,7 +120,7 @@ class Deciding:
             return
         name = f"{action.service_prefix}:{action.name}"
         if self._is_blind(layers, place) or (wanted and _lacks_allow(self.asker.rights(who).layers, name)):
-            yield part, self.asker.ask(who, action, _example(scope), given)
+            yield part, self.asker.ask(who, action, scope.pattern or ANY, given)
             return
         for alike in self.table.by_resource_types(part) if not scope.pattern else [part]:
             yield from self._anywhere(who, alike, scope, given, wanted)
@@ -147,11 +147,12 @@ class Deciding:
             yield part, Answered(wanted, reason=TOO_MANY_MESSAGE)
             return
         if resource is not None or not self._asks_for_stored(who, place):
-            yield part, self.asker.ask(who, action, resource or _example(scope), given)
+            yield part, self.asker.ask(who, action, resource or _example(scope, action, who), given)
             return
         for each in self.table.members(part):
-            answered = self._stored(who, self.table.rows[each], scope, given, wanted)
-            yield 1 << each, answered or self.asker.ask(who, self.table.rows[each], _example(scope), given)
+            action = self.table.rows[each]
+            answered = self._stored(who, action, scope, given, wanted)
+            yield 1 << each, answered or self.asker.ask(who, action, _example(scope, action, who), given)
 
     def _resource(self, who: Who, action: Action, scope: Scope, given: Context, wanted: bool) -> str | None:
         """A resource with the wanted answer, from the patterns of the policies alone."""
@@ -160,7 +161,7 @@ class Deciding:
         owner = scope.pattern.split(":")[4] if scope.pattern.count(":") > 4 else ""
         permission = Permission(
             f"{action.service_prefix}:{action.name}",
-            _example(scope),
+            scope.pattern or ANY,
             owner if owner.isdecimal() else "",
             ordinary(who, given),
         )
@@ -234,8 +235,9 @@ def assume_with(asker: Asker, who: Who, action: str, role_arn: str, given: Conte
     return asker.assume(who, role_arn, given, only)
 
 
-def _example(scope: Scope) -> str:
-    return scope.pattern or ANY
+def _example(scope: Scope, action: Action, who: Who) -> str:
+    """A resource of the scope. In a text, a star stands where any name may stand."""
+    return scope.pattern or _about(action, who.account_id)[0].replace(ONE + MANY, ANY).replace(MANY, ANY)
 
 
 def _asks_for_keys(compiled: CompiledStatement) -> bool:
