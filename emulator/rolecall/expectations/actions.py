@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from rolecall.data import Action, actions, resource_types, service_prefixes
 from rolecall.policy import CompiledPolicies, Statement
@@ -15,6 +16,8 @@ from rolecall.policy.patterns import glob, wildcards
 from rolecall.service_records import requested_region
 
 _WILD = ("*", "?")
+_TABLES_KEPT = 2
+_PATTERNS_KEPT = 16_384
 
 
 def is_wild(text: str) -> bool:
@@ -53,13 +56,21 @@ def _services(prefix_pattern: str) -> Iterator[str]:
     return (prefix for prefix in sorted(service_prefixes()) if matches(prefix))
 
 
-class ActionTable:
-    """The actions of the services that some patterns name, in the order of the table, and sets of them as bits."""
+def table_for(patterns: Iterable[str]) -> ActionTable:
+    """The table of the services that some patterns name. The last ones are kept: reading all services takes a second."""
+    prefixes = {prefix for pattern in patterns for prefix in _services(pattern.partition(":")[0])}
+    return _table(tuple(sorted(prefixes)))
 
-    def __init__(self, patterns: Iterable[str]) -> None:
-        prefixes: dict[str, None] = {}
-        for pattern in patterns:
-            prefixes.update(dict.fromkeys(_services(pattern.partition(":")[0])))
+
+@lru_cache(maxsize=_TABLES_KEPT)
+def _table(prefixes: tuple[str, ...]) -> ActionTable:
+    return ActionTable(prefixes)
+
+
+class ActionTable:
+    """The actions of some services, service by service, and sets of them as bits."""
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
         self.rows: list[Action] = []
         self.names: list[str] = []
         self._lowered: list[str] = []
@@ -83,7 +94,10 @@ class ActionTable:
         """The set of the actions that a pattern matches."""
         known = self._of_patterns.get(pattern)
         if known is None:
-            known = self._of_patterns[pattern] = self._match(pattern.lower())
+            known = self._match(pattern.lower())
+            if len(self._of_patterns) >= _PATTERNS_KEPT:
+                self._of_patterns.clear()
+            self._of_patterns[pattern] = known
         return known
 
     def _match(self, pattern: str) -> int:
@@ -102,7 +116,10 @@ class ActionTable:
             known = 0
             for pattern in statement.actions:
                 known |= self.matching(pattern)
-            known = self._of_statements[key] = self.everything & ~known if statement.actions_negated else known
+            known = self.everything & ~known if statement.actions_negated else known
+            if len(self._of_statements) >= _PATTERNS_KEPT:
+                self._of_statements.clear()
+            self._of_statements[key] = known
         return known
 
     def is_about(self, statement: Statement, place: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rolecall.expectations.actions import ActionTable, action_problem, is_wild
+from rolecall.expectations.actions import action_problem, is_wild, table_for
 from rolecall.expectations.asking import asking, is_assuming
 from rolecall.expectations.chains import Graph
 from rolecall.expectations.deciding import ANYWHERE, Deciding, Scope, arn_of
@@ -56,7 +56,7 @@ def who_can(sandbox: Sandbox, action: str, resource: str = "") -> Holders:
     if problem:
         raise BadQuestionError(problem)
     with asking(sandbox) as asker:
-        table = ActionTable([action])
+        table = table_for([action])
         deciding = Deciding(asker, table)
         chosen = table.matching(action)
         name = table.names[table.first(chosen)]

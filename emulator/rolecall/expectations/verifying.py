@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from rolecall.expectations.actions import ActionTable, is_wild
+from rolecall.expectations.actions import ActionTable, is_wild, table_for
 from rolecall.expectations.asking import Answered, Asker, asking
 from rolecall.expectations.context import Context, without_each
 from rolecall.expectations.deciding import ANYWHERE, Deciding, Part, Scope, arn_of
@@ -41,7 +41,7 @@ def verify(sandbox: Sandbox, text: str) -> list[Result]:
         problems = [problem for entry in entries for problem in _unknown_names(asker.principals, entry)]
         if problems:
             raise InvalidExpectationsError(problems)
-        deciding = Deciding(asker, ActionTable(action for entry in entries for action in entry.actions))
+        deciding = Deciding(asker, table_for(action for entry in entries for action in entry.actions))
         return [result for entry in entries for result in _results(deciding, entry)]
 
 
