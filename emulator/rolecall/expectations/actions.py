@@ -57,7 +57,7 @@ def _services(prefix_pattern: str) -> Iterator[str]:
 
 
 def table_for(patterns: Iterable[str]) -> ActionTable:
-    """The table of the services that some patterns name. The last ones are kept: reading all services takes a second."""
+    """The table of the services that some patterns name. Tables are kept, because reading all takes a second."""
     prefixes = {prefix for pattern in patterns for prefix in _services(pattern.partition(":")[0])}
     return _table(tuple(sorted(prefixes)))
 

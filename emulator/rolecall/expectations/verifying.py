@@ -123,7 +123,7 @@ def _failures(table: ActionTable, parts: Sequence[Part], expected: bool) -> Iter
     if every > 1:
         outcome = "refused" if expected else "allowed"
         yield f"{count} of {every} actions {'is' if count == 1 else 'are'} {outcome}: {names}{more}"
-    # The reasons are those of the action that is named first.
+    # The reasons belong to the action that is named first.
     first = together & -together
     yield from next(reasons_of(answered) for part, answered in wrong if part & first)
 
