@@ -17,7 +17,7 @@ from rolecall.storage import keyring
 from rolecall.storage.clock_states import take_over_clock
 from rolecall.storage.decision_log import DecisionStore, decision_log_path
 from rolecall.storage.engine import Database, DatabaseError
-from rolecall.storage.migrate import upgrade
+from rolecall.storage.migrate import upgrade, upgrade_schema
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, admission_of
@@ -30,8 +30,9 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     database = Database(url)
     ids = ids or Identifiers()
     try:
-        upgrade(database)
+        # One transaction, so a new database is either complete or still empty.
         with database.transaction() as connection:
+            upgrade_schema(connection)
             take_over_clock(connection, clock)
             if not keyring.load(connection):
                 _add_key(connection, clock)

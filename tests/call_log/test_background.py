@@ -19,9 +19,10 @@ class Notebook:
         self._name = name
         self._done = done
 
-    def write_waiting(self) -> None:
+    def write_waiting(self) -> bool:
         self._done.append(f"{self._name} written")
         self.written.set()
+        return False
 
     def close(self) -> None:
         self._done.append(f"{self._name} closed")

@@ -642,3 +642,58 @@ def test_a_clock_that_is_set_back_after_a_reset_loses_no_call() -> None:
 def test_an_application_without_a_log_works(world: Any) -> None:
     assert world.client("sts").get_caller_identity()["Account"] == world.first_account
     assert world.application.test_client().post("/_rolecall/reset").status_code == 200
+
+
+# The pace of the log's thread.
+
+
+class Main:
+    """Stands for the main thread, which the log's thread waits for: it lives until the third wait."""
+
+    def __init__(self, log: DecisionLog, calls: list[int]) -> None:
+        self.log, self.calls = log, calls
+        self.waited_seconds: list[float] = []
+
+    def is_alive(self) -> bool:
+        return len(self.waited_seconds) < 3
+
+    def join(self, seconds: float) -> None:
+        self.waited_seconds.append(seconds)
+        for number in range(self.calls.pop(0)):
+            self.log.record(outcome(f"{len(self.waited_seconds)}-{number}"))
+
+
+@pytest.mark.parametrize(
+    ("calls", "waited_seconds"),
+    [([0, 0, 0], [0.2, 0.2, 0.2]), ([90, 90, 0], [0.2, 0.2, 0.2]), ([250, 250, 0], [0.2, 0.05, 0.05])],
+)
+def test_under_load_the_log_is_written_more_often(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, calls: list[int], waited_seconds: list[float]
+) -> None:
+    """A call that waits takes up to 3 KB and is looked at by each garbage collection."""
+    log = new_log(tmp_path / "log.db")
+    main, expected = Main(log, list(calls)), sum(calls)
+    monkeypatch.setattr(threading, "main_thread", lambda: main)
+    BackgroundWriter(log)._run()
+    assert main.waited_seconds == waited_seconds
+    store = DecisionStore(str(tmp_path / "log.db"))
+    assert (store.kept_calls() if expected else 0) == expected
+    store.close()
+
+
+def test_calls_are_written_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Because the thread that answers calls takes turns with each batch."""
+    log, sizes = new_log(tmp_path / "log.db"), list[int]()
+    write = log.store.write
+
+    def counted(calls: Any, *others: Any) -> None:
+        sizes.append(len(calls))
+        write(calls, *others)
+
+    monkeypatch.setattr(log.store, "write", counted)
+    for number in range(250):
+        log.record(outcome(str(number)))
+    assert log.flush() == 3
+    assert sizes == [100, 100, 50]
+    assert names(log) == [str(number) for number in reversed(range(250))]
+    log.close()

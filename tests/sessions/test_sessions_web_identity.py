@@ -16,9 +16,9 @@ from jwt.api_jws import PyJWS
 
 from rolecall.errors import AwsError
 from rolecall.sessions import web_identity
+from rolecall.sessions.algorithms import ALGORITHMS
 from rolecall.sessions.signing_keys import SigningKey, new_signing_key, public_jwk, sign
 from rolecall.sessions.web_identity import (
-    ALGORITHMS,
     BadKeySetError,
     KeySet,
     audience_of,

@@ -10,8 +10,8 @@ import pytest
 
 from rolecall.app import open_database
 from rolecall.clock import Clock
+from rolecall.sessions.algorithms import ALGORITHMS
 from rolecall.sessions.signing_keys import (
-    ALGORITHMS,
     load_signing_key,
     new_signing_key,
     private_pem,

@@ -9,10 +9,14 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
+from rolecall import app
+from rolecall.clock import Clock
 from rolecall.storage import migrate
 from rolecall.storage.engine import Database
 from rolecall.storage.problems import NewerDatabaseError
 from rolecall.storage.upgrade import configuration, run
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 
 def _schema(url: str) -> dict[str, object]:
@@ -56,6 +60,52 @@ def test_migrations_build_the_schema_that_the_code_makes(tmp_path: Path) -> None
     database.close()
     assert _schema(migrated) == _schema(made)
     assert len(_schema(made)) > 20
+
+
+def test_a_database_that_holds_something_else_gets_the_schema_too(tmp_path: Path) -> None:
+    """Even a table of ours: a copy without Alembic's own table, for example."""
+    made, other = f"sqlite:///{tmp_path / 'made.db'}", f"sqlite:///{tmp_path / 'other.db'}"
+    for url in (made, other):
+        database = Database(url)
+        with database.transaction() as connection:
+            if url == other:
+                migrate.upgrade_schema(connection)
+                connection.execute(text("DROP TABLE alembic_version"))
+                connection.execute(text("DROP TABLE sealing_keys"))
+            assert migrate.upgrade_schema(connection) == ""
+        database.close()
+    assert _schema(other) == _schema(made)
+
+
+def test_a_new_database_is_complete_or_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, world = f"sqlite:///{tmp_path / 'new.db'}", read_world_file(str(builtin_world_path()))
+
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("the power went out")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app, "set_up_world", fail)
+        with pytest.raises(RuntimeError, match="the power went out"):
+            app.open_database(url, world, Clock())
+    assert _schema(url) == {}
+    app.open_database(url, world, Clock()).close()
+    assert len(_schema(url)) > 20
+
+
+def test_an_older_database_is_migrated_and_set_up_in_one_transaction(tmp_path: Path) -> None:
+    old, new = f"sqlite:///{tmp_path / 'old.db'}", f"sqlite:///{tmp_path / 'new.db'}"
+    database, world = Database(old), read_world_file(str(builtin_world_path()))
+    with database.transaction() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        command.upgrade(configuration(connection), "0003")
+    database.close()
+    for url in (old, new):
+        opened = app.open_database(url, world, Clock())
+        with opened.snapshot() as connection:
+            assert migrate.current_revision(connection) == migrate.HEAD_REVISION
+            assert connection.execute(text("SELECT count(*) FROM users")).scalar() == 2
+        opened.close()
+    assert _schema(old) == _schema(new)
 
 
 def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:

@@ -62,10 +62,11 @@ class LastUses:
     def _named(self, use: Use | None) -> Use | None:
         return None if use is None else use._replace(service=self._service_of(use.service))
 
-    def write_waiting(self) -> None:
+    def write_waiting(self) -> bool:
         """Write, unless the last write was a moment ago: the thread may come by more often for the log."""
         if monotonic_seconds() - self._written_at_seconds >= INTERVAL_SECONDS:
             self.flush()
+        return False
 
     def flush(self) -> None:
         """Write everything recorded so far. Never raises, because the calls have already been answered."""

@@ -21,9 +21,16 @@ from rolecall.call_log.outcomes import Outcome, without_codes
 from rolecall.call_log.recorded_calls import recorded_texts
 from rolecall.clock import Clock
 from rolecall.policy import Decision, PolicyKind
-from rolecall.principals import Caller, Principal, Session
+from rolecall.principals import Caller, Session
 from rolecall.storage.call_counts import CallCounts
-from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
+from rolecall.storage.decision_log import (
+    Access,
+    CallFilter,
+    DecisionStore,
+    LoggedCall,
+    LogUnavailableError,
+    RefusalDetails,
+)
 
 log = logging.getLogger("rolecall.decisions")
 
@@ -33,9 +40,13 @@ SETTLE_SECONDS = 0.3
 # The lengths of the queues. Enough for bursts; the calls of one second of full load would cost too much memory.
 ALLOWED_LIMIT = 2_000
 REFUSED_LIMIT = 4_000
-_BATCH_CALLS = 400
+# A batch is written in one step, and calls take turns with it. A hundred calls take a millisecond.
+_BATCH_CALLS = 100
 # After this many rows the thread pauses for this long, so that a call waits for a few rows at most.
 _ROWS_AT_ONCE = 4
+# On a machine that is busy with other work each pause takes milliseconds. Then more rows at once keep the queues short.
+_BACKLOG_CALLS = 500
+_ROWS_AT_ONCE_WITH_BACKLOG = 20
 _PAUSE_SECONDS = 0.0002
 _BATCHES_OF_FULL_QUEUES = (ALLOWED_LIMIT + REFUSED_LIMIT) // _BATCH_CALLS
 _CALLERS_REMEMBERED = 2048
@@ -81,21 +92,32 @@ class DecisionLog:
         else:
             self._dropped["refused"] += 1
 
-    def write_waiting(self) -> None:
-        """Write everything queued so far, with pauses, so that calls are answered meanwhile."""
-        self.flush(gently=True)
+    def write_waiting(self) -> bool:
+        """Write everything queued so far, with pauses, so that calls are answered meanwhile.
 
-    def flush(self, *, gently: bool = False) -> None:
-        """Write everything queued so far. ``gently``: with pauses, so that calls are answered meanwhile."""
+        Returns whether so much waited that the thread should look again soon.
+        """
+        return self.flush(gently=True) > 1
+
+    def flush(self, *, gently: bool = False) -> int:
+        """Write everything queued so far. ``gently``: with pauses, so that calls are answered meanwhile.
+
+        Returns the number of batches.
+        """
         with self._turn:
             # Bounded, because under load the queues never become empty.
-            for _ in range(_BATCHES_OF_FULL_QUEUES):
+            for count in range(_BATCHES_OF_FULL_QUEUES):
                 waiting = self._allowed or self._refused or any(self._dropped.values())
                 if not (waiting and self._write_batch(gently)):
-                    return
+                    return count
+                if gently:
+                    time.sleep(_PAUSE_SECONDS)
+        return _BATCHES_OF_FULL_QUEUES
 
     def _write_batch(self, gently: bool = False) -> bool:
         """Write the next calls. Returns whether that worked; if not, they go back into their queues."""
+        backlog = len(self._allowed) + len(self._refused) > _BACKLOG_CALLS
+        at_once = _ROWS_AT_ONCE_WITH_BACKLOG if backlog else _ROWS_AT_ONCE
         taken = self._taken()
         dropped, self._dropped = self._dropped, {"allowed": 0, "refused": 0}
         entries = []
@@ -103,7 +125,7 @@ class DecisionLog:
             entry = self._entry(outcome)
             if entry:
                 entries.append(entry)
-            if gently and count % _ROWS_AT_ONCE == 0:
+            if gently and count % at_once == 0:
                 # Sleeping releases the interpreter's lock.
                 time.sleep(_PAUSE_SECONDS)
         try:
@@ -181,6 +203,11 @@ class DecisionLog:
         """What explains a refusal; kept for a day by the sandbox's clock. Raises LogUnavailableError."""
         self.flush()
         return self.store.details(request_id, self._clock.now_seconds())
+
+    def accesses(self, account_ids: Sequence[str], since_seconds: float) -> list[Access]:
+        """The last accesses of the accounts' callers. Raises LogUnavailableError."""
+        self.settle()
+        return self.store.accesses(account_ids, since_seconds)
 
     def now_seconds(self) -> float:
         """The sandbox's time, by which calls are dated."""
@@ -268,17 +295,21 @@ class _Rows:
         known = self._callers.get(caller.access_key_id)
         if known is None or known[0] is not caller:
             session = "" if caller.session is None else _session_json(caller.session)
-            known = (caller, session, _identity_json(caller.principal))
+            known = (caller, session, _identity_json(caller))
             self._callers.put(caller.access_key_id, known)
         return known[1], known[2]
 
 
-def _identity_json(principal: Principal) -> str:
+def _identity_json(caller: Caller) -> str:
     """The caller's facts that its ARNs do not hold."""
-    return (
+    principal, source = caller.principal, caller.token_source
+    text = (
         f'{{"type":{quoted(principal.type)},"user_id":{quoted(principal.user_id)},'
-        f'"entity_id":{quoted(principal.entity_id)},"name":{quoted(principal.name)}}}'
+        f'"entity_id":{quoted(principal.entity_id)},"name":{quoted(principal.name)}'
     )
+    if source is not None:
+        text += f',"source_principal_arn":{quoted(source.principal_arn)},"source_region":{quoted(source.region)}'
+    return text + "}"
 
 
 def _session_json(session: Session) -> str:

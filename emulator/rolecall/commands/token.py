@@ -12,7 +12,7 @@ from rolecall.commands.common import tell
 from rolecall.commands.running import ask, endpoint_of, server_options
 from rolecall.identity_providers.oidc_tokens import DEFAULT_ALGORITHM
 from rolecall.identity_providers.token_shapes import DEFAULT_AUDIENCE, SHAPES
-from rolecall.sessions.signing_keys import ALGORITHMS
+from rolecall.sessions.algorithms import ALGORITHMS
 
 
 @click.command("token")

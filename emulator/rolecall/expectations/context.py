@@ -39,12 +39,17 @@ def _text(value: Any) -> str | None:
     return None
 
 
-def without_each(context: Context) -> list[tuple[str, Context]]:
-    """The contexts in which one key is missing or has another value, each with words for what differs."""
+def without_each(context: Context, spelled: Mapping[str, str]) -> list[tuple[str, Context]]:
+    """The contexts in which one key is missing or has another value, each with words for what differs.
+
+    ``spelled`` has the keys as the words show them.
+    """
     found: list[tuple[str, Context]] = []
     for key, value in context.items():
-        found.append((f"without {key}", {name: each for name, each in context.items() if name != key}))
-        found.append((f"with another {key}", {**context, key: _other(value)}))
+        found.append(
+            (f"without {spelled.get(key, key)}", {name: each for name, each in context.items() if name != key})
+        )
+        found.append((f"with another {spelled.get(key, key)}", {**context, key: _other(value)}))
     return found
 
 

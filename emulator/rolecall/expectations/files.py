@@ -50,7 +50,7 @@ class Expected:
 
     ``principals`` are those it is about; for ``nobody`` they are the exceptions. ``on`` are the resources of actions;
     without one the question is about any resource. The conditions of ``only_if`` must all be needed; ``given`` holds in
-    every question.
+    every question. ``spelled`` has their keys as they stand in the file.
     """
 
     line: int
@@ -63,6 +63,7 @@ class Expected:
     on: tuple[Written, ...] = ()
     only_if: Context = field(default_factory=dict)
     given: Context = field(default_factory=dict)
+    spelled: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def actions(self) -> list[str]:
@@ -207,7 +208,7 @@ def _entry(notes: c.Notes, path: Path, value: Any) -> Expected | None:
         notes.add((*path, "on"), ON_MESSAGE)
     for key in members.get("only_if", {}).keys() & members.get("given", {}).keys():
         notes.add((*path, "given"), f"{key} {GIVEN_MESSAGE}")
-    return Expected(line, nobody=False, principals=members.pop("principal", ()), **members)
+    return Expected(line, nobody=False, principals=members.pop("principal", ()), spelled=_spelled(value), **members)
 
 
 def _nobody(notes: c.Notes, path: Path, value: Any, members: dict[str, Any], line: int) -> Expected | None:
@@ -222,7 +223,13 @@ def _nobody(notes: c.Notes, path: Path, value: Any, members: dict[str, Any], lin
         notes.add(path, "expects nothing: give may or may_assume")
     if "on" in inner and "may" not in inner:
         notes.add((*path, "on"), ON_MESSAGE)
-    return Expected(line, nobody=True, principals=within.pop("but", ()), **within)
+    return Expected(line, nobody=True, principals=within.pop("but", ()), spelled=_spelled(inner), **within)
+
+
+def _spelled(value: dict[str, Any]) -> dict[str, str]:
+    """The condition keys of an entry, as they stand in the file, by the form in which they are compared."""
+    contexts = (value.get(key) for key in ("only_if", "given"))
+    return {as_given_key(key): key for context in contexts if isinstance(context, dict) for key in context}
 
 
 def _version(notes: c.Notes, path: Path, value: object) -> None:

@@ -130,7 +130,7 @@ def _failures(table: ActionTable, parts: Sequence[Part], expected: bool) -> Iter
 
 def _unneeded(deciding: Deciding, who: Who, entry: Expected, pattern: str, scope: Scope) -> Iterator[str]:
     """The contexts in which the actions are allowed as well, although a condition of ``only_if`` is not met."""
-    for words, changed in without_each(entry.only_if):
+    for words, changed in without_each(entry.only_if, entry.spelled):
         # The expectation says that each of the actions needs each of the conditions.
         parts = _parts(deciding, who, pattern, scope, {**entry.given, **changed}, False)
         found = list(_failures(deciding.table, parts, False))
@@ -154,13 +154,15 @@ def _scopes(principals: Principals, entry: Expected, account_id: str) -> list[tu
 
 
 def _terms(entry: Expected) -> str:
-    only_if = f" only if {_shown(entry.only_if)}" if entry.only_if else ""
-    return only_if + (f" given {_shown(entry.given)}" if entry.given else "")
+    only_if = f" only if {_shown(entry, entry.only_if)}" if entry.only_if else ""
+    return only_if + (f" given {_shown(entry, entry.given)}" if entry.given else "")
 
 
-def _shown(context: Context) -> str:
+def _shown(entry: Expected, context: Context) -> str:
+    """``sts:ExternalId=partner-id, aws:TagKeys=[team, stage]``"""
     return ", ".join(
-        f"{key}={value if isinstance(value, str) else '[' + ', '.join(value) + ']'}" for key, value in context.items()
+        f"{entry.spelled.get(key, key)}={value if isinstance(value, str) else '[' + ', '.join(value) + ']'}"
+        for key, value in context.items()
     )
 
 
@@ -181,7 +183,7 @@ def _may_assume(asker: Asker, who: Who, entry: Expected, written: Written, *, ex
 
 
 def _assumed_without(asker: Asker, who: Who, role: Who, entry: Expected) -> Iterator[str]:
-    for words, changed in without_each(entry.only_if):
+    for words, changed in without_each(entry.only_if, entry.spelled):
         answered = asker.assume(who, role.arn, {**entry.given, **changed})
         if answered.allowed:
             yield f"allowed {words} as well"

@@ -14,8 +14,8 @@ from rolecall.identity_providers.asking import TokenRequestError
 from rolecall.identity_providers.token_shapes import DEFAULT_AUDIENCE, SHAPES, ShapeError
 from rolecall.ids import Identifiers
 from rolecall.issuers import ISSUER_NAME, OWN_PREFIX, is_own, issuer_problem, key_purpose
+from rolecall.sessions.algorithms import ALGORITHMS
 from rolecall.sessions.signing_keys import (
-    ALGORITHMS,
     SigningKey,
     load_signing_key,
     new_signing_key,

@@ -24,14 +24,13 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from rolecall.caches import BoundedCache
+from rolecall.sessions.algorithms import RSA_ALGORITHMS
 
-RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512"})
 _CURVES: Mapping[str, type[ec.EllipticCurve]] = {
     "ES256": ec.SECP256R1,
     "ES384": ec.SECP384R1,
     "ES512": ec.SECP521R1,
 }
-ALGORITHMS = RSA_ALGORITHMS | _CURVES.keys()
 _RSA_BITS = 2048
 _RSA_EXPONENT = 65537
 # Members of a JSON Web Key that its thumbprint covers, by key type (RFC 7638, section 3.2).

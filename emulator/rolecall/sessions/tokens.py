@@ -14,15 +14,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
-import jwt
-from jwt.algorithms import HMACAlgorithm
-from jwt.api_jws import PyJWS
-
+from rolecall.sessions.jose_door import jose
 from rolecall.sessions.keys import KeyRing, SealingKey
 
 SESSION_PURPOSE = "session"
 
-_ALGORITHM = "HS256"
 _COMPRESS_FROM_BYTES = 1024
 # No honest token is larger. A larger one is refused before it is unpacked.
 MAXIMUM_TOKEN_CHARACTERS = 65_536
@@ -33,18 +29,6 @@ _WRITTEN_SIGNATURE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII
 _TYPE = "JWT"
 _LONGER_TYPE = "JOSE"
 _encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-_DECODE_OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["aud"]}
-
-
-class _OwnKeys(HMACAlgorithm):
-    """HS256 with keys of the key ring. They need none of the checks for keys from outside."""
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        return key if isinstance(key, bytes) else key.encode()
-
-
-_signer = PyJWS(algorithms=[])
-_signer.register_algorithm(_ALGORITHM, _OwnKeys(HMACAlgorithm.SHA256))
 
 
 class BadTokenError(Exception):
@@ -88,8 +72,8 @@ def _lengthened(characters: int) -> int:
 
 
 def _signed(key: SealingKey, text: bytes, token_type: str = _TYPE) -> str:
-    headers = {"kid": key.key_id, "typ": token_type}
-    return _signer.encode(text, key.token_key, algorithm=_ALGORITHM, headers=headers)
+    token: str = jose().sealed(text, key.token_key, {"kid": key.key_id, "typ": token_type})
+    return token
 
 
 def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dict[str, Any]]:
@@ -99,12 +83,12 @@ def open_token(ring: KeyRing, purpose: str, token: str) -> tuple[SealingKey, dic
     if not _WRITTEN_SIGNATURE.fullmatch(token, token.rfind(".") + 1):
         raise BadTokenError("the signature is not in the form of this sandbox's signatures")
     try:
-        header = jwt.get_unverified_header(token)
+        header = jose().unproven_header(token)
         key = ring.get(header.get("kid", ""))
         if key is None:
             raise BadTokenError("sealed with a key that is not in the key ring")
-        claims = jwt.decode(token, key.token_key, algorithms=[_ALGORITHM], audience=purpose, options=_DECODE_OPTIONS)
-    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        claims = jose().opened(token, key.token_key, purpose)
+    except (ValueError, TypeError) as error:
         raise BadTokenError(str(error)) from error
     del claims["aud"]
     if "z" in claims:

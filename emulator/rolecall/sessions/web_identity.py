@@ -15,24 +15,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from jwt.api_jws import PyJWS
-
 from rolecall.caches import BoundedCache
 from rolecall.errors import AwsError
+from rolecall.sessions.algorithms import ALGORITHMS
+from rolecall.sessions.jose_door import jose
 
-# IAM API reference and model of STS, AssumeRoleWithWebIdentity: only these six.
-ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
-_CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 # IAM User Guide, Create an OpenID Connect identity provider: AWS accepts a token for five minutes after it expired,
 # because clocks differ. It is not documented that the two other times get the same grace.
 LEEWAY_SECONDS = 300
 # IAM User Guide, same page: an issuer's set may have 100 RSA keys and 100 elliptic-curve keys.
 MAXIMUM_KEYS = 200
-_RSA_BITS = range(2048, 8193)
 _MAXIMUM_SUBJECT_CHARACTERS = 255
 _VERIFIED_LIMIT = 4096
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -52,8 +44,6 @@ INVALID_MESSAGE = (
     "The web identity token that was passed could not be validated by AWS. Get a new identity token from the identity "
     "provider and then retry the request."
 )
-_jws = PyJWS(algorithms=ALGORITHMS)
-_PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 
 class BadKeySetError(Exception):
@@ -81,7 +71,7 @@ class WebToken:
 class _Key:
     """One public key, and the algorithms it may be used with."""
 
-    public_key: _PublicKey
+    public_key: Any
     algorithms: frozenset[str]
 
 
@@ -113,11 +103,7 @@ class KeySet:
 
 
 def _signed_with(key: _Key, text: str, algorithm: str) -> bool:
-    try:
-        _jws.decode_complete(text, key.public_key, algorithms=[algorithm])
-    except (jwt.PyJWTError, ValueError, TypeError):
-        return False
-    return True
+    return bool(jose().signed_with(key.public_key, text, algorithm))
 
 
 def read_key_set(text: str) -> KeySet:
@@ -154,26 +140,12 @@ def _key_of(member: Mapping[str, Any]) -> _Key | None:
     if not isinstance(key_id, str) or use != "sig":
         return None
     try:
-        public_key, algorithms = _public_key(member)
-    except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+        public_key, algorithms = jose().public_key(member)
+    except (KeyError, ValueError, TypeError):
         return None
     if named is not None:
         algorithms &= {str(named)}
     return _Key(public_key, algorithms) if algorithms else None
-
-
-def _public_key(member: Mapping[str, Any]) -> tuple[_PublicKey, frozenset[str]]:
-    # Only public members are passed on, so a set that shows a private key too is not used as a private key.
-    if member.get("kty") == "RSA":
-        key = RSAAlgorithm.from_jwk({name: member[name] for name in ("kty", "n", "e")})
-        if isinstance(key, RSAPublicKey) and key.key_size in _RSA_BITS:
-            return key, frozenset(name for name in ALGORITHMS if name.startswith("RS"))
-    elif member.get("kty") == "EC":
-        curve_key = ECAlgorithm.from_jwk({name: member[name] for name in ("kty", "crv", "x", "y")})
-        if isinstance(curve_key, EllipticCurvePublicKey):
-            curve = curve_key.curve.name
-            return curve_key, frozenset(name for name, known in _CURVES.items() if known == curve)
-    raise ValueError("not a key for signatures of web identity tokens")
 
 
 def read_token(text: str) -> WebToken:
@@ -181,10 +153,10 @@ def read_token(text: str) -> WebToken:
     if not _COMPACT.fullmatch(text):
         raise _invalid(MALFORMED_MESSAGE, "not three parts of base64url")
     try:
-        decoded = _jws.decode_complete(text, options={"verify_signature": False})
+        decoded = jose().unproven(text)
         claims = json.loads(decoded["payload"], object_pairs_hook=_unique)
         json.loads(urlsafe_b64decode(text.partition(".")[0] + "=="), object_pairs_hook=_unique)
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise _invalid(MALFORMED_MESSAGE, str(error)) from error
     header: Mapping[str, Any] = decoded["header"]
     if not isinstance(claims, dict):

@@ -58,6 +58,7 @@ class TrustedRole:
     trust_policy: str
     trust_principal_ids: Mapping[str, str]
     max_session_duration_seconds: int
+    max_signin_session_duration_seconds: int | None
     linked_service: str | None
 
 
@@ -140,6 +141,7 @@ def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
         trust_policy=row.trust_policy,
         trust_principal_ids=json.loads(row.trust_principal_ids),
         max_session_duration_seconds=row.max_session_duration_seconds,
+        max_signin_session_duration_seconds=row.max_signin_session_duration_seconds,
         linked_service=row.linked_service,
     )
 
@@ -227,6 +229,14 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
         levels("service", t.service_control_policies, t.service_control_policy_targets),
         levels("resource", t.resource_control_policies, t.resource_control_policy_targets),
     )
+
+
+def service_control_levels(
+    connection: Connection, management_account_id: str, organization_id: str, targets: Sequence[str]
+) -> tuple[tuple[Document, ...], ...]:
+    """The service control policies of each target, where the root is ROOT_TARGET."""
+    policies, attached = t.service_control_policies, t.service_control_policy_targets
+    return _levels(connection, management_account_id, organization_id, targets, "service", policies, attached)
 
 
 def root_of(organization_id: str) -> str:

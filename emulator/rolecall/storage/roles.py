@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +39,7 @@ class RoleRecord:
     created_at_seconds: int
     last_used_at_seconds: int | None = None
     last_used_region: str | None = None
+    max_signin_session_duration_seconds: int | None = None
 
     @property
     def arn(self) -> str:
@@ -54,6 +55,12 @@ def role_by_name(connection: Connection, account_id: str, name: str) -> RoleReco
     """The account's role with that name, in any case of letters; None when there is none."""
     row = connection.execute(_BY_NAME, {"account_id": account_id, "name_key": name.lower()}).first()
     return None if row is None else _record(row)
+
+
+def roles_by_id(connection: Connection, role_ids: Iterable[str]) -> dict[str, RoleRecord]:
+    """The roles with these unique ids. An id that no longer exists is left out."""
+    rows = connection.execute(select(t.roles).where(t.roles.c.role_id.in_(set(role_ids))))
+    return {row.role_id: _record(row) for row in rows}
 
 
 def list_roles(
@@ -85,6 +92,7 @@ def add_role(connection: Connection, role: RoleRecord) -> None:
         "created_at_seconds": role.created_at_seconds,
         "last_used_at_seconds": role.last_used_at_seconds,
         "last_used_region": role.last_used_region,
+        "max_signin_session_duration_seconds": role.max_signin_session_duration_seconds,
     }
     with problem_for_conflict(connection, AlreadyThere(role.name)):
         connection.execute(insert(t.roles), values)
@@ -96,6 +104,11 @@ def set_description(connection: Connection, role_id: str, description: str) -> N
 
 def set_max_session_duration(connection: Connection, role_id: str, max_session_duration_seconds: int) -> None:
     _set(connection, role_id, max_session_duration_seconds=max_session_duration_seconds)
+
+
+def set_max_signin_session_duration(connection: Connection, role_id: str, seconds: int | None) -> None:
+    """Set the longest sign-in session of the role. None clears the setting."""
+    _set(connection, role_id, max_signin_session_duration_seconds=seconds)
 
 
 def set_trust_policy(
@@ -138,4 +151,5 @@ def _record(row: Row[Any]) -> RoleRecord:
         created_at_seconds=row.created_at_seconds,
         last_used_at_seconds=row.last_used_at_seconds,
         last_used_region=row.last_used_region,
+        max_signin_session_duration_seconds=row.max_signin_session_duration_seconds,
     )

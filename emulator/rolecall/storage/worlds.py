@@ -113,7 +113,8 @@ def replace(connection: Connection, table: Table, owner: Row, rows: Iterable[Row
     }
     if present == {tuple(row.get(name) for name in columns) for row in wanted}:
         return
-    connection.execute(delete(table).where(_matches(table, owner)))
+    if present:
+        connection.execute(delete(table).where(_matches(table, owner)))
     if wanted:
         connection.execute(insert(table), wanted)
 

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path as FilePath
 
 from rolecall.policy import PolicyKind
-from rolecall.settings import SandboxSettings
+from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.control_policies import control_document
@@ -69,6 +69,7 @@ _SETTINGS = c.record(
         "minimum_session_seconds": ("minimum_session_seconds", c.between(1, 900)),
         "disabled_regions": ("disabled_regions", c.list_of(_REGION)),
         "quotas": ("quotas", quotas),
+        "partitions": ("partitions", c.mapping_of(c.one_of(*PARTITIONS), w.ACCOUNT_ID)),
     },
     (),
 )

@@ -6,11 +6,13 @@ import importlib
 from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
-
-from cryptography.hazmat.primitives.asymmetric import rsa
+from typing import TYPE_CHECKING
 
 from rolecall.caches import BoundedCache
 from rolecall.sessions.saml.records import Assertion, NewResponse, ProviderMetadata, SamlNotInstalledError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
 
 _LIBRARIES = frozenset({"lxml", "signxml"})
 _METADATA_LIMIT = 256
