@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from rolecall import Rolecall
 from rolecall.cli import main
+from rolecall.data import actions
 from rolecall.expectations.files import InvalidExpectationsError
 from rolecall.expectations.verifying import Result, verify
 from rolecall.worlds.located import read_located
@@ -85,6 +86,42 @@ def test_asking_makes_no_call_and_no_session(sandbox: Rolecall) -> None:
     before = len(sandbox.decisions)
     results(sandbox, {"principal": "user/ci", "may_assume": "role/writer", "may_not": "*"})
     assert len(sandbox.decisions) == before
+
+
+# Every type of resource that IAM lets users tag, and the action that reads its tags.
+TAGGED = {
+    "instance-profile": "iam:ListInstanceProfileTags",
+    "mfa": "iam:ListMFADeviceTags",
+    "oidc-provider": "iam:ListOpenIDConnectProviderTags",
+    "policy": "iam:ListPolicyTags",
+    "role": "iam:ListRoleTags",
+    "saml-provider": "iam:ListSAMLProviderTags",
+    "server-certificate": "iam:ListServerCertificateTags",
+    "user": "iam:ListUserTags",
+}
+
+
+def test_a_grant_by_tag_is_found_on_every_type_of_tagged_resource() -> None:
+    types = {name for row in actions("iam").values() if row.name.startswith("Tag") for name in row.resource_types}
+    assert set(TAGGED) == types
+    condition = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
+    statement = {"Effect": "Allow", "Action": "iam:List*", "Resource": "*", "Condition": condition}
+    entries = [{"principal": "user/idle", "may_not": action} for action in TAGGED.values()]
+    tags = [{"Key": "team", "Value": "blue"}]
+    with Rolecall(config=WORLD) as sandbox:
+        iam = sandbox.client("iam", user="admin")
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName="idle", PolicyName="own", PolicyDocument=policy)
+        # The world has a tagged role already.
+        assert [each.holds for each in results(sandbox, *entries)] == [name != "role" for name in TAGGED]
+        iam.create_user(UserName="new", Tags=tags)
+        iam.create_policy(PolicyName="new", PolicyDocument=policy, Tags=tags)
+        iam.create_instance_profile(InstanceProfileName="new", Tags=tags)
+        iam.create_virtual_mfa_device(VirtualMFADeviceName="new", Tags=tags)
+        iam.create_open_id_connect_provider(Url="https://idp.example.com", ThumbprintList=["0" * 40], Tags=tags)
+        found = dict(zip(TAGGED, results(sandbox, *entries), strict=True))
+        made = {"instance-profile", "mfa", "oidc-provider", "policy", "role", "user"}
+        assert {name for name, each in found.items() if not each.holds} == made
 
 
 # In pytest.

@@ -8,7 +8,7 @@ stand for: ``sts:ExternalId`` is ExternalId, ``aws:RequestTag/team`` is a sessio
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,7 +44,12 @@ from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS, requested_
 from rolecall.services.catalogue import find
 from rolecall.services.permissions import stored_keys
 from rolecall.services.registry import Call, RegisteredOperation
+from rolecall.storage.instance_profiles import list_profiles
+from rolecall.storage.mfa_devices import list_devices
+from rolecall.storage.oidc_providers import listed_providers
 from rolecall.storage.policies import list_policies
+from rolecall.storage.saml_providers import providers_of
+from rolecall.storage.server_certificates import list_server_certificates
 from rolecall.wire import Operation, check_constraints, load_service
 
 ANY = "*"
@@ -160,12 +165,13 @@ class Asker:
         return Answered(True, decisions[0], resource=role_arn)
 
     def stored_resources(self, account_id: str) -> list[tuple[str, str]]:
-        """The resource type and ARN of each user, role and policy of an account."""
+        """The resource type and ARN of everything in an account's IAM that can have tags or a boundary."""
         known = self._resources.get(account_id)
         if known is None:
-            entities = self.principals.entities
-            known = [(each.kind, each.arn) for each in entities if each.account_id == account_id]
-            known += [("policy", each.arn) for each in list_policies(self._connection, account_id)]
+            own = (each for each in self.principals.entities if each.account_id == account_id)
+            known = [(each.kind, each.arn) for each in own]
+            for resource_type, arns in _LISTED.items():
+                known += [(resource_type, arn) for arn in arns(self._connection, account_id)]
             self._resources[account_id] = known
         return known
 
@@ -215,6 +221,21 @@ class Asker:
             self._stored[key] = known
         return known
 
+
+_ALL = 10_000_000
+# Every tagged resource type of IAM besides users and roles, and the ARNs of an account's.
+_LISTED: Mapping[str, Callable[[Connection, str], Iterable[str]]] = {
+    "policy": lambda db, account_id: [each.arn for each in list_policies(db, account_id)],
+    "instance-profile": lambda db, account_id: [each.arn for each in list_profiles(db, account_id, limit=_ALL)],
+    "server-certificate": lambda db, account_id: [
+        each.arn for each in list_server_certificates(db, account_id, path_prefix="/", after_name_key="", limit=_ALL)
+    ],
+    "mfa": lambda db, account_id: [
+        each.serial_number for each in list_devices(db, account_id, assigned=None, after_serial_number="", limit=_ALL)
+    ],
+    "oidc-provider": lambda db, account_id: [arn for arn, _ in listed_providers(db, account_id)],
+    "saml-provider": lambda db, account_id: [each.arn for each in providers_of(db, account_id)],
+}
 
 Change = Callable[[Rights, list[Permission]], tuple[Rights, list[Permission]]]
 

@@ -182,7 +182,7 @@ class Deciding:
         return self._found[key]
 
     def _stored(self, who: Who, action: Action, scope: Scope, given: Context, wanted: bool) -> Answered | None:
-        """A wanted answer for a stored user, role or policy: only these bring tags and boundaries."""
+        """A wanted answer for a resource that IAM stores: only such ones bring tags and boundaries."""
         if action.service_prefix != "iam":
             return None
         for resource_type, arn in self.asker.stored_resources(who.account_id):
