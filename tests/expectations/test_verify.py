@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from rolecall import Rolecall
 from rolecall.cli import main
 from rolecall.data import actions
+from rolecall.expectations import witness
+from rolecall.expectations.deciding import TOO_MANY_MESSAGE
 from rolecall.expectations.files import InvalidExpectationsError
 from rolecall.expectations.verifying import Result, verify
 from rolecall.worlds.located import read_located
@@ -86,6 +88,22 @@ def test_asking_makes_no_call_and_no_session(sandbox: Rolecall) -> None:
     before = len(sandbox.decisions)
     results(sandbox, {"principal": "user/ci", "may_assume": "role/writer", "may_not": "*"})
     assert len(sandbox.decisions) == before
+
+
+def test_no_expectation_holds_when_the_answer_is_not_known(sandbox: Rolecall, monkeypatch: pytest.MonkeyPatch) -> None:
+    # To show that no role is left, the search has to follow the patterns of the allow and of the deny.
+    entries = [{"principal": "role/writer", verb: "iam:GetRole"} for verb in ("may", "may_not")]
+    assert [each.holds for each in results(sandbox, *entries)] == [False, True]
+    monkeypatch.setattr(witness, "MAXIMUM_STATES", 5)
+    found = results(sandbox, *entries)
+    assert [(each.holds, each.reasons) for each in found] == [(False, (TOO_MANY_MESSAGE,))] * 2
+
+
+def test_a_name_may_have_its_path(sandbox: Rolecall) -> None:
+    entries = [
+        {"principal": name, "may_not": "iam:GetUser"} for name in ("role/tagged", "role/team/tagged", "ROLE/Tagged")
+    ]
+    assert {each.text for each in results(sandbox, *entries)} == {"role/tagged may not iam:GetUser"}
 
 
 # Every type of resource that IAM lets users tag, and the action that reads its tags.

@@ -64,12 +64,16 @@ PROOF_NEEDED = "the call is not signed: its proof of identity is a token or an a
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to a question. ``decision`` is None when no policy was asked; then ``reason`` says why not."""
+    """The answer to a question. ``decision`` is None when no policy was asked; then ``reason`` says why not.
+
+    ``is_known`` is False when the answer could not be worked out. No expectation holds on such an answer.
+    """
 
     allowed: bool
     decision: Decision | None = None
     reason: str = ""
     resource: str = ANY
+    is_known: bool = True
 
 
 class Asker:

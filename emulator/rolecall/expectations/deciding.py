@@ -143,8 +143,7 @@ class Deciding:
         try:
             resource = self._resource(who, action, scope, given, wanted)
         except TooManyStatesError:
-            # Neither answer is known, and an expectation must not hold by chance.
-            yield part, Answered(wanted, reason=TOO_MANY_MESSAGE)
+            yield part, Answered(wanted, reason=TOO_MANY_MESSAGE, is_known=False)
             return
         if resource is not None or not self._asks_for_stored(who, place):
             yield part, self.asker.ask(who, action, resource or _example(scope, action, who), given)

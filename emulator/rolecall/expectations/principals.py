@@ -92,8 +92,8 @@ class Principals:
     def named(self, written: str, kinds: Sequence[str] = (*_KINDS, _ROOT)) -> list[Who]:
         """The principals that a name means: one, or all that a name with wildcards matches.
 
-        A name is ``role/deploy``, ``user/ci``, ``root``, one of these after ``ACCOUNT:``, or an ARN. Without an account
-        the default account is searched first, and then the others. Raises NoSuchNameError.
+        A name is ``role/deploy``, with its path or without, ``user/ci``, ``root``, one of these after ``ACCOUNT:``, or
+        an ARN. Without an account the default account is searched first, and then the others. Raises NoSuchNameError.
         """
         found = self._by_arn(written) if written.startswith("arn:") else self._by_name(written)
         fitting = [who for who in found if who.kind in kinds]
@@ -119,7 +119,11 @@ class Principals:
         # IAM compares names without case.
         matches = glob(wildcards(name.lower()))
         all_of_them = (*self.roots, *self.entities)
-        found = [who for who in all_of_them if who.account_id in accounts and matches(_short(who).lower())]
+        found = [
+            who
+            for who in all_of_them
+            if who.account_id in accounts and (matches(_short(who).lower()) or matches(_with_path(who).lower()))
+        ]
         if colon or not found:
             return found
         own = [who for who in found if who.account_id == self.default_account_id]
@@ -188,6 +192,11 @@ def _entity(authority: Authority | None) -> Entity:
 
 def _short(who: Who) -> str:
     return _ROOT if who.kind == _ROOT else f"{who.kind}/{who.name}"
+
+
+def _with_path(who: Who) -> str:
+    """``role/team/deploy``"""
+    return who.arn.split(":", 5)[5]
 
 
 def labels(several: Iterable[Who], shown: int = 12) -> str:

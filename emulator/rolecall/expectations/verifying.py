@@ -110,7 +110,7 @@ def _parts(deciding: Deciding, who: Who, pattern: str, scope: Scope, given: Cont
 
 def _failures(table: ActionTable, parts: Sequence[Part], expected: bool) -> Iterator[str]:
     """What is wrong, and the reasons of the first wrong answer."""
-    wrong = [(part, answered) for part, answered in parts if answered.allowed != expected]
+    wrong = [(part, answered) for part, answered in parts if answered.allowed != expected or not answered.is_known]
     if not wrong:
         return
     every = sum(part.bit_count() for part, _ in parts)
