@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from certificate_calls import certified
+from organization_world import ask_organization, fill_organization
 from snapshot_worlds import EVERYTHING, FIRST, SECOND, certificate, private_key
 from ssh_calls import rsa_key, ssh
 
@@ -124,6 +125,7 @@ def fill(handle: Any) -> None:
     _numbers(handle, handle.client("chime"), handle.client("chime-sdk-voice"))
     _connectors(handle.client("chime-sdk-voice"))
     _meetings(handle.client("chime-sdk-meetings"))
+    fill_organization(handle.client("organizations"), SECOND)
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -471,7 +473,7 @@ class Answers:
             self._who = who
             self._clients = {
                 service: handle.client(service, user=who)
-                for service in ("iam", "chime", "chime-sdk-meetings", "chime-sdk-voice")
+                for service in ("iam", "chime", "chime-sdk-meetings", "chime-sdk-voice", "organizations")
             }
             self._ask_everything()
 
@@ -514,6 +516,7 @@ class Answers:
         self._of_connectors()
         if self._who == "admin":
             self._of_meetings()
+        ask_organization(self)
 
     def _of_account(self) -> None:
         for call in (

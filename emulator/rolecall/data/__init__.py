@@ -11,7 +11,7 @@ Not here: what a policy means (policy), which operations exist on the wire (wire
 """
 
 from rolecall.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies
-from rolecall.data.control_policy_table import resource_control_services
+from rolecall.data.control_policy_table import without_resource_control
 from rolecall.data.credential_kind_table import credential_kinds
 from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
 from rolecall.data.phone_number_table import NumberRange, number_ranges, range_of
@@ -55,7 +55,6 @@ __all__ = [
     "optional_dependencies",
     "quotas_with",
     "range_of",
-    "resource_control_services",
     "resource_members",
     "resource_types",
     "role_template",
@@ -63,4 +62,5 @@ __all__ = [
     "service_linked_roles",
     "service_names",
     "service_prefixes",
+    "without_resource_control",
 ]

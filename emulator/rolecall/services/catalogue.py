@@ -98,6 +98,16 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.assigned_numbers",
         "chime_sdk_voice.voice_profile_domains",
     ),
+    "organizations": (
+        "organizations.organization",
+        "organizations.accounts",
+        "organizations.tree",
+        "organizations.policies",
+        "organizations.policy_types",
+        "organizations.delegation",
+        "organizations.tags",
+        "organizations.handshakes",
+    ),
 }
 
 
