@@ -618,6 +618,7 @@ class Answers:
         for order_id in orders:
             self.ask("chime.get_phone_number_order", PhoneNumberOrderId=order_id)
         self.ask("chime.get_global_settings")
+        self.ask("chime.list_supported_phone_number_countries", ProductType="VoiceConnector")
         self.ask("chime.get_phone_number_settings")
         self.ask("chime.search_available_phone_numbers", AreaCode="206")
 
