@@ -30,6 +30,11 @@ KEPT_WHOLE = {
         ("TranscriptionConfiguration", "EngineTranscribeMedicalSettings"),
     ),
     ("chime-sdk-meetings", "StartMeetingTranscription", ("TranscriptionConfiguration", "EngineTranscribeSettings")),
+    (
+        "chime-sdk-voice",
+        "PutSipMediaApplicationLoggingConfiguration",
+        ("SipMediaApplicationLoggingConfiguration",),
+    ),
     ("chime-sdk-voice", "PutVoiceConnectorEmergencyCallingConfiguration", ("EmergencyCallingConfiguration",)),
     ("chime-sdk-voice", "PutVoiceConnectorEmergencyCallingConfiguration", ("EmergencyCallingConfiguration", "DNIS")),
     ("chime-sdk-voice", "PutVoiceConnectorLoggingConfiguration", ("LoggingConfiguration",)),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from rolecall.errors import AwsError
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
-from rolecall.services.kinds import Kind, kind_with_arn
+from rolecall.services.kinds import Kind, kind_with_arn, shown
 from rolecall.services.members import Document, Tag
 from rolecall.services.numbers import bad_request, number_in_inventory
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import create, existing, get, get_setting, keep, list_, replace_setting, update
+from rolecall.services.verbs import change, create, existing, get, get_setting, keep, list_, replace_setting
 from rolecall.storage import resources
 
 # Amazon Chime SDK endpoints and quotas: PSTN audio.
@@ -24,7 +24,6 @@ SIP_CALL = Kind(SERVICE, "sip-media-application-call", "TransactionId", parent=S
 
 get(SIP_APPLICATION, "GetSipMediaApplication")
 list_(SIP_APPLICATION, "ListSipMediaApplications")
-update(SIP_APPLICATION, "UpdateSipMediaApplication")
 get_setting(SIP_APPLICATION, "GetSipMediaApplicationLoggingConfiguration")
 
 
@@ -41,19 +40,29 @@ def create_sip_media_application(
     """An application of the endpoint's Region. Rolecall does not call its function."""
     if AwsRegion not in REGIONS:
         raise bad_request(f"AwsRegion must be {' or '.join(REGIONS)}.")
-    if not all("LambdaArn" in endpoint for endpoint in Endpoints):
-        raise bad_request("Endpoints must have a LambdaArn.")
     application_id = call.ids.uuid()
     content = {
         "SipMediaApplicationId": application_id,
         "AwsRegion": AwsRegion,
         "Name": Name,
-        "Endpoints": list(Endpoints),
+        "Endpoints": _checked(Endpoints),
         "CreatedTimestamp": call.now_seconds,
         "UpdatedTimestamp": call.now_seconds,
         "SipMediaApplicationArn": SIP_APPLICATION.arn(call, application_id),
     }
     return create(call, SIP_APPLICATION, application_id, content, Tags)
+
+
+@operation(SERVICE, "UpdateSipMediaApplication")
+def update_sip_media_application(
+    call: Call, *, SipMediaApplicationId: str, Name: str | None = None, Endpoints: Sequence[Endpoint] | None = None
+) -> Answer:
+    """What the request leaves out stays as it is."""
+    members: dict[str, Any] = {} if Name is None else {"Name": Name}
+    if Endpoints is not None:
+        members["Endpoints"] = _checked(Endpoints)
+    content = change(call, SIP_APPLICATION, SipMediaApplicationId, members=members)
+    return {"SipMediaApplication": shown(call, "SipMediaApplication", content)}
 
 
 @operation(SERVICE, "PutSipMediaApplicationLoggingConfiguration")
@@ -105,3 +114,9 @@ def update_sip_media_application_call(
     found = existing(call, SIP_CALL, SipMediaApplicationId, TransactionId, locked=True)
     resources.set_content(call.db, found.key, {**found.content, "Arguments": dict(Arguments)})
     return {"SipMediaApplicationCall": {"TransactionId": found.resource_id}}
+
+
+def _checked(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    if not all("LambdaArn" in endpoint for endpoint in endpoints):
+        raise bad_request("Endpoints must have a LambdaArn.")
+    return list(endpoints)

@@ -71,7 +71,7 @@ def list_sip_rules(
     MaxResults: int = DEFAULT_MAX_RESULTS,
     NextToken: str | None = None,
 ) -> Answer:
-    """The rules of the endpoint's Region, or those of them that call an application, oldest first."""
+    """The rules of the endpoint's Region, or the rules that call one application, oldest first."""
     filters = (call.region, SipMediaApplicationId)
     after = None if NextToken is None else position_of(call, filters, NextToken)
     found = [
