@@ -142,7 +142,6 @@ def test_on_one_endpoint_every_chime_operation_finds_itself_and_sdk_operations_f
         (post("{}", path="/accounts/1/users"), "chime", "chime:BatchUpdateUser"),
         (get("/search", "type=phone-numbers"), "chime", "chime-sdk-voice:SearchAvailablePhoneNumbers"),
         (get("/phone-numbers", "product-type=BusinessCalling"), "chime", "chime:ListPhoneNumbers"),
-        (get("/settings"), "chime", "chime:GetGlobalSettings"),
         (
             HttpRequest("PUT", "/meetings/m/attendees/capabilities", "operation=batch-update-except", {}, b""),
             "chime",
