@@ -60,6 +60,8 @@ SERVICE_PAGES = {
     "sts": "sts.md",
     "iam": "iam.md",
     "chime": "chime.md",
+    "chime-sdk-identity": "chime.md",
+    "chime-sdk-meetings": "chime.md",
     "chime-sdk-voice": "chime.md",
     "iam-toolbox": "decision-log.md",
 }
