@@ -64,6 +64,7 @@ SERVICE_PAGES = {
     "chime-sdk-meetings": "chime.md",
     "chime-sdk-voice": "chime.md",
     "iam-toolbox": "decision-log.md",
+    "organizations": "organizations.md",
 }
 DOCUMENTED_PORT = 4580
 

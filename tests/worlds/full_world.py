@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from certificate_calls import certified
+from organization_world import ask_organization, fill_organization
 from snapshot_worlds import EVERYTHING, FIRST, SECOND, certificate, private_key
 from ssh_calls import rsa_key, ssh
 
@@ -117,6 +118,7 @@ def fill(handle: Any) -> None:
     _rest(handle, iam)
     _chime(handle.client("chime"))
     _connectors(handle.client("chime-sdk-voice"))
+    fill_organization(handle.client("organizations"), SECOND)
     _meetings(handle.client("chime-sdk-meetings"))
 
 
@@ -436,7 +438,7 @@ class Answers:
             self._who = who
             self._clients = {
                 service: handle.client(service, user=who)
-                for service in ("iam", "chime", "chime-sdk-meetings", "chime-sdk-voice")
+                for service in ("iam", "chime", "chime-sdk-meetings", "chime-sdk-voice", "organizations")
             }
             self._ask_everything()
 
@@ -477,6 +479,7 @@ class Answers:
         self._of_devices_and_providers()
         self._of_chime()
         self._of_connectors()
+        ask_organization(self)
         if self._who == "admin":
             self._of_meetings()
 

@@ -82,6 +82,16 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.tags",
         "chime_sdk_voice.voice_connectors",
     ),
+    "organizations": (
+        "organizations.organization",
+        "organizations.accounts",
+        "organizations.tree",
+        "organizations.policies",
+        "organizations.policy_types",
+        "organizations.delegation",
+        "organizations.tags",
+        "organizations.handshakes",
+    ),
 }
 
 
