@@ -30,6 +30,7 @@ LOADED_LATER = (
     "rolecall.call_log.refusals",
     "rolecall.call_log.shown",
     "rolecall.demo",
+    "rolecall.expectations",
     "rolecall.identity_providers.mfa_codes",
     "rolecall.identity_providers.oidc_tokens",
     "rolecall.identity_providers.saml_assertions",

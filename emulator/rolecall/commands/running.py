@@ -53,16 +53,32 @@ def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
 
     Raises UnusableError with the server's message when it refuses, and when no server answers at that address.
     """
+    status, answer = ask_for(endpoint, method, path, None if body is None else json.dumps(body))
+    if status != http.client.OK:
+        raise unusable(answer)
+    return answer
+
+
+def unusable(answer: Any) -> UnusableError:
+    """The error for a server's refusal, with its message."""
+    return UnusableError(str(answer.get("message", answer) if isinstance(answer, dict) else answer))
+
+
+def ask_for(endpoint: str, method: str, path: str, text: str | None) -> tuple[int, Any]:
+    """Status and JSON of a control endpoint's answer, also of a refusal.
+
+    Raises UnusableError when no server answers at that address.
+    """
     try:
         address = urlsplit(endpoint)
         connection = _connections[address.scheme](address.hostname or "", address.port)
     except (KeyError, ValueError, http.client.InvalidURL) as error:
         raise UnusableError(f"{endpoint!r} is not the URL of a server: write it as http://127.0.0.1:4580") from error
     try:
-        text = None if body is None else json.dumps(body)
-        connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", text)
+        body = None if text is None else text.encode()
+        connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", body)
         answer = connection.getresponse()
-        status, read = answer.status, json.loads(answer.read())
+        return answer.status, json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UnusableError(
             f"Rolecall does not answer at {endpoint}: start it with rolecall serve, "
@@ -70,6 +86,3 @@ def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
         ) from error
     finally:
         connection.close()
-    if status != http.client.OK:
-        raise UnusableError(str(read.get("message", read) if isinstance(read, dict) else read))
-    return read

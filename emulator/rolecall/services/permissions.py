@@ -147,6 +147,18 @@ def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Des
     return kind.describe(call, resource)
 
 
+def stored_keys(call: Call, prefix: str, resource_type: str, arn: str) -> Mapping[str, ContextValue]:
+    """The condition keys that a stored resource adds to a call of an action about its type; none if it is not stored.
+
+    ``call`` is about one resource of the caller's account, under its whole ARN.
+    """
+    kind = _kinds.get((prefix, resource_type))
+    if kind is None or kind.made_by == call.operation:
+        return {}
+    described = kind.describe(call, Resource(resource_type, arn, arn))
+    return described.context if described.arn == arn else {}
+
+
 def _owner(resource: Resource) -> str:
     """The account in an ARN of the request. Empty for the caller's own account and for AWS's."""
     parsed = parse_arn(resource.given) if resource.given.startswith("arn:") else None
