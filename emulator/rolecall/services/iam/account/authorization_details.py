@@ -101,7 +101,12 @@ def _roles(call: Call, roles: Sequence[RoleRecord]) -> list[Answer]:
     profiles = profiles_of_roles(call.db, ids)
     details = []
     for role, trust_policy in zip(roles, shown_trust_policies(call, roles), strict=True):
-        shown = shown_role(role, trust_policy)
+        # RoleDetail lacks members that other answers about a role have, such as MaxSigninSessionDuration.
+        shown = {
+            member: value
+            for member, value in shown_role(role, trust_policy).items()
+            if ("RoleDetailList", member) in call.model.output_paths
+        }
         shown["InstanceProfileList"] = shown_profiles(call, profiles.get(role.role_id, ()))
         shown["RolePolicyList"] = inline.get(role.role_id, [])
         shown["AttachedManagedPolicies"] = attached.get(role.role_id, [])
