@@ -69,7 +69,7 @@ def test_a_role_in_an_instance_profile_has_it_and_the_details_of_a_role_have_not
     assert "MaxSigninSessionDuration" not in detail
     profiles = [
         iam.get_instance_profile(InstanceProfileName="visitors")["InstanceProfile"],
-        *(each for each in iam.list_instance_profiles()["InstanceProfiles"] if each["Roles"]),
+        *(each for each in iam.list_instance_profiles()["InstanceProfiles"] if "visitors" in each["Arn"]),
         *iam.list_instance_profiles_for_role(RoleName="visitor")["InstanceProfiles"],
         *detail["InstanceProfileList"],
     ]
