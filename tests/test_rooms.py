@@ -109,6 +109,7 @@ LOADED_LATE = {
     ("rolecall.pytest_plugin", "rolecall.kit"),
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
     ("rolecall.sessions.saml.on_demand", "rolecall.sessions.saml.library"),
+    ("rolecall.worlds.row_checks", "rolecall.worlds.ssh_keys"),
     ("rolecall.sessions.jose_door", "rolecall.sessions.jose"),
     ("rolecall.server.processes", "rolecall.server.workers"),
     ("rolecall.server.tls", "rolecall.server.own_certificates"),

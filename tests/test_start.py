@@ -50,6 +50,7 @@ LOADED_LATER = (
     "rolecall.sessions.saml.library",
     "rolecall.sessions.signing_keys",
     "rolecall.storage.upgrade",
+    "rolecall.worlds.ssh_keys",
 )
 PROGRAM = """
 import json, sys

@@ -52,7 +52,14 @@ def _chime_account() -> dict[str, Any]:
 # No decision about a permission reads these, so writing them leaves every cache as it is.
 WITHOUT_AUTHORITY = {
     "generations",
+    "access_reports",
+    "account_creations",
     "account_aliases",
+    "account_properties",
+    "acquired_roles",
+    "server_certificates",
+    "service_credentials",
+    "ssh_public_keys",
     "chime_accounts",
     "chime_users",
     "service_linked_role_deletions",

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
+from certificate_calls import certified
+from organization_world import ask_organization, fill_organization
 from snapshot_worlds import EVERYTHING, FIRST, SECOND, certificate, private_key
+from ssh_calls import rsa_key, ssh
 
 from rolecall.identity_providers import mfa_codes
 from rolecall.identity_providers.saml_assertions import metadata_document
@@ -109,11 +112,13 @@ def fill(handle: Any) -> None:
     _instance_profiles(iam)
     _devices(handle, iam)
     _passwords(handle, iam)
+    _credentials(handle, iam)
     _providers(handle, iam)
     _delegation(handle, iam, handle.client("iam", "partner"))
     _rest(handle, iam)
     _chime(handle.client("chime"))
     _connectors(handle.client("chime-sdk-voice"))
+    fill_organization(handle.client("organizations"), SECOND)
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -240,6 +245,31 @@ def _passwords(handle: Any, iam: Any) -> None:
         body = certificate(name)
         made = iam.upload_signing_certificate(UserName=name, CertificateBody=body)["Certificate"]["CertificateId"]
         iam.update_signing_certificate(UserName=name, CertificateId=made, Status="Inactive")
+
+
+def _credentials(handle: Any, iam: Any) -> None:
+    root, site = certified("root"), certified("site")
+    iam.upload_server_certificate(
+        ServerCertificateName="Site",
+        Path="/certificates/",
+        CertificateBody=site.body,
+        PrivateKey=site.private_key,
+        CertificateChain=site.body,
+        Tags=[{"Key": "Team", "Value": "yes"}, {"Key": "team", "Value": "0777"}],
+    )
+    iam.upload_server_certificate(ServerCertificateName="root", CertificateBody=root.body, PrivateKey=root.private_key)
+    for number, name in enumerate(("Anna", "yes")):
+        key = iam.upload_ssh_public_key(UserName=name, SSHPublicKeyBody=ssh(rsa_key(number)))["SSHPublicKey"]
+        iam.update_ssh_public_key(UserName=name, SSHPublicKeyId=key["SSHPublicKeyId"], Status="Inactive")
+        for service, days in (("codecommit.amazonaws.com", {}), ("bedrock.amazonaws.com", {"CredentialAgeDays": 3})):
+            made = iam.create_service_specific_credential(UserName=name, ServiceName=service, **days)
+            named = {"ServiceSpecificCredentialId": made["ServiceSpecificCredential"]["ServiceSpecificCredentialId"]}
+            iam.update_service_specific_credential(UserName=name, **named, Status="Inactive")
+    iam.put_account_properties(Properties={"RoleManager/Enabled": "true"})
+    iam.acquire_role(
+        TemplateArn="arn:aws:iam::aws:role-template/iam.amazonaws.com/PowerUserRoleTemplate:1",
+        ReplacementValues={"AWSServiceName": {"Values": ["lambda.amazonaws.com"]}},
+    )
 
 
 def _providers(handle: Any, iam: Any) -> None:
@@ -386,7 +416,8 @@ class Answers:
         for who in ("admin", "partner"):
             self._who = who
             self._clients = {
-                service: handle.client(service, user=who) for service in ("iam", "chime", "chime-sdk-voice")
+                service: handle.client(service, user=who)
+                for service in ("iam", "chime", "chime-sdk-voice", "organizations")
             }
             self._ask_everything()
 
@@ -427,9 +458,11 @@ class Answers:
         self._of_devices_and_providers()
         self._of_chime()
         self._of_connectors()
+        ask_organization(self)
 
     def _of_account(self) -> None:
         for call in (
+            "get_account_properties",
             "get_account_summary",
             "get_account_password_policy",
             "get_outbound_web_identity_federation_info",
@@ -445,6 +478,11 @@ class Answers:
             self.ask("list_instance_profile_tags", InstanceProfileName=profile)
         for request in self.each("list_delegation_requests", "DelegationRequests", "DelegationRequestId"):
             self.ask("get_delegation_request", DelegationRequestId=request)
+            arn = f"arn:aws:iam::{FIRST}:delegation-request/{request}"
+            self.ask("get_human_readable_summary", EntityArn=arn)
+        for name in self.each("list_server_certificates", "ServerCertificateMetadataList", "ServerCertificateName"):
+            self.ask("get_server_certificate", ServerCertificateName=name)
+            self.ask("list_server_certificate_tags", ServerCertificateName=name)
 
     def _of_user(self, name: str | None) -> None:
         user = {} if name is None else {"UserName": name}
@@ -455,6 +493,11 @@ class Answers:
         for serial in self.each("list_mfa_devices", "MFADevices", "SerialNumber", **user):
             self.ask("get_mfa_device", SerialNumber=serial, **user)
         self.ask("list_signing_certificates", **user)
+        self.ask("list_service_specific_credentials", **user)
+        keys = self.each("list_ssh_public_keys", "SSHPublicKeys", "SSHPublicKeyId", **user)
+        for key in keys:
+            for encoding in ("SSH", "PEM"):
+                self.ask("get_ssh_public_key", SSHPublicKeyId=key, Encoding=encoding, **user)
         if name is None:
             return
         self.ask("list_user_tags", **user)
@@ -476,6 +519,7 @@ class Answers:
 
     def _decisions(self, arn: str) -> None:
         self.ask("get_context_keys_for_principal_policy", PolicySourceArn=arn)
+        self.ask("list_policies_granting_service_access", Arn=arn, ServiceNamespaces=["iam", "chime", "s3"])
         actions = ["iam:GetUser", "chime:DeleteUser", "sts:AssumeRole", "s3:GetObject"]
         self.ask("simulate_principal_policy", PolicySourceArn=arn, ActionNames=actions)
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import strategies as st
+from ssh_calls import rsa_key, ssh
 
 from rolecall.ids import Identifiers
 from rolecall.sessions.saml.on_demand import own_metadata
@@ -28,10 +29,8 @@ DECLARED_TABLES = {
     "organization_features",
     "organizational_units",
     "organizational_unit_accounts",
-    "service_control_policies",
-    "service_control_policy_targets",
-    "resource_control_policies",
-    "resource_control_policy_targets",
+    "organization_policies",
+    "organization_policy_targets",
     "users",
     "groups",
     "group_members",
@@ -54,7 +53,7 @@ DECLARED_TABLES = {
     "chime_users",
 }
 # Facts of a database that are not part of its world.
-LEFT_OUT_TABLES = {"generations", "sealing_keys", "sandbox_states", "fault_hits"}
+LEFT_OUT_TABLES = {"access_reports", "generations", "sealing_keys", "sandbox_states", "fault_hits"}
 # Shown by no operation.
 LEFT_OUT_COLUMNS = {
     "user_attached_policies.attached_at_seconds",
@@ -89,6 +88,15 @@ _DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(
 _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
 # A value for each column with a fixed set of values.
 CHOSEN = {
+    "account_creations.state": "SUCCEEDED",
+    "organization_accounts.joined_method": "CREATED",
+    "organization_accounts.state": "ACTIVE",
+    "organization_resource_policies.document": json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "organizations:List*", "Resource": "*"}],
+        }
+    ),
     "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "login_profiles.max_signin_session_duration_seconds": 3600,
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
@@ -107,6 +115,10 @@ CHOSEN = {
     "delegation_requests.permission_policy": _POLICY,
     "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),
     "signing_certificates.status": "Inactive",
+    "ssh_public_keys.status": "Inactive",
+    "ssh_public_keys.body": ssh(rsa_key()),
+    "service_credentials.status": "Inactive",
+    "acquired_roles.replacement_values": '{"AWSServiceName": ["a: b"]}',
     "signing_keys.key_id": _KEY.key_id,
     "signing_keys.algorithm": _KEY.algorithm,
     "signing_keys.private_key": private_pem(_KEY),

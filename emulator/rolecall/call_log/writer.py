@@ -23,7 +23,14 @@ from rolecall.clock import Clock
 from rolecall.policy import Decision, PolicyKind
 from rolecall.principals import Caller, Session
 from rolecall.storage.call_counts import CallCounts
-from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
+from rolecall.storage.decision_log import (
+    Access,
+    CallFilter,
+    DecisionStore,
+    LoggedCall,
+    LogUnavailableError,
+    RefusalDetails,
+)
 
 log = logging.getLogger("rolecall.decisions")
 
@@ -196,6 +203,11 @@ class DecisionLog:
         """What explains a refusal; kept for a day by the sandbox's clock. Raises LogUnavailableError."""
         self.flush()
         return self.store.details(request_id, self._clock.now_seconds())
+
+    def accesses(self, account_ids: Sequence[str], since_seconds: float) -> list[Access]:
+        """The last accesses of the accounts' callers. Raises LogUnavailableError."""
+        self.settle()
+        return self.store.accesses(account_ids, since_seconds)
 
     def now_seconds(self) -> float:
         """The sandbox's time, by which calls are dated."""

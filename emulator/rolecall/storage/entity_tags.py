@@ -1,4 +1,6 @@
-"""Tags of users, roles, managed policies, providers, MFA devices and instance profiles: pairs of key and value.
+"""Tags of users, roles, customer managed policies, identity providers, MFA devices, server certificates and instance
+profiles.
+
 
 For users, roles and providers, keys that differ only in case are one key. For the others they are two (IAM User Guide,
 Tags for IAM resources). A key keeps the case in which it was last written.
@@ -15,7 +17,16 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, del
 
 from rolecall.storage import tables as t
 
-TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider", "mfa_device", "instance_profile"]
+TaggedKind = Literal[
+    "user",
+    "role",
+    "policy",
+    "oidc_provider",
+    "saml_provider",
+    "mfa_device",
+    "server_certificate",
+    "instance_profile",
+]
 Tag = tuple[str, str]
 
 
@@ -52,6 +63,7 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
         "oidc_provider": _statements(t.oidc_provider_tags, "arn", case_sensitive=False),
         "saml_provider": _statements(t.saml_provider_tags, "arn", case_sensitive=False),
         "mfa_device": _statements(t.mfa_device_tags, "serial_number", case_sensitive=True),
+        "server_certificate": _statements(t.server_certificate_tags, "certificate_id", case_sensitive=True),
         "instance_profile": _statements(t.instance_profile_tags, "instance_profile_id", case_sensitive=True),
     }
 )

@@ -13,13 +13,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, select
 
-from rolecall.arns import aws_control_policy_arn, control_policy_arn, iam_arn, parse_arn
+from rolecall.arns import FULL_ACCESS, iam_arn, organization_policy_arn, parse_arn
 from rolecall.storage import tables as t
 from rolecall.storage.entity_tags import tags_of
 
 ROOT_TARGET = "ROOT"
-# AWS attaches these to the root and to every unit and account when this kind of policy is switched on.
-FULL_ACCESS = {"service": "FullAWSAccess", "resource": "RCPFullAWSAccess"}
+# The state of a closed account.
+SUSPENDED = "SUSPENDED"
+SERVICE_CONTROL_POLICY = "SERVICE_CONTROL_POLICY"
+RESOURCE_CONTROL_POLICY = "RESOURCE_CONTROL_POLICY"
+# On in every organization that did not switch them off.
+CONTROL_POLICY_TYPES = (SERVICE_CONTROL_POLICY, RESOURCE_CONTROL_POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,14 @@ class Organization:
 
     ``path`` is the account's place in the form of aws:PrincipalOrgPaths. The policies come level by level: root,
     organizational units, account. Full access is among them wherever AWS attaches it. The management account has none,
-    because control policies do not restrict it.
+    because control policies do not restrict it. ``closed`` says that CloseAccount closed the account.
     """
 
     organization_id: str
     path: str
     service_control: tuple[tuple[Document, ...], ...]
     resource_control: tuple[tuple[Document, ...], ...]
+    closed: bool = False
 
 
 _ACCESS_KEY = select(
@@ -208,8 +213,12 @@ def customer_policy_document(connection: Connection, arn: str) -> str | None:
 
 def organization_of(connection: Connection, account_id: str) -> Organization | None:
     statement = (
-        select(t.organizations.c.organization_id, t.organizations.c.management_account_id)
+        select(
+            t.organizations.c.organization_id, t.organizations.c.management_account_id, t.organization_accounts.c.state
+        )
+        .select_from(t.organizations)
         .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
+        .outerjoin(t.organization_accounts, t.organization_accounts.c.account_id == t.accounts.c.account_id)
         .where(t.accounts.c.account_id == account_id)
     )
     row = connection.execute(statement).first()
@@ -226,9 +235,17 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
     return Organization(
         organization_id,
         path,
-        levels("service", t.service_control_policies, t.service_control_policy_targets),
-        levels("resource", t.resource_control_policies, t.resource_control_policy_targets),
+        levels(SERVICE_CONTROL_POLICY),
+        levels(RESOURCE_CONTROL_POLICY),
+        closed=row.state == SUSPENDED,
     )
+
+
+def service_control_levels(
+    connection: Connection, management_account_id: str, organization_id: str, targets: Sequence[str]
+) -> tuple[tuple[Document, ...], ...]:
+    """The service control policies of each target, where the root is ROOT_TARGET."""
+    return _levels(connection, management_account_id, organization_id, targets, SERVICE_CONTROL_POLICY)
 
 
 def root_of(organization_id: str) -> str:
@@ -248,41 +265,47 @@ def _units_of(connection: Connection, account_id: str) -> list[str]:
     return found
 
 
+def policy_type_enabled(connection: Connection, organization_id: str, policy_type: str) -> bool:
+    """Whether an organization uses policies of this type."""
+    types = t.organization_policy_types.c
+    statement = select(types.enabled).where(types.organization_id == organization_id, types.policy_type == policy_type)
+    switched = connection.execute(statement).scalar()
+    return policy_type in CONTROL_POLICY_TYPES if switched is None else bool(switched)
+
+
 def _levels(
     connection: Connection,
     management_account_id: str,
     organization_id: str,
     targets: Sequence[str],
-    kind: str,
-    policies: Table,
-    attached: Table,
+    policy_type: str,
 ) -> tuple[tuple[Document, ...], ...]:
-    """The policies of each level. A declared policy named like full access is attached to its own targets only."""
-    full_access = Document(FULL_ACCESS[kind], aws_control_policy_arn(kind, FULL_ACCESS[kind]), None)
-    own = select(policies.c.name).where(
-        policies.c.organization_id == organization_id, policies.c.name == full_access.name
-    )
+    """The policies of each level; no level while the type is off.
+
+    AWS attaches full access to the root and to every unit and account when a type is switched on. As long as the policy
+    has no row, it is attached everywhere; then it is attached to its own targets only.
+    """
+    if not policy_type_enabled(connection, organization_id, policy_type):
+        return ()
+    policies, attached = t.organization_policies, t.organization_policy_targets
+    name = FULL_ACCESS[policy_type]
+    arn_of = partial(organization_policy_arn, management_account_id, organization_id, policy_type)
+    full_access = Document(name, arn_of(f"p-{name}"), None)
+    of_type = (policies.c.organization_id == organization_id, policies.c.policy_type == policy_type)
+    own = select(policies.c.name).where(*of_type, policies.c.policy_id == f"p-{name}")
     everywhere = () if connection.execute(own).first() is not None else (full_access,)
-    levels = []
-    for target in targets:
-        statement = (
-            select(policies.c.name, policies.c.document)
-            .join(attached, attached.c.policy_name == policies.c.name)
-            .where(attached.c.target == target, policies.c.organization_id == organization_id)
-            .order_by(policies.c.name)
-        )
-        documents = [
-            Document(
-                found.name,
-                full_access.arn
-                if found.name == full_access.name
-                else control_policy_arn(management_account_id, organization_id, kind, found.name),
-                found.document,
-            )
-            for found in connection.execute(statement)
-        ]
-        levels.append((*everywhere, *documents))
-    return tuple(levels)
+    joined = (attached.c.organization_id == policies.c.organization_id) & (attached.c.policy_id == policies.c.policy_id)
+    statement = (
+        select(attached.c.target, policies.c.policy_id, policies.c.name, policies.c.document)
+        .join(attached, joined)
+        .where(*of_type, attached.c.target.in_(targets))
+        .order_by(policies.c.name)
+    )
+    found = connection.execute(statement).all()
+    at_target: dict[str, list[Document]] = {target: [*everywhere] for target in targets}
+    for row in found:
+        at_target[row.target].append(Document(row.name, arn_of(row.policy_id), row.document))
+    return tuple(tuple(documents) for documents in at_target.values())
 
 
 def account_exists(connection: Connection, account_id: str) -> bool:

@@ -147,7 +147,7 @@ def _member_paths(shape: Shape | None, depth: int = MAXIMUM_MEMBER_DEPTH) -> Ite
 
 
 def _decoder(protocol: str, shape: Shape | None) -> DecodeRequest:
-    if protocol == "rest-json":
+    if protocol in ("rest-json", "json"):
         return rest_json.compile_decode(shape)
     decode = query.compile_decode(shape)
     return lambda inputs, query_parameters, request: decode(inputs)

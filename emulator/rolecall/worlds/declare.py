@@ -9,12 +9,12 @@ from rolecall.policy import PolicyKind
 from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
-from rolecall.worlds.control_policies import control_document
+from rolecall.worlds.control_policies import control_document, management_document
 from rolecall.worlds.files import read_named
 from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
 from rolecall.worlds.quotas import quotas
-from rolecall.worlds.references import dangling
+from rolecall.worlds.references import UNIT_NAME_MEANING, UNIT_NAME_PATTERN, dangling
 from rolecall.worlds.row_checks import ROWS, dangling_rows, rows
 
 # The first line of a snapshot. A snapshot that is cut off is still a sandbox file, so it must not count as complete.
@@ -23,11 +23,12 @@ SNAPSHOT_END = "..."
 
 _REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
 
-_UNIT_NAME = c.matching(r"(?!\d{12}$)(?=.*\S).{1,128}", "a name of up to 128 characters that is not an account id")
+_UNIT_NAME = c.matching(UNIT_NAME_PATTERN, UNIT_NAME_MEANING)
+_ANY_UNIT_NAME = c.matching(r"(?s).{1,128}", "a name of up to 128 characters")
 _UNIT = c.record(
     w.DeclaredUnit,
     {
-        "name": ("name", _UNIT_NAME),
+        "name": ("name", _ANY_UNIT_NAME),
         "id": ("ou_id", c.matching(r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}", "an id such as ou-exam-1a2b3c4d")),
         "parent": ("parent", _UNIT_NAME),
         "accounts": ("accounts", c.list_of(w.ACCOUNT_ID)),
@@ -36,16 +37,29 @@ _UNIT = c.record(
 )
 
 
+_POLICY_KEYS: dict[str, tuple[str, c.Check]] = {
+    "name": ("name", c.matching(r"(?s).{1,128}", "a name of up to 128 characters")),
+    "id": ("policy_id", c.matching(r"p-[0-9a-zA-Z_]{8,128}", "a policy id such as p-1a2b3c4d")),
+    "description": ("description", c.matching(r"(?s).{0,512}", "a text of up to 512 characters")),
+    "attached": ("attached", c.boolean),
+    "targets": ("targets", c.list_of(c.text)),
+}
+
+
 def _control_policy(kind: PolicyKind) -> c.Check:
-    return c.record(
-        w.DeclaredControlPolicy,
-        {
-            "name": ("name", w.LONG_NAME),
-            "targets": ("targets", c.list_of(c.text)),
-            "document": ("document", control_document(kind)),
-        },
-        ("name", "document"),
-    )
+    keys = {**_POLICY_KEYS, "document": ("document", control_document(kind))}
+    return c.record(w.DeclaredControlPolicy, keys, ("name", "document"))
+
+
+_MANAGEMENT_POLICY = c.record(
+    w.DeclaredManagementPolicy,
+    {
+        **_POLICY_KEYS,
+        "type": ("policy_type", c.matching(r"[A-Z][A-Z0-9_]{1,39}", "a type of policies such as TAG_POLICY")),
+        "document": ("document", management_document),
+    },
+    ("name", "type", "document"),
+)
 
 
 _ORGANIZATION = c.record(
@@ -55,6 +69,7 @@ _ORGANIZATION = c.record(
         "organizational_units": ("organizational_units", c.list_of(_UNIT)),
         "service_control_policies": ("service_control_policies", c.list_of(_control_policy(PolicyKind.SCP))),
         "resource_control_policies": ("resource_control_policies", c.list_of(_control_policy(PolicyKind.RCP))),
+        "management_policies": ("management_policies", c.list_of(_MANAGEMENT_POLICY)),
         "management_account": ("management_account_id", w.ACCOUNT_ID),
         "delegated_administrators": ("delegated_administrators", c.list_of(w.ACCOUNT_ID)),
         "features": ("features", c.list_of(c.one_of("RootCredentialsManagement", "RootSessions"))),

@@ -6,6 +6,8 @@ the wrong type, which another check notes. An entity with a problem of its own s
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,10 @@ from rolecall.worlds.located import Path
 Found = Iterator[tuple[Path, str]]
 Values = Mapping[str, Any]
 WITHOUT_CASE = " (names compare without case)"
+# The name of an organizational unit. A unit with an id may have any other name, and is then referred to by its id.
+UNIT_NAME_PATTERN = r"(?!(?:\d{12}|ROOT)$)(?=.*\S).{1,128}"
+UNIT_NAME_MEANING = "a name of up to 128 characters that is neither an account id nor ROOT"
+UNIT_NAME = re.compile(UNIT_NAME_PATTERN).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,13 +355,39 @@ def _organization(world: Any, declared: _Declared) -> Found:
     yield from _root_access(organization, declared)
     units = list(_mappings(organization, "organizational_units"))
     yield from _units(units, declared)
-    targets = declared.accounts.union([ROOT_TARGET], (_text(unit, "name") for _, unit in units))
-    for key in ("service_control_policies", "resource_control_policies"):
+    called = _unambiguous(units)
+    targets = declared.accounts.union([ROOT_TARGET], called)
+    seen: set[str] = set()
+    for key in ("service_control_policies", "resource_control_policies", "management_policies"):
         policies = list(_mappings(organization, key))
         path: Path = ("organization", key)
-        yield from _repeated(path, "name", policies, WITHOUT_CASE)
+        for policy_type in dict.fromkeys(_text(policy, "type") for _, policy in policies):
+            of_type = [each for each in policies if _text(each[1], "type") == policy_type]
+            yield from _repeated(path, "name", [each for each in of_type if "id" not in each[1]], WITHOUT_CASE)
         for index, policy in policies:
             yield from _targets((*path, index, "targets"), policy, targets)
+            policy_id = _text(policy, "id")
+            if policy_id and policy_id in seen:
+                yield (*path, index, "id"), f"{policy_id} is declared twice"
+            seen.add(policy_id)
+            if policy.get("attached") is False and policy.get("targets"):
+                yield (*path, index, "targets"), "a policy that is not attached has no targets"
+
+
+def referable_units(named: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The units by what other sections may call them: by their ids, and by their names where a name means one unit.
+
+    ``named`` are names and ids. A unit without an id has an empty one.
+    """
+    units = list(named)
+    count = Counter(name for name, _ in units)
+    by_name = {name: (name, ou_id) for name, ou_id in units if count[name] == 1 and UNIT_NAME(name)}
+    return by_name | {ou_id: (name, ou_id) for name, ou_id in units if ou_id}
+
+
+def _unambiguous(units: Sequence[tuple[int, Values]]) -> list[str]:
+    """The names and ids that mean one unit."""
+    return list(referable_units((_text(unit, "name"), _text(unit, "id")) for _, unit in units))
 
 
 def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
@@ -371,14 +403,18 @@ def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
 def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
     """Units declared twice, with an unknown parent or in a circle, and accounts in two units."""
     path: Path = ("organization", "organizational_units")
-    yield from _repeated(path, "name", units, "")
+    yield from _repeated(path, "name", [each for each in units if "id" not in each[1]], "")
     yield from _repeated(path, "id", units, "")
-    parents = {_text(unit, "name"): _text(unit, "parent") for _, unit in units}
+    for index, unit in units:
+        if not unit.get("id") and isinstance(unit.get("name"), str) and not UNIT_NAME(unit["name"]):
+            yield (*path, index, "name"), f"must be {UNIT_NAME_MEANING}"
+    parents = {_text(unit, key): _text(unit, "parent") for _, unit in units for key in ("name", "id")}
+    unambiguous = frozenset(_unambiguous(units))
     circular = _in_circles(parents)
     placed: set[str] = set()
     for index, unit in units:
         parent = _text(unit, "parent")
-        if parent and parent not in parents:
+        if parent and parent not in unambiguous:
             yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
         elif _text(unit, "name") in circular:
             yield (*path, index, "parent"), "the unit is its own ancestor"

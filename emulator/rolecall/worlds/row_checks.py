@@ -103,6 +103,12 @@ def _mapping(value: str) -> None:
         raise TypeError
 
 
+def _texts_by_name(value: str) -> None:
+    for texts in json.loads(value).values():
+        if not texts or not all(isinstance(each, str) for each in texts):
+            raise TypeError
+
+
 def _usages(value: str) -> None:
     usages = json.loads(value)
     if not isinstance(usages, list):
@@ -119,6 +125,10 @@ def _between(lowest: int, highest: int) -> Callable[[int], str]:
     return lambda value: "" if lowest <= value <= highest else f"a whole number from {lowest} to {highest}"
 
 
+def _ssh_public_key(value: str) -> None:
+    importlib.import_module("rolecall.worlds.ssh_keys").check_ssh_public_key(value)
+
+
 _CONTEXT_PROVIDER = _readable(read_context_provider, "a context provider, as JSON text")
 _INSTANCE = _matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance")
 _PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
@@ -130,7 +140,17 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
         "UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "FINALIZED", "ACCEPTED", "REJECTED", "EXPIRED"
     ),
     "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
+    "organization_accounts.joined_method": _one_of("INVITED", "CREATED"),
+    "organization_accounts.state": _one_of("ACTIVE", "SUSPENDED"),
+    "account_creations.state": _one_of("SUCCEEDED", "FAILED"),
+    "organization_resource_policies.document": _readable(
+        lambda value: parse_policy(value, PolicyKind.RESOURCE), "a policy"
+    ),
     "signing_certificates.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.body": _readable(_ssh_public_key, "an SSH public key"),
+    "service_credentials.status": _one_of("Active", "Inactive"),
+    "acquired_roles.replacement_values": _readable(_texts_by_name, "lists of texts by name, as JSON text"),
     "mfa_devices.seed": _matching(SEED_PATTERN, "a base32 seed"),
     "login_profiles.password_hash": _PASSWORD,
     "login_profiles.max_signin_session_duration_seconds": _between(3600, 7_776_000),
@@ -214,16 +234,23 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
     """What the rest of the file declares and a row may refer to, by table and column."""
     known: dict[tuple[str, str], set[str]] = {
         ("accounts", "account_id"): set(),
+        ("organizations", "organization_id"): set(),
         ("users", "user_id"): set(),
+        ("roles", "role_id"): set(),
         ("mfa_devices", "serial_number"): set(),
         ("oidc_providers", "arn"): set(),
         ("saml_providers", "arn"): set(),
     }
+    organization = world.get("organization")
+    if isinstance(organization, dict):
+        known["organizations", "organization_id"].add(_text(organization, "id"))
     for account in _mappings(world, "accounts"):
         account_id = _text(account, "id")
         known["accounts", "account_id"].add(account_id)
         users = _mappings(account, "users")
         known["users", "user_id"].update(_text(user, "unique_id") for user in users)
+        roles = (*_mappings(account, "roles"), *_mappings(account, "service_linked_roles"))
+        known["roles", "role_id"].update(_text(role, "unique_id") for role in roles)
         devices = [device for user in users for device in _mappings(user, "mfa_devices")]
         known["mfa_devices", "serial_number"].update(
             iam_arn(account_id, "mfa", "/", _text(device, "name"))

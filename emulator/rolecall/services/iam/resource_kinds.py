@@ -23,6 +23,7 @@ from rolecall.storage.instance_profiles import profile_by_name
 from rolecall.storage.mfa_devices import device_by_serial
 from rolecall.storage.policies import policy_by_arn
 from rolecall.storage.roles import RoleRecord, role_by_name
+from rolecall.storage.server_certificates import server_certificate_by_name
 from rolecall.storage.users import UserRecord, user_by_id, user_by_name
 
 NOT_A_USER_MESSAGE = "Must specify userName when calling with non-User credentials"
@@ -118,8 +119,17 @@ def _mfa_device(call: Call, resource: Resource) -> Described:
     return _tagged(call, "mfa_device", resource) if is_here else Described(resource.arn, {})
 
 
-for _kind, _made_by, _tagged_by in (("server-certificate", "UploadServerCertificate", "TagServerCertificate"),):
-    resource_kind("iam", _kind, made_by=_made_by, tagged_by=_tagged_by)(as_named)
+@resource_kind("iam", "server-certificate", made_by="UploadServerCertificate", tagged_by="TagServerCertificate")
+def _server_certificate(call: Call, resource: Resource) -> Described:
+    certificate = server_certificate_by_name(call.db, call.account_id, _name(call, resource))
+    if certificate is None:
+        return as_named(call, resource)
+    return Described(certificate.arn, resource_tag_keys(call, "server_certificate", certificate.certificate_id))
+
+
+@resource_kind("iam", "role-template")
+def _role_template(_call: Call, resource: Resource) -> Described:
+    return Described(resource.arn, {}, f"role-template {resource.arn}")
 
 
 @resource_kind("iam", "instance-profile", made_by="CreateInstanceProfile", tagged_by="TagInstanceProfile")
@@ -153,18 +163,20 @@ def user_permission(call: Call, user: UserRecord) -> Permission:
 def renaming(kind: str) -> PermissionsOf:
     """For the operation that renames or moves an entity of a kind: the permission on the old and on the new name.
 
-    Source: the API references of UpdateUser and UpdateGroup.
+    Source: the API references of UpdateUser, UpdateGroup and UpdateServerCertificate.
     """
 
     def permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         [present] = table_permissions(call, parameters)
-        new_name, new_path = parameters.get(f"New{kind.title()}Name"), parameters.get("NewPath")
+        noun = kind.title().replace("-", "")
+        new_name, new_path = parameters.get(f"New{noun}Name"), parameters.get("NewPath")
         if new_name is None and new_path is None:
             return [present]
         path, _, name = present.resource.partition(f":{kind}")[2].rpartition("/")
         name = name if new_name is None else new_name
         arn = iam_arn(call.account_id, kind, f"{path}/" if new_path is None else new_path, name)
-        return [present, Permission(present.action, arn, context=present.context, shown_as=f"{kind} {name}")]
+        shown_as = f"{kind} {name}" if present.shown_as else ""
+        return [present, Permission(present.action, arn, context=present.context, shown_as=shown_as)]
 
     return permissions
 

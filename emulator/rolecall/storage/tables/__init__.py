@@ -10,6 +10,8 @@ case. Policy documents are stored as the text that was received.
 from __future__ import annotations
 
 from rolecall.storage.schema import metadata as metadata
+from rolecall.storage.tables.access_reports import access_reports as access_reports
+from rolecall.storage.tables.access_reports import account_properties as account_properties
 from rolecall.storage.tables.accounts import account_aliases as account_aliases
 from rolecall.storage.tables.accounts import account_preferences as account_preferences
 from rolecall.storage.tables.accounts import credential_reports as credential_reports
@@ -34,22 +36,28 @@ from rolecall.storage.tables.instance_profiles import instance_profiles as insta
 from rolecall.storage.tables.mfa_devices import mfa_code_uses as mfa_code_uses
 from rolecall.storage.tables.mfa_devices import mfa_device_tags as mfa_device_tags
 from rolecall.storage.tables.mfa_devices import mfa_devices as mfa_devices
+from rolecall.storage.tables.organizations import account_creations as account_creations
 from rolecall.storage.tables.organizations import accounts as accounts
 from rolecall.storage.tables.organizations import delegated_administrators as delegated_administrators
+from rolecall.storage.tables.organizations import delegated_services as delegated_services
+from rolecall.storage.tables.organizations import organization_accounts as organization_accounts
 from rolecall.storage.tables.organizations import organization_features as organization_features
+from rolecall.storage.tables.organizations import organization_policies as organization_policies
+from rolecall.storage.tables.organizations import organization_policy_targets as organization_policy_targets
+from rolecall.storage.tables.organizations import organization_policy_types as organization_policy_types
+from rolecall.storage.tables.organizations import organization_resource_policies as organization_resource_policies
+from rolecall.storage.tables.organizations import organization_service_access as organization_service_access
+from rolecall.storage.tables.organizations import organization_tags as organization_tags
 from rolecall.storage.tables.organizations import organizational_unit_accounts as organizational_unit_accounts
 from rolecall.storage.tables.organizations import organizational_units as organizational_units
 from rolecall.storage.tables.organizations import organizations as organizations
-from rolecall.storage.tables.organizations import resource_control_policies as resource_control_policies
-from rolecall.storage.tables.organizations import resource_control_policy_targets as resource_control_policy_targets
-from rolecall.storage.tables.organizations import service_control_policies as service_control_policies
-from rolecall.storage.tables.organizations import service_control_policy_targets as service_control_policy_targets
 from rolecall.storage.tables.policies import policies as policies
 from rolecall.storage.tables.policies import policy_tags as policy_tags
 from rolecall.storage.tables.policies import policy_versions as policy_versions
 from rolecall.storage.tables.resources import resource_settings as resource_settings
 from rolecall.storage.tables.resources import resource_tags as resource_tags
 from rolecall.storage.tables.resources import resources as resources
+from rolecall.storage.tables.role_templates import acquired_roles as acquired_roles
 from rolecall.storage.tables.roles import role_attached_policies as role_attached_policies
 from rolecall.storage.tables.roles import role_inline_policies as role_inline_policies
 from rolecall.storage.tables.roles import role_tags as role_tags
@@ -60,6 +68,10 @@ from rolecall.storage.tables.sandbox import generations as generations
 from rolecall.storage.tables.sandbox import sandbox_states as sandbox_states
 from rolecall.storage.tables.sandbox import sealing_keys as sealing_keys
 from rolecall.storage.tables.sandbox import signing_keys as signing_keys
+from rolecall.storage.tables.server_certificates import server_certificate_tags as server_certificate_tags
+from rolecall.storage.tables.server_certificates import server_certificates as server_certificates
+from rolecall.storage.tables.user_credentials import service_credentials as service_credentials
+from rolecall.storage.tables.user_credentials import ssh_public_keys as ssh_public_keys
 from rolecall.storage.tables.users import access_keys as access_keys
 from rolecall.storage.tables.users import login_profiles as login_profiles
 from rolecall.storage.tables.users import old_passwords as old_passwords

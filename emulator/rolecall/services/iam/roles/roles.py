@@ -23,6 +23,7 @@ from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_
 from rolecall.services.iam.tagging import taggable
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
+from rolecall.storage.acquired_roles import acquired_role
 from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.instance_profiles import profiles_of_roles
@@ -148,6 +149,12 @@ def _whole_role(call: Call, role: RoleRecord) -> Answer:
     shown = _described_role(call, role)
     shown["MaxSessionDuration"] = role.max_session_duration_seconds
     shown["RoleLastUsed"] = last_used(call, role)
+    source = acquired_role(call.db, role.role_id)
+    if source is not None:
+        shown["SourceRoleTemplate"] = {
+            "TemplateArn": source.template_arn,
+            "TemplateMinorVersion": source.template_minor_version,
+        }
     return shown
 
 
