@@ -52,6 +52,8 @@ ROOMS: Mapping[str, set[str]] = {
     "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
     "identity_providers": LEAVES | {"sessions", "storage"},
     "worlds": LEAVES | {"identity_providers", "policy", "sessions", "storage", "data"},
+    # Only the commands use it, so that neither a start nor the kit loads it.
+    "importing": LEAVES | {"policy", "storage", "worlds", "data"},
     "call_log": LEAVES | {"policy", "storage", "data"},
     "faults": LEAVES | {"policy", "storage"},
     "sandbox": LEAVES | {"wire", "identities", "sessions", "storage", "worlds", "call_log", "faults"},
@@ -78,7 +80,7 @@ ROOMS: Mapping[str, set[str]] = {
     "inspection": LEAVES | {"advice", "access", "policy", "worlds", "services", "wire"},
     "commands": LEAVES
     | {"app", "sessions", "least_privilege", "server", "demo", "inspection", "storage", "web"}
-    | {"expectations", "remote", "sandbox", "worlds", "call_log", "identity_providers"},
+    | {"expectations", "remote", "importing", "sandbox", "worlds", "call_log", "identity_providers"},
     "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".
     "": {"kit", "version"},

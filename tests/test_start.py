@@ -25,6 +25,7 @@ LOADED_LATER = (
     "segno",
     "signxml",
     "urllib3",
+    "rolecall.importing",
     "rolecall.call_log.cloudtrail",
     "rolecall.call_log.metrics",
     "rolecall.call_log.refusals",

@@ -27,6 +27,8 @@ COMMANDS = {
     "who-can": "List the users and roles that may do an action.",
     "paths": "List the chains of roles that lead from one principal to another.",
     "snapshot": "Save the whole sandbox to a readable file, or load such a file.",
+    "import": "Make a sandbox file from files about real accounts.",
+    "export": "Write a sandbox, or an account of it as AWS tells about it.",
     "mfa-code": "Print a code of a virtual MFA device of a running sandbox.",
     "token": "Print a web identity token that a running server signs.",
     "saml-assertion": "Print a SAML response that a running server signs, in base64.",

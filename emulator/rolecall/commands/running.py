@@ -59,9 +59,12 @@ def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
     return answer
 
 
-def unusable(answer: Any) -> UnusableError:
-    """The error for a server's refusal, with its message."""
-    return UnusableError(str(answer.get("message", answer) if isinstance(answer, dict) else answer))
+def ask_text(endpoint: str, method: str, path: str, text: str | None = None) -> str:
+    """The answer of a control endpoint as text. Raises UnusableError as :func:`ask`."""
+    status, answer = _sent(endpoint, method, path, text)
+    if status != http.client.OK:
+        raise unusable(_json(endpoint, answer))
+    return answer
 
 
 def ask_for(endpoint: str, method: str, path: str, text: str | None) -> tuple[int, Any]:
@@ -69,6 +72,26 @@ def ask_for(endpoint: str, method: str, path: str, text: str | None) -> tuple[in
 
     Raises UnusableError when no server answers at that address.
     """
+    status, answer = _sent(endpoint, method, path, text)
+    return status, _json(endpoint, answer)
+
+
+def unusable(answer: Any) -> UnusableError:
+    """The error for a server's refusal: its message, and a line for each problem that it found in what was sent."""
+    if not isinstance(answer, dict):
+        return UnusableError(str(answer))
+    problems = [f"line {each['line']}: {each['message']}" for each in answer.get("problems", ())]
+    return UnusableError(str(answer.get("message", answer)), problems)
+
+
+def _json(endpoint: str, answer: str) -> Any:
+    try:
+        return json.loads(answer)
+    except ValueError as error:
+        raise _unanswered(endpoint) from error
+
+
+def _sent(endpoint: str, method: str, path: str, text: str | None) -> tuple[int, str]:
     try:
         address = urlsplit(endpoint)
         connection = _connections[address.scheme](address.hostname or "", address.port)
@@ -78,11 +101,15 @@ def ask_for(endpoint: str, method: str, path: str, text: str | None) -> tuple[in
         body = None if text is None else text.encode()
         connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", body)
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        return answer.status, answer.read().decode("utf-8")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UnusableError(
-            f"Rolecall does not answer at {endpoint}: start it with rolecall serve, "
-            "or give its address with --endpoint, or --host and --port"
-        ) from error
+        raise _unanswered(endpoint) from error
     finally:
         connection.close()
+
+
+def _unanswered(endpoint: str) -> UnusableError:
+    return UnusableError(
+        f"Rolecall does not answer at {endpoint}: start it with rolecall serve, "
+        "or give its address with --endpoint, or --host and --port"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from rolecall.data import QUOTAS, without_resource_control
 from rolecall.policy import PolicyKind, Statement, document_size, parse_policy
 from rolecall.worlds import checking as c
+from rolecall.worlds.document_files import DocumentFile
 from rolecall.worlds.located import Path
 from rolecall.worlds.policy_problems import pointed_at
 
@@ -45,8 +46,10 @@ def management_document(notes: c.Notes, path: Path, value: Any) -> str | None:
     if isinstance(value, dict):
         return c.document_text(value)
     if isinstance(value, str) and _is_json_object(value):
-        return value
-    notes.add(path, "must be a mapping, or JSON text of one")
+        return str(value)
+    from_file = isinstance(value, DocumentFile)
+    problem = value.problem if from_file else ""
+    notes.add(value.path if from_file else path, problem or "must be a mapping, or JSON text of one")
     return None
 
 

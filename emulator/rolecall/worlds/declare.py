@@ -10,8 +10,9 @@ from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.control_policies import control_document, management_document
+from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.files import read_named
-from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
+from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
 from rolecall.worlds.quotas import quotas
 from rolecall.worlds.references import UNIT_NAME_MEANING, UNIT_NAME_PATTERN, dangling
@@ -137,10 +138,19 @@ def read_world(text: str, folder: str | None = None) -> w.World:
         located = read_located(text)
     except UnreadableError as error:
         raise InvalidWorldError(error.problems) from error
-    notes = c.Notes(located, folder)
     if text.startswith(SNAPSHOT_BEGIN) and not text.rstrip().endswith(f"\n{SNAPSHOT_END}"):
         line = text.count("\n") + 1
         raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line must be {SNAPSHOT_END}")])
+    return checked_world(located, folder)
+
+
+def checked_world(located: Located, folder: str | None = None) -> w.World:
+    """The world that a value declares, see :func:`read_world`. Raises InvalidWorldError.
+
+    Documents that the value names by their files come into it.
+    """
+    read_document_files(located, folder)
+    notes = c.Notes(located, folder)
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     try:

@@ -16,6 +16,7 @@ from rolecall.arns import iam_arn, parse_arn
 from rolecall.data import managed_policy, service_linked_roles
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy, trusted_principals
 from rolecall.storage.gather import ROOT_TARGET
+from rolecall.storage.trust import PrincipalForm, UnknownPrincipal, principal_form
 from rolecall.worlds.checking import document_text
 from rolecall.worlds.located import Path
 
@@ -30,20 +31,35 @@ UNIT_NAME = re.compile(UNIT_NAME_PATTERN).fullmatch
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """What the whole file declares: account ids, and ARNs of managed policies, users and roles."""
+    """What the whole file declares.
+
+    It has account ids, the ARNs of managed policies, the ARNs and unique ids of users and roles, and the accounts and
+    names of roles.
+    """
 
     accounts: frozenset[str]
     policies: frozenset[str]
     principals: frozenset[str]
+    ids: frozenset[str]
+    role_names: frozenset[tuple[str, str]]
 
 
 def dangling(world: Any) -> Found:
     """Every such problem, with the path of its value."""
     accounts = list(_mappings(world, "accounts"))
+    principals = frozenset(_principals(accounts))
+    parsed = [arn for arn in map(parse_arn, principals) if arn is not None]
     declared = _Declared(
         accounts=frozenset(_text(account, "id") for _, account in accounts),
         policies=frozenset(_arns("policies", "policy", accounts)),
-        principals=frozenset(_principals(accounts)),
+        principals=principals,
+        ids=frozenset(
+            _text(entity, "unique_id")
+            for _, account in accounts
+            for noun in ("users", "roles")
+            for _, entity in _mappings(account, noun)
+        ),
+        role_names=frozenset((arn.account_id, arn.resource_name) for arn in parsed if arn.resource_type == "role"),
     )
     yield from _repeated(("accounts",), "id", accounts, WITHOUT_CASE)
     yield from _repeated_keys(accounts)
@@ -283,11 +299,31 @@ def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
         for principal in principals:
             if principal in bound:
                 continue
-            parsed = parse_arn(principal)
-            if parsed is None or parsed.service != "iam" or parsed.account_id not in declared.accounts:
-                continue
-            if parsed.resource != "root" and principal not in declared.principals:
-                yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, which this file does not declare"
+            problem = _trust_problem(principal, declared, is_bound=isinstance(trusted_ids, dict))
+            if problem:
+                yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, {problem}"
+
+
+def _trust_problem(principal: str, declared: _Declared, *, is_bound: bool) -> str:
+    """Why the trust policy of a role that is set up cannot name this principal; empty if it can.
+
+    With ``is_bound`` the role has its ids, as in a snapshot. Then a session's role may have been deleted since.
+    """
+    try:
+        form, arn = principal_form(principal)
+    except UnknownPrincipal:
+        return "" if is_bound else "which is neither an account, a user, a role nor a session"
+    if is_bound and form is not PrincipalForm.ENTITY:
+        known = True
+    elif form is PrincipalForm.UNIQUE_ID:
+        known = principal in declared.ids
+    elif arn is None or arn.account_id not in declared.accounts or form is PrincipalForm.ANYONE:
+        known = True
+    elif form is PrincipalForm.SESSION:
+        known = (arn.account_id, arn.resource.split("/")[1]) in declared.role_names
+    else:
+        known = principal in declared.principals
+    return "" if known else "which this file does not declare"
 
 
 def _oidc_providers(path: Path, account: Values) -> Found:

@@ -81,7 +81,7 @@ def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) 
         "settings": _settings(present_settings(connection, settings)),
         "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
     }
-    return f"{_HEADING}{yaml_text(_without_defaults(world))}{SNAPSHOT_END}\n"
+    return f"{_HEADING}{yaml_text(without_defaults(world))}{SNAPSHOT_END}\n"
 
 
 def _settings(settings: SandboxSettings) -> dict[str, Any]:
@@ -372,7 +372,7 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _without_defaults(section: Section) -> Section:
+def without_defaults(section: Section) -> Section:
     """The section without members that are absent, empty, or equal to their default."""
     shown = {}
     for name, value in section.items():
@@ -381,9 +381,9 @@ def _without_defaults(section: Section) -> Section:
         if name in _DEFAULTS and value == _DEFAULTS[name]:
             continue
         if name == "organization":
-            value = _without_defaults(value)
+            value = without_defaults(value)
         elif isinstance(value, list):
-            value = [_without_defaults(each) if isinstance(each, dict) else each for each in value]
+            value = [without_defaults(each) if isinstance(each, dict) else each for each in value]
         shown[name] = value
     return shown
 
