@@ -1,6 +1,7 @@
 """The services that resource control policies reach."""
 
-from rolecall.data import resource_control_services, service_prefixes
+from rolecall.data import service_prefixes
+from rolecall.data.control_policy_table import resource_control_services
 
 
 def test_every_service_is_one_that_aws_has() -> None:

@@ -63,9 +63,18 @@ AWS: dict[str, int] = {
     "role_name_characters": 64,
     "instance_profile_name_characters": 128,
     "policy_name_characters": 128,
+    "organization_accounts_count": 10,
+    "organizational_units_count": 2000,
+    "organization_policies_per_type_count": 1000,
+    "service_control_policies_count": 10_000,
+    "organization_policies_per_target_count": 10,
+    "resource_control_policies_per_target_count": 5,
+    "management_policy_characters": 10_000,
+    "ai_opt_out_policy_characters": 2500,
 }
 # The most that AWS grants on request.
 ON_REQUEST = {
+    "organization_accounts_count": 50_000,
     "role_trust_policy_characters": 4096,
     "managed_policies_per_user_count": 20,
     "managed_policies_per_role_count": 20,

@@ -172,7 +172,7 @@ def test_a_client_that_outlives_its_block_sends_nothing() -> None:
         ("s3", lambda client: client.list_buckets()),
         ("s3", lambda client: client.get_object(Bucket="some-bucket", Key="k")),
         ("dynamodb", lambda client: client.list_tables()),
-        ("organizations", lambda client: client.describe_organization()),
+        ("ssm", lambda client: client.describe_parameters()),
         ("sso-oidc", lambda client: client.register_client(clientName="c", clientType="public")),
     ],
 )

@@ -124,8 +124,8 @@ def fill(handle: Any) -> None:
     _enterprise(handle.client("chime"))
     _numbers(handle, handle.client("chime"), handle.client("chime-sdk-voice"))
     _connectors(handle.client("chime-sdk-voice"))
-    _meetings(handle.client("chime-sdk-meetings"))
     fill_organization(handle.client("organizations"), SECOND)
+    _meetings(handle.client("chime-sdk-meetings"))
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -514,9 +514,9 @@ class Answers:
         self._of_devices_and_providers()
         self._of_chime()
         self._of_connectors()
+        ask_organization(self)
         if self._who == "admin":
             self._of_meetings()
-        ask_organization(self)
 
     def _of_account(self) -> None:
         for call in (

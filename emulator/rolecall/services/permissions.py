@@ -131,10 +131,12 @@ def _permission(
     kind: ResourceKind | None,
     context: Mapping[str, ContextValue],
 ) -> Permission:
-    described = _described(call, resource, kind)
-    keys = {**described.context, **context} if described.context else context
+    described, owner = _described(call, resource, kind), _owner(resource)
+    # A policy must learn nothing about the resource of another account: its author could guess until a value fits.
+    is_own = owner in ("", call.account_id)
+    keys = {**described.context, **context} if described.context and is_own else context
     shown_as = described.shown_as or (compiled.everything if described.arn == "*" else "")
-    return Permission(compiled.action, described.arn, _owner(resource), keys, shown_as=shown_as)
+    return Permission(compiled.action, described.arn, owner, keys, shown_as=shown_as)
 
 
 def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Described:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from rolecall.errors import AwsError
-from rolecall.http import HttpRequest
+from rolecall.http import HttpRequest, name_of_host
 from rolecall.wire import routes
 from rolecall.wire.forms import add_parameters
 from rolecall.wire.models import KNOWN_SERVICES
@@ -258,7 +258,7 @@ def _sharing(request: HttpRequest, path: str, query: Mapping[str, str], services
 
 def _service_of_host(request: HttpRequest) -> str:
     """The service whose endpoint the Host header names, or an empty text."""
-    host = request.headers.get("host", "").partition(":")[0].lower()
+    host = name_of_host(request.headers.get("host", ""))
     prefix, dot, rest = host.partition(".")
     if dot and prefix in _HOSTS and not rest.replace(".", "").isdigit():
         return _HOSTS[prefix]

@@ -78,12 +78,18 @@ def _asked_policy(call: Call, found: OrganizationRecord) -> CompiledPolicies | N
     return compile_policies([named], PolicyKind.RESOURCE)
 
 
+_PREFIXES: Mapping[str, str] = {"r-": "root", "ou-": "ou", "rp-": "resourcepolicy"}
+
+
 def _described(call: Call, resource: Resource) -> Described:
     """A root, unit, account or policy by the id in the request, whatever type the tables took it for."""
     given = resource.given
     parsed = parse_arn(given) if given.startswith("arn:") else None
     if parsed is not None:
         return Described(given, {})
+    if given and not given.isdecimal() and not given.startswith(("p-", *_PREFIXES)):
+        # No id of an organization's. The target of an invitation may be an email address, which belongs in no log.
+        return Described(f"arn:aws:organizations::{call.account_id}:account/o-*/*", {})
     found = organization_around(call.db, call.account_id)
     if found is None or found.management_account_id is None:
         return Described(resource.arn, {})
@@ -99,9 +105,6 @@ def _described(call: Call, resource: Resource) -> Described:
             context[_TYPE_KEY] = policy_type
         return Described(arn, context)
     return Described(_arn(found.management_account_id, organization_id, given, resource), context)
-
-
-_PREFIXES: Mapping[str, str] = {"r-": "root", "ou-": "ou", "rp-": "resourcepolicy"}
 
 
 def _arn(owner: str, organization_id: str, given: str, resource: Resource) -> str:
