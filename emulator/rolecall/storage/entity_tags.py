@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Delete, Insert, Table, bindparam, delete, insert, select
 
 from rolecall.storage import tables as t
+from rolecall.storage.prepared import PreparedSelect
 
 TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider", "mfa_device"]
 Tag = tuple[str, str]
@@ -23,7 +24,7 @@ Tag = tuple[str, str]
 class _TagStatements:
     """The statements for one kind's table of tags, built once. If ``case_sensitive``, ``a`` and ``A`` are two keys."""
 
-    select_all: Select[Any]
+    select_all: PreparedSelect
     delete_one: Delete
     insert: Insert
     owner: str
@@ -36,7 +37,9 @@ class _TagStatements:
 def _statements(table: Table, owner: str, *, case_sensitive: bool) -> _TagStatements:
     of_owner = table.c[owner] == bindparam("owner")
     return _TagStatements(
-        select_all=select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key),
+        select_all=PreparedSelect(
+            select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key), "owner"
+        ),
         delete_one=delete(table).where(of_owner, table.c.key_key == bindparam("removed")),
         insert=insert(table),
         owner=owner,
@@ -58,8 +61,7 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
 
 def tags_of(connection: Connection, kind: TaggedKind, owner_id: str) -> list[Tag]:
     """The tags of an entity, sorted by key."""
-    rows = connection.execute(_KINDS[kind].select_all, {"owner": owner_id})
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1]) for row in _KINDS[kind].select_all.all(connection, owner_id)]
 
 
 def is_case_sensitive(kind: TaggedKind) -> bool:

@@ -14,25 +14,30 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 
 class PreparedSelect:
-    """A select by bound parameters. ``names`` gives the order in which ``first`` and ``all`` take their values."""
+    """A select by bound parameters. ``names`` gives the order in which ``first`` and ``all`` take their values.
 
-    __slots__ = ("_booleans", "_names", "_sql", "_statement")
+    Values that the statement itself holds, such as the 1 of ``substr(path, 1, …)``, stay as they are.
+    """
+
+    __slots__ = ("_booleans", "_fixed", "_names", "_sql", "_statement")
 
     def __init__(self, statement: Select[Any], *names: str) -> None:
         compiled = statement.compile(dialect=SQLiteDialect_pysqlite(paramstyle="named"))
-        if set(compiled.params) != set(names):
-            raise ValueError(f"the statement binds {sorted(compiled.params)}, not {sorted(names)}")
+        wanted = {name for name, value in compiled.params.items() if value is None}
+        if wanted != set(names):
+            raise ValueError(f"the statement binds {sorted(wanted)}, not {sorted(names)}")
         columns = list(statement.selected_columns)
         if not all(isinstance(column.type, (String, Integer, Boolean)) for column in columns):
             raise ValueError("a column has a type that the driver cannot convert")
         self._booleans = tuple(index for index, column in enumerate(columns) if isinstance(column.type, Boolean))
         self._statement = statement
         self._names = names
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         self._sql = str(compiled)
 
     def first(self, connection: Connection, *values: Any) -> Sequence[Any] | None:
         """The first row as a sequence of column values, or None."""
-        parameters = dict(zip(self._names, values, strict=True))
+        parameters = self._parameters(values)
         if connection.dialect.name == "sqlite":
             driver: Any = connection.connection.driver_connection
             row: Sequence[Any] | None = driver.execute(self._sql, parameters).fetchone()
@@ -41,11 +46,17 @@ class PreparedSelect:
 
     def all(self, connection: Connection, *values: Any) -> list[Sequence[Any]]:
         """Every row as a sequence of column values."""
-        parameters = dict(zip(self._names, values, strict=True))
+        parameters = self._parameters(values)
         if connection.dialect.name == "sqlite":
             driver: Any = connection.connection.driver_connection
+            if not self._booleans:
+                rows: list[Sequence[Any]] = driver.execute(self._sql, parameters).fetchall()
+                return rows
             return [self._converted(row) for row in driver.execute(self._sql, parameters)]
         return list(connection.execute(self._statement, parameters))
+
+    def _parameters(self, values: Sequence[Any]) -> dict[str, Any]:
+        return {**self._fixed, **dict(zip(self._names, values, strict=True))}
 
     def _converted(self, row: Sequence[Any]) -> Sequence[Any]:
         if not self._booleans:
