@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from sqlalchemy import Connection, Delete, Insert, Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Delete, Table, bindparam, delete, select
 
 from rolecall.storage import tables as t
-from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 
 TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider", "mfa_device"]
 Tag = tuple[str, str]
@@ -26,7 +26,7 @@ class _TagStatements:
 
     select_all: PreparedSelect
     delete_one: Delete
-    insert: Insert
+    insert: PreparedInsert
     owner: str
     case_sensitive: bool
 
@@ -41,7 +41,7 @@ def _statements(table: Table, owner: str, *, case_sensitive: bool) -> _TagStatem
             select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key), "owner"
         ),
         delete_one=delete(table).where(of_owner, table.c.key_key == bindparam("removed")),
-        insert=insert(table),
+        insert=PreparedInsert(table),
         owner=owner,
         case_sensitive=case_sensitive,
     )
@@ -77,13 +77,16 @@ def key_key(kind: TaggedKind, key: str) -> str:
 def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> None:
     """Add tags. A tag whose key is there already replaces the old key and value."""
     statements = _KINDS[kind]
+    present = {statements.key_key(key) for key, _ in tags_of(connection, kind, owner_id)}
     rows = [
         {statements.owner: owner_id, "key_key": statements.key_key(key), "key": key, "value": value}
         for key, value in tags
     ]
+    replaced = [{"owner": owner_id, "removed": row["key_key"]} for row in rows if row["key_key"] in present]
+    if replaced:
+        connection.execute(statements.delete_one, replaced)
     if rows:
-        connection.execute(statements.delete_one, [{"owner": owner_id, "removed": row["key_key"]} for row in rows])
-        connection.execute(statements.insert, rows)
+        statements.insert.execute(connection, rows)
 
 
 def remove_tags(connection: Connection, kind: TaggedKind, owner_id: str, keys: Iterable[str]) -> None:

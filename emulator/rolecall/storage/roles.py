@@ -8,16 +8,17 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
+from rolecall.caches import BoundedCache
 from rolecall.storage import tables as t
 from rolecall.storage.named import CountInAccount, ListByPath
-from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 SERVICE_LINKED_PATH = "/aws-service-role/"
-_NO_IDS: Mapping[str, str] = MappingProxyType({})
+_trusted: BoundedCache[str, Mapping[str, str]] = BoundedCache(1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,15 @@ class RoleRecord:
 _COLUMNS = tuple(t.roles.c[field.name] for field in fields(RoleRecord))
 _TRUSTED_AT = [field.name for field in fields(RoleRecord)].index("trust_principal_ids")
 _BY_NAME = PreparedSelect(
-    select(*_COLUMNS).where(t.roles.c.account_id == bindparam("account_id"), t.roles.c.name_key == bindparam("name_key")),
+    select(*_COLUMNS).where(
+        t.roles.c.account_id == bindparam("account_id"), t.roles.c.name_key == bindparam("name_key")
+    ),
     "account_id",
     "name_key",
 )
 _LIST = ListByPath(t.roles, _COLUMNS)
 _COUNT = CountInAccount(t.roles)
+_INSERT = PreparedInsert(t.roles)
 
 
 def role_by_name(connection: Connection, account_id: str, name: str) -> RoleRecord | None:
@@ -95,7 +99,7 @@ def add_role(connection: Connection, role: RoleRecord) -> None:
         "last_used_region": role.last_used_region,
     }
     with problem_for_conflict(connection, AlreadyThere(role.name)):
-        connection.execute(insert(t.roles), values)
+        _INSERT.execute(connection, [values])
 
 
 def set_description(connection: Connection, role_id: str, description: str) -> None:
@@ -132,6 +136,13 @@ def _set(connection: Connection, role_id: str, **values: Any) -> None:
 
 
 def _record(row: Sequence[Any]) -> RoleRecord:
-    ids = row[_TRUSTED_AT]
-    trusted = _NO_IDS if ids == "{}" else MappingProxyType(json.loads(ids))
-    return RoleRecord(*row[:_TRUSTED_AT], trusted, *row[_TRUSTED_AT + 1 :])
+    return RoleRecord(*row[:_TRUSTED_AT], _trusted_ids(row[_TRUSTED_AT]), *row[_TRUSTED_AT + 1 :])
+
+
+def _trusted_ids(text: str) -> Mapping[str, str]:
+    """The ids in their stored form. Many roles trust the same principals, so the mapping is shared."""
+    known = _trusted.get(text)
+    if known is None:
+        known = MappingProxyType(json.loads(text))
+        _trusted.put(text, known)
+    return known

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, Table, UniqueConstraint, and_, delete, insert, select, update
 
+from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.tables import fault_hits, metadata, sandbox_states
 
@@ -123,15 +124,17 @@ def _matches(table: Table, key: Row) -> Any:
     return and_(*(table.c[name] == value for name, value in key.items()))
 
 
+_STATES = PreparedSelect(select(sandbox_states.c.name, sandbox_states.c.value))
+
+
 def state(connection: Connection, name: str) -> str | None:
     """The value that :func:`set_state` last stored under this name."""
-    return connection.execute(select(sandbox_states.c.value).where(sandbox_states.c.name == name)).scalar()
+    return states(connection).get(name)
 
 
 def states(connection: Connection) -> dict[str, str]:
     """All stored values, by name."""
-    rows = connection.execute(select(sandbox_states.c.name, sandbox_states.c.value))
-    return {row.name: row.value for row in rows}
+    return {name: value for name, value in _STATES.all(connection)}  # noqa: C416  the rows are not pairs by type
 
 
 def set_state(connection: Connection, name: str, value: str) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
@@ -80,7 +81,17 @@ def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
 
 def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
     """The present settings: from the file, or from a snapshot that was loaded since; else ``declared``."""
-    text = worlds.state(connection, _SETTINGS_STATE)
+    return settings_in(worlds.states(connection), declared)
+
+
+def settings_in(states: Mapping[str, str], declared: SandboxSettings) -> SandboxSettings:
+    """The present settings among the stored states of a sandbox; ``declared`` where none are stored."""
+    return _read_settings(states.get(_SETTINGS_STATE), declared)
+
+
+# Every new generation asks, and the answer hardly ever changes.
+@lru_cache(maxsize=16)
+def _read_settings(text: str | None, declared: SandboxSettings) -> SandboxSettings:
     read = json.loads(text) if text is not None else {}
     known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
     if "quotas" in read:
