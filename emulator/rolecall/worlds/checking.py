@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
-from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
+from rolecall.policy import MalformedPolicy, Policy, PolicyKind, parse_policy
 from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
@@ -198,7 +199,7 @@ def policy(kind: PolicyKind) -> Check:
             return None
         document = document_text(value)
         try:
-            parse_policy(document, kind)
+            accepted_policy(document, kind)
         except MalformedPolicy as error:
             message = f"not a policy that AWS accepts: {error}{hint(error.pointer)}"
             notes.add(path, message, pointed_at(error.pointer, value))
@@ -206,6 +207,13 @@ def policy(kind: PolicyKind) -> Check:
         return document
 
     return check
+
+
+# The check of a trust policy, the check of its principals and the set-up all read it, and many roles have the same one.
+@lru_cache(maxsize=4096)
+def accepted_policy(text: str, kind: PolicyKind) -> Policy:
+    """The policy that a text holds. Raises MalformedPolicy."""
+    return parse_policy(text, kind)
 
 
 def document_text(value: Any) -> str:

@@ -9,6 +9,7 @@ from rolecall.policy import PolicyKind
 from rolecall.settings import SandboxSettings
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.collection import without_collection
 from rolecall.worlds.control_policies import control_document
 from rolecall.worlds.files import read_named
 from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
@@ -117,6 +118,11 @@ def read_world(text: str, folder: str | None = None) -> w.World:
 
     Raises InvalidWorldError.
     """
+    with without_collection():
+        return _read(text, folder)
+
+
+def _read(text: str, folder: str | None) -> w.World:
     try:
         located = read_located(text)
     except UnreadableError as error:

@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAXIMUM_DEPTH = 40
 # Values in the text. A sandbox of a thousand roles has about ten thousand; this many take some seconds.
-MAXIMUM_VALUES = 250_000
+MAXIMUM_VALUES = 2_000_000
 # More problems than anyone reads for one file.
 MAXIMUM_PROBLEMS = 1_000
 _MAXIMUM_MESSAGE_CHARACTERS = 2_000

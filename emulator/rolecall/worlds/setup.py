@@ -17,7 +17,7 @@ from typing import Any
 from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
-from rolecall.policy import PolicyKind, parse_policy, trusted_principals
+from rolecall.policy import PolicyKind, trusted_principals
 from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import valid_until_seconds
 from rolecall.settings import SandboxSettings
@@ -26,7 +26,10 @@ from rolecall.storage import service_linked_roles as linked
 from rolecall.storage import tables as t
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
+from rolecall.storage.world_rows import WorldRows
 from rolecall.worlds import world as w
+from rolecall.worlds.checking import accepted_policy
+from rolecall.worlds.collection import without_collection
 from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
@@ -126,13 +129,13 @@ class _Builder:
     """Writes one world's rows, in the order that their references need."""
 
     def __init__(self, connection: Any, now_seconds: int, ids: Identifiers) -> None:
-        self._db = connection
+        self._db = WorldRows(connection)
         self._now_seconds = now_seconds
         self._ids = ids
 
     def build(self, world: w.World) -> None:
         """Raises BadRowError when two entities conflict and the checks of the file did not notice it."""
-        with bad_rows("the database cannot store it"):
+        with without_collection(), bad_rows("the database cannot store it"):
             self._build(world)
 
     def _build(self, world: w.World) -> None:
@@ -155,12 +158,14 @@ class _Builder:
         for account in world.accounts:
             self._account(account)
         # Only now does every user and role exist that a trust policy may name.
+        connection = self._db.written()
         for account in world.accounts:
             for role in account.roles:
-                self._trust(account.account_id, role)
+                self._trust(connection, account.account_id, role)
         for table in PLAIN_TABLES:
             for row in world.rows.get(table, ()):
                 worlds.put_row(self._db, table, row)
+        self._db.written()
 
     def _organization(self, organization: w.DeclaredOrganization) -> None:
         units = _unit_ids(organization)
@@ -214,7 +219,9 @@ class _Builder:
         for role in account.roles:
             self._role(account_id, role)
         for service in account.service_linked_roles:
-            linked.ensure(self._db, account_id, service_linked_roles()[service], self._now_seconds, self._ids)
+            facts = service_linked_roles()[service]
+            role = linked.ensure(self._db.written(), account_id, facts, self._now_seconds, self._ids)
+            self._db.noted(t.roles, {"account_id": account_id, "name_key": role.name.lower()})
         for provider in account.oidc_providers:
             self._oidc_provider(account_id, provider)
         for saml_provider in account.saml_providers:
@@ -290,10 +297,12 @@ class _Builder:
         self._policies_of("role", role_id, account_id, role.attached_policies, role.inline_policies)
         self._tags(t.role_tags, "role_id", role_id, role.tags)
 
-    def _trust(self, account_id: str, role: w.DeclaredRole) -> None:
+    def _trust(self, connection: Any, account_id: str, role: w.DeclaredRole) -> None:
         trusted_ids = role.trusted_ids
         if trusted_ids is None:
-            trusted_ids = resolve_trust(self._db, trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST)))
+            trusted_ids = resolve_trust(
+                connection, trusted_principals(accepted_policy(role.trust_policy, PolicyKind.TRUST))
+            )
         resolved = json.dumps(dict(trusted_ids), sort_keys=True)
         key = {"account_id": account_id, "name_key": role.name.lower()}
         worlds.put(self._db, t.roles, key, {"trust_principal_ids": resolved}, {})
@@ -360,7 +369,7 @@ class _Builder:
     def _saml_provider(self, account_id: str, provider: w.DeclaredSamlProvider) -> None:
         key = {"arn": saml_provider_arn(account_id, provider.name)}
         own = provider.rolecall_idp
-        document = _own_metadata(self._db, own, self._now_seconds) if own else provider.metadata
+        document = _own_metadata(self._db.written(), own, self._now_seconds) if own else provider.metadata
         present = worlds.find(self._db, t.saml_providers, key)
         created = self._now_seconds if present is None else int(present["created_at_seconds"])
         values = {
