@@ -39,9 +39,16 @@ class Notes:
 
     def __init__(self, located: Located, folder: str | None = None) -> None:
         self.located = located
-        # Paths in the file are relative to this folder. None for a text without a file.
-        self.folder = folder
+        self._folder = folder
+        # Whether the meaning of the text depends on other files.
+        self.names_files = False
         self.problems: list[Problem] = []
+
+    @property
+    def folder(self) -> str | None:
+        """Paths in the file are relative to this folder. None for a text without a file."""
+        self.names_files = True
+        return self._folder
 
     def add(self, path: Path, message: str, within: Path = ()) -> None:
         """Note a problem of ``path``. Its line is the line of the place ``within`` the value."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path as FilePath
 
 from rolecall.policy import PolicyKind
 from rolecall.settings import SandboxSettings
+from rolecall.version import __version__
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.collection import without_collection
@@ -139,7 +142,12 @@ def _read(text: str, folder: str | None) -> w.World:
         raise InvalidWorldError(notes.problems) from enough
     if world is None or notes.problems:
         raise InvalidWorldError(notes.problems)
-    return world
+    return world if notes.names_files else replace(world, text_digest=_digest(text))
+
+
+def _digest(text: str) -> str:
+    """The version is part of it, because another version may read more from the same text."""
+    return hashlib.sha256(f"{__version__}\n{text}".encode()).hexdigest()
 
 
 def _checked(notes: c.Notes) -> w.World | None:

@@ -34,6 +34,8 @@ from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 _STATE = "world"
+# The digest of the file's text: while it stays the same, nothing has to be compared.
+_TEXT_STATE = "world_text"
 _SETTINGS_STATE = "settings"
 # In place of a fingerprint: a snapshot was loaded. The next file counts as the file that the database was set up from.
 _LOADED = "loaded"
@@ -48,8 +50,11 @@ _SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
 
 def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
     """Bring the database to the declared world, unless it was set up from it before. True when anything changed."""
-    fingerprint = _fingerprint(world)
-    present = worlds.state(connection, _STATE)
+    states = worlds.states(connection)
+    if world.text_digest and states.get(_TEXT_STATE) == world.text_digest:
+        return False
+    fingerprint, present = _fingerprint(world), states.get(_STATE)
+    worlds.set_state(connection, _TEXT_STATE, world.text_digest)
     if present == fingerprint:
         return False
     if present != _LOADED:
@@ -103,7 +108,10 @@ def _read_settings(text: str | None, declared: SandboxSettings) -> SandboxSettin
 
 
 def _fingerprint(world: w.World) -> str:
-    text = json.dumps(dataclasses.asdict(world), sort_keys=True, default=list)
+    declared = dataclasses.asdict(world)
+    # Another order of lines, or a comment, declares the same.
+    del declared["text_digest"]
+    text = json.dumps(declared, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
