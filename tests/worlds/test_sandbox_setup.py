@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +207,22 @@ def test_a_file_that_says_the_same_in_other_words_changes_nothing_either(databas
     same["accounts"][0]["chime_accounts"][0]["users"][0]["license"] = "Pro"
     assert apply(database, same, 1_900_000_000 + DAY)
     assert dump(database) == before
+
+
+def test_the_same_text_is_not_compared_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(database, everything())
+    monkeypatch.setattr("rolecall.worlds.setup._fingerprint", None)
+    assert not apply(database, everything())
+    with pytest.raises(TypeError):
+        apply(database, {**everything(), "settings": {"strict": False}})
+
+
+def test_a_text_that_names_another_file_says_too_little_for_that(tmp_path: Path) -> None:
+    provider = {"url": "https://idp.example.com", "jwks_file": "keys.json"}
+    (tmp_path / "keys.json").write_text('{"keys": []}', encoding="utf-8")
+    account = {"id": ACCOUNT, "oidc_providers": [provider]}
+    assert read_world(json.dumps({"version": 1, "accounts": [account]}), str(tmp_path)).text_digest == ""
+    assert len(read_world(json.dumps({"version": 1, "accounts": [{"id": ACCOUNT}]}), str(tmp_path)).text_digest) == 64
 
 
 def test_what_was_changed_since_is_kept_while_the_file_stays_the_same(make_world: Any) -> None:
