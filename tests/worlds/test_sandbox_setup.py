@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,9 @@ from rolecall.ids import Identifiers
 from rolecall.storage.engine import Database
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.tables import metadata
+from rolecall.worlds.checking import Notes
 from rolecall.worlds.declare import read_world
+from rolecall.worlds.located import Located
 from rolecall.worlds.setup import reset_world, set_up_world
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -217,12 +218,15 @@ def test_the_same_text_is_not_compared_again(database: Database, monkeypatch: py
         apply(database, {**everything(), "settings": {"strict": False}})
 
 
-def test_a_text_that_names_another_file_says_too_little_for_that(tmp_path: Path) -> None:
-    provider = {"url": "https://idp.example.com", "jwks_file": "keys.json"}
-    (tmp_path / "keys.json").write_text('{"keys": []}', encoding="utf-8")
-    account = {"id": ACCOUNT, "oidc_providers": [provider]}
-    assert read_world(json.dumps({"version": 1, "accounts": [account]}), str(tmp_path)).text_digest == ""
-    assert len(read_world(json.dumps({"version": 1, "accounts": [{"id": ACCOUNT}]}), str(tmp_path)).text_digest) == 64
+def test_a_text_that_names_another_file_says_too_little_for_that() -> None:
+    assert len(read_world(json.dumps({"version": 1, "accounts": [{"id": ACCOUNT}]})).text_digest) == 64
+    metadata_of_own = {"name": "idp", "rolecall_idp": "idp"}
+    text = json.dumps({"version": 1, "accounts": [{"id": ACCOUNT, "saml_providers": [metadata_of_own]}]})
+    assert len(read_world(text).text_digest) == 64
+    notes = Notes(Located({}, {}), "somewhere")
+    assert not notes.names_files
+    assert notes.folder == "somewhere"
+    assert notes.names_files
 
 
 def test_what_was_changed_since_is_kept_while_the_file_stays_the_same(make_world: Any) -> None:

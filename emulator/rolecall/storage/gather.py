@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, bindparam, select
 
@@ -124,12 +125,17 @@ def access_key(connection: Connection, access_key_id: str) -> AccessKey | None:
 
 def user(connection: Connection, user_id: str) -> Entity | None:
     row = _USER.first(connection, user_id)
-    return None if row is None else Entity("user", *row, tuple(tags_of(connection, "user", user_id)))
+    return None if row is None else _entity(connection, "user", row)
 
 
 def role(connection: Connection, role_id: str) -> Entity | None:
     row = _ROLE.first(connection, role_id)
-    return None if row is None else Entity("role", *row, tuple(tags_of(connection, "role", role_id)))
+    return None if row is None else _entity(connection, "role", row)
+
+
+def _entity(connection: Connection, kind: Literal["user", "role"], row: Sequence[Any]) -> Entity:
+    entity_id, account_id, name, path, boundary_arn = row
+    return Entity(kind, entity_id, account_id, name, path, boundary_arn, tuple(tags_of(connection, kind, entity_id)))
 
 
 def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:

@@ -136,7 +136,9 @@ def _set(connection: Connection, role_id: str, **values: Any) -> None:
 
 
 def _record(row: Sequence[Any]) -> RoleRecord:
-    return RoleRecord(*row[:_TRUSTED_AT], _trusted_ids(row[_TRUSTED_AT]), *row[_TRUSTED_AT + 1 :])
+    values = list(row)
+    values[_TRUSTED_AT] = _trusted_ids(values[_TRUSTED_AT])
+    return RoleRecord(*values)
 
 
 def _trusted_ids(text: str) -> Mapping[str, str]:

@@ -26,7 +26,7 @@ from rolecall.storage import service_linked_roles as linked
 from rolecall.storage import tables as t
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
-from rolecall.storage.world_rows import WorldRows
+from rolecall.storage.world_rows import Row, WorldRows
 from rolecall.worlds import world as w
 from rolecall.worlds.checking import accepted_policy
 from rolecall.worlds.collection import without_collection
@@ -228,8 +228,8 @@ class _Builder:
             self._role(account_id, role)
         for service in account.service_linked_roles:
             facts = service_linked_roles()[service]
-            role = linked.ensure(self._db.written(), account_id, facts, self._now_seconds, self._ids)
-            self._db.noted(t.roles, {"account_id": account_id, "name_key": role.name.lower()})
+            made = linked.ensure(self._db.written(), account_id, facts, self._now_seconds, self._ids)
+            self._db.noted(t.roles, {"account_id": account_id, "name_key": made.name.lower()})
         for provider in account.oidc_providers:
             self._oidc_provider(account_id, provider)
         for saml_provider in account.saml_providers:
@@ -402,7 +402,7 @@ class _Builder:
         for user in account.users:
             self._chime_user(key, user)
 
-    def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> worlds.Row | None:
+    def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> Row | None:
         """The Chime account with the declared name, unless an id is declared. Equal names are declared with ids."""
         if account.chime_account_id is not None:
             return None
