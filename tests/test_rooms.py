@@ -63,6 +63,7 @@ ROOMS: Mapping[str, set[str]] = {
     | {"worlds", "call_log", "faults", "identity_providers"},
     "app": LEAVES | {"sessions", "storage", "sandbox", "web", "worlds", "call_log"},
     "inprocess": LEAVES,
+    "remote": LEAVES | {"inprocess"},
     "server": LEAVES | {"web"},
     "kit": LEAVES
     | {"app", "inprocess", "sandbox", "web", "identities", "access", "policy", "sessions", "storage", "data", "wire"}
@@ -73,7 +74,7 @@ ROOMS: Mapping[str, set[str]] = {
     "inspection": LEAVES | {"advice", "access", "policy", "worlds", "services", "wire"},
     "commands": LEAVES
     | {"app", "sessions", "least_privilege", "server", "demo", "inspection", "storage", "web"}
-    | {"worlds", "call_log", "identity_providers"},
+    | {"remote", "worlds", "call_log", "identity_providers"},
     "cli": {"version", "commands"},
     # The package itself, and its front door for "python -m".
     "": {"kit", "version"},
@@ -83,7 +84,7 @@ ROOMS: Mapping[str, set[str]] = {
 # The rooms that may import a distribution; all others are free.
 DISTRIBUTIONS: Mapping[str, set[str]] = {
     # The demo is a client: it calls through boto3 and handles its exceptions.
-    "botocore": {"wire", "inprocess", "kit", "demo"},
+    "botocore": {"wire", "inprocess", "remote", "kit", "demo"},
     "boto3": {"kit", "demo"},
     "flask": {"web"},
     # In services only for password hashes.
@@ -108,6 +109,7 @@ LOADED_LATE = {
     ("rolecall.pytest_plugin", "rolecall.kit"),
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
     ("rolecall.sessions.saml.on_demand", "rolecall.sessions.saml.library"),
+    ("rolecall.worlds.row_checks", "rolecall.worlds.ssh_keys"),
     ("rolecall.sessions.jose_door", "rolecall.sessions.jose"),
     ("rolecall.server.processes", "rolecall.server.workers"),
     ("rolecall.server.tls", "rolecall.server.own_certificates"),

@@ -38,6 +38,7 @@ LOADED_LATER = (
     "rolecall.kit",
     "rolecall.least_privilege",
     "rolecall.policy.explanation",
+    "rolecall.remote",
     "rolecall.services.chime",
     "rolecall.services.iam",
     "rolecall.services.iam_toolbox",
@@ -49,6 +50,7 @@ LOADED_LATER = (
     "rolecall.sessions.saml.library",
     "rolecall.sessions.signing_keys",
     "rolecall.storage.upgrade",
+    "rolecall.worlds.ssh_keys",
 )
 PROGRAM = """
 import json, sys

@@ -237,10 +237,18 @@ def _on_own_keys(statement: Statement) -> Iterator[str]:
 
 
 def _on_global_key(key: str) -> Iterator[str]:
-    name, slash, tag = key.partition("/")
-    near = difflib.get_close_matches(name.lower(), _GLOBAL_SPELLED, n=1, cutoff=_GLOBAL_LIKENESS)
-    if near and near[0] != name.lower():
-        yield f"{key}: there is no such global condition key, did you mean {_GLOBAL_SPELLED[near[0]]}{slash}{tag}?"
+    """Advice on a key that is nearly a listed one. What follows a listed key after a slash is the author's own."""
+    parts = key.split("/")
+    beginnings = ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    if any(beginning.lower() in _GLOBAL_SPELLED for beginning in beginnings):
+        return
+    for beginning in beginnings:
+        alike = [listed for listed in _GLOBAL_SPELLED if listed.count("/") == beginning.count("/")]
+        near = difflib.get_close_matches(beginning.lower(), alike, n=1, cutoff=_GLOBAL_LIKENESS)
+        if near:
+            meant = _GLOBAL_SPELLED[near[0]] + key[len(beginning) :]
+            yield f"{key}: there is no such global condition key, did you mean {meant}?"
+            return
 
 
 def _on_values(statement: Statement) -> Iterator[str]:

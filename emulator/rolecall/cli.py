@@ -27,6 +27,7 @@ COMMANDS = {
     "mfa-code": "Print a code of a virtual MFA device of a running sandbox.",
     "token": "Print a web identity token that a running server signs.",
     "saml-assertion": "Print a SAML response that a running server signs, in base64.",
+    "credentials": "Print temporary credentials of a role, for a shell or for credential_process.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the keys that seal session tokens.",
     "db": "Upgrade the database.",

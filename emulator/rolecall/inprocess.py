@@ -121,6 +121,14 @@ def route(client: Any, application: Any) -> Any:
     return client
 
 
+def session_apart() -> Session:
+    """A botocore session that knows no profile, whatever the user's files and ``AWS_PROFILE`` say."""
+    session = Session(session_vars={"profile": (None, None, None, None)})
+    session.set_config_variable("credentials_file", "")
+    session.set_config_variable("config_file", "")
+    return session
+
+
 def client(
     application: Any,
     service: str,
@@ -131,10 +139,7 @@ def client(
     region: str = DEFAULT_REGION,
 ) -> Any:
     """A botocore client of the service that signs with these credentials. It ignores the environment."""
-    session = Session()
-    session.set_config_variable("credentials_file", "")
-    session.set_config_variable("config_file", "")
-    made = session.create_client(
+    made = session_apart().create_client(
         service,
         region_name=region,
         endpoint_url=ENDPOINT_URL,

@@ -96,9 +96,21 @@ class Session(SessionContents):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSource:
+    """The principal of another partition that requested a web identity token from AWS, and the Region where it did."""
+
+    principal_arn: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """A principal, its access key, and its session (None for long-term keys)."""
+    """A principal, its access key, and its session (None for long-term keys).
+
+    ``token_source`` is set for a caller whose proof is a token that AWS issued in another partition.
+    """
 
     principal: Principal
     access_key_id: str
     session: Session | None = None
+    token_source: TokenSource | None = None

@@ -35,6 +35,7 @@ class ServiceRecord:
     - ``credential_rules``: which operations some kinds of credentials can never call.
     - ``answers_are_recorded``: CloudTrail keeps the answers of calls that only read.
     - ``refusals_have_ids``: a refusal ends with an authorization id.
+    - ``refusals_name_everything``: a refusal of a call that is about no resource says ``on resource: *``.
     - ``path_prefix``: separates its requests from the requests of a service with the same signing name.
     - ``legacy_host``: a second host name.
     - ``tagged_resources``: a pattern of the last part of an ARN. It shows which service an operation on tags is for,
@@ -55,6 +56,7 @@ class ServiceRecord:
     credential_rules: CredentialRules = ""
     answers_are_recorded: bool = False
     refusals_have_ids: bool = False
+    refusals_name_everything: bool = False
     path_prefix: str = ""
     legacy_host: str = ""
     tagged_resources: str = ""
@@ -113,6 +115,7 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 global_region=DEFAULT_REGION,
                 credential_rules="iam",
                 refusals_have_ids=True,
+                refusals_name_everything=True,
             ),
             _chime("chime", "2018-05-01", "chime", denied_code="", global_region=DEFAULT_REGION),
             _chime(

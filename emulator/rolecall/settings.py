@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
@@ -21,6 +21,11 @@ _STEM_CHARACTERS = 40
 _PATH_DIGITS = 12
 
 
+# IAM User Guide, Federating AWS identities across AWS partitions: the partitions that have it.
+OWN_PARTITION = "aws"
+PARTITIONS = (OWN_PARTITION, "aws-cn", "aws-us-gov", "aws-eusc")
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """The ``settings`` section of the sandbox file. The defaults are the strict ones."""
@@ -30,8 +35,13 @@ class SandboxSettings:
     minimum_session_seconds: int = 900
     # Regions in which STS issues no credentials.
     disabled_regions: tuple[str, ...] = ()
+    # Accounts that stand for accounts of another partition, by account id. All others are of the partition aws.
+    partitions: Mapping[str, str] = field(default_factory=dict)
     # For each account. AWS's defaults apply if the file names no others.
     quotas: Quotas = QUOTAS
+
+    def partition_of(self, account_id: str) -> str:
+        return self.partitions.get(account_id, OWN_PARTITION)
 
 
 @dataclass(frozen=True, slots=True)

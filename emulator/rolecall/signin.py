@@ -22,9 +22,9 @@ from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.identities import Identity, IdentityStore, read_identities
 from rolecall.policy import denial_message
-from rolecall.principals import ROLE_SESSIONS, Caller
+from rolecall.principals import ROLE_SESSIONS, Caller, Principal
 from rolecall.sessions.keys import KeyRing
-from rolecall.sessions.signin import open_console, seal_console, seal_sign_in
+from rolecall.sessions.signin import open_console, open_sign_in, seal_console, seal_sign_in
 from rolecall.sessions.tokens import BadTokenError
 from rolecall.storage import keyring
 from rolecall.storage.clock_states import load_clock
@@ -47,6 +47,7 @@ DURATION_KIND_MESSAGE = (
 DURATION_CHAINED_MESSAGE = "SessionDuration cannot be used with a role that was assumed by role chaining."
 # Not documented for scoped credentials. They end with their session or before, and so does what they open.
 DURATION_SCOPED_MESSAGE = "SessionDuration cannot be used with credentials from GetScopedCredentials."
+DURATION_SIGNIN_MESSAGE = "SessionDuration exceeds the MaxSigninSessionDuration set for this role."
 DURATION_ROLE_MESSAGE = "SessionDuration exceeds the MaxSessionDuration set for this role."
 SIGN_IN_TOKEN_MESSAGE = "The sign-in token is not valid, or older than 15 minutes."  # noqa: S105
 CONSOLE_REGION = "us-east-1"
@@ -105,10 +106,17 @@ class SignIn:
         """A console session, and the seconds it will last. Raises SignInError."""
         with self._database.snapshot() as connection:
             now_seconds = self._now_seconds(connection)
+            identities = self._identities(connection)
             try:
-                session, ends_at_seconds = seal_console(_key_ring(connection), sign_in_token, now_seconds)
+                opened = open_sign_in(identities.keys, sign_in_token, now_seconds)
             except BadTokenError as error:
                 raise SignInError(SIGN_IN_TOKEN_MESSAGE) from error
+            # The role's setting of this moment counts, because the browser's session begins now.
+            most_seconds = _most_signin_seconds(connection, identities, opened.session.principal)
+            ends_at_seconds = opened.ends_at_seconds
+            if most_seconds is not None:
+                ends_at_seconds = min(ends_at_seconds, int(now_seconds) + most_seconds)
+            session = seal_console(identities.keys, opened, ends_at_seconds)
         return session, max(0, ends_at_seconds - int(now_seconds))
 
     def visitor(self, console_session: str) -> Visitor | None:
@@ -168,4 +176,13 @@ def _ends_at(
     trust = identities.policies.trust(connection, principal.principal_arn)
     if trust is not None and duration_seconds > trust.role.max_session_duration_seconds:
         raise SignInError(DURATION_ROLE_MESSAGE)
+    most_seconds = _most_signin_seconds(connection, identities, principal)
+    if most_seconds is not None and duration_seconds > most_seconds:
+        raise SignInError(DURATION_SIGNIN_MESSAGE)
     return now + duration_seconds
+
+
+def _most_signin_seconds(connection: Connection, identities: IdentityStore, principal: Principal) -> int | None:
+    """MaxSigninSessionDuration of the role behind a role session; None when it is not set, and for other sessions."""
+    trust = identities.policies.trust(connection, principal.principal_arn)
+    return None if trust is None else trust.role.max_signin_session_duration_seconds

@@ -306,6 +306,26 @@ def test_the_policies_that_aws_wrote_raise_no_false_alarm() -> None:
             "aws:usrname: there is no such global condition key, did you mean aws:username?",
         ),
         ({"StringEquals": {"AWS:UserName": "x"}}, None),
+        (
+            {"StringEquals": {"aws:OriginIdentity/Subjct": "x"}},
+            "aws:OriginIdentity/Subjct: there is no such global condition key, did you mean "
+            "aws:OriginIdentity/Subject?",
+        ),
+        (
+            {"StringEquals": {"aws:TransactionContexts/IdentityProvider/dept": "x"}},
+            "aws:TransactionContexts/IdentityProvider/dept: there is no such global condition key, did you mean "
+            "aws:TransactionContext/IdentityProvider/dept?",
+        ),
+        ({"StringEquals": {"AWS:originidentity/subject": "x", "aws:OriginIdentity/SubjectType": "user"}}, None),
+        ({"StringEquals": {"aws:TransactionContext/IdentityProvider/a/b": "x"}}, None),
+        ({"Null": {"aws:IdentityCenterInstanceArn": "true", "aws:IdentityStoreArn": "true"}}, None),
+        ({"StringEquals": {"sts:SubjectMode": "AWSIdentity", "sts:IdentityTokenScope": "read"}}, None),
+        ({"Bool": {"iam:EnableIdentityPropagation": "true"}}, None),
+        (
+            {"Bool": {"iam:EnableIdentityPropagations": "true"}},
+            "iam:EnableIdentityPropagations: iam has no such condition key, did you mean "
+            "iam:EnableIdentityPropagation?",
+        ),
         ({"StringEquals": {"aws:SourceVpc": "vpc-1", "aws:SourceVpce": "vpce-1", "aws:SourceVpcArn": "x"}}, None),
         ({"StringEquals": {"aws:Ec2InstanceSourceVpc": "x", "aws:ChatbotSourceArn": "x"}}, None),
         ({"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32"]}}, None),

@@ -15,7 +15,7 @@ FILE = Path(rolecall.data.__file__).parent / "service_linked_roles" / "service_l
 
 # The documents that no source publishes under a licence. managed_policies/README.md names them too.
 POLICIES_LACKING = {"arn:aws:iam::aws:policy/aws-service-role/AmazonLexBotPolicy"}
-SERVICES_WITHOUT_A_NAMED_POLICY = {"events.chime.amazonaws.com"}
+SERVICES_WITHOUT_A_NAMED_POLICY = {"events.chime.amazonaws.com", "role-manager.iam.amazonaws.com"}
 
 
 def test_every_row_is_read_once_and_in_order() -> None:

@@ -466,7 +466,7 @@ def test_operations_says_what_is_emulated_and_where(rolecall: Callable[..., Resu
     assert re.fullmatch(r"rolecall/services/sts/\w+\.py:\d+", lines["AssumeRole"])
     assert re.search(r"\d+ of \d+ emulated$", done.stdout.rstrip())
     everything = rolecall("operations").stdout
-    assert re.search(r"^iam +ListServerCertificates +authorised, not emulated$", everything, re.M)
+    assert re.search(r"^chime +ListPhoneNumbers +authorised, not emulated$", everything, re.M)
     assert {line.split()[0] for line in everything.splitlines()} >= {"sts", "iam", "chime", "chime-sdk-voice"}
     assert "no service 'sqs'" in refused(rolecall("operations", "sqs"))
 
@@ -477,6 +477,8 @@ def test_demo_shows_every_step(tmp_path: Path) -> None:
     assert "refused with 403 ForbiddenException" in done.stdout
     assert "arn:aws:sts::111122223333:federated-user/ana" in done.stdout
     assert list(tmp_path.iterdir()) == []
+    # Its clients know no profile of the user.
+    assert start_rolecall(tmp_path, "demo", AWS_PROFILE="missing").returncode == 0
 
 
 def test_db_upgrade_makes_the_schema_once(tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_a_server_makes_a_certificate_that_clients_can_believe(tmp_path: Path, m
     done = run_rolecall(tmp_path, "clock", "--endpoint", server.url, AWS_CA_BUNDLE=bundle)
     assert (done.returncode, done.stderr) == (0, "")
     assert run_rolecall(tmp_path, "clock", "--endpoint", server.url).returncode == 2
+    asked = ("credentials", "--role", "chime-reader", "--endpoint", server.url)
+    assert "AssumeRole was refused" in run_rolecall(tmp_path, *asked, AWS_CA_BUNDLE=bundle).stderr
+    assert "SSL validation failed" in run_rolecall(tmp_path, *asked).stderr
     assert {file.name: file.stat().st_mode & 0o777 for file in Path(bundle).parent.iterdir()} == {
         "authority.pem": 0o600,
         "server.pem": 0o600,

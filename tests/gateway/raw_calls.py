@@ -50,7 +50,7 @@ class Received:
         """Status, code and message, from any form of an error."""
         if self.headers["Content-Type"] == "text/xml":
             found = {element.tag.rpartition("}")[2]: element.text or "" for element in Xml.fromstring(self.body).iter()}  # noqa: S314
-            return self.status, found["Code"], found["Message"]
+            return self.status, found["Code"], found.get("Message", "")
         answer = json.loads(self.body)
         inner = answer.get("Error", answer)
         code = self.headers.get("x-amzn-ErrorType") or inner["Code"]

@@ -191,6 +191,7 @@ def test_commands_that_ask_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
         ("token", "--issuer", "ci"),
         ("saml-assertion", "--idp", "idp", "--role", "r", "--provider", "p", "--session-name", "s"),
         ("mfa-code", "phone"),
+        ("credentials", "--role", "r", "--mfa", "phone"),
         ("clock",),
         ("faults", "show"),
     )

@@ -77,6 +77,7 @@ _MAIN: dict[str, Any] = {
         {"name": "packed", "trust_policy": _TRUST, "attached_policies": FILLER_ARNS},
     ],
     "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
+    "instance_profiles": [{"name": "web", "path": "/team/"}],
 }
 _OTHER = {
     "id": OTHER_ACCOUNT,

@@ -73,7 +73,7 @@ def test_a_caller_without_the_permission_is_refused(world: Any) -> None:
         arguments = {} if action.startswith("List") else {"AccountAlias": "example-corp"}
         code, message, status = refusal(call, **arguments)
         assert (code, status) == ("AccessDenied", 403)
-        assert f"is not authorized to perform: iam:{action} because" in message
+        assert f"is not authorized to perform: iam:{action} on resource: * because" in message
 
 
 def test_a_marker_of_another_list_is_refused(iam: Any) -> None:

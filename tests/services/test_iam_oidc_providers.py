@@ -41,7 +41,9 @@ def test_a_provider_is_kept_as_it_was_made(iam: Any, world: Any) -> None:
     assert shown(iam) == expected
     created = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=ARN)["CreateDate"].timestamp()
     assert abs(created - world.clock.now_seconds()) < 60
-    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": ARN}]
+    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [
+        {"Arn": ARN, "IsTrustedIdentityPropagationEnabled": False}
+    ]
 
 
 def test_everything_but_the_url_may_be_left_out(iam: Any) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from certificate_calls import certificate
+from certificate_calls import certificate, certified
 from iam_calls import ACCOUNT, fails
 from mfa_calls import new_device
 from saml_calls import idp
+from ssh_calls import rsa_key, ssh
 
 from rolecall.data import QUOTA_FIELDS, QUOTAS
 
@@ -169,6 +170,31 @@ def certificates(_world: Any, iam: Any, limit: int) -> None:
     refused(iam.upload_signing_certificate, message, UserName="ana", CertificateBody=certificate())
 
 
+def ssh_public_keys(_world: Any, iam: Any, limit: int) -> None:
+    for number in range(limit):
+        iam.upload_ssh_public_key(UserName="ana", SSHPublicKeyBody=ssh(rsa_key(number)))
+    message = f"Cannot exceed quota for SSHPublicKeysPerUser: {limit}"
+    refused(iam.upload_ssh_public_key, message, UserName="ana", SSHPublicKeyBody=ssh(rsa_key(limit)))
+
+
+def service_credentials(_world: Any, iam: Any, limit: int) -> None:
+    create = iam.create_service_specific_credential
+    for _ in range(limit):
+        create(UserName="ana", ServiceName="bedrock.amazonaws.com")
+    message = f"Cannot exceed quota for ContextSpecificCredentialsPerUserPerContext: {limit}"
+    refused(create, message, UserName="ana", ServiceName="bedrock.amazonaws.com")
+    create(UserName="ana", ServiceName="logs.amazonaws.com")
+
+
+def server_certificates(_world: Any, iam: Any, limit: int) -> None:
+    site = certified("site")
+    given = {"CertificateBody": site.body, "PrivateKey": site.private_key}
+    for number in range(limit):
+        iam.upload_server_certificate(ServerCertificateName=f"site{number}", **given)
+    message = f"Cannot exceed quota for ServerCertificatesPerAccount: {limit}"
+    refused(iam.upload_server_certificate, message, ServerCertificateName="one-more", **given)
+
+
 def mfa_devices(world: Any, iam: Any, limit: int) -> None:
     for number in range(limit + 1):
         device = new_device(world, iam, f"phone{number}")
@@ -257,6 +283,9 @@ REACH: dict[str, Reach] = {
     "PoliciesPerAccount": fill_account(
         "create_policy", "PolicyName", 1, {"PolicyDocument": document(150)}, "PoliciesPerAccount"
     ),
+    "InstanceProfilesPerAccount": fill_account(
+        "create_instance_profile", "InstanceProfileName", 0, {}, "InstanceProfilesPerAccount"
+    ),
     "PoliciesPerUser": attached("user", "ana"),
     "PoliciesPerGroup": attached("group", "team"),
     "PoliciesPerRole": attached("role", "worker"),
@@ -265,6 +294,9 @@ REACH: dict[str, Reach] = {
     "AccessKeysPerUser": access_keys,
     "AccessKeysPerRoot": access_keys_of_root,
     "CertificatesPerUser": certificates,
+    "SSHPublicKeysPerUser": ssh_public_keys,
+    "ContextSpecificCredentialsPerUserPerContext": service_credentials,
+    "ServerCertificatesPerAccount": server_certificates,
     "MFADevicesPerUser": mfa_devices,
     "OpenIdConnectProvidersPerAccount": oidc_providers,
     "SAMLProvidersPerAccount": saml_providers,
@@ -277,7 +309,7 @@ REACH: dict[str, Reach] = {
     "GroupPolicySize": inline_size("group", "team"),
     "RolePolicySize": inline_size("role", "worker"),
 }
-REACHED_BY_NOTHING = {"ServerCertificatesPerAccount", "InstanceProfilesPerAccount", "PolicyVersionsInUse"}
+REACHED_BY_NOTHING = {"PolicyVersionsInUse"}
 
 
 def test_every_quota_of_the_table_is_met() -> None:
@@ -341,6 +373,7 @@ def test_entities_of_the_file_may_be_more_than_the_quota(make_world: Any) -> Non
         ("create_saml_provider", {"Name": "new", "SAMLMetadataDocument": idp().metadata}),
         ("tag_role", {"RoleName": "worker"}),
         ("tag_policy", {"PolicyArn": POLICY_ARN}),
+        ("create_instance_profile", {"InstanceProfileName": "new"}),
     ],
 )
 def test_the_quota_of_tags_holds_for_whatever_is_made_with_them(

@@ -46,7 +46,12 @@ def test_a_provider_is_made_shown_listed_changed_and_deleted(world: Any, iam: An
     assert len(shown["SAMLProviderUUID"]) == 32
     assert shown["ValidUntil"].year - shown["CreateDate"].year in (99, 100)
     [listed] = iam.list_saml_providers()["SAMLProviderList"]
-    assert listed == {"Arn": PROVIDER, "ValidUntil": shown["ValidUntil"], "CreateDate": shown["CreateDate"]}
+    assert listed == {
+        "Arn": PROVIDER,
+        "ValidUntil": shown["ValidUntil"],
+        "CreateDate": shown["CreateDate"],
+        "IsTrustedIdentityPropagationEnabled": False,
+    }
     assert iam.get_account_summary()["SummaryMap"]["Providers"] == 1
     assert world.client("iam", "kim").list_saml_providers()["SAMLProviderList"] == []
     changed = iam.update_saml_provider(SAMLProviderArn=PROVIDER, SAMLMetadataDocument=other_idp().metadata)

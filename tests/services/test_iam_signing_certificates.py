@@ -72,7 +72,7 @@ def test_there_are_two_to_a_user_and_none_twice_in_an_account(world: Any, iam: A
     duplicate = refusal(iam.upload_signing_certificate, UserName="ana", CertificateBody=first.replace("\n", "\r\n"))
     assert duplicate == (
         "DuplicateCertificate",
-        "The same certificate is associated with an IAM user in the account.",
+        "Duplicate certificate uploaded.",
         409,
     )
     world.clock.advance(1)
@@ -111,7 +111,7 @@ def test_a_certificate_is_valid_by_the_sandboxs_clock(world: Any, iam: Any) -> N
     world.clock.advance(1)
     assert refusal(iam.upload_signing_certificate, CertificateBody=late)[:2] == (
         "MalformedCertificate",
-        "Certificate is expired.",
+        MALFORMED.format(body=late),
     )
     world.clock.advance(-2)
     assert refusal(iam.upload_signing_certificate, CertificateBody=early)[:2] == (
@@ -139,9 +139,18 @@ def test_a_certificate_is_its_users_own(world: Any, iam: Any) -> None:
         404,
         UserName="nobody",
     )
-    message = "Cannot delete entity, must delete signing certificates first."
+    message = "Cannot delete entity, must delete certificates first."
     iam.delete_access_key(UserName="bob", AccessKeyId="bob1_key_for_tests")
     fails(iam.delete_user, "DeleteConflict", message, 409, UserName="bob")
+
+
+def test_a_user_may_upload_its_own_certificate_again(iam: Any) -> None:
+    """Recorded 2026-09-11 (radkawar/stackd, certificate_edges_aws.json): the present one is answered as active."""
+    body = certificate()
+    made = upload(iam, body, UserName="bob")
+    iam.update_signing_certificate(UserName="bob", CertificateId=made["CertificateId"], Status="Inactive")
+    assert upload(iam, body, UserName="bob") == made
+    assert listed(iam, UserName="bob") == [{**made, "Status": "Inactive"}]
 
 
 def test_users_and_root_users_need_not_be_named(world: Any, iam: Any) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from botocore import xform_name
-from certificate_calls import certificate
+from certificate_calls import certificate, certified
 from mfa_calls import enabled_device
 from saml_calls import idp
+from ssh_calls import rsa_key, ssh
 from sts_calls import ACCOUNT, READ_ONLY, account, allow, declared, role, root_arn, trust
 
 from rolecall.services.catalogue import all_operations
@@ -21,7 +22,7 @@ from rolecall.wire import load_service
 
 TABLE = yaml.safe_load((Path(__file__).parent / "cases" / "recorded_members.yaml").read_text(encoding="utf-8"))
 # Members that boto3 decodes, so they are no structure of the answer.
-DOCUMENTS = {"AssumeRolePolicyDocument", "Document", "PolicyDocument"}
+DOCUMENTS = {"AssumeRolePolicyDocument", "AssumeRolePolicyDocumentTemplate", "Document", "PolicyDocument"}
 STS = {operation.name for operation in all_operations() if operation.service == "sts"}
 
 
@@ -71,16 +72,35 @@ def world(make_world: Any) -> Any:
     return make_world(declared(account(roles=[role("ours", trust(root_arn()), allow("*"))])))
 
 
+def of_unused(iam: Any) -> dict[str, str]:
+    """The ids of credentials of the user ``unused``, and of a report about it."""
+    iam.put_user_policy(UserName="unused", PolicyName="own", PolicyDocument=json.dumps(allow("chime:Get*")))
+    key = iam.upload_ssh_public_key(UserName="unused", SSHPublicKeyBody=ssh(rsa_key()))["SSHPublicKey"]
+    made = iam.create_service_specific_credential(UserName="unused", ServiceName="codecommit.amazonaws.com")
+    job = iam.generate_service_last_accessed_details(Arn=f"arn:aws:iam::{ACCOUNT}:user/unused")
+    return {
+        "ssh_key_id": key["SSHPublicKeyId"],
+        "credential_id": made["ServiceSpecificCredential"]["ServiceSpecificCredentialId"],
+        "job_id": job["JobId"],
+    }
+
+
 def test_every_answer_has_the_recorded_members(world: Any) -> None:
     iam, sts = world.client("iam"), world.client("sts")
     enabled_device(world, iam, "admin")
     ana = {"policy": json.dumps(allow("chime:Get*")), "trust": json.dumps(trust({"Service": "ec2.amazonaws.com"}))}
     iam.create_user(UserName="unused")
+    site = certified("site")
     values = {
         **ana,
         "arn": f"arn:aws:iam::{ACCOUNT}",
         "read_only": READ_ONLY,
         "certificate": certificate(),
+        "certified": site.body,
+        "certified_key": site.private_key,
+        "ssh_key": ssh(rsa_key()),
+        **of_unused(iam),
+        "template": "arn:aws:iam::aws:role-template/iam.amazonaws.com/PowerUserRoleTemplate:1",
         "metadata": idp().metadata,
         "thumbprint": "b" * 40,
         "unused_key": iam.create_access_key(UserName="unused")["AccessKey"]["AccessKeyId"],

@@ -111,6 +111,9 @@ def test_a_root_users_password_is_made_shown_and_deleted_by_tasks(make_world: An
         assert refusal(session, "GetLoginProfile") == none
     # The user who recovers the account sets it, so the call must not pass one.
     assert refusal(create, "CreateLoginProfile", Password="Correct-Horse-7")[:2] == (400, "ValidationError")
+    # API reference, CreateLoginProfile, MaxSigninSessionDuration: "This setting is not supported for the root user."
+    unsupported = (400, "ValidationError", "MaxSigninSessionDuration is not supported for the root user")
+    assert refusal(create, "CreateLoginProfile", MaxSigninSessionDuration=3600) == unsupported
     made = create.create_login_profile()["LoginProfile"]
     assert "UserName" not in made
     assert refusal(create, "CreateLoginProfile")[:2] == (409, "EntityAlreadyExists")

@@ -24,7 +24,10 @@ from sts_calls import (
 )
 
 IDENTITY_CENTER = "arn:aws:iam::aws:contextProvider/IdentityCenter"
-NOT_VALID = (400, "ExpiredTokenException", "The context assertion that was passed is expired or is not valid.")
+# The model: InvalidContextAssertion is for an assertion that "is malformed, has expired, or does not match a trusted
+# context provider".
+INVALID = "InvalidContextAssertion"
+NOT_VALID = (400, INVALID, "The request was rejected because the context assertion that was provided is invalid.")
 BOTH = ["sts:AssumeRole", "sts:SetContext"]
 
 
@@ -73,20 +76,29 @@ def test_no_assertion_is_believed(worlds: Any, assertion: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("contexts", "message"),
+    ("contexts", "code", "message"),
     [
         (
             [{"ProviderArn": "arn:aws:iam::aws:policy/IdentityCenter"}],
+            INVALID,
             "arn:aws:iam::aws:policy/IdentityCenter is not …",
         ),
-        ([{"ContextAssertion": "assertion"}], "ProviderArn is not the ARN of a context provider."),
-        ([{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "abc"}], "1 validation error detected: …"),
-        ([{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "a" * 3073}], "1 validation error detected: …"),
-        ([{"ProviderArn": IDENTITY_CENTER}] * 6, "1 validation error detected: …"),
+        ([{"ContextAssertion": "assertion"}], "ValidationError", "ProviderArn is not the ARN of …"),
+        (
+            [{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "abc"}],
+            "ValidationError",
+            "1 validation error …",
+        ),
+        (
+            [{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "a" * 3073}],
+            "ValidationError",
+            "1 validation error …",
+        ),
+        ([{"ProviderArn": IDENTITY_CENTER}] * 6, "ValidationError", "1 validation error …"),
     ],
 )
-def test_values_that_are_refused(worlds: Any, contexts: list[dict[str, str]], message: str) -> None:
+def test_values_that_are_refused(worlds: Any, contexts: list[dict[str, str]], code: str, message: str) -> None:
     sts = worlds.client("sts", "setter", config=UNCHECKED)
-    status, code, told = refusal(sts, "AssumeRole", **asked("open", *contexts))
-    assert (status, code) == (400, "ValidationError")
+    status, told_code, told = refusal(sts, "AssumeRole", **asked("open", *contexts))
+    assert (status, told_code) == (400, code)
     assert told.startswith(message[:-1]) if message.endswith("…") else told == message

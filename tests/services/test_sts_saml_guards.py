@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from saml_calls import SUBJECT, closed, found, idp, opened, other_idp, private_key_pem, tag
+from saml_encryption import encrypted, public_key
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
-from test_sts_saml_encrypted import encrypted, public_key, response_signed
+from test_sts_saml_encrypted import response_signed
 
 from rolecall.sessions.saml import on_demand, responses
 from rolecall.sessions.saml.records import (

@@ -591,24 +591,6 @@ def test_other_providers_are_not_chosen_by_an_id(sts: Any) -> None:
     assert (status, code, GOOGLE in message) == (400, "ValidationError", True)
 
 
-# Tokens issued by STS itself.
-
-
-def test_tokens_of_another_accounts_outbound_federation_are_verified_here(make_federation: Any) -> None:
-    made = make_federation()
-    iam = made.client("iam")
-    issuer = iam.enable_outbound_web_identity_federation()["IssuerIdentifier"]
-    other = made.client("iam", "other_admin")
-    other.create_open_id_connect_provider(Url=issuer, ClientIDList=["api"])
-    document = json.dumps(federated(provider_arn(issuer[8:], OTHER)))
-    other.create_role(RoleName="partner", AssumeRolePolicyDocument=document)
-    issued = made.client("sts").get_web_identity_token(Audience=["api"], SigningAlgorithm="ES384")
-    arguments = request(role_arn("partner", OTHER), issued["WebIdentityToken"])
-    answer = made.client("sts", "nobody").assume_role_with_web_identity(**arguments)
-    assert answer["SubjectFromWebIdentityToken"] == f"arn:aws:iam::{ACCOUNT}:user/admin"
-    assert answer["Provider"] == provider_arn(issuer[8:], OTHER)
-
-
 def test_session_tokens_may_be_asked_to_be_longer(sts: Any) -> None:
     answer = assume(sts, "plain", MinimumSessionTokenSize=3000)
     assert answer["SessionTokenSize"] >= 3000

@@ -22,13 +22,6 @@ def statement(effect: str, action: str | list[str], resource: str | list[str], *
 
 
 POLICIES = {
-    "profiles": [statement("Allow", "iam:*InstanceProfile", f"{IAM}:instance-profile/*")],
-    "wrong_kind": [statement("Allow", "iam:*InstanceProfile", f"{IAM}:role/*")],
-    "team_profiles": [statement("Allow", "iam:CreateInstanceProfile", f"{IAM}:instance-profile/team/*")],
-    "blue_profiles": [
-        statement("Allow", "iam:CreateInstanceProfile", "*", **{"aws:RequestTag/team": "blue"}),
-        statement("Allow", "iam:TagInstanceProfile", f"{IAM}:instance-profile/*"),
-    ],
     "team_keys": [statement("Allow", "iam:*SSHPublicKey*", f"{IAM}:user/team/*")],
     "tagged_keys": [statement("Allow", "iam:*SSHPublicKey*", "*", **{"iam:ResourceTag/team": "blue"})],
     "own_keys": [statement("Allow", "iam:ListSSHPublicKeys", f"{IAM}:user/${{aws:username}}")],
@@ -75,20 +68,21 @@ def outcome(world: Any, service: str, caller: str, method: str, **parameters: An
     if service.startswith("chime-sdk-"):
         endpoint = {"endpoint_url": f"http://{service.removeprefix('chime-sdk-')}-chime.rolecall.localhost"}
     client = world.client(service, caller, config=UNCHECKED, **endpoint)
-    with pytest.raises(ClientError) as caught:
-        getattr(client, method)(**parameters)
-    answer = caught.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]
+    try:
+        answer = getattr(client, method)(**parameters)
+    except ClientError as error:
+        answer = error.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer.get("Error", {}).get("Message", "")
 
 
+BUILT = 200
 NOT_BUILT = 501
 REFUSED = 403
 # Allowed and built: there is no such connector.
 ABSENT = 404
 CONNECTOR_ID = "abcdef1ghij2klmno3pqr4"
 CONNECTOR, OTHER_CONNECTOR = {"VoiceConnectorId": CONNECTOR_ID}, {"VoiceConnectorId": "abcdef1ghij2klmno3pqr5"}
-PROFILE = {"InstanceProfileName": "web"}
-BLUE, RED = [{"Key": "team", "Value": "blue"}], [{"Key": "team", "Value": "red"}]
+BLUE = [{"Key": "team", "Value": "blue"}]
 DOMAIN = {
     "Name": "callers",
     "ServerSideEncryptionConfiguration": {"KmsKeyArn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1"},
@@ -99,29 +93,21 @@ CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{
 @pytest.mark.parametrize(
     ("service", "caller", "method", "parameters", "status"),
     [
-        ("iam", "profiles", "create_instance_profile", PROFILE, NOT_BUILT),
-        ("iam", "wrong_kind", "create_instance_profile", PROFILE, REFUSED),
-        ("iam", "team_profiles", "create_instance_profile", {**PROFILE, "Path": "/team/"}, NOT_BUILT),
-        ("iam", "team_profiles", "create_instance_profile", PROFILE, REFUSED),
-        ("iam", "team_profiles", "create_instance_profile", {**PROFILE, "Path": "/team/", "Tags": BLUE}, REFUSED),
-        ("iam", "blue_profiles", "create_instance_profile", {**PROFILE, "Tags": BLUE}, NOT_BUILT),
-        ("iam", "blue_profiles", "create_instance_profile", {**PROFILE, "Tags": RED}, REFUSED),
-        ("iam", "blue_profiles", "create_instance_profile", PROFILE, REFUSED),
-        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "ana"}, NOT_BUILT),
-        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "ANA"}, NOT_BUILT),
+        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "ana"}, BUILT),
+        ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "ANA"}, BUILT),
         ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "bob"}, REFUSED),
         ("iam", "team_keys", "list_ssh_public_keys", {"UserName": "nobody"}, REFUSED),
-        ("iam", "tagged_keys", "list_ssh_public_keys", {"UserName": "ana"}, NOT_BUILT),
+        ("iam", "tagged_keys", "list_ssh_public_keys", {"UserName": "ana"}, BUILT),
         ("iam", "tagged_keys", "list_ssh_public_keys", {"UserName": "bob"}, REFUSED),
-        ("iam", "own_keys", "list_ssh_public_keys", {}, NOT_BUILT),
-        ("iam", "own_keys", "list_ssh_public_keys", {"UserName": "own_keys"}, NOT_BUILT),
+        ("iam", "own_keys", "list_ssh_public_keys", {}, BUILT),
+        ("iam", "own_keys", "list_ssh_public_keys", {"UserName": "own_keys"}, BUILT),
         ("iam", "own_keys", "list_ssh_public_keys", {"UserName": "bob"}, REFUSED),
         (
             "iam",
             "credentials",
             "create_service_specific_credential",
             {"UserName": "bob", "ServiceName": "codecommit.amazonaws.com"},
-            NOT_BUILT,
+            BUILT,
         ),
         (
             "iam",
@@ -174,18 +160,13 @@ CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{
         ),
     ],
 )
-def test_an_operation_that_is_not_built_is_authorised_on_its_resource(
+def test_an_operation_is_authorised_on_its_resource_even_when_it_is_not_built(
     world: Any, service: str, caller: str, method: str, parameters: dict[str, Any], status: int
 ) -> None:
     assert outcome(world, service, caller, method, **parameters)[0] == status
 
 
 def test_a_refusal_names_the_resource(world: Any) -> None:
-    message = outcome(world, "iam", "wrong_kind", "create_instance_profile", **PROFILE)[1]
-    assert message.startswith(
-        f"User: {IAM}:user/wrong_kind is not authorized to perform: iam:CreateInstanceProfile on resource: "
-        f"{IAM}:instance-profile/web because no identity-based policy allows the iam:CreateInstanceProfile action"
-    )
     message = outcome(world, "chime-sdk-voice", "no_connectors", "delete_voice_connector", **CONNECTOR)[1]
     assert message.startswith(
         f"User: {IAM}:user/no_connectors is not authorized to perform: chime:DeleteVoiceConnector on resource: "

@@ -14,12 +14,22 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from rolecall.errors import AwsError
+from rolecall.ids import Identifiers
+from rolecall.principals import Principal
 from rolecall.sessions import discovery, jose
 from rolecall.sessions.authorization_messages import AUTHORIZATION_MESSAGE_PURPOSE, open_message, seal_message
+from rolecall.sessions.credentials import SessionRequest, issue
 from rolecall.sessions.delegation import DELEGATION_PURPOSE, exchange_token, request_of_token
 from rolecall.sessions.issuer_errors import UnreachableIssuerError
 from rolecall.sessions.keys import KeyRing, SealingKey
-from rolecall.sessions.signin import CONSOLE_PURPOSE, SIGN_IN_PURPOSE, open_console, seal_console
+from rolecall.sessions.signin import (
+    CONSOLE_PURPOSE,
+    SIGN_IN_PURPOSE,
+    open_console,
+    open_sign_in,
+    seal_console,
+    seal_sign_in,
+)
 from rolecall.sessions.signing_keys import load_signing_key, new_signing_key, sign
 from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
 from rolecall.sessions.web_identity import BadKeySetError, check_times, read_token, subject_of
@@ -65,17 +75,24 @@ def test_exchange_tokens(claims: dict[str, Any]) -> None:
 def test_sign_in_tokens_and_console_sessions(value: Any) -> None:
     for claims in ({"until": value, "end": 20}, {"until": 20, "end": value}):
         with pytest.raises(BadTokenError, match=r"^sealed by an incompatible version$"):
-            seal_console(RING, seal(KEY, SIGN_IN_PURPOSE, claims), 10)
+            open_sign_in(RING, seal(KEY, SIGN_IN_PURPOSE, claims), 10)
     with pytest.raises(BadTokenError, match=r"^sealed by an incompatible version$"):
         open_console(RING, seal(KEY, CONSOLE_PURPOSE, {"end": value}), 10)
 
 
 def test_sign_in_tokens_and_console_sessions_end() -> None:
-    sign_in = seal(KEY, SIGN_IN_PURPOSE, {"until": 11, "end": 20})
-    console, ends_at_seconds = seal_console(RING, sign_in, 10)
-    assert ends_at_seconds == 20
+    role = "arn:aws:iam::111122223333:role/reader"
+    principal = Principal("AssumedRole", "111122223333", f"{role}/me", role, "AROAEXAMPLE:me", "AROAEXAMPLE", "reader")
+    credentials = issue(
+        RING, Identifiers(), 5, SessionRequest(type="AssumeRole", principal=principal, duration_seconds=900)
+    )
+    sign_in = seal_sign_in(RING, credentials.session_token, 30, 11)
+    opened = open_sign_in(RING, sign_in, 10)
+    assert opened.ends_at_seconds == 30
+    console = seal_console(RING, opened, 20)
+    assert open_console(RING, console, 19)[1] == 20
     with pytest.raises(BadTokenError, match=r"^the sign-in token has expired$"):
-        seal_console(RING, sign_in, 11)
+        open_sign_in(RING, sign_in, 11)
     with pytest.raises(BadTokenError, match=r"^the console session has expired$"):
         open_console(RING, console, 20)
 

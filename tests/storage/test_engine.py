@@ -54,7 +54,13 @@ def _chime_account() -> dict[str, Any]:
 # No decision about a permission reads these, so writing them leaves every cache as it is.
 WITHOUT_AUTHORITY = {
     "generations",
+    "access_reports",
     "account_aliases",
+    "account_properties",
+    "acquired_roles",
+    "server_certificates",
+    "service_credentials",
+    "ssh_public_keys",
     "chime_accounts",
     "chime_users",
     "service_linked_role_deletions",
@@ -65,10 +71,13 @@ WITHOUT_AUTHORITY = {
     "signing_certificates",
     "delegation_requests",
     "fault_hits",
+    "credential_reports",
+    "instance_profiles",
     # Tags of these are read with each call, and nothing remembers them.
     "resources",
     "resource_settings",
     "resource_tags",
+    "instance_profile_tags",
 }
 
 

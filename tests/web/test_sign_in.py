@@ -125,6 +125,105 @@ def test_a_role_may_ask_for_longer_than_its_credentials_last(world: Any) -> None
     assert browser.get(CONSOLE_PATH).status_code == 401
 
 
+# MaxSigninSessionDuration of the role. Model of IAM: "The maximum duration (in seconds) of an Amazon Web Services
+# Sign-In session for users who sign in with this role." "Changes to this setting apply to new sign-in sessions."
+
+
+def lasting(world: Any, **settings: int) -> dict[str, Any]:
+    """Credentials of chime-reader for twelve hours, and then these settings of the role."""
+    iam = world.client("iam")
+    iam.update_role(RoleName="chime-reader", MaxSessionDuration=43_200)
+    credentials = world.assume("chime-reader", DurationSeconds=43_200)
+    iam.update_role(RoleName="chime-reader", **settings)
+    return credentials  # type: ignore[no-any-return]
+
+
+def lasts(world: Any, browser: Any, seconds: int) -> None:
+    """The page answers until this many seconds from now, and no longer."""
+    world.clock.advance(seconds - 1)
+    assert browser.get(CONSOLE_PATH).status_code == 200
+    world.clock.advance(1)
+    assert browser.get(CONSOLE_PATH).status_code == 401
+
+
+def test_the_role_s_sign_in_duration_ends_the_page(world: Any) -> None:
+    world.clock.freeze()
+    token = token_of(world, lasting(world, MaxSigninSessionDuration=7200))
+    world.clock.advance(600)
+    browser = world.application.test_client()
+    answer = log_in(browser, token)
+    assert "Max-Age=7200" in answer.headers["Set-Cookie"]
+    lasts(world, browser, 7200)
+
+
+def test_the_sign_in_duration_of_the_moment_of_sign_in_counts(world: Any) -> None:
+    world.clock.freeze()
+    iam = world.client("iam")
+    credentials = lasting(world)
+    early, token = world.application.test_client(), token_of(world, credentials)
+    log_in(early, token)
+    iam.update_role(RoleName="chime-reader", MaxSigninSessionDuration=3600)
+    late = world.application.test_client()
+    log_in(late, token)
+    iam.update_role(RoleName="chime-reader", ResetMaxSigninSessionDuration=True)
+    last = world.application.test_client()
+    log_in(last, token)
+    lasts(world, late, 3600)
+    lasts(world, early, 43_200 - 3600)
+    assert last.get(CONSOLE_PATH).status_code == 401
+
+
+def test_a_long_sign_in_duration_does_not_outlast_the_credentials(world: Any) -> None:
+    world.clock.freeze()
+    browser = world.application.test_client()
+    log_in(browser, token_of(world, lasting(world, MaxSigninSessionDuration=7_776_000)))
+    lasts(world, browser, 43_200)
+
+
+def test_session_duration_is_bound_by_the_role_s_sign_in_duration(world: Any) -> None:
+    world.clock.freeze()
+    credentials = lasting(world, MaxSigninSessionDuration=3600)
+    answer = ask_token(world, session_text(credentials), SessionDuration="3601")
+    message = "SessionDuration exceeds the MaxSigninSessionDuration set for this role."
+    assert (answer.status_code, answer.json["message"]) == (400, message)
+    token = token_of(world, credentials, SessionDuration="3600")
+    browser = world.application.test_client()
+    log_in(browser, token)
+    lasts(world, browser, 3600)
+
+
+def test_scoped_credentials_have_the_role_s_sign_in_duration(make_world: Any) -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
+    administrator = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+    role = {
+        "name": "app",
+        "trust_policy": {"Version": "2012-10-17", "Statement": trust},
+        "attached_policies": administrator,
+        "max_session_duration": 7200,
+        "max_signin_session_duration": 3600,
+    }
+    user = {"name": "admin", "access_keys": [{"id": "test", "secret": "test"}], "attached_policies": administrator}
+    file = {"version": 1, "accounts": [{"id": "111122223333", "users": [user], "roles": [role]}]}
+    world = make_world(json.dumps(file))
+    world.clock.freeze()
+    sts = world.client("sts", credentials=world.assume("app", DurationSeconds=7200))
+    browser = world.application.test_client()
+    log_in(browser, token_of(world, sts.get_scoped_credentials(Policy=json.dumps(POLICY))["Credentials"]))
+    assert "1 of 316 actions" in browser.get(CONSOLE_PATH).get_data(as_text=True)
+    lasts(world, browser, 3600)
+
+
+def test_a_federated_user_has_no_sign_in_duration_of_a_role_or_user(world: Any) -> None:
+    """The settings are those of roles and of users with a password. GetFederationToken makes another principal."""
+    world.clock.freeze()
+    world.client("iam").create_login_profile(
+        UserName="admin", Password="Correct-Horse-7", MaxSigninSessionDuration=3600
+    )
+    browser = world.application.test_client()
+    log_in(browser, token_of(world, federated(world, DurationSeconds=7200)))
+    lasts(world, browser, 7200)
+
+
 def test_the_page_ends_with_the_role(world: Any) -> None:
     browser = world.application.test_client()
     iam = world.client("iam")

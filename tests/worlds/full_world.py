@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
+from certificate_calls import certified
 from snapshot_worlds import EVERYTHING, FIRST, SECOND, certificate, private_key
+from ssh_calls import rsa_key, ssh
 
 from rolecall.identity_providers import mfa_codes
 from rolecall.identity_providers.saml_assertions import metadata_document
@@ -15,6 +17,7 @@ from rolecall.identity_providers.saml_assertions import metadata_document
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 IDP = "corporate"
 ISSUER = "https://token.actions.githubusercontent.com"
+INSTANCE = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 # Text that is unusual in one notation or another.
 ODD = ["yes", "0777", "2012-10-17", "1:30", "a: b", "# c", "é–ß", " x ", "null", "~", "- a", "1e5", "=", "<<"]
 _NOTES = "two\r\nlines\tand 'quotes' \"of\" both: kinds # ÿ\n"
@@ -55,7 +58,15 @@ def declared_text() -> str:
         ],
         "roles": [{"name": "federated", "trust_policy": federated, "inline_policies": {"own": allow}}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
-        "oidc_providers": [{"url": ISSUER, "client_ids": ["sts.amazonaws.com"], "keys": "rolecall"}],
+        "oidc_providers": [
+            {
+                "url": ISSUER,
+                "client_ids": ["sts.amazonaws.com"],
+                "keys": "rolecall",
+                "context_provider": {"subject": "sub", "subject_type_from": "kind", "keys": [{"source": "on"}]},
+                "identity_center_instance": INSTANCE,
+            }
+        ],
         "saml_providers": [{"name": IDP, "rolecall_idp": IDP, "tags": {"a": "b"}}],
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
     }
@@ -97,8 +108,10 @@ def fill(handle: Any) -> None:
     iam = handle.client("iam")
     _policies(handle, iam)
     _entities(handle, iam)
+    _instance_profiles(iam)
     _devices(handle, iam)
     _passwords(handle, iam)
+    _credentials(handle, iam)
     _providers(handle, iam)
     _delegation(handle, iam, handle.client("iam", "partner"))
     _rest(handle, iam)
@@ -165,6 +178,7 @@ def _entities(handle: Any, iam: Any) -> None:
             Description=_NOTES,
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
             MaxSessionDuration=7201,
+            MaxSigninSessionDuration=7202,
             PermissionsBoundary=boundary,
             Tags=tags,
         )
@@ -174,6 +188,14 @@ def _entities(handle: Any, iam: Any) -> None:
     handle.client("iam", credentials=used["Credentials"], region="us-east-1").list_users()
     iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com", CustomSuffix="own", Description="é")
     iam.delete_service_linked_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")
+
+
+def _instance_profiles(iam: Any) -> None:
+    for name, path in (("empty", "/"), ("Web+1", "/p/!~/"), ("0777", "/p/")):
+        tags = [{"Key": "Team", "Value": "yes"}, {"Key": "team", "Value": "0777"}] if name == "0777" else []
+        iam.create_instance_profile(InstanceProfileName=name, Path=path, Tags=tags)
+    for name in ("Web+1", "0777"):
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName="worker")
 
 
 def _devices(handle: Any, iam: Any) -> None:
@@ -211,7 +233,9 @@ def _passwords(handle: Any, iam: Any) -> None:
         PasswordReusePrevention=3,
         HardExpiry=True,
     )
-    iam.create_login_profile(UserName="Anna", Password="0777:No-quotes", PasswordResetRequired=True)
+    iam.create_login_profile(
+        UserName="Anna", Password="0777:No-quotes", PasswordResetRequired=True, MaxSigninSessionDuration=7203
+    )
     for number in range(2):
         handle.clock.advance(1)
         iam.update_login_profile(UserName="Anna", Password=f"0777:No-quotes{number}", PasswordResetRequired=False)
@@ -219,6 +243,31 @@ def _passwords(handle: Any, iam: Any) -> None:
         body = certificate(name)
         made = iam.upload_signing_certificate(UserName=name, CertificateBody=body)["Certificate"]["CertificateId"]
         iam.update_signing_certificate(UserName=name, CertificateId=made, Status="Inactive")
+
+
+def _credentials(handle: Any, iam: Any) -> None:
+    root, site = certified("root"), certified("site")
+    iam.upload_server_certificate(
+        ServerCertificateName="Site",
+        Path="/certificates/",
+        CertificateBody=site.body,
+        PrivateKey=site.private_key,
+        CertificateChain=site.body,
+        Tags=[{"Key": "Team", "Value": "yes"}, {"Key": "team", "Value": "0777"}],
+    )
+    iam.upload_server_certificate(ServerCertificateName="root", CertificateBody=root.body, PrivateKey=root.private_key)
+    for number, name in enumerate(("Anna", "yes")):
+        key = iam.upload_ssh_public_key(UserName=name, SSHPublicKeyBody=ssh(rsa_key(number)))["SSHPublicKey"]
+        iam.update_ssh_public_key(UserName=name, SSHPublicKeyId=key["SSHPublicKeyId"], Status="Inactive")
+        for service, days in (("codecommit.amazonaws.com", {}), ("bedrock.amazonaws.com", {"CredentialAgeDays": 3})):
+            made = iam.create_service_specific_credential(UserName=name, ServiceName=service, **days)
+            named = {"ServiceSpecificCredentialId": made["ServiceSpecificCredential"]["ServiceSpecificCredentialId"]}
+            iam.update_service_specific_credential(UserName=name, **named, Status="Inactive")
+    iam.put_account_properties(Properties={"RoleManager/Enabled": "true"})
+    iam.acquire_role(
+        TemplateArn="arn:aws:iam::aws:role-template/iam.amazonaws.com/PowerUserRoleTemplate:1",
+        ReplacementValues={"AWSServiceName": {"Values": ["lambda.amazonaws.com"]}},
+    )
 
 
 def _providers(handle: Any, iam: Any) -> None:
@@ -232,11 +281,18 @@ def _providers(handle: Any, iam: Any) -> None:
     )["SAMLProviderArn"]
     iam.update_saml_provider(SAMLProviderArn=arn, AddPrivateKey=private_key(), AssertionEncryptionMode="Required")
     iam.tag_saml_provider(SAMLProviderArn=arn, Tags=[{"Key": "0777", "Value": "1:30"}])
+    iam.update_saml_provider(SAMLProviderArn=arn, ContextProvider={"SubjectSourceKey": "Subject/NameID"})
+    iam.update_saml_provider(SAMLProviderArn=arn, IdentityCenterInstanceArn=INSTANCE)
     made = iam.create_open_id_connect_provider(
         Url="https://idp.example.com/tenant",
         ClientIDList=["b", "a"],
         ThumbprintList=["a" * 40, "0" * 40],
         Tags=[{"Key": "no", "Value": "~"[:0]}],
+        ContextProvider={
+            "SubjectSourceKey": "no: #1",
+            "SubjectTypeValue": "",
+            "KeyDefinitionList": [{"SourceKey": "a b", "TargetKey": "yes"}, {"SourceKey": "0777"}],
+        },
     )["OpenIDConnectProviderArn"]
     iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="0777")
     iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=made, ClientID="b")
@@ -277,6 +333,8 @@ def _delegation(handle: Any, owner: Any, partner: Any) -> None:
 
 def _rest(handle: Any, iam: Any) -> None:
     iam.create_account_alias(AccountAlias="example-corp")
+    for _ in ("started", "in progress"):
+        iam.generate_credential_report()
     iam.set_security_token_service_preferences(GlobalEndpointTokenVersion="v2Token")
     iam.enable_outbound_web_identity_federation()
     handle.client("iam", "partner").enable_outbound_web_identity_federation()
@@ -400,16 +458,27 @@ class Answers:
 
     def _of_account(self) -> None:
         for call in (
+            "get_account_properties",
             "get_account_summary",
             "get_account_password_policy",
             "get_outbound_web_identity_federation_info",
             "list_account_aliases",
+            "get_credential_report",
             "list_organizations_features",
         ):
             self.ask(call)
         self.ask("list_entities_for_policy", PolicyArn=READ_ONLY)
+        self.ask("get_account_authorization_details", MaxItems=1000)
+        for profile in self.each("list_instance_profiles", "InstanceProfiles", "InstanceProfileName"):
+            self.ask("get_instance_profile", InstanceProfileName=profile)
+            self.ask("list_instance_profile_tags", InstanceProfileName=profile)
         for request in self.each("list_delegation_requests", "DelegationRequests", "DelegationRequestId"):
             self.ask("get_delegation_request", DelegationRequestId=request)
+            arn = f"arn:aws:iam::{FIRST}:delegation-request/{request}"
+            self.ask("get_human_readable_summary", EntityArn=arn)
+        for name in self.each("list_server_certificates", "ServerCertificateMetadataList", "ServerCertificateName"):
+            self.ask("get_server_certificate", ServerCertificateName=name)
+            self.ask("list_server_certificate_tags", ServerCertificateName=name)
 
     def _of_user(self, name: str | None) -> None:
         user = {} if name is None else {"UserName": name}
@@ -420,6 +489,11 @@ class Answers:
         for serial in self.each("list_mfa_devices", "MFADevices", "SerialNumber", **user):
             self.ask("get_mfa_device", SerialNumber=serial, **user)
         self.ask("list_signing_certificates", **user)
+        self.ask("list_service_specific_credentials", **user)
+        keys = self.each("list_ssh_public_keys", "SSHPublicKeys", "SSHPublicKeyId", **user)
+        for key in keys:
+            for encoding in ("SSH", "PEM"):
+                self.ask("get_ssh_public_key", SSHPublicKeyId=key, Encoding=encoding, **user)
         if name is None:
             return
         self.ask("list_user_tags", **user)
@@ -433,6 +507,7 @@ class Answers:
     def _of_role(self, name: str) -> None:
         arn = self.ask("get_role", RoleName=name)["Role"]["Arn"]
         self.ask("list_role_tags", RoleName=name)
+        self.ask("list_instance_profiles_for_role", RoleName=name)
         self.ask("list_attached_role_policies", RoleName=name)
         for policy in self.each("list_role_policies", "PolicyNames", RoleName=name):
             self.ask("get_role_policy", RoleName=name, PolicyName=policy)
@@ -440,6 +515,7 @@ class Answers:
 
     def _decisions(self, arn: str) -> None:
         self.ask("get_context_keys_for_principal_policy", PolicySourceArn=arn)
+        self.ask("list_policies_granting_service_access", Arn=arn, ServiceNamespaces=["iam", "chime", "s3"])
         actions = ["iam:GetUser", "chime:DeleteUser", "sts:AssumeRole", "s3:GetObject"]
         self.ask("simulate_principal_policy", PolicySourceArn=arn, ActionNames=actions)
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import strategies as st
+from ssh_calls import rsa_key, ssh
 
 from rolecall.ids import Identifiers
 from rolecall.sessions.saml.on_demand import own_metadata
@@ -49,11 +50,13 @@ DECLARED_TABLES = {
     "user_tags",
     "role_tags",
     "policy_tags",
+    "instance_profiles",
+    "instance_profile_tags",
     "chime_accounts",
     "chime_users",
 }
 # Facts of a database that are not part of its world.
-LEFT_OUT_TABLES = {"generations", "sealing_keys", "sandbox_states", "fault_hits"}
+LEFT_OUT_TABLES = {"access_reports", "generations", "sealing_keys", "sandbox_states", "fault_hits"}
 # Shown by no operation.
 LEFT_OUT_COLUMNS = {
     "user_attached_policies.attached_at_seconds",
@@ -89,18 +92,27 @@ _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 # A value for each column with a fixed set of values.
 CHOSEN = {
     "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+    "login_profiles.max_signin_session_duration_seconds": 3600,
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,
     "old_passwords.password_hash": "scrypt:8192:8:1$salt$" + "1b" * 64,
     "oidc_providers.url": "https://idp.example.com/a:%20b",
     "oidc_providers.jwks": json.dumps({"keys": [public_jwk(_KEY)]}),
     "saml_providers.metadata": own_metadata("urn:a: 'b'", "https://idp.example.com/sso", [_DER]),
     "saml_private_keys.private_key": private_pem(_KEY),
+    "oidc_providers.context_provider": '{"SubjectSourceKey":"a: b","KeyDefinitionList":[{"SourceKey":"#c"}]}',
+    "saml_providers.context_provider": '{"SubjectSourceKey":"Subject/NameID","SubjectTypeValue":"user"}',
+    "oidc_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+    "saml_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
     "resources.content": "{}",
     "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
     "delegation_requests.permission_policy": _POLICY,
     "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),
     "signing_certificates.status": "Inactive",
+    "ssh_public_keys.status": "Inactive",
+    "ssh_public_keys.body": ssh(rsa_key()),
+    "service_credentials.status": "Inactive",
+    "acquired_roles.replacement_values": '{"AWSServiceName": ["a: b"]}',
     "signing_keys.key_id": _KEY.key_id,
     "signing_keys.algorithm": _KEY.algorithm,
     "signing_keys.private_key": private_pem(_KEY),
@@ -140,7 +152,11 @@ def world_text() -> str:
         ],
         "groups": [{"name": "Readers", "attached_policies": ["arn:aws:iam::aws:policy/AmazonChimeReadOnly"]}],
         "policies": [{"name": "limits", "document": limits}],
-        "roles": [{"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}}],
+        "roles": [
+            {"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}},
+            {"name": "hosted", "trust_policy": trust},
+        ],
+        "instance_profiles": [{"name": "Web", "role": "Hosted", "tags": {"a": "b", "A": "c"}}, {"name": "empty"}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
     }
@@ -296,8 +312,15 @@ CHANGES: dict[str, Any] = {
         Description=d(TEXTS),
         AssumeRolePolicyDocument=_trust(d(NAMES), d(st.sampled_from(["user", "role"]))),
         MaxSessionDuration=d(st.sampled_from([3600, 7200])),
+        **d(st.sampled_from([{}, {"MaxSigninSessionDuration": 86_400}])),
     ),
     "delete_role": lambda iam, d: iam.delete_role(RoleName=d(NAMES)),
+    "create_instance_profile": lambda iam, d: iam.create_instance_profile(
+        InstanceProfileName=d(NAMES), Path=d(PATHS), Tags=[{"Key": d(TAG_TEXTS), "Value": d(TAG_TEXTS)}]
+    ),
+    "put_role_into_profile": lambda iam, d: iam.add_role_to_instance_profile(
+        InstanceProfileName=d(st.sampled_from(["empty", "ana"])), RoleName=d(NAMES)
+    ),
     "create_policy": lambda iam, d: iam.create_policy(
         PolicyName=d(NAMES),
         Path=d(PATHS),

@@ -105,8 +105,12 @@ def everything() -> dict[str, Any]:
                         "inline_policies": {"own": policy("sts:*")},
                         "permissions_boundary": LIMITS,
                         "max_session_duration": 7200,
+                        "max_signin_session_duration": 86400,
                         "tags": {"Team": "red"},
                     }
+                ],
+                "instance_profiles": [
+                    {"name": "web", "path": "/team/", "role": "reader", "tags": {"Team": "blue", "team": "red"}}
                 ],
                 "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
                 "oidc_providers": [
@@ -116,6 +120,8 @@ def everything() -> dict[str, Any]:
                         "thumbprints": ["a" * 40],
                         "keys": "rolecall",
                         "tags": {"Team": "blue"},
+                        "context_provider": {"subject": "sub", "keys": [{"source": "dept"}]},
+                        "identity_center_instance": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
                     }
                 ],
                 "saml_providers": [{"name": "idp", "rolecall_idp": "corp", "tags": {"Team": "blue"}}],
@@ -134,12 +140,16 @@ def everything() -> dict[str, Any]:
 
 # What a sandbox file does not declare.
 NOT_DECLARED = {
+    "access_reports",
+    "account_properties",
+    "acquired_roles",
     "fault_hits",
     "policy_tags",
     "sealing_keys",
     "service_linked_role_deletions",
     "account_aliases",
     "account_preferences",
+    "credential_reports",
     "delegation_requests",
     "login_profiles",
     "mfa_code_uses",
@@ -151,7 +161,11 @@ NOT_DECLARED = {
     "resource_tags",
     "resources",
     "saml_private_keys",
+    "server_certificate_tags",
+    "server_certificates",
+    "service_credentials",
     "signing_certificates",
+    "ssh_public_keys",
 }
 
 
@@ -256,7 +270,7 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     ana.update(path="/", tags={"Team": "green", "Office": "Rome"}, attached_policies=[], groups=[])
     ana["inline_policies"] = {"other": policy("s3:*")}
     ana["access_keys"] = [{"id": "ana_key", "secret": "changed-secret"}, {"id": "second_key", "secret": "second"}]
-    del ana["permissions_boundary"]
+    del ana["permissions_boundary"], reader["max_signin_session_duration"]
     ana["mfa_devices"][0]["seed"] = "GEZDGNBVGY3TQOJQ"
     reader.update(description="Reads more", max_session_duration=3600, tags={}, trust_policy=trust(ACCOUNT))
     file["accounts"][0]["policies"][0]["document"] = policy("chime:*")
@@ -283,6 +297,7 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     assert (device["seed"], device["enabled_at_seconds"]) == ("GEZDGNBVGY3TQOJQ", 1_900_000_000)
     [role] = [row for row in rows(database, "roles") if row["name"] == "reader"]
     assert (role["description"], role["max_session_duration_seconds"]) == ("Reads more", 3600)
+    assert role["max_signin_session_duration_seconds"] is None
     assert json.loads(role["trust_policy"]) == trust(ACCOUNT)
     assert json.loads(role["trust_principal_ids"]) == {}
     assert rows(database, "role_tags") == []
@@ -372,6 +387,7 @@ def test_the_declared_world_is_what_the_services_show(make_world: Any) -> None:
     role = iam.get_role(RoleName="reader")["Role"]
     assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/team/reader"
     assert (role["Description"], role["MaxSessionDuration"]) == ("Reads", 7200)
+    assert role["MaxSigninSessionDuration"] == 86400
     assert role["AssumeRolePolicyDocument"] == _role(everything())["trust_policy"]
     assert iam.get_policy(PolicyArn=LIMITS)["Policy"]["AttachmentCount"] == 1
     assert iam.get_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")["Role"]["Path"].startswith("/aws-")

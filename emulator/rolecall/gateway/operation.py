@@ -58,21 +58,21 @@ def emulated(
     return registered.function
 
 
-def read_answer(
-    call: Call, registered: RegisteredOperation | None, target: Target, parameters: Parameters
-) -> Answer | None:
-    """The answer of an operation that only reads; None for one that writes.
+def read_answer(call: Call, registered: RegisteredOperation | None, target: Target, parameters: Parameters) -> Any:
+    """The answer of an operation that only reads, or what one that writes prepares for its transaction.
 
     Raises AwsError, also for an operation or a parameter that is not emulated.
     """
     function = emulated(registered, target, parameters)
-    return None if registered is None or registered.writes else function(call, **parameters)
+    if registered is None or not registered.writes:
+        return None if registered is None else function(call, **parameters)
+    return None if registered.prepare is None else registered.prepare(call, parameters)
 
 
 def write_answer(
-    call: Call, transaction: Connection, registered: RegisteredOperation, parameters: Parameters
+    call: Call, transaction: Connection, registered: RegisteredOperation, parameters: Parameters, prepared: Any
 ) -> Answer | None:
-    """The answer of an operation that writes. Raises AwsError."""
+    """The answer of an operation that writes. ``prepared`` is from :func:`read_answer`. Raises AwsError."""
     # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.
     policies = PolicyStore(call.policies.generation)
-    return registered.function(replace(call, db=transaction, policies=policies), **parameters)
+    return registered.function(replace(call, db=transaction, policies=policies, prepared=prepared), **parameters)

@@ -203,7 +203,7 @@ class Gateway:
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
                 with self._database.transaction() as connection:
-                    answer = write_answer(call, connection, registered, parameters)
+                    answer = write_answer(call, connection, registered, parameters, answer)
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
@@ -219,7 +219,7 @@ class Gateway:
             encoded = encode_error(service, failure, request_id, request)
         if struck.delay_seconds:
             yield Pause(struck.delay_seconds)
-        kept = recorded(target.operation.recorder, len(request.body), asked, answer)
+        kept = recorded(target.operation.recorder, len(request.body), asked, answer if failure is None else None)
         self._observe(
             received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept
         )

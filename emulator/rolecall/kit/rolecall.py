@@ -20,6 +20,7 @@ from rolecall.kit.configs import Config, load_snapshot, prepared_world
 from rolecall.kit.decisions import DecisionRecord
 from rolecall.kit.expectations import ExpectedDenial, Question, require_allowed, require_denied
 from rolecall.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
+from rolecall.kit.narrowing import PolicyText, narrowed
 from rolecall.kit.privileges import LeastPrivilege, Since
 from rolecall.kit.proofs import Proofs
 from rolecall.kit.reasons import Reasons, Recording
@@ -197,6 +198,12 @@ class Rolecall:
         """A block whose plain boto3 calls with these credentials. Yields a boto3 session of them."""
         with self._parts.acting.acting(keys_of(credentials)) as session:
             yield session
+
+    def narrowed(
+        self, credentials: Credentials, policy: PolicyText | None = None, *, duration_seconds: int | None = None
+    ) -> dict[str, Any]:
+        """The same session with a scope-down policy, a shorter life or both, by a real call. Raises ClientError."""
+        return narrowed(self.client("sts", credentials=credentials), policy, duration_seconds)
 
     # Clients.
 

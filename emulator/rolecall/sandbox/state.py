@@ -20,7 +20,7 @@ from rolecall.service_records import action_prefix
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import share_clock
-from rolecall.storage.decision_log import RefusalDetails
+from rolecall.storage.decision_log import Access, RefusalDetails
 from rolecall.storage.engine import Database, DatabaseError
 from rolecall.wire import SERVICES, known_error_codes, operation_names
 from rolecall.worlds.setup import reset_world
@@ -72,6 +72,10 @@ class Sandbox:
     def refusal(self, request_id: str) -> RefusalDetails | None:
         """What explains the refusal of a call; None when the log has nothing about it, or there is no log."""
         return None if self.decisions is None else self.decisions.details(request_id)
+
+    def accesses(self, account_ids: Sequence[str], since_seconds: float) -> list[Access]:
+        """The last accesses of these accounts' callers since then; none without a log. Raises LogUnavailableError."""
+        return [] if self.decisions is None else self.decisions.accesses(account_ids, since_seconds)
 
     def catch_up(self) -> None:
         """Load what other processes have changed since the last call: clock, fault rules, settings."""

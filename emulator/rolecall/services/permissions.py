@@ -14,7 +14,7 @@ from rolecall.access.permission import ContextValue, Permission
 from rolecall.access.resources import ActionResources, Resource, compile_resources
 from rolecall.arns import parse_arn
 from rolecall.data import actions, resource_members
-from rolecall.service_records import action_prefix
+from rolecall.service_records import SERVICE_RECORDS, action_prefix
 from rolecall.services.registry import Call, Parameters
 
 _ACCOUNT_ID_DIGITS = 12
@@ -91,6 +91,8 @@ class _Compiled:
     members_of_keys: tuple[tuple[str, str], ...]
     has_tags: bool
     tagging_action: str
+    # AWS's words in a refusal of a call that is about no resource; empty where it has none.
+    everything: str
     # The permissions of an operation without resources, tags and condition keys.
     always: Sequence[Permission] | None
 
@@ -131,7 +133,8 @@ def _permission(
 ) -> Permission:
     described = _described(call, resource, kind)
     keys = {**described.context, **context} if described.context else context
-    return Permission(compiled.action, described.arn, _owner(resource), keys, shown_as=described.shown_as)
+    shown_as = described.shown_as or (compiled.everything if described.arn == "*" else "")
+    return Permission(compiled.action, described.arn, _owner(resource), keys, shown_as=shown_as)
 
 
 def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Described:
@@ -166,8 +169,9 @@ def _compile(call: Call) -> _Compiled:
     tagging = next((each for each in depends_on if each.startswith(f"{prefix}:Tag")), "")
     has_tags = not members.isdisjoint({"Tags", "TagKeys"})
     is_plain = not (resources.sources or resources.unnamed or keys or has_tags) and not resources.implied_type
-    always = (Permission(action),) if is_plain else None
-    return _Compiled(prefix, action, call.model.input_paths, resources, keys, has_tags, tagging, always)
+    everything = "*" if SERVICE_RECORDS[call.service].refusals_name_everything else ""
+    always = (Permission(action, shown_as=everything),) if is_plain else None
+    return _Compiled(prefix, action, call.model.input_paths, resources, keys, has_tags, tagging, everything, always)
 
 
 def _members_of_keys(prefix: str, condition_keys: Sequence[str], members: set[str]) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from rolecall.principals import Caller
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.sessions.keys import KeyRing
 from rolecall.settings import SandboxSettings
-from rolecall.storage.decision_log import RefusalDetails
+from rolecall.storage.decision_log import Access, RefusalDetails
 from rolecall.storage.last_use import Use
 
 Parameters = Mapping[str, Any]
@@ -58,6 +58,9 @@ class SandboxParts(Protocol):
 
     def refusal(self, request_id: str) -> RefusalDetails | None:
         """What explains the refusal of a call; None when the decision log has nothing about it, or there is no log."""
+
+    def accesses(self, account_ids: Sequence[str], since_seconds: float) -> list[Access]:
+        """The last accesses of these accounts' callers since then; none without a log. Raises LogUnavailableError."""
 
 
 class OperationModel(Protocol):
@@ -110,6 +113,8 @@ class Call:
     host: str = ""
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
+    # What the operation's ``prepare`` found before the transaction began.
+    prepared: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ Function = Callable[..., Answer | None]
 PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
 Precheck = Callable[[Call, Parameters], None]
 Proof = Callable[[Call, Parameters], Proven]
+Prepare = Callable[[Call, Parameters], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +162,21 @@ class RegisteredOperation:
     place: tuple[str, int] = ("", 0)
     proof: Proof | None = None
     second_factor: SecondFactor | None = None
+    prepare: Prepare | None = None
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
-# Simulations decide hundreds of questions; a SAML response is decrypted and verified as XML.
-_LONG_PREFIXES = ("Simulate", "AssumeRoleWithSAML")
+# Simulations decide hundreds of questions. A SAML response is decrypted and verified as XML. A page of a whole account
+# holds up to a thousand entities with all their policies. A report may name thousands of users, and two hundred
+# services may be looked for in every policy of a user.
+_LONG_PREFIXES = (
+    "Simulate",
+    "AssumeRoleWithSAML",
+    "GetAccountAuthorizationDetails",
+    "GetOrganizationsAccessReport",
+    "GetServiceLastAccessedDetails",
+    "ListPoliciesGrantingServiceAccess",
+)
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
 
 
@@ -183,6 +199,7 @@ def operation(
     writes: bool | None = None,
     proof: Proof | None = None,
     second_factor: SecondFactor | None = None,
+    prepare: Prepare | None = None,
     verb: str = "",
     place: tuple[str, int] | None = None,
 ) -> Callable[[Function], Function]:
@@ -192,6 +209,8 @@ def operation(
     raises AwsError for refusals that come before any policy is evaluated. ``proof`` is for the operations that AWS
     accepts unsigned: it verifies the token or assertion among the parameters. It raises AwsError for one that proves
     nothing, or KeysWantedError when it needs keys first. ``second_factor`` is a proof besides the signature.
+    ``prepare`` is for an operation that writes. It does the long work, such as reading the decision log, in the
+    snapshot in which the caller was authorised. So the transaction holds up no other call. It may raise AwsError.
     ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True. ``verb`` and
     ``place`` are for services/verbs.py: its functions accept every member of the model, and their place is the line
     that declares them.
@@ -211,6 +230,7 @@ def operation(
             parameters=frozenset(parameter.name for parameter in parameters),
             proof=proof,
             second_factor=second_factor,
+            prepare=prepare,
             verb=verb,
             place=place or _place_of(function),
         )

@@ -6,6 +6,7 @@ only become a console session, and a console session only shows pages.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rolecall.sessions.credentials import OpenedSession, opened_from_claims
@@ -16,22 +17,37 @@ SIGN_IN_PURPOSE = "sign-in"
 CONSOLE_PURPOSE = "console"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedSignIn:
+    """An opened sign-in token: the session behind it, and when the console session made from it ends at the latest."""
+
+    session: OpenedSession
+    ends_at_seconds: int
+    claims: dict[str, Any]
+
+
 def seal_sign_in(keys: KeyRing, session_token: str, ends_at_seconds: int, good_until_seconds: int) -> str:
     """A sign-in token for the session behind ``session_token``.
 
-    It is valid until ``good_until_seconds``. The console session made from it ends at ``ends_at_seconds``. Raises
-    BadTokenError when this key ring did not seal the session token.
+    It is valid until ``good_until_seconds``. The console session made from it ends at ``ends_at_seconds`` or earlier.
+    Raises BadTokenError when this key ring did not seal the session token.
     """
     _, claims = open_token(keys, SESSION_PURPOSE, session_token)
     return _seal(keys, SIGN_IN_PURPOSE, {**claims, "end": ends_at_seconds, "until": good_until_seconds})
 
 
-def seal_console(keys: KeyRing, sign_in_token: str, now_seconds: float) -> tuple[str, int]:
-    """A console session for a sign-in token, and when it ends. Raises BadTokenError."""
-    _, claims = open_token(keys, SIGN_IN_PURPOSE, sign_in_token)
-    if _whole_number(claims, "until") <= now_seconds:
+def open_sign_in(keys: KeyRing, sign_in_token: str, now_seconds: float) -> OpenedSignIn:
+    """What a sign-in token holds. Raises BadTokenError."""
+    key, claims = open_token(keys, SIGN_IN_PURPOSE, sign_in_token)
+    good_until_seconds, ends_at_seconds = _whole_number(claims, "until"), _whole_number(claims, "end")
+    if good_until_seconds <= now_seconds:
         raise BadTokenError("the sign-in token has expired")
-    return _seal(keys, CONSOLE_PURPOSE, claims), _whole_number(claims, "end")
+    return OpenedSignIn(opened_from_claims(key, claims), ends_at_seconds, claims)
+
+
+def seal_console(keys: KeyRing, opened: OpenedSignIn, ends_at_seconds: int) -> str:
+    """A console session that ends at ``ends_at_seconds``."""
+    return _seal(keys, CONSOLE_PURPOSE, {**opened.claims, "end": ends_at_seconds})
 
 
 def open_console(keys: KeyRing, text: str, now_seconds: float) -> tuple[OpenedSession, int]:

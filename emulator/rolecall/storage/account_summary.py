@@ -10,7 +10,10 @@ from sqlalchemy import Connection, Select, Table, func, select
 from rolecall.storage import tables as t
 
 # In the order of the fields below.
-_COUNTED = (t.users, t.groups, t.roles, t.policies, t.oidc_providers, t.saml_providers)
+_COUNTED = (
+    *(t.users, t.groups, t.roles, t.policies, t.oidc_providers, t.saml_providers),
+    *(t.server_certificates, t.instance_profiles),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class AccountCounts:
     policies: int
     oidc_providers: int
     saml_providers: int
+    server_certificates: int
+    instance_profiles: int
     policy_versions: int
     root_access_keys: int
     mfa_devices: int

@@ -105,6 +105,20 @@ class RefusalDetails:
     policies: Mapping[str, str]
 
 
+class Access(NamedTuple):
+    """The last call of a user, role or root user that named an operation, by the sandbox's clock.
+
+    ``entity_id`` is the unique id of the user or role, or the account's id for the root user.
+    """
+
+    account_id: str
+    entity_id: str
+    service: str
+    operation: str
+    region: str
+    at_seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class CallFilter:
     """Which calls to select. A member that is empty or None does not filter. ``action`` may end with ``*``.
@@ -144,6 +158,7 @@ _PLACES = "(" + ", ".join("?" * (len(_COLUMNS) + 1)) + ")"
 _INSERT_ONE = f"INSERT INTO calls VALUES {_PLACES}"  # noqa: S608  the names are this module's own
 _INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
+_ACCESS = "account_id, json_extract(identity, '$.entity_id'), service, operation, region"
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
 _LAST_WRITTEN_FIRST = "ORDER BY position DESC LIMIT ?"
 # Only long-term credentials obtain such a session, so its chain has one link.
@@ -235,6 +250,20 @@ class DecisionStore:
         query = f"{_SELECT} WHERE {' AND '.join(conditions)} {order}"
         with self._reading() as driver:
             return [LoggedCall(*row) for row in driver.execute(query, (*values, wanted.limit))]
+
+    def accesses(self, account_ids: Sequence[str], since_seconds: float) -> list[Access]:
+        """The last call for each caller, operation and Region, allowed or not, with the newest last.
+
+        Calls that proved no identity are not among them.
+        """
+        places = ", ".join("?" * len(account_ids))
+        query = (
+            f"SELECT {_ACCESS}, max(at_seconds) AS at FROM calls "  # noqa: S608
+            f"WHERE {_KEPT} AND identity != '' AND operation != '' AND at_seconds >= ? AND account_id IN ({places}) "
+            "GROUP BY 1, 2, 3, 4, 5 ORDER BY at"
+        )
+        with self._reading() as driver:
+            return [Access(*row) for row in driver.execute(query, (since_seconds, *account_ids))]
 
     def callers(self) -> list[str]:
         """The ARNs of all users and roles that called."""

@@ -1,7 +1,9 @@
-"""Tags of users, roles, customer managed policies, identity providers and MFA devices: pairs of key and value.
+"""Tags of users, roles, customer managed policies, identity providers, MFA devices, server certificates and instance
+profiles.
 
-For users, roles and providers, keys that differ only in case are one key. For managed policies and MFA devices they are
-two (IAM User Guide, Tags for IAM resources). A key keeps the case in which it was last written.
+
+For users, roles and providers, keys that differ only in case are one key. For the others they are two (IAM User Guide,
+Tags for IAM resources). A key keeps the case in which it was last written.
 """
 
 from __future__ import annotations
@@ -16,7 +18,16 @@ from sqlalchemy import Connection, Delete, Table, bindparam, delete, select
 from rolecall.storage import tables as t
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 
-TaggedKind = Literal["user", "role", "policy", "oidc_provider", "saml_provider", "mfa_device"]
+TaggedKind = Literal[
+    "user",
+    "role",
+    "policy",
+    "oidc_provider",
+    "saml_provider",
+    "mfa_device",
+    "server_certificate",
+    "instance_profile",
+]
 Tag = tuple[str, str]
 
 
@@ -55,6 +66,8 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
         "oidc_provider": _statements(t.oidc_provider_tags, "arn", case_sensitive=False),
         "saml_provider": _statements(t.saml_provider_tags, "arn", case_sensitive=False),
         "mfa_device": _statements(t.mfa_device_tags, "serial_number", case_sensitive=True),
+        "server_certificate": _statements(t.server_certificate_tags, "certificate_id", case_sensitive=True),
+        "instance_profile": _statements(t.instance_profile_tags, "instance_profile_id", case_sensitive=True),
     }
 )
 

@@ -59,6 +59,7 @@ class TrustedRole:
     trust_policy: str
     trust_principal_ids: Mapping[str, str]
     max_session_duration_seconds: int
+    max_signin_session_duration_seconds: int | None
     linked_service: str | None
 
 
@@ -105,7 +106,13 @@ _USER_COLUMNS = [t.users.c[name] for name in ("user_id", "account_id", "name", "
 _ROLE_COLUMNS = [t.roles.c[name] for name in ("role_id", "account_id", "name", "path", "permissions_boundary_arn")]
 _TRUST_COLUMNS = [
     t.roles.c[name]
-    for name in ("trust_policy", "trust_principal_ids", "max_session_duration_seconds", "linked_service")
+    for name in (
+        "trust_policy",
+        "trust_principal_ids",
+        "max_session_duration_seconds",
+        "max_signin_session_duration_seconds",
+        "linked_service",
+    )
 ]
 _USER = PreparedSelect(select(*_USER_COLUMNS).where(t.users.c.user_id == bindparam("user_id")), "user_id")
 _ROLE = PreparedSelect(select(*_ROLE_COLUMNS).where(t.roles.c.role_id == bindparam("role_id")), "role_id")
@@ -146,7 +153,8 @@ def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
     row = _TRUSTED_ROLE.first(connection, parsed.account_id, parsed.resource_name.lower())
     if row is None:
         return None
-    role_id, account_id, name, path, boundary_arn, trust_policy, principal_ids, duration_seconds, service = row
+    role_id, account_id, name, path, boundary_arn = row[:5]
+    trust_policy, principal_ids, duration_seconds, signin_duration_seconds, service = row[5:]
     if iam_arn(account_id, "role", path, name) != arn:
         return None
     tags = tuple(tags_of(connection, "role", role_id))
@@ -155,6 +163,7 @@ def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
         trust_policy=trust_policy,
         trust_principal_ids=json.loads(principal_ids),
         max_session_duration_seconds=duration_seconds,
+        max_signin_session_duration_seconds=signin_duration_seconds,
         linked_service=service,
     )
 
@@ -306,6 +315,13 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
     management_account_id = management_account or default_account_id(connection) or ""
     levels = partial(_levels, connection, management_account_id, organization_id, targets)
     return Organization(organization_id, path, levels(_SERVICE_CONTROL), levels(_RESOURCE_CONTROL))
+
+
+def service_control_levels(
+    connection: Connection, management_account_id: str, organization_id: str, targets: Sequence[str]
+) -> tuple[tuple[Document, ...], ...]:
+    """The service control policies of each target, where the root is ROOT_TARGET."""
+    return _levels(connection, management_account_id, organization_id, targets, _SERVICE_CONTROL)
 
 
 def root_of(organization_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from rolecall.storage import tables as t
 
@@ -51,3 +51,12 @@ def write_uses(connection: Connection, keys: Mapping[str, Use], roles: Mapping[s
             {"used": role_id, "at_seconds": int(use.at_seconds), "region": use.region} for role_id, use in roles.items()
         ]
         connection.execute(_ROLE, rows)
+
+
+def uses_of_keys(connection: Connection, account_id: str) -> list[tuple[str, Use]]:
+    """The last use of each access key of an account, with the unique id of its user, or the account's id for root."""
+    keys = t.access_keys.c
+    statement = select(keys.user_id, keys.last_used_at_seconds, keys.last_used_service, keys.last_used_region).where(
+        keys.account_id == account_id, keys.last_used_at_seconds.is_not(None)
+    )
+    return [(row[0] or account_id, Use(row[1], row[2] or "", row[3] or "")) for row in connection.execute(statement)]

@@ -15,13 +15,18 @@ KEPT_OLD_PASSWORDS = 23
 
 @dataclass(frozen=True, slots=True)
 class LoginProfile:
-    """``user_id`` is None for the root user. ``password_hash`` is None until the root user sets a first password."""
+    """``user_id`` is None for the root user. ``password_hash`` is None until the root user sets a first password.
+
+    ``password_changed_at_seconds`` is None for the first password.
+    """
 
     account_id: str
     user_id: str | None
     password_hash: str | None
     reset_required: bool
     created_at_seconds: int
+    max_signin_session_duration_seconds: int | None = None
+    password_changed_at_seconds: int | None = None
 
     @property
     def owner_id(self) -> str:
@@ -46,10 +51,11 @@ def add_login_profile(connection: Connection, profile: LoginProfile) -> None:
         connection.execute(insert(_PROFILES), values)
 
 
-def set_password(connection: Connection, profile: LoginProfile, password_hash: str) -> None:
+def set_password(connection: Connection, profile: LoginProfile, password_hash: str, now_seconds: int) -> None:
     """Give the profile another password. The previous password is stored as an old one."""
     of_profile = _PROFILES.c.owner_id == profile.owner_id
-    connection.execute(update(_PROFILES).where(of_profile).values(password_hash=password_hash))
+    changed = {"password_hash": password_hash, "password_changed_at_seconds": now_seconds}
+    connection.execute(update(_PROFILES).where(of_profile).values(**changed))
     if profile.password_hash is None:
         return
     of_owner = _OLD.c.owner_id == profile.owner_id
@@ -62,6 +68,12 @@ def set_password(connection: Connection, profile: LoginProfile, password_hash: s
 def set_reset_required(connection: Connection, profile: LoginProfile, *, required: bool) -> None:
     of_profile = _PROFILES.c.owner_id == profile.owner_id
     connection.execute(update(_PROFILES).where(of_profile).values(reset_required=required))
+
+
+def set_max_signin_session_duration(connection: Connection, profile: LoginProfile, seconds: int | None) -> None:
+    """Set the longest sign-in session of the user. None clears the setting."""
+    of_profile = _PROFILES.c.owner_id == profile.owner_id
+    connection.execute(update(_PROFILES).where(of_profile).values(max_signin_session_duration_seconds=seconds))
 
 
 def remembered_passwords(connection: Connection, profile: LoginProfile, count: int) -> list[str]:

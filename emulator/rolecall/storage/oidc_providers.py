@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from rolecall.storage import tables as t
+from rolecall.storage.context_providers import ContextProvider, propagation_columns, read_context_provider
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 
@@ -24,6 +25,8 @@ class OidcProvider:
     client_ids: tuple[str, ...]
     thumbprints: tuple[str, ...]
     created_at_seconds: int
+    context_provider: ContextProvider | None = None
+    identity_center_instance_arn: str | None = None
 
 
 _BY_ARN = select(t.oidc_providers).where(t.oidc_providers.c.arn == bindparam("arn"))
@@ -46,6 +49,8 @@ def _record(connection: Connection, row: Row[Any]) -> OidcProvider:
         _listed(connection, t.oidc_client_ids, "client_id", row.arn),
         _listed(connection, t.oidc_thumbprints, "thumbprint", row.arn),
         row.created_at_seconds,
+        None if row.context_provider is None else read_context_provider(row.context_provider),
+        row.identity_center_instance_arn,
     )
 
 
@@ -54,10 +59,11 @@ def _listed(connection: Connection, table: Table, column: str, arn: str) -> tupl
     return tuple(connection.execute(statement).scalars())
 
 
-def provider_arns(connection: Connection, account_id: str) -> list[str]:
-    """The ARNs of the account's providers, sorted."""
-    statement = select(t.oidc_providers.c.arn).where(t.oidc_providers.c.account_id == account_id)
-    return list(connection.execute(statement.order_by(t.oidc_providers.c.arn)).scalars())
+def listed_providers(connection: Connection, account_id: str) -> list[tuple[str, bool]]:
+    """The ARNs of the account's providers, sorted, and whether an Identity Center instance is associated with each."""
+    columns = t.oidc_providers.c
+    statement = select(columns.arn, columns.identity_center_instance_arn).where(columns.account_id == account_id)
+    return [(arn, instance is not None) for arn, instance in connection.execute(statement.order_by(columns.arn))]
 
 
 def own_provider_urls(connection: Connection) -> set[str]:
@@ -80,6 +86,7 @@ def add_provider(connection: Connection, provider: OidcProvider) -> None:
         "key_source": provider.key_source,
         "jwks": provider.jwks,
         "created_at_seconds": provider.created_at_seconds,
+        **propagation_columns(provider.context_provider, provider.identity_center_instance_arn),
     }
     with problem_for_conflict(connection, AlreadyThere(provider.arn)):
         connection.execute(insert(t.oidc_providers), values)
@@ -90,6 +97,13 @@ def add_provider(connection: Connection, provider: OidcProvider) -> None:
 def remove_provider(connection: Connection, arn: str) -> None:
     """Delete a provider with everything that belongs to it. A missing provider is no error."""
     connection.execute(delete(t.oidc_providers).where(t.oidc_providers.c.arn == arn))
+
+
+def set_propagation(
+    connection: Connection, arn: str, context_provider: ContextProvider | None, instance_arn: str | None
+) -> None:
+    values = propagation_columns(context_provider, instance_arn)
+    connection.execute(update(t.oidc_providers).where(t.oidc_providers.c.arn == arn).values(**values))
 
 
 def set_client_ids(connection: Connection, arn: str, client_ids: Iterable[str]) -> None:

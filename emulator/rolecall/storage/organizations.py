@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
+from rolecall.arns import control_policy_arn
 from rolecall.storage import tables as t
 from rolecall.storage.gather import default_account_id
 
 ROOT_CREDENTIALS_MANAGEMENT = "RootCredentialsManagement"
 ROOT_SESSIONS = "RootSessions"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPolicy:
+    """A control policy, and what it is attached to: account ids, ids of units, or ROOT_TARGET."""
+
+    name: str
+    document: str
+    targets: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +76,54 @@ def switch_feature(connection: Connection, organization_id: str, feature: str, *
     connection.execute(delete(t.organization_features).where(matches))
     if on:
         connection.execute(insert(t.organization_features).values(**row))
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationTree:
+    """The units of an organization by their parents, and its accounts by their units. None stands for the root."""
+
+    parents: Mapping[str, str | None]
+    unit_of: Mapping[str, str | None]
+
+    def levels_above(self, unit_id: str | None) -> list[str]:
+        """A unit and the units above it, outermost first."""
+        found: list[str] = []
+        while unit_id is not None and unit_id not in found:
+            found.insert(0, unit_id)
+            unit_id = self.parents.get(unit_id)
+        return found
+
+    def accounts_below(self, unit_id: str | None) -> list[str]:
+        """The accounts in a unit and in the units below it. None means the root, so all accounts."""
+        return [
+            account_id
+            for account_id, unit in self.unit_of.items()
+            if unit_id is None or unit_id in self.levels_above(unit)
+        ]
+
+
+def organization_tree(connection: Connection, organization_id: str) -> OrganizationTree:
+    """The units and accounts of an organization."""
+    units, members = t.organizational_units.c, t.organizational_unit_accounts.c
+    of_organization = units.organization_id == organization_id
+    parents = connection.execute(select(units.ou_id, units.parent_id).where(of_organization))
+    accounts = (
+        select(t.accounts.c.account_id, members.ou_id)
+        .outerjoin(t.organizational_unit_accounts, members.account_id == t.accounts.c.account_id)
+        .where(t.accounts.c.organization_id == organization_id)
+        .order_by(t.accounts.c.account_id)
+    )
+    return OrganizationTree(
+        {row[0]: row[1] for row in parents}, {row[0]: row[1] for row in connection.execute(accounts)}
+    )
+
+
+def service_control_policy(connection: Connection, organization_id: str, policy_id: str) -> ControlPolicy | None:
+    """The organization's service control policy with an id of the form ``p-…``; None when there is none."""
+    policies, targets = t.service_control_policies.c, t.service_control_policy_targets.c
+    rows = select(policies.name, policies.document).where(policies.organization_id == organization_id)
+    for name, document in connection.execute(rows):
+        if control_policy_arn("", organization_id, "service", name).endswith(f"/{policy_id}"):
+            attached = select(targets.target).where(targets.policy_name == name)
+            return ControlPolicy(name, document, frozenset(connection.execute(attached).scalars()))
+    return None

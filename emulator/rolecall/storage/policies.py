@@ -68,16 +68,25 @@ def policy_by_arn(connection: Connection, arn: str, *, for_update: bool = False)
     return policy if policy is not None and policy.arn == arn else None
 
 
-def list_policies(connection: Connection, account_id: str, *, path_prefix: str = "/") -> list[PolicyRecord]:
-    """The account's policies by name."""
+def list_policies(
+    connection: Connection,
+    account_id: str,
+    *,
+    path_prefix: str = "/",
+    after_name_key: str = "",
+    limit: int | None = None,
+) -> list[PolicyRecord]:
+    """The account's policies by name, starting after ``after_name_key`` (a name in lower case)."""
     statement = (
         select(t.policies)
         .where(
             t.policies.c.account_id == account_id,
+            t.policies.c.name_key > after_name_key,
             # Not LIKE: SQLite's LIKE ignores case, and paths may hold its wildcards.
             func.substr(t.policies.c.path, 1, len(path_prefix)) == path_prefix,
         )
         .order_by(t.policies.c.name_key)
+        .limit(limit)
     )
     return [_record(row) for row in connection.execute(statement)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
@@ -42,6 +42,7 @@ class RoleRecord:
     created_at_seconds: int
     last_used_at_seconds: int | None = None
     last_used_region: str | None = None
+    max_signin_session_duration_seconds: int | None = None
 
     @property
     def arn(self) -> str:
@@ -67,6 +68,12 @@ def role_by_name(connection: Connection, account_id: str, name: str) -> RoleReco
     """The account's role with that name, in any case of letters; None when there is none."""
     row = _BY_NAME.first(connection, account_id, name.lower())
     return None if row is None else _record(row)
+
+
+def roles_by_id(connection: Connection, role_ids: Iterable[str]) -> dict[str, RoleRecord]:
+    """The roles with these unique ids. An id that no longer exists is left out."""
+    rows = connection.execute(select(*_COLUMNS).where(t.roles.c.role_id.in_(set(role_ids))))
+    return {row.role_id: _record(row) for row in rows}
 
 
 def list_roles(
@@ -97,6 +104,7 @@ def add_role(connection: Connection, role: RoleRecord) -> None:
         "created_at_seconds": role.created_at_seconds,
         "last_used_at_seconds": role.last_used_at_seconds,
         "last_used_region": role.last_used_region,
+        "max_signin_session_duration_seconds": role.max_signin_session_duration_seconds,
     }
     with problem_for_conflict(connection, AlreadyThere(role.name)):
         _INSERT.execute(connection, [values])
@@ -108,6 +116,11 @@ def set_description(connection: Connection, role_id: str, description: str) -> N
 
 def set_max_session_duration(connection: Connection, role_id: str, max_session_duration_seconds: int) -> None:
     _set(connection, role_id, max_session_duration_seconds=max_session_duration_seconds)
+
+
+def set_max_signin_session_duration(connection: Connection, role_id: str, seconds: int | None) -> None:
+    """Set the longest sign-in session of the role. None clears the setting."""
+    _set(connection, role_id, max_signin_session_duration_seconds=seconds)
 
 
 def set_trust_policy(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from rolecall.storage.context_providers import ContextProvider, propagation_columns, read_context_provider
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import saml_private_keys as keys
 from rolecall.storage.tables import saml_providers as providers
@@ -23,6 +25,8 @@ class SamlProvider:
     assertion_encryption_mode: str | None
     valid_until_seconds: int | None
     created_at_seconds: int
+    context_provider: ContextProvider | None = None
+    identity_center_instance_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class SamlPrivateKey:
     created_at_seconds: int
 
 
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     providers.c.arn,
     providers.c.account_id,
     providers.c.name,
@@ -43,6 +47,8 @@ _COLUMNS = (
     providers.c.assertion_encryption_mode,
     providers.c.valid_until_seconds,
     providers.c.created_at_seconds,
+    providers.c.context_provider,
+    providers.c.identity_center_instance_arn,
 )
 _BY_ARN = select(*_COLUMNS).where(providers.c.arn == bindparam("arn"))
 _BY_ARN_FOR_UPDATE = _BY_ARN.with_for_update()
@@ -58,12 +64,28 @@ _KEYS = (
 def provider_by_arn(connection: Connection, arn: str, *, for_update: bool = False) -> SamlProvider | None:
     """The provider with that ARN. With ``for_update`` other writers wait, if the database allows several writers."""
     row = connection.execute(_BY_ARN_FOR_UPDATE if for_update else _BY_ARN, {"arn": arn}).first()
-    return None if row is None else SamlProvider(*row)
+    return None if row is None else _record(row)
+
+
+def _record(row: Row[Any]) -> SamlProvider:
+    text = row.context_provider
+    return SamlProvider(
+        row.arn,
+        row.account_id,
+        row.name,
+        row.provider_uuid,
+        row.metadata,
+        row.assertion_encryption_mode,
+        row.valid_until_seconds,
+        row.created_at_seconds,
+        None if text is None else read_context_provider(text),
+        row.identity_center_instance_arn,
+    )
 
 
 def providers_of(connection: Connection, account_id: str) -> list[SamlProvider]:
     """The account's providers, sorted by ARN."""
-    return [SamlProvider(*row) for row in connection.execute(_OF_ACCOUNT, {"account": account_id})]
+    return [_record(row) for row in connection.execute(_OF_ACCOUNT, {"account": account_id})]
 
 
 def count_providers(connection: Connection, account_id: str) -> int:
@@ -81,6 +103,7 @@ def add_provider(connection: Connection, provider: SamlProvider) -> None:
         "assertion_encryption_mode": provider.assertion_encryption_mode,
         "valid_until_seconds": provider.valid_until_seconds,
         "created_at_seconds": provider.created_at_seconds,
+        **propagation_columns(provider.context_provider, provider.identity_center_instance_arn),
     }
     with problem_for_conflict(connection, AlreadyThere(provider.arn)):
         connection.execute(insert(providers), values)
@@ -94,6 +117,13 @@ def change_provider(
         .where(providers.c.arn == arn)
         .values(metadata=metadata, assertion_encryption_mode=encryption_mode, valid_until_seconds=valid_until_seconds)
     )
+
+
+def set_propagation(
+    connection: Connection, arn: str, context_provider: ContextProvider | None, instance_arn: str | None
+) -> None:
+    values = propagation_columns(context_provider, instance_arn)
+    connection.execute(update(providers).where(providers.c.arn == arn).values(**values))
 
 
 def remove_provider(connection: Connection, arn: str) -> None:

@@ -194,9 +194,11 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
         )
         return HttpAnswer(status, body.encode("ascii"), JSON_TYPE)
     namespace = load_service(service_name).namespace if service_name in KNOWN_SERVICES else _NO_NAMESPACE
+    # Recorded for IAM: an error without a message lacks the element.
+    message = f"<Message>{escape(error.message)}</Message>" if error.message else ""
     text = (
         f'<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type><Code>{escape(resolved.code)}</Code>'
-        f"<Message>{escape(error.message)}</Message></Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
+        f"{message}</Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
     )
     return HttpAnswer(status, text.encode("utf-8"), XML_TYPE)
 

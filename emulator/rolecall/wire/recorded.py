@@ -36,10 +36,14 @@ _SECRET = frozenset(
     }
 )
 _HIDDEN_TOKEN = "SessionToken"  # noqa: S105
+# Tokens that AWS itself issues are recorded by their id (IAM User Guide, Auditing cross-partition identity federation).
+_IDENTIFIED_TOKEN = "WebIdentityToken"  # noqa: S105
+_ISSUER_ENDING = ".tokens.sts.global.api.aws"
+_TOKEN_ID_CHARACTERS = 128
 # IAM User Guide, Logging IAM and AWS STS API calls: answers of reading operations are not recorded, except for these.
 # For GetScopedCredentials AWS's record is not documented. The access key id in its answer tells whose calls follow.
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate", "BatchGet", "Decode")
-_ISSUING = frozenset({"GetFederationToken", "GetScopedCredentials", "GetSessionToken"})
+_ISSUING = frozenset({"GetFederationToken", "GetScopedCredentials", "GetSessionToken", "GetWebIdentityToken"})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _HIDDEN_TEXT = f'"{HIDDEN}"'
@@ -89,9 +93,25 @@ def _structure(shape: Shape, hides: bool) -> Record:
             found = plan.get(name)
             if found is not None and item is not None:
                 parts.append(found[0] + found[1](item))
+            elif name == _IDENTIFIED_TOKEN and isinstance(item, str):
+                parts += _token_id(item)
         return "{" + ",".join(parts) + "}"
 
     return record_structure
+
+
+def _token_id(token: str) -> list[str]:
+    """The member with the id of a token of AWS; none for a token of another issuer, or a text that is no token."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        issuer, token_id = claims["iss"], claims["jti"]
+    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
+        return []
+    is_id = isinstance(token_id, str) and len(token_id) <= _TOKEN_ID_CHARACTERS
+    if not is_id or not isinstance(issuer, str) or not issuer.endswith(_ISSUER_ENDING):
+        return []
+    return [f'"webIdentityTokenId":{quoted(token_id)}']
 
 
 def _members(shape: Shape, hides: bool) -> dict[str, tuple[str, Record]]:

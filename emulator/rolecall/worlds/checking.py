@@ -192,6 +192,20 @@ def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]],
     return checked
 
 
+def checked(check: Check, problem_of: Callable[[Any], str]) -> Check:
+    """A value that passes ``check``, and about which ``problem_of`` has nothing to say."""
+
+    def checked_again(notes: Notes, path: Path, value: Any) -> Any:
+        result = check(notes, path, value)
+        problem = "" if result is None else problem_of(result)
+        if problem:
+            notes.add(path, problem)
+            return None
+        return result
+
+    return checked_again
+
+
 def _nearest(key: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
     return f", did you mean {near[0]!r}?" if near else f"; the known keys are {', '.join(known)}"

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path as FilePath
 
 from rolecall.policy import PolicyKind
-from rolecall.settings import SandboxSettings
+from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.version import __version__
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
@@ -73,6 +73,7 @@ _SETTINGS = c.record(
         "minimum_session_seconds": ("minimum_session_seconds", c.between(1, 900)),
         "disabled_regions": ("disabled_regions", c.list_of(_REGION)),
         "quotas": ("quotas", quotas),
+        "partitions": ("partitions", c.mapping_of(c.one_of(*PARTITIONS), w.ACCOUNT_ID)),
     },
     (),
 )

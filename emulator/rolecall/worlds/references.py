@@ -44,7 +44,7 @@ def dangling(world: Any) -> Found:
     yield from _repeated_ids(accounts)
     for index, account in accounts:
         path: Path = ("accounts", index)
-        for noun in ("users", "groups", "policies", "roles"):
+        for noun in ("users", "groups", "policies", "roles", "instance_profiles"):
             yield from _repeated((*path, noun), "name", list(_mappings(account, noun)), WITHOUT_CASE)
         for noun in ("users", "groups", "roles"):
             for position, entity in _mappings(account, noun):
@@ -56,6 +56,7 @@ def dangling(world: Any) -> Found:
         for position, policy in _mappings(account, "policies"):
             yield from _versions((*path, "policies", position), policy)
         yield from _groups(path, account)
+        yield from _instance_profiles((*path, "instance_profiles"), account)
         yield from _service_linked(path, account)
         yield from _trusted(path, account, declared)
         yield from _oidc_providers((*path, "oidc_providers"), account)
@@ -141,7 +142,7 @@ def _repeated_ids(accounts: Iterable[tuple[int, Values]]) -> Found:
     """Ids of entities. An id must be unique in the whole world."""
     owned: list[tuple[Path, str, Values]] = []
     for index, account in accounts:
-        for noun in ("users", "groups", "policies", "roles"):
+        for noun in ("users", "groups", "policies", "roles", "instance_profiles"):
             owned += [(("accounts", index, noun, i), "unique_id", entity) for i, entity in _mappings(account, noun)]
         for i, chime_account in _mappings(account, "chime_accounts"):
             path: Path = ("accounts", index, "chime_accounts", i)
@@ -240,6 +241,18 @@ def _groups(path: Path, account: Values) -> Found:
             yield (*path, "users", index, "groups", position), f"{name!r} appears twice"
 
 
+def _instance_profiles(path: Path, account: Values) -> Found:
+    """The role in a profile must be an ordinary role of the account."""
+    roles = {_text(role, "name").lower(): role for _, role in _mappings(account, "roles")}
+    for index, profile in _mappings(account, "instance_profiles"):
+        name = _text(profile, "role")
+        role = roles.get(name.lower(), {})
+        if name and not role:
+            yield (*path, index, "role"), f"no role {name!r} is declared in this account"
+        elif _text(role, "linked_service"):
+            yield (*path, index, "role"), f"{name!r} is a service-linked role, which no instance profile can hold"
+
+
 def _service_linked(path: Path, account: Values) -> Found:
     services = _texts(account, "service_linked_roles")
     for index, service in services:
@@ -288,7 +301,13 @@ def _oidc_providers(path: Path, account: Values) -> Found:
             for position, value in enumerate(values):
                 if value in values[:position]:
                     yield (*path, index, key, position), f"{value!r} appears twice"
+        yield from _instance_alone((*path, index), provider)
         yield from _repeated_tags((*path, index), provider)
+
+
+def _instance_alone(path: Path, provider: Values) -> Found:
+    if "identity_center_instance" in provider and "context_provider" not in provider:
+        yield (*path, "identity_center_instance"), "needs a context_provider"
 
 
 def _saml_providers(path: Path, account: Values) -> Found:
@@ -302,6 +321,7 @@ def _saml_providers(path: Path, account: Values) -> Found:
         given = [key for key in ("metadata_file", "rolecall_idp") if key in provider]
         if len(given) != 1:
             yield (*path, index), "must have either metadata_file or rolecall_idp"
+        yield from _instance_alone((*path, index), provider)
         yield from _repeated_tags((*path, index), provider)
 
 

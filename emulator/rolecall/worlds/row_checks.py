@@ -22,6 +22,7 @@ from rolecall.sessions.saml.on_demand import check_private_key, read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.storage import worlds
+from rolecall.storage.context_providers import INSTANCE_PATTERN, read_context_provider
 from rolecall.worlds.checking import LATEST_DATE_SECONDS, Notes
 from rolecall.worlds.located import Path
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
@@ -102,6 +103,12 @@ def _mapping(value: str) -> None:
         raise TypeError
 
 
+def _texts_by_name(value: str) -> None:
+    for texts in json.loads(value).values():
+        if not texts or not all(isinstance(each, str) for each in texts):
+            raise TypeError
+
+
 def _usages(value: str) -> None:
     usages = json.loads(value)
     if not isinstance(usages, list):
@@ -114,8 +121,18 @@ def _usages(value: str) -> None:
             raise TypeError
 
 
+def _between(lowest: int, highest: int) -> Callable[[int], str]:
+    return lambda value: "" if lowest <= value <= highest else f"a whole number from {lowest} to {highest}"
+
+
+def _ssh_public_key(value: str) -> None:
+    importlib.import_module("rolecall.worlds.ssh_keys").check_ssh_public_key(value)
+
+
+_CONTEXT_PROVIDER = _readable(read_context_provider, "a context provider, as JSON text")
+_INSTANCE = _matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance")
 _PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
-_CHECKS: Mapping[str, Callable[[str], str]] = {
+_CHECKS: Mapping[str, Callable[[Any], str]] = {
     "account_preferences.global_endpoint_token_version": _one_of("v1Token", "v2Token"),
     "oidc_providers.key_source": _one_of("discovery", "declared", "own"),
     "saml_providers.assertion_encryption_mode": _one_of("Required", "Allowed"),
@@ -124,12 +141,21 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     ),
     "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
     "signing_certificates.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.status": _one_of("Active", "Inactive"),
+    "ssh_public_keys.body": _readable(_ssh_public_key, "an SSH public key"),
+    "service_credentials.status": _one_of("Active", "Inactive"),
+    "acquired_roles.replacement_values": _readable(_texts_by_name, "lists of texts by name, as JSON text"),
     "mfa_devices.seed": _matching(SEED_PATTERN, "a base32 seed"),
     "login_profiles.password_hash": _PASSWORD,
+    "login_profiles.max_signin_session_duration_seconds": _between(3600, 7_776_000),
     "old_passwords.password_hash": _PASSWORD,
     "oidc_providers.url": _issuer,
     "oidc_providers.jwks": _readable(read_key_set, "a JSON Web Key Set"),
     "saml_providers.metadata": _readable(read_metadata, "the metadata of an identity provider"),
+    "oidc_providers.context_provider": _CONTEXT_PROVIDER,
+    "saml_providers.context_provider": _CONTEXT_PROVIDER,
+    "oidc_providers.identity_center_instance_arn": _INSTANCE,
+    "saml_providers.identity_center_instance_arn": _INSTANCE,
     "saml_private_keys.private_key": _readable(check_private_key, "a private key in PEM"),
     "delegation_requests.permissions": _readable(_mapping, "a mapping, as JSON text"),
     "delegation_requests.permission_policy": _readable(
@@ -203,6 +229,7 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
     known: dict[tuple[str, str], set[str]] = {
         ("accounts", "account_id"): set(),
         ("users", "user_id"): set(),
+        ("roles", "role_id"): set(),
         ("mfa_devices", "serial_number"): set(),
         ("oidc_providers", "arn"): set(),
         ("saml_providers", "arn"): set(),
@@ -212,6 +239,8 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
         known["accounts", "account_id"].add(account_id)
         users = _mappings(account, "users")
         known["users", "user_id"].update(_text(user, "unique_id") for user in users)
+        roles = (*_mappings(account, "roles"), *_mappings(account, "service_linked_roles"))
+        known["roles", "role_id"].update(_text(role, "unique_id") for role in roles)
         devices = [device for user in users for device in _mappings(user, "mfa_devices")]
         known["mfa_devices", "serial_number"].update(
             iam_arn(account_id, "mfa", "/", _text(device, "name"))

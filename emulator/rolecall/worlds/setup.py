@@ -16,7 +16,7 @@ from typing import Any
 
 from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
-from rolecall.ids import GROUP_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
+from rolecall.ids import GROUP_PREFIX, INSTANCE_PROFILE_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, trusted_principals
 from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import valid_until_seconds
@@ -24,6 +24,7 @@ from rolecall.settings import SandboxSettings
 from rolecall.storage import gather, worlds
 from rolecall.storage import service_linked_roles as linked
 from rolecall.storage import tables as t
+from rolecall.storage.context_providers import propagation_columns
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.storage.world_rows import Row, WorldRows
@@ -230,6 +231,8 @@ class _Builder:
             facts = service_linked_roles()[service]
             made = linked.ensure(self._db.written(), account_id, facts, self._now_seconds, self._ids)
             self._db.noted(t.roles, {"account_id": account_id, "name_key": made.name.lower()})
+        for profile in account.instance_profiles:
+            self._instance_profile(account_id, profile)
         for provider in account.oidc_providers:
             self._oidc_provider(account_id, provider)
         for saml_provider in account.saml_providers:
@@ -237,13 +240,13 @@ class _Builder:
         for chime_account in account.chime_accounts:
             self._chime_account(account_id, chime_account)
 
-    def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any) -> str:
+    def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
         """The unique id of a named entity, which is created or brought up to date."""
         key = {"account_id": account_id, "name_key": entity.name.lower()}
         new = {id_column: self._new_id(table, id_column, prefix, entity), **self._new_columns(entity)}
         if table is t.policies:
             new.setdefault("updated_at_seconds", new["created_at_seconds"])
-        worlds.put(self._db, table, key, columns_of(entity), new)
+        worlds.put(self._db, table, key, {**columns_of(entity), **values}, new)
         row = worlds.find(self._db, table, key)
         return "" if row is None else str(row[id_column])
 
@@ -271,8 +274,7 @@ class _Builder:
         version = {**key, "version": row["default_version"]}
         worlds.put(self._db, t.policy_versions, version, {"document": policy.document}, new)
         if policy.tags is not None:
-            tags = [{"key_key": name, "key": name, "value": value} for name, value in policy.tags.items()]
-            worlds.replace(self._db, t.policy_tags, key, tags, _NO_COLUMNS)
+            self._case_sensitive_tags(t.policy_tags, "policy_id", policy_id, policy.tags)
 
     def _versions(self, key: Mapping[str, str], policy: w.DeclaredPolicy, default_version: int) -> None:
         """All versions of a policy that declares more than its document."""
@@ -304,6 +306,15 @@ class _Builder:
         role_id = self._entity(t.roles, "role_id", ROLE_PREFIX, account_id, role)
         self._policies_of("role", role_id, account_id, role.attached_policies, role.inline_policies)
         self._tags(t.role_tags, "role_id", role_id, role.tags)
+
+    def _instance_profile(self, account_id: str, profile: w.DeclaredInstanceProfile) -> None:
+        role = worlds.find(self._db, t.roles, {"account_id": account_id, "name_key": (profile.role or "").lower()})
+        role_id = None if role is None else role["role_id"]
+        id_column = "instance_profile_id"
+        profile_id = self._entity(
+            t.instance_profiles, id_column, INSTANCE_PROFILE_PREFIX, account_id, profile, role_id=role_id
+        )
+        self._case_sensitive_tags(t.instance_profile_tags, id_column, profile_id, profile.tags)
 
     def _trust(self, connection: Any, account_id: str, role: w.DeclaredRole) -> None:
         trusted_ids = role.trusted_ids
@@ -344,6 +355,10 @@ class _Builder:
         rows = [{"key_key": key.lower(), "key": key, "value": value} for key, value in tags.items()]
         worlds.replace(self._db, table, {owner: owner_id}, rows, _NO_COLUMNS)
 
+    def _case_sensitive_tags(self, table: Any, owner: str, owner_id: str, tags: Mapping[str, str]) -> None:
+        rows = [{"key_key": key, "key": key, "value": value} for key, value in tags.items()]
+        worlds.replace(self._db, table, {owner: owner_id}, rows, _NO_COLUMNS)
+
     def _access_keys(self, account_id: str, user_id: str | None, keys: Iterable[w.DeclaredKey]) -> None:
         for key in keys:
             values = {"account_id": account_id, "user_id": user_id, **declared(columns_of(key))}
@@ -366,7 +381,12 @@ class _Builder:
 
     def _oidc_provider(self, account_id: str, provider: w.DeclaredOidcProvider) -> None:
         key = {"arn": oidc_provider_arn(account_id, provider.url)}
-        values = {"account_id": account_id, "key_source": provider.key_source, **columns_of(provider)}
+        values = {
+            "account_id": account_id,
+            "key_source": provider.key_source,
+            **columns_of(provider),
+            **propagation_columns(provider.context_provider, provider.identity_center_instance_arn),
+        }
         worlds.put(self._db, t.oidc_providers, key, values, self._new_columns(provider))
         clients = [{"client_id": client, "position": place} for place, client in enumerate(provider.client_ids)]
         worlds.replace(self._db, t.oidc_client_ids, key, clients, _NO_COLUMNS)
@@ -385,6 +405,7 @@ class _Builder:
             "name": provider.name,
             "metadata": document,
             "valid_until_seconds": valid_until_seconds(read_metadata(document), created),
+            **propagation_columns(provider.context_provider, provider.identity_center_instance_arn),
         }
         new = {"provider_uuid": self._ids.upper_id(), "created_at_seconds": created}
         worlds.put(self._db, t.saml_providers, key, values, new)

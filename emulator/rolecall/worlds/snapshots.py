@@ -231,6 +231,9 @@ def _account(tables: Tables, row: Row, organization_id: str | None) -> Section:
         "groups": [_group(tables, group) for group in _named(tables.of(t.groups, *of_account))],
         "policies": [_policy(tables, policy) for policy in _named(tables.of(t.policies, *of_account))],
         "roles": [_role(tables, role) for role in _named(tables.of(t.roles, *of_account))],
+        "instance_profiles": [
+            _instance_profile(tables, profile) for profile in _named(tables.of(t.instance_profiles, *of_account))
+        ],
         "chime_accounts": [_chime_account(tables, account) for account in chime_accounts],
     }
 
@@ -305,6 +308,17 @@ def _role(tables: Tables, row: Row) -> Section:
         trusted_ids=_trusted_ids(tables, row),
         tags=_tags(tables, "role", row),
         **_policies_of(tables, "role", row),
+    )
+
+
+def _instance_profile(tables: Tables, row: Row) -> Section:
+    roles = [] if row["role_id"] is None else tables.of(t.roles, "role_id", row["role_id"])
+    return _entity(
+        w.DeclaredInstanceProfile,
+        "instance_profile",
+        row,
+        role=next((role["name"] for role in roles), None),
+        tags=_tags(tables, "instance_profile", row),
     )
 
 

@@ -13,6 +13,13 @@ from typing import Any
 from rolecall.identity_providers.asking import IDP_NAME
 from rolecall.policy import PolicyKind
 from rolecall.settings import SandboxSettings
+from rolecall.storage.context_providers import (
+    INSTANCE_PATTERN,
+    KEY_PATTERN,
+    MAXIMUM_KEY_CHARACTERS,
+    ContextProvider,
+    context_provider_problem,
+)
 from rolecall.worlds import checking as c
 from rolecall.worlds.members import column, list_of, member, moment
 from rolecall.worlds.row_checks import SEED_PATTERN
@@ -137,10 +144,50 @@ class DeclaredRole:
     inline_policies: Mapping[str, str] = member(_INLINE, factory=dict)
     permissions_boundary: str | None = _boundary()
     max_session_duration_seconds: int = column(c.between(3600, 43200), 3600, key="max_session_duration")
+    max_signin_session_duration_seconds: int | None = column(
+        c.optional(c.between(3600, 7_776_000)), None, key="max_signin_session_duration"
+    )
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
     last_used_at_seconds: int | None = moment(once=True)
     last_used_region: str | None = column(c.text, None, once=True)
     unique_id: str | None = _unique_id("AROA")
+    created_at_seconds: int | None = moment(once=True)
+
+
+def _key_definition(source: str, target: str | None = None) -> tuple[str, str | None]:
+    """A mapping of a context provider: the source key, and the target key if it has another name."""
+    return source, target
+
+
+_SOURCE_KEY = c.matching(
+    KEY_PATTERN, f"a key of up to {MAXIMUM_KEY_CHARACTERS} letters, digits, single spaces and _.:/=+-@#"
+)
+_KEY_DEFINITION = c.record(
+    _key_definition, {"source": ("source", _SOURCE_KEY), "target": ("target", _SOURCE_KEY)}, ("source",)
+)
+_CONTEXT_PROVIDER_MEMBERS = c.record(
+    ContextProvider,
+    {
+        "subject": ("subject_source_key", _SOURCE_KEY),
+        "subject_type": ("subject_type_value", c.matching(r"[^\0]{0,128}", "a text of up to 128 characters")),
+        "subject_type_from": ("subject_type_source_key", _SOURCE_KEY),
+        "keys": ("key_definitions", c.list_of(_KEY_DEFINITION)),
+    },
+    ("subject",),
+)
+_CONTEXT_PROVIDER = c.checked(_CONTEXT_PROVIDER_MEMBERS, context_provider_problem)
+_INSTANCE = c.matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance, arn:aws:sso:::instance/ssoins-…")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredInstanceProfile:
+    """An instance profile. ``role`` is the name of a role of its account."""
+
+    name: str = column(LONG_NAME)
+    path: str = column(_PATH, "/")
+    role: str | None = member(c.text, None)
+    tags: Mapping[str, str] = member(_TAGS, factory=dict)
+    unique_id: str | None = _unique_id("AIPA")
     created_at_seconds: int | None = moment(once=True)
 
 
@@ -156,6 +203,8 @@ class DeclaredOidcProvider:
     jwks: str | None = column(c.key_set_file, None, key="jwks_file")
     keys: str = member(c.one_of("rolecall"), "")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
+    context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)  # noqa: RUF009 - a field
+    identity_center_instance_arn: str | None = member(_INSTANCE, None, key="identity_center_instance")
 
     @property
     def key_source(self) -> str:
@@ -172,6 +221,8 @@ class DeclaredSamlProvider:
     metadata: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
     rolecall_idp: str = member(c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-"), "")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
+    context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)  # noqa: RUF009 - a field
+    identity_center_instance_arn: str | None = member(_INSTANCE, None, key="identity_center_instance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +276,7 @@ class DeclaredAccount:
     groups: tuple[DeclaredGroup, ...] = list_of(DeclaredGroup)
     policies: tuple[DeclaredPolicy, ...] = list_of(DeclaredPolicy)
     roles: tuple[DeclaredRole, ...] = list_of(DeclaredRole)
+    instance_profiles: tuple[DeclaredInstanceProfile, ...] = list_of(DeclaredInstanceProfile)
     service_linked_roles: tuple[str, ...] = member(c.list_of(c.text), ())
     oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
     saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)

@@ -18,6 +18,8 @@ TAG_COUNT_MESSAGE = "The number of tags has reached the maximum limit."
 DEFAULT_PAGE_ITEMS = 100
 RESERVED_TAG_PREFIX = "aws:"
 
+# AWS's wording was not recorded.
+SET_AND_RESET_MESSAGE = "{name} and Reset{name} cannot be specified in the same request"
 INVALID_MARKER_MESSAGE = "Invalid Marker."
 DUPLICATE_TAGS_MESSAGE = "Duplicate tag keys found."
 DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
@@ -94,6 +96,17 @@ def tag_pairs(tags: Sequence[Mapping[str, Any]], *, case_sensitive: bool) -> lis
             "InvalidInput", DUPLICATE_TAGS_MESSAGE if case_sensitive else DUPLICATE_TAGS_WITHOUT_CASE_MESSAGE
         )
     return pairs
+
+
+def check_set_or_reset(name: str, value: object | None, *, reset: bool) -> bool:
+    """Whether a request changes a setting: it gives a value, or clears the setting with the flag ``Reset<name>``.
+
+    API reference, UpdateRole and UpdateLoginProfile: without both, and with a false flag, the setting stays. Raises
+    AwsError InvalidInput for both.
+    """
+    if value is not None and reset:
+        raise AwsError("InvalidInput", SET_AND_RESET_MESSAGE.format(name=name))
+    return value is not None or reset
 
 
 def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[str, str]]) -> None:

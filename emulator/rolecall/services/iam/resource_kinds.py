@@ -19,9 +19,11 @@ from rolecall.services.permissions import Described, as_named, resource_kind, ta
 from rolecall.services.registry import Call, Parameters, PermissionsOf
 from rolecall.storage.entity_tags import TaggedKind
 from rolecall.storage.groups import group_by_name
+from rolecall.storage.instance_profiles import profile_by_name
 from rolecall.storage.mfa_devices import device_by_serial
 from rolecall.storage.policies import policy_by_arn
 from rolecall.storage.roles import RoleRecord, role_by_name
+from rolecall.storage.server_certificates import server_certificate_by_name
 from rolecall.storage.users import UserRecord, user_by_id, user_by_name
 
 NOT_A_USER_MESSAGE = "Must specify userName when calling with non-User credentials"
@@ -31,12 +33,15 @@ _WORDED_AS_ARN = frozenset(
         "DeleteRolePermissionsBoundary",
         "DeleteServiceLinkedRole",
         "DeleteUserPermissionsBoundary",
+        "ListInstanceProfileTags",
         "ListRoleTags",
         "ListUserTags",
         "PutRolePermissionsBoundary",
         "PutUserPermissionsBoundary",
+        "TagInstanceProfile",
         "TagRole",
         "TagUser",
+        "UntagInstanceProfile",
         "UntagRole",
         "UntagUser",
     }
@@ -114,11 +119,38 @@ def _mfa_device(call: Call, resource: Resource) -> Described:
     return _tagged(call, "mfa_device", resource) if is_here else Described(resource.arn, {})
 
 
-for _kind, _made_by, _tagged_by in (
-    ("instance-profile", "CreateInstanceProfile", "TagInstanceProfile"),
-    ("server-certificate", "UploadServerCertificate", "TagServerCertificate"),
-):
-    resource_kind("iam", _kind, made_by=_made_by, tagged_by=_tagged_by)(as_named)
+@resource_kind("iam", "server-certificate", made_by="UploadServerCertificate", tagged_by="TagServerCertificate")
+def _server_certificate(call: Call, resource: Resource) -> Described:
+    certificate = server_certificate_by_name(call.db, call.account_id, _name(call, resource))
+    if certificate is None:
+        return as_named(call, resource)
+    return Described(certificate.arn, resource_tag_keys(call, "server_certificate", certificate.certificate_id))
+
+
+@resource_kind("iam", "role-template")
+def _role_template(_call: Call, resource: Resource) -> Described:
+    return Described(resource.arn, {}, f"role-template {resource.arn}")
+
+
+@resource_kind("iam", "instance-profile", made_by="CreateInstanceProfile", tagged_by="TagInstanceProfile")
+def _instance_profile(call: Call, resource: Resource) -> Described:
+    profile = profile_by_name(call.db, call.account_id, _name(call, resource))
+    if profile is None:
+        return _absent(call, resource)
+    keys = resource_tag_keys(call, "instance_profile", profile.instance_profile_id)
+    return Described(profile.arn, keys, _worded(call, "instance profile", profile.name, resource.given))
+
+
+def passing_permission(call: Call, role_name: str, service: str, associated_arn: str) -> Permission:
+    """The permission to pass a role of the caller's account to a service, for the resource that will use it.
+
+    Source: Service Authorization Reference, iam:PassRole and its condition keys.
+    """
+    role = role_by_name(call.db, call.account_id, role_name)
+    arn = iam_arn(call.account_id, "role", "/", role_name) if role is None else role.arn
+    keys = {} if role is None else resource_tag_keys(call, "role", role.role_id)
+    keys |= {"iam:passedtoservice": service, "iam:associatedresourcearn": associated_arn}
+    return Permission("iam:PassRole", arn, context=keys)
 
 
 def user_permission(call: Call, user: UserRecord) -> Permission:
@@ -131,18 +163,20 @@ def user_permission(call: Call, user: UserRecord) -> Permission:
 def renaming(kind: str) -> PermissionsOf:
     """For the operation that renames or moves an entity of a kind: the permission on the old and on the new name.
 
-    Source: the API references of UpdateUser and UpdateGroup.
+    Source: the API references of UpdateUser, UpdateGroup and UpdateServerCertificate.
     """
 
     def permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         [present] = table_permissions(call, parameters)
-        new_name, new_path = parameters.get(f"New{kind.title()}Name"), parameters.get("NewPath")
+        noun = kind.title().replace("-", "")
+        new_name, new_path = parameters.get(f"New{noun}Name"), parameters.get("NewPath")
         if new_name is None and new_path is None:
             return [present]
         path, _, name = present.resource.partition(f":{kind}")[2].rpartition("/")
         name = name if new_name is None else new_name
         arn = iam_arn(call.account_id, kind, f"{path}/" if new_path is None else new_path, name)
-        return [present, Permission(present.action, arn, context=present.context, shown_as=f"{kind} {name}")]
+        shown_as = f"{kind} {name}" if present.shown_as else ""
+        return [present, Permission(present.action, arn, context=present.context, shown_as=shown_as)]
 
     return permissions
 
@@ -167,7 +201,8 @@ def _name(call: Call, resource: Resource) -> str:
 
 
 def _absent(call: Call, resource: Resource) -> Described:
-    return Described(resource.arn, {}, _worded(call, resource.type, resource.given, resource.given))
+    kind = resource.type.replace("-", " ")
+    return Described(resource.arn, {}, _worded(call, kind, resource.given, resource.given))
 
 
 def _worded(call: Call, kind: str, name: str, given: str) -> str:

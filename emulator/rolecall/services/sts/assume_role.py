@@ -11,6 +11,7 @@ from rolecall.principals import Session
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.sts.members import PolicyDescriptor, ProvidedContext
+from rolecall.services.sts.propagated_identity import ACTIONS_TO_PASS_ON, passed_on
 from rolecall.services.sts.provided_contexts import context_providers, refuse_assertions
 from rolecall.services.sts.role_sessions import (
     RequestedSession,
@@ -61,6 +62,8 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
         actions.append("sts:SetSourceIdentity")
     if "sts:requestcontextproviders" in context:
         actions.append("sts:SetContext")
+    if passed_on(call.caller.session, call.account_id, target.account_id):
+        actions += ACTIONS_TO_PASS_ON
     return role_permissions(actions, target, context)
 
 
@@ -124,7 +127,7 @@ def assume_role(
     """Credentials of the role. API reference: AssumeRole.
 
     The permissions are checked already, so the role exists. Raises AwsError: ValidationError (duration, policy ARNs),
-    MalformedPolicyDocument, PackedPolicyTooLarge, ExpiredTokenException (provided contexts).
+    MalformedPolicyDocument, PackedPolicyTooLarge, InvalidContextAssertion (provided contexts).
     """
     refuse_assertions(ProvidedContexts)
     role = call.policies.trust(call.db, RoleArn).role  # type: ignore[union-attr]  # an absent role was refused
@@ -138,6 +141,7 @@ def assume_role(
         tags=(*_inherited_tags(session), *session_tags(Tags)),
         transitive_tag_keys=(*(session.transitive_tag_keys if session else ()), *TransitiveTagKeys),
         source_identity=SourceIdentity or (session.source_identity if session else ""),
+        context=passed_on(session, call.account_id, role.entity.account_id),
         chained=session is not None,
         minimum_token_bytes=MinimumSessionTokenSize,
     )

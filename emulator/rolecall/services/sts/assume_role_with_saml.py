@@ -13,6 +13,7 @@ from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
 from rolecall.services.sts.members import PolicyDescriptor
+from rolecall.services.sts.propagated_identity import answer_of, keys_of, propagation_of
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
@@ -20,7 +21,7 @@ from rolecall.services.sts.role_sessions import (
     federated_permissions,
     target_role,
 )
-from rolecall.services.sts.saml_claims import SamlClaims, claims_of
+from rolecall.services.sts.saml_claims import SamlClaims, claims_of, with_identity
 from rolecall.sessions.saml.on_demand import read_metadata, verified_assertion
 from rolecall.sessions.saml.records import (
     Assertion,
@@ -80,6 +81,7 @@ def _proof(call: Call, parameters: Parameters) -> Proven:
         raise AwsError("AccessDenied", NOT_AUTHORIZED_MESSAGE, reason="the assertion does not offer role and provider")
     if (parse_arn(role_arn) or parse_arn(provider_arn)).account_id != provider.account_id:  # type: ignore[union-attr]
         raise AwsError("AccessDenied", NOT_AUTHORIZED_MESSAGE, reason="the role is in another account")
+    claims = with_identity(claims, assertion, propagation_of(call, provider))
     user_id = f"{claims.name_qualifier}:{claims.subject}"
     principal = Principal("SAMLUser", provider.account_id, user_id, "", user_id, provider.arn, claims.subject)
     return Proven(Caller(principal, ""), claims)
@@ -100,7 +102,11 @@ def _verified(call: Call, provider: SamlProvider, encoded: str) -> Assertion:
 def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     claims: SamlClaims = call.proof
     role_arn, provider_arn = parameters["RoleArn"], parameters["PrincipalArn"]
-    context: dict[str, ContextValue] = {**claims.context, "sts:rolesessionname": claims.session_name}
+    context: dict[str, ContextValue] = {
+        **claims.context,
+        **dict(keys_of(claims.identity)),
+        "sts:rolesessionname": claims.session_name,
+    }
     brought = FederatedParts(provider_arn, claims.tags, claims.transitive_tag_keys, claims.source_identity)
     return federated_permissions("sts:AssumeRoleWithSAML", target_role(call, role_arn), context, brought)
 
@@ -135,7 +141,7 @@ def assume_role_with_saml(
         source_identity=claims.source_identity,
         latest_end_seconds=claims.latest_end_seconds,
         federated_provider=PrincipalArn,
-        context=claims.kept,
+        context=(*claims.kept, *keys_of(claims.identity)),
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
@@ -145,4 +151,5 @@ def assume_role_with_saml(
         "Issuer": claims.issuer,
         "Audience": claims.recipient,
         "NameQualifier": claims.name_qualifier,
+        **(answer_of(call, claims.identity) if claims.shows_identity else {}),
     }

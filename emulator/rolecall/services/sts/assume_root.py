@@ -16,6 +16,7 @@ from rolecall.errors import AwsError
 from rolecall.principals import Principal
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.sts.members import PolicyDescriptor
+from rolecall.services.sts.propagated_identity import passed_on
 from rolecall.services.sts.session_parameters import issued
 from rolecall.sessions.credentials import SessionRequest
 from rolecall.storage.organizations import ROOT_SESSIONS, organization_around
@@ -106,6 +107,7 @@ def assume_root(
         duration_seconds=DurationSeconds,
         policy_arns=(TaskPolicyArn["arn"],),
         source_identity=source_identity,
+        context=passed_on(session, call.account_id, account_id),
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     answer = issued(call, request)

@@ -12,26 +12,33 @@ from typing import Any
 
 from rolecall.errors import AwsError
 
-# Neither sentence was recorded from AWS.
+# Neither sentence was recorded from AWS. The second is from the model's words for the error.
 NO_PROVIDER_MESSAGE = "{arn} is not the ARN of a context provider."
-NOT_VALID_MESSAGE = "The context assertion that was passed is expired or is not valid."
+NOT_VALID_MESSAGE = "The request was rejected because the context assertion that was provided is invalid."
 _is_provider = re.compile(r"arn:aws:iam::aws:contextProvider/[\w+=,.@-]{1,128}").fullmatch
 
 Contexts = Sequence[Mapping[str, Any]]
 
 
 def context_providers(contexts: Contexts) -> tuple[str, ...]:
-    """The providers' ARNs: the condition key sts:RequestContextProviders. Raises AwsError ValidationError."""
+    """The providers' ARNs: the condition key sts:RequestContextProviders.
+
+    Raises AwsError: ValidationError without an ARN, InvalidContextAssertion for an ARN of something else.
+    """
     arns = tuple(str(context.get("ProviderArn", "")) for context in contexts)
     for arn in arns:
         if not _is_provider(arn):
-            raise AwsError("ValidationError", NO_PROVIDER_MESSAGE.format(arn=arn or "ProviderArn"))
+            code = "InvalidContextAssertion" if arn else "ValidationError"
+            raise AwsError(code, NO_PROVIDER_MESSAGE.format(arn=arn or "ProviderArn"))
     return arns
 
 
 def refuse_assertions(contexts: Contexts) -> None:
-    """Raises AwsError ExpiredTokenException when there is any assertion. AWS uses this code for invalid ones, too."""
+    """Raises AwsError InvalidContextAssertion when there is any assertion.
+
+    STS API reference, AssumeRole: the error for an assertion that "is malformed, has expired, or does not match a
+    trusted context provider".
+    """
     if contexts:
-        raise AwsError(
-            "ExpiredTokenException", NOT_VALID_MESSAGE, reason="no provider of this sandbox makes assertions"
-        )
+        reason = "no provider of this sandbox makes assertions"
+        raise AwsError("InvalidContextAssertion", NOT_VALID_MESSAGE, reason=reason)

@@ -73,10 +73,16 @@ class RoleToAssume:
 
 
 def target_role(call: Call, role_arn: str) -> RoleToAssume:
-    """The role of an ARN. A missing role is evaluated in its account too, so that the answer does not reveal it."""
+    """The role of an ARN. A missing role is evaluated in its account too, so that the answer does not reveal it.
+
+    For a caller of another partition no role is there: "direct role assumption with the AssumeRole API doesn't work
+    across partition boundaries" (IAM User Guide, Federating AWS identities across AWS partitions).
+    """
     parsed = parse_arn(role_arn)
     account_id = parsed.account_id if parsed else ""
-    trust = call.policies.trust(call.db, role_arn)
+    partition_of = call.settings.partition_of
+    is_reachable = partition_of(account_id) == partition_of(call.caller.principal.account_id)
+    trust = call.policies.trust(call.db, role_arn) if is_reachable else None
     membership = call.policies.membership(call.db, account_id) if trust is None else trust.membership
     return RoleToAssume(role_arn, account_id, trust, membership)
 

@@ -8,18 +8,23 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha1
 
 from rolecall.access.permission import ContextValue
 from rolecall.data import QUOTAS, saml_attributes
 from rolecall.errors import AwsError
+from rolecall.services.sts.propagated_identity import PropagatedIdentity, Propagation, propagated_identity
 from rolecall.services.sts.role_sessions import Tags
 from rolecall.services.sts.session_parameters import TRANSITIVE_KEY_MESSAGE, checked_source_identity, session_tags
+from rolecall.sessions.saml.key_hashes import key_hash
 from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, Assertion, Confirmation
 
 ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
 PRINCIPAL_TAG = f"{ATTRIBUTES}PrincipalTag:"
+# IAM User Guide, Configure TIP for an IAM identity provider.
+NAME_ID_SOURCE = "Subject/NameID"
 REDEEM_WITHIN_SECONDS = 300
 # AWS does not document how far an identity provider's clock may be ahead.
 CLOCK_SKEW_SECONDS = 60
@@ -66,6 +71,32 @@ class SamlClaims:
     latest_end_seconds: int | None
     context: Mapping[str, ContextValue]
     kept: tuple[tuple[str, ContextValue], ...]
+    identity: PropagatedIdentity | None = None
+    # AWS answers no TrustedIdentityPropagationContext for an encrypted assertion.
+    shows_identity: bool = True
+
+
+def with_identity(claims: SamlClaims, assertion: Assertion, propagation: Propagation | None) -> SamlClaims:
+    """The claims with the identity that the provider propagates. Raises AwsError InvalidIdentityToken.
+
+    STS API reference, OriginIdentity: the issuer is "a hash of the key that signed the SAML assertion, not the Issuer
+    element".
+    """
+    if propagation is None:
+        return claims
+    issuer = key_hash(assertion.signing_certificate)
+    identity = propagated_identity(propagation, issuer, partial(_values_of_source, assertion))
+    return replace(claims, identity=identity, shows_identity=not assertion.was_encrypted)
+
+
+def _values_of_source(assertion: Assertion, name: str) -> tuple[str, ...] | None:
+    """The subject's NameID, or the attribute of that name. Other parts of an assertion have no documented source key.
+
+    An attribute without values counts as missing.
+    """
+    if name == NAME_ID_SOURCE:
+        return (assertion.subject,)
+    return assertion.attributes.get(name) or None
 
 
 def claims_of(

@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
+from rolecall.issuers import without_scheme
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
 from rolecall.services.sts.members import PolicyDescriptor
+from rolecall.services.sts.other_partitions import source_of
+from rolecall.services.sts.propagated_identity import PropagatedIdentity, answer_of, keys_of, propagated_identity
 from rolecall.services.sts.role_sessions import (
     FederatedParts,
     RequestedSession,
@@ -30,6 +34,7 @@ from rolecall.services.sts.web_identity_claims import (
     role_authorized,
     source_identity_of_token,
     tags_of_token,
+    values_of_claim,
 )
 from rolecall.services.sts.web_identity_providers import (
     OAUTH_PROVIDERS,
@@ -58,6 +63,7 @@ class TokenFacts:
     transitive_tag_keys: tuple[str, ...]
     source_identity: str
     context: Mapping[str, ContextValue]
+    identity: PropagatedIdentity | None
 
 
 def _prove(call: Call, parameters: Parameters) -> Proven:
@@ -67,11 +73,16 @@ def _prove(call: Call, parameters: Parameters) -> Proven:
     """
     account_id = _account_of(parameters["RoleArn"])
     provider, token = _identified(call, account_id, parameters)
+    source = source_of(call, account_id, token)
     audience = audience_of(token, provider.client_ids)
     subject = subject_of(token)
     check_times(token, call.now_seconds)
     verify(call, provider, token)
     tags, transitive = tags_of_token(token.claims)
+    # The form of aws:OriginIdentity/Issuer: "the iss claim of the token without the https:// prefix" (STS API
+    # reference, OriginIdentity).
+    issuer = without_scheme(token.issuer)
+    identity = propagated_identity(provider.propagation, issuer, partial(values_of_claim, token.claims))
     facts = TokenFacts(
         provider=provider,
         subject=subject,
@@ -81,11 +92,12 @@ def _prove(call: Call, parameters: Parameters) -> Proven:
         transitive_tag_keys=transitive,
         source_identity=source_identity_of_token(token.claims),
         context=condition_keys_of(provider.prefix, token.claims, subject, audience),
+        identity=identity,
     )
     # CloudTrail names such a caller so: provider, audience and subject; the subject is its name.
     user_id = f"{provider.principal}:{audience}:{subject}"
     principal = Principal("WebIdentityUser", account_id, user_id, "", user_id, provider.principal, subject)
-    return Proven(Caller(principal, ""), facts)
+    return Proven(Caller(principal, "", token_source=source), facts)
 
 
 def _account_of(role_arn: str) -> str:
@@ -122,6 +134,7 @@ def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     context: dict[str, ContextValue] = {
         **facts.context,
         **role_authorized(facts.claims, role_arn),
+        **dict(keys_of(facts.identity)),
         "sts:rolesessionname": parameters["RoleSessionName"],
     }
     brought = FederatedParts(facts.provider.principal, facts.tags, facts.transitive_tag_keys, facts.source_identity)
@@ -159,7 +172,7 @@ def assume_role_with_web_identity(
         transitive_tag_keys=facts.transitive_tag_keys,
         source_identity=facts.source_identity,
         federated_provider=provider.principal,
-        context=kept_in_session(facts.context, provider.prefix),
+        context=(*kept_in_session(facts.context, provider.prefix), *keys_of(facts.identity)),
         minimum_token_bytes=MinimumSessionTokenSize,
     )
     return {
@@ -167,4 +180,5 @@ def assume_role_with_web_identity(
         "SubjectFromWebIdentityToken": facts.subject,
         "Provider": provider.principal,
         "Audience": facts.audience,
+        **answer_of(call, facts.identity),
     }

@@ -10,6 +10,7 @@ from rolecall.caches import BoundedCache
 from rolecall.errors import AwsError
 from rolecall.issuers import is_own, key_purpose, without_scheme
 from rolecall.services.registry import Call
+from rolecall.services.sts.propagated_identity import Propagation, propagation_of
 from rolecall.sessions.issuer_errors import UnreachableIssuerError
 from rolecall.sessions.outbound_tokens import ISSUER_HOST_ENDING
 from rolecall.sessions.outbound_tokens import issuer_url as outbound_url
@@ -44,7 +45,7 @@ class Provider:
 
     ``principal`` is the provider's name as Federated in a trust policy and as Provider in STS's answer. ``prefix``
     begins its condition keys. Without ``client_ids`` any audience is accepted. ``key_set`` is None when the issuer
-    publishes the keys at ``url``.
+    publishes the keys at ``url``. ``propagation`` is None for a provider without a context provider.
     """
 
     principal: str
@@ -52,6 +53,7 @@ class Provider:
     url: str
     client_ids: tuple[str, ...] | None
     key_set: KeySet | None
+    propagation: Propagation | None = None
 
 
 # Key sets of sandbox files and of the database are parsed once; the cache's key is their text.
@@ -87,14 +89,16 @@ def oauth_provider_of(call: Call, account_id: str, host: str) -> Provider:
         raise AwsError(
             "IDPCommunicationError", COMMUNICATION_MESSAGE, reason=f"Rolecall does not ask {host} about tokens"
         )
-    return Provider(host, host, stored.url, stored.client_ids or None, _local_keys(call, stored))
+    keys, propagation = _local_keys(call, stored), propagation_of(call, stored)
+    return Provider(host, host, stored.url, stored.client_ids or None, keys, propagation)
 
 
 def _stored(call: Call, arn: str) -> Provider | None:
     stored = provider_by_arn(call.db, arn)
     if stored is None:
         return None
-    return Provider(arn, without_scheme(stored.url), stored.url, stored.client_ids, _local_keys(call, stored))
+    keys, propagation = _local_keys(call, stored), propagation_of(call, stored)
+    return Provider(arn, without_scheme(stored.url), stored.url, stored.client_ids, keys, propagation)
 
 
 def _built_in(call: Call, host: str, arn: str) -> Provider:
@@ -102,7 +106,8 @@ def _built_in(call: Call, host: str, arn: str) -> Provider:
     stored = provider_by_arn(call.db, arn)
     if stored is None:
         return Provider(host, host, f"https://{host}", None, None)
-    return Provider(host, host, f"https://{host}", stored.client_ids or None, _local_keys(call, stored))
+    keys, propagation = _local_keys(call, stored), propagation_of(call, stored)
+    return Provider(host, host, f"https://{host}", stored.client_ids or None, keys, propagation)
 
 
 def _local_keys(call: Call, stored: OidcProvider) -> KeySet | None:

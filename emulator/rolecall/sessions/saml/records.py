@@ -89,6 +89,9 @@ class Assertion:
     audiences: tuple[tuple[str, ...], ...]
     session_not_on_or_after_seconds: float | None
     attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    # The certificate (DER) of the key that signed the assertion, or the response around it.
+    signing_certificate: bytes = field(default=b"", repr=False)
+    was_encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

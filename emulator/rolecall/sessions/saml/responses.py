@@ -11,6 +11,7 @@ import binascii
 import copy
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cryptography import x509
 from lxml import etree
@@ -70,28 +71,30 @@ def verified_assertion(
     try:
         root = _response(encoded)
         _check_status(root)
-        verified: etree._Element | None = None
+        certificate = b""
+        was_encrypted = False
         if root.findall("saml:EncryptedAssertion", NAMESPACES):
             if root.find("ds:Signature", NAMESPACES) is not None:
                 # This signature covers the assertion as it was sent, so it is verified before decryption.
-                root = _verified(root, root, metadata)
-                verified = root
+                root, certificate = _verified(root, root, metadata)
             # A document of its own, because the provider signed the assertion before it encrypted it.
             root = _opened(root, private_keys)
+            was_encrypted = True
         elif encrypted_only:
             raise EncryptionError("the assertion is not encrypted, and the provider requires it")
         assertion = _single_assertion(root)
         _check_issuer(root, assertion, metadata)
         owners = (assertion,) if assertion is root else (root, assertion)
         signed = [element for element in owners if element.find("ds:Signature", NAMESPACES) is not None]
-        if not signed and verified is None:
+        if not signed and not certificate:
             raise BadSignatureError("neither the response nor the assertion is signed")
         read = assertion
         for element in signed:
-            covered = _verified(root, element, metadata)
+            covered, certificate = _verified(root, element, metadata)
             read = covered if element is assertion else _single_assertion(covered)
         _check_issuer(read, read, metadata)
-        return _read(read)
+        # The last signature is the assertion's own, if it has one.
+        return replace(_read(read), signing_certificate=certificate, was_encrypted=was_encrypted)
     except UnsafeXmlError as error:
         raise BadResponseError(str(error)) from error
 
@@ -146,8 +149,13 @@ def _check_issuer(root: etree._Element, assertion: etree._Element, metadata: Pro
         raise UnknownIssuerError(f"issued by {issuers[-1][:200] if issuers else 'no issuer'}, not {metadata.entity_id}")
 
 
-def _verified(root: etree._Element, element: etree._Element, metadata: ProviderMetadata) -> etree._Element:
-    """What the signature of ``element`` (the response or its assertion) covers, parsed from the verified bytes."""
+def _verified(
+    root: etree._Element, element: etree._Element, metadata: ProviderMetadata
+) -> tuple[etree._Element, bytes]:
+    """What the signature of ``element`` (the response or its assertion) covers, parsed from the verified bytes.
+
+    Together with the certificate (DER) of the key that made it.
+    """
     signatures = element.findall("ds:Signature", NAMESPACES)
     if len(signatures) != 1:
         raise BadResponseError("signed twice")
@@ -169,7 +177,7 @@ def _verified(root: etree._Element, element: etree._Element, metadata: ProviderM
             continue
         if covered is None or covered.tag != element.tag or covered.get("ID") != identifier:
             raise BadSignatureError("what was verified is not the element that holds the signature")
-        return covered
+        return covered, der
     raise BadSignatureError(f"no key of the metadata made it: {problem}") from problem
 
 

@@ -10,8 +10,11 @@ case. Policy documents are stored as the text that was received.
 from __future__ import annotations
 
 from rolecall.storage.schema import metadata as metadata
+from rolecall.storage.tables.access_reports import access_reports as access_reports
+from rolecall.storage.tables.access_reports import account_properties as account_properties
 from rolecall.storage.tables.accounts import account_aliases as account_aliases
 from rolecall.storage.tables.accounts import account_preferences as account_preferences
+from rolecall.storage.tables.accounts import credential_reports as credential_reports
 from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
 from rolecall.storage.tables.accounts import password_policies as password_policies
 from rolecall.storage.tables.chime import chime_accounts as chime_accounts
@@ -28,6 +31,8 @@ from rolecall.storage.tables.identity_providers import oidc_thumbprints as oidc_
 from rolecall.storage.tables.identity_providers import saml_private_keys as saml_private_keys
 from rolecall.storage.tables.identity_providers import saml_provider_tags as saml_provider_tags
 from rolecall.storage.tables.identity_providers import saml_providers as saml_providers
+from rolecall.storage.tables.instance_profiles import instance_profile_tags as instance_profile_tags
+from rolecall.storage.tables.instance_profiles import instance_profiles as instance_profiles
 from rolecall.storage.tables.mfa_devices import mfa_code_uses as mfa_code_uses
 from rolecall.storage.tables.mfa_devices import mfa_device_tags as mfa_device_tags
 from rolecall.storage.tables.mfa_devices import mfa_devices as mfa_devices
@@ -47,6 +52,7 @@ from rolecall.storage.tables.policies import policy_versions as policy_versions
 from rolecall.storage.tables.resources import resource_settings as resource_settings
 from rolecall.storage.tables.resources import resource_tags as resource_tags
 from rolecall.storage.tables.resources import resources as resources
+from rolecall.storage.tables.role_templates import acquired_roles as acquired_roles
 from rolecall.storage.tables.roles import role_attached_policies as role_attached_policies
 from rolecall.storage.tables.roles import role_inline_policies as role_inline_policies
 from rolecall.storage.tables.roles import role_tags as role_tags
@@ -57,6 +63,10 @@ from rolecall.storage.tables.sandbox import generations as generations
 from rolecall.storage.tables.sandbox import sandbox_states as sandbox_states
 from rolecall.storage.tables.sandbox import sealing_keys as sealing_keys
 from rolecall.storage.tables.sandbox import signing_keys as signing_keys
+from rolecall.storage.tables.server_certificates import server_certificate_tags as server_certificate_tags
+from rolecall.storage.tables.server_certificates import server_certificates as server_certificates
+from rolecall.storage.tables.user_credentials import service_credentials as service_credentials
+from rolecall.storage.tables.user_credentials import ssh_public_keys as ssh_public_keys
 from rolecall.storage.tables.users import access_keys as access_keys
 from rolecall.storage.tables.users import login_profiles as login_profiles
 from rolecall.storage.tables.users import old_passwords as old_passwords

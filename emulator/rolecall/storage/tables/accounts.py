@@ -1,8 +1,8 @@
-"""An account's settings: tokens of the global endpoint, outbound federation, rules for passwords."""
+"""An account's settings: tokens of the global endpoint, outbound federation, rules for passwords; and its report."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Integer, String
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Integer, String, Text
 
 from rolecall.storage.schema import Snapshot, cascade, table
 
@@ -27,6 +27,19 @@ account_aliases = table(
     columns=[
         Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
         Column("alias", String(63), nullable=False, unique=True),
+    ],
+)
+
+# The newest credential report. It may be read from ``ready_at_seconds`` on.
+credential_reports = table(
+    "credential_reports",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
+        Column("content", Text, nullable=False),
+        Column("generated_at_seconds", BigInteger, nullable=False),
+        Column("ready_at_seconds", BigInteger, nullable=False),
     ],
 )
 

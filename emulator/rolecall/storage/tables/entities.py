@@ -8,10 +8,10 @@ from sqlalchemy.schema import SchemaItem
 from rolecall.storage.schema import NOT_IN_SNAPSHOTS, Snapshot, cascade, table
 
 
-def named_entity(table_name: str, identifier: str, *columns: SchemaItem) -> Table:
+def named_entity(table_name: str, identifier: str, *columns: SchemaItem, bears_on_rights: bool = True) -> Table:
     return table(
         table_name,
-        bears_on_rights=True,
+        bears_on_rights=bears_on_rights,
         snapshot=Snapshot.KEYS,
         columns=[
             Column(identifier, String(32), primary_key=True),
@@ -58,12 +58,18 @@ def inline_policies(table_name: str, owner_table: str, owner: str) -> Table:
 
 
 def tags(
-    table_name: str, owner_table: str, owner: str, owner_characters: int = 32, snapshot: Snapshot = Snapshot.KEYS
+    table_name: str,
+    owner_table: str,
+    owner: str,
+    owner_characters: int = 32,
+    snapshot: Snapshot = Snapshot.KEYS,
+    *,
+    bears_on_rights: bool = True,
 ) -> Table:
     """``key_key`` is the form in which a tag key is unique: in lower case if the service ignores case."""
     return table(
         table_name,
-        bears_on_rights=True,
+        bears_on_rights=bears_on_rights,
         snapshot=snapshot,
         columns=[
             Column(owner, String(owner_characters), cascade(f"{owner_table}.{owner}"), primary_key=True),

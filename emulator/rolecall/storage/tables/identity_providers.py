@@ -20,6 +20,9 @@ def _provider(table_name: str, *columns: SchemaItem) -> Table:
             Column("account_id", String(12), cascade("accounts.account_id"), nullable=False),
             *columns,
             Column("created_at_seconds", BigInteger, nullable=False),
+            # What the provider propagates, as JSON, and the Identity Center instance that is associated with it.
+            Column("context_provider", Text, nullable=True),
+            Column("identity_center_instance_arn", String(1224), nullable=True),
             Index(None, "account_id"),
         ],
     )

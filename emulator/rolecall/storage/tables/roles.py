@@ -20,6 +20,8 @@ roles = named_entity(
     Column("linked_service", String(128), nullable=True),
     Column("last_used_at_seconds", BigInteger, nullable=True),
     Column("last_used_region", String(32), nullable=True),
+    # The longest sign-in session of the role; null while it is not set.
+    Column("max_signin_session_duration_seconds", Integer, nullable=True),
     CheckConstraint("max_session_duration_seconds BETWEEN 3600 AND 43200", name="max_session_duration"),
 )
 

@@ -59,6 +59,10 @@ login_profiles = table(
         Column("password_hash", String(255), nullable=True),
         Column("reset_required", Boolean, nullable=False),
         Column("created_at_seconds", BigInteger, nullable=False),
+        # The longest sign-in session of the user; null while it is not set.
+        Column("max_signin_session_duration_seconds", Integer, nullable=True),
+        # Null until the password is changed.
+        Column("password_changed_at_seconds", BigInteger, nullable=True),
         Index(None, "user_id"),
     ],
 )

@@ -11,10 +11,7 @@ _TOKEN_VERSIONS = {"v1Token": 1, "v2Token": 2}
 
 @operation("iam", "GetAccountSummary")
 def get_account_summary(call: Call) -> Answer:
-    """Counts and quotas of the account. API reference: GetAccountSummary.
-
-    Kinds that the sandbox does not have (server certificates, instance profiles) have the count 0.
-    """
+    """Counts and quotas of the account. API reference: GetAccountSummary."""
     quotas = call.settings.quotas
     counts = account_counts(call.db, call.account_id)
     summary = {
@@ -40,9 +37,9 @@ def get_account_summary(call: Call) -> Answer:
         "GroupsPerUserQuota": quotas.groups_per_user_count,
         "AccessKeysPerUserQuota": quotas.access_keys_per_user_count,
         "SigningCertificatesPerUserQuota": quotas.signing_certificates_per_user_count,
-        "ServerCertificates": 0,
+        "ServerCertificates": counts.server_certificates,
         "ServerCertificatesQuota": quotas.server_certificates_per_account_count,
-        "InstanceProfiles": 0,
+        "InstanceProfiles": counts.instance_profiles,
         "InstanceProfilesQuota": quotas.instance_profiles_per_account_count,
         "Providers": counts.oidc_providers + counts.saml_providers,
         "MFADevices": counts.mfa_devices,

@@ -46,8 +46,8 @@ LIFETIME_SECONDS = {
 ROOT_APPROVES_SECONDS = 4 * 3600
 # The model, DelegationRequest$RequestorName.
 _NAME_CHARACTERS = 30
-# The owner may call these without a policy (API references of both). A deny still counts.
-_OWNERS_DEFAULTS = frozenset({"GetDelegationRequest", "UpdateDelegationRequest"})
+# The owner may call these without a policy (their API references). A deny still counts.
+_OWNERS_DEFAULTS = frozenset({"GetDelegationRequest", "GetHumanReadableSummary", "UpdateDelegationRequest"})
 # AcceptDelegationRequest declares no InvalidInput. The error that AWS answers was not recorded.
 _WRONG_STATE_CODES = {"AcceptDelegationRequest": "ConcurrentModification"}
 # The approver must call with credentials of its own, not with these kinds of sessions. Not recorded from AWS.
@@ -79,7 +79,7 @@ def _owners_permission(owner_arn: str, action: str) -> CompiledPolicies:
     return compile_policies([named], PolicyKind.RESOURCE)
 
 
-def _on_request(call: Call, parameters: Parameters) -> Sequence[Permission]:
+def on_request(call: Call, parameters: Parameters) -> Sequence[Permission]:
     """The operation's action on the request, with the request's ARN in the caller's account."""
     request_id = parameters["DelegationRequestId"]
     action, arn = action_of(call.service, call.operation), _arn(call.account_id, request_id)
@@ -183,7 +183,7 @@ def _state(call: Call, request: DelegationRequest) -> str:
     return "EXPIRED" if request.expires_at_seconds <= call.now_seconds else request.state
 
 
-def _found(call: Call, request_id: str, *, to_requestor: bool = False) -> DelegationRequest:
+def found_request(call: Call, request_id: str, *, to_requestor: bool = False) -> DelegationRequest:
     """The request, if the caller's account may see it. Raises AwsError NoSuchEntity.
 
     Every account may see a request without owner account (GetDelegationRequest, AssociateDelegationRequest).
@@ -238,10 +238,10 @@ def _shown(call: Call, request: DelegationRequest) -> Answer:
     return {member: value for member, value in shown.items() if value is not None}
 
 
-@operation("iam", "GetDelegationRequest", permissions=_on_request)
+@operation("iam", "GetDelegationRequest", permissions=on_request)
 def get_delegation_request(call: Call, *, DelegationRequestId: str) -> Answer:
     """A request. Its requestor and its owner's account may see it; without an account, all. Raises NoSuchEntity."""
-    return {"DelegationRequest": _shown(call, _found(call, DelegationRequestId, to_requestor=True))}
+    return {"DelegationRequest": _shown(call, found_request(call, DelegationRequestId, to_requestor=True))}
 
 
 @operation("iam", "ListDelegationRequests", permissions=_on_list)
@@ -260,26 +260,26 @@ def list_delegation_requests(
     return {"DelegationRequests": [_shown(call, request) for request in requests], **rest}
 
 
-@operation("iam", "AssociateDelegationRequest", permissions=_on_request)
+@operation("iam", "AssociateDelegationRequest", permissions=on_request)
 def associate_delegation_request(call: Call, *, DelegationRequestId: str) -> None:
     """Make the caller the owner, and its account the owner's account. Raises AwsError as :func:`_move` does."""
-    request = _found(call, DelegationRequestId)
+    request = found_request(call, DelegationRequestId)
     owner = {"owner_arn": call.caller.principal.arn, "owner_account_id": call.account_id}
     _move(call, request, ("UNASSIGNED",), "ASSIGNED", **owner)
 
 
-@operation("iam", "UpdateDelegationRequest", permissions=_on_request)
+@operation("iam", "UpdateDelegationRequest", permissions=on_request)
 def update_delegation_request(call: Call, *, DelegationRequestId: str, Notes: str | None = None) -> None:
     """Forward a request to a user who may approve it. Raises AwsError as :func:`_move` does."""
-    request = _found(call, DelegationRequestId)
+    request = found_request(call, DelegationRequestId)
     notes = {} if Notes is None else {"notes": Notes}
     _move(call, request, ("ASSIGNED", "PENDING_APPROVAL"), "PENDING_APPROVAL", **notes)
 
 
-@operation("iam", "AcceptDelegationRequest", permissions=_on_request)
+@operation("iam", "AcceptDelegationRequest", permissions=on_request)
 def accept_delegation_request(call: Call, *, DelegationRequestId: str) -> None:
     """The caller approves; its current state is recorded. Raises AwsError as :func:`_move` does, and AccessDenied."""
-    request = _found(call, DelegationRequestId)
+    request = found_request(call, DelegationRequestId)
     principal, session = call.caller.principal, call.caller.session
     if session is not None and session.type in _MAY_NOT_APPROVE:
         raise AwsError("AccessDenied", SESSION_MESSAGE.format(kind=session.type))
@@ -289,21 +289,21 @@ def accept_delegation_request(call: Call, *, DelegationRequestId: str) -> None:
     _move(call, request, ("ASSIGNED", "PENDING_APPROVAL"), "ACCEPTED", **approval)
 
 
-@operation("iam", "RejectDelegationRequest", permissions=_on_request)
+@operation("iam", "RejectDelegationRequest", permissions=on_request)
 def reject_delegation_request(call: Call, *, DelegationRequestId: str, Notes: str | None = None) -> None:
     """Reject a request, even an accepted one until its token is sent. Raises AwsError as :func:`_move` does."""
-    request = _found(call, DelegationRequestId)
+    request = found_request(call, DelegationRequestId)
     reason = {} if Notes is None else {"rejection_reason": Notes}
     _move(call, request, ("ASSIGNED", "PENDING_APPROVAL", "ACCEPTED"), "REJECTED", **reason)
 
 
-@operation("iam", "SendDelegationToken", permissions=_on_request)
+@operation("iam", "SendDelegationToken", permissions=on_request)
 def send_delegation_token(call: Call, *, DelegationRequestId: str) -> None:
     """From now on the requestor may fetch the token, and the session's time runs.
 
     Raises AwsError as :func:`_move` does, and AccessDenied when only the owner may send the request's token.
     """
-    request = _found(call, DelegationRequestId)
+    request = found_request(call, DelegationRequestId)
     if request.only_send_by_owner and request.owner_arn != call.caller.principal.arn:
         raise AwsError("AccessDenied", OWNER_ONLY_MESSAGE)
     _move(call, request, ("ACCEPTED",), "FINALIZED", sent_at_seconds=int(call.now_seconds))

@@ -51,7 +51,7 @@ def create_policy_version(call: Call, *, PolicyArn: str, PolicyDocument: str, Se
     if len(policy_versions(call.db, policy.policy_id)) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     version = add_version(call.db, policy, PolicyDocument, as_default=SetAsDefault, now_seconds=int(call.now_seconds))
-    return {"PolicyVersion": _shown(version, is_default=SetAsDefault)}
+    return {"PolicyVersion": shown_version(version, is_default=SetAsDefault)}
 
 
 @operation("iam", "GetPolicyVersion", precheck=check_policy_arn)
@@ -61,10 +61,10 @@ def get_policy_version(call: Call, *, PolicyArn: str, VersionId: str) -> Answer:
     if isinstance(policy, ManagedPolicy):
         if policy.default_version_id != VersionId:
             raise _no_version(PolicyArn, VersionId)
-        shown, document = _shown_of_aws(policy), managed_policy_document(policy.arn)
+        shown, document = shown_version_of_aws(policy), managed_policy_document(policy.arn)
     else:
         version = _version(call, policy, VersionId)
-        shown, document = _shown(version, is_default=version.version == policy.default_version), version.document
+        shown, document = shown_version(version, is_default=version.version == policy.default_version), version.document
     return {"PolicyVersion": {"Document": encoded_document(document), **shown}}
 
 
@@ -75,11 +75,11 @@ def list_policy_versions(
     """The versions, newest first, without documents. Raises AwsError: ValidationError, NoSuchEntity."""
     policy = existing_policy(call, PolicyArn)
     if isinstance(policy, ManagedPolicy):
-        return {"Versions": [_shown_of_aws(policy)], "IsTruncated": False}
+        return {"Versions": [shown_version_of_aws(policy)], "IsTruncated": False}
     versions = policy_versions(call.db, policy.policy_id)
     shown, rest = page(call, (PolicyArn,), versions, _position, Marker, MaxItems)
     default = policy.default_version
-    return {"Versions": [_shown(one, is_default=one.version == default) for one in shown], **rest}
+    return {"Versions": [shown_version(one, is_default=one.version == default) for one in shown], **rest}
 
 
 @operation("iam", "SetDefaultPolicyVersion", precheck=check_policy_arn)
@@ -128,7 +128,7 @@ def _position(version: PolicyVersionRecord) -> str:
     return f"{999_999_999 - version.version:09d}"
 
 
-def _shown(version: PolicyVersionRecord, *, is_default: bool) -> Answer:
+def shown_version(version: PolicyVersionRecord, *, is_default: bool) -> Answer:
     return {
         "VersionId": f"v{version.version}",
         "IsDefaultVersion": is_default,
@@ -136,7 +136,7 @@ def _shown(version: PolicyVersionRecord, *, is_default: bool) -> Answer:
     }
 
 
-def _shown_of_aws(policy: ManagedPolicy) -> Answer:
+def shown_version_of_aws(policy: ManagedPolicy) -> Answer:
     return {
         "VersionId": policy.default_version_id,
         "IsDefaultVersion": True,

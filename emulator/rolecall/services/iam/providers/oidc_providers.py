@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rolecall.access.permission import Permission
 from rolecall.arns import oidc_provider_arn, parse_arn
 from rolecall.errors import AwsError
 from rolecall.issuers import issuer_problem, without_scheme
 from rolecall.services.iam.common import add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.providers.propagation import (
+    ContextProviderMembers,
+    changed_propagation,
+    new_propagation,
+    propagation_answer,
+    propagation_flag,
+    propagation_permissions,
+    wanted_propagation,
+)
 from rolecall.services.iam.tagging import taggable
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
@@ -16,10 +26,11 @@ from rolecall.storage.oidc_providers import (
     OidcProvider,
     add_provider,
     count_providers,
-    provider_arns,
+    listed_providers,
     provider_by_arn,
     remove_provider,
     set_client_ids,
+    set_propagation,
     set_thumbprints,
 )
 from rolecall.storage.problems import AlreadyThere
@@ -35,6 +46,10 @@ THUMBPRINTS_MESSAGE = "Thumbprint list must contain fewer than {limit} entries."
 # Not recorded from AWS.
 COUNT_MESSAGE = "Cannot exceed quota for OpenIdConnectProvidersPerAccount: {limit}"
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
+BOTH_CHANGES_MESSAGE = (
+    "Unable to change the context provider and the IAM Identity Center association in the same request."
+)
+NO_CHANGE_MESSAGE = "Unable to update identity provider. No updates made to the provider."
 
 
 def _check_arn(_call: Call, parameters: Parameters) -> None:
@@ -89,7 +104,20 @@ taggable(
 )
 
 
-@operation("iam", "CreateOpenIDConnectProvider", precheck=_check_url)
+def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """The keys about issuers hold the form of aws:OriginIdentity/Issuer, which is not documented for them."""
+    arn, url = parameters.get("OpenIDConnectProviderArn"), parameters.get("Url")
+    stored = None if arn is None else provider_by_arn(call.db, arn)
+    return propagation_permissions(
+        call,
+        parameters,
+        stored,
+        request_issuers=() if url is None else (without_scheme(url),),
+        resource_issuers=() if stored is None else (without_scheme(stored.url),),
+    )
+
+
+@operation("iam", "CreateOpenIDConnectProvider", precheck=_check_url, permissions=_permissions)
 def create_open_id_connect_provider(
     call: Call,
     *,
@@ -97,21 +125,33 @@ def create_open_id_connect_provider(
     ClientIDList: Sequence[str] = (),
     ThumbprintList: Sequence[str] = (),
     Tags: Sequence[Tag] = (),
+    ContextProvider: ContextProviderMembers | None = None,
+    IdentityCenterInstanceArn: str | None = None,
 ) -> Answer:
     """A new provider. Its keys are fetched from the issuer when a token arrives. API reference:
     CreateOpenIDConnectProvider. Without thumbprints AWS looks them up; here the list stays empty.
 
-    Raises AwsError: ValidationError (URL), InvalidInput (tags, thumbprints), LimitExceeded, EntityAlreadyExists.
+    Raises AwsError: ValidationError (URL), InvalidInput (tags, thumbprints, propagation), LimitExceeded,
+    EntityAlreadyExists.
     """
     tags = tag_pairs(Tags, case_sensitive=False)
     _check_client_ids(call, ClientIDList)
     _check_thumbprints(call, ThumbprintList)
+    propagation = new_propagation(ContextProvider, IdentityCenterInstanceArn)
     limit = call.settings.quotas.oidc_providers_per_account_count
     if count_providers(call.db, call.account_id) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     arn = oidc_provider_arn(call.account_id, Url)
     provider = OidcProvider(
-        arn, call.account_id, Url, "discovery", None, tuple(ClientIDList), tuple(ThumbprintList), int(call.now_seconds)
+        arn,
+        call.account_id,
+        Url,
+        "discovery",
+        None,
+        tuple(ClientIDList),
+        tuple(ThumbprintList),
+        int(call.now_seconds),
+        *propagation,
     )
     try:
         add_provider(call.db, provider)
@@ -134,13 +174,19 @@ def get_open_id_connect_provider(call: Call, *, OpenIDConnectProviderArn: str) -
         "ThumbprintList": list(provider.thumbprints),
         "CreateDate": provider.created_at_seconds,
         "Tags": tag_answer(tags_of(call.db, "oidc_provider", provider.arn)),
+        **propagation_answer(call, provider),
     }
 
 
 @operation("iam", "ListOpenIDConnectProviders")
 def list_open_id_connect_providers(call: Call) -> Answer:
     """The ARNs of all providers, without pages, as on AWS."""
-    return {"OpenIDConnectProviderList": [{"Arn": arn} for arn in provider_arns(call.db, call.account_id)]}
+    name = "OpenIDConnectProviderList"
+    listed = [
+        {"Arn": arn, **propagation_flag(call, name, has_instance=has_instance)}
+        for arn, has_instance in listed_providers(call.db, call.account_id)
+    ]
+    return {name: listed}
 
 
 @operation("iam", "DeleteOpenIDConnectProvider", precheck=_check_arn)
@@ -173,3 +219,32 @@ def update_open_id_connect_provider_thumbprint(
     """Replace the thumbprints. Raises AwsError: InvalidInput, NoSuchEntity."""
     _check_thumbprints(call, ThumbprintList)
     set_thumbprints(call.db, _existing(call, OpenIDConnectProviderArn).arn, ThumbprintList)
+
+
+@operation("iam", "UpdateOpenIDConnectProvider", precheck=_check_arn, permissions=_permissions)
+def update_open_id_connect_provider(
+    call: Call,
+    *,
+    OpenIDConnectProviderArn: str,
+    ContextProvider: ContextProviderMembers | None = None,
+    IdentityCenterInstanceArn: str | None = None,
+    RemoveContextProvider: bool = False,
+    RemoveIdentityCenterInstance: bool = False,
+) -> None:
+    """Change what the provider propagates, or its Identity Center instance. API reference:
+    UpdateOpenIDConnectProvider. Removing what is not there is no error.
+
+    Raises AwsError: InvalidInput, NoSuchEntity.
+    """
+    provider = _existing(call, OpenIDConnectProviderArn)
+    wanted = wanted_propagation(
+        ContextProvider,
+        IdentityCenterInstanceArn,
+        removes_context_provider=RemoveContextProvider,
+        removes_instance=RemoveIdentityCenterInstance,
+    )
+    if wanted.changes_context_provider and wanted.changes_instance:
+        raise AwsError("InvalidInput", BOTH_CHANGES_MESSAGE)
+    if not (wanted.changes_context_provider or wanted.changes_instance):
+        raise AwsError("InvalidInput", NO_CHANGE_MESSAGE)
+    set_propagation(call.db, provider.arn, *changed_propagation(provider, wanted))

@@ -7,17 +7,19 @@ from operator import attrgetter
 
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, check_set_or_reset, tag_answer, tag_pairs
 from rolecall.services.iam.named import NamedKind
-from rolecall.services.iam.policies.entity_policies import DELETE_ATTACHED_MESSAGE, policies_of, refuse_policies_left
+from rolecall.services.iam.policies.entity_policies import policies_of, refuse_policies_left
 from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document, shown_boundary
 from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.roles.trust import checked_trust_policy, shown_trust_policies
 from rolecall.services.iam.tagging import taggable
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
+from rolecall.storage.acquired_roles import acquired_role
 from rolecall.storage.entity_policies import lock_entity
 from rolecall.storage.entity_tags import tags_of
+from rolecall.storage.instance_profiles import profiles_of_roles
 from rolecall.storage.problems import AlreadyThere, StillReferenced
 from rolecall.storage.roles import (
     SERVICE_LINKED_PATH,
@@ -29,6 +31,7 @@ from rolecall.storage.roles import (
     role_by_name,
     set_description,
     set_max_session_duration,
+    set_max_signin_session_duration,
     set_permissions_boundary,
     set_trust_policy,
 )
@@ -42,6 +45,8 @@ ALREADY_EXISTS_MESSAGE = "Role with name {name} already exists."
 COUNT_MESSAGE = "Cannot exceed quota for RolesPerAccount: {limit}"
 SERVICE_LINKED_PATH_MESSAGE = "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles"
 PROTECTED_MESSAGE = "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+DELETE_IN_PROFILE_MESSAGE = "Cannot delete entity, must remove roles from instance profile first."
+DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
 
 ROLES: NamedKind[RoleRecord] = NamedKind(attrgetter("role_id"), role_by_name, NOT_FOUND_MESSAGE, ALREADY_EXISTS_MESSAGE)
@@ -79,6 +84,7 @@ def create_role(
     Path: str = "/",
     Description: str = "",
     MaxSessionDuration: int = DEFAULT_MAX_SESSION_DURATION_SECONDS,
+    MaxSigninSessionDuration: int | None = None,
     PermissionsBoundary: str | None = None,
     Tags: Sequence[Tag] = (),
 ) -> Answer:
@@ -105,6 +111,7 @@ def create_role(
         trust_policy=AssumeRolePolicyDocument,
         trust_principal_ids=principal_ids,
         max_session_duration_seconds=MaxSessionDuration,
+        max_signin_session_duration_seconds=MaxSigninSessionDuration,
         permissions_boundary_arn=PermissionsBoundary,
         linked_service=None,
         created_at_seconds=int(call.now_seconds),
@@ -134,7 +141,13 @@ def _whole_role(call: Call, role: RoleRecord) -> Answer:
     """All members that an answer can have about a role."""
     shown = _described_role(call, role)
     shown["MaxSessionDuration"] = role.max_session_duration_seconds
-    shown["RoleLastUsed"] = _last_used(call, role)
+    shown["RoleLastUsed"] = last_used(call, role)
+    source = acquired_role(call.db, role.role_id)
+    if source is not None:
+        shown["SourceRoleTemplate"] = {
+            "TemplateArn": source.template_arn,
+            "TemplateMinorVersion": source.template_minor_version,
+        }
     return shown
 
 
@@ -150,7 +163,7 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
     return shown
 
 
-def _last_used(call: Call, role: RoleRecord) -> Answer:
+def last_used(call: Call, role: RoleRecord) -> Answer:
     """The last call of a session of the role. Assuming it does not count. API reference, RoleLastUsed."""
     at_seconds, region = role.last_used_at_seconds, role.last_used_region
     pending = call.sandbox.last_uses.of_role(role.role_id)
@@ -170,8 +183,11 @@ def _listed_role(role: RoleRecord, trust_policy: str) -> Answer:
 
 
 def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
-    """The members that every answer about a role has."""
-    return {
+    """The members that every answer about a role has.
+
+    API reference, Role, MaxSigninSessionDuration: "omitted when the setting is unset."
+    """
+    shown = {
         "Path": role.path,
         "RoleName": role.name,
         "RoleId": role.role_id,
@@ -179,6 +195,9 @@ def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
         "CreateDate": role.created_at_seconds,
         "AssumeRolePolicyDocument": encoded_document(trust_policy),
     }
+    if role.max_signin_session_duration_seconds is not None:
+        shown["MaxSigninSessionDuration"] = role.max_signin_session_duration_seconds
+    return shown
 
 
 @operation("iam", "ListRoles", permissions=listing("role"))
@@ -193,17 +212,29 @@ def list_roles_operation(
 
 @operation("iam", "UpdateRole")
 def update_role(
-    call: Call, *, RoleName: str, Description: str | None = None, MaxSessionDuration: int | None = None
+    call: Call,
+    *,
+    RoleName: str,
+    Description: str | None = None,
+    MaxSessionDuration: int | None = None,
+    MaxSigninSessionDuration: int | None = None,
+    ResetMaxSigninSessionDuration: bool = False,
 ) -> Answer:
     """Change the members that are passed. Of a service-linked role only the description may change.
 
-    Raises AwsError: NoSuchEntity, UnmodifiableEntity.
+    Raises AwsError: InvalidInput (value and reset together), NoSuchEntity, UnmodifiableEntity.
     """
-    role = existing_role(call, RoleName) if MaxSessionDuration is None else modifiable_role(call, RoleName)
+    sets_signin = check_set_or_reset(
+        "MaxSigninSessionDuration", MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration
+    )
+    of_service_too = MaxSessionDuration is None and not sets_signin
+    role = existing_role(call, RoleName) if of_service_too else modifiable_role(call, RoleName)
     if Description is not None:
         set_description(call.db, role.role_id, Description)
     if MaxSessionDuration is not None:
         set_max_session_duration(call.db, role.role_id, MaxSessionDuration)
+    if sets_signin:
+        set_max_signin_session_duration(call.db, role.role_id, MaxSigninSessionDuration)
     return {}
 
 
@@ -230,13 +261,18 @@ def update_assume_role_policy(call: Call, *, RoleName: str, PolicyDocument: str)
 
 @operation("iam", "DeleteRole")
 def delete_role(call: Call, *, RoleName: str) -> None:
-    """Delete a role that has no policies. Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict."""
+    """Delete a role that has no policies and is in no instance profile.
+
+    Raises AwsError: NoSuchEntity, UnmodifiableEntity, DeleteConflict.
+    """
     role = modifiable_role(call, RoleName)
+    if profiles_of_roles(call.db, [role.role_id]):
+        raise AwsError("DeleteConflict", DELETE_IN_PROFILE_MESSAGE)
     refuse_policies_left(call, "role", role.role_id)
     try:
         remove_role(call.db, role.role_id)
-    except StillReferenced as error:  # another transaction attached a policy in the meantime
-        raise AwsError("DeleteConflict", DELETE_ATTACHED_MESSAGE) from error
+    except StillReferenced as error:  # another transaction added something in the meantime
+        raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
 
 
 @operation("iam", "PutRolePermissionsBoundary")

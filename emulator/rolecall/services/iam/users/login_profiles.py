@@ -12,7 +12,7 @@ from rolecall.access.permission import Permission
 from rolecall.errors import AwsError
 from rolecall.services.iam.account.password_policy import granted_to_users
 from rolecall.services.iam.account.password_rules import check_is_new, check_password, hashed, is_password
-from rolecall.services.iam.common import concurrent_modification
+from rolecall.services.iam.common import check_set_or_reset, concurrent_modification
 from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user
 from rolecall.services.iam.users.users import (
     check_user_is_named,
@@ -28,6 +28,7 @@ from rolecall.storage.login_profiles import (
     login_profile_of,
     remembered_passwords,
     remove_login_profile,
+    set_max_signin_session_duration,
     set_password,
     set_reset_required,
 )
@@ -42,6 +43,7 @@ ONLY_USERS_MESSAGE = "Only IAM Users can change their own password."
 NO_PASSWORD_MESSAGE = "Must specify password when not calling with an AssumeRoot session"  # noqa: S105
 PASSWORD_MESSAGE = "Must not specify password when calling with an AssumeRoot session"  # noqa: S105
 WRONG_PASSWORD_MESSAGE = "The old password was incorrect."  # noqa: S105
+ROOT_SIGNIN_MESSAGE = "MaxSigninSessionDuration is not supported for the root user"
 # AWS's name for the root user in place of a user name.
 _ROOT_NAME = "root"
 
@@ -67,6 +69,10 @@ def _check_new_profile(call: Call, parameters: Parameters) -> None:
     _check_root_calls_by_task(call, parameters)
     if ("Password" in parameters) is _is_root_task(call):
         raise AwsError("ValidationError", PASSWORD_MESSAGE if _is_root_task(call) else NO_PASSWORD_MESSAGE)
+    # API reference, MaxSigninSessionDuration: "This setting is not supported for the root user." CreateLoginProfile
+    # has no InvalidInput among its errors.
+    if "MaxSigninSessionDuration" in parameters and "UserName" not in parameters and _is_root_task(call):
+        raise AwsError("ValidationError", ROOT_SIGNIN_MESSAGE)
 
 
 def _profile_of(call: Call, owner: UserRecord | None) -> LoginProfile:
@@ -78,18 +84,24 @@ def _profile_of(call: Call, owner: UserRecord | None) -> LoginProfile:
 
 
 def _shown(owner: UserRecord | None, profile: LoginProfile) -> Answer:
-    return {
-        "LoginProfile": {
-            "UserName": None if owner is None else owner.name,
-            "CreateDate": profile.created_at_seconds,
-            "PasswordResetRequired": profile.reset_required,
-        }
+    shown: Answer = {
+        "UserName": None if owner is None else owner.name,
+        "CreateDate": profile.created_at_seconds,
+        "PasswordResetRequired": profile.reset_required,
     }
+    if profile.max_signin_session_duration_seconds is not None:
+        shown["MaxSigninSessionDuration"] = profile.max_signin_session_duration_seconds
+    return {"LoginProfile": shown}
 
 
 @operation("iam", "CreateLoginProfile", precheck=_check_new_profile)
 def create_login_profile(
-    call: Call, *, UserName: str | None = None, Password: str | None = None, PasswordResetRequired: bool = False
+    call: Call,
+    *,
+    UserName: str | None = None,
+    Password: str | None = None,
+    PasswordResetRequired: bool = False,
+    MaxSigninSessionDuration: int | None = None,
 ) -> Answer:
     """A first password. For the root user it only allows password recovery. API reference: CreateLoginProfile.
 
@@ -109,6 +121,7 @@ def create_login_profile(
         password_hash=None if Password is None else hashed(Password),
         reset_required=PasswordResetRequired,
         created_at_seconds=int(call.now_seconds),
+        max_signin_session_duration_seconds=MaxSigninSessionDuration,
     )
     try:
         add_login_profile(call.db, profile)
@@ -129,12 +142,21 @@ def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
 
 @operation("iam", "UpdateLoginProfile")
 def update_login_profile(
-    call: Call, *, UserName: str, Password: str | None = None, PasswordResetRequired: bool | None = None
+    call: Call,
+    *,
+    UserName: str,
+    Password: str | None = None,
+    PasswordResetRequired: bool | None = None,
+    MaxSigninSessionDuration: int | None = None,
+    ResetMaxSigninSessionDuration: bool = False,
 ) -> None:
-    """Set a user's password, or whether the user must change it.
+    """Set a user's password, whether the user must change it, or how long a sign-in session may last.
 
-    Raises AwsError: NoSuchEntity, PasswordPolicyViolation.
+    Raises AwsError: InvalidInput (value and reset together), NoSuchEntity, PasswordPolicyViolation.
     """
+    sets_signin = check_set_or_reset(
+        "MaxSigninSessionDuration", MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration
+    )
     owner = existing_user(call, UserName)
     lock_owner(call, owner)
     profile = _profile_of(call, owner)
@@ -142,6 +164,8 @@ def update_login_profile(
         _change(call, profile, Password)
     if PasswordResetRequired is not None:
         set_reset_required(call.db, profile, required=PasswordResetRequired)
+    if sets_signin:
+        set_max_signin_session_duration(call.db, profile, MaxSigninSessionDuration)
 
 
 def _change(call: Call, profile: LoginProfile, password: str) -> None:
@@ -149,7 +173,7 @@ def _change(call: Call, profile: LoginProfile, password: str) -> None:
     check_password(password, policy)
     count = 0 if policy is None or policy.reuse_prevention_count is None else policy.reuse_prevention_count
     check_is_new(password, remembered_passwords(call.db, profile, count), count)
-    set_password(call.db, profile, hashed(password))
+    set_password(call.db, profile, hashed(password), int(call.now_seconds))
 
 
 @operation("iam", "DeleteLoginProfile", precheck=_check_root_calls_by_task)

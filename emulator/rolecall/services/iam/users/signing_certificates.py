@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from rolecall.errors import AwsError
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
+from rolecall.services.iam.pem import one_certificate
 from rolecall.services.iam.users.users import check_user_is_named, lock_owner, named_or_calling_user
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage.problems import AlreadyThere
@@ -24,12 +24,10 @@ from rolecall.storage.users import UserRecord
 NOT_FOUND_MESSAGE = "The Certificate with id {certificate_id} cannot be found."
 COUNT_MESSAGE = "Cannot exceed quota for CertificatesPerUser: {limit}"
 MALFORMED_MESSAGE = "Certificate {body} is malformed."
-# AWS's wording of these was not recorded.
-EXPIRED_MESSAGE = "Certificate is expired."
+DUPLICATE_MESSAGE = "Duplicate certificate uploaded."
+STATUS_MESSAGE = "Operation does not support status {status}"
+# AWS's wording was not recorded.
 NOT_YET_MESSAGE = "Certificate is not yet valid."
-DUPLICATE_MESSAGE = "The same certificate is associated with an IAM user in the account."
-STATUS_MESSAGE = "The status of a certificate can be set to Active or Inactive only."
-_PEM_BEGIN, _PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def _certificates(call: Call, owner: UserRecord | None) -> list[SigningCertificate]:
@@ -56,33 +54,22 @@ def _shown(owner: UserRecord | None, certificate: SigningCertificate) -> Answer:
 def _fingerprint(body: str, now_seconds: float) -> str:
     """The fingerprint of a PEM certificate. Raises AwsError: MalformedCertificate, InvalidCertificate."""
     try:
-        certificate = x509.load_pem_x509_certificate(_one_pem(body))
-        not_before, not_after = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, x509.InvalidVersion) as error:
+        certificate = one_certificate(body)
+    except ValueError as error:
         raise AwsError("MalformedCertificate", MALFORMED_MESSAGE.format(body=body), reason=str(error)) from error
     now = datetime.fromtimestamp(now_seconds, UTC)
-    if now > not_after:
-        # API reference: "because the certificate was malformed or expired".
-        raise AwsError("MalformedCertificate", EXPIRED_MESSAGE)
-    if now < not_before:
+    if now > certificate.not_valid_after_utc:
+        raise AwsError("MalformedCertificate", MALFORMED_MESSAGE.format(body=body), reason="expired")
+    if now < certificate.not_valid_before_utc:
         raise AwsError("InvalidCertificate", NOT_YET_MESSAGE)
     return certificate.fingerprint(SHA256()).hex()
 
 
-def _one_pem(body: str) -> bytes:
-    """The body, if it is one certificate with nothing around it. The parser would skip other text.
-
-    Raises ValueError.
-    """
-    text = body.strip()
-    if not text.startswith(_PEM_BEGIN) or not text.endswith(_PEM_END) or text.count("-----BEGIN") != 1:
-        raise ValueError("not one certificate in PEM and nothing else")
-    return text.encode("ascii")
-
-
 @operation("iam", "UploadSigningCertificate", precheck=check_user_is_named)
 def upload_signing_certificate(call: Call, *, CertificateBody: str, UserName: str | None = None) -> Answer:
-    """Add a certificate, active at once. API reference: UploadSigningCertificate.
+    """Add a certificate, active at once. A user's own certificate may be uploaded again.
+
+    API reference: UploadSigningCertificate.
 
     Raises AwsError: ValidationError, NoSuchEntity, MalformedCertificate, InvalidCertificate, LimitExceeded,
     DuplicateCertificate.
@@ -91,7 +78,12 @@ def upload_signing_certificate(call: Call, *, CertificateBody: str, UserName: st
     lock_owner(call, owner)
     fingerprint = _fingerprint(CertificateBody, call.now_seconds)
     limit = call.settings.quotas.signing_certificates_per_user_count
-    if len(_certificates(call, owner)) >= limit:
+    present = _certificates(call, owner)
+    for each in present:
+        if each.fingerprint == fingerprint:
+            # AWS answers the present certificate, as if it were active, and changes nothing.
+            return {"Certificate": {**_shown(owner, each), "Status": "Active"}}
+    if len(present) >= limit:
         raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
     certificate = SigningCertificate(
         certificate_id=call.ids.upper_id(),
@@ -129,7 +121,7 @@ def update_signing_certificate(call: Call, *, CertificateId: str, Status: str, U
     """Switch a certificate on or off. Raises AwsError: ValidationError, NoSuchEntity, InvalidInput."""
     certificate = _existing(call, UserName, CertificateId)
     if Status not in ("Active", "Inactive"):
-        raise AwsError("InvalidInput", STATUS_MESSAGE)
+        raise AwsError("InvalidInput", STATUS_MESSAGE.format(status=Status))
     set_certificate_status(call.db, certificate.certificate_id, Status)
 
 

@@ -41,8 +41,8 @@ COUNT_MESSAGE = "Cannot exceed quota for UsersPerAccount: {limit}"
 DELETE_KEYS_MESSAGE = "Cannot delete entity, must delete access keys first."
 DELETE_MFA_MESSAGE = "Cannot delete entity, must delete MFA device first."
 DELETE_PROFILE_MESSAGE = "Cannot delete entity, must delete login profile first."
+DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete certificates first."
 # AWS's wording was not recorded.
-DELETE_CERTIFICATES_MESSAGE = "Cannot delete entity, must delete signing certificates first."
 DELETE_GROUPS_MESSAGE = "Cannot delete entity, must remove users from group first."
 DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
 
@@ -181,7 +181,7 @@ def update_user(call: Call, *, UserName: str, NewPath: str | None = None, NewUse
 
 @operation("iam", "DeleteUser")
 def delete_user(call: Call, *, UserName: str) -> None:
-    """Delete a user that has no keys, groups or policies left. Raises AwsError: NoSuchEntity, DeleteConflict."""
+    """Delete a user that has no credentials, groups or policies left. Raises AwsError: NoSuchEntity, DeleteConflict."""
     user = existing_user(call, UserName)
     if access_keys_of(call.db, call.account_id, user.user_id):
         raise AwsError("DeleteConflict", DELETE_KEYS_MESSAGE)
@@ -196,7 +196,8 @@ def delete_user(call: Call, *, UserName: str) -> None:
         raise AwsError("DeleteConflict", DELETE_GROUPS_MESSAGE)
     try:
         remove_user(call.db, user.user_id)
-    except StillReferenced as error:  # another transaction added something in the meantime
+    # It has SSH keys or service-specific credentials, or another transaction added something in the meantime.
+    except StillReferenced as error:
         raise AwsError("DeleteConflict", DELETE_REFERENCED_MESSAGE) from error
 
 
