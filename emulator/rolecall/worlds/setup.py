@@ -95,17 +95,18 @@ def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSetti
 
 def settings_in(states: Mapping[str, str], declared: SandboxSettings) -> SandboxSettings:
     """The present settings among the stored states of a sandbox; ``declared`` where none are stored."""
-    return _read_settings(states.get(_SETTINGS_STATE), declared)
+    text = states.get(_SETTINGS_STATE)
+    return declared if text is None else dataclasses.replace(declared, **_kept_in(text))
 
 
-# Every new generation asks, and the answer hardly ever changes.
+# Every new generation asks, and the answer hardly ever changes. The mapping is shared, so no caller changes it.
 @lru_cache(maxsize=16)
-def _read_settings(text: str | None, declared: SandboxSettings) -> SandboxSettings:
-    read = json.loads(text) if text is not None else {}
+def _kept_in(text: str) -> Mapping[str, Any]:
+    read = json.loads(text)
     known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
     if "quotas" in read:
         known["quotas"] = quotas_with({name: value for name, value in read["quotas"].items() if name in QUOTA_FIELDS})
-    return dataclasses.replace(declared, **{name: known[name] for name in _SETTINGS if name in known})
+    return {name: known[name] for name in _SETTINGS if name in known}
 
 
 def _fingerprint(world: w.World) -> str:
