@@ -20,7 +20,7 @@ _Index = dict[tuple[Any, ...], list[dict[str, Any]]]
 
 
 class _Memory:
-    """The rows of one table, by the columns that were asked for, and those of them that are not written yet."""
+    """The rows of one table, by the columns that were asked for, and the rows that are not written yet."""
 
     __slots__ = ("changed", "defaults", "indexes", "pending", "rows")
 
