@@ -33,6 +33,7 @@ _SLOW = tuple(
     Path(__file__).parent / name
     for name in (
         "e2e",
+        "expectations/test_expectations_agree.py",
         "kit/test_kit_leaks.py",
         "kit/test_kit_plugin.py",
         "worlds/test_snapshots.py",

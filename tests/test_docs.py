@@ -62,6 +62,7 @@ SERVICE_PAGES = {
     "chime": "chime.md",
     "chime-sdk-voice": "chime.md",
     "iam-toolbox": "decision-log.md",
+    "organizations": "organizations.md",
 }
 DOCUMENTED_PORT = 4580
 

@@ -66,13 +66,16 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "faults": ("faults", "gateway"),
     "identity_providers": ("identity_providers", "services"),
     "least_privilege": ("least_privilege",),
+    "importing": ("importing",),
+    "expectations": ("expectations", "policy"),
     "signin": ("web",),
     "web": ("web", "call_log", "faults"),
 }
 LEAF = ("leaves", "services", "worlds")
 MAPPED = (
     *("policy", "wire", "signing", "sessions", "data", "storage", "leaves", "gateway", "advice", "services"),
-    *("worlds", "call_log", "faults", "identity_providers", "least_privilege", "delivery", "web"),
+    *("worlds", "call_log", "faults", "identity_providers", "least_privilege", "importing", "delivery", "web"),
+    "expectations",
 )
 FIRST_TESTS = 250
 TIMEOUT_SECONDS = 600

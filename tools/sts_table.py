@@ -1,8 +1,10 @@
-"""Writes the table of operations in docs/sts.md: from the registry, botocore's model, the code and the tests.
+"""Writes the tables of operations in docs/sts.md and docs/organizations.md.
 
-python tools/sts_table.py          writes it into docs/sts.md, between its two marks
+They come from the registry, botocore's model, the code and the tests.
 
-A test checks that the page has the table that this would write.
+python tools/sts_table.py          writes them into the pages, between their two marks
+
+A test checks that the pages have the tables that this would write.
 """
 
 from __future__ import annotations
@@ -22,27 +24,34 @@ from rolecall.services.catalogue import find
 from rolecall.services.registry import RegisteredOperation, no_permission
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "sts.md"
+# The tests of a service, by the service. Its page has its name.
+TESTS = {"sts": "test_sts_*.py", "organizations": "test_organizations_*.py"}
 BEGIN = "<!-- begin: written by tools/sts_table.py -->\n"
 END = "<!-- end: written by tools/sts_table.py -->\n"
 Place = tuple[str, str]
 
 
 def main() -> None:
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for service in TESTS:
+        page = page_of(service)
+        page.write_text(with_table(page.read_text(encoding="utf-8"), service), encoding="utf-8")
 
 
-def with_table(page: str) -> str:
+def page_of(service: str) -> Path:
+    return ROOT / "docs" / f"{service}.md"
+
+
+def with_table(page: str, service: str) -> str:
     before, rest = page.split(BEGIN)
-    return before + BEGIN + table() + END + rest.split(END)[1]
+    return before + BEGIN + table(service) + END + rest.split(END)[1]
 
 
-def table() -> str:
-    model = Session().get_service_model("sts")
+def table(service: str) -> str:
+    model = Session().get_service_model(service)
     lines = ["| operation | parameters and their limits | errors | tests |", "| --- | --- | --- | --- |"]
     for name in model.operation_names:
         operation = model.operation_model(name)
-        registered = find("sts", name)
+        registered = find(service, name)
         if registered is None:
             lines.append(f"| `{name}` | | `NotImplemented` | |")
             continue
@@ -52,7 +61,7 @@ def table() -> str:
             f"`{name}`",
             parameters(operation, registered),
             ", ".join(f"`{code}`" for code in codes),
-            tests(name),
+            tests(service, name),
         )
         lines.append(f"| {' | '.join(columns)} |")
     return "\n".join(lines) + "\n"
@@ -143,21 +152,21 @@ def names_of(module: str) -> dict[str, Place]:
     return names
 
 
-def tests(operation: str) -> str:
-    """The test modules about STS that call the operation, each with the number of functions that do."""
+def tests(service: str, operation: str) -> str:
+    """The test modules about the service that call the operation, each with the number of functions that do."""
     counts = Counter(
-        module for module, called in test_calls() if operation in called or xform_name(operation) in called
+        module for module, called in test_calls(service) if operation in called or xform_name(operation) in called
     )
     return ", ".join(f"`{module}` ({count})" for module, count in sorted(counts.items()))
 
 
 @cache
-def test_calls() -> list[tuple[str, frozenset[str]]]:
-    """For each test function about STS its module, and the methods and texts in it and in its helpers."""
+def test_calls(service: str) -> list[tuple[str, frozenset[str]]]:
+    """For each test function about the service its module, and the methods and texts in it and in its helpers."""
     folder = ROOT / "tests" / "services"
     shared = functions_in(sorted(folder.glob("*_calls.py")))
     found = []
-    for file in sorted(folder.glob("test_sts_*.py")):
+    for file in sorted(folder.glob(TESTS[service])):
         own = functions_in([file])
         helpers = {**shared, **own}
         found += [

@@ -62,6 +62,12 @@ def copied_database(template: DatabaseTemplate, clock: Clock) -> Database:
     return database
 
 
+def sandbox_in_memory(world: World) -> Sandbox:
+    """The declared world in this process alone, for questions about it. The caller closes its database."""
+    clock = Clock()
+    return Sandbox(open_database("sqlite://", world, clock), world, clock)
+
+
 def worker_application(settings: ServerSettings, world: World) -> RolecallApplication:
     """The application of one worker process. All state that it shares with other processes is in the database."""
     clock = Clock()

@@ -60,18 +60,26 @@ def root_arn(account_id: str) -> str:
     return f"arn:aws:iam::{account_id}:root"
 
 
-def control_policy_arn(account_id: str, organization_id: str, kind: str, name: str) -> str:
-    """ARN of an organization's policy. ``kind`` is service or resource. ``account_id`` is the management account.
+# The policies that AWS makes for every organization, by their type.
+FULL_ACCESS = {"SERVICE_CONTROL_POLICY": "FullAWSAccess", "RESOURCE_CONTROL_POLICY": "RCPFullAWSAccess"}
 
-    AWS chooses a random id for the policy. Here the id depends on the name, so that it stays the same.
+
+def declared_policy_id(policy_type: str, name: str) -> str:
+    """The id of an organization's policy that was declared without one. It depends on type and name, so that it stays.
+
+    AWS chooses a random id, except for its own policies.
     """
-    policy_id = hashlib.sha256(name.encode()).hexdigest()[:_CONTROL_POLICY_ID_CHARACTERS]
-    return f"arn:aws:organizations::{account_id}:policy/{organization_id}/{kind}_control_policy/p-{policy_id}"
+    if name == FULL_ACCESS.get(policy_type):
+        return f"p-{name}"
+    text = name if policy_type == "SERVICE_CONTROL_POLICY" else f"{policy_type}/{name}"
+    return f"p-{hashlib.sha256(text.encode()).hexdigest()[:_CONTROL_POLICY_ID_CHARACTERS]}"
 
 
-def aws_control_policy_arn(kind: str, name: str) -> str:
-    """ARN of a policy that AWS makes for every organization, such as FullAWSAccess."""
-    return f"arn:aws:organizations::aws:policy/{kind}_control_policy/p-{name}"
+def organization_policy_arn(account_id: str, organization_id: str, policy_type: str, policy_id: str) -> str:
+    """ARN of an organization's policy. ``account_id`` is the management account. AWS owns FullAWSAccess."""
+    if policy_id == f"p-{FULL_ACCESS.get(policy_type)}":
+        return f"arn:aws:organizations::aws:policy/{policy_type.lower()}/{policy_id}"
+    return f"arn:aws:organizations::{account_id}:policy/{organization_id}/{policy_type.lower()}/{policy_id}"
 
 
 def assumed_role_arn(account_id: str, role_name: str, session_name: str) -> str:

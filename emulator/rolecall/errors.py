@@ -23,15 +23,25 @@ class AwsError(Exception):
 
     ``code`` is a name of :data:`COMMON_ERRORS` or an error code (or exception name) of the service's model. ``status``
     overrides the status of the table or the model; leave it out if they have one. ``reason`` is free text for the log
-    and the explanation. It is never sent to the client.
+    and the explanation. It is never sent to the client. ``members`` are further members of the exception in the model,
+    such as ``Reason``.
     """
 
-    def __init__(self, code: str, message: str = "", *, status: int | None = None, reason: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        *,
+        status: int | None = None,
+        reason: str = "",
+        members: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
         self.reason = reason
+        self.members = members
 
 
 @dataclass(frozen=True, slots=True)

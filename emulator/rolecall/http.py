@@ -18,6 +18,11 @@ class DroppedConnectionError(Exception):
     """
 
 
+def name_of_host(host: str) -> str:
+    """The name in a Host header, in lower case, without port and without the dot of the DNS root (RFC 1034, 3.1)."""
+    return host.partition(":")[0].lower().removesuffix(".")
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """The client's request. ``raw_path`` and ``raw_query`` are still percent-encoded, as they were signed.

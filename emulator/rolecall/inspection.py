@@ -16,6 +16,7 @@ from rolecall.services.registry import RegisteredOperation
 from rolecall.wire import SERVICES, load_service
 from rolecall.worlds.checking import spelled
 from rolecall.worlds.declare import InvalidWorldError, read_world
+from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.policy_problems import hint, pointed_at
 
@@ -55,6 +56,7 @@ def examine(text: str, folder: str | None = None) -> Examination:
         read_world(text, folder)
     except InvalidWorldError as error:
         return Examination("sandbox file", error.problems)
+    read_document_files(located, folder)
     return Examination("sandbox file", [], sorted(_advice_on_world(located)))
 
 

@@ -15,8 +15,8 @@ from typing import Literal
 DEFAULT_REGION = "us-east-1"
 
 # The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
-# has only the member message.
-ErrorForm = Literal["xml", "code", "message"]
+# has only the member message. ``type`` has __type, Message, and the members of the exception in the model.
+ErrorForm = Literal["xml", "code", "message", "type"]
 # The rules for operations that some kinds of credentials can never call: see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
 
@@ -29,6 +29,8 @@ class ServiceRecord:
     - ``endpoint_prefix``: begins its host name.
     - ``error_form``: the form of an error's body.
     - ``constraint_code``: the error code for a parameter beyond the model's limits.
+    - ``constraint_reasons``: that error has one word for its reason, and a message of its own for each.
+    - ``target_prefix``: stands before the operation in the header X-Amz-Target, in the protocol json.
     - ``denied_code``: the error code for a missing permission. Empty: the setting ``chime_denied_as`` decides.
     - ``global_region``: the Region of all calls, for a service with one endpoint for all Regions.
     - ``has_regional_endpoints``: the host name contains a Region, and the sandbox can switch Regions off.
@@ -43,7 +45,7 @@ class ServiceRecord:
     """
 
     name: str
-    protocol: Literal["query", "rest-json"]
+    protocol: Literal["query", "rest-json", "json"]
     api_version: str
     signing_name: str
     endpoint_prefix: str
@@ -60,6 +62,8 @@ class ServiceRecord:
     path_prefix: str = ""
     legacy_host: str = ""
     tagged_resources: str = ""
+    target_prefix: str = ""
+    constraint_reasons: bool = False
 
 
 def _chime(
@@ -153,6 +157,19 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 "message",
                 credential_rules="iam",
                 path_prefix="/authorization-details/",
+            ),
+            ServiceRecord(
+                "organizations",
+                "json",
+                "2016-11-28",
+                "organizations",
+                "organizations",
+                "organizations",
+                "type",
+                constraint_code="InvalidInputException",
+                global_region=DEFAULT_REGION,
+                target_prefix="AWSOrganizationsV20161128",
+                constraint_reasons=True,
             ),
         )
     }

@@ -40,7 +40,7 @@ CALLS = [
     ("dynamodb", "dynamodb", "list_tables", {}),
     ("dynamodbstreams", "dynamodb", "list_streams", {}),
     ("ssm", "ssm", "get_parameter", {"Name": "/a/b"}),
-    ("organizations", "organizations", "describe_organization", {}),
+    ("secretsmanager", "secretsmanager", "list_secrets", {}),
     ("sqs", "sqs", "list_queues", {}),
     ("lambda", "lambda", "list_functions", {}),
     ("lambda", "lambda", "get_function", {"FunctionName": "arn:aws:lambda:us-east-1:111122223333:function:a b"}),
@@ -183,7 +183,7 @@ def test_a_presigned_address_of_s3_says_so_too(world: Any) -> None:
 
 def test_the_protocol_of_a_model_is_the_one_that_botocore_reads() -> None:
     session = botocore.session.get_session()
-    for service in ("dynamodb", "ec2", "s3", "lambda", "ses", "organizations", "route53", "sqs"):
+    for service in ("dynamodb", "ec2", "s3", "lambda", "ses", "secretsmanager", "route53", "sqs"):
         assert _modelled_protocol(service) == session.get_service_model(service).metadata["protocol"]
     assert _modelled_protocol("no-such-service") == ""
 

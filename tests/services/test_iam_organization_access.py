@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from iam_calls import fails, identity, put_rights, refusal
 from logged_worlds import keep_log
 
-from rolecall.arns import control_policy_arn
+from rolecall.arns import declared_policy_id
 from rolecall.data import service_prefixes
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -141,7 +141,8 @@ def test_the_management_account_is_not_limited(world: Any, iam: Any) -> None:
 
 def test_a_policy_reports_its_own_services(world: Any, iam: Any, units: Any) -> None:
     with world.database.snapshot() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM service_control_policies").scalar() == 2
+        counted = "SELECT count(*) FROM organization_policies WHERE policy_type = 'SERVICE_CONTROL_POLICY'"
+        assert connection.exec_driver_sql(counted).scalar() == 2
     policy_id = policy_id_of("few")
     answer = report(iam, ROOT, OrganizationsPolicyId=policy_id)
     # Recorded: namespaces in alphabetical order, with no details for unused services.
@@ -156,7 +157,7 @@ def test_a_policy_reports_its_own_services(world: Any, iam: Any, units: Any) -> 
 
 
 def policy_id_of(name: str) -> str:
-    return control_policy_arn(MANAGEMENT, ORGANIZATION, "service", name).rpartition("/")[2]
+    return declared_policy_id("SERVICE_CONTROL_POLICY", name)
 
 
 def test_paths_that_do_not_exist_fail_the_job(iam: Any, units: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from saml_calls import PROVIDER, idp, other_idp, private_key_pem
-from sts_calls import ACCOUNT, UNCHECKED, account, answered, declared, policy, refusal, statement, user
+from sts_calls import ACCOUNT, OTHER, UNCHECKED, account, answered, declared, policy, refusal, statement, user
 
 URL = "https://idp.example.com/tenant"
 ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/idp.example.com/tenant"
@@ -336,6 +336,20 @@ def test_the_issuers_of_the_request_and_of_the_provider(world: Any, kind: str, i
     other = {"Url": "https://other.example.com"} if kind == "oidc" else {"SAMLMetadataDocument": other_idp().metadata}
     bob.new = {**bob.new, **other, **({} if kind == "oidc" else {"Name": "other"})}
     assert bob.create(ContextProvider=WHOLE)[1] == "AccessDenied"
+
+
+@pytest.mark.parametrize("kind", ["oidc", "saml"])
+def test_a_policy_learns_nothing_about_another_accounts_provider(make_world: Any, kind: str) -> None:
+    """Else the author of the policy could guess the issuer and the instance until one fits."""
+    world = make_world(declared(account(), account(OTHER, users=[user("bob")])))
+    Provider(world.client("iam"), kind).create(ContextProvider=WHOLE, IdentityCenterInstanceArn=INSTANCE)
+    for key in ("iam:ResourceIdentityProviderIssuers", "iam:ResourceIdentityCenterInstanceArn"):
+        document = json.dumps(policy(statement(EVERY_ACTION, Condition={"Null": {key: "false"}})))
+        world.client("iam", "other_admin").put_user_policy(UserName="bob", PolicyName="own", PolicyDocument=document)
+        bob = Provider(world.client("iam", "bob"), kind)
+        status, code, message = bob.update(ContextProvider=PLAIN)
+        assert (status, code) == (403, "AccessDenied")
+        assert "because no identity-based policy allows" in message
 
 
 def test_an_update_needs_its_own_action_on_the_provider(world: Any) -> None:

@@ -7,12 +7,15 @@ inclusive. If you do not specify a value, the setting remains unset".
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from iam_calls import ACCOUNT, WORLD, fails, refusal
+
+from rolecall.services.iam.common import signin_duration
 
 PASSWORD = "Correct-Horse-7"
 TRUST = json.dumps(
@@ -54,6 +57,31 @@ def test_every_answer_about_a_role_has_it_once_it_is_set(iam: Any) -> None:
     assert [role["MaxSigninSessionDuration"] for role in (listed, described, shown)] == [7_776_000] * 3
     # "This setting is independent of MaxSessionDuration."
     assert shown["MaxSessionDuration"] == 3600
+
+
+def test_a_role_in_an_instance_profile_has_it_and_the_details_of_a_role_have_not(iam: Any) -> None:
+    """The model's shapes: Role has the member, RoleDetail of GetAccountAuthorizationDetails has not."""
+    new_role(iam, MaxSigninSessionDuration=3600)
+    iam.create_instance_profile(InstanceProfileName="visitors")
+    iam.add_role_to_instance_profile(InstanceProfileName="visitors", RoleName="visitor")
+    answer = iam.get_account_authorization_details(Filter=["Role"], MaxItems=1000)
+    [detail] = [each for each in answer["RoleDetailList"] if each["RoleName"] == "visitor"]
+    assert "MaxSigninSessionDuration" not in detail
+    profiles = [
+        iam.get_instance_profile(InstanceProfileName="visitors")["InstanceProfile"],
+        *(each for each in iam.list_instance_profiles()["InstanceProfiles"] if "visitors" in each["Arn"]),
+        *iam.list_instance_profiles_for_role(RoleName="visitor")["InstanceProfiles"],
+        *detail["InstanceProfileList"],
+    ]
+    assert [each["Roles"][0]["MaxSigninSessionDuration"] for each in profiles] == [3600] * 4
+
+
+def test_a_model_that_does_not_know_it_does_not_show_it() -> None:
+    """A database may hold a value although the botocore that runs now is older than the setting."""
+    known = SimpleNamespace(model=SimpleNamespace(output_paths={("Role",), ("Role", "MaxSigninSessionDuration")}))
+    older = SimpleNamespace(model=SimpleNamespace(output_paths={("Role",), ("Role", "Arn")}))
+    assert [signin_duration(call, 3600) for call in (known, older)] == [{"MaxSigninSessionDuration": 3600}, {}]  # type: ignore[arg-type]
+    assert signin_duration(known, None) == {}  # type: ignore[arg-type]
 
 
 def test_a_role_without_it_does_not_show_it(iam: Any) -> None:

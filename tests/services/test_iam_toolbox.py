@@ -331,6 +331,56 @@ def test_the_same_organization_sees_it(make_world: Any) -> None:
     log.close()
 
 
+# Everything of the second account's role that a caller of the first account must not read.
+SECRETS = ("SecretSid", "secret-external-id", "secret-tag")
+
+
+def guarded_role() -> dict[str, Any]:
+    """A role with a trust policy and a tag that hold secrets."""
+    asked = {"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    unless = {"StringNotEquals": {"sts:ExternalId": "secret-external-id"}}
+    trusting = policy(
+        {"Sid": "SecretSid", "Effect": "Deny", **asked, "Condition": unless},
+        {"Sid": "SecretSidToo", "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"},
+    )
+    return role("guarded", trusting, tags={"owner": "secret-tag"})
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_another_accounts_policies_and_tags_stay_its_own(make_world: Any, together: bool) -> None:
+    """What a refusal shows the caller's account of the role's side: the effect, and nothing that led to it. Within one
+    organization AWS names policies of other accounts.
+    """
+    users = [user("reader", allow("*"))]
+    more = {"organization": organization(OTHER)} if together else {}
+    world = make_world(declared(account(users=users), account(OTHER, roles=[guarded_role()]), **more))
+    log = keep_log(world)
+    assume = world.client("sts", "reader").assume_role
+    made, _ = refused(assume, RoleArn=role_arn("guarded", OTHER), RoleSessionName="abc")
+    of = authorization_id(made)
+    found = details(world, of, "reader")
+    [evaluation] = found["evaluations"]
+    assert ("RESOURCE", "EXPLICIT_DENY") in checks_of(evaluation)
+    toolbox = world.client("iam-toolbox", "reader")
+    documents = [
+        toolbox.get_request_authorization_policy(authorizationId=of, policyUri=each["uri"])["policyDocument"]
+        for each in found["policies"]
+    ]
+    explained = json.loads(log.details(made).explanation)
+    told = world.client("sts", "reader").decode_authorization_message(EncodedMessage=explained["encoded_message"])
+    assert json.loads(told["DecodedMessage"])["explicitDeny"]
+    decoded = [secret for secret in SECRETS if secret in told["DecodedMessage"]]
+    read = [secret for secret in SECRETS if secret in json.dumps([found, documents], default=str)]
+    assert (decoded, read) == ((list(SECRETS), list(SECRETS)) if together else ([], []))
+    [trusted] = [each for each in explained["policies"] if each["kind"] == "trust"]
+    if not together:
+        asked = {"authorizationId": of, "policyUri": trusted["uri"]}
+        assert failed(toolbox.get_request_authorization_policy, **asked) == NOT_FOUND
+    # The log is for the people who run the sandbox. It shows the whole reason.
+    assert all(secret in json.dumps(explained) for secret in ("SecretSid", "secret-tag"))
+    log.close()
+
+
 def test_another_region_shows_nothing(logged: Any) -> None:
     world, _ = logged
     _, message = refused(world.client("iam", "nobody").list_users)

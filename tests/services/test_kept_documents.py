@@ -54,10 +54,16 @@ def resource_control(**more: Any) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def keep(world: Any, table: Any, column: str, text: str) -> None:
-    """Replace a checked document by a text."""
+def keep(world: Any, table: Any, column: str, text: str, **of: str) -> None:
+    """Replace a checked document by a text, in the rows with the values of ``of``."""
     with world.database.transaction() as connection:
-        connection.execute(update(table).values({column: text}))
+        matches = (table.c[name] == value for name, value in of.items())
+        connection.execute(update(table).where(*matches).values({column: text}))
+
+
+def keep_wall(world: Any, document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    keep(world, t.organization_policies, "document", text, policy_type="RESOURCE_CONTROL_POLICY")
 
 
 def assume(world: Any) -> Any:
@@ -124,7 +130,7 @@ def test_a_boundary_that_cannot_be_read_denies_everything(make_world: Any) -> No
 
 def test_a_service_control_policy_that_cannot_be_read_denies_everything(make_world: Any) -> None:
     world = make_world(world_text())
-    keep(world, t.service_control_policies, "document", "no policy")
+    keep(world, t.organization_policies, "document", "no policy", policy_type="SERVICE_CONTROL_POLICY")
     status, code, message = listing(world, "admin")
     assert (status, code) == (403, "ForbiddenException")
     assert "with an explicit deny in a service control policy: arn:aws:organizations::" in message
@@ -132,9 +138,9 @@ def test_a_service_control_policy_that_cannot_be_read_denies_everything(make_wor
 
 def test_resource_control_policies_of_older_rules_stay_in_force(make_world: Any) -> None:
     world = make_world(world_text())
-    keep(world, t.resource_control_policies, "document", json.dumps(resource_control(Effect="Allow", Action="*")))
+    keep_wall(world, resource_control(Effect="Allow", Action="*"))
     assert assume(world) == "allowed"
-    keep(world, t.resource_control_policies, "document", json.dumps(resource_control(Action="*")))
+    keep_wall(world, resource_control(Action="*"))
     status, code, message = assume(world)
     assert (status, code) == (403, "AccessDenied")
     assert "with an explicit deny in a resource control policy: arn:aws:organizations::" in message

@@ -579,6 +579,26 @@ def test_a_delegation_of_assuming_a_role_may_assume_it(make_world: Any) -> None:
     assert "because no session policy allows" in refusal(sts, "AssumeRole", **other)[2]
 
 
+def test_a_transitive_tag_cannot_be_changed_by_way_of_a_delegation(make_world: Any) -> None:
+    """ "you can't override it" (IAM User Guide, Chaining roles with session tags): the tag says who the approver is."""
+    delegation = Delegation(make_world(world_text(Action=["sts:AssumeRole", "sts:TagSession"])))
+    trusting = trust(CUSTOMER, ["sts:AssumeRole", "sts:TagSession"])
+    delegation.iam().create_role(RoleName="meant", AssumeRolePolicyDocument=json.dumps(trusting))
+    delegation.iam().update_assume_role_policy(RoleName="approver", PolicyDocument=json.dumps(trusting))
+    tagged = {"Tags": [{"Key": "team", "Value": "blue"}], "TransitiveTagKeys": ["team"]}
+    approver = delegation.world.assume("approver", **tagged)
+    token = delegation.sent(
+        delegation.world.client("iam", credentials=approver), Permissions={"PolicyTemplateArn": TEMPLATE}
+    )
+    given = delegation.exchange(token)["Credentials"]
+    wanted = {"RoleArn": f"arn:aws:iam::{CUSTOMER}:role/meant", "RoleSessionName": "session"}
+    for credentials in (approver, given):
+        sts = delegation.world.client("sts", credentials=credentials)
+        sts.assume_role(**wanted)
+        changed = refused(sts.assume_role, **wanted, Tags=[{"Key": "Team", "Value": "red"}])
+        assert changed == (400, "InvalidParameterValue")
+
+
 def test_what_every_user_may_do_is_not_delegated_by_itself(make_world: Any) -> None:
     delegation = Delegation(make_world(world_text(Action="chime:ListAccounts")))
     admin = delegation.iam()

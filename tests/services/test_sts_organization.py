@@ -66,7 +66,8 @@ def callers(world: Any, account_id: str = ACCOUNT) -> dict[str, Any]:
 
 
 def by_control(name: str, kind: str = "service") -> str:
-    policy_id = hashlib.sha256(name.encode()).hexdigest()[:8]
+    hashed = name if kind == "service" else f"RESOURCE_CONTROL_POLICY/{name}"
+    policy_id = hashlib.sha256(hashed.encode()).hexdigest()[:8]
     arn = f"arn:aws:organizations::{ACCOUNT}:policy/o-example1234/{kind}_control_policy/p-{policy_id}"
     return f"with an explicit deny in a {kind} control policy: {arn}"
 

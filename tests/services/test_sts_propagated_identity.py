@@ -164,6 +164,11 @@ def test_a_list_with_one_text_is_one_value(make: Any) -> None:
         {"email": ""},
         {"email": "  "},
         {"email": ["ana@example.com", "ben@example.com"]},
+        # Each member of a list counts, also one that is no text.
+        {"email": ["ana@example.com", {"address": "ben@example.com"}]},
+        {"email": ["ana@example.com", ["ben@example.com"]]},
+        {"email": ["ana@example.com", None]},
+        {"email": ["ana@example.com", "\ud800"]},
         {"email": []},
         {"email": {"address": "ana@example.com"}},
         {"email": "a" * 256},

@@ -35,6 +35,10 @@ def worlds(make_shared_world: Any) -> Any:
         ("sts.eu-west-1.amazonaws.com", "eu-west-1"),
         ("sts-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
         ("sts.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        # A name that ends with the root's dot is the same name (RFC 1034, 3.1).
+        ("sts.amazonaws.com.", "us-east-1"),
+        ("sts.amazonaws.com.:443", "us-east-1"),
+        ("sts.eu-west-1.amazonaws.com.", "eu-west-1"),
         ("localhost:4580", None),
         ("sts.localhost", None),
         ("sts.eu-west-1.amazonaws.com.example.com", None),

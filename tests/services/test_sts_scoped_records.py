@@ -241,7 +241,7 @@ def test_narrowing_changes_no_other_part_of_a_session(make_world: Any) -> None:
 
 
 # Parts that a delegated session has for itself. Every other part is the approver's.
-OF_THE_DELEGATED = {"type", "transitive_tag_keys", "chained", "everywhere", "scoped"}
+OF_THE_DELEGATED = {"type", "chained", "everywhere", "scoped"}
 # The approver's limits stand beside the delegated session's own.
 BESIDE = {
     "policies": "approver_policies",

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import sts_calls
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -179,3 +180,25 @@ def test_a_resource_of_another_account_is_refused(world: Any) -> None:
     tags = [{"Key": "a", "Value": "b"}]
     status, message = outcome(world, "chime-sdk-voice", "no_connectors", "tag_resource", ResourceARN=arn, Tags=tags)
     assert (status, "on resource: " + arn in message) == (REFUSED, True)
+
+
+def test_a_policy_learns_nothing_about_another_accounts_resources(make_world: Any) -> None:
+    """Else the author of the policy could guess names and values of tags until one fits."""
+    condition = {"Null": {"aws:ResourceTag/owner": "false"}}
+    bob = sts_calls.user("bob", sts_calls.allow("*", Condition=condition))
+    world = make_world(sts_calls.declared(sts_calls.account(), sts_calls.account(sts_calls.OTHER, users=[bob])))
+    admin, iam = world.client("iam"), world.client("iam", "bob")
+    tags = [{"Key": "owner", "Value": "ana"}]
+    provider = admin.create_open_id_connect_provider(Url="https://idp.example.com", Tags=tags)
+    document = json.dumps(sts_calls.allow("*"))
+    wanted = {
+        "GetOpenIDConnectProvider": {"OpenIDConnectProviderArn": provider["OpenIDConnectProviderArn"]},
+        "GetPolicy": {
+            "PolicyArn": admin.create_policy(PolicyName="p", PolicyDocument=document, Tags=tags)["Policy"]["Arn"]
+        },
+    }
+    for operation, named in wanted.items():
+        status, code, message = sts_calls.refusal(iam, operation, **named)
+        assert (status, code) == (403, "AccessDenied")
+        # The same as for a resource that is not there.
+        assert "because no identity-based policy allows" in message

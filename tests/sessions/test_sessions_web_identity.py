@@ -212,6 +212,13 @@ def test_claims_that_stand_twice_are_refused(payload: str) -> None:
     assert refused(signed_parts(part(HEADER_TEXT.encode()), part(payload.encode()))) == MALFORMED_MESSAGE
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "[1e400]"])
+def test_numbers_that_are_none_are_refused(number: str) -> None:
+    """JSON has no such constants (RFC 8259, 6). Python reads them, and a claim must not become the text ``inf``."""
+    payload = CLAIMS_TEXT[:-1] + f', "level": {number}}}'
+    assert refused(signed_parts(part(HEADER_TEXT.encode()), part(payload.encode()))) == MALFORMED_MESSAGE
+
+
 def test_header_parameters_that_stand_twice_are_refused() -> None:
     for header in (HEADER_TEXT.replace("{", '{"alg": "none", ', 1), HEADER_TEXT[:-1] + ', "kid": "other"}'):
         assert refused(signed_parts(part(header.encode()), part(CLAIMS))) == MALFORMED_MESSAGE

@@ -55,6 +55,7 @@ def _chime_account() -> dict[str, Any]:
 WITHOUT_AUTHORITY = {
     "generations",
     "access_reports",
+    "account_creations",
     "account_aliases",
     "account_properties",
     "acquired_roles",

@@ -27,6 +27,7 @@ ENDPOINTS = {
     "chime-sdk-messaging": "messaging-chime.us-east-1.amazonaws.com",
     "chime-sdk-voice": "voice-chime.us-east-1.amazonaws.com",
     "iam-toolbox": "iam-toolbox.us-east-1.amazonaws.com",
+    "organizations": "organizations.us-east-1.amazonaws.com",
 }
 SIGNING_NAMES = {name: name.partition("-")[0] for name in SERVICES}
 
@@ -43,6 +44,10 @@ def operation_model(service_name: str, operation_name: str) -> OperationModel:
     return service_model(service_name).operation_model(operation_name)
 
 
+# How many lists a sample nests.
+MAXIMUM_LISTS = 4
+
+
 class Sampler:
     """Values of shapes from a seed: the same seed gives the same value. ``sparse`` leaves out random members."""
 
@@ -51,6 +56,7 @@ class Sampler:
         self.alphabet = alphabet
         self.sparse = sparse
         self.milliseconds = milliseconds
+        self.depth = 0
 
     def value(self, shape: Shape) -> Any:
         return getattr(self, shape.type_name, self.text)(shape)
@@ -73,7 +79,13 @@ class Sampler:
         return self.value(shape)
 
     def list(self, shape: Shape) -> list[Any]:
-        return [self.value(shape.member) for _ in range(self.random.randint(0 if self.sparse else 1, 3))]
+        # Shapes may contain themselves.
+        if self.depth > MAXIMUM_LISTS:
+            return []
+        self.depth += 1
+        found = [self.value(shape.member) for _ in range(self.random.randint(0 if self.sparse else 1, 3))]
+        self.depth -= 1
+        return found
 
     def map(self, shape: Shape) -> dict[str, Any]:
         return {f"key {number} ü": self.value(shape.value) for number in range(self.random.randint(1, 3))}

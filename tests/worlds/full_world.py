@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from certificate_calls import certified
+from organization_world import ask_organization, fill_organization
 from snapshot_worlds import EVERYTHING, FIRST, SECOND, certificate, private_key
 from ssh_calls import rsa_key, ssh
 
@@ -117,6 +118,7 @@ def fill(handle: Any) -> None:
     _rest(handle, iam)
     _chime(handle.client("chime"))
     _connectors(handle.client("chime-sdk-voice"))
+    fill_organization(handle.client("organizations"), SECOND)
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -414,7 +416,8 @@ class Answers:
         for who in ("admin", "partner"):
             self._who = who
             self._clients = {
-                service: handle.client(service, user=who) for service in ("iam", "chime", "chime-sdk-voice")
+                service: handle.client(service, user=who)
+                for service in ("iam", "chime", "chime-sdk-voice", "organizations")
             }
             self._ask_everything()
 
@@ -455,6 +458,7 @@ class Answers:
         self._of_devices_and_providers()
         self._of_chime()
         self._of_connectors()
+        ask_organization(self)
 
     def _of_account(self) -> None:
         for call in (

@@ -30,10 +30,8 @@ DECLARED_TABLES = {
     "organization_features",
     "organizational_units",
     "organizational_unit_accounts",
-    "service_control_policies",
-    "service_control_policy_targets",
-    "resource_control_policies",
-    "resource_control_policy_targets",
+    "organization_policies",
+    "organization_policy_targets",
     "users",
     "groups",
     "group_members",
@@ -91,6 +89,15 @@ _DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(
 _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
 # A value for each column with a fixed set of values.
 CHOSEN = {
+    "account_creations.state": "SUCCEEDED",
+    "organization_accounts.joined_method": "CREATED",
+    "organization_accounts.state": "ACTIVE",
+    "organization_resource_policies.document": json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "organizations:List*", "Resource": "*"}],
+        }
+    ),
     "mfa_devices.seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "login_profiles.max_signin_session_duration_seconds": 3600,
     "login_profiles.password_hash": "scrypt:8192:8:1$salt$" + "0a" * 64,

@@ -144,6 +144,12 @@ NOT_DECLARED = {
     "account_properties",
     "acquired_roles",
     "fault_hits",
+    "account_creations",
+    "delegated_services",
+    "organization_policy_types",
+    "organization_resource_policies",
+    "organization_service_access",
+    "organization_tags",
     "policy_tags",
     "sealing_keys",
     "service_linked_role_deletions",
@@ -310,7 +316,10 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     assert rows(database, "oidc_thumbprints") == rows(database, "oidc_provider_tags") == []
     licenses = {row["primary_email"]: row["license_type"] for row in rows(database, "chime_users")}
     assert licenses == {"ana@example.com": "Basic", "li@example.com": "Basic"}
-    targets = {(row["policy_name"], row["target"]) for row in rows(database, "service_control_policy_targets")}
+    policies = rows(database, "organization_policies")
+    names = {row["policy_id"]: row["name"] for row in policies if row["policy_type"] == "SERVICE_CONTROL_POLICY"}
+    attached = rows(database, "organization_policy_targets")
+    targets = {(names[row["policy_id"]], row["target"]) for row in attached if row["policy_id"] in names}
     assert targets == {("no-voice", OTHER), ("no-rooms", "ROOT")}
 
 

@@ -94,13 +94,15 @@ class Authority:
 class Membership:
     """An account's organization, its place there, and the compiled control policies of every level above it.
 
-    ``rcps`` is empty when there is no resource control policy except RCPFullAWSAccess, which changes nothing.
+    ``rcps`` is empty when there is no resource control policy except RCPFullAWSAccess, which changes nothing. In a
+    ``closed`` account no principal can act any more.
     """
 
     organization_id: str = ""
     path: str = ""
     scps: tuple[CompiledPolicies, ...] = ()
     rcps: tuple[CompiledPolicies, ...] = ()
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,34 +128,36 @@ class PolicyStore:
         self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
-        """A user's authority; None when the user is gone."""
+        """A user's authority; None when the user is gone, or its account closed."""
         known = self._authorities.get(("user", user_id))
         if known is None:
             entity = gather.user(connection, user_id)
-            if entity is None:
+            if entity is None or self.membership(connection, entity.account_id).closed:
                 return None
             known = self._gathered(connection, entity, gather.user_documents(connection, user_id))
             self._authorities.put(("user", user_id), known)
         return known
 
     def role(self, connection: Connection, role_id: str) -> Authority | None:
-        """A role's authority; None when the role is gone."""
+        """A role's authority; None when the role is gone, or its account closed."""
         known = self._authorities.get(("role", role_id))
         if known is None:
             entity = gather.role(connection, role_id)
-            if entity is None:
+            if entity is None or self.membership(connection, entity.account_id).closed:
                 return None
             known = self._gathered(connection, entity, gather.role_documents(connection, role_id))
             self._authorities.put(("role", role_id), known)
         return known
 
     def root(self, connection: Connection, account_id: str) -> Authority | None:
-        """The authority of an account's root user; None when there is no such account."""
+        """The authority of an account's root user; None when there is no such account, or it is closed."""
         known = self._authorities.get(("root", account_id))
         if known is None:
             if not gather.account_exists(connection, account_id):
                 return None
             member = self.membership(connection, account_id)
+            if member.closed:
+                return None
             known = Authority(None, None, None, member.scps, member.organization_id, member.path)
             self._authorities.put(("root", account_id), known)
         return known
@@ -165,7 +169,7 @@ class PolicyStore:
             if self._absent_trusts.get(role_arn):
                 return None
             role = gather.trusted_role(connection, role_arn)
-            if role is None:
+            if role is None or self.membership(connection, role.entity.account_id).closed:
                 self._absent_trusts.put(role_arn, True)
                 return None
             policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")
@@ -228,7 +232,7 @@ class PolicyStore:
                 rcps: tuple[CompiledPolicies, ...] = ()
                 if any(document.text is not None for level in organization.resource_control for document in level):
                     rcps = tuple(_level(documents, PolicyKind.RCP) for documents in organization.resource_control)
-                known = Membership(organization.organization_id, organization.path, scps, rcps)
+                known = Membership(organization.organization_id, organization.path, scps, rcps, organization.closed)
             self._organizations.put(account_id, known)
         return known
 

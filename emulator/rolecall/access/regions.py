@@ -11,6 +11,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from rolecall.errors import DAMAGED_TOKEN_MESSAGE, REGION_DISABLED_CODE, AwsError, region_disabled
+from rolecall.http import name_of_host
 from rolecall.service_records import DEFAULT_REGION
 
 GLOBAL_HOST = "sts.amazonaws.com"
@@ -44,7 +45,7 @@ _regional_host = re.compile(r"sts(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn
 @lru_cache(maxsize=256)
 def region_of_host(host: str) -> str | None:
     """The Region of an STS endpoint by its ``Host`` header, us-east-1 for the global one; None for other names."""
-    name = host.partition(":")[0].lower()
+    name = name_of_host(host)
     if name == GLOBAL_HOST:
         return DEFAULT_REGION
     found = _regional_host(name)
@@ -53,7 +54,7 @@ def region_of_host(host: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def is_global_host(host: str) -> bool:
-    return host.partition(":")[0].lower() == GLOBAL_HOST
+    return name_of_host(host) == GLOBAL_HOST
 
 
 def check_region(disabled_regions: Collection[str], region: str, error_codes: Collection[str], account_id: str) -> None:

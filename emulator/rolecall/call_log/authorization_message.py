@@ -6,7 +6,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rolecall.call_log.key_names import key_name
-from rolecall.policy import CompiledStatement, Decision
+from rolecall.policy import CompiledStatement, Decision, PolicyKind, Question
+
+# The policies of the side that owns the resource, and the condition keys of what it knows about the resource.
+RESOURCE_SIDE = frozenset({PolicyKind.RCP, PolicyKind.RESOURCE, PolicyKind.TRUST})
+_RESOURCE_KEYS = ("aws:resourcetag/", "iam:resourcetag/", "aws:resourceorg")
+
+
+def of_another_owner(question: Question) -> bool:
+    """Whether the resource belongs to an account outside the caller's account and organization.
+
+    Such an owner's policies and tags are not the caller's to read. The toolbox's model says that a policy that matched
+    can be missing from the list. That this is the reason is assumed: AWS's refusals name policies of the same account
+    or organization alone (IAM User Guide, Troubleshoot access denied error messages).
+    """
+    principal, owner = question.principal, question.resource_account_id
+    if principal is None or owner in ("", principal.account_id):
+        return False
+    organization_id = question.context.get("aws:principalorgid")
+    return organization_id is None or question.context.get("aws:resourceorgid") != organization_id
+
+
+def is_owners_key(key: str) -> bool:
+    """Whether a condition key, in any case, tells what the resource's owner knows about the resource."""
+    return key.lower().startswith(_RESOURCE_KEYS)
 
 
 def authorization_message(decision: Decision, context: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
@@ -15,6 +38,9 @@ def authorization_message(decision: Decision, context: Mapping[str, str | Sequen
     explicit = decision.outcome == "ExplicitDeny"
     principal_id = "" if question.principal is None else question.principal.user_id
     matched = [each for each in decision.matched if each.statement.effect == "Deny"] if explicit else []
+    if of_another_owner(question):
+        matched = [each for each in matched if each.policy.policy.kind not in RESOURCE_SIDE]
+        context = {key: values for key, values in context.items() if not is_owners_key(key)}
     return {
         "allowed": decision.allowed,
         "explicitDeny": explicit,

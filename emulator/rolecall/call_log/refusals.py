@@ -12,7 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rolecall.call_log.authorization_message import authorization_message
+from rolecall.call_log.authorization_message import (
+    RESOURCE_SIDE,
+    authorization_message,
+    is_owners_key,
+    of_another_owner,
+)
 from rolecall.call_log.key_names import key_name
 from rolecall.call_log.outcomes import Outcome, SealMessage
 from rolecall.policy import (
@@ -36,6 +41,7 @@ _DIGEST_CHARACTERS = 32
 _OF_THE_EVALUATION = ("aws:resource", "aws:requesttag/", "aws:tagkeys")
 _ORGANIZATION_KEY = "aws:principalorgid"
 _NOTHING = compile_policies([], PolicyKind.SESSION)
+_HIDDEN: Mapping[str, Any] = {"hidden": True}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Context = Mapping[str, str | Sequence[str]]
@@ -93,18 +99,24 @@ def _evaluation(
     policies: dict[tuple[str, str], dict[str, Any]],
     documents: dict[str, str],
 ) -> dict[str, Any]:
-    """One question and its answer. The policies that it involves are added to ``policies`` and ``documents``."""
+    """One question and its answer. The policies that it involves are added to ``policies`` and ``documents``.
+
+    ``hidden`` and ``hidden_keys`` mark what AWS would not show the caller. The log shows it, the toolbox does not.
+    """
     question, explained = decision.question, explain(decision)
-    layers, needed = [], _needed_layers(decision)
+    context = _named(_context(question), of_the_evaluation=True)
+    layers, needed, is_anothers = [], _needed_layers(decision), of_another_owner(decision.question)
     for (compiled, target), layer in zip(_targeted_layers(decision, organization_id), explained.layers, strict=True):
+        hidden = is_anothers and compiled.kind in RESOURCE_SIDE
         for named in compiled.policies:
-            _add_policy(named, compiled.kind, target, policies, documents)
+            _add_policy(named, compiled.kind, target, policies, documents, hidden=hidden)
         in_order = [each.policy for each in compiled.statements if matches(each, question)]
         matched = [
             {**asdict(statement), "uri": policy_uri(named, compiled.kind, target)}
             for named, statement in zip(in_order, layer.matched, strict=True)
         ]
         shown = {"layer": layer.layer, "effect": layer.effect, "needed": compiled.kind in needed, "target": target}
+        shown |= _HIDDEN if hidden else {}
         layers.append({**shown, "policies": list(layer.policies), "matched": matched})
     return {
         "action": question.action,
@@ -113,7 +125,8 @@ def _evaluation(
         "layer": explained.layer,
         **({"layer_name": explained.layer_name} if explained.layer == PolicyKind.SCOPE_DOWN else {}),
         "session_policy_required": decision.layers.session_policy_required,
-        "context": _named(_context(question), of_the_evaluation=True),
+        "context": context,
+        **({"hidden_keys": [key for key in context if is_owners_key(key)]} if is_anothers else {}),
         "layers": layers,
         "nearest": None if explained.nearest is None else asdict(explained.nearest),
     }
@@ -188,6 +201,8 @@ def _add_policy(
     target: str,
     policies: dict[tuple[str, str], dict[str, Any]],
     documents: dict[str, str],
+    *,
+    hidden: bool,
 ) -> None:
     uri = policy_uri(named, kind, target)
     known = policies.get((kind.value, uri))
@@ -204,4 +219,5 @@ def _add_policy(
         "inline": uri.startswith("inline-"),
         "attached_to": [target],
         "digest": digest,
+        **(_HIDDEN if hidden else {}),
     }

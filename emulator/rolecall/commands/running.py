@@ -53,23 +53,63 @@ def ask(endpoint: str, method: str, path: str, body: Any = None) -> Any:
 
     Raises UnusableError with the server's message when it refuses, and when no server answers at that address.
     """
+    status, answer = ask_for(endpoint, method, path, None if body is None else json.dumps(body))
+    if status != http.client.OK:
+        raise unusable(answer)
+    return answer
+
+
+def ask_text(endpoint: str, method: str, path: str, text: str | None = None) -> str:
+    """The answer of a control endpoint as text. Raises UnusableError as :func:`ask`."""
+    status, answer = _sent(endpoint, method, path, text)
+    if status != http.client.OK:
+        raise unusable(_json(endpoint, answer))
+    return answer
+
+
+def ask_for(endpoint: str, method: str, path: str, text: str | None) -> tuple[int, Any]:
+    """Status and JSON of a control endpoint's answer, also of a refusal.
+
+    Raises UnusableError when no server answers at that address.
+    """
+    status, answer = _sent(endpoint, method, path, text)
+    return status, _json(endpoint, answer)
+
+
+def unusable(answer: Any) -> UnusableError:
+    """The error for a server's refusal: its message, and a line for each problem that it found in what was sent."""
+    if not isinstance(answer, dict):
+        return UnusableError(str(answer))
+    problems = [f"line {each['line']}: {each['message']}" for each in answer.get("problems", ())]
+    return UnusableError(str(answer.get("message", answer)), problems)
+
+
+def _json(endpoint: str, answer: str) -> Any:
+    try:
+        return json.loads(answer)
+    except ValueError as error:
+        raise _unanswered(endpoint) from error
+
+
+def _sent(endpoint: str, method: str, path: str, text: str | None) -> tuple[int, str]:
     try:
         address = urlsplit(endpoint)
         connection = _connections[address.scheme](address.hostname or "", address.port)
     except (KeyError, ValueError, http.client.InvalidURL) as error:
         raise UnusableError(f"{endpoint!r} is not the URL of a server: write it as http://127.0.0.1:4580") from error
     try:
-        text = None if body is None else json.dumps(body)
-        connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", text)
+        body = None if text is None else text.encode()
+        connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", body)
         answer = connection.getresponse()
-        status, read = answer.status, json.loads(answer.read())
+        return answer.status, answer.read().decode("utf-8")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UnusableError(
-            f"Rolecall does not answer at {endpoint}: start it with rolecall serve, "
-            "or give its address with --endpoint, or --host and --port"
-        ) from error
+        raise _unanswered(endpoint) from error
     finally:
         connection.close()
-    if status != http.client.OK:
-        raise UnusableError(str(read.get("message", read) if isinstance(read, dict) else read))
-    return read
+
+
+def _unanswered(endpoint: str) -> UnusableError:
+    return UnusableError(
+        f"Rolecall does not answer at {endpoint}: start it with rolecall serve, "
+        "or give its address with --endpoint, or --host and --port"
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import click
@@ -17,8 +16,8 @@ from rolecall.commands.common import (
     database_option,
     database_problem,
     opened_database,
-    tell_exactly,
 )
+from rolecall.commands.private_output import STANDARD_STREAM, write_private
 from rolecall.ids import Identifiers
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import load_clock
@@ -26,8 +25,6 @@ from rolecall.storage.engine import Database, database_exists
 from rolecall.worlds.declare import InvalidWorldError
 from rolecall.worlds.files import read_bounded, read_named
 from rolecall.worlds.snapshots import UnsavableError, load_database, save_database
-
-STANDARD_STREAM = "-"
 
 
 @click.group("snapshot")
@@ -61,44 +58,22 @@ def save(file: str, last_used: bool, database: str) -> None:
       rolecall snapshot save before.yaml
       rolecall snapshot save - --database sqlite:///team.db
     """
+    write_private(file, saved(database, last_used=last_used))
+
+
+def saved(database: str, *, last_used: bool = True) -> str:
+    """The sandbox in a database as a sandbox file. Raises UnusableError."""
     if not _exists(database):
         raise UnusableError("there is no such database (see --database)")
     opened = _opened(database)
     try:
-        text = save_database(opened, SandboxSettings(), last_used=last_used)
+        return save_database(opened, SandboxSettings(), last_used=last_used)
     except UnsavableError as error:
         raise UnusableError(str(error)) from error
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     finally:
         opened.close()
-    if file == STANDARD_STREAM:
-        tell_exactly(text, newline=False)
-        return
-    try:
-        _write(Path(file), text)
-    except OSError as error:
-        raise UnusableError(f"cannot write {file}: {error.strerror or error}") from error
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file that only its owner can read. It replaces an older file only when it is complete."""
-    if file.exists() and not file.is_file():
-        # A pipe or a terminal cannot be replaced.
-        file.write_text(text, encoding="utf-8", newline="\n")
-        return
-    target = file.resolve()
-    # mkstemp lets only the owner read the file, with any umask.
-    handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as written:
-            written.write(text)
-            written.flush()
-            os.fsync(written.fileno())
-        os.replace(made, target)
-    except BaseException:
-        Path(made).unlink(missing_ok=True)
-        raise
 
 
 @command.command("load")

@@ -11,7 +11,7 @@ Not here: what a policy means (policy), which operations exist on the wire (wire
 """
 
 from rolecall.data.action_table import Action, actions, given_on_arns, global_condition_keys, optional_dependencies
-from rolecall.data.control_policy_table import resource_control_services
+from rolecall.data.control_policy_table import without_resource_control
 from rolecall.data.credential_kind_table import credential_kinds
 from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
 from rolecall.data.quota_table import QUOTA_FIELDS, QUOTAS, Quotas, changed_quotas, quotas_with
@@ -51,7 +51,6 @@ __all__ = [
     "managed_policy_document",
     "optional_dependencies",
     "quotas_with",
-    "resource_control_services",
     "resource_members",
     "resource_types",
     "role_template",
@@ -59,4 +58,5 @@ __all__ = [
     "service_linked_roles",
     "service_names",
     "service_prefixes",
+    "without_resource_control",
 ]

@@ -63,6 +63,14 @@ class Quotas:
     role_name_characters: int
     instance_profile_name_characters: int
     policy_name_characters: int
+    organization_accounts_count: int
+    organizational_units_count: int
+    organization_policies_per_type_count: int
+    service_control_policies_count: int
+    organization_policies_per_target_count: int
+    resource_control_policies_per_target_count: int
+    management_policy_characters: int
+    ai_opt_out_policy_characters: int
 
 
 def _names(rows: Mapping[str, Any]) -> dict[str, str]:

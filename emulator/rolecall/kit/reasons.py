@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 from rolecall.call_log.outcomes import Outcome
 from rolecall.call_log.writer import DecisionLog
+from rolecall.expectations.verifying import Result
 from rolecall.kit.clients import Clients
 from rolecall.kit.decisions import DecisionRecord, records, records_of
 from rolecall.kit.expectations import decide_for, is_about_assuming, known_action, require_arn
 from rolecall.kit.identity import Credentials, Identities
 from rolecall.kit.privileges import LeastPrivilege, Since, privileges_of
 from rolecall.kit.refused_calls import note
+from rolecall.kit.verified import verified
 from rolecall.policy import Decision
 from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import KEPT_CALLS, CallFilter
@@ -92,3 +95,8 @@ class Reasons:
         require_arn(resource)
         trust = identities.trust(resource) if is_about_assuming(known_action(action)) else None
         return decide_for(rights, action, resource, context or {}, trust, now_seconds, self._clients.region)
+
+    def verify(self, file: str | os.PathLike[str]) -> list[Result]:
+        """The results of a file of expectations. Raises AssertionError with the reasons of all that fail."""
+        __tracebackhide__ = True
+        return verified(self._sandbox, file)

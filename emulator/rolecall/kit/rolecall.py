@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -11,6 +12,7 @@ from rolecall.app import decision_log
 from rolecall.arns import iam_arn
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock
+from rolecall.expectations.verifying import Result
 from rolecall.faults.active import Faults
 from rolecall.kit.acting import Acting
 from rolecall.kit.arguments import known_admission, known_region, known_seed
@@ -361,6 +363,14 @@ class Rolecall:
     def least_privilege(self, principal: str, *, since: Since = None, include_refused: bool = False) -> LeastPrivilege:
         """The smallest policy for the calls of a user, role or session, by ARN, and the grants that it did not use."""
         return self._parts.reasons.least_privilege(principal, since, include_refused=include_refused)
+
+    def verify(self, file: str | os.PathLike[str]) -> list[Result]:
+        """Check a file of expectations, or its text, without a call. Raises AssertionError with all that fail.
+
+        Raises ValueError with every problem of a file that cannot be used.
+        """
+        __tracebackhide__ = True
+        return self._parts.reasons.verify(file)
 
     def expect_denied(self, action: str, *, by: str | None = None) -> ExpectedDenial:
         """A block in which a policy, of the kind ``by`` if given, must refuse a call's action. It catches that error.

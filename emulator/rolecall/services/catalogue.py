@@ -72,14 +72,22 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.tags",
         "chime_sdk_voice.voice_connectors",
     ),
+    "organizations": (
+        "organizations.organization",
+        "organizations.accounts",
+        "organizations.tree",
+        "organizations.policies",
+        "organizations.policy_types",
+        "organizations.delegation",
+        "organizations.tags",
+        "organizations.handshakes",
+    ),
 }
-# Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call.
-_loaded: set[str] = set()
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:
     """The operation, or None where it is not emulated. Loads the family of the service when it is not loaded yet."""
-    if service not in _loaded:
+    if service not in registry.loaded_services:
         _load(service)
     return registry.find(service, name)
 
@@ -89,7 +97,7 @@ def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
 
     Loading is no reason to go to another thread: all threads may wait for a busy database, and would delay the call.
     """
-    if service not in _loaded:
+    if service not in registry.loaded_services:
         _load(service)
     return registry.takes_long(service, name, inputs)
 
@@ -104,4 +112,4 @@ def all_operations() -> list[RegisteredOperation]:
 def _load(service: str) -> None:
     for module in MODULES[action_prefix(service)]:
         importlib.import_module(f"rolecall.services.{module}")
-    _loaded.add(service)
+    registry.loaded_services.add(service)

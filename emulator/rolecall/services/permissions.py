@@ -131,10 +131,12 @@ def _permission(
     kind: ResourceKind | None,
     context: Mapping[str, ContextValue],
 ) -> Permission:
-    described = _described(call, resource, kind)
-    keys = {**described.context, **context} if described.context else context
+    described, owner = _described(call, resource, kind), _owner(resource)
+    # A policy must learn nothing about the resource of another account: its author could guess until a value fits.
+    is_own = owner in ("", call.account_id)
+    keys = {**described.context, **context} if described.context and is_own else context
     shown_as = described.shown_as or (compiled.everything if described.arn == "*" else "")
-    return Permission(compiled.action, described.arn, _owner(resource), keys, shown_as=shown_as)
+    return Permission(compiled.action, described.arn, owner, keys, shown_as=shown_as)
 
 
 def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Described:
@@ -145,6 +147,18 @@ def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Des
     if kind.made_by == call.operation:
         return Described(resource.arn, {}, kind.made_as.format(name=resource.given))
     return kind.describe(call, resource)
+
+
+def stored_keys(call: Call, prefix: str, resource_type: str, arn: str) -> Mapping[str, ContextValue]:
+    """The condition keys that a stored resource adds to a call of an action about its type; none if it is not stored.
+
+    ``call`` is about one resource of the caller's account, under its whole ARN.
+    """
+    kind = _kinds.get((prefix, resource_type))
+    if kind is None or kind.made_by == call.operation:
+        return {}
+    described = kind.describe(call, Resource(resource_type, arn, arn))
+    return described.context if described.arn == arn else {}
 
 
 def _owner(resource: Resource) -> str:

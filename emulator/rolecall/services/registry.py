@@ -178,6 +178,9 @@ _LONG_PREFIXES = (
     "ListPoliciesGrantingServiceAccess",
 )
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
+# Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call. The
+# set stands beside the operations because a nested run of pytest forgets the modules that it loaded.
+loaded_services: set[str] = set()
 
 
 def no_permission(_call: Call, _parameters: Parameters) -> Sequence[Permission]:

@@ -13,6 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import isfinite
 from typing import Any
 
 from rolecall.caches import BoundedCache
@@ -154,8 +155,8 @@ def read_token(text: str) -> WebToken:
         raise _invalid(MALFORMED_MESSAGE, "not three parts of base64url")
     try:
         decoded = jose().unproven(text)
-        claims = json.loads(decoded["payload"], object_pairs_hook=_unique)
-        json.loads(urlsafe_b64decode(text.partition(".")[0] + "=="), object_pairs_hook=_unique)
+        claims = _read_json(decoded["payload"])
+        _read_json(urlsafe_b64decode(text.partition(".")[0] + "=="))
     except (ValueError, TypeError, RecursionError) as error:
         raise _invalid(MALFORMED_MESSAGE, str(error)) from error
     header: Mapping[str, Any] = decoded["header"]
@@ -172,6 +173,18 @@ def read_token(text: str) -> WebToken:
         raise _invalid(KEY_MESSAGE, f"the algorithm {str(header.get('alg'))[:64]!r} is not one that AWS takes")
     _text_claim(claims, "iss")
     return WebToken(text, header, claims)
+
+
+def _read_json(text: bytes | str) -> Any:
+    """JSON as RFC 8259 has it. Raises ValueError for what Python reads beyond it, RecursionError."""
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number is too large, or none")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

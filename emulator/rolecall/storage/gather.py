@@ -13,14 +13,18 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, bindparam, select
 
-from rolecall.arns import aws_control_policy_arn, control_policy_arn, iam_arn, parse_arn
+from rolecall.arns import FULL_ACCESS, iam_arn, organization_policy_arn, parse_arn
 from rolecall.storage import tables as t
 from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.prepared import PreparedSelect
 
 ROOT_TARGET = "ROOT"
-# AWS attaches these to the root and to every unit and account when this kind of policy is switched on.
-FULL_ACCESS = {"service": "FullAWSAccess", "resource": "RCPFullAWSAccess"}
+# The state of a closed account.
+SUSPENDED = "SUSPENDED"
+SERVICE_CONTROL_POLICY = "SERVICE_CONTROL_POLICY"
+RESOURCE_CONTROL_POLICY = "RESOURCE_CONTROL_POLICY"
+# On in every organization that did not switch them off.
+CONTROL_POLICY_TYPES = (SERVICE_CONTROL_POLICY, RESOURCE_CONTROL_POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,14 @@ class Organization:
 
     ``path`` is the account's place in the form of aws:PrincipalOrgPaths. The policies come level by level: root,
     organizational units, account. Full access is among them wherever AWS attaches it. The management account has none,
-    because control policies do not restrict it.
+    because control policies do not restrict it. ``closed`` says that CloseAccount closed the account.
     """
 
     organization_id: str
     path: str
     service_control: tuple[tuple[Document, ...], ...]
     resource_control: tuple[tuple[Document, ...], ...]
+    closed: bool = False
 
 
 _ACCESS_KEY = PreparedSelect(
@@ -251,12 +256,6 @@ def customer_policy_document(connection: Connection, arn: str) -> str | None:
     return str(document) if iam_arn(parsed.account_id, "policy", path, name) == arn else None
 
 
-_ORGANIZATION = PreparedSelect(
-    select(t.organizations.c.organization_id, t.organizations.c.management_account_id)
-    .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
-    .where(t.accounts.c.account_id == bindparam("account_id")),
-    "account_id",
-)
 _UNIT_OF_ACCOUNT = PreparedSelect(
     select(t.organizational_unit_accounts.c.ou_id).where(
         t.organizational_unit_accounts.c.account_id == bindparam("account_id")
@@ -268,45 +267,20 @@ _PARENT_OF_UNIT = PreparedSelect(
 )
 
 
-class _ControlPolicies:
-    """The selects of one kind of control policies."""
-
-    __slots__ = ("_at_target", "_named", "kind")
-
-    def __init__(self, kind: str, policies: Table, attached: Table) -> None:
-        of_organization = policies.c.organization_id == bindparam("organization_id")
-        self.kind = kind
-        self._named = PreparedSelect(
-            select(policies.c.name).where(of_organization, policies.c.name == bindparam("name")),
-            "organization_id",
-            "name",
-        )
-        self._at_target = PreparedSelect(
-            select(policies.c.name, policies.c.document)
-            .join(attached, attached.c.policy_name == policies.c.name)
-            .where(attached.c.target == bindparam("target"), of_organization)
-            .order_by(policies.c.name),
-            "target",
-            "organization_id",
-        )
-
-    def has(self, connection: Connection, organization_id: str, name: str) -> bool:
-        return self._named.first(connection, organization_id, name) is not None
-
-    def at(self, connection: Connection, organization_id: str, target: str) -> list[Sequence[str]]:
-        """The name and the document of every policy that is attached there, by name."""
-        return self._at_target.all(connection, target, organization_id)
-
-
-_SERVICE_CONTROL = _ControlPolicies("service", t.service_control_policies, t.service_control_policy_targets)
-_RESOURCE_CONTROL = _ControlPolicies("resource", t.resource_control_policies, t.resource_control_policy_targets)
-
-
 def organization_of(connection: Connection, account_id: str) -> Organization | None:
-    row = _ORGANIZATION.first(connection, account_id)
+    statement = (
+        select(
+            t.organizations.c.organization_id, t.organizations.c.management_account_id, t.organization_accounts.c.state
+        )
+        .select_from(t.organizations)
+        .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
+        .outerjoin(t.organization_accounts, t.organization_accounts.c.account_id == t.accounts.c.account_id)
+        .where(t.accounts.c.account_id == account_id)
+    )
+    row = connection.execute(statement).first()
     if row is None:
         return None
-    organization_id, management_account = row
+    organization_id, management_account, state = row
     units = _units_of(connection, account_id)
     path = "".join(f"{part}/" for part in (organization_id, root_of(organization_id), *units))
     if management_account == account_id:
@@ -314,14 +288,20 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
     targets = (ROOT_TARGET, *units, account_id)
     management_account_id = management_account or default_account_id(connection) or ""
     levels = partial(_levels, connection, management_account_id, organization_id, targets)
-    return Organization(organization_id, path, levels(_SERVICE_CONTROL), levels(_RESOURCE_CONTROL))
+    return Organization(
+        organization_id,
+        path,
+        levels(SERVICE_CONTROL_POLICY),
+        levels(RESOURCE_CONTROL_POLICY),
+        closed=state == SUSPENDED,
+    )
 
 
 def service_control_levels(
     connection: Connection, management_account_id: str, organization_id: str, targets: Sequence[str]
 ) -> tuple[tuple[Document, ...], ...]:
     """The service control policies of each target, where the root is ROOT_TARGET."""
-    return _levels(connection, management_account_id, organization_id, targets, _SERVICE_CONTROL)
+    return _levels(connection, management_account_id, organization_id, targets, SERVICE_CONTROL_POLICY)
 
 
 def root_of(organization_id: str) -> str:
@@ -340,31 +320,47 @@ def _units_of(connection: Connection, account_id: str) -> list[str]:
     return found
 
 
+def policy_type_enabled(connection: Connection, organization_id: str, policy_type: str) -> bool:
+    """Whether an organization uses policies of this type."""
+    types = t.organization_policy_types.c
+    statement = select(types.enabled).where(types.organization_id == organization_id, types.policy_type == policy_type)
+    switched = connection.execute(statement).scalar()
+    return policy_type in CONTROL_POLICY_TYPES if switched is None else bool(switched)
+
+
 def _levels(
     connection: Connection,
     management_account_id: str,
     organization_id: str,
     targets: Sequence[str],
-    control: _ControlPolicies,
+    policy_type: str,
 ) -> tuple[tuple[Document, ...], ...]:
-    """The policies of each level. A declared policy named like full access is attached to its own targets only."""
-    kind = control.kind
-    full_access = Document(FULL_ACCESS[kind], aws_control_policy_arn(kind, FULL_ACCESS[kind]), None)
-    everywhere = () if control.has(connection, organization_id, full_access.name) else (full_access,)
-    levels = []
-    for target in targets:
-        documents = [
-            Document(
-                name,
-                full_access.arn
-                if name == full_access.name
-                else control_policy_arn(management_account_id, organization_id, kind, name),
-                text,
-            )
-            for name, text in control.at(connection, organization_id, target)
-        ]
-        levels.append((*everywhere, *documents))
-    return tuple(levels)
+    """The policies of each level; no level while the type is off.
+
+    AWS attaches full access to the root and to every unit and account when a type is switched on. As long as the policy
+    has no row, it is attached everywhere; then it is attached to its own targets only.
+    """
+    if not policy_type_enabled(connection, organization_id, policy_type):
+        return ()
+    policies, attached = t.organization_policies, t.organization_policy_targets
+    name = FULL_ACCESS[policy_type]
+    arn_of = partial(organization_policy_arn, management_account_id, organization_id, policy_type)
+    full_access = Document(name, arn_of(f"p-{name}"), None)
+    of_type = (policies.c.organization_id == organization_id, policies.c.policy_type == policy_type)
+    own = select(policies.c.name).where(*of_type, policies.c.policy_id == f"p-{name}")
+    everywhere = () if connection.execute(own).first() is not None else (full_access,)
+    joined = (attached.c.organization_id == policies.c.organization_id) & (attached.c.policy_id == policies.c.policy_id)
+    statement = (
+        select(attached.c.target, policies.c.policy_id, policies.c.name, policies.c.document)
+        .join(attached, joined)
+        .where(*of_type, attached.c.target.in_(targets))
+        .order_by(policies.c.name)
+    )
+    found = connection.execute(statement).all()
+    at_target: dict[str, list[Document]] = {target: [*everywhere] for target in targets}
+    for row in found:
+        at_target[row.target].append(Document(row.name, arn_of(row.policy_id), row.document))
+    return tuple(tuple(documents) for documents in at_target.values())
 
 
 _ACCOUNT = PreparedSelect(

@@ -7,21 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from rolecall.arns import control_policy_arn
 from rolecall.storage import tables as t
 from rolecall.storage.gather import default_account_id
 
 ROOT_CREDENTIALS_MANAGEMENT = "RootCredentialsManagement"
 ROOT_SESSIONS = "RootSessions"
-
-
-@dataclass(frozen=True, slots=True)
-class ControlPolicy:
-    """A control policy, and what it is attached to: account ids, ids of units, or ROOT_TARGET."""
-
-    name: str
-    document: str
-    targets: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +68,12 @@ def switch_feature(connection: Connection, organization_id: str, feature: str, *
         connection.execute(insert(t.organization_features).values(**row))
 
 
+def any_organization(connection: Connection) -> bool:
+    """Whether an account of the sandbox is in an organization."""
+    members = select(t.accounts.c.account_id).where(t.accounts.c.organization_id.is_not(None)).limit(1)
+    return connection.execute(members).first() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class OrganizationTree:
     """The units of an organization by their parents, and its accounts by their units. None stands for the root."""
@@ -116,14 +112,3 @@ def organization_tree(connection: Connection, organization_id: str) -> Organizat
     return OrganizationTree(
         {row[0]: row[1] for row in parents}, {row[0]: row[1] for row in connection.execute(accounts)}
     )
-
-
-def service_control_policy(connection: Connection, organization_id: str, policy_id: str) -> ControlPolicy | None:
-    """The organization's service control policy with an id of the form ``p-…``; None when there is none."""
-    policies, targets = t.service_control_policies.c, t.service_control_policy_targets.c
-    rows = select(policies.name, policies.document).where(policies.organization_id == organization_id)
-    for name, document in connection.execute(rows):
-        if control_policy_arn("", organization_id, "service", name).endswith(f"/{policy_id}"):
-            attached = select(targets.target).where(targets.policy_name == name)
-            return ControlPolicy(name, document, frozenset(connection.execute(attached).scalars()))
-    return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, bindparam, select
@@ -49,26 +50,48 @@ def resolve_trust(connection: Connection, principals: Iterable[str]) -> dict[str
     return ids
 
 
-def _resolve(connection: Connection, principal: str) -> str:
+class PrincipalForm(Enum):
+    """What a principal of a trust policy may name. Only the last three must exist."""
+
+    ANYONE = "an account, its root user, or a federated user"
+    UNIQUE_ID = "the unique id of a user or role"
+    ENTITY = "the ARN of a user or role"
+    SESSION = "the ARN of a session of a role"
+
+
+def principal_form(principal: str) -> tuple[PrincipalForm, Arn | None]:
+    """What a principal names, and its ARN if it is one. Raises UnknownPrincipal for a text that is no principal."""
     if principal == "*" or _ACCOUNT_ID.fullmatch(principal):
-        return ""
+        return PrincipalForm.ANYONE, None
     if _UNIQUE_ID.fullmatch(principal):
-        if principal not in entity_arns(connection, [principal]):
-            raise UnknownPrincipal(principal)
-        return principal
+        return PrincipalForm.UNIQUE_ID, None
     arn = parse_arn(principal)
     if arn is None or arn.region or not _ACCOUNT_ID.fullmatch(arn.account_id) or "*" in arn.resource:
         raise UnknownPrincipal(principal)
     kind, _, rest = arn.resource.partition("/")
     if (arn.service, arn.resource) == ("iam", "root"):
-        return ""
+        return PrincipalForm.ANYONE, arn
     if rest and (arn.service, kind) in (("iam", "user"), ("iam", "role")):
-        return _entity_id(connection, principal, arn, kind)
+        return PrincipalForm.ENTITY, arn
     if rest and (arn.service, kind) == ("sts", "federated-user"):
-        return ""
-    if (arn.service, kind) == ("sts", "assumed-role"):
-        return _session(connection, principal, arn, rest)
+        return PrincipalForm.ANYONE, arn
+    role_name, _, session_name = rest.partition("/")
+    if (arn.service, kind) == ("sts", "assumed-role") and role_name and session_name and "/" not in session_name:
+        return PrincipalForm.SESSION, arn
     raise UnknownPrincipal(principal)
+
+
+def _resolve(connection: Connection, principal: str) -> str:
+    form, arn = principal_form(principal)
+    if form is PrincipalForm.UNIQUE_ID:
+        if principal not in entity_arns(connection, [principal]):
+            raise UnknownPrincipal(principal)
+        return principal
+    if arn is not None and form is PrincipalForm.ENTITY:
+        return _entity_id(connection, principal, arn, arn.resource_type)
+    if arn is not None and form is PrincipalForm.SESSION:
+        _check_session(connection, principal, arn)
+    return ""
 
 
 def _entity_id(connection: Connection, principal: str, arn: Arn, kind: str) -> str:
@@ -81,16 +104,13 @@ def _entity_id(connection: Connection, principal: str, arn: Arn, kind: str) -> s
     return entity.user_id if isinstance(entity, UserRecord) else entity.role_id
 
 
-def _session(connection: Connection, principal: str, arn: Arn, rest: str) -> str:
+def _check_session(connection: Connection, principal: str, arn: Arn) -> None:
     """A session is matched by its ARN, but its role must exist."""
-    role_name, _, session_name = rest.partition("/")
-    if not role_name or not session_name or "/" in session_name:
-        raise UnknownPrincipal(principal)
     if account_exists(connection, arn.account_id):
+        role_name = arn.resource.split("/")[1]
         role = role_by_name(connection, arn.account_id, role_name)
         if role is None or role.name != role_name:
             raise UnknownPrincipal(principal)
-    return ""
 
 
 def _by_id(table: Table, key: Column[Any]) -> PreparedSelect:

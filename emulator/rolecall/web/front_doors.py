@@ -12,6 +12,7 @@ from rolecall.web.control import THIS_MACHINE, register_health, register_reset
 from rolecall.web.decision_endpoints import register_decisions
 from rolecall.web.delegation_endpoint import register_delegation
 from rolecall.web.doors import PREFIX, Environ, FrontDoor, Guard
+from rolecall.web.expectation_endpoints import register_expectations
 from rolecall.web.faults_endpoint import register_faults
 from rolecall.web.mfa_endpoint import register_mfa_codes
 from rolecall.web.oidc_endpoints import register_oidc_documents, register_oidc_tokens
@@ -43,6 +44,7 @@ CONTROL_ENDPOINTS = (
     register_faults,
     register_decisions,
     register_policy,
+    register_expectations,
     register_delegation,
     register_snapshots,
     register_oidc_tokens,

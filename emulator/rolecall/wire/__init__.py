@@ -1,9 +1,9 @@
 """HTTP bytes to service, operation and input, and answers and errors back to HTTP bytes, all from botocore's models.
 
-This room knows protocols and shapes: query (STS, IAM) and rest-json (Chime and the Chime SDK services). It knows the
-limits of the models and AWS's words for a broken limit. It does not know the caller, the permissions or what an
-operation does. ``signing`` checks the signature of the same request. Models are read, and operations compiled, on first
-use.
+This room knows protocols and shapes: query (STS, IAM), rest-json (Chime and the Chime SDK services) and json
+(Organizations). It knows the limits of the models and AWS's words for a broken limit. It does not know the caller, the
+permissions or what an operation does. ``signing`` checks the signature of the same request. Models are read, and
+operations compiled, on first use.
 """
 
 from rolecall.wire.answers import check_constraints, encode_answer, encode_error, error_code, error_status

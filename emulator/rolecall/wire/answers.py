@@ -1,7 +1,7 @@
 """Answers and errors as HTTP.
 
-Query services answer in XML, or in JSON if the client's Accept header asks for it. Rest-json services answer in JSON.
-They also put the error's name in a header, because SDKs look there first.
+Query services answer in XML, or in JSON if the client's Accept header asks for it. Rest-json and json services answer
+in JSON. Rest-json services also put the error's name in a header, because SDKs look there first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from rolecall.errors import COMMON_ERRORS, AwsError, CommonError
 from rolecall.http import HttpAnswer, HttpRequest
 from rolecall.wire import json_answer
-from rolecall.wire.constraints import sentence
+from rolecall.wire.constraints import reason_of, sentence
 from rolecall.wire.models import KNOWN_SERVICES, Member
 from rolecall.wire.scalars import http_date, iso8601_milliseconds
 from rolecall.wire.services import Operation, ServiceError, load_service
@@ -22,6 +22,8 @@ from rolecall.wire.xml_answer import escape
 
 XML_TYPE = "text/xml"
 JSON_TYPE = "application/json"
+JSON_TARGET_TYPE = "application/x-amz-json-1.1"
+_TOO_LARGE = 413
 _NO_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"
 _COMMON_BY_CODE: Mapping[str, CommonError] = {
     **{common.json_code: common for common in COMMON_ERRORS.values()},
@@ -37,7 +39,11 @@ def check_constraints(operation: Operation, parameters: Mapping[str, Any]) -> No
     """
     failures = operation.check(parameters)
     if failures:
-        raise AwsError(KNOWN_SERVICES[operation.service_name].constraint_code, sentence(failures))
+        record = KNOWN_SERVICES[operation.service_name]
+        if record.constraint_reasons:
+            reason, message = reason_of(failures[0])
+            raise AwsError(record.constraint_code, message, members={"Reason": reason}, reason=sentence(failures))
+        raise AwsError(record.constraint_code, sentence(failures))
 
 
 def encode_answer(
@@ -47,6 +53,10 @@ def encode_answer(
     values = {} if answer is None else answer
     if operation.protocol == "query":
         return _query_answer(operation, values, request, request_id)
+    if operation.protocol == "json":
+        body = operation.encode_json(values)
+        # An operation without answer members has an empty body, as AWS sends it.
+        return HttpAnswer(200, body.encode("ascii") if operation.output_members else b"", JSON_TARGET_TYPE)
     return _rest_answer(operation, values)
 
 
@@ -152,6 +162,9 @@ def _resolve(service_name: str, code: str) -> _Resolved:
     if common is None:
         return _Resolved(code, 400, code, frozenset())
     spoken, status = (common.json_code, common.json_status) if rest else (common.query_code, common.query_status)
+    if rest and KNOWN_SERVICES[service_name].protocol == "json" and 400 <= status < 500 and status != _TOO_LARGE:
+        # JSON 1.1 has one status for all errors of the client.
+        status = 400
     if rest and spoken in modelled:
         return _modelled(modelled[spoken])
     return _Resolved(spoken, status, spoken, frozenset())
@@ -183,6 +196,8 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
     resolved = _resolve(service_name, error.code)
     status = resolved.status if error.status is None else error.status
     if _speaks_json(service_name):
+        if KNOWN_SERVICES[service_name].error_form == "type":
+            return _typed_error(resolved, status, error)
         if KNOWN_SERVICES[service_name].error_form == "message":
             return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}}}')
         return _rest_error(resolved, status, error.message, request_id)
@@ -208,6 +223,15 @@ def _rest_error(resolved: _Resolved, status: int, message: str, request_id: str)
     if "RequestId" in resolved.members:
         body += f',"RequestId":{quoted(request_id)}'
     return _error_answer(resolved, status, body + "}")
+
+
+def _typed_error(resolved: _Resolved, status: int, error: AwsError) -> HttpAnswer:
+    """The error of a json service. An exception of the model spells its members as the model does."""
+    message_member = "Message" if "Message" in resolved.members else "message"
+    shown = {"__type": resolved.code, message_member: error.message}
+    shown.update({name: value for name, value in error.members.items() if name in resolved.members})
+    body = ",".join(f"{quoted(name)}:{quoted(value)}" for name, value in shown.items())
+    return HttpAnswer(status, f"{{{body}}}".encode("ascii"), JSON_TARGET_TYPE)
 
 
 def _error_answer(resolved: _Resolved, status: int, body: str) -> HttpAnswer:

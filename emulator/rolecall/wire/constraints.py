@@ -85,6 +85,38 @@ def sentence(failures: Failures) -> str:
     return f"{count} validation error{'s' if count > 1 else ''} detected: " + "; ".join(map(str, failures))
 
 
+# What the member Reason of InvalidInputException says of each constraint (Organizations API reference).
+_REASONS = (
+    (_NOT_NULL, "INPUT_REQUIRED"),
+    ("Member must satisfy enum", "INVALID_ENUM"),
+    ("Member must have length less", "MAX_LENGTH_EXCEEDED"),
+    ("Member must have length greater", "MIN_LENGTH_EXCEEDED"),
+    ("Member must have value less", "MAX_VALUE_EXCEEDED"),
+    ("Member must have value greater", "MIN_VALUE_EXCEEDED"),
+    ("Member must satisfy constraint", "INVALID_LIST_MEMBER"),
+)
+
+
+# The whole message of such an exception. The first two were recorded (boto3, issue 4565), the others are the words of
+# the API reference.
+_SENTENCES_OF_REASONS = {
+    "INVALID_PATTERN": "You provided a value that does not match the required pattern.",
+    "INVALID_ENUM": "You specified an invalid value.",
+    "INPUT_REQUIRED": "You must include a value for all required parameters.",
+    "MAX_LENGTH_EXCEEDED": "You provided a string parameter that is longer than allowed.",
+    "MIN_LENGTH_EXCEEDED": "You provided a string parameter that is shorter than allowed.",
+    "MAX_VALUE_EXCEEDED": "You provided a numeric parameter that has a larger value than allowed.",
+    "MIN_VALUE_EXCEEDED": "You provided a numeric parameter that has a smaller value than allowed.",
+    "INVALID_LIST_MEMBER": "You provided a list to a parameter that contains at least one invalid value.",
+}
+
+
+def reason_of(failure: Failure) -> tuple[str, str]:
+    """AWS's word for the kind of a failure, such as ``INVALID_PATTERN``, and the message that goes with it."""
+    reason = next((word for begin, word in _REASONS if failure.sentence.startswith(begin)), "INVALID_PATTERN")
+    return reason, _SENTENCES_OF_REASONS[reason]
+
+
 def _nothing(value: Any) -> Failures:
     return ()
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from rolecall.errors import AwsError
-from rolecall.http import HttpRequest
+from rolecall.http import HttpRequest, name_of_host
 from rolecall.wire import routes
 from rolecall.wire.forms import add_parameters
 from rolecall.wire.models import KNOWN_SERVICES
@@ -29,6 +29,8 @@ OLD_CHIME_PREFIX = "/console"
 
 _FORM = "application/x-www-form-urlencoded"
 _QUERY_SERVICES = {known.signing_name: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
+_JSON_SERVICES = {known.signing_name: known.name for known in KNOWN_SERVICES.values() if known.protocol == "json"}
+_TARGETS = {known.target_prefix: known.name for known in KNOWN_SERVICES.values() if known.target_prefix}
 _QUERY_VERSIONS = {known.api_version: known.name for known in KNOWN_SERVICES.values() if known.protocol == "query"}
 _REST_SERVICES = tuple(known.name for known in KNOWN_SERVICES.values() if known.protocol == "rest-json")
 # Services that share another service's signing name, and have paths and a host of their own.
@@ -81,6 +83,9 @@ def match(request: HttpRequest, signing_name: str) -> Target:
     name = _QUERY_SERVICES.get(signing_name)
     if name is not None:
         return _match_query(load_service(name), request, parameters_of(request))
+    name = _JSON_SERVICES.get(signing_name)
+    if name is not None:
+        return _match_json(load_service(name), request)
     sharing = _REST_BY_SIGNING_NAME.get(signing_name)
     if sharing is not None:
         return _match_rest(request, sharing)
@@ -92,7 +97,8 @@ def likely_service(request: HttpRequest, signing_name: str) -> str:
     named = _service_of_path(request, signing_name) if signing_name else ""
     if named:
         return named
-    name = _QUERY_SERVICES.get(signing_name) or _service_of_host(request)
+    name = _QUERY_SERVICES.get(signing_name) or _JSON_SERVICES.get(signing_name)
+    name = name or _service_of_host(request) or _service_of_target(request)
     if name:
         return name
     named = _service_of_path(request, "")
@@ -134,8 +140,8 @@ def parameters_of(request: HttpRequest) -> dict[str, str]:
 
 
 def served_by_content(request: HttpRequest) -> bool:
-    """Whether the host or the API version of a request belongs to a service that Rolecall serves."""
-    if _service_of_host(request):
+    """Whether the host, the target or the API version of a request belongs to a service that Rolecall serves."""
+    if _service_of_host(request) or _service_of_target(request):
         return True
     try:
         return parameters_of(request).get("Version", "") in _QUERY_VERSIONS
@@ -153,6 +159,20 @@ def _match_query(service: Service, request: HttpRequest, parameters: Mapping[str
     if version != service.api_version or action not in service.operation_names or request.method not in {"POST", "GET"}:
         raise AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
     return Target(service, service.operation(action), request.raw_path, parameters, _NO_PARAMETERS)
+
+
+def _match_json(service: Service, request: HttpRequest) -> Target:
+    """The operation that X-Amz-Target names. Source: Smithy, AWS JSON 1.1 protocol."""
+    prefix, _, name = request.headers.get("x-amz-target", "").rpartition(".")
+    served = prefix == KNOWN_SERVICES[service.name].target_prefix and name in service.operation_names
+    if not served or request.method != "POST" or request.raw_path.strip("/"):
+        raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+    return Target(service, service.operation(name), request.raw_path, _NO_PARAMETERS, _NO_PARAMETERS)
+
+
+def _service_of_target(request: HttpRequest) -> str:
+    """The service that the X-Amz-Target header names, or an empty text."""
+    return _TARGETS.get(request.headers.get("x-amz-target", "").rpartition(".")[0], "")
 
 
 def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES) -> Target:
@@ -206,7 +226,7 @@ def _sharing(request: HttpRequest, query: Mapping[str, str], services: tuple[str
 
 def _service_of_host(request: HttpRequest) -> str:
     """The service whose endpoint the Host header names, or an empty text."""
-    host = request.headers.get("host", "").partition(":")[0].lower()
+    host = name_of_host(request.headers.get("host", ""))
     prefix, dot, rest = host.partition(".")
     if dot and prefix in _HOSTS and not rest.replace(".", "").isdigit():
         return _HOSTS[prefix]
@@ -215,9 +235,11 @@ def _service_of_host(request: HttpRequest) -> str:
 
 def _match_by_content(request: HttpRequest) -> Target:
     """For a request that is unsigned or signed for an unserved service: version, host and path decide."""
-    named = _service_of_host(request)
+    named = _service_of_host(request) or _service_of_target(request)
     if named in _REST_SERVICES:
         return _match_rest(request)
+    if named in _JSON_SERVICES.values():
+        return _match_json(load_service(named), request)
     if not named and request.raw_path.strip("/"):
         return _match_rest(request)
     parameters = parameters_of(request)

@@ -17,6 +17,8 @@ DecodeRequest = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], di
 EncodeText = Callable[[Any], str]
 # How many levels of an input's members ``input_paths`` lists. Every member that names a resource is within them.
 MAXIMUM_MEMBER_DEPTH = 3
+# The roles of a role's instance profiles in GetAccountAuthorizationDetails have their members on this level.
+_ANSWER_MEMBER_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
         input_paths=tuple(_member_paths(given)),
         required_members=tuple(member for member in inputs if given and member in given.required),
         output_members=tuple(outputs),
-        output_paths=frozenset(_member_paths(answered)),
+        output_paths=frozenset(_member_paths(answered, _ANSWER_MEMBER_DEPTH)),
         error_codes=frozenset(_error_code(model, error["shape"]) for error in raw.get("errors", ())),
         decode=_decoder(service.protocol, given),
         check=compile_check(given, service.name),
@@ -145,7 +147,7 @@ def _member_paths(shape: Shape | None, depth: int = MAXIMUM_MEMBER_DEPTH) -> Ite
 
 
 def _decoder(protocol: str, shape: Shape | None) -> DecodeRequest:
-    if protocol == "rest-json":
+    if protocol in ("rest-json", "json"):
         return rest_json.compile_decode(shape)
     decode = query.compile_decode(shape)
     return lambda inputs, query_parameters, request: decode(inputs)

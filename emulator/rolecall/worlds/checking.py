@@ -16,6 +16,7 @@ from rolecall.policy import MalformedPolicy, Policy, PolicyKind, parse_policy
 from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
+from rolecall.worlds.document_files import FILE_KEYS, DocumentFile
 from rolecall.worlds.files import ElsewhereError, read_beside
 from rolecall.worlds.located import MAXIMUM_PROBLEMS, Located, Path, Problem
 from rolecall.worlds.policy_problems import hint, pointed_at
@@ -154,7 +155,7 @@ def mapping_of(check: Check, key_check: Check | None = None) -> Check:
 
     def checked(notes: Notes, path: Path, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            notes.add(path, "must be a mapping")
+            notes.add(value.path if isinstance(value, DocumentFile) else path, "must be a mapping")
             return {}
         result = {}
         for key, member in value.items():
@@ -167,7 +168,11 @@ def mapping_of(check: Check, key_check: Check | None = None) -> Check:
 
 
 def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]], required: tuple[str, ...]) -> Check:
-    """A mapping with known keys; the result is ``make(**members)``. ``fields``: key in the file -> (member, check)."""
+    """A mapping with known keys; the result is ``make(**members)``. ``fields``: key in the file -> (member, check).
+
+    A document may also be named by its file. Such a key is known here, but the file was read before the check.
+    """
+    fields = {**fields, **{FILE_KEYS[key]: ("", _unread_file) for key in fields if key in FILE_KEYS}}
 
     def checked(notes: Notes, path: Path, value: Any) -> Result | None:
         if not isinstance(value, dict):
@@ -206,6 +211,10 @@ def checked(check: Check, problem_of: Callable[[Any], str]) -> Check:
     return checked_again
 
 
+def _unread_file(notes: Notes, path: Path, _value: Any) -> None:
+    notes.add(path, "names the file of a document where there can be none")
+
+
 def _nearest(key: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
     return f", did you mean {near[0]!r}?" if near else f"; the known keys are {', '.join(known)}"
@@ -218,12 +227,18 @@ def policy(kind: PolicyKind) -> Check:
         if not isinstance(value, (dict, str)):
             notes.add(path, "must be a policy document: a mapping, or JSON text")
             return None
+        if isinstance(value, DocumentFile) and value.problem:
+            notes.add(value.path, value.problem)
+            return None
         document = document_text(value)
         try:
             accepted_policy(document, kind)
         except MalformedPolicy as error:
             message = f"not a policy that AWS accepts: {error}{hint(error.pointer)}"
-            notes.add(path, message, pointed_at(error.pointer, value))
+            if isinstance(value, DocumentFile):
+                notes.add(value.path, f"{value.place(error.pointer)}: {message}")
+            else:
+                notes.add(path, message, pointed_at(error.pointer, value))
             return None
         return document
 
@@ -239,7 +254,7 @@ def accepted_policy(text: str, kind: PolicyKind) -> Policy:
 
 def document_text(value: Any) -> str:
     """A policy document as JSON text. A text stays as it is."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return str(value) if isinstance(value, str) else json.dumps(value)
 
 
 def document_of(text: str) -> Any:

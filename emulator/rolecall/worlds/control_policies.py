@@ -5,11 +5,13 @@ The policy grammar checks which elements they may have.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from rolecall.data import QUOTAS, resource_control_services
+from rolecall.data import QUOTAS, without_resource_control
 from rolecall.policy import PolicyKind, Statement, document_size, parse_policy
 from rolecall.worlds import checking as c
+from rolecall.worlds.document_files import DocumentFile
 from rolecall.worlds.located import Path
 from rolecall.worlds.policy_problems import pointed_at
 
@@ -39,10 +41,28 @@ def control_document(kind: PolicyKind) -> c.Check:
     return check
 
 
+def management_document(notes: c.Notes, path: Path, value: Any) -> str | None:
+    """The document of a policy of another type: a mapping, or JSON text of one. The result is JSON text."""
+    if isinstance(value, dict):
+        return c.document_text(value)
+    if isinstance(value, str) and _is_json_object(value):
+        return str(value)
+    from_file = isinstance(value, DocumentFile)
+    problem = value.problem if from_file else ""
+    notes.add(value.path if from_file else path, problem or "must be a mapping, or JSON text of one")
+    return None
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _check_services(notes: c.Notes, path: Path, statement: Statement, document: Any) -> None:
     """Only some services support them (Organizations User Guide, List of AWS services that support RCPs)."""
-    named = dict.fromkeys(action.partition(":")[0] for action in statement.actions)
-    unknown = [prefix for prefix in named if prefix.lower() not in resource_control_services()]
+    unknown = without_resource_control(statement.actions)
     if unknown:
         pointer = f"Statement[{statement.index}].Action"
         verb = "supports" if len(unknown) == 1 else "support"

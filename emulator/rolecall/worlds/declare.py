@@ -13,12 +13,13 @@ from rolecall.version import __version__
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.collection import without_collection
-from rolecall.worlds.control_policies import control_document
+from rolecall.worlds.control_policies import control_document, management_document
+from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.files import read_named
-from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
+from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
 from rolecall.worlds.quotas import quotas
-from rolecall.worlds.references import dangling
+from rolecall.worlds.references import UNIT_NAME_MEANING, UNIT_NAME_PATTERN, dangling
 from rolecall.worlds.row_checks import ROWS, dangling_rows, rows
 
 # The first line of a snapshot. A snapshot that is cut off is still a sandbox file, so it must not count as complete.
@@ -27,11 +28,12 @@ SNAPSHOT_END = "..."
 
 _REGION = c.matching(r"(?!us-east-1$)[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as ap-east-1, but not us-east-1")
 
-_UNIT_NAME = c.matching(r"(?!\d{12}$)(?=.*\S).{1,128}", "a name of up to 128 characters that is not an account id")
+_UNIT_NAME = c.matching(UNIT_NAME_PATTERN, UNIT_NAME_MEANING)
+_ANY_UNIT_NAME = c.matching(r"(?s).{1,128}", "a name of up to 128 characters")
 _UNIT = c.record(
     w.DeclaredUnit,
     {
-        "name": ("name", _UNIT_NAME),
+        "name": ("name", _ANY_UNIT_NAME),
         "id": ("ou_id", c.matching(r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}", "an id such as ou-exam-1a2b3c4d")),
         "parent": ("parent", _UNIT_NAME),
         "accounts": ("accounts", c.list_of(w.ACCOUNT_ID)),
@@ -40,16 +42,29 @@ _UNIT = c.record(
 )
 
 
+_POLICY_KEYS: dict[str, tuple[str, c.Check]] = {
+    "name": ("name", c.matching(r"(?s).{1,128}", "a name of up to 128 characters")),
+    "id": ("policy_id", c.matching(r"p-[0-9a-zA-Z_]{8,128}", "a policy id such as p-1a2b3c4d")),
+    "description": ("description", c.matching(r"(?s).{0,512}", "a text of up to 512 characters")),
+    "attached": ("attached", c.boolean),
+    "targets": ("targets", c.list_of(c.text)),
+}
+
+
 def _control_policy(kind: PolicyKind) -> c.Check:
-    return c.record(
-        w.DeclaredControlPolicy,
-        {
-            "name": ("name", w.LONG_NAME),
-            "targets": ("targets", c.list_of(c.text)),
-            "document": ("document", control_document(kind)),
-        },
-        ("name", "document"),
-    )
+    keys = {**_POLICY_KEYS, "document": ("document", control_document(kind))}
+    return c.record(w.DeclaredControlPolicy, keys, ("name", "document"))
+
+
+_MANAGEMENT_POLICY = c.record(
+    w.DeclaredManagementPolicy,
+    {
+        **_POLICY_KEYS,
+        "type": ("policy_type", c.matching(r"[A-Z][A-Z0-9_]{1,39}", "a type of policies such as TAG_POLICY")),
+        "document": ("document", management_document),
+    },
+    ("name", "type", "document"),
+)
 
 
 _ORGANIZATION = c.record(
@@ -59,6 +74,7 @@ _ORGANIZATION = c.record(
         "organizational_units": ("organizational_units", c.list_of(_UNIT)),
         "service_control_policies": ("service_control_policies", c.list_of(_control_policy(PolicyKind.SCP))),
         "resource_control_policies": ("resource_control_policies", c.list_of(_control_policy(PolicyKind.RCP))),
+        "management_policies": ("management_policies", c.list_of(_MANAGEMENT_POLICY)),
         "management_account": ("management_account_id", w.ACCOUNT_ID),
         "delegated_administrators": ("delegated_administrators", c.list_of(w.ACCOUNT_ID)),
         "features": ("features", c.list_of(c.one_of("RootCredentialsManagement", "RootSessions"))),
@@ -131,10 +147,25 @@ def _read(text: str, folder: str | None) -> w.World:
         located = read_located(text)
     except UnreadableError as error:
         raise InvalidWorldError(error.problems) from error
-    notes = c.Notes(located, folder)
     if text.startswith(SNAPSHOT_BEGIN) and not text.rstrip().endswith(f"\n{SNAPSHOT_END}"):
         line = text.count("\n") + 1
         raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line must be {SNAPSHOT_END}")])
+    world, names_files = _world(located, folder)
+    return world if names_files else replace(world, text_digest=_digest(text))
+
+
+def checked_world(located: Located, folder: str | None = None) -> w.World:
+    """The world that a value declares, see :func:`read_world`. Raises InvalidWorldError.
+
+    Documents that the value names by their files come into it.
+    """
+    return _world(located, folder)[0]
+
+
+def _world(located: Located, folder: str | None) -> tuple[w.World, bool]:
+    """The world, and whether it depends on other files."""
+    names_files = read_document_files(located, folder)
+    notes = c.Notes(located, folder)
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
     try:
@@ -143,7 +174,7 @@ def _read(text: str, folder: str | None) -> w.World:
         raise InvalidWorldError(notes.problems) from enough
     if world is None or notes.problems:
         raise InvalidWorldError(notes.problems)
-    return world if notes.names_files else replace(world, text_digest=_digest(text))
+    return world, names_files or notes.names_files
 
 
 def _digest(text: str) -> str:

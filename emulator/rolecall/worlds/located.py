@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -37,6 +38,7 @@ TOO_MANY_MESSAGE = f"more than {MAXIMUM_VALUES} values"
 UNFOLDED_MESSAGE = "aliases expand to too much text"
 DIRECTIVES_MESSAGE = "too many directives"
 LONG_NUMBER_MESSAGE = f"a number of more than {_MAXIMUM_NUMBER_CHARACTERS} characters"
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # A pair of halves or any other escape. The second part keeps an escaped backslash from starting a pair.
@@ -104,8 +106,12 @@ class _Loader(_Base):  # type: ignore[misc]
         self._depth -= 1
 
 
-def read_located(text: str) -> Located:
-    """The value in a YAML text. Raises UnreadableError."""
+def read_located(text: str, tags: Mapping[str, str] = NO_TAGS) -> Located:
+    """The value in a YAML text. Raises UnreadableError.
+
+    ``tags`` allows tags that YAML does not know. A value with such a tag becomes a mapping with one member, whose key
+    the mapping of ``tags`` gives: with ``{"!Ref": "Ref"}``, ``!Ref name`` is ``{"Ref": "name"}``.
+    """
     if text.count("\n%") > _MAXIMUM_DIRECTIVES:
         raise UnreadableError([Problem(1, DIRECTIVES_MESSAGE)])
     loader = None
@@ -115,7 +121,7 @@ def read_located(text: str) -> Located:
         node = loader.get_single_node()
         if node is None:
             return Located(None, {(): 1})
-        return _Reader(loader).read(node)
+        return _Reader(loader, tags).read(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UnreadableError([Problem(line, f"not YAML: {error.problem}")]) from error
@@ -139,8 +145,9 @@ def _with_whole_characters(text: str) -> str:
 
 
 class _Reader:
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, tags: Mapping[str, str]) -> None:
         self._loader = loader
+        self._tags = tags
         self._lines: dict[Path, int] = {}
         self._problems: list[Problem] = []
         self._met: set[int] = set()
@@ -160,12 +167,19 @@ class _Reader:
         if id(node) in self._met:
             self._unfold(node, line)
         self._met.add(id(node))
+        if node.tag in self._tags:
+            key = self._tags[node.tag]
+            self._lines.setdefault((*path, key), line)
+            return {key: self._plain(node, (*path, key), line)}
+        return self._plain(node, path, line)
+
+    def _plain(self, node: yaml.Node, path: Path, line: int) -> Any:
         if isinstance(node, yaml.MappingNode):
             return dict(self._members(node, path))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
         # Times stay text. So do numbers with colons, which YAML 1.1 reads to the base of sixty and YAML 1.2 does not.
-        if node.tag == _TIMESTAMP or (node.tag in _NUMBERS and ":" in node.value):
+        if node.tag == _TIMESTAMP or node.tag in self._tags or (node.tag in _NUMBERS and ":" in node.value):
             return node.value
         if node.tag in _NUMBERS and len(node.value) > _MAXIMUM_NUMBER_CHARACTERS:
             self._note(line, LONG_NUMBER_MESSAGE)

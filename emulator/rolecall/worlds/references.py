@@ -6,6 +6,8 @@ the wrong type, which another check notes. An entity with a problem of its own s
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,30 +16,50 @@ from rolecall.arns import iam_arn, parse_arn
 from rolecall.data import managed_policy, service_linked_roles
 from rolecall.policy import MalformedPolicy, PolicyKind, trusted_principals
 from rolecall.storage.gather import ROOT_TARGET
+from rolecall.storage.trust import PrincipalForm, UnknownPrincipal, principal_form
 from rolecall.worlds.checking import accepted_policy, document_text
 from rolecall.worlds.located import Path
 
 Found = Iterator[tuple[Path, str]]
 Values = Mapping[str, Any]
 WITHOUT_CASE = " (names compare without case)"
+# The name of an organizational unit. A unit with an id may have any other name, and is then referred to by its id.
+UNIT_NAME_PATTERN = r"(?!(?:\d{12}|ROOT)$)(?=.*\S).{1,128}"
+UNIT_NAME_MEANING = "a name of up to 128 characters that is neither an account id nor ROOT"
+UNIT_NAME = re.compile(UNIT_NAME_PATTERN).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """What the whole file declares: account ids, and ARNs of managed policies, users and roles."""
+    """What the whole file declares.
+
+    It has account ids, the ARNs of managed policies, the ARNs and unique ids of users and roles, and the accounts and
+    names of roles.
+    """
 
     accounts: frozenset[str]
     policies: frozenset[str]
     principals: frozenset[str]
+    ids: frozenset[str]
+    role_names: frozenset[tuple[str, str]]
 
 
 def dangling(world: Any) -> Found:
     """Every such problem, with the path of its value."""
     accounts = list(_mappings(world, "accounts"))
+    principals = frozenset(_principals(accounts))
+    parsed = [arn for arn in map(parse_arn, principals) if arn is not None]
     declared = _Declared(
         accounts=frozenset(_text(account, "id") for _, account in accounts),
         policies=frozenset(_arns("policies", "policy", accounts)),
-        principals=frozenset(_principals(accounts)),
+        principals=principals,
+        ids=frozenset(
+            _text(entity, "unique_id")
+            for _, account in accounts
+            for noun in ("users", "roles")
+            for _, entity in _mappings(account, noun)
+        ),
+        role_names=frozenset((arn.account_id, arn.resource_name) for arn in parsed if arn.resource_type == "role"),
     )
     yield from _repeated(("accounts",), "id", accounts, WITHOUT_CASE)
     yield from _repeated_keys(accounts)
@@ -277,11 +299,31 @@ def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
         for principal in principals:
             if principal in bound:
                 continue
-            parsed = parse_arn(principal)
-            if parsed is None or parsed.service != "iam" or parsed.account_id not in declared.accounts:
-                continue
-            if parsed.resource != "root" and principal not in declared.principals:
-                yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, which this file does not declare"
+            problem = _trust_problem(principal, declared, is_bound=isinstance(trusted_ids, dict))
+            if problem:
+                yield (*path, "roles", index, "trust_policy"), f"trusts {principal}, {problem}"
+
+
+def _trust_problem(principal: str, declared: _Declared, *, is_bound: bool) -> str:
+    """Why the trust policy of a role that is set up cannot name this principal; empty if it can.
+
+    With ``is_bound`` the role has its ids, as in a snapshot. Then a session's role may have been deleted since.
+    """
+    try:
+        form, arn = principal_form(principal)
+    except UnknownPrincipal:
+        return "" if is_bound else "which is neither an account, a user, a role nor a session"
+    if is_bound and form is not PrincipalForm.ENTITY:
+        known = True
+    elif form is PrincipalForm.UNIQUE_ID:
+        known = principal in declared.ids
+    elif arn is None or arn.account_id not in declared.accounts or form is PrincipalForm.ANYONE:
+        known = True
+    elif form is PrincipalForm.SESSION:
+        known = (arn.account_id, arn.resource.split("/")[1]) in declared.role_names
+    else:
+        known = principal in declared.principals
+    return "" if known else "which this file does not declare"
 
 
 def _oidc_providers(path: Path, account: Values) -> Found:
@@ -349,13 +391,39 @@ def _organization(world: Any, declared: _Declared) -> Found:
     yield from _root_access(organization, declared)
     units = list(_mappings(organization, "organizational_units"))
     yield from _units(units, declared)
-    targets = declared.accounts.union([ROOT_TARGET], (_text(unit, "name") for _, unit in units))
-    for key in ("service_control_policies", "resource_control_policies"):
+    called = _unambiguous(units)
+    targets = declared.accounts.union([ROOT_TARGET], called)
+    seen: set[str] = set()
+    for key in ("service_control_policies", "resource_control_policies", "management_policies"):
         policies = list(_mappings(organization, key))
         path: Path = ("organization", key)
-        yield from _repeated(path, "name", policies, WITHOUT_CASE)
+        for policy_type in dict.fromkeys(_text(policy, "type") for _, policy in policies):
+            of_type = [each for each in policies if _text(each[1], "type") == policy_type]
+            yield from _repeated(path, "name", [each for each in of_type if "id" not in each[1]], WITHOUT_CASE)
         for index, policy in policies:
             yield from _targets((*path, index, "targets"), policy, targets)
+            policy_id = _text(policy, "id")
+            if policy_id and policy_id in seen:
+                yield (*path, index, "id"), f"{policy_id} is declared twice"
+            seen.add(policy_id)
+            if policy.get("attached") is False and policy.get("targets"):
+                yield (*path, index, "targets"), "a policy that is not attached has no targets"
+
+
+def referable_units(named: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The units by what other sections may call them: by their ids, and by their names where a name means one unit.
+
+    ``named`` are names and ids. A unit without an id has an empty one.
+    """
+    units = list(named)
+    count = Counter(name for name, _ in units)
+    by_name = {name: (name, ou_id) for name, ou_id in units if count[name] == 1 and UNIT_NAME(name)}
+    return by_name | {ou_id: (name, ou_id) for name, ou_id in units if ou_id}
+
+
+def _unambiguous(units: Sequence[tuple[int, Values]]) -> list[str]:
+    """The names and ids that mean one unit."""
+    return list(referable_units((_text(unit, "name"), _text(unit, "id")) for _, unit in units))
 
 
 def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
@@ -371,14 +439,18 @@ def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
 def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
     """Units declared twice, with an unknown parent or in a circle, and accounts in two units."""
     path: Path = ("organization", "organizational_units")
-    yield from _repeated(path, "name", units, "")
+    yield from _repeated(path, "name", [each for each in units if "id" not in each[1]], "")
     yield from _repeated(path, "id", units, "")
-    parents = {_text(unit, "name"): _text(unit, "parent") for _, unit in units}
+    for index, unit in units:
+        if not unit.get("id") and isinstance(unit.get("name"), str) and not UNIT_NAME(unit["name"]):
+            yield (*path, index, "name"), f"must be {UNIT_NAME_MEANING}"
+    parents = {_text(unit, key): _text(unit, "parent") for _, unit in units for key in ("name", "id")}
+    unambiguous = frozenset(_unambiguous(units))
     circular = _in_circles(parents)
     placed: set[str] = set()
     for index, unit in units:
         parent = _text(unit, "parent")
-        if parent and parent not in parents:
+        if parent and parent not in unambiguous:
             yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
         elif _text(unit, "name") in circular:
             yield (*path, index, "parent"), "the unit is its own ancestor"

@@ -140,6 +140,12 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
         "UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "FINALIZED", "ACCEPTED", "REJECTED", "EXPIRED"
     ),
     "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
+    "organization_accounts.joined_method": _one_of("INVITED", "CREATED"),
+    "organization_accounts.state": _one_of("ACTIVE", "SUSPENDED"),
+    "account_creations.state": _one_of("SUCCEEDED", "FAILED"),
+    "organization_resource_policies.document": _readable(
+        lambda value: parse_policy(value, PolicyKind.RESOURCE), "a policy"
+    ),
     "signing_certificates.status": _one_of("Active", "Inactive"),
     "ssh_public_keys.status": _one_of("Active", "Inactive"),
     "ssh_public_keys.body": _readable(_ssh_public_key, "an SSH public key"),
@@ -228,12 +234,16 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
     """What the rest of the file declares and a row may refer to, by table and column."""
     known: dict[tuple[str, str], set[str]] = {
         ("accounts", "account_id"): set(),
+        ("organizations", "organization_id"): set(),
         ("users", "user_id"): set(),
         ("roles", "role_id"): set(),
         ("mfa_devices", "serial_number"): set(),
         ("oidc_providers", "arn"): set(),
         ("saml_providers", "arn"): set(),
     }
+    organization = world.get("organization")
+    if isinstance(organization, dict):
+        known["organizations", "organization_id"].add(_text(organization, "id"))
     for account in _mappings(world, "accounts"):
         account_id = _text(account, "id")
         known["accounts", "account_id"].add(account_id)

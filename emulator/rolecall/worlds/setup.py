@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
+from rolecall.arns import FULL_ACCESS, declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, INSTANCE_PROFILE_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, trusted_principals
@@ -25,6 +25,7 @@ from rolecall.storage import gather, worlds
 from rolecall.storage import service_linked_roles as linked
 from rolecall.storage import tables as t
 from rolecall.storage.context_providers import propagation_columns
+from rolecall.storage.organization_accounts import new_membership
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.storage.world_rows import Row, WorldRows
@@ -32,6 +33,7 @@ from rolecall.worlds import world as w
 from rolecall.worlds.checking import accepted_policy
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.members import columns_of, declared, new_columns_of
+from rolecall.worlds.references import referable_units
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 _STATE = "world"
@@ -117,21 +119,24 @@ def _fingerprint(world: w.World) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
-    """The id of each unit by its name: the declared id, or one that is the same each time the file is read."""
+def _unit_id(organization: w.DeclaredOrganization, unit: w.DeclaredUnit) -> str:
+    """The declared id of a unit, or one that is the same each time the file is read."""
     root = gather.root_of(organization.organization_id).removeprefix("r-")
-    ids = {}
-    for unit in organization.organizational_units:
-        digest = hashlib.sha256(f"{organization.organization_id}/{unit.name}".encode()).hexdigest()
-        ids[unit.name] = unit.ou_id or f"ou-{root}-{digest[:8]}"
-    return ids
+    digest = hashlib.sha256(f"{organization.organization_id}/{unit.name}".encode()).hexdigest()
+    return unit.ou_id or f"ou-{root}-{digest[:8]}"
 
 
-def _depth(unit: w.DeclaredUnit, organization: w.DeclaredOrganization) -> int:
-    parents = {each.name: each.parent for each in organization.organizational_units}
-    depth, name = 0, unit.parent
-    while name:
-        depth, name = depth + 1, parents[name]
+def _unit_ids(organization: w.DeclaredOrganization) -> dict[str, str]:
+    """The id of each unit by everything that other sections may call it."""
+    ids = {(unit.name, unit.ou_id): _unit_id(organization, unit) for unit in organization.organizational_units}
+    return {called: ids[unit] for called, unit in referable_units(ids).items()}
+
+
+def _depth(ou_id: str, parents: Mapping[str, str]) -> int:
+    """How many units a unit is in. ``parents`` has the id of each unit's parent, empty below the root."""
+    depth, parent = 0, parents[ou_id]
+    while parent:
+        depth, parent = depth + 1, parents[parent]
     return depth
 
 
@@ -162,6 +167,11 @@ class _Builder:
                 "organization_id": organization.organization_id if organization and account.in_organization else None,
             }
             worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
+            if described["organization_id"] is not None:
+                membership = new_membership(account.account_id, self._now_seconds)
+                written = {"email": account.email} if account.email else {}
+                new = {name: value for name, value in membership.items() if name not in written}
+                worlds.put(self._db, t.organization_accounts, {"account_id": account.account_id}, written, new)
         if organization is not None:
             self._organization(organization)
             self._root_access(organization)
@@ -180,35 +190,45 @@ class _Builder:
     def _organization(self, organization: w.DeclaredOrganization) -> None:
         units = _unit_ids(organization)
         # Parents first, because a unit refers to its parent.
-        for unit in sorted(organization.organizational_units, key=lambda unit: _depth(unit, organization)):
+        declared_units = {_unit_id(organization, unit): unit for unit in organization.organizational_units}
+        parents = {ou_id: units.get(unit.parent, "") for ou_id, unit in declared_units.items()}
+        for ou_id in sorted(declared_units, key=lambda ou_id: _depth(ou_id, parents)):
             values = {
                 "organization_id": organization.organization_id,
-                "name": unit.name,
-                "parent_id": units.get(unit.parent),
+                "name": declared_units[ou_id].name,
+                "parent_id": parents[ou_id] or None,
             }
-            worlds.put(self._db, t.organizational_units, {"ou_id": units[unit.name]}, values, {})
-        placed = {
-            account_id: units[unit.name] for unit in organization.organizational_units for account_id in unit.accounts
-        }
+            worlds.put(self._db, t.organizational_units, {"ou_id": ou_id}, values, {})
+        placed = {account_id: ou_id for ou_id, unit in declared_units.items() for account_id in unit.accounts}
         for account_id, ou_id in placed.items():
             worlds.put(self._db, t.organizational_unit_accounts, {"account_id": account_id}, {"ou_id": ou_id}, {})
-        self._control_policies("service", organization, organization.service_control_policies, units)
-        self._control_policies("resource", organization, organization.resource_control_policies, units)
+        for policy in organization.service_control_policies:
+            self._organization_policy(gather.SERVICE_CONTROL_POLICY, organization, policy, units)
+        for policy in organization.resource_control_policies:
+            self._organization_policy(gather.RESOURCE_CONTROL_POLICY, organization, policy, units)
+        for other in organization.management_policies:
+            self._organization_policy(other.policy_type, organization, other, units)
 
-    def _control_policies(
+    def _organization_policy(
         self,
-        kind: str,
+        policy_type: str,
         organization: w.DeclaredOrganization,
-        policies: Iterable[w.DeclaredControlPolicy],
+        policy: w.DeclaredControlPolicy,
         units: Mapping[str, str],
     ) -> None:
-        for policy in policies:
-            values = {"organization_id": organization.organization_id, "document": policy.document}
-            table = t.metadata.tables[f"{kind}_control_policies"]
-            worlds.put(self._db, table, {"name": policy.name}, values, {})
-            targets = [{"target": units.get(target, target)} for target in policy.targets or (gather.ROOT_TARGET,)]
-            owner = {"policy_name": policy.name}
-            worlds.replace(self._db, t.metadata.tables[f"{kind}_control_policy_targets"], owner, targets, _NO_COLUMNS)
+        owner = {"organization_id": organization.organization_id}
+        named = {**owner, "policy_type": policy_type, "name": policy.name}
+        present = worlds.find(self._db, t.organization_policies, named)
+        policy_id = declared_policy_id(policy_type, policy.name)
+        if policy.name != FULL_ACCESS.get(policy_type):
+            policy_id = policy.policy_id or policy_id
+        key = {**owner, "policy_id": policy_id if present is None else present["policy_id"]}
+        values = {**named, "document": policy.document, "description": policy.description}
+        del values["organization_id"]
+        worlds.put(self._db, t.organization_policies, key, values, {})
+        declared = policy.targets or (gather.ROOT_TARGET,) if policy.attached else ()
+        targets = [{"target": units.get(target, target)} for target in declared]
+        worlds.replace(self._db, t.organization_policy_targets, key, targets, _NO_COLUMNS)
 
     def _root_access(self, organization: w.DeclaredOrganization) -> None:
         owner = {"organization_id": organization.organization_id}

@@ -7,13 +7,14 @@ Policies keep their exact text. A table without keys in the sandbox file is stor
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 import yaml
 
+from rolecall.arns import declared_policy_id
 from rolecall.clock import iso8601
 from rolecall.data import changed_quotas
 from rolecall.ids import Identifiers
@@ -30,6 +31,7 @@ from rolecall.worlds.collection import without_collection
 from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from rolecall.worlds.located import Problem
 from rolecall.worlds.members import section_of
+from rolecall.worlds.references import referable_units
 from rolecall.worlds.setup import present_settings, replace_world
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
@@ -86,7 +88,7 @@ def _save(connection: Any, settings: SandboxSettings, *, last_used: bool) -> str
         "settings": _settings(present_settings(connection, settings)),
         "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
     }
-    return f"{_HEADING}{yaml_text(_without_defaults(world))}{SNAPSHOT_END}\n"
+    return f"{_HEADING}{yaml_text(without_defaults(world))}{SNAPSHOT_END}\n"
 
 
 def _settings(settings: SandboxSettings) -> dict[str, Any]:
@@ -174,7 +176,12 @@ def _organization(tables: Tables, organization_id: str | None) -> Section | None
     if not tables.of(t.organizations, "organization_id", organization_id):
         return None
     of_organization = "organization_id", organization_id
-    names = {unit["ou_id"]: unit["name"] for unit in tables.of(t.organizational_units, *of_organization)}
+    names = _unit_names(tables.of(t.organizational_units, *of_organization))
+
+    def policies(policy_type: str) -> list[Section]:
+        rows = sorted(tables.of(t.organization_policies, *of_organization), key=_by("name"))
+        return [_organization_policy(tables, row, names) for row in rows if row["policy_type"] == policy_type]
+
     return {
         "id": organization_id,
         "management_account": tables.of(t.organizations, *of_organization)[0]["management_account_id"],
@@ -185,13 +192,13 @@ def _organization(tables: Tables, organization_id: str | None) -> Section | None
         "organizational_units": [
             _unit(tables, unit, names) for unit in tables.of(t.organizational_units, *of_organization)
         ],
-        "service_control_policies": [
-            _control_policy(row, tables.of(t.service_control_policy_targets, "policy_name", row["name"]), names)
-            for row in tables.of(t.service_control_policies, *of_organization)
-        ],
-        "resource_control_policies": [
-            _control_policy(row, tables.of(t.resource_control_policy_targets, "policy_name", row["name"]), names)
-            for row in tables.of(t.resource_control_policies, *of_organization)
+        "service_control_policies": policies(gather.SERVICE_CONTROL_POLICY),
+        "resource_control_policies": policies(gather.RESOURCE_CONTROL_POLICY),
+        "management_policies": [
+            {**shown, "type": row["policy_type"]}
+            for row in sorted(tables.of(t.organization_policies, *of_organization), key=_by("policy_type", "name"))
+            if row["policy_type"] not in gather.CONTROL_POLICY_TYPES
+            for shown in [_organization_policy(tables, row, names)]
         ],
     }
 
@@ -205,11 +212,22 @@ def _unit(tables: Tables, row: Row, names: Mapping[str, str]) -> Section:
     }
 
 
-def _control_policy(row: Row, attached: Iterable[Row], names: Mapping[str, str]) -> Section:
-    targets = [each["target"] for each in attached]
+def _unit_names(units: Sequence[Row]) -> dict[str, str]:
+    """What other sections call each unit by its id: its name, or its id where a name could mean something else."""
+    referable = referable_units((unit["name"], unit["ou_id"]) for unit in units)
+    return {unit["ou_id"]: unit["name"] if unit["name"] in referable else unit["ou_id"] for unit in units}
+
+
+def _organization_policy(tables: Tables, row: Row, names: Mapping[str, str]) -> Section:
+    attached = tables.of(t.organization_policy_targets, "policy_id", row["policy_id"])
+    targets = [each["target"] for each in attached if each["organization_id"] == row["organization_id"]]
     only_at_root = targets == [gather.ROOT_TARGET]
+    declared_id = declared_policy_id(row["policy_type"], row["name"])
     return {
         "name": row["name"],
+        "id": None if row["policy_id"] == declared_id else row["policy_id"],
+        "description": row["description"],
+        "attached": None if targets else False,
         "targets": [] if only_at_root else [names.get(target, target) for target in targets],
         "document": c.document_of(row["document"]),
     }
@@ -367,7 +385,7 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _without_defaults(section: Section) -> Section:
+def without_defaults(section: Section) -> Section:
     """The section without members that are absent, empty, or equal to their default."""
     shown = {}
     for name, value in section.items():
@@ -376,9 +394,9 @@ def _without_defaults(section: Section) -> Section:
         if name in _DEFAULTS and value == _DEFAULTS[name]:
             continue
         if name == "organization":
-            value = _without_defaults(value)
+            value = without_defaults(value)
         elif isinstance(value, list):
-            value = [_without_defaults(each) if isinstance(each, dict) else each for each in value]
+            value = [without_defaults(each) if isinstance(each, dict) else each for each in value]
         shown[name] = value
     return shown
 

@@ -270,6 +270,7 @@ class DeclaredChimeAccount:
 class DeclaredAccount:
     account_id: str = member(ACCOUNT_ID, key="id")
     name: str = member(c.text, "")
+    email: str = member(c.matching(r"(?=.{6,64}$)[^\s@]+@[^\s@]+\.[^\s@]+", "an email address"), "")
     root_access_keys: tuple[DeclaredKey, ...] = list_of(DeclaredKey)
     root_mfa_devices: tuple[DeclaredMfaDevice, ...] = list_of(DeclaredMfaDevice)
     users: tuple[DeclaredUser, ...] = list_of(DeclaredUser)
@@ -286,7 +287,7 @@ class DeclaredAccount:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredUnit:
-    """An organizational unit. ``parent`` is the name of another unit, or empty for the organization's root."""
+    """An organizational unit. ``parent`` is the name or id of another unit, or empty for the organization's root."""
 
     name: str
     ou_id: str = ""
@@ -296,11 +297,24 @@ class DeclaredUnit:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredControlPolicy:
-    """A control policy. ``targets`` are account ids, names of units and ROOT. Without targets it applies to ROOT."""
+    """A control policy. ``targets`` are account ids, names or ids of units, and ROOT.
+
+    Without targets it applies to ROOT, unless ``attached`` is false.
+    """
 
     name: str
     document: str
     targets: tuple[str, ...] = ()
+    policy_id: str = ""
+    description: str = ""
+    attached: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredManagementPolicy(DeclaredControlPolicy):
+    """A policy of another type than the control policies, such as TAG_POLICY."""
+
+    policy_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +325,7 @@ class DeclaredOrganization:
     organizational_units: tuple[DeclaredUnit, ...] = ()
     service_control_policies: tuple[DeclaredControlPolicy, ...] = ()
     resource_control_policies: tuple[DeclaredControlPolicy, ...] = ()
+    management_policies: tuple[DeclaredManagementPolicy, ...] = ()
     management_account_id: str = ""
     delegated_administrators: tuple[str, ...] = ()
     features: tuple[str, ...] = ()

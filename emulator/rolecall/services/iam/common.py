@@ -109,6 +109,16 @@ def check_set_or_reset(name: str, value: object | None, *, reset: bool) -> bool:
     return value is not None or reset
 
 
+def signin_duration(call: Call, seconds: int | None) -> Answer:
+    """The member MaxSigninSessionDuration of a role or a login profile: "omitted when the setting is unset" (API
+    reference, Role). Models from before November 2026 lack it.
+    """
+    name = "MaxSigninSessionDuration"
+    if seconds is None or all(path[-1] != name for path in call.model.output_paths):
+        return {}
+    return {name: seconds}
+
+
 def add_tags(call: Call, kind: TaggedKind, owner_id: str, tags: Sequence[tuple[str, str]]) -> None:
     """Add tags; a tag with the same key is replaced. Raises AwsError LimitExceeded beyond the quota."""
     if not tags:

@@ -48,7 +48,7 @@ def get_request_authorization_details(call: Call, *, authorizationId: str, nextT
     return {
         "requestContext": explanation["context"],
         "evaluations": [_evaluation(evaluation) for evaluation in explanation["evaluations"]],
-        "policies": [_policy(policy) for policy in explanation["policies"]],
+        "policies": [_policy(policy) for policy in _shown_policies(explanation)],
     }
 
 
@@ -56,7 +56,7 @@ def get_request_authorization_details(call: Call, *, authorizationId: str, nextT
 def get_request_authorization_policy(call: Call, *, authorizationId: str, policyUri: str) -> Answer:
     """The document of one policy at the time of the refusal. Raises AwsError ResourceNotFoundException."""
     details = _details(call, authorizationId)
-    for policy in json.loads(details.explanation)["policies"]:
+    for policy in _shown_policies(json.loads(details.explanation)):
         if policy["uri"] == policyUri:
             return {"policyDocument": json.loads(details.policies[policy["digest"]])}
     message = NO_POLICY_MESSAGE.format(policy_uri=policyUri, authorization_id=authorizationId)
@@ -80,12 +80,17 @@ def _may_see(call: Call, details: RefusalDetails) -> bool:
     return organization is not None and organization.organization_id == details.organization_id
 
 
+def _shown_policies(explanation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The policies, but not the ones that a resource's owner outside the caller's account and organization has."""
+    return [policy for policy in explanation["policies"] if not policy.get("hidden")]
+
+
 def _evaluation(evaluation: dict[str, Any]) -> Answer:
-    resource = evaluation["resource"]
+    resource, hidden_keys = evaluation["resource"], evaluation.get("hidden_keys", ())
     return {
         "action": evaluation["action"],
         "resource": "" if resource == "*" else resource,
-        "context": evaluation["context"],
+        "context": {key: value for key, value in evaluation["context"].items() if key not in hidden_keys},
         "evaluatedEffect": _EFFECTS[evaluation["outcome"]],
         "checks": _checks(evaluation),
     }
@@ -110,6 +115,7 @@ def _in_order(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _check(layer: dict[str, Any], evaluation: dict[str, Any]) -> Answer:
     check_type, policy_type = _KINDS[layer["layer"]]
+    hidden = layer.get("hidden", False)
     effect = _EFFECTS[layer["effect"]]
     if effect == "IMPLICIT_DENY" and not layer["needed"]:
         effect = "NO_IMPACT"
@@ -117,9 +123,9 @@ def _check(layer: dict[str, Any], evaluation: dict[str, Any]) -> Answer:
         "checkType": check_type,
         "evaluatedEffect": effect,
         "relevantPolicyTypes": [policy_type],
-        "matchedPolicies": _matched(layer["matched"]),
+        "matchedPolicies": [] if hidden else _matched(layer["matched"]),
     }
-    if layer["layer"] in ("scp", "rcp"):
+    if layer["layer"] in ("scp", "rcp") and not hidden:
         check["targetArn"] = layer["target"]
     return check
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rolecall.http import name_of_host
 from rolecall.sessions.outbound_tokens import ISSUER_HOST_ENDING, discovery_document, key_purpose, key_set
 from rolecall.sessions.signing_keys import load_signing_key
 from rolecall.storage.engine import Database
@@ -13,7 +14,7 @@ from rolecall.storage.signing_keys import signing_keys_of
 
 def issuer_of_host(host: str) -> str | None:
     """The issuer that a Host header names; None for any other name."""
-    name = host.partition(":")[0].lower()
+    name = name_of_host(host)
     return name.removesuffix(ISSUER_HOST_ENDING) if name.endswith(ISSUER_HOST_ENDING) else None
 
 

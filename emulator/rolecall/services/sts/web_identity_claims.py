@@ -70,14 +70,15 @@ def _claim(claims: Mapping[str, Any], name: str) -> Any:
 def values_of_claim(claims: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     """A claim for trusted identity propagation: its values as texts; None for a token without the claim.
 
-    The value of an object is no text, so it counts as none. AWS does not document whether a source key can reach into
-    an object, so it cannot.
+    An object is no text. A claim that is or holds one has no usable value, so nothing in it can be taken for the only
+    one. AWS does not document whether a source key can reach into an object, so it cannot.
     """
     value = claims.get(name)
     if value is None:
         return None
     texts = [_text(member) for member in (value if isinstance(value, list) else [value])]
-    return tuple(text for text in texts if text is not None)
+    read = tuple(text for text in texts if text is not None)
+    return read if len(read) == len(texts) else ()
 
 
 def _context_value(value: Any) -> ContextValue | None:

@@ -27,13 +27,13 @@ from rolecall.services.iam.access.jobs import (
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, page
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.storage import organization_policies
 from rolecall.storage.gather import ROOT_TARGET, root_of, service_control_levels
 from rolecall.storage.organizations import (
     OrganizationRecord,
     OrganizationTree,
     organization_around,
     organization_tree,
-    service_control_policy,
 )
 
 _GENERATE = "GenerateOrganizationsAccessReport"
@@ -92,11 +92,12 @@ def _prepared(call: Call, parameters: Parameters) -> Json:
     elif policy_id is None:
         services, accounts = services_of_levels(_levels(call, organization_id, entity.targets)), entity.accounts
     else:
-        policy = service_control_policy(call.db, organization_id, policy_id)
-        if policy is None:
+        policy = organization_policies.policy(call.db, organization_id, policy_id)
+        if policy is None or policy.policy_type != "SERVICE_CONTROL_POLICY":
             return failed(POLICY_CODE, POLICY_MESSAGE)
         services = Grants([kept_document(policy.document, PolicyKind.SCP)]).services()
-        accounts = _accounts_with(tree, entity, policy.targets)
+        targets = organization_policies.targets_of(call.db, organization_id, policy)
+        accounts = _accounts_with(tree, entity, frozenset(targets))
     return or_failed(lambda: _report(call, organization_id, tree, services, accounts))
 
 

@@ -16,7 +16,7 @@ from rolecall.services.iam.groups.groups import shown_group
 from rolecall.services.iam.policies.managed_policies import encoded_document, shown_boundary, shown_policy
 from rolecall.services.iam.policies.policy_versions import shown_version, shown_version_of_aws
 from rolecall.services.iam.roles.instance_profiles import shown_profiles
-from rolecall.services.iam.roles.roles import last_used, shown_role
+from rolecall.services.iam.roles.roles import last_used, named_role
 from rolecall.services.iam.roles.trust import shown_trust_policies
 from rolecall.services.iam.users.users import shown_user
 from rolecall.services.registry import Answer, Call, operation
@@ -101,7 +101,7 @@ def _roles(call: Call, roles: Sequence[RoleRecord]) -> list[Answer]:
     profiles = profiles_of_roles(call.db, ids)
     details = []
     for role, trust_policy in zip(roles, shown_trust_policies(call, roles), strict=True):
-        shown = shown_role(role, trust_policy)
+        shown = named_role(role, trust_policy)
         shown["InstanceProfileList"] = shown_profiles(call, profiles.get(role.role_id, ()))
         shown["RolePolicyList"] = inline.get(role.role_id, [])
         shown["AttachedManagedPolicies"] = attached.get(role.role_id, [])

@@ -1,14 +1,15 @@
 """Centralized root access: the two features of an organization that concern its members' root users.
 
-Source: the API references of the five operations. AWS's two other refusals cannot happen here. Every declared
-organization has all features and trusts IAM, so OrganizationNotInAllFeaturesModeException and
-ServiceAccessNotEnabledException never apply.
+Source: the API references of the five operations. Every organization has all features, so
+OrganizationNotInAllFeaturesModeException cannot happen here. Every organization trusts IAM until
+DisableAWSServiceAccess.
 """
 
 from __future__ import annotations
 
 from rolecall.errors import AwsError
 from rolecall.services.registry import Answer, Call, operation
+from rolecall.storage.organization_access import IAM, service_access
 from rolecall.storage.organizations import (
     ROOT_CREDENTIALS_MANAGEMENT,
     ROOT_SESSIONS,
@@ -27,6 +28,7 @@ NOT_MANAGEMENT_MESSAGE = (
     "The request was rejected because the account making the request is not the management account for the "
     "organization."
 )
+NO_SERVICE_ACCESS_MESSAGE = "The request was rejected because trusted access is not enabled for IAM in Organizations."
 
 
 def _managed(call: Call, *, by_management_account: bool = False) -> OrganizationRecord:
@@ -42,6 +44,8 @@ def _managed(call: Call, *, by_management_account: bool = False) -> Organization
         raise AwsError("AccountNotManagementOrDelegatedAdministratorException", NOT_MANAGING_MESSAGE)
     if by_management_account and call.account_id != organization.management_account_id:
         raise AwsError("CallerIsNotManagementAccountException", NOT_MANAGEMENT_MESSAGE)
+    if IAM not in service_access(call.db, organization.organization_id, 0):
+        raise AwsError("ServiceAccessNotEnabledException", NO_SERVICE_ACCESS_MESSAGE)
     return organization
 
 

@@ -13,6 +13,7 @@ from rolecall.services.iam.providers.propagation import (
     ContextProviderMembers,
     changed_propagation,
     new_propagation,
+    owned,
     propagation_answer,
     propagation_flag,
     propagation_permissions,
@@ -107,7 +108,7 @@ taggable(
 def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     """The keys about issuers hold the form of aws:OriginIdentity/Issuer, which is not documented for them."""
     arn, url = parameters.get("OpenIDConnectProviderArn"), parameters.get("Url")
-    stored = None if arn is None else provider_by_arn(call.db, arn)
+    stored = None if arn is None else owned(call, provider_by_arn(call.db, arn))
     return propagation_permissions(
         call,
         parameters,

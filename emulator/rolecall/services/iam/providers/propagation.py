@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict, TypeVar
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.errors import AwsError
@@ -32,6 +32,9 @@ REMOVE_INSTANCE_FIRST_MESSAGE = (
 NO_INSTANCE_WITHOUT_PROVIDER_MESSAGE = (
     "Unable to associate an IAM Identity Center instance with an identity provider that has no context provider."
 )
+
+
+Stored = TypeVar("Stored", bound="Propagating")
 
 
 class KeyDefinition(TypedDict, total=False):
@@ -172,6 +175,11 @@ def propagation_flag(call: Call, list_member: str, *, has_instance: bool) -> Ans
 
 
 # Condition keys.
+
+
+def owned(call: Call, stored: Stored | None) -> Stored | None:
+    """The provider if the caller's account has it. A policy must learn nothing about the provider of another one."""
+    return stored if stored is not None and stored.account_id == call.account_id else None
 
 
 def propagation_permissions(

@@ -12,6 +12,7 @@ from rolecall.services.iam.providers.propagation import (
     ContextProviderMembers,
     changed_propagation,
     new_propagation,
+    owned,
     propagation_answer,
     propagation_flag,
     propagation_permissions,
@@ -114,7 +115,7 @@ taggable("saml_provider", "SAMLProvider", "SAMLProviderArn", _existing_arn, chan
 
 def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     arn, document = parameters.get("SAMLProviderArn"), parameters.get("SAMLMetadataDocument")
-    stored = None if arn is None else provider_by_arn(call.db, arn)
+    stored = None if arn is None else owned(call, provider_by_arn(call.db, arn))
     return propagation_permissions(
         call,
         parameters,

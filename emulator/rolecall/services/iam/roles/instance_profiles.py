@@ -100,7 +100,7 @@ def shown_profiles(call: Call, profiles: Sequence[InstanceProfile]) -> list[Answ
     """Instance profiles with their roles, as lists show them: without tags."""
     roles = list(roles_by_id(call.db, [each.role_id for each in profiles if each.role_id is not None]).values())
     documents = shown_trust_policies(call, roles)
-    shown = {role.role_id: shown_role(role, text) for role, text in zip(roles, documents, strict=True)}
+    shown = {role.role_id: shown_role(call, role, text) for role, text in zip(roles, documents, strict=True)}
     return [
         {
             "Path": profile.path,

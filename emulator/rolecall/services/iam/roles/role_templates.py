@@ -117,7 +117,7 @@ def acquire_role(
         present = _made(call, wanted, AcquiredRole(template.arn, template.minor_version, values))
     else:
         _check_present(call, present, template, wanted)
-    return {"Role": shown_role(present, present.trust_policy)}
+    return {"Role": shown_role(call, present, present.trust_policy)}
 
 
 def _made(call: Call, wanted: RenderedRole, source: AcquiredRole) -> RoleRecord:

@@ -7,7 +7,14 @@ from operator import attrgetter
 
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
-from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, check_set_or_reset, tag_answer, tag_pairs
+from rolecall.services.iam.common import (
+    DEFAULT_PAGE_ITEMS,
+    add_tags,
+    check_set_or_reset,
+    signin_duration,
+    tag_answer,
+    tag_pairs,
+)
 from rolecall.services.iam.named import NamedKind
 from rolecall.services.iam.policies.entity_policies import policies_of, refuse_policies_left
 from rolecall.services.iam.policies.managed_policies import check_boundary, encoded_document, shown_boundary
@@ -120,7 +127,7 @@ def create_role(
         add_role(call.db, role)
     except AlreadyThere as error:
         raise ROLES.already_exists(RoleName) from error
-    shown = shown_role(role, AssumeRolePolicyDocument)
+    shown = shown_role(call, role, AssumeRolePolicyDocument)
     shown.update(shown_boundary(role.permissions_boundary_arn))
     if tags:
         add_tags(call, "role", role.role_id, tags)
@@ -153,7 +160,7 @@ def _whole_role(call: Call, role: RoleRecord) -> Answer:
 
 def _described_role(call: Call, role: RoleRecord) -> Answer:
     [trust_policy] = shown_trust_policies(call, [role])
-    shown = shown_role(role, trust_policy)
+    shown = shown_role(call, role, trust_policy)
     if role.description:
         shown["Description"] = role.description
     shown.update(shown_boundary(role.permissions_boundary_arn))
@@ -174,20 +181,22 @@ def last_used(call: Call, role: RoleRecord) -> Answer:
     return {"LastUsedDate": at_seconds, "Region": region}
 
 
-def _listed_role(role: RoleRecord, trust_policy: str) -> Answer:
-    shown = shown_role(role, trust_policy)
+def _listed_role(call: Call, role: RoleRecord, trust_policy: str) -> Answer:
+    shown = shown_role(call, role, trust_policy)
     shown["MaxSessionDuration"] = role.max_session_duration_seconds
     if role.description:
         shown["Description"] = role.description
     return shown
 
 
-def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
-    """The members that every answer about a role has.
+def shown_role(call: Call, role: RoleRecord, trust_policy: str) -> Answer:
+    """The members that every answer with the model's shape Role has."""
+    return {**named_role(role, trust_policy), **signin_duration(call, role.max_signin_session_duration_seconds)}
 
-    API reference, Role, MaxSigninSessionDuration: "omitted when the setting is unset."
-    """
-    shown = {
+
+def named_role(role: RoleRecord, trust_policy: str) -> Answer:
+    """The members that the model's shapes Role and RoleDetail share."""
+    return {
         "Path": role.path,
         "RoleName": role.name,
         "RoleId": role.role_id,
@@ -195,9 +204,6 @@ def shown_role(role: RoleRecord, trust_policy: str) -> Answer:
         "CreateDate": role.created_at_seconds,
         "AssumeRolePolicyDocument": encoded_document(trust_policy),
     }
-    if role.max_signin_session_duration_seconds is not None:
-        shown["MaxSigninSessionDuration"] = role.max_signin_session_duration_seconds
-    return shown
 
 
 @operation("iam", "ListRoles", permissions=listing("role"))
@@ -207,7 +213,7 @@ def list_roles_operation(
     """Roles by name. AWS leaves out tags, boundary and last use. Raises AwsError ValidationError (marker)."""
     roles, rest = ROLES.page(call, list_roles, PathPrefix, Marker, MaxItems)
     documents = shown_trust_policies(call, roles)
-    return {"Roles": [_listed_role(role, text) for role, text in zip(roles, documents, strict=True)], **rest}
+    return {"Roles": [_listed_role(call, role, text) for role, text in zip(roles, documents, strict=True)], **rest}
 
 
 @operation("iam", "UpdateRole")

@@ -68,7 +68,7 @@ def create_service_linked_role(
         )
     except AlreadyThere as error:
         raise AwsError("InvalidInput", TAKEN_MESSAGE.format(name=role_name(facts, CustomSuffix))) from error
-    return {"Role": shown_role(role, created_trust_policy(facts.service))}
+    return {"Role": shown_role(call, role, created_trust_policy(facts.service))}
 
 
 def _check_name(facts: ServiceLinkedRole, custom_suffix: str) -> None:

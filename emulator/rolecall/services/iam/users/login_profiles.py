@@ -12,7 +12,7 @@ from rolecall.access.permission import Permission
 from rolecall.errors import AwsError
 from rolecall.services.iam.account.password_policy import granted_to_users
 from rolecall.services.iam.account.password_rules import check_is_new, check_password, hashed, is_password
-from rolecall.services.iam.common import check_set_or_reset, concurrent_modification
+from rolecall.services.iam.common import check_set_or_reset, concurrent_modification, signin_duration
 from rolecall.services.iam.resource_kinds import NOT_A_USER_MESSAGE, calling_user
 from rolecall.services.iam.users.users import (
     check_user_is_named,
@@ -83,14 +83,13 @@ def _profile_of(call: Call, owner: UserRecord | None) -> LoginProfile:
     return profile
 
 
-def _shown(owner: UserRecord | None, profile: LoginProfile) -> Answer:
+def _shown(call: Call, owner: UserRecord | None, profile: LoginProfile) -> Answer:
     shown: Answer = {
         "UserName": None if owner is None else owner.name,
         "CreateDate": profile.created_at_seconds,
         "PasswordResetRequired": profile.reset_required,
+        **signin_duration(call, profile.max_signin_session_duration_seconds),
     }
-    if profile.max_signin_session_duration_seconds is not None:
-        shown["MaxSigninSessionDuration"] = profile.max_signin_session_duration_seconds
     return {"LoginProfile": shown}
 
 
@@ -127,7 +126,7 @@ def create_login_profile(
         add_login_profile(call.db, profile)
     except AlreadyThere as error:  # another transaction deleted the user in the meantime
         raise concurrent_modification() from error
-    return _shown(owner, profile)
+    return _shown(call, owner, profile)
 
 
 @operation("iam", "GetLoginProfile", precheck=_check_root_calls_by_task)
@@ -137,7 +136,7 @@ def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
     Raises AwsError: ValidationError, NoSuchEntity.
     """
     owner = named_or_calling_user(call, UserName)
-    return _shown(owner, _profile_of(call, owner))
+    return _shown(call, owner, _profile_of(call, owner))
 
 
 @operation("iam", "UpdateLoginProfile")

@@ -1,0 +1,83 @@
+"""From files to one sandbox file: which kind each file is, and the module that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from rolecall.ids import Identifiers
+from rolecall.importing.account_details import is_account_details, read_account_details
+from rolecall.importing.cloudformation import is_template, read_template
+from rolecall.importing.found import EnoughFoundError, Found, Place
+from rolecall.importing.grants import Grants
+from rolecall.importing.organizations import Organizations, is_organizations_answer
+from rolecall.importing.sources import Source, read_source
+from rolecall.importing.terraform import is_terraform, read_terraform
+from rolecall.importing.written import Imported, UnimportableError, written
+from rolecall.worlds.located import UnreadableError
+
+NOTHING_GIVEN: Mapping[str, str] = MappingProxyType({})
+UNKNOWN_MESSAGE = "not a file that Rolecall can import: docs/import.md lists the kinds of files"
+
+
+def imported(
+    names: Sequence[str], ids: Identifiers, account_id: str = "", given: Mapping[str, str] = NOTHING_GIVEN
+) -> Imported:
+    """The sandbox that the files describe together.
+
+    ``account_id`` is for files that do not name their account, ``given`` has values that a template does not tell.
+
+    Raises OSError, UnimportableError.
+    """
+    found, problems = Found(), []
+    sources = []
+    for name in names:
+        try:
+            sources.append(read_source(name))
+        except UnreadableError as error:
+            problems += [f"{name}:{problem.line}: {problem.message}" for problem in error.problems]
+    try:
+        reader = _Reader(found, Organizations(found), Grants(found), account_id, given)
+        # Templates last, because another file may name the account.
+        for source in sorted(sources, key=lambda source: is_template(source.value)):
+            reader.read(source)
+        reader.grants.apply()
+        reader.organizations.add()
+    except EnoughFoundError:
+        pass
+    if problems:
+        raise UnimportableError([*problems, *map(str, found.problems)])
+    return written(found, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    found: Found
+    organizations: Organizations
+    grants: Grants
+    account_id: str
+    given: Mapping[str, str]
+
+    def read(self, source: Source) -> None:
+        """A file may be a list of answers, as ``jq --slurp`` writes them. Raises EnoughFoundError."""
+        place = Place(source)
+        if isinstance(source.value, list):
+            for index, each in enumerate(source.value):
+                self._read(place / index, each)
+        else:
+            self._read(place, source.value)
+
+    def _read(self, place: Place, value: Any) -> None:
+        if is_account_details(value):
+            read_account_details(self.found, place, value)
+        elif is_terraform(value):
+            read_terraform(self.grants, self.organizations, place, value, self.account_id)
+        elif is_organizations_answer(value):
+            self.organizations.read(place, value)
+        elif is_template(value):
+            only = next(iter(self.found.accounts)) if len(self.found.accounts) == 1 else ""
+            read_template(self.grants, place, value, self.account_id or only, self.given)
+        else:
+            self.found.problem(place, UNKNOWN_MESSAGE)

@@ -1,0 +1,1 @@
+"""AWS Organizations: the accounts, units and policies of the sandbox's organization."""

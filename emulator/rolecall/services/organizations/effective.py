@@ -1,0 +1,97 @@
+"""The effective policy of an account: policies of the root, the units and the account, merged.
+
+Source: Organizations User Guide, Policy syntax and examples for management policy types, Inheritance operators. A value
+of a policy is set by ``@@assign``, lengthened by ``@@append`` and shortened by ``@@remove``. A policy may say with
+``@@operators_allowed_for_child_policies`` which of these the policies below it may use on an element.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_ASSIGN, _APPEND, _REMOVE = "@@assign", "@@append", "@@remove"
+_VALUE_OPERATORS = (_ASSIGN, _APPEND, _REMOVE)
+_ALLOWED = "@@operators_allowed_for_child_policies"
+_ALL = "@@all"
+_NONE = "@@none"
+# Deeper than any type of policy nests its elements.
+_MAXIMUM_DEPTH = 64
+
+
+@dataclass(slots=True)
+class _Element:
+    """One element of the merged policies. ``allowed`` is None while no policy above limits the operators."""
+
+    children: dict[str, _Element] = field(default_factory=dict)
+    value: Any = None
+    allowed: frozenset[str] | None = None
+
+
+def effective_policy(levels: Sequence[Sequence[str]]) -> str:
+    """The merged policy as JSON text. ``levels`` are the documents of each level, the root's first."""
+    merged = _Element()
+    for documents in levels:
+        limits: list[tuple[_Element, frozenset[str]]] = []
+        for text in documents:
+            document = json.loads(text)
+            _merge(merged, document if isinstance(document, dict) else {}, None, limits, 0)
+        # A limit holds for the policies below this level, not for its own.
+        for element, allowed in limits:
+            element.allowed = allowed if element.allowed is None else element.allowed & allowed
+    return json.dumps(_written(merged), separators=(",", ":"), ensure_ascii=False)
+
+
+def _merge(
+    element: _Element,
+    document: Mapping[str, Any],
+    allowed: frozenset[str] | None,
+    limits: list[tuple[_Element, frozenset[str]]],
+    depth: int,
+) -> None:
+    if depth > _MAXIMUM_DEPTH:
+        return
+    if element.allowed is not None:
+        allowed = element.allowed if allowed is None else allowed & element.allowed
+    for name, value in document.items():
+        if name == _ALLOWED:
+            limits.append((element, _operators(value)))
+        elif name in _VALUE_OPERATORS:
+            if allowed is None or name in allowed:
+                _apply(element, name, value)
+        elif isinstance(value, dict):
+            _merge(element.children.setdefault(_same(element, name), _Element()), value, allowed, limits, depth + 1)
+        elif allowed is None or _ASSIGN in allowed:
+            element.children.setdefault(_same(element, name), _Element()).value = value
+
+
+def _same(element: _Element, name: str) -> str:
+    """The name that the element already has in another case of letters: policy keys compare without case."""
+    return next((known for known in element.children if known.lower() == name.lower()), name)
+
+
+def _operators(value: Any) -> frozenset[str]:
+    listed = value if isinstance(value, list) else [value]
+    if _ALL in listed:
+        return frozenset(_VALUE_OPERATORS)
+    return frozenset(each for each in listed if isinstance(each, str) and each != _NONE)
+
+
+def _apply(element: _Element, operator: str, value: Any) -> None:
+    if operator == _ASSIGN:
+        element.value = value
+        return
+    given = value if isinstance(value, list) else [value]
+    present = element.value if isinstance(element.value, list) else [] if element.value is None else [element.value]
+    if operator == _APPEND:
+        element.value = [*present, *(each for each in given if each not in present)]
+    else:
+        element.value = [each for each in present if each not in given]
+
+
+def _written(element: _Element) -> Any:
+    if element.children:
+        return {name: _written(child) for name, child in element.children.items()}
+    return {} if element.value is None else element.value
