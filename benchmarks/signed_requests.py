@@ -45,6 +45,7 @@ def captured(made: Any, call: Callable[[Any], object]) -> bytes:
     made.meta.events.register_first("before-send", stop)
     with contextlib.suppress(_CapturedError):
         call(made)
+    made.meta.events.unregister("before-send", stop)
     request = prepared[0]
     url = urlsplit(request.url)
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")

@@ -7,6 +7,7 @@ checks expiry. Refusals come in AWS's order: a damaged token, then an expired on
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -50,7 +51,11 @@ class Identity:
 
 def read_identities(connection: Connection, generation: int) -> IdentityStore:
     """The identities of the connection's generation, with its key ring. Nothing is remembered yet."""
-    return IdentityStore(PolicyStore(generation), KeyRing.of_rows(keyring.load(connection)))
+    return IdentityStore(PolicyStore(generation), _key_ring(tuple(keyring.load(connection))))
+
+
+# Keys change by rotation only, but every new generation asks.
+_key_ring = lru_cache(maxsize=4)(KeyRing.of_rows)
 
 
 def unsigned_identity(caller: Caller) -> Identity:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import DateTime, bindparam, delete, func, insert, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from rolecall.storage import keyring, migrate
 from rolecall.storage import tables as t
 from rolecall.storage.engine import Database
-from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.named import ListByPath
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
+from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 ACCOUNT = "111122223333"
 
@@ -218,11 +220,58 @@ def test_a_prepared_select_answers_what_the_statement_answers(database: Database
 
 
 def test_a_prepared_select_refuses_what_the_driver_could_not_convert() -> None:
-    statement = select(t.sealing_keys.c.secret).where(t.sealing_keys.c.key_id == bindparam("key_id"))
+    statement = select(type_coerce(t.users.c.created_at_seconds, DateTime))
     with pytest.raises(ValueError, match="cannot convert"):
-        PreparedSelect(statement, "key_id")
+        PreparedSelect(statement)
     with pytest.raises(ValueError, match="binds"):
         PreparedSelect(select(t.users.c.name).where(t.users.c.user_id == bindparam("user_id")), "other")
+
+
+def test_a_prepared_select_keeps_the_values_of_the_statement_itself(database: Database) -> None:
+    with database.transaction() as connection:
+        for number, path in enumerate(["/", "/team/", "/team/red/", "/Team/"]):
+            connection.execute(insert(t.users), {**_user(number), "path": path})
+    listed = ListByPath(t.users, [t.users.c.name, t.users.c.path])
+    with database.snapshot() as connection:
+        everything = listed.rows(connection, ACCOUNT, "/", "", 100)
+        assert [row[1] for row in listed.rows(connection, ACCOUNT, "/team/", "", 100)] == ["/team/", "/team/red/"]
+        assert listed.rows(connection, ACCOUNT, "/", everything[1][0].lower(), 1) == everything[2:3]
+        assert listed.rows(connection, "999988887777", "/", "", 100) == []
+        with pytest.raises(ValueError, match="takes 1 values"):
+            PreparedSelect(select(t.users.c.name).where(t.users.c.user_id == bindparam("a")), "a").all(connection)
+
+
+def test_a_prepared_insert_raises_the_generation_as_other_writes_do(database: Database) -> None:
+    row = {column.name: None for column in t.users.columns} | _user(1) | {"path": "/"}
+    before = _generation(database)
+    with database.transaction() as connection:
+        PreparedInsert(t.users).execute(connection, [row])
+    assert _generation(database) == before + 1
+    deletion = {"task_id": "task/1", "account_id": ACCOUNT, "role_name": "r", "status": "SUCCEEDED"}
+    with database.transaction() as connection:
+        rest = {"reason": "", "resources": "[]", "created_at_seconds": 1}
+        PreparedInsert(t.service_linked_role_deletions).execute(connection, [{**deletion, **rest}])
+    assert _generation(database) == before + 1
+
+
+def test_a_prepared_insert_needs_every_column(database: Database) -> None:
+    with database.transaction() as connection, pytest.raises(KeyError):
+        PreparedInsert(t.users).execute(connection, [_user(1) | {"path": "/"}])
+
+
+def test_a_conflict_leaves_the_rest_of_the_transaction(database: Database) -> None:
+    def conflict(connection: Any) -> None:
+        with problem_for_conflict(connection, AlreadyThere("two")):
+            connection.execute(insert(t.accounts).values(account_id="222233334444", name="new", position=1))
+            connection.execute(insert(t.accounts).values(account_id=ACCOUNT, name="two", position=1))
+
+    with database.transaction() as connection:
+        connection.execute(insert(t.accounts).values(account_id="333344445555", name="kept", position=2))
+        with pytest.raises(AlreadyThere):
+            conflict(connection)
+    with database.snapshot() as connection:
+        names = connection.execute(select(t.accounts.c.name).order_by(t.accounts.c.position)).scalars()
+        assert list(names) == ["one", "kept"]
 
 
 def test_a_thread_that_comes_new_to_a_database_in_memory_leaves_the_work_of_others_alone() -> None:

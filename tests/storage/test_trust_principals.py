@@ -11,6 +11,7 @@ from rolecall.access.context import RequestContext
 from rolecall.storage import worlds
 from rolecall.storage.problems import BadRowError
 from rolecall.storage.trust import UnknownPrincipal, resolve_trust
+from rolecall.storage.world_rows import WorldRows
 
 ACCOUNT, ABSENT = "111122223333", "999988887777"
 WORLD = """
@@ -112,7 +113,9 @@ def test_a_row_that_cannot_be(database: Any) -> None:
 
     def write() -> None:
         with database.transaction() as connection:
-            worlds.put_row(connection, "account_preferences", row)
+            rows = WorldRows(connection)
+            worlds.put_row(rows, "account_preferences", row)
+            rows.written()
 
     with pytest.raises(
         BadRowError, match=r"^a row of account_preferences cannot be stored: FOREIGN KEY constraint failed"

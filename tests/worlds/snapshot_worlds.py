@@ -19,6 +19,7 @@ from rolecall.sessions.saml.on_demand import own_metadata
 from rolecall.sessions.signing_keys import new_signing_key, private_pem, public_jwk
 from rolecall.storage import worlds
 from rolecall.storage.tables import metadata
+from rolecall.storage.world_rows import WorldRows
 from rolecall.worlds.snapshots import load_database, save_database
 
 # Facts that a snapshot writes under keys of the sandbox file, the organization with units, policies and members too.
@@ -225,8 +226,10 @@ def fill_plain_tables(database: Any) -> None:
         for name in PLAIN_TABLES:
             table = metadata.tables[name]
             row = {column.name: _value(connection, name, column) for column in table.columns}
-            if not worlds.find(connection, table, {column.name: row[column.name] for column in table.primary_key}):
-                worlds.put_row(connection, name, row)
+            rows = WorldRows(connection)
+            if not worlds.find(rows, table, {column.name: row[column.name] for column in table.primary_key}):
+                worlds.put_row(rows, name, row)
+                rows.written()
 
 
 def _value(connection: Any, table: str, column: Any) -> Any:

@@ -13,7 +13,9 @@ from rolecall.ids import Identifiers
 from rolecall.storage.engine import Database
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.tables import metadata
+from rolecall.worlds.checking import Notes
 from rolecall.worlds.declare import read_world
+from rolecall.worlds.located import Located
 from rolecall.worlds.setup import reset_world, set_up_world
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -236,6 +238,25 @@ def test_a_file_that_says_the_same_in_other_words_changes_nothing_either(databas
     same["accounts"][0]["chime_accounts"][0]["users"][0]["license"] = "Pro"
     assert apply(database, same, 1_900_000_000 + DAY)
     assert dump(database) == before
+
+
+def test_the_same_text_is_not_compared_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(database, everything())
+    monkeypatch.setattr("rolecall.worlds.setup._fingerprint", None)
+    assert not apply(database, everything())
+    with pytest.raises(TypeError):
+        apply(database, {**everything(), "settings": {"strict": False}})
+
+
+def test_a_text_that_names_another_file_says_too_little_for_that() -> None:
+    assert len(read_world(json.dumps({"version": 1, "accounts": [{"id": ACCOUNT}]})).text_digest) == 64
+    metadata_of_own = {"name": "idp", "rolecall_idp": "idp"}
+    text = json.dumps({"version": 1, "accounts": [{"id": ACCOUNT, "saml_providers": [metadata_of_own]}]})
+    assert len(read_world(text).text_digest) == 64
+    notes = Notes(Located({}, {}), "somewhere")
+    assert not notes.names_files
+    assert notes.folder == "somewhere"
+    assert notes.names_files
 
 
 def test_what_was_changed_since_is_kept_while_the_file_stays_the_same(make_world: Any) -> None:

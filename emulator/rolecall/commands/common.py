@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,20 @@ def tell_lines(text: str, *, err: bool = False) -> None:
     The caller makes sure that no text of a client, a file or a server can add a line.
     """
     click.echo(printable_lines(text), err=err)
+
+
+@contextmanager
+def told_when_slow(line: str, after_seconds: float = 1.0) -> Iterator[None]:
+    """Print the line on standard error if the block takes longer than that."""
+    timer = threading.Timer(after_seconds, tell, [line], {"err": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        # The line is not printed in the middle of what comes next, and no thread lives on through a fork.
+        timer.join()
 
 
 def tell_exactly(text: str, *, newline: bool = True) -> None:

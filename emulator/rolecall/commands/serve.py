@@ -28,6 +28,7 @@ from rolecall.commands.common import (
     port_option,
     read_config,
     tell_lines,
+    told_when_slow,
     user_data_folder,
     with_folder,
 )
@@ -38,6 +39,10 @@ from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
 from rolecall.web.origins import admission_of
 from rolecall.worlds.world import World
+
+# For large sandbox files: what the command does when it has not answered after a second.
+SLOW_READING = "rolecall: reading {path}. A large sandbox file takes some seconds."
+SLOW_SETTING_UP = "rolecall: setting up the sandbox in its database. A large one takes some seconds."
 
 
 @click.command("serve")
@@ -148,7 +153,8 @@ def command(
       rolecall serve --tls self-signed
     """
     _log_to_stderr(verbose)
-    world = read_config(config)
+    with told_when_slow(SLOW_READING.format(path=config or "the built-in sandbox")):
+        world = read_config(config)
     settings = ServerSettings(
         database_url=database,
         config_path=config or "",
@@ -195,6 +201,7 @@ def _log_to_stderr(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
+@told_when_slow(SLOW_SETTING_UP)
 def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:
     """Two functions: one gives a worker its application, the other runs when the server has ended.
 

@@ -17,7 +17,7 @@ from rolecall.settings import SandboxSettings
 from rolecall.storage import worlds
 from rolecall.storage.clock_states import kept_clock
 from rolecall.storage.engine import Database
-from rolecall.worlds.setup import present_settings
+from rolecall.worlds.setup import settings_in
 
 
 class Generations:
@@ -41,8 +41,8 @@ class Generations:
         if identities is None or identities.generation != generation:
             identities = read_identities(connection, generation)
             # Settings change only with the whole world: by loading a snapshot, or by a reset.
-            settings = present_settings(connection, self._declared_settings)
-            self._take_over(identities, settings, worlds.states(connection))
+            states = worlds.states(connection)
+            self._take_over(identities, settings_in(states, self._declared_settings), states)
         return identities
 
     def _take_over(self, identities: IdentityStore, settings: SandboxSettings, states: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from rolecall.storage.prepared import AUTHORITY_WRITTEN
 from rolecall.storage.private_files import file_of, identity_of, keep_private
 from rolecall.storage.tables import generations
 from rolecall.storage.write_ahead import write_ahead
@@ -42,6 +43,7 @@ FILE_LOST_MESSAGE = (
 _GENERATION = select(generations.c.value).where(generations.c.name == "iam")
 _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
 _RAISE_GENERATION = update(generations).where(generations.c.name == "iam").values(value=generations.c.value + 1)
+_RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam'"
 
 
 def database_exists(url: str) -> bool:
@@ -139,10 +141,14 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with self._writers.connect() as connection, connection.begin():
-            connection.info["authority_written"] = False
+            connection.info[AUTHORITY_WRITTEN] = False
             yield connection
-            if connection.info["authority_written"]:
-                connection.execute(_RAISE_GENERATION)
+            if connection.info[AUTHORITY_WRITTEN]:
+                if self.is_sqlite:
+                    driver: Any = connection.connection.driver_connection
+                    driver.execute(_RAISE_GENERATION_SQL)
+                else:
+                    connection.execute(_RAISE_GENERATION)
 
     @contextmanager
     def beside(self, snapshot: Connection) -> Iterator[Connection]:
@@ -266,7 +272,12 @@ def _prepare_sqlite(driver: sqlite3.Connection, _record: object) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     # Taking the write lock first makes concurrent writers wait for each other instead of failing later.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        # As SQLAlchemy would raise it: callers tell a busy database from other problems.
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
 def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:
@@ -275,4 +286,4 @@ def _note_authority_write(connection: Connection, statement: Any, *_ignored: obj
         # A statement may state that it changes no column that rights depend on.
         if statement.get_execution_options().get("changes_no_rights"):
             return
-        connection.info["authority_written"] = True
+        connection.info[AUTHORITY_WRITTEN] = True

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Delete, Table, bindparam, delete, select
 
 from rolecall.storage import tables as t
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 
 TaggedKind = Literal[
     "user",
@@ -34,9 +35,9 @@ Tag = tuple[str, str]
 class _TagStatements:
     """The statements for one kind's table of tags, built once. If ``case_sensitive``, ``a`` and ``A`` are two keys."""
 
-    select_all: Select[Any]
+    select_all: PreparedSelect
     delete_one: Delete
-    insert: Insert
+    insert: PreparedInsert
     owner: str
     case_sensitive: bool
 
@@ -47,9 +48,11 @@ class _TagStatements:
 def _statements(table: Table, owner: str, *, case_sensitive: bool) -> _TagStatements:
     of_owner = table.c[owner] == bindparam("owner")
     return _TagStatements(
-        select_all=select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key),
+        select_all=PreparedSelect(
+            select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key), "owner"
+        ),
         delete_one=delete(table).where(of_owner, table.c.key_key == bindparam("removed")),
-        insert=insert(table),
+        insert=PreparedInsert(table),
         owner=owner,
         case_sensitive=case_sensitive,
     )
@@ -71,8 +74,7 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
 
 def tags_of(connection: Connection, kind: TaggedKind, owner_id: str) -> list[Tag]:
     """The tags of an entity, sorted by key."""
-    rows = connection.execute(_KINDS[kind].select_all, {"owner": owner_id})
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1]) for row in _KINDS[kind].select_all.all(connection, owner_id)]
 
 
 def is_case_sensitive(kind: TaggedKind) -> bool:
@@ -88,13 +90,16 @@ def key_key(kind: TaggedKind, key: str) -> str:
 def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> None:
     """Add tags. A tag whose key is there already replaces the old key and value."""
     statements = _KINDS[kind]
+    present = {statements.key_key(key) for key, _ in tags_of(connection, kind, owner_id)}
     rows = [
         {statements.owner: owner_id, "key_key": statements.key_key(key), "key": key, "value": value}
         for key, value in tags
     ]
+    replaced = [{"owner": owner_id, "removed": row["key_key"]} for row in rows if row["key_key"] in present]
+    if replaced:
+        connection.execute(statements.delete_one, replaced)
     if rows:
-        connection.execute(statements.delete_one, [{"owner": owner_id, "removed": row["key_key"]} for row in rows])
-        connection.execute(statements.insert, rows)
+        statements.insert.execute(connection, rows)
 
 
 def remove_tags(connection: Connection, kind: TaggedKind, owner_id: str, keys: Iterable[str]) -> None:

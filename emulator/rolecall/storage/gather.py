@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Table, bindparam, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from rolecall.arns import FULL_ACCESS, iam_arn, organization_policy_arn, parse_arn
 from rolecall.storage import tables as t
 from rolecall.storage.entity_tags import tags_of
+from rolecall.storage.prepared import PreparedSelect
 
 ROOT_TARGET = "ROOT"
 # The state of a closed account.
@@ -95,36 +96,58 @@ class Organization:
     closed: bool = False
 
 
-_ACCESS_KEY = select(
-    t.access_keys.c.access_key_id,
-    t.access_keys.c.secret_access_key,
-    t.access_keys.c.status,
-    t.access_keys.c.account_id,
-    t.access_keys.c.user_id,
-).where(t.access_keys.c.access_key_id == bindparam("access_key_id"))
+_ACCESS_KEY = PreparedSelect(
+    select(
+        t.access_keys.c.access_key_id,
+        t.access_keys.c.secret_access_key,
+        t.access_keys.c.status,
+        t.access_keys.c.account_id,
+        t.access_keys.c.user_id,
+    ).where(t.access_keys.c.access_key_id == bindparam("access_key_id")),
+    "access_key_id",
+)
+# In the order of Entity's fields between its kind and its tags.
+_USER_COLUMNS = [t.users.c[name] for name in ("user_id", "account_id", "name", "path", "permissions_boundary_arn")]
+_ROLE_COLUMNS = [t.roles.c[name] for name in ("role_id", "account_id", "name", "path", "permissions_boundary_arn")]
+_TRUST_COLUMNS = [
+    t.roles.c[name]
+    for name in (
+        "trust_policy",
+        "trust_principal_ids",
+        "max_session_duration_seconds",
+        "max_signin_session_duration_seconds",
+        "linked_service",
+    )
+]
+_USER = PreparedSelect(select(*_USER_COLUMNS).where(t.users.c.user_id == bindparam("user_id")), "user_id")
+_ROLE = PreparedSelect(select(*_ROLE_COLUMNS).where(t.roles.c.role_id == bindparam("role_id")), "role_id")
+_TRUSTED_ROLE = PreparedSelect(
+    select(*_ROLE_COLUMNS, *_TRUST_COLUMNS).where(
+        t.roles.c.account_id == bindparam("account_id"), t.roles.c.name_key == bindparam("name_key")
+    ),
+    "account_id",
+    "name_key",
+)
 
 
 def access_key(connection: Connection, access_key_id: str) -> AccessKey | None:
-    row = connection.execute(_ACCESS_KEY, {"access_key_id": access_key_id}).first()
+    row = _ACCESS_KEY.first(connection, access_key_id)
     return None if row is None else AccessKey(*row)
 
 
 def user(connection: Connection, user_id: str) -> Entity | None:
-    row = connection.execute(select(t.users).where(t.users.c.user_id == user_id)).first()
-    if row is None:
-        return None
-    tags = tuple(tags_of(connection, "user", user_id))
-    return Entity("user", user_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
+    row = _USER.first(connection, user_id)
+    return None if row is None else _entity(connection, "user", row)
 
 
 def role(connection: Connection, role_id: str) -> Entity | None:
-    row = connection.execute(select(t.roles).where(t.roles.c.role_id == role_id)).first()
-    return None if row is None else _role_entity(connection, row)
+    row = _ROLE.first(connection, role_id)
+    return None if row is None else _entity(connection, "role", row)
 
 
-def _role_entity(connection: Connection, row: Row[Any]) -> Entity:
-    tags = tuple(tags_of(connection, "role", row.role_id))
-    return Entity("role", row.role_id, row.account_id, row.name, row.path, row.permissions_boundary_arn, tags)
+def _entity(connection: Connection, kind: Literal["user", "role"], row: Sequence[Any]) -> Entity:
+    entity_id, account_id, name, path, boundary_arn = row
+    return Entity(kind, entity_id, account_id, name, path, boundary_arn, tuple(tags_of(connection, kind, entity_id)))
 
 
 def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
@@ -132,63 +155,93 @@ def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
     parsed = parse_arn(arn)
     if parsed is None or parsed.service != "iam" or parsed.resource_type != "role":
         return None
-    statement = select(t.roles).where(
-        t.roles.c.account_id == parsed.account_id, t.roles.c.name_key == parsed.resource_name.lower()
-    )
-    row = connection.execute(statement).first()
+    row = _TRUSTED_ROLE.first(connection, parsed.account_id, parsed.resource_name.lower())
     if row is None:
         return None
-    entity = _role_entity(connection, row)
-    if entity.arn != arn:
+    role_id, account_id, name, path, boundary_arn = row[:5]
+    trust_policy, principal_ids, duration_seconds, signin_duration_seconds, service = row[5:]
+    if iam_arn(account_id, "role", path, name) != arn:
         return None
+    tags = tuple(tags_of(connection, "role", role_id))
     return TrustedRole(
-        entity=entity,
-        trust_policy=row.trust_policy,
-        trust_principal_ids=json.loads(row.trust_principal_ids),
-        max_session_duration_seconds=row.max_session_duration_seconds,
-        max_signin_session_duration_seconds=row.max_signin_session_duration_seconds,
-        linked_service=row.linked_service,
+        entity=Entity("role", role_id, account_id, name, path, boundary_arn, tags),
+        trust_policy=trust_policy,
+        trust_principal_ids=json.loads(principal_ids),
+        max_session_duration_seconds=duration_seconds,
+        max_signin_session_duration_seconds=signin_duration_seconds,
+        linked_service=service,
     )
 
 
-def _documents_of(connection: Connection, inline: Table, attached: Table, owner: str, owner_id: str) -> list[Document]:
-    own = connection.execute(
-        select(inline.c.name, inline.c.document).where(inline.c[owner] == owner_id).order_by(inline.c.name)
-    )
-    documents = [Document(row.name, "", row.document) for row in own]
-    managed = connection.execute(
-        select(attached.c.policy_arn, t.policy_versions.c.document)
-        .select_from(
-            attached.outerjoin(t.policies, t.policies.c.policy_id == attached.c.policy_id).outerjoin(
-                t.policy_versions,
-                (t.policy_versions.c.policy_id == t.policies.c.policy_id)
-                & (t.policy_versions.c.version == t.policies.c.default_version),
-            )
+class _PoliciesOf:
+    """The selects of the policies of one kind of entity."""
+
+    __slots__ = ("_attached", "_inline")
+
+    def __init__(self, inline: Table, attached: Table, owner: str) -> None:
+        self._inline = PreparedSelect(
+            select(inline.c.name, inline.c.document)
+            .where(inline.c[owner] == bindparam("owner"))
+            .order_by(inline.c.name),
+            "owner",
         )
-        .where(attached.c[owner] == owner_id)
-        .order_by(attached.c.policy_arn)
-    )
-    documents += [Document(row.policy_arn.rpartition("/")[2], row.policy_arn, row.document) for row in managed]
-    return documents
+        default_version = (t.policy_versions.c.policy_id == t.policies.c.policy_id) & (
+            t.policy_versions.c.version == t.policies.c.default_version
+        )
+        self._attached = PreparedSelect(
+            select(attached.c.policy_arn, t.policy_versions.c.document)
+            .select_from(
+                attached.outerjoin(t.policies, t.policies.c.policy_id == attached.c.policy_id).outerjoin(
+                    t.policy_versions, default_version
+                )
+            )
+            .where(attached.c[owner] == bindparam("owner"))
+            .order_by(attached.c.policy_arn),
+            "owner",
+        )
+
+    def documents(self, connection: Connection, owner_id: str, group: str = "") -> list[Document]:
+        """The inline policies by name, then the attached ones by ARN."""
+        documents = [Document(name, "", text, group) for name, text in self._inline.all(connection, owner_id)]
+        documents += [
+            Document(arn.rpartition("/")[2], arn, text, group) for arn, text in self._attached.all(connection, owner_id)
+        ]
+        return documents
+
+
+_OF_USER = _PoliciesOf(t.user_inline_policies, t.user_attached_policies, "user_id")
+_OF_GROUP = _PoliciesOf(t.group_inline_policies, t.group_attached_policies, "group_id")
+_OF_ROLE = _PoliciesOf(t.role_inline_policies, t.role_attached_policies, "role_id")
+_GROUPS_OF_USER = PreparedSelect(
+    select(t.groups.c.group_id, t.groups.c.name)
+    .join(t.group_members, t.group_members.c.group_id == t.groups.c.group_id)
+    .where(t.group_members.c.user_id == bindparam("user_id"))
+    .order_by(t.groups.c.group_id),
+    "user_id",
+)
+_CUSTOMER_POLICY = PreparedSelect(
+    select(t.policies.c.path, t.policies.c.name, t.policy_versions.c.document)
+    .join(t.policy_versions, t.policy_versions.c.policy_id == t.policies.c.policy_id)
+    .where(
+        t.policies.c.account_id == bindparam("account_id"),
+        t.policies.c.name_key == bindparam("name_key"),
+        t.policy_versions.c.version == t.policies.c.default_version,
+    ),
+    "account_id",
+    "name_key",
+)
 
 
 def user_documents(connection: Connection, user_id: str) -> list[Document]:
     """Identity policies of a user: the user's own and its groups' policies."""
-    documents = _documents_of(connection, t.user_inline_policies, t.user_attached_policies, "user_id", user_id)
-    memberships = connection.execute(
-        select(t.groups.c.group_id, t.groups.c.name)
-        .join(t.group_members, t.group_members.c.group_id == t.groups.c.group_id)
-        .where(t.group_members.c.user_id == user_id)
-        .order_by(t.groups.c.group_id)
-    )
-    for group_id, name in memberships.all():
-        found = _documents_of(connection, t.group_inline_policies, t.group_attached_policies, "group_id", group_id)
-        documents += [replace(document, group=name) for document in found]
+    documents = _OF_USER.documents(connection, user_id)
+    for group_id, name in _GROUPS_OF_USER.all(connection, user_id):
+        documents += _OF_GROUP.documents(connection, group_id, name)
     return documents
 
 
 def role_documents(connection: Connection, role_id: str) -> list[Document]:
-    return _documents_of(connection, t.role_inline_policies, t.role_attached_policies, "role_id", role_id)
+    return _OF_ROLE.documents(connection, role_id)
 
 
 def customer_policy_document(connection: Connection, arn: str) -> str | None:
@@ -196,19 +249,22 @@ def customer_policy_document(connection: Connection, arn: str) -> str | None:
     parsed = parse_arn(arn)
     if parsed is None or parsed.service != "iam" or parsed.resource_type != "policy":
         return None
-    statement = (
-        select(t.policies.c.path, t.policies.c.name, t.policy_versions.c.document)
-        .join(t.policy_versions, t.policy_versions.c.policy_id == t.policies.c.policy_id)
-        .where(
-            t.policies.c.account_id == parsed.account_id,
-            t.policies.c.name_key == parsed.resource_name.lower(),
-            t.policy_versions.c.version == t.policies.c.default_version,
-        )
-    )
-    row = connection.execute(statement).first()
-    if row is None or iam_arn(parsed.account_id, "policy", row.path, row.name) != arn:
+    row = _CUSTOMER_POLICY.first(connection, parsed.account_id, parsed.resource_name.lower())
+    if row is None:
         return None
-    return str(row.document)
+    path, name, document = row
+    return str(document) if iam_arn(parsed.account_id, "policy", path, name) == arn else None
+
+
+_UNIT_OF_ACCOUNT = PreparedSelect(
+    select(t.organizational_unit_accounts.c.ou_id).where(
+        t.organizational_unit_accounts.c.account_id == bindparam("account_id")
+    ),
+    "account_id",
+)
+_PARENT_OF_UNIT = PreparedSelect(
+    select(t.organizational_units.c.parent_id).where(t.organizational_units.c.ou_id == bindparam("ou_id")), "ou_id"
+)
 
 
 def organization_of(connection: Connection, account_id: str) -> Organization | None:
@@ -224,20 +280,20 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
     row = connection.execute(statement).first()
     if row is None:
         return None
-    organization_id = row.organization_id
+    organization_id, management_account, state = row
     units = _units_of(connection, account_id)
     path = "".join(f"{part}/" for part in (organization_id, root_of(organization_id), *units))
-    if row.management_account_id == account_id:
+    if management_account == account_id:
         return Organization(organization_id, path, (), ())
     targets = (ROOT_TARGET, *units, account_id)
-    management_account_id = row.management_account_id or default_account_id(connection) or ""
+    management_account_id = management_account or default_account_id(connection) or ""
     levels = partial(_levels, connection, management_account_id, organization_id, targets)
     return Organization(
         organization_id,
         path,
         levels(SERVICE_CONTROL_POLICY),
         levels(RESOURCE_CONTROL_POLICY),
-        closed=row.state == SUSPENDED,
+        closed=state == SUSPENDED,
     )
 
 
@@ -255,13 +311,12 @@ def root_of(organization_id: str) -> str:
 
 def _units_of(connection: Connection, account_id: str) -> list[str]:
     """The organizational units an account is in, outermost first."""
-    members, units = t.organizational_unit_accounts, t.organizational_units
     found: list[str] = []
-    ou_id = connection.execute(select(members.c.ou_id).where(members.c.account_id == account_id)).scalar()
+    row = _UNIT_OF_ACCOUNT.first(connection, account_id)
     # A unit met twice would be a circle, which the sandbox file does not allow.
-    while ou_id is not None and ou_id not in found:
-        found.insert(0, ou_id)
-        ou_id = connection.execute(select(units.c.parent_id).where(units.c.ou_id == ou_id)).scalar()
+    while row is not None and row[0] is not None and row[0] not in found:
+        found.insert(0, row[0])
+        row = _PARENT_OF_UNIT.first(connection, row[0])
     return found
 
 
@@ -308,14 +363,20 @@ def _levels(
     return tuple(tuple(documents) for documents in at_target.values())
 
 
+_ACCOUNT = PreparedSelect(
+    select(t.accounts.c.account_id).where(t.accounts.c.account_id == bindparam("account_id")), "account_id"
+)
+_FIRST_ACCOUNT = PreparedSelect(select(t.accounts.c.account_id).order_by(t.accounts.c.position).limit(1))
+
+
 def account_exists(connection: Connection, account_id: str) -> bool:
-    statement = select(t.accounts.c.account_id).where(t.accounts.c.account_id == account_id)
-    return connection.execute(statement).first() is not None
+    return _ACCOUNT.first(connection, account_id) is not None
 
 
 def default_account_id(connection: Connection) -> str | None:
     """The account that was declared first."""
-    return connection.execute(select(t.accounts.c.account_id).order_by(t.accounts.c.position).limit(1)).scalar()
+    row = _FIRST_ACCOUNT.first(connection)
+    return None if row is None else str(row[0])
 
 
 def account_names(connection: Connection) -> dict[str, str]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from rolecall.arns import iam_arn
 from rolecall.storage import tables as t
-from rolecall.storage.named import count_in_account, move_entity, select_by_path
+from rolecall.storage.named import CountInAccount, ListByPath, move_entity
 from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 from rolecall.storage.users import USER_COLUMNS, UserRecord
@@ -38,6 +38,8 @@ _BY_NAME = PreparedSelect(
     "account_id",
     "name_key",
 )
+_LIST = ListByPath(t.groups, _COLUMNS)
+_COUNT = CountInAccount(t.groups)
 
 
 def group_by_name(connection: Connection, account_id: str, name: str) -> GroupRecord | None:
@@ -50,12 +52,11 @@ def list_groups(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[GroupRecord]:
     """Groups by name, starting after ``after_name_key`` (a name in lower case)."""
-    statement = select_by_path(t.groups, _COLUMNS, account_id, path_prefix, after_name_key, limit)
-    return [GroupRecord(*row) for row in connection.execute(statement)]
+    return [GroupRecord(*row) for row in _LIST.rows(connection, account_id, path_prefix, after_name_key, limit)]
 
 
 def count_groups(connection: Connection, account_id: str) -> int:
-    return count_in_account(connection, t.groups, account_id)
+    return _COUNT.of(connection, account_id)
 
 
 def add_group(connection: Connection, group: GroupRecord) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from rolecall.arns import iam_arn
-from rolecall.storage.named import count_in_account, select_by_path
+from rolecall.storage.named import CountInAccount, ListByPath
 from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import instance_profiles as t
@@ -30,6 +30,8 @@ class InstanceProfile:
 
 
 _COLUMNS = tuple(t.c[field.name] for field in fields(InstanceProfile))
+_LIST = ListByPath(t, _COLUMNS)
+_COUNT = CountInAccount(t)
 _BY_NAME = PreparedSelect(
     select(*_COLUMNS).where(t.c.account_id == bindparam("account_id"), t.c.name_key == bindparam("name_key")),
     "account_id",
@@ -47,8 +49,7 @@ def list_profiles(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[InstanceProfile]:
     """Instance profiles by name, starting after ``after_name_key`` (a name in lower case)."""
-    statement = select_by_path(t, _COLUMNS, account_id, path_prefix, after_name_key, limit)
-    return [InstanceProfile(*row) for row in connection.execute(statement)]
+    return [InstanceProfile(*row) for row in _LIST.rows(connection, account_id, path_prefix, after_name_key, limit)]
 
 
 def profiles_of_roles(connection: Connection, role_ids: list[str]) -> dict[str, list[InstanceProfile]]:
@@ -61,7 +62,7 @@ def profiles_of_roles(connection: Connection, role_ids: list[str]) -> dict[str, 
 
 
 def count_profiles(connection: Connection, account_id: str) -> int:
-    return count_in_account(connection, t, account_id)
+    return _COUNT.of(connection, account_id)
 
 
 def add_profile(connection: Connection, profile: InstanceProfile) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, insert, select
 
+from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.tables import sealing_keys
+
+_ALL = PreparedSelect(
+    select(sealing_keys.c.key_id, sealing_keys.c.secret, sealing_keys.c.created_at_seconds).order_by(
+        sealing_keys.c.position
+    )
+)
 
 
 def load(connection: Connection) -> list[tuple[str, bytes, int]]:
     """Key id, secret and creation time of every sealing key, oldest first."""
-    columns = sealing_keys.c
-    rows = connection.execute(
-        select(columns.key_id, columns.secret, columns.created_at_seconds).order_by(columns.position)
-    )
-    return [(row.key_id, bytes(row.secret), row.created_at_seconds) for row in rows]
+    return [(key_id, bytes(secret), created_at) for key_id, secret, created_at in _ALL.all(connection)]
 
 
 def add(connection: Connection, key_id: str, secret: bytes, created_at_seconds: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
@@ -36,16 +38,34 @@ def bad_rows(message: str) -> Iterator[None]:
         yield
     except (IntegrityError, DataError) as error:
         raise BadRowError(f"{message}: {error.orig}") from error
+    except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+        raise BadRowError(f"{message}: {error}") from error
 
 
 @contextmanager
 def problem_for_conflict(connection: Connection, problem: StorageProblem) -> Iterator[None]:
     """Raise ``problem`` when a constraint refuses a write inside the block. The transaction continues without it.
 
-    The savepoint is for PostgreSQL, where an error otherwise makes the whole transaction fail.
+    The block is a savepoint, so nothing of it stays. PostgreSQL needs one in any case, because there an error otherwise
+    makes the whole transaction fail.
     """
+    is_sqlite = connection.dialect.name == "sqlite"
     try:
-        with connection.begin_nested():
+        with _driver_savepoint(connection) if is_sqlite else connection.begin_nested():
             yield
-    except IntegrityError as error:
+    except (IntegrityError, sqlite3.IntegrityError) as error:
         raise problem from error
+
+
+@contextmanager
+def _driver_savepoint(connection: Connection) -> Iterator[None]:
+    """A savepoint by SQLite's driver, which takes microseconds. SQLAlchemy's own takes a tenth of a millisecond."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("SAVEPOINT conflict")
+    try:
+        yield
+    except BaseException:
+        driver.execute("ROLLBACK TO conflict")
+        driver.execute("RELEASE conflict")
+        raise
+    driver.execute("RELEASE conflict")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
+from rolecall.caches import BoundedCache
 from rolecall.storage import tables as t
-from rolecall.storage.named import count_in_account, select_by_path
+from rolecall.storage.named import CountInAccount, ListByPath
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 SERVICE_LINKED_PATH = "/aws-service-role/"
+_trusted: BoundedCache[str, Mapping[str, str]] = BoundedCache(1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +49,30 @@ class RoleRecord:
         return iam_arn(self.account_id, "role", self.path, self.name)
 
 
-_BY_NAME = select(t.roles).where(
-    t.roles.c.account_id == bindparam("account_id"), t.roles.c.name_key == bindparam("name_key")
+# In the order of RoleRecord's fields.
+_COLUMNS = tuple(t.roles.c[field.name] for field in fields(RoleRecord))
+_TRUSTED_AT = [field.name for field in fields(RoleRecord)].index("trust_principal_ids")
+_BY_NAME = PreparedSelect(
+    select(*_COLUMNS).where(
+        t.roles.c.account_id == bindparam("account_id"), t.roles.c.name_key == bindparam("name_key")
+    ),
+    "account_id",
+    "name_key",
 )
+_LIST = ListByPath(t.roles, _COLUMNS)
+_COUNT = CountInAccount(t.roles)
+_INSERT = PreparedInsert(t.roles)
 
 
 def role_by_name(connection: Connection, account_id: str, name: str) -> RoleRecord | None:
     """The account's role with that name, in any case of letters; None when there is none."""
-    row = connection.execute(_BY_NAME, {"account_id": account_id, "name_key": name.lower()}).first()
+    row = _BY_NAME.first(connection, account_id, name.lower())
     return None if row is None else _record(row)
 
 
 def roles_by_id(connection: Connection, role_ids: Iterable[str]) -> dict[str, RoleRecord]:
     """The roles with these unique ids. An id that no longer exists is left out."""
-    rows = connection.execute(select(t.roles).where(t.roles.c.role_id.in_(set(role_ids))))
+    rows = connection.execute(select(*_COLUMNS).where(t.roles.c.role_id.in_(set(role_ids))))
     return {row.role_id: _record(row) for row in rows}
 
 
@@ -67,12 +80,11 @@ def list_roles(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[RoleRecord]:
     """Roles by name, starting after ``after_name_key`` (a name in lower case)."""
-    statement = select_by_path(t.roles, tuple(t.roles.c), account_id, path_prefix, after_name_key, limit)
-    return [_record(row) for row in connection.execute(statement)]
+    return [_record(row) for row in _LIST.rows(connection, account_id, path_prefix, after_name_key, limit)]
 
 
 def count_roles(connection: Connection, account_id: str) -> int:
-    return count_in_account(connection, t.roles, account_id)
+    return _COUNT.of(connection, account_id)
 
 
 def add_role(connection: Connection, role: RoleRecord) -> None:
@@ -95,7 +107,7 @@ def add_role(connection: Connection, role: RoleRecord) -> None:
         "max_signin_session_duration_seconds": role.max_signin_session_duration_seconds,
     }
     with problem_for_conflict(connection, AlreadyThere(role.name)):
-        connection.execute(insert(t.roles), values)
+        _INSERT.execute(connection, [values])
 
 
 def set_description(connection: Connection, role_id: str, description: str) -> None:
@@ -136,20 +148,16 @@ def _set(connection: Connection, role_id: str, **values: Any) -> None:
     connection.execute(update(t.roles).where(t.roles.c.role_id == role_id).values(**values))
 
 
-def _record(row: Row[Any]) -> RoleRecord:
-    return RoleRecord(
-        role_id=row.role_id,
-        account_id=row.account_id,
-        name=row.name,
-        path=row.path,
-        description=row.description,
-        trust_policy=row.trust_policy,
-        trust_principal_ids=MappingProxyType(json.loads(row.trust_principal_ids)),
-        max_session_duration_seconds=row.max_session_duration_seconds,
-        permissions_boundary_arn=row.permissions_boundary_arn,
-        linked_service=row.linked_service,
-        created_at_seconds=row.created_at_seconds,
-        last_used_at_seconds=row.last_used_at_seconds,
-        last_used_region=row.last_used_region,
-        max_signin_session_duration_seconds=row.max_signin_session_duration_seconds,
-    )
+def _record(row: Sequence[Any]) -> RoleRecord:
+    values = list(row)
+    values[_TRUSTED_AT] = _trusted_ids(values[_TRUSTED_AT])
+    return RoleRecord(*values)
+
+
+def _trusted_ids(text: str) -> Mapping[str, str]:
+    """The ids in their stored form. Many roles trust the same principals, so the mapping is shared."""
+    known = _trusted.get(text)
+    if known is None:
+        known = MappingProxyType(json.loads(text))
+        _trusted.put(text, known)
+    return known

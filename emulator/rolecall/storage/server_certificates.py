@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from sqlalchemy import Connection, delete, insert, select
 
 from rolecall.arns import iam_arn
-from rolecall.storage.named import count_in_account, move_entity, select_by_path
+from rolecall.storage.named import CountInAccount, ListByPath, move_entity
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import server_certificates as t
 
@@ -31,6 +31,8 @@ class ServerCertificate:
 
 
 _COLUMNS = tuple(t.c[field.name] for field in fields(ServerCertificate))
+_LIST = ListByPath(t, _COLUMNS)
+_COUNT = CountInAccount(t)
 
 
 def server_certificate_by_name(connection: Connection, account_id: str, name: str) -> ServerCertificate | None:
@@ -44,12 +46,11 @@ def list_server_certificates(
     connection: Connection, account_id: str, *, path_prefix: str, after_name_key: str, limit: int
 ) -> list[ServerCertificate]:
     """Certificates by name, starting after ``after_name_key`` (a name in lower case)."""
-    statement = select_by_path(t, _COLUMNS, account_id, path_prefix, after_name_key, limit)
-    return [ServerCertificate(*row) for row in connection.execute(statement)]
+    return [ServerCertificate(*row) for row in _LIST.rows(connection, account_id, path_prefix, after_name_key, limit)]
 
 
 def count_server_certificates(connection: Connection, account_id: str) -> int:
-    return count_in_account(connection, t, account_id)
+    return _COUNT.of(connection, account_id)
 
 
 def add_server_certificate(connection: Connection, certificate: ServerCertificate) -> None:

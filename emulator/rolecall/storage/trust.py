@@ -12,17 +12,19 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, Table, bindparam, select
 
 from rolecall.arns import Arn, iam_arn, parse_arn
+from rolecall.ids import ROLE_PREFIX, USER_PREFIX
 from rolecall.storage import tables as t
 from rolecall.storage.gather import account_exists
-from rolecall.storage.roles import role_by_name
+from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.roles import RoleRecord, role_by_name
+from rolecall.storage.users import UserRecord, user_by_name
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _UNIQUE_ID = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,124}")
-# Far below SQLite's limit of variables in one statement.
-_IDS_PER_STATEMENT = 500
+_PREFIX_CHARACTERS = len(USER_PREFIX)
 
 
 class UnknownPrincipal(Exception):  # noqa: N818 - says what is wrong with the policy, not that something failed
@@ -95,14 +97,11 @@ def _resolve(connection: Connection, principal: str) -> str:
 def _entity_id(connection: Connection, principal: str, arn: Arn, kind: str) -> str:
     if not account_exists(connection, arn.account_id):
         return ""
-    table, key = (t.users, t.users.c.user_id) if kind == "user" else (t.roles, t.roles.c.role_id)
-    statement = select(key, table.c.path, table.c.name).where(
-        table.c.account_id == arn.account_id, table.c.name_key == arn.resource_name.lower()
-    )
-    row = connection.execute(statement).first()
-    if row is None or iam_arn(arn.account_id, kind, row.path, row.name) != principal:
+    named = user_by_name if kind == "user" else role_by_name
+    entity: UserRecord | RoleRecord | None = named(connection, arn.account_id, arn.resource_name)
+    if entity is None or entity.arn != principal:
         raise UnknownPrincipal(principal)
-    return str(row[0])
+    return entity.user_id if isinstance(entity, UserRecord) else entity.role_id
 
 
 def _check_session(connection: Connection, principal: str, arn: Arn) -> None:
@@ -114,16 +113,27 @@ def _check_session(connection: Connection, principal: str, arn: Arn) -> None:
             raise UnknownPrincipal(principal)
 
 
+def _by_id(table: Table, key: Column[Any]) -> PreparedSelect:
+    columns = table.c
+    statement = select(columns.account_id, columns.path, columns.name).where(key == bindparam("unique_id"))
+    return PreparedSelect(statement, "unique_id")
+
+
+# A unique id begins with the prefix of its kind (emulator/rolecall/ids.py).
+_BY_PREFIX = {
+    USER_PREFIX: ("user", _by_id(t.users, t.users.c.user_id)),
+    ROLE_PREFIX: ("role", _by_id(t.roles, t.roles.c.role_id)),
+}
+
+
 def entity_arns(connection: Connection, unique_ids: Iterable[str]) -> dict[str, str]:
     """ARNs of the users and roles among ``unique_ids`` that still exist, by unique id."""
-    wanted = sorted(set(unique_ids))
     found: dict[str, str] = {}
-    for kind, table, key in (("user", t.users, t.users.c.user_id), ("role", t.roles, t.roles.c.role_id)):
-        for start in range(0, len(wanted), _IDS_PER_STATEMENT):
-            some = wanted[start : start + _IDS_PER_STATEMENT]
-            statement = select(key, table.c.account_id, table.c.path, table.c.name).where(key.in_(some))
-            for unique_id, account_id, path, name in connection.execute(statement):
-                found[unique_id] = iam_arn(account_id, kind, path, name)
+    for unique_id in set(unique_ids):
+        known = _BY_PREFIX.get(unique_id[:_PREFIX_CHARACTERS])
+        row = None if known is None else known[1].first(connection, unique_id)
+        if known is not None and row is not None:
+            found[unique_id] = iam_arn(row[0], known[0], row[1], row[2])
     return found
 
 

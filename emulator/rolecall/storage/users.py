@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
 from rolecall.storage import tables as t
-from rolecall.storage.named import count_in_account, move_entity, select_by_path
-from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.named import CountInAccount, ListByPath, move_entity
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 
@@ -48,6 +48,9 @@ _BY_NAME = PreparedSelect(
     "name_key",
 )
 _BY_ID = PreparedSelect(select(*USER_COLUMNS).where(t.users.c.user_id == bindparam("user_id")), "user_id")
+_LIST = ListByPath(t.users, USER_COLUMNS)
+_COUNT = CountInAccount(t.users)
+_INSERT = PreparedInsert(t.users)
 
 
 def user_by_name(connection: Connection, account_id: str, name: str) -> UserRecord | None:
@@ -63,12 +66,11 @@ def list_users(
     connection: Connection, account_id: str, *, path_prefix: str = "/", after_name_key: str = "", limit: int = 100
 ) -> list[UserRecord]:
     """Users by name, starting after ``after_name_key`` (a name in lower case)."""
-    statement = select_by_path(t.users, USER_COLUMNS, account_id, path_prefix, after_name_key, limit)
-    return [UserRecord(*row) for row in connection.execute(statement)]
+    return [UserRecord(*row) for row in _LIST.rows(connection, account_id, path_prefix, after_name_key, limit)]
 
 
 def count_users(connection: Connection, account_id: str) -> int:
-    return count_in_account(connection, t.users, account_id)
+    return _COUNT.of(connection, account_id)
 
 
 def add_user(connection: Connection, user: UserRecord) -> None:
@@ -83,7 +85,7 @@ def add_user(connection: Connection, user: UserRecord) -> None:
         "created_at_seconds": user.created_at_seconds,
     }
     with problem_for_conflict(connection, AlreadyThere(user.name)):
-        connection.execute(insert(t.users), values)
+        _INSERT.execute(connection, [values])
 
 
 def move_user(connection: Connection, user_id: str, name: str, path: str) -> None:

@@ -12,17 +12,16 @@ from sqlalchemy import (
     Integer,
     Table,
     UniqueConstraint,
-    and_,
     delete,
     insert,
     select,
     update,
 )
 
-from rolecall.storage.problems import bad_rows
+from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.tables import fault_hits, metadata, sandbox_states
+from rolecall.storage.world_rows import Row, WorldRows
 
-Row = Mapping[str, Any]
 _BITS_OF_NUMBERS: Mapping[type, int] = {Integer: 31, BigInteger: 63}
 _KINDS_OF_VALUES = {str: "text", int: "a whole number", bool: "true or false", bytes: "bytes"}
 # A reset keeps these keys. So credentials from before the reset expire normally instead of becoming unreadable.
@@ -47,15 +46,9 @@ def rows(connection: Connection, table: Table) -> list[Row]:
     return [dict(row._mapping) for row in connection.execute(statement)]
 
 
-def put_row(connection: Connection, table_name: str, row: Row) -> None:
-    """Create the row, or change the row with the same key. Raises BadRowError.
-
-    ``row`` comes from :func:`rows`, or has passed :func:`row_problems`.
-    """
-    table = metadata.tables[table_name]
-    key = {column.name: row[column.name] for column in table.primary_key.columns}
-    with bad_rows(f"a row of {table_name} cannot be stored"):
-        put(connection, table, key, {name: value for name, value in row.items() if name not in key}, {})
+def put_row(present: WorldRows, table_name: str, row: Row) -> None:
+    """:meth:`WorldRows.put_row`."""
+    present.put_row(table_name, row)
 
 
 def row_problems(table_name: str, row: Any) -> list[str]:
@@ -103,51 +96,38 @@ def references(table_name: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def find(connection: Connection, table: Table, key: Row) -> Row | None:
-    """The row with these column values, or None."""
-    row = connection.execute(select(table).where(_matches(table, key))).first()
-    return None if row is None else dict(row._mapping)
+def find(present: WorldRows, table: Table, key: Row) -> Row | None:
+    """:meth:`WorldRows.find`."""
+    return present.find(table, key)
 
 
-def put(connection: Connection, table: Table, key: Row, values: Row, new: Row) -> None:
-    """Give the row of ``key`` these ``values``. A new row also gets ``new``. Writes nothing if nothing changes."""
-    present = find(connection, table, key)
-    if present is None:
-        connection.execute(insert(table).values(**key, **values, **new))
-    elif any(present[name] != value for name, value in values.items()):
-        connection.execute(update(table).where(_matches(table, key)).values(**values))
+def put(present: WorldRows, table: Table, key: Row, values: Row, new: Row) -> None:
+    """:meth:`WorldRows.put`."""
+    present.put(table, key, values, new)
 
 
-def replace(connection: Connection, table: Table, owner: Row, rows: Iterable[Row], ignored: frozenset[str]) -> None:
-    """Make the rows of ``owner`` exactly these. Columns in ``ignored`` do not count when rows are compared."""
-    wanted = [{**owner, **row} for row in rows]
-    columns = [column.name for column in table.columns if column.name not in ignored]
-    present = {
-        tuple(row._mapping[name] for name in columns)
-        for row in connection.execute(select(table).where(_matches(table, owner)))
-    }
-    if present == {tuple(row.get(name) for name in columns) for row in wanted}:
-        return
-    if present:
-        connection.execute(delete(table).where(_matches(table, owner)))
-    if wanted:
-        connection.execute(insert(table), wanted)
+def replace(present: WorldRows, table: Table, owner: Row, rows: Iterable[Row], ignored: frozenset[str]) -> None:
+    """:meth:`WorldRows.replace`."""
+    present.replace(table, owner, rows, ignored)
 
 
-def _matches(table: Table, key: Row) -> Any:
-    return and_(*(table.c[name] == value for name, value in key.items()))
+_STATES = PreparedSelect(select(sandbox_states.c.name, sandbox_states.c.value))
 
 
 def state(connection: Connection, name: str) -> str | None:
     """The value that :func:`set_state` last stored under this name."""
-    return connection.execute(select(sandbox_states.c.value).where(sandbox_states.c.name == name)).scalar()
+    return states(connection).get(name)
 
 
 def states(connection: Connection) -> dict[str, str]:
     """All stored values, by name."""
-    rows = connection.execute(select(sandbox_states.c.name, sandbox_states.c.value))
-    return {row.name: row.value for row in rows}
+    return {name: value for name, value in _STATES.all(connection)}  # noqa: C416  the rows are not pairs by type
 
 
 def set_state(connection: Connection, name: str, value: str) -> None:
-    put(connection, sandbox_states, {"name": name}, {"value": value}, {})
+    """Store a value. It raises the generation, unless the value was stored before."""
+    present = state(connection, name)
+    if present is None:
+        connection.execute(insert(sandbox_states).values(name=name, value=value))
+    elif present != value:
+        connection.execute(update(sandbox_states).where(sandbox_states.c.name == name).values(value=value))

@@ -24,6 +24,8 @@ _ESCAPES: dict[int, str] = {
     ord('"'): "&quot;",
     ord("\r"): "&#xD;",
 }
+# From this number of structures on, a list's texts are tested together.
+_MANY = 8
 _SPECIAL_OCTETS = bytes(code for code in _ESCAPES if code < 128)
 
 
@@ -63,28 +65,35 @@ def _encoder(member: Member) -> Encode:
     return {**PLAIN_TEXTS, "blob": _blob}.get(kind, escape)
 
 
-def _structure_encoder(shape: Shape) -> Encode:
-    plan: dict[str, tuple[str, Encode, str]] = {}
+def _structure_encoder(shape: Shape, *, escapes: bool = True) -> Encode:
+    """Without ``escapes`` the caller has made sure that no text of the structure itself needs an escape."""
+    plan: dict[str, tuple[str, Encode | None, str]] = {}
 
     def encode_structure(value: Mapping[str, Any]) -> str:
         if not plan:
-            plan.update({name: _tagged(member) for name, member in shape.members.items()})
+            plan.update({name: _tagged(member, escapes=escapes) for name, member in shape.members.items()})
         text = ""
         for name, item in value.items():
             found = plan.get(name)
             if found is None:
                 raise TypeError(f"{shape.name} has no member {name}")
             if item is not None:
-                text += f"{found[0]}{found[1](item)}{found[2]}"
+                opening, encode, closing = found
+                # By "+", which takes nothing but text.
+                text += opening + (item if encode is None else encode(item)) + closing
         return text
 
     return encode_structure
 
 
-def _tagged(member: Member) -> tuple[str, Encode, str]:
+def _tagged(member: Member, *, escapes: bool) -> tuple[str, Encode | None, str]:
+    """The member's opening, its encoder and its closing. None in place of an encoder leaves the text as it is."""
     if member.shape.type in {"list", "map"} and member.shape.flattened:
         return "", _repeated_encoder(member), ""
-    return f"<{member.wire_name}>", _encoder(member), f"</{member.wire_name}>"
+    encode: Encode | None = _encoder(member)
+    if encode is escape and not escapes:
+        encode = None
+    return f"<{member.wire_name}>", encode, f"</{member.wire_name}>"
 
 
 def _repeated_encoder(member: Member) -> Encode:
@@ -108,6 +117,13 @@ def _elements_encoder(shape: Shape, tag: str) -> Encode:
         if not encoders:
             encoders.append(_encoder(element))
         encode = encoders[0]
+        if len(value) >= _MANY and element.shape.type == "structure":
+            texts = "".join([text for item in value for text in item.values() if isinstance(text, str)])
+            if escape(texts) is texts:
+                # One test for the texts of all members is quicker than one for each.
+                if len(encoders) == 1:
+                    encoders.append(_structure_encoder(element.shape, escapes=False))
+                encode = encoders[1]
         return "".join([f"<{tag}>{encode(item)}</{tag}>" for item in value])
 
     return encode_list

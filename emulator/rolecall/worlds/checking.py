@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from rolecall.clock import EARLIEST_SECONDS
 from rolecall.issuers import issuer_problem
-from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
+from rolecall.policy import MalformedPolicy, Policy, PolicyKind, parse_policy
 from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledError
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
@@ -39,9 +40,16 @@ class Notes:
 
     def __init__(self, located: Located, folder: str | None = None) -> None:
         self.located = located
-        # Paths in the file are relative to this folder. None for a text without a file.
-        self.folder = folder
+        self._folder = folder
+        # Whether the meaning of the text depends on other files.
+        self.names_files = False
         self.problems: list[Problem] = []
+
+    @property
+    def folder(self) -> str | None:
+        """Paths in the file are relative to this folder. None for a text without a file."""
+        self.names_files = True
+        return self._folder
 
     def add(self, path: Path, message: str, within: Path = ()) -> None:
         """Note a problem of ``path``. Its line is the line of the place ``within`` the value."""
@@ -224,7 +232,7 @@ def policy(kind: PolicyKind) -> Check:
             return None
         document = document_text(value)
         try:
-            parse_policy(document, kind)
+            accepted_policy(document, kind)
         except MalformedPolicy as error:
             message = f"not a policy that AWS accepts: {error}{hint(error.pointer)}"
             if isinstance(value, DocumentFile):
@@ -235,6 +243,13 @@ def policy(kind: PolicyKind) -> Check:
         return document
 
     return check
+
+
+# The check of a trust policy, the check of its principals and the set-up all read it, and many roles have the same one.
+@lru_cache(maxsize=4096)
+def accepted_policy(text: str, kind: PolicyKind) -> Policy:
+    """The policy that a text holds. Raises MalformedPolicy."""
+    return parse_policy(text, kind)
 
 
 def document_text(value: Any) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path as FilePath
 
 from rolecall.policy import PolicyKind
 from rolecall.settings import PARTITIONS, SandboxSettings
+from rolecall.version import __version__
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.collection import without_collection
 from rolecall.worlds.control_policies import control_document, management_document
 from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.files import read_named
@@ -134,6 +138,11 @@ def read_world(text: str, folder: str | None = None) -> w.World:
 
     Raises InvalidWorldError.
     """
+    with without_collection():
+        return _read(text, folder)
+
+
+def _read(text: str, folder: str | None) -> w.World:
     try:
         located = read_located(text)
     except UnreadableError as error:
@@ -141,7 +150,8 @@ def read_world(text: str, folder: str | None = None) -> w.World:
     if text.startswith(SNAPSHOT_BEGIN) and not text.rstrip().endswith(f"\n{SNAPSHOT_END}"):
         line = text.count("\n") + 1
         raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line must be {SNAPSHOT_END}")])
-    return checked_world(located, folder)
+    world, names_files = _world(located, folder)
+    return world if names_files else replace(world, text_digest=_digest(text))
 
 
 def checked_world(located: Located, folder: str | None = None) -> w.World:
@@ -149,7 +159,12 @@ def checked_world(located: Located, folder: str | None = None) -> w.World:
 
     Documents that the value names by their files come into it.
     """
-    read_document_files(located, folder)
+    return _world(located, folder)[0]
+
+
+def _world(located: Located, folder: str | None) -> tuple[w.World, bool]:
+    """The world, and whether it depends on other files."""
+    names_files = read_document_files(located, folder)
     notes = c.Notes(located, folder)
     if isinstance(located.value, dict) and "version" not in located.value:
         notes.add((), "lacks version: 1")
@@ -159,7 +174,12 @@ def checked_world(located: Located, folder: str | None = None) -> w.World:
         raise InvalidWorldError(notes.problems) from enough
     if world is None or notes.problems:
         raise InvalidWorldError(notes.problems)
-    return world
+    return world, names_files or notes.names_files
+
+
+def _digest(text: str) -> str:
+    """The version is part of it, because another version may read more from the same text."""
+    return hashlib.sha256(f"{__version__}\n{text}".encode()).hexdigest()
 
 
 def _checked(notes: c.Notes) -> w.World | None:

@@ -51,19 +51,25 @@ class DocumentFile(str):
         return f"{self.name}:{line}"
 
 
-def read_document_files(located: Located, folder: str | None) -> None:
-    """Put the text of every document that the file names into its place. Files are in ``folder`` or below it."""
+def read_document_files(located: Located, folder: str | None) -> bool:
+    """Put the text of every document that the file names into its place. Files are in ``folder`` or below it.
+
+    Returns whether the file names any.
+    """
+    names_files = False
     for path, owner in _owners(located.value):
         for key, file_key in FILE_KEYS.items():
             if file_key not in owner:
                 continue
             named = owner.pop(file_key)
+            names_files = True
             if key != "inline_policies":
                 found = _read((*path, file_key), named, folder, excluded=key if key in owner else "")
                 owner[key] = found
                 located.lines[*path, key] = located.line((*path, file_key))
             else:
                 _inline(located, path, owner, named, folder)
+    return names_files
 
 
 def _inline(located: Located, path: Path, owner: dict[str, Any], named: Any, folder: str | None) -> None:

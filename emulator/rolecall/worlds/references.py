@@ -14,10 +14,10 @@ from typing import Any
 
 from rolecall.arns import iam_arn, parse_arn
 from rolecall.data import managed_policy, service_linked_roles
-from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy, trusted_principals
+from rolecall.policy import MalformedPolicy, PolicyKind, trusted_principals
 from rolecall.storage.gather import ROOT_TARGET
 from rolecall.storage.trust import PrincipalForm, UnknownPrincipal, principal_form
-from rolecall.worlds.checking import document_text
+from rolecall.worlds.checking import accepted_policy, document_text
 from rolecall.worlds.located import Path
 
 Found = Iterator[tuple[Path, str]]
@@ -288,7 +288,7 @@ def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
     """Trusted users and roles of declared accounts must be declared; other accounts are outside the sandbox."""
     for index, role in _mappings(account, "roles"):
         try:
-            principals = trusted_principals(parse_policy(document_text(role.get("trust_policy")), PolicyKind.TRUST))
+            principals = trusted_principals(accepted_policy(document_text(role.get("trust_policy")), PolicyKind.TRUST))
         except MalformedPolicy:
             continue
         trusted_ids = role.get("trusted_ids")

@@ -11,12 +11,13 @@ import hashlib
 import importlib
 import json
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from rolecall.arns import FULL_ACCESS, declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
 from rolecall.ids import GROUP_PREFIX, INSTANCE_PROFILE_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
-from rolecall.policy import PolicyKind, parse_policy, trusted_principals
+from rolecall.policy import PolicyKind, trusted_principals
 from rolecall.sessions.saml.on_demand import read_metadata
 from rolecall.sessions.saml.records import valid_until_seconds
 from rolecall.settings import SandboxSettings
@@ -27,12 +28,17 @@ from rolecall.storage.context_providers import propagation_columns
 from rolecall.storage.organization_accounts import new_membership
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
+from rolecall.storage.world_rows import Row, WorldRows
 from rolecall.worlds import world as w
+from rolecall.worlds.checking import accepted_policy
+from rolecall.worlds.collection import without_collection
 from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.references import referable_units
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 _STATE = "world"
+# The digest of the file's text: while it stays the same, nothing has to be compared.
+_TEXT_STATE = "world_text"
 _SETTINGS_STATE = "settings"
 # In place of a fingerprint: a snapshot was loaded. The next file counts as the file that the database was set up from.
 _LOADED = "loaded"
@@ -47,8 +53,11 @@ _SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
 
 def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
     """Bring the database to the declared world, unless it was set up from it before. True when anything changed."""
-    fingerprint = _fingerprint(world)
-    present = worlds.state(connection, _STATE)
+    states = worlds.states(connection)
+    if world.text_digest and states.get(_TEXT_STATE) == world.text_digest:
+        return False
+    fingerprint, present = _fingerprint(world), states.get(_STATE)
+    worlds.set_state(connection, _TEXT_STATE, world.text_digest)
     if present == fingerprint:
         return False
     if present != _LOADED:
@@ -83,16 +92,30 @@ def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
 
 def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
     """The present settings: from the file, or from a snapshot that was loaded since; else ``declared``."""
-    text = worlds.state(connection, _SETTINGS_STATE)
-    read = json.loads(text) if text is not None else {}
+    return settings_in(worlds.states(connection), declared)
+
+
+def settings_in(states: Mapping[str, str], declared: SandboxSettings) -> SandboxSettings:
+    """The present settings among the stored states of a sandbox; ``declared`` where none are stored."""
+    text = states.get(_SETTINGS_STATE)
+    return declared if text is None else dataclasses.replace(declared, **_kept_in(text))
+
+
+# Every new generation asks, and the answer hardly ever changes. The mapping is shared, so no caller changes it.
+@lru_cache(maxsize=16)
+def _kept_in(text: str) -> Mapping[str, Any]:
+    read = json.loads(text)
     known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
     if "quotas" in read:
         known["quotas"] = quotas_with({name: value for name, value in read["quotas"].items() if name in QUOTA_FIELDS})
-    return dataclasses.replace(declared, **{name: known[name] for name in _SETTINGS if name in known})
+    return {name: known[name] for name in _SETTINGS if name in known}
 
 
 def _fingerprint(world: w.World) -> str:
-    text = json.dumps(dataclasses.asdict(world), sort_keys=True, default=list)
+    declared = dataclasses.asdict(world)
+    # Another order of lines, or a comment, declares the same.
+    del declared["text_digest"]
+    text = json.dumps(declared, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -121,13 +144,13 @@ class _Builder:
     """Writes one world's rows, in the order that their references need."""
 
     def __init__(self, connection: Any, now_seconds: int, ids: Identifiers) -> None:
-        self._db = connection
+        self._db = WorldRows(connection)
         self._now_seconds = now_seconds
         self._ids = ids
 
     def build(self, world: w.World) -> None:
         """Raises BadRowError when two entities conflict and the checks of the file did not notice it."""
-        with bad_rows("the database cannot store it"):
+        with without_collection(), bad_rows("the database cannot store it"):
             self._build(world)
 
     def _build(self, world: w.World) -> None:
@@ -155,12 +178,14 @@ class _Builder:
         for account in world.accounts:
             self._account(account)
         # Only now does every user and role exist that a trust policy may name.
+        connection = self._db.written()
         for account in world.accounts:
             for role in account.roles:
-                self._trust(account.account_id, role)
+                self._trust(connection, account.account_id, role)
         for table in PLAIN_TABLES:
             for row in world.rows.get(table, ()):
                 worlds.put_row(self._db, table, row)
+        self._db.written()
 
     def _organization(self, organization: w.DeclaredOrganization) -> None:
         units = _unit_ids(organization)
@@ -224,7 +249,9 @@ class _Builder:
         for role in account.roles:
             self._role(account_id, role)
         for service in account.service_linked_roles:
-            linked.ensure(self._db, account_id, service_linked_roles()[service], self._now_seconds, self._ids)
+            facts = service_linked_roles()[service]
+            made = linked.ensure(self._db.written(), account_id, facts, self._now_seconds, self._ids)
+            self._db.noted(t.roles, {"account_id": account_id, "name_key": made.name.lower()})
         for profile in account.instance_profiles:
             self._instance_profile(account_id, profile)
         for provider in account.oidc_providers:
@@ -310,10 +337,12 @@ class _Builder:
         )
         self._case_sensitive_tags(t.instance_profile_tags, id_column, profile_id, profile.tags)
 
-    def _trust(self, account_id: str, role: w.DeclaredRole) -> None:
+    def _trust(self, connection: Any, account_id: str, role: w.DeclaredRole) -> None:
         trusted_ids = role.trusted_ids
         if trusted_ids is None:
-            trusted_ids = resolve_trust(self._db, trusted_principals(parse_policy(role.trust_policy, PolicyKind.TRUST)))
+            trusted_ids = resolve_trust(
+                connection, trusted_principals(accepted_policy(role.trust_policy, PolicyKind.TRUST))
+            )
         resolved = json.dumps(dict(trusted_ids), sort_keys=True)
         key = {"account_id": account_id, "name_key": role.name.lower()}
         worlds.put(self._db, t.roles, key, {"trust_principal_ids": resolved}, {})
@@ -389,7 +418,7 @@ class _Builder:
     def _saml_provider(self, account_id: str, provider: w.DeclaredSamlProvider) -> None:
         key = {"arn": saml_provider_arn(account_id, provider.name)}
         own = provider.rolecall_idp
-        document = _own_metadata(self._db, own, self._now_seconds) if own else provider.metadata
+        document = _own_metadata(self._db.written(), own, self._now_seconds) if own else provider.metadata
         present = worlds.find(self._db, t.saml_providers, key)
         created = self._now_seconds if present is None else int(present["created_at_seconds"])
         values = {
@@ -415,7 +444,7 @@ class _Builder:
         for user in account.users:
             self._chime_user(key, user)
 
-    def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> worlds.Row | None:
+    def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> Row | None:
         """The Chime account with the declared name, unless an id is declared. Equal names are declared with ids."""
         if account.chime_account_id is not None:
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -26,6 +27,7 @@ from rolecall.storage.problems import BadRowError
 from rolecall.storage.trust import UnknownPrincipal, resolve_trust
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.collection import without_collection
 from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from rolecall.worlds.located import Problem
 from rolecall.worlds.members import section_of
@@ -70,6 +72,11 @@ def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) 
     Without ``last_used`` it leaves out when keys and roles were last used. So a call that changes nothing else does not
     change the text. Raises UnsavableError.
     """
+    with without_collection():
+        return _save(connection, settings, last_used=last_used)
+
+
+def _save(connection: Any, settings: SandboxSettings, *, last_used: bool) -> str:
     tables = Tables(connection) if last_used else _TablesWithoutUses(connection)
     organization_id = _organization_id(tables)
     world = {
@@ -337,11 +344,17 @@ def _trusted_ids(tables: Tables, row: Row) -> Mapping[str, str] | None:
     """The unique ids that the trust policy's principals had when it was saved, if its text would give others today."""
     bound: dict[str, str] = json.loads(row["trust_principal_ids"])
     try:
-        principals = trusted_principals(kept_policy(row["trust_policy"], PolicyKind.TRUST))
+        principals = _principals(row["trust_policy"])
         meant_today = resolve_trust(tables.connection, principals)
     except UnknownPrincipal:
         return bound
     return None if bound == meant_today else bound
+
+
+@lru_cache(maxsize=4096)
+def _principals(trust_policy: str) -> tuple[str, ...]:
+    """The principals of a stored trust policy. Many roles have the same text."""
+    return tuple(trusted_principals(kept_policy(trust_policy, PolicyKind.TRUST)))
 
 
 def _chime_account(tables: Tables, row: Row) -> Section:
@@ -389,16 +402,27 @@ def without_defaults(section: Section) -> Section:
 
 
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Dumper(_Base):  # type: ignore[misc]
-    """Writes every value in full: two equal values do not become an alias."""
-
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
+_SCALARS: Mapping[type, str] = {bool: "bool", int: "int", str: "str", type(None): "null"}
+_WORDS: Mapping[Any, str] = {True: "true", False: "false", None: "null"}
 
 
 def yaml_text(value: Any) -> str:
-    """Plain values as YAML. Members keep their order."""
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE_CHARACTERS)
+    """Plain values as YAML: mappings, lists, texts, whole numbers, true, false and null. Members keep their order."""
+    text: str = yaml.serialize(_node(value), Dumper=_Base, allow_unicode=True, width=_LINE_CHARACTERS)
     return text
+
+
+def _node(value: Any) -> yaml.Node:
+    """The node of a value. PyYAML's own representer looks for aliases, which takes most of its time."""
+    kind = type(value)
+    if kind is str:
+        return yaml.ScalarNode("tag:yaml.org,2002:str", value)
+    if kind is dict:
+        members = [(_node(name), _node(member)) for name, member in value.items()]
+        return yaml.MappingNode("tag:yaml.org,2002:map", members, flow_style=False)
+    if kind in (list, tuple):
+        return yaml.SequenceNode("tag:yaml.org,2002:seq", [_node(member) for member in value], flow_style=False)
+    if kind not in _SCALARS:
+        return yaml.representer.SafeRepresenter(default_flow_style=False).represent_data(value)
+    written = str(value) if kind is int else _WORDS[value]
+    return yaml.ScalarNode(f"tag:yaml.org,2002:{_SCALARS[kind]}", written)

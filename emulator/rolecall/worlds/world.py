@@ -340,3 +340,5 @@ class World:
     settings: SandboxSettings = field(default_factory=SandboxSettings)
     # Table -> its rows, for content that has no keys of its own in the format.
     rows: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    # A digest of the text, if the text alone says everything: it names no other file. Else empty.
+    text_digest: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from rolecall.arns import Arn, parse_arn
+from rolecall.caches import BoundedCache
 from rolecall.data import ManagedPolicy, managed_policy
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
@@ -13,6 +14,9 @@ from rolecall.services.registry import Answer, Call, Parameters
 from rolecall.storage.policies import PolicyRecord, attachment_counts, boundary_counts, policy_by_arn
 
 AWS_ACCOUNT = "aws"
+_ENCODED_LIMIT = 1024
+# The longest document has about 10,000 characters, but most have some hundred.
+_encoded: BoundedCache[str, str] = BoundedCache(_ENCODED_LIMIT)
 
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
 NOT_FOUND_MESSAGE = "Policy {arn} was not found."
@@ -105,7 +109,11 @@ def check_document(call: Call, text: str, name: str) -> None:
 
 def encoded_document(text: str) -> str:
     """A document as IAM's answers hold it: percent-encoded (RFC 3986)."""
-    return quote(text, safe="")
+    encoded = _encoded.get(text)
+    if encoded is None:
+        encoded = quote(text, safe="")
+        _encoded.put(text, encoded)
+    return encoded
 
 
 def shown_policy(policy: PolicyRecord | ManagedPolicy, attachments: int, boundaries: int) -> Answer:
