@@ -300,7 +300,9 @@ def test_a_join_token_is_kept_apart_and_belongs_to_one_attendee(meetings: Meetin
     meeting_id = meetings.made()
     ana, bo = meetings.attendee(meeting_id, "ana"), meetings.attendee(meeting_id, "bo")
     for attendee in (ana, bo):
-        assert base64.b64decode(attendee["JoinToken"]).decode().partition(":")[0] == attendee["AttendeeId"]
+        # Without padding, because the model of chime takes no "=" in a join token.
+        token = attendee["JoinToken"]
+        assert base64.b64decode(token + "=" * (-len(token) % 4)).decode().partition(":")[0] == attendee["AttendeeId"]
     assert meetings.call("GetAttendee", MeetingId=meeting_id, AttendeeId=ana["AttendeeId"])["Attendee"] == ana
     listed = meetings.call("ListAttendees", MeetingId=meeting_id)["Attendees"]
     assert sorted(listed, key=lambda each: each["ExternalUserId"]) == [ana, bo]

@@ -1,6 +1,7 @@
 """Phone numbers as Chime and the Chime SDK's voice service show and change them. They share an account's numbers.
 
-A number's status follows from times that are stored, and from the sandbox's clock.
+A number's status follows from times that are stored, and from the sandbox's clock. No error message repeats a number:
+the voice service's model marks numbers as sensitive, and the decision log keeps messages.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def owned_number(call: Call, phone_number_id: str, *, locked: bool = False) -> P
     """The caller's number, also one in the deletion queue. Raises NotFoundException."""
     found = store.number(call.db, call.account_id, e164_of(phone_number_id), locked=locked)
     if found is None or not present_numbers(call, [found]):
-        raise AwsError("NotFoundException", f"Phone number {phone_number_id} was not found.")
+        raise AwsError("NotFoundException", "The phone number was not found.")
     return found
 
 
@@ -72,7 +73,7 @@ def number_in_inventory(call: Call, phone_number_id: str) -> PhoneNumber:
     status = status_of(number, call.now_seconds)
     if status not in ("Assigned", "Unassigned"):
         # AWS's wording was not recorded.
-        raise bad_request(f"Phone number {number.phone_number} cannot be used: its status is {status}.")
+        raise bad_request(f"The phone number cannot be used: its status is {status}.")
     return number
 
 
@@ -131,15 +132,14 @@ def change_number(call: Call, phone_number_id: str, members: Mapping[str, Any]) 
     changes: dict[str, Any] = {"updated_at_seconds": int(call.now_seconds)}
     if "ProductType" in given:
         if number.associations and given["ProductType"] != number.product_type:
-            raise bad_request(f"Phone number {number.phone_number} is assigned. Its product type cannot change.")
+            raise bad_request("The phone number is assigned. Its product type cannot change.")
         check_product(number.phone_number, given["ProductType"])
         changes["product_type"] = given["ProductType"]
     elif "Name" in given:
         changes["name"] = given["Name"]
     else:
         if _calling_name_status(number, call.now_seconds) == "UpdateInProgress":
-            message = f"An update of the calling name of phone number {number.phone_number} is in progress."
-            raise AwsError("ConflictException", message)
+            raise AwsError("ConflictException", "An update of the phone number's calling name is in progress.")
         changes["calling_name"] = given["CallingName"]
         changes["calling_name_requested_at_seconds"] = int(call.now_seconds)
     store.update_number(call.db, number.phone_number, changes)
@@ -150,7 +150,7 @@ def delete_number(call: Call, phone_number_id: str) -> None:
     """Into the deletion queue. Raises AwsError NotFoundException, and BadRequestException for an assigned number."""
     number = number_in_inventory(call, phone_number_id)
     if number.associations:
-        raise bad_request(f"Phone number {number.phone_number} must be disassociated before it can be deleted.")
+        raise bad_request("The phone number must be disassociated before it can be deleted.")
     times = dict.fromkeys(("deleted_at_seconds", "updated_at_seconds"), int(call.now_seconds))
     store.update_number(call.db, number.phone_number, times)
 

@@ -18,9 +18,9 @@ def associate_phone_number_with_user(call: Call, *, AccountId: str, UserId: str,
     user = owned_user(call, account.account_id, UserId)
     number = number_in_inventory(call, E164PhoneNumber)
     if number.product_type != BUSINESS_CALLING:
-        raise bad_request(f"Phone number {number.phone_number} must have the product type {BUSINESS_CALLING}.")
+        raise bad_request(f"The phone number must have the product type {BUSINESS_CALLING}.")
     if number.associations:
-        raise bad_request(f"Phone number {number.phone_number} is assigned already.")
+        raise bad_request("The phone number is assigned already.")
     if phone_numbers.numbers_assigned_to(call.db, call.account_id, "UserId", user.user_id):
         raise bad_request(f"User {user.user_id} has a phone number already.")
     assign(call, number, dict(zip(ASSOCIATIONS, (account.account_id, user.user_id), strict=True)))

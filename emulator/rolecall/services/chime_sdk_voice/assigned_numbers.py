@@ -81,14 +81,12 @@ def _associate(call: Call, kind: Kind, resource_id: str, numbers: Sequence[str],
     def change(e164: str) -> None:
         number = number_in_inventory(call, e164)
         if number.product_type != VOICE_CONNECTOR_PRODUCT:
-            raise bad_request(
-                f"Phone number {number.phone_number} must have the product type {VOICE_CONNECTOR_PRODUCT}."
-            )
+            raise bad_request(f"The phone number must have the product type {VOICE_CONNECTOR_PRODUCT}.")
         held = {each.name: each.value for each in number.associations}
         if held == {kind.id_member: resource.resource_id}:
             return
         if held and not force:
-            raise AwsError("ConflictException", f"Phone number {number.phone_number} is assigned already.")
+            raise AwsError("ConflictException", "The phone number is assigned already.")
         release(call, number, *held)
         assign(call, number, {kind.id_member: resource.resource_id})
 
@@ -101,7 +99,7 @@ def _disassociate(call: Call, kind: Kind, resource_id: str, numbers: Sequence[st
     def change(e164: str) -> None:
         number = number_in_inventory(call, e164)
         if not any(each[:2] == (kind.id_member, resource.resource_id) for each in number.associations):
-            raise AwsError("NotFoundException", f"Phone number {number.phone_number} is not assigned to it.")
+            raise AwsError("NotFoundException", "The phone number is not assigned to it.")
         release(call, number, kind.id_member)
 
     return {"PhoneNumberErrors": errors_of(numbers, change)}

@@ -150,9 +150,9 @@ def _trigger(call: Call, trigger_type: str, value: str) -> str:
     except AwsError as error:
         raise bad_request(error.message) from error
     if number.product_type != DIAL_IN:
-        raise bad_request(f"Phone number {number.phone_number} must have the product type {DIAL_IN}.")
+        raise bad_request(f"The phone number must have the product type {DIAL_IN}.")
     if number.associations:
-        raise AwsError("ConflictException", f"Phone number {number.phone_number} is assigned already.")
+        raise AwsError("ConflictException", "The phone number is assigned already.")
     return number.phone_number
 
 

@@ -133,7 +133,7 @@ def restore_phone_number(call: Call, *, PhoneNumberId: str) -> Answer:
     number = owned_number(call, PhoneNumberId, locked=True)
     if number.deleted_at_seconds is None:
         # AWS's answer was not recorded.
-        raise bad_request(f"Phone number {number.phone_number} is not in the deletion queue.")
+        raise bad_request("The phone number is not in the deletion queue.")
     changes: dict[str, Any] = {"deleted_at_seconds": None, "updated_at_seconds": int(call.now_seconds)}
     store.update_number(call.db, number.phone_number, changes)
     return {"PhoneNumber": shown_number(call, number._replace(**changes))}
