@@ -478,7 +478,7 @@ def test_an_unknown_format_is_refused(world: Any, log: DecisionLog) -> None:
 
 
 def test_a_chime_sdk_call_is_of_chime(world: Any, log: DecisionLog) -> None:
-    refused(world.client("chime-sdk-voice").list_voice_connector_groups)
+    refused(world.client("chime-sdk-voice").list_proxy_sessions, VoiceConnectorId="abcdef1ghij2klmno3pqr4")
     [call] = log.calls(CallFilter())
     assert cloudtrail_record(call)["eventSource"] == "chime.amazonaws.com"
     # When a call names no operation, only the host shows the service.

@@ -121,6 +121,32 @@ def test_sensitive_members_are_nowhere_in_the_log(service: str, operation: str, 
     assert [text for text in unpacked if MARK in text] == []
 
 
+def test_a_phone_number_is_nowhere_in_the_log_of_the_voice_service(world: Any, tmp_path: Path) -> None:
+    log = keep_log(world, f"sqlite:///{tmp_path / 'rolecall.db'}")
+    voice = world.client("chime-sdk-voice", config=UNCHECKED)
+    number = {"PhoneNumberId": "+12065550100"}
+    voice.create_phone_number_order(ProductType="VoiceConnector", E164PhoneNumbers=[number["PhoneNumberId"]])
+    refused = [("DeletePhoneNumber", number)]
+    refused += [("RestorePhoneNumber", number), ("GetPhoneNumber", {"PhoneNumberId": "+12065550101"})]
+    messages = []
+    for operation, given in refused:
+        with pytest.raises(ClientError) as caught:
+            voice._make_api_call(operation, given)
+        messages.append(caught.value.response["Error"]["Message"])
+    assert messages == [
+        "The phone number cannot be used: its status is AcquireInProgress.",
+        "The phone number is not in the deletion queue.",
+        "The phone number was not found.",
+    ]
+    world.clock.advance(5)
+    assert voice.get_phone_number(**number)["PhoneNumber"]["Status"] == "Unassigned"
+    voice.delete_phone_number(**number)
+    log.close()
+    written = b"".join(file.read_bytes() for file in tmp_path.glob("rolecall-decisions.db*"))
+    assert b"phone number was not found" in written
+    assert b"206555010" not in written
+
+
 def _needed(shape: Shape) -> set[str]:
     return {*shape.required_members, *(name for name, inner in shape.members.items() if _holds_sensitive(inner, ()))}
 

@@ -466,7 +466,7 @@ def test_operations_says_what_is_emulated_and_where(rolecall: Callable[..., Resu
     assert re.fullmatch(r"rolecall/services/sts/\w+\.py:\d+", lines["AssumeRole"])
     assert re.search(r"\d+ of \d+ emulated$", done.stdout.rstrip())
     everything = rolecall("operations").stdout
-    assert re.search(r"^chime +ListPhoneNumbers +authorised, not emulated$", everything, re.M)
+    assert re.search(r"^chime-sdk-voice +ValidateE911Address +authorised, not emulated$", everything, re.M)
     assert {line.split()[0] for line in everything.splitlines()} >= {"sts", "iam", "chime", "chime-sdk-voice"}
     assert "no service 'sqs'" in refused(rolecall("operations", "sqs"))
 

@@ -56,7 +56,7 @@ def test_ids_that_read_like_words_of_paths(client: Client, word: str) -> None:
     )
     assert "DescribeChannelMembership " in f"{message} "
     _, message = refusal(client("chime-sdk-identity").describe_app_instance_user, AppInstanceUserArn=bearer)
-    assert "DescribeAppInstanceUser " in f"{message} "
+    assert message == f"App Instance User {bearer} was not found."
 
 
 def test_operations_below_an_app_instance(client: Client) -> None:

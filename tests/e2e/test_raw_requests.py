@@ -182,9 +182,9 @@ def test_methods_nothing_is_bound_to(server: Server, method: str, path: str, ser
 
 
 def test_an_operation_that_is_not_emulated_says_so(server: Server) -> None:
-    answer = sent(server, get("", 501, "NotImplemented", "/phone-numbers"))
+    answer = sent(server, get("", 501, "NotImplemented", "/sip-media-applications/a/alexa-skill-configuration"))
     assert (answer.status, code_of(answer)) == (501, "NotImplemented")
-    assert b"ListPhoneNumbers" in answer.body
+    assert b"GetSipMediaApplicationAlexaSkillConfiguration" in answer.body
 
 
 @pytest.mark.parametrize(("path", "service"), [("/", "sts"), ("/accounts", "chime"), ("/", None), ("/accounts", None)])

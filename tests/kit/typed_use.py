@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import pytest
 
@@ -83,6 +83,12 @@ def reading(rolecall: Rolecall) -> None:
     assert_type(decision.denied, bool)
     assert_type(decision.reasons, str)
     decision.outcome = "Allowed"  # type: ignore[misc]
+
+
+def meeting(rolecall: Rolecall) -> None:
+    made = rolecall.meeting("ana", "bo", user="admin", ExternalMeetingId="standup")
+    assert_type(made.meeting_id, str)
+    assert_type(made.attendees["ana"]["JoinToken"], Any)
 
 
 def changing(rolecall: Rolecall) -> None:

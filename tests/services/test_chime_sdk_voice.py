@@ -241,7 +241,7 @@ def test_tags_decide_who_may_do_what(world: Any) -> None:
 
 def test_a_tag_of_what_is_not_built_is_not_emulated(world: Any) -> None:
     voice = voice_of(world)
-    for resource in ("sma/6ffb5ee9-0000-4000-8000-000000000000", "meeting/m", "app-instance/a"):
+    for resource in ("voice-profile/p", "media-pipeline/m"):
         arn = f"arn:aws:chime:us-east-1:{ACCOUNT}:{resource}"
         assert refusal(voice, "ListTagsForResource", ResourceARN=arn)[0] == "NotImplemented"
 

@@ -46,7 +46,7 @@ def misfits(declared: Declared, model: OperationModel) -> list[str]:
     assert kind is not None
     found = []
     if declared.verb == "list":
-        if set(taken) != {"NextToken", "MaxResults"}:
+        if set(taken) != {"NextToken", "MaxResults", *kind.id_members[:-1]} or required != set(kind.id_members[:-1]):
             found.append("takes more or less than a page")
         listed = [member for name, member in answered.items() if name != "NextToken"]
         if "NextToken" not in answered or [member.type_name for member in listed] != ["list"]:

@@ -303,3 +303,11 @@ def test_the_sections_agree_with_the_single_reads(make_world: Any) -> None:
         assert inline == iam.list_user_policies(**name)["PolicyNames"]
         attached = iam.list_attached_user_policies(**name)["AttachedPolicies"]
         assert sorted(map(str, user["AttachedManagedPolicies"])) == sorted(map(str, attached))
+
+
+def test_a_role_with_a_longest_sign_in_session_is_shown_without_it(iam: Any) -> None:
+    """The model's RoleDetail has no such member."""
+    iam.create_role(RoleName="signs-in", AssumeRolePolicyDocument=json.dumps(trust({"AWS": ACCOUNT})))
+    iam.update_role(RoleName="signs-in", MaxSigninSessionDuration=7200)
+    found = one(details(iam)["RoleDetailList"], "RoleName", "signs-in")
+    assert "MaxSigninSessionDuration" not in found

@@ -23,6 +23,18 @@ KEPT_WHOLE = {
     ("chime", "UpdateAccountSettings", ("AccountSettings",)),
     ("chime", "UpdateUserSettings", ("UserSettings",)),
     ("chime", "UpdateUserSettings", ("UserSettings", "Telephony")),
+    ("chime-sdk-meetings", "StartMeetingTranscription", ("TranscriptionConfiguration",)),
+    (
+        "chime-sdk-meetings",
+        "StartMeetingTranscription",
+        ("TranscriptionConfiguration", "EngineTranscribeMedicalSettings"),
+    ),
+    ("chime-sdk-meetings", "StartMeetingTranscription", ("TranscriptionConfiguration", "EngineTranscribeSettings")),
+    (
+        "chime-sdk-voice",
+        "PutSipMediaApplicationLoggingConfiguration",
+        ("SipMediaApplicationLoggingConfiguration",),
+    ),
     ("chime-sdk-voice", "PutVoiceConnectorEmergencyCallingConfiguration", ("EmergencyCallingConfiguration",)),
     ("chime-sdk-voice", "PutVoiceConnectorEmergencyCallingConfiguration", ("EmergencyCallingConfiguration", "DNIS")),
     ("chime-sdk-voice", "PutVoiceConnectorLoggingConfiguration", ("LoggingConfiguration",)),

@@ -43,9 +43,15 @@ POLICIES = {
     "bearer_and_channel": [
         statement("Allow", "chime:*", [f"{CHIME}:app-instance/i/user/u", f"{CHIME}:app-instance/i/channel/*"])
     ],
-    "domains": [statement("Allow", "chime:CreateVoiceProfileDomain", "*")],
+    "domains": [
+        statement("Allow", ["chime:CreateVoiceProfileDomain", "kms:CreateGrant", "kms:DescribeKey"], "*"),
+    ],
     "tagged_domains": [
-        statement("Allow", ["chime:CreateVoiceProfileDomain", "chime:TagResource"], "*"),
+        statement(
+            "Allow",
+            ["chime:CreateVoiceProfileDomain", "chime:TagResource", "kms:CreateGrant", "kms:DescribeKey"],
+            "*",
+        ),
     ],
     "meetings": [statement("Allow", "chime:CreateMeeting", f"{CHIME}:meeting/*")],
 }
@@ -147,9 +153,9 @@ CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{
         ),
         ("chime-sdk-voice", "one_connector", "list_voice_connectors", {}, REFUSED),
         # The reference lists chime:TagResource as a dependent action of this one.
-        ("chime-sdk-voice", "domains", "create_voice_profile_domain", DOMAIN, NOT_BUILT),
+        ("chime-sdk-voice", "domains", "create_voice_profile_domain", DOMAIN, 201),
         ("chime-sdk-voice", "domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, REFUSED),
-        ("chime-sdk-voice", "tagged_domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, NOT_BUILT),
+        ("chime-sdk-voice", "tagged_domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, 201),
         ("chime-sdk-messaging", "bearer_alone", "describe_channel", CHANNEL, REFUSED),
         ("chime-sdk-messaging", "bearer_and_channel", "describe_channel", CHANNEL, NOT_BUILT),
         (
@@ -157,7 +163,7 @@ CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{
             "meetings",
             "create_meeting",
             {"ClientRequestToken": "t" * 8, "MediaRegion": "us-east-1", "ExternalMeetingId": "e1"},
-            NOT_BUILT,
+            BUILT,
         ),
     ],
 )

@@ -79,6 +79,16 @@ WITHOUT_AUTHORITY = {
     "resource_settings",
     "resource_tags",
     "instance_profile_tags",
+    "chime_bots",
+    "chime_delegate_groups",
+    "chime_retention_settings",
+    "chime_room_memberships",
+    "chime_rooms",
+    "ordered_phone_numbers",
+    "phone_number_associations",
+    "phone_number_orders",
+    "phone_numbers",
+    "telephony_settings",
 }
 
 

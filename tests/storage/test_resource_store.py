@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,14 +101,72 @@ def test_content_settings_and_tags_change_and_go_with_the_resource(connection: A
     assert resources.setting(connection, other, "Termination") is None
 
 
+def test_a_resource_ends_with_its_parent_or_before(connection: Any) -> None:
+    parent = made(connection, "parent")
+    child = Resource("key of child", "child", 1, {}, parent_key=parent.key, ends_at_seconds=50)
+    resources.add(connection, PLACE, child)
+    assert resources.find(connection, PLACE, "child") == child
+    assert not child.has_ended(49.9)
+    assert child.has_ended(50)
+    resources.set_end(connection, parent.key, 40.7)
+    found = resources.find(connection, PLACE, "child", locked=True)
+    assert found is not None
+    assert found.ends_at_seconds == 40
+    for now_seconds, listed in ((39.9, 2), (40, 0)):
+        page = resources.page(connection, PLACE, BEFORE_THE_FIRST, 9, now_seconds=now_seconds)
+        assert len(page) == listed
+    of_parent = {"now_seconds": 1, "parent_key": parent.key}
+    assert resources.page(connection, PLACE, BEFORE_THE_FIRST, 9, **of_parent) == [found]
+    assert resources.count(connection, PLACE, **of_parent) == 1
+    assert resources.count(connection, PLACE, now_seconds=50, parent_key=parent.key) == 0
+    assert resources.count(connection, PLACE, now_seconds=1) == 2
+    resources.set_end(connection, parent.key, None)
+    assert resources.find(connection, PLACE, "child") == child
+    resources.remove_ended(connection, PLACE, 50)
+    assert resources.find(connection, PLACE, "child") == child
+    resources.remove_ended(connection, PLACE._replace(region="eu-west-1"), 51)
+    assert resources.find(connection, PLACE, "child") == child
+    resources.remove_ended(connection, PLACE, 51)
+    assert resources.find(connection, PLACE, "child") is None
+    resources.add(connection, PLACE, child)
+    resources.remove(connection, parent.key)
+    assert resources.find(connection, PLACE, "child") is None
+
+
+def test_a_token_makes_one_resource_of_a_place(connection: Any) -> None:
+    first = Resource("a", "one", 1, {}, create_token="token", secret={"Token": 1})
+    resources.add(connection, PLACE, first)
+    assert resources.find_by_token(connection, PLACE, "token") == first
+    assert resources.find_by_token(connection, PLACE, "TOKEN") is None
+    second = first._replace(key="b", resource_id="two")
+    with pytest.raises(AlreadyThere):
+        resources.add(connection, PLACE, second)
+    other = PLACE._replace(account_id=OTHER)
+    assert resources.find_by_token(connection, other, "token") is None
+    resources.add(connection, other, second)
+    resources.drop_token(connection, "a")
+    assert resources.find_by_token(connection, PLACE, "token") is None
+    resources.add(connection, PLACE, first._replace(key="c", resource_id="three"))
+    # Without a token there may be many.
+    made(connection, "four")
+    made(connection, "five")
+
+
+def test_a_page_of_ids_with_a_beginning(connection: Any) -> None:
+    for resource_id in ("a/1", "a/2", "ab/1", "A/1", "b/1"):
+        made(connection, resource_id)
+    page = resources.page(connection, PLACE, BEFORE_THE_FIRST, 9, id_prefix="a/")
+    assert [resource.resource_id for resource in page] == ["a/1", "a/2"]
+
+
 def test_the_statements_are_those_of_postgresql_too() -> None:
     dialect = postgresql.dialect()
     locked = str(resources._BY_ID_LOCKED.compile(dialect=dialect))
-    assert locked.endswith("FOR UPDATE")
+    assert locked.endswith("FOR UPDATE OF resources")
     page = str(resources._PAGE.compile(dialect=dialect))
     assert "(resources.created_at_seconds, resources.resource_id) > (" in page
     for table in (t.resources, t.resource_settings, t.resource_tags):
         assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect))
         for index in table.indexes:
             assert len(index.name or "") <= 63, "PostgreSQL cuts longer names"
-            assert "CREATE INDEX" in str(CreateIndex(index).compile(dialect=dialect))
+            assert re.match("CREATE (UNIQUE )?INDEX", str(CreateIndex(index).compile(dialect=dialect)))

@@ -21,6 +21,7 @@ from rolecall.wire import SERVICES
 PLAIN = string.ascii_letters + string.digits + "-_."
 STRANGE = PLAIN + " &<>\"'/%+=?#;:@~,\t\nüß漢字\u2028🎉\\{}[]|^`"
 ENDPOINTS = {
+    "chime": "chime.us-east-1.amazonaws.com",
     "chime-sdk-identity": "identity-chime.us-east-1.amazonaws.com",
     "chime-sdk-meetings": "meetings-chime.us-east-1.amazonaws.com",
     "chime-sdk-media-pipelines": "media-pipelines-chime.us-east-1.amazonaws.com",

@@ -18,6 +18,7 @@ from rolecall.identity_providers.saml_assertions import metadata_document
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonChimeReadOnly"
 IDP = "corporate"
 ISSUER = "https://token.actions.githubusercontent.com"
+ENTERPRISE = "11111111-1111-4111-8111-111111111111"
 INSTANCE = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 # Text that is unusual in one notation or another.
 ODD = ["yes", "0777", "2012-10-17", "1:30", "a: b", "# c", "é–ß", " x ", "null", "~", "- a", "1e5", "=", "<<"]
@@ -69,7 +70,10 @@ def declared_text() -> str:
             }
         ],
         "saml_providers": [{"name": IDP, "rolecall_idp": IDP, "tags": {"a": "b"}}],
-        "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],
+        "chime_accounts": [
+            {"name": "Sandbox", "users": [{"email": "ana@example.com"}]},
+            {"id": ENTERPRISE, "name": "Enterprise", "type": "EnterpriseLWA", "users": [{"email": "ben@example.com"}]},
+        ],
     }
     second = {
         "id": SECOND,
@@ -117,8 +121,11 @@ def fill(handle: Any) -> None:
     _delegation(handle, iam, handle.client("iam", "partner"))
     _rest(handle, iam)
     _chime(handle.client("chime"))
+    _enterprise(handle.client("chime"))
+    _numbers(handle, handle.client("chime"), handle.client("chime-sdk-voice"))
     _connectors(handle.client("chime-sdk-voice"))
     fill_organization(handle.client("organizations"), SECOND)
+    _meetings(handle.client("chime-sdk-meetings"))
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -386,7 +393,56 @@ def _chime(chime: Any) -> None:
     chime.reset_personal_pin(AccountId=account_id, UserId=ids[3])
 
 
+# A call with the same token answers the same meeting, so the answers can begin with it.
+MEETING = {
+    "ClientRequestToken": "0777",
+    "MediaRegion": "eu-west-1",
+    "ExternalMeetingId": "no",
+    "MeetingFeatures": {"Video": {"MaxResolution": "None"}, "Attendee": {"MaxCount": 9}},
+    "TenantIds": ["no", "0777"],
+    "Attendees": [{"ExternalUserId": "no"}, {"ExternalUserId": "0777"}],
+    "Tags": [{"Key": "Team", "Value": "no"}],
+}
+
+
+def _meetings(meetings: Any) -> None:
+    made = meetings.create_meeting_with_attendees(**MEETING)["Meeting"]
+    replica = {**MEETING, "ClientRequestToken": "replica", "PrimaryMeetingId": made["MeetingId"]}
+    meetings.create_meeting_with_attendees(**replica)
+    ended = meetings.create_meeting(ClientRequestToken="ended", MediaRegion="us-east-1", ExternalMeetingId="no")
+    meetings.delete_meeting(MeetingId=ended["Meeting"]["MeetingId"])
+
+
 # The answers.
+
+
+def _enterprise(chime: Any) -> None:
+    account = {"AccountId": ENTERPRISE}
+    user = chime.list_users(**account)["Users"][0]["UserId"]
+    for value in ODD[:4]:
+        room = {**account, "RoomId": chime.create_room(**account, Name=value)["Room"]["RoomId"]}
+        bot = {**account, "BotId": chime.create_bot(**account, DisplayName="0777", Domain="a.org")["Bot"]["BotId"]}
+        chime.create_room_membership(**room, MemberId=bot["BotId"])
+        chime.create_room_membership(**room, MemberId=user, Role="Administrator")
+    chime.update_bot(**bot, Disabled=True)
+    chime.put_events_configuration(**bot, OutboundEventsHTTPSEndpoint="https://example.com/?a=b: c#".replace(" ", ""))
+    settings = {"RoomRetentionSettings": {"RetentionDays": 777}, "ConversationRetentionSettings": {}}
+    chime.put_retention_settings(**account, RetentionSettings=settings)
+    groups = [{"GroupName": name} for name in ODD[:4]]
+    chime.associate_signin_delegate_groups_with_account(**account, SigninDelegateGroups=groups)
+
+
+def _numbers(handle: Any, chime: Any, voice: Any) -> None:
+    area = [f"+120655501{number:02}" for number in range(4)]
+    chime.create_phone_number_order(ProductType="BusinessCalling", E164PhoneNumbers=[*area, "+12065559999"])
+    handle.clock.advance(5)
+    chime.update_phone_number(PhoneNumberId=area[0], CallingName="0777")
+    voice.update_phone_number(PhoneNumberId=area[1], Name="1e5")
+    chime.delete_phone_number(PhoneNumberId=area[2])
+    user = chime.list_users(AccountId=ENTERPRISE)["Users"][0]["UserId"]
+    chime.associate_phone_number_with_user(AccountId=ENTERPRISE, UserId=user, E164PhoneNumber=area[3])
+    chime.update_phone_number_settings(CallingName="null")
+    chime.update_global_settings(BusinessCalling={"CdrBucket": "0777"}, VoiceConnector={"CdrBucket": "yes"})
 
 
 def _connectors(voice: Any) -> None:
@@ -417,7 +473,7 @@ class Answers:
             self._who = who
             self._clients = {
                 service: handle.client(service, user=who)
-                for service in ("iam", "chime", "chime-sdk-voice", "organizations")
+                for service in ("iam", "chime", "chime-sdk-meetings", "chime-sdk-voice", "organizations")
             }
             self._ask_everything()
 
@@ -459,6 +515,8 @@ class Answers:
         self._of_chime()
         self._of_connectors()
         ask_organization(self)
+        if self._who == "admin":
+            self._of_meetings()
 
     def _of_account(self) -> None:
         for call in (
@@ -547,6 +605,22 @@ class Answers:
             for user_id in self.each("chime.list_users", "Users", "UserId", AccountId=account_id):
                 self.ask("chime.get_user", AccountId=account_id, UserId=user_id)
                 self.ask("chime.get_user_settings", AccountId=account_id, UserId=user_id)
+            self.ask("chime.get_retention_settings", AccountId=account_id)
+            for room_id in self.each("chime.list_rooms", "Rooms", "RoomId", AccountId=account_id):
+                self.ask("chime.get_room", AccountId=account_id, RoomId=room_id)
+                self.ask("chime.list_room_memberships", AccountId=account_id, RoomId=room_id)
+            for bot_id in self.each("chime.list_bots", "Bots", "BotId", AccountId=account_id):
+                self.ask("chime.get_bot", AccountId=account_id, BotId=bot_id)
+                self.ask("chime.get_events_configuration", AccountId=account_id, BotId=bot_id)
+        for number in self.each("chime-sdk-voice.list_phone_numbers", "PhoneNumbers", "PhoneNumberId"):
+            self.ask("chime-sdk-voice.get_phone_number", PhoneNumberId=number)
+        orders = self.each("chime.list_phone_number_orders", "PhoneNumberOrders", "PhoneNumberOrderId")
+        for order_id in orders:
+            self.ask("chime.get_phone_number_order", PhoneNumberOrderId=order_id)
+        self.ask("chime.get_global_settings")
+        self.ask("chime.list_supported_phone_number_countries", ProductType="VoiceConnector")
+        self.ask("chime.get_phone_number_settings")
+        self.ask("chime.search_available_phone_numbers", AreaCode="206")
 
     def _of_connectors(self) -> None:
         listed = self.ask("chime-sdk-voice.list_voice_connectors").get("VoiceConnectors", ())
@@ -562,3 +636,12 @@ class Answers:
             ):
                 self.ask(f"chime-sdk-voice.get_voice_connector{part}", **named)
             self.ask("chime-sdk-voice.list_tags_for_resource", ResourceARN=connector["VoiceConnectorArn"])
+
+    def _of_meetings(self) -> None:
+        service = "chime-sdk-meetings"
+        made = self.ask(f"{service}.create_meeting_with_attendees", **MEETING)
+        named = {"MeetingId": made["Meeting"]["MeetingId"]}
+        self.ask(f"{service}.get_meeting", **named)
+        for attendee in self.each(f"{service}.list_attendees", "Attendees", **named):
+            self.ask(f"{service}.get_attendee", **named, AttendeeId=attendee["AttendeeId"])
+        self.ask(f"{service}.list_tags_for_resource", ResourceARN=made["Meeting"]["MeetingArn"])

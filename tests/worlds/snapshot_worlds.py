@@ -89,6 +89,15 @@ _DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(
 _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
 # A value for each column with a fixed set of values.
 CHOSEN = {
+    "chime_room_memberships.member_type": "Bot",
+    "chime_room_memberships.role": "Administrator",
+    "chime_retention_settings.room_days": 5475,
+    "chime_retention_settings.conversation_days": 1,
+    "phone_numbers.phone_number": "+12065550100",
+    "ordered_phone_numbers.phone_number": "+12065550100",
+    "phone_numbers.product_type": "BusinessCalling",
+    "phone_number_orders.product_type": "SipMediaApplicationDialIn",
+    "phone_number_associations.name": "UserId",
     "account_creations.state": "SUCCEEDED",
     "organization_accounts.joined_method": "CREATED",
     "organization_accounts.state": "ACTIVE",
@@ -110,6 +119,7 @@ CHOSEN = {
     "saml_providers.context_provider": '{"SubjectSourceKey":"Subject/NameID","SubjectTypeValue":"user"}',
     "oidc_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
     "saml_providers.identity_center_instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+    "resources.secret": '"secret"',
     "resources.content": "{}",
     "resource_settings.content": "{}",
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
@@ -224,6 +234,9 @@ def fill_plain_tables(database: Any) -> None:
 
 def _value(connection: Any, table: str, column: Any) -> Any:
     for key in column.foreign_keys:
+        if key.column.table.name == table:
+            # The first row has no parent.
+            return None
         return worlds.rows(connection, key.column.table)[0][key.column.name]
     if f"{table}.{column.name}" in CHOSEN:
         return CHOSEN[f"{table}.{column.name}"]

@@ -171,6 +171,16 @@ NOT_DECLARED = {
     "server_certificates",
     "service_credentials",
     "signing_certificates",
+    "chime_bots",
+    "chime_delegate_groups",
+    "chime_retention_settings",
+    "chime_room_memberships",
+    "chime_rooms",
+    "ordered_phone_numbers",
+    "phone_number_associations",
+    "phone_number_orders",
+    "phone_numbers",
+    "telephony_settings",
     "ssh_public_keys",
 }
 

@@ -66,6 +66,7 @@ ROWS_THAT_CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
     ("saml_providers", {"metadata": "<a/>"}, "metadata must be the metadata of an identity provider"),
     ("saml_private_keys", {"private_key": "x"}, "private_key must be a private key in PEM"),
     ("resources", {"content": "[]"}, "content must be a mapping"),
+    ("resources", {"secret": "x"}, "secret must be JSON text"),
     ("resource_settings", {"content": "x"}, "content must be a mapping"),
     ("delegation_requests", {"permissions": "x"}, "permissions must be a mapping"),
     ("delegation_requests", {"permissions": "[]"}, "permissions must be a mapping"),
@@ -123,7 +124,8 @@ def test_every_reference_of_a_plain_table_is_looked_at(text: str) -> None:
     """A missing target of any column is reported before anything is written."""
     for table in PLAIN_TABLES:
         for column in worlds.references(table):
-            changed, _world = _changed(text, lambda world, t=table, c=column: world["rows"][t][0].update({c: "gone"}))
+            gone = {str(column): "gone"}
+            changed, _world = _changed(text, lambda world, t=table, c=gone: world["rows"][t][0].update(c))
             with pytest.raises(InvalidWorldError, match=f"{column} refers to nothing in this file: gone"):
                 read_world(changed)
 

@@ -2,9 +2,9 @@
 
 Owned here: the AWS managed policies, the service-linked roles, the role templates, the action tables with their
 resource types and condition keys, the quotas, the SAML attributes that become condition keys, the services that
-resource control policies apply to, the operations of STS that a kind of credentials may call. Each table is a folder
-beside this file with its own README: source, date, how to refresh. Importing this room reads only the small quota
-table. The rest is read on first use and kept in bounded caches.
+resource control policies apply to, the operations of STS that a kind of credentials may call, the phone numbers that
+can be ordered. Each table is a folder beside this file with its own README: source, date, how to refresh. Importing
+this room reads only the small quota table. The rest is read on first use and kept in bounded caches.
 
 Not here: what a policy means (policy), which operations exist on the wire (wire), what is stored for an account
 (storage). This room imports nothing else of the product and never writes.
@@ -14,6 +14,7 @@ from rolecall.data.action_table import Action, actions, given_on_arns, global_co
 from rolecall.data.control_policy_table import without_resource_control
 from rolecall.data.credential_kind_table import credential_kinds
 from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
+from rolecall.data.phone_number_table import NumberRange, number_ranges, range_of
 from rolecall.data.quota_table import QUOTA_FIELDS, QUOTAS, Quotas, changed_quotas, quotas_with
 from rolecall.data.reference_table import (
     ResourceType,
@@ -33,6 +34,7 @@ __all__ = [
     "QUOTA_FIELDS",
     "Action",
     "ManagedPolicy",
+    "NumberRange",
     "Quotas",
     "ResourceMembers",
     "ResourceType",
@@ -49,8 +51,10 @@ __all__ = [
     "managed_policies",
     "managed_policy",
     "managed_policy_document",
+    "number_ranges",
     "optional_dependencies",
     "quotas_with",
+    "range_of",
     "resource_members",
     "resource_types",
     "role_template",

@@ -22,6 +22,8 @@ from rolecall.kit.configs import Config, load_snapshot, prepared_world
 from rolecall.kit.decisions import DecisionRecord
 from rolecall.kit.expectations import ExpectedDenial, Question, require_allowed, require_denied
 from rolecall.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
+from rolecall.kit.meetings import SERVICE as MEETINGS
+from rolecall.kit.meetings import Meeting, made_meeting
 from rolecall.kit.narrowing import PolicyText, narrowed
 from rolecall.kit.privileges import LeastPrivilege, Since
 from rolecall.kit.proofs import Proofs
@@ -300,6 +302,23 @@ class Rolecall:
         """The ARN of a role by name, in the account or in the first one that has it."""
         found = self._parts.identities.role(name, account)
         return iam_arn(found.account_id, "role", found.path, found.name)
+
+    def meeting(
+        self,
+        *attendees: str,
+        user: str | None = None,
+        credentials: Credentials | None = None,
+        account: str | None = None,
+        region: str | None = None,
+        **members: Any,
+    ) -> Meeting:
+        """A new Chime SDK meeting with attendees of these external user ids, by default two, by a real call.
+
+        ``members`` are further members of CreateMeetingWithAttendees. Raises ClientError, and ValueError for an
+        attendee that AWS refuses.
+        """
+        client = self.client(MEETINGS, user=user, credentials=credentials, account=account, region=region)
+        return made_meeting(client, region or self.region, attendees, members)
 
     def reset(self) -> None:
         """Return to the declared state: IAM, Chime, clock and decisions."""

@@ -13,6 +13,7 @@ from rolecall.arns import PARTITION, parse_arn
 from rolecall.data import resource_types
 from rolecall.errors import AwsError
 from rolecall.service_records import action_prefix
+from rolecall.services.paging import DEFAULT_MAX_RESULTS
 from rolecall.services.permissions import Described, resource_kind
 from rolecall.services.registry import Call, not_emulated
 from rolecall.storage import resources as store
@@ -20,6 +21,7 @@ from rolecall.storage.resources import Content, Place, Position, Resource
 
 Ids = tuple[str, ...]
 NOT_FOUND = "NotFoundException"
+RESOURCE_NOT_FOUND = "ResourceNotFoundException"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -31,13 +33,17 @@ class Kept:
         """The caller's resource of these ids, its parent's first; ``locked`` where the call changes it."""
         raise NotImplementedError
 
-    def page(self, call: Call, kind: Kind, after: Position, limit: int) -> list[Resource]:
+    def absent(self, call: Call, kind: Kind, ids: Ids) -> AwsError:
+        """The refusal of ids that :meth:`find` does not find, although the parent is there."""
+        return kind.not_found(ids[-1])
+
+    def page(self, call: Call, kind: Kind, parent: Resource | None, after: Position, limit: int) -> list[Resource]:
         raise NotImplementedError
 
-    def set_content(self, call: Call, resource: Resource, content: Content) -> None:
+    def set_content(self, call: Call, kind: Kind, resource: Resource, content: Content) -> None:
         raise NotImplementedError
 
-    def remove(self, call: Call, resource: Resource) -> None:
+    def remove(self, call: Call, kind: Kind, resource: Resource) -> None:
         raise NotImplementedError
 
     def setting(self, call: Call, resource: Resource, name: str) -> Content | None:
@@ -51,20 +57,42 @@ class Kept:
 
 
 class ResourceStore(Kept):
-    """The table of resources, which have no parents. Each belongs to the Region whose endpoint was called."""
+    """The table of resources. Each belongs to the Region whose endpoint was called, and goes with its parent.
+
+    A resource ends by the sandbox's clock. From then on it is not found.
+    """
 
     def find(self, call: Call, kind: Kind, ids: Ids, *, locked: bool) -> Resource | None:
-        [resource_id] = ids
-        return store.find(call.db, kind.place(call), resource_id, locked=locked)
+        found = self._stored(call, kind, ids[-1], locked=locked)
+        if found is None or found.has_ended(call.now_seconds):
+            return None
+        if len(ids) > 1 and kind.parent is not None:
+            parent = self.find(call, kind.parent, ids[:-1], locked=locked)
+            if parent is None or parent.key != found.parent_key:
+                return None
+        return with_secret(kind, found)
 
-    def page(self, call: Call, kind: Kind, after: Position, limit: int) -> list[Resource]:
-        return store.page(call.db, kind.place(call), after, limit)
+    def absent(self, call: Call, kind: Kind, ids: Ids) -> AwsError:
+        """An ended resource of some kinds has a message of its own, as long as its row is there."""
+        if kind.ended_message and self._stored(call, kind, ids[-1], locked=False) is not None:
+            return AwsError(NOT_FOUND, kind.ended_message)
+        return kind.not_found(ids[-1])
 
-    def set_content(self, call: Call, resource: Resource, content: Content) -> None:
-        store.set_content(call.db, resource.key, content)
+    def page(self, call: Call, kind: Kind, parent: Resource | None, after: Position, limit: int) -> list[Resource]:
+        parent_key = None if parent is None else parent.key
+        found = store.page(call.db, kind.place(call), after, limit, now_seconds=call.now_seconds, parent_key=parent_key)
+        return [with_secret(kind, resource) for resource in found]
 
-    def remove(self, call: Call, resource: Resource) -> None:
-        store.remove(call.db, resource.key)
+    def set_content(self, call: Call, kind: Kind, resource: Resource, content: Content) -> None:
+        kept = {name: value for name, value in content.items() if name != kind.secret_member}
+        store.set_content(call.db, resource.key, kept)
+
+    def remove(self, call: Call, kind: Kind, resource: Resource) -> None:
+        """Delete a resource with what belongs to it. One with a message about its end is left for that message."""
+        if kind.ended_message:
+            store.set_end(call.db, resource.key, call.now_seconds)
+        else:
+            store.remove(call.db, resource.key)
 
     def setting(self, call: Call, resource: Resource, name: str) -> Content | None:
         return store.setting(call.db, resource.key, name)
@@ -75,6 +103,19 @@ class ResourceStore(Kept):
     def remove_setting(self, call: Call, resource: Resource, name: str) -> None:
         store.remove_setting(call.db, resource.key, name)
 
+    def _stored(self, call: Call, kind: Kind, named: str, *, locked: bool) -> Resource | None:
+        resource_id = kind.id_of(named) if kind.is_named_by_arn else named
+        if kind.is_named_by_arn and (resource_id == "" or named != kind.arn(call, resource_id)):
+            return None
+        return store.find(call.db, kind.place(call), resource_id, locked=locked)
+
+
+def with_secret(kind: Kind, resource: Resource) -> Resource:
+    """The resource with its secret member in the content, as the API answers it."""
+    if not kind.secret_member:
+        return resource
+    return resource._replace(content={**resource.content, kind.secret_member: resource.secret})
+
 
 RESOURCES = ResourceStore()
 
@@ -83,9 +124,13 @@ RESOURCES = ResourceStore()
 class Kind:
     """A kind of resource.
 
-    ``resource_type`` is the Service Authorization Reference's word; one that the reference does not have has no ARN.
-    ``id_member`` is the member that names a resource, in requests and in answers. A resource that belongs to one of
-    another kind, its ``parent``, is named by both ids; such kinds have tables of their own.
+    - ``resource_type`` is the Service Authorization Reference's word; one that the reference does not have has no ARN.
+    - ``id_member`` is the member that names a resource, in requests and in answers: its id or its ARN.
+    - ``parent`` is the kind that its resources belong to, and go with. Both ids name a resource, unless an ARN does.
+    - ``page_size`` is the length of a page where the request does not say it.
+    - ``secret_member`` is the member that is kept apart from the others.
+    - ``absent_message`` is AWS's message for an id that does not exist, with ``{noun}`` and ``{id}``.
+    - ``ended_message`` is AWS's message for a resource that has ended, where it differs.
     """
 
     service: str
@@ -93,6 +138,10 @@ class Kind:
     id_member: str
     kept: Kept = field(default=RESOURCES)
     parent: Kind | None = None
+    page_size: int = DEFAULT_MAX_RESULTS
+    secret_member: str = ""
+    absent_message: str = "{noun} {id} was not found."
+    ended_message: str = ""
 
     def place(self, call: Call) -> Place:
         """Where the caller's resources of this kind are in the store."""
@@ -103,9 +152,15 @@ class Kind:
         return f"{self.service}/{self.resource_type}"
 
     @cached_property
+    def is_named_by_arn(self) -> bool:
+        """Whether the member that names a resource is its own ARN. A relation is named by the ARN of another kind."""
+        return self.id_member.endswith("Arn") and self.resource_type in resource_types(action_prefix(self.service))
+
+    @cached_property
     def id_members(self) -> tuple[str, ...]:
         """The members that name a resource, its parent's first."""
-        return (*(() if self.parent is None else self.parent.id_members), self.id_member)
+        above = () if self.parent is None or self.is_named_by_arn else self.parent.id_members
+        return (*above, self.id_member)
 
     @cached_property
     def noun(self) -> str:
@@ -113,17 +168,21 @@ class Kind:
         return _WORDS.sub(" ", self.id_member.removesuffix("Id").removesuffix("Arn"))
 
     def not_found(self, resource_id: str) -> AwsError:
-        return AwsError(NOT_FOUND, f"{self.noun} {resource_id} was not found.")
+        return AwsError(NOT_FOUND, self.absent_message.format(noun=self.noun, id=resource_id))
 
     def arn(self, call: Call, resource_id: str) -> str:
-        """The ARN of the caller's resource. Raises KeyError for a kind that has none."""
+        """The ARN of the caller's resource. Raises KeyError for a kind that has none.
+
+        The id of a kind whose ARN has several variables has them all, such as ``INSTANCE/USER``.
+        """
         known: Mapping[str, str] = {"Partition": PARTITION, "Region": call.region, "AccountId": call.account_id}
-        return _VARIABLE.sub(lambda match: known.get(match[1], resource_id), self._template)
+        parts = iter(resource_id.split("/"))
+        return _VARIABLE.sub(lambda match: known.get(match[1]) or next(parts), self._template)
 
     def id_of(self, arn: str) -> str:
         """The id in an ARN of this kind; empty for an ARN of another one."""
         match = self._pattern.fullmatch(arn)
-        return "" if match is None else match[1]
+        return "" if match is None else "/".join(match.groups())
 
     @cached_property
     def _template(self) -> str:
@@ -133,21 +192,29 @@ class Kind:
     def _pattern(self) -> re.Pattern[str]:
         around = {"Partition", "Region", "AccountId"}
         parts = _VARIABLE.split(self._template)
-        return re.compile(
-            "".join(
-                re.escape(part) if at % 2 == 0 else "[^:/]*" if part in around else "([^:/]+)"
-                for at, part in enumerate(parts)
-            )
-        )
+        last = max(at for at in range(1, len(parts), 2))
+        written = []
+        for at, part in enumerate(parts):
+            if at % 2 == 0:
+                written.append(re.escape(part))
+            elif part in around:
+                written.append("[^:/]*")
+            else:
+                # Ids that callers choose may have colons. The last one ends the ARN.
+                written.append("([^/]+)" if at == last else "([^:/]+)")
+        return re.compile("".join(written))
 
 
 # Kinds in the store that have ARNs. The ARN of a call that tags says which of them is meant.
 _tagged: list[Kind] = []
 
 
-def kind_with_arn(service: str, resource_type: str, id_member: str) -> Kind:
-    """A kind in the resource store whose resources have ARNs: policies name them, and they may have tags."""
-    made = Kind(service, resource_type, id_member)
+def kind_with_arn(service: str, resource_type: str, id_member: str, **traits: Any) -> Kind:
+    """A kind in the resource store whose resources have ARNs: policies name them, and they may have tags.
+
+    ``traits`` are further fields of :class:`Kind`.
+    """
+    made = Kind(service, resource_type, id_member, **traits)
     _tagged.append(made)
 
     @resource_kind(action_prefix(service), resource_type)
@@ -165,15 +232,18 @@ def kind_with_arn(service: str, resource_type: str, id_member: str) -> Kind:
 def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resource]:
     """The caller's resource of that ARN.
 
-    Raises AwsError NotFoundException, and NotImplemented for a type of resource that no operation here makes.
+    Raises AwsError NotFoundException or ResourceNotFoundException, whichever the operation's model has, and
+    NotImplemented for a type of resource that no operation here makes.
     """
     for kind in _tagged:
         resource_id = kind.id_of(arn)
         if resource_id:
             is_here = kind.service == call.service and arn == kind.arn(call, resource_id)
-            found = kind.kept.find(call, kind, (resource_id,), locked=locked) if is_here else None
+            named = arn if kind.is_named_by_arn else resource_id
+            found = kind.kept.find(call, kind, (named,), locked=locked) if is_here else None
             if found is None:
-                raise AwsError(NOT_FOUND, f"Resource {arn} was not found.")
+                code = RESOURCE_NOT_FOUND if RESOURCE_NOT_FOUND in call.model.error_codes else NOT_FOUND
+                raise AwsError(code, f"Resource {arn} was not found.")
             return kind, found
     parsed = parse_arn(arn)
     prefix = action_prefix(call.service)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolecall.errors import AwsError
-from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown
+from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown, with_secret
 from rolecall.services.members import Tag
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import next_token, position_of
 from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
 from rolecall.storage import resources as store
 from rolecall.storage.problems import AlreadyThere
@@ -27,6 +27,8 @@ _CHANGED_AT = ("UpdatedTimestamp", "LastUpdatedTimestamp")
 _PAGE_MEMBERS = frozenset({"NextToken", "MaxResults"})
 # The models: TagResource takes 1 to 50 tags, and a resource has no more.
 MAXIMUM_TAGS = 50
+# The trace of an ended resource stays for a day, so that a client with its id learns that it has ended.
+ENDED_ARE_KEPT_SECONDS = 86_400
 TAG_OPERATIONS = ("TagResource", "UntagResource", "ListTagsForResource")
 
 
@@ -60,20 +62,16 @@ def get(kind: Kind, name: str) -> None:
 
 
 def list_(kind: Kind, name: str) -> None:
-    """Takes NextToken and MaxResults, answers the account's resources, oldest first, and NextToken."""
+    """Takes NextToken, MaxResults and the parent's ids; answers the parent's or the account's resources and NextToken.
 
-    def function(
-        call: Call, *, NextToken: str | None = None, MaxResults: int = DEFAULT_MAX_RESULTS, **more: Any
-    ) -> Answer:
+    The oldest is the first.
+    """
+
+    def function(call: Call, *, NextToken: str | None = None, MaxResults: int | None = None, **more: Any) -> Answer:
+        ids = tuple(more.pop(member) for member in kind.id_members[:-1])
         _refuse(call, more)
         [member] = set(call.model.output_members) - _PAGE_MEMBERS
-        after = BEFORE_THE_FIRST if NextToken is None else position_of(call, (call.region,), NextToken)
-        found = kind.kept.page(call, kind, after, MaxResults + 1)
-        answer: Answer = {member: [shown(call, member, each.content) for each in found[:MaxResults]]}
-        if len(found) > MaxResults:
-            last = found[MaxResults - 1]
-            answer["NextToken"] = next_token(call, (call.region,), (last.created_at_seconds, last.resource_id))
-        return answer
+        return page_of(call, kind, ids, member, NextToken, MaxResults)
 
     _declare(kind.service, name, "list", kind, function)
 
@@ -85,11 +83,7 @@ def update(kind: Kind, name: str) -> None:
         ids = _ids(kind, members)
         [answered] = call.model.output_members
         _refuse(call, [member for member in members if (answered, member) not in call.model.output_paths])
-        resource = existing(call, kind, *ids, locked=True)
-        changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
-        content = {**resource.content, **members, **changed_at}
-        kind.kept.set_content(call, resource, content)
-        return _answer(call, content)
+        return _answer(call, change(call, kind, *ids, members=members))
 
     _declare(kind.service, name, "update", kind, function)
 
@@ -98,7 +92,7 @@ def delete(kind: Kind, name: str) -> None:
     """Takes the id. Settings and tags go with the resource."""
 
     def function(call: Call, **members: Any) -> Answer:
-        kind.kept.remove(call, existing(call, kind, *_only_ids(call, kind, members), locked=True))
+        kind.kept.remove(call, kind, existing(call, kind, *_only_ids(call, kind, members), locked=True))
         return {}
 
     _declare(kind.service, name, "delete", kind, function)
@@ -153,7 +147,10 @@ def _tag(call: Call, *, ResourceARN: str, Tags: Sequence[Tag], **more: Any) -> A
     _, resource = resource_of_arn(call, ResourceARN, locked=True)
     added = checked_tags(Tags)
     if len({key for key, _ in store.tags_of(call.db, resource.key)} | dict(added).keys()) > MAXIMUM_TAGS:
-        raise AwsError("ResourceLimitExceededException", f"A resource may have at most {MAXIMUM_TAGS} tags.")
+        raise AwsError(
+            _first_code(call, "TooManyTagsException", "ResourceLimitExceededException"),
+            f"A resource may have at most {MAXIMUM_TAGS} tags.",
+        )
     store.put_tags(call.db, resource.key, added)
     return {}
 
@@ -181,10 +178,28 @@ def existing(call: Call, kind: Kind, *ids: str, locked: bool = False) -> Resourc
     """
     found = kind.kept.find(call, kind, ids, locked=locked)
     if found is None:
-        if kind.parent is not None:
+        if kind.parent is not None and len(ids) > 1:
             existing(call, kind.parent, *ids[:-1])
-        raise kind.not_found(ids[-1])
+        raise kind.kept.absent(call, kind, ids)
     return found
+
+
+def page_of(
+    call: Call, kind: Kind, parent_ids: Ids, member: str, asked_token: str | None, max_results: int | None
+) -> Answer:
+    """A page of the resources of a parent, or of the account's, as ``member`` of the answer; and NextToken.
+
+    Raises AwsError NotFoundException for the parent, BadRequestException for a token of another list.
+    """
+    parent = existing(call, kind.parent, *parent_ids) if kind.parent is not None and parent_ids else None
+    scope, limit = (call.region, *parent_ids), max_results or kind.page_size
+    after = BEFORE_THE_FIRST if asked_token is None else position_of(call, scope, asked_token)
+    found = kind.kept.page(call, kind, parent, after, limit + 1)
+    answer: Answer = {member: [shown(call, member, each.content) for each in found[:limit]]}
+    if len(found) > limit:
+        last = found[limit - 1]
+        answer["NextToken"] = next_token(call, scope, (last.created_at_seconds, last.resource_id))
+    return answer
 
 
 def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = ()) -> Answer:
@@ -192,14 +207,70 @@ def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Seq
 
     Raises AwsError ConflictException when its id is taken, BadRequestException for tags that cannot be.
     """
-    resource = Resource(call.ids.uuid(), resource_id, int(call.now_seconds), content)
+    return _answer(call, keep(call, kind, resource_id, content, tags).content)
+
+
+def keep(
+    call: Call,
+    kind: Kind,
+    resource_id: str,
+    content: Content,
+    tags: Sequence[Tag] = (),
+    *,
+    parent: Resource | None = None,
+    create_token: str | None = None,
+    ends_at_seconds: int | None = None,
+) -> Resource:
+    """A new resource of the store, which belongs to ``parent`` and ends then. An ended one gives its id back.
+
+    Raises AwsError ConflictException when its id or its token is taken, BadRequestException for tags that cannot be.
+    """
+    place, parent_key = kind.place(call), None if parent is None else parent.key
+    secret = content.get(kind.secret_member) if kind.secret_member else None
+    public = {name: value for name, value in content.items() if name != kind.secret_member}
     added = checked_tags(tags)
+    before = store.find(call.db, place, resource_id)
+    if before is not None and before.has_ended(call.now_seconds):
+        store.remove(call.db, before.key)
+    if ends_at_seconds is not None:
+        # What is left of ended resources goes, so that it does not grow for ever.
+        store.remove_ended(call.db, place, call.now_seconds - ENDED_ARE_KEPT_SECONDS)
+    resource = Resource(
+        call.ids.uuid(),
+        resource_id,
+        int(call.now_seconds),
+        public,
+        parent_key,
+        ends_at_seconds,
+        create_token,
+        secret,
+    )
     try:
-        store.add(call.db, kind.place(call), resource)
+        store.add(call.db, place, resource)
     except AlreadyThere as problem:
         raise AwsError("ConflictException", f"{kind.noun} {resource_id} exists already.") from problem
     store.put_tags(call.db, resource.key, added)
-    return _answer(call, content)
+    return resource._replace(content=content)
+
+
+def made_with_token(call: Call, kind: Kind, create_token: str) -> Resource | None:
+    """The resource that an earlier call with this token made. The token of one that has ended makes a new one."""
+    found = store.find_by_token(call.db, kind.place(call), create_token)
+    if found is None:
+        return None
+    if found.has_ended(call.now_seconds):
+        store.drop_token(call.db, found.key)
+        return None
+    return with_secret(kind, found)
+
+
+def change(call: Call, kind: Kind, *ids: str, members: Content) -> Content:
+    """The content of a resource after these members of it were changed. Raises AwsError NotFoundException."""
+    resource = existing(call, kind, *ids, locked=True)
+    changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
+    content = {**resource.content, **members, **changed_at}
+    kind.kept.set_content(call, kind, resource, content)
+    return content
 
 
 def setting_of(call: Call, kind: Kind, resource: Resource, member: str) -> Content:
@@ -249,6 +320,11 @@ def _only_ids(call: Call, kind: Kind, members: dict[str, Any]) -> Ids:
     ids = _ids(kind, members)
     _refuse(call, members)
     return ids
+
+
+def _first_code(call: Call, *codes: str) -> str:
+    """The first of these error codes that the operation's model has; the last where it has none."""
+    return next((code for code in codes if code in call.model.error_codes), codes[-1])
 
 
 def _refuse(call: Call, unknown: Collection[str]) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from rolecall.storage import tables as t
 from rolecall.storage.prepared import PreparedSelect
@@ -28,12 +28,23 @@ class Place(NamedTuple):
 
 
 class Resource(NamedTuple):
-    """One resource. ``key`` names it within the database, ``resource_id`` within its place."""
+    """One resource. ``key`` names it within the database, ``resource_id`` within its place.
+
+    ``ends_at_seconds`` is by the sandbox's clock: its own end, or its parent's if that comes first. ``secret`` is the
+    value of the member that must not be in ``content``.
+    """
 
     key: str
     resource_id: str
     created_at_seconds: int
     content: Content
+    parent_key: str | None = None
+    ends_at_seconds: int | None = None
+    create_token: str | None = None
+    secret: Any = None
+
+    def has_ended(self, now_seconds: float) -> bool:
+        return self.ends_at_seconds is not None and self.ends_at_seconds <= now_seconds
 
 
 # Where a list goes on: the creation time and the id of the last resource shown.
@@ -41,20 +52,37 @@ Position = tuple[int, str]
 BEFORE_THE_FIRST: Position = (-1, "")
 
 _R = t.resources.c
-_SELECT = select(_R.resource_key, _R.resource_id, _R.created_at_seconds, _R.content)
+_parents = t.resources.alias("parents")
+_COLUMNS = (
+    _R.resource_key,
+    _R.resource_id,
+    _R.created_at_seconds,
+    _R.content,
+    _R.parent_key,
+    _R.ends_at_seconds,
+    _R.create_token,
+    _R.secret,
+    _parents.c.ends_at_seconds.label("parent_ends_at_seconds"),
+)
+_WITH_PARENTS = t.resources.outerjoin(_parents, _R.parent_key == _parents.c.resource_key)
+_SELECT = select(*_COLUMNS).select_from(_WITH_PARENTS)
 _PLACED = [getattr(_R, name) == bindparam(name) for name in Place._fields]
 _BY_ID = PreparedSelect(
     _SELECT.where(*_PLACED, _R.resource_id == bindparam("resource_id")), *Place._fields, "resource_id"
 )
-_BY_ID_LOCKED = _SELECT.where(*_PLACED, _R.resource_id == bindparam("resource_id")).with_for_update()
+_BY_ID_LOCKED = _SELECT.where(*_PLACED, _R.resource_id == bindparam("resource_id")).with_for_update(of=t.resources)
+_BY_TOKEN = _SELECT.where(*_PLACED, _R.create_token == bindparam("create_token"))
 _PAGE = (
     _SELECT.where(
         *_PLACED,
         tuple_(_R.created_at_seconds, _R.resource_id) > tuple_(bindparam("after_seconds"), bindparam("after_id")),
+        or_(_R.ends_at_seconds.is_(None), _R.ends_at_seconds > bindparam("now_seconds")),
+        or_(_parents.c.ends_at_seconds.is_(None), _parents.c.ends_at_seconds > bindparam("now_seconds")),
     )
     .order_by(_R.created_at_seconds, _R.resource_id)
     .limit(bindparam("limit"))
 )
+_PAGE_OF_PARENT = _PAGE.where(_R.parent_key == bindparam("parent_key"))
 _TAGS = (
     select(t.resource_tags.c.key, t.resource_tags.c.value)
     .where(t.resource_tags.c.resource_key == bindparam("resource_key"))
@@ -81,15 +109,26 @@ _SETTING = PreparedSelect(
 
 
 def _resource(row: Sequence[Any]) -> Resource:
-    return Resource(row[0], row[1], row[2], json.loads(row[3]))
+    key, resource_id, created_at_seconds, content, parent_key, own_end, create_token, secret, parents_end = row[:9]
+    ends = [end for end in (own_end, parents_end) if end is not None]
+    return Resource(
+        key,
+        resource_id,
+        created_at_seconds,
+        json.loads(content),
+        parent_key,
+        min(ends, default=None),
+        create_token,
+        None if secret is None else json.loads(secret),
+    )
 
 
-def _text(content: Content) -> str:
+def _text(content: Any) -> str:
     return json.dumps(content, separators=(",", ":"))
 
 
 def find(connection: Connection, place: Place, resource_id: str, *, locked: bool = False) -> Resource | None:
-    """The resource of that id. ``locked`` is for a transaction that changes it: others of its kind wait."""
+    """The resource of that id, also one that has ended. ``locked`` is for a transaction that changes it."""
     row: Sequence[Any] | None
     if locked:
         row = connection.execute(_BY_ID_LOCKED, {**place._asdict(), "resource_id": resource_id}).first()
@@ -98,18 +137,92 @@ def find(connection: Connection, place: Place, resource_id: str, *, locked: bool
     return None if row is None else _resource(row)
 
 
-def page(connection: Connection, place: Place, after: Position, limit: int) -> list[Resource]:
-    """At most ``limit`` resources, oldest first, from behind ``after``."""
-    position = {"after_seconds": after[0], "after_id": after[1], "limit": limit}
-    return [_resource(row) for row in connection.execute(_PAGE, {**place._asdict(), **position})]
+def find_by_token(connection: Connection, place: Place, create_token: str) -> Resource | None:
+    """The resource that was made with this token, also one that has ended."""
+    row = connection.execute(_BY_TOKEN, {**place._asdict(), "create_token": create_token}).first()
+    return None if row is None else _resource(row)
+
+
+def page(
+    connection: Connection,
+    place: Place,
+    after: Position,
+    limit: int,
+    *,
+    now_seconds: float = 0,
+    parent_key: str | None = None,
+    id_prefix: str = "",
+) -> list[Resource]:
+    """At most ``limit`` resources that have not ended, oldest first, from behind ``after``.
+
+    ``parent_key`` and ``id_prefix`` choose among them.
+    """
+    values: dict[str, Any] = {"after_seconds": after[0], "after_id": after[1], "limit": limit}
+    values["now_seconds"] = int(now_seconds)
+    statement = _PAGE
+    if parent_key is not None:
+        statement, values["parent_key"] = _PAGE_OF_PARENT, parent_key
+    if id_prefix:
+        statement = statement.where(func.substr(_R.resource_id, 1, len(id_prefix)) == id_prefix)
+    return [_resource(row) for row in connection.execute(statement, {**place._asdict(), **values})]
+
+
+def find_anywhere(connection: Connection, account_id: str, kind: str, resource_id: str) -> list[Resource]:
+    """An account's resources of that id in all Regions, also those that have ended."""
+    statement = _SELECT.where(_R.account_id == account_id, _R.kind == kind, _R.resource_id == resource_id)
+    return [_resource(row) for row in connection.execute(statement.order_by(_R.region))]
+
+
+def all_of_kind(connection: Connection, account_id: str, kind: str, region: str = "") -> list[Resource]:
+    """An account's resources of a kind, of one Region or of all, oldest first. For kinds of which there are few."""
+    statement = _SELECT.where(_R.account_id == account_id, _R.kind == kind)
+    if region:
+        statement = statement.where(_R.region == region)
+    return [_resource(row) for row in connection.execute(statement.order_by(_R.created_at_seconds, _R.resource_id))]
+
+
+def children(connection: Connection, parent_key: str, kind: str) -> list[Resource]:
+    """All resources of a kind that belong to a parent, oldest first."""
+    statement = _SELECT.where(_R.parent_key == parent_key, _R.kind == kind)
+    return [_resource(row) for row in connection.execute(statement.order_by(_R.created_at_seconds, _R.resource_id))]
+
+
+def count(connection: Connection, place: Place, *, now_seconds: float, parent_key: str | None = None) -> int:
+    """How many resources have not ended, of a parent or in the whole place."""
+    statement = select(func.count()).where(
+        *(getattr(_R, name) == value for name, value in place._asdict().items()),
+        or_(_R.ends_at_seconds.is_(None), _R.ends_at_seconds > int(now_seconds)),
+    )
+    if parent_key is not None:
+        statement = statement.where(_R.parent_key == parent_key)
+    return int(connection.execute(statement).scalar_one())
 
 
 def add(connection: Connection, place: Place, resource: Resource) -> None:
-    """Add a resource. Raises AlreadyThere when its id is taken."""
+    """Add a resource. Raises AlreadyThere when its id or its token is taken."""
     row = {**place._asdict(), **resource._asdict(), "content": _text(resource.content)}
     row["resource_key"] = row.pop("key")
+    if resource.secret is not None:
+        row["secret"] = _text(resource.secret)
     with problem_for_conflict(connection, AlreadyThere(resource.resource_id)):
         connection.execute(insert(t.resources), row)
+
+
+def set_end(connection: Connection, key: str, ends_at_seconds: float | None) -> None:
+    """Let a resource end then, by the sandbox's clock; never, with None."""
+    end = None if ends_at_seconds is None else int(ends_at_seconds)
+    connection.execute(update(t.resources).where(_R.resource_key == key).values(ends_at_seconds=end))
+
+
+def drop_token(connection: Connection, key: str) -> None:
+    """Let the token that made a resource make another one."""
+    connection.execute(update(t.resources).where(_R.resource_key == key).values(create_token=None))
+
+
+def remove_ended(connection: Connection, place: Place, before_seconds: float) -> None:
+    """Delete the resources of a place that ended before that time."""
+    placed = [getattr(_R, name) == value for name, value in place._asdict().items()]
+    connection.execute(delete(t.resources).where(*placed, _R.ends_at_seconds < int(before_seconds)))
 
 
 def set_content(connection: Connection, key: str, content: Content) -> None:
@@ -145,12 +258,12 @@ def settings_of_kind(
     """The documents of that name in all Regions of an account: Region, resource and document, in this order."""
     settings = t.resource_settings.c
     statement = (
-        select(*_SELECT.selected_columns, _R.region, settings.content)
-        .join(t.resource_settings, settings.resource_key == _R.resource_key)
+        select(_R.region, settings.content, *_COLUMNS)
+        .select_from(_WITH_PARENTS.join(t.resource_settings, settings.resource_key == _R.resource_key))
         .where(_R.account_id == account_id, _R.kind == kind, settings.name == name)
         .order_by(_R.region, _R.created_at_seconds, _R.resource_id)
     )
-    return [(row[4], _resource(row), json.loads(row[5])) for row in connection.execute(statement)]
+    return [(row[0], _resource(row[2:]), json.loads(row[1])) for row in connection.execute(statement)]
 
 
 def tags_of(connection: Connection, key: str) -> list[Tag]:

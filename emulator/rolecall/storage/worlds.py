@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, Table, UniqueConstraint, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.tables import fault_hits, metadata, sandbox_states
@@ -68,7 +79,10 @@ def row_problems(table_name: str, row: Any) -> list[str]:
 def unique_columns(table_name: str) -> list[tuple[str, ...]]:
     """Groups of columns in which no two rows may have the same values. The key's columns come first."""
     table = metadata.tables[table_name]
-    constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    constraints: list[UniqueConstraint | Index] = [
+        *(each for each in table.constraints if isinstance(each, UniqueConstraint)),
+        *(each for each in table.indexes if each.unique),
+    ]
     sets = [tuple(column.name for column in table.primary_key.columns)]
     return sets + sorted(tuple(column.name for column in each.columns) for each in constraints)
 

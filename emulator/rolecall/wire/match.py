@@ -43,6 +43,8 @@ _REST_BY_SIGNING_NAME = {
     )
     for signing_name in {KNOWN_SERVICES[name].signing_name for name in _REST_SERVICES} - _QUERY_SERVICES.keys()
 }
+# The services that a path may begin with, because others have the same signing name.
+_PATHS_BY_NAME = frozenset(name for names in _REST_BY_SIGNING_NAME.values() if len(names) > 1 for name in names)
 _HOSTS = {known.endpoint_prefix: known.name for known in KNOWN_SERVICES.values()}
 _LEGACY_HOSTS = {known.legacy_host: known.name for known in KNOWN_SERVICES.values() if known.legacy_host}
 # The service whose form an answer takes when the request shows no service: with a path, and without one.
@@ -54,6 +56,11 @@ _TAGGED = {
     known.name: re.compile(known.tagged_resources) for known in KNOWN_SERVICES.values() if known.tagged_resources
 }
 _COLONS_BEFORE_RESOURCE = 5
+# Operations on phone numbers have the same paths in these two. The second one answers more, except for the operation.
+_CHIME, _VOICE = "chime", "chime-sdk-voice"
+_CHIME_ANSWERS_MORE = "GetGlobalSettings"
+# Values and members of requests that the voice service does not have.
+CHIME_ALONE = ("BusinessCalling", "AccountId", "UserId")
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -113,6 +120,9 @@ def _service_of_path(request: HttpRequest, signing_name: str) -> str:
 
     An empty ``signing_name`` allows every service.
     """
+    prefixed = _served_path(request.raw_path)[0]
+    if prefixed and signing_name in ("", KNOWN_SERVICES[prefixed].signing_name):
+        return prefixed
     for path_prefix, known in _BY_PATH.items():
         if signing_name not in ("", known.signing_name):
             continue
@@ -179,15 +189,17 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     query: dict[str, str] = {}
     if request.raw_query:
         add_parameters(request.raw_query, query)
-    named = _service_of_host(request)
-    names = (named,) if named in services else _sharing(request, query, services)
-    path = _served_path(request.raw_path)
-    if not path.startswith("/"):
+    prefixed, path = _served_path(request.raw_path)
+    named = prefixed or _service_of_host(request)
+    names = (named,) if named in services else _sharing(request, path, query, services)
+    if not path.startswith("/") or (prefixed and prefixed not in services):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
     find = routes.find_spanning if request.path_is_rebuilt else routes.find
     for name in names:
         found = find(_tree(name), request.method, path, query)
         if found:
+            if name == _CHIME and _VOICE in names and found.operation_name in _of_both():
+                name = _CHIME if _is_for_chime_alone(found.operation_name, query, request.body) else _VOICE
             service = load_service(name)
             raw_path = request.raw_path
             if request.path_is_rebuilt:
@@ -196,21 +208,41 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
 
 
+@lru_cache(maxsize=1)
+def _of_both() -> frozenset[str]:
+    """The operations that Chime and the voice service have under the same name, method and path."""
+    return load_service(_CHIME).operation_names & load_service(_VOICE).operation_names
+
+
+def _is_for_chime_alone(operation_name: str, query: Mapping[str, str], body: bytes) -> bool:
+    """For a request whose host names neither service: whether it has what the voice service does not know."""
+    if operation_name == _CHIME_ANSWERS_MORE:
+        return True
+    return not set(CHIME_ALONE).isdisjoint(query.values()) or any(f'"{word}"'.encode() in body for word in CHIME_ALONE)
+
+
 @lru_cache(maxsize=len(KNOWN_SERVICES))
 def _tree(name: str) -> routes.Node:
     return routes.build_tree(load_service(name))
 
 
-def _served_path(raw_path: str) -> str:
-    """The path without the prefix that clients of Chime's first endpoint add."""
+def _served_path(raw_path: str) -> tuple[str, str]:
+    """The service whose name begins the path, empty without one; and the path as the model has it.
+
+    Clients with an address for each service may have them at one server: ``http://127.0.0.1:4580/chime-sdk-voice``.
+    Clients of Chime's first endpoint add another prefix.
+    """
+    first, slash, rest = raw_path[1:].partition("/")
+    if slash and first in _PATHS_BY_NAME:
+        return first, f"/{rest}"
     if raw_path.startswith(OLD_CHIME_PREFIX + "/"):
-        return raw_path[len(OLD_CHIME_PREFIX) :]
-    return raw_path
+        return "", raw_path[len(OLD_CHIME_PREFIX) :]
+    return "", raw_path
 
 
-def _sharing(request: HttpRequest, query: Mapping[str, str], services: tuple[str, ...]) -> tuple[str, ...]:
+def _sharing(request: HttpRequest, path: str, query: Mapping[str, str], services: tuple[str, ...]) -> tuple[str, ...]:
     """The services that a request may be for. The ARN in an operation on tags names one; an unknown ARN names none."""
-    if request.raw_path != _TAGS_PATH:
+    if path != _TAGS_PATH:
         return services
     arn: Any = query.get("arn")
     if arn is None:

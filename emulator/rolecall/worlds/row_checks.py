@@ -132,6 +132,9 @@ def _ssh_public_key(value: str) -> None:
 _CONTEXT_PROVIDER = _readable(read_context_provider, "a context provider, as JSON text")
 _INSTANCE = _matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance")
 _PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
+_RETENTION_DAYS = _between(1, 5475)
+_PHONE_NUMBER = _matching(r"\+[1-9]\d{1,14}", "a phone number in E.164 format")
+_PRODUCT_TYPE = _one_of("BusinessCalling", "VoiceConnector", "SipMediaApplicationDialIn")
 _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "account_preferences.global_endpoint_token_version": _one_of("v1Token", "v2Token"),
     "oidc_providers.key_source": _one_of("discovery", "declared", "own"),
@@ -172,7 +175,19 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     ),
     "service_linked_role_deletions.resources": _readable(_usages, "a list of resources in use, as JSON text"),
     "resources.content": _readable(_mapping, "a mapping, as JSON text"),
+    "resources.secret": _readable(json.loads, "JSON text"),
     "resource_settings.content": _readable(_mapping, "a mapping, as JSON text"),
+    "chime_room_memberships.member_type": _one_of("User", "Bot"),
+    "chime_room_memberships.role": _one_of("Administrator", "Member"),
+    "chime_retention_settings.room_days": _RETENTION_DAYS,
+    "chime_retention_settings.conversation_days": _RETENTION_DAYS,
+    "phone_numbers.phone_number": _PHONE_NUMBER,
+    "ordered_phone_numbers.phone_number": _PHONE_NUMBER,
+    "phone_numbers.product_type": _PRODUCT_TYPE,
+    "phone_number_orders.product_type": _PRODUCT_TYPE,
+    "phone_number_associations.name": _one_of(
+        "AccountId", "UserId", "VoiceConnectorId", "VoiceConnectorGroupId", "SipRuleId"
+    ),
     "signing_keys.algorithm": _matching("|".join(sorted(ALGORITHMS)), "the name of an algorithm, such as RS256"),
 }
 
@@ -240,6 +255,7 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
         ("mfa_devices", "serial_number"): set(),
         ("oidc_providers", "arn"): set(),
         ("saml_providers", "arn"): set(),
+        ("chime_accounts", "account_id"): set(),
     }
     organization = world.get("organization")
     if isinstance(organization, dict):
@@ -247,6 +263,8 @@ def _declared(world: _Row) -> dict[tuple[str, str], set[str]]:
     for account in _mappings(world, "accounts"):
         account_id = _text(account, "id")
         known["accounts", "account_id"].add(account_id)
+        chime_accounts = _mappings(account, "chime_accounts")
+        known["chime_accounts", "account_id"].update(_text(each, "id") for each in chime_accounts)
         users = _mappings(account, "users")
         known["users", "user_id"].update(_text(user, "unique_id") for user in users)
         roles = (*_mappings(account, "roles"), *_mappings(account, "service_linked_roles"))

@@ -12,10 +12,12 @@ from rolecall.services.chime.common import (
     locked_account,
 )
 from rolecall.services.chime.kinds import ACCOUNT, shown_account
+from rolecall.services.chime.user_numbers import ASSOCIATIONS
+from rolecall.services.numbers import release
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import get
-from rolecall.storage import chime_accounts, chime_users
+from rolecall.storage import chime_accounts, chime_users, phone_numbers
 from rolecall.storage.chime_accounts import BEFORE_THE_FIRST, ChimeAccount
 
 DEFAULT_LICENSE = "Pro"
@@ -38,7 +40,7 @@ def create_account(call: Call, *, Name: str) -> Answer:
         created_at_seconds=int(call.now_seconds),
     )
     chime_accounts.add_account(call.db, account)
-    return {"Account": shown_account(account)}
+    return {"Account": shown_account(call, account)}
 
 
 get(ACCOUNT, "GetAccount")
@@ -64,7 +66,7 @@ def list_accounts(
         after=BEFORE_THE_FIRST if NextToken is None else position_of(call, filters, NextToken),
         limit=MaxResults + 1,
     )
-    answer: Answer = {"Accounts": [shown_account(account) for account in accounts[:MaxResults]]}
+    answer: Answer = {"Accounts": [shown_account(call, account) for account in accounts[:MaxResults]]}
     if len(accounts) > MaxResults:
         last = accounts[MaxResults - 1]
         answer["NextToken"] = next_token(call, filters, (last.created_at_seconds, last.account_id))
@@ -81,7 +83,7 @@ def update_account(call: Call, *, AccountId: str, Name: str | None = None, Defau
     if DefaultLicense is not None:
         changes["default_license"] = checked_license(DefaultLicense, "DefaultLicense")
     chime_accounts.update_account(call.db, account.account_id, changes)
-    return {"Account": shown_account(account._replace(**changes))}
+    return {"Account": shown_account(call, account._replace(**changes))}
 
 
 @operation("chime", "DeleteAccount")
@@ -95,5 +97,7 @@ def delete_account(call: Call, *, AccountId: str) -> Answer:
         raise AwsError("UnprocessableEntityException", DOMAINS_REMAIN.format(account_id=AccountId))
     if chime_users.has_users_not_suspended(call.db, account.account_id):
         raise AwsError("UnprocessableEntityException", USERS_REMAIN.format(account_id=AccountId))
+    for number in phone_numbers.numbers_assigned_to(call.db, call.account_id, "AccountId", account.account_id):
+        release(call, number, *ASSOCIATIONS)
     chime_accounts.remove_account(call.db, account.account_id)
     return {}

@@ -46,6 +46,17 @@ def locked_account(call: Call, account_id: str) -> ChimeAccount:
     return found
 
 
+def enterprise_account(call: Call, account_id: str, *, locked: bool = False) -> ChimeAccount:
+    """The caller's Chime account, for what the API reference says Enterprise accounts have.
+
+    Raises NotFoundException, and BadRequestException for a Team account; AWS's answer to that was not recorded.
+    """
+    account = (locked_account if locked else owned_account)(call, account_id)
+    if account.account_type == TEAM:
+        raise bad_request(f"Account {account_id} must be an Enterprise account. Its type is {TEAM}.")
+    return account
+
+
 def owned_user(call: Call, account_id: str, user_id: str) -> ChimeUser:
     """The user of that id in the caller's Chime account. Raises NotFoundException."""
     found = chime_users.user(call.db, call.account_id, account_id, user_id)

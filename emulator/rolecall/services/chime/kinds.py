@@ -6,7 +6,7 @@ from rolecall.services.chime.common import SUPPORTED_LICENSES
 from rolecall.services.chime.users import shown_user
 from rolecall.services.kinds import Ids, Kept, Kind
 from rolecall.services.registry import Answer, Call
-from rolecall.storage import chime_accounts, chime_users
+from rolecall.storage import chime_accounts, chime_settings, chime_users
 from rolecall.storage.chime_accounts import ChimeAccount
 from rolecall.storage.resources import Content, Resource
 
@@ -23,7 +23,7 @@ class _Accounts(Kept):
         found = read(call.db, call.account_id, account_id)
         if found is None:
             return None
-        return Resource(found.account_id, found.account_id, found.created_at_seconds, shown_account(found))
+        return Resource(found.account_id, found.account_id, found.created_at_seconds, shown_account(call, found))
 
     def setting(self, call: Call, resource: Resource, name: str) -> Content | None:
         found = chime_accounts.account(call.db, call.account_id, resource.key)
@@ -56,8 +56,9 @@ ACCOUNT = Kind("chime", "account", "AccountId", _Accounts())
 USER = Kind("chime", "user", "UserId", _Users(), ACCOUNT)
 
 
-def shown_account(account: ChimeAccount) -> Answer:
+def shown_account(call: Call, account: ChimeAccount) -> Answer:
     """An account as the model's Account."""
+    groups = chime_settings.delegate_groups(call.db, account.account_id)
     return {
         "AwsAccountId": account.aws_account_id,
         "AccountId": account.account_id,
@@ -67,4 +68,5 @@ def shown_account(account: ChimeAccount) -> Answer:
         "DefaultLicense": account.default_license,
         "SupportedLicenses": SUPPORTED_LICENSES,
         "AccountStatus": account.account_status,
+        "SigninDelegateGroups": [{"GroupName": name} for name in groups] or None,
     }

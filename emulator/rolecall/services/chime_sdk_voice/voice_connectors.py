@@ -17,7 +17,6 @@ from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import (
     create,
-    delete,
     delete_setting,
     existing,
     get,
@@ -49,7 +48,6 @@ VOICE_CONNECTOR = kind_with_arn(SERVICE, "voice-connector", "VoiceConnectorId")
 get(VOICE_CONNECTOR, "GetVoiceConnector")
 list_(VOICE_CONNECTOR, "ListVoiceConnectors")
 update(VOICE_CONNECTOR, "UpdateVoiceConnector")
-delete(VOICE_CONNECTOR, "DeleteVoiceConnector")
 get_setting(VOICE_CONNECTOR, "GetVoiceConnectorOrigination")
 get_setting(VOICE_CONNECTOR, "GetVoiceConnectorTermination")
 get_setting(VOICE_CONNECTOR, "GetVoiceConnectorLoggingConfiguration")

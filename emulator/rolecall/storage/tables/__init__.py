@@ -18,6 +18,11 @@ from rolecall.storage.tables.accounts import credential_reports as credential_re
 from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
 from rolecall.storage.tables.accounts import password_policies as password_policies
 from rolecall.storage.tables.chime import chime_accounts as chime_accounts
+from rolecall.storage.tables.chime import chime_bots as chime_bots
+from rolecall.storage.tables.chime import chime_delegate_groups as chime_delegate_groups
+from rolecall.storage.tables.chime import chime_retention_settings as chime_retention_settings
+from rolecall.storage.tables.chime import chime_room_memberships as chime_room_memberships
+from rolecall.storage.tables.chime import chime_rooms as chime_rooms
 from rolecall.storage.tables.chime import chime_users as chime_users
 from rolecall.storage.tables.delegation import delegation_requests as delegation_requests
 from rolecall.storage.tables.groups import group_attached_policies as group_attached_policies
@@ -51,6 +56,11 @@ from rolecall.storage.tables.organizations import organization_tags as organizat
 from rolecall.storage.tables.organizations import organizational_unit_accounts as organizational_unit_accounts
 from rolecall.storage.tables.organizations import organizational_units as organizational_units
 from rolecall.storage.tables.organizations import organizations as organizations
+from rolecall.storage.tables.phone_numbers import ordered_phone_numbers as ordered_phone_numbers
+from rolecall.storage.tables.phone_numbers import phone_number_associations as phone_number_associations
+from rolecall.storage.tables.phone_numbers import phone_number_orders as phone_number_orders
+from rolecall.storage.tables.phone_numbers import phone_numbers as phone_numbers
+from rolecall.storage.tables.phone_numbers import telephony_settings as telephony_settings
 from rolecall.storage.tables.policies import policies as policies
 from rolecall.storage.tables.policies import policy_tags as policy_tags
 from rolecall.storage.tables.policies import policy_versions as policy_versions

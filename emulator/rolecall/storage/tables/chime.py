@@ -1,8 +1,8 @@
-"""Chime accounts and their users."""
+"""Chime accounts, their users, rooms, bots and settings."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, String, Text, UniqueConstraint
 
 from rolecall.storage.schema import Snapshot, cascade, table
 
@@ -51,5 +51,81 @@ chime_users = table(
         Column("logged_out_at_seconds", BigInteger, nullable=True),
         UniqueConstraint("account_id", "email_key"),
         UniqueConstraint("account_id", "username"),
+    ],
+)
+
+# Rooms and bots belong to Enterprise accounts. A token makes one room in an account.
+chime_rooms = table(
+    "chime_rooms",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("room_id", String(36), primary_key=True),
+        Column("account_id", String(36), cascade("chime_accounts.account_id"), nullable=False),
+        Column("name", Text, nullable=False),
+        Column("created_by", String(2048), nullable=False),
+        Column("created_at_seconds", BigInteger, nullable=False),
+        Column("updated_at_seconds", BigInteger, nullable=False),
+        Column("create_token", String(64), nullable=True),
+        UniqueConstraint("account_id", "create_token"),
+        Index("ix_chime_rooms_page", "account_id", "created_at_seconds", "room_id"),
+    ],
+)
+
+# A member is a user or a bot of the room's account. Neither can be deleted without the account.
+chime_room_memberships = table(
+    "chime_room_memberships",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("room_id", String(36), cascade("chime_rooms.room_id"), primary_key=True),
+        Column("member_id", String(36), primary_key=True),
+        Column("member_type", String(8), nullable=False),
+        Column("role", String(16), nullable=False),
+        Column("invited_by", String(2048), nullable=False),
+        Column("updated_at_seconds", BigInteger, nullable=False),
+        Index(None, "member_id"),
+    ],
+)
+
+chime_bots = table(
+    "chime_bots",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("bot_id", String(36), primary_key=True),
+        Column("account_id", String(36), cascade("chime_accounts.account_id"), nullable=False),
+        Column("display_name", Text, nullable=False),
+        Column("bot_email", String(640), nullable=False),
+        Column("security_token", String(64), nullable=False),
+        Column("disabled", Boolean, nullable=False, default=False),
+        Column("created_at_seconds", BigInteger, nullable=False),
+        Column("updated_at_seconds", BigInteger, nullable=False),
+        # The events configuration has one of the two; without one, both are NULL.
+        Column("events_https_endpoint", Text, nullable=True),
+        Column("events_lambda_arn", Text, nullable=True),
+        Index("ix_chime_bots_page", "account_id", "created_at_seconds", "bot_id"),
+    ],
+)
+
+chime_retention_settings = table(
+    "chime_retention_settings",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("account_id", String(36), cascade("chime_accounts.account_id"), primary_key=True),
+        Column("room_days", BigInteger, nullable=True),
+        Column("conversation_days", BigInteger, nullable=True),
+        Column("deletion_at_seconds", BigInteger, nullable=False),
+    ],
+)
+
+chime_delegate_groups = table(
+    "chime_delegate_groups",
+    bears_on_rights=False,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("account_id", String(36), cascade("chime_accounts.account_id"), primary_key=True),
+        Column("group_name", String(256), primary_key=True),
     ],
 )

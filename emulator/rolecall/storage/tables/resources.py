@@ -5,11 +5,13 @@ A kind with invariants has tables of its own instead. So have secrets, and whate
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Text, UniqueConstraint
 
 from rolecall.storage.schema import Snapshot, cascade, table
 
-# ``kind`` is a service and a resource type, ``chime-sdk-voice/voice-connector``. ``content`` is JSON.
+# ``kind`` is a service and a resource type, ``chime-sdk-voice/voice-connector``. ``content`` is JSON. A resource goes
+# with its parent. At ``ends_at_seconds`` of the sandbox's clock it ends: from then on no operation finds it. The
+# operation that made it answers it again for the same ``create_token``. ``secret`` is a member's value, as JSON.
 resources = table(
     "resources",
     bears_on_rights=False,
@@ -22,8 +24,20 @@ resources = table(
         Column("resource_id", String(256), nullable=False),
         Column("created_at_seconds", BigInteger, nullable=False),
         Column("content", Text, nullable=False),
+        # Deferred, because a snapshot may have a resource before its parent.
+        Column(
+            "parent_key",
+            String(36),
+            ForeignKey("resources.resource_key", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+        ),
+        Column("ends_at_seconds", BigInteger),
+        Column("create_token", String(160)),
+        Column("secret", Text),
         UniqueConstraint("account_id", "region", "kind", "resource_id", name="uq_resources_id"),
         Index("ix_resources_page", "account_id", "region", "kind", "created_at_seconds", "resource_id"),
+        Index("ix_resources_of_parent", "parent_key", "kind", "created_at_seconds", "resource_id"),
+        Index("ix_resources_end", "account_id", "region", "kind", "ends_at_seconds"),
+        Index("uq_resources_create_token", "account_id", "region", "kind", "create_token", unique=True),
     ],
 )
 

@@ -1,0 +1,100 @@
+"""App instances and how long their channels keep messages (Amazon Chime SDK API reference)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+from rolecall.errors import AwsError
+from rolecall.services.kinds import kind_with_arn
+from rolecall.services.members import Tag
+from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
+from rolecall.storage import resources
+
+SERVICE = "chime-sdk-identity"
+# The length of a page of all lists of this service, and its maximum in the model. The default is not recorded.
+PAGE_SIZE = 50
+# AWS General Reference, Amazon Chime SDK endpoints and quotas.
+MAXIMUM_APP_INSTANCES = 100
+# Developer Guide, Managing message retention: messages are deleted after a grace period.
+_GRACE_SECONDS = 30 * 86_400
+_RETENTION = "AppInstanceRetentionSettings"
+
+APP_INSTANCE = kind_with_arn(SERVICE, "app-instance", "AppInstanceArn", page_size=PAGE_SIZE)
+
+get(APP_INSTANCE, "DescribeAppInstance")
+list_(APP_INSTANCE, "ListAppInstances")
+# AWS deletes what belongs to the instance after the answer, Rolecall before it.
+delete(APP_INSTANCE, "DeleteAppInstance")
+
+
+class ChannelRetention(TypedDict, total=False):
+    """For how many days channels keep messages."""
+
+    RetentionDays: int
+
+
+class Retention(TypedDict, total=False):
+    """What an app instance keeps."""
+
+    ChannelRetentionSettings: ChannelRetention
+
+
+@operation(SERVICE, "CreateAppInstance")
+def create_app_instance(
+    call: Call, *, Name: str, ClientRequestToken: str, Metadata: str | None = None, Tags: Sequence[Tag] = ()
+) -> Answer:
+    """A new app instance, or the one that this token made before."""
+    before = made_with_token(call, APP_INSTANCE, ClientRequestToken)
+    if before is not None:
+        return {"AppInstanceArn": before.content["AppInstanceArn"]}
+    if resources.count(call.db, APP_INSTANCE.place(call), now_seconds=call.now_seconds) >= MAXIMUM_APP_INSTANCES:
+        raise limit_exceeded(f"An account may have at most {MAXIMUM_APP_INSTANCES} app instances.")
+    instance_id = call.ids.uuid()
+    content = {"AppInstanceArn": APP_INSTANCE.arn(call, instance_id), **named(call, Name, Metadata)}
+    keep(call, APP_INSTANCE, instance_id, content, Tags, create_token=ClientRequestToken)
+    return {"AppInstanceArn": content["AppInstanceArn"]}
+
+
+@operation(SERVICE, "UpdateAppInstance")
+def update_app_instance(call: Call, *, AppInstanceArn: str, Name: str, Metadata: str) -> Answer:
+    change(call, APP_INSTANCE, AppInstanceArn, members={"Name": Name, "Metadata": Metadata})
+    return {"AppInstanceArn": AppInstanceArn}
+
+
+@operation(SERVICE, "PutAppInstanceRetentionSettings")
+def put_retention(call: Call, *, AppInstanceArn: str, AppInstanceRetentionSettings: Retention) -> Answer:
+    """Without RetentionDays messages are kept for ever."""
+    resource = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
+    answer: Answer = {_RETENTION: AppInstanceRetentionSettings}
+    if "RetentionDays" in AppInstanceRetentionSettings.get("ChannelRetentionSettings", {}):
+        answer["InitiateDeletionTimestamp"] = int(call.now_seconds) + _GRACE_SECONDS
+    APP_INSTANCE.kept.put_setting(call, resource, _RETENTION, answer)
+    return answer
+
+
+@operation(SERVICE, "GetAppInstanceRetentionSettings")
+def get_retention(call: Call, *, AppInstanceArn: str) -> Answer:
+    """Empty settings before any are put. The model has no error for that; AWS's answer is not recorded."""
+    resource = existing(call, APP_INSTANCE, AppInstanceArn)
+    return dict(APP_INSTANCE.kept.setting(call, resource, _RETENTION) or {_RETENTION: {}})
+
+
+def named(call: Call, name: str | None, metadata: str | None) -> dict[str, Any]:
+    """The members that app instances, users and bots have in common."""
+    return {
+        **({} if name is None else {"Name": name}),
+        **({} if metadata is None else {"Metadata": metadata}),
+        "CreatedTimestamp": call.now_seconds,
+        "LastUpdatedTimestamp": call.now_seconds,
+    }
+
+
+def limit_exceeded(message: str) -> AwsError:
+    """The messages of AWS's quotas are not recorded."""
+    return AwsError("ResourceLimitExceededException", message)
+
+
+def bad_request(message: str) -> AwsError:
+    return AwsError("BadRequestException", message)

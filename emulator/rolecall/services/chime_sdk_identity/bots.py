@@ -1,0 +1,97 @@
+"""Bots of app instances (Amazon Chime SDK API reference). Rolecall calls no Lex bot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from rolecall.services.chime_sdk_identity.app_instances import APP_INSTANCE, PAGE_SIZE, SERVICE, bad_request, named
+from rolecall.services.kinds import kind_with_arn
+from rolecall.services.members import Tag
+from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
+
+BOT = kind_with_arn(SERVICE, "app-instance-bot", "AppInstanceBotArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
+
+get(BOT, "DescribeAppInstanceBot")
+delete(BOT, "DeleteAppInstanceBot")
+
+
+class InvokedBy(TypedDict):
+    """Which messages a bot answers."""
+
+    StandardMessages: str
+    TargetedMessages: str
+
+
+class Lex(TypedDict, total=False):
+    """The Lex bot behind a bot."""
+
+    RespondsTo: str
+    InvokedBy: InvokedBy
+    LexBotAliasArn: str
+    LocaleId: str
+    WelcomeIntent: str
+
+
+class Configuration(TypedDict):
+    """How a bot works."""
+
+    Lex: Lex
+
+
+@operation(SERVICE, "CreateAppInstanceBot")
+def create_bot(
+    call: Call,
+    *,
+    AppInstanceArn: str,
+    Configuration: Configuration,
+    ClientRequestToken: str,
+    Name: str | None = None,
+    Metadata: str | None = None,
+    Tags: Sequence[Tag] = (),
+) -> Answer:
+    """A new bot, or the bot that this token made in this app instance before.
+
+    Raises AwsError NotFoundException for the app instance, BadRequestException.
+    """
+    _check(Configuration)
+    instance = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
+    token = f"{instance.resource_id} {ClientRequestToken}"
+    before = made_with_token(call, BOT, token)
+    if before is not None:
+        return {"AppInstanceBotArn": before.content["AppInstanceBotArn"]}
+    bot_id = f"{instance.resource_id}/{call.ids.uuid()}"
+    content = {
+        "AppInstanceBotArn": BOT.arn(call, bot_id),
+        "Configuration": Configuration,
+        **named(call, Name, Metadata),
+    }
+    keep(call, BOT, bot_id, content, Tags, parent=instance, create_token=token)
+    return {"AppInstanceBotArn": content["AppInstanceBotArn"]}
+
+
+@operation(SERVICE, "ListAppInstanceBots")
+def list_bots(
+    call: Call, *, AppInstanceArn: str, MaxResults: int | None = None, NextToken: str | None = None
+) -> Answer:
+    page = page_of(call, BOT, (AppInstanceArn,), "AppInstanceBots", NextToken, MaxResults)
+    return {"AppInstanceArn": AppInstanceArn, **page}
+
+
+@operation(SERVICE, "UpdateAppInstanceBot")
+def update_bot(
+    call: Call, *, AppInstanceBotArn: str, Name: str, Metadata: str, Configuration: Configuration | None = None
+) -> Answer:
+    members: dict[str, Any] = {"Name": Name, "Metadata": Metadata}
+    if Configuration is not None:
+        _check(Configuration)
+        members["Configuration"] = Configuration
+    change(call, BOT, AppInstanceBotArn, members=members)
+    return {"AppInstanceBotArn": AppInstanceBotArn}
+
+
+def _check(configuration: Mapping[str, Any]) -> None:
+    """The reference: RespondsTo is the older form of InvokedBy. AWS's message is not recorded."""
+    if ("RespondsTo" in configuration["Lex"]) == ("InvokedBy" in configuration["Lex"]):
+        raise bad_request("Lex must have either RespondsTo or InvokedBy.")

@@ -1,0 +1,97 @@
+"""Devices to which a user's messages are pushed (Amazon Chime SDK API reference). Rolecall pushes nothing to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from rolecall.access.permission import Permission
+from rolecall.services.chime_sdk_identity.app_instances import PAGE_SIZE, SERVICE, limit_exceeded
+from rolecall.services.chime_sdk_identity.users import USER
+from rolecall.services.kinds import Kind
+from rolecall.services.permissions import table_permissions
+from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
+from rolecall.storage import resources
+
+# AWS General Reference, Amazon Chime SDK endpoints and quotas.
+MAXIMUM_ENDPOINTS = 10
+
+# The attributes are tokens with which anybody could send to the device.
+ENDPOINT = Kind(
+    SERVICE,
+    "app-instance-user-endpoint",
+    "EndpointId",
+    parent=USER,
+    page_size=PAGE_SIZE,
+    secret_member="EndpointAttributes",  # noqa: S106 - the name of a member
+)
+
+get(ENDPOINT, "DescribeAppInstanceUserEndpoint")
+list_(ENDPOINT, "ListAppInstanceUserEndpoints")
+delete(ENDPOINT, "DeregisterAppInstanceUserEndpoint")
+
+
+class _Device(TypedDict):
+    DeviceToken: str
+
+
+class Attributes(_Device, total=False):
+    """The tokens of a device."""
+
+    VoipDeviceToken: str
+
+
+def _permissions_to_register(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """Service Authorization Reference: the caller must be able to read the Pinpoint application, too."""
+    reading = Permission("mobiletargeting:GetApp", parameters["ResourceArn"])
+    return (*table_permissions(call, parameters), reading)
+
+
+@operation(SERVICE, "RegisterAppInstanceUserEndpoint", permissions=_permissions_to_register)
+def register_endpoint(
+    call: Call,
+    *,
+    AppInstanceUserArn: str,
+    Type: str,
+    ResourceArn: str,
+    EndpointAttributes: Attributes,
+    ClientRequestToken: str,
+    Name: str | None = None,
+    AllowMessages: str = "ALL",
+) -> Answer:
+    """A new endpoint of the user, or the one that this token made before."""
+    user = existing(call, USER, AppInstanceUserArn, locked=True)
+    token = f"{user.key} {ClientRequestToken}"
+    before = made_with_token(call, ENDPOINT, token)
+    if before is not None:
+        return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": before.resource_id}
+    place = ENDPOINT.place(call)
+    if resources.count(call.db, place, now_seconds=call.now_seconds, parent_key=user.key) >= MAXIMUM_ENDPOINTS:
+        raise limit_exceeded(f"A user may have at most {MAXIMUM_ENDPOINTS} endpoints.")
+    endpoint_id = call.ids.uuid()
+    content = {
+        "AppInstanceUserArn": AppInstanceUserArn,
+        "EndpointId": endpoint_id,
+        **({} if Name is None else {"Name": Name}),
+        "Type": Type,
+        "ResourceArn": ResourceArn,
+        "EndpointAttributes": EndpointAttributes,
+        "CreatedTimestamp": call.now_seconds,
+        "LastUpdatedTimestamp": call.now_seconds,
+        "AllowMessages": AllowMessages,
+        "EndpointState": {"Status": "ACTIVE"},
+    }
+    keep(call, ENDPOINT, endpoint_id, content, parent=user, create_token=token)
+    return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": endpoint_id}
+
+
+@operation(SERVICE, "UpdateAppInstanceUserEndpoint")
+def update_endpoint(
+    call: Call, *, AppInstanceUserArn: str, EndpointId: str, Name: str | None = None, AllowMessages: str | None = None
+) -> Answer:
+    """Members that are left out stay as they are."""
+    asked = {"Name": Name, "AllowMessages": AllowMessages}
+    members = {member: value for member, value in asked.items() if value is not None}
+    change(call, ENDPOINT, AppInstanceUserArn, EndpointId, members=members)
+    return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": EndpointId}

@@ -1,0 +1,91 @@
+"""Users of app instances and when they expire (Amazon Chime SDK API reference)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+from rolecall.services.chime_sdk_identity.app_instances import APP_INSTANCE, PAGE_SIZE, SERVICE, named
+from rolecall.services.kinds import kind_with_arn
+from rolecall.services.members import Tag
+from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
+from rolecall.storage import resources
+
+_DAY_SECONDS = 86_400
+
+USER = kind_with_arn(SERVICE, "app-instance-user", "AppInstanceUserArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
+
+get(USER, "DescribeAppInstanceUser")
+delete(USER, "DeleteAppInstanceUser")
+
+
+class Expiration(TypedDict):
+    """When AWS deletes a user: so many days after it was created."""
+
+    ExpirationDays: int
+    ExpirationCriterion: str
+
+
+@operation(SERVICE, "CreateAppInstanceUser")
+def create_user(
+    call: Call,
+    *,
+    AppInstanceArn: str,
+    AppInstanceUserId: str,
+    Name: str,
+    ClientRequestToken: str,
+    Metadata: str | None = None,
+    Tags: Sequence[Tag] = (),
+    ExpirationSettings: Expiration | None = None,
+) -> Answer:
+    """A user with the caller's id, or the user that this token made in this app instance before.
+
+    Raises AwsError NotFoundException for the app instance, ConflictException for an id that is taken.
+    """
+    instance = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
+    token = f"{instance.resource_id} {ClientRequestToken}"
+    before = made_with_token(call, USER, token)
+    if before is not None:
+        return {"AppInstanceUserArn": before.content["AppInstanceUserArn"]}
+    user_id = f"{instance.resource_id}/{AppInstanceUserId}"
+    content: dict[str, Any] = {"AppInstanceUserArn": USER.arn(call, user_id), **named(call, Name, Metadata)}
+    if ExpirationSettings is not None:
+        content["ExpirationSettings"] = ExpirationSettings
+    end = _end(int(call.now_seconds), ExpirationSettings)
+    keep(call, USER, user_id, content, Tags, parent=instance, create_token=token, ends_at_seconds=end)
+    return {"AppInstanceUserArn": content["AppInstanceUserArn"]}
+
+
+@operation(SERVICE, "ListAppInstanceUsers")
+def list_users(
+    call: Call, *, AppInstanceArn: str, MaxResults: int | None = None, NextToken: str | None = None
+) -> Answer:
+    page = page_of(call, USER, (AppInstanceArn,), "AppInstanceUsers", NextToken, MaxResults)
+    return {"AppInstanceArn": AppInstanceArn, **page}
+
+
+@operation(SERVICE, "UpdateAppInstanceUser")
+def update_user(call: Call, *, AppInstanceUserArn: str, Name: str, Metadata: str) -> Answer:
+    change(call, USER, AppInstanceUserArn, members={"Name": Name, "Metadata": Metadata})
+    return {"AppInstanceUserArn": AppInstanceUserArn}
+
+
+@operation(SERVICE, "PutAppInstanceUserExpirationSettings")
+def put_expiration(call: Call, *, AppInstanceUserArn: str, ExpirationSettings: Expiration | None = None) -> Answer:
+    """Without settings the user does not expire.
+
+    AWS deletes an expired user within six hours. Rolecall does so at the end of the last day.
+    """
+    user = existing(call, USER, AppInstanceUserArn, locked=True)
+    content = {name: value for name, value in user.content.items() if name != "ExpirationSettings"}
+    if ExpirationSettings is not None:
+        content["ExpirationSettings"] = ExpirationSettings
+    USER.kept.set_content(call, USER, user, content)
+    resources.set_end(call.db, user.key, _end(user.created_at_seconds, ExpirationSettings))
+    expiration = {} if ExpirationSettings is None else {"ExpirationSettings": ExpirationSettings}
+    return {"AppInstanceUserArn": AppInstanceUserArn, **expiration}
+
+
+def _end(created_at_seconds: int, expiration: Expiration | None) -> int | None:
+    return None if expiration is None else created_at_seconds + expiration["ExpirationDays"] * _DAY_SECONDS

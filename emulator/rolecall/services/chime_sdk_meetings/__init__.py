@@ -1,0 +1,1 @@
+"""Amazon Chime SDK meetings (2021-07-15): meetings, attendees and transcription. One file per noun."""

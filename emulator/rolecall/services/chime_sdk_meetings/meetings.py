@@ -1,0 +1,139 @@
+"""Meetings (Amazon Chime SDK API reference; Developer Guide, Creating meetings)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rolecall.errors import AwsError
+from rolecall.services.chime_sdk_meetings.features import Features, bad_request, check_external_id, check_features
+from rolecall.services.chime_sdk_meetings.placement import media_placement
+from rolecall.services.kinds import kind_with_arn
+from rolecall.services.members import Tag
+from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.verbs import delete, existing, get, keep, made_with_token
+from rolecall.storage import resources
+from rolecall.storage.resources import Resource
+
+SERVICE = "chime-sdk-meetings"
+# Developer Guide, Creating meetings: a meeting ends 24 hours after it was created, or when it was not used for five
+# minutes. No media reaches Rolecall, so a meeting is used by calls that change it or its attendees.
+LONGEST_SECONDS = 24 * 3600
+UNUSED_SECONDS = 5 * 60
+# Developer Guide, Using media replication.
+MAXIMUM_REPLICAS = 4
+# The prose of CreateMeeting's MediaRegion. The model has no enumeration.
+_MEDIA_REGIONS = (
+    "af-south-1 ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1"
+    " eu-north-1 eu-south-1 eu-west-1 eu-west-2 eu-west-3 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1"
+    " us-west-1 us-west-2"
+)
+MEDIA_REGIONS = frozenset(_MEDIA_REGIONS.split())
+
+# Both messages are recorded: amazon-chime-sdk-js issue 1569, aws-sdk-js issue 3328.
+MEETING = kind_with_arn(
+    SERVICE, "meeting", "MeetingId", absent_message="{noun} {id} not found", ended_message="The meeting has ended"
+)
+
+get(MEETING, "GetMeeting")
+delete(MEETING, "DeleteMeeting")
+
+
+@operation(SERVICE, "CreateMeeting")
+def create_meeting(
+    call: Call,
+    *,
+    ClientRequestToken: str,
+    MediaRegion: str,
+    ExternalMeetingId: str,
+    MeetingHostId: str | None = None,
+    MeetingFeatures: Features | None = None,
+    PrimaryMeetingId: str | None = None,
+    TenantIds: Sequence[str] | None = None,
+    Tags: Sequence[Tag] = (),
+    MediaPlacementNetworkType: str = "Ipv4Only",
+) -> Answer:
+    """A meeting of the endpoint's Region, or the one that this token made before.
+
+    NotificationsConfiguration is left out, because Rolecall sends no notifications.
+    """
+    asked = {
+        "ExternalMeetingId": ExternalMeetingId,
+        "MediaRegion": MediaRegion,
+        "MeetingHostId": MeetingHostId,
+        "MeetingFeatures": MeetingFeatures,
+        "PrimaryMeetingId": PrimaryMeetingId,
+        "TenantIds": TenantIds,
+    }
+    meeting = made_meeting(call, ClientRequestToken, asked, MediaPlacementNetworkType, Tags)
+    return {"Meeting": meeting.content}
+
+
+def made_meeting(
+    call: Call, create_token: str, asked: Mapping[str, Any], network_type: str, tags: Sequence[Tag]
+) -> Resource:
+    """A new meeting with the members that were asked for, or the meeting of the token.
+
+    Raises AwsError BadRequestException, NotFoundException for the primary meeting, ConflictException for a token that
+    made a meeting of other members. AWS's messages for these are not recorded.
+    """
+    given = {member: value for member, value in asked.items() if value is not None}
+    before = made_with_token(call, MEETING, create_token)
+    if before is not None:
+        if any(before.content.get(member) != value for member, value in asked.items()):
+            raise AwsError("ConflictException", "ClientRequestToken was used for a meeting with other parameters.")
+        return before
+    _check(given)
+    primary = _primary(call, given["PrimaryMeetingId"]) if "PrimaryMeetingId" in given else None
+    meeting_id = call.ids.uuid()
+    content = {
+        "MeetingId": meeting_id,
+        **given,
+        "MediaPlacement": media_placement(meeting_id, given["MediaRegion"], network_type),
+        "MeetingArn": MEETING.arn(call, meeting_id),
+    }
+    return keep(
+        call,
+        MEETING,
+        meeting_id,
+        content,
+        tags,
+        parent=primary,
+        create_token=create_token,
+        ends_at_seconds=_end(int(call.now_seconds), call.now_seconds),
+    )
+
+
+def used_meeting(call: Call, meeting_id: str) -> Resource:
+    """The meeting, locked, for a call that changes something of it. The call counts as its use.
+
+    Raises AwsError NotFoundException.
+    """
+    meeting = existing(call, MEETING, meeting_id, locked=True)
+    resources.set_end(call.db, meeting.key, _end(meeting.created_at_seconds, call.now_seconds))
+    return meeting
+
+
+def _end(created_at_seconds: int, now_seconds: float) -> int:
+    return min(created_at_seconds + LONGEST_SECONDS, int(now_seconds) + UNUSED_SECONDS)
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    check_external_id("ExternalMeetingId", given["ExternalMeetingId"])
+    if given["MediaRegion"] not in MEDIA_REGIONS:
+        raise bad_request(f"MediaRegion must be one of {', '.join(sorted(MEDIA_REGIONS))}.")
+    tenants = given.get("TenantIds", ())
+    if len(set(tenants)) < len(tenants):
+        raise bad_request("TenantIds must not have the same value twice.")
+    check_features(given.get("MeetingFeatures", {}))
+
+
+def _primary(call: Call, meeting_id: str) -> Resource:
+    """The meeting whose media a new one replicates. The new one ends with it."""
+    primary = existing(call, MEETING, meeting_id, locked=True)
+    if "PrimaryMeetingId" in primary.content:
+        raise bad_request("PrimaryMeetingId must not be the id of a replica.")
+    replicas = resources.count(call.db, MEETING.place(call), now_seconds=call.now_seconds, parent_key=primary.key)
+    if replicas >= MAXIMUM_REPLICAS:
+        raise AwsError("LimitExceededException", f"A meeting may have at most {MAXIMUM_REPLICAS} replicas.")
+    return primary

@@ -1,0 +1,71 @@
+"""Domains of voice profiles (Amazon Chime SDK API reference). No voice reaches Rolecall, so they stay empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from rolecall.access.permission import Permission
+from rolecall.arns import parse_arn
+from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
+from rolecall.services.kinds import kind_with_arn, shown
+from rolecall.services.members import Tag
+from rolecall.services.numbers import bad_request
+from rolecall.services.permissions import table_permissions
+from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.verbs import delete, get, keep, made_with_token, page_of, update
+
+DOMAIN = kind_with_arn(SERVICE, "voice-profile-domain", "VoiceProfileDomainId")
+
+get(DOMAIN, "GetVoiceProfileDomain")
+update(DOMAIN, "UpdateVoiceProfileDomain")
+delete(DOMAIN, "DeleteVoiceProfileDomain")
+
+
+class Encryption(TypedDict):
+    """The key that encrypts what a domain has."""
+
+    KmsKeyArn: str
+
+
+def _permissions_to_create(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """Service Authorization Reference: the caller also needs two actions on the key."""
+    key = parameters["ServerSideEncryptionConfiguration"]["KmsKeyArn"]
+    own = table_permissions(call, parameters)
+    return (*own, Permission("kms:CreateGrant", key), Permission("kms:DescribeKey", key))
+
+
+@operation(SERVICE, "CreateVoiceProfileDomain", permissions=_permissions_to_create)
+def create_voice_profile_domain(
+    call: Call,
+    *,
+    Name: str,
+    ServerSideEncryptionConfiguration: Encryption,
+    Description: str | None = None,
+    ClientRequestToken: str | None = None,
+    Tags: Sequence[Tag] = (),
+) -> Answer:
+    """The same token answers the domain that it made. The key is not looked up, because Rolecall has no KMS."""
+    parsed = parse_arn(ServerSideEncryptionConfiguration["KmsKeyArn"])
+    if parsed is None or parsed.service != "kms":
+        raise bad_request("KmsKeyArn must be the ARN of a key of AWS KMS.")
+    known = None if ClientRequestToken is None else made_with_token(call, DOMAIN, ClientRequestToken)
+    if known is None:
+        domain_id = call.ids.uuid()
+        content = {
+            "VoiceProfileDomainId": domain_id,
+            "VoiceProfileDomainArn": DOMAIN.arn(call, domain_id),
+            "Name": Name,
+            **({} if Description is None else {"Description": Description}),
+            "ServerSideEncryptionConfiguration": dict(ServerSideEncryptionConfiguration),
+            "CreatedTimestamp": call.now_seconds,
+            "UpdatedTimestamp": call.now_seconds,
+        }
+        known = keep(call, DOMAIN, domain_id, content, Tags, create_token=ClientRequestToken)
+    return {"VoiceProfileDomain": shown(call, "VoiceProfileDomain", known.content)}
+
+
+@operation(SERVICE, "ListVoiceProfileDomains")
+def list_voice_profile_domains(call: Call, *, NextToken: str | None = None, MaxResults: int | None = None) -> Answer:
+    """The model's summaries, which lack the key."""
+    return page_of(call, DOMAIN, (), "VoiceProfileDomains", NextToken, MaxResults)
