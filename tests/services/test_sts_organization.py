@@ -274,6 +274,21 @@ def test_a_resource_control_policy_may_depend_on_where_the_role_is(make_world: A
         assert assume(world, name, role_arn("operator", OTHER)) == "allowed"
 
 
+@pytest.mark.parametrize("key", ["aws:ResourceOrgID", "aws:ResourceOrgPaths"])
+def test_a_role_outside_every_organization_has_none_of_the_callers_organization(make_world: Any, key: str) -> None:
+    """A data perimeter: nothing outside the own organization."""
+    outside = {"Null": {key: "true"}}
+    perimeter = policy(statement("*"), statement("sts:AssumeRole", effect="Deny", Condition=outside))
+    roles = [role("operator", trust([root_arn(), root_arn(OTHER)]), allow("*"))]
+    own = account(roles=roles, users=[user("ana", perimeter)])
+    apart = account(OTHER, roles=roles, in_organization=False)
+    world = make_world(declared(own, apart, organization={"id": "o-example1234"}))
+    assert assume(world, "ana", role_arn("operator")) == "allowed"
+    assert assume(world, "ana", role_arn("operator", OTHER))[:2] == (403, "AccessDenied")
+    inside = make_world(declared(own, account(OTHER, roles=roles), organization={"id": "o-example1234"}))
+    assert assume(inside, "ana", role_arn("operator", OTHER)) == "allowed"
+
+
 def test_a_refusal_tells_where_the_control_policy_is_attached(make_world: Any) -> None:
     world = make_world(units(control(deny("iam:ListUsers"), "apps")))
     assert refusal(world.client("iam"), "ListUsers")[:2] == (403, "AccessDenied")

@@ -78,6 +78,8 @@ def owner_keys(account_id: str, organization_id: str, organization_path: str) ->
     return keys
 
 
+# A permission about a resource of another account has all of them, or none for an account without an organization.
+_OWNER_KEYS = frozenset({"aws:resourceaccount", "aws:resourceorgid", "aws:resourceorgpaths"})
 # The keys of a caller whose proof of identity is a parameter of its call. Such a caller has no policies of its own.
 UNSIGNED_KEYS: Mapping[str, ContextValue] = MappingProxyType(
     {
@@ -105,7 +107,19 @@ class RequestContext(Mapping[str, ContextValue]):
             value = self._identity.get(key)
             if value is None:
                 value = self._moment.get(key)
+            elif key in _OWNER_KEYS and self._names_owner():
+                # The caller's own organization is not the organization of somebody else's resource.
+                value = None
         return default if value is None else value
+
+    def _names_owner(self) -> bool:
+        return "aws:resourceaccount" in self._extra
+
+    def _all(self) -> dict[str, ContextValue]:
+        identity = self._identity
+        if self._names_owner():
+            identity = {key: value for key, value in identity.items() if key not in _OWNER_KEYS}
+        return {**self._moment.all(), **identity, **self._extra}
 
     def __getitem__(self, key: str) -> ContextValue:
         value = self.get(key)
@@ -117,10 +131,10 @@ class RequestContext(Mapping[str, ContextValue]):
         return isinstance(key, str) and self.get(key) is not None
 
     def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter({**self._moment.all(), **self._identity, **self._extra})
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len({**self._moment.all(), **self._identity, **self._extra})
+        return len(self._all())
 
 
 class Moment:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rolecall.access.permission import Permission
+from rolecall.access.context import owner_keys
+from rolecall.access.permission import ContextValue, Permission
 from rolecall.access.regions import refuse_global_endpoint
 from rolecall.arns import parse_arn, root_arn
 from rolecall.errors import AwsError
@@ -60,10 +61,14 @@ def _check_values(call: Call, parameters: Parameters) -> None:
         raise AwsError("ValidationError", NO_TASK_POLICY_MESSAGE.format(arn=arn or "TaskPolicyArn"))
 
 
-def _permissions(_call: Call, parameters: Parameters) -> Sequence[Permission]:
+def _permissions(call: Call, parameters: Parameters) -> Sequence[Permission]:
     # The organization decides for the member account, so only the caller's side needs to allow.
     account_id = _target_account(parameters["TargetPrincipal"])
-    context = {"sts:taskpolicyarn": parameters["TaskPolicyArn"]["arn"], "aws:resourceaccount": account_id}
+    member = call.policies.membership(call.db, account_id)
+    context: dict[str, ContextValue] = {
+        "sts:taskpolicyarn": parameters["TaskPolicyArn"]["arn"],
+        **owner_keys(account_id, member.organization_id, member.path),
+    }
     return [Permission("sts:AssumeRoot", root_arn(account_id), context=context)]
 
 
