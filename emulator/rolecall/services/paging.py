@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from rolecall.errors import AwsError
-from rolecall.services.registry import Call
+from rolecall.services.registry import Answer, Call
 from rolecall.sessions.pages import open_page, seal_page
 from rolecall.sessions.tokens import BadTokenError
 
 # ListAccounts and ListUsers of the API reference: MaxResults defaults to this.
 DEFAULT_MAX_RESULTS = 100
+Item = TypeVar("Item")
 
 
 def _scope(call: Call, filters: Sequence[str | None]) -> tuple[str, ...]:
@@ -22,6 +23,20 @@ def _scope(call: Call, filters: Sequence[str | None]) -> tuple[str, ...]:
 def next_token(call: Call, filters: Sequence[str | None], position: Sequence[str | int]) -> str:
     """A token that goes on after ``position`` in the list of these filters."""
     return seal_page(call.keys, _scope(call, filters), json.dumps(position))
+
+
+def one_page(
+    call: Call,
+    filters: Sequence[str | None],
+    found: Sequence[Item],
+    max_results: int,
+    position: Callable[[Item], Sequence[str | int]],
+) -> tuple[Sequence[Item], Answer]:
+    """The items of a page, and the member NextToken when ``found`` has more than these."""
+    if len(found) <= max_results:
+        return found, {}
+    shown = found[:max_results]
+    return shown, {"NextToken": next_token(call, filters, position(shown[-1]))}
 
 
 def position_of(call: Call, filters: Sequence[str | None], token: str) -> tuple[Any, ...]:

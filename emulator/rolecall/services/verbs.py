@@ -16,7 +16,7 @@ from typing import Any
 from rolecall.errors import AwsError
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown, with_secret
 from rolecall.services.members import Tag
-from rolecall.services.paging import next_token, position_of
+from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
 from rolecall.storage import resources as store
 from rolecall.storage.problems import AlreadyThere
@@ -195,11 +195,8 @@ def page_of(
     scope, limit = (call.region, *parent_ids), max_results or kind.page_size
     after = BEFORE_THE_FIRST if asked_token is None else position_of(call, scope, asked_token)
     found = kind.kept.page(call, kind, parent, after, limit + 1)
-    answer: Answer = {member: [shown(call, member, each.content) for each in found[:limit]]}
-    if len(found) > limit:
-        last = found[limit - 1]
-        answer["NextToken"] = next_token(call, scope, (last.created_at_seconds, last.resource_id))
-    return answer
+    resources, rest = one_page(call, scope, found, limit, lambda each: (each.created_at_seconds, each.resource_id))
+    return {member: [shown(call, member, each.content) for each in resources], **rest}
 
 
 def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = ()) -> Answer:

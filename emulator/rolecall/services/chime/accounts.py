@@ -14,7 +14,7 @@ from rolecall.services.chime.common import (
 from rolecall.services.chime.kinds import ACCOUNT, shown_account
 from rolecall.services.chime.user_numbers import ASSOCIATIONS
 from rolecall.services.numbers import release
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import get
 from rolecall.storage import chime_accounts, chime_users, phone_numbers
@@ -58,7 +58,7 @@ def list_accounts(
     """Accounts whose name begins with ``Name`` and that have a user of that email address, oldest first."""
     email_key = None if UserEmail is None else checked_email(UserEmail, "UserEmail").lower()
     filters = (Name, email_key)
-    accounts = chime_accounts.list_accounts(
+    found = chime_accounts.list_accounts(
         call.db,
         call.account_id,
         name_prefix=Name or "",
@@ -66,11 +66,8 @@ def list_accounts(
         after=BEFORE_THE_FIRST if NextToken is None else position_of(call, filters, NextToken),
         limit=MaxResults + 1,
     )
-    answer: Answer = {"Accounts": [shown_account(call, account) for account in accounts[:MaxResults]]}
-    if len(accounts) > MaxResults:
-        last = accounts[MaxResults - 1]
-        answer["NextToken"] = next_token(call, filters, (last.created_at_seconds, last.account_id))
-    return answer
+    accounts, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.account_id))
+    return {"Accounts": [shown_account(call, account) for account in accounts], **rest}
 
 
 @operation("chime", "UpdateAccount")

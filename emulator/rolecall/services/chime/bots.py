@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError
 from rolecall.services.chime.common import bad_request, checked_email, enterprise_account
-from rolecall.services.paging import next_token, position_of
+from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_bots, chime_users
 from rolecall.storage.chime_bots import BEFORE_THE_FIRST, ChimeBot
@@ -56,13 +56,11 @@ def get_bot(call: Call, *, AccountId: str, BotId: str) -> Answer:
 @operation("chime", "ListBots")
 def list_bots(call: Call, *, AccountId: str, MaxResults: int = DEFAULT_BOTS, NextToken: str | None = None) -> Answer:
     account = enterprise_account(call, AccountId)
-    after = BEFORE_THE_FIRST if NextToken is None else position_of(call, (account.account_id,), NextToken)
+    filters = (account.account_id,)
+    after = BEFORE_THE_FIRST if NextToken is None else position_of(call, filters, NextToken)
     found = chime_bots.list_bots(call.db, account.account_id, after=after, limit=MaxResults + 1)
-    answer: Answer = {"Bots": [_shown(bot) for bot in found[:MaxResults]]}
-    if len(found) > MaxResults:
-        last = found[MaxResults - 1]
-        answer["NextToken"] = next_token(call, (account.account_id,), (last.created_at_seconds, last.bot_id))
-    return answer
+    bots, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.bot_id))
+    return {"Bots": [_shown(bot) for bot in bots], **rest}
 
 
 @operation("chime", "UpdateBot")

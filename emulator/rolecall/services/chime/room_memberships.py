@@ -8,7 +8,7 @@ from typing import TypedDict
 from rolecall.errors import AwsError
 from rolecall.services.chime.common import bad_request
 from rolecall.services.chime.rooms import owned_room
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_bots, chime_rooms, chime_users
 from rolecall.storage.chime_rooms import ChimeRoom, RoomMember
@@ -57,10 +57,8 @@ def list_room_memberships(
     room = owned_room(call, AccountId, RoomId)
     [after] = ("",) if NextToken is None else position_of(call, (room.room_id,), NextToken)
     found = chime_rooms.list_members(call.db, room.room_id, after=after, limit=MaxResults + 1)
-    answer: Answer = {"RoomMemberships": [_shown(room, member) for member in found[:MaxResults]]}
-    if len(found) > MaxResults:
-        answer["NextToken"] = next_token(call, (room.room_id,), (found[MaxResults - 1].member_id,))
-    return answer
+    members, rest = one_page(call, (room.room_id,), found, MaxResults, lambda each: (each.member_id,))
+    return {"RoomMemberships": [_shown(room, member) for member in members], **rest}
 
 
 @operation("chime", "UpdateRoomMembership")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rolecall.errors import AwsError
 from rolecall.services.chime.common import enterprise_account
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_rooms
 from rolecall.storage.chime_rooms import BEFORE_THE_FIRST, ChimeRoom
@@ -65,11 +65,8 @@ def list_rooms(
         after=BEFORE_THE_FIRST if NextToken is None else position_of(call, filters, NextToken),
         limit=MaxResults + 1,
     )
-    answer: Answer = {"Rooms": [_shown(room) for room in found[:MaxResults]]}
-    if len(found) > MaxResults:
-        last = found[MaxResults - 1]
-        answer["NextToken"] = next_token(call, filters, (last.created_at_seconds, last.room_id))
-    return answer
+    rooms, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.room_id))
+    return {"Rooms": [_shown(room) for room in rooms], **rest}
 
 
 @operation("chime", "UpdateRoom")

@@ -15,7 +15,7 @@ from rolecall.services.chime.common import (
     owned_user,
 )
 from rolecall.services.chime.user_changes import AlexaForBusiness, apply_changes, changes_of, permissions_to_update_user
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_users
 from rolecall.storage.chime_accounts import ChimeAccount
@@ -53,10 +53,8 @@ def list_users(
         after=BEFORE_THE_FIRST if NextToken is None else position_of(call, filters, NextToken),
         limit=MaxResults + 1,
     )
-    answer: Answer = {"Users": [shown_user(user) for _, user in found[:MaxResults]]}
-    if len(found) > MaxResults:
-        answer["NextToken"] = next_token(call, filters, found[MaxResults - 1][0])
-    return answer
+    users, rest = one_page(call, filters, found, MaxResults, lambda each: each[0])
+    return {"Users": [shown_user(user) for _, user in users], **rest}
 
 
 @operation("chime", "CreateUser")

@@ -13,7 +13,7 @@ from rolecall.services.chime_sdk_identity.app_instances import (
 from rolecall.services.chime_sdk_identity.bots import BOT
 from rolecall.services.chime_sdk_identity.users import USER
 from rolecall.services.kinds import Ids, Kind, ResourceStore
-from rolecall.services.paging import next_token, position_of
+from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import delete, existing, keep
 from rolecall.storage import resources
@@ -79,15 +79,11 @@ def list_admins(
     scope = (call.region, AppInstanceArn)
     after = BEFORE_THE_FIRST if NextToken is None else position_of(call, scope, NextToken)
     found = ADMIN.kept.page(call, ADMIN, instance, after, MaxResults + 1)
-    admins = [
-        {"Admin": _identity(_member(call, AppInstanceArn, each.resource_id), each.resource_id)}
-        for each in found[:MaxResults]
+    admins, rest = one_page(call, scope, found, MaxResults, lambda each: (each.created_at_seconds, each.resource_id))
+    listed = [
+        {"Admin": _identity(_member(call, AppInstanceArn, each.resource_id), each.resource_id)} for each in admins
     ]
-    answer: Answer = {"AppInstanceArn": AppInstanceArn, "AppInstanceAdmins": admins}
-    if len(found) > MaxResults:
-        last = found[MaxResults - 1]
-        answer["NextToken"] = next_token(call, scope, (last.created_at_seconds, last.resource_id))
-    return answer
+    return {"AppInstanceArn": AppInstanceArn, "AppInstanceAdmins": listed, **rest}
 
 
 def _member(call: Call, instance_arn: str, arn: str) -> Resource:

@@ -10,7 +10,7 @@ from rolecall.services.chime_sdk_voice.sip_applications import SIP_APPLICATION
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
 from rolecall.services.kinds import Kind, shown
 from rolecall.services.numbers import DIAL_IN, assign, bad_request, number_in_inventory, release
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import create, existing
 from rolecall.storage import phone_numbers, resources
@@ -81,11 +81,8 @@ def list_sip_rules(
         and SipMediaApplicationId
         in (None, *(target.get("SipMediaApplicationId") for target in each.content["TargetApplications"]))
     ]
-    answer: Answer = {"SipRules": [shown(call, "SipRules", each.content) for each in found[:MaxResults]]}
-    if len(found) > MaxResults:
-        last = found[MaxResults - 1]
-        answer["NextToken"] = next_token(call, filters, (last.created_at_seconds, last.resource_id))
-    return answer
+    rules, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.resource_id))
+    return {"SipRules": [shown(call, "SipRules", each.content) for each in rules], **rest}
 
 
 @operation(SERVICE, "UpdateSipRule")

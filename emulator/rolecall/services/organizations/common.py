@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from rolecall.errors import AwsError
 from rolecall.services.members import Tag
 from rolecall.services.organizations.permissions import READING, delegable_permissions, organization_permissions
-from rolecall.services.paging import next_token, position_of
+from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call
 from rolecall.services.registry import operation as registered_operation
 from rolecall.storage.gather import root_of
@@ -139,12 +139,9 @@ def page(
     Raises AwsError InvalidInputException for a token of another list.
     """
     after = _after(call, filters, NextToken)
-    rest = [each for each in found if position(each) > after]
-    limit = MaxResults or DEFAULT_PAGE_ITEMS
-    answer: Answer = {member: [shown(each) for each in rest[:limit]]}
-    if len(rest) > limit:
-        answer["NextToken"] = next_token(call, filters, [position(rest[limit - 1])])
-    return answer
+    left = [each for each in found if position(each) > after]
+    items, rest = one_page(call, filters, left, MaxResults or DEFAULT_PAGE_ITEMS, lambda each: (position(each),))
+    return {member: [shown(each) for each in items], **rest}
 
 
 def _after(call: Call, filters: Sequence[str | None], token: str | None) -> str:

@@ -17,7 +17,7 @@ from rolecall.services.numbers import (
     shown_number,
     status_of,
 )
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import phone_numbers as store
 from rolecall.storage.phone_numbers import BEFORE_THE_FIRST, PhoneNumber
@@ -72,11 +72,10 @@ def list_phone_numbers(
     found = [
         number for number in present_numbers(call, store.numbers_of(call.db, call.account_id, after)) if fits(number)
     ]
-    answer: Answer = {"PhoneNumbers": [shown_number(call, each, "PhoneNumbers") for each in found[:MaxResults]]}
-    if len(found) > MaxResults:
-        last = found[MaxResults - 1]
-        answer["NextToken"] = next_token(call, filters, (last.created_at_seconds, last.phone_number))
-    return answer
+    numbers, rest = one_page(
+        call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.phone_number)
+    )
+    return {"PhoneNumbers": [shown_number(call, each, "PhoneNumbers") for each in numbers], **rest}
 
 
 @operation("chime", "UpdatePhoneNumber")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from rolecall.data import NumberRange, number_ranges, range_of
 from rolecall.data.phone_number_table import LOCAL, TOLL_FREE, UNITED_STATES
@@ -16,7 +17,7 @@ from rolecall.services.numbers import (
     e164_of,
     expired_before,
 )
-from rolecall.services.paging import DEFAULT_MAX_RESULTS, next_token, position_of
+from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import phone_numbers as store
 from rolecall.storage.phone_numbers import BEFORE_THE_FIRST, NumberOrder, PhoneNumber
@@ -70,11 +71,8 @@ def search_available_phone_numbers(
         and (City is None or City.lower() in [city.lower() for city in each.cities])
     ]
     free = _free_numbers(found, store.taken(call.db, expired_before(call)), after)
-    numbers = [number for number, _ in zip(free, range(MaxResults + 1), strict=False)]
-    answer: Answer = {"E164PhoneNumbers": numbers[:MaxResults]}
-    if len(numbers) > MaxResults:
-        answer["NextToken"] = next_token(call, filters, (numbers[MaxResults - 1],))
-    return answer
+    numbers, rest = one_page(call, filters, list(islice(free, MaxResults + 1)), MaxResults, lambda each: (each,))
+    return {"E164PhoneNumbers": numbers, **rest}
 
 
 @operation("chime-sdk-voice", "ListSupportedPhoneNumberCountries")
@@ -125,13 +123,8 @@ def list_phone_number_orders(
 ) -> Answer:
     after = BEFORE_THE_FIRST if NextToken is None else position_of(call, (), NextToken)
     found = store.orders_of(call.db, call.account_id, after, MaxResults + 1)
-    answer: Answer = {
-        "PhoneNumberOrders": [_shown_order(call, each, "PhoneNumberOrders") for each in found[:MaxResults]]
-    }
-    if len(found) > MaxResults:
-        last = found[MaxResults - 1]
-        answer["NextToken"] = next_token(call, (), (last.created_at_seconds, last.order_id))
-    return answer
+    orders, rest = one_page(call, (), found, MaxResults, lambda each: (each.created_at_seconds, each.order_id))
+    return {"PhoneNumberOrders": [_shown_order(call, each, "PhoneNumberOrders") for each in orders], **rest}
 
 
 def _free_numbers(ranges: Sequence[NumberRange], taken: set[str], after: str) -> Iterator[str]:
