@@ -87,11 +87,17 @@ COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
     }
 )
 
+
 REGION_DISABLED_CODE = "RegionDisabledException"
 REGION_DISABLED_MESSAGE = (
     "STS is not activated in this region for account:{account_id}. Your account administrator can activate STS in "
     "this region using the IAM Console."
 )
+
+
+def bad_request(message: str) -> AwsError:
+    """The error of Chime's services for a request that breaks a rule."""
+    return AwsError("BadRequestException", message)
 
 
 def region_disabled(account_id: str, reason: str = "") -> AwsError:

@@ -11,7 +11,7 @@ from typing import Any
 from rolecall.access.resources import Resource as RequestedResource
 from rolecall.arns import PARTITION, parse_arn
 from rolecall.data import resource_types
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.service_records import action_prefix
 from rolecall.services.paging import DEFAULT_MAX_RESULTS
 from rolecall.services.permissions import Described, resource_kind
@@ -248,7 +248,7 @@ def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resour
     parsed = parse_arn(arn)
     prefix = action_prefix(call.service)
     if parsed is None or parsed.service != prefix:
-        raise AwsError("BadRequestException", f"ResourceARN must be the ARN of a resource of {prefix}.")
+        raise bad_request(f"ResourceARN must be the ARN of a resource of {prefix}.")
     raise not_emulated(call.service, call.operation)
 
 

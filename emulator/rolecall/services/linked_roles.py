@@ -9,7 +9,7 @@ from __future__ import annotations
 from rolecall.access.permission import Permission
 from rolecall.arns import iam_arn
 from rolecall.data import service_linked_roles
-from rolecall.errors import AwsError
+from rolecall.errors import bad_request
 from rolecall.services.registry import Call
 from rolecall.storage import service_linked_roles as linked_roles
 from rolecall.storage.problems import AlreadyThere
@@ -36,4 +36,4 @@ def ensure_role(call: Call, service: str, feature: str) -> None:
         linked_roles.ensure(call.db, call.account_id, facts, call.now_seconds, call.ids)
     except AlreadyThere as problem:
         message = f"{feature} needs the service-linked role {facts.role_name}, but another role has that name."
-        raise AwsError("BadRequestException", message) from problem
+        raise bad_request(message) from problem

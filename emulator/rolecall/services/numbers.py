@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 
 from rolecall.data import range_of
 from rolecall.data.phone_number_table import LOCAL, TOLL_FREE, UNITED_STATES
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
+from rolecall.services.batches import errors_of
 from rolecall.services.kinds import shown
 from rolecall.services.registry import Answer, Call
 from rolecall.storage import phone_numbers as store
@@ -24,10 +25,6 @@ QUEUE_SECONDS = 7 * DAY_SECONDS
 # API reference, UpdatePhoneNumber: a calling name can take 72 hours.
 CALLING_NAME_SECONDS = 3 * DAY_SECONDS
 BUSINESS_CALLING, VOICE_CONNECTOR, DIAL_IN = "BusinessCalling", "VoiceConnector", "SipMediaApplicationDialIn"
-
-
-def bad_request(message: str) -> AwsError:
-    return AwsError("BadRequestException", message)
 
 
 def expired_before(call: Call) -> float:
@@ -168,23 +165,9 @@ def release(call: Call, number: PhoneNumber, *names: str) -> None:
     store.update_number(call.db, number.phone_number, {"updated_at_seconds": int(call.now_seconds)})
 
 
-def errors_of(ids: Iterable[str], change: Callable[[str], object]) -> list[Answer]:
+def number_errors(ids: Iterable[str], change: Callable[[str], object]) -> list[Answer]:
     """Call ``change`` with each id. The errors of those that it refuses, as the model's PhoneNumberError."""
-    errors = []
-    for each in ids:
-        try:
-            change(each)
-        except AwsError as error:
-            errors.append(number_error(each, error))
-    return errors
-
-
-def number_error(phone_number_id: str, error: AwsError) -> Answer:
-    return {
-        "PhoneNumberId": phone_number_id,
-        "ErrorCode": error.code.removesuffix("Exception"),
-        "ErrorMessage": error.message,
-    }
+    return errors_of(ids, change, lambda each: {"PhoneNumberId": each})
 
 
 def _calling_name_status(number: PhoneNumber, now_seconds: float) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from rolecall.errors import AwsError
+from rolecall.errors import bad_request
 from rolecall.services.registry import Answer, Call
 from rolecall.sessions.pages import open_page, seal_page
 from rolecall.sessions.tokens import BadTokenError
@@ -45,4 +45,4 @@ def position_of(call: Call, filters: Sequence[str | None], token: str) -> tuple[
         return tuple(json.loads(open_page(call.keys, _scope(call, filters), token)))
     except BadTokenError:
         message = "NextToken is not a token of this list, or was given for other filters."
-        raise AwsError("BadRequestException", message) from None
+        raise bad_request(message) from None

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown, with_secret
 from rolecall.services.members import Tag
 from rolecall.services.paging import one_page, position_of
@@ -295,9 +295,9 @@ def checked_tags(tags: Sequence[Tag]) -> list[store.Tag]:
     pairs = [(tag["Key"], tag["Value"]) for tag in tags]
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
-        raise AwsError("BadRequestException", "Tags must not have the same key twice.")
+        raise bad_request("Tags must not have the same key twice.")
     if any(key.lower().startswith("aws:") for key in keys):
-        raise AwsError("BadRequestException", "The keys of tags must not begin with aws:, which AWS reserves.")
+        raise bad_request("The keys of tags must not begin with aws:, which AWS reserves.")
     return pairs
 
 

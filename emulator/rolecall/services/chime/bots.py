@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rolecall.arns import parse_arn
-from rolecall.errors import AwsError
-from rolecall.services.chime.common import bad_request, checked_email, enterprise_account
+from rolecall.errors import AwsError, bad_request
+from rolecall.services.chime.common import checked_email, enterprise_account
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_bots, chime_users

@@ -5,7 +5,7 @@ Another AWS account's Chime account does not exist for the caller: the answer is
 
 from __future__ import annotations
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.registry import Call
 from rolecall.storage import chime_accounts, chime_users
 from rolecall.storage.chime_accounts import ChimeAccount
@@ -16,10 +16,6 @@ SUPPORTED_LICENSES = ("Basic", "Pro")
 TEAM = "Team"
 ENTERPRISE_LWA = "EnterpriseLWA"
 MAXIMUM_EMAIL_LENGTH = 320
-
-
-def bad_request(message: str) -> AwsError:
-    return AwsError("BadRequestException", message)
 
 
 def account_not_found(account_id: str) -> AwsError:

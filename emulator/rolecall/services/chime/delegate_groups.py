@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rolecall.errors import AwsError
-from rolecall.services.chime.common import bad_request, enterprise_account
+from rolecall.errors import AwsError, bad_request
+from rolecall.services.chime.common import enterprise_account
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_settings
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hmac
 
-from rolecall.errors import AwsError
-from rolecall.services.chime.common import bad_request
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.numbers import e164_of, number_in_inventory
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import resources

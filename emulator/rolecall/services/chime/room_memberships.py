@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rolecall.errors import AwsError
-from rolecall.services.chime.common import bad_request
+from rolecall.errors import AwsError, bad_request
+from rolecall.services.batches import errors_of
 from rolecall.services.chime.rooms import owned_room
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
@@ -38,16 +38,13 @@ def batch_create_room_membership(
 ) -> Answer:
     """Adds the members that it can. Errors lists the others, in the order of the request."""
     room = owned_room(call, AccountId, RoomId, locked=True)
-    errors = []
-    for item in MembershipItemList:
-        if "MemberId" not in item:
-            raise bad_request("Each item of MembershipItemList must have a MemberId.")
-        try:
-            _add(call, room, item["MemberId"], item.get("Role", MEMBER))
-        except AwsError as error:
-            code = error.code.removesuffix("Exception")
-            errors.append({"MemberId": item["MemberId"], "ErrorCode": code, "ErrorMessage": error.message})
-    return {"Errors": errors}
+    if any("MemberId" not in item for item in MembershipItemList):
+        raise bad_request("Each item of MembershipItemList must have a MemberId.")
+
+    def add(item: MembershipItem) -> None:
+        _add(call, room, item["MemberId"], item.get("Role", MEMBER))
+
+    return {"Errors": errors_of(MembershipItemList, add, lambda item: {"MemberId": item["MemberId"]})}
 
 
 @operation("chime", "ListRoomMemberships")

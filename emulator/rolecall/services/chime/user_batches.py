@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rolecall.errors import AwsError
-from rolecall.services.chime.common import ENTERPRISE_LWA, TEAM, bad_request, locked_account, user_not_found
+from rolecall.errors import bad_request
+from rolecall.services.batches import error_members, errors_of
+from rolecall.services.chime.common import ENTERPRISE_LWA, TEAM, locked_account, user_not_found
 from rolecall.services.chime.user_changes import UserUpdate, apply_changes, changes_of, permissions_to_update_users
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_users
@@ -58,17 +59,15 @@ def batch_update_user(call: Call, *, AccountId: str, UpdateUserRequestItems: Seq
     account = locked_account(call, AccountId)
     user_ids = [item["UserId"] for item in UpdateUserRequestItems]
     users = _users(call, account.account_id, user_ids, "UpdateUserRequestItems")
-    errors = []
-    for item in UpdateUserRequestItems:
+
+    def change(item: UserUpdate) -> None:
         user_id = item["UserId"]
-        try:
-            if user_id not in users:
-                raise user_not_found(user_id)
-            changes = changes_of(item.get("LicenseType"), item.get("UserType"), item.get("AlexaForBusinessMetadata"))
-            users[user_id] = apply_changes(call, users[user_id], changes)
-        except AwsError as error:
-            errors.append(_user_error(user_id, error))
-    return {"UserErrors": errors}
+        if user_id not in users:
+            raise user_not_found(user_id)
+        changes = changes_of(item.get("LicenseType"), item.get("UserType"), item.get("AlexaForBusinessMetadata"))
+        users[user_id] = apply_changes(call, users[user_id], changes)
+
+    return {"UserErrors": errors_of(UpdateUserRequestItems, change, lambda item: {"UserId": item["UserId"]})}
 
 
 def _users(call: Call, account_id: str, user_ids: Sequence[str], member: str) -> dict[str, chime_users.ChimeUser]:
@@ -79,9 +78,7 @@ def _users(call: Call, account_id: str, user_ids: Sequence[str], member: str) ->
 
 def _unknown(user_ids: Sequence[str], users: Mapping[str, object]) -> list[Answer]:
     return [
-        _user_error(user_id, user_not_found(user_id)) for user_id in dict.fromkeys(user_ids) if user_id not in users
+        {"UserId": user_id, **error_members(user_not_found(user_id))}
+        for user_id in dict.fromkeys(user_ids)
+        if user_id not in users
     ]
-
-
-def _user_error(user_id: str, error: AwsError) -> Answer:
-    return {"UserId": user_id, "ErrorCode": error.code.removesuffix("Exception"), "ErrorMessage": error.message}

@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
-from rolecall.services.chime.common import bad_request, checked_license
+from rolecall.errors import bad_request
+from rolecall.services.chime.common import checked_license
 from rolecall.services.linked_roles import ensure_role, permission_to_make
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Call, Parameters

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime.common import (
     TEAM,
-    bad_request,
     checked_email,
     locked_account,
     owned_account,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_identity.app_instances import (
     APP_INSTANCE,
     PAGE_SIZE,
     SERVICE,
-    bad_request,
     limit_exceeded,
 )
 from rolecall.services.chime_sdk_identity.bots import BOT

@@ -94,7 +94,3 @@ def named(call: Call, name: str | None, metadata: str | None) -> dict[str, Any]:
 def limit_exceeded(message: str) -> AwsError:
     """The messages of AWS's quotas are not recorded."""
     return AwsError("ResourceLimitExceededException", message)
-
-
-def bad_request(message: str) -> AwsError:
-    return AwsError("BadRequestException", message)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from rolecall.services.chime_sdk_identity.app_instances import APP_INSTANCE, PAGE_SIZE, SERVICE, bad_request, named
+from rolecall.errors import bad_request
+from rolecall.services.chime_sdk_identity.app_instances import APP_INSTANCE, PAGE_SIZE, SERVICE, named
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from rolecall.errors import AwsError
+from rolecall.services.batches import error_members
 from rolecall.services.chime_sdk_meetings.features import (
     Features,
     check_capabilities,
@@ -139,9 +140,7 @@ def _made_attendees(call: Call, meeting: Resource, asked: Sequence[NewAttendee])
         try:
             attendees.append(_made_attendee(call, meeting, each["ExternalUserId"], each.get("Capabilities")))
         except AwsError as error:
-            # Chime SDK API: the codes of batches are the errors' names without "Exception".
-            code = error.code.removesuffix("Exception")
-            errors.append({"ExternalUserId": each["ExternalUserId"], "ErrorCode": code, "ErrorMessage": error.message})
+            errors.append({"ExternalUserId": each["ExternalUserId"], **error_members(error)})
     return {"Attendees": attendees, "Errors": errors}
 
 

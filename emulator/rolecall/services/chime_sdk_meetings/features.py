@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from rolecall.errors import AwsError
+from rolecall.errors import bad_request
 
 Capabilities = Mapping[str, str]
 NONE = "None"
@@ -44,10 +44,6 @@ class Features(TypedDict, total=False):
     Video: Resolution
     Content: Resolution
     Attendee: Size
-
-
-def bad_request(message: str) -> AwsError:
-    return AwsError("BadRequestException", message)
 
 
 def check_external_id(member: str, value: str | None) -> None:

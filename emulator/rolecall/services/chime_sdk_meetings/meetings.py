@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rolecall.errors import AwsError
-from rolecall.services.chime_sdk_meetings.features import Features, bad_request, check_external_id, check_features
+from rolecall.errors import AwsError, bad_request
+from rolecall.services.chime_sdk_meetings.features import Features, check_external_id, check_features
 from rolecall.services.chime_sdk_meetings.placement import media_placement
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.members import Tag

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rolecall.errors import AwsError
-from rolecall.services.chime_sdk_meetings.features import bad_request
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_meetings.meetings import MEETING, SERVICE, used_meeting
 from rolecall.services.members import Document
 from rolecall.services.registry import Answer, Call, operation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.connector_groups import GROUP
 from rolecall.services.chime_sdk_voice.sip_rules import SIP_RULE
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
@@ -14,8 +14,7 @@ from rolecall.services.numbers import (
 )
 from rolecall.services.numbers import (
     assign,
-    bad_request,
-    errors_of,
+    number_errors,
     number_in_inventory,
     release,
 )
@@ -57,7 +56,7 @@ def delete_voice_connector(call: Call, *, VoiceConnectorId: str) -> Answer:
     """API reference: phone numbers and groups must be disassociated first. A SIP rule on it counts too."""
     resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
     if _is_in_use(call, resource):
-        raise AwsError("BadRequestException", IN_USE_MESSAGE)
+        raise bad_request(IN_USE_MESSAGE)
     resources.remove(call.db, resource.key)
     return {}
 
@@ -90,7 +89,7 @@ def _associate(call: Call, kind: Kind, resource_id: str, numbers: Sequence[str],
         release(call, number, *held)
         assign(call, number, {kind.id_member: resource.resource_id})
 
-    return {"PhoneNumberErrors": errors_of(numbers, change)}
+    return {"PhoneNumberErrors": number_errors(numbers, change)}
 
 
 def _disassociate(call: Call, kind: Kind, resource_id: str, numbers: Sequence[str]) -> Answer:
@@ -102,4 +101,4 @@ def _disassociate(call: Call, kind: Kind, resource_id: str, numbers: Sequence[st
             raise AwsError("NotFoundException", "The phone number is not assigned to it.")
         release(call, number, kind.id_member)
 
-    return {"PhoneNumberErrors": errors_of(numbers, change)}
+    return {"PhoneNumberErrors": number_errors(numbers, change)}

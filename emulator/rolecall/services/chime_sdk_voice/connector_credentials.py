@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
 from rolecall.services.kinds import Kind
-from rolecall.services.numbers import bad_request
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import existing, keep, remove_setting, replace_setting, setting_of
 from rolecall.storage import resources

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
 from rolecall.services.kinds import Kind, shown
 from rolecall.services.registry import Answer, Call, operation
@@ -88,7 +88,7 @@ def delete_voice_connector_group(call: Call, *, VoiceConnectorGroupId: str) -> A
 def _check_items(call: Call, items: Sequence[ConnectorItem]) -> None:
     ids = [item["VoiceConnectorId"] for item in items]
     if len(set(ids)) < len(ids):
-        raise AwsError("BadRequestException", "VoiceConnectorItems must not have a Voice Connector twice.")
+        raise bad_request("VoiceConnectorItems must not have a Voice Connector twice.")
     if len(ids) > MAXIMUM_CONNECTORS:
         message = f"A group may have at most {MAXIMUM_CONNECTORS} Voice Connectors."
         raise AwsError("ResourceLimitExceededException" if not _updates(call) else "BadRequestException", message)

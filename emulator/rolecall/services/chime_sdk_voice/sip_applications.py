@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
 from rolecall.services.kinds import Kind, kind_with_arn, shown
 from rolecall.services.members import Document, Tag
-from rolecall.services.numbers import bad_request, number_in_inventory
+from rolecall.services.numbers import number_in_inventory
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, create, existing, get, get_setting, keep, list_, replace_setting
 from rolecall.storage import resources

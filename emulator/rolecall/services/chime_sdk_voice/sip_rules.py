@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.sip_applications import SIP_APPLICATION
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
 from rolecall.services.kinds import Kind, shown
-from rolecall.services.numbers import DIAL_IN, assign, bad_request, number_in_inventory, release
+from rolecall.services.numbers import DIAL_IN, assign, number_in_inventory, release
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import create, existing

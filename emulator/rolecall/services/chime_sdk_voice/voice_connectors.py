@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
 from rolecall.data import actions
-from rolecall.errors import AwsError
+from rolecall.errors import bad_request
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.linked_roles import ensure_role, permission_to_make
 from rolecall.services.members import Document, Tag
@@ -98,10 +98,10 @@ def create_voice_connector(
 def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Document) -> Answer:
     """Routes or Disabled must be there. A route's port is 5060 by default."""
     if not {"Routes", "Disabled"} & Origination.keys():
-        raise _bad_request("Origination must have Routes or Disabled.")
+        raise bad_request("Origination must have Routes or Disabled.")
     routes = Origination.get("Routes")
     if routes is not None and not 1 <= len(routes) <= MAXIMUM_ROUTES:
-        raise _bad_request(f"Origination must have 1 to {MAXIMUM_ROUTES} Routes.")
+        raise bad_request(f"Origination must have 1 to {MAXIMUM_ROUTES} Routes.")
     content = dict(Origination)
     if routes is not None:
         content["Routes"] = [{**route, "Port": route.get("Port", 5060)} for route in routes]
@@ -113,11 +113,11 @@ def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Document)
 def put_termination(call: Call, *, VoiceConnectorId: str, Termination: Document) -> Answer:
     """One call a second, and not disabled, unless the request says otherwise. CallingRegions must be there."""
     if not Termination.get("CallingRegions"):
-        raise _bad_request("Termination must have CallingRegions.")
+        raise bad_request("Termination must have CallingRegions.")
     if not all(_COUNTRY.fullmatch(country) for country in Termination["CallingRegions"]):
-        raise _bad_request("CallingRegions must be ISO 3166-1 alpha-2 codes of countries.")
+        raise bad_request("CallingRegions must be ISO 3166-1 alpha-2 codes of countries.")
     if not all(_is_network(text) for text in Termination.get("CidrAllowedList", ())):
-        raise _bad_request("CidrAllowedList must have IP networks in CIDR notation.")
+        raise bad_request("CidrAllowedList must have IP networks in CIDR notation.")
     content = {"CpsLimit": 1, "Disabled": False, **Termination}
     resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
     return replace_setting(call, VOICE_CONNECTOR, resource, "Termination", content)
@@ -188,7 +188,7 @@ def _delete_before_emergency_calling(call: Call, connector_id: str, member: str)
     """The API reference: emergency calling is deleted first. The error is not recorded."""
     resource = existing(call, VOICE_CONNECTOR, connector_id, locked=True)
     if resources.setting(call.db, resource.key, "EmergencyCallingConfiguration") is not None:
-        raise _bad_request(f"Delete the EmergencyCallingConfiguration before the {member}.")
+        raise bad_request(f"Delete the EmergencyCallingConfiguration before the {member}.")
     remove_setting(call, VOICE_CONNECTOR, resource, member)
     return {}
 
@@ -199,10 +199,6 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return "/" in text
-
-
-def _bad_request(message: str) -> AwsError:
-    return AwsError("BadRequestException", message)
 
 
 def _streaming_connectors(connection: Any, account_id: str) -> Sequence[RoleUsage]:

@@ -7,10 +7,10 @@ from typing import TypedDict
 
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
+from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
 from rolecall.services.kinds import kind_with_arn, shown
 from rolecall.services.members import Tag
-from rolecall.services.numbers import bad_request
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import delete, get, keep, made_with_token, page_of, update

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from rolecall.errors import AwsError
+from rolecall.errors import bad_request
+from rolecall.services.batches import errors_of
 from rolecall.services.numbers import (
-    bad_request,
     change_number,
     delete_number,
-    errors_of,
-    number_error,
+    number_errors,
     owned_number,
     present_numbers,
     shown_number,
@@ -122,7 +121,7 @@ def delete_phone_number(call: Call, *, PhoneNumberId: str) -> Answer:
 @operation("chime-sdk-voice", "BatchDeletePhoneNumber")
 @operation("chime", "BatchDeletePhoneNumber")
 def batch_delete_phone_number(call: Call, *, PhoneNumberIds: Sequence[str]) -> Answer:
-    return {"PhoneNumberErrors": errors_of(PhoneNumberIds, lambda each: delete_number(call, each))}
+    return {"PhoneNumberErrors": number_errors(PhoneNumberIds, lambda each: delete_number(call, each))}
 
 
 @operation("chime-sdk-voice", "RestorePhoneNumber")
@@ -139,10 +138,7 @@ def restore_phone_number(call: Call, *, PhoneNumberId: str) -> Answer:
 
 
 def _updated(call: Call, items: Sequence[NumberUpdate], members: Sequence[str]) -> Answer:
-    errors = []
-    for item in items:
-        try:
-            change_number(call, item["PhoneNumberId"], {name: item.get(name) for name in members})
-        except AwsError as error:
-            errors.append(number_error(item["PhoneNumberId"], error))
-    return {"PhoneNumberErrors": errors}
+    def change(item: NumberUpdate) -> None:
+        change_number(call, item["PhoneNumberId"], {name: item.get(name) for name in members})
+
+    return {"PhoneNumberErrors": errors_of(items, change, lambda item: {"PhoneNumberId": item["PhoneNumberId"]})}

@@ -7,12 +7,11 @@ from itertools import islice
 
 from rolecall.data import NumberRange, number_ranges, range_of
 from rolecall.data.phone_number_table import LOCAL, TOLL_FREE, UNITED_STATES
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.kinds import shown
 from rolecall.services.numbers import (
     BUSINESS_CALLING,
     DIAL_IN,
-    bad_request,
     check_product,
     e164_of,
     expired_before,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from rolecall.services.numbers import DAY_SECONDS, bad_request
+from rolecall.errors import bad_request
+from rolecall.services.numbers import DAY_SECONDS
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_settings
 
