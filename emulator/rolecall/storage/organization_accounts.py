@@ -233,12 +233,50 @@ def remove_unit(connection: Connection, organization_id: str, ou_id: str) -> Non
 
 def path_of(organization_id: str, units: Mapping[str, Unit], ou_id: str | None) -> Sequence[str]:
     """The ids from the organization and its root down to a unit, which is the last one."""
+    return (organization_id, root_of(organization_id), *levels_above(units, ou_id))
+
+
+def levels_above(units: Mapping[str, Unit], ou_id: str | None) -> list[str]:
+    """The ids of a unit and the units above it, outermost first. Nothing for the root, and for an unknown unit."""
     found: list[str] = []
     # A unit met twice would be a circle, which neither the sandbox file nor an operation makes.
-    while ou_id is not None and ou_id not in found:
+    while ou_id is not None and ou_id in units and ou_id not in found:
         found.insert(0, ou_id)
         ou_id = units[ou_id].parent_id
-    return (organization_id, root_of(organization_id), *found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationTree:
+    """The units of an organization by their ids, and the unit of each account. None stands for the root."""
+
+    units: Mapping[str, Unit]
+    unit_of: Mapping[str, str | None]
+
+    def levels_above(self, ou_id: str | None) -> list[str]:
+        """A unit and the units above it, outermost first."""
+        return levels_above(self.units, ou_id)
+
+    def accounts_below(self, ou_id: str | None) -> list[str]:
+        """The accounts in a unit and in the units below it. None means the root, so all accounts."""
+        return [
+            account_id
+            for account_id, unit_id in self.unit_of.items()
+            if ou_id is None or ou_id in self.levels_above(unit_id)
+        ]
+
+
+def organization_tree(connection: Connection, organization_id: str) -> OrganizationTree:
+    """The units of an organization, and its accounts by their ids."""
+    members = t.organizational_unit_accounts
+    accounts = (
+        select(t.accounts.c.account_id, members.c.ou_id)
+        .outerjoin(members, members.c.account_id == t.accounts.c.account_id)
+        .where(t.accounts.c.organization_id == organization_id)
+        .order_by(t.accounts.c.account_id)
+    )
+    unit_of = {row.account_id: row.ou_id for row in connection.execute(accounts)}
+    return OrganizationTree(units_of(connection, organization_id), unit_of)
 
 
 # Requests of CreateAccount.

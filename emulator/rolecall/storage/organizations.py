@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
@@ -72,43 +71,3 @@ def any_organization(connection: Connection) -> bool:
     """Whether an account of the sandbox is in an organization."""
     members = select(t.accounts.c.account_id).where(t.accounts.c.organization_id.is_not(None)).limit(1)
     return connection.execute(members).first() is not None
-
-
-@dataclass(frozen=True, slots=True)
-class OrganizationTree:
-    """The units of an organization by their parents, and its accounts by their units. None stands for the root."""
-
-    parents: Mapping[str, str | None]
-    unit_of: Mapping[str, str | None]
-
-    def levels_above(self, unit_id: str | None) -> list[str]:
-        """A unit and the units above it, outermost first."""
-        found: list[str] = []
-        while unit_id is not None and unit_id not in found:
-            found.insert(0, unit_id)
-            unit_id = self.parents.get(unit_id)
-        return found
-
-    def accounts_below(self, unit_id: str | None) -> list[str]:
-        """The accounts in a unit and in the units below it. None means the root, so all accounts."""
-        return [
-            account_id
-            for account_id, unit in self.unit_of.items()
-            if unit_id is None or unit_id in self.levels_above(unit)
-        ]
-
-
-def organization_tree(connection: Connection, organization_id: str) -> OrganizationTree:
-    """The units and accounts of an organization."""
-    units, members = t.organizational_units.c, t.organizational_unit_accounts.c
-    of_organization = units.organization_id == organization_id
-    parents = connection.execute(select(units.ou_id, units.parent_id).where(of_organization))
-    accounts = (
-        select(t.accounts.c.account_id, members.ou_id)
-        .outerjoin(t.organizational_unit_accounts, members.account_id == t.accounts.c.account_id)
-        .where(t.accounts.c.organization_id == organization_id)
-        .order_by(t.accounts.c.account_id)
-    )
-    return OrganizationTree(
-        {row[0]: row[1] for row in parents}, {row[0]: row[1] for row in connection.execute(accounts)}
-    )

@@ -6,7 +6,7 @@ MoveAccount.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rolecall.errors import AwsError
@@ -79,8 +79,7 @@ def existing_unit(call: Call, organization: Organization, ou_id: str) -> Unit:
     return found
 
 
-def _shown_unit(call: Call, organization: Organization, found: Unit, member: str) -> Answer:
-    units = units_of(call.db, organization.organization_id)
+def _shown_unit(call: Call, organization: Organization, units: Mapping[str, Unit], found: Unit, member: str) -> Answer:
     path = path_of(organization.organization_id, units, found.ou_id)
     content = {
         "Id": found.ou_id,
@@ -107,8 +106,8 @@ def _parent(
     return found.ou_id
 
 
-def _units_below(call: Call, organization: Organization, ou_id: str | None) -> list[Unit]:
-    return [each for each in units_of(call.db, organization.organization_id).values() if each.parent_id == ou_id]
+def _units_below(units: Mapping[str, Unit], ou_id: str | None) -> list[Unit]:
+    return [each for each in units.values() if each.parent_id == ou_id]
 
 
 @operation("ListRoots", Level.DELEGATED)
@@ -172,7 +171,7 @@ def list_children(
     if ChildType == "ACCOUNT":
         ids = [each.account_id for each in accounts_below(call.db, organization.organization_id, parent)]
     else:
-        ids = [each.ou_id for each in _units_below(call, organization, parent)]
+        ids = [each.ou_id for each in _units_below(units_of(call.db, organization.organization_id), parent)]
     return page(
         call,
         "Children",
@@ -219,11 +218,13 @@ def list_units_for_parent(
     MaxResults: int | None = None,
 ) -> Answer:
     """The units directly below. Raises AwsError ParentNotFoundException."""
+    parent = _parent(call, organization, ParentId)
+    units = units_of(call.db, organization.organization_id)
     return page(
         call,
         "OrganizationalUnits",
-        _units_below(call, organization, _parent(call, organization, ParentId)),
-        lambda each: _shown_unit(call, organization, each, "OrganizationalUnits"),
+        _units_below(units, parent),
+        lambda each: _shown_unit(call, organization, units, each, "OrganizationalUnits"),
         lambda each: each.ou_id,
         NextToken=NextToken,
         MaxResults=MaxResults,
@@ -235,7 +236,8 @@ def list_units_for_parent(
 def describe_unit(call: Call, organization: Organization, *, OrganizationalUnitId: str) -> Answer:
     """Raises AwsError OrganizationalUnitNotFoundException."""
     found = existing_unit(call, organization, OrganizationalUnitId)
-    return {"OrganizationalUnit": _shown_unit(call, organization, found, "OrganizationalUnit")}
+    units = units_of(call.db, organization.organization_id)
+    return {"OrganizationalUnit": _shown_unit(call, organization, units, found, "OrganizationalUnit")}
 
 
 @operation("CreateOrganizationalUnit", Level.MANAGEMENT)
@@ -261,7 +263,8 @@ def create_unit(
     add_unit(call.db, organization_id, new)
     attach_full_access(call.db, organization_id, new.ou_id)
     put_tags(call.db, organization_id, new.ou_id, given)
-    return {"OrganizationalUnit": _shown_unit(call, organization, new, "OrganizationalUnit")}
+    shown = _shown_unit(call, organization, {**units, new.ou_id: new}, new, "OrganizationalUnit")
+    return {"OrganizationalUnit": shown}
 
 
 def _check_name(units: Iterable[Unit], parent: str | None, name: str, own_id: str = "") -> None:
@@ -277,12 +280,12 @@ def update_unit(
 ) -> Answer:
     """Another name. Raises AwsError: OrganizationalUnitNotFoundException, DuplicateOrganizationalUnitException."""
     found = existing_unit(call, organization, OrganizationalUnitId)
+    units = units_of(call.db, organization.organization_id)
     if Name is not None:
-        units = units_of(call.db, organization.organization_id)
         _check_name(units.values(), found.parent_id, Name, found.ou_id)
         rename_unit(call.db, found.ou_id, Name)
         found = replace(found, name=Name)
-    return {"OrganizationalUnit": _shown_unit(call, organization, found, "OrganizationalUnit")}
+    return {"OrganizationalUnit": _shown_unit(call, organization, units, found, "OrganizationalUnit")}
 
 
 @operation("DeleteOrganizationalUnit", Level.MANAGEMENT)
@@ -290,7 +293,7 @@ def delete_unit(call: Call, organization: Organization, *, OrganizationalUnitId:
     """Raises AwsError: OrganizationalUnitNotFoundException, OrganizationalUnitNotEmptyException."""
     found = existing_unit(call, organization, OrganizationalUnitId)
     accounts = accounts_below(call.db, organization.organization_id, found.ou_id)
-    if accounts or _units_below(call, organization, found.ou_id):
+    if accounts or _units_below(units_of(call.db, organization.organization_id), found.ou_id):
         raise AwsError("OrganizationalUnitNotEmptyException", UNIT_NOT_EMPTY_MESSAGE)
     remove_unit(call.db, organization.organization_id, found.ou_id)
 

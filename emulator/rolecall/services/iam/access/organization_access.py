@@ -29,12 +29,8 @@ from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage import organization_policies
 from rolecall.storage.gather import ROOT_TARGET, root_of, service_control_levels
-from rolecall.storage.organizations import (
-    OrganizationRecord,
-    OrganizationTree,
-    organization_around,
-    organization_tree,
-)
+from rolecall.storage.organization_accounts import OrganizationTree, organization_tree
+from rolecall.storage.organizations import OrganizationRecord, organization_around
 
 _GENERATE = "GenerateOrganizationsAccessReport"
 OTHER_ORGANIZATION_MESSAGE = "The organization ID in the specified entity path is different than your organization ID."
@@ -109,7 +105,7 @@ def _entity(organization: OrganizationRecord, tree: OrganizationTree, parts: Seq
     account_id = rest.pop() if rest and rest[-1] in tree.unit_of else None
     unit_id = rest[-1] if rest else None
     # The whole path counts, not its end alone.
-    if rest != tree.levels_above(unit_id) or (unit_id is not None and unit_id not in tree.parents):
+    if rest != tree.levels_above(unit_id) or (unit_id is not None and unit_id not in tree.units):
         return None
     targets = [ROOT_TARGET, *rest]
     if account_id is not None:
@@ -117,7 +113,7 @@ def _entity(organization: OrganizationRecord, tree: OrganizationTree, parts: Seq
         return found if tree.unit_of[account_id] == unit_id else None
     # Control policies do not restrict the management account.
     accounts = [each for each in tree.accounts_below(unit_id) if each != organization.management_account_id]
-    units = [each for each in tree.parents if unit_id is None or unit_id in tree.levels_above(each)]
+    units = [each for each in tree.units if unit_id is None or unit_id in tree.levels_above(each)]
     return _Entity(targets, accounts, frozenset({targets[-1], *units, *accounts}))
 
 
