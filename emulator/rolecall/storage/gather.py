@@ -267,17 +267,53 @@ _PARENT_OF_UNIT = PreparedSelect(
 )
 
 
-def organization_of(connection: Connection, account_id: str) -> Organization | None:
-    statement = (
-        select(
-            t.organizations.c.organization_id, t.organizations.c.management_account_id, t.organization_accounts.c.state
-        )
-        .select_from(t.organizations)
-        .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
-        .outerjoin(t.organization_accounts, t.organization_accounts.c.account_id == t.accounts.c.account_id)
-        .where(t.accounts.c.account_id == account_id)
+_ORGANIZATION = PreparedSelect(
+    select(t.organizations.c.organization_id, t.organizations.c.management_account_id, t.organization_accounts.c.state)
+    .select_from(t.organizations)
+    .join(t.accounts, t.accounts.c.organization_id == t.organizations.c.organization_id)
+    .outerjoin(t.organization_accounts, t.organization_accounts.c.account_id == t.accounts.c.account_id)
+    .where(t.accounts.c.account_id == bindparam("account_id")),
+    "account_id",
+)
+_POLICY_TYPE = PreparedSelect(
+    select(t.organization_policy_types.c.enabled).where(
+        t.organization_policy_types.c.organization_id == bindparam("organization_id"),
+        t.organization_policy_types.c.policy_type == bindparam("policy_type"),
+    ),
+    "organization_id",
+    "policy_type",
+)
+_POLICY_BY_ID = PreparedSelect(
+    select(t.organization_policies.c.policy_id).where(
+        t.organization_policies.c.organization_id == bindparam("organization_id"),
+        t.organization_policies.c.policy_type == bindparam("policy_type"),
+        t.organization_policies.c.policy_id == bindparam("policy_id"),
+    ),
+    "organization_id",
+    "policy_type",
+    "policy_id",
+)
+_POLICIES_AT_TARGET = PreparedSelect(
+    select(t.organization_policies.c.policy_id, t.organization_policies.c.name, t.organization_policies.c.document)
+    .join(
+        t.organization_policy_targets,
+        (t.organization_policy_targets.c.organization_id == t.organization_policies.c.organization_id)
+        & (t.organization_policy_targets.c.policy_id == t.organization_policies.c.policy_id),
     )
-    row = connection.execute(statement).first()
+    .where(
+        t.organization_policies.c.organization_id == bindparam("organization_id"),
+        t.organization_policies.c.policy_type == bindparam("policy_type"),
+        t.organization_policy_targets.c.target == bindparam("target"),
+    )
+    .order_by(t.organization_policies.c.name),
+    "organization_id",
+    "policy_type",
+    "target",
+)
+
+
+def organization_of(connection: Connection, account_id: str) -> Organization | None:
+    row = _ORGANIZATION.first(connection, account_id)
     if row is None:
         return None
     organization_id, management_account, state = row
@@ -322,10 +358,8 @@ def _units_of(connection: Connection, account_id: str) -> list[str]:
 
 def policy_type_enabled(connection: Connection, organization_id: str, policy_type: str) -> bool:
     """Whether an organization uses policies of this type."""
-    types = t.organization_policy_types.c
-    statement = select(types.enabled).where(types.organization_id == organization_id, types.policy_type == policy_type)
-    switched = connection.execute(statement).scalar()
-    return policy_type in CONTROL_POLICY_TYPES if switched is None else bool(switched)
+    switched = _POLICY_TYPE.first(connection, organization_id, policy_type)
+    return policy_type in CONTROL_POLICY_TYPES if switched is None else bool(switched[0])
 
 
 def _levels(
@@ -342,25 +376,17 @@ def _levels(
     """
     if not policy_type_enabled(connection, organization_id, policy_type):
         return ()
-    policies, attached = t.organization_policies, t.organization_policy_targets
     name = FULL_ACCESS[policy_type]
     arn_of = partial(organization_policy_arn, management_account_id, organization_id, policy_type)
-    full_access = Document(name, arn_of(f"p-{name}"), None)
-    of_type = (policies.c.organization_id == organization_id, policies.c.policy_type == policy_type)
-    own = select(policies.c.name).where(*of_type, policies.c.policy_id == f"p-{name}")
-    everywhere = () if connection.execute(own).first() is not None else (full_access,)
-    joined = (attached.c.organization_id == policies.c.organization_id) & (attached.c.policy_id == policies.c.policy_id)
-    statement = (
-        select(attached.c.target, policies.c.policy_id, policies.c.name, policies.c.document)
-        .join(attached, joined)
-        .where(*of_type, attached.c.target.in_(targets))
-        .order_by(policies.c.name)
-    )
-    found = connection.execute(statement).all()
-    at_target: dict[str, list[Document]] = {target: [*everywhere] for target in targets}
-    for row in found:
-        at_target[row.target].append(Document(row.name, arn_of(row.policy_id), row.document))
-    return tuple(tuple(documents) for documents in at_target.values())
+    own_id = f"p-{name}"
+    has_row = _POLICY_BY_ID.first(connection, organization_id, policy_type, own_id) is not None
+    everywhere = () if has_row else (Document(name, arn_of(own_id), None),)
+
+    def level(target: str) -> tuple[Document, ...]:
+        rows = _POLICIES_AT_TARGET.all(connection, organization_id, policy_type, target)
+        return (*everywhere, *(Document(own_name, arn_of(policy_id), text) for policy_id, own_name, text in rows))
+
+    return tuple(level(target) for target in targets)
 
 
 _ACCOUNT = PreparedSelect(
