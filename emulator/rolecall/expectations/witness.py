@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from rolecall.policy.patterns import MANY, ONE, cached_glob, overlapping
+from rolecall.policy.patterns import MANY, ONE, Positions, cached_glob, overlapping, positions_of
 
 MAXIMUM_STATES = 20_000
 _FILLING = "x"
@@ -21,36 +20,6 @@ _OTHERS = "abcdefghijklmnopqrstuvwxyz0123456789_=+@ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 class TooManyStatesError(Exception):
     """The patterns are too many to be followed together."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Positions:
-    """A pattern as positions: what each one takes, and which ones repeat."""
-
-    taking: dict[str, int]
-    others: int
-    loops: int
-    final: int
-
-    def step(self, state: int, character: str) -> int:
-        taking = self.taking.get(character, self.others)
-        return ((state & taking) << 1) | (state & self.loops)
-
-
-def _positions(pattern: str) -> _Positions:
-    taking: dict[str, int] = {}
-    single = loops = 0
-    bit = 1
-    for token in pattern:
-        if token == MANY:
-            loops |= bit
-            continue
-        if token == ONE:
-            single |= bit
-        else:
-            taking[token] = taking.get(token, 0) | bit
-        bit <<= 1
-    return _Positions({character: mask | single for character, mask in taking.items()}, single, loops, bit)
 
 
 def resource_with(
@@ -89,7 +58,7 @@ def _filled(pattern: str) -> str:
 
 def _searched(about: Sequence[str], patterns: Sequence[str], wanted: Callable[[Sequence[bool]], bool]) -> str | None:
     """A shortest such text, character by character."""
-    machines = [_positions(pattern) for pattern in (*about, *patterns)]
+    machines = [positions_of(pattern) for pattern in (*about, *patterns)]
     count = len(about)
     named = {character for machine in machines for character in machine.taking}
     other = next((character for character in _OTHERS if character not in named), "")
@@ -118,7 +87,7 @@ def _searched(about: Sequence[str], patterns: Sequence[str], wanted: Callable[[S
     return None
 
 
-def _next_characters(machines: Sequence[_Positions], state: Sequence[int], other: str) -> list[str]:
+def _next_characters(machines: Sequence[Positions], state: Sequence[int], other: str) -> list[str]:
     """The characters that some pattern waits for at its reached positions, and one that none of them names."""
     found = {other: None} if other else {}
     for machine, bits in zip(machines, state, strict=True):

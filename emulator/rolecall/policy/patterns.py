@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 MANY = "\ud800"
 ONE = "\ud801"
@@ -188,9 +189,24 @@ def _mask(places: list[int], length: int) -> int:
     return int(digits, 2)
 
 
-def _positions(pattern: str) -> tuple[Mapping[str, int], int, int, int]:
-    """Positions as bits: by the character they take, those that take any, those that repeat, and the final one."""
-    accepting: dict[str, int] = {}
+class Positions(NamedTuple):
+    """The positions of a pattern as bits: by the character they take, those that take any, those that repeat, the end.
+
+    Bit 0 is the beginning.
+    """
+
+    taking: Mapping[str, int]
+    others: int
+    loops: int
+    final: int
+
+    def step(self, state: int, character: str) -> int:
+        """The positions that a character leads to."""
+        return ((state & self.taking.get(character, self.others)) << 1) | (state & self.loops)
+
+
+def positions_of(pattern: str) -> Positions:
+    taking: dict[str, int] = {}
     single = loops = 0
     bit = 1
     for token in pattern:
@@ -200,14 +216,14 @@ def _positions(pattern: str) -> tuple[Mapping[str, int], int, int, int]:
         if token == ONE:
             single |= bit
         else:
-            accepting[token] = accepting.get(token, 0) | bit
+            taking[token] = taking.get(token, 0) | bit
         bit <<= 1
-    return {character: positions | single for character, positions in accepting.items()}, single, loops, bit
+    return Positions({character: bits | single for character, bits in taking.items()}, single, loops, bit)
 
 
 def overlapping(first: str, second: str) -> bool:
     """Whether any text matches both patterns, in time linear in the first pattern for any fixed second one."""
-    accepting, single, loops, final = _positions(second)
+    accepting, single, loops, final = positions_of(second)
     every = 2 * final - 1
     state = 1
     for token in first:
