@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -62,6 +62,22 @@ class ContextProvider:
 
     def as_text(self) -> str:
         return json.dumps(self.as_members(), separators=(",", ":"))
+
+
+class Propagating(Protocol):
+    """An OIDC or SAML provider as it is stored."""
+
+    @property
+    def arn(self) -> str: ...
+
+    @property
+    def account_id(self) -> str: ...
+
+    @property
+    def context_provider(self) -> ContextProvider | None: ...
+
+    @property
+    def identity_center_instance_arn(self) -> str | None: ...
 
 
 def context_provider_of(members: Mapping[str, Any]) -> ContextProvider:

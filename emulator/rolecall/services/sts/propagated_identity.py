@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from rolecall.access.permission import ContextValue
 from rolecall.errors import AwsError
 from rolecall.principals import Session
 from rolecall.services.registry import Answer, Call
-from rolecall.storage.context_providers import ContextProvider, identity_store_arn
+from rolecall.storage.context_providers import ContextProvider, Propagating, identity_store_arn
 
 ORIGIN = "aws:originidentity/"
 TRANSACTION = "aws:transactioncontext/identityprovider/"
@@ -88,22 +87,6 @@ class PropagatedIdentity:
         if self.claims:
             shown["TransactionContext"] = {"IdentityProvider": dict(self.claims)}
         return shown
-
-
-class Propagating(Protocol):
-    """An OIDC or SAML provider as it is stored."""
-
-    @property
-    def arn(self) -> str: ...
-
-    @property
-    def account_id(self) -> str: ...
-
-    @property
-    def context_provider(self) -> ContextProvider | None: ...
-
-    @property
-    def identity_center_instance_arn(self) -> str | None: ...
 
 
 def propagation_of(call: Call, stored: Propagating) -> Propagation | None:

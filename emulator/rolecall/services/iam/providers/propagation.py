@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.errors import AwsError
@@ -17,6 +17,7 @@ from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters
 from rolecall.storage.context_providers import (
     ContextProvider,
+    Propagating,
     context_provider_of,
     context_provider_problem,
     identity_store_arn,
@@ -51,19 +52,6 @@ class ContextProviderMembers(TypedDict, total=False):
     SubjectTypeValue: str
     SubjectTypeSourceKey: str
     KeyDefinitionList: list[KeyDefinition]
-
-
-class Propagating(Protocol):
-    """An OIDC or SAML provider as it is stored."""
-
-    @property
-    def account_id(self) -> str: ...
-
-    @property
-    def context_provider(self) -> ContextProvider | None: ...
-
-    @property
-    def identity_center_instance_arn(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)

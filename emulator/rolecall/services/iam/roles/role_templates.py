@@ -18,14 +18,13 @@ from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
 from rolecall.services.iam.policies.managed_policies import encoded_document
 from rolecall.services.iam.roles.rendered_templates import RenderedRole, Values, rendered
-from rolecall.services.iam.roles.roles import COUNT_MESSAGE, ROLES, shown_role
+from rolecall.services.iam.roles.roles import check_role_count, shown_role, store_new_role
 from rolecall.services.iam.roles.trust import checked_trust_policy
 from rolecall.services.registry import Answer, Call, Parameters, operation, parameter_not_emulated
 from rolecall.storage.acquired_roles import AcquiredRole, acquired_role, add_acquired_role
 from rolecall.storage.entity_policies import attach_policy, attached_arns, inline_documents, put_inline
 from rolecall.storage.entity_tags import tags_of
-from rolecall.storage.problems import AlreadyThere
-from rolecall.storage.roles import RoleRecord, add_role, count_roles, role_by_name
+from rolecall.storage.roles import RoleRecord, role_by_name
 
 NOT_FOUND_MESSAGE = "Role template not found in repository: {arn}"
 MODIFIED_MESSAGE = "Role {name} has been modified since it was created and is no longer managed."
@@ -121,9 +120,7 @@ def acquire_role(
 
 
 def _made(call: Call, wanted: RenderedRole, source: AcquiredRole) -> RoleRecord:
-    limit = call.settings.quotas.roles_per_account_count
-    if count_roles(call.db, call.account_id) >= limit:
-        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    check_role_count(call)
     role = RoleRecord(
         role_id=call.ids.unique_id(ROLE_PREFIX),
         account_id=call.account_id,
@@ -137,10 +134,7 @@ def _made(call: Call, wanted: RenderedRole, source: AcquiredRole) -> RoleRecord:
         linked_service=None,
         created_at_seconds=int(call.now_seconds),
     )
-    try:
-        add_role(call.db, role)
-    except AlreadyThere as error:
-        raise ROLES.already_exists(wanted.name) from error
+    store_new_role(call, role)
     for arn in wanted.managed_policy_arns:
         attach_policy(call.db, "role", role.role_id, arn, None, int(call.now_seconds))
     for name, document in wanted.inline_policies.items():

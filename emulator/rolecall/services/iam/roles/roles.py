@@ -106,9 +106,7 @@ def create_role(
     principal_ids = checked_trust_policy(call, AssumeRolePolicyDocument)
     if PermissionsBoundary is not None:
         check_boundary(call, PermissionsBoundary)
-    limit = call.settings.quotas.roles_per_account_count
-    if count_roles(call.db, call.account_id) >= limit:
-        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    check_role_count(call)
     role = RoleRecord(
         role_id=call.ids.unique_id(ROLE_PREFIX),
         account_id=call.account_id,
@@ -123,16 +121,28 @@ def create_role(
         linked_service=None,
         created_at_seconds=int(call.now_seconds),
     )
-    try:
-        add_role(call.db, role)
-    except AlreadyThere as error:
-        raise ROLES.already_exists(RoleName) from error
+    store_new_role(call, role)
     shown = shown_role(call, role, AssumeRolePolicyDocument)
     shown.update(shown_boundary(role.permissions_boundary_arn))
     if tags:
         add_tags(call, "role", role.role_id, tags)
         shown["Tags"] = tag_answer(tags)
     return {"Role": shown}
+
+
+def check_role_count(call: Call) -> None:
+    """Raises AwsError LimitExceeded when the account cannot have one role more."""
+    limit = call.settings.quotas.roles_per_account_count
+    if count_roles(call.db, call.account_id) >= limit:
+        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+
+
+def store_new_role(call: Call, role: RoleRecord) -> None:
+    """Raises AwsError EntityAlreadyExists."""
+    try:
+        add_role(call.db, role)
+    except AlreadyThere as error:
+        raise ROLES.already_exists(role.name) from error
 
 
 @operation("iam", "GetRole")

@@ -8,10 +8,10 @@ from rolecall.access.permission import Permission
 from rolecall.arns import iam_arn
 from rolecall.data import QUOTAS, ServiceLinkedRole, service_linked_roles
 from rolecall.errors import AwsError
-from rolecall.services.iam.roles.roles import COUNT_MESSAGE, NOT_FOUND_MESSAGE, existing_role, shown_role
+from rolecall.services.iam.roles.roles import NOT_FOUND_MESSAGE, check_role_count, existing_role, shown_role
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.problems import AlreadyThere
-from rolecall.storage.roles import SERVICE_LINKED_PATH, count_roles
+from rolecall.storage.roles import SERVICE_LINKED_PATH
 from rolecall.storage.service_linked_roles import (
     Deletion,
     create,
@@ -53,9 +53,7 @@ def create_service_linked_role(
     if facts is None:
         raise AwsError("AccessDenied", UNKNOWN_SERVICE_MESSAGE.format(service=AWSServiceName))
     _check_name(facts, CustomSuffix)
-    limit = call.settings.quotas.roles_per_account_count
-    if count_roles(call.db, call.account_id) >= limit:
-        raise AwsError("LimitExceeded", COUNT_MESSAGE.format(limit=limit))
+    check_role_count(call)
     try:
         role = create(
             call.db,
