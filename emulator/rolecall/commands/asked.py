@@ -7,23 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-import click
-
 from rolecall.app import sandbox_in_memory
 from rolecall.commands.common import UnusableError, read_config
-from rolecall.commands.running import ask
+from rolecall.commands.running import ask, endpoint_option
 from rolecall.expectations.holders import BadQuestionError
 from rolecall.expectations.principals import NoSuchNameError
 from rolecall.sandbox import Sandbox
 
-endpoint_option = click.option(
-    "--endpoint",
-    envvar="ROLECALL_ENDPOINT",
-    metavar="URL",
-    default=None,
-    show_envvar=True,
-    help="URL of a running sandbox, to ask it instead of the sandbox file.",
-)
+running_option = endpoint_option("URL of a running sandbox, to ask it instead of the sandbox file.")
 Answer = dict[str, Any]
 
 

@@ -27,9 +27,12 @@ from rolecall.storage.private_files import make_private_folder
 from rolecall.storage.problems import BadRowError, NewerDatabaseError
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import InvalidWorldError, read_world_file
+from rolecall.worlds.files import MAXIMUM_FILE_BYTES, read_bounded, read_named
 from rolecall.worlds.world import DeclaredKey, World
 
 DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
+# In place of a file: standard input or output.
+STANDARD_STREAM = "-"
 
 
 class UnusableError(click.ClickException):
@@ -157,6 +160,20 @@ database_option = click.option(
     show_envvar=True,
     help="SQLAlchemy URL of the database, or memory to keep nothing.",
 )
+
+
+def read_text(file: str, maximum_bytes: int = MAXIMUM_FILE_BYTES) -> str:
+    """The text of a file that the user named. Raises UnusableError."""
+    try:
+        if file == STANDARD_STREAM:
+            return read_bounded(sys.stdin.buffer, maximum_bytes)
+        return read_named(file, maximum_bytes)
+    except UnicodeDecodeError as error:
+        raise UnusableError(f"cannot read {file}: not UTF-8 text") from error
+    except ValueError as error:
+        raise UnusableError(f"cannot read {file}: {error}") from error
+    except OSError as error:
+        raise UnusableError(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def read_config(config: str | None) -> World:

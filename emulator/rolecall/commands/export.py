@@ -7,7 +7,7 @@ import json
 import click
 
 from rolecall.commands.common import UnusableError, config_of_database_option, database_option, tell
-from rolecall.commands.private_output import STANDARD_STREAM, write_private
+from rolecall.commands.private_output import output_option, write_private
 from rolecall.commands.running import ask_text
 from rolecall.commands.snapshot import saved
 from rolecall.importing.exported import account_details
@@ -24,14 +24,7 @@ from rolecall.worlds.declare import InvalidWorldError, read_world
 )
 @click.option("--account", metavar="ID", default=None, help="Account for account-details; the first by default.")
 @click.option("--from", "server", metavar="URL", default=None, help="Take the sandbox of this running server.")
-@click.option(
-    "--output",
-    "-o",
-    default=STANDARD_STREAM,
-    metavar="FILE",
-    show_default="standard output",
-    help="Write to FILE, which only you can read.",
-)
+@output_option("Write to FILE, which only you can read.")
 @config_of_database_option
 @database_option
 def command(form: str, account: str | None, server: str | None, output: str, database: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from rolecall.commands.common import UnusableError, tell
-from rolecall.commands.private_output import STANDARD_STREAM, write_private
+from rolecall.commands.private_output import output_option, write_private
 from rolecall.commands.running import ask_text
 from rolecall.ids import Identifiers
 from rolecall.importing.reading import imported
@@ -16,14 +16,7 @@ from rolecall.importing.written import UnimportableError
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--output",
-    "-o",
-    default=STANDARD_STREAM,
-    metavar="FILE",
-    show_default="standard output",
-    help="Write the sandbox file to FILE, which only you can read.",
-)
+@output_option("Write the sandbox file to FILE, which only you can read.")
 @click.option("--account", metavar="ID", default=None, help="Account of templates and plans that do not name it.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Value that a template does not tell.")
 @click.option("--into", metavar="URL", default=None, help="Load it into the sandbox of this running server instead.")

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from rolecall.commands.asked import answer_of, endpoint_option
+from rolecall.commands.asked import answer_of, running_option
 from rolecall.commands.common import config_option, tell, tell_exactly
 from rolecall.expectations.chains import DEFAULT_CHAINS, MAXIMUM_CHAINS, chains_between
 from rolecall.expectations.report import chain_lines
@@ -16,7 +16,7 @@ from rolecall.expectations.report import chain_lines
 @click.argument("start", metavar="FROM")
 @click.argument("goal", metavar="TO")
 @config_option
-@endpoint_option
+@running_option
 @click.option(
     "--limit", type=click.IntRange(1, MAXIMUM_CHAINS), default=DEFAULT_CHAINS, help="The highest number of chains."
 )

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from rolecall.commands.common import UnusableError, tell_exactly
+import click
 
-STANDARD_STREAM = "-"
+from rolecall.commands.common import STANDARD_STREAM, UnusableError, tell_exactly
+
+
+def output_option(help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option ``output`` for :func:`write_private`."""
+    return click.option(
+        "--output", "-o", default=STANDARD_STREAM, metavar="FILE", show_default="standard output", help=help_text
+    )
 
 
 def write_private(file: str, text: str) -> None:

@@ -16,19 +16,19 @@ from rolecall.commands.common import UnusableError, host_option, port_option
 from rolecall.settings import Address
 
 _TIMEOUT_SECONDS = 30
-_endpoint_option = click.option(
-    "--endpoint",
-    envvar="ROLECALL_ENDPOINT",
-    metavar="URL",
-    default=None,
-    show_envvar=True,
-    help="URL of the server, instead of host and port.",
-)
+
+
+def endpoint_option(help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option ``endpoint``: the URL of a server, or None."""
+    return click.option(
+        "--endpoint", envvar="ROLECALL_ENDPOINT", metavar="URL", default=None, show_envvar=True, help=help_text
+    )
 
 
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options for the address of the server: ``endpoint``, ``host``, ``port``."""
-    return _endpoint_option(host_option(port_option(command)))
+    own_option = endpoint_option("URL of the server, instead of host and port.")
+    return own_option(host_option(port_option(command)))
 
 
 def endpoint_of(endpoint: str | None, host: str, port: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -11,19 +10,20 @@ import click
 from rolecall.clock import Clock
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
+    STANDARD_STREAM,
     UnusableError,
     config_of_database_option,
     database_option,
     database_problem,
     opened_database,
+    read_text,
 )
-from rolecall.commands.private_output import STANDARD_STREAM, write_private
+from rolecall.commands.private_output import write_private
 from rolecall.ids import Identifiers
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.engine import Database, database_exists
 from rolecall.worlds.declare import InvalidWorldError
-from rolecall.worlds.files import read_bounded, read_named
 from rolecall.worlds.snapshots import UnsavableError, load_database, save_database
 
 
@@ -91,7 +91,7 @@ def load(file: str, database: str) -> None:
       rolecall snapshot load before.yaml
       rolecall snapshot load - --database sqlite:///team.db < before.yaml
     """
-    text = _text_of(file)
+    text = read_text(file)
     opened = _opened(database)
     folder = os.curdir if file == STANDARD_STREAM else str(Path(file).parent)
     clock = Clock()
@@ -106,17 +106,6 @@ def load(file: str, database: str) -> None:
         raise UnusableError(database_problem(error)) from error
     finally:
         opened.close()
-
-
-def _text_of(file: str) -> str:
-    try:
-        return read_bounded(sys.stdin.buffer) if file == STANDARD_STREAM else read_named(file)
-    except UnicodeDecodeError as error:
-        raise UnusableError(f"cannot read {file}: not UTF-8 text") from error
-    except ValueError as error:
-        raise UnusableError(f"cannot read {file}: {error}") from error
-    except OSError as error:
-        raise UnusableError(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def _exists(database: str) -> bool:

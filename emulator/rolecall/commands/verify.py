@@ -10,21 +10,18 @@ from typing import Any
 
 import click
 
-from rolecall.commands.asked import asked_sandbox, endpoint_option
-from rolecall.commands.common import UnusableError, config_option, tell, tell_exactly
+from rolecall.commands.asked import asked_sandbox, running_option
+from rolecall.commands.common import UnusableError, config_option, read_text, tell, tell_exactly
 from rolecall.commands.running import ask_for, unusable
 from rolecall.expectations.files import MAXIMUM_EXPECTATIONS_BYTES, InvalidExpectationsError
 from rolecall.expectations.report import junit, result_lines, results_as_json, results_of_json
 from rolecall.expectations.verifying import Result, verify
-from rolecall.worlds.files import read_bounded, read_named
-
-STANDARD_STREAM = "-"
 
 
 @click.command("verify")
 @click.argument("file", metavar="FILE")
 @config_option
-@endpoint_option
+@running_option
 @click.option("--junit", "junit_file", metavar="FILE", default=None, help="Also write the results as a JUnit report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(file: str, config: str | None, endpoint: str | None, junit_file: str | None, as_json: bool) -> None:
@@ -42,7 +39,7 @@ def command(file: str, config: str | None, endpoint: str | None, junit_file: str
       rolecall verify expectations.yaml --config sandbox.yaml --junit results.xml
       rolecall verify expectations.yaml --endpoint http://127.0.0.1:4580
     """
-    text = _text_of(file)
+    text = read_text(file, MAXIMUM_EXPECTATIONS_BYTES)
     results = _of_server(endpoint, file, text) if endpoint else _of_config(config, file, text)
     if junit_file is not None:
         try:
@@ -55,19 +52,6 @@ def command(file: str, config: str | None, endpoint: str | None, junit_file: str
         for line in result_lines(results):
             tell(line)
     sys.exit(0 if all(each.holds for each in results) else 1)
-
-
-def _text_of(file: str) -> str:
-    try:
-        if file == STANDARD_STREAM:
-            return read_bounded(sys.stdin.buffer, MAXIMUM_EXPECTATIONS_BYTES)
-        return read_named(file, MAXIMUM_EXPECTATIONS_BYTES)
-    except UnicodeDecodeError as error:
-        raise UnusableError(f"cannot read {file}: not UTF-8 text") from error
-    except ValueError as error:
-        raise UnusableError(f"cannot read {file}: {error}") from error
-    except OSError as error:
-        raise UnusableError(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def _of_config(config: str | None, file: str, text: str) -> Sequence[Result]:

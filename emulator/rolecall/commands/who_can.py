@@ -6,7 +6,7 @@ import json
 
 import click
 
-from rolecall.commands.asked import answer_of, endpoint_option
+from rolecall.commands.asked import answer_of, running_option
 from rolecall.commands.common import config_option, tell, tell_exactly
 from rolecall.expectations.holders import who_can
 from rolecall.expectations.report import holder_lines
@@ -16,7 +16,7 @@ from rolecall.expectations.report import holder_lines
 @click.argument("action", metavar="ACTION")
 @click.argument("resource", metavar="[RESOURCE]", default="")
 @config_option
-@endpoint_option
+@running_option
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def command(action: str, resource: str, config: str | None, endpoint: str | None, as_json: bool) -> None:
     """List the users and roles that may do an action.
