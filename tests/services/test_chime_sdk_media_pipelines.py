@@ -368,6 +368,29 @@ def test_a_configuration_stays_while_it_is_used(world: Any, client: Any) -> None
     assert refused(client.create_media_insights_pipeline, **analysing(arn))[0] == "NotFoundException"
 
 
+def test_a_voice_connector_uses_a_configuration(world: Any, client: Any) -> None:
+    voice, arn = world.client("chime-sdk-voice", "admin"), configured(client)
+    connector = voice.create_voice_connector(Name="c", RequireEncryption=True)["VoiceConnector"]["VoiceConnectorId"]
+
+    def streaming_with(**insights: Any) -> dict[str, Any]:
+        streaming = {"DataRetentionInHours": 1, "Disabled": False, "MediaInsightsConfiguration": insights}
+        return {"VoiceConnectorId": connector, "StreamingConfiguration": streaming}
+
+    put = voice.put_voice_connector_streaming_configuration
+    assert refused(put, **streaming_with())[0] == "BadRequestException"
+    assert refused(put, **streaming_with(ConfigurationArn=f"{arn}x"))[0] == "NotFoundException"
+    assert refused(put, **streaming_with(ConfigurationArn=arn.replace("-1", "-2")))[0] == "NotFoundException"
+    limited(world, {"Action": "chime:GetMediaInsightsPipelineConfiguration", "Resource": arn})
+    other = world.client("chime-sdk-voice", "limited").put_voice_connector_streaming_configuration
+    assert refused(other, **streaming_with(ConfigurationArn=arn))[0] == "AccessDeniedException"
+    answer = put(**streaming_with(ConfigurationArn=arn))["StreamingConfiguration"]
+    assert answer["MediaInsightsConfiguration"] == {"ConfigurationArn": arn}
+    delete = client.delete_media_insights_pipeline_configuration
+    assert refused(delete, Identifier=arn)[0] == "ConflictException"
+    put(**streaming_with(ConfigurationArn=arn, Disabled=True))
+    delete(Identifier=arn)
+
+
 def test_an_insights_pipeline_has_one_source(world: Any, client: Any) -> None:
     arn = configured(client)
     asked = analysing(arn)
