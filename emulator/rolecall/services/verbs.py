@@ -199,12 +199,9 @@ def page_of(
     return {member: [shown(call, member, each.content) for each in resources], **rest}
 
 
-def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = ()) -> Answer:
-    """Keep a new resource in the store; answers it as the operation's one member.
-
-    Raises AwsError ConflictException when its id is taken, BadRequestException for tags that cannot be.
-    """
-    return _answer(call, keep(call, kind, resource_id, content, tags).content)
+def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = (), **more: Any) -> Answer:
+    """Keep a new resource in the store, as :func:`keep` does; answers it as the operation's one member."""
+    return _answer(call, keep(call, kind, resource_id, content, tags, **more).content)
 
 
 def keep(

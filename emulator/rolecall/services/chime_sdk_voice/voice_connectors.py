@@ -94,6 +94,13 @@ def create_voice_connector(
     return create(call, VOICE_CONNECTOR, connector_id, content, Tags)
 
 
+@operation(SERVICE, "ListAvailableVoiceConnectorRegions")
+def list_available_regions(call: Call) -> Answer:
+    """Every Region that the model has."""
+    [member] = call.model.output_members
+    return {member: list(call.model.output_enums[member])}
+
+
 @operation(SERVICE, "PutVoiceConnectorOrigination")
 def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Document) -> Answer:
     """Routes or Disabled must be there. A route's port is 5060 by default."""
