@@ -62,7 +62,10 @@ def sandbox() -> Any:
     admin = {"name": "admin", "access_keys": [{"id": "test", "secret": "test"}], "inline_policies": {}}
     admin["inline_policies"] = {"own": json.loads(document(allow("*")))}
     connecting = {"own": json.loads(document(allow("chime:Connect", ANA), allow(["chime:ListApiKeys", "chime:Get*"])))}
-    users = [admin, {"name": "ana", "access_keys": [{"id": "ana_key", "secret": "ana-secret"}], "inline_policies": connecting}]
+    users = [
+        admin,
+        {"name": "ana", "access_keys": [{"id": "ana_key", "secret": "ana-secret"}], "inline_policies": connecting},
+    ]
     with Rolecall(config={"version": 1, "accounts": [{"id": ACCOUNT, "users": users}]}) as made:
         yield made
 

@@ -168,6 +168,11 @@ def test_switching_logs_on_needs_the_actions_of_log_delivery(world: Any) -> None
     for user in ("logger", "full"):
         voice_of(world, user).put_voice_connector_logging_configuration(**named, **LOGS)
     assert chime.get_voice_connector_logging_configuration(**named)["LoggingConfiguration"] == {"EnableSIPLogs": True}
+    # Service Authorization Reference: so does the deletion, which ends the log delivery.
+    code, message = refusal(chime, "DeleteVoiceConnector", **named)
+    assert (code, "logs:CreateLogDelivery" in message) == ("AccessDeniedException", True)
+    voice_of(world, "logger").delete_voice_connector(**named)
+    chime.delete_voice_connector(**of(connector(chime)))
 
 
 def test_an_integration_needs_its_own_action(world: Any) -> None:
