@@ -9,9 +9,14 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
+from botocore.awsrequest import create_request_object, prepare_request_dict
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.serialize import create_serializer
+
+from rolecall.http import HttpRequest
 
 ACCOUNT = "111122223333"
 SERVICES = (
@@ -137,3 +142,27 @@ def _text(shape: Shape, name: str) -> str:
         if limits.get("min", 0) <= len(sample) <= limits.get("max", 10_000) and matches(sample):
             return sample
     raise AssertionError(f"no sample fits {shape.name} {limits}")
+
+
+def request_of(service: str, name: str, host: str, prefix: str = "") -> HttpRequest:
+    """The request that botocore sends to a host for the smallest parameters; ``prefix`` begins its path."""
+    model = model_of(service)
+    raw = create_serializer(model.protocol).serialize_to_request(smallest(service, name), model.operation_model(name))
+    prepare_request_dict(raw, endpoint_url=f"http://{host}{prefix}", context={"client_config": None})
+    prepared = create_request_object(raw).prepare()
+    parts = urlsplit(prepared.url)
+    headers = {key.lower(): str(value) for key, value in prepared.headers.items()} | {"host": host}
+    body = prepared.body or b""
+    return HttpRequest(
+        prepared.method, parts.path, parts.query, headers, body.encode() if isinstance(body, str) else body
+    )
+
+
+def shared_routes() -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """Each method and path with fixed parameters that several services have: the services with their operations."""
+    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for service, name in operations():
+        http = model_of(service).operation_model(name).http
+        route = (http["method"], re.sub(r"\{[^}]*\}", "{}", http["requestUri"]))
+        found.setdefault(route, set()).add((service, name))
+    return {route: those for route, those in found.items() if len(those) > 1}
