@@ -88,10 +88,8 @@ def _started(
     """A new task, or the task that the same call with this token started."""
     connector = existing(call, VOICE_CONNECTOR, connector_id, locked=True)
     asked = {**asked, "VoiceConnectorId": connector.resource_id, "TransactionId": transaction_id}
-    known = None if token is None else made_with_token(call, kind, token)
+    known = None if token is None else made_with_token(call, kind, token, asked)
     if known is not None:
-        if any(known.content[name] != value for name, value in asked.items()):
-            raise AwsError("ConflictException", "ClientRequestToken was used for another task.")
         return known
     streaming = resources.setting(call.db, connector.key, "StreamingConfiguration")
     if streaming is None or streaming["Disabled"]:

@@ -51,7 +51,8 @@ def create_voice_profile_domain(
     parsed = parse_arn(ServerSideEncryptionConfiguration["KmsKeyArn"])
     if parsed is None or parsed.service != "kms":
         raise bad_request("KmsKeyArn must be the ARN of a key of AWS KMS.")
-    known = None if ClientRequestToken is None else made_with_token(call, DOMAIN, ClientRequestToken)
+    key = {"ServerSideEncryptionConfiguration": dict(ServerSideEncryptionConfiguration)}
+    known = None if ClientRequestToken is None else made_with_token(call, DOMAIN, ClientRequestToken, key)
     if known is None:
         domain_id = call.ids.uuid()
         content = {
@@ -59,7 +60,7 @@ def create_voice_profile_domain(
             "VoiceProfileDomainArn": DOMAIN.arn(call, domain_id),
             "Name": Name,
             **({} if Description is None else {"Description": Description}),
-            "ServerSideEncryptionConfiguration": dict(ServerSideEncryptionConfiguration),
+            **key,
             "CreatedTimestamp": call.now_seconds,
             "UpdatedTimestamp": call.now_seconds,
         }
