@@ -230,8 +230,13 @@ def test_a_profile_expires_unless_another_search_renews_it(world, voice, analysi
 def test_a_profile_takes_no_tags(world, voice, analysis):
     """Service Authorization Reference: TagResource has no resource type voice-profile."""
     arn = analysis.profile(analysis.search())["VoiceProfileArn"]
-    with pytest.raises(voice.exceptions.ClientError):
-        voice.tag_resource(ResourceARN=arn, Tags=[{"Key": "k", "Value": "v"}])
+    for operation, more in (
+        ("TagResource", {"Tags": [{"Key": "k", "Value": "v"}]}),
+        ("UntagResource", {"TagKeys": ["k"]}),
+        ("ListTagsForResource", {}),
+    ):
+        code, message = refusal(voice, operation, ResourceARN=arn, **more)
+        assert (code, "takes no tags" in message) == ("BadRequestException", True)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ TRUST = {
     ],
 }
 DECLARED = json.loads(WORLD)
-DECLARED["accounts"][0]["roles"] = [{"name": "worker", "trust_policy": TRUST}]
+DECLARED["accounts"][0].setdefault("roles", []).append({"name": "worker", "trust_policy": TRUST})
 WORLD_WITH_ROLE = json.dumps(DECLARED)
 WALKED = {name: case for name, case in CASES.items() if "tested" not in case}
 WITH_ARNS = sorted(name for name, case in WALKED.items() if "arn" in case or "tags" in case)
