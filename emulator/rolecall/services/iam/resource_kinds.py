@@ -141,18 +141,6 @@ def _instance_profile(call: Call, resource: Resource) -> Described:
     return Described(profile.arn, keys, _worded(call, "instance profile", profile.name, resource.given))
 
 
-def passing_permission(call: Call, role_name: str, service: str, associated_arn: str) -> Permission:
-    """The permission to pass a role of the caller's account to a service, for the resource that will use it.
-
-    Source: Service Authorization Reference, iam:PassRole and its condition keys.
-    """
-    role = role_by_name(call.db, call.account_id, role_name)
-    arn = iam_arn(call.account_id, "role", "/", role_name) if role is None else role.arn
-    keys = {} if role is None else resource_tag_keys(call, "role", role.role_id)
-    keys |= {"iam:passedtoservice": service, "iam:associatedresourcearn": associated_arn}
-    return Permission("iam:PassRole", arn, context=keys)
-
-
 def user_permission(call: Call, user: UserRecord) -> Permission:
     """The operation's action on a user that the request does not name."""
     described = _described_user(call, user, "")
