@@ -42,8 +42,8 @@ ALLOWED_LIMIT = 2_000
 REFUSED_LIMIT = 4_000
 # A batch is written in one step, and calls take turns with it. Two hundred calls take two milliseconds.
 _BATCH_CALLS = 200
-# After this many rows, which take a fifth of a millisecond, the thread pauses for this long. Each turn makes the threads
-# wait for the interpreter's lock twice: with four rows a turn, that took more time than the rows.
+# After this many rows, which take a fifth of a millisecond, the thread pauses for this long. In each turn the threads
+# wait for the interpreter's lock twice. With four rows a turn, that took more time than the rows.
 _ROWS_AT_ONCE = 20
 _PAUSE_SECONDS = 0.002
 _BATCHES_OF_FULL_QUEUES = (ALLOWED_LIMIT + REFUSED_LIMIT) // _BATCH_CALLS
