@@ -1,4 +1,4 @@
-"""Answers that hold for a generation: after every write they are what a sandbox answers that remembers nothing."""
+"""Answers that hold for a generation. After every write, a sandbox that remembers nothing answers the same."""
 
 from __future__ import annotations
 
