@@ -78,6 +78,9 @@ def upgrade() -> None:
         "ix_channel_messages_pending", "channel_messages", ["channel_key", "settles_at_micros"], unique=False
     )
     op.create_index(
+        "ix_channel_messages_unlisted", "channel_messages", ["channel_key", "listed", "created_at_micros"], unique=False
+    )
+    op.create_index(
         "uq_channel_messages_create_token",
         "channel_messages",
         ["channel_key", "sender_arn", "create_token"],

@@ -50,6 +50,13 @@ _BY_TOKEN = PreparedSelect(
 _LAST = PreparedSelect(
     select(func.max(_M.created_at_micros)).where(_M.channel_key == bindparam("channel_key")), "channel_key"
 )
+_OVERDUE = PreparedSelect(
+    _SELECT.where(_M.channel_key == bindparam("channel_key"), _M.settles_at_micros <= bindparam("now_micros")).order_by(
+        _M.settles_at_micros
+    ),
+    "channel_key",
+    "now_micros",
+)
 # A pending message that its time has settled as sent is listed before the next write of its channel keeps it so.
 _SHOWN = _SELECT.where(
     _M.channel_key == bindparam("channel_key"),
@@ -123,9 +130,8 @@ def page(
 
 
 def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:
-    """The pending messages of a channel whose time is over, oldest first."""
-    statement = _SELECT.where(_M.channel_key == channel_key, _M.settles_at_micros <= now_micros)
-    return [_message(row) for row in connection.execute(statement.order_by(_M.created_at_micros))]
+    """The pending messages of a channel whose time is over, in the order in which it was over."""
+    return [_message(row) for row in _OVERDUE.all(connection, channel_key, now_micros)]
 
 
 def change(connection: Connection, message: Message) -> None:

@@ -1,6 +1,7 @@
 """Who is a member, moderator or banned user of which channel, and which flow a channel has.
 
-Two more relations, ``public`` and ``private``, say which channels an app instance has; their member is the app instance.
+Two more relations, ``public`` and ``private``, say which channels an app instance has. Their member is the app
+instance.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Relation(NamedTuple):
     preferences: str | None = None
 
 
-# Where a list goes on: creation time, ARN and sub-channel of the last member shown; of a member's channels, time and key.
+# Where a list goes on: creation time, ARN and sub-channel of the last member shown. In a list of the channels of a
+# member, the channel's key stands in place of the ARN.
 Position = tuple[Any, ...]
 
 _R = t.channel_relations.c
@@ -152,9 +154,9 @@ def change(connection: Connection, relation: Relation) -> None:
 
 def move(connection: Connection, relation: Relation, sub_channel_id: str, now_micros: int) -> Relation:
     """Put a member into another sub-channel."""
-    values = {"sub_channel_id": sub_channel_id, "updated_at_micros": now_micros}
-    connection.execute(update(t.channel_relations).where(_same(relation)).values(values))
-    return relation._replace(**values)
+    moved = relation._replace(sub_channel_id=sub_channel_id, updated_at_micros=now_micros)
+    connection.execute(update(t.channel_relations).where(_same(relation)).values(moved._asdict()))
+    return moved
 
 
 def _same(relation: Relation) -> Any:

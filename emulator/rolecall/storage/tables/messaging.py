@@ -58,6 +58,7 @@ channel_messages = table(
         Index("uq_channel_messages_page", "channel_key", "created_at_micros", unique=True),
         Index("uq_channel_messages_create_token", "channel_key", "sender_arn", "create_token", unique=True),
         Index("ix_channel_messages_pending", "channel_key", "settles_at_micros"),
+        Index("ix_channel_messages_unlisted", "channel_key", "listed", "created_at_micros"),
     ],
 )
 
