@@ -617,7 +617,7 @@ def test_examples_print_what_the_page_shows(name: str, tmp_path: Path, command_f
 def test_the_examples_of_the_readme_are_all_run() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     written = [content.split("\n", 1)[0][2:] for language, content in blocks(text) if language in WRITTEN_LANGUAGES]
-    assert written == ["example.py", "federation.py", "~/.aws/config", "sandbox.yaml", "test_invite.py"]
+    assert written == ["example.py", "meeting.py", "federation.py", "~/.aws/config", "sandbox.yaml", "test_invite.py"]
     commands = [command for command, _ in transcript(text)]
     assert [
         name for name in written if not any(name in command or "--profile" in command for command in commands)

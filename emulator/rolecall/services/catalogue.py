@@ -109,6 +109,10 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_voice.sip_rules",
         "chime_sdk_voice.assigned_numbers",
         "chime_sdk_voice.voice_profile_domains",
+        "chime_sdk_voice.voice_profiles",
+        "chime_sdk_voice.voice_analysis",
+        "chime_sdk_voice.proxy_sessions",
+        "chime_sdk_voice.emergency_addresses",
     ),
     "organizations": (
         "organizations.organization",

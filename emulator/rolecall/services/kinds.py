@@ -10,7 +10,7 @@ from typing import Any
 
 from rolecall.access.resources import Resource as RequestedResource
 from rolecall.arns import PARTITION, parse_arn
-from rolecall.data import resource_types
+from rolecall.data import actions, resource_types
 from rolecall.errors import AwsError, bad_request
 from rolecall.service_records import action_prefix
 from rolecall.services.paging import DEFAULT_MAX_RESULTS
@@ -232,8 +232,8 @@ def kind_with_arn(service: str, resource_type: str, id_member: str, **traits: An
 def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resource]:
     """The caller's resource of that ARN.
 
-    Raises AwsError NotFoundException or ResourceNotFoundException, whichever the operation's model has, and
-    NotImplemented for a type of resource that no operation here makes.
+    Raises AwsError NotFoundException or ResourceNotFoundException, whichever the operation's model has,
+    BadRequestException for a type of resource without tags, and NotImplemented for one that no operation here makes.
     """
     for kind in _tagged:
         resource_id = kind.id_of(arn)
@@ -249,6 +249,10 @@ def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resour
     prefix = action_prefix(call.service)
     if parsed is None or parsed.service != prefix:
         raise bad_request(f"ResourceARN must be the ARN of a resource of {prefix}.")
+    with_tags = actions(prefix)[call.operation.lower()].resource_types
+    if not any(Kind(call.service, each, "Arn").id_of(arn) for each in with_tags):
+        # The Service Authorization Reference names no such type of resource. AWS's answer was not recorded.
+        raise bad_request(f"A resource with the ARN {arn} takes no tags.")
     raise not_emulated(call.service, call.operation)
 
 

@@ -94,6 +94,13 @@ def create_voice_connector(
     return create(call, VOICE_CONNECTOR, connector_id, content, Tags)
 
 
+@operation(SERVICE, "ListAvailableVoiceConnectorRegions")
+def list_available_regions(call: Call) -> Answer:
+    """Every Region that the model has."""
+    [member] = call.model.output_members
+    return {member: list(call.model.output_enums[member])}
+
+
 @operation(SERVICE, "PutVoiceConnectorOrigination")
 def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Document) -> Answer:
     """Routes or Disabled must be there. A route's port is 5060 by default."""
@@ -136,10 +143,19 @@ def delete_termination(call: Call, *, VoiceConnectorId: str) -> Answer:
 def _permissions_to_log(call: Call, parameters: Parameters) -> Sequence[Permission]:
     """Switching logs on makes a log delivery with the caller's own rights, so it needs the dependent actions."""
     own = table_permissions(call, parameters)
-    if not any(parameters["LoggingConfiguration"].values()):
-        return own
-    row = actions("chime")[call.operation.lower()]
-    return (*own, *(Permission(action) for action in row.dependent_actions))
+    return (*own, *_to_deliver_logs(call)) if any(parameters["LoggingConfiguration"].values()) else own
+
+
+def permissions_to_delete(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """Deleting a connector with logs ends its log delivery, which needs the dependent actions as well."""
+    own = table_permissions(call, parameters)
+    found = VOICE_CONNECTOR.kept.find(call, VOICE_CONNECTOR, (parameters["VoiceConnectorId"],), locked=False)
+    logs = None if found is None else resources.setting(call.db, found.key, "LoggingConfiguration")
+    return (*own, *_to_deliver_logs(call)) if logs is not None and any(logs.values()) else own
+
+
+def _to_deliver_logs(call: Call) -> Sequence[Permission]:
+    return [Permission(action) for action in actions("chime")[call.operation.lower()].dependent_actions]
 
 
 @operation(SERVICE, "PutVoiceConnectorLoggingConfiguration", permissions=_permissions_to_log)
