@@ -100,7 +100,7 @@ def create_channel(
     members = {arn: named_identity(call, arn, AppInstanceArn) for arn in MemberArns}
     moderators = {arn: named_identity(call, arn, AppInstanceArn) for arn in ModeratorArns} | {ChimeBearer: acting}
     if ElasticChannelConfiguration is None:
-        members |= moderators
+        members[ChimeBearer] = acting
     for relation, those in ((MEMBER, members), (MODERATOR, moderators)):
         for arn, member in those.items():
             relations.add(call.db, related(call, channel, relation, arn, member, ChimeBearer))
