@@ -90,9 +90,7 @@ class Chat:
 
     def join(self, channel: str, *names: str, as_: str = "ana", **more: Any) -> None:
         for name in names:
-            self.call(
-                "CreateChannelMembership", as_, ChannelArn=channel, MemberArn=name, **{"Type": "DEFAULT", **more}
-            )
+            self.call("CreateChannelMembership", as_, ChannelArn=channel, MemberArn=name, **{"Type": "DEFAULT", **more})
 
     def send(self, channel: str, as_: str = "ana", text: str = "hello", **more: Any) -> str:
         parameters = {"Content": text, "Type": "STANDARD", "Persistence": "PERSISTENT", **more}

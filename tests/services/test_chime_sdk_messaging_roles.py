@@ -76,3 +76,81 @@ def _channel(chat: Chat, case: dict[str, Any], settings: dict[str, Any]) -> tupl
     if "banned" in case:
         chat.call("CreateChannelBan", "ana", ChannelArn=arn, MemberArn=case["banned"])
     return arn, given
+
+
+# IAM: both the bearer and the channel must be allowed, each by its own tags.
+
+IAM = world_of(
+    user("bearer_only", allow("chime:*", resource=f"{ARN}app-instance/*/user/*")),
+    user("channel_only", allow("chime:*", resource=f"{ARN}app-instance/*/channel/*")),
+    user("as_ana", allow("chime:*", resource=[f"{ARN}app-instance/*/user/ana", f"{ARN}app-instance/*/channel/c1"])),
+    user(
+        "tagged",
+        allow("chime:*", resource=f"{ARN}app-instance/*/user/*"),
+        {**allow("chime:*", resource="*"), "Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}},
+    ),
+    user("denied", allow("*"), {**allow("chime:*", resource=f"{ARN}app-instance/*/channel/c1"), "Effect": "Deny"}),
+)
+BEARER_ALONE = {
+    "ListChannels": {"AppInstanceArn": "instance"},
+    "ListChannelMembershipsForAppInstanceUser": {},
+    "ListChannelsModeratedByAppInstanceUser": {},
+    "SearchChannels": {"Fields": [{"Key": "MEMBERS", "Operator": "INCLUDES", "Values": ["x"]}]},
+}
+ON_BOTH = {
+    "DescribeChannel": {},
+    "ListChannelMessages": {},
+    "SendChannelMessage": {"Content": "x", "Type": "STANDARD", "Persistence": "PERSISTENT"},
+    "ListChannelMemberships": {},
+    "CreateChannelMembership": {"MemberArn": "eva", "Type": "DEFAULT"},
+}
+
+
+@pytest.fixture(scope="module")
+def policies(make_shared_world: Any) -> tuple[Chat, dict[str, Any], str]:
+    chat = Chat(make_shared_world(IAM))
+    names = ("bearer_only", "channel_only", "as_ana", "tagged", "denied")
+    clients = {name: chat.world.client("chime-sdk-messaging", name) for name in names}
+    return chat, clients, chat.channel(ChannelId="c1")
+
+
+@pytest.mark.parametrize("operation", ON_BOTH)
+@pytest.mark.parametrize("name", ["bearer_only", "channel_only", "denied", "tagged"])
+def test_the_bearer_and_the_channel_must_be_allowed(policies: Any, operation: str, name: str) -> None:
+    chat, clients, channel = policies
+    code, message = chat.refused(operation, "ana", clients[name], ChannelArn=channel, **ON_BOTH[operation])
+    assert code == "AccessDeniedException"
+    missing = channel if name != "channel_only" else chat.arn("ana")
+    assert f"chime:{operation} on resource: {missing}" in message
+
+
+def test_a_policy_that_names_both_allows_them_alone(policies: Any) -> None:
+    chat, clients, channel = policies
+    assert chat.call("DescribeChannel", "ana", clients["as_ana"], ChannelArn=channel)
+    # Another bearer, and another channel of the same user.
+    assert chat.refused("DescribeChannel", "ben", clients["as_ana"], ChannelArn=channel)[0] == "AccessDeniedException"
+    other = chat.channel()
+    assert chat.refused("DescribeChannel", "ana", clients["as_ana"], ChannelArn=other)[0] == "AccessDeniedException"
+
+
+def test_each_resource_counts_with_its_own_tags(policies: Any) -> None:
+    chat, clients, _ = policies
+    blue, red = (chat.channel(Tags=[{"Key": "team", "Value": value}]) for value in ("blue", "red"))
+    assert chat.call("DescribeChannel", "ana", clients["tagged"], ChannelArn=blue)
+    assert chat.refused("DescribeChannel", "ana", clients["tagged"], ChannelArn=red)[0] == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("operation", BEARER_ALONE)
+def test_these_are_about_the_bearer_alone(policies: Any, operation: str) -> None:
+    chat, clients, _ = policies
+    given = {name: chat.instance if value == "instance" else value for name, value in BEARER_ALONE[operation].items()}
+    assert chat.call(operation, "ana", clients["bearer_only"], **given)
+    assert chat.refused(operation, "ana", clients["channel_only"], **given)[0] == "AccessDeniedException"
+
+
+def test_a_refusal_of_a_role_comes_after_iam(policies: Any) -> None:
+    """A caller without the permission learns nothing about members."""
+    chat, clients, channel = policies
+    assert chat.refused("DescribeChannel", "dee", ChannelArn=channel)[0] == "ForbiddenException"
+    code, _ = chat.refused("DescribeChannel", "dee", clients["bearer_only"], ChannelArn=channel)
+    assert code == "AccessDeniedException"

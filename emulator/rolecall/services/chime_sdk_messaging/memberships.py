@@ -110,11 +110,11 @@ def _add(acting: Standing, arn: str, membership_type: str, sub_channel_id: str |
     member = standing_of(acting, arn, named_identity(call, arn, acting.instance_arn))
     if member.has(BAN):
         raise forbidden(f"{arn} is banned from the channel.")
-    joined = sub_channel_to_join(acting, member, sub_channel_id)
-    if member.membership(joined) is not None or (
-        acting.is_elastic and not member.has(MODERATOR) and member.has(MEMBER)
-    ):
+    # Only a moderator of an elastic channel may be in several of its sub-channels.
+    among = sub_channel_id or "" if member.has(MODERATOR) and acting.is_elastic else ""
+    if member.membership(among) is not None:
         raise conflict(f"{arn} is a member of the channel already.")
+    joined = sub_channel_to_join(acting, member, sub_channel_id)
     if acting.is_elastic and membership_type == HIDDEN:
         raise bad_request("An elastic channel has no hidden members.")
     if not acting.is_elastic and relations.count(call.db, relation=MEMBER, channel_key=channel.key) >= MAXIMUM_MEMBERS:
