@@ -14,6 +14,7 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     micros,
     named,
     parts_of,
+    seconds,
 )
 from rolecall.services.chime_sdk_messaging.message_shapes import (
     PERSISTENT,
@@ -85,6 +86,7 @@ def send_message(
         return _sent(acting, settled(before, micros(call.now_seconds)))
     settle_overdue(call, channel)
     now = micros(call.now_seconds)
+    created = max(now, messages.last_micros(call.db, channel.key) + 1)
     asked = {"Metadata": Metadata, "ContentType": ContentType, "MessageAttributes": MessageAttributes}
     content: dict[str, Any] = {
         "Content": Content,
@@ -92,9 +94,8 @@ def send_message(
         "Type": Type,
         "Persistence": Persistence,
         "Redacted": False,
-        "LastUpdatedTimestamp": call.now_seconds,
+        "LastUpdatedTimestamp": seconds(created),
     }
-    created = max(now, messages.last_micros(call.db, channel.key) + 1)
     is_listed = Persistence == PERSISTENT
     message = Message(
         call.ids.noise(32).hex(),
