@@ -36,7 +36,7 @@ REQUIRED = {
     "AssumeRoot": {"TargetPrincipal": "444455556666", "TaskPolicyArn": TASK},
 }
 # Results that an authorised caller may get: calls that make new things succeed, others do not find theirs.
-ANSWERS_OF_BUILT = {"allowed", "NotFoundException", "BadRequestException", "ConflictException"}
+ANSWERS_OF_BUILT = {"allowed", "NotFoundException", "BadRequestException", "ConflictException", "ForbiddenException"}
 
 
 def sandbox(**settings: Any) -> str:

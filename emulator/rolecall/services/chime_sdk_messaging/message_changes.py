@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rolecall.services.chime_sdk_messaging.kinds import SERVICE, conflict, forbidden, seconds
+from rolecall.services.chime_sdk_messaging.kinds import SERVICE, conflict, forbidden, micros, seconds
 from rolecall.services.chime_sdk_messaging.message_shapes import (
     PENDING_CHANGES,
     announce_message,
@@ -42,7 +42,7 @@ def update_message(
         raise conflict(f"Channel message {MessageId} is redacted.")
     check(message.content["Type"], Content, Metadata)
     asked: dict[str, Any] = {"Content": Content, "Metadata": Metadata, "ContentType": ContentType}
-    edited_at = max(call.now_seconds, seconds(message.created_at_micros))
+    edited_at = seconds(max(micros(call.now_seconds), message.created_at_micros))
     changes = {
         **{name: value for name, value in asked.items() if value is not None},
         "LastEditedTimestamp": edited_at,
@@ -71,7 +71,13 @@ def redact_message(
             raise forbidden("Only the sender of a message, moderators and administrators may redact it.")
     kept = {name: message.content[name] for name in ("Type", "Persistence")}
     edited = {name: value for name, value in message.content.items() if name == "LastEditedTimestamp"}
-    content = {**kept, **edited, "Content": "", "Redacted": True, "LastUpdatedTimestamp": call.now_seconds}
+    content = {
+        **kept,
+        **edited,
+        "Content": "",
+        "Redacted": True,
+        "LastUpdatedTimestamp": seconds(micros(call.now_seconds)),
+    }
     message = message._replace(content=content)
     messages.change(call.db, message)
     announce_message(call, acting.channel, "REDACT_CHANNEL_MESSAGE", message, to_sender=False)

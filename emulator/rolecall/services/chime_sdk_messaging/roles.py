@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rolecall.errors import AwsError, bad_request
+from rolecall.services import verbs
 from rolecall.services.app_instance_kinds import identity_of, is_admin
 from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, ELASTIC, forbidden
 from rolecall.services.registry import Call
-from rolecall.services.verbs import existing
 from rolecall.storage import channel_relations as relations
 from rolecall.storage.channel_relations import BAN, MEMBER, MODERATOR, Relation
 from rolecall.storage.resources import Resource
@@ -124,7 +124,7 @@ def standing(call: Call, channel_arn: str, bearer: str | None, *, locked: bool =
 
     Raises AwsError NotFoundException for the channel, ForbiddenException for a bearer of another app instance.
     """
-    channel = existing(call, CHANNEL, channel_arn, locked=locked)
+    channel = verbs.existing(call, CHANNEL, channel_arn, locked=locked)
     identity = acting_identity(call, bearer, instance_of(channel_arn))
     return Standing(call, channel, channel_arn, identity, bearer or "")
 
