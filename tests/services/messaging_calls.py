@@ -37,7 +37,7 @@ def world_of(*users: dict[str, Any]) -> str:
 
 
 class Chat:
-    """Calls by the names of operations. The app instance has the users root (its administrator), ana, ben, cem, dee, eva.
+    """Calls by the names of operations. The app instance has an administrator, root, and five users.
 
     ``as_`` names the user of ChimeBearer. Members ending in Arn take the id of a user, or a whole ARN.
     """

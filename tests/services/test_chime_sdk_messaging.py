@@ -47,7 +47,11 @@ def test_a_channel_has_the_defaults_of_the_reference(chat: Chat) -> None:
 
 def test_an_id_is_unique_in_its_app_instance_and_a_token_makes_one_channel(chat: Chat) -> None:
     arn = chat.channel(ChannelId="c1", ClientRequestToken="token")
-    assert chat.channel("ben", ChannelId="other", ClientRequestToken="token") == arn
+    assert chat.channel("ben", ChannelId="c1", ClientRequestToken="token") == arn
+    assert chat.channel("ben", ClientRequestToken="token") == arn
+    for more in ({"ChannelId": "other"}, {"Privacy": "PUBLIC"}):
+        parameters = {"AppInstanceArn": chat.instance, "Name": "x", "ClientRequestToken": "token", **more}
+        assert chat.refused("CreateChannel", "ben", **parameters)[0] == "ConflictException"
     code, message = chat.refused(
         "CreateChannel", "ben", AppInstanceArn=chat.instance, Name="x", ChannelId="c1", ClientRequestToken="token2"
     )

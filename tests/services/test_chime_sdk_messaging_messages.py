@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from messaging_calls import ACCOUNT, Chat, world_of
 
+from rolecall.errors import AwsError
 from rolecall.services.chime_sdk_messaging import flows
+from rolecall.services.chime_sdk_messaging.message_shapes import checked_attributes
 from rolecall.storage import messaging_events
 from rolecall.storage import tables as t
 
@@ -107,6 +110,9 @@ def test_a_token_sends_once(chat: Chat, channel: str) -> None:
         first = chat.send(channel, "ana", "one", **given)
         assert chat.send(channel, "ana", "two", **given) == first
         assert chat.send(channel, "ben", "three", **given) != first
+        again = {**STANDARD, **given, "Type": "CONTROL"}
+        refused = chat.refused("SendChannelMessage", "ana", ChannelArn=channel, Content="x", **again)
+        assert refused[0] == "ConflictException"
     assert chat.texts(channel) == ["three", "one"]
     assert len(chat.events()) == 4
 
@@ -124,6 +130,13 @@ def test_non_persistent_messages_are_announced_and_not_kept(chat: Chat, channel:
     chat.send(channel, "ana", "another", Persistence="NON_PERSISTENT")
     with chat.world.database.snapshot() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(t.channel_messages)).scalar_one() == 1
+
+
+def test_a_newer_member_of_an_attribute_is_not_ignored() -> None:
+    call: Any = SimpleNamespace(operation="SendChannelMessage")
+    checked_attributes(call, {"a": {"StringValues": ["b"]}})
+    with pytest.raises(AwsError, match=r"MessageAttributes\.NumberValues"):
+        checked_attributes(call, {"a": {"NumberValues": [1]}})
 
 
 def test_lists_go_by_time(chat: Chat, channel: str) -> None:

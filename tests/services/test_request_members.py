@@ -44,15 +44,8 @@ KEPT_WHOLE = {
 }
 
 # The same for everything inside these members.
-MESSAGING = "chime-sdk-messaging"
 PIPELINES = "chime-sdk-media-pipelines"
 KEPT_DEEPLY = {
-    (MESSAGING, "ChannelFlowCallback", "ChannelMessage.MessageAttributes"),
-    (MESSAGING, "ChannelFlowCallback", "ChannelMessage.PushNotification"),
-    (MESSAGING, "CreateChannelFlow", "Processors"),
-    (MESSAGING, "SendChannelMessage", "MessageAttributes"),
-    (MESSAGING, "SendChannelMessage", "PushNotification"),
-    (MESSAGING, "UpdateChannelFlow", "Processors"),
     (PIPELINES, "CreateMediaCapturePipeline", "ChimeSdkMeetingConfiguration"),
     (PIPELINES, "CreateMediaCapturePipeline", "SseAwsKeyManagementParams"),
     (PIPELINES, "CreateMediaConcatenationPipeline", "Sinks"),
@@ -81,19 +74,25 @@ def structures(shape: Shape | None, above: Path = (), seen: tuple[str, ...] = ()
     return found
 
 
+# Maps of structures. The operations look into them themselves: test_iam_role_templates.py and
+# test_chime_sdk_messaging_messages.py.
+LOOKED_INTO = {
+    ("AcquireRole", ("ReplacementValues",)),
+    ("SendChannelMessage", ("MessageAttributes",)),
+    ("ChannelFlowCallback", ("ChannelMessage", "MessageAttributes")),
+}
+
+
 def structures_of(operation: RegisteredOperation) -> set[Path]:
-    return structures(SESSION.get_service_model(operation.service).operation_model(operation.name).input_shape)
+    model = SESSION.get_service_model(operation.service).operation_model(operation.name)
+    return {path for path in structures(model.input_shape) if (operation.name, path) not in LOOKED_INTO}
 
 
 def model_paths(operation: RegisteredOperation) -> tuple[Path, ...]:
     return load_service(operation.service).operation(operation.name).input_paths
 
 
-# It has a map of structures, looks into it itself, and is tested in test_iam_role_templates.py.
-LOOKS_ITSELF = "AcquireRole"
-WITH_STRUCTURES = [
-    operation for operation in all_operations() if structures_of(operation) and operation.name != LOOKS_ITSELF
-]
+WITH_STRUCTURES = [operation for operation in all_operations() if structures_of(operation)]
 each = pytest.mark.parametrize("operation", WITH_STRUCTURES, ids=lambda each: f"{each.service}.{each.name}")
 
 

@@ -73,12 +73,16 @@ def create_channel(
     """A new channel, or the channel that this token made in the app instance before.
 
     The bearer becomes a member and a moderator; of an elastic channel, a moderator.
-    Raises AwsError NotFoundException, ForbiddenException for another user, ConflictException for an id that is taken.
+    Raises AwsError NotFoundException, ForbiddenException for another user, ConflictException for an id that is taken,
+    and for a token that made another channel.
     """
     instance = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
     acting = acting_identity(call, ChimeBearer, AppInstanceArn)
     token = f"{instance.resource_id} {ClientRequestToken}"
-    before = made_with_token(call, CHANNEL, token)
+    fixed = {"Privacy": Privacy}
+    if ChannelId is not None:
+        fixed["ChannelArn"] = CHANNEL.arn(call, f"{instance.resource_id}/{ChannelId}")
+    before = made_with_token(call, CHANNEL, token, fixed)
     if before is not None:
         return {"ChannelArn": before.content["ChannelArn"]}
     if ElasticChannelConfiguration is not None:
@@ -227,7 +231,7 @@ def search_channels(
     MaxResults: int | None = None,
     NextToken: str | None = None,
 ) -> Answer:
-    """The channels that meet all conditions: those of the bearer, or for an administrator all of the app instance.
+    """The channels of the bearer that meet all conditions. An administrator searches all channels of the app instance.
 
     EQUALS wants exactly these members, INCLUDES wants these among others. Hidden members are not searched.
     """

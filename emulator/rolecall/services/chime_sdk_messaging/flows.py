@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from rolecall.arns import parse_arn
 from rolecall.errors import AwsError, bad_request
@@ -12,7 +12,7 @@ from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.kinds import FLOW, SERVICE, conflict, limit_exceeded, listed, parts_of
 from rolecall.services.chime_sdk_messaging.processing import FLOW_MEMBER
 from rolecall.services.chime_sdk_messaging.roles import instance_of, standing
-from rolecall.services.members import Document, Tag
+from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, existing, get, keep, made_with_token, page_of
 from rolecall.storage import channel_relations as relations
@@ -26,12 +26,34 @@ MAXIMUM_PROCESSORS = 1
 get(FLOW, "DescribeChannelFlow")
 
 
+class Lambda(TypedDict):
+    """The function that a processor calls."""
+
+    ResourceArn: str
+    InvocationType: str
+
+
+class Configuration(TypedDict):
+    """What a processor consists of."""
+
+    Lambda: Lambda
+
+
+class Processor(TypedDict):
+    """One processor of a flow."""
+
+    Name: str
+    Configuration: Configuration
+    ExecutionOrder: int
+    FallbackAction: str
+
+
 @operation(SERVICE, "CreateChannelFlow")
 def create_flow(
     call: Call,
     *,
     AppInstanceArn: str,
-    Processors: Sequence[Document],
+    Processors: Sequence[Processor],
     Name: str,
     ClientRequestToken: str,
     Tags: Sequence[Tag] = (),
@@ -59,14 +81,14 @@ def create_flow(
 
 
 @operation(SERVICE, "UpdateChannelFlow")
-def update_flow(call: Call, *, ChannelFlowArn: str, Processors: Sequence[Document], Name: str) -> Answer:
+def update_flow(call: Call, *, ChannelFlowArn: str, Processors: Sequence[Processor], Name: str) -> Answer:
     """Messages in processing keep the FallbackAction that they began with."""
     _check(call, Processors)
     change(call, FLOW, ChannelFlowArn, members={"Processors": Processors, "Name": Name})
     return {FLOW_MEMBER: ChannelFlowArn}
 
 
-def _check(call: Call, processors: Sequence[Mapping[str, Any]]) -> None:
+def _check(call: Call, processors: Sequence[Processor]) -> None:
     """Developer Guide, Setting up a channel processor: the function is in the account and Region of the app instance.
 
     AWS's messages are not recorded.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_messaging.channels import end_of
 from rolecall.services.chime_sdk_messaging.events import announce
 from rolecall.services.chime_sdk_messaging.kinds import identity, micros, seconds
-from rolecall.services.registry import Call
+from rolecall.services.registry import Call, parameter_not_emulated
 from rolecall.storage import resources
 from rolecall.storage.channel_messages import SENT, Message
 from rolecall.storage.resources import Resource
 
+# Values by name. The gateway does not look into maps, see :func:`checked_attributes`.
+Attributes = Mapping[str, Mapping[str, Any]]
 STANDARD = "STANDARD"
 PERSISTENT = "PERSISTENT"
 # Developer Guide, Message types.
@@ -22,6 +24,23 @@ _DAY_MICROS = 86_400_000_000
 # The part of a message that a flow has not decided yet, and what only the service itself reads.
 PENDING_CHANGES, PUSH = "Pending", "PushNotification"
 _INTERNAL = frozenset({PENDING_CHANGES, PUSH})
+
+
+class PushNotification(TypedDict, total=False):
+    """What a push notification says."""
+
+    Title: str
+    Body: str
+    Type: str
+
+
+def checked_attributes(call: Call, attributes: Attributes | None) -> Attributes | None:
+    """Raises AwsError NotImplemented for what a newer model adds to an attribute."""
+    for attribute in (attributes or {}).values():
+        unknown = min(attribute.keys() - {"StringValues"}, default=None)
+        if unknown is not None:
+            raise parameter_not_emulated(call.operation, f"MessageAttributes.{unknown}")
+    return attributes
 
 
 def check(message_type: str, content: str | None, metadata: str | None) -> None:

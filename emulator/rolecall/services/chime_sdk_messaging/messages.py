@@ -9,6 +9,7 @@ from rolecall.errors import AwsError, bad_request
 from rolecall.services.app_instance_kinds import PAGE_SIZE
 from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
+    conflict,
     forbidden,
     identity,
     micros,
@@ -20,8 +21,11 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
     PERSISTENT,
     PUSH,
     STANDARD,
+    Attributes,
+    PushNotification,
     announce_message,
     check,
+    checked_attributes,
     kept_since_micros,
     note_sent,
     shown,
@@ -34,7 +38,6 @@ from rolecall.services.chime_sdk_messaging.processing import (
     settled,
 )
 from rolecall.services.chime_sdk_messaging.roles import HIDDEN, Standing, named_identity, standing, standing_of
-from rolecall.services.members import Document
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_messages as messages
@@ -62,8 +65,8 @@ def send_message(
     ClientRequestToken: str,
     ChimeBearer: str,
     Metadata: str | None = None,
-    PushNotification: Document | None = None,
-    MessageAttributes: Document | None = None,
+    PushNotification: PushNotification | None = None,
+    MessageAttributes: Attributes | None = None,
     SubChannelId: str | None = None,
     ContentType: str | None = None,
     Target: Sequence[Target] = (),
@@ -83,20 +86,26 @@ def send_message(
     channel = acting.channel
     before = messages.find_by_token(call.db, channel.key, ChimeBearer, ClientRequestToken)
     if before is not None:
+        asked = (Type, Persistence, target, sub_channel)
+        if (before.content["Type"], before.content["Persistence"], before.target_arn, before.sub_channel_id) != asked:
+            raise conflict("ClientRequestToken was used with other parameters.")
         return _sent(acting, settled(before, micros(call.now_seconds)))
     settle_overdue(call, channel)
-    now = micros(call.now_seconds)
-    created = max(now, messages.last_micros(call.db, channel.key) + 1)
-    asked = {"Metadata": Metadata, "ContentType": ContentType, "MessageAttributes": MessageAttributes}
+    created = max(micros(call.now_seconds), messages.last_micros(call.db, channel.key) + 1)
+    optional = {
+        "Metadata": Metadata,
+        "ContentType": ContentType,
+        "MessageAttributes": checked_attributes(call, MessageAttributes),
+        PUSH: PushNotification,
+    }
     content: dict[str, Any] = {
         "Content": Content,
-        **{name: value for name, value in {**asked, PUSH: PushNotification}.items() if value is not None},
+        **{name: value for name, value in optional.items() if value is not None},
         "Type": Type,
         "Persistence": Persistence,
         "Redacted": False,
         "LastUpdatedTimestamp": seconds(created),
     }
-    is_listed = Persistence == PERSISTENT
     message = Message(
         call.ids.noise(32).hex(),
         channel.key,
@@ -104,22 +113,28 @@ def send_message(
         created,
         ChimeBearer,
         target,
-        is_listed,
+        Persistence == PERSISTENT,
         SENT,
         content,
         ClientRequestToken,
     )
-    if is_processed(channel, content):
+    return _sent(acting, _add(acting, message))
+
+
+def _add(acting: Standing, message: Message) -> Message:
+    """Keep a new message and announce it, or give it to the flow of the channel first."""
+    call, channel = acting.call, acting.channel
+    if not message.listed:
+        messages.remove_unlisted(call.db, channel.key, message.created_at_micros - _UNLISTED_KEPT_MICROS)
+    if is_processed(channel, message.content):
         message = pending(call, channel, message._replace(listed=False))
-    if not is_listed:
-        messages.remove_unlisted(call.db, channel.key, now - _UNLISTED_KEPT_MICROS)
-    messages.add(call.db, message)
-    if message.status == PENDING:
+        messages.add(call.db, message)
         announce_pending(call, channel, message)
-    else:
-        announce_message(call, channel, "CREATE_CHANNEL_MESSAGE", message, to_sender=False)
-        note_sent(call, channel, message)
-    return _sent(acting, message)
+        return message
+    messages.add(call.db, message)
+    announce_message(call, channel, "CREATE_CHANNEL_MESSAGE", message, to_sender=False)
+    note_sent(call, channel, message)
+    return message
 
 
 def _target(acting: Standing, targets: Sequence[Target]) -> str | None:

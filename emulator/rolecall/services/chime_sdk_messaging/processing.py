@@ -19,12 +19,14 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
     PERSISTENT,
     PUSH,
     STANDARD,
+    Attributes,
+    PushNotification,
     announce_message,
     check,
+    checked_attributes,
     note_sent,
     shown,
 )
-from rolecall.services.members import Document
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import existing
 from rolecall.storage import channel_messages as messages
@@ -120,8 +122,8 @@ class Processed(_Processed, total=False):
 
     Content: str
     Metadata: str
-    PushNotification: Document
-    MessageAttributes: Document
+    PushNotification: PushNotification
+    MessageAttributes: Attributes
     SubChannelId: str
     ContentType: str
 
@@ -148,6 +150,7 @@ def channel_flow_callback(
     if ChannelMessage.get("SubChannelId", message.sub_channel_id) != message.sub_channel_id:
         raise bad_request("SubChannelId is not the sub-channel of the message.")
     check(message.content["Type"], ChannelMessage.get("Content"), ChannelMessage.get("Metadata"))
+    checked_attributes(call, ChannelMessage.get("MessageAttributes"))
     fixed = ("MessageId", "SubChannelId")
     changes = {name: value for name, value in ChannelMessage.items() if name not in fixed}
     settle_overdue(call, channel)
