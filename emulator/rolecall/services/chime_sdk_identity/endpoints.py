@@ -63,7 +63,7 @@ def register_endpoint(
     """A new endpoint of the user, or the one that this token made before."""
     user = existing(call, USER, AppInstanceUserArn, locked=True)
     token = f"{user.key} {ClientRequestToken}"
-    before = made_with_token(call, ENDPOINT, token)
+    before = made_with_token(call, ENDPOINT, token, {"Type": Type, "ResourceArn": ResourceArn})
     if before is not None:
         return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": before.resource_id}
     place = ENDPOINT.place(call)

@@ -41,20 +41,21 @@ def create_user(
 ) -> Answer:
     """A user with the caller's id, or the user that this token made in this app instance before.
 
-    Raises AwsError NotFoundException for the app instance, ConflictException for an id that is taken.
+    Raises AwsError NotFoundException for the app instance, ConflictException for an id that is taken, and for a
+    token that made a user of another id.
     """
     instance = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
     token = f"{instance.resource_id} {ClientRequestToken}"
-    before = made_with_token(call, USER, token)
-    if before is not None:
-        return {"AppInstanceUserArn": before.content["AppInstanceUserArn"]}
     user_id = f"{instance.resource_id}/{AppInstanceUserId}"
-    content: dict[str, Any] = {"AppInstanceUserArn": USER.arn(call, user_id), **named(call, Name, Metadata)}
+    arn = {"AppInstanceUserArn": USER.arn(call, user_id)}
+    if made_with_token(call, USER, token, arn) is not None:
+        return arn
+    content: dict[str, Any] = {**arn, **named(call, Name, Metadata)}
     if ExpirationSettings is not None:
         content["ExpirationSettings"] = ExpirationSettings
     end = _end(int(call.now_seconds), ExpirationSettings)
     keep(call, USER, user_id, content, Tags, parent=instance, create_token=token, ends_at_seconds=end)
-    return {"AppInstanceUserArn": content["AppInstanceUserArn"]}
+    return arn
 
 
 @operation(SERVICE, "ListAppInstanceUsers")
