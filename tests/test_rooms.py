@@ -66,7 +66,9 @@ ROOMS: Mapping[str, set[str]] = {
     | {"worlds", "sandbox", "gateway"},
     "web": LEAVES
     | {"wire", "signin", "sandbox", "gateway", "least_privilege", "services", "storage"}
-    | {"expectations", "worlds", "call_log", "faults", "identity_providers"},
+    | {"expectations", "worlds", "call_log", "faults", "identity_providers"}
+    # The console: its forms call as an identity, and its pages show policies with their advice and effects.
+    | {"identities", "access", "policy", "advice", "data"},
     "app": LEAVES | {"sessions", "storage", "sandbox", "web", "worlds", "call_log"},
     "inprocess": LEAVES,
     "remote": LEAVES | {"inprocess"},
@@ -93,6 +95,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "botocore": {"wire", "inprocess", "remote", "kit", "demo"},
     "boto3": {"kit", "demo"},
     "flask": {"web"},
+    "itsdangerous": {"web"},
     # In services only for password hashes.
     "werkzeug": {"web", "services"},
     "sqlalchemy": {"storage"},

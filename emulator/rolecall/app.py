@@ -80,7 +80,12 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     return web_application(
         sandbox,
         maximum_body_bytes=settings.maximum_body_bytes,
-        admission=admission_of(settings.allowed_hosts, settings.allowed_origins, listening_at=settings.host),
+        admission=admission_of(
+            settings.allowed_hosts,
+            settings.allowed_origins,
+            listening_at=settings.host,
+            control_token=settings.control_token,
+        ),
     )
 
 

@@ -71,6 +71,8 @@ class ServerSettings:
     # In addition to the safe defaults: the server's host names, and origins of web pages that may call it.
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    # Opens the console to people on other machines; empty: this machine only.
+    control_token: str = field(default="", repr=False)
 
 
 # Addresses that mean "every interface", and how this machine reaches the server then.
@@ -109,6 +111,17 @@ def client_lines(
     if authority_path:
         values["AWS_CA_BUNDLE"] = authority_path
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+
+
+def profile_lines(name: str, url: str, access_key_id: str, secret_access_key: str, region: str) -> list[str]:
+    """A profile for AWS's config file with the same meaning as :func:`client_lines`."""
+    return [
+        f"[profile {name}]",
+        f"endpoint_url = {url}",
+        f"aws_access_key_id = {access_key_id}",
+        f"aws_secret_access_key = {secret_access_key}",
+        f"region = {region}",
+    ]
 
 
 def data_folder(environment: Mapping[str, str], platform: str, home: str) -> PurePath:

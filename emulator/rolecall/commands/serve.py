@@ -123,6 +123,14 @@ SLOW_SETTING_UP = "rolecall: setting up the sandbox in its database. A large one
     show_envvar=True,
     help="An origin whose web pages may make AWS calls, such as http://localhost:3000.",
 )
+@click.option(
+    "--control-token",
+    envvar="ROLECALL_CONTROL_TOKEN",
+    metavar="TOKEN",
+    show_envvar=True,
+    help="Ask for this token before the console shows anything, and let other machines sign in with it. "
+    "Other users of the machine can read a command line, so set the variable instead.",
+)
 def command(
     host: str,
     port: int,
@@ -138,6 +146,7 @@ def command(
     verbose: bool,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
+    control_token: str | None,
 ) -> None:
     """Serve STS, IAM and Chime until interrupted.
 
@@ -164,14 +173,12 @@ def command(
         threads=threads,
         allowed_hosts=allowed_hosts,
         allowed_origins=allowed_origins,
+        control_token=control_token or "",
         receive_seconds=receive_seconds,
         tls=_tls_files(tls_cert, tls_key, tls, host),
         keeps_log=not no_log,
     )
-    try:
-        admission_of(allowed_hosts, allowed_origins)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    _check_admission(settings)
     try:
         check_port(host, port)
     except PortInUseError as error:
@@ -193,6 +200,13 @@ def command(
         sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if ended_well else 1)
+
+
+def _check_admission(settings: ServerSettings) -> None:
+    try:
+        admission_of(settings.allowed_hosts, settings.allowed_origins, control_token=settings.control_token)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _log_to_stderr(verbose: bool) -> None:

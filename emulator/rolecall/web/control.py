@@ -38,12 +38,15 @@ PUBLIC_NAME_MESSAGE = (
 )
 
 
-def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
-    """Only this machine, no page of another site, and only while the database answers."""
+def guard_pages(control: Blueprint, sandbox: Sandbox, admission: Admission, *, other_machines: bool = False) -> None:
+    """Only this machine, no page of another site, and only while the database answers.
+
+    ``other_machines`` lets others in: what they may see is then for the pages themselves to decide.
+    """
 
     @control.before_request
     def check_sender() -> tuple[Response, int] | None:
-        if not _is_loopback(request.remote_addr or ""):
+        if not other_machines and not _is_loopback(request.remote_addr or ""):
             return _problem(OTHER_MACHINE_MESSAGE), 403
         host = asked_host(request.environ)
         if not admission.knows_name(host):
@@ -65,7 +68,7 @@ def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
         return None
 
 
-THIS_MACHINE = Guard("this machine", _guard)
+THIS_MACHINE = Guard("this machine", guard_pages)
 
 
 def register_health(control: Blueprint, sandbox: Sandbox) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,9 @@ _read_host = re.compile(
     re.ASCII | re.IGNORECASE,
 ).fullmatch
 _read_origin = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9_.:\[\]-]+", re.ASCII).fullmatch
+# A token of 16 random characters cannot be guessed over a network.
+MINIMUM_TOKEN_CHARACTERS = 16
+TOKEN_MESSAGE = f"a control token must have at least {MINIMUM_TOKEN_CHARACTERS} ASCII characters"
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # Values of Sec-Fetch-Site without another site (W3C, Fetch Metadata). "none": the user typed the address.
 _OF_THIS_SITE = ("same-origin", "none")
@@ -110,10 +113,12 @@ class Admission:
     """The names and origins that the user has allowed, besides the ones that are always safe.
 
     ``hosts`` are names in lower case, or endings that begin with a dot. ``origins`` are as browsers write them.
+    ``control_token`` opens the console to the people who know it; empty when there is none.
     """
 
     hosts: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
+    control_token: str = field(default="", repr=False)
 
     def knows_name(self, host: str) -> bool:
         """Whether a ``Host`` header is a private name, an address or an allowed name."""
@@ -132,15 +137,20 @@ class Admission:
 DEFAULT_ADMISSION = Admission()
 
 
-def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "") -> Admission:
+def admission_of(
+    hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "", control_token: str = ""
+) -> Admission:
     """The admission that a user's options describe; the server's own name is allowed too.
 
     A host is a name, or ``*.`` and an ending of names. An origin is ``scheme://host:port``. Raises ValueError with a
     message for the user.
     """
+    if control_token and (len(control_token) < MINIMUM_TOKEN_CHARACTERS or not control_token.isascii()):
+        raise ValueError(TOKEN_MESSAGE)
     allowed = [_allowed_host(host) for host in hosts]
     own = host_name(f"[{listening_at}]" if ":" in listening_at else listening_at)
-    return Admission((*allowed, *([own] if own else [])), frozenset(map(_allowed_origin, origins)))
+    names = (*allowed, *([own] if own else []))
+    return Admission(names, frozenset(map(_allowed_origin, origins)), control_token)
 
 
 def _allowed_host(host: str) -> str:

@@ -27,4 +27,4 @@ def _file(_sandbox: Sandbox, request: Request, values: Values) -> Response:
     return answer
 
 
-PAGES = (Page("/static/<name>", _file),)
+PAGES = (Page("/static/<name>", _file, is_open=True),)
