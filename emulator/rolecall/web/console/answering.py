@@ -7,13 +7,21 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from rolecall.sandbox import Sandbox
-from rolecall.web.console import decisions, files, signing_in, start
+from rolecall.web.console import decisions, files, identities, identity, signing_in, start, trust
 from rolecall.web.console.pages import METHOD_MESSAGE, ConsoleError, Page, shown
 from rolecall.web.console.visits import Visit
 from rolecall.web.console_door import CONSOLE_PATH
 
 # The navigation has the same order.
-PAGES: tuple[Page, ...] = (*start.PAGES, *decisions.PAGES, *signing_in.PAGES, *files.PAGES)
+PAGES: tuple[Page, ...] = (
+    *start.PAGES,
+    *decisions.PAGES,
+    *identities.PAGES,
+    *identity.PAGES,
+    *trust.PAGES,
+    *signing_in.PAGES,
+    *files.PAGES,
+)
 
 NO_PAGE_MESSAGE = "The console has no such page."
 MAXIMUM_FORM_BYTES = 262_144
