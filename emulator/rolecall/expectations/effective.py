@@ -1,16 +1,20 @@
-"""What a principal may do: the actions of a pattern that it may call, plainly or under conditions."""
+"""What a principal may do: the actions of some patterns that it may call, plainly or under conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rolecall.expectations.actions import ActionTable, action_problem, table_for
+from rolecall.data import service_prefixes
+from rolecall.expectations.actions import ActionTable, action_problem, is_wild, table_for
 from rolecall.expectations.asking import Answered, Asker, is_assuming
 from rolecall.expectations.deciding import ANYWHERE, Deciding
 from rolecall.expectations.holders import BadQuestionError
 from rolecall.expectations.principals import Who
 from rolecall.expectations.unmet import Relaxing, Unmet, real_layers, unmet_conditions
+
+# Whose calls Rolecall answers.
+_EMULATED = frozenset({"chime", "iam", "organizations", "sts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,32 @@ class Effective:
     reason: str = ""
 
 
-def effective_actions(asker: Asker, who: Who, pattern: str) -> tuple[list[Effective], int]:
-    """The actions that a principal may call, by name, and the number of actions that the pattern matches.
+def named_services(asker: Asker, who: Who) -> list[str]:
+    """Patterns of the services that a principal's own policies allow something of; those of Rolecall for a wildcard."""
+    identity = asker.rights(who).layers.identity
+    if identity is None:
+        return [f"{prefix}:*" for prefix in sorted(_EMULATED)]
+    prefixes: set[str] = set()
+    for compiled in identity.statements:
+        if compiled.statement.effect == "Allow":
+            written = {action.partition(":")[0].lower() for action in compiled.statement.actions}
+            prefixes |= _EMULATED if compiled.statement.actions_negated or any(map(is_wild, written)) else written
+    return [f"{prefix}:*" for prefix in sorted(prefixes & service_prefixes())]
+
+
+def effective_actions(asker: Asker, who: Who, patterns: Sequence[str]) -> tuple[list[Effective], int]:
+    """The actions that a principal may call, by name, and the number of actions that the patterns match.
 
     Raises BadQuestionError for a pattern that matches nothing.
     """
-    problem = action_problem(pattern)
-    if problem:
-        raise BadQuestionError(problem)
-    table = table_for([pattern])
-    chosen = table.matching(pattern)
+    for pattern in patterns:
+        problem = action_problem(pattern)
+        if problem:
+            raise BadQuestionError(problem)
+    table = table_for(patterns)
+    chosen = 0
+    for pattern in patterns:
+        chosen |= table.matching(pattern)
     found: list[Effective] = []
     plain = Deciding(asker, table)
     left = chosen

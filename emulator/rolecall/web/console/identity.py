@@ -12,7 +12,7 @@ from rolecall.arns import Arn, parse_arn
 from rolecall.call_log.sessions import OpenSession, open_sessions
 from rolecall.clock import iso8601
 from rolecall.expectations.asking import asking
-from rolecall.expectations.effective import Effective, effective_actions
+from rolecall.expectations.effective import Effective, effective_actions, named_services
 from rolecall.expectations.holders import BadQuestionError
 from rolecall.expectations.principals import NoSuchNameError
 from rolecall.identity_providers.mfa_codes import NoCodeError, unused_code, unused_pair
@@ -33,8 +33,8 @@ from rolecall.web.console.identities import last_use_of_role
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
 
 NOBODY_MESSAGE = "The sandbox has no such user, group, role or identity provider."
-# What most people ask about first. A pattern of the visitor can ask about any service.
-DEFAULT_ACTIONS = "iam:*"
+TOO_MANY_MESSAGE = "ask about at most 20 patterns of actions at once"
+_PATTERNS = 20
 _ACTIONS_SHOWN = 400
 _MEMBERS_SHOWN = 200
 
@@ -66,16 +66,16 @@ class Identity:
 
 def _page(sandbox: Sandbox, request: Request, _values: Values) -> Response:
     identity = _identity(sandbox, request.args.get("arn", ""))
-    pattern = request.args.get("action", "").strip() or DEFAULT_ACTIONS
+    patterns = request.args.get("action", "").replace(",", " ").split()
     found: list[Effective] = []
     total, problem = 0, ""
     if identity.is_caller:
-        found, total, problem = _effective(sandbox, identity.arn, pattern)
+        patterns, found, total, problem = _effective(sandbox, identity.arn, patterns)
     sessions, idle, notes = _traffic(sandbox, identity)
     return shown(
         "identity.html",
         identity=identity,
-        pattern=pattern,
+        pattern=" ".join(patterns),
         actions=found[:_ACTIONS_SHOWN],
         allowed=len(found),
         total=total,
@@ -210,14 +210,21 @@ def _last_use_of_key(sandbox: Sandbox, key: AccessKeyRecord) -> str:
     return f"{iso8601(key.last_used_at_seconds)}, {key.last_used_service} in {key.last_used_region}"
 
 
-def _effective(sandbox: Sandbox, arn: str, pattern: str) -> tuple[list[Effective], int, str]:
-    """The actions that a principal may call, the number of actions asked about, and why nothing could be asked."""
+def _effective(sandbox: Sandbox, arn: str, patterns: list[str]) -> tuple[list[str], list[Effective], int, str]:
+    """The patterns, the actions that a principal may call, the number of actions asked about, and a problem, if any.
+
+    Without patterns: what the principal's own policies are about.
+    """
+    if len(patterns) > _PATTERNS:
+        return patterns, [], 0, TOO_MANY_MESSAGE
     try:
         with asking(sandbox) as asker:
-            found, total = effective_actions(asker, asker.principals.single(arn), pattern)
+            who = asker.principals.single(arn)
+            patterns = patterns or named_services(asker, who)
+            found, total = effective_actions(asker, who, patterns)
     except (BadQuestionError, NoSuchNameError) as error:
-        return [], 0, str(error)
-    return found, total, ""
+        return patterns, [], 0, str(error)
+    return patterns, found, total, ""
 
 
 def _traffic(sandbox: Sandbox, identity: Identity) -> tuple[list[OpenSession], Unused | None, str]:

@@ -24,7 +24,7 @@ function link(parent, address, label) {
 
 function placed(nodes, rows) {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 90, marginx: 12, marginy: 12 });
+  graph.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 110, marginx: 12, marginy: 12 });
   graph.setDefaultEdgeLabel(() => ({}));
   nodes.forEach((node, at) => graph.setNode(String(at), { width: 200, height: 40 }));
   const places = new Map(nodes.map((node, at) => [node.dataset.arn, String(at)]));
@@ -33,7 +33,15 @@ function placed(nodes, rows) {
   return graph;
 }
 
-function drawEdge(edge, svg) {
+// From the right side of one box to the left side of the other, unless the edge runs backwards.
+function lineOf(points, from, to) {
+  const sides = [{ x: from.x + from.width / 2, y: from.y }, { x: to.x - to.width / 2, y: to.y }];
+  const line = sides[0].x < sides[1].x ? [sides[0], ...points.slice(1, -1), sides[1]] : points;
+  const [first, ...others] = line.map((point) => `${point.x.toFixed(1)},${point.y.toFixed(1)}`);
+  return `M${first}${others.map((point) => `L${point}`).join("")}`;
+}
+
+function drawEdge(edge, from_place, to_place, svg) {
   const { row, points } = edge;
   const kinds = ["edge"];
   if (row.dataset.admin) kinds.push("admin");
@@ -43,7 +51,7 @@ function drawEdge(edge, svg) {
   const under = row.dataset.conditions ? `, only if ${row.dataset.conditions}` : "";
   const made = link(svg, row.querySelector("td:last-child a").getAttribute("href"), `${from} to ${to}${under}`);
   made.setAttribute("class", kinds.join(" "));
-  const path = points.map((point, at) => `${at ? "L" : "M"}${point.x.toFixed(1)},${point.y.toFixed(1)}`).join("");
+  const path = lineOf(points, from_place, to_place);
   // A wide invisible line beside the drawn one, so that a finger finds it.
   element("path", { d: path, class: "near" }, made);
   element("path", { d: path, class: "line", "marker-end": `url(#arrow${row.dataset.admin ? "-admin" : ""})` }, made);
@@ -78,7 +86,7 @@ function draw() {
   const defs = element("defs", {}, svg);
   marker(defs, "arrow");
   marker(defs, "arrow-admin");
-  for (const each of graph.edges()) drawEdge(graph.edge(each), svg);
+  for (const each of graph.edges()) drawEdge(graph.edge(each), graph.node(each.v), graph.node(each.w), svg);
   const console_path = location.pathname.replace(/\/trust$/, "");
   nodes.forEach((node, at) => drawNode(graph.node(String(at)), node, console_path, svg));
   picture.hidden = false;
