@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from rolecall.access.check import Rights
 from rolecall.access.permission import Permission
+from rolecall.arns import parse_arn
 from rolecall.data import Action, actions
 from rolecall.expectations.actions import action_problem, is_wild, table_for
 from rolecall.expectations.asking import ANY, Answered, Asker, is_assuming
@@ -65,8 +66,10 @@ class Draft:
             return each.arn == self.named.arn
         if each.name != self.named.name or self.role_arn:
             return False
-        kind, _, name = self.owner_arn.rpartition(":")[2].partition("/")
-        return each.group == name.rpartition("/")[2] if kind == "group" else who.arn == self.owner_arn
+        owner = parse_arn(self.owner_arn)
+        if owner is None or owner.resource_type != "group":
+            return who.arn == self.owner_arn and not each.group
+        return each.group == owner.resource_name and who.account_id == owner.account_id
 
 
 def actions_of(patterns: Sequence[str], limit: int) -> tuple[list[Action], bool]:

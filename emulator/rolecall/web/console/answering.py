@@ -7,7 +7,18 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from rolecall.sandbox import Sandbox
-from rolecall.web.console import decisions, files, identities, identity, signing_in, start, trust
+from rolecall.web.console import (
+    decisions,
+    files,
+    identities,
+    identity,
+    policies,
+    signing_in,
+    simulator,
+    start,
+    trust,
+    words,
+)
 from rolecall.web.console.pages import METHOD_MESSAGE, ConsoleError, Page, shown
 from rolecall.web.console.visits import Visit
 from rolecall.web.console_door import CONSOLE_PATH
@@ -19,7 +30,10 @@ PAGES: tuple[Page, ...] = (
     *identities.PAGES,
     *identity.PAGES,
     *trust.PAGES,
+    *policies.PAGES,
+    *simulator.PAGES,
     *signing_in.PAGES,
+    *words.PAGES,
     *files.PAGES,
 )
 
