@@ -73,7 +73,10 @@ class Draft:
 
 
 def actions_of(patterns: Sequence[str], limit: int) -> tuple[list[Action], bool]:
-    """Up to ``limit`` actions that some patterns match, and whether there are more. Raises BadQuestionError."""
+    """The first ``limit`` actions, by name, that some patterns match, and whether there are more.
+
+    Raises BadQuestionError for a pattern that matches nothing.
+    """
     for pattern in patterns:
         problem = action_problem(pattern)
         if problem:
@@ -82,7 +85,7 @@ def actions_of(patterns: Sequence[str], limit: int) -> tuple[list[Action], bool]
     chosen = 0
     for pattern in patterns:
         chosen |= table.matching(pattern)
-    places = list(table.members(chosen))
+    places = sorted(table.members(chosen), key=table.names.__getitem__)
     return [table.rows[place] for place in places[:limit]], len(places) > limit
 
 

@@ -13,6 +13,7 @@ from rolecall.http import HttpRequest
 from rolecall.identities import Identity, IdentityStore
 from rolecall.sandbox import Sandbox
 from rolecall.web.console.pages import ConsoleError
+from rolecall.wire import error_status
 
 USER_AGENT = "Rolecall console"
 
@@ -38,4 +39,6 @@ def called(
     try:
         return Gateway(sandbox).call_as(root, service, operation, given, http) or {}
     except AwsError as error:
-        raise ConsoleError(f"{error.code}: {error.message}", error.status or 400) from error
+        raise ConsoleError(
+            f"{error.code}: {error.message}", error.status or error_status(service, error.code)
+        ) from error

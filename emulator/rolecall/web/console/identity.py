@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -261,7 +262,9 @@ def _code(sandbox: Sandbox, _request: Request, values: Values) -> Response:
         pair = unused_pair(sandbox.database, sandbox.clock, device)
     except NoCodeError as error:
         raise ConsoleError(f"{error}.", 409) from error
-    return shown("mfa_code.html", device=device, code=code, pair=pair)
+    return shown(
+        "mfa_code.html", device=device, code=code, pair=pair, command=shlex.join(("rolecall", "mfa-code", device))
+    )
 
 
 PAGES = (Page("/identities/one", _page), Page("/mfa-codes/<path:serial_number>", None, act=_code))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rolecall.access.permission import ContextValue
+from rolecall.call_log.shown import LAYER_TITLES
 from rolecall.data import Action
 from rolecall.expectations.asking import ANY, Answered, asking
 from rolecall.expectations.context import as_given_key
@@ -102,7 +103,7 @@ def _row(action: Action, resource: str, answered: Answered) -> Row:
 def _reason(evaluation: dict[str, Any], statement: Any) -> str:
     """What decided, in a few words."""
     if statement is None:
-        layer = evaluation["layer_name"] or evaluation["layer"]
+        layer = LAYER_TITLES.get(evaluation["layer"], "")
         return f"no statement of the {layer} allows it" if layer else "a root user needs no policy"
     shown = statement.statement.sid or f"statement {statement.statement.index}"
     return f"{statement.statement.effect} by {statement.policy.name} / {shown}"

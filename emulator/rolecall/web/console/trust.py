@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from weakref import WeakKeyDictionary
@@ -58,6 +59,7 @@ def _page(sandbox: Sandbox, request: Request, _values: Values) -> Response:
         ways=ways,
         conditions_of=conditions_of,
         problem=problem,
+        command=shlex.join(("rolecall", "paths", given["from"], given["to"])),
         drawn=len(edges) <= EDGES_DRAWN,
         maximum=EDGES_DRAWN,
         names=[node.label for node in graph.nodes.values() if node.kind in ("user", "role")][:_NAMES_OFFERED],

@@ -73,7 +73,7 @@ function drawNode(place, node, console_path, svg) {
 }
 
 function marker(defs, id) {
-  const made = element("marker", { id, viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto" }, defs);
+  const made = element("marker", { id, viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto" }, defs);
   element("path", { d: "M0,0L8,4L0,8z", class: id }, made);
 }
 
