@@ -115,7 +115,8 @@ def test_hostile_forms_come_back_as_text(hostile: Any) -> None:
         for button in ("check", "save", SCRIPT):
             page = post(browser, path, path, do=button, document=document, **fields)
             check(page)
-            assert "&lt;script&gt;" in page.text
+            # AWS stores a policy that names an unknown action. Then the browser is sent on.
+            assert page.status_code == 303 or "&lt;script&gt;" in page.text
     for target in (f"/keys/{quote(SCRIPT, safe='')}", f"/mfa-codes/{quote(SCRIPT)}"):
         check(post(browser, target))
 

@@ -36,7 +36,7 @@ from rolecall.web.console.pages import ConsoleError, Page, Values, shown
 NOBODY_MESSAGE = "The sandbox has no such user, group, role or identity provider."
 TOO_MANY_MESSAGE = "ask about at most 20 patterns of actions at once"
 _PATTERNS = 20
-_ACTIONS_SHOWN = 400
+_ACTIONS_SHOWN = 300
 _MEMBERS_SHOWN = 200
 
 

@@ -16,9 +16,9 @@ function shortened(text, characters) {
   return all.length > characters ? `${all.slice(0, characters - 1).join("")}…` : text;
 }
 
-function link(parent, address, label) {
-  const made = element("a", { href: address, "aria-label": label }, parent);
-  element("title", {}, made).textContent = label;
+function link(parent, address, about) {
+  const made = element("a", { href: address }, parent);
+  element("title", {}, made).textContent = about;
   return made;
 }
 
@@ -51,6 +51,7 @@ function drawEdge(edge, from_place, to_place, svg) {
   const under = row.dataset.conditions ? `, only if ${row.dataset.conditions}` : "";
   const made = link(svg, row.querySelector("td:last-child a").getAttribute("href"), `${from} to ${to}${under}`);
   made.setAttribute("class", kinds.join(" "));
+  made.setAttribute("aria-label", made.textContent);
   const path = lineOf(points, from_place, to_place);
   // A wide invisible line beside the drawn one, so that a finger finds it.
   element("path", { d: path, class: "near" }, made);
