@@ -67,8 +67,8 @@ ROOMS: Mapping[str, set[str]] = {
     "web": LEAVES
     | {"wire", "signin", "sandbox", "gateway", "least_privilege", "services", "storage"}
     | {"expectations", "worlds", "call_log", "faults", "identity_providers"}
-    # The console: its forms call as an identity, and its pages show policies with their advice and effects.
-    | {"identities", "access", "policy", "advice", "data"},
+    # The console: its forms call as an identity, and its pages examine policies and ask what they allow.
+    | {"identities", "access", "policy", "inspection", "data"},
     "app": LEAVES | {"sessions", "storage", "sandbox", "web", "worlds", "call_log"},
     "inprocess": LEAVES,
     "remote": LEAVES | {"inprocess"},

@@ -193,6 +193,11 @@ class Asker:
         found = self._identities.policies.trust(self._connection, role_arn)
         return None if found is None else found.policy
 
+    def trusted_ids(self, role_arn: str) -> Mapping[str, str]:
+        """The principals of a role's trust policy as written, with the unique ids that they meant when it was saved."""
+        found = self._identities.policies.trust(self._connection, role_arn)
+        return {} if found is None else found.role.trust_principal_ids
+
     def _operation(self) -> tuple[Operation, RegisteredOperation]:
         if self._assume_role is None:
             registered = find("sts", "AssumeRole")

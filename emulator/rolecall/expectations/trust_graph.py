@@ -94,7 +94,9 @@ def is_administrator(asker: Asker, who: Who) -> bool:
     """
     rights = asker.rights(who)
     moment = asker.moment(rights, _IAM, {})
-    names = (ANY, *(f"{_IAM}:{row.name}" for row in actions(_IAM).values()))
+    if not asker.decided(rights, Permission(ANY, ANY), moment):
+        return False
+    names = (f"{_IAM}:{row.name}" for row in actions(_IAM).values())
     return all(asker.decided(rights, Permission(name, ANY), moment) for name in names)
 
 
