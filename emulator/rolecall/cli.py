@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "Show roles, federation, and allowed and refused Chime calls in one process, and explain each.",
     "env": 'Print export lines for a shell: eval "$(rolecall env)".',
     "check": "Validate sandbox files and policy documents.",
+    "schema": "Print the JSON schema of the sandbox file or of the expectations file, for an editor.",
     "clock": "Show or move the clock of a running sandbox.",
     "faults": "Show or change the fault rules of a running sandbox.",
     "explain": "Explain why a call was allowed or refused.",

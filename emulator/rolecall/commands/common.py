@@ -16,6 +16,7 @@ import click
 
 from rolecall.clock import Clock
 from rolecall.commands.problems import UnusableError as UnusableError
+from rolecall.commands.terminal import shown_when_slow
 from rolecall.printable import printable, printable_lines
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, client_lines, data_folder, default_database_url
@@ -86,6 +87,7 @@ SANDBOX_FILE_NAME = "rolecall.yaml"
 _CONFIG_KEY = "rolecall.config"
 CONFIG_DEFAULT = f"{SANDBOX_FILE_NAME} in this folder, else the built-in sandbox"
 SINCE_HELP = "Only calls from this time on: 2030-01-01T00:00:00Z, seconds since the epoch, or how long ago (15m, 7d)."
+MIGRATING = "bringing the schema of the database up to date"
 SCHEMA_HINT = "rolecall schema {kind} lets an editor check the file while you write it"
 _AWS_FORM = re.compile(r"AKIA[A-Z2-7]{16}")
 PORTS = click.IntRange(1, 65535)
@@ -150,7 +152,7 @@ def read_text(file: str, maximum_bytes: int = MAXIMUM_FILE_BYTES) -> str:
 
 
 def unreadable(file: str, error: Exception) -> UnusableError:
-    """The error for a file that cannot be read. It says where the path begins, because a relative one is often wrong."""
+    """The error for a file that cannot be read. It says where a relative path begins."""
     hint = "" if Path(file).is_absolute() or file == STANDARD_STREAM else f"the path begins at {Path.cwd()}"
     return UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}", hint=hint)
 
@@ -175,7 +177,8 @@ def opened_database(url: str) -> Database:
     try:
         database = Database(with_folder(url))
         try:
-            upgrade(database)
+            with shown_when_slow(MIGRATING) as work:
+                upgrade(database, work.step)
         except BaseException:
             database.close()
             raise

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import click
 
 from rolecall.arns import iam_arn
-from rolecall.commands.common import UnusableError, config_option, key_of, read_config, tell_lines
+from rolecall.commands.common import UnusableError, config_option, key_of, read_config, tell_lines, unreadable
 from rolecall.commands.running import ask, endpoint_of, server_options
 from rolecall.remote import Keys, RefusedError, UnknownOperationError, UnusableCallError, call
 from rolecall.worlds.world import World
@@ -123,7 +123,7 @@ def _policy(file: str) -> str:
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
+        raise unreadable(file, error) from error
 
 
 def _role_arn(world: World, role: str) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
@@ -110,15 +110,19 @@ def followed(
     """
     seen: set[str] = set()
     while True:
-        further = list(takewhile(lambda call: call.request_id not in seen, store.calls(wanted, as_written=True)))
+        further = _unseen(store.calls(wanted, as_written=True), seen)
         if len(further) == wanted.limit and seen:
             # More calls came than one look shows.
-            everything = store.calls(replace(wanted, limit=KEPT_CALLS), as_written=True)
-            further = list(takewhile(lambda call: call.request_id not in seen, everything))
+            further = _unseen(store.calls(replace(wanted, limit=KEPT_CALLS), as_written=True), seen)
         if further:
             seen = {call.request_id for call in further}
             yield further[::-1]
         wait(FOLLOW_SECONDS)
+
+
+def _unseen(calls: Sequence[LoggedCall], seen: Collection[str]) -> list[LoggedCall]:
+    """The first calls of a list, up to one that was seen."""
+    return list(takewhile(lambda call: call.request_id not in seen, calls))
 
 
 def _show_calls(shape: str, calls: Sequence[LoggedCall], *, as_table: bool) -> None:
