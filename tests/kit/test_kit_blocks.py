@@ -21,7 +21,7 @@ import pytest
 import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rolecall import NotServedError, Rolecall, SandboxEndedError, UnknownIdentityError
 from rolecall.kit import loading
@@ -136,7 +136,7 @@ def test_a_file_that_the_test_chose_is_kept_and_no_other(monkeypatch: pytest.Mon
         assert os.environ["AWS_CONFIG_FILE"] == str(tmp_path / "config")
 
 
-def test_a_client_made_before_the_block_keeps_its_destination() -> None:
+def test_a_client_made_before_the_block_reaches_the_sandbox_with_its_own_keys() -> None:
     client = boto3.client("sts", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     went: list[str] = []
 
@@ -146,10 +146,13 @@ def test_a_client_made_before_the_block_keeps_its_destination() -> None:
 
     client.meta.events.register("before-send", stub)
     with Rolecall(ONE) as sandbox:
-        with pytest.raises(EndpointConnectionError):
+        with pytest.raises(ClientError, match="InvalidClientTokenId"):
             client.get_caller_identity()
-        assert went
-        assert sandbox.decisions == []
+        assert went == []
+        assert [decision.outcome for decision in sandbox.decisions] == ["InvalidClientTokenId"]
+    with pytest.raises(EndpointConnectionError):
+        client.get_caller_identity()
+    assert went
 
 
 def test_a_client_that_outlives_its_block_sends_nothing() -> None:

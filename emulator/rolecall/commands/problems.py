@@ -33,5 +33,4 @@ class UnusableError(click.ClickException):
 def wrong_usage(error: click.UsageError) -> UnusableError:
     """The error for options or arguments that click does not accept."""
     path = "rolecall" if error.ctx is None else error.ctx.command_path
-    message = error.format_message().rstrip(".")
-    return UnusableError(message[:1].lower() + message[1:], hint=f"{path} --help shows how to write it")
+    return UnusableError(error.format_message(), hint=f"{path} --help shows how to write it")

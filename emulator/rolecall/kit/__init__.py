@@ -9,6 +9,7 @@ whole AWS client.
 from rolecall.kit.blocks import MANAGED_VARIABLES
 from rolecall.kit.configs import BadConfigError
 from rolecall.kit.decisions import DecisionRecord
+from rolecall.kit.decorator import sandboxed
 from rolecall.kit.identity import UnknownIdentityError
 from rolecall.kit.refused_calls import RefusedCalls
 from rolecall.kit.rolecall import Rolecall, fresh_behind
@@ -26,4 +27,5 @@ __all__ = [
     "ThreadedServer",
     "UnknownIdentityError",
     "fresh_behind",
+    "sandboxed",
 ]
