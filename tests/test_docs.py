@@ -412,9 +412,11 @@ def test_the_rest_of_the_test_kit_is_documented() -> None:
         *pytest_plugin.KNOWN_ARGUMENTS,
     }
     assert pytest_plugin.SECTION_TITLE in parts["Fixtures"]
+    assert pytest_plugin.REPORT_OPTION in parts["Fixtures"]
     assert {name for row in table_rows(parts["Errors"]) for name in code_names(row[0])} | {
         "Rolecall",
         "DecisionRecord",
+        "sandboxed",
         "__version__",
     } == set(rolecall.__all__)
     assert set(LAYER_NAMES.values()) <= set(code_names(parts["Assertions"]))

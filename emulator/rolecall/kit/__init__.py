@@ -14,6 +14,7 @@ from rolecall.kit.identity import UnknownIdentityError
 from rolecall.kit.refused_calls import RefusedCalls
 from rolecall.kit.rolecall import Rolecall, fresh_behind
 from rolecall.kit.routing import NotServedError, SandboxEndedError
+from rolecall.kit.run_calls import RunCalls
 from rolecall.web.threaded import ThreadedServer
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "NotServedError",
     "RefusedCalls",
     "Rolecall",
+    "RunCalls",
     "SandboxEndedError",
     "ThreadedServer",
     "UnknownIdentityError",

@@ -33,6 +33,7 @@ from rolecall.kit.proofs import Proofs
 from rolecall.kit.reasons import Reasons, Recording
 from rolecall.kit.refused_calls import drop_unwritten
 from rolecall.kit.routing import Route, SandboxEndedError
+from rolecall.kit.run_calls import gather_before_end
 from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
@@ -171,6 +172,7 @@ class Rolecall(Calling):
         self._all.clients.route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
+        gather_before_end(self._all.decisions)
         drop_unwritten(self._all.decisions)
         self._all.sandbox.database.close()
 
