@@ -153,8 +153,8 @@ def read_text(file: str, maximum_bytes: int = MAXIMUM_FILE_BYTES) -> str:
 
 def unreadable(file: str, error: Exception) -> UnusableError:
     """The error for a file that cannot be read. It says where a relative path begins."""
-    hint = "" if Path(file).is_absolute() or file == STANDARD_STREAM else f"the path begins at {Path.cwd()}"
-    return UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}", hint=hint)
+    where = "" if Path(file).is_absolute() or file == STANDARD_STREAM else f" (in {Path.cwd()})"
+    return UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}{where}")
 
 
 def read_config(config: str | None) -> World:
