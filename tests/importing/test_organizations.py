@@ -117,20 +117,36 @@ def test_policies_of_a_target(tmp_path: Path) -> None:
     assert organization.service_control_policies[0].targets == ("lab", SECOND)
 
 
+def test_policies_of_other_types_and_policies_without_targets(tmp_path: Path) -> None:
+    files = {
+        **FILES,
+        "tags.json": policy("tagging", {"tags": {}}, "TAG_POLICY"),
+        "targets-p-taggingx.json": {"Targets": [{"TargetId": SECOND}]},
+        "unattached.json": policy("nowhere", NO_IAM),
+    }
+    made = import_files(tmp_path, files)
+    organization = read_world(made.text).organization
+    assert organization is not None
+    [tagging] = organization.management_policies
+    assert (tagging.policy_type, tagging.targets, tagging.policy_id) == ("TAG_POLICY", (SECOND,), "p-taggingx")
+    assert json.loads(tagging.document) == {"tags": {}}
+    nowhere = {each.name: each for each in organization.service_control_policies}["nowhere"]
+    assert (nowhere.attached, nowhere.targets) == (False, ())
+    assert len(made.notes) == 1
+    assert "unattached.json" in made.notes[0]
+    assert "the files name nothing that the policy is attached to" in made.notes[0]
+
+
 def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
     files = {
         **FILES,
         "accounts.json": {"Accounts": [account(FIRST, "main"), account("777788889999", "old", Status="SUSPENDED")]},
-        "tags.json": policy("tagging", {}, "TAG_POLICY"),
-        "unattached.json": policy("nowhere", NO_IAM),
         "twice-r-ab12.json": {"OrganizationalUnits": [unit("ou-ab12-otherlab", "lab")]},
         "other.json": details(UserDetailList=[user("out", "222233334444")]),
     }
     made = import_files(tmp_path, files)
     said = "\n".join(made.notes)
     assert "the account is SUSPENDED" in said
-    assert "Rolecall has no policies of the type TAG_POLICY: it is left out" in said
-    assert "the files name nothing that the policy is attached to: it is left out" in said
     assert "there are two units lab: this one is named lab ou-ab12-otherlab" in said
     outside = {each.account_id: each.in_organization for each in read_world(made.text).accounts}
     assert outside == {FIRST: True, "777788889999": True, SECOND: True, "222233334444": False}

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from rolecall.importing.found import Found, Part, Place, Section
+from rolecall.importing.grants import document_in
 
 _ANSWERS = frozenset(("Organization", "Accounts", "Roots", "OrganizationalUnits", "Policy", "Policies", "Targets"))
 _NOUNS = {
@@ -145,23 +146,27 @@ class Organizations:
         if summary is None:
             self.found.problem(policy.place, "lacks PolicySummary")
             return
-        noun = _NOUNS.get(summary.text("Type"))
-        if noun is None:
-            self.found.note(
-                policy.place, f"Rolecall has no policies of the type {summary.text('Type')}: it is left out"
-            )
-            return
+        kind = summary.text("Type", required=True)
         targets = [
             _ROOT if target.startswith("r-") else names.get(target, target)
             for target in self.targets.get(policy_id, [])
         ]
-        if not targets:
-            if policy_id not in _MADE_BY_AWS:
-                self.found.note(policy.place, "the files name nothing that the policy is attached to: it is left out")
+        if not targets and policy_id in _MADE_BY_AWS:
             return
-        name, document = summary.text("Name", required=True), policy.text("Content", required=True)
-        section: Section = {"name": name, "targets": targets, "document": document}
-        self.found.add_to_organization(noun, section, policy.place)
+        section: Section = {"name": summary.text("Name", required=True), "id": policy_id}
+        section["description"] = summary.text("Description")
+        content = policy.text("Content", required=True)
+        if kind in _NOUNS:
+            section["document"] = content
+        else:
+            # The sandbox file takes a mapping here.
+            section |= {"type": kind, "document": document_in(content)}
+        if targets:
+            section["targets"] = targets
+        else:
+            section["attached"] = False
+            self.found.note(policy.place, "the files name nothing that the policy is attached to")
+        self.found.add_to_organization(_NOUNS.get(kind, "management_policies"), section, policy.place)
 
 
 def _id_in_name(place: Place) -> str:

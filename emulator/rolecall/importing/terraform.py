@@ -334,6 +334,7 @@ class _File:
     def _organizations_policy(self, resource: _Resource) -> None:
         kind = resource.values.get("type") or "SERVICE_CONTROL_POLICY"
         summary = {"Id": self._text(resource, "id"), "Name": self._text(resource, "name"), "Type": kind}
+        summary["Description"] = resource.values.get("description") or ""
         section = {"PolicySummary": summary, "Content": self._text(resource, "content")}
         self._organizations.policies[summary["Id"]] = Part(self._found, resource.place, section)
 
