@@ -298,6 +298,48 @@ def test_a_template_of_sam(tmp_path: Path) -> None:
     assert any("policy templates of SAM" in each for each in problems(tmp_path, text))
 
 
+def test_what_else_sam_gives_to_a_function(tmp_path: Path) -> None:
+    """SAM Developer Guide, AWS::Serverless::Function: Tracing, Events, DeadLetterQueue, RolePath, Tags."""
+    function = {
+        "Tracing": "Active",
+        "RolePath": "/svc/",
+        "Tags": {"team": "blue"},
+        "DeadLetterQueue": {"Type": "SQS", "TargetArn": "arn:aws:sqs:us-east-1:111122223333:dead"},
+        "Events": {"Queue": {"Type": "SQS", "Properties": {"Queue": {"Fn::GetAtt": ["Queue", "Arn"]}}}},
+        # These do not bear on the role, so they need not be known.
+        "CodeUri": {"Fn::Sub": "s3://${Queue}/code"},
+        "Environment": {"Variables": {"QUEUE": {"Ref": "Queue"}}},
+        "VpcConfig": {"SubnetIds": [{"Ref": "Subnet"}]},
+    }
+    resources = {
+        "Api": {"Type": "AWS::Serverless::Function", "Properties": function},
+        "Own": {"Type": "AWS::Serverless::Function", "Properties": {"Role": {"Fn::ImportValue": "role"}}},
+        "None": {"Type": "AWS::Serverless::Function", "Properties": {"Role": {"Ref": "AWS::NoValue"}}},
+        "Queue": {"Type": "AWS::SQS::Queue"},
+    }
+    template: dict[str, Any] = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+    first, second = declared(tmp_path, json.dumps(template)).roles
+    lambda_policy = "arn:aws:iam::aws:policy/service-role/AWSLambda"
+    assert first.attached_policies == (
+        f"{lambda_policy}BasicExecutionRole",
+        f"{lambda_policy}VPCAccessExecutionRole",
+        "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+        f"{lambda_policy}SQSQueueExecutionRole",
+    )
+    assert (first.path, dict(first.tags)) == ("/svc/", {"team": "blue"})
+    [statement] = json.loads(first.inline_policies["DeadLetterQueuePolicy"])["Statement"]
+    assert (statement["Action"], statement["Resource"]) == (
+        "sqs:SendMessage",
+        "arn:aws:sqs:us-east-1:111122223333:dead",
+    )
+    assert (second.name, second.attached_policies) == ("app-NoneRole", (f"{lambda_policy}BasicExecutionRole",))
+    function["Events"] = {"Broker": {"Type": "MQ"}}
+    function["DeadLetterQueue"] = {"Type": "Kinesis", "TargetArn": "arn:aws:kinesis:::x"}
+    said = "\n".join(problems(tmp_path, json.dumps(template, indent=1)))
+    assert "Properties.Events.Broker: Rolecall does not know what SAM allows" in said
+    assert "Properties.DeadLetterQueue.Type: must be SQS or SNS" in said
+
+
 def test_a_template_of_cdk(tmp_path: Path) -> None:
     """CDK writes JSON with Fn::Join for every ARN, and a parameter for its own version."""
     lambda_role = {

@@ -33,6 +33,20 @@ _NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]+", re.ASCII)
 _SECRETS = frozenset(("AWS::IAM::AccessKey",))
 _LONGEST_NAME = 64
 _LAMBDA = "arn:aws:iam::aws:policy/service-role/AWSLambda"
+# The properties of a function that bear on the role that SAM makes for it, or that tell that it makes none.
+_OF_FUNCTION = frozenset(
+    ("Role", "RolePath", "Policies", "PermissionsBoundary", "Tracing", "VpcConfig", "DeadLetterQueue", "Tags")
+)
+# What a function's sources of events add to it: SAM Developer Guide, EventSource, and the managed policies of Lambda.
+_OF_EVENTS = {
+    "SQS": "SQSQueueExecutionRole",
+    "Kinesis": "KinesisExecutionRole",
+    "DynamoDB": "DynamoDBExecutionRole",
+    "MSK": "MSKExecutionRole",
+}
+# These need a policy of their own, too.
+_EVENTS_NOT_HAD = frozenset(("MQ", "SelfManagedKafka", "DocumentDB"))
+_XRAY = "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"
 
 
 def is_template(value: Any) -> bool:
@@ -128,12 +142,25 @@ class _File:
         if _kind(self._resources[logical_id]) == _FUNCTION:
             of_all = self._template.section("Globals").get("Function")
             written = (of_all if isinstance(of_all, dict) else {}) | written
+            # Nothing else of it is imported, so nothing else need be known.
+            written = {key: value for key, value in written.items() if key in _OF_FUNCTION}
+            # Which one it is does not matter.
+            written |= {key: {} for key in ("Role", "VpcConfig") if self._is_given(written.get(key), (*path, key))}
         for key, value in written.items():
             try:
                 resolved[key] = self._template.resolve(value, (*path, key))
             except UnresolvedError as error:
                 self._template.failed.append(error)
         return Part(self._found, place, {key: value for key, value in resolved.items() if value is not None})
+
+    def _is_given(self, value: Any, path: tuple[str | int, ...]) -> bool:
+        """Whether a property has a value, known or not; AWS::NoValue is none."""
+        before = len(self._template.failed)
+        try:
+            return self._template.resolve(value, path) is not None
+        except UnresolvedError:
+            del self._template.failed[before:]
+            return True
 
     def _name(self, logical_id: str) -> str:
         """The name of a resource. AWS adds random characters to one that the template does not name."""
@@ -245,6 +272,9 @@ class _File:
         attached, inline = [f"{_LAMBDA}BasicExecutionRole"], {}
         if "VpcConfig" in part.value:
             attached.append(f"{_LAMBDA}VPCAccessExecutionRole")
+        if part.value.get("Tracing") in ("Active", "PassThrough"):
+            attached.append(_XRAY)
+        attached += self._of_events(logical_id)
         policies = part.value.get("Policies", [])
         for number, policy in enumerate(policies if isinstance(policies, list) else [policies]):
             if isinstance(policy, str):
@@ -253,19 +283,47 @@ class _File:
                 inline[f"{logical_id}RolePolicy{number}"] = {"Version": "2012-10-17"} | policy
             else:
                 self._found.problem(part.place / "Policies", "Rolecall does not have the policy templates of SAM")
+        queue = part.part("DeadLetterQueue")
+        if queue is not None:
+            inline["DeadLetterQueuePolicy"] = _dead_letters(queue)
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "lambda.amazonaws.com"},
             "Action": "sts:AssumeRole",
         }
+        tags = part.part("Tags")
         section = {
             "name": f"{self._stack}-{logical_id}Role"[-_LONGEST_NAME:],
+            "path": part.text("RolePath") or "/",
+            "tags": {key: str(value) for key, value in tags.value.items()} if tags is not None else {},
             "trust_policy": {"Version": "2012-10-17", "Statement": [statement]},
             "attached_policies": list(dict.fromkeys(attached)),
             "inline_policies": inline,
             "permissions_boundary": part.text("PermissionsBoundary") or None,
         }
         self._found.add(self._account_id, "roles", section, place)
+
+    def _of_events(self, logical_id: str) -> list[str]:
+        """The managed policies that a function's sources of events need. Raises EnoughFoundError."""
+        events = (self._resources[logical_id].get("Properties") or {}).get("Events")
+        found = []
+        for name, event in events.items() if isinstance(events, dict) else ():
+            kind = event.get("Type") if isinstance(event, dict) else None
+            if kind in _OF_EVENTS:
+                found.append(f"{_LAMBDA}{_OF_EVENTS[kind]}")
+            elif kind in _EVENTS_NOT_HAD:
+                place = self._place / "Resources" / logical_id / "Properties" / "Events" / name
+                self._found.problem(place, f"Rolecall does not know what SAM allows a function for events of {kind}")
+        return found
+
+
+def _dead_letters(queue: Part) -> Mapping[str, Any]:
+    """SAM Developer Guide, DeadLetterQueue: a policy that lets the function send to the queue or topic."""
+    action = {"SQS": "sqs:SendMessage", "SNS": "sns:Publish"}.get(queue.text("Type", required=True), "")
+    if not action:
+        queue.found.problem(queue.place / "Type", "must be SQS or SNS")
+    statement = {"Effect": "Allow", "Action": action, "Resource": queue.text("TargetArn", required=True)}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def _number(value: Any) -> Any:
