@@ -269,7 +269,8 @@ class _File:
         """The role that SAM makes for a function without one (SAM Developer Guide, AWS::Serverless::Function)."""
         if "Role" in part.value:
             return
-        attached, inline = [f"{_LAMBDA}BasicExecutionRole"], {}
+        attached = [f"{_LAMBDA}BasicExecutionRole"]
+        inline: dict[str, Mapping[str, Any]] = {}
         if "VpcConfig" in part.value:
             attached.append(f"{_LAMBDA}VPCAccessExecutionRole")
         if part.value.get("Tracing") in ("Active", "PassThrough"):
