@@ -415,3 +415,42 @@ def test_a_damaged_file_gives_problems_and_no_exception(data: Any, tmp_path: Pat
     else:
         refused = []
     assert refused == []
+
+
+def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    """A file that cannot be read, policies that AWS does not take, policies over the size limits."""
+    resources = [f"arn:aws:chime:::{number:04}" for number in range(400)]
+    long = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "chime:Get*", "Resource": resources}],
+    }
+    names = []
+    files = {
+        "broken.json": '{"Resources": ',
+        "long.json": json.dumps(
+            {
+                "UserDetailList": [user("ana", UserPolicyList=[{"PolicyName": "a", "PolicyDocument": long}])],
+                "GroupDetailList": [],
+                "RoleDetailList": [],
+            }
+        ),
+        "wrong.json": json.dumps(
+            {
+                "UserDetailList": [
+                    user("kim", SECOND, UserPolicyList=[{"PolicyName": "a", "PolicyDocument": {"Statement": "x"}}])
+                ],
+                "GroupDetailList": [],
+                "RoleDetailList": [],
+            }
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        names.append(str(tmp_path / name))
+    with pytest.raises(UnimportableError) as caught:
+        imported(names, Identifiers(seed=1))
+    first, second, third = caught.value.problems
+    assert first == f"{names[0]}:1: not JSON: Expecting value"
+    assert second.startswith(f"{names[1]}:1: UserDetailList[0]: the inline policies of ana together: ")
+    assert second.endswith(" characters, and AWS takes 2048")
+    assert third.startswith(f"{names[2]}:1: UserDetailList[0].inline_policies.a: not a policy that AWS accepts")

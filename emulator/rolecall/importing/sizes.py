@@ -1,0 +1,44 @@
+"""Policies that are longer than IAM takes: the default quotas on policies, which AWS does not raise.
+
+IAM User Guide, IAM and AWS STS quotas: characters without white space. The quota on trust policies can be raised, so a
+real account may have longer ones.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rolecall.data import QUOTAS
+from rolecall.importing.found import Found, Place, Section
+
+_INLINE = {
+    "users": QUOTAS.user_inline_policies_total_characters,
+    "groups": QUOTAS.group_inline_policies_total_characters,
+    "roles": QUOTAS.role_inline_policies_total_characters,
+}
+
+
+def check_sizes(found: Found) -> None:
+    """Add a problem for each entity whose policies are too long. Raises EnoughFoundError."""
+    for account_id, account in found.accounts.items():
+        for noun, most in _INLINE.items():
+            for index, entity in enumerate(account.get(noun, ())):
+                count = sum(map(_characters, (entity.get("inline_policies") or {}).values()))
+                what = f"the inline policies of {entity['name']} together"
+                _check(found, found.origins[account_id, noun, index], what, count, most)
+        for index, policy in enumerate(account.get("policies", ())):
+            versions: list[Section] = [policy, *policy.get("versions", ())]
+            count = max(_characters(each.get("document")) for each in versions)
+            place = found.origins[account_id, "policies", index]
+            _check(found, place, f"the policy {policy['name']}", count, QUOTAS.managed_policy_characters)
+
+
+def _check(found: Found, place: Place, what: str, count: int, most: int) -> None:
+    if count > most:
+        found.problem(place, f"{what}: {count} characters, and AWS takes {most}")
+
+
+def _characters(document: Any) -> int:
+    text = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)
+    return len("".join(text.split()))
