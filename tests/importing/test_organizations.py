@@ -123,6 +123,7 @@ def test_policies_of_other_types_and_policies_without_targets(tmp_path: Path) ->
         "tags.json": policy("tagging", {"tags": {}}, "TAG_POLICY"),
         "targets-p-taggingx.json": {"Targets": [{"TargetId": SECOND}]},
         "unattached.json": policy("nowhere", NO_IAM),
+        "targets-p-nowherex.json": {"Targets": []},
     }
     made = import_files(tmp_path, files)
     organization = read_world(made.text).organization
@@ -134,7 +135,30 @@ def test_policies_of_other_types_and_policies_without_targets(tmp_path: Path) ->
     assert (nowhere.attached, nowhere.targets) == (False, ())
     assert len(made.notes) == 1
     assert "unattached.json" in made.notes[0]
-    assert "the files name nothing that the policy is attached to" in made.notes[0]
+    assert "the policy is attached to nothing" in made.notes[0]
+
+
+def listed(*names: str, kind: str = "SERVICE_CONTROL_POLICY") -> dict[str, Any]:
+    return {"Policies": [policy(name, {}, kind)["Policy"]["PolicySummary"] for name in names]}
+
+
+def test_the_answers_about_every_target_tell_the_targets_of_a_policy(tmp_path: Path) -> None:
+    files = {name: each for name, each in FILES.items() if not name.startswith("targets-")}
+    about = {f"policies-{target}.json": listed("other") for target in (ROOT, LAB, TEAM, FIRST, SECOND)}
+    about[f"policies-{TEAM}.json"] = listed("noiam", "other")
+    files |= about | {"other.json": policy("other", ALL)}
+    organization = read_world(import_files(tmp_path, files).text).organization
+    assert organization is not None
+    assert {each.name: each.targets for each in organization.service_control_policies} == {
+        "noiam": ("team",),
+        "other": ("ROOT", "lab", "team", FIRST, SECOND),
+    }
+    # Without one of them, a policy may have one more target. An answer about tag policies tells nothing about it.
+    for target in about:
+        said = "\n".join(problems(tmp_path, files | {target: listed("tagging", kind="TAG_POLICY")}))
+        assert "policy.json:2: Policy: the files do not tell what the policy is attached to" in said
+        assert "list-targets-for-policy --policy-id p-noiamxxx" in said
+        assert "describe-policy --policy-id p-taggingx" in said
 
 
 def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
@@ -173,6 +197,16 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
             "ancestor",
         ),
         ({"organization.json": {"Organization": {"Id": 5}}}, "must be text"),
+        # Without its targets or its text, a control policy would refuse less than on AWS.
+        ({"more.json": policy("more", NO_IAM)}, "do not tell what the policy is attached to"),
+        ({"more.json": policy("FullAWSAccess", ALL)}, "do not tell what the policy is attached to"),
+        (
+            {"targets-p-elsewhere.json": {"Targets": [{"TargetId": LAB}]}},
+            "describe-policy --policy-id p-elsewhere, too",
+        ),
+        ({f"policies-{LAB}.json": listed("elsewhere")}, "describe-policy --policy-id p-elsewhere, too"),
+        ({"policies.json": listed("elsewhere")}, "describe-policy --policy-id p-elsewhere, too"),
+        ({"targets.json": {"Targets": []}}, "the answer does not say of which policy"),
     ],
 )
 def test_answers_that_cannot_be_imported(changed: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 from botocore import xform_name
@@ -94,7 +95,7 @@ def test_the_calls_of_a_resource_in_terraforms_order(make_world: Any, resource: 
     assert everything(world) == before
 
 
-# The reads of aws-nuke's resources (its public source, resources/iam-*.go): a list, and what it asks for each element.
+# What aws-nuke reads (the listers in resources/iam-*.go of its source): a list, and what it asks about each element.
 NUKE = (
     ("list_groups", "Groups", "GroupName", ("list_group_policies", "list_attached_group_policies", "get_group")),
     ("list_instance_profiles", "InstanceProfiles", "InstanceProfileName", ("get_instance_profile",)),
@@ -114,7 +115,7 @@ NUKE = (
             *("list_attached_user_policies", "list_ssh_public_keys", "list_service_specific_credentials"),
         ),
     ),
-    ("list_policies", "Policies", "Arn", ()),
+    ("list_policies", "Policies", "Arn", ("get_policy",)),
     ("list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn", ()),
     ("list_saml_providers", "SAMLProviderList", "Arn", ()),
     ("list_server_certificates", "ServerCertificateMetadataList", "ServerCertificateName", ()),
@@ -131,7 +132,7 @@ def test_the_reads_of_aws_nuke_find_everything(make_world: Any) -> None:
         found[member_name] = {each[key] for each in getattr(iam, lister)(**given)[member_name]}
         for name in found[member_name]:
             for reader in readers:
-                assert getattr(iam, reader)(**{key: name})
+                assert getattr(iam, reader)(**{"PolicyArn" if key == "Arn" else key: name})
     assert found == {
         "Groups": {"readers"},
         "InstanceProfiles": {"instance"},
@@ -145,7 +146,7 @@ def test_the_reads_of_aws_nuke_find_everything(make_world: Any) -> None:
     }
 
 
-def test_the_waiters_and_the_resource_api_of_boto3(make_world: Any) -> None:
+def test_the_waiters_of_boto3(make_world: Any) -> None:
     world = make_world(WORLD)
     iam = world.client("iam")
     trust, document = json.dumps(TRUST), json.dumps(identity("chime:Get*"))
@@ -160,6 +161,36 @@ def test_the_waiters_and_the_resource_api_of_boto3(make_world: Any) -> None:
     policy = iam.create_policy(PolicyName="w", PolicyDocument=document)["Policy"]["Arn"]
     for kind, named in {**names, "policy": {"PolicyArn": policy}}.items():
         iam.get_waiter(f"{kind}_exists").wait(**named, WaiterConfig=quick)
+
+
+def test_the_resource_api_of_boto3(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes its own client, follows the references of its model, and pages through collections."""
+    world = make_world(WORLD)
+    session = boto3.Session()
+    monkeypatch.setattr(session, "client", lambda name, **_given: world.client(name))
+    resource = session.resource("iam")
+    role = resource.create_role(RoleName="w", AssumeRolePolicyDocument=json.dumps(TRUST))
+    policy = resource.create_policy(PolicyName="w", PolicyDocument=json.dumps(identity("chime:Get*")))
+    role.attach_policy(PolicyArn=policy.arn)
+    role.Policy("own").put(PolicyDocument=json.dumps(identity("chime:List*")))
+    profile = resource.create_instance_profile(InstanceProfileName="w")
+    profile.add_role(RoleName="w")
+    again = resource.Role("w")
+    assert (again.arn, again.assume_role_policy_document) == (f"arn:aws:iam::{ACCOUNT}:role/w", TRUST)
+    assert [each.arn for each in again.attached_policies.all()] == [policy.arn]
+    assert [each.policy_document for each in again.policies.all()] == [identity("chime:List*")]
+    assert [each.name for each in again.instance_profiles.all()] == ["w"]
+    assert [each.role_name for each in policy.attached_roles.all()] == ["w"]
+    assert policy.default_version.document == identity("chime:Get*")
+    user = resource.User("w").create(Tags=[{"Key": "a", "Value": "b"}])
+    user.create_access_key_pair()
+    resource.create_group(GroupName="w").add_user(UserName="w")
+    assert [each.name for each in user.groups.all()] == ["w"]
+    assert [key.status for key in user.access_keys.all()] == ["Active"]
+    assert {"w"} <= {each.name for each in resource.users.page_size(1)}
+    assert resource.AccountSummary().summary_map["Roles"] == len(list(resource.roles.all()))
+    with pytest.raises(resource.meta.client.exceptions.DeleteConflictException):
+        role.delete()
 
 
 def test_two_tools_change_one_entity(make_world: Any) -> None:

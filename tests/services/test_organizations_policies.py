@@ -347,3 +347,10 @@ def test_an_element_with_a_value_and_nested_elements_makes_an_effective_policy_i
     assert errors(AccountId=DELEGATED, PolicyType=TAGS)["EffectivePolicyValidationErrors"] == []
     client.detach_policy(PolicyId=at_unit, TargetId=UNIT)
     assert accounts(PolicyType=TAGS)["Accounts"] == []
+    # What a policy above does not allow a policy to say makes nothing invalid.
+    fixed = {"tag_key": {"@@assign": "Team", "@@operators_allowed_for_child_policies": ["@@none"]}}
+    client.update_policy(PolicyId=at_root, Content=json.dumps({"tags": {"team": fixed}}))
+    client.attach_policy(PolicyId=at_unit, TargetId=UNIT)
+    assert accounts(PolicyType=TAGS)["Accounts"] == []
+    merged = client.describe_effective_policy(PolicyType=TAGS, TargetId=MEMBER)["EffectivePolicy"]["PolicyContent"]
+    assert json.loads(merged) == {"tags": {"team": {"tag_key": "Team", "tag_value": ["a"]}}}

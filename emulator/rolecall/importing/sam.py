@@ -53,7 +53,7 @@ _LAMBDA_TRUST = {
 
 
 def with_globals(of_all: Any, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties of a function with those of the section Globals: mappings and lists of both are joined."""
+    """The own properties of a function and the section Globals together: mappings and lists of both are joined."""
     return _joined(of_all, own) if isinstance(of_all, dict) else dict(own)
 
 

@@ -1,7 +1,7 @@
-"""Policies that are longer than IAM takes: the default quotas on policies, which AWS does not raise.
+"""Policies that are longer than AWS lets any account have.
 
-IAM User Guide, IAM and AWS STS quotas: characters without white space. The quota on trust policies can be raised, so a
-real account may have longer ones.
+IAM User Guide, IAM and AWS STS quotas: characters without white space. AWS raises one of these quotas on request, the
+quota on trust policies, and not without limit.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rolecall.data import QUOTAS
+from rolecall.data import RAISED_QUOTAS
 from rolecall.importing.found import Found, Place, Section
 
 _INLINE = {
-    "users": QUOTAS.user_inline_policies_total_characters,
-    "groups": QUOTAS.group_inline_policies_total_characters,
-    "roles": QUOTAS.role_inline_policies_total_characters,
+    "users": RAISED_QUOTAS.user_inline_policies_total_characters,
+    "groups": RAISED_QUOTAS.group_inline_policies_total_characters,
+    "roles": RAISED_QUOTAS.role_inline_policies_total_characters,
 }
 
 
@@ -26,12 +26,19 @@ def check_sizes(found: Found) -> None:
             for index, entity in enumerate(account.get(noun, ())):
                 count = sum(map(_characters, (entity.get("inline_policies") or {}).values()))
                 what = f"the inline policies of {entity['name']} together"
-                _check(found, found.origins[account_id, noun, index], what, count, most)
+                place = found.origins[account_id, noun, index]
+                _check(found, place, what, count, most)
+                if noun == "roles":
+                    trust = _characters(entity.get("trust_policy"))
+                    what = f"the trust policy of {entity['name']}"
+                    _check(found, place, what, trust, RAISED_QUOTAS.role_trust_policy_characters)
         for index, policy in enumerate(account.get("policies", ())):
+            if (account_id, "policies", index) in found.of_aws:
+                continue
             versions: list[Section] = [policy, *policy.get("versions", ())]
             count = max(_characters(each.get("document")) for each in versions)
             place = found.origins[account_id, "policies", index]
-            _check(found, place, f"the policy {policy['name']}", count, QUOTAS.managed_policy_characters)
+            _check(found, place, f"the policy {policy['name']}", count, RAISED_QUOTAS.managed_policy_characters)
 
 
 def _check(found: Found, place: Place, what: str, count: int, most: int) -> None:

@@ -86,11 +86,21 @@ class _Merging:
                 if allowed is None or name in allowed:
                     _apply(element, name, value)
             elif isinstance(value, dict):
-                self.merge(element.children.setdefault(_same(element, name), _Element()), value, allowed, depth + 1)
+                self._merge_below(element, name, value, allowed, depth)
             elif allowed is None or _ASSIGN in allowed:
                 child = element.children.setdefault(_same(element, name), _Element())
                 child.value = value
                 child.policies[self.policy_id] = None
+
+    def _merge_below(
+        self, element: _Element, name: str, value: Mapping[str, Any], allowed: frozenset[str] | None, depth: int
+    ) -> None:
+        """An element comes into being only if a policy above allows the policy to say something about it."""
+        known = element.children.get(_same(element, name))
+        child = _Element() if known is None else known
+        self.merge(child, value, allowed, depth + 1)
+        if known is None and (allowed is None or child.children or child.value is not None):
+            element.children[name] = child
 
 
 def _invalid(element: _Element, path: tuple[str, ...]) -> Iterator[InvalidElement]:
