@@ -57,6 +57,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")])
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 SERVICE_PAGES = {
+    "chime-sdk-media-pipelines": "chime.md",
     "sts": "sts.md",
     "iam": "iam.md",
     "chime": "chime.md",
@@ -286,7 +287,9 @@ def test_every_emulated_operation_is_documented_and_no_other(service: str) -> No
         return
     [table, *_] = page(SERVICE_PAGES[service]).split("\n## ")
     known = load_service(service).operation_names
-    cells = [cell for row in table_rows(table) for cell in row]
+    # Two services may have operations of one name. A row that names services is about these alone.
+    rows = [(set(code_names(row[0])) & set(SERVICES), row) for row in table_rows(table)]
+    cells = [cell for named, row in rows if not named or service in named for cell in row]
     assert {name for cell in cells for name in code_names(cell) if name in known} == emulated
 
 

@@ -36,6 +36,7 @@ REQUIRED = {
     "AssumeRoot": {"TargetPrincipal": "444455556666", "TaskPolicyArn": TASK},
 }
 # Results that an authorised caller may get: calls that make new things succeed, others do not find theirs.
+# Messaging also refuses a caller who does not act for a user of the app instance.
 ANSWERS_OF_BUILT = {"allowed", "NotFoundException", "BadRequestException", "ConflictException", "ForbiddenException"}
 
 

@@ -411,6 +411,8 @@ def test_a_flow_with_channels_stays(chat: Chat, channel: str) -> None:
     both = {"ChannelArn": channel, "ChannelFlowArn": flow}
     chat.call("AssociateChannelFlow", "ana", **both)
     other = chat.call("CreateChannelFlow", AppInstanceArn=chat.instance, Name="b", Processors=_processors())
+    flows = chat.call("ListChannelFlows", AppInstanceArn=chat.instance)["ChannelFlows"]
+    assert {each["ChannelFlowArn"] for each in flows} == {flow, other["ChannelFlowArn"]}
     second = {"ChannelArn": channel, "ChannelFlowArn": other["ChannelFlowArn"]}
     assert chat.refused("AssociateChannelFlow", "ana", **second)[0] == "ConflictException"
     assert chat.refused("DisassociateChannelFlow", "ana", **second)[0] == "NotFoundException"

@@ -218,18 +218,6 @@ def test_an_ordinary_role_in_the_place_of_the_service_linked_one_stops_streaming
     assert refusal(voice, "GetVoiceConnectorStreamingConfiguration", **named)[0] == "NotFoundException"
 
 
-def test_call_analytics_are_not_emulated(world: Any) -> None:
-    voice = voice_of(world)
-    arn = f"arn:aws:chime:us-east-1:{ACCOUNT}:media-insights-pipeline-configuration/c"
-    streaming = {**STREAM, "MediaInsightsConfiguration": {"ConfigurationArn": arn}}
-    put = {**of(connector(voice)), "StreamingConfiguration": streaming}
-    assert refusal(voice, "PutVoiceConnectorStreamingConfiguration", **put) == (
-        "NotImplemented",
-        "Rolecall does not emulate the parameter StreamingConfiguration.MediaInsightsConfiguration of "
-        "PutVoiceConnectorStreamingConfiguration yet.",
-    )
-
-
 def test_tags_decide_who_may_do_what(world: Any) -> None:
     blue = voice_of(world, "blue")
     given = {"Name": "c", "RequireEncryption": True}
@@ -247,7 +235,7 @@ def test_tags_decide_who_may_do_what(world: Any) -> None:
 def test_a_tag_of_what_takes_none_is_refused(world: Any) -> None:
     voice = voice_of(world)
     for resource, code in (
-        ("media-pipeline/m", {"NotImplemented", "NotFoundException"}),
+        ("media-pipeline/m", {"NotFoundException"}),
         ("voice-profile/p", {"BadRequestException"}),
         ("anything", {"BadRequestException"}),
     ):

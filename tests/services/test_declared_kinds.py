@@ -29,11 +29,23 @@ def _user(name: str, policy: dict[str, Any] = ALL) -> dict[str, Any]:
     return {"name": name, "access_keys": keys, "inline_policies": {"own": policy}}
 
 
+# The role of a media insights configuration.
+ANALYTICS = {
+    "name": "analytics",
+    "trust_policy": {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "mediapipelines.chime.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        },
+    },
+}
 WORLD = json.dumps(
     {
         "version": 1,
         "accounts": [
-            {"id": ACCOUNT, "users": [_user("admin"), _user("limited")]},
+            {"id": ACCOUNT, "users": [_user("admin"), _user("limited")], "roles": [ANALYTICS]},
             {"id": OTHER, "users": [_user("stranger")]},
         ],
     }
@@ -54,7 +66,13 @@ class Walk:
         self.run("first")
         # An ARN of its own names a resource alone.
         self.above = {} if self.case.get("named_alone") else self.of_parent
-        self.absent = {**self.above, **self.case["absent"]}
+        self.named_as = self.case.get("named_as", self.id_member)
+        self.absent = {**self.above, self.named_as: self.case["absent"][self.id_member]}
+        self.needed = ""
+        if "needs" in self.case:
+            needs = self.case["needs"]
+            self.needed = Walk(needs["kind"], world).made()[needs["member"]]
+        self.values["needed"] = self.needed
 
     def client(self, user: str, service: str | None = None, **arguments: Any) -> Any:
         return self.world.client(service or self.service, user, **arguments)
@@ -107,7 +125,7 @@ class Walk:
 
     def read(self, named: dict[str, Any]) -> dict[str, Any]:
         [answer] = self.call(self.case["get"], **named).values()
-        return dict(answer)
+        return dict(answer.get(self.case.get("within"), answer))
 
     def listed(self, client: Any = None, **parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
         """A page of the case's list, and its NextToken."""
@@ -117,7 +135,12 @@ class Walk:
         return page, token
 
     def named(self, resource: dict[str, Any]) -> dict[str, Any]:
-        return {**self.above, self.id_member: resource[self.id_member]}
+        return {**self.above, self.named_as: resource[self.id_member]}
+
+    def deleted(self, resource: dict[str, Any]) -> None:
+        """Delete it, and wait until it is gone."""
+        self.call(self.case["delete"], **self.named(resource))
+        self.world.clock.advance(self.case.get("deleted_after_seconds", 0))
 
     @property
     def arn_member(self) -> str:
@@ -215,7 +238,7 @@ def test_a_change_is_read_back(walk: Walk) -> None:
     assert all(changed[name] > made[name] for name in moved)
     expected = {**made, **update["parameters"]}
     assert {name: read[name] for name in set(read) - moved} == {name: expected[name] for name in set(expected) - moved}
-    assert list(walk.call(walk.case["get"], **walk.named(other)).values()) == [other]
+    assert walk.read(walk.named(other)) == other
     assert walk.refused(update["operation"], **walk.absent, **update["parameters"])[0] == "NotFoundException"
 
 
@@ -227,7 +250,7 @@ def test_what_is_deleted_is_gone_with_what_hung_on_it(walk: Walk) -> None:
     for one in walk.case.get("settings", {}).values():
         for resource in (made, other):
             walk.call(one["operations"][1], **walk.named(resource), **_document(one, walk, "put"))
-    walk.call(walk.case["delete"], **named)
+    walk.deleted(made)
     for operation in walk.reading():
         assert walk.refused(operation, **named)[0] == "NotFoundException"
         walk.call(operation, **walk.named(other))
@@ -314,7 +337,7 @@ def test_tags_are_put_listed_and_removed(walk: Walk) -> None:
     assert walk.refused("TagResource", **arn, Tags=fifty)[0] == too_many
     walk.call("TagResource", **arn, Tags=fifty[:49])
     assert len(walk.call("ListTagsForResource", **arn)["Tags"]) == 50
-    walk.call(walk.case["delete"], **walk.named(made))
+    walk.deleted(made)
     assert walk.refused("ListTagsForResource", **arn)[0] == walk.case["tags"].get("absent", "NotFoundException")
 
 
@@ -415,6 +438,8 @@ def test_the_same_token_makes_one(walk: Walk) -> None:
     if "delete" not in walk.case:
         return
     [made] = [value for value in first.values() if isinstance(value, dict)] or [first]
-    walk.call(walk.case["delete"], **walk.named(made))
+    walk.deleted(made)
+    again = walk.call(operation, **asked)
+    [made_again] = [value for value in again.values() if isinstance(value, dict)] or [again]
     # A chosen id may come again.
-    assert (walk.call(operation, **asked) == first) is ("chosen" in walk.case)
+    assert (walk.named(made_again) == walk.named(made)) is ("chosen" in walk.case)

@@ -16,7 +16,7 @@ from rolecall.wire.recorded import Recorder, compile_recorder
 DecodeRequest = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], dict[str, Any]]
 EncodeText = Callable[[Any], str]
 # How many levels of an input's members ``input_paths`` lists. Every member that names a resource is within them.
-MAXIMUM_MEMBER_DEPTH = 4
+MAXIMUM_MEMBER_DEPTH = 6
 # The roles of a role's instance profiles in GetAccountAuthorizationDetails have their members on this level.
 _ANSWER_MEMBER_DEPTH = 4
 
