@@ -66,7 +66,7 @@ def announce_pending(call: Call, channel: Resource, message: Message) -> None:
     announce_message(call, channel, f"PENDING_{_change_of(message)}_CHANNEL_MESSAGE", asked, to_sender=True)
     sender = identity(call, message.sender_arn)
     given = {
-        **shown(call, channel.content["ChannelArn"], asked, sender, message.sender_arn),
+        **shown(channel.content["ChannelArn"], asked, sender, message.sender_arn),
         **({PUSH: message.content[PUSH]} if PUSH in message.content else {}),
     }
     payload = {"EventType": INVOCATION, "CallbackId": message.callback_id, "ChannelMessage": given}
