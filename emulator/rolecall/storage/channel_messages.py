@@ -145,6 +145,32 @@ def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[M
     return _messages(_OVERDUE.all(connection, channel_key, now_micros))
 
 
+def pending(connection: Connection, now_micros: int) -> list[tuple[Message, str, Mapping[str, Any]]]:
+    """The pending messages of all channels, oldest first: each with the ARN of its channel, and its sender.
+
+    A sender that left the channel has no content here.
+    """
+    channels, senders, members = t.resources.alias("channels"), t.resources.alias("senders"), t.channel_relations
+    is_sender = and_(
+        members.c.channel_key == _M.channel_key,
+        members.c.relation == "member",
+        members.c.member_arn == _M.sender_arn,
+        members.c.sub_channel_id == _M.sub_channel_id,
+    )
+    statement = (
+        select(*(_M[name] for name in Message._fields), channels.c.content, senders.c.content)
+        .join(channels, _M.channel_key == channels.c.resource_key)
+        .outerjoin(members, is_sender)
+        .outerjoin(senders, members.c.member_key == senders.c.resource_key)
+        .where(_M.settles_at_micros > now_micros)
+        .order_by(_M.settles_at_micros, _M.created_at_micros)
+    )
+    return [
+        (_message(row[:-2]), json.loads(row[-2])["ChannelArn"], json.loads(row[-1] or "{}"))
+        for row in connection.execute(statement)
+    ]
+
+
 def change(connection: Connection, message: Message) -> None:
     """Replace the message of that id."""
     connection.execute(update(t.channel_messages).where(_M.message_id == message.message_id).values(_row(message)))
