@@ -338,6 +338,25 @@ def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() ->
     assert found == [(admin, f"{assumed}/{role}/rolecall") for role in roles]
 
 
+def test_a_client_that_read_the_keys_of_a_block_that_has_just_ended_gets_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread may open or close a block while this one reads the environment."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    with Rolecall() as sandbox:
+        with sandbox.as_role("chime-reader"):
+            ended = {name: os.environ[name] for name in names}
+        with sandbox.as_role("chime-manager"):
+            for changed in (names, names[:1], names[1:2]):
+                with monkeypatch.context() as patch:
+                    for name in changed:
+                        patch.setenv(name, ended[name])
+                    assert me(boto3.Session()).endswith("/chime-manager/rolecall")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+            with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+                me(boto3.Session())
+
+
 def test_tasks_have_blocks_of_their_own() -> None:
     async def task(world: dict[str, Any], begun: asyncio.Event, awaited: asyncio.Event) -> str:
         with Rolecall(world):
