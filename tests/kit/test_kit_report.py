@@ -69,7 +69,7 @@ def test_the_page_has_every_call_and_the_smallest_policies(project: pytest.Pytes
     file = project.path / "report.html"
     result.stdout.fnmatch_lines([f"Rolecall's report of all calls: {file.as_uri()}"])
     page = page_of(file)
-    assert re.search(r"5 calls, 2 refused", page.text_content())
+    assert re.search(r"Calls: 5, refused: 2", page.text_content())
     titles = [title.text_content().rpartition("::")[2] for title in page.findall(".//h3")]
     assert titles == ["test_reads", "test_is_refused", "test_own_sandbox"]
     policies = {
@@ -151,7 +151,7 @@ def test_a_run_with_workers_writes_one_page(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess("-p", "no:randomly", "-n2", "--rolecall-report", "report.html")
     result.assert_outcomes(passed=3, failed=1)
     page = page_of(project.path / "report.html")
-    assert "5 calls, 2 refused" in page.text_content()
+    assert "Calls: 5, refused: 2" in page.text_content()
     [link] = re.findall(r"report            \S+#(\S+)", result.stdout.str())
     assert len(page.xpath(f"//li[@id='{link}']")) == 1
 
@@ -160,8 +160,8 @@ def test_calls_beyond_the_limit_are_counted(project: pytest.Pytester, monkeypatc
     monkeypatch.setattr(run_calls, "MAXIMUM_CALLS", 2)
     run(project, "--rolecall-report", "report.html")
     text = page_of(project.path / "report.html").text_content()
-    assert "2 calls, " in text
-    assert "3 further calls are left out" in text
+    assert "Calls: 2, " in text
+    assert "Further calls that are left out: 3" in text
 
 
 def test_a_file_that_cannot_be_written_is_said(project: pytest.Pytester) -> None:
