@@ -45,7 +45,7 @@ ROOMS: Mapping[str, set[str]] = {
     "storage": {"errors", "clock", "folders", "arns", "principals", "ids", "caches", "printable"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
-    "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
+    "signin": LEAVES | {"policy", "sessions", "delivery", "identities", "access", "storage", "data"},
     # A session of a role can be made without any service. So services may import delivery, and not the other way.
     "delivery": LEAVES | {"sessions", "storage"},
     "services": LEAVES | {"policy", "advice", "delivery", "sessions", "storage", "access", "data"},

@@ -35,7 +35,12 @@ STATE_NAME = "faults"
 DROPPED_CODE = "ConnectionDropped"
 RATE_EXCEEDED_MESSAGE = "Rate exceeded"
 INJECTED_MESSAGE = "A fault rule of the sandbox asks for this error."
+NO_SUCH_RULE_MESSAGE = "There is no fault rule with this id."
 _SEED_BYTES = 4
+
+
+class NoSuchRuleError(LookupError):
+    """A rule that is not there. The user sees the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,10 @@ class Faults:
 
     def add(self, **rule: Any) -> str:
         """Add a rule after the others. Returns its id. Raises InvalidFaultError, as :meth:`replace` does."""
+        return self.add_rule(rule)
+
+    def add_rule(self, rule: Any) -> str:
+        """The same with the rule as one value. The counts of the others go on."""
         [added] = self._read([rule])
         with self._database.transaction() as connection:
             rules = (*read_kept(worlds.state(connection, STATE_NAME)), added)
@@ -160,6 +169,15 @@ class Faults:
         read = self._read(rules)
         with self._database.transaction() as connection:
             self._keep(connection, read)
+
+    def remove(self, rule_id: str) -> None:
+        """Remove one rule. The counts of the others go on. Raises NoSuchRuleError."""
+        with self._database.transaction() as connection:
+            rules = read_kept(worlds.state(connection, STATE_NAME))
+            others = [rule for rule in rules if rule.rule_id != rule_id]
+            if len(others) == len(rules):
+                raise NoSuchRuleError(NO_SUCH_RULE_MESSAGE)
+            self._keep(connection, others)
 
     def clear(self) -> None:
         """Remove every rule."""
@@ -178,4 +196,4 @@ class Faults:
         fault_hits.keep_only(connection, [rule.rule_id for rule in rules])
 
 
-__all__ = ["NOT_STRUCK", "ActiveFaults", "Faults", "InvalidFaultError", "Struck", "active_faults"]
+__all__ = ["NOT_STRUCK", "ActiveFaults", "Faults", "InvalidFaultError", "NoSuchRuleError", "Struck", "active_faults"]

@@ -140,6 +140,12 @@ def page(
     return _messages(_PAGES[ascending].all(connection, *values))
 
 
+def newest(connection: Connection, channel_key: str, before_micros: int, limit: int) -> list[Message]:
+    """The last messages of a channel before a time, newest first, whoever may see them and whatever their status."""
+    statement = _SELECT.where(_M.channel_key == channel_key, _M.created_at_micros < before_micros)
+    return _messages([tuple(row) for row in connection.execute(statement.order_by(_M.created_at_micros.desc()).limit(limit))])
+
+
 def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:
     """The pending messages of a channel whose time is over, in the order in which it was over."""
     return _messages(_OVERDUE.all(connection, channel_key, now_micros))
