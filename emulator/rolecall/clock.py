@@ -152,7 +152,7 @@ def duration_seconds(text: str) -> float | None:
 
 
 def written_change(change: str) -> dict[str, Any]:
-    """What the control endpoint takes for a change as people write it: ``+1h``, a time, ``freeze``. Raises BadTimeError."""
+    """The body for the control endpoint from a change as people write it, such as ``+1h``. Raises BadTimeError."""
     if change in _WRITTEN_CHANGES:
         return dict(_WRITTEN_CHANGES[change])
     step = STEP.fullmatch(change)

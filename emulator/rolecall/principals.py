@@ -58,9 +58,7 @@ class Principal:
 def federated_principal(owner: Principal, name: str) -> Principal:
     """The federated user of that name, whom a user or root user vouches for (IAM User Guide, "IAM identifiers")."""
     arn = federated_user_arn(owner.account_id, name)
-    return Principal(
-        "FederatedUser", owner.account_id, arn, arn, f"{owner.account_id}:{name}", owner.entity_id, name
-    )
+    return Principal("FederatedUser", owner.account_id, arn, arn, f"{owner.account_id}:{name}", owner.entity_id, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

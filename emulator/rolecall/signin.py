@@ -134,7 +134,9 @@ class SignIn:
                     raise SignInError(GONE_MESSAGE)
                 if role.entity.path.startswith(SERVICE_LINKED_PATH):
                     raise SignInError(SERVICE_ROLE_MESSAGE)
-                made = role_session(identities.keys, ids, now_seconds, role.entity, OWN_SESSION_NAME, OWN_SESSION_SECONDS)
+                made = role_session(
+                    identities.keys, ids, now_seconds, role.entity, OWN_SESSION_NAME, OWN_SESSION_SECONDS
+                )
                 return made.credentials
             owner = root_principal(account_id)
             if kind == "user":

@@ -140,10 +140,17 @@ def page(
     return _messages(_PAGES[ascending].all(connection, *values))
 
 
-def newest(connection: Connection, channel_key: str, before_micros: int, limit: int) -> list[Message]:
-    """The last messages of a channel before a time, newest first, whoever may see them and whatever their status."""
-    statement = _SELECT.where(_M.channel_key == channel_key, _M.created_at_micros < before_micros)
-    return _messages([tuple(row) for row in connection.execute(statement.order_by(_M.created_at_micros.desc()).limit(limit))])
+def newest(connection: Connection, channel_key: str, between_micros: tuple[int, int], limit: int) -> list[Message]:
+    """The last messages of a channel, newest first, whoever may see them and whatever their status.
+
+    They were made between two times, the first included.
+    """
+    since, before = between_micros
+    statement = _SELECT.where(
+        _M.channel_key == channel_key, _M.created_at_micros >= since, _M.created_at_micros < before
+    )
+    rows = connection.execute(statement.order_by(_M.created_at_micros.desc()).limit(limit))
+    return _messages([tuple(row) for row in rows])
 
 
 def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:

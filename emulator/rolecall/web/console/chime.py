@@ -92,9 +92,7 @@ def _account(sandbox: Sandbox, request: Request, _values: Values) -> Response:
         rooms = chime_rooms.list_rooms(
             connection, account.account_id, member_id="", after=chime_rooms.BEFORE_THE_FIRST, limit=LISTED + 1
         )
-        bots = chime_bots.list_bots(
-            connection, account.account_id, after=chime_bots.BEFORE_THE_FIRST, limit=LISTED + 1
-        )
+        bots = chime_bots.list_bots(connection, account.account_id, after=chime_bots.BEFORE_THE_FIRST, limit=LISTED + 1)
         content = {
             "Account": shown_account(connection, account),
             "Users": [shown_user(user) for _, user in users[:LISTED]],

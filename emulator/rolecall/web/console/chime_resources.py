@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from rolecall.clock import iso8601
 from rolecall.sandbox import Sandbox
 from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, micros, seconds
+from rolecall.services.chime_sdk_messaging.message_shapes import kept_since_micros
 from rolecall.services.chime_sdk_messaging.message_shapes import shown as shown_message
 from rolecall.services.chime_sdk_messaging.processing import settled
 from rolecall.storage import channel_messages, channel_relations, resources
@@ -22,7 +23,7 @@ from rolecall.storage.channel_messages import Message
 from rolecall.storage.gather import account_names
 from rolecall.storage.resources import Place, Resource
 from rolecall.web.console.chime import LISTED, account_of, timed_place
-from rolecall.web.console.json_pages import shown_also_as_json, without_secrets
+from rolecall.web.console.json_pages import shown_also_as_json
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
 
 NO_RESOURCE_MESSAGE = "The account has no such resource there, or it has ended."
@@ -139,7 +140,8 @@ def _channel(
         ]
         for relation, title in _RELATIONS.items()
     }
-    found = channel_messages.newest(connection, channel.key, before_micros, _MESSAGES + 1)
+    kept = kept_since_micros(connection, now_seconds, channel), before_micros
+    found = channel_messages.newest(connection, channel.key, kept, _MESSAGES + 1)
     now_micros = micros(now_seconds)
     messages = [_message(channel, settled(each, now_micros)) for each in found[:_MESSAGES]]
     earlier = found[_MESSAGES - 1].created_at_micros if len(found) > _MESSAGES else None

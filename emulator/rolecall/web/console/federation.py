@@ -112,7 +112,12 @@ def _sign_in(sandbox: Sandbox, request: Request, _values: Values) -> Response:
     except (NoSuchNameError, SignInError) as error:
         return _shown(sandbox, request, given, 400, sign_in=str(error))
     SignInLog(sandbox).note("getSigninToken", started_seconds, caller)
-    query = {"Action": "login", "Issuer": f"{endpoint(request)}{CONSOLE_PATH}{PATH}", "Destination": DESTINATION, "SigninToken": token}
+    query = {
+        "Action": "login",
+        "Issuer": f"{endpoint(request)}{CONSOLE_PATH}{PATH}",
+        "Destination": DESTINATION,
+        "SigninToken": token,
+    }
     return make_response(redirect(f"{FEDERATION_PATH}?{urlencode(query)}", 303))
 
 

@@ -23,8 +23,8 @@ class Page:
     """One page. ``rule`` is its path below the console's, as werkzeug writes rules. Its parts reach ``show`` as values.
 
     ``title`` puts the page into the navigation. ``show`` answers GET and changes nothing. ``act`` answers POST: the
-    form's token is checked before. ``is_open`` is for what a visitor needs before signing in. ``form_bytes`` is the most that
-    a form may have.
+    form's token is checked before. ``is_open`` is for what a visitor needs before signing in. ``form_bytes`` is
+    the most that a form may have.
     """
 
     rule: str

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Request, Response, g, make_response
+from flask import Request, Response, make_response
 
 from rolecall.clock import BadTimeError, written_change
 from rolecall.faults.active import InvalidFaultError, NoSuchRuleError
@@ -16,7 +16,6 @@ from rolecall.faults.rules import KEYS, KINDS
 from rolecall.sandbox import Sandbox
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.engine import shown_url
-from rolecall.wire import SERVICES
 from rolecall.web.bodies import BadBodyError
 from rolecall.web.clock_endpoint import apply_change, clock_as_json
 from rolecall.web.console.commands import curl, in_a_notice, rolecall
@@ -27,6 +26,7 @@ from rolecall.web.snapshot_endpoints import (
     NOT_TEXT_MESSAGE,
     YAML,
 )
+from rolecall.wire import SERVICES
 from rolecall.worlds.declare import InvalidWorldError
 from rolecall.worlds.snapshots import UnsavableError
 
@@ -72,7 +72,9 @@ def _shown(
         status,
         clock=clock,
         moves=_moves(request, frozen=clock["frozen"]),
-        rules=[(rule, _as_written(rule), rolecall(request, "faults", "remove", rule["id"])) for rule in _rules(sandbox)],
+        rules=[
+            (rule, _as_written(rule), rolecall(request, "faults", "remove", rule["id"])) for rule in _rules(sandbox)
+        ],
         kinds=[("", "as the other fields say"), *KINDS.items()],
         keys={key: words for key, (_, words) in KEYS.items()},
         services=SERVICES,
