@@ -107,12 +107,15 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "lxml": {"sessions"},
     "signxml": {"sessions"},
     "segno": {"services"},
+    # Only for a terminal: the commands load it late.
+    "rich": {"commands"},
 }
 # Naming a connection's type in an annotation does not count as use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 
 # Modules that are loaded by name at run time. Each call's own comment gives the reason.
 LOADED_LATE = {
+    ("rolecall.commands.terminal", "rolecall.commands.rich_output"),
     ("rolecall.storage.migrate", "rolecall.storage.upgrade"),
     ("rolecall", "rolecall.kit"),
     ("rolecall.pytest_plugin", "rolecall.kit"),
@@ -135,6 +138,7 @@ LOADED_LATE = {
     ("rolecall.web.expectation_endpoints", "rolecall.expectations.principals"),
     ("rolecall.web.expectation_endpoints", "rolecall.expectations.report"),
     ("rolecall.web.expectation_endpoints", "rolecall.expectations.verifying"),
+    ("rolecall.web.channel_flow_endpoint", "rolecall.services.chime_sdk_messaging.invocations"),
     ("rolecall.web.mfa_endpoint", "rolecall.identity_providers.mfa_codes"),
     ("rolecall.web.oidc_endpoints", "rolecall.identity_providers.oidc_tokens"),
     ("rolecall.web.outbound_documents", "rolecall.services.sts.outbound_issuers"),
