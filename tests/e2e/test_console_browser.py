@@ -1,12 +1,11 @@
 """The console in a real browser: headless Chromium opens every page at two widths and mends a refusal.
 
-It needs Chromium, its driver and the extra "browser", and is skipped without them. Set ROLECALL_SCREENSHOTS to a folder
-to keep a picture of each page.
+It needs Chromium, its driver and the extra "browser", and is skipped without them. The option --screenshots names a
+folder for a picture of each page.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,10 +109,12 @@ def complaints(browser: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_page_fits_and_loads_only_what_it_may(browser: Any, sandbox: Any, dark: bool) -> None:
+def test_every_page_fits_and_loads_only_what_it_may(
+    browser: Any, sandbox: Any, dark: bool, pytestconfig: pytest.Config
+) -> None:
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    folder = os.environ.get("ROLECALL_SCREENSHOTS", "")
+    folder = pytestconfig.getoption("--screenshots")
     for name, path in PAGES.items():
         for width in (WIDE,) if dark else (NARROW, WIDE):
             size(browser, width)

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import time_machine
+from click.testing import CliRunner
 from console_visits import CONSOLE, Scan, form_token, post
 
 from rolecall.app import application_over
+from rolecall.commands.serve import command
 from rolecall.errors import AwsError
 from rolecall.gateway import Gateway
 from rolecall.http import HttpRequest
+from rolecall.settings import ServerSettings
 from rolecall.web.origins import admission_of
 
 TOKEN = "a-control-token-of-the-team"
@@ -200,6 +203,13 @@ def test_other_sites_and_control_endpoints_stay_closed(world: Any) -> None:
 def test_a_weak_control_token_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="at least 16 ASCII characters"):
         admission_of(control_token=token)
+
+
+def test_serve_refuses_a_weak_control_token() -> None:
+    result = CliRunner().invoke(command, ["--control-token", "short", "--database", "memory"])
+    assert result.exit_code == 2
+    assert "at least 16 ASCII characters" in result.output
+    assert "short" not in repr(ServerSettings("sqlite://", control_token="short"))
 
 
 # Calls that a form makes.

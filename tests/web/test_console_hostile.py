@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -127,3 +128,15 @@ def test_every_page_says_that_it_changes_nothing_by_itself(hostile: Any) -> None
     for path in pages(hostile):
         found = Scan(browser.get(CONSOLE + path).text)
         assert len(found.tokens) == found.posts
+
+
+def test_the_file_of_others_is_unchanged_and_has_its_licence(world: Any) -> None:
+    """The digest of dist/dagre.min.js in @dagrejs/dagre 3.1.3, from the npm registry."""
+    browser = world.application.test_client()
+    script = browser.get(f"{CONSOLE}/static/dagre.min.js")
+    assert script.mimetype == "text/javascript"
+    digest = "54a503e346f93ca0bb10abe7999587e037262935687aca45eb4e4b0f64bbb578"
+    assert hashlib.sha256(script.data).hexdigest() == digest
+    licence = browser.get(f"{CONSOLE}/static/dagre.min.js.LEGAL.txt")
+    assert licence.mimetype == "text/plain"
+    assert "Permission is hereby granted, free of charge" in licence.text

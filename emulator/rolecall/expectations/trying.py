@@ -9,11 +9,11 @@ from rolecall.access.check import Rights
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
 from rolecall.data import Action, actions
-from rolecall.expectations.actions import action_problem, is_wild, table_for
+from rolecall.expectations.actions import action_problem, is_wild, one_action_problem, table_for
 from rolecall.expectations.asking import ANY, Answered, Asker, is_assuming
 from rolecall.expectations.context import Context
 from rolecall.expectations.deciding import assume_with
-from rolecall.expectations.holders import ONE_ACTION_MESSAGE, BadQuestionError
+from rolecall.expectations.holders import BadQuestionError
 from rolecall.expectations.principals import Who
 from rolecall.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, compile_policies
 
@@ -91,7 +91,7 @@ def actions_of(patterns: Sequence[str], limit: int) -> tuple[list[Action], bool]
 
 def one_action(name: str) -> Action:
     """The action of this name. Raises BadQuestionError, also for a pattern."""
-    problem = action_problem(name) or (ONE_ACTION_MESSAGE if is_wild(name) else "")
+    problem = one_action_problem(name)
     if problem:
         raise BadQuestionError(problem)
     prefix, _, short = name.partition(":")

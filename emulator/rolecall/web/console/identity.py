@@ -95,7 +95,7 @@ def _identity(sandbox: Sandbox, written: str) -> Identity:
         raise ConsoleError(NOBODY_MESSAGE, 404)
     with sandbox.database.snapshot() as connection:
         found = gather(sandbox, connection, arn)
-    # The whole ARN must be that of the identity: a path that is not its own names nobody.
+    # IAM finds names without their path and in any case. Here the whole ARN must be right.
     if found is None or found.arn != written:
         raise ConsoleError(NOBODY_MESSAGE, 404)
     return found

@@ -42,7 +42,7 @@ class Version:
 class Subject:
     """One stored policy. ``query`` names it in a URL. ``fixed`` says why it cannot be changed.
 
-    ``arn`` is that of a managed policy. ``owner_arn`` is the identity of an inline policy or of a trust policy.
+    ``arn`` names a managed policy. ``owner_arn`` is the identity of an inline policy or of a trust policy.
     ``version`` is the number of the version in ``document``, 0 for a policy without versions.
     """
 
