@@ -88,7 +88,7 @@ def test_refused_calls_are_left_out_unless_asked_for(two: Any, browser: Any) -> 
 def test_a_role_has_the_calls_of_its_sessions(two: Any, browser: Any) -> None:
     keys = assume(two)
     sts = two.client("sts", credentials=keys)
-    sts.assume_role(RoleArn="arn:aws:iam::444455556666:role/break-glass", RoleSessionName="x", ExternalId="really")
+    sts.assume_role(RoleArn="arn:aws:iam::444455556666:role/break-glass", RoleSessionName="onward", ExternalId="really")
     for principal in (GATEWAY, f"arn:aws:sts::{HUB}:assumed-role/gateway/session"):
         page = asked(browser, principal)
         assert policy_of(page)["Statement"][0]["Action"] == "sts:AssumeRole"

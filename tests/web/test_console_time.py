@@ -217,7 +217,8 @@ def test_a_snapshot_with_a_problem_changes_nothing(
 
 
 def test_a_snapshot_may_be_larger_than_other_forms(world: Any, browser: Any) -> None:
-    text = sandbox(world).save() + "# a comment\n" * 40_000
+    # A snapshot ends with a line that shows that it is whole.
+    text = sandbox(world).save().replace("\nsettings:", "\n" + "# a comment\n" * 40_000 + "settings:")
     loaded = sent(browser, "load", confirm="yes", file=(io.BytesIO(text.encode()), "snapshot.yaml"))
     assert loaded.status_code == 303
     # Its other fields may not.
