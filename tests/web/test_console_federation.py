@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import jwt
 import pytest

@@ -158,9 +158,7 @@ def test_a_shared_sandbox_asks_for_the_control_token_first(world: Any, contents:
         check_nothing_was_done(world, before, browser.post(CONSOLE + path, data=data), 401)
 
 
-def test_no_page_of_a_shared_sandbox_shows_anything_without_the_control_token(
-    world: Any, contents: Contents
-) -> None:
+def test_no_page_of_a_shared_sandbox_shows_anything_without_the_control_token(world: Any, contents: Contents) -> None:
     browser = shared(world)
     for path in (*contents.pages(HUB).values(), "/time", "/federation", "/least-privilege", "/chime?format=json"):
         page = browser.get(CONSOLE + path)

@@ -70,7 +70,7 @@ def test_what_was_used_and_is_not_allowed_any_more(two: Any, browser: Any) -> No
     assume(two)
     two.client("iam", "admin").remove_user_from_group(GroupName="operators", UserName="ana")
     text = text_of(asked(browser, ANA))
-    assert f"sts:AssumeRole {GATEWAY}" in text.split("Used, and not allowed now")[1]
+    assert f"sts:AssumeRole {GATEWAY} ImplicitDeny" in text.split("Used, and not allowed now")[1]
     assert "None of 1." not in text
 
 
@@ -103,7 +103,9 @@ def test_since_narrows_the_calls(two: Any, browser: Any) -> None:
     assert "has no call of this principal since then" in text_of(asked(browser, ANA, since="15m"))
 
 
-@pytest.mark.parametrize("given", [{"principal": "ana"}, {"principal": "<script>"}, {"principal": ANA, "since": "soon"}])
+@pytest.mark.parametrize(
+    "given", [{"principal": "ana"}, {"principal": "<script>"}, {"principal": ANA, "since": "soon"}]
+)
 def test_a_question_that_cannot_be_answered(browser: Any, given: dict[str, str]) -> None:
     page = asked(browser, **given)
     assert page.status_code == 400

@@ -35,6 +35,7 @@ def sandbox(world: Any) -> Any:
 def text_of(browser: Any) -> str:
     page = browser.get(CONSOLE + PAGE)
     assert page.status_code == 200
+    assert "method" not in page.text.replace('method="', "")
     return " ".join(" ".join(Scan(page.text).text).split())
 
 
@@ -71,7 +72,9 @@ def test_the_clock_is_set_frozen_and_reset(world: Any, browser: Any) -> None:
     assert world.clock.offset_seconds == 0
 
 
-@pytest.mark.parametrize("change", ["", "tomorrow", "+", "+1", "1h", "+1h;reset", "12000-01-01T00:00:00Z", "+999999999d"])
+@pytest.mark.parametrize(
+    "change", ["", "tomorrow", "+", "+1", "1h", "+1h;reset", "12000-01-01T00:00:00Z", "+999999999d"]
+)
 def test_what_is_no_change_moves_nothing(world: Any, browser: Any, change: str) -> None:
     world.clock.freeze()
     before = world.clock.now_seconds()
@@ -88,7 +91,9 @@ def test_a_rule_is_added_strikes_and_is_removed(world: Any, browser: Any) -> Non
     given = {"service": "sts", "operation": "GetCallerIdentity", "error": "Throttling", "times": "1"}
     assert sent(browser, "faults", **given).status_code == 303
     page = text_of(browser)
-    command = """rolecall faults add '{"service": "sts", "operation": "GetCallerIdentity", "error": "Throttling", "times"""
+    command = (
+        """rolecall faults add '{"service": "sts", "operation": "GetCallerIdentity", "error": "Throttling", "times"""
+    )
     assert command in page
     sts = world.client("sts", "developer")
     with pytest.raises(ClientError, match="Throttling"):
@@ -96,7 +101,10 @@ def test_a_rule_is_added_strikes_and_is_removed(world: Any, browser: Any) -> Non
     assert sts.get_caller_identity()["Account"]
     [rule] = sandbox(world).faults.rules
     assert (rule["calls"], rule["hits"]) == (2, 1)
-    assert f"rolecall faults remove {rule['id']}" in text_of(browser)
+    page = text_of(browser)
+    assert f"rolecall faults remove {rule['id']} --endpoint http://localhost" in page
+    assert "rolecall faults clear --endpoint http://localhost" in page
+    assert "Matching calls: 2. Hits: 1." in page
     assert sent(browser, "faults/remove", id=rule["id"]).status_code == 303
     assert sandbox(world).faults.rules == []
 

@@ -57,10 +57,12 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """A permission that was used and that the principal does not have now."""
+    """A permission that was used and that the principal does not have now. The principal is as questions name it."""
 
+    principal: str
     action: str
     resource: str
+    outcome: str
     reason: str
 
 
@@ -168,7 +170,8 @@ def _asked_again(sandbox: Sandbox, traffic: Traffic, *, include_refused: bool) -
                 continue
             asked += 1
             if not answered.allowed:
-                lacking.append(Lacking(action, resource, answered.reason))
+                outcome = "Refused" if answered.decision is None else answered.decision.outcome
+                lacking.append(Lacking(who.arn, action, resource, outcome, answered.reason))
     return lacking, asked, len(pairs) > _ASKED_AGAIN
 
 
