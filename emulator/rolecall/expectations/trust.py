@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from rolecall.policy.principal_elements import Reach, ReachTest, named_by, names
 
 _EVERYONE = Reach.DIRECT
 _COLONS_OF_ARN = 5
+_ARNS_OF_IAM = "arn:aws:iam::"
+_WILDCARD = re.compile(r"[*?]")
 
 
 @dataclass
@@ -106,11 +109,20 @@ def _allowed(identity: CompiledPolicies) -> _Allowed:
         # What a variable stands for may depend on the call.
         if any("${" in resource for resource in resources):
             found.tests.append(None)
-        elif compiled.resource is None or statement.resources_negated or not all(map(_is_single, resources)):
+        elif compiled.resource is None or statement.resources_negated:
             found.tests.append(compiled.resource)
         else:
-            found.arns.update(resources)
+            single = set(filter(_is_single, resources))
+            found.arns |= single
+            if any(map(_may_mean_roles, set(resources) - single)):
+                found.tests.append(compiled.resource)
     return found
+
+
+def _may_mean_roles(pattern: str) -> bool:
+    """Whether the text before the first wildcard of a pattern may begin the ARN of a role."""
+    fixed = _WILDCARD.split(pattern, maxsplit=1)[0]
+    return fixed.startswith(_ARNS_OF_IAM) or _ARNS_OF_IAM.startswith(fixed)
 
 
 def _is_single(resource: str) -> bool:
