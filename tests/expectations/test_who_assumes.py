@@ -94,6 +94,8 @@ def test_who_can_and_paths_find_what_real_calls_can_assume() -> None:
         for role, arns in real.items():
             found = who_can(sandbox._parts.sandbox, "sts:AssumeRole", f"{ROLES}/of/{role}").holders
             assert {each.who.arn for each in found if ":user/" in each.who.arn} == arns, role
+            if role not in ("user", "of-name"):
+                continue
             for account in WORLD["accounts"]:
                 for user in account["users"]:
                     arn = f"arn:aws:iam::{account['id']}:user{user['path']}{user['name']}"

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from rolecall.arns import iam_arn, oidc_provider_arn
-from rolecall.importing.found import Part, Place, Section
+from rolecall.importing.found import Part, Place, Section, as_text
 from rolecall.importing.grants import Grants, document_in
 from rolecall.importing.intrinsics import Template, UnresolvedError
 from rolecall.importing.sam import FUNCTION, made_by_sam, needed, role_of, with_globals
@@ -143,7 +143,9 @@ class _File:
                 resolved[key] = self._template.resolve(value, (*path, key))
             except UnresolvedError as error:
                 self._template.failed.append(error)
-        return Part(self._found, place, {key: value for key, value in resolved.items() if value is not None})
+        return Part(
+            self._found, place, {key: each for key, each in resolved.items() if each is not None}, is_lenient=True
+        )
 
     @staticmethod
     def _of_function(template: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,13 +170,13 @@ class _File:
         properties = self._resources[logical_id].get("Properties") or {}
         key = _NAMES[kind][2] if kind in _NAMES else ""
         path = ("Resources", logical_id, "Properties", key)
-        named = self._template.resolve(properties.get(key), path) if isinstance(properties, dict) else None
+        named = as_text(self._template.resolve(properties.get(key), path)) if isinstance(properties, dict) else None
         return named if isinstance(named, str) else f"{self._stack}-{logical_id}"[-_LONGEST_NAME:]
 
     def _path(self, logical_id: str) -> str:
         properties = self._resources[logical_id].get("Properties") or {}
         path = ("Resources", logical_id, "Properties", "Path")
-        found = self._template.resolve(properties.get("Path"), path) if isinstance(properties, dict) else None
+        found = as_text(self._template.resolve(properties.get("Path"), path)) if isinstance(properties, dict) else None
         return found if isinstance(found, str) else "/"
 
     def _attribute(self, logical_id: str, attribute: str, _path: tuple[str | int, ...]) -> str | None:
