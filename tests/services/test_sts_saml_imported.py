@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from saml_calls import ACCOUNT, PROVIDER, ROLE, idp, other_idp
 
 from rolecall.ids import Identifiers
-from rolecall.importing import saml
 from rolecall.importing.reading import imported
 from rolecall.importing.written import Imported, UnimportableError
 from rolecall.sessions.saml.records import SamlNotInstalledError
+from rolecall.worlds import checking
 
 TRUST = {
     "Version": "2012-10-17",
@@ -74,7 +74,7 @@ def test_without_the_extra_a_provider_is_left_out_and_listed(tmp_path: Path, mon
     def absent(_text: str) -> Any:
         raise SamlNotInstalledError
 
-    monkeypatch.setattr(saml, "read_metadata", absent)
+    monkeypatch.setattr(checking, "read_metadata", absent)
     [note] = run(tmp_path, terraform(idp().metadata)).notes
     assert "pip install 'rolecall[saml]'; it is left out" in note
 
@@ -84,5 +84,5 @@ def test_metadata_that_cannot_be_used_is_a_problem_with_its_place(form: Any, tmp
     with pytest.raises(UnimportableError) as caught:
         run(tmp_path, form("<EntityDescriptor/>"))
     [problem] = caught.value.problems
-    assert "the metadata cannot be used: the root is not an EntityDescriptor" in problem
+    assert "metadata: cannot be used: the root is not an EntityDescriptor" in problem
     assert problem.startswith(str(tmp_path / "file.json:"))

@@ -337,6 +337,17 @@ def saml_metadata(notes: Notes, path: Path, value: Any) -> str | None:
     return value
 
 
+def saml_is_missing() -> str:
+    """What to install, if SAML needs an extra of Rolecall that is not installed; else empty."""
+    try:
+        read_metadata("")
+    except SamlNotInstalledError as error:
+        return error.message
+    except BadMetadataError:
+        pass
+    return ""
+
+
 def not_emulated(what: str) -> Check:
     """A key of the format that this version does not support. An empty list is accepted, anything else is a problem."""
 
