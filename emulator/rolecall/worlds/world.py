@@ -215,14 +215,20 @@ class DeclaredOidcProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSamlProvider:
-    """A SAML provider. ``metadata`` is its document's text. ``rolecall_idp`` names a provider of Rolecall's instead."""
+    """A SAML provider. Its document comes from a file or stands in the sandbox file, or it is one of Rolecall's own."""
 
     name: str = member(c.matching(r"[\w._-]{1,128}", "a name of up to 128 letters, digits and ._-"))
-    metadata: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
+    metadata_of_file: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
+    written_metadata: str = member(c.saml_metadata, "", key="metadata", secret=True)
     rolecall_idp: str = member(c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-"), "")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
     context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)  # noqa: RUF009 - a field
     identity_center_instance_arn: str | None = member(_INSTANCE, None, key="identity_center_instance")
+
+    @property
+    def metadata(self) -> str:
+        """The document's text; empty for one of Rolecall's own providers."""
+        return self.metadata_of_file or self.written_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
