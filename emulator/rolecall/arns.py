@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 PARTITION = "aws"
 _LAST_COLONS = 5
 _CONTROL_POLICY_ID_CHARACTERS = 8
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,16 @@ def parse_arn(text: str) -> Arn | None:
     if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:
         return None
     return Arn(*parts[1:])
+
+
+def filled_arn(template: str, region: str, account_id: str, resource_id: str) -> str:
+    """The ARN of a resource by its form in the Service Authorization Reference, with variables such as ``${Region}``.
+
+    The id of a resource whose form has several variables of its own has them all, such as ``INSTANCE/USER``.
+    """
+    known = {"Partition": PARTITION, "Region": region, "AccountId": account_id}
+    parts = iter(resource_id.split("/"))
+    return _VARIABLE.sub(lambda match: known.get(match[1]) or next(parts), template)
 
 
 def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from rolecall.access.resources import Resource as RequestedResource
-from rolecall.arns import PARTITION, parse_arn
+from rolecall.arns import filled_arn, parse_arn
 from rolecall.data import actions, resource_types
 from rolecall.errors import AwsError, bad_request
 from rolecall.service_records import action_prefix
@@ -178,9 +177,7 @@ class Kind:
 
         The id of a kind whose ARN has several variables has them all, such as ``INSTANCE/USER``.
         """
-        known: Mapping[str, str] = {"Partition": PARTITION, "Region": call.region, "AccountId": call.account_id}
-        parts = iter(resource_id.split("/"))
-        return _VARIABLE.sub(lambda match: known.get(match[1]) or next(parts), self._template)
+        return filled_arn(self._template, call.region, call.account_id, resource_id)
 
     def id_of(self, arn: str) -> str:
         """The id in an ARN of this kind; empty for an ARN of another one."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
+from rolecall.contents.channels import PERSISTENT, STANDARD, new_message
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.app_instance_kinds import PAGE_SIZE
 from rolecall.services.chime_sdk_messaging.kinds import (
@@ -18,9 +19,7 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     seconds,
 )
 from rolecall.services.chime_sdk_messaging.message_shapes import (
-    PERSISTENT,
     PUSH,
-    STANDARD,
     Attributes,
     PushNotification,
     announce_message,
@@ -98,14 +97,7 @@ def send_message(
         "MessageAttributes": checked_attributes(call, MessageAttributes),
         PUSH: PushNotification,
     }
-    content: dict[str, Any] = {
-        "Content": Content,
-        **{name: value for name, value in optional.items() if value is not None},
-        "Type": Type,
-        "Persistence": Persistence,
-        "Redacted": False,
-        "LastUpdatedTimestamp": seconds(created),
-    }
+    content = new_message(Content, Type, Persistence, optional, seconds(created))
     message = Message(
         call.ids.noise(32).hex(),
         channel.key,
