@@ -1,4 +1,4 @@
-"""Resources of the Chime SDK that the sandbox file declares: what the API answers, what stays, what begins anew."""
+"""Resources of the Chime SDK that the sandbox file declares: what the API answers, what stays, what starts again."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_meetings_have_their_attendees_and_last_a_day(sandbox: Rolecall) -> None
         "eu-west-1",
         "ana",
     )
-    # The addresses of media have the same form as those of a meeting that a call makes.
+    # The addresses of media have the form that they have in a meeting of a call.
     mine, other = declared["MediaPlacement"], made["MediaPlacement"]
     assert mine.keys() == other.keys()
     hosts = {name: re.sub(made["MeetingId"], meeting_id, url) for name, url in other.items() if name != "AudioHostUrl"}
@@ -355,7 +355,7 @@ def test_a_changed_file_lets_a_banned_member_in_again_and_changes_the_privacy(sa
     assert sorted(each["Name"] for each in listed) == ["General", "Private"]
 
 
-def test_a_meeting_that_has_ended_begins_anew_with_a_changed_file(sandbox: Rolecall) -> None:
+def test_a_meeting_that_has_ended_starts_again_with_a_changed_file(sandbox: Rolecall) -> None:
     meetings, meeting_id = sandbox.client("chime-sdk-meetings"), declared_meeting_id(sandbox)
     meetings.delete_meeting(MeetingId=meeting_id)
     again = file_of(name="renamed")

@@ -22,7 +22,7 @@ IPV4_ONLY = "Ipv4Only"
 
 
 def new_meeting(meeting_id: str, arn: str, members: Mapping[str, Any], network_type: str = IPV4_ONLY) -> dict[str, Any]:
-    """A meeting. ``members`` are those of the request that are in the answer, MediaRegion among them."""
+    """A meeting. ``members`` are the members of the request that are in the answer, such as MediaRegion."""
     return {
         "MeetingId": meeting_id,
         **members,

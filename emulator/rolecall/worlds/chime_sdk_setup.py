@@ -220,7 +220,7 @@ class ChimeSdkRows:
         ends_at_seconds: int | None = None,
         new: Mapping[str, Any] | None = None,
     ) -> _Written:
-        """Create the resource, or bring it up to date. One that has ended begins anew."""
+        """Create the resource, or bring it up to date. One that has ended starts again."""
         place = {
             "account_id": self._account_id,
             "region": region,
