@@ -40,10 +40,10 @@ class Streaming(TypedDict):
 def _permissions_to_stream(call: Call, parameters: Parameters) -> Sequence[Permission]:
     """The caller's own rights on the streams, and the right to make the role, where there is the app instance."""
     own = [*table_permissions(call, parameters)]
-    streams = dict.fromkeys(each["ResourceArn"] for each in parameters[_STREAMING])
-    own += [Permission(action, stream) for stream in streams for action in _ACTIONS_ON_STREAMS]
     if APP_INSTANCE.kept.find(call, APP_INSTANCE, (parameters["AppInstanceArn"],), locked=False) is None:
         return own
+    streams = dict.fromkeys(each["ResourceArn"] for each in parameters[_STREAMING])
+    own += [Permission(action, stream) for stream in streams for action in _ACTIONS_ON_STREAMS]
     making = permission_to_make(call, STREAMING_SERVICE)
     return own if making is None else [*own, making]
 
