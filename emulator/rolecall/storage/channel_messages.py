@@ -32,6 +32,11 @@ class Message(NamedTuple):
     settles_as: str | None = None
 
 
+# Members of a row by their position.
+CREATED_AT, SENDER, CONTENT, SETTLES_AT = (
+    Message._fields.index(name) for name in ("created_at_micros", "sender_arn", "content", "settles_at_micros")
+)
+
 _M = t.channel_messages.c
 _SELECT = select(*(_M[name] for name in Message._fields))
 _INSERT = PreparedInsert(t.channel_messages)
@@ -76,9 +81,10 @@ _PAGES = {
 }
 
 
-def _message(row: Sequence[Any]) -> Message:
+def message_of(row: Sequence[Any]) -> Message:
+    """The message of a row of :func:`page`."""
     message = Message(*row)
-    return message._replace(content=json.loads(row[8]))
+    return message._replace(content=json.loads(row[CONTENT]))
 
 
 def _row(message: Message) -> dict[str, Any]:
@@ -98,19 +104,19 @@ def last_micros(connection: Connection, channel_key: str) -> int:
 
 def find(connection: Connection, channel_key: str, message_id: str) -> Message | None:
     row = _BY_ID.first(connection, message_id)
-    return None if row is None or row[1] != channel_key else _message(row)
+    return None if row is None or row[1] != channel_key else message_of(row)
 
 
 def find_by_token(connection: Connection, channel_key: str, sender_arn: str, create_token: str) -> Message | None:
     """The message that an earlier call of this sender with the same token made."""
     row = _BY_TOKEN.first(connection, channel_key, sender_arn, create_token)
-    return None if row is None else _message(row)
+    return None if row is None else message_of(row)
 
 
 def find_by_callback(connection: Connection, channel_key: str, callback_id: str) -> Message | None:
     """The message that a channel flow got under this id. It keeps the id after the callback."""
     row = _BY_CALLBACK.first(connection, callback_id)
-    return None if row is None or row[1] != channel_key else _message(row)
+    return None if row is None or row[1] != channel_key else message_of(row)
 
 
 def page(
@@ -123,15 +129,15 @@ def page(
     *,
     ascending: bool,
     limit: int,
-) -> list[Message]:
-    """The messages that a reader may see, made between two times, both included."""
+) -> list[Sequence[Any]]:
+    """The rows of the messages that a reader may see, made between two times, both included. The content is text."""
     values = (channel_key, *between_micros, sub_channel_id, now_micros, reader_arn, limit)
-    return [_message(row) for row in _PAGES[ascending].all(connection, *values)]
+    return _PAGES[ascending].all(connection, *values)
 
 
 def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:
     """The pending messages of a channel whose time is over, in the order in which it was over."""
-    return [_message(row) for row in _OVERDUE.all(connection, channel_key, now_micros)]
+    return [message_of(row) for row in _OVERDUE.all(connection, channel_key, now_micros)]
 
 
 def change(connection: Connection, message: Message) -> None:

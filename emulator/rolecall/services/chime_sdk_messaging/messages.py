@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from rolecall.caches import BoundedCache, KeptMapping
 from rolecall.contents.channels import PERSISTENT, STANDARD, new_message
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.app_instance_kinds import PAGE_SIZE
@@ -40,11 +41,14 @@ from rolecall.services.chime_sdk_messaging.roles import HIDDEN, Standing, named_
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_messages as messages
-from rolecall.storage.channel_messages import PENDING, SENT, Message
+from rolecall.storage.channel_messages import CONTENT, CREATED_AT, PENDING, SENDER, SENT, SETTLES_AT, Message
 
 _LATEST_MICROS = 2**62
 # A message that no list shows is kept for an hour, so that a repeated call does not send it again.
 _UNLISTED_KEPT_MICROS = 3_600_000_000
+# Summaries of messages for lists. Together they have a few megabytes.
+_REMEMBERED_SUMMARIES, _REMEMBERED_CHARACTERS = 2048, 1024
+_summaries: BoundedCache[tuple[Any, ...], KeptMapping] = BoundedCache(_REMEMBERED_SUMMARIES)
 
 
 class Target(TypedDict):
@@ -234,14 +238,28 @@ def list_messages(
         ascending=ascending,
         limit=MaxResults + 1,
     )
-    page, rest = one_page(call, scope, found, MaxResults, lambda each: (each.created_at_micros,))
+    page, rest = one_page(call, scope, found, MaxResults, lambda row: (row[CREATED_AT],))
     senders: dict[str, Mapping[str, str]] = {ChimeBearer: named(ChimeBearer, acting.identity.content)}
     summaries = []
-    for each in page:
-        message = settled(each, now)
-        if message.sender_arn not in senders:
-            senders[message.sender_arn] = identity(call, message.sender_arn)
-        whole = shown(call, ChannelArn, message, senders[message.sender_arn], ChimeBearer)
-        summaries.append(parts_of(call, whole, "ChannelMessages"))
+    for row in page:
+        if row[SENDER] not in senders:
+            senders[row[SENDER]] = identity(call, row[SENDER])
+        summaries.append(_summary(acting, row, senders[row[SENDER]], now))
     sub_channels = {"SubChannelId": sub_channel} if sub_channel else {}
     return {"ChannelArn": ChannelArn, "ChannelMessages": summaries, **sub_channels, **rest}
+
+
+def _summary(acting: Standing, row: Sequence[Any], sender: Mapping[str, str], now_micros: int) -> Mapping[str, Any]:
+    """A message as lists show it. The last ones are remembered by everything that they are made of."""
+    key = (row[SENDER] == acting.arn, sender.get("Name"), *row)
+    known = _summaries.get(key)
+    if known is not None:
+        return known
+    message = settled(messages.message_of(row), now_micros)
+    whole = shown(acting.call, acting.channel_arn, message, sender, acting.arn)
+    summary = parts_of(acting.call, whole, "ChannelMessages")
+    # A message that a flow has not decided yet becomes another one with time.
+    if row[SETTLES_AT] is None and len(row[CONTENT]) <= _REMEMBERED_CHARACTERS:
+        known = KeptMapping(summary)
+        _summaries.put(key, known)
+    return summary if known is None else known
