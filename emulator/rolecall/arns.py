@@ -10,6 +10,7 @@ PARTITION = "aws"
 _LAST_COLONS = 5
 _CONTROL_POLICY_ID_CHARACTERS = 8
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_AROUND = frozenset({"Partition", "Region", "AccountId"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ def parse_arn(text: str) -> Arn | None:
     return Arn(*parts[1:])
 
 
-def filled_arn(template: str, region: str, account_id: str, resource_id: str) -> str:
-    """The ARN of a resource by its form in the Service Authorization Reference, with variables such as ``${Region}``.
+def arn_format(template: str) -> str:
+    """A form of ARNs in the Service Authorization Reference (``${Region}``) for :func:`formatted_arn`."""
+    return _VARIABLE.sub(lambda match: f"{{{match[1]}}}" if match[1] in _AROUND else "{}", template)
 
-    The id of a resource whose form has several variables of its own has them all, such as ``INSTANCE/USER``.
-    """
-    known = {"Partition": PARTITION, "Region": region, "AccountId": account_id}
-    parts = iter(resource_id.split("/"))
-    return _VARIABLE.sub(lambda match: known.get(match[1]) or next(parts), template)
+
+def formatted_arn(form: str, region: str, account_id: str, resource_id: str) -> str:
+    """The ARN of a resource. The id has all variables of the form that are its own, such as ``INSTANCE/USER``."""
+    return form.format(*resource_id.split("/"), Partition=PARTITION, Region=region, AccountId=account_id)
 
 
 def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from rolecall.access.resources import Resource as RequestedResource
-from rolecall.arns import filled_arn, parse_arn
+from rolecall.arns import arn_format, formatted_arn, parse_arn
 from rolecall.data import actions, resource_types
 from rolecall.errors import AwsError, bad_request
 from rolecall.service_records import action_prefix
@@ -177,7 +177,7 @@ class Kind:
 
         The id of a kind whose ARN has several variables has them all, such as ``INSTANCE/USER``.
         """
-        return filled_arn(self._template, call.region, call.account_id, resource_id)
+        return formatted_arn(self._format, call.region, call.account_id, resource_id)
 
     def id_of(self, arn: str) -> str:
         """The id in an ARN of this kind; empty for an ARN of another one."""
@@ -187,6 +187,10 @@ class Kind:
     @cached_property
     def _template(self) -> str:
         return resource_types(action_prefix(self.service))[self.resource_type].arn
+
+    @cached_property
+    def _format(self) -> str:
+        return arn_format(self._template)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

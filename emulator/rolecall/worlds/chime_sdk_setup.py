@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from rolecall.arns import filled_arn
+from rolecall.arns import arn_format, formatted_arn
 from rolecall.contents.app_instances import new_admin, new_app_instance, new_bot, new_user
 from rolecall.contents.channels import PERSISTENT, STANDARD, new_channel, new_message
 from rolecall.contents.meetings import LONGEST_MEETING_SECONDS, attendee_token, new_attendee, new_meeting
@@ -259,7 +259,8 @@ class ChimeSdkRows:
     def _arn(self, resource_type: str, region: str, resource_id: str) -> str:
         if resource_type == "app-instance-admin":
             return resource_id
-        return filled_arn(resource_types("chime")[resource_type].arn, region, self._account_id, resource_id)
+        form = arn_format(resource_types("chime")[resource_type].arn)
+        return formatted_arn(form, region, self._account_id, resource_id)
 
     def _uuid(self, region: str, *names: str) -> str:
         return uuid_of(self._digest(region, *names)[:16])

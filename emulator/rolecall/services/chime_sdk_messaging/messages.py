@@ -29,6 +29,7 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
     kept_since_micros,
     note_sent,
     shown,
+    summary,
 )
 from rolecall.services.chime_sdk_messaging.processing import (
     announce_pending,
@@ -46,7 +47,7 @@ from rolecall.storage.channel_messages import CONTENT, CREATED_AT, PENDING, SEND
 _LATEST_MICROS = 2**62
 # A message that no list shows is kept for an hour, so that a repeated call does not send it again.
 _UNLISTED_KEPT_MICROS = 3_600_000_000
-# Summaries of messages for lists. Together they have a few megabytes.
+# Messages as lists show them. Together they have a few megabytes.
 _REMEMBERED_SUMMARIES, _REMEMBERED_CHARACTERS = 2048, 1024
 _summaries: BoundedCache[tuple[Any, ...], KeptMapping] = BoundedCache(_REMEMBERED_SUMMARIES)
 
@@ -162,7 +163,7 @@ def get_message(
     acting = standing(call, ChannelArn, ChimeBearer)
     message = visible_message(acting, MessageId, SubChannelId)
     sender = identity(call, message.sender_arn)
-    return {"ChannelMessage": shown(call, ChannelArn, message, sender, ChimeBearer)}
+    return {"ChannelMessage": shown(ChannelArn, message, sender, ChimeBearer)}
 
 
 @operation(SERVICE, "GetChannelMessageStatus")
@@ -228,7 +229,7 @@ def list_messages(
         [reached] = position_of(call, scope, NextToken)
         first, last = (reached + 1, last) if ascending else (first, reached - 1)
     now = micros(call.now_seconds)
-    found = messages.page(
+    read = messages.page(
         call.db,
         acting.channel.key,
         sub_channel,
@@ -238,7 +239,7 @@ def list_messages(
         ascending=ascending,
         limit=MaxResults + 1,
     )
-    page, rest = one_page(call, scope, found, MaxResults, lambda row: (row[CREATED_AT],))
+    page, rest = one_page(call, scope, read, MaxResults, lambda row: (row[CREATED_AT],))
     senders: dict[str, Mapping[str, str]] = {ChimeBearer: named(ChimeBearer, acting.identity.content)}
     summaries = []
     for row in page:
@@ -255,11 +256,12 @@ def _summary(acting: Standing, row: Sequence[Any], sender: Mapping[str, str], no
     known = _summaries.get(key)
     if known is not None:
         return known
-    message = settled(messages.message_of(row), now_micros)
-    whole = shown(acting.call, acting.channel_arn, message, sender, acting.arn)
-    summary = parts_of(acting.call, whole, "ChannelMessages")
+    found = summary(settled(messages.message_of(row), now_micros), sender, acting.arn)
+    # An older model may lack some members.
+    shown_members = parts_of(acting.call, found, "ChannelMessages")
     # A message that a flow has not decided yet becomes another one with time.
-    if row[SETTLES_AT] is None and len(row[CONTENT]) <= _REMEMBERED_CHARACTERS:
-        known = KeptMapping(summary)
-        _summaries.put(key, known)
-    return summary if known is None else known
+    if row[SETTLES_AT] is not None or len(row[CONTENT]) > _REMEMBERED_CHARACTERS:
+        return shown_members
+    known = KeptMapping(shown_members)
+    _summaries.put(key, known)
+    return known
