@@ -15,8 +15,8 @@ from rolecall.clock import Clock
 from rolecall.expectations.verifying import Result
 from rolecall.faults.active import Faults
 from rolecall.kit.acting import Acting
+from rolecall.kit.app_instances import MESSAGING, AppInstance, Channel, made_app_instance, made_channel
 from rolecall.kit.app_instances import SERVICE as IDENTITY
-from rolecall.kit.app_instances import AppInstance, made_app_instance
 from rolecall.kit.arguments import known_admission, known_region, known_seed
 from rolecall.kit.calling import Calling
 from rolecall.kit.clients import Clients
@@ -302,6 +302,28 @@ class Rolecall(Calling):
         """
         client = self.client(IDENTITY, user=user, credentials=credentials, account=account, region=region)
         return made_app_instance(client, users, admins, members)
+
+    def channel(
+        self,
+        *names: str,
+        app_instance: AppInstance | None = None,
+        moderators: Sequence[str] = (),
+        user: str | None = None,
+        credentials: Credentials | None = None,
+        account: str | None = None,
+        region: str | None = None,
+        **members: Any,
+    ) -> Channel:
+        """A new Chime SDK channel with members of these ids, by real calls. The first one makes and moderates it.
+
+        Without ``app_instance`` it is in a new one with these users, by default two. With one, its users of these ids
+        are members, by default all of them. ``moderators`` are ids of further moderators. ``members`` are further
+        members of CreateChannel. Raises ClientError.
+        """
+        caller: Any = {"user": user, "credentials": credentials, "account": account, "region": region}
+        if app_instance is None:
+            app_instance = self.app_instance(*dict.fromkeys((*names, *moderators)), **caller)
+        return made_channel(self.client(MESSAGING, **caller), app_instance, names, moderators, members)
 
     def reset(self) -> None:
         """Return to the declared state: IAM, Chime, clock and decisions."""

@@ -21,6 +21,12 @@ from rolecall.storage.context_providers import (
     context_provider_problem,
 )
 from rolecall.worlds import checking as c
+from rolecall.worlds.chime_sdk import (
+    DeclaredAppInstance,
+    DeclaredMeeting,
+    DeclaredSipApplication,
+    DeclaredVoiceConnector,
+)
 from rolecall.worlds.members import column, list_of, member, moment
 from rolecall.worlds.row_checks import SEED_PATTERN
 
@@ -288,6 +294,10 @@ class DeclaredAccount:
     oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
     saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)
     chime_accounts: tuple[DeclaredChimeAccount, ...] = list_of(DeclaredChimeAccount)
+    app_instances: tuple[DeclaredAppInstance, ...] = list_of(DeclaredAppInstance)
+    meetings: tuple[DeclaredMeeting, ...] = list_of(DeclaredMeeting)
+    voice_connectors: tuple[DeclaredVoiceConnector, ...] = list_of(DeclaredVoiceConnector)
+    sip_media_applications: tuple[DeclaredSipApplication, ...] = list_of(DeclaredSipApplication)
     in_organization: bool = member(c.boolean, True)
 
 
