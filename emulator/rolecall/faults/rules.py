@@ -32,9 +32,13 @@ KINDS = {
     "revoked_credentials": "the credentials count as unknown",
     "region_disabled": "STS is not activated in the Region",
     "identity_provider_down": "AWS does not reach the OIDC provider",
+    "stale_credentials": "the credentials that an instance, task or pod gets have expired",
+    "wrong_credentials": "the credentials that an instance, task or pod gets have a wrong secret",
 }
 # These depend only on the caller and apply before the parameters are read. All others apply to well-formed calls.
 CREDENTIAL_KINDS = frozenset({"expired_credentials", "revoked_credentials"})
+# These change what an attachment hands out.
+DELIVERY_KINDS = frozenset({"stale_credentials", "wrong_credentials"})
 _ERROR_KEYS = ("error", "message", "status")
 
 
@@ -49,6 +53,8 @@ class FaultCatalogue:
     operations: Mapping[str, Callable[[], frozenset[str]]]
     # Error codes of a service, or of one of its operations if that is not empty.
     error_codes: Callable[[str, str], frozenset[str]]
+    # Operations that hand out credentials to an instance, task or pod.
+    credential_operations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +237,7 @@ def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Itera
     if kind in ("region_disabled", "identity_provider_down") and service not in ("", _STS):
         yield f"the kind {kind} works only for the service {_STS}."
         return
-    if (operation or kind == "identity_provider_down") and not _operations(given, catalogue):
+    if (operation or kind == "identity_provider_down" or kind in DELIVERY_KINDS) and not _operations(given, catalogue):
         yield f"the kind {kind} applies to no operation {operation!r} of {service or 'any service'}."
         return
     if "error" in given and "status" not in given:
@@ -262,10 +268,11 @@ def _operations(given: Mapping[str, Any], catalogue: FaultCatalogue) -> set[str]
     if kind == "region_disabled":
         names = _matching(operation or "*", _STS, catalogue)
         return {name for name in names if REGION_DISABLED_CODE in catalogue.error_codes(_STS, name)}
-    if not operation:
+    if not operation and kind not in DELIVERY_KINDS:
         return set()
     services = [given["service"]] if "service" in given else list(catalogue.operations)
-    return {name for service in services for name in _matching(operation, service, catalogue)}
+    found = {name for service in services for name in _matching(operation or "*", service, catalogue)}
+    return found & catalogue.credential_operations if kind in DELIVERY_KINDS else found
 
 
 def _matching(pattern: str, service: str, catalogue: FaultCatalogue) -> set[str]:

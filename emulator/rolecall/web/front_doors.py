@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rolecall.web.attach_endpoint import register_attachments
 from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.control import THIS_MACHINE, register_health, register_reset
 from rolecall.web.decision_endpoints import register_decisions
@@ -50,6 +51,7 @@ CONTROL_ENDPOINTS = (
     register_oidc_tokens,
     register_saml_assertions,
     register_mfa_codes,
+    register_attachments,
 )
 
 FRONT_DOORS = (

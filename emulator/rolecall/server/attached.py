@@ -1,0 +1,132 @@
+"""The addresses of attachments: more listening sockets for the front of this process.
+
+Each address has a host of its own for its connections. It shares the front's loop, limits and threads, so a slow client
+of one address delays no other client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from functools import partial
+
+from rolecall.server.answers import ServedAnswer
+from rolecall.server.connection import Connection, Phase
+from rolecall.server.front import Front
+from rolecall.server.ports import BACKLOG, PortInUseError, listening_socket
+from rolecall.server.requests import Environ
+from rolecall.web.application import RolecallApplication
+
+# How often a process looks for changes that another process made.
+_LOOK_SECONDS = 1.0
+_OPEN_SECONDS = 10.0
+
+
+class _Address:
+    """The host of the connections of one attachment."""
+
+    def __init__(self, front: Front, application: RolecallApplication, attachment_id: str) -> None:
+        self.scheme = "http"
+        self.maximum_body_bytes = front.maximum_body_bytes
+        self.connections: set[Connection] = set()
+        self.server: asyncio.Server | None = None
+        self._front = front
+        self._application = application.delivery(attachment_id)
+
+    def factory(self) -> Connection:
+        return Connection(self)
+
+    def moved(self, connection: Connection, phase: Phase, *, restarts: bool) -> None:
+        self.connections.add(connection)
+        self._front.moved(connection, phase, restarts=restarts)
+
+    def left(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self._front.left(connection)
+
+    def answer(self, connection: Connection, environ: Environ) -> ServedAnswer | None:
+        return self._front.answer_with(self._application, connection, environ)
+
+    def upgrade(self, environ: Environ) -> asyncio.Protocol | None:
+        return None
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+        for connection in list(self.connections):
+            connection.close()
+
+
+class AttachedFronts:
+    """Listens for the attachments of an application, on the loop of its front."""
+
+    def __init__(self, application: RolecallApplication, front: Front, loop: asyncio.AbstractEventLoop) -> None:
+        self._application = application
+        self._attachments = application.sandbox.attachments
+        self._front = front
+        self._loop = loop
+        self._addresses: dict[str, _Address] = {}
+        self._looking = False
+        self._stopped = False
+        self._turn = threading.Lock()
+
+    async def start(self, *, keeps_all: bool, shared: bool) -> None:
+        """Listen for what there is. An address that cannot be used is reported. ``shared``: other processes attach too."""
+        # In a thread, because opening an address waits for this loop.
+        await self._loop.run_in_executor(None, partial(self._attachments.listen_with, self, keeps_all=keeps_all))
+        if shared:
+            self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def stop(self) -> None:
+        self._stopped = True
+        for address in self._addresses.values():
+            address.close()
+
+    # A Listener, called by other threads than the loop's.
+
+    def open(self, attachment_id: str, host: str, port: int) -> int:
+        """Raises OSError."""
+        try:
+            listener = listening_socket(host, port)
+        except PortInUseError as error:
+            raise OSError(str(error)) from error
+        bound_port = int(listener.getsockname()[1])
+        opening = asyncio.run_coroutine_threadsafe(self._open(attachment_id, listener), self._loop)
+        try:
+            opening.result(_OPEN_SECONDS)
+        except BaseException:
+            listener.close()
+            raise
+        return bound_port
+
+    async def _open(self, attachment_id: str, listener: socket.socket) -> None:
+        address = _Address(self._front, self._application, attachment_id)
+        address.server = await self._loop.create_server(address.factory, sock=listener, backlog=BACKLOG)
+        self._addresses[attachment_id] = address
+
+    def close(self, attachment_id: str) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._close, attachment_id)
+
+    def _close(self, attachment_id: str) -> None:
+        address = self._addresses.pop(attachment_id, None)
+        if address is not None:
+            address.close()
+
+    # Changes of other processes.
+
+    def _look(self) -> None:
+        if self._stopped:
+            return
+        if not self._looking:
+            self._looking = True
+            self._loop.run_in_executor(None, self._reconcile)
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _reconcile(self) -> None:
+        try:
+            self._attachments.look()
+        finally:
+            self._looking = False
