@@ -59,8 +59,7 @@ _PAGE = (
     '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
     " <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
 )
-# AWS ends the connection after each answer.
-_HEADERS = {"Server": "EC2ws", "Connection": "close"}
+_HEADERS = {"Server": "EC2ws"}
 _TROUBLESHOOTING = (
     "Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/"
     "troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."

@@ -18,6 +18,7 @@ from rolecall.kit.acting import Acting
 from rolecall.kit.app_instances import SERVICE as IDENTITY
 from rolecall.kit.app_instances import AppInstance, made_app_instance
 from rolecall.kit.arguments import known_admission, known_region, known_seed
+from rolecall.kit.attached import Attached, Attaching
 from rolecall.kit.clients import Clients
 from rolecall.kit.clock import SandboxClock
 from rolecall.kit.configs import Config, load_snapshot, prepared_world
@@ -57,6 +58,7 @@ class _Parts(NamedTuple):
     proofs: Proofs
     reasons: Reasons
     clock: SandboxClock
+    attaching: Attaching
 
 
 class Rolecall:
@@ -79,6 +81,7 @@ class Rolecall:
         identities = Identities(database, prepared.world)
         # In this process no client can reach the control endpoints. Making Flask would double the time to start.
         clients = Clients(self, Route(aws_application(sandbox, DEFAULT_MAXIMUM_BODY_BYTES)), identities, region)
+        sandbox_clock = SandboxClock(clock)
         self._all = _Parts(
             sandbox,
             decisions,
@@ -88,7 +91,8 @@ class Rolecall:
             Acting(self, clients),
             Proofs(sandbox),
             Reasons(sandbox, decisions, identities, clients),
-            SandboxClock(clock),
+            sandbox_clock,
+            Attaching(sandbox, sandbox_clock),
         )
         self._server: ThreadedServer | None = None
         self._owns_server = False
@@ -139,6 +143,7 @@ class Rolecall:
         self._all.clients.endpoint_url = self.endpoint_url
         self._all.clients.route.listens_at(self.endpoint_url)
         server.application = web_application(self._all.sandbox, admission=self._admission)
+        self._all.attaching.listen(self.endpoint_url, self._admission)
         return self
 
     # The block of the context manager.
@@ -164,6 +169,7 @@ class Rolecall:
             return
         self._closed = True
         self._all.acting.close()
+        self._all.attaching.close()
         self._all.clients.route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
@@ -210,6 +216,45 @@ class Rolecall:
     ) -> dict[str, Any]:
         """The same session with a scope-down policy, a shorter life or both, by a real call. Raises ClientError."""
         return narrowed(self.client("sts", credentials=credentials), policy, duration_seconds)
+
+    @contextmanager
+    def instance(self, role: str | None = None, **facts: Any) -> Iterator[Attached]:
+        """A block that runs on an EC2 instance with the role: plain boto3 asks its metadata service for credentials.
+
+        ``facts`` are members of ``instances`` in the sandbox file, such as ``http_tokens="optional"``. Raises
+        ValueError. The block must not be nested in a block of another thread: the environment belongs to the process.
+        """
+        with self._parts.acting.attached(self._parts.attaching, "imds", role, facts) as attached:
+            yield attached
+
+    @contextmanager
+    def task(self, role: str, *, token_file: bool = False, **facts: Any) -> Iterator[Attached]:
+        """A block that runs in a container of an ECS task with the role; otherwise like :meth:`instance`.
+
+        With ``token_file`` the authorization token is in a file, as SDKs can also take it.
+        """
+        with self._parts.acting.attached(self._parts.attaching, "ecs", role, facts, token_file=token_file) as attached:
+            yield attached
+
+    @contextmanager
+    def pod(self, role: str, *, irsa: bool | str = False, **facts: Any) -> Iterator[Attached]:
+        """A block that runs in a pod of EKS whose service account has the role, by Pod Identity.
+
+        With ``irsa`` it has the role by AssumeRoleWithWebIdentity instead (IAM roles for service accounts): True for
+        the first declared provider with ``keys: rolecall``, or a provider's URL. The token is in a file, and follows
+        the sandbox's clock. Otherwise like :meth:`instance`.
+        """
+        attaching = self._parts.attaching
+        if irsa is False:
+            with self._parts.acting.attached(attaching, "eks", role, facts, token_file=True) as attached:
+                yield attached
+            return
+        arn = self.role(role, account=facts.pop("account", None))
+        with (
+            attaching.projected(arn, irsa, facts) as projected,
+            self._parts.acting.provided(projected.environment, self.region),
+        ):
+            yield projected
 
     # Clients.
 

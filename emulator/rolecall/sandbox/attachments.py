@@ -21,9 +21,8 @@ from rolecall.storage import attachments as stored
 from rolecall.storage import gather
 from rolecall.storage.attachments import Attachment
 from rolecall.storage.engine import Database, DatabaseError
-from rolecall.storage.problems import AlreadyThere
 from rolecall.storage.world_rows import WorldRows
-from rolecall.worlds.attached import BadAttachmentError, read_attachment, too_short
+from rolecall.worlds.attached import BadAttachmentError, facts_of, read_attachment, too_short
 from rolecall.worlds.attached_setup import new_id, put_attachment
 
 log = logging.getLogger("rolecall.attachments")
@@ -31,17 +30,26 @@ log = logging.getLogger("rolecall.attachments")
 # Sessions that are handed out now. More attachments than this make new ones more often.
 _CACHE_LIMIT = 4096
 MAXIMUM_ATTACHMENTS = 200
+TWICE_MESSAGE = "{attachment_id} is attached already"
 NO_LISTENER_MESSAGE = "nothing listens for attachments here: this sandbox has no server"
 
 
 class Listener(Protocol):
     """Opens and closes the addresses of attachments. Called by any thread."""
 
-    def open(self, attachment_id: str, host: str, port: int) -> int:
-        """Listen there, and answer for the attachment. Returns the port. Raises OSError."""
+    def open(self, attachment: Attachment) -> int:
+        """Listen at its address, and answer for it. Returns the port. Raises OSError."""
 
     def close(self, attachment_id: str) -> None:
         """Stop listening."""
+
+
+_Wanted = tuple[str, int, str]
+
+
+def _wanted(attachment: Attachment) -> _Wanted:
+    """What an address depends on."""
+    return attachment.host, attachment.port, stored.facts_text(attachment.facts)
 
 
 class Attachments:
@@ -53,10 +61,10 @@ class Attachments:
         self._clock = clock
         self._ids = ids
         self._listener: Listener | None = None
-        # What this process listens for, by id: the wanted address, and the port.
-        self._open: dict[str, tuple[str, int, int]] = {}
+        # What this process listens for, by id: what was wanted, and the port.
+        self._open: dict[str, tuple[_Wanted, int]] = {}
         # Addresses that could not be used. They are not tried again until something changes.
-        self._failed: dict[str, tuple[str, int]] = {}
+        self._failed: dict[str, _Wanted] = {}
         self._keeps_all = False
         # The newest generation of the database that was looked at.
         self._generation = -1
@@ -78,37 +86,37 @@ class Attachments:
         if seconds is not None and seconds < settings.minimum_session_seconds:
             raise BadAttachmentError(f"session_seconds: {too_short(settings.minimum_session_seconds)}")
         attachment_id = new_id(record, self._ids)
+        # The address first: if it cannot be used, nothing is stored. Until it is stored, its requests are dropped.
+        wanted = Attachment(attachment_id, "", kind, record.host, record.port, facts_of(record), 0)
         with self._turn:
-            self._put(record, attachment_id, account_id)
+            if attachment_id in self._open:
+                raise BadAttachmentError(TWICE_MESSAGE.format(attachment_id=attachment_id))
+            port = self._listener.open(wanted)
             try:
-                self._listen(self._known(attachment_id))
-            except OSError:
-                self._remove(attachment_id)
+                made = self._put(record, attachment_id, account_id, port)
+            except BaseException:
+                self._listener.close(attachment_id)
                 raise
-            return self._known(attachment_id)
+            self._open[attachment_id] = _wanted(made), port
+        return made
 
-    def _put(self, record: Any, attachment_id: str, account_id: str) -> None:
+    def _put(self, record: Any, attachment_id: str, account_id: str, port: int) -> Attachment:
         with self._database.transaction() as connection:
             if len(stored.list_attachments(connection)) >= MAXIMUM_ATTACHMENTS:
                 raise BadAttachmentError(f"there are at most {MAXIMUM_ATTACHMENTS} attachments")
             if stored.attachment_by_id(connection, attachment_id) is not None:
-                raise BadAttachmentError(f"{attachment_id} is attached already")
+                raise BadAttachmentError(TWICE_MESSAGE.format(attachment_id=attachment_id))
             owner = account_id or gather.default_account_id(connection) or ""
             if not gather.account_exists(connection, owner):
                 raise BadAttachmentError(f"the sandbox has no account {owner!r}")
             rows, now_seconds = WorldRows(connection), int(self._clock.now_seconds())
-            try:
-                put_attachment(rows, owner, record, attachment_id, now_seconds, self._ids)
-                rows.written()
-            except AlreadyThere as error:
-                raise BadAttachmentError(f"{attachment_id} is attached already") from error
-
-    def _known(self, attachment_id: str) -> Attachment:
-        with self._database.snapshot() as connection:
-            found = stored.attachment_by_id(connection, attachment_id)
-        if found is None:
+            put_attachment(rows, owner, record, attachment_id, now_seconds, self._ids)
+            rows.written()
+            stored.set_bound_port(connection, attachment_id, port)
+            made = stored.attachment_by_id(connection, attachment_id)
+        if made is None:
             raise BadAttachmentError(f"{attachment_id} was detached meanwhile")
-        return found
+        return made
 
     def list(self) -> list[Attachment]:
         """All of them, oldest first."""
@@ -157,15 +165,15 @@ class Attachments:
             return
         with self._turn:
             wanted = {each.attachment_id: each for each in self.list()}
-            for attachment_id, (host, port, _) in list(self._open.items()):
+            for attachment_id, (opened, _) in list(self._open.items()):
                 each = wanted.get(attachment_id)
-                if each is None or (each.host, each.port) != (host, port):
+                if each is None or _wanted(each) != opened:
                     self._close(attachment_id)
             self._failed = {key: place for key, place in self._failed.items() if key in wanted}
             for each in wanted.values():
                 if each.attachment_id in self._open:
                     if each.bound_port is None:
-                        self._note(each.attachment_id, self._open[each.attachment_id][2])
+                        self._note(each.attachment_id, self._open[each.attachment_id][1])
                 elif self._keeps_all and each.bound_port is None and self._may_work(each):
                     self._try(each)
 
@@ -181,21 +189,21 @@ class Attachments:
             log.info("attachments could not be read: %s", type(error).__name__)
 
     def _may_work(self, attachment: Attachment) -> bool:
-        return self._failed.get(attachment.attachment_id) != (attachment.host, attachment.port)
+        return self._failed.get(attachment.attachment_id) != _wanted(attachment)
 
     def _try(self, attachment: Attachment) -> None:
         try:
             self._listen(attachment)
         except OSError as error:
-            self._failed[attachment.attachment_id] = (attachment.host, attachment.port)
+            self._failed[attachment.attachment_id] = _wanted(attachment)
             place = f"{attachment.host} port {attachment.port}"
             log.warning("%s", printable(f"{attachment.attachment_id}: cannot listen on {place}: {error}"))
 
     def _listen(self, attachment: Attachment) -> None:
         if self._listener is None:
             return
-        port = self._listener.open(attachment.attachment_id, attachment.host, attachment.port)
-        self._open[attachment.attachment_id] = attachment.host, attachment.port, port
+        port = self._listener.open(attachment)
+        self._open[attachment.attachment_id] = _wanted(attachment), port
         self._note(attachment.attachment_id, port)
 
     def _note(self, attachment_id: str, port: int) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
-import threading
+from collections.abc import Mapping
 from functools import partial
+from typing import Any, Protocol
 
 from rolecall.server.answers import ServedAnswer
 from rolecall.server.connection import Connection, Phase
@@ -24,19 +26,43 @@ _LOOK_SECONDS = 1.0
 _OPEN_SECONDS = 10.0
 
 
+class Attachment(Protocol):
+    """What an address depends on."""
+
+    @property
+    def attachment_id(self) -> str: ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+class _OneRequest(Connection):
+    """A connection that ends with its first answer, as those of the instance metadata service do."""
+
+    def _arrive(self, environ: Environ, *, keep_alive: bool) -> None:
+        super()._arrive(environ, keep_alive=False)
+
+
 class _Address:
     """The host of the connections of one attachment."""
 
-    def __init__(self, front: Front, application: RolecallApplication, attachment_id: str) -> None:
+    def __init__(self, front: Front, application: RolecallApplication, attachment: Attachment) -> None:
         self.scheme = "http"
         self.maximum_body_bytes = front.maximum_body_bytes
         self.connections: set[Connection] = set()
         self.server: asyncio.Server | None = None
         self._front = front
-        self._application = application.delivery(attachment_id)
+        self._application = application.delivery(attachment.attachment_id)
+        self._hop_limit: int | None = attachment.facts.get("http_put_response_hop_limit")
 
     def factory(self) -> Connection:
-        return Connection(self)
+        return _OneRequest(self)
 
     def moved(self, connection: Connection, phase: Phase, *, restarts: bool) -> None:
         self.connections.add(connection)
@@ -47,6 +73,8 @@ class _Address:
         self._front.left(connection)
 
     def answer(self, connection: Connection, environ: Environ) -> ServedAnswer | None:
+        if self._hop_limit is not None and environ["REQUEST_METHOD"] == "PUT":
+            limit_hops(connection.transport, self._hop_limit)
         return self._front.answer_with(self._application, connection, environ)
 
     def upgrade(self, environ: Environ) -> asyncio.Protocol | None:
@@ -57,6 +85,19 @@ class _Address:
             self.server.close()
         for connection in list(self.connections):
             connection.close()
+
+
+def limit_hops(transport: asyncio.BaseTransport, hops: int) -> None:
+    """Let the packets of a connection travel only so far (HttpPutResponseHopLimit of EC2's metadata options)."""
+    found = transport.get_extra_info("socket")
+    if found is None or os.name == "nt":
+        return
+    # A copy of the descriptor: the event loop does not let options be set on its own.
+    with socket.socket(fileno=os.dup(found.fileno())) as connected:
+        if connected.family == socket.AF_INET6:
+            connected.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+        else:
+            connected.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
 
 
 class AttachedFronts:
@@ -70,10 +111,9 @@ class AttachedFronts:
         self._addresses: dict[str, _Address] = {}
         self._looking = False
         self._stopped = False
-        self._turn = threading.Lock()
 
     async def start(self, *, keeps_all: bool, shared: bool) -> None:
-        """Listen for what there is. An address that cannot be used is reported. ``shared``: other processes attach too."""
+        """Listen for what there is. ``shared``: other processes attach too."""
         # In a thread, because opening an address waits for this loop.
         await self._loop.run_in_executor(None, partial(self._attachments.listen_with, self, keeps_all=keeps_all))
         if shared:
@@ -86,14 +126,14 @@ class AttachedFronts:
 
     # A Listener, called by other threads than the loop's.
 
-    def open(self, attachment_id: str, host: str, port: int) -> int:
+    def open(self, attachment: Attachment) -> int:
         """Raises OSError."""
         try:
-            listener = listening_socket(host, port)
+            listener = listening_socket(attachment.host, attachment.port)
         except PortInUseError as error:
             raise OSError(str(error)) from error
         bound_port = int(listener.getsockname()[1])
-        opening = asyncio.run_coroutine_threadsafe(self._open(attachment_id, listener), self._loop)
+        opening = asyncio.run_coroutine_threadsafe(self._open(attachment, listener), self._loop)
         try:
             opening.result(_OPEN_SECONDS)
         except BaseException:
@@ -101,10 +141,10 @@ class AttachedFronts:
             raise
         return bound_port
 
-    async def _open(self, attachment_id: str, listener: socket.socket) -> None:
-        address = _Address(self._front, self._application, attachment_id)
+    async def _open(self, attachment: Attachment, listener: socket.socket) -> None:
+        address = _Address(self._front, self._application, attachment)
         address.server = await self._loop.create_server(address.factory, sock=listener, backlog=BACKLOG)
-        self._addresses[attachment_id] = address
+        self._addresses[attachment.attachment_id] = address
 
     def close(self, attachment_id: str) -> None:
         with contextlib.suppress(RuntimeError):

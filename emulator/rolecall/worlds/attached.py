@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rolecall.storage.problems import BadRowError
 from rolecall.worlds import checking as c
 from rolecall.worlds.located import Located, Path
 from rolecall.worlds.members import column, columns_of, member, members_of, moment, new_columns_of, record_of
@@ -117,12 +118,10 @@ class DeclaredPod(DeclaredAttachment):
     session_tags: bool = member(c.boolean, True)
 
 
-RECORDS: Mapping[str, type[DeclaredAttachment]] = {
-    make.kind: make for make in (DeclaredInstance, DeclaredTask, DeclaredPod)
-}
+RECORDS: Mapping[str, type[Any]] = {make.kind: make for make in (DeclaredInstance, DeclaredTask, DeclaredPod)}
 
 
-class BadAttachmentError(ValueError):
+class BadAttachmentError(BadRowError, ValueError):
     """An attachment that cannot be made. The message names every problem, one on each line."""
 
 
@@ -143,14 +142,16 @@ def read_attachment(kind: str, value: Any) -> Any:
 
 def facts_of(record: DeclaredAttachment) -> dict[str, Any]:
     """The members without a column that have a value, by key."""
-    members = members_of(type(record)).items()
+    make: Any = type(record)
+    members = members_of(make).items()
     found = {each.key: getattr(record, name) for name, each in members if not each.column}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def section_of_attachment(row: Row) -> dict[str, Any]:
     """A snapshot's mapping of a row, in the order of the record. Members with their defaults are left out."""
-    make, facts = RECORDS[row["kind"]], json.loads(row["facts"])
+    make: Any = RECORDS[row["kind"]]
+    facts = json.loads(row["facts"])
     shown: dict[str, Any] = {"id": row["attachment_id"]}
     for each in members_of(make).values():
         value = row[each.column] if each.column else facts.get(each.key)
@@ -213,7 +214,7 @@ def too_short(minimum_seconds: int) -> str:
     return f"must be at least minimum_session_seconds, which is {minimum_seconds}"
 
 
-def _problems_alone(make: type[DeclaredAttachment], value: Mapping[str, Any]) -> Iterator[str]:
+def _problems_alone(make: type[Any], value: Mapping[str, Any]) -> Iterator[str]:
     if make is DeclaredInstance:
         if "role" in value and "instance_profile" in value:
             yield "has a role and an instance_profile: give one of them"
