@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from rolecall.access.policies import PolicyStore
 from rolecall.caches import BoundedCache
+from rolecall.errors import AwsError
 from rolecall.http import HttpAnswer, HttpRequest
 from rolecall.ids import Identifiers
 from rolecall.policy import Decision
@@ -70,8 +71,12 @@ class Minting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An answer. ``caller`` is the session that was handed out, and ``decisions`` are about the trust policy."""
+    """An answer. ``caller`` is the session that was handed out, and ``decisions`` are about the trust policy.
+
+    ``error`` is for the log, where AWS tells of an error in an ordinary document.
+    """
 
     answer: HttpAnswer
     caller: Caller | None = None
     decisions: Sequence[Decision] = field(default=())
+    error: AwsError | None = None

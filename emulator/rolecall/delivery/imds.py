@@ -326,10 +326,11 @@ def _credentials(asked: Asked, role_name: str, headers: Mapping[str, str]) -> De
     try:
         issued, decisions = current(asked, wanted, version)
     except RefusedError as refused:
-        # AWS answers with 200, and the document has the error.
         refused.code, refused.status = UNAUTHORIZED_CODE, 200
         refused.message = UNAUTHORIZED_MESSAGE.format(role=held.name)
-        raise
+        updated = iso8601(asked.now_seconds)
+        document = {"Code": refused.code, "Message": refused.message, "LastUpdated": updated}
+        return Delivered(_text(_json(document), headers), error=refused)
     return Delivered(_text(_json(_document(issued)), headers), issued.caller, decisions)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import struct
 from base64 import b64decode, b64encode
 
@@ -44,7 +45,7 @@ def seconds_left(keys: KeyRing, instance_id: str, token: str, now_seconds: float
     if not any(known) or b64encode(raw).decode("ascii") != token:
         return 0
     (expires_at_seconds,) = _EXPIRY.unpack(content[-_EXPIRY.size :])
-    return max(0, int(expires_at_seconds - now_seconds))
+    return max(0, math.ceil(expires_at_seconds - now_seconds))
 
 
 def _seal(key: SealingKey, instance_id: str, content: bytes) -> bytes:

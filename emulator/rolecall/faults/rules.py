@@ -8,7 +8,7 @@ import math
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rolecall.errors import REGION_DISABLED_CODE
@@ -53,8 +53,19 @@ class FaultCatalogue:
     operations: Mapping[str, Callable[[], frozenset[str]]]
     # Error codes of a service, or of one of its operations if that is not empty.
     error_codes: Callable[[str, str], frozenset[str]]
+    # The kinds of attachments, as ``operations`` has services. A rule strikes one only if it names it.
+    attached: Mapping[str, Callable[[], frozenset[str]]] = field(default_factory=dict)
     # Operations that hand out credentials to an instance, task or pod.
     credential_operations: frozenset[str] = frozenset()
+
+    def names_of(self, service: str) -> frozenset[str]:
+        """The operations of a service or of a kind of attachments."""
+        found = self.attached.get(service) or self.operations[service]
+        return found()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        return (*self.operations, *self.attached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,8 @@ class FaultRule:
 
     def matches(self, facts: CallFacts) -> bool:
         if self.service and self.service != facts.service:
+            return False
+        if facts.of_attachment and not self.service and self.kind not in DELIVERY_KINDS:
             return False
         if self.operations and facts.operation not in self.operations:
             return False
@@ -115,6 +128,7 @@ class CallFacts:
     region: str
     caller: Caller | None
     has_session_token: bool
+    of_attachment: bool = False
 
 
 def read_rules(
@@ -231,8 +245,8 @@ def _contradictions(given: Mapping[str, Any]) -> Iterable[str]:
 
 def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Iterable[str]:
     kind, service, operation = _kind(given), given.get("service", ""), given.get("operation", "")
-    if service and service not in catalogue.operations:
-        yield f"there is no service {service!r}: the known services are {', '.join(catalogue.operations)}."
+    if service and service not in catalogue.known:
+        yield f"there is no service {service!r}: the known services are {', '.join(catalogue.known)}."
         return
     if kind in ("region_disabled", "identity_provider_down") and service not in ("", _STS):
         yield f"the kind {kind} works only for the service {_STS}."
@@ -247,7 +261,7 @@ def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Itera
 def _unknown_code(code: str, service: str, operation: str, catalogue: FaultCatalogue) -> Iterable[str]:
     """The code must be one that every selected operation can answer. With a ``status`` any code is accepted."""
     for name in [service] if service else catalogue.operations:
-        exact = operation if operation in catalogue.operations[name]() else ""
+        exact = operation if operation in catalogue.names_of(name) else ""
         if operation and not exact and not _matching(operation, name, catalogue):
             continue
         known = catalogue.error_codes(name, exact)
@@ -270,14 +284,15 @@ def _operations(given: Mapping[str, Any], catalogue: FaultCatalogue) -> set[str]
         return {name for name in names if REGION_DISABLED_CODE in catalogue.error_codes(_STS, name)}
     if not operation and kind not in DELIVERY_KINDS:
         return set()
-    services = [given["service"]] if "service" in given else list(catalogue.operations)
+    every = catalogue.attached if kind in DELIVERY_KINDS else catalogue.operations
+    services = [given["service"]] if "service" in given else list(every)
     found = {name for service in services for name in _matching(operation or "*", service, catalogue)}
     return found & catalogue.credential_operations if kind in DELIVERY_KINDS else found
 
 
 def _matching(pattern: str, service: str, catalogue: FaultCatalogue) -> set[str]:
     test = cached_glob(wildcards(pattern))
-    return {name for name in catalogue.operations[service]() if test(name)}
+    return {name for name in catalogue.names_of(service) if test(name)}
 
 
 def rule_as_json(rule: FaultRule, calls: int, hits: int) -> dict[str, Any]:

@@ -120,8 +120,8 @@ class Sandbox:
 
 def _fault_catalogue() -> FaultCatalogue:
     operations = {name: partial(operation_names, name) for name in SERVICES}
-    operations |= {name: partial(kinds.operation_names, name) for name in kinds.KINDS}
-    return FaultCatalogue(operations, _error_codes, kinds.CREDENTIAL_OPERATIONS)
+    attached = {name: partial(kinds.operation_names, name) for name in kinds.KINDS}
+    return FaultCatalogue(operations, _error_codes, attached, kinds.CREDENTIAL_OPERATIONS)
 
 
 def _error_codes(service: str, operation: str) -> frozenset[str]:

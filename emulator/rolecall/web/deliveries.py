@@ -142,12 +142,12 @@ class _Road:
                 self.struck = known
             elif faults is not None:
                 region = asked.attachment.facts["region"]
-                facts = CallFacts(kind.name, self._operation, region, None, has_session_token=False)
+                facts = CallFacts(kind.name, self._operation, region, None, has_session_token=False, of_attachment=True)
                 self.struck = faults.on_call(asked.db, facts)
             self.struck.raise_error()
             asked = replace(asked, stale=self.struck.stale, wrong=self.struck.wrong)
             self._delivered = provider.answer(asked, self._operation)
-            self.answer = self._delivered.answer
+            self.answer, self._error = self._delivered.answer, self._delivered.error
         except AwsError as error:
             self._error = error
             self.answer = provider.refusal(error)
