@@ -63,6 +63,7 @@ SERVICE_PAGES = {
     "chime": "chime.md",
     "chime-sdk-identity": "chime.md",
     "chime-sdk-meetings": "chime.md",
+    "chime-sdk-messaging": "chime.md",
     "chime-sdk-voice": "chime.md",
     "iam-toolbox": "decision-log.md",
     "organizations": "organizations.md",

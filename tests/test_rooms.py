@@ -125,6 +125,7 @@ LOADED_LATE = {
     ("rolecall.web.application", "rolecall.web.deliveries"),
     ("rolecall.web.attach_endpoint", "rolecall.delivery.imds"),
     ("rolecall.web.attach_endpoint", "rolecall.identity_providers.oidc_tokens"),
+    ("rolecall.web.console_door", "rolecall.web.console.answering"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.cloudtrail"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.metrics"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.shown"),

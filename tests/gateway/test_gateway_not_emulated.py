@@ -36,7 +36,8 @@ REQUIRED = {
     "AssumeRoot": {"TargetPrincipal": "444455556666", "TaskPolicyArn": TASK},
 }
 # Results that an authorised caller may get: calls that make new things succeed, others do not find theirs.
-ANSWERS_OF_BUILT = {"allowed", "NotFoundException", "BadRequestException", "ConflictException"}
+# Messaging also refuses a caller who does not act for a user of the app instance.
+ANSWERS_OF_BUILT = {"allowed", "NotFoundException", "BadRequestException", "ConflictException", "ForbiddenException"}
 
 
 def sandbox(**settings: Any) -> str:

@@ -131,6 +131,7 @@ def fill(handle: Any) -> None:
     _voices(handle, handle.client("chime-sdk-voice"))
     fill_organization(handle.client("organizations"), SECOND)
     _meetings(handle.client("chime-sdk-meetings"))
+    _channels(handle.client("chime-sdk-identity"), handle.client("chime-sdk-messaging"))
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -525,6 +526,37 @@ def _pipelines(handle: Any) -> None:
     )
 
 
+def _channels(identity: Any, messaging: Any) -> None:
+    """A channel with a moderator, a second member, a ban and messages, and a channel flow."""
+    instance = identity.create_app_instance(Name="1e3")["AppInstanceArn"]
+    ana, ben, cem = (
+        identity.create_app_instance_user(AppInstanceArn=instance, AppInstanceUserId=name, Name=name)[
+            "AppInstanceUserArn"
+        ]
+        for name in ("no", "ben", "0777")
+    )
+    channel = messaging.create_channel(
+        AppInstanceArn=instance, Name="null", ClientRequestToken="channel", ChimeBearer=ana, Metadata="~"
+    )["ChannelArn"]
+    named = {"ChannelArn": channel, "ChimeBearer": ana}
+    messaging.create_channel_membership(**named, MemberArn=ben, Type="DEFAULT")
+    messaging.create_channel_ban(**named, MemberArn=cem)
+    for number in range(2):
+        messaging.send_channel_message(
+            **named, Content="0x1", Type="STANDARD", Persistence="PERSISTENT", ClientRequestToken=f"token-{number}"
+        )
+    function = "arn:aws:lambda:us-east-1:111122223333:function:no"
+    processor = {
+        "Name": "1e5",
+        "Configuration": {"Lambda": {"ResourceArn": function, "InvocationType": "ASYNC"}},
+        "ExecutionOrder": 1,
+        "FallbackAction": "ABORT",
+    }
+    messaging.create_channel_flow(
+        AppInstanceArn=instance, Processors=[processor], Name="flow", ClientRequestToken="flow"
+    )
+
+
 class Answers:
     """Every answer of the reading operations to the administrators of both accounts, by call."""
 
@@ -538,6 +570,8 @@ class Answers:
                 for service in (
                     "iam",
                     "chime",
+                    "chime-sdk-identity",
+                    "chime-sdk-messaging",
                     "chime-sdk-media-pipelines",
                     "chime-sdk-meetings",
                     "chime-sdk-voice",
@@ -584,6 +618,7 @@ class Answers:
         self._of_chime()
         self._of_connectors()
         self._of_pipelines()
+        self._of_channels()
         ask_organization(self)
         if self._who == "admin":
             self._of_meetings()
@@ -730,6 +765,21 @@ class Answers:
         ):
             arn = each["MediaInsightsPipelineConfigurationArn"]
             self.ask(f"{service}.get_media_insights_pipeline_configuration", Identifier=arn)
+
+    def _of_channels(self) -> None:
+        service = "chime-sdk-messaging"
+        for instance in self.ask("chime-sdk-identity.list_app_instances").get("AppInstances", ()):
+            of_instance = {"AppInstanceArn": instance["AppInstanceArn"]}
+            self.ask(f"{service}.list_channel_flows", **of_instance)
+            users = self.ask("chime-sdk-identity.list_app_instance_users", **of_instance).get("AppInstanceUsers", ())
+            for user in users:
+                bearer = {"ChimeBearer": user["AppInstanceUserArn"]}
+                found = self.ask(f"{service}.list_channel_memberships_for_app_instance_user", **bearer)
+                for each in found.get("ChannelMemberships", ()):
+                    named = {"ChannelArn": each["ChannelSummary"]["ChannelArn"], **bearer}
+                    for operation in ("channel_memberships", "channel_messages", "channel_moderators", "channel_bans"):
+                        self.ask(f"{service}.list_{operation}", **named)
+                    self.ask(f"{service}.describe_channel", **named)
 
     def _of_meetings(self) -> None:
         service = "chime-sdk-meetings"

@@ -17,7 +17,7 @@ import click
 
 from rolecall.clock import Clock
 from rolecall.printable import printable, printable_lines
-from rolecall.service_records import DEFAULT_REGION
+from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS
 from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, data_folder, default_database_url
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
@@ -300,10 +300,20 @@ def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
     return []
 
 
-def export_lines(address: Address, key: DeclaredKey, authority_path: str = "") -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at the server, whose certificate the authority has signed."""
+def service_endpoints(url: str) -> dict[str, str]:
+    """The variables that send the calls of each service that Rolecall serves to it, and no others.
+
+    AWS SDKs and Tools Reference Guide, Service-specific endpoints.
+    """
+    return {f"AWS_ENDPOINT_URL_{name.upper().replace('-', '_')}": url for name in SERVICE_RECORDS}
+
+
+def export_lines(
+    address: Address, key: DeclaredKey, authority_path: str = "", *, every_service: bool = True
+) -> list[str]:
+    """Lines for a POSIX shell that point AWS SDKs at the server, whose certificate the authority has signed."""
     values = {
-        "AWS_ENDPOINT_URL": address.url,
+        **({"AWS_ENDPOINT_URL": address.url} if every_service else service_endpoints(address.url)),
         "AWS_ACCESS_KEY_ID": key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
         "AWS_REGION": DEFAULT_REGION,

@@ -77,17 +77,22 @@ class PreparedSelect:
 
 
 class PreparedInsert:
-    """An insert of whole rows. Every column must have a value, because the driver knows no defaults."""
+    """An insert of whole rows. Every column must have a value, because the driver knows no defaults.
+
+    The database gives the key of a table with numbered rows.
+    """
 
     __slots__ = ("_bears_on_rights", "_columns", "_sql", "_statement")
 
     def __init__(self, table: Table) -> None:
-        self._columns = tuple(column.name for column in table.columns)
+        is_numbered = table.dialect_options["sqlite"]["autoincrement"]
+        columns = [column for column in table.columns if not (is_numbered and column.primary_key)]
+        self._columns = tuple(column.name for column in columns)
         self._statement = insert(table)
         compiled = self._statement.compile(dialect=_SQLITE, column_keys=list(self._columns))
         if tuple(compiled.positiontup or ()) != self._columns:
             raise ValueError(f"{table.name}: the insert does not take its columns in their order")
-        if not all(isinstance(column.type, _CONVERTED_BY_DRIVER) for column in table.columns):
+        if not all(isinstance(column.type, _CONVERTED_BY_DRIVER) for column in columns):
             raise ValueError(f"{table.name}: a column has a type that the driver cannot convert")
         self._bears_on_rights = bool(table.info["bears_on_rights"])
         self._sql = str(compiled)

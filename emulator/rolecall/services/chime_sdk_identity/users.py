@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from rolecall.services.chime_sdk_identity.app_instances import APP_INSTANCE, PAGE_SIZE, SERVICE, named
-from rolecall.services.kinds import kind_with_arn
+from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE, USER
+from rolecall.services.chime_sdk_identity.app_instances import named
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
 from rolecall.storage import resources
 
 _DAY_SECONDS = 86_400
-
-USER = kind_with_arn(SERVICE, "app-instance-user", "AppInstanceUserArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
 
 get(USER, "DescribeAppInstanceUser")
 delete(USER, "DeleteAppInstanceUser")
