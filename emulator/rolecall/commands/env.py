@@ -14,6 +14,7 @@ from rolecall.commands.common import (
     read_config,
     tell_exactly,
 )
+from rolecall.service_records import SERVICE_RECORDS
 from rolecall.settings import Address
 
 WHY_LINE = (
@@ -43,7 +44,7 @@ def command(config: str | None, user: str | None, every_service: bool, host: str
     """
     world = read_config(config)
     key = key_of(world, user)
-    lines = export_lines(Address(host, port), key, every_service=every_service)
+    lines = export_lines(Address(host, port), key, services=() if every_service else SERVICE_RECORDS)
     # The comments come last: an unquoted eval joins all lines, and a comment hides what follows it.
     for line in lines + other_key_lines(world, key) + ([] if every_service else [WHY_LINE]):
         tell_exactly(line)
