@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rolecall.web.attach_endpoint import register_attachments
+from rolecall.web.channel_flow_endpoint import register_channel_flow_invocations
 from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.console_door import CONSOLE_GUARD, CONSOLE_PATH, register_console
 from rolecall.web.control import THIS_MACHINE, register_health, register_reset
@@ -53,6 +54,7 @@ CONTROL_ENDPOINTS = (
     register_saml_assertions,
     register_mfa_codes,
     register_attachments,
+    register_channel_flow_invocations,
 )
 
 FRONT_DOORS = (
