@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rolecall.delivery.pods import cluster_issuer, pod_token
 from rolecall.http import DroppedConnectionError
+from rolecall.identity_providers.oidc_tokens import issuer_url, mint
+from rolecall.ids import Identifiers
+from rolecall.web.attach_endpoint import Minting
 from rolecall.web.deliveries import delivery_application
 
 ACCOUNT = "111122223333"
@@ -113,3 +117,14 @@ def caller(world: Any, document: dict[str, str]) -> str:
     """The ARN of the caller with the credentials of an answer."""
     keys = document["AccessKeyId"], document["SecretAccessKey"], document["Token"]
     return str(world.client("sts", keys=keys).get_caller_identity()["Arn"])
+
+
+def own_token(world: Any, attachment_id: str = POD) -> str:
+    [found] = [each for each in world._sandbox.attachments.list() if each.attachment_id == attachment_id]
+    return pod_token(found, Minting(world._sandbox, "http://127.0.0.1:4580"))
+
+
+def minted(world: Any, issuer: str = "", **token: Any) -> str:
+    url = issuer_url("http://other-address:1", issuer or cluster_issuer(ACCOUNT, "prod"))
+    wanted = {"subject": "system:serviceaccount:shop:cart", "audience": "pods.eks.amazonaws.com", **token}
+    return mint(world.database, world.clock, Identifiers(), issuer=url, shape="eks", algorithm="ES256", **wanted)

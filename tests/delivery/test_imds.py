@@ -82,6 +82,19 @@ def test_no_token_through_a_proxy(world: Any) -> None:
     assert "AQAE" not in answer.text
 
 
+@pytest.mark.parametrize(("hops", "limit", "status"), [(1, 1, 200), (2, 2, 200), (2, 1, 0), (64, 63, 0)])
+def test_the_hop_limit_keeps_the_token_from_programs_that_are_far_away(
+    make_world: Any, hops: int, limit: int, status: int
+) -> None:
+    """EC2 User Guide, HttpPutResponseHopLimit. The answers to GET requests have no such limit."""
+    instance = {"id": INSTANCE, "role": "app", "hops": hops, "http_put_response_hop_limit": limit}
+    world = make_world(attached_world(instances=[{**instance, "http_tokens": "optional"}]))
+    assert ask(world, INSTANCE, "/latest/api/token", "PUT", **{TTL: "60"}).status == status
+    seen = world.outcomes[-1]
+    assert (seen.status, seen.error_code) == (status, "" if status else "HopLimitExceeded")
+    assert ask(world, INSTANCE, CREDENTIALS).status == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

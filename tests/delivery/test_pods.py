@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from attached_worlds import ACCOUNT, POD, ask, attached_world, caller, trust
+from attached_worlds import ACCOUNT, POD, ask, attached_world, caller, minted, own_token, trust
 from botocore.exceptions import ClientError
 
-from rolecall.delivery.pods import cluster_issuer, pod_token, session_name
-from rolecall.identity_providers.oidc_tokens import issuer_url, mint
+from rolecall.delivery.pods import cluster_issuer, session_name
 from rolecall.ids import Identifiers
-from rolecall.web.attach_endpoint import Minting
 
 PATH = "/v1/credentials"
 CLUSTER_ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/prod"
@@ -27,17 +25,6 @@ TAGS = {
     "kubernetes-pod-name",
     "kubernetes-pod-uid",
 }
-
-
-def own_token(world: Any, attachment_id: str = POD) -> str:
-    [found] = [each for each in world._sandbox.attachments.list() if each.attachment_id == attachment_id]
-    return pod_token(found, Minting(world._sandbox, "http://127.0.0.1:4580"))
-
-
-def minted(world: Any, issuer: str = "", **token: Any) -> str:
-    url = issuer_url("http://other-address:1", issuer or cluster_issuer(ACCOUNT, "prod"))
-    wanted = {"subject": "system:serviceaccount:shop:cart", "audience": "pods.eks.amazonaws.com", **token}
-    return mint(world.database, world.clock, Identifiers(), issuer=url, shape="eks", algorithm="ES256", **wanted)
 
 
 def asked(world: Any, token: str) -> Any:

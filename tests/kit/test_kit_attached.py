@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, MetadataR
 from rolecall import Rolecall
 
 ACCOUNT = "111122223333"
+# The limit for events that must happen.
+PATIENCE_SECONDS = 60
 ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
 
 
@@ -104,8 +105,8 @@ def test_plain_boto3_finds_its_credentials(sandbox: Rolecall, block: Any) -> Non
     assert boto3.client("sts").get_caller_identity()["Arn"].endswith(":user/admin")
 
 
-@of_attached
-def test_they_are_refreshed(sandbox: Rolecall, block: Any) -> None:
+@of_each
+def test_they_are_refreshed(sandbox: Rolecall, block: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK goes by the machine's clock, which moves here as far as the sandbox's does."""
     with block(sandbox):
         credentials = boto3.Session().get_credentials()
@@ -113,6 +114,7 @@ def test_they_are_refreshed(sandbox: Rolecall, block: Any) -> None:
         assert credentials.get_frozen_credentials().access_key == first
         later = sandbox.clock.advance(hours=5, minutes=55)
         credentials._time_fetcher = lambda: later
+        monkeypatch.setattr("botocore.credentials._local_now", credentials._time_fetcher)
         second = credentials.get_frozen_credentials().access_key
         assert first != second
         assert credentials.get_frozen_credentials().access_key == second
@@ -195,6 +197,17 @@ def test_a_projected_token_follows_the_clock(sandbox: Rolecall) -> None:
     assert not file.exists()
 
 
+def test_the_hop_limit_reaches_the_sdk(sandbox: Rolecall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a token botocore falls back to version 1, which the instance refuses unless it is optional."""
+    monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
+    with sandbox.instance("app", hops=2), pytest.raises(NoCredentialsError):
+        boto3.client("sts").get_caller_identity()
+    with sandbox.instance("app", hops=2, http_put_response_hop_limit=2):
+        assert role_of(boto3.client("sts").get_caller_identity()["Arn"]) == "app"
+    with sandbox.instance("app", hops=2, http_tokens="optional"):
+        assert role_of(boto3.client("sts").get_caller_identity()["Arn"]) == "app"
+
+
 def test_a_profile_takes_them_as_its_source(sandbox: Rolecall, tmp_path: Path, monkeypatch: Any) -> None:
     """``credential_source`` of a profile: the instance's credentials assume another role."""
     iam = sandbox.client("iam", user="admin")
@@ -231,13 +244,12 @@ def test_blocks_may_be_nested(sandbox: Rolecall) -> None:
 
 
 def test_nothing_listens_after_the_block(sandbox: Rolecall) -> None:
-    threads = {each.name for each in threading.enumerate()}
+    threads = set(threading.enumerate())
     with sandbox.instance("app") as instance:
         url = instance.url
-    deadline = time.monotonic() + 60
-    while {each.name for each in threading.enumerate()} - threads and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert {each.name for each in threading.enumerate()} <= threads
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
     with pytest.raises(OSError, match="refused"):
         _connect(url)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -29,7 +29,7 @@ class Issued(NamedTuple):
 
 
 # By attachment, role, and whatever else the credentials depend on.
-Cache = BoundedCache[tuple[str, ...], Issued]
+Cache = BoundedCache[tuple[Hashable, ...], Issued]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,13 @@ class Minting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An answer. ``caller`` is the session that was handed out, and ``decisions`` are about the trust policy.
+    """An answer; None if it does not reach the program. ``caller`` is the session that was handed out, and ``decisions``
+    are about the trust policy.
 
     ``error`` is for the log, where AWS tells of an error in an ordinary document.
     """
 
-    answer: HttpAnswer
+    answer: HttpAnswer | None
     caller: Caller | None = None
     decisions: Sequence[Decision] = field(default=())
     error: AwsError | None = None

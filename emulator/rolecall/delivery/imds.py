@@ -64,6 +64,8 @@ _TROUBLESHOOTING = (
     "Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/"
     "troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."
 )
+# For the decision log alone.
+HOPS_CODE = "HopLimitExceeded"
 UNAUTHORIZED_CODE = "AssumeRoleUnauthorizedAccess"
 UNAUTHORIZED_MESSAGE = f"EC2 cannot assume the role {{role}}.  {_TROUBLESHOOTING}"
 NO_PROFILE_MESSAGE = f"Instance Profile {{arn}} cannot be found. {_TROUBLESHOOTING}"
@@ -96,6 +98,9 @@ def operation_of(asked: Asked) -> str:
 def answer(asked: Asked, operation: str) -> Delivered:
     """Raises AwsError with the status of AWS's answer."""
     if operation == "GetToken":
+        if asked.attachment.facts["hops"] > asked.attachment.facts["http_put_response_hop_limit"]:
+            # EC2 User Guide, HttpPutResponseHopLimit: the response with the token does not reach the program.
+            return Delivered(None, error=AwsError(HOPS_CODE, reason="the response may not travel so many hops"))
         ttl_seconds = _ttl_seconds(asked)
         expires_at_seconds = int(asked.now_seconds) + ttl_seconds
         token = new_token(asked.keys, asked.ids, asked.attachment.attachment_id, expires_at_seconds)

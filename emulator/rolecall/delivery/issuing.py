@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rolecall.access.check import Rights, check
@@ -164,7 +164,8 @@ def current(asked: Asked, wanted: Wanted, variant: str = "") -> tuple[Issued, Se
         means = Means(asked.db, asked.policies, asked.keys, asked.ids, early)
         credentials, caller, decisions = assume(means, wanted)
         return _shown(asked, Issued(credentials, early, asked.now_seconds, caller)), decisions
-    key = asked.attachment.attachment_id, wanted.role_arn, _role_id(asked, wanted), variant
+    # Everything but the session's name, which may be random. An attachment may be replaced by another one of its id.
+    key = asked.attachment.attachment_id, replace(wanted, session_name=""), _role_id(asked, wanted), variant
     known = asked.cache.get(key)
     if known is not None and known.issued_at_seconds <= asked.now_seconds < known.renewed_at_seconds:
         return _shown(asked, known), ()

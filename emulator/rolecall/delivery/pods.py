@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -16,14 +17,13 @@ from typing import Any
 from rolecall.access.check import RefusedError
 from rolecall.arns import iam_arn
 from rolecall.clock import iso8601
-from rolecall.delivery.asked import Asked, Delivered, Issued, Minting
+from rolecall.delivery.asked import Asked, Delivered, Minting
 from rolecall.delivery.issuing import SESSION_SECONDS, Wanted, current
 from rolecall.delivery.kinds import KINDS
 from rolecall.errors import AwsError
 from rolecall.http import HttpAnswer
 from rolecall.ids import Identifiers
 from rolecall.issuers import OWN_PREFIX, is_own, key_purpose
-from rolecall.policy import Decision
 from rolecall.sessions.signing_keys import load_signing_key, public_jwk
 from rolecall.sessions.web_identity import WebToken, read_key_set, read_token
 from rolecall.storage.attachments import Attachment
@@ -35,6 +35,8 @@ AUDIENCE = "pods.eks.amazonaws.com"
 _PATH = "/v1/credentials"
 _ISSUER_CHARACTERS = 64
 _NAME_CHARACTERS = 64
+# How far the clock of the cluster may be ahead.
+_SKEW_SECONDS = 60
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
 # The agent's own messages.
@@ -67,6 +69,13 @@ def cluster_issuer(account_id: str, cluster: str) -> str:
 def cluster_arn(attachment: Attachment) -> str:
     facts = attachment.facts
     return f"arn:aws:eks:{facts['region']}:{attachment.account_id}:cluster/{facts['cluster']}"
+
+
+def association_arn(attachment: Attachment) -> str:
+    """Service Authorization Reference, Amazon EKS: podidentityassociation."""
+    facts = attachment.facts
+    start = f"arn:aws:eks:{facts['region']}:{attachment.account_id}:podidentityassociation"
+    return f"{start}/{facts['cluster']}/{attachment.attachment_id}"
 
 
 def pod_claims(attachment: Attachment) -> dict[str, Any]:
@@ -107,7 +116,9 @@ def answer(asked: Asked, _operation: str) -> Delivered:
     account = proven_account(asked.db, attachment.account_id, attachment.facts["cluster"], token, asked.now_seconds)
     if not is_associated(attachment, account):
         raise no_association(attachment.facts["cluster"], account)
-    issued, decisions = pod_session(asked, account)
+    wanted = pod_session(asked.db, asked.ids, attachment, account)
+    with worded_by_eks():
+        issued, decisions = current(asked, wanted, account.pod_uid)
     credentials = issued.credentials
     document = {
         "AccessKeyId": credentials.access_key_id,
@@ -161,6 +172,9 @@ def proven_account(db: Any, account_id: str, cluster: str, text: str, now_second
     expires_at_seconds = claims.get("exp")
     if not isinstance(expires_at_seconds, int | float) or expires_at_seconds <= now_seconds:
         raise AwsError("ExpiredTokenException", EXPIRED_MESSAGE)
+    begins_at_seconds = claims.get("nbf", 0)
+    if not isinstance(begins_at_seconds, int | float) or begins_at_seconds > now_seconds + _SKEW_SECONDS:
+        raise _invalid("it is not valid yet")
     parts = str(claims.get("sub", "")).split(":")
     if len(parts) != 4 or parts[:2] != ["system", "serviceaccount"] or not all(parts):
         raise _invalid("its subject is not a service account")
@@ -199,23 +213,28 @@ def no_association(cluster: str, account: ServiceAccount) -> AwsError:
     return AwsError("ResourceNotFoundException", message)
 
 
-def pod_session(asked: Asked, account: ServiceAccount) -> tuple[Issued, Sequence[Decision]]:
-    """The pod's session. Raises AwsError AccessDeniedException when the trust policy does not allow it."""
-    attachment, facts = asked.attachment, asked.attachment.facts
-    held = role_by_name(asked.db, attachment.account_id, facts["role"])
+def pod_session(db: Any, ids: Identifiers, attachment: Attachment, account: ServiceAccount) -> Wanted:
+    """The session that EKS wants for a pod."""
+    facts = attachment.facts
+    held = role_by_name(db, attachment.account_id, facts["role"])
     path, name = ("/", facts["role"]) if held is None else (held.path, held.name)
-    wanted = Wanted(
+    return Wanted(
         service=SERVICE,
         role_arn=iam_arn(attachment.account_id, "role", path, name),
-        session_name=session_name(facts["cluster"], account.pod, asked.ids),
+        session_name=session_name(facts["cluster"], account.pod, ids),
         region=facts["region"],
         duration_seconds=facts.get("session_seconds") or SESSION_SECONDS,
         source_arn=cluster_arn(attachment),
         tags=session_tags(attachment, account) if facts["session_tags"] else (),
         transitive=True,
     )
+
+
+@contextmanager
+def worded_by_eks() -> Iterator[None]:
+    """Gives the refusal of a trust policy the code and the message of EKS."""
     try:
-        return current(asked, wanted, account.pod_uid)
+        yield
     except RefusedError as refused:
         refused.code, refused.status, refused.message = "AccessDeniedException", 400, UNAUTHORIZED_MESSAGE
         raise

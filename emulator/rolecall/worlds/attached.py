@@ -58,7 +58,10 @@ class DeclaredAttachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredInstance(DeclaredAttachment):
-    """An EC2 instance. It has an instance profile; a role without one gets one of the same name."""
+    """An EC2 instance. It has an instance profile; a role without one gets one of the same name.
+
+    ``hops`` says how far its programs are from the metadata service: 2 for a container behind a bridge.
+    """
 
     kind = "imds"
     section = "instances"
@@ -70,6 +73,7 @@ class DeclaredInstance(DeclaredAttachment):
     instance_profile_id: str | None = member(c.matching(r"AIPA[A-Z0-9]{12,28}", "the id of an instance profile"), None)
     http_tokens: str = member(c.one_of("required", "optional"), "required")
     http_put_response_hop_limit: int = member(c.between(1, 64), 1)
+    hops: int = member(c.between(1, 64), 1)
     availability_zone: str | None = member(
         c.matching(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}[a-z]", "an Availability Zone such as eu-west-1a"), None
     )
