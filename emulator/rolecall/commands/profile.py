@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from rolecall.commands.common import config_option, key_of, read_config, tell_exactly
+from rolecall.commands.common import UnusableError, config_option, key_of, read_config, tell_lines
 from rolecall.commands.running import endpoint_of, server_options
 from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS
 
@@ -65,7 +65,7 @@ def command(
         lines += [f"services = {name}", "", f"[services {name}]"]
         for service in SERVICE_RECORDS:
             lines += [f"{service.replace('-', '_')} =", f"  endpoint_url = {address}"]
-    tell_exactly("\n".join(lines))
+    tell_lines("\n".join(lines))
 
 
 def _process(address: str, role: str, user: str | None, mfa: str | None, config: str | None) -> str:
@@ -80,4 +80,7 @@ def _process(address: str, role: str, user: str | None, mfa: str | None, config:
     ):
         if value is not None:
             parts += [option, value]
+    if not all(part.isprintable() for part in parts):
+        # A line end would end the value, and the next line could be another setting.
+        raise UnusableError("a role, a user, a device or a path has a character that a profile cannot hold")
     return shlex.join(parts)

@@ -71,10 +71,10 @@ class Minting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An answer; None if it does not reach the program. ``caller`` is the session that was handed out, and ``decisions``
-    are about the trust policy.
+    """An answer; None if it does not reach the program.
 
-    ``error`` is for the log, where AWS tells of an error in an ordinary document.
+    ``caller`` is the session that was handed out. ``decisions`` are about the trust policy. ``error`` is for the log,
+    where AWS tells of an error in an ordinary document.
     """
 
     answer: HttpAnswer | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 
 from rolecall.delivery.pods import pod_claims
 from rolecall.ids import Identifiers
-from rolecall.kit.clock import SandboxClock
 from rolecall.sandbox import Sandbox
 from rolecall.storage.attachments import Attachment
 from rolecall.storage.oidc_providers import own_provider_urls
@@ -65,9 +64,10 @@ class _ThreadListener:
 class Attaching:
     """Attaches for the blocks of one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, clock: SandboxClock) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
+        # Called after each move of the clock.
+        self.watchers: list[Callable[[], None]] = []
         self._sandbox = sandbox
-        self._clock = clock
         self._listener = _ThreadListener(sandbox)
         self._base_url = _NO_SOCKET_URL
         self._listens = False
@@ -113,12 +113,12 @@ class Attaching:
                 _write(file, self._web_identity_token(url, pod))
 
             write()
-            self._clock.watchers.append(write)
+            self.watchers.append(write)
             try:
                 variables = {"AWS_ROLE_ARN": role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file)}
                 yield Attached(pod.attachment_id, "irsa", "", variables, pod.facts)
             finally:
-                self._clock.watchers.remove(write)
+                self.watchers.remove(write)
 
     def _own_provider(self) -> str:
         with self._sandbox.database.snapshot() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from rolecall.clock import Clock
@@ -14,13 +14,13 @@ MOMENT_MESSAGE = "a moment must be a datetime, a text such as 2030-01-01T00:00:0
 class SandboxClock:
     """Sandbox time: session expiry, issue times, MFA age, dates. Signatures are checked by the machine's clock."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, watchers: Sequence[Callable[[], None]] = ()) -> None:
+        """``watchers`` are called after each move."""
         self._clock = clock
-        # Called after each move.
-        self.watchers: list[Callable[[], None]] = []
+        self._watchers = watchers
 
     def _moved(self) -> datetime:
-        for watcher in list(self.watchers):
+        for watcher in list(self._watchers):
             watcher()
         return self.now
 

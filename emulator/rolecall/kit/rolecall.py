@@ -81,7 +81,7 @@ class Rolecall:
         identities = Identities(database, prepared.world)
         # In this process no client can reach the control endpoints. Making Flask would double the time to start.
         clients = Clients(self, Route(aws_application(sandbox, DEFAULT_MAXIMUM_BODY_BYTES)), identities, region)
-        sandbox_clock = SandboxClock(clock)
+        attaching = Attaching(sandbox)
         self._all = _Parts(
             sandbox,
             decisions,
@@ -91,8 +91,8 @@ class Rolecall:
             Acting(self, clients),
             Proofs(sandbox),
             Reasons(sandbox, decisions, identities, clients),
-            sandbox_clock,
-            Attaching(sandbox, sandbox_clock),
+            SandboxClock(clock, attaching.watchers),
+            attaching,
         )
         self._server: ThreadedServer | None = None
         self._owns_server = False
