@@ -61,7 +61,7 @@ def command(
       rolecall token --issuer ci --subject build-1 --claim team=blue
       rolecall token --issuer https://token.actions.githubusercontent.com --shape github-actions
       rolecall token --issuer ci --claim exp:=1700000000
-      rolecall token --issuer eks --shape eks --file /tmp/token --refresh
+      rolecall token --issuer eks --shape eks --file token --refresh
     """
     if refresh and file is None:
         raise click.UsageError("--refresh needs --file.")

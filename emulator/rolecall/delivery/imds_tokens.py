@@ -29,7 +29,7 @@ def new_token(keys: KeyRing, ids: Identifiers, instance_id: str, expires_at_seco
 
 
 def seconds_left(keys: KeyRing, instance_id: str, token: str, now_seconds: float) -> int:
-    """How long the token is valid. 0 for one that has expired, belongs to another instance, or is none of Rolecall's.
+    """How long the token is valid. 0 for one that has expired, belongs to another instance, or was not made by Rolecall.
 
     Every key is tried, in constant time for a token of the right length.
     """

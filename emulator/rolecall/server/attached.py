@@ -43,7 +43,7 @@ class Attachment(Protocol):
 
 
 class _OneRequest(Connection):
-    """A connection that ends with its first answer, as those of the instance metadata service do."""
+    """A connection that ends with its first answer, as a connection of the instance metadata service does."""
 
     def _arrive(self, environ: Environ, *, keep_alive: bool) -> None:
         super()._arrive(environ, keep_alive=False)

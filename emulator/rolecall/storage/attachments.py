@@ -50,7 +50,7 @@ def attachment_by_id(connection: Connection, attachment_id: str) -> Attachment |
 
 
 def list_attachments(connection: Connection, kind: str = "") -> list[Attachment]:
-    """All attachments, or those of one kind, oldest first."""
+    """All attachments, or only the attachments of one kind, oldest first."""
     statement = select(*_COLUMNS).order_by(t.c.created_at_seconds, t.c.attachment_id)
     if kind:
         statement = statement.where(t.c.kind == kind)
