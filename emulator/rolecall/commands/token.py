@@ -89,11 +89,12 @@ def command(
 def _keep_fresh(address: str, asked: dict[str, Any], file: str, token: str) -> None:
     """Replace the token in the file when four fifths of its time are over, as the kubelet does. Ends by a signal."""
     told = ""
+    begins, ends = _renewal(token)
     while True:
-        begins, ends = _renewal(token)
         try:
             if not begins <= _now_seconds(address) < ends:
                 token = ask(address, "POST", "oidc/token", asked)["token"]
+                begins, ends = _renewal(token)
                 write_private(file, token)
             told = ""
         except UnusableError as error:
@@ -106,16 +107,20 @@ def _keep_fresh(address: str, asked: dict[str, Any], file: str, token: str) -> N
 
 def _renewal(token: str) -> tuple[float, float]:
     """From when to when a token stays in the file. Raises UnusableError for one that does not expire."""
-    part = token.split(".")[1]
-    claims = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    issued, expires = claims.get("iat"), claims.get("exp")
-    if not isinstance(issued, int | float) or not isinstance(expires, int | float):
-        raise UnusableError("--refresh needs a token with the claims iat and exp")
+    try:
+        _, part, _ = token.split(".")
+        claims = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        issued, expires = float(claims["iat"]), float(claims["exp"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableError("--refresh needs a token with the claims iat and exp") from error
     return issued, issued + (expires - issued) * _RENEWED_AFTER
 
 
 def _now_seconds(address: str) -> float:
-    return datetime.fromisoformat(ask(address, "GET", "clock")["now"]).timestamp()
+    try:
+        return datetime.fromisoformat(ask(address, "GET", "clock")["now"]).timestamp()
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnusableError(f"the server at {address} did not answer with a time") from error
 
 
 def read_claim(text: str) -> tuple[str, Any]:

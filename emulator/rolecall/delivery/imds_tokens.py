@@ -29,7 +29,7 @@ def new_token(keys: KeyRing, ids: Identifiers, instance_id: str, expires_at_seco
 
 
 def seconds_left(keys: KeyRing, instance_id: str, token: str, now_seconds: float) -> int:
-    """How long the token is valid. 0 for one that has expired, belongs to another instance, or was not made by Rolecall.
+    """How long the token is valid; 0 for one that is not, or that belongs to another instance.
 
     Every key is tried, in constant time for a token of the right length.
     """
