@@ -44,7 +44,7 @@ def seconds_left(keys: KeyRing, instance_id: str, token: str, now_seconds: float
     # Only a token that decodes to exactly these bytes was given out: base64 may have unused bits.
     if not any(known) or b64encode(raw).decode("ascii") != token:
         return 0
-    (expires_at_seconds,) = _EXPIRY.unpack(content[-_EXPIRY.size :])
+    expires_at_seconds: int = _EXPIRY.unpack(content[-_EXPIRY.size :])[0]
     return max(0, math.ceil(expires_at_seconds - now_seconds))
 
 

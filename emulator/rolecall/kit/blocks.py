@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -170,17 +170,17 @@ def _open(block: Block) -> None:
         if not _blocks:
             _watch_new_clients()
         _blocks.append(block)
-        _remember(block.keys)
+        _remember(block.keys or ())
         _apply(block.variables, block.session)
 
 
-def _remember(keys: Keys) -> None:
+def _remember(keys: Iterable[str]) -> None:
     """Keep the parts of a block's keys. The oldest parts of blocks that have ended go when there are too many."""
     for part in filter(None, keys):
         _key_parts.pop(part, None)
         _key_parts[part] = None
     if len(_key_parts) > _KEY_PARTS_KEPT:
-        is_open = {part for known in _blocks for part in known.keys}
+        is_open = {part for known in _blocks for part in known.keys or ()}
         for part in [part for part in _key_parts if part not in is_open][: len(_key_parts) - _KEY_PARTS_KEPT]:
             del _key_parts[part]
 
