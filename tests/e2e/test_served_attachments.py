@@ -48,7 +48,9 @@ def control(server: Server, method: str, path: str = "", body: Any = None) -> tu
 
 def caller(server: Server, environment: dict[str, str]) -> str:
     """The role that a program finds credentials of, in a process that knows nothing but these variables."""
-    variables = clean_environment(server.folder, AWS_ENDPOINT_URL_STS=server.url, AWS_REGION="us-east-1", **environment)
+    variables = clean_environment(
+        server.folder, AWS_ENDPOINT_URL_STS=server.url, AWS_DEFAULT_REGION="us-east-1", **environment
+    )
     if "AWS_EC2_METADATA_SERVICE_ENDPOINT" in environment:
         del variables["AWS_EC2_METADATA_DISABLED"]
     done = subprocess.run(
@@ -57,8 +59,9 @@ def caller(server: Server, environment: dict[str, str]) -> str:
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.split("/")[1]
 
 
