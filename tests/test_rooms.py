@@ -49,7 +49,8 @@ ROOMS: Mapping[str, set[str]] = {
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
     # A session of a role can be made without any service. So services may import delivery, and not the other way.
-    "delivery": LEAVES | {"sessions", "storage"},
+    # Its providers evaluate the trust policy of the role that they hand out.
+    "delivery": LEAVES | {"sessions", "storage", "access", "policy"},
     "services": LEAVES | {"policy", "advice", "delivery", "sessions", "storage", "access", "data", "contents"},
     "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
     "identity_providers": LEAVES | {"sessions", "storage"},
@@ -58,7 +59,7 @@ ROOMS: Mapping[str, set[str]] = {
     "importing": LEAVES | {"policy", "storage", "worlds", "data"},
     "call_log": LEAVES | {"policy", "storage", "data"},
     "faults": LEAVES | {"policy", "storage"},
-    "sandbox": LEAVES | {"wire", "identities", "sessions", "storage", "worlds", "call_log", "faults"},
+    "sandbox": LEAVES | {"wire", "identities", "sessions", "storage", "worlds", "call_log", "faults", "delivery"},
     "gateway": LEAVES
     | {"policy", "wire", "signing", "sessions", "access", "identities", "services", "storage"}
     | {"sandbox", "call_log", "faults"},
@@ -68,7 +69,7 @@ ROOMS: Mapping[str, set[str]] = {
     | {"worlds", "sandbox", "gateway"},
     "web": LEAVES
     | {"wire", "signin", "sandbox", "gateway", "least_privilege", "services", "storage"}
-    | {"expectations", "worlds", "call_log", "faults", "identity_providers"},
+    | {"expectations", "worlds", "call_log", "faults", "identity_providers", "access", "delivery", "identities"},
     "app": LEAVES | {"sessions", "storage", "sandbox", "web", "worlds", "call_log"},
     "inprocess": LEAVES,
     "remote": LEAVES | {"inprocess"},
@@ -126,6 +127,9 @@ LOADED_LATE = {
     ("rolecall.server.tls", "rolecall.server.own_certificates"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
+    ("rolecall.web.application", "rolecall.web.deliveries"),
+    ("rolecall.web.attach_endpoint", "rolecall.delivery.imds"),
+    ("rolecall.web.attach_endpoint", "rolecall.identity_providers.oidc_tokens"),
     ("rolecall.web.console_door", "rolecall.web.console.answering"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.cloudtrail"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.metrics"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
@@ -99,11 +99,21 @@ class Address:
 
 
 def client_lines(
-    url: str, access_key_id: str, secret_access_key: str, region: str, authority_path: str = ""
+    url: str,
+    access_key_id: str,
+    secret_access_key: str,
+    region: str,
+    authority_path: str = "",
+    *,
+    services: Iterable[str] = (),
 ) -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at a server, whose certificate the authority has signed."""
+    """Lines for a POSIX shell that point every AWS SDK at a server, whose certificate the authority has signed.
+
+    With services, only their calls go to it: AWS SDKs and Tools Reference Guide, Service-specific endpoints.
+    """
+    endpoints = [f"AWS_ENDPOINT_URL_{name.upper().replace('-', '_')}" for name in services] or ["AWS_ENDPOINT_URL"]
     values = {
-        "AWS_ENDPOINT_URL": url,
+        **dict.fromkeys(endpoints, url),
         "AWS_ACCESS_KEY_ID": access_key_id,
         "AWS_SECRET_ACCESS_KEY": secret_access_key,
         "AWS_REGION": region,

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -289,6 +289,13 @@ def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
     return []
 
 
-def export_lines(address: Address, key: DeclaredKey, authority_path: str = "") -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at the server, whose certificate the authority has signed."""
-    return client_lines(address.url, key.access_key_id, key.secret_access_key, DEFAULT_REGION, authority_path)
+def export_lines(
+    address: Address, key: DeclaredKey, authority_path: str = "", *, services: Iterable[str] = ()
+) -> list[str]:
+    """Lines for a POSIX shell that point AWS SDKs at the server, whose certificate the authority has signed.
+
+    With services, only calls of those go to it.
+    """
+    return client_lines(
+        address.url, key.access_key_id, key.secret_access_key, DEFAULT_REGION, authority_path, services=services
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -39,6 +40,13 @@ class RolecallApplication(Flask):
     def finish(self) -> None:
         """Write everything that is not written yet, at the end of the process."""
         self.sandbox.finish()
+
+    def delivery(self, attachment_id: str) -> WsgiApplication:
+        """The application that answers at the address of an attachment."""
+        # Loaded now: most servers have no attachment.
+        deliveries: Any = importlib.import_module("rolecall.web.deliveries")
+        found: WsgiApplication = deliveries.delivery_application(self.sandbox, attachment_id, self._admission)
+        return found
 
     def log_exception(self, exc_info: Any) -> None:
         """Log the exception as Flask does, with the path made printable."""
