@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from rolecall.storage.problems import BadRowError
 from rolecall.worlds import checking as c
+from rolecall.worlds.json_schema import accepting
 from rolecall.worlds.located import Located, Path
 from rolecall.worlds.members import column, columns_of, member, members_of, moment, new_columns_of, record_of
 
@@ -31,6 +32,7 @@ _KUBERNETES_NAME = c.matching(
 )
 
 
+@accepting(lambda: {"type": "string", "description": "an IP address, such as 127.0.0.1"})
 def _address(notes: c.Notes, path: Path, value: Any) -> str | None:
     try:
         if isinstance(value, str):
