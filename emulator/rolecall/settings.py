@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
@@ -15,6 +15,9 @@ from rolecall.data import QUOTAS, Quotas
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
+# Files that arrive as bodies.
+MAXIMUM_SNAPSHOT_BYTES = 64 * 1024 * 1024
+MAXIMUM_EXPECTATIONS_BYTES = 4 * 1024 * 1024
 DEFAULT_THREADS = 4
 DEFAULT_RECEIVE_SECONDS = 10.0
 # Characters of a sandbox file's name in the name of its database: enough to recognise the file.
@@ -96,11 +99,21 @@ class Address:
 
 
 def client_lines(
-    url: str, access_key_id: str, secret_access_key: str, region: str, authority_path: str = ""
+    url: str,
+    access_key_id: str,
+    secret_access_key: str,
+    region: str,
+    authority_path: str = "",
+    *,
+    services: Iterable[str] = (),
 ) -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at a server, whose certificate the authority has signed."""
+    """Lines for a POSIX shell that point every AWS SDK at a server, whose certificate the authority has signed.
+
+    With services, only their calls go to it: AWS SDKs and Tools Reference Guide, Service-specific endpoints.
+    """
+    endpoints = [f"AWS_ENDPOINT_URL_{name.upper().replace('-', '_')}" for name in services] or ["AWS_ENDPOINT_URL"]
     values = {
-        "AWS_ENDPOINT_URL": url,
+        **dict.fromkeys(endpoints, url),
         "AWS_ACCESS_KEY_ID": access_key_id,
         "AWS_SECRET_ACCESS_KEY": secret_access_key,
         "AWS_REGION": region,

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import boto3
 import pytest
 from amounts import usual
 from botocore.exceptions import ClientError
@@ -41,6 +42,7 @@ from served import (
 
 from rolecall import __version__
 from rolecall.cli import main
+from rolecall.service_records import SERVICE_RECORDS
 
 COMMANDS = ("serve", "demo", "env", "check", "operations", "keys", "db")
 GOOD_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:Get*", "Resource": "*"}]}
@@ -142,7 +144,13 @@ def test_the_command_is_also_a_module(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_is_said_on_stderr(rolecall: Callable[..., Result], arguments: tuple[str, ...]) -> None:
-    assert "Usage: rolecall" in refused(rolecall(*arguments))
+    said = refused(rolecall(*arguments))
+    if arguments == ("keys",):
+        # A group of commands shows its help.
+        assert said.startswith("Usage: rolecall keys")
+    else:
+        assert said.startswith("rolecall: ")
+        assert said.splitlines()[-1].endswith(" --help shows how to write it")
 
 
 @pytest.fixture
@@ -180,10 +188,13 @@ def test_serve_on_an_address_of_another_machine(tmp_path: Path) -> None:
     assert line.startswith("rolecall: cannot listen on 192.0.2.1 port ")
 
 
+SCHEMA_HINT = "rolecall schema sandbox lets an editor check the file while you write it"
+
+
 def test_serve_with_a_config_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     lines = failed_serve(tmp_path, "--config", "binary.yaml")
-    assert lines == ["rolecall: binary.yaml cannot be used:", "binary.yaml:1: not UTF-8 text"]
+    assert lines == ["rolecall: binary.yaml cannot be used:", "binary.yaml:1: not UTF-8 text", SCHEMA_HINT]
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "folder"])
@@ -195,8 +206,8 @@ def test_serve_with_a_config_that_cannot_be_read(tmp_path: Path, name: str) -> N
 
 def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
     name = write(tmp_path, "world.yaml", MANY_PROBLEMS)
-    first, *problems = failed_serve(tmp_path, "--config", name)
-    assert first == f"rolecall: {name} cannot be used:"
+    first, *problems, hint = failed_serve(tmp_path, "--config", name)
+    assert (first, hint) == (f"rolecall: {name} cannot be used:", SCHEMA_HINT)
     assert sorted({problem.split(" ")[0] for problem in problems}) == [
         f"{name}:10:",
         f"{name}:11:",
@@ -211,7 +222,7 @@ def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
 def test_serve_with_a_config_that_refers_to_nothing(tmp_path: Path) -> None:
     text = ONE_USER.replace("AdministratorAccess", "NoSuchPolicy")
     name = write(tmp_path, "world.yaml", text)
-    _, problem = failed_serve(tmp_path, "--config", name)
+    _, problem, _ = failed_serve(tmp_path, "--config", name)
     assert problem.startswith(
         f"{name}:8: accounts[0].users[0].attached_policies[0]: there is no policy arn:aws:iam::aws"
     )
@@ -220,8 +231,8 @@ def test_serve_with_a_config_that_refers_to_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]\n", "a: [\n", "a: &a [*a]\n"])
 def test_serve_with_a_config_that_is_not_a_sandbox_file(tmp_path: Path, text: str) -> None:
     name = write(tmp_path, "world.yaml", text)
-    first, *problems = failed_serve(tmp_path, "--config", name)
-    assert first == f"rolecall: {name} cannot be used:"
+    first, *problems, hint = failed_serve(tmp_path, "--config", name)
+    assert (first, hint) == (f"rolecall: {name} cannot be used:", SCHEMA_HINT)
     assert problems
     assert all(re.match(rf"{name}:\d+: ", problem) for problem in problems)
 
@@ -345,7 +356,7 @@ def test_the_variables_of_the_environment_stand_for_options(tmp_path: Path) -> N
 
 def test_an_option_beats_the_environment(rolecall: Callable[..., Result]) -> None:
     done = rolecall("env", "--port", "2222", ROLECALL_PORT="1111")
-    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:2222\n" in done.stdout
+    assert "export AWS_ENDPOINT_URL_STS=http://127.0.0.1:2222\n" in done.stdout
     assert "http://127.0.0.1:1111\n" in rolecall("env", ROLECALL_PORT="1111").stdout
     refused(rolecall("env", ROLECALL_PORT="many"))
 
@@ -358,7 +369,7 @@ def test_the_database_is_in_the_users_data_folder_by_default(tmp_path: Path) -> 
 
 def test_the_lines_of_env_are_for_a_shell(tmp_path: Path) -> None:
     config = write(tmp_path, "world.yaml", ONE_USER)
-    lines = run_rolecall(tmp_path, "env", "--config", config, "--port", "4581").stdout
+    lines = run_rolecall(tmp_path, "env", "--all", "--config", config, "--port", "4581").stdout
     names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
     shown = 'printf "%s\\n" ' + " ".join(f'"${name}"' for name in names)
     done = subprocess.run(
@@ -374,7 +385,7 @@ def test_the_lines_of_env_are_for_a_shell(tmp_path: Path) -> None:
 
 
 def test_env_names_the_administrators_key_of_awss_form_too(rolecall: Callable[..., Result]) -> None:
-    printed = rolecall("env").stdout
+    printed = rolecall("env", "--all").stdout
     assert "export AWS_ACCESS_KEY_ID=test\n" in printed
     last = printed.splitlines()[-1]
     assert last == (
@@ -382,7 +393,32 @@ def test_env_names_the_administrators_key_of_awss_form_too(rolecall: Callable[..
         "export AWS_ACCESS_KEY_ID=AKIARTX3GSDSROLECALL AWS_SECRET_ACCESS_KEY=rolecall/sandbox/admin/not/a/real/secret"
     )
     # A user whose only key has another form gets no such line.
-    assert "#" not in rolecall("env", "--as", "developer").stdout
+    assert "#" not in rolecall("env", "--all", "--as", "developer").stdout
+
+
+def test_env_names_the_services_that_rolecall_serves_and_no_other(tmp_path: Path) -> None:
+    """Variables of services: AWS SDKs and Tools Reference Guide, Service-specific endpoints. boto3 must know each."""
+    printed = run_rolecall(tmp_path, "env", "--port", "4581").stdout
+    program = (
+        "import boto3\n"
+        "session = boto3.Session()\n"
+        "found = {n: session.client(n).meta.endpoint_url for n in session.get_available_services()}\n"
+        "print(*sorted(n for n, url in found.items() if url == 'http://127.0.0.1:4581'), sep='\\n')\n"
+    )
+    quoted = shlex.join([sys.executable, "-c", program])
+    done = subprocess.run(
+        ["/bin/sh", "-e"],
+        input=f"eval \"$(cat <<'END'\n{printed}END\n)\"\n{quoted}",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+        env=clean_environment(tmp_path),
+    )
+    assert set(done.stdout.split()) >= {"sts", "iam", "chime", "chime-sdk-voice", "organizations", "eks-auth"}
+    assert set(done.stdout.split()) == set(SERVICE_RECORDS) & {*boto3.Session().get_available_services()}
+    assert "AWS_ENDPOINT_URL=" not in printed
+    assert printed.splitlines()[-1].startswith("# Only calls of the services that Rolecall serves go to it.")
 
 
 def test_env_for_one_of_the_users(rolecall: Callable[..., Result]) -> None:
@@ -391,9 +427,10 @@ def test_env_for_one_of_the_users(rolecall: Callable[..., Result]) -> None:
 
 
 def test_serve_prints_the_lines_of_env(server: Server, tmp_path: Path) -> None:
-    expected = run_rolecall(tmp_path, "env", "--port", str(server.port)).stdout
-    ready, sandbox, database, *exports = server.output().splitlines(keepends=True)
+    expected = run_rolecall(tmp_path, "env", "--all", "--port", str(server.port)).stdout
+    ready, console, sandbox, database, *exports = server.output().splitlines(keepends=True)
     assert ready == f"Rolecall is ready at {server.url}\n"
+    assert console == f"# Console: {server.url}/_rolecall/console\n"
     assert sandbox == "# Sandbox: the built-in one\n"
     assert re.fullmatch(
         r"# Database: (in memory, nothing is kept|sqlite:///\S+, (newly made|has .* from earlier runs))\n", database

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from rolecall.errors import EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError, region_disabled
 from rolecall.faults.rules import (
     CREDENTIAL_KINDS,
+    DELIVERY_KINDS,
     MAXIMUM_DELAY_SECONDS,
     MAXIMUM_RULES,
     CallFacts,
@@ -47,6 +48,9 @@ class Struck:
     # The connection is closed without an answer.
     drops: bool = False
     identity_provider_down: bool = False
+    # The credentials that an attachment hands out have expired, or have a wrong secret.
+    stale: bool = False
+    wrong: bool = False
 
     def raise_error(self) -> None:
         """Raises the AwsError that ends the call, if there is one."""
@@ -98,7 +102,7 @@ def active_faults(database: Database, states: Mapping[str, str]) -> ActiveFaults
 
 
 def _ends_the_call(rule: FaultRule) -> bool:
-    return rule.kind not in ("delay", "drop_answer", "identity_provider_down")
+    return rule.kind not in ("delay", "drop_answer", "identity_provider_down", *DELIVERY_KINDS)
 
 
 def _effect(hit: Sequence[FaultRule], facts: CallFacts) -> Struck:
@@ -109,6 +113,8 @@ def _effect(hit: Sequence[FaultRule], facts: CallFacts) -> Struck:
         delay_seconds=min(MAXIMUM_DELAY_SECONDS, sum(rule.delay_seconds for rule in hit)),
         drops=any(rule.kind in ("drop", "drop_answer") for rule in hit),
         identity_provider_down=any(rule.kind == "identity_provider_down" for rule in hit),
+        stale=any(rule.kind == "stale_credentials" for rule in hit),
+        wrong=any(rule.kind == "wrong_credentials" for rule in hit),
     )
 
 

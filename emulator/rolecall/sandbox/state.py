@@ -11,10 +11,12 @@ from rolecall.call_log.last_use import LastUses
 from rolecall.call_log.outcomes import Observer, Outcome
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock, ClockState
+from rolecall.delivery import kinds
 from rolecall.faults.active import Faults
 from rolecall.faults.rules import FaultCatalogue
 from rolecall.ids import Identifiers
 from rolecall.printable import printable
+from rolecall.sandbox.attachments import Attachments
 from rolecall.sandbox.generation import Generations
 from rolecall.service_records import action_prefix
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -56,6 +58,7 @@ class Sandbox:
         self.last_uses = LastUses(database, action_prefix)
         self.faults = Faults(database, self.ids, _fault_catalogue())
         self.issuer_keys = IssuerKeys()
+        self.attachments = Attachments(database, clock, self.ids)
         self.generations = Generations(database, clock, world.settings)
         waiting = [self.last_uses] if decisions is None else [decisions, self.last_uses]
         # Not started yet: threads do not survive a fork, and a test reads what it needs at once.
@@ -90,6 +93,7 @@ class Sandbox:
             # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
             reset_world(connection, self._world, self.clock.wall_seconds(), self.ids)
         self.clock.follow(ClockState())
+        self.attachments.renew()
         if self.decisions is not None:
             self.decisions.clear()
 
@@ -103,6 +107,7 @@ class Sandbox:
         load_database(self.database, text, self.clock.now_seconds(), self.ids)
         # Pending uses of keys and roles belong to the replaced world.
         self.last_uses.clear()
+        self.attachments.renew()
 
     def finish(self) -> None:
         """Write everything that is not written yet, at the end of the process."""
@@ -114,7 +119,14 @@ class Sandbox:
 
 
 def _fault_catalogue() -> FaultCatalogue:
-    return FaultCatalogue({name: partial(operation_names, name) for name in SERVICES}, known_error_codes)
+    operations = {name: partial(operation_names, name) for name in SERVICES}
+    attached = {name: partial(kinds.operation_names, name) for name in kinds.KINDS}
+    return FaultCatalogue(operations, _error_codes, attached, kinds.CREDENTIAL_OPERATIONS)
+
+
+def _error_codes(service: str, operation: str) -> frozenset[str]:
+    known = kinds.error_codes if service in kinds.KINDS else known_error_codes
+    return known(service, operation)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer:

@@ -22,7 +22,7 @@ from rolecall.server.requests import Environ
 from rolecall.settings import DEFAULT_RECEIVE_SECONDS
 from rolecall.waits import Fetch, Pause
 from rolecall.web.application import RolecallApplication
-from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished
+from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished, WsgiApplication
 
 log = logging.getLogger("rolecall.server")
 
@@ -73,6 +73,9 @@ class Front:
         self._fetches = ThreadPoolExecutor(_FETCHING_THREADS, "rolecall-fetch")
         self._check_seconds = min(1.0, receive_seconds / 4)
         self._loop.call_later(self._check_seconds, self._end_late_phases)
+
+    def body_limit(self, environ: Environ) -> int:
+        return self._application.body_limit(environ, self.maximum_body_bytes)
 
     def factory(self) -> Connection:
         return Connection(self)
@@ -143,6 +146,16 @@ class Front:
             self._in_thread(self._calls, connection, answer, application.aws, environ, answer.start)
             return None
         return self._take(connection, answer, _attempt(application.aws, environ, answer.start))
+
+    def answer_with(
+        self, application: WsgiApplication, connection: Connection, environ: Environ
+    ) -> ServedAnswer | None:
+        """As :meth:`answer`, from an application whose requests all may have to wait."""
+        answer, problem = ServedAnswer(), environ.get(PROBLEM_KEY)
+        if problem is not None:
+            return failed_answer(problem.status_line)
+        environ[WAITS_KEY] = True
+        return self._take(connection, answer, _attempt(application, environ, answer.start))
 
     def upgrade(self, environ: Environ) -> asyncio.Protocol | None:
         return None if self._upgrade_handler is None else self._upgrade_handler(environ)

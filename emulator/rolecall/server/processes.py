@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from rolecall.server.attached import AttachedFronts
 from rolecall.server.front import Front
 from rolecall.server.loops import new_event_loop
 from rolecall.server.ports import BACKLOG, listening_socket, room_for_connections
@@ -55,8 +56,14 @@ def run(main: Any) -> None:
 
 
 async def answer_until_stopped(
-    settings: ServerSettings, application: RolecallApplication, listener: socket.socket, ready: Callable[[], None]
+    settings: ServerSettings,
+    application: RolecallApplication,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    *,
+    keeps_attachments: bool = True,
 ) -> None:
+    """``keeps_attachments``: this process listens for the attachments in the database. One process of a server does."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     _on_signals(loop, stopped.set)
@@ -77,9 +84,12 @@ async def answer_until_stopped(
         ssl_handshake_timeout=None if context is None else settings.receive_seconds,
         backlog=BACKLOG,
     )
+    attached = AttachedFronts(application, front, loop)
+    await attached.start(keeps_all=keeps_attachments, shared=settings.workers > 1)
     ready()
     await stopped.wait()
     server.close()
+    attached.stop()
     await front.stop(_LAST_ANSWERS_SECONDS)
 
 

@@ -131,6 +131,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "organizations.tags",
         "organizations.handshakes",
     ),
+    "eks-auth": ("eks_auth.pod_identity",),
 }
 
 

@@ -331,9 +331,9 @@ def _saml_providers(path: Path, account: Values) -> Found:
         if name and name in seen:
             yield (*path, index, "name"), f"{name!r} is declared twice"
         seen.add(name)
-        given = [key for key in ("metadata_file", "rolecall_idp") if key in provider]
+        given = [key for key in ("metadata", "metadata_file", "rolecall_idp") if key in provider]
         if len(given) != 1:
-            yield (*path, index), "must have either metadata_file or rolecall_idp"
+            yield (*path, index), "must have one of metadata, metadata_file and rolecall_idp"
         yield from _instance_alone((*path, index), provider)
         yield from _repeated_tags((*path, index), provider)
 
