@@ -1,0 +1,150 @@
+"""One websocket: bytes to frames and back. The library websockets knows the protocol (RFC 6455).
+
+Clients of messaging send nothing but pongs and a close. What else they send is read within limits, and ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import Protocol as Frames
+from websockets.protocol import Side, State
+from websockets.server import ServerProtocol
+
+from rolecall.server.requests import Environ
+from rolecall.web.aws import HEADERS_KEY
+
+# Of a message in all its fragments.
+MAXIMUM_MESSAGE_BYTES = 32_768
+# A client that reads more slowly than events come loses its connection, and connects again.
+MAXIMUM_UNSENT_BYTES = 1_048_576
+_SWITCHING_PROTOCOLS = 101
+
+
+class Owner(Protocol):
+    """What a websocket tells the object that serves it."""
+
+    def opened(self, socket: WebSocket) -> None:
+        """The handshake is over."""
+
+    def left(self, socket: WebSocket) -> None:
+        """The connection is over. Called once, also when it was never opened."""
+
+
+def text_frame(text: str) -> bytes:
+    """The bytes of a text for any number of websockets: a server's frames are not masked."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+class WebSocket(asyncio.Protocol):
+    """A connection from its handshake to its end. ``environ`` is the request that asked for it."""
+
+    # Set by connection_made.
+    transport: asyncio.Transport
+
+    def __init__(self, environ: Environ, owner: Owner) -> None:
+        self.environ = environ
+        self._owner = owner
+        self._frames = Frames(Side.SERVER, max_size=MAXIMUM_MESSAGE_BYTES)
+        self._maximum_unsent_bytes = MAXIMUM_UNSENT_BYTES
+        # Whether the client has sent something since it was last asked.
+        self._was_heard = True
+        self._is_left = False
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        environ = self.environ
+        headers = Headers()
+        for name, value in environ[HEADERS_KEY].items():
+            headers[name] = value
+        response = ServerProtocol().accept(Request(environ["RAW_URI"], headers))
+        if environ["REQUEST_METHOD"] != "GET" or environ["SERVER_PROTOCOL"] != "HTTP/1.1":
+            response = ServerProtocol().reject(400, "A websocket needs GET and HTTP/1.1.\n")
+        self.transport.write(response.serialize())
+        if response.status_code == _SWITCHING_PROTOCOLS:
+            self._owner.opened(self)
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+
+    def data_received(self, data: bytes) -> None:
+        self._was_heard = True
+        self._frames.receive_data(data)
+        # Pings are answered and a close is repeated by the library. There is nothing else to answer.
+        self._frames.events_received()
+        self._write()
+
+    def eof_received(self) -> bool:
+        self._frames.receive_eof()
+        return False
+
+    def pause_writing(self) -> None:
+        # Whoever does not read gets no answers to more pings, either.
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.transport.resume_reading()
+
+    # Called by the owner.
+
+    @property
+    def is_open(self) -> bool:
+        return self._frames.state is State.OPEN and not self._is_left
+
+    def greet(self, frames: Sequence[bytes]) -> None:
+        """Send the first frames. They may be many: they do not count as unread."""
+        self._maximum_unsent_bytes += sum(map(len, frames))
+        for frame in frames:
+            self.send(frame)
+
+    def send(self, frame: bytes) -> None:
+        """Send bytes of :func:`text_frame`. Ends the connection of a client that does not read them."""
+        if not self.is_open:
+            return
+        self.transport.write(frame)
+        if self.transport.get_write_buffer_size() > self._maximum_unsent_bytes:
+            self.abort()
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close. The client has until the next but one :meth:`ask` to answer."""
+        if self.is_open:
+            self._was_heard = True
+            self._frames.send_close(code, reason)
+            self._write()
+
+    def ask(self) -> None:
+        """Ping the client, or end the connection if it has not sent anything since it was last asked."""
+        if not self._was_heard:
+            self.abort()
+            return
+        self._was_heard = False
+        if self.is_open:
+            self._frames.send_ping(b"")
+            self._write()
+
+    def abort(self) -> None:
+        self._leave()
+        self.transport.abort()
+
+    def _write(self) -> None:
+        for data in self._frames.data_to_send():
+            # Empty bytes stand for the end of what is sent.
+            if data and not self.transport.is_closing():
+                self.transport.write(data)
+        if self._frames.state is State.CLOSED or self._frames.close_expected():
+            self._leave()
+            self.transport.close()
+
+    def _leave(self) -> None:
+        if not self._is_left:
+            self._is_left = True
+            self._owner.left(self)
