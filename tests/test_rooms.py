@@ -99,6 +99,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "alembic": {"storage"},
     "urllib3": {"sessions"},
     "httptools": {"server"},
+    "websockets": {"server"},
     "pytest": {"pytest_plugin"},
     # An extra: only modules that are loaded late may need it.
     "lxml": {"sessions"},
@@ -119,6 +120,7 @@ LOADED_LATE = {
     ("rolecall.sessions.jose_door", "rolecall.sessions.jose"),
     ("rolecall.server.processes", "rolecall.server.workers"),
     ("rolecall.server.tls", "rolecall.server.own_certificates"),
+    ("rolecall.server.upgrades", "rolecall.server.pushing"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
     ("rolecall.web.console_door", "rolecall.web.console.answering"),

@@ -1,6 +1,6 @@
 """The road of a connect: from the presigned request of a websocket to the session of a user who receives events.
 
-Developer Guide, Using websockets to receive messages. The steps are those of a call: signature, caller, permission. No
+Developer Guide, Using websockets to receive messages. A connect goes through the steps of a call: signature, caller, permission. No
 operation and no model belong to the action chime:Connect. The decision log has every connect.
 """
 
