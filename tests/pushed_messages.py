@@ -14,6 +14,8 @@ from botocore.credentials import Credentials
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from rolecall.http import HttpRequest
+
 # The limit for what must happen. It does not measure speed: it ends a test that would hang.
 PATIENCE_SECONDS = 60
 EVENT_TYPE, MESSAGE_TYPE = "x-amz-chime-event-type", "x-amz-chime-message-type"
@@ -23,11 +25,18 @@ def presigned(
     url: str, user_arn: str, keys: tuple[str, ...], *, service: str = "chime", region: str = "us-east-1", **more: str
 ) -> str:
     """``ws://…/connect?…`` for a server's URL. ``keys`` are id, secret and maybe a token."""
-    asked = {"sessionId": "5e55", "userArn": user_arn, **{name.replace("_", "-"): value for name, value in more.items()}}
+    asked = {"sessionId": "5e55", "userArn": user_arn} | {name.replace("_", "-"): value for name, value in more.items()}
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in asked.items() if value)
     request = AWSRequest("GET", f"{url}/connect?{query}")
     SigV4QueryAuth(Credentials(*keys), service, region, expires=10).add_auth(request)
     return f"ws{str(request.url).removeprefix('http')}"
+
+
+def http_request(url: str) -> HttpRequest:
+    """The request that a client makes for the URL of a websocket."""
+    parts = urlsplit(url)
+    headers = {"host": parts.netloc, "connection": "Upgrade", "upgrade": "websocket"}
+    return HttpRequest("GET", parts.path, parts.query, headers, b"")
 
 
 class Socket:
@@ -65,6 +74,3 @@ class Socket:
     def close(self) -> None:
         self.connection.close()
 
-
-def host_of(url: str) -> str:
-    return urlsplit(url).netloc

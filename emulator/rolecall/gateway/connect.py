@@ -100,7 +100,7 @@ def connect(sandbox: Sandbox, request: HttpRequest) -> PushSession:
 
 
 class _Attempt:
-    """One connect, and what is known of it so far: the log shows that of a refused one, too."""
+    """One connect, and what is known of it so far: the log also shows it for a refused connect."""
 
     def __init__(self, sandbox: Sandbox, received: Received) -> None:
         self._sandbox = sandbox
