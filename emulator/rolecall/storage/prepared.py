@@ -1,6 +1,6 @@
 """Statements for the hot path: written with SQLAlchemy, compiled once, and passed directly to SQLite's driver.
 
-An insert notes that it changes rights, as the engine's listener does for every other write.
+An insert or update notes that it changes rights, as the engine's listener does for every other write.
 
 Running a statement through SQLAlchemy takes several times as long as SQLite needs to find a row by its key. This works
 for columns that need no conversion: texts, whole numbers, booleans and bytes. Other databases go through SQLAlchemy.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, String, Table, insert
+from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, String, Table, Update, insert
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 # What a connection's ``info`` says about its transaction: whether it wrote something that rights depend on.
@@ -106,3 +106,29 @@ class PreparedInsert:
             connection.info[AUTHORITY_WRITTEN] = True
         driver: Any = connection.connection.driver_connection
         driver.executemany(self._sql, [[row[name] for name in self._columns] for row in rows])
+
+
+class PreparedUpdate:
+    """An update of a table by bound parameters. ``names`` gives the order in which ``execute`` takes their values."""
+
+    __slots__ = ("_bears_on_rights", "_names", "_places", "_sql", "_statement")
+
+    def __init__(self, statement: Update, table: Table, *names: str) -> None:
+        compiled = statement.compile(dialect=_SQLITE)
+        if set(compiled.params) != set(names):
+            raise ValueError(f"the statement binds {sorted(compiled.params)}, not {sorted(names)}")
+        self._statement = statement
+        self._names = names
+        self._bears_on_rights = bool(table.info["bears_on_rights"])
+        self._sql = str(compiled)
+        self._places = tuple(names.index(name) for name in compiled.positiontup or ())
+
+    def execute(self, connection: Connection, *values: Any) -> None:
+        """Change the rows. Raises the driver's errors."""
+        if connection.dialect.name != "sqlite":
+            connection.execute(self._statement, dict(zip(self._names, values, strict=True)))
+            return
+        if self._bears_on_rights:
+            connection.info[AUTHORITY_WRITTEN] = True
+        driver: Any = connection.connection.driver_connection
+        driver.execute(self._sql, [values[place] for place in self._places])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from rolecall.storage import tables as t
-from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.prepared import PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 Content = Mapping[str, Any]
@@ -25,6 +25,11 @@ class Place(NamedTuple):
     account_id: str
     region: str
     kind: str
+
+
+# Where a list goes on: the creation time and the id of the last resource shown.
+Position = tuple[int, str]
+BEFORE_THE_FIRST: Position = (-1, "")
 
 
 class Resource(NamedTuple):
@@ -43,16 +48,17 @@ class Resource(NamedTuple):
     create_token: str | None = None
     secret: Any = None
 
+    @property
+    def position(self) -> Position:
+        """Its place in lists, which are oldest first."""
+        return self.created_at_seconds, self.resource_id
+
     def has_ended(self, now_seconds: float) -> bool:
         return self.ends_at_seconds is not None and self.ends_at_seconds <= now_seconds
 
 
 # Older SQLite takes 999 parameters in a statement.
 _KEYS_AT_ONCE = 500
-# Where a list goes on: the creation time and the id of the last resource shown.
-Position = tuple[int, str]
-BEFORE_THE_FIRST: Position = (-1, "")
-
 _R = t.resources.c
 _parents = t.resources.alias("parents")
 _COLUMNS = (
@@ -85,6 +91,12 @@ _PAGE = (
     .limit(bindparam("limit"))
 )
 _PAGE_OF_PARENT = _PAGE.where(_R.parent_key == bindparam("parent_key"))
+_SET_CONTENT = PreparedUpdate(
+    update(t.resources).where(_R.resource_key == bindparam("key")).values(content=bindparam("text")),
+    t.resources,
+    "key",
+    "text",
+)
 _TAGS = (
     select(t.resource_tags.c.key, t.resource_tags.c.value)
     .where(t.resource_tags.c.resource_key == bindparam("resource_key"))
@@ -243,7 +255,7 @@ def remove_ended(connection: Connection, place: Place, before_seconds: float) ->
 
 
 def set_content(connection: Connection, key: str, content: Content) -> None:
-    connection.execute(update(t.resources).where(_R.resource_key == key).values(content=_text(content)))
+    _SET_CONTENT.execute(connection, key, _text(content))
 
 
 def remove(connection: Connection, key: str) -> None:

@@ -14,7 +14,6 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     identity,
     micros,
     named,
-    parts_of,
     seconds,
 )
 from rolecall.services.chime_sdk_messaging.message_shapes import (
@@ -29,6 +28,7 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
     kept_since_micros,
     note_sent,
     shown,
+    summary,
 )
 from rolecall.services.chime_sdk_messaging.processing import (
     announce_pending,
@@ -89,7 +89,7 @@ def send_message(
         asked = (Type, Persistence, target, sub_channel)
         if (before.content["Type"], before.content["Persistence"], before.target_arn, before.sub_channel_id) != asked:
             raise conflict("ClientRequestToken was used with other parameters.")
-        return _sent(acting, settled(before, micros(call.now_seconds)))
+        return with_status(acting, settled(before, micros(call.now_seconds)))
     settle_overdue(call, channel)
     created = max(micros(call.now_seconds), messages.last_micros(call.db, channel.key) + 1)
     optional = {
@@ -118,7 +118,7 @@ def send_message(
         content,
         ClientRequestToken,
     )
-    return _sent(acting, _add(acting, message))
+    return with_status(acting, _add(acting, message))
 
 
 def _add(acting: Standing, message: Message) -> Message:
@@ -147,7 +147,8 @@ def _target(acting: Standing, targets: Sequence[Target]) -> str | None:
     return None
 
 
-def _sent(acting: Standing, message: Message) -> Answer:
+def with_status(acting: Standing, message: Message) -> Answer:
+    """The answer of an operation that sends or edits a message."""
     return {**named_message(acting, message), "Status": {"Value": message.status}}
 
 
@@ -165,7 +166,7 @@ def get_message(
     acting = standing(call, ChannelArn, ChimeBearer)
     message = visible_message(acting, MessageId, SubChannelId)
     sender = identity(call, message.sender_arn)
-    return {"ChannelMessage": shown(call, ChannelArn, message, sender, ChimeBearer)}
+    return {"ChannelMessage": shown(ChannelArn, message, sender, ChimeBearer)}
 
 
 @operation(SERVICE, "GetChannelMessageStatus")
@@ -187,7 +188,7 @@ def found_message(acting: Standing, message_id: str, sub_channel_id: str | None)
     found = messages.find(call.db, acting.channel.key, message_id)
     is_kept = found is not None and found.created_at_micros >= kept_since_micros(call, acting.channel)
     if found is None or not is_kept or found.sub_channel_id != sub_channel:
-        raise AwsError("NotFoundException", f"Channel message {message_id} was not found.")
+        raise _not_found(message_id)
     return settled(found, micros(call.now_seconds))
 
 
@@ -197,8 +198,12 @@ def visible_message(acting: Standing, message_id: str, sub_channel_id: str | Non
     is_own = message.sender_arn == acting.arn
     is_sent = message.listed or (is_own and message.status == PENDING)
     if not is_sent or not (is_own or message.target_arn in (None, acting.arn)):
-        raise AwsError("NotFoundException", f"Channel message {message_id} was not found.")
+        raise _not_found(message_id)
     return message
+
+
+def _not_found(message_id: str) -> AwsError:
+    return AwsError("NotFoundException", f"Channel message {message_id} was not found.")
 
 
 @operation(SERVICE, "ListChannelMessages")
@@ -227,7 +232,7 @@ def list_messages(
         [reached] = position_of(call, scope, NextToken)
         first, last = (reached + 1, last) if ascending else (first, reached - 1)
     now = micros(call.now_seconds)
-    found = messages.page(
+    read = messages.page(
         call.db,
         acting.channel.key,
         sub_channel,
@@ -237,14 +242,18 @@ def list_messages(
         ascending=ascending,
         limit=MaxResults + 1,
     )
-    page, rest = one_page(call, scope, found, MaxResults, lambda each: (each.created_at_micros,))
+    page, rest = one_page(call, scope, read, MaxResults, lambda each: (each.created_at_micros,))
     senders: dict[str, Mapping[str, str]] = {ChimeBearer: named(ChimeBearer, acting.identity.content)}
+    # Working this out for each of fifty messages would take longer than reading them.
+    known = {path[1] for path in call.model.output_paths if len(path) == 2 and path[0] == "ChannelMessages"}
     summaries = []
     for each in page:
         message = settled(each, now)
         if message.sender_arn not in senders:
             senders[message.sender_arn] = identity(call, message.sender_arn)
-        whole = shown(call, ChannelArn, message, senders[message.sender_arn], ChimeBearer)
-        summaries.append(parts_of(call, whole, "ChannelMessages"))
+        found = summary(message, senders[message.sender_arn], ChimeBearer)
+        # An older model may lack some members.
+        is_known = found.keys() <= known
+        summaries.append(found if is_known else {name: value for name, value in found.items() if name in known})
     sub_channels = {"SubChannelId": sub_channel} if sub_channel else {}
     return {"ChannelArn": ChannelArn, "ChannelMessages": summaries, **sub_channels, **rest}
