@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -64,13 +65,11 @@ class Socket:
 
     def closing(self) -> tuple[int, str]:
         """Code and reason with which the server closes. Events before that are dropped."""
-        try:
+        with pytest.raises(ConnectionClosed) as caught:
             while True:
                 self.connection.recv(PATIENCE_SECONDS)
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "the connection ended without a close"
-            return closed.rcvd.code, closed.rcvd.reason
+        assert caught.value.rcvd is not None, "the connection ended without a close"
+        return caught.value.rcvd.code, caught.value.rcvd.reason
 
     def close(self) -> None:
         self.connection.close()
-

@@ -13,11 +13,12 @@ from pushed_messages import http_request, presigned
 from rolecall.gateway import pushed_events
 from rolecall.gateway.connect import PushSession, connect
 from rolecall.gateway.pushed_events import Ending, Follower
-from rolecall.storage import messaging_events
+from rolecall.storage import channel_relations, messaging_events, resources
 from rolecall.storage import tables as t
 
+EVENTS = t.messaging_events
 NAMES = ("root", "ana", "ben", "cem", "dee", "eva")
-KEYS = {name: (f"{name}_key", f"{name}-secret") for name in ("admin", "leaver")}
+KEYS = {"admin": ("admin_key", "admin-secret"), "leaver": ("AKIAROLECALLLEAVER00", "leaver-secret")}
 
 
 class Pushed:
@@ -36,6 +37,7 @@ class Pushed:
     def read(self) -> tuple[list[tuple[str, list[str]]], dict[str, Ending]]:
         """Types of events with the names of their receivers, and the sessions that are over: these are closed."""
         news = self.follower.read(list(self.sessions.values()))
+        self.follower.remove_old()
         names = {session: name for name, session in self.sessions.items()}
         endings = {names[session]: ending for session, ending in news.endings.items()}
         for name in endings:
@@ -56,7 +58,8 @@ class Pushed:
 
 @pytest.fixture
 def chat(make_world: Any) -> Chat:
-    return Chat(make_world(world_of(user("leaver", allow("*")))))
+    leaver = {**user("leaver", allow("*")), "access_keys": [{"id": KEYS["leaver"][0], "secret": KEYS["leaver"][1]}]}
+    return Chat(make_world(world_of(leaver)))
 
 
 @pytest.fixture
@@ -247,22 +250,108 @@ def test_every_process_reads_all_events(chat: Chat, channel: str, pushed: Pushed
     assert other.received() == [("CREATE_CHANNEL_MESSAGE", ["ben"])]
 
 
+def hidden(chat: Chat, back: int) -> dict[str, Any]:
+    """Remove an event: the one before the newest for ``back=1``. It is there again after :func:`shown`."""
+    with chat.world.database.transaction() as connection:
+        newest_id = connection.execute(sa.select(sa.func.max(EVENTS.c.event_id))).scalar_one()
+        is_wanted = EVENTS.c.event_id == newest_id - back
+        row = dict(connection.execute(sa.select(EVENTS).where(is_wanted)).one()._mapping)
+        connection.execute(sa.delete(EVENTS).where(is_wanted))
+    return row
+
+
+def shown(chat: Chat, row: dict[str, Any]) -> None:
+    with chat.world.database.transaction() as connection:
+        connection.execute(sa.insert(EVENTS).values(**row))
+
+
 def test_an_event_that_becomes_visible_late_is_not_lost(chat: Chat, channel: str, pushed: Pushed) -> None:
     """PostgreSQL gives ids before the commit: another transaction may commit a later id first."""
     chat.send(channel, text="first")
     chat.send(channel, text="second")
-    with chat.world.database.transaction() as connection:
-        row = connection.execute(sa.select(t.messaging_events).order_by(t.messaging_events.c.event_id.desc())).first()
-        assert row is not None
-        first = connection.execute(
-            sa.select(t.messaging_events).where(t.messaging_events.c.event_id == row.event_id - 1)
-        ).one()
-        connection.execute(sa.delete(t.messaging_events).where(t.messaging_events.c.event_id == first.event_id))
+    late = hidden(chat, 1)
     assert len(pushed.received()) == 1
-    with chat.world.database.transaction() as connection:
-        connection.execute(sa.insert(t.messaging_events).values(**first._mapping))
+    shown(chat, late)
     assert pushed.received() == [("CREATE_CHANNEL_MESSAGE", ["ana", "ben"])]
     assert pushed.received() == []
+
+
+@pytest.mark.parametrize("when", ["before the reading", "after it", "after the reading of others"])
+def test_an_event_that_a_connect_could_not_see_yet_is_not_lost(chat: Chat, channel: str, when: str) -> None:
+    for text in ("seen", "late", "newest"):
+        chat.send(channel, text=text)
+    late = hidden(chat, 1)
+    pushed = Pushed(chat)
+    pushed.connect("ana")
+    if when == "after it":
+        assert pushed.received() == []
+    ana = pushed.sessions.pop("ana")
+    if when == "after the reading of others":
+        pushed.connect("ben")
+        assert pushed.received() == []
+    shown(chat, late)
+    if when == "after the reading of others":
+        assert pushed.received() == [("CREATE_CHANNEL_MESSAGE", ["ben"])]
+    pushed.sessions["ana"] = ana
+    assert pushed.received() == [("CREATE_CHANNEL_MESSAGE", ["ana"])]
+    assert pushed.received() == []
+
+
+def test_a_reading_that_fails_loses_nothing(
+    chat: Chat, channel: str, pushed: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = chat.world.client("iam", "admin")
+    pushed.connect("ben", KEYS["leaver"], "leaver")
+    chat.send(channel)
+    iam.delete_access_key(UserName="leaver", AccessKeyId=KEYS["leaver"][0])
+    for module, name in ((channel_relations, "member_keys"), (resources, "living"), (pushed_events, "resolve")):
+
+        def fails(*_arguments: Any, **_options: Any) -> None:
+            raise sa.exc.OperationalError("SELECT", {}, Exception("locked"))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, fails)
+            with pytest.raises(sa.exc.OperationalError):
+                pushed.read()
+    assert pushed.read() == ([("CREATE_CHANNEL_MESSAGE", ["ana", "ben"])], {"leaver": Ending.CREDENTIALS})
+    assert pushed.received() == []
+
+
+def test_a_failed_reading_ends_the_same_sessions_again(
+    chat: Chat, pushed: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first session was found without a key, and then the database failed for the next one."""
+    gone = Pushed(chat)
+    for name in ("ben", "cem"):
+        gone.connect(name, KEYS["leaver"])
+    chat.world.client("iam", "admin").delete_access_key(UserName="leaver", AccessKeyId=KEYS["leaver"][0])
+    resolve, calls = pushed_events.resolve, []
+
+    def fails_once(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise sa.exc.OperationalError("SELECT", {}, Exception("locked"))
+        return resolve(*arguments)
+
+    monkeypatch.setattr(pushed_events, "resolve", fails_once)
+    with pytest.raises(sa.exc.OperationalError):
+        gone.read()
+    assert gone.read() == ([], {"ben": Ending.CREDENTIALS, "cem": Ending.CREDENTIALS})
+
+
+def test_what_many_connects_have_seen_is_not_pushed_to_them(
+    chat: Chat, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session may be connected long after the last event that its process has read."""
+    monkeypatch.setattr(pushed_events, "_EVENTS_AT_ONCE", 2)
+    pushed = Pushed(chat)
+    pushed.connect("ana")
+    for _ in range(5):
+        chat.send(channel)
+    pushed.connect("ben")
+    chat.send(channel)
+    found = [names for _ in range(4) for _, names in pushed.received()]
+    assert found == [["ana"]] * 5 + [["ana", "ben"]]
 
 
 def test_many_events_are_read_in_parts_and_in_order(
@@ -282,13 +371,18 @@ def test_read_events_are_deleted_after_a_while(
 ) -> None:
     now = [1_000_000.0]
     monkeypatch.setattr(pushed_events, "monotonic_seconds", lambda: now[0])
+    pushed.received()
     chat.send(channel)
-    for _ in range(2):
-        assert newest(chat) > 0
-        now[0] += 61
-        pushed.received()
-        now[0] += 61
-        pushed.received()
+    pushed.received()
+    # What was read a minute ago is deleted, and the event was read after that.
+    now[0] += 61
+    pushed.received()
+    assert newest(chat) > 0
+    now[0] += 59
+    pushed.received()
+    assert newest(chat) > 0
+    now[0] += 2
+    pushed.received()
     assert newest(chat) == 0
     chat.send(channel)
     assert pushed.received() == [("CREATE_CHANNEL_MESSAGE", ["ana", "ben"])]
@@ -296,7 +390,7 @@ def test_read_events_are_deleted_after_a_while(
 
 def newest(chat: Chat) -> int:
     with chat.world.database.snapshot() as connection:
-        return messaging_events.newest(connection)
+        return messaging_events.newest(connection)[0]
 
 
 # Endings.
@@ -308,9 +402,7 @@ def test_a_session_ends_with_its_user(chat: Chat, channel: str, pushed: Pushed) 
     assert pushed.read() == ([("CREATE_CHANNEL_MESSAGE", ["ana"])], {"ben": Ending.USER})
 
 
-def test_the_session_of_a_deleted_user_does_not_receive_for_a_new_one(
-    chat: Chat, channel: str, pushed: Pushed
-) -> None:
+def test_the_session_of_a_deleted_user_does_not_receive_for_a_new_one(chat: Chat, channel: str, pushed: Pushed) -> None:
     chat.identity.delete_app_instance_user(AppInstanceUserArn=chat.arn("ben"))
     chat.identity.create_app_instance_user(AppInstanceArn=chat.instance, AppInstanceUserId="ben", Name="New")
     chat.join(channel, "ben")
@@ -350,9 +442,9 @@ def test_a_session_ends_with_its_key(chat: Chat, channel: str, pushed: Pushed, h
     iam.delete_user_policy(UserName="leaver", PolicyName="own")
     assert pushed.received() == []
     if how == "inactive":
-        iam.update_access_key(UserName="leaver", AccessKeyId="leaver_key", Status="Inactive")
+        iam.update_access_key(UserName="leaver", AccessKeyId=KEYS["leaver"][0], Status="Inactive")
     else:
-        iam.delete_access_key(UserName="leaver", AccessKeyId="leaver_key")
+        iam.delete_access_key(UserName="leaver", AccessKeyId=KEYS["leaver"][0])
     chat.send(channel)
     assert pushed.read() == ([("CREATE_CHANNEL_MESSAGE", ["ana", "ben"])], {"leaver": Ending.CREDENTIALS})
 

@@ -47,9 +47,10 @@ _MAXIMUM_PARAMETERS = 32
 class PushSession:
     """One user who receives events. A session is equal to itself only.
 
-    ``since_event_id`` is the last event that the connect could see: the session receives what comes behind it.
-    ``details`` are the texts that it receives at once. ``generation`` is the one of the database in which its
-    credentials were last found valid. ``expires_at_seconds`` is by the sandbox's clock; None for keys without an end.
+    ``since_event_id`` is the last event that the connect could see, and ``unseen_event_ids`` are the ids before it that
+    may still become visible: the session receives these events and all later ones. ``details`` are the texts that it
+    receives at once. ``generation`` is the one of the database in which its credentials were last found valid.
+    ``expires_at_seconds`` is by the sandbox's clock; None for keys without an end.
     """
 
     user_arn: str
@@ -57,8 +58,13 @@ class PushSession:
     signature: Signature = field(repr=False)
     expires_at_seconds: int | None
     since_event_id: int
+    unseen_event_ids: frozenset[int]
     generation: int
     details: Sequence[str] = ()
+
+    def awaits(self, event_id: int) -> bool:
+        """Whether the connect could not see the event."""
+        return event_id > self.since_event_id or event_id in self.unseen_event_ids
 
 
 def frame_text(event_type: str, message_type: str = SYSTEM, payload: str | None = None) -> str:
@@ -182,6 +188,7 @@ def _opened(
     user = USER.kept.find(call, USER, (user_arn,), locked=False)
     if user is None:
         raise USER.not_found(user_arn)
+    since_event_id, unseen_event_ids = messaging_events.newest(call.db)
     details: Sequence[str] = ()
     if prefetch_on:
         service = load_service(SERVICE)
@@ -194,7 +201,8 @@ def _opened(
         user.key,
         signature,
         identity.expires_at_seconds,
-        messaging_events.newest(call.db),
+        since_event_id,
+        unseen_event_ids,
         generation,
         details,
     )

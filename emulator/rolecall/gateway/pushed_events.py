@@ -22,8 +22,7 @@ from rolecall.storage.messaging_events import PushedEvent
 
 # Events read at once. What is left comes with the next reading.
 _EVENTS_AT_ONCE = 500
-# PostgreSQL gives an id before the commit. So an event may become visible after events with higher ids.
-_LATE_EVENTS = 200
+# How long an id that was passed over is looked for: PostgreSQL gives an id before the commit.
 _LATE_SECONDS = 10.0
 # How often sessions without events are looked at.
 _CHECK_SECONDS = 1.0
@@ -54,34 +53,45 @@ class News:
     deliveries: Sequence[Delivery]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far the events are read.
+
+    ``late`` has ids that were passed over, each with the time until which it is looked for. ``known`` are the sessions
+    that have received what came between their connect and the first reading after it.
+    """
+
+    last_id: int
+    late: Mapping[int, float]
+    known: Collection[PushSession]
+
+
+# An event, and the sessions that have received it already.
+_Found = tuple[PushedEvent, Collection[PushSession]]
+
+
 class Follower:
-    """Reads the events of a sandbox. One thread uses it."""
+    """Reads the events of a sandbox. One thread uses it. The next reading repeats one that failed."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._last: int | None = None
-        # Ids that were passed over, each with the time until which it is looked for.
-        self._late: dict[int, float] = {}
-        # Sessions that have received what came between their connect and the first reading after it.
-        self._known: set[PushSession] = set()
+        self._place: _Place | None = None
         self._checked_at_seconds = self._kept_at_seconds = monotonic_seconds()
-        self._kept_id = 0
+        self._kept_id = self._removed_id = 0
 
     def read(self, sessions: Collection[PushSession]) -> News:
         """What is new for the open sessions, which must not be empty. Raises the errors of the database."""
         now = monotonic_seconds()
+        is_due = now - self._checked_at_seconds >= _CHECK_SECONDS
         with self._sandbox.database.snapshot() as connection:
-            found = self._found(connection, sessions, now)
-            if not found and now - self._checked_at_seconds < _CHECK_SECONDS:
-                return News({}, ())
-            recipients = self._recipients(connection, found, sessions)
-            is_due = now - self._checked_at_seconds >= _CHECK_SECONDS
+            place, found = _found(connection, self._place, sessions, now)
+            recipients = _recipients(connection, found, sessions)
             concerned = sessions if is_due else {each for _, those in recipients for each in those}
-            if is_due:
-                self._checked_at_seconds = now
-            endings = self._endings(connection, concerned)
-        if self._last is not None:
-            self._remove_old(now)
+            endings = self._endings(connection, concerned) if concerned else {}
+        # Only now, because a reading that fails must lose no event.
+        self._place = place
+        if is_due:
+            self._checked_at_seconds = now
         deliveries = []
         for event, those in recipients:
             living = [each for each in those if each not in endings]
@@ -89,66 +99,19 @@ class Follower:
                 deliveries.append(Delivery(frame_text(event.event_type, event.message_type, event.payload), living))
         return News(endings, deliveries)
 
+    def remove_old(self) -> None:
+        """Delete from time to time what every follower has read. Raises the errors of the database."""
+        now = monotonic_seconds()
+        if self._place is None or now - self._kept_at_seconds < _KEPT_SECONDS:
+            return
+        if self._kept_id > self._removed_id:
+            with self._sandbox.database.transaction() as connection:
+                messaging_events.remove_until(connection, self._kept_id)
+        self._removed_id, self._kept_id, self._kept_at_seconds = self._kept_id, self._place.last_id, now
+
     def stop(self) -> None:
         """No session is open any more. The next reading begins where its sessions do."""
-        self._last = None
-        self._late.clear()
-        self._known.clear()
-
-    def _found(
-        self, connection: Connection, sessions: Collection[PushSession], now: float
-    ) -> list[tuple[PushedEvent, Collection[PushSession]]]:
-        """New events, each with the sessions that may receive it."""
-        if self._last is None:
-            self._last = min(each.since_event_id for each in sessions)
-            self._kept_id, self._kept_at_seconds = self._last, now
-        fresh = [each for each in sessions if each not in self._known]
-        found: list[tuple[PushedEvent, Collection[PushSession]]] = []
-        since = min((each.since_event_id for each in fresh), default=self._last)
-        if since < self._last:
-            for event in messaging_events.after(connection, since, self._last - since):
-                if event.event_id <= self._last and event.event_id not in self._late:
-                    found.append((event, [each for each in fresh if each.since_event_id < event.event_id]))
-        if self._late:
-            late = messaging_events.of_ids(connection, list(self._late))
-            found += [(event, sessions) for event in late]
-            gone = {event.event_id for event in late} | {each for each, until in self._late.items() if until < now}
-            self._late = {each: until for each, until in self._late.items() if each not in gone}
-        for event in messaging_events.after(connection, self._last, _EVENTS_AT_ONCE):
-            passed = range(max(self._last + 1, event.event_id - _LATE_EVENTS), event.event_id)
-            self._late.update(dict.fromkeys(passed, now + _LATE_SECONDS))
-            self._last = event.event_id
-            found.append((event, sessions))
-        if fresh:
-            self._known = set(sessions)
-        return found
-
-    def _recipients(
-        self,
-        connection: Connection,
-        found: Iterable[tuple[PushedEvent, Collection[PushSession]]],
-        sessions: Iterable[PushSession],
-    ) -> list[tuple[PushedEvent, list[PushSession]]]:
-        """The members at this moment, and the users whom the event names."""
-        by_key: dict[str, list[PushSession]] = {}
-        by_arn: dict[str, list[PushSession]] = {}
-        for each in sessions:
-            by_key.setdefault(each.user_key, []).append(each)
-            by_arn.setdefault(each.user_arn, []).append(each)
-        members: dict[tuple[str, str], list[str]] = {}
-        recipients = []
-        for event, allowed in found:
-            those: dict[PushSession, None] = {}
-            if event.to_members:
-                place = (event.channel_key, event.sub_channel_id)
-                if place not in members:
-                    members[place] = channel_relations.member_keys(connection, *place)
-                for key in members[place]:
-                    those.update(dict.fromkeys(by_key.get(key, ())))
-            for arn in json.loads(event.user_arns):
-                those.update(dict.fromkeys(by_arn.get(arn, ())))
-            recipients.append((event, [each for each in those if allowed is sessions or each in allowed]))
-        return recipients
+        self._place = None
 
     def _endings(self, connection: Connection, sessions: Collection[PushSession]) -> dict[PushSession, Ending]:
         identities = self._sandbox.generations.current(connection)
@@ -165,14 +128,60 @@ class Follower:
                     resolve(connection, identities, each.signature, now_seconds, settings)
                 except AwsError:
                     endings[each] = Ending.CREDENTIALS
-                each.generation = identities.generation
+                else:
+                    each.generation = identities.generation
         return endings
 
-    def _remove_old(self, now: float) -> None:
-        """Delete events from time to time that every follower has read."""
-        if now - self._kept_at_seconds < _KEPT_SECONDS or self._last is None:
-            return
-        if self._last > self._kept_id:
-            with self._sandbox.database.transaction() as connection:
-                messaging_events.remove_until(connection, self._kept_id)
-        self._kept_id, self._kept_at_seconds = self._last, now
+
+def _found(
+    connection: Connection, before: _Place | None, sessions: Collection[PushSession], now: float
+) -> tuple[_Place, list[_Found]]:
+    """The place after this reading, and what it found."""
+    if before is None:
+        gaps = {event_id: now + _LATE_SECONDS for each in sessions for event_id in each.unseen_event_ids}
+        before = _Place(min(each.since_event_id for each in sessions), gaps, ())
+    last_id, late = before.last_id, dict(before.late)
+    found: list[_Found] = []
+    if late:
+        came = messaging_events.of_ids(connection, list(late))
+        found += [(event, ()) for event in came]
+        gone = {event.event_id for event in came} | {each for each, until in late.items() if until < now}
+        late = {each: until for each, until in late.items() if each not in gone}
+    fresh = [each for each in sessions if each not in before.known]
+    behind = min((min(each.unseen_event_ids, default=each.since_event_id + 1) - 1 for each in fresh), default=last_id)
+    if behind < last_id:
+        for event in messaging_events.after(connection, behind, last_id - behind):
+            if event.event_id <= last_id and event.event_id not in before.late:
+                found.append((event, before.known))
+    for event in messaging_events.after(connection, last_id, _EVENTS_AT_ONCE):
+        passed = range(max(last_id + 1, event.event_id - messaging_events.LATE_EVENTS), event.event_id)
+        late.update(dict.fromkeys(passed, now + _LATE_SECONDS))
+        last_id = event.event_id
+        found.append((event, ()))
+    return _Place(last_id, late, frozenset(sessions) if fresh else before.known), found
+
+
+def _recipients(
+    connection: Connection, found: Sequence[_Found], sessions: Iterable[PushSession]
+) -> list[tuple[PushedEvent, list[PushSession]]]:
+    """The members at this moment, and the users whom the event names."""
+    by_key: dict[str, list[PushSession]] = {}
+    by_arn: dict[str, list[PushSession]] = {}
+    if found:
+        for each in sessions:
+            by_key.setdefault(each.user_key, []).append(each)
+            by_arn.setdefault(each.user_arn, []).append(each)
+    members: dict[tuple[str, str], list[str]] = {}
+    recipients = []
+    for event, served in found:
+        those: dict[PushSession, None] = {}
+        if event.to_members:
+            place = (event.channel_key, event.sub_channel_id)
+            if place not in members:
+                members[place] = channel_relations.member_keys(connection, *place)
+            for key in members[place]:
+                those.update(dict.fromkeys(by_key.get(key, ())))
+        for arn in json.loads(event.user_arns):
+            those.update(dict.fromkeys(by_arn.get(arn, ())))
+        recipients.append((event, [each for each in those if each.awaits(event.event_id) and each not in served]))
+    return recipients

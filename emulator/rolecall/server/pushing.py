@@ -65,7 +65,7 @@ class Pushing:
 
     def socket_for(self, environ: Environ) -> asyncio.Protocol:
         """The protocol for a request that asks for a websocket."""
-        return WebSocket(environ, self)
+        return WebSocket(environ, self, self._loop)
 
     def open_count(self) -> int:
         return len(self._sockets)
@@ -77,20 +77,23 @@ class Pushing:
         self._asking.cancel()
         self._connects.shutdown(wait=False, cancel_futures=True)
         for socket in list(self._sockets):
-            socket.close(*RESTARTS)
-            socket.transport.close()
+            socket.close_now(*RESTARTS)
 
     # Called by a websocket.
 
     def opened(self, socket: WebSocket) -> None:
         self._sockets.add(socket)
-        if len(self._sockets) > self._maximum_sockets:
-            socket.close(*TRY_LATER)
+        if self._is_stopped.is_set():
+            socket.close_now(*RESTARTS)
+        elif len(self._sockets) > self._maximum_sockets:
+            socket.close_now(*TRY_LATER)
         else:
             self._connects.submit(self._judge, socket)
 
-    def left(self, socket: WebSocket) -> None:
+    def lost(self, socket: WebSocket) -> None:
         self._sockets.discard(socket)
+
+    def ended(self, socket: WebSocket) -> None:
         session = self._of_socket.pop(socket, None)
         if session is None:
             return
@@ -125,15 +128,18 @@ class Pushing:
                 self._has_sessions.wait()
                 pause_seconds = 0.0
                 continue
+            pause_seconds = _READ_SECONDS
             try:
                 news = self._follower.read(sessions)
+                if news.endings or news.deliveries:
+                    self._from_thread(self._deliver, news)
+                self._follower.remove_old()
             except DatabaseError as error:
                 log.warning("the events of messaging could not be read: %s", type(error).__name__)
                 pause_seconds = _FAILED_READ_SECONDS
-                continue
-            pause_seconds = _READ_SECONDS
-            if news.endings or news.deliveries:
-                self._from_thread(self._deliver, news)
+            except Exception:
+                log.exception("the events of messaging could not be read")
+                pause_seconds = _FAILED_READ_SECONDS
 
     def _from_thread(self, function: Callable[..., None], *arguments: Any) -> None:
         try:

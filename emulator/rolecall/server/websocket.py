@@ -21,9 +21,16 @@ from rolecall.web.aws import HEADERS_KEY
 
 # Of a message in all its fragments.
 MAXIMUM_MESSAGE_BYTES = 32_768
+# That a client may send between two pings of the server. Clients of messaging send two or three.
+MAXIMUM_FRAMES = 1000
 # A client that reads more slowly than events come loses its connection, and connects again.
 MAXIMUM_UNSENT_BYTES = 1_048_576
+# How long a client may take to answer a close, and to read what was sent before it.
+_CLOSING_SECONDS = 5.0
+# Read at once. So a client of many tiny frames is stopped before it keeps others waiting.
+_SLICE_BYTES = 4096
 _SWITCHING_PROTOCOLS = 101
+_TOO_MANY = (1008, "Too many messages")
 
 
 class Owner(Protocol):
@@ -32,8 +39,11 @@ class Owner(Protocol):
     def opened(self, socket: WebSocket) -> None:
         """The handshake is over."""
 
-    def left(self, socket: WebSocket) -> None:
-        """The connection is over. Called once, also when it was never opened."""
+    def ended(self, socket: WebSocket) -> None:
+        """The websocket sends nothing more. Called once, also when it was never opened."""
+
+    def lost(self, socket: WebSocket) -> None:
+        """The connection is over, after :meth:`ended`."""
 
 
 def text_frame(text: str) -> bytes:
@@ -47,14 +57,15 @@ class WebSocket(asyncio.Protocol):
     # Set by connection_made.
     transport: asyncio.Transport
 
-    def __init__(self, environ: Environ, owner: Owner) -> None:
+    def __init__(self, environ: Environ, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.environ = environ
         self._owner = owner
+        self._loop = loop
         self._frames = Frames(Side.SERVER, max_size=MAXIMUM_MESSAGE_BYTES)
         self._maximum_unsent_bytes = MAXIMUM_UNSENT_BYTES
-        # Whether the client has sent something since it was last asked.
-        self._was_heard = True
-        self._is_left = False
+        # What the client has sent since it was last asked. The first time it need not have sent anything.
+        self._was_heard, self._frame_count = True, 0
+        self._has_ended = False
 
     # Called by the event loop.
 
@@ -74,13 +85,17 @@ class WebSocket(asyncio.Protocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
+        self._end()
+        self._owner.lost(self)
 
     def data_received(self, data: bytes) -> None:
         self._was_heard = True
-        self._frames.receive_data(data)
-        # Pings are answered and a close is repeated by the library. There is nothing else to answer.
-        self._frames.events_received()
+        for start in range(0, len(data), _SLICE_BYTES):
+            self._frames.receive_data(data[start : start + _SLICE_BYTES])
+            # Pings are answered and a close is repeated by the library. There is nothing else to answer.
+            self._frame_count += len(self._frames.events_received())
+            if self._frame_count > MAXIMUM_FRAMES and self.is_open:
+                self._frames.fail(*_TOO_MANY)
         self._write()
 
     def eof_received(self) -> bool:
@@ -98,7 +113,7 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return self._frames.state is State.OPEN and not self._is_left
+        return self._frames.state is State.OPEN and not self._has_ended
 
     def greet(self, frames: Sequence[bytes]) -> None:
         """Send the first frames. They may be many: they do not count as unread."""
@@ -112,39 +127,58 @@ class WebSocket(asyncio.Protocol):
             return
         self.transport.write(frame)
         if self.transport.get_write_buffer_size() > self._maximum_unsent_bytes:
-            self.abort()
+            self.transport.abort()
+            self._end()
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close. The client has until the next but one :meth:`ask` to answer."""
+        """Begin to close. The connection ends when the client answers, or after a few seconds."""
         if self.is_open:
-            self._was_heard = True
             self._frames.send_close(code, reason)
             self._write()
 
+    def close_now(self, code: int, reason: str) -> None:
+        """Close without waiting for the client's answer."""
+        self.close(code, reason)
+        self.transport.close()
+
     def ask(self) -> None:
         """Ping the client, or end the connection if it has not sent anything since it was last asked."""
-        if not self._was_heard:
-            self.abort()
+        if not self.is_open:
             return
-        self._was_heard = False
-        if self.is_open:
-            self._frames.send_ping(b"")
-            self._write()
-
-    def abort(self) -> None:
-        self._leave()
-        self.transport.abort()
+        if not self._was_heard:
+            self.transport.abort()
+            self._end()
+            return
+        self._was_heard, self._frame_count = False, 0
+        self._frames.send_ping(b"")
+        self._write()
 
     def _write(self) -> None:
+        is_last = False
         for data in self._frames.data_to_send():
-            # Empty bytes stand for the end of what is sent.
-            if data and not self.transport.is_closing():
+            if self.transport.is_closing():
+                return
+            if data:
                 self.transport.write(data)
-        if self._frames.state is State.CLOSED or self._frames.close_expected():
-            self._leave()
+            else:
+                # Empty bytes stand for the end of what is sent.
+                is_last = True
+        if self._frames.state is State.OPEN:
+            return
+        if not self._has_ended:
+            self._loop.call_later(_CLOSING_SECONDS, self.transport.abort)
+            self._end()
+        if is_last:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Nothing more is sent. A client that is still sending reads the close only after that."""
+        if self._frames.close_rcvd is None and self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
             self.transport.close()
 
-    def _leave(self) -> None:
-        if not self._is_left:
-            self._is_left = True
-            self._owner.left(self)
+    def _end(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._owner.ended(self)

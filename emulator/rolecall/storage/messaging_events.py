@@ -17,7 +17,9 @@ _INSERTS_BETWEEN_DELETES = 500
 _inserts = itertools.count(1)
 _E = t.messaging_events.c
 _INSERT = PreparedInsert(t.messaging_events)
-_NEWEST = PreparedSelect(select(func.max(_E.event_id)))
+# PostgreSQL gives an id before the commit. So an event may become visible after so many events with higher ids.
+LATE_EVENTS = 200
+_NEWEST = PreparedSelect(select(_E.event_id).order_by(_E.event_id.desc()).limit(LATE_EVENTS))
 
 
 class NewEvent(NamedTuple):
@@ -64,10 +66,12 @@ _AFTER = PreparedSelect(
 )
 
 
-def newest(connection: Connection) -> int:
-    """The id of the newest event; 0 without events."""
-    row = _NEWEST.first(connection)
-    return 0 if row is None or row[0] is None else int(row[0])
+def newest(connection: Connection) -> tuple[int, frozenset[int]]:
+    """The id of the newest event, 0 without events; and the ids that are missing among those shortly before it."""
+    ids = [int(row[0]) for row in _NEWEST.all(connection)]
+    if not ids:
+        return 0, frozenset()
+    return ids[0], frozenset(range(ids[-1], ids[0])).difference(ids)
 
 
 def after(connection: Connection, event_id: int, limit: int) -> list[PushedEvent]:
