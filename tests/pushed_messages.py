@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -46,9 +46,8 @@ class Socket:
     def __init__(self, url: str, **options: Any) -> None:
         if url.startswith("wss://"):
             options.setdefault("ssl", ssl.create_default_context())
-        self.connection: ClientConnection = connect(
-            url, open_timeout=PATIENCE_SECONDS, close_timeout=PATIENCE_SECONDS, proxy=None, **options
-        )
+        opening = connect(url, open_timeout=PATIENCE_SECONDS, close_timeout=PATIENCE_SECONDS, proxy=None, **options)
+        self.connection: ClientConnection = opening.__enter__()
 
     def event(self) -> tuple[str, Any]:
         """The type of the next event and its payload as read from JSON. Raises ConnectionClosed."""
@@ -65,11 +64,12 @@ class Socket:
 
     def closing(self) -> tuple[int, str]:
         """Code and reason with which the server closes. Events before that are dropped."""
-        with pytest.raises(ConnectionClosed) as caught:
+        with contextlib.suppress(ConnectionClosed):
             while True:
                 self.connection.recv(PATIENCE_SECONDS)
-        assert caught.value.rcvd is not None, "the connection ended without a close"
-        return caught.value.rcvd.code, caught.value.rcvd.reason
+        received = self.connection.protocol.close_rcvd
+        assert received is not None, "the connection ended without a close"
+        return received.code, received.reason
 
     def close(self) -> None:
         self.connection.close()
