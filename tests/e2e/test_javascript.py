@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 from chat_served import ServedChat
-from served import ADMIN, PATIENCE_SECONDS, Server, clean_environment
+from pushed_messages import PATIENCE_SECONDS
+from served import ADMIN, Server, clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "examples" / "chat-and-meeting"
@@ -150,7 +151,8 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     needed("node", "chromium", "certutil", packages=("amazon-chime-sdk-js", "esbuild"))
     folder = project(tmp_path / "page", PAGE)
-    bundler = [str(MODULES / ".bin" / "esbuild"), "page.mjs", "--bundle", "--outfile=page.js", "--define:global=window"]
+    options = ["--bundle", "--outfile=page.js", "--define:global=window", "--main-fields=browser,module,main"]
+    bundler = [str(MODULES / ".bin" / "esbuild"), "page.mjs", *options]
     subprocess.run(bundler, cwd=folder, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
     made = Site((folder / "page.js").read_bytes())
     yield made
@@ -202,14 +204,11 @@ def test_a_page_in_chromium_chats(tmp_path: Path, make_server: Make, site: Site,
     }
 
 
-def test_a_page_of_another_origin_does_not_chat(tmp_path: Path, make_server: Make, site: Site) -> None:
-    server = make_server()
-    chat = ServedChat(server)
-    site.settings = {
-        "endpoint": server.url,
-        "userArn": chat.arn("ben"),
-        "channelArn": chat.channel,
-        "credentials": {"accessKeyId": ADMIN[0], "secretAccessKey": ADMIN[1]},
-        "foreignCredentials": {},
-    }
-    assert set(visit(site, tmp_path, "")) == {"error"}
+@pytest.mark.parametrize("is_allowed", [False, True], ids=["another origin", "an allowed origin"])
+def test_a_page_opens_a_websocket_only_from_an_allowed_origin(
+    tmp_path: Path, make_server: Make, site: Site, is_allowed: bool
+) -> None:
+    chat = ServedChat(make_server(*(("--allow-origin", site.origin) if is_allowed else ())))
+    site.settings = {"url": chat.url("ben")}
+    # 1006: the handshake failed.
+    assert visit(site, tmp_path, "") == {"socket": "opened" if is_allowed else "closed with 1006"}

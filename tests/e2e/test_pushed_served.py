@@ -97,8 +97,9 @@ def test_a_refused_connect_is_explained(make_server: Make) -> None:
     chat = ServedChat(server)
     # Cem's credentials may act as Cem alone.
     assert Socket(chat.url("ben", chat.credentials_of("cem"))).closing() == (4401, "Unauthorized")
-    status, answer = server.control("GET", "decisions?operation=Connect")
+    status, answer = server.control("GET", "decisions?action=chime:Connect")
     assert status == 200
     [decision] = answer["decisions"]
+    assert decision["outcome"] == "ImplicitDeny"
     assert (decision["service"], decision["operation"]) == ("chime-sdk-messaging", "Connect")
     assert chat.arn("ben") in str(decision)
