@@ -103,7 +103,7 @@ class WebSocket(asyncio.Protocol):
         return False
 
     def pause_writing(self) -> None:
-        # Whoever does not read gets no answers to more pings, either.
+        # A client that does not read gets no answers to more pings, either.
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
