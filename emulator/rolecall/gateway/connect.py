@@ -1,7 +1,7 @@
 """The road of a connect: from the presigned request of a websocket to the session of a user who receives events.
 
-Developer Guide, Using websockets to receive messages. A connect goes through the steps of a call: signature, caller, permission. No
-operation and no model belong to the action chime:Connect. The decision log has every connect.
+Developer Guide, Using websockets to receive messages. A connect goes through the steps of a call: signature, caller,
+permission. No operation and no model belong to the action chime:Connect. The decision log has every connect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rolecall.http import HttpRequest
 from rolecall.identities import Identity, IdentityStore
 from rolecall.policy import Decision
 from rolecall.sandbox import Sandbox
-from rolecall.service_records import SERVICE_RECORDS
+from rolecall.service_records import SERVICE_RECORDS, requested_region
 from rolecall.services.app_instance_kinds import USER
 from rolecall.services.catalogue import find
 from rolecall.services.chime_sdk_messaging.events import SYSTEM
@@ -162,7 +162,8 @@ class _Attempt:
         permission = Permission("chime:Connect", user_arn, parsed.account_id, tags)
         session = identity.caller.session
         mfa_at_seconds = None if session is None else session.mfa_authenticated_at_seconds
-        moment = Moment(self._received.request, call.now_seconds, call.region, mfa_at_seconds)
+        region = requested_region(SERVICE, call.region)
+        moment = Moment(self._received.request, call.now_seconds, region, mfa_at_seconds)
         return check(identity.rights, [permission], moment, SERVICE_RECORDS[SERVICE].denied_code)
 
 

@@ -138,6 +138,9 @@ class Pushing:
                 log.warning("the events of messaging could not be read: %s", type(error).__name__)
                 pause_seconds = _FAILED_READ_SECONDS
             except Exception:
+                if self._is_stopped.is_set():
+                    # The database may be closed already.
+                    return
                 log.exception("the events of messaging could not be read")
                 pause_seconds = _FAILED_READ_SECONDS
 
