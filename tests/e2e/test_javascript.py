@@ -1,7 +1,7 @@
 """amazon-chime-sdk-js receives pushed messages, under Node.js and in Chromium, over ws and over wss.
 
 The packages come from npm: `npm install` in examples/chat-and-meeting, or in another folder whose `node_modules`
-ROLECALL_TEST_NODE_MODULES names. Without them, and without the programs, these tests are skipped.
+TEST_NODE_MODULES names. Without them, and without the programs, these tests are skipped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from served import ADMIN, Server, clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "examples" / "chat-and-meeting"
-MODULES = Path(os.environ.get("ROLECALL_TEST_NODE_MODULES") or EXAMPLE / "node_modules")
+MODULES = Path(os.environ.get("TEST_NODE_MODULES") or EXAMPLE / "node_modules")
 PAGE = Path(__file__).parent / "javascript" / "page.mjs"
 Make = Callable[..., Server]
 pytestmark = pytest.mark.optional
