@@ -102,6 +102,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "alembic": {"storage"},
     "urllib3": {"sessions"},
     "httptools": {"server"},
+    "websockets": {"server"},
     "pytest": {"pytest_plugin"},
     # An extra: only modules that are loaded late may need it.
     "lxml": {"sessions"},
@@ -125,6 +126,7 @@ LOADED_LATE = {
     ("rolecall.sessions.jose_door", "rolecall.sessions.jose"),
     ("rolecall.server.processes", "rolecall.server.workers"),
     ("rolecall.server.tls", "rolecall.server.own_certificates"),
+    ("rolecall.server.upgrades", "rolecall.server.pushing"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
     ("rolecall.web.application", "rolecall.web.deliveries"),

@@ -96,7 +96,7 @@ class Gateway:
         except AwsError as error:
             failure = error
         except Exception as error:
-            failure = _unexpected(received.request_id, error)
+            failure = unexpected(received.request_id, error)
         else:
             rules = self._generations.faults
             if rules is not None or takes_long(target.service.name, target.operation.name, target.inputs):
@@ -121,11 +121,11 @@ class Gateway:
         if unserved is not None:
             answer = encode_unserved_error(unserved, error, request_id, request.method)
             # An unsigned request must not name a service in the log.
-            self._observe(received, "", "", None, answer.status, error)
+            self.observe(received, "", "", None, answer.status, error)
             return answer
         service = guessed_service or likely_service(request, signing_name)
         answer = encode_error(service, error, request_id, None if guessed_service else request)
-        self._observe(received, service, "", None, answer.status, error)
+        self.observe(received, service, "", None, answer.status, error)
         return answer
 
     def _refuse_unserved(self, received: Received, unserved: Unserved, signature: Signature) -> HttpAnswer:
@@ -150,10 +150,10 @@ class Gateway:
         except AwsError as error:
             failure = error
         except Exception as error:
-            failure = _unexpected(request_id, error)
+            failure = unexpected(request_id, error)
         answer = encode_unserved_error(unserved, failure, request_id, request.method)
         shown_names = ("", "") if identity is None else (unserved.service, unserved.operation)
-        self._observe(received, *shown_names, identity, answer.status, failure, signature)
+        self.observe(received, *shown_names, identity, answer.status, failure, signature)
         return answer
 
     def _answer(
@@ -212,7 +212,7 @@ class Gateway:
         except AwsError as error:
             failure = error
         except Exception as error:
-            failure = _unexpected(request_id, error)
+            failure = unexpected(request_id, error)
         if failure is not None:
             if isinstance(failure, RefusedError):
                 failure.message += authorization_tail(service, request_id, region_of(signature, request))
@@ -220,7 +220,7 @@ class Gateway:
         if struck.delay_seconds:
             yield Pause(struck.delay_seconds)
         kept = recorded(target.operation.recorder, len(request.body), asked, answer if failure is None else None)
-        self._observe(
+        self.observe(
             received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept
         )
         if struck.drops:
@@ -255,7 +255,7 @@ class Gateway:
             host=received.request.headers.get("host", ""),
         )
 
-    def _observe(
+    def observe(
         self,
         received: Received,
         service: str,
@@ -268,6 +268,7 @@ class Gateway:
         identities: IdentityStore | None = None,
         kept: Recorded | None = None,
     ) -> None:
+        """Tell the observers, such as the decision log, what became of a call."""
         if error is not None and log.isEnabledFor(logging.INFO):
             text = without_codes(error.reason or error.message)
             log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {text}"))
@@ -300,7 +301,8 @@ class Gateway:
         self._sandbox.observe(outcome)
 
 
-def _unexpected(request_id: str, error: Exception) -> AwsError:
+def unexpected(request_id: str, error: Exception) -> AwsError:
+    """The answer to a failure of Rolecall or of its database, which goes to the log."""
     if isinstance(error, DatabaseUnavailableError):
         log.error("%s the database did not answer: %s", request_id, getattr(error, "orig", error))
         return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")

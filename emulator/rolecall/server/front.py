@@ -43,7 +43,8 @@ class Front:
 
     ``threads`` is how many calls may wait for the database or compute for long at the same time. A request gets 408
     when its head is not there ``receive_seconds`` after its first byte, or its body ``receive_seconds`` after its head.
-    ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets.
+    ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets; ``upgraded`` is how
+    many such connections are open.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Front:
         receive_seconds: float = DEFAULT_RECEIVE_SECONDS,
         scheme: str = "http",
         upgrade_handler: UpgradeHandler | None = None,
+        upgraded: Callable[[], int] = int,
     ) -> None:
         self.scheme = scheme
         self.maximum_body_bytes = maximum_body_bytes
         self._application = application
         self._maximum_connections = maximum_connections
         self._upgrade_handler = upgrade_handler
+        self._upgraded = upgraded
         self._loop = asyncio.get_running_loop()
         self._phases: dict[Connection, Phase] = {}
         # The connections in each phase, in the order in which they entered it, with the time of entry.
@@ -104,7 +107,7 @@ class Front:
 
     def _make_room(self) -> None:
         """Close the connection that has been idle or slow for longest, when the limit is reached."""
-        if len(self._phases) < self._maximum_connections:
+        if len(self._phases) + self._upgraded() < self._maximum_connections:
             return
         for phase in (Phase.IDLE, Phase.ENDING, Phase.HEAD, Phase.BODY, Phase.WRITING):
             for connection in self._members[phase]:

@@ -17,6 +17,7 @@ from rolecall.server.front import Front
 from rolecall.server.loops import new_event_loop
 from rolecall.server.ports import BACKLOG, listening_socket, room_for_connections
 from rolecall.server.tls import tls_context
+from rolecall.server.upgrades import Upgrades
 from rolecall.settings import ServerSettings
 from rolecall.web.application import RolecallApplication
 
@@ -68,13 +69,17 @@ async def answer_until_stopped(
     stopped = asyncio.Event()
     _on_signals(loop, stopped.set)
     _ready_for_calls()
+    room = room_for_connections()
+    upgrades = Upgrades(application, room // 2)
     front = Front(
         application,
         threads=settings.threads,
         maximum_body_bytes=settings.maximum_body_bytes,
-        maximum_connections=room_for_connections(),
+        maximum_connections=room,
         receive_seconds=settings.receive_seconds,
         scheme="https" if settings.tls is not None else "http",
+        upgrade_handler=upgrades.protocol_for,
+        upgraded=upgrades.open_count,
     )
     context = None if settings.tls is None else tls_context(settings.tls)
     server = await loop.create_server(
@@ -90,6 +95,7 @@ async def answer_until_stopped(
     await stopped.wait()
     server.close()
     attached.stop()
+    upgrades.stop()
     await front.stop(_LAST_ANSWERS_SECONDS)
 
 

@@ -14,6 +14,7 @@ from rolecall.sandbox import Sandbox
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
 from rolecall.web.body_limits import body_limit
+from rolecall.web.browsers import admits
 from rolecall.web.control import refuse_unknown_name, register_refusals
 from rolecall.web.front_doors import FRONT_DOORS, is_page
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
@@ -59,6 +60,10 @@ class RolecallApplication(Flask):
         if not self._admission.answers_to(asked_host(environ)):
             return refuse_unknown_name(start_response)
         return super().wsgi_app(environ, start_response)
+
+    def admits(self, environ: dict[str, Any]) -> bool:
+        """Whether the request comes from a program or an allowed page, and to a name that Rolecall answers to."""
+        return admits(environ, self._admission)
 
     # Whether a request is for one of Rolecall's own pages or endpoints, and so no AWS call.
     is_page = staticmethod(is_page)
