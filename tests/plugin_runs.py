@@ -10,7 +10,7 @@ import pytest
 
 
 def run_in_process(project: pytest.Pytester, *arguments: Any) -> pytest.RunResult:
-    """Run pytest in this process. Modules that it loads stay loaded, except those of the project.
+    """Run pytest in this process. The modules that it loads stay loaded, except the modules of the project.
 
     pytester itself forgets them. A later test would load them again, and Rolecall's operations would be registered
     twice.
