@@ -9,6 +9,7 @@ import boto3
 from botocore.client import ClientCreator
 from botocore.config import Config
 
+import postgresql_worlds
 from rolecall.app import copied_database, world_template
 from rolecall.caches import BoundedCache
 from rolecall.call_log.outcomes import Outcome
@@ -26,7 +27,10 @@ from rolecall.worlds.world import World
 
 FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"
-_templates: BoundedCache[int, tuple[World, DatabaseTemplate]] = BoundedCache(64)
+_Template = DatabaseTemplate | postgresql_worlds.PostgresqlTemplate
+_templates: BoundedCache[int, tuple[World, _Template]] = BoundedCache(64)
+# The option --engine: "sqlite" or "postgresql".
+engine = "sqlite"
 
 
 @cache
@@ -39,12 +43,14 @@ def builtin_world() -> World:
 known_world = lru_cache(64)(read_world)
 
 
-def _template(declared: World) -> DatabaseTemplate:
+def _template(declared: World) -> _Template:
     """The declared sandbox, set up once for all tests of a process that use it. They get copies."""
     known = _templates.get(id(declared))
     # Python may give the id of a dropped declaration to another one.
     if known is None or known[0] is not declared:
-        known = (declared, world_template(declared, Identifiers()))
+        on_postgresql = engine == "postgresql"
+        made = postgresql_worlds.PostgresqlTemplate(declared) if on_postgresql else world_template(declared, Identifiers())
+        known = (declared, made)
         _templates.put(id(declared), known)
     return known[1]
 
@@ -78,7 +84,7 @@ class WorldHandle:
         self.declared = declared
         self.clock = Clock()
         self.outcomes: list[Outcome] = []
-        self.database = copied_database(_template(declared), self.clock)
+        self.database = copied_database(_template(declared), self.clock)  # type: ignore[arg-type]
         self._sandbox = Sandbox(self.database, declared, self.clock, observer=self.outcomes.append)
         self._aws = aws_application(self._sandbox, DEFAULT_MAXIMUM_BODY_BYTES)
         self._application: RolecallApplication | None = None
@@ -139,3 +145,5 @@ class WorldHandle:
 
     def close(self) -> None:
         self.database.close()
+        if engine == "postgresql":
+            postgresql_worlds.drop(self.database)

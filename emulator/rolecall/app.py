@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 from rolecall.call_log.outcomes import Observer
@@ -31,16 +32,19 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     ids = ids or Identifiers()
     try:
         # One transaction, so a new database is either complete or still empty.
-        with database.transaction() as connection:
-            upgrade_schema(connection)
-            take_over_clock(connection, clock)
-            if not keyring.load(connection):
-                _add_key(connection, clock)
-            set_up_world(connection, world, clock.now_seconds(), ids)
+        database.write(partial(_set_up, world=world, clock=clock, ids=ids))
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _set_up(connection: Any, world: World, clock: Clock, ids: Identifiers) -> None:
+    upgrade_schema(connection)
+    take_over_clock(connection, clock)
+    if not keyring.load(connection):
+        _add_key(connection, clock)
+    set_up_world(connection, world, clock.now_seconds(), ids)
 
 
 def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
@@ -99,7 +103,8 @@ def checkpoint_database(url: str) -> None:
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
     """The decision log of a database; ``shared`` when other processes write it too."""
-    return DecisionLog(DecisionStore(decision_log_path(database_url)), clock, action_of, shared=shared)
+    store = DecisionStore(decision_log_path(database_url))
+    return DecisionLog(store, clock, action_of, shared=shared or store.shared)
 
 
 def application_over(
@@ -126,8 +131,7 @@ def list_sealing_keys(database: Database) -> list[tuple[str, int]]:
 
 def add_sealing_key(database: Database, clock: Clock) -> str:
     """Rotate the key ring; returns the new key's id."""
-    with database.transaction() as connection:
-        return _add_key(connection, clock)
+    return database.write(lambda connection: _add_key(connection, clock))
 
 
 def _add_key(connection: Any, clock: Clock) -> str:

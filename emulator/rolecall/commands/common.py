@@ -24,13 +24,13 @@ from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, de
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.private_files import make_private_folder
-from rolecall.storage.problems import BadRowError, NewerDatabaseError
+from rolecall.storage.problems import BadRowError, NewerDatabaseError, UnsuitableDatabaseError
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import InvalidWorldError, read_world_file
 from rolecall.worlds.files import MAXIMUM_FILE_BYTES, read_bounded, read_named
 from rolecall.worlds.world import DeclaredKey, World
 
-DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
+DATABASE_PROBLEMS = (NewerDatabaseError, UnsuitableDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
 # In place of a file: standard input or output.
 STANDARD_STREAM = "-"
 
@@ -261,8 +261,14 @@ def database_problem(error: Exception) -> str:
     if isinstance(error, NewerDatabaseError):
         return str(error)
     if isinstance(error, BadDatabaseUrlError):
-        return "the database URL is not valid: write it as sqlite:///file.db"
-    return f"cannot open the database: {getattr(error, 'orig', None) or error} (see --database)"
+        return (
+            "the database URL is not valid: write it as sqlite:///file.db or postgresql+psycopg://user@host/database"
+        )
+    if isinstance(error, ImportError) and error.name == "psycopg":
+        return "PostgreSQL needs another package: pip install 'rolecall[postgresql]'"
+    # A driver may use several lines, one for each address that it tried.
+    said = " ".join(str(getattr(error, "orig", None) or error).split())
+    return f"cannot open the database: {said} (see --database)"
 
 
 def key_of(world: World, user_name: str | None) -> DeclaredKey:

@@ -47,6 +47,7 @@ from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import KeysWantedError
 from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
 from rolecall.storage.engine import DatabaseUnavailableError
+from rolecall.storage.problems import SnapshotMovedError
 from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
     Target,
@@ -157,7 +158,13 @@ class Gateway:
         return answer
 
     def _answer(
-        self, received: Received, target: Target, signature: Signature | None, known: Struck | None = None
+        self,
+        received: Received,
+        target: Target,
+        signature: Signature | None,
+        known: Struck | None = None,
+        *,
+        again: bool = False,
     ) -> Steps[HttpAnswer]:
         """The answer. ``known`` holds what fault rules did to the call before it started again."""
         service, operation = target.service.name, target.operation.name
@@ -172,7 +179,9 @@ class Gateway:
         struck = known or NOT_STRUCK
         try:
             check_signed(signature, target, registered)
-            with self._database.snapshot() as connection:
+            # Not with fault rules, because a call that starts again must not count twice.
+            purpose = "" if again or self._generations.faults is not None else f"{service}:{operation}"
+            with self._database.snapshot(purpose) as connection:
                 identities = self._generations.current(connection)
                 # Read only now, because the new generation may bring settings, and a clock that another process moved.
                 settings, now_seconds = self._generations.settings, self._clock.now_seconds()
@@ -186,6 +195,7 @@ class Gateway:
                 if faults is not None:
                     struck = faults.on_call(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
+                    known = struck
                 if struck.identity_provider_down:
                     call = replace(call, identity_provider_down=True)
                 call, identity = proven(call, identity, registered, parameters)
@@ -195,20 +205,20 @@ class Gateway:
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if factor is not None:
-                with self._database.transaction() as connection:
-                    use_second_factor(call, connection, factor, parameters)
+                self._database.write(partial(use_second_factor, call, factor, parameters))
                 with self._database.snapshot() as connection:
                     call = with_second_factor(call, connection)
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
-                with self._database.transaction() as connection:
-                    answer = write_answer(call, connection, registered, parameters, answer)
+                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             yield Fetch(wanted.url, wanted.fetch)
             return (yield from self._answer(received, target, signature, struck))
+        except SnapshotMovedError:
+            return (yield from self._answer(received, target, signature, known, again=True))
         except AwsError as error:
             failure = error
         except Exception as error:

@@ -86,9 +86,9 @@ class Sandbox:
         """Return to the declared world and to the machine's time, and forget every call."""
         self.last_uses.clear()
         self.ids.restart()
-        with self.database.transaction() as connection:
-            # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
-            reset_world(connection, self._world, self.clock.wall_seconds(), self.ids)
+        # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
+        now_seconds = self.clock.wall_seconds()
+        self.database.write(lambda connection: reset_world(connection, self._world, now_seconds, self.ids))
         self.clock.follow(ClockState())
         if self.decisions is not None:
             self.decisions.clear()

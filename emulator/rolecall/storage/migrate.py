@@ -6,6 +6,7 @@ import importlib
 
 from sqlalchemy import Connection, insert, inspect, select, text
 
+from rolecall.storage.dialects import dialect_of
 from rolecall.storage.engine import Database
 from rolecall.storage.tables import generations, metadata
 
@@ -25,8 +26,7 @@ def upgrade(database: Database) -> str:
 
     Raises NewerDatabaseError for a revision that this version does not know.
     """
-    with database.transaction() as connection:
-        return upgrade_schema(connection)
+    return database.write(upgrade_schema)
 
 
 def upgrade_schema(connection: Connection) -> str:
@@ -42,6 +42,7 @@ def upgrade_schema(connection: Connection) -> str:
         return before
     # Importing Alembic takes a tenth of a second. A start without a migration need not wait for it.
     importlib.import_module("rolecall.storage.upgrade").run(connection, before)
+    dialect_of(connection).after_upgrade(connection)
     return before
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from sqlalchemy import ForeignKey, MetaData, Table
+from sqlalchemy import Column, ForeignKey, MetaData, String, Table
 from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
@@ -39,6 +39,11 @@ def table(name: str, *, bears_on_rights: bool, snapshot: Snapshot, columns: Sequ
     cached principals and policies. So it must be True for every table that rights are read from. It should be False for
     tables that are written often, such as messages.
     """
+    for column in columns:
+        if isinstance(column, Column) and isinstance(column.type, String):
+            # Names have the same order on every database: by their bytes, as SQLite sorts them.
+            by_bytes = type(column.type)(column.type.length, collation="C")
+            column.type = column.type.with_variant(by_bytes, "postgresql")
     return Table(name, metadata, *columns, info={"bears_on_rights": bears_on_rights, "snapshot": snapshot})
 
 

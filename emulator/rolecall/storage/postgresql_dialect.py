@@ -1,0 +1,392 @@
+"""PostgreSQL, by psycopg 3: few round trips, one state of the database for each call, one writer at a time.
+
+A call first reads the generation, in one round trip without a transaction. Most calls need nothing else. A call that
+goes on to read begins a transaction that is REPEATABLE READ, and reads the generation in it again. If another process
+has raised it in between, what the call knows is of an older state: SnapshotMovedError lets the call start again.
+``docs/postgresql.md`` says why an advisory lock makes writers take turns.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.errors import error_from_result
+from sqlalchemy import Boolean, Connection, Engine, Integer, LargeBinary, Select, Table, create_engine, event, insert, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from rolecall.storage.dialects import Readers
+from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
+
+MINIMUM_SERVER_VERSION = 13
+# The number of the lock that makes writers take turns. Any number does, if every Rolecall uses the same one.
+WRITER_LOCK = 7_305_435_117
+# How long a writer waits for the others, as on SQLite, and how long one that hangs may hold them up.
+_SESSION = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '120s'"
+# A server that has disappeared without a word is noticed by these.
+_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "application_name": "rolecall",
+    "client_encoding": "utf8",
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_GENERATION = b"rolecall_generation"
+_GENERATION_SQL = b"SELECT value FROM generations WHERE name = 'iam'"
+_BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_READING_GENERATION = _BEGIN_READING + b"; EXECUTE " + _GENERATION
+_BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})".encode()
+_RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam'"
+# A serialization failure and a deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
+_TRY_AGAIN = ("40001", "40P01")
+# The server shuts down, or became one that takes no writes.
+_LOST = ("57P01", "57P02", "57P03", "25006")
+_LINK = "rolecall_link"
+_POSTGRESQL = PGDialect_psycopg(paramstyle="numeric_dollar")
+_OUTSIDE, _GENERATION_READ, _IN_TRANSACTION = range(3)
+# Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
+_OTHER_COLLATIONS = text(
+    "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)"
+    " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_collation l ON l.oid = a.attcollation"
+    " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+    " AND NOT a.attisdropped AND l.collname != 'C' ORDER BY 1, 2"
+)
+
+
+class _Postgresql:
+    """See :class:`rolecall.storage.dialects.Dialect`."""
+
+    def __init__(self) -> None:
+        # The purposes whose last snapshot read more than the generation. The next one begins its transaction at once.
+        self._reading_more: set[str] = set()
+
+    def is_in_memory(self, _url: URL) -> bool:
+        return False
+
+    def exists(self, _url: URL) -> bool:
+        return True
+
+    def file(self, _url: URL) -> str:
+        return ""
+
+    def engine(self, url: URL) -> Engine:
+        arguments = {name: value for name, value in _CONNECTION.items() if name not in url.query}
+        # A thread holds a connection, so the number of threads limits the number of connections.
+        engine = create_engine(url, connect_args=arguments, max_overflow=-1)
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "reset", _settle)
+        event.listen(engine, "before_cursor_execute", _read_in_transaction)
+        return engine
+
+    def begin(self, connection: Connection) -> None:
+        link = _link_of(connection)
+        link.settle()
+        link.run(_BEGIN_WRITING)
+
+    def raise_generation(self, connection: Connection) -> None:
+        _link_of(connection).run(_RAISE_GENERATION)
+
+    def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
+        return _Snapshot(readers, purpose, self._reading_more)
+
+    def generation(self, connection: Connection) -> int:
+        return _link_of(connection).generation
+
+    def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
+        return _savepoint(_link_of(connection))
+
+    def select(self, statement: Select[Any], names: tuple[str, ...]) -> _FormSelect:
+        return _FormSelect(statement, names)
+
+    def insert(self, table: Table) -> _FormInsert:
+        return _FormInsert(table)
+
+    def may_retry(self, error: Exception) -> bool:
+        return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _TRY_AGAIN
+
+    def connection_is_lost(self, connection: Connection) -> bool:
+        return connection.invalidated or _link_of(connection).lost
+
+    def checkpoint(self, _connection: Connection) -> None:
+        """The server does this by itself."""
+
+    def after_upgrade(self, connection: Connection) -> None:
+        """Compare text by its bytes, as SQLite does, also in columns that a migration made."""
+        for table, column, type_name in connection.execute(_OTHER_COLLATIONS).all():
+            connection.execute(text(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE {type_name} COLLATE "C"'))
+
+
+DIALECT = _Postgresql()
+
+
+class _Link:
+    """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
+
+    __slots__ = ("_in_flight", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
+
+    def __init__(self, wire: pq.abc.PGconn) -> None:
+        self._wire = wire
+        self._prepared: set[bytes] = set()
+        self._state = _OUTSIDE
+        self._in_flight = False
+        self.generation = 0
+        self.read_more = False
+        self.lost = False
+
+    def open_snapshot(self, *, reads_more: bool) -> None:
+        self.settle()
+        self.read_more = False
+        self._prepare(_GENERATION, _GENERATION_SQL)
+        if reads_more:
+            self._begin_reading()
+        else:
+            self.generation = _number(self._checked(self._wire.exec_prepared, _GENERATION, ()))
+            self._state = _GENERATION_READ
+
+    def read_in_transaction(self) -> None:
+        """Called before each read. Raises SnapshotMovedError when the state is newer than the generation read first."""
+        if self._state != _OUTSIDE:
+            self.read_more = True
+            if self._state == _GENERATION_READ:
+                known = self.generation
+                self._begin_reading()
+                if self.generation != known:
+                    raise SnapshotMovedError
+
+    def _begin_reading(self) -> None:
+        self._state = _IN_TRANSACTION
+        self.generation = _number(self.run(_BEGIN_READING_GENERATION))
+
+    def close_snapshot(self) -> None:
+        """End the transaction, without waiting for the server's word about it."""
+        if self._state == _IN_TRANSACTION and not self.lost:
+            try:
+                self._wire.send_query(b"COMMIT")
+                self._wire.flush()
+                self._in_flight = True
+            except psycopg.Error:
+                self.lost = True
+        self._state = _OUTSIDE
+
+    def settle(self) -> None:
+        """Take the answer to the last COMMIT, which read only."""
+        if self._in_flight:
+            self._in_flight = False
+            with suppress(psycopg.Error):
+                while self._wire.get_result() is not None:
+                    pass
+
+    def run(self, sql: bytes) -> pq.abc.PGresult:
+        """Run statements without values. Raises SQLAlchemy's errors."""
+        return self._checked(self._wire.exec_, sql)
+
+    def run_prepared(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        self._prepare(name, sql)
+        return self._checked(self._wire.exec_prepared, name, values)
+
+    def _prepare(self, name: bytes, sql: bytes) -> None:
+        if name not in self._prepared:
+            self._checked(self._wire.prepare, name, sql)
+            self._prepared.add(name)
+
+    def _checked(self, call: Callable[..., pq.abc.PGresult], *arguments: Any) -> pq.abc.PGresult:
+        try:
+            result = call(*arguments)
+            if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+                return result
+            raise error_from_result(result, "utf-8")
+        except psycopg.Error as error:
+            self.lost = self._wire.status != pq.ConnStatus.OK or error.sqlstate in _LOST
+            if self._state == _IN_TRANSACTION and not self.lost:
+                # The block of the snapshot may catch this and read on, but PostgreSQL has ended its transaction.
+                self._state = _OUTSIDE
+                with suppress(psycopg.Error):
+                    self._wire.exec_(b"ROLLBACK")
+            # The statement stays out of the message: it may hold values.
+            raise DBAPIError.instance(None, None, error, psycopg.Error) from error  # type: ignore[call-overload]
+
+
+class _Snapshot:
+    """See ``Database.snapshot``. A class, because a generator costs more."""
+
+    __slots__ = ("_link", "_purpose", "_readers", "_reading_more")
+
+    def __init__(self, readers: Readers, purpose: str, reading_more: set[str]) -> None:
+        self._readers = readers
+        self._purpose = purpose
+        self._reading_more = reading_more
+        self._link: _Link | None = None
+
+    def __enter__(self) -> Connection:
+        reads_more = not self._purpose or self._purpose in self._reading_more
+        connection = self._readers.held()[0]
+        link = _link_of(connection)
+        try:
+            link.open_snapshot(reads_more=reads_more)
+        except DBAPIError:
+            if not link.lost:
+                raise
+            # The server was restarted since the last call. Nothing was read yet, so a new connection will do.
+            connection = self._readers.replaced()[0]
+            link = _link_of(connection)
+            link.open_snapshot(reads_more=reads_more)
+        self._link = link
+        return connection
+
+    def __exit__(self, *_exception: object) -> None:
+        link = self._link
+        if link is not None:
+            if self._purpose:
+                if link.read_more:
+                    self._reading_more.add(self._purpose)
+                else:
+                    self._reading_more.discard(self._purpose)
+            link.close_snapshot()
+
+
+def _link_of(connection: Connection) -> _Link:
+    link: _Link = connection.info[_LINK]
+    return link
+
+
+def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
+    version = driver.info.server_version // 10_000
+    encoding = driver.info.parameter_status("server_encoding")
+    if version < MINIMUM_SERVER_VERSION:
+        raise UnsuitableDatabaseError(
+            f"the server is PostgreSQL {version}, and Rolecall needs {MINIMUM_SERVER_VERSION} or newer"
+        )
+    if encoding != "UTF8":
+        raise UnsuitableDatabaseError(
+            f"the database has the encoding {encoding}, and Rolecall needs UTF8: make one with createdb -E UTF8 -T template0"
+        )
+    link = record.info[_LINK] = _Link(driver.pgconn)
+    link.run(_SESSION.encode())
+
+
+def _settle(_driver: object, record: Any, _state: object) -> None:
+    link = record.info.get(_LINK)
+    if link is not None:
+        link.settle()
+
+
+def _read_in_transaction(connection: Connection, *_statement: object) -> None:
+    link = connection.info.get(_LINK)
+    if link is not None:
+        link.read_in_transaction()
+
+
+def _number(result: pq.abc.PGresult) -> int:
+    value = result.get_value(0, 0)
+    if value is None:
+        raise UnsuitableDatabaseError("the database has lost the row of its generation")
+    return int(value)
+
+
+@contextmanager
+def _savepoint(link: _Link) -> Iterator[None]:
+    link.run(b"SAVEPOINT conflict")
+    try:
+        yield
+    except BaseException:
+        if not link.lost:
+            link.run(b"ROLLBACK TO conflict; RELEASE conflict")
+        raise
+    link.run(b"RELEASE conflict")
+
+
+_NUMBERS = itertools.count()
+
+
+class _FormSelect:
+    """A select as a prepared statement of each connection. Values and columns travel as text."""
+
+    __slots__ = ("_columns", "_name", "_places", "_sql")
+
+    def __init__(self, statement: Select[Any], names: tuple[str, ...]) -> None:
+        compiled = statement.compile(dialect=_POSTGRESQL)
+        self._name = f"rolecall_{next(_NUMBERS)}".encode()
+        self._sql = str(compiled).encode()
+        self._columns = tuple(_reader_of(column.type) for column in statement.selected_columns)
+        # For each value that PostgreSQL takes: the position of the given value, or the statement's own value.
+        order = compiled.positiontup or ()
+        self._places = [
+            (names.index(name), None) if name in names else (-1, _as_text(compiled.params[name])) for name in order
+        ]
+
+    def first(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any] | None:
+        result = self._result(connection, values)
+        return None if result is None or not result.ntuples else self._row(result, 0)
+
+    def all(self, connection: Connection, values: Sequence[Any]) -> list[Sequence[Any]]:
+        result = self._result(connection, values)
+        return [] if result is None else [self._row(result, number) for number in range(result.ntuples)]
+
+    def _result(self, connection: Connection, values: Sequence[Any]) -> pq.abc.PGresult | None:
+        link = _link_of(connection)
+        link.read_in_transaction()
+        placed = [own if position < 0 else _as_text(values[position]) for position, own in self._places]
+        for value in placed:
+            # PostgreSQL stores no NUL, so nothing equals such a text.
+            if value is not None and b"\0" in value:
+                return None
+        return link.run_prepared(self._name, self._sql, placed)
+
+    def _row(self, result: pq.abc.PGresult, number: int) -> Sequence[Any]:
+        row = []
+        for column, read in enumerate(self._columns):
+            value = result.get_value(number, column)
+            row.append(None if value is None else read(value))
+        return row
+
+
+def _as_text(value: Any) -> bytes | None:
+    if isinstance(value, str):
+        # As with psycopg and SQLite's driver, text that UTF-8 cannot write is an error.
+        return value.encode()
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return b"\\x" + value.hex().encode()
+    return b"t" if value is True else b"f" if value is False else str(value).encode()
+
+
+def _decoded(value: bytes) -> str:
+    return value.decode()
+
+
+def _is_true(value: bytes) -> bool:
+    return value == b"t"
+
+
+def _unescaped(value: bytes) -> bytes:
+    return bytes.fromhex(value[2:].decode())
+
+
+def _reader_of(column_type: Any) -> Callable[[bytes], Any]:
+    if isinstance(column_type, Boolean):
+        return _is_true
+    if isinstance(column_type, Integer):
+        return int
+    return _unescaped if isinstance(column_type, LargeBinary) else _decoded
+
+
+class _FormInsert:
+    """An insert by SQLAlchemy, whose batches psycopg sends at once."""
+
+    __slots__ = ("_columns", "_statement")
+
+    def __init__(self, table: Table) -> None:
+        self._columns = tuple(column.name for column in table.columns)
+        self._statement = insert(table)
+
+    def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        connection.execute(self._statement, [{name: row[name] for name in self._columns} for row in rows])
