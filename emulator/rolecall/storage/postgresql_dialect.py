@@ -50,6 +50,8 @@ _TRY_AGAIN = ("40001", "40P01")
 # The server shuts down, or became one that takes no writes.
 _LOST = ("57P01", "57P02", "57P03", "25006")
 _LINK = "rolecall_link"
+# psycopg prepares a statement when it runs for the fifth time.
+_PREPARE_AFTER = 4
 _POSTGRESQL = PGDialect_psycopg(paramstyle="numeric_dollar")
 _OUTSIDE, _GENERATION_READ, _IN_TRANSACTION = range(3)
 # Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
@@ -82,7 +84,7 @@ class _Postgresql:
         # A thread holds a connection, so the number of threads limits the number of connections.
         engine = create_engine(url, connect_args=arguments, max_overflow=-1)
         event.listen(engine, "connect", _prepare)
-        event.listen(engine, "reset", _settle)
+        event.listen(engine, "rollback", _settle)
         event.listen(engine, "before_cursor_execute", _read_in_transaction)
         return engine
 
@@ -130,10 +132,11 @@ DIALECT = _Postgresql()
 class _Link:
     """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
 
-    __slots__ = ("_in_flight", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
+    __slots__ = ("_driver", "_in_flight", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
 
-    def __init__(self, wire: pq.abc.PGconn) -> None:
-        self._wire = wire
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        self._driver = driver
+        self._wire = driver.pgconn
         self._prepared: set[bytes] = set()
         self._state = _OUTSIDE
         self._in_flight = False
@@ -144,7 +147,10 @@ class _Link:
     def open_snapshot(self, *, reads_more: bool) -> None:
         self.settle()
         self.read_more = False
-        self._prepare(_GENERATION, _GENERATION_SQL)
+        if _GENERATION not in self._prepared:
+            # A connection that only reads rolls nothing back, so psycopg may prepare SQLAlchemy's statements on it.
+            self._driver.prepare_threshold = _PREPARE_AFTER
+            self._prepare(_GENERATION, _GENERATION_SQL)
         if reads_more:
             self._begin_reading()
         else:
@@ -268,12 +274,15 @@ def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
         raise UnsuitableDatabaseError(
             f"the database has the encoding {encoding}, and Rolecall needs UTF8: make one with createdb -E UTF8 -T template0"
         )
-    link = record.info[_LINK] = _Link(driver.pgconn)
+    # With each ROLLBACK psycopg would drop all prepared statements, also those that it did not make.
+    driver.prepare_threshold = None
+    link = record.info[_LINK] = _Link(driver)
     link.run(_SESSION.encode())
 
 
-def _settle(_driver: object, record: Any, _state: object) -> None:
-    link = record.info.get(_LINK)
+def _settle(connection: Connection) -> None:
+    # Closing a connection rolls back, and psycopg must find no statement under way.
+    link = connection.info.get(_LINK)
     if link is not None:
         link.settle()
 
