@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from postgresql_server import databases
 from sqlalchemy import text
 
@@ -36,6 +38,16 @@ class PostgresqlTemplate:
             for statement in self._dating:
                 connection.execute(text(statement), {"now": now_seconds})
         return database
+
+
+@cache
+def migrated_template() -> str:
+    """The name of a database with the tables and nothing in them, to copy."""
+    name = databases().new()
+    database = Database(databases().server.url(name))
+    upgrade(database)
+    database.close()
+    return name
 
 
 def drop(database: Database) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgresql_server import databases
+from postgresql_worlds import migrated_template
 from sqlalchemy import DateTime, bindparam, delete, func, insert, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
@@ -22,14 +24,20 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 ACCOUNT = "111122223333"
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    database = Database("sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'test.db'}")
+    if request.param == "postgresql":
+        url = databases().new_url(migrated_template())
+    else:
+        url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'test.db'}"
+    database = Database(url)
     migrate.upgrade(database)
     with database.transaction() as connection:
         connection.execute(insert(t.accounts).values(account_id=ACCOUNT, name="one", position=0))
     yield database
     database.close()
+    if request.param == "postgresql":
+        databases().drop(url.rpartition("/")[2])
 
 
 def _generation(database: Database) -> int:

@@ -74,6 +74,8 @@ class _Readers:
         with suppress(SQLAlchemyError):
             connection.invalidate()
             connection.close()
+        # The idle connections in the pool have ended too.
+        self._engine.dispose()
         return self._open()
 
     def turn(self) -> threading.RLock | None:

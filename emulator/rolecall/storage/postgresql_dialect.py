@@ -132,12 +132,14 @@ DIALECT = _Postgresql()
 class _Link:
     """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
 
-    __slots__ = ("_driver", "_in_flight", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
+    __slots__ = ("_driver", "_in_flight", "_known", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
 
     def __init__(self, driver: psycopg.Connection[Any]) -> None:
         self._driver = driver
         self._wire = driver.pgconn
         self._prepared: set[bytes] = set()
+        # What the open snapshot has read, by the statement's name and its values.
+        self._known: dict[tuple[bytes | None, ...], pq.abc.PGresult] = {}
         self._state = _OUTSIDE
         self._in_flight = False
         self.generation = 0
@@ -181,6 +183,7 @@ class _Link:
             except psycopg.Error:
                 self.lost = True
         self._state = _OUTSIDE
+        self._known.clear()
 
     def settle(self) -> None:
         """Take the answer to the last COMMIT, which read only."""
@@ -194,7 +197,18 @@ class _Link:
         """Run statements without values. Raises SQLAlchemy's errors."""
         return self._checked(self._wire.exec_, sql)
 
-    def run_prepared(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+    def read(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        """The result of a prepared select. What a snapshot has read once, it need not read again: it stays the same."""
+        if self._state == _OUTSIDE:
+            return self._run_prepared(name, sql, values)
+        self.read_in_transaction()
+        asked = (name, *values)
+        known = self._known.get(asked)
+        if known is None:
+            known = self._known[asked] = self._run_prepared(name, sql, values)
+        return known
+
+    def _run_prepared(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
         self._prepare(name, sql)
         return self._checked(self._wire.exec_prepared, name, values)
 
@@ -211,6 +225,8 @@ class _Link:
             raise error_from_result(result, "utf-8")
         except psycopg.Error as error:
             self.lost = self._wire.status != pq.ConnStatus.OK or error.sqlstate in _LOST
+            if self.lost and not isinstance(error, psycopg.OperationalError):
+                error = psycopg.OperationalError(str(error))
             if self._state == _IN_TRANSACTION and not self.lost:
                 # The block of the snapshot may catch this and read on, but PostgreSQL has ended its transaction.
                 self._state = _OUTSIDE
@@ -234,6 +250,8 @@ class _Snapshot:
     def __enter__(self) -> Connection:
         reads_more = not self._purpose or self._purpose in self._reading_more
         connection = self._readers.held()[0]
+        if connection.invalidated:
+            connection = self._readers.replaced()[0]
         link = _link_of(connection)
         try:
             link.open_snapshot(reads_more=reads_more)
@@ -282,7 +300,7 @@ def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
 
 def _settle(connection: Connection) -> None:
     # Closing a connection rolls back, and psycopg must find no statement under way.
-    link = connection.info.get(_LINK)
+    link = None if connection.invalidated else connection.info.get(_LINK)
     if link is not None:
         link.settle()
 
@@ -341,13 +359,12 @@ class _FormSelect:
 
     def _result(self, connection: Connection, values: Sequence[Any]) -> pq.abc.PGresult | None:
         link = _link_of(connection)
-        link.read_in_transaction()
         placed = [own if position < 0 else _as_text(values[position]) for position, own in self._places]
         for value in placed:
             # PostgreSQL stores no NUL, so nothing equals such a text.
             if value is not None and b"\0" in value:
                 return None
-        return link.run_prepared(self._name, self._sql, placed)
+        return link.read(self._name, self._sql, placed)
 
     def _row(self, result: pq.abc.PGresult, number: int) -> Sequence[Any]:
         row = []
