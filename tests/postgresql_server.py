@@ -145,7 +145,7 @@ class Databases:
         """The name of a new database."""
         name = f"test_{next(_names)}"
         with self._turn:
-            self.server.execute(f'CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY')
+            self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
     def new_url(self, template: str = "template0") -> str:

@@ -27,8 +27,8 @@ class PostgresqlTemplate:
             self._dating = [
                 statement
                 for table, column in _date_columns()
-                for statement in [f"UPDATE {table} SET {column} = :now WHERE {column} = {UNDATED_SECONDS}"]
-                if connection.execute(text(f"SELECT 1 FROM {table} WHERE {column} = {UNDATED_SECONDS} LIMIT 1")).first()
+                for statement in [f"UPDATE {table} SET {column} = :now WHERE {column} = {UNDATED_SECONDS}"]  # noqa: S608
+                if connection.execute(text(f"SELECT 1 FROM {table} WHERE {column} = {UNDATED_SECONDS}")).first()  # noqa: S608
             ]
         database.close()
 

@@ -96,6 +96,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     # In services only for password hashes.
     "werkzeug": {"web", "services"},
     "sqlalchemy": {"storage"},
+    "psycopg": {"storage"},
     "alembic": {"storage"},
     "urllib3": {"sessions"},
     "httptools": {"server"},
@@ -111,6 +112,10 @@ TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 # Modules that are loaded by name at run time. Each call's own comment gives the reason.
 LOADED_LATE = {
     ("rolecall.storage.migrate", "rolecall.storage.upgrade"),
+    ("rolecall.storage.dialects", "rolecall.storage.postgresql_dialect"),
+    ("rolecall.storage.dialects", "rolecall.storage.sqlite_dialect"),
+    ("rolecall.storage.log_keepers", "rolecall.storage.postgresql_log"),
+    ("rolecall.storage.log_keepers", "rolecall.storage.sqlite_log"),
     ("rolecall", "rolecall.kit"),
     ("rolecall.pytest_plugin", "rolecall.kit"),
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),

@@ -6,10 +6,10 @@ from functools import cache, lru_cache
 from typing import Any
 
 import boto3
+import postgresql_worlds
 from botocore.client import ClientCreator
 from botocore.config import Config
 
-import postgresql_worlds
 from rolecall.app import copied_database, world_template
 from rolecall.caches import BoundedCache
 from rolecall.call_log.outcomes import Outcome

@@ -452,6 +452,7 @@ def test_rules_that_cannot_be_used_change_nothing(world: Any) -> None:
     assert answer == {"message": "The body is not JSON."}
 
 
+@pytest.mark.sqlite_driver
 def test_a_database_that_does_not_answer(world: Any) -> None:
     world.database.close()
     for method in ("GET", "DELETE"):
@@ -509,6 +510,7 @@ def statements(world: Any, call: Any) -> list[str]:
     return found
 
 
+@pytest.mark.sqlite_driver
 def test_calls_that_no_rule_is_about_pay_nothing(world: Any) -> None:
     call = world.client("sts").get_caller_identity
     without = statements(world, call)

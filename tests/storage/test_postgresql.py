@@ -66,7 +66,7 @@ def _count(connection: Any) -> int:
 
 def _end_all_sessions(database: Database) -> None:
     name = database.url.rpartition("/")[2]
-    databases().server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    databases().server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608
 
 
 def test_two_servers_set_up_an_empty_database_at_once() -> None:
@@ -263,7 +263,12 @@ def test_text_with_a_nul_is_found_nowhere() -> None:
 # round trip, so what a snapshot has read is not read again.
 CALLS = [
     ("sts", "get_caller_identity", {}, {"sqlite": 1, "postgresql": 1}),
-    ("sts", "assume_role", {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/chime-reader", "RoleSessionName": "session"}, {"sqlite": 1, "postgresql": 1}),
+    (
+        "sts",
+        "assume_role",
+        {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/chime-reader", "RoleSessionName": "session"},
+        {"sqlite": 1, "postgresql": 1},
+    ),
     ("iam", "get_role", {"RoleName": "chime-reader"}, {"sqlite": 6, "postgresql": 4}),
     ("iam", "get_user", {"UserName": "developer"}, {"sqlite": 5, "postgresql": 3}),
 ]

@@ -261,9 +261,7 @@ def database_problem(error: Exception) -> str:
     if isinstance(error, NewerDatabaseError):
         return str(error)
     if isinstance(error, BadDatabaseUrlError):
-        return (
-            "the database URL is not valid: write it as sqlite:///file.db or postgresql+psycopg://user@host/database"
-        )
+        return "the database URL is not valid: write it as sqlite:///file.db or postgresql+psycopg://user@host/database"
     if isinstance(error, ImportError) and error.name == "psycopg":
         return "PostgreSQL needs another package: pip install 'rolecall[postgresql]'"
     # A driver may use several lines, one for each address that it tried.

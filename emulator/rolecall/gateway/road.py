@@ -158,13 +158,7 @@ class Gateway:
         return answer
 
     def _answer(
-        self,
-        received: Received,
-        target: Target,
-        signature: Signature | None,
-        known: Struck | None = None,
-        *,
-        again: bool = False,
+        self, received: Received, target: Target, signature: Signature | None, known: Struck | None = None
     ) -> Steps[HttpAnswer]:
         """The answer. ``known`` holds what fault rules did to the call before it started again."""
         service, operation = target.service.name, target.operation.name
@@ -179,9 +173,7 @@ class Gateway:
         struck = known or NOT_STRUCK
         try:
             check_signed(signature, target, registered)
-            # Not with fault rules, because a call that starts again must not count twice.
-            purpose = "" if again or self._generations.faults is not None else f"{service}:{operation}"
-            with self._database.snapshot(purpose) as connection:
+            with self._database.snapshot(self._purpose(target, known)) as connection:
                 identities = self._generations.current(connection)
                 # Read only now, because the new generation may bring settings, and a clock that another process moved.
                 settings, now_seconds = self._generations.settings, self._clock.now_seconds()
@@ -195,7 +187,6 @@ class Gateway:
                 if faults is not None:
                     struck = faults.on_call(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
-                    known = struck
                 if struck.identity_provider_down:
                     call = replace(call, identity_provider_down=True)
                 call, identity = proven(call, identity, registered, parameters)
@@ -218,7 +209,7 @@ class Gateway:
             yield Fetch(wanted.url, wanted.fetch)
             return (yield from self._answer(received, target, signature, struck))
         except SnapshotMovedError:
-            return (yield from self._answer(received, target, signature, known, again=True))
+            return (yield from self._answer(received, target, signature, struck))
         except AwsError as error:
             failure = error
         except Exception as error:
@@ -236,6 +227,14 @@ class Gateway:
         if struck.drops:
             raise DroppedConnectionError
         return encoded
+
+    def _purpose(self, target: Target, known: Struck | None) -> str:
+        """What the snapshot of a call is for. Empty where the call must not start again because of other writers.
+
+        With fault rules it would count twice, and a call that starts again must come to an end.
+        """
+        may_start_again = known is None and self._generations.faults is None
+        return f"{target.service.name}:{target.operation.name}" if may_start_again else ""
 
     def _call(
         self,

@@ -139,8 +139,9 @@ _INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
 _REFUSAL_COLUMNS = ("position", "request_id", "account_id", "organization_id", "region", "at_seconds", "explanation")
-_INSERT_REFUSAL = "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO UPDATE SET " + ", ".join(
-    f"{name} = excluded.{name}" for name in _REFUSAL_COLUMNS if name != "request_id"
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _REFUSAL_COLUMNS if name != "request_id")
+_INSERT_REFUSAL = (
+    f"INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO UPDATE SET {_REPLACED}"  # noqa: S608
 )
 _LAST_WRITTEN_FIRST = "ORDER BY position DESC LIMIT ?"
 _NEWEST_FIRST = "ORDER BY received_at_seconds DESC, position DESC LIMIT ?"
@@ -234,8 +235,9 @@ class DecisionStore:
         Calls that proved no identity are not among them.
         """
         places = ", ".join("?" * len(account_ids))
+        named = f"account_id, {self._keeper.entity_id}, service, operation, region"
         query = (
-            f"SELECT account_id, {self._keeper.entity_id}, service, operation, region, max(at_seconds) AS at FROM calls "  # noqa: S608
+            f"SELECT {named}, max(at_seconds) AS at FROM calls "  # noqa: S608
             f"WHERE {_KEPT} AND identity != '' AND operation != '' AND at_seconds >= ? AND account_id IN ({places}) "
             "GROUP BY 1, 2, 3, 4, 5 ORDER BY at"
         )

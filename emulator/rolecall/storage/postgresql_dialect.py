@@ -16,7 +16,19 @@ from typing import Any
 import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
-from sqlalchemy import Boolean, Connection, Engine, Integer, LargeBinary, Select, Table, create_engine, event, insert, text
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    create_engine,
+    event,
+    insert,
+    text,
+)
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -52,7 +64,7 @@ _LOST = ("57P01", "57P02", "57P03", "25006")
 _LINK = "rolecall_link"
 # psycopg prepares a statement when it runs for the fifth time.
 _PREPARE_AFTER = 4
-_POSTGRESQL = PGDialect_psycopg(paramstyle="numeric_dollar")
+_POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 _OUTSIDE, _GENERATION_READ, _IN_TRANSACTION = range(3)
 # Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
 _OTHER_COLLATIONS = text(
@@ -233,7 +245,7 @@ class _Link:
                 with suppress(psycopg.Error):
                     self._wire.exec_(b"ROLLBACK")
             # The statement stays out of the message: it may hold values.
-            raise DBAPIError.instance(None, None, error, psycopg.Error) from error  # type: ignore[call-overload]
+            raise DBAPIError.instance(None, None, error, psycopg.Error) from error
 
 
 class _Snapshot:
@@ -290,7 +302,8 @@ def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
         )
     if encoding != "UTF8":
         raise UnsuitableDatabaseError(
-            f"the database has the encoding {encoding}, and Rolecall needs UTF8: make one with createdb -E UTF8 -T template0"
+            f"the database has the encoding {encoding}, and Rolecall needs UTF8: "
+            "make one with createdb -E UTF8 -T template0"
         )
     # With each ROLLBACK psycopg would drop all prepared statements, also those that it did not make.
     driver.prepare_threshold = None

@@ -115,13 +115,13 @@ class _Driver:
         self._connection = connection
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        return self._connection.execute(sql.replace("?", "%s"), [_storable(value) for value in parameters])  # type: ignore[arg-type]
+        return self._connection.execute(sql.replace("?", "%s"), [_storable(value) for value in parameters])
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> None:
         # In one order in every process.
         rows = sorted(tuple(map(_storable, row)) for row in parameters)
         with self._connection.cursor() as cursor:
-            cursor.executemany(sql.replace("?", "%s"), rows)  # type: ignore[arg-type]
+            cursor.executemany(sql.replace("?", "%s"), rows)
 
 
 def _storable(value: Any) -> Any:
@@ -141,7 +141,7 @@ def _prepare(driver: psycopg.Connection[Any], schema: Sequence[str]) -> None:
         if name != "log_version":
             driver.execute(psycopg.sql.SQL("DROP TABLE {}").format(psycopg.sql.Identifier(name)))
     for statement in schema:
-        driver.execute(_TYPE.sub(lambda found: _TYPES[found[0]], statement))  # type: ignore[arg-type]
+        driver.execute(_TYPE.sub(lambda found: _TYPES[found[0]], statement))
     driver.execute("DELETE FROM log_version")
     driver.execute("INSERT INTO log_version VALUES (%s)", (SCHEMA_VERSION,))
 
@@ -156,4 +156,4 @@ def _as_sqlalchemy() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise DBAPIError.instance(None, None, error, psycopg.Error) from error  # type: ignore[call-overload]
+        raise DBAPIError.instance(None, None, error, psycopg.Error) from error

@@ -63,4 +63,3 @@ def problem_for_conflict(connection: Connection, problem: StorageProblem) -> Ite
             yield
     except (IntegrityError, sqlite3.IntegrityError) as error:
         raise problem from error
-
