@@ -191,6 +191,23 @@ def test_a_server_that_was_restarted_is_found_again(database: Database) -> None:
         assert _count(connection) == 1
 
 
+def test_a_thread_recovers_from_a_time_without_a_server(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with database.snapshot() as connection:
+        assert _count(connection) == 0
+    _end_all_sessions(database)
+
+    def refuse(*_arguments: object) -> None:
+        raise OperationalError("connect", None, Exception("Connection refused"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database._readers._engine, "connect", refuse)
+        for _ in range(3):
+            with pytest.raises(OperationalError), database.snapshot():
+                pass
+    with database.snapshot() as connection:
+        assert _count(connection) == 0
+
+
 def test_a_connection_that_ends_in_the_middle_is_an_unavailable_database(database: Database) -> None:
     def interrupted() -> None:
         with database.transaction() as connection:

@@ -70,6 +70,8 @@ class _Readers:
 
     def replaced(self) -> tuple[Connection, Any]:
         connection = self.held()[0]
+        # First, because no new one may be had now.
+        self._held.reader = None
         self.all.discard(connection)
         with suppress(SQLAlchemyError):
             connection.invalidate()
