@@ -300,6 +300,9 @@ def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
         raise UnsuitableDatabaseError(
             f"the server is PostgreSQL {version}, and Rolecall needs {MINIMUM_SERVER_VERSION} or newer"
         )
+    if driver.info.parameter_status("crdb_version"):
+        # It takes the call for an advisory lock, and locks nothing.
+        raise UnsuitableDatabaseError("CockroachDB has no advisory locks, and Rolecall's writers need one")
     if encoding != "UTF8":
         raise UnsuitableDatabaseError(
             f"the database has the encoding {encoding}, and Rolecall needs UTF8: "
