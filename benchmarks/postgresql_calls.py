@@ -46,9 +46,7 @@ def main() -> None:
         runs = {}
         for name, url in urls.items():
             port = servers.free_port()
-            server = stack.enter_context(
-                servers.started(name, servers.rolecall(port, url), port, "/_rolecall/health")
-            )
+            server = stack.enter_context(servers.started(name, servers.rolecall(port, url), port, "/_rolecall/health"))
             runs[name] = (server, signed(server.url))
         compare(runs, arguments)
 

@@ -136,7 +136,7 @@ def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest
     iam.get_user(UserName="developer")
     # The second of two calls without a read in between: it reads the generation first.
     world.client("sts").get_caller_identity()
-    begin, moved = postgresql_dialect._Link._begin_reading, []
+    begin, moved = postgresql_dialect.Link._begin_reading, []
 
     def move_first(link: Any) -> None:
         if not moved:
@@ -146,7 +146,7 @@ def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest
         begin(link)
 
     postgresql_dialect.DIALECT._reading_more.clear()
-    monkeypatch.setattr(postgresql_dialect._Link, "_begin_reading", move_first)
+    monkeypatch.setattr(postgresql_dialect.Link, "_begin_reading", move_first)
     assert iam.get_user(UserName="developer")["User"]["Path"] == "/moved/"
     assert moved == [True]
     assert [outcome.operation for outcome in world.outcomes] == ["GetUser", "GetCallerIdentity", "GetUser"]
@@ -307,13 +307,13 @@ def test_how_many_statements_a_call_takes(
         call(**parameters)
     statements: list[str] = []
     if on == "postgresql":
-        checked = postgresql_dialect._Link._checked
+        checked = postgresql_dialect.Link._checked
 
         def noted(link: Any, send: Any, *arguments: Any) -> Any:
             statements.append(str(arguments[0]))
             return checked(link, send, *arguments)
 
-        monkeypatch.setattr(postgresql_dialect._Link, "_checked", noted)
+        monkeypatch.setattr(postgresql_dialect.Link, "_checked", noted)
         event.listen(world.database._engine, "before_cursor_execute", lambda *found: statements.append(found[2]))
     else:
         with world.database.snapshot() as connection:

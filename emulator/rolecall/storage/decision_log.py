@@ -26,8 +26,6 @@ KEPT_DETAILS_SECONDS = 24 * 3600
 # A process may hold a call this long before it writes it. After a reset, a call may seem to be older than the reset by
 # more than this: then the machine's clock was set back, and the call came after the reset.
 _HELD_SECONDS = 60
-# Rows in one INSERT. SQLite writes them in one step, without the interpreter's lock.
-_ROWS_PER_STATEMENT = 50
 # Old rows are removed after this many new ones. Until then, readers skip them.
 _PRUNE_AFTER_CALLS = 2_000
 _EVERYTHING_BUT_ALLOWED = "refused"
@@ -133,9 +131,6 @@ _SCHEMA = (
     *call_counts.SCHEMA,
 )
 _TABLES = ("calls", "refusals", "policies", "refusal_policies", "facts", *call_counts.TABLES)
-_PLACES = "(" + ", ".join("?" * (len(_COLUMNS) + 1)) + ")"
-_INSERT_ONE = f"INSERT INTO calls VALUES {_PLACES}"  # noqa: S608  the names are this module's own
-_INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
 _REFUSAL_COLUMNS = ("position", "request_id", "account_id", "organization_id", "region", "at_seconds", "explanation")
@@ -184,7 +179,7 @@ class DecisionStore:
             cleared = _fact(driver, "cleared_at_seconds")
             kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]
             position = _next_position(driver)
-            _insert_calls(driver, kept, position)
+            self._keeper.append(driver, kept, position)
             call_counts.add_counts(driver, map(_counted, kept))
             for offset, call in enumerate(kept):
                 if call.request_id in details:
@@ -316,18 +311,6 @@ def _counted(call: LoggedCall) -> CountedCall:
 
 def _next_position(driver: LogDriver) -> int:
     return int(driver.execute("SELECT coalesce(max(position), 0) + 1 FROM calls").fetchone()[0])
-
-
-def _insert_calls(driver: LogDriver, calls: Sequence[LoggedCall], position: int) -> None:
-    whole = len(calls) - len(calls) % _ROWS_PER_STATEMENT
-    for start in range(0, whole, _ROWS_PER_STATEMENT):
-        values: list[object] = []
-        for offset in range(start, start + _ROWS_PER_STATEMENT):
-            values.append(position + offset)
-            values += calls[offset]
-        driver.execute(_INSERT_MANY, values)
-    for offset in range(whole, len(calls)):
-        driver.execute(_INSERT_ONE, (position + offset, *calls[offset]))
 
 
 def _insert_details(driver: LogDriver, position: int, details: RefusalDetails) -> None:

@@ -50,6 +50,9 @@ class LogKeeper(Protocol):
     def reading(self, schema: Sequence[str]) -> AbstractContextManager[LogDriver]:
         """A driver for reading. Raises LogUnavailableError."""
 
+    def append(self, driver: Any, calls: Sequence[Sequence[Any]], position: int) -> None:
+        """Add rows to the table ``calls``, in a transaction. The first gets this position."""
+
     def close(self) -> None:
         """Close the connection. It is opened again when it is needed."""
 

@@ -61,7 +61,7 @@ _RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam
 _TRY_AGAIN = ("40001", "40P01")
 # The server shuts down, or became one that takes no writes.
 _LOST = ("57P01", "57P02", "57P03", "25006")
-_LINK = "rolecall_link"
+LINK = "rolecall_link"
 # psycopg prepares a statement when it runs for the fifth time.
 _PREPARE_AFTER = 4
 _POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
@@ -101,21 +101,21 @@ class _Postgresql:
         return engine
 
     def begin(self, connection: Connection) -> None:
-        link = _link_of(connection)
+        link = link_of(connection)
         link.settle()
         link.run(_BEGIN_WRITING)
 
     def raise_generation(self, connection: Connection) -> None:
-        _link_of(connection).run(_RAISE_GENERATION)
+        link_of(connection).run(_RAISE_GENERATION)
 
     def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(readers, purpose, self._reading_more)
 
     def generation(self, connection: Connection) -> int:
-        return _link_of(connection).generation
+        return link_of(connection).generation
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
-        return _savepoint(_link_of(connection))
+        return _savepoint(link_of(connection))
 
     def select(self, statement: Select[Any], names: tuple[str, ...]) -> _FormSelect:
         return _FormSelect(statement, names)
@@ -127,7 +127,7 @@ class _Postgresql:
         return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _TRY_AGAIN
 
     def connection_is_lost(self, connection: Connection) -> bool:
-        return connection.invalidated or _link_of(connection).lost
+        return connection.invalidated or link_of(connection).lost
 
     def checkpoint(self, _connection: Connection) -> None:
         """The server does this by itself."""
@@ -141,7 +141,7 @@ class _Postgresql:
 DIALECT = _Postgresql()
 
 
-class _Link:
+class Link:
     """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
 
     __slots__ = ("_driver", "_in_flight", "_known", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
@@ -212,15 +212,38 @@ class _Link:
     def read(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
         """The result of a prepared select. What a snapshot has read once, it need not read again: it stays the same."""
         if self._state == _OUTSIDE:
-            return self._run_prepared(name, sql, values)
+            return self.run_prepared(name, sql, values)
         self.read_in_transaction()
         asked = (name, *values)
         known = self._known.get(asked)
         if known is None:
-            known = self._known[asked] = self._run_prepared(name, sql, values)
+            known = self._known[asked] = self.run_prepared(name, sql, values)
         return known
 
-    def _run_prepared(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+    def ask(self, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        """Run one statement with values that is not worth preparing."""
+        return self._checked(self._wire.exec_params, sql, values)
+
+    def copy(self, sql: bytes, lines: bytes) -> None:
+        """Insert lines in the format of COPY."""
+        try:
+            if self._wire.exec_(sql).status == pq.ExecStatus.COPY_IN:
+                self._wire.put_copy_data(lines)
+                self._wire.put_copy_end()
+        except psycopg.Error as error:
+            self.lost = self._wire.status != pq.ConnStatus.OK
+            raise DBAPIError.instance(None, None, error, psycopg.Error) from error
+        self._checked(self._last_result)
+
+    def _last_result(self) -> pq.abc.PGresult:
+        result = self._wire.get_result()
+        while (following := self._wire.get_result()) is not None:
+            result = following
+        if result is None:
+            raise psycopg.OperationalError("the server gave no result")
+        return result
+
+    def run_prepared(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
         self._prepare(name, sql)
         return self._checked(self._wire.exec_prepared, name, values)
 
@@ -257,14 +280,14 @@ class _Snapshot:
         self._readers = readers
         self._purpose = purpose
         self._reading_more = reading_more
-        self._link: _Link | None = None
+        self._link: Link | None = None
 
     def __enter__(self) -> Connection:
         reads_more = not self._purpose or self._purpose in self._reading_more
         connection = self._readers.held()[0]
         if connection.invalidated:
             connection = self._readers.replaced()[0]
-        link = _link_of(connection)
+        link = link_of(connection)
         try:
             link.open_snapshot(reads_more=reads_more)
         except DBAPIError:
@@ -272,7 +295,7 @@ class _Snapshot:
                 raise
             # The server was restarted since the last call. Nothing was read yet, so a new connection will do.
             connection = self._readers.replaced()[0]
-            link = _link_of(connection)
+            link = link_of(connection)
             link.open_snapshot(reads_more=reads_more)
         self._link = link
         return connection
@@ -288,8 +311,8 @@ class _Snapshot:
             link.close_snapshot()
 
 
-def _link_of(connection: Connection) -> _Link:
-    link: _Link = connection.info[_LINK]
+def link_of(connection: Connection) -> Link:
+    link: Link = connection.info[LINK]
     return link
 
 
@@ -310,19 +333,19 @@ def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
         )
     # With each ROLLBACK psycopg would drop all prepared statements, also those that it did not make.
     driver.prepare_threshold = None
-    link = record.info[_LINK] = _Link(driver)
+    link = record.info[LINK] = Link(driver)
     link.run(_SESSION.encode())
 
 
 def _settle(connection: Connection) -> None:
     # Closing a connection rolls back, and psycopg must find no statement under way.
-    link = None if connection.invalidated else connection.info.get(_LINK)
+    link = None if connection.invalidated else connection.info.get(LINK)
     if link is not None:
         link.settle()
 
 
 def _read_in_transaction(connection: Connection, *_statement: object) -> None:
-    link = connection.info.get(_LINK)
+    link = connection.info.get(LINK)
     if link is not None:
         link.read_in_transaction()
 
@@ -335,7 +358,7 @@ def _number(result: pq.abc.PGresult) -> int:
 
 
 @contextmanager
-def _savepoint(link: _Link) -> Iterator[None]:
+def _savepoint(link: Link) -> Iterator[None]:
     link.run(b"SAVEPOINT conflict")
     try:
         yield
@@ -362,7 +385,7 @@ class _FormSelect:
         # For each value that PostgreSQL takes: the position of the given value, or the statement's own value.
         order = compiled.positiontup or ()
         self._places = [
-            (names.index(name), None) if name in names else (-1, _as_text(compiled.params[name])) for name in order
+            (names.index(name), None) if name in names else (-1, as_text(compiled.params[name])) for name in order
         ]
 
     def first(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any] | None:
@@ -374,8 +397,8 @@ class _FormSelect:
         return [] if result is None else [self._row(result, number) for number in range(result.ntuples)]
 
     def _result(self, connection: Connection, values: Sequence[Any]) -> pq.abc.PGresult | None:
-        link = _link_of(connection)
-        placed = [own if position < 0 else _as_text(values[position]) for position, own in self._places]
+        link = link_of(connection)
+        placed = [own if position < 0 else as_text(values[position]) for position, own in self._places]
         for value in placed:
             # PostgreSQL stores no NUL, so nothing equals such a text.
             if value is not None and b"\0" in value:
@@ -390,7 +413,8 @@ class _FormSelect:
         return row
 
 
-def _as_text(value: Any) -> bytes | None:
+def as_text(value: Any) -> bytes | None:
+    """A value in PostgreSQL's text form."""
     if isinstance(value, str):
         # As with psycopg and SQLite's driver, text that UTF-8 cannot write is an error.
         return value.encode()
@@ -409,7 +433,7 @@ def _is_true(value: bytes) -> bool:
     return value == b"t"
 
 
-def _unescaped(value: bytes) -> bytes:
+def unescaped(value: bytes) -> bytes:
     return bytes.fromhex(value[2:].decode())
 
 
@@ -418,7 +442,7 @@ def _reader_of(column_type: Any) -> Callable[[bytes], Any]:
         return _is_true
     if isinstance(column_type, Integer):
         return int
-    return _unescaped if isinstance(column_type, LargeBinary) else _decoded
+    return unescaped if isinstance(column_type, LargeBinary) else _decoded
 
 
 class _FormInsert:

@@ -8,7 +8,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from rolecall.printable import printable
 from rolecall.storage.log_keepers import IN_MEMORY, SCHEMA_VERSION
@@ -25,6 +27,8 @@ CORRUPT_MESSAGE = (
     "the decision log {path} is corrupt ({error}): Rolecall began a new one and added {ending} to the old one's name"
 )
 _CACHE_KILOBYTES = 256
+# SQLite writes the rows of one INSERT in one step, without the interpreter's lock.
+_ROWS_PER_STATEMENT = 50
 
 
 class SqliteLog:
@@ -61,6 +65,17 @@ class SqliteLog:
     def reading(self, schema: Sequence[str]) -> Iterator[sqlite3.Connection]:
         with self._turn, self._corrupt_file_put_aside():
             yield self._opened(schema)
+
+    def append(self, driver: sqlite3.Connection, calls: Sequence[Sequence[Any]], position: int) -> None:
+        whole = len(calls) - len(calls) % _ROWS_PER_STATEMENT
+        for start in range(0, whole, _ROWS_PER_STATEMENT):
+            values: list[object] = []
+            for offset in range(start, start + _ROWS_PER_STATEMENT):
+                values.append(position + offset)
+                values += calls[offset]
+            driver.execute(_insert(len(calls[0]) + 1, _ROWS_PER_STATEMENT), values)
+        for offset in range(whole, len(calls)):
+            driver.execute(_insert(len(calls[0]) + 1, 1), (position + offset, *calls[offset]))
 
     def close(self) -> None:
         with self._turn:
@@ -125,6 +140,12 @@ class SqliteLog:
 
 
 keeper = SqliteLog
+
+
+@cache
+def _insert(columns: int, rows: int) -> str:
+    places = "(" + ", ".join("?" * columns) + ")"
+    return f"INSERT INTO calls VALUES {', '.join([places] * rows)}"  # noqa: S608  the places of values, and no values
 
 
 def _prepare(driver: sqlite3.Connection, schema: Sequence[str]) -> None:
