@@ -126,6 +126,7 @@ LOADED_LATE = {
     ("rolecall.server.tls", "rolecall.server.own_certificates"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
+    ("rolecall.web.console_door", "rolecall.web.console.answering"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.cloudtrail"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.metrics"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.shown"),

@@ -52,6 +52,7 @@ LOADED_LATER = (
     "rolecall.sessions.saml.library",
     "rolecall.sessions.signing_keys",
     "rolecall.storage.upgrade",
+    "rolecall.web.console",
     "rolecall.worlds.ssh_keys",
 )
 PROGRAM = """

@@ -1,8 +1,9 @@
-"""One bounded cache for everything that is cached between calls."""
+"""One bounded cache for everything that is cached between calls, and parts of answers that stay the same."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -38,3 +39,20 @@ class BoundedCache(Generic[Key, Value]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class KeptList(list[Any]):
+    """A list in an answer that never changes, so that its text is made once. Each encoder has a text of its own."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        super().__init__(items)
+        self._texts: dict[Callable[[Any], str], str] = {}
+
+    def text_by(self, encode: Callable[[Any], str]) -> str:
+        """The text that ``encode`` makes of the list."""
+        text = self._texts.get(encode)
+        if text is None:
+            text = self._texts[encode] = encode(self)
+        return text

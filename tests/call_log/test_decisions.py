@@ -692,9 +692,9 @@ def test_calls_are_written_in_small_batches(tmp_path: Path, monkeypatch: pytest.
         write(calls, *others)
 
     monkeypatch.setattr(log.store, "write", counted)
-    for number in range(250):
+    for number in range(450):
         log.record(outcome(str(number)))
     assert log.flush() == 3
-    assert sizes == [100, 100, 50]
-    assert names(log) == [str(number) for number in reversed(range(250))]
+    assert sizes == [200, 200, 50]
+    assert names(log) == [str(number) for number in reversed(range(450))]
     log.close()

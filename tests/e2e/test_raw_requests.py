@@ -181,10 +181,13 @@ def test_methods_nothing_is_bound_to(server: Server, method: str, path: str, ser
     assert still_serves(server)
 
 
-def test_an_operation_that_is_not_emulated_says_so(server: Server) -> None:
-    answer = sent(server, get("", 501, "NotImplemented", "/sip-media-applications/a/alexa-skill-configuration"))
+def test_a_member_that_is_not_emulated_is_named(server: Server) -> None:
+    body = {"ClientRequestToken": "t1", "MediaRegion": "us-east-1", "ExternalMeetingId": "m1"}
+    body["NotificationsConfiguration"] = {"SnsTopicArn": "arn:aws:sns:us-east-1:111122223333:topic"}
+    case = Case("", 501, "NotImplemented", "POST", "/meetings", json.dumps(body).encode(), JSON, "chime")
+    answer = sent(server, case)
     assert (answer.status, code_of(answer)) == (501, "NotImplemented")
-    assert b"GetSipMediaApplicationAlexaSkillConfiguration" in answer.body
+    assert b"NotificationsConfiguration of CreateMeeting" in answer.body
 
 
 @pytest.mark.parametrize(("path", "service"), [("/", "sts"), ("/accounts", "chime"), ("/", None), ("/accounts", None)])

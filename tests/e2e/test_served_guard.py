@@ -29,7 +29,7 @@ def raw_status(server: Server, request: str) -> int:
     return int(answer[1]) if len(answer) > 1 else 0
 
 
-@pytest.mark.parametrize("path", ["/_rolecall/snapshot", "/_rolecall/console", "/", "/accounts"])
+@pytest.mark.parametrize("path", ["/_rolecall/snapshot", "/_rolecall/session", "/", "/accounts"])
 @pytest.mark.parametrize(
     "lines",
     [

@@ -8,9 +8,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from chime_requests import SERVICES, model_of, operations, request_of, shared_routes
 
 from rolecall import Rolecall
 from rolecall.inprocess import ENDPOINT_URL
+from rolecall.wire import match
 
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 ADMIN = {
@@ -63,3 +65,75 @@ def test_an_sdk_takes_the_address_of_each_service_from_its_environment(monkeypat
         )
         assert sandbox.decisions[0].operation == "CreateMeeting"
         assert made["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+# Method and path of operations that chime and chime-sdk-voice have by the same name, with their fixed parameters.
+OF_NUMBERS = {
+    ("GET", "/phone-number-countries"),
+    ("GET", "/phone-number-orders"),
+    ("POST", "/phone-number-orders"),
+    ("GET", "/phone-number-orders/{}"),
+    ("GET", "/phone-numbers"),
+    ("GET", "/phone-numbers/{}"),
+    ("POST", "/phone-numbers/{}"),
+    ("DELETE", "/phone-numbers/{}"),
+    ("POST", "/phone-numbers/{}?operation=restore"),
+    ("POST", "/phone-numbers?operation=batch-delete"),
+    ("POST", "/phone-numbers?operation=batch-update"),
+    ("GET", "/search?type=phone-numbers"),
+    ("GET", "/settings"),
+    ("PUT", "/settings"),
+    ("GET", "/settings/phone-number"),
+    ("PUT", "/settings/phone-number"),
+}
+OF_TAGS = {("GET", "/tags"), ("POST", "/tags?operation=tag-resource"), ("POST", "/tags?operation=untag-resource")}
+SDK_SERVICES = set(SERVICES) - {"chime"}
+
+
+@pytest.mark.follows_the_model
+def test_nineteen_pairs_of_method_and_path_are_shared() -> None:
+    found = shared_routes()
+    assert set(found) == OF_NUMBERS | OF_TAGS
+    for route in OF_NUMBERS:
+        assert {service for service, _ in found[route]} == {"chime", "chime-sdk-voice"}
+        assert len({name for _, name in found[route]}) == 1
+    for route in OF_TAGS:
+        assert {service for service, _ in found[route]} == SDK_SERVICES
+        assert len({name for _, name in found[route]}) == 1
+
+
+def host_of(service: str, region: str = "us-east-1") -> str:
+    return f"{model_of(service).metadata['endpointPrefix']}.{region}.amazonaws.com"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_address_of_its_own_tells_every_operation_of_a_service(service: str) -> None:
+    """AWS's host names in any Region and with any suffix, and the name of the service at the front of the path."""
+    names = [name for each, name in operations() if each == service]
+    hosts = [host_of(service), host_of(service, "eu-central-1"), host_of(service).replace("amazonaws.com", "api.aws")]
+    for name in names:
+        requests = [request_of(service, name, host) for host in hosts]
+        requests.append(request_of(service, name, "127.0.0.1:4580", f"/{service}"))
+        for request in requests:
+            found = match(request, "chime")
+            assert (found.service.name, found.operation.name) == (service, name), request
+        # The path decides before the host.
+        other = "chime-sdk-voice" if service == "chime" else "chime"
+        found = match(request_of(service, name, host_of(other), f"/{service}"), "chime")
+        assert (found.service.name, found.operation.name) == (service, name)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_at_one_address_every_operation_finds_itself_or_its_namesake(service: str) -> None:
+    """The ARN tells the service of an operation on tags. Numbers are of chime and chime-sdk-voice alike."""
+    namesakes = {name for route, those in shared_routes().items() if route in OF_NUMBERS for _, name in those}
+    for name in [name for each, name in operations() if each == service]:
+        found = match(request_of(service, name, "127.0.0.1:4580"), "chime")
+        assert found.operation.name == name
+        if service in ("chime", "chime-sdk-voice") and name in namesakes:
+            assert found.service.name in ("chime", "chime-sdk-voice")
+        else:
+            assert found.service.name == service
+        # Clients of Chime's first endpoint put this before the path.
+        old = match(request_of(service, name, "127.0.0.1:4580", "/console"), "chime")
+        assert (old.service, old.operation) == (found.service, found.operation)

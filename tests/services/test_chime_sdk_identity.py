@@ -331,3 +331,18 @@ def test_a_snapshot_keeps_it_all(identity: Identity, make_world: Any) -> None:
     assert moved.call("DescribeAppInstanceUserEndpoint", **endpoint) == before
     assert moved.admins(instance) == identity.admins(instance) != []
     assert moved.user(instance, ClientRequestToken="one") == ana
+
+
+def test_a_token_never_answers_something_else(identity: Identity) -> None:
+    """Members that no later call changes: another user's id, another application of Pinpoint."""
+    arn = identity.call("CreateAppInstance", Name="tokens", ClientRequestToken="one")["AppInstanceArn"]
+    asked = {"AppInstanceArn": arn, "AppInstanceUserId": "ana", "Name": "Ana", "ClientRequestToken": "two"}
+    ana = identity.call("CreateAppInstanceUser", **asked)
+    assert identity.call("CreateAppInstanceUser", **asked) == ana
+    code, message = identity.refused("CreateAppInstanceUser", **{**asked, "AppInstanceUserId": "bo"})
+    assert (code, message) == ("ConflictException", "ClientRequestToken was used with other parameters.")
+    phone = {"AppInstanceUserArn": ana["AppInstanceUserArn"], **PHONE, "ClientRequestToken": "three"}
+    first = identity.call("RegisterAppInstanceUserEndpoint", **phone)
+    assert identity.call("RegisterAppInstanceUserEndpoint", **phone) == first
+    other = {**phone, "ResourceArn": phone["ResourceArn"] + "x"}
+    assert identity.refused("RegisterAppInstanceUserEndpoint", **other)[0] == "ConflictException"

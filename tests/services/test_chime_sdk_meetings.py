@@ -178,7 +178,7 @@ def test_the_token_of_an_ended_meeting_makes_a_new_one(meetings: Meetings) -> No
     assert meetings.refused("GetMeeting", MeetingId=first) == ENDED
     assert meetings.refused("CreateMeeting", **meetings.asked(ClientRequestToken="one", MediaRegion="eu-west-1")) == (
         "ConflictException",
-        "ClientRequestToken was used for a meeting with other parameters.",
+        "ClientRequestToken was used with other parameters.",
     )
     others = {"TenantIds": ["t1"]}, {"MeetingFeatures": {"Attendee": {"MaxCount": 5}}}, {"ExternalMeetingId": "x1"}
     for more in others:

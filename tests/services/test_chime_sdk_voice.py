@@ -168,6 +168,11 @@ def test_switching_logs_on_needs_the_actions_of_log_delivery(world: Any) -> None
     for user in ("logger", "full"):
         voice_of(world, user).put_voice_connector_logging_configuration(**named, **LOGS)
     assert chime.get_voice_connector_logging_configuration(**named)["LoggingConfiguration"] == {"EnableSIPLogs": True}
+    # Service Authorization Reference: so does the deletion, which ends the log delivery.
+    code, message = refusal(chime, "DeleteVoiceConnector", **named)
+    assert (code, "logs:CreateLogDelivery" in message) == ("AccessDeniedException", True)
+    voice_of(world, "logger").delete_voice_connector(**named)
+    chime.delete_voice_connector(**of(connector(chime)))
 
 
 def test_an_integration_needs_its_own_action(world: Any) -> None:
@@ -213,18 +218,6 @@ def test_an_ordinary_role_in_the_place_of_the_service_linked_one_stops_streaming
     assert refusal(voice, "GetVoiceConnectorStreamingConfiguration", **named)[0] == "NotFoundException"
 
 
-def test_call_analytics_are_not_emulated(world: Any) -> None:
-    voice = voice_of(world)
-    arn = f"arn:aws:chime:us-east-1:{ACCOUNT}:media-insights-pipeline-configuration/c"
-    streaming = {**STREAM, "MediaInsightsConfiguration": {"ConfigurationArn": arn}}
-    put = {**of(connector(voice)), "StreamingConfiguration": streaming}
-    assert refusal(voice, "PutVoiceConnectorStreamingConfiguration", **put) == (
-        "NotImplemented",
-        "Rolecall does not emulate the parameter StreamingConfiguration.MediaInsightsConfiguration of "
-        "PutVoiceConnectorStreamingConfiguration yet.",
-    )
-
-
 def test_tags_decide_who_may_do_what(world: Any) -> None:
     blue = voice_of(world, "blue")
     given = {"Name": "c", "RequireEncryption": True}
@@ -239,11 +232,15 @@ def test_tags_decide_who_may_do_what(world: Any) -> None:
     assert refusal(blue, "DeleteVoiceConnector", **of(red))[0] == "AccessDeniedException"
 
 
-def test_a_tag_of_what_is_not_built_is_not_emulated(world: Any) -> None:
+def test_a_tag_of_what_takes_none_is_refused(world: Any) -> None:
     voice = voice_of(world)
-    for resource in ("voice-profile/p", "media-pipeline/m"):
+    for resource, code in (
+        ("media-pipeline/m", {"NotFoundException"}),
+        ("voice-profile/p", {"BadRequestException"}),
+        ("anything", {"BadRequestException"}),
+    ):
         arn = f"arn:aws:chime:us-east-1:{ACCOUNT}:{resource}"
-        assert refusal(voice, "ListTagsForResource", ResourceARN=arn)[0] == "NotImplemented"
+        assert refusal(voice, "ListTagsForResource", ResourceARN=arn)[0] in code
 
 
 def test_a_snapshot_keeps_connectors(world: Any, make_world: Any) -> None:

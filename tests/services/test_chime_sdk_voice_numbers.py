@@ -260,6 +260,9 @@ def test_domains_of_voice_profiles(world):
     wanted = {"Name": "domain", "ServerSideEncryptionConfiguration": key}
     made = voice.create_voice_profile_domain(**wanted, ClientRequestToken="token-1")["VoiceProfileDomain"]
     assert voice.create_voice_profile_domain(**wanted, ClientRequestToken="token-1")["VoiceProfileDomain"] == made
+    elsewhere = {"KmsKeyArn": f"arn:aws:kms:us-east-1:{FIRST}:key/two"}
+    parameters = {**wanted, "ServerSideEncryptionConfiguration": elsewhere, "ClientRequestToken": "token-1"}
+    assert refusal(voice, "CreateVoiceProfileDomain", **parameters)[0] == "ConflictException"
     other = voice.create_voice_profile_domain(**wanted)["VoiceProfileDomain"]
     listed = voice.list_voice_profile_domains()["VoiceProfileDomains"]
     summaries = [

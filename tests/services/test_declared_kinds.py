@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from rolecall.service_records import action_prefix
+from rolecall.services import catalogue
+from rolecall.services.kinds import Kind
 from rolecall.services.verbs import declared_operations
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load(
@@ -26,11 +29,23 @@ def _user(name: str, policy: dict[str, Any] = ALL) -> dict[str, Any]:
     return {"name": name, "access_keys": keys, "inline_policies": {"own": policy}}
 
 
+# The role of a media insights configuration.
+ANALYTICS = {
+    "name": "analytics",
+    "trust_policy": {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "mediapipelines.chime.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        },
+    },
+}
 WORLD = json.dumps(
     {
         "version": 1,
         "accounts": [
-            {"id": ACCOUNT, "users": [_user("admin"), _user("limited")]},
+            {"id": ACCOUNT, "users": [_user("admin"), _user("limited")], "roles": [ANALYTICS]},
             {"id": OTHER, "users": [_user("stranger")]},
         ],
     }
@@ -47,12 +62,20 @@ class Walk:
         self.admin = self.client("admin")
         self.parent = Walk(self.case["parent"], world) if "parent" in self.case else None
         self.of_parent = {} if self.parent is None else self.parent.named(self.parent.made(9))
+        self.values: dict[str, str] = {}
+        self.run("first")
         # An ARN of its own names a resource alone.
         self.above = {} if self.case.get("named_alone") else self.of_parent
-        self.absent = {**self.above, **self.case["absent"]}
+        self.named_as = self.case.get("named_as", self.id_member)
+        self.absent = {**self.above, self.named_as: self.case["absent"][self.id_member]}
+        self.needed = ""
+        if "needs" in self.case:
+            needs = self.case["needs"]
+            self.needed = Walk(needs["kind"], world).made()[needs["member"]]
+        self.values["needed"] = self.needed
 
-    def client(self, user: str, **arguments: Any) -> Any:
-        return self.world.client(self.service, user, **arguments)
+    def client(self, user: str, service: str | None = None, **arguments: Any) -> Any:
+        return self.world.client(service or self.service, user, **arguments)
 
     def call(self, operation: str, client: Any = None, **parameters: Any) -> dict[str, Any]:
         answer = getattr(client or self.admin, xform_name(operation))(**parameters)
@@ -64,9 +87,36 @@ class Walk:
             self.call(operation, client, **parameters)
         return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
+    def run(self, when: str, **values: Any) -> None:
+        """Run the case's steps of that moment. Their answers give values to later texts."""
+        for step in self.case.get(when, ()):
+            parameters = self.filled(step["parameters"], **values)
+            answer = self.call(step["operation"], self.client("admin", service=step.get("service")), **parameters)
+            for name, path in step.get("keep", {}).items():
+                found: Any = answer
+                for part in path.split("."):
+                    found = found[part]
+                self.values[name] = found
+            self.world.clock.advance(step.get("wait", 0))
+
+    def filled(self, parameters: dict[str, Any], **values: Any) -> dict[str, Any]:
+        """The parameters with values in place of ``{name}``. ``{parent}`` is the last id of the parent."""
+        text = json.dumps(parameters)
+        for name, value in {"parent": next(reversed(self.of_parent.values()), ""), **self.values, **values}.items():
+            text = text.replace(f"{{{name}}}", str(value))
+        return dict(json.loads(text))
+
     def creating(self, number: int = 0) -> dict[str, Any]:
-        text = json.dumps(self.case["create"]["parameters"]).replace("{n}", str(number))
-        return {**self.of_parent, **json.loads(text)}
+        """The parameters of the create, after the steps before it."""
+        self.run("each", n=number)
+        above = {} if self.case["create"].get("alone") else self.of_parent
+        return {**above, **self.filled(self.case["create"]["parameters"], n=number)}
+
+    def another_parent(self) -> None:
+        """Walk on with the resources of another parent."""
+        assert self.parent is not None
+        self.of_parent = self.parent.named(self.parent.made(8))
+        self.above = {} if self.case.get("named_alone") else self.of_parent
 
     def made(self, number: int = 0, **more: Any) -> dict[str, Any]:
         answer = self.call(self.case["create"]["operation"], **self.creating(number), **more)
@@ -75,7 +125,7 @@ class Walk:
 
     def read(self, named: dict[str, Any]) -> dict[str, Any]:
         [answer] = self.call(self.case["get"], **named).values()
-        return dict(answer)
+        return dict(answer.get(self.case.get("within"), answer))
 
     def listed(self, client: Any = None, **parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
         """A page of the case's list, and its NextToken."""
@@ -85,11 +135,24 @@ class Walk:
         return page, token
 
     def named(self, resource: dict[str, Any]) -> dict[str, Any]:
-        return {**self.above, self.id_member: resource[self.id_member]}
+        return {**self.above, self.named_as: resource[self.id_member]}
+
+    def deleted(self, resource: dict[str, Any]) -> None:
+        """Delete it, and wait until it is gone."""
+        self.call(self.case["delete"], **self.named(resource))
+        self.world.clock.advance(self.case.get("deleted_after_seconds", 0))
+
+    @property
+    def arn_member(self) -> str:
+        """The member with the ARN by which policies name the resource; empty for a kind that has none."""
+        return str(self.case.get("arn") or self.case.get("tags", {}).get("arn", ""))
 
     def reading(self) -> list[str]:
         """Operations that take the id alone and change nothing."""
         return [self.case["get"], *(one["operations"][0] for one in self.case.get("settings", {}).values())]
+
+    def deleting(self) -> list[str]:
+        return [self.case["delete"]] if "delete" in self.case else []
 
 
 @pytest.fixture(params=sorted(name for name, case in CASES.items() if "tested" not in case))
@@ -106,6 +169,17 @@ def test_every_declared_kind_and_operation_has_a_case() -> None:
         mentioned |= {(name, each) for each in operations if each}
     declared = {(each.kind.name, each.name) for each in declared_operations if each.kind is not None}
     assert declared <= mentioned
+
+
+def test_every_kind_has_a_case_or_names_its_tests() -> None:
+    """Also the kinds without a declared operation."""
+    catalogue.all_operations()
+    modules = [module for name, module in sys.modules.items() if name.startswith("rolecall.services.")]
+    kinds = {value.name for module in modules for value in vars(module).values() if isinstance(value, Kind)}
+    chimes = {name for name in kinds if name.startswith("chime")}
+    assert chimes == set(CASES)
+    files = {case["tested"] for case in CASES.values() if "tested" in case}
+    assert {name for name in files if not (Path(__file__).parents[2] / name).is_file()} == set()
 
 
 def test_it_is_made_and_read_back(walk: Walk) -> None:
@@ -145,7 +219,7 @@ def test_a_list_has_pages(walk: Walk) -> None:
         for client in (walk.client("stranger"), walk.client("admin", region="eu-central-1")):
             assert walk.refused(operation, client, NextToken=token)[0] == "BadRequestException"
     else:
-        walk.of_parent = walk.parent.named(walk.parent.made(8))
+        walk.another_parent()
         assert walk.refused(operation, **walk.of_parent, NextToken=token)[0] == "BadRequestException"
         assert walk.listed() == ([], None)
 
@@ -164,7 +238,7 @@ def test_a_change_is_read_back(walk: Walk) -> None:
     assert all(changed[name] > made[name] for name in moved)
     expected = {**made, **update["parameters"]}
     assert {name: read[name] for name in set(read) - moved} == {name: expected[name] for name in set(expected) - moved}
-    assert list(walk.call(walk.case["get"], **walk.named(other)).values()) == [other]
+    assert walk.read(walk.named(other)) == other
     assert walk.refused(update["operation"], **walk.absent, **update["parameters"])[0] == "NotFoundException"
 
 
@@ -175,37 +249,41 @@ def test_what_is_deleted_is_gone_with_what_hung_on_it(walk: Walk) -> None:
     named = walk.named(made)
     for one in walk.case.get("settings", {}).values():
         for resource in (made, other):
-            walk.call(one["operations"][1], **walk.named(resource), **{_member(one, walk): one["put"]})
-    walk.call(walk.case["delete"], **named)
+            walk.call(one["operations"][1], **walk.named(resource), **_document(one, walk, "put"))
+    walk.deleted(made)
     for operation in walk.reading():
         assert walk.refused(operation, **named)[0] == "NotFoundException"
         walk.call(operation, **walk.named(other))
     for one in walk.case.get("settings", {}).values():
         putting = one["operations"][1]
-        assert walk.refused(putting, **named, **{_member(one, walk): one["put"]})[0] == "NotFoundException"
+        assert walk.refused(putting, **named, **_document(one, walk, "put"))[0] == "NotFoundException"
     assert walk.refused(walk.case["delete"], **named)[0] == "NotFoundException"
 
 
 def test_with_its_parent_it_is_gone(walk: Walk) -> None:
     if walk.parent is None:
         return
-    made, before = walk.made(), walk.case.get("before_parent")
-    if before is not None:
-        walk.call(before["operation"], **walk.of_parent, **{before["ids"]: [made[walk.id_member]]})
+    made = walk.made()
+    walk.run("before_parent", id=made[walk.id_member])
     for operation in walk.reading():
         walk.call(operation, **walk.named(made))
     walk.parent.call(walk.parent.case["delete"], **walk.of_parent)
     for operation in walk.reading():
         code, message = walk.refused(operation, **walk.named(made))
-        expected = walk.parent.case.get("ended", str(walk.of_parent[walk.parent.id_member]))
+        # The message names the parent, unless the request does not.
+        named = walk.named(made) if walk.case["create"].get("alone") else walk.of_parent
+        expected = walk.parent.case.get("ended", next(reversed(named.values())))
         assert (code, expected in message) == ("NotFoundException", True)
     another = walk.parent.named(walk.parent.made(8))
     for operation in walk.reading() if walk.above else ():
         assert walk.refused(operation, **{**walk.named(made), **another})[0] == "NotFoundException"
 
 
-def _member(one: dict[str, Any], walk: Walk) -> str:
-    return next(name for name, case in walk.case["settings"].items() if case is one)
+def _document(one: dict[str, Any], walk: Walk, when: str) -> dict[str, Any]:
+    """The parameters that put a setting: its one member, or several members of the request."""
+    if one.get("spread"):
+        return dict(one[when])
+    return {next(name for name, case in walk.case["settings"].items() if case is one): one[when]}
 
 
 def test_settings_are_put_read_and_deleted(walk: Walk) -> None:
@@ -218,10 +296,10 @@ def test_settings_are_put_read_and_deleted(walk: Walk) -> None:
         else:
             assert walk.refused(reading, **named)[0] == "NotFoundException"
         read = {member: one.get("read", one["put"])}
-        assert walk.call(putting, **named, **{member: one["put"]}) in (read, {})
+        assert walk.call(putting, **named, **_document(one, walk, "put")) in (read, {})
         assert walk.call(reading, **named) == read
-        walk.call(putting, **named, **{member: one["then"]})
-        assert walk.call(reading, **named) == {member: one["then"]}
+        walk.call(putting, **named, **_document(one, walk, "then"))
+        assert walk.call(reading, **named) == {member: one.get("then_read", one["then"])}
         if "always" in one:
             assert walk.call(reading, **of_other) == {member: one["always"]}
         else:
@@ -259,20 +337,21 @@ def test_tags_are_put_listed_and_removed(walk: Walk) -> None:
     assert walk.refused("TagResource", **arn, Tags=fifty)[0] == too_many
     walk.call("TagResource", **arn, Tags=fifty[:49])
     assert len(walk.call("ListTagsForResource", **arn)["Tags"]) == 50
-    walk.call(walk.case["delete"], **walk.named(made))
+    walk.deleted(made)
     assert walk.refused("ListTagsForResource", **arn)[0] == walk.case["tags"].get("absent", "NotFoundException")
 
 
 def test_for_another_account_and_region_it_does_not_exist(walk: Walk) -> None:
     made = walk.made()
     clients = [walk.client("stranger")]
-    if "tags" in walk.case:
+    if walk.service != "chime":
+        # Amazon Chime itself has one Region.
         clients.append(walk.client("admin", region="eu-central-1"))
     for client in clients:
         # The ARN of another account is refused before anything is looked for.
         is_refused_by_arn = client is clients[0] and any(name.endswith("Arn") for name in walk.named(made))
         absent = "AccessDeniedException" if is_refused_by_arn else "NotFoundException"
-        for operation in (*walk.reading(), *([walk.case["delete"]] if "delete" in walk.case else [])):
+        for operation in (*walk.reading(), *walk.deleting()):
             assert walk.refused(operation, client, **walk.named(made))[0] == absent
         if "list" in walk.case and walk.parent is not None:
             code = walk.refused(walk.case["list"], client, **walk.of_parent)[0]
@@ -323,23 +402,24 @@ def test_a_deny_on_its_arn_and_on_its_tags_is_seen(walk: Walk) -> None:
 
 def test_a_deny_on_its_parents_arn_is_seen(walk: Walk) -> None:
     """For kinds without ARNs of their own."""
-    if walk.parent is None or "tags" in walk.case or "tags" not in walk.parent.case:
+    if walk.parent is None or walk.arn_member or not walk.parent.arn_member:
         return
     made = walk.made()
     parent = walk.parent.read(walk.of_parent)
-    arn = parent[walk.parent.case["tags"]["arn"]]
+    arn = parent[walk.parent.arn_member]
     deny = {"Effect": "Deny", "Action": "chime:*", "Resource": arn}
     walk.world.client("iam").put_user_policy(
         UserName="limited", PolicyName="deny", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": deny})
     )
     limited = walk.client("limited")
-    for operation in (*walk.reading(), walk.case["delete"]):
+    for operation in (*walk.reading(), *walk.deleting()):
         code, message = walk.refused(operation, limited, **walk.named(made))
         assert (code, f"on resource: {arn} with an explicit deny" in message) == ("AccessDeniedException", True)
-    assert walk.refused(walk.case["list"], limited, **walk.of_parent)[0] == "AccessDeniedException"
     assert walk.refused(walk.case["create"]["operation"], limited, **walk.creating(1))[0] == "AccessDeniedException"
-    walk.of_parent = walk.parent.named(walk.parent.made(8))
-    assert walk.listed(limited) == ([], None)
+    if "list" in walk.case:
+        assert walk.refused(walk.case["list"], limited, **walk.of_parent)[0] == "AccessDeniedException"
+        walk.another_parent()
+        assert walk.listed(limited) == ([], None)
 
 
 def test_the_same_token_makes_one(walk: Walk) -> None:
@@ -355,7 +435,11 @@ def test_the_same_token_makes_one(walk: Walk) -> None:
         assert walk.refused(operation, **another)[0] == "ConflictException"
         another.update(walk.creating(1))
     assert walk.call(operation, **another) != first
+    if "delete" not in walk.case:
+        return
     [made] = [value for value in first.values() if isinstance(value, dict)] or [first]
-    walk.call(walk.case["delete"], **walk.named(made))
+    walk.deleted(made)
+    again = walk.call(operation, **asked)
+    [made_again] = [value for value in again.values() if isinstance(value, dict)] or [again]
     # A chosen id may come again.
-    assert (walk.call(operation, **asked) == first) is ("chosen" in walk.case)
+    assert (walk.named(made_again) == walk.named(made)) is ("chosen" in walk.case)

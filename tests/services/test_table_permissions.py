@@ -157,7 +157,7 @@ CHANNEL = {"ChannelArn": f"{CHIME}:app-instance/i/channel/c", "ChimeBearer": f"{
         ("chime-sdk-voice", "domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, REFUSED),
         ("chime-sdk-voice", "tagged_domains", "create_voice_profile_domain", {**DOMAIN, "Tags": BLUE}, 201),
         ("chime-sdk-messaging", "bearer_alone", "describe_channel", CHANNEL, REFUSED),
-        ("chime-sdk-messaging", "bearer_and_channel", "describe_channel", CHANNEL, NOT_BUILT),
+        ("chime-sdk-messaging", "bearer_and_channel", "describe_channel", CHANNEL, 404),
         (
             "chime-sdk-meetings",
             "meetings",

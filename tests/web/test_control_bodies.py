@@ -135,7 +135,7 @@ def test_a_database_that_does_not_answer_is_no_failure_of_rolecall(
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/_rolecall/console?issuer=http://[", 401),
+        ("/_rolecall/session?issuer=http://[", 401),
         ("/federation?Action=login&Destination=https://console.aws.amazon.com&Issuer=http://[&SigninToken=x", 400),
     ],
 )

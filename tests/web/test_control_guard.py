@@ -97,7 +97,7 @@ PATHS = [
     "/_rolecall/health",
     "/_rolecall/snapshot",
     "/_rolecall/no-such-endpoint",
-    "/_rolecall/console",
+    "/_rolecall/session",
     "/_rolecall/oidc/ci/jwks.json",
     "/_rolecall/oidc/ci/.well-known/openid-configuration",
     "/_rolecall/saml/idp/metadata.xml",
@@ -124,12 +124,12 @@ def test_a_target_in_absolute_form_names_the_host_too(world: Any) -> None:
 
 def test_a_page_of_another_site_leads_to_the_sign_in_page_and_loads_nothing_of_it(world: Any) -> None:
     browser = world.application.test_client()
-    for path in ("/_rolecall/console", "/federation"):
+    for path in ("/_rolecall/session", "/federation"):
         led = browser.get(path, headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"})
         assert led.status_code in (400, 401)
         loaded = browser.get(path, headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"})
         assert loaded.status_code == 403
-    signed_out = browser.post("/_rolecall/console/sign-out", headers={"Sec-Fetch-Site": "cross-site"})
+    signed_out = browser.post("/_rolecall/session/sign-out", headers={"Sec-Fetch-Site": "cross-site"})
     assert signed_out.status_code == 403
 
 

@@ -60,8 +60,8 @@ ANOTHER_SITE = {"HTTP_SEC_FETCH_SITE": "cross-site", "HTTP_SEC_FETCH_MODE": "no-
 @pytest.mark.parametrize(
     ("stranger", "refusing"),
     [
-        (OTHER_MACHINE, {"control"}),
-        (ANOTHER_SITE, {"control", "sign_in", "console"}),
+        (OTHER_MACHINE, {"control", "console"}),
+        (ANOTHER_SITE, {"control", "console", "sign_in", "session"}),
         ({}, set()),
     ],
 )

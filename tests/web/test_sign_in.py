@@ -10,7 +10,7 @@ import pytest
 from logged_worlds import keep_log
 
 from rolecall.storage.decision_log import CallFilter
-from rolecall.web.signin import CONSOLE_PATH, COOKIE
+from rolecall.web.signin import COOKIE, SESSION_PATH
 
 DESTINATION = "https://console.aws.amazon.com/chime"
 POLICY = {
@@ -60,7 +60,7 @@ def test_from_a_role_s_credentials_to_the_page(world: Any, method: str) -> None:
     sent_on = log_in(browser, answer.json["SigninToken"], Issuer="https://broker.example.com/sign-in")
     assert sent_on.status_code == 302
     target = urlsplit(sent_on.headers["Location"])
-    assert target.path == CONSOLE_PATH
+    assert target.path == SESSION_PATH
     assert parse_qs(target.query)["destination"] == [DESTINATION]
     cookie = sent_on.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
@@ -78,7 +78,7 @@ def test_from_a_role_s_credentials_to_the_page(world: Any, method: str) -> None:
 def test_a_federated_user_sees_what_the_session_policy_leaves(world: Any) -> None:
     browser = world.application.test_client()
     log_in(browser, token_of(world, federated(world)))
-    text = browser.get(CONSOLE_PATH).get_data(as_text=True)
+    text = browser.get(SESSION_PATH).get_data(as_text=True)
     assert "federated-user/ana" in text
     assert "1 of 316 actions" in text
     assert "no session policy allows the chime:CreateUser action" in text
@@ -87,11 +87,11 @@ def test_a_federated_user_sees_what_the_session_policy_leaves(world: Any) -> Non
 def test_signing_out(world: Any) -> None:
     browser = world.application.test_client()
     log_in(browser, token_of(world, world.assume("chime-reader")))
-    foreign = browser.post(f"{CONSOLE_PATH}/sign-out", headers={"Origin": "https://evil.example.com"})
+    foreign = browser.post(f"{SESSION_PATH}/sign-out", headers={"Origin": "https://evil.example.com"})
     assert foreign.status_code == 403
-    assert browser.get(CONSOLE_PATH).status_code == 200
-    assert browser.post(f"{CONSOLE_PATH}/sign-out").status_code == 303
-    assert browser.get(CONSOLE_PATH).status_code == 401
+    assert browser.get(SESSION_PATH).status_code == 200
+    assert browser.post(f"{SESSION_PATH}/sign-out").status_code == 303
+    assert browser.get(SESSION_PATH).status_code == 401
 
 
 def test_a_sign_in_token_is_good_for_15_minutes(world: Any) -> None:
@@ -110,9 +110,9 @@ def test_the_page_ends_with_the_credentials(world: Any) -> None:
     browser = world.application.test_client()
     log_in(browser, token_of(world, world.assume("chime-reader", DurationSeconds=900)))
     world.clock.advance(899)
-    assert browser.get(CONSOLE_PATH).status_code == 200
+    assert browser.get(SESSION_PATH).status_code == 200
     world.clock.advance(1)
-    assert browser.get(CONSOLE_PATH).status_code == 401
+    assert browser.get(SESSION_PATH).status_code == 401
 
 
 def test_a_role_may_ask_for_longer_than_its_credentials_last(world: Any) -> None:
@@ -120,9 +120,9 @@ def test_a_role_may_ask_for_longer_than_its_credentials_last(world: Any) -> None
     browser = world.application.test_client()
     log_in(browser, token_of(world, world.assume("chime-reader", DurationSeconds=900), SessionDuration="3600"))
     world.clock.advance(3599)
-    assert browser.get(CONSOLE_PATH).status_code == 200
+    assert browser.get(SESSION_PATH).status_code == 200
     world.clock.advance(1)
-    assert browser.get(CONSOLE_PATH).status_code == 401
+    assert browser.get(SESSION_PATH).status_code == 401
 
 
 # MaxSigninSessionDuration of the role. Model of IAM: "The maximum duration (in seconds) of an Amazon Web Services
@@ -141,9 +141,9 @@ def lasting(world: Any, **settings: int) -> dict[str, Any]:
 def lasts(world: Any, browser: Any, seconds: int) -> None:
     """The page answers until this many seconds from now, and no longer."""
     world.clock.advance(seconds - 1)
-    assert browser.get(CONSOLE_PATH).status_code == 200
+    assert browser.get(SESSION_PATH).status_code == 200
     world.clock.advance(1)
-    assert browser.get(CONSOLE_PATH).status_code == 401
+    assert browser.get(SESSION_PATH).status_code == 401
 
 
 def test_the_role_s_sign_in_duration_ends_the_page(world: Any) -> None:
@@ -170,7 +170,7 @@ def test_the_sign_in_duration_of_the_moment_of_sign_in_counts(world: Any) -> Non
     log_in(last, token)
     lasts(world, late, 3600)
     lasts(world, early, 43_200 - 3600)
-    assert last.get(CONSOLE_PATH).status_code == 401
+    assert last.get(SESSION_PATH).status_code == 401
 
 
 def test_a_long_sign_in_duration_does_not_outlast_the_credentials(world: Any) -> None:
@@ -209,7 +209,7 @@ def test_scoped_credentials_have_the_role_s_sign_in_duration(make_world: Any) ->
     sts = world.client("sts", credentials=world.assume("app", DurationSeconds=7200))
     browser = world.application.test_client()
     log_in(browser, token_of(world, sts.get_scoped_credentials(Policy=json.dumps(POLICY))["Credentials"]))
-    assert "1 of 316 actions" in browser.get(CONSOLE_PATH).get_data(as_text=True)
+    assert "1 of 316 actions" in browser.get(SESSION_PATH).get_data(as_text=True)
     lasts(world, browser, 3600)
 
 
@@ -233,9 +233,9 @@ def test_the_page_ends_with_the_role(world: Any) -> None:
     }
     iam.create_role(RoleName="short", AssumeRolePolicyDocument=json.dumps(trust))
     log_in(browser, token_of(world, world.assume("short")))
-    assert browser.get(CONSOLE_PATH).status_code == 200
+    assert browser.get(SESSION_PATH).status_code == 200
     iam.delete_role(RoleName="short")
-    assert browser.get(CONSOLE_PATH).status_code == 401
+    assert browser.get(SESSION_PATH).status_code == 401
 
 
 def test_long_term_keys_are_refused(world: Any) -> None:
@@ -322,7 +322,7 @@ def test_session_duration_is_not_for_chained_roles(make_world: Any) -> None:
         ("https://console.aws.amazon.com/", True),
         ("https://us-east-1.console.aws.amazon.com/iam/home?region=us-east-1#/users", True),
         ("https://aws.amazon.com", True),
-        ("http://localhost/_rolecall/console", True),
+        ("http://localhost/_rolecall/session", True),
         ("", False),
         ("/relative", False),
         ("http://console.aws.amazon.com/", False),
@@ -354,7 +354,7 @@ def test_invalid_sign_in_tokens(world: Any) -> None:
     token = token_of(world, credentials)
     browser = world.application.test_client()
     log_in(browser, token)
-    console_session = browser.get_cookie(COOKIE, path=CONSOLE_PATH).value
+    console_session = browser.get_cookie(COOKIE, path=SESSION_PATH).value
     changed = token[:-2] + ("B" if token[-2] == "A" else "A") + token[-1]
     for other in ("", "nonsense", credentials["SessionToken"], console_session, changed):
         assert log_in(world.application.test_client(), other).status_code == 400
@@ -365,13 +365,13 @@ def test_neither_token_is_a_session_token(world: Any) -> None:
     token = token_of(world, credentials)
     browser = world.application.test_client()
     log_in(browser, token)
-    console_session = browser.get_cookie(COOKIE, path=CONSOLE_PATH).value
+    console_session = browser.get_cookie(COOKIE, path=SESSION_PATH).value
     for other in (token, console_session):
         client = world.client("sts", keys=(credentials["AccessKeyId"], credentials["SecretAccessKey"], other))
         with pytest.raises(client.exceptions.ClientError, match="InvalidClientTokenId"):
             client.get_caller_identity()
-    browser.set_cookie(COOKIE, credentials["SessionToken"], path=CONSOLE_PATH)
-    assert browser.get(CONSOLE_PATH).status_code == 401
+    browser.set_cookie(COOKIE, credentials["SessionToken"], path=SESSION_PATH)
+    assert browser.get(SESSION_PATH).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -392,16 +392,16 @@ def test_parameters_are_known_and_bounded(world: Any, given: dict[str, str]) -> 
 
 def test_the_issuer_of_the_page_is_a_web_address(world: Any) -> None:
     browser = world.application.test_client()
-    safe = browser.get(CONSOLE_PATH, query_string={"issuer": "https://broker.example.com/"})
+    safe = browser.get(SESSION_PATH, query_string={"issuer": "https://broker.example.com/"})
     assert 'href="https://broker.example.com/"' in safe.get_data(as_text=True)
-    unsafe = browser.get(CONSOLE_PATH, query_string={"issuer": "javascript:alert(1)"})
+    unsafe = browser.get(SESSION_PATH, query_string={"issuer": "javascript:alert(1)"})
     assert "javascript" not in unsafe.get_data(as_text=True)
 
 
 def test_what_a_visitor_brings_is_escaped(world: Any) -> None:
     browser = world.application.test_client()
     log_in(browser, token_of(world, world.assume("chime-reader")))
-    page = browser.get(CONSOLE_PATH, query_string={"destination": "<script>alert(1)</script>"})
+    page = browser.get(SESSION_PATH, query_string={"destination": "<script>alert(1)</script>"})
     assert "<script>" not in page.get_data(as_text=True)
 
 

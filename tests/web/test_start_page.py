@@ -17,7 +17,8 @@ def browser(world: Any) -> Any:
 def test_a_browser_sees_what_this_is_and_finds_its_way(browser: Any) -> None:
     page = browser.get("/", headers=HTML)
     assert (page.status_code, page.mimetype) == (200, "text/html")
-    for link in ("/_rolecall/console", "/_rolecall/decisions", "/_rolecall/health", "/_rolecall/docs/policies.md"):
+    paths = ("console", "session", "decisions", "health", "docs/policies.md")
+    for link in (f"/_rolecall/{path}" for path in paths):
         assert f'href="{link}"' in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 

@@ -124,8 +124,11 @@ def fill(handle: Any) -> None:
     _enterprise(handle.client("chime"))
     _numbers(handle, handle.client("chime"), handle.client("chime-sdk-voice"))
     _connectors(handle.client("chime-sdk-voice"))
+    _pipelines(handle)
+    _voices(handle, handle.client("chime-sdk-voice"))
     fill_organization(handle.client("organizations"), SECOND)
     _meetings(handle.client("chime-sdk-meetings"))
+    _channels(handle.client("chime-sdk-identity"), handle.client("chime-sdk-messaging"))
 
 
 def _document(value: Any = "x", **more: Any) -> str:
@@ -461,6 +464,94 @@ def _connectors(voice: Any) -> None:
             EmergencyCallingConfiguration={"DNIS": [{"EmergencyPhoneNumber": "+12065550100", "CallingCountry": "NO"}]},
         )
         voice.untag_resource(ResourceARN=made["VoiceConnector"]["VoiceConnectorArn"], TagKeys=["team"])
+        voice.put_voice_connector_proxy(**named, DefaultSessionExpiryMinutes=5, PhoneNumberPoolCountries=["NO"])
+
+
+def _voices(handle: Any, voice: Any) -> None:
+    """A profile, an analysis and a proxy session, in a connector that streams."""
+    numbers = {"VoiceConnector": "+14155550100", "SipMediaApplicationDialIn": "+14155550101"}
+    for product, number in numbers.items():
+        voice.create_phone_number_order(ProductType=product, E164PhoneNumbers=[number])
+    handle.clock.advance(5)
+    first = voice.list_voice_connectors()["VoiceConnectors"][0]
+    named = {"VoiceConnectorId": first["VoiceConnectorId"]}
+    streaming = {"DataRetentionInHours": 0, "Disabled": False}
+    voice.put_voice_connector_streaming_configuration(**named, StreamingConfiguration=streaming)
+    function = "arn:aws:lambda:us-east-1:111122223333:function:no"
+    made = voice.create_sip_media_application(AwsRegion="us-east-1", Name="0777", Endpoints=[{"LambdaArn": function}])
+    call = voice.create_sip_media_application_call(
+        FromPhoneNumber=numbers["SipMediaApplicationDialIn"],
+        ToPhoneNumber="+14155550150",
+        SipMediaApplicationId=made["SipMediaApplication"]["SipMediaApplicationId"],
+    )
+    key = {"KmsKeyArn": "arn:aws:kms:us-east-1:111122223333:key/0777"}
+    domain = voice.create_voice_profile_domain(Name="yes", ServerSideEncryptionConfiguration=key)
+    domain_id = domain["VoiceProfileDomain"]["VoiceProfileDomainId"]
+    task = voice.start_speaker_search_task(
+        **named, TransactionId=call["SipMediaApplicationCall"]["TransactionId"], VoiceProfileDomainId=domain_id
+    )
+    handle.clock.advance(12)
+    voice.create_voice_profile(SpeakerSearchTaskId=task["SpeakerSearchTask"]["SpeakerSearchTaskId"])
+    connector_numbers = [numbers["VoiceConnector"]]
+    voice.associate_phone_numbers_with_voice_connector(**named, E164PhoneNumbers=connector_numbers)
+    voice.put_voice_connector_proxy(**named, DefaultSessionExpiryMinutes=5, PhoneNumberPoolCountries=["US"])
+    people = ["+14155550150", "+14155550151"]
+    voice.create_proxy_session(**named, ParticipantPhoneNumbers=people, Capabilities=["Voice"], Name="0777")
+
+
+def _pipelines(handle: Any) -> None:
+    """A pipeline of a meeting that goes on, one of a configuration with a task, and a pool."""
+    client, meetings = handle.client("chime-sdk-media-pipelines"), handle.client("chime-sdk-meetings")
+    asked = {"ClientRequestToken": "piped", "MediaRegion": "us-east-1", "ExternalMeetingId": "piped"}
+    meeting = meetings.create_meeting(**asked)["Meeting"]["MeetingArn"]
+    tags = [{"Key": "Team", "Value": "no"}]
+    source = {"SourceType": "ChimeSdkMeeting", "SourceArn": meeting}
+    client.create_media_capture_pipeline(**source, SinkType="S3Bucket", SinkArn="arn:aws:s3:::0777", Tags=tags)
+    streams = {"Region": "us-west-2", "DataRetentionInHours": 1}
+    client.create_media_pipeline_kinesis_video_stream_pool(PoolName="1e5", StreamConfiguration=streams)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "mediapipelines.chime.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    role = handle.client("iam").create_role(RoleName="insights", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    client.create_media_insights_pipeline_configuration(
+        MediaInsightsPipelineConfigurationName="null",
+        ResourceAccessRoleArn=role,
+        Elements=[{"Type": "VoiceEnhancementSink", "VoiceEnhancementSinkConfiguration": {"Disabled": True}}],
+    )
+
+
+def _channels(identity: Any, messaging: Any) -> None:
+    """A channel with a moderator, a second member, a ban and messages, and a channel flow."""
+    instance = identity.create_app_instance(Name="1e3")["AppInstanceArn"]
+    ana, ben, cem = (
+        identity.create_app_instance_user(AppInstanceArn=instance, AppInstanceUserId=name, Name=name)[
+            "AppInstanceUserArn"
+        ]
+        for name in ("no", "ben", "0777")
+    )
+    channel = messaging.create_channel(
+        AppInstanceArn=instance, Name="null", ClientRequestToken="channel", ChimeBearer=ana, Metadata="~"
+    )["ChannelArn"]
+    named = {"ChannelArn": channel, "ChimeBearer": ana}
+    messaging.create_channel_membership(**named, MemberArn=ben, Type="DEFAULT")
+    messaging.create_channel_ban(**named, MemberArn=cem)
+    for number in range(2):
+        messaging.send_channel_message(
+            **named, Content="0x1", Type="STANDARD", Persistence="PERSISTENT", ClientRequestToken=f"token-{number}"
+        )
+    function = "arn:aws:lambda:us-east-1:111122223333:function:no"
+    processor = {
+        "Name": "1e5",
+        "Configuration": {"Lambda": {"ResourceArn": function, "InvocationType": "ASYNC"}},
+        "ExecutionOrder": 1,
+        "FallbackAction": "ABORT",
+    }
+    messaging.create_channel_flow(
+        AppInstanceArn=instance, Processors=[processor], Name="flow", ClientRequestToken="flow"
+    )
 
 
 class Answers:
@@ -473,7 +564,16 @@ class Answers:
             self._who = who
             self._clients = {
                 service: handle.client(service, user=who)
-                for service in ("iam", "chime", "chime-sdk-meetings", "chime-sdk-voice", "organizations")
+                for service in (
+                    "iam",
+                    "chime",
+                    "chime-sdk-identity",
+                    "chime-sdk-messaging",
+                    "chime-sdk-media-pipelines",
+                    "chime-sdk-meetings",
+                    "chime-sdk-voice",
+                    "organizations",
+                )
             }
             self._ask_everything()
 
@@ -514,6 +614,8 @@ class Answers:
         self._of_devices_and_providers()
         self._of_chime()
         self._of_connectors()
+        self._of_pipelines()
+        self._of_channels()
         ask_organization(self)
         if self._who == "admin":
             self._of_meetings()
@@ -633,9 +735,48 @@ class Answers:
                 "_logging_configuration",
                 "_streaming_configuration",
                 "_emergency_calling_configuration",
+                "_proxy",
             ):
                 self.ask(f"chime-sdk-voice.get_voice_connector{part}", **named)
             self.ask("chime-sdk-voice.list_tags_for_resource", ResourceARN=connector["VoiceConnectorArn"])
+            self.ask("chime-sdk-voice.list_proxy_sessions", **named)
+        service = "chime-sdk-voice"
+        self.ask(f"{service}.list_available_voice_connector_regions")
+        domains = self.ask(f"{service}.list_voice_profile_domains").get("VoiceProfileDomains", ())
+        for domain in domains:
+            self.ask(f"{service}.list_voice_profiles", VoiceProfileDomainId=domain["VoiceProfileDomainId"])
+
+    def _of_pipelines(self) -> None:
+        service = "chime-sdk-media-pipelines"
+        for each in self.ask(f"{service}.list_media_pipelines").get("MediaPipelines", ()):
+            self.ask(f"{service}.get_media_pipeline", MediaPipelineId=each["MediaPipelineId"])
+            self.ask(f"{service}.get_media_capture_pipeline", MediaPipelineId=each["MediaPipelineId"])
+            self.ask(f"{service}.list_tags_for_resource", ResourceARN=each["MediaPipelineArn"])
+        self.ask(f"{service}.list_media_capture_pipelines")
+        for pool in self.ask(f"{service}.list_media_pipeline_kinesis_video_stream_pools").get(
+            "KinesisVideoStreamPools", ()
+        ):
+            self.ask(f"{service}.get_media_pipeline_kinesis_video_stream_pool", Identifier=pool["PoolName"])
+        for each in self.ask(f"{service}.list_media_insights_pipeline_configurations").get(
+            "MediaInsightsPipelineConfigurations", ()
+        ):
+            arn = each["MediaInsightsPipelineConfigurationArn"]
+            self.ask(f"{service}.get_media_insights_pipeline_configuration", Identifier=arn)
+
+    def _of_channels(self) -> None:
+        service = "chime-sdk-messaging"
+        for instance in self.ask("chime-sdk-identity.list_app_instances").get("AppInstances", ()):
+            of_instance = {"AppInstanceArn": instance["AppInstanceArn"]}
+            self.ask(f"{service}.list_channel_flows", **of_instance)
+            users = self.ask("chime-sdk-identity.list_app_instance_users", **of_instance).get("AppInstanceUsers", ())
+            for user in users:
+                bearer = {"ChimeBearer": user["AppInstanceUserArn"]}
+                found = self.ask(f"{service}.list_channel_memberships_for_app_instance_user", **bearer)
+                for each in found.get("ChannelMemberships", ()):
+                    named = {"ChannelArn": each["ChannelSummary"]["ChannelArn"], **bearer}
+                    for operation in ("channel_memberships", "channel_messages", "channel_moderators", "channel_bans"):
+                        self.ask(f"{service}.list_{operation}", **named)
+                    self.ask(f"{service}.describe_channel", **named)
 
     def _of_meetings(self) -> None:
         service = "chime-sdk-meetings"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -30,6 +31,8 @@ from rolecall.storage.gather import Document, Entity, TrustedRole
 
 _PARSED_LIMIT = 4096
 _GENERATION_LIMIT = 4096
+# A page of a hundred roles takes a fifth of a megabyte.
+_PAGES_LIMIT = 16
 _parsed: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
 _kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
 log = logging.getLogger("rolecall.policy")
@@ -118,7 +121,11 @@ _NO_ORGANIZATION = Membership()
 
 
 class PolicyStore:
-    """The compiled policies of one generation."""
+    """The compiled policies of one generation, and answers that hold for it.
+
+    ``resources`` and ``pages`` keep what services read from tables that bear on rights, and from no other table. A
+    service takes them only while it reads a snapshot of this generation.
+    """
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
@@ -126,6 +133,8 @@ class PolicyStore:
         self._trusts: BoundedCache[str, Trust | None] = BoundedCache(_GENERATION_LIMIT)
         self._organizations: BoundedCache[str, Membership] = BoundedCache(_GENERATION_LIMIT)
         self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
+        self.resources: BoundedCache[tuple[object, ...], Any] = BoundedCache(_GENERATION_LIMIT)
+        self.pages: BoundedCache[tuple[object, ...], Any] = BoundedCache(_PAGES_LIMIT)
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
         """A user's authority; None when the user is gone, or its account closed."""

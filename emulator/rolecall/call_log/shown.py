@@ -14,7 +14,7 @@ from rolecall.storage.decision_log import LoggedCall, RefusalDetails
 
 Json = dict[str, Any]
 
-_LAYER_TITLES = {
+LAYER_TITLES = {
     "scp": "service control policies",
     "rcp": "resource control policies",
     "resource": "resource-based policy",
@@ -26,7 +26,7 @@ _LAYER_TITLES = {
 }
 # Kinds of policy that apply to a call level by level.
 _LEVELLED = ("scp", "rcp")
-_LAYER_EFFECTS = {
+LAYER_EFFECTS = {
     "Allow": "allows",
     "ExplicitDeny": "denies",
     "ImplicitDeny": "has no statement that allows it",
@@ -53,7 +53,7 @@ def call_as_json(call: LoggedCall) -> Json:
         "resources": [decision["resource"] for decision in decisions],
         "outcome": call.outcome,
         "layer": deciding.get("layer", ""),
-        "layer_name": deciding.get("layer_name") or _LAYER_TITLES.get(deciding.get("layer", ""), ""),
+        "layer_name": deciding.get("layer_name") or LAYER_TITLES.get(deciding.get("layer", ""), ""),
         "statement": deciding.get("statement"),
         "status": call.status,
         "error": error if call.error_code else None,
@@ -171,7 +171,7 @@ def _decision_lines(shown: Json) -> Iterator[str]:
 def _decided(decision: Json) -> str:
     if not decision["layer"]:
         return "by no policy: the root user needs none"
-    title = decision.get("layer_name") or _LAYER_TITLES[decision["layer"]]
+    title = decision.get("layer_name") or LAYER_TITLES[decision["layer"]]
     statement = decision.get("statement")
     if statement is None:
         return f"by the {title}: no statement allows it"
@@ -180,14 +180,14 @@ def _decided(decision: Json) -> str:
 
 
 def _evaluation_lines(evaluation: Json) -> Iterator[str]:
-    title = evaluation.get("layer_name") or _LAYER_TITLES.get(evaluation["layer"], "")
+    title = evaluation.get("layer_name") or LAYER_TITLES.get(evaluation["layer"], "")
     deciding = f", decided by the {title}" if title else ""
     yield f"{evaluation['outcome']}: {evaluation['action']} on {evaluation['resource']}{deciding}"
     for layer in evaluation["layers"]:
         policies = ", ".join(layer["policies"]) or "none"
         # root/ORGANIZATION/ROOT, ou/ORGANIZATION/UNIT or account/ORGANIZATION/ACCOUNT
         at = f" at {layer['target'].rpartition(':')[2]}" if layer["layer"] in _LEVELLED else ""
-        yield f"  {_LAYER_TITLES[layer['layer']]}{at} [{policies}]: {_LAYER_EFFECTS[layer['effect']]}"
+        yield f"  {LAYER_TITLES[layer['layer']]}{at} [{policies}]: {LAYER_EFFECTS[layer['effect']]}"
         for statement in layer["matched"]:
             yield from _statement_lines(statement)
     if evaluation["session_policy_required"]:

@@ -27,6 +27,7 @@ from rolecall.data.resource_member_table import ResourceMembers, resource_member
 from rolecall.data.role_template_table import RoleTemplate, role_template
 from rolecall.data.saml_attribute_table import SamlAttribute, saml_attributes
 from rolecall.data.service_linked_role_table import ServiceLinkedRole, service_linked_roles
+from rolecall.data.state_table import UnitedStatesState, states
 from rolecall.data.web_identity_table import issuer_claims
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "RoleTemplate",
     "SamlAttribute",
     "ServiceLinkedRole",
+    "UnitedStatesState",
     "actions",
     "changed_quotas",
     "condition_keys",
@@ -62,5 +64,6 @@ __all__ = [
     "service_linked_roles",
     "service_names",
     "service_prefixes",
+    "states",
     "without_resource_control",
 ]

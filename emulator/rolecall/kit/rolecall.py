@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Unpack
@@ -15,6 +15,8 @@ from rolecall.clock import Clock
 from rolecall.expectations.verifying import Result
 from rolecall.faults.active import Faults
 from rolecall.kit.acting import Acting
+from rolecall.kit.app_instances import SERVICE as IDENTITY
+from rolecall.kit.app_instances import AppInstance, made_app_instance
 from rolecall.kit.arguments import known_admission, known_region, known_seed
 from rolecall.kit.clients import Clients
 from rolecall.kit.clock import SandboxClock
@@ -319,6 +321,24 @@ class Rolecall:
         """
         client = self.client(MEETINGS, user=user, credentials=credentials, account=account, region=region)
         return made_meeting(client, region or self.region, attendees, members)
+
+    def app_instance(
+        self,
+        *users: str,
+        admins: Sequence[str] = (),
+        user: str | None = None,
+        credentials: Credentials | None = None,
+        account: str | None = None,
+        region: str | None = None,
+        **members: Any,
+    ) -> AppInstance:
+        """A new Chime SDK app instance with users of these ids, by default two, by real calls.
+
+        ``admins`` are ids of users that administer it. ``members`` are further members of CreateAppInstance. Raises
+        ClientError.
+        """
+        client = self.client(IDENTITY, user=user, credentials=credentials, account=account, region=region)
+        return made_app_instance(client, users, admins, members)
 
     def reset(self) -> None:
         """Return to the declared state: IAM, Chime, clock and decisions."""

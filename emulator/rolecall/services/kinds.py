@@ -10,7 +10,7 @@ from typing import Any
 
 from rolecall.access.resources import Resource as RequestedResource
 from rolecall.arns import PARTITION, parse_arn
-from rolecall.data import resource_types
+from rolecall.data import actions, resource_types
 from rolecall.errors import AwsError, bad_request
 from rolecall.service_records import action_prefix
 from rolecall.services.paging import DEFAULT_MAX_RESULTS
@@ -67,7 +67,7 @@ class ResourceStore(Kept):
         if found is None or found.has_ended(call.now_seconds):
             return None
         if len(ids) > 1 and kind.parent is not None:
-            parent = self.find(call, kind.parent, ids[:-1], locked=locked)
+            parent = kind.parent.kept.find(call, kind.parent, ids[:-1], locked=locked)
             if parent is None or parent.key != found.parent_key:
                 return None
         return with_secret(kind, found)
@@ -104,8 +104,9 @@ class ResourceStore(Kept):
         store.remove_setting(call.db, resource.key, name)
 
     def _stored(self, call: Call, kind: Kind, named: str, *, locked: bool) -> Resource | None:
-        resource_id = kind.id_of(named) if kind.is_named_by_arn else named
-        if kind.is_named_by_arn and (resource_id == "" or named != kind.arn(call, resource_id)):
+        is_arn = kind.is_named_by_arn or (kind.identified_by != "" and named.startswith("arn:"))
+        resource_id = kind.id_of(named) if is_arn else named
+        if is_arn and (resource_id == "" or named != kind.arn(call, resource_id)):
             return None
         return store.find(call.db, kind.place(call), resource_id, locked=locked)
 
@@ -131,6 +132,7 @@ class Kind:
     - ``secret_member`` is the member that is kept apart from the others.
     - ``absent_message`` is AWS's message for an id that does not exist, with ``{noun}`` and ``{id}``.
     - ``ended_message`` is AWS's message for a resource that has ended, where it differs.
+    - ``identified_by`` is the member of requests that has the id or the ARN, where ``id_member`` is not in them.
     """
 
     service: str
@@ -142,6 +144,7 @@ class Kind:
     secret_member: str = ""
     absent_message: str = "{noun} {id} was not found."
     ended_message: str = ""
+    identified_by: str = ""
 
     def place(self, call: Call) -> Place:
         """Where the caller's resources of this kind are in the store."""
@@ -160,12 +163,12 @@ class Kind:
     def id_members(self) -> tuple[str, ...]:
         """The members that name a resource, its parent's first."""
         above = () if self.parent is None or self.is_named_by_arn else self.parent.id_members
-        return (*above, self.id_member)
+        return (*above, self.identified_by or self.id_member)
 
     @cached_property
     def noun(self) -> str:
         """``Voice Connector`` of ``VoiceConnectorId``: the kind in messages."""
-        return _WORDS.sub(" ", self.id_member.removesuffix("Id").removesuffix("Arn"))
+        return _WORDS.sub(" ", re.sub("(Id|Arn|Name)$", "", self.id_member))
 
     def not_found(self, resource_id: str) -> AwsError:
         return AwsError(NOT_FOUND, self.absent_message.format(noun=self.noun, id=resource_id))
@@ -232,8 +235,8 @@ def kind_with_arn(service: str, resource_type: str, id_member: str, **traits: An
 def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resource]:
     """The caller's resource of that ARN.
 
-    Raises AwsError NotFoundException or ResourceNotFoundException, whichever the operation's model has, and
-    NotImplemented for a type of resource that no operation here makes.
+    Raises AwsError NotFoundException or ResourceNotFoundException, whichever the operation's model has,
+    BadRequestException for a type of resource without tags, and NotImplemented for one that no operation here makes.
     """
     for kind in _tagged:
         resource_id = kind.id_of(arn)
@@ -249,6 +252,10 @@ def resource_of_arn(call: Call, arn: str, *, locked: bool) -> tuple[Kind, Resour
     prefix = action_prefix(call.service)
     if parsed is None or parsed.service != prefix:
         raise bad_request(f"ResourceARN must be the ARN of a resource of {prefix}.")
+    with_tags = actions(prefix)[call.operation.lower()].resource_types
+    if not any(Kind(call.service, each, "Arn").id_of(arn) for each in with_tags):
+        # The Service Authorization Reference names no such type of resource. AWS's answer was not recorded.
+        raise bad_request(f"A resource with the ARN {arn} takes no tags.")
     raise not_emulated(call.service, call.operation)
 
 

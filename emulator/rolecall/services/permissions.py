@@ -42,6 +42,7 @@ class ResourceKind:
     - ``made_by``: the operation that creates one.
     - ``made_as``: AWS's words for it in a refusal of that operation, with ``{name}``.
     - ``tagged_by``: the further action that creating one with tags needs.
+    - ``kept``: whether ``describe`` reads only tables that bear on rights. Then its result holds for a generation.
     """
 
     describe: Describe
@@ -49,6 +50,7 @@ class ResourceKind:
     made_by: str
     made_as: str
     tagged_by: str
+    kept: bool
 
 
 _kinds: dict[tuple[str, str], ResourceKind] = {}
@@ -67,13 +69,14 @@ def resource_kind(
     made_as: str = "",
     tagged_by: str = "",
     implied: Implied | None = None,
+    kept: bool = False,
 ) -> Callable[[Describe], Describe]:
     """Register a resource type by its name in the Service Authorization Reference. See :class:`ResourceKind`."""
 
     def register(describe: Describe) -> Describe:
         if (service_prefix, resource_type) in _kinds:
             raise ValueError(f"{resource_type} of {service_prefix} is registered twice")
-        _kinds[service_prefix, resource_type] = ResourceKind(describe, implied, made_by, made_as, tagged_by)
+        _kinds[service_prefix, resource_type] = ResourceKind(describe, implied, made_by, made_as, tagged_by, kept)
         return describe
 
     return register
@@ -146,7 +149,15 @@ def _described(call: Call, resource: Resource, kind: ResourceKind | None) -> Des
         return Described(resource.arn, {}) if kind.implied is None else kind.implied(call)
     if kind.made_by == call.operation:
         return Described(resource.arn, {}, kind.made_as.format(name=resource.given))
-    return kind.describe(call, resource)
+    if not kind.kept:
+        return kind.describe(call, resource)
+    # Permissions are worked out in a snapshot of the store's generation, before anything is written.
+    key = (kind.describe, call.operation, call.account_id, resource.arn, resource.given)
+    described: Described | None = call.policies.resources.get(key)
+    if described is None:
+        described = kind.describe(call, resource)
+        call.policies.resources.put(key, described)
+    return described
 
 
 def stored_keys(call: Call, prefix: str, resource_type: str, arn: str) -> Mapping[str, ContextValue]:

@@ -79,6 +79,10 @@ class OperationModel(Protocol):
     def output_paths(self) -> Collection[tuple[str, ...]]: ...
 
     @property
+    def output_enums(self) -> Mapping[str, tuple[str, ...]]:
+        """The values of the answer's members that are enumerations, or lists of them."""
+
+    @property
     def error_codes(self) -> frozenset[str]: ...
 
 

@@ -199,12 +199,9 @@ def page_of(
     return {member: [shown(call, member, each.content) for each in resources], **rest}
 
 
-def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = ()) -> Answer:
-    """Keep a new resource in the store; answers it as the operation's one member.
-
-    Raises AwsError ConflictException when its id is taken, BadRequestException for tags that cannot be.
-    """
-    return _answer(call, keep(call, kind, resource_id, content, tags).content)
+def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = (), **more: Any) -> Answer:
+    """Keep a new resource in the store, as :func:`keep` does; answers it as the operation's one member."""
+    return _answer(call, keep(call, kind, resource_id, content, tags, **more).content)
 
 
 def keep(
@@ -250,14 +247,20 @@ def keep(
     return resource._replace(content=content)
 
 
-def made_with_token(call: Call, kind: Kind, create_token: str) -> Resource | None:
-    """The resource that an earlier call with this token made. The token of one that has ended makes a new one."""
+def made_with_token(call: Call, kind: Kind, create_token: str, asked: Content | None = None) -> Resource | None:
+    """The resource that an earlier call with this token made. The token of one that has ended makes a new one.
+
+    ``asked`` are members of the request that no later call changes. Raises AwsError ConflictException where the
+    resource has other values: it is not what the caller asks for. AWS's wording was not recorded.
+    """
     found = store.find_by_token(call.db, kind.place(call), create_token)
     if found is None:
         return None
     if found.has_ended(call.now_seconds):
         store.drop_token(call.db, found.key)
         return None
+    if any(found.content.get(member) != value for member, value in (asked or {}).items()):
+        raise AwsError("ConflictException", "ClientRequestToken was used with other parameters.")
     return with_secret(kind, found)
 
 

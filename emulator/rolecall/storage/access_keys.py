@@ -1,8 +1,11 @@
-"""Long-term access keys of users and root users: rows in, frozen records out, never the secret."""
+"""Long-term access keys of users and root users: rows in, frozen records out.
+
+Only :class:`KeyInUse` has the secret, for the person who owns the sandbox.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -22,6 +25,16 @@ class AccessKeyRecord:
     last_used_at_seconds: int | None = None
     last_used_service: str | None = None
     last_used_region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInUse:
+    """An active access key, with its secret. ``user_name`` is None for a key of the account's root user."""
+
+    account_id: str
+    user_name: str | None
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
 
 
 _KEYS = t.access_keys
@@ -59,6 +72,20 @@ def access_keys_of(connection: Connection, account_id: str, user_id: str | None)
         .order_by(_KEYS.c.created_at_seconds, _KEYS.c.access_key_id)
     )
     return [AccessKeyRecord(*row) for row in connection.execute(statement)]
+
+
+def keys_in_use(connection: Connection, limit: int) -> list[KeyInUse]:
+    """The first ``limit`` active keys: accounts as declared, in each the root user and then the users by name."""
+    statement = (
+        select(_KEYS.c.account_id, t.users.c.name, _KEYS.c.access_key_id, _KEYS.c.secret_access_key)
+        .select_from(_KEYS)
+        .join(t.accounts, t.accounts.c.account_id == _KEYS.c.account_id)
+        .outerjoin(t.users, t.users.c.user_id == _KEYS.c.user_id)
+        .where(_KEYS.c.status == "Active")
+        .order_by(t.accounts.c.position, t.users.c.name_key.is_not(None), t.users.c.name_key, _KEYS.c.access_key_id)
+        .limit(limit)
+    )
+    return [KeyInUse(*row) for row in connection.execute(statement)]
 
 
 def add_access_key(connection: Connection, key: AccessKeyRecord, secret_access_key: str) -> None:

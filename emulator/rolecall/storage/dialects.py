@@ -86,8 +86,8 @@ class Dialect(Protocol):
     def select(self, statement: Select[Any], names: tuple[str, ...]) -> FormSelect:
         """The select, compiled once. Raises ValueError when a column has a type that it cannot convert."""
 
-    def insert(self, table: Table) -> FormInsert:
-        """An insert of whole rows, compiled once. Raises ValueError as :meth:`select`."""
+    def insert(self, table: Table, columns: tuple[str, ...]) -> FormInsert:
+        """An insert of rows with all these columns, compiled once. Raises ValueError as :meth:`select`."""
 
     def may_retry(self, error: Exception) -> bool:
         """Whether the transaction failed only because of others at the same time, so that it may be run again."""

@@ -97,6 +97,7 @@ class _Postgresql:
         engine = create_engine(url, connect_args=arguments, max_overflow=-1)
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "rollback", _settle)
+        event.listen(engine, "reset", _settle_returned)
         event.listen(engine, "before_cursor_execute", _read_in_transaction)
         return engine
 
@@ -120,8 +121,8 @@ class _Postgresql:
     def select(self, statement: Select[Any], names: tuple[str, ...]) -> _FormSelect:
         return _FormSelect(statement, names)
 
-    def insert(self, table: Table) -> _FormInsert:
-        return _FormInsert(table)
+    def insert(self, table: Table, columns: tuple[str, ...]) -> _FormInsert:
+        return _FormInsert(table, columns)
 
     def may_retry(self, error: Exception) -> bool:
         return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _TRY_AGAIN
@@ -144,14 +145,12 @@ DIALECT = _Postgresql()
 class Link:
     """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
 
-    __slots__ = ("_driver", "_in_flight", "_known", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
+    __slots__ = ("_driver", "_in_flight", "_prepared", "_state", "_wire", "generation", "lost", "read_more")
 
     def __init__(self, driver: psycopg.Connection[Any]) -> None:
         self._driver = driver
         self._wire = driver.pgconn
         self._prepared: set[bytes] = set()
-        # What the open snapshot has read, by the statement's name and its values.
-        self._known: dict[tuple[bytes | None, ...], pq.abc.PGresult] = {}
         self._state = _OUTSIDE
         self._in_flight = False
         self.generation = 0
@@ -195,7 +194,6 @@ class Link:
             except psycopg.Error:
                 self.lost = True
         self._state = _OUTSIDE
-        self._known.clear()
 
     def settle(self) -> None:
         """Take the answer to the last COMMIT, which read only."""
@@ -210,15 +208,9 @@ class Link:
         return self._checked(self._wire.exec_, sql)
 
     def read(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
-        """The result of a prepared select. What a snapshot has read once, it need not read again: it stays the same."""
-        if self._state == _OUTSIDE:
-            return self.run_prepared(name, sql, values)
+        """The result of a prepared select, in the snapshot or in the transaction."""
         self.read_in_transaction()
-        asked = (name, *values)
-        known = self._known.get(asked)
-        if known is None:
-            known = self._known[asked] = self.run_prepared(name, sql, values)
-        return known
+        return self.run_prepared(name, sql, values)
 
     def ask(self, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
         """Run one statement with values that is not worth preparing."""
@@ -344,6 +336,13 @@ def _settle(connection: Connection) -> None:
         link.settle()
 
 
+def _settle_returned(_driver: object, record: Any, _state: object) -> None:
+    # The same for the connection of a thread that has ended.
+    link = record.info.get(LINK)
+    if link is not None:
+        link.settle()
+
+
 def _read_in_transaction(connection: Connection, *_statement: object) -> None:
     link = connection.info.get(LINK)
     if link is not None:
@@ -450,8 +449,8 @@ class _FormInsert:
 
     __slots__ = ("_columns", "_statement")
 
-    def __init__(self, table: Table) -> None:
-        self._columns = tuple(column.name for column in table.columns)
+    def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
+        self._columns = columns
         self._statement = insert(table)
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

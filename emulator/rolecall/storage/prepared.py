@@ -54,14 +54,19 @@ class PreparedSelect:
 
 
 class PreparedInsert:
-    """An insert of whole rows. Every column must have a value, because the driver knows no defaults."""
+    """An insert of whole rows. Every column must have a value, because the driver knows no defaults.
 
-    __slots__ = ("_forms", "_table")
+    The database gives the key of a table with numbered rows.
+    """
+
+    __slots__ = ("_columns", "_forms", "_table")
 
     def __init__(self, table: Table) -> None:
-        if not all(isinstance(column.type, _CONVERTED_BY_DRIVER) for column in table.columns):
+        columns = [column for column in table.columns if not (table.info["numbered"] and column.primary_key)]
+        if not all(isinstance(column.type, _CONVERTED_BY_DRIVER) for column in columns):
             raise ValueError(f"{table.name}: a column has a type that the driver cannot convert")
         self._table = table
+        self._columns = tuple(column.name for column in columns)
         self._forms: dict[str, FormInsert] = {}
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -69,5 +74,5 @@ class PreparedInsert:
         name = connection.dialect.name
         form = self._forms.get(name)
         if form is None:
-            form = self._forms[name] = dialect_named(name).insert(self._table)
+            form = self._forms[name] = dialect_named(name).insert(self._table, self._columns)
         form.execute(connection, rows)

@@ -128,9 +128,12 @@ def _text(content: Any) -> str:
 
 
 def find(connection: Connection, place: Place, resource_id: str, *, locked: bool = False) -> Resource | None:
-    """The resource of that id, also one that has ended. ``locked`` is for a transaction that changes it."""
+    """The resource of that id, also one that has ended. ``locked`` is for a transaction that changes it.
+
+    A transaction of SQLite that changes something holds the only lock already.
+    """
     row: Sequence[Any] | None
-    if locked:
+    if locked and connection.dialect.name != "sqlite":
         row = connection.execute(_BY_ID_LOCKED, {**place._asdict(), "resource_id": resource_id}).first()
     else:
         row = _BY_ID.first(connection, *place, resource_id)

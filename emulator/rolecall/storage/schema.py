@@ -32,19 +32,23 @@ class Snapshot(Enum):
     LEFT_OUT = "not at all: it belongs to one database, not to its world"
 
 
-def table(name: str, *, bears_on_rights: bool, snapshot: Snapshot, columns: Sequence[SchemaItem]) -> Table:
+def table(
+    name: str, *, bears_on_rights: bool, snapshot: Snapshot, columns: Sequence[SchemaItem], numbered: bool = False
+) -> Table:
     """A table with its two facts.
 
     ``bears_on_rights`` says that a write may change who may do what. Each such write makes every process drop its
     cached principals and policies. So it must be True for every table that rights are read from. It should be False for
-    tables that are written often, such as messages.
+    tables that are written often, such as messages. ``numbered`` rows have a whole number as their key, which the
+    database gives. It gives no number twice, even after the row is deleted.
     """
     for column in columns:
         if isinstance(column, Column) and isinstance(column.type, String):
             # Names have the same order on every database: by their bytes, as SQLite sorts them.
             by_bytes = type(column.type)(column.type.length, collation="C")
             column.type = column.type.with_variant(by_bytes, "postgresql")
-    return Table(name, metadata, *columns, info={"bears_on_rights": bears_on_rights, "snapshot": snapshot})
+    info = {"bears_on_rights": bears_on_rights, "snapshot": snapshot, "numbered": numbered}
+    return Table(name, metadata, *columns, info=info, sqlite_autoincrement=numbered)
 
 
 # For a column that snapshots leave out, because no operation shows it.

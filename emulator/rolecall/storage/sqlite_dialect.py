@@ -76,8 +76,8 @@ class _Sqlite:
     def select(self, statement: Select[Any], names: tuple[str, ...]) -> _FormSelect:
         return _FormSelect(statement, names)
 
-    def insert(self, table: Table) -> _FormInsert:
-        return _FormInsert(table)
+    def insert(self, table: Table, columns: tuple[str, ...]) -> _FormInsert:
+        return _FormInsert(table, columns)
 
     def may_retry(self, _error: Exception) -> bool:
         # A writer waits for the lock, and the time-out is the end of its patience.
@@ -217,8 +217,8 @@ class _FormInsert:
 
     __slots__ = ("_bears_on_rights", "_columns", "_sql")
 
-    def __init__(self, table: Table) -> None:
-        self._columns = tuple(column.name for column in table.columns)
+    def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
+        self._columns = columns
         compiled = insert(table).compile(dialect=_SQLITE, column_keys=list(self._columns))
         if tuple(compiled.positiontup or ()) != self._columns:
             raise ValueError(f"{table.name}: the insert does not take its columns in their order")

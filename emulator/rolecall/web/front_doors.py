@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rolecall.web.clock_endpoint import register_clock
+from rolecall.web.console_door import CONSOLE_GUARD, CONSOLE_PATH, register_console
 from rolecall.web.control import THIS_MACHINE, register_health, register_reset
 from rolecall.web.decision_endpoints import register_decisions
 from rolecall.web.delegation_endpoint import register_delegation
@@ -25,12 +26,12 @@ from rolecall.web.outbound_documents import (
 from rolecall.web.policy_endpoint import register_policy
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import (
-    CONSOLE_PATH,
     FEDERATION_PATH,
     OWN_SITE,
+    SESSION_PATH,
     is_federation,
-    register_console,
     register_federation,
+    register_session,
 )
 from rolecall.web.snapshot_endpoints import register_snapshots
 from rolecall.web.start_page import asks_for_page, register_docs, register_start_page
@@ -59,7 +60,8 @@ FRONT_DOORS = (
     FrontDoor("outbound", f"{PREFIX}/outbound", EVERY_CLIENT, (register_outbound_documents,)),
     FrontDoor("outbound_by_name", WELL_KNOWN, EVERY_CLIENT, (register_documents_by_name,), is_document),
     FrontDoor("sign_in", FEDERATION_PATH, OWN_SITE, (register_federation,), is_federation),
-    FrontDoor("console", CONSOLE_PATH, OWN_SITE, (register_console,)),
+    FrontDoor("console", CONSOLE_PATH, CONSOLE_GUARD, (register_console,)),
+    FrontDoor("session", SESSION_PATH, OWN_SITE, (register_session,)),
     FrontDoor("docs", f"{PREFIX}/docs", EVERY_CLIENT, (register_docs,)),
     FrontDoor("start_page", "/", EVERY_CLIENT, (register_start_page,), asks_for_page),
 )

@@ -25,7 +25,7 @@ from rolecall.web.origins import Admission, asked_host, from_another_site, loade
 from rolecall.web.signin_log import SignInLog
 
 FEDERATION_PATH = "/federation"
-CONSOLE_PATH = f"{PREFIX}/console"
+SESSION_PATH = f"{PREFIX}/session"
 COOKIE = "rolecall-console"
 _MAXIMUM_PARAMETER_CHARACTERS = 65_536
 # Browsers drop a longer cookie.
@@ -101,7 +101,7 @@ def register_federation(pages: Blueprint, sandbox: Sandbox) -> None:
         return answer
 
 
-def register_console(pages: Blueprint, sandbox: Sandbox) -> None:
+def register_session(pages: Blueprint, sandbox: Sandbox) -> None:
     """Add the page of a visitor, and signing out."""
     sign_in = SignIn(sandbox.database, sandbox.clock)
 
@@ -115,8 +115,8 @@ def register_console(pages: Blueprint, sandbox: Sandbox) -> None:
         origin, fetch_site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
         if from_another_site(origin, asked_host(request.environ)) or sent_by_another_site(fetch_site):
             return _refused("A page of another site cannot sign you out.", 403)
-        answer = _as_response(redirect(CONSOLE_PATH, 303))
-        answer.delete_cookie(COOKIE, path=CONSOLE_PATH)
+        answer = _as_response(redirect(SESSION_PATH, 303))
+        answer.delete_cookie(COOKIE, path=SESSION_PATH)
         return answer
 
 
@@ -170,7 +170,7 @@ def _logged_in(sign_in: SignIn, given: Mapping[str, str]) -> tuple[Response, Cal
         raise SignInError(TOO_LARGE_MESSAGE)
     answer = _as_response(redirect(_landing(destination, issuer), 302))
     answer.set_cookie(
-        COOKIE, session, lasts_seconds, path=CONSOLE_PATH, secure=request.is_secure, httponly=True, samesite="Lax"
+        COOKIE, session, lasts_seconds, path=SESSION_PATH, secure=request.is_secure, httponly=True, samesite="Lax"
     )
     visitor = sign_in.visitor(session)
     return answer, None if visitor is None else visitor.identity.caller
@@ -203,7 +203,7 @@ def _landing(destination: str, issuer: str) -> str:
     if url.netloc == request.host:
         # Absolute, because a path that begins with two slashes would be read as another host.
         return f"{request.scheme}://{request.host}{quote(url.path, safe='/-._~%')}{'?' if url.query else ''}{url.query}"
-    return f"{CONSOLE_PATH}?{urlencode({'destination': destination, **({'issuer': issuer} if issuer else {})})}"
+    return f"{SESSION_PATH}?{urlencode({'destination': destination, **({'issuer': issuer} if issuer else {})})}"
 
 
 def _page(sign_in: SignIn) -> Response:
@@ -226,7 +226,7 @@ def _page(sign_in: SignIn) -> Response:
         levels=levels,
         allowed=sum(1 for permission in permissions if not permission.refusal),
         total=len(permissions),
-        sign_out=f"{CONSOLE_PATH}/sign-out",
+        sign_out=f"{SESSION_PATH}/sign-out",
     )
     return make_response(page, 200)
 
@@ -234,7 +234,7 @@ def _page(sign_in: SignIn) -> Response:
 def _http_request() -> HttpRequest:
     headers = {name.lower(): value for name, value in request.headers.items() if name != "Cookie"}
     address = request.remote_addr or "127.0.0.1"
-    return HttpRequest("GET", CONSOLE_PATH, "", headers, b"", scheme=request.scheme, remote_address=address)
+    return HttpRequest("GET", SESSION_PATH, "", headers, b"", scheme=request.scheme, remote_address=address)
 
 
 def _refused(message: str, status: int = 400) -> Response:

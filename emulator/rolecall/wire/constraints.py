@@ -314,6 +314,10 @@ def _nested_list_check(shape: Shape, style: Style, check: Check | None) -> Check
     return check_elements
 
 
+# In place of a sensitive key in the path of a member. AWS's form is not recorded.
+_HIDDEN_KEY = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+
 def _map_check(shape: Shape, style: Style, seen: dict[str, Check]) -> Check:
     key, element = shape.part("key").shape, shape.part("value").shape
     check_key, check_value = _checker(key, style, seen), _checker(element, style, seen)
@@ -333,7 +337,8 @@ def _map_check(shape: Shape, style: Style, seen: dict[str, Check]) -> Check:
         if nested and check_value is not None:
             for name, item in value.items():
                 if item is not None and len(failures) <= MAXIMUM_FAILURES:
-                    failures.extend(failure.below(f"{name}.member") for failure in check_value(item))
+                    place = _HIDDEN_KEY if key.sensitive else name
+                    failures.extend(failure.below(f"{place}.member") for failure in check_value(item))
         return failures
 
     return check_map

@@ -16,7 +16,7 @@ from rolecall.wire.recorded import Recorder, compile_recorder
 DecodeRequest = Callable[[Mapping[str, str], Mapping[str, str], HttpRequest], dict[str, Any]]
 EncodeText = Callable[[Any], str]
 # How many levels of an input's members ``input_paths`` lists. Every member that names a resource is within them.
-MAXIMUM_MEMBER_DEPTH = 4
+MAXIMUM_MEMBER_DEPTH = 6
 # The roles of a role's instance profiles in GetAccountAuthorizationDetails have their members on this level.
 _ANSWER_MEMBER_DEPTH = 4
 
@@ -26,7 +26,7 @@ class Operation:
     """One operation, compiled. Member names are the model's.
 
     ``input_paths`` and ``output_paths`` also list members inside other members. ``signed`` is false for an operation
-    without SigV4.
+    without SigV4. ``output_enums`` has the values of the answer's members that are enumerations, or lists of them.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Operation:
     required_members: tuple[str, ...]
     output_members: tuple[str, ...]
     output_paths: frozenset[tuple[str, ...]]
+    output_enums: Mapping[str, tuple[str, ...]]
     error_codes: frozenset[str]
     decode: DecodeRequest
     check: Check
@@ -120,6 +121,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
         required_members=tuple(member for member in inputs if given and member in given.required),
         output_members=tuple(outputs),
         output_paths=frozenset(_member_paths(answered, _ANSWER_MEMBER_DEPTH)),
+        output_enums=_enums(outputs),
         error_codes=frozenset(_error_code(model, error["shape"]) for error in raw.get("errors", ())),
         decode=_decoder(service.protocol, given),
         check=compile_check(given, service.name),
@@ -144,6 +146,15 @@ def _member_paths(shape: Shape | None, depth: int = MAXIMUM_MEMBER_DEPTH) -> Ite
             inner = inner.part("member").shape
         if inner.type == "structure":
             yield from ((name, *path) for path in _member_paths(inner, depth - 1))
+
+
+def _enums(members: Mapping[str, Member]) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name, member in members.items():
+        shape = member.shape.part("member").shape if member.shape.type == "list" else member.shape
+        if "enum" in shape.traits:
+            found[name] = tuple(shape.traits["enum"])
+    return found
 
 
 def _decoder(protocol: str, shape: Shape | None) -> DecodeRequest:

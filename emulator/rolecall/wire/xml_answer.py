@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rolecall.caches import KeptList
 from rolecall.wire.models import Member, Shape
 from rolecall.wire.scalars import PLAIN_TEXTS, epoch_seconds, http_date, iso8601_seconds
 
@@ -112,6 +113,9 @@ def _elements_encoder(shape: Shape, tag: str) -> Encode:
     encoders: list[Encode] = []
 
     def encode_list(value: Any) -> str:
+        return value.text_by(encode_items) if type(value) is KeptList else encode_items(value)
+
+    def encode_items(value: Any) -> str:
         if not isinstance(value, list | tuple):
             raise TypeError(f"{shape.name} must be a list, not {type(value).__name__}")
         if not encoders:

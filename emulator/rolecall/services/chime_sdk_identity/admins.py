@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from rolecall.errors import AwsError, bad_request
-from rolecall.services.chime_sdk_identity.app_instances import (
-    APP_INSTANCE,
-    PAGE_SIZE,
-    SERVICE,
-    limit_exceeded,
-)
-from rolecall.services.chime_sdk_identity.bots import BOT
-from rolecall.services.chime_sdk_identity.users import USER
+from rolecall.services.app_instance_kinds import ADMIN_TYPE, APP_INSTANCE, BOT, PAGE_SIZE, SERVICE, USER
+from rolecall.services.chime_sdk_identity.app_instances import limit_exceeded
 from rolecall.services.kinds import Ids, Kind, ResourceStore
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
@@ -40,7 +34,7 @@ class _Admins(ResourceStore):
         return resources.page(call.db, kind.place(call), after, limit, now_seconds=call.now_seconds, id_prefix=prefix)
 
 
-ADMIN = Kind(SERVICE, "app-instance-admin", "AppInstanceAdminArn", _Admins(), APP_INSTANCE, PAGE_SIZE)
+ADMIN = Kind(SERVICE, ADMIN_TYPE, "AppInstanceAdminArn", _Admins(), APP_INSTANCE, PAGE_SIZE)
 
 delete(ADMIN, "DeleteAppInstanceAdmin")
 

@@ -6,22 +6,17 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from rolecall.errors import AwsError
-from rolecall.services.kinds import kind_with_arn
+from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
 from rolecall.storage import resources
 
-SERVICE = "chime-sdk-identity"
-# The length of a page of all lists of this service, and its maximum in the model. The default is not recorded.
-PAGE_SIZE = 50
 # AWS General Reference, Amazon Chime SDK endpoints and quotas.
 MAXIMUM_APP_INSTANCES = 100
 # Developer Guide, Managing message retention: messages are deleted after a grace period.
 _GRACE_SECONDS = 30 * 86_400
 _RETENTION = "AppInstanceRetentionSettings"
-
-APP_INSTANCE = kind_with_arn(SERVICE, "app-instance", "AppInstanceArn", page_size=PAGE_SIZE)
 
 get(APP_INSTANCE, "DescribeAppInstance")
 list_(APP_INSTANCE, "ListAppInstances")

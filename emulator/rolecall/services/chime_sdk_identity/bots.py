@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from rolecall.errors import bad_request
-from rolecall.services.chime_sdk_identity.app_instances import APP_INSTANCE, PAGE_SIZE, SERVICE, named
-from rolecall.services.kinds import kind_with_arn
+from rolecall.services.app_instance_kinds import APP_INSTANCE, BOT, SERVICE
+from rolecall.services.chime_sdk_identity.app_instances import named
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
-
-BOT = kind_with_arn(SERVICE, "app-instance-bot", "AppInstanceBotArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
 
 get(BOT, "DescribeAppInstanceBot")
 delete(BOT, "DeleteAppInstanceBot")

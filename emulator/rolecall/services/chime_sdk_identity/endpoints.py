@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from rolecall.access.permission import Permission
-from rolecall.services.chime_sdk_identity.app_instances import PAGE_SIZE, SERVICE, limit_exceeded
-from rolecall.services.chime_sdk_identity.users import USER
+from rolecall.services.app_instance_kinds import PAGE_SIZE, SERVICE, USER
+from rolecall.services.chime_sdk_identity.app_instances import limit_exceeded
 from rolecall.services.kinds import Kind
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
@@ -63,7 +63,7 @@ def register_endpoint(
     """A new endpoint of the user, or the one that this token made before."""
     user = existing(call, USER, AppInstanceUserArn, locked=True)
     token = f"{user.key} {ClientRequestToken}"
-    before = made_with_token(call, ENDPOINT, token)
+    before = made_with_token(call, ENDPOINT, token, {"Type": Type, "ResourceArn": ResourceArn})
     if before is not None:
         return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": before.resource_id}
     place = ENDPOINT.place(call)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from rolecall.services.chime_sdk_identity.app_instances import APP_INSTANCE, PAGE_SIZE, SERVICE, named
-from rolecall.services.kinds import kind_with_arn
+from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE, USER
+from rolecall.services.chime_sdk_identity.app_instances import named
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
 from rolecall.storage import resources
 
 _DAY_SECONDS = 86_400
-
-USER = kind_with_arn(SERVICE, "app-instance-user", "AppInstanceUserArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
 
 get(USER, "DescribeAppInstanceUser")
 delete(USER, "DeleteAppInstanceUser")
@@ -41,20 +39,21 @@ def create_user(
 ) -> Answer:
     """A user with the caller's id, or the user that this token made in this app instance before.
 
-    Raises AwsError NotFoundException for the app instance, ConflictException for an id that is taken.
+    Raises AwsError NotFoundException for the app instance, ConflictException for an id that is taken, and for a
+    token that made a user of another id.
     """
     instance = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
     token = f"{instance.resource_id} {ClientRequestToken}"
-    before = made_with_token(call, USER, token)
-    if before is not None:
-        return {"AppInstanceUserArn": before.content["AppInstanceUserArn"]}
     user_id = f"{instance.resource_id}/{AppInstanceUserId}"
-    content: dict[str, Any] = {"AppInstanceUserArn": USER.arn(call, user_id), **named(call, Name, Metadata)}
+    arn = {"AppInstanceUserArn": USER.arn(call, user_id)}
+    if made_with_token(call, USER, token, arn) is not None:
+        return arn
+    content: dict[str, Any] = {**arn, **named(call, Name, Metadata)}
     if ExpirationSettings is not None:
         content["ExpirationSettings"] = ExpirationSettings
     end = _end(int(call.now_seconds), ExpirationSettings)
     keep(call, USER, user_id, content, Tags, parent=instance, create_token=token, ends_at_seconds=end)
-    return {"AppInstanceUserArn": content["AppInstanceUserArn"]}
+    return arn
 
 
 @operation(SERVICE, "ListAppInstanceUsers")

@@ -78,10 +78,8 @@ def made_meeting(
     made a meeting of other members. AWS's messages for these are not recorded.
     """
     given = {member: value for member, value in asked.items() if value is not None}
-    before = made_with_token(call, MEETING, create_token)
+    before = made_with_token(call, MEETING, create_token, asked)
     if before is not None:
-        if any(before.content.get(member) != value for member, value in asked.items()):
-            raise AwsError("ConflictException", "ClientRequestToken was used for a meeting with other parameters.")
         return before
     _check(given)
     primary = _primary(call, given["PrimaryMeetingId"]) if "PrimaryMeetingId" in given else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.connector_groups import GROUP
 from rolecall.services.chime_sdk_voice.sip_rules import SIP_RULE
-from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
+from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR, permissions_to_delete
 from rolecall.services.kinds import Kind
 from rolecall.services.numbers import (
     VOICE_CONNECTOR as VOICE_CONNECTOR_PRODUCT,
@@ -51,7 +51,7 @@ def disassociate_from_group(call: Call, *, VoiceConnectorGroupId: str, E164Phone
     return _disassociate(call, GROUP, VoiceConnectorGroupId, E164PhoneNumbers)
 
 
-@operation(SERVICE, "DeleteVoiceConnector")
+@operation(SERVICE, "DeleteVoiceConnector", permissions=permissions_to_delete)
 def delete_voice_connector(call: Call, *, VoiceConnectorId: str) -> Answer:
     """API reference: phone numbers and groups must be disassociated first. A SIP rule on it counts too."""
     resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)

@@ -13,6 +13,7 @@ from rolecall.services.numbers import number_in_inventory
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, create, existing, get, get_setting, keep, list_, replace_setting
 from rolecall.storage import resources
+from rolecall.storage.resources import Resource
 
 # Amazon Chime SDK endpoints and quotas: PSTN audio.
 REGIONS = ("us-east-1", "us-west-2")
@@ -25,6 +26,13 @@ SIP_CALL = Kind(SERVICE, "sip-media-application-call", "TransactionId", parent=S
 get(SIP_APPLICATION, "GetSipMediaApplication")
 list_(SIP_APPLICATION, "ListSipMediaApplications")
 get_setting(SIP_APPLICATION, "GetSipMediaApplicationLoggingConfiguration")
+
+
+class AlexaSkills(TypedDict):
+    """The configuration that AWS does not take any more."""
+
+    AlexaSkillStatus: str
+    AlexaSkillIds: Sequence[str]
 
 
 class Endpoint(TypedDict, total=False):
@@ -77,6 +85,20 @@ def put_logging(
     return replace_setting(call, SIP_APPLICATION, application, member, SipMediaApplicationLoggingConfiguration)
 
 
+@operation(SERVICE, "GetSipMediaApplicationAlexaSkillConfiguration")
+def get_alexa_skills(call: Call, *, SipMediaApplicationId: str) -> Answer:
+    raise _alexa_ended(existing(call, SIP_APPLICATION, SipMediaApplicationId))
+
+
+@operation(SERVICE, "PutSipMediaApplicationAlexaSkillConfiguration")
+def put_alexa_skills(
+    call: Call, *, SipMediaApplicationId: str, SipMediaApplicationAlexaSkillConfiguration: AlexaSkills | None = None
+) -> Answer:
+    """The configuration is the same to AWS whatever it says."""
+    del SipMediaApplicationAlexaSkillConfiguration
+    raise _alexa_ended(existing(call, SIP_APPLICATION, SipMediaApplicationId))
+
+
 @operation(SERVICE, "CreateSipMediaApplicationCall")
 def create_sip_media_application_call(
     call: Call,
@@ -114,6 +136,12 @@ def update_sip_media_application_call(
     found = existing(call, SIP_CALL, SipMediaApplicationId, TransactionId, locked=True)
     resources.set_content(call.db, found.key, {**found.content, "Arguments": dict(Arguments)})
     return {"SipMediaApplicationCall": {"TransactionId": found.resource_id}}
+
+
+def _alexa_ended(application: Resource) -> AwsError:
+    """The model: this API is no longer available for use. Its errors have GoneException; AWS's wording is its prose."""
+    message = "Due to changes made by the Amazon Alexa service, this API is no longer available for use."
+    return AwsError("GoneException", f"{message} {SIP_APPLICATION.noun} {application.resource_id} is not changed.")
 
 
 def _checked(endpoints: Sequence[Endpoint]) -> list[Endpoint]:

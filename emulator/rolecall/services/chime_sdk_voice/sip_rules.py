@@ -55,7 +55,8 @@ def create_sip_rule(
     }
     if TriggerType == TO_PHONE_NUMBER:
         assign(call, number_in_inventory(call, value), {SIP_RULE.id_member: rule_id})
-    return create(call, SIP_RULE, rule_id, content)
+    # As its token, the trigger makes one rule even where two calls look at the same time.
+    return create(call, SIP_RULE, rule_id, content, create_token=value)
 
 
 @operation(SERVICE, "GetSipRule")

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
+from rolecall.arns import PARTITION
 from rolecall.data import actions
-from rolecall.errors import bad_request
+from rolecall.errors import AwsError, bad_request
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.linked_roles import ensure_role, permission_to_make
 from rolecall.services.members import Document, Tag
@@ -31,6 +32,8 @@ from rolecall.storage import resources
 from rolecall.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 
 SERVICE = "chime-sdk-voice"
+# The kind of services/chime_sdk_media_pipelines in the resource store.
+INSIGHTS_CONFIGURATION = "chime-sdk-media-pipelines/media-insights-pipeline-configuration"
 STREAMING_SERVICE = "voiceconnector.chime.amazonaws.com"
 # AWS CLI examples: abcdef1ghij2klmno3pqr4.
 ID_CHARACTERS = 22
@@ -94,6 +97,13 @@ def create_voice_connector(
     return create(call, VOICE_CONNECTOR, connector_id, content, Tags)
 
 
+@operation(SERVICE, "ListAvailableVoiceConnectorRegions")
+def list_available_regions(call: Call) -> Answer:
+    """Every Region that the model has."""
+    [member] = call.model.output_members
+    return {member: list(call.model.output_enums[member])}
+
+
 @operation(SERVICE, "PutVoiceConnectorOrigination")
 def put_origination(call: Call, *, VoiceConnectorId: str, Origination: Document) -> Answer:
     """Routes or Disabled must be there. A route's port is 5060 by default."""
@@ -136,10 +146,19 @@ def delete_termination(call: Call, *, VoiceConnectorId: str) -> Answer:
 def _permissions_to_log(call: Call, parameters: Parameters) -> Sequence[Permission]:
     """Switching logs on makes a log delivery with the caller's own rights, so it needs the dependent actions."""
     own = table_permissions(call, parameters)
-    if not any(parameters["LoggingConfiguration"].values()):
-        return own
-    row = actions("chime")[call.operation.lower()]
-    return (*own, *(Permission(action) for action in row.dependent_actions))
+    return (*own, *_to_deliver_logs(call)) if any(parameters["LoggingConfiguration"].values()) else own
+
+
+def permissions_to_delete(call: Call, parameters: Parameters) -> Sequence[Permission]:
+    """Deleting a connector with logs ends its log delivery, which needs the dependent actions as well."""
+    own = table_permissions(call, parameters)
+    found = VOICE_CONNECTOR.kept.find(call, VOICE_CONNECTOR, (parameters["VoiceConnectorId"],), locked=False)
+    logs = None if found is None else resources.setting(call.db, found.key, "LoggingConfiguration")
+    return (*own, *_to_deliver_logs(call)) if logs is not None and any(logs.values()) else own
+
+
+def _to_deliver_logs(call: Call) -> Sequence[Permission]:
+    return [Permission(action) for action in actions("chime")[call.operation.lower()].dependent_actions]
 
 
 @operation(SERVICE, "PutVoiceConnectorLoggingConfiguration", permissions=_permissions_to_log)
@@ -149,8 +168,14 @@ def put_logging(call: Call, *, VoiceConnectorId: str, LoggingConfiguration: Docu
 
 
 def _permissions_to_stream(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    """Streaming makes the service-linked role, where there is the connector and not yet the role."""
+    """Streaming makes the service-linked role, where there is the connector and not yet the role.
+
+    Service Authorization Reference: the caller also reads the media insights configuration that the request names.
+    """
     own = table_permissions(call, parameters)
+    insights_arn = _insights_arn(parameters["StreamingConfiguration"])
+    if insights_arn:
+        own = (*own, Permission("chime:GetMediaInsightsPipelineConfiguration", insights_arn))
     connector_id = parameters["VoiceConnectorId"]
     if parameters["StreamingConfiguration"]["Disabled"] or not VOICE_CONNECTOR.kept.find(
         call, VOICE_CONNECTOR, (connector_id,), locked=False
@@ -166,22 +191,49 @@ class NotificationTarget(TypedDict):
     NotificationTarget: str
 
 
+class Insights(TypedDict, total=False):
+    """The configuration with which AWS analyses the calls of a connector."""
+
+    Disabled: bool
+    ConfigurationArn: str
+
+
 class Streaming(TypedDict, total=False):
-    """MediaInsightsConfiguration is left out: it names a media pipeline, and nothing here makes one."""
+    """What a connector streams, and where it tells so."""
 
     DataRetentionInHours: int
     Disabled: bool
     StreamingNotificationTargets: Sequence[NotificationTarget]
+    MediaInsightsConfiguration: Insights
 
 
 @operation(SERVICE, "PutVoiceConnectorStreamingConfiguration", permissions=_permissions_to_stream)
 def put_streaming(call: Call, *, VoiceConnectorId: str, StreamingConfiguration: Streaming) -> Answer:
     """Chime SDK Administrator Guide, Using the Voice Connector service linked role policy: streaming makes the role."""
     resource = existing(call, VOICE_CONNECTOR, VoiceConnectorId, locked=True)
+    _check_insights(call, StreamingConfiguration)
     answer = replace_setting(call, VOICE_CONNECTOR, resource, "StreamingConfiguration", StreamingConfiguration)
     if not StreamingConfiguration["Disabled"]:
         ensure_role(call, STREAMING_SERVICE, "Streaming")
     return answer
+
+
+def _insights_arn(streaming: Streaming) -> str:
+    """The ARN of the media insights configuration that a request names; empty without one."""
+    return streaming.get("MediaInsightsConfiguration", {}).get("ConfigurationArn", "")
+
+
+def _check_insights(call: Call, streaming: Streaming) -> None:
+    """The configuration is the caller's, in this Region, and stays locked. AWS's messages are not recorded."""
+    insights, arn = streaming.get("MediaInsightsConfiguration"), _insights_arn(streaming)
+    if insights is not None and not arn and not insights.get("Disabled", False):
+        raise bad_request("MediaInsightsConfiguration must have a ConfigurationArn, unless it is Disabled.")
+    prefix = f"arn:{PARTITION}:chime:{call.region}:{call.account_id}:media-insights-pipeline-configuration/"
+    place = VOICE_CONNECTOR.place(call)._replace(kind=INSIGHTS_CONFIGURATION)
+    if arn and not (
+        arn.startswith(prefix) and resources.find(call.db, place, arn.removeprefix(prefix), locked=True) is not None
+    ):
+        raise AwsError("NotFoundException", f"Media insights pipeline configuration {arn} was not found.")
 
 
 def _delete_before_emergency_calling(call: Call, connector_id: str, member: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Domains of voice profiles (Amazon Chime SDK API reference). No voice reaches Rolecall, so they stay empty."""
+"""Domains of voice profiles (Amazon Chime SDK API reference)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
-from rolecall.services.kinds import kind_with_arn, shown
+from rolecall.services.kinds import Kind, kind_with_arn, shown
 from rolecall.services.members import Tag
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import delete, get, keep, made_with_token, page_of, update
 
 DOMAIN = kind_with_arn(SERVICE, "voice-profile-domain", "VoiceProfileDomainId")
+# Service Authorization Reference: policies name a profile by its ARN, but it takes no tags.
+PROFILE = Kind(SERVICE, "voice-profile", "VoiceProfileId", parent=DOMAIN)
 
 get(DOMAIN, "GetVoiceProfileDomain")
 update(DOMAIN, "UpdateVoiceProfileDomain")
@@ -49,7 +51,8 @@ def create_voice_profile_domain(
     parsed = parse_arn(ServerSideEncryptionConfiguration["KmsKeyArn"])
     if parsed is None or parsed.service != "kms":
         raise bad_request("KmsKeyArn must be the ARN of a key of AWS KMS.")
-    known = None if ClientRequestToken is None else made_with_token(call, DOMAIN, ClientRequestToken)
+    key = {"ServerSideEncryptionConfiguration": dict(ServerSideEncryptionConfiguration)}
+    known = None if ClientRequestToken is None else made_with_token(call, DOMAIN, ClientRequestToken, key)
     if known is None:
         domain_id = call.ids.uuid()
         content = {
@@ -57,7 +60,7 @@ def create_voice_profile_domain(
             "VoiceProfileDomainArn": DOMAIN.arn(call, domain_id),
             "Name": Name,
             **({} if Description is None else {"Description": Description}),
-            "ServerSideEncryptionConfiguration": dict(ServerSideEncryptionConfiguration),
+            **key,
             "CreatedTimestamp": call.now_seconds,
             "UpdatedTimestamp": call.now_seconds,
         }

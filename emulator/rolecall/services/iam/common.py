@@ -60,10 +60,16 @@ def page_of(
     ``found`` is longer.
     """
     if len(found) <= max_items:
-        return found, {"IsTruncated": False}
+        return found, rest_of(call, filters, None)
     shown = found[:max_items]
-    marker = seal_page(call.keys, _scope(call, filters), position(shown[-1]))
-    return shown, {"IsTruncated": True, "Marker": marker}
+    return shown, rest_of(call, filters, position(shown[-1]))
+
+
+def rest_of(call: Call, filters: Sequence[str], last_position: str | None) -> Answer:
+    """The members that say whether more follows a page. ``last_position`` is of its last item; None for a last page."""
+    if last_position is None:
+        return {"IsTruncated": False}
+    return {"IsTruncated": True, "Marker": seal_page(call.keys, _scope(call, filters), last_position)}
 
 
 def page(

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from rolecall.caches import KeptList
 from rolecall.errors import AwsError
-from rolecall.services.iam.common import opened_marker, page_of
+from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of, rest_of
 from rolecall.services.registry import Answer, Call
 from rolecall.storage.problems import AlreadyThere
 
@@ -66,6 +67,33 @@ class NamedKind(Generic[Record]):
         after = opened_marker(call, (path_prefix,), marker)
         found = find(call.db, call.account_id, path_prefix=path_prefix, after_name_key=after, limit=max_items + 1)
         return page_of(call, (path_prefix,), found, name_key, max_items)
+
+    def shown_page(
+        self,
+        call: Call,
+        member: str,
+        find: Callable[..., Sequence[Record]],
+        shown: Callable[[Call, Sequence[Record]], Sequence[Answer]],
+        path_prefix: str,
+        marker: str | None,
+        max_items: int,
+    ) -> Answer:
+        """The answer with a page of the account's entities: ``member`` holds what ``shown`` makes of them.
+
+        Only for an operation that reads, and for kinds whose tables bear on rights: a page is kept for the generation.
+        Raises AwsError ValidationError (marker).
+        """
+        after = opened_marker(call, (path_prefix,), marker)
+        key = (member, call.account_id, path_prefix, after, max_items)
+        known: tuple[KeptList, Record | None] | None = call.policies.pages.get(key)
+        if known is None:
+            found = find(call.db, call.account_id, path_prefix=path_prefix, after_name_key=after, limit=max_items + 1)
+            more = found[max_items - 1] if len(found) > max_items else None
+            known = KeptList(shown(call, found[:max_items])), more
+            if max_items <= DEFAULT_PAGE_ITEMS:
+                call.policies.pages.put(key, known)
+        items, more = known
+        return {member: items, **rest_of(call, (path_prefix,), None if more is None else name_key(more))}
 
     def move(
         self, call: Call, move: Callable[[Any, str, str, str], None], name: str, new_name: str | None, path: str | None

@@ -64,7 +64,7 @@ def _calling(call: Call) -> Described:
     return Described(root_arn(call.account_id), {}) if user is None else _described_user(call, user, "")
 
 
-@resource_kind("iam", "user", made_by="CreateUser", tagged_by="TagUser", implied=_calling)
+@resource_kind("iam", "user", made_by="CreateUser", tagged_by="TagUser", implied=_calling, kept=True)
 def _user(call: Call, resource: Resource) -> Described:
     user = user_by_name(call.db, call.account_id, _name(call, resource))
     return _absent(call, resource) if user is None else _described_user(call, user, resource.given)
@@ -76,7 +76,7 @@ def _described_user(call: Call, user: UserRecord, given: str) -> Described:
     return Described(user.arn, keys, _worded(call, "user", user.name, given))
 
 
-@resource_kind("iam", "group", made_by="CreateGroup")
+@resource_kind("iam", "group", made_by="CreateGroup", kept=True)
 def _group(call: Call, resource: Resource) -> Described:
     group = group_by_name(call.db, call.account_id, _name(call, resource))
     if group is None:
@@ -84,7 +84,7 @@ def _group(call: Call, resource: Resource) -> Described:
     return Described(group.arn, {}, _worded(call, "group", group.name, resource.given))
 
 
-@resource_kind("iam", "role", made_by="CreateRole", tagged_by="TagRole")
+@resource_kind("iam", "role", made_by="CreateRole", tagged_by="TagRole", kept=True)
 def _role(call: Call, resource: Resource) -> Described:
     role = role_by_name(call.db, call.account_id, _name(call, resource))
     return _absent(call, resource) if role is None else _described_role(call, role, resource.given)
@@ -139,18 +139,6 @@ def _instance_profile(call: Call, resource: Resource) -> Described:
         return _absent(call, resource)
     keys = resource_tag_keys(call, "instance_profile", profile.instance_profile_id)
     return Described(profile.arn, keys, _worded(call, "instance profile", profile.name, resource.given))
-
-
-def passing_permission(call: Call, role_name: str, service: str, associated_arn: str) -> Permission:
-    """The permission to pass a role of the caller's account to a service, for the resource that will use it.
-
-    Source: Service Authorization Reference, iam:PassRole and its condition keys.
-    """
-    role = role_by_name(call.db, call.account_id, role_name)
-    arn = iam_arn(call.account_id, "role", "/", role_name) if role is None else role.arn
-    keys = {} if role is None else resource_tag_keys(call, "role", role.role_id)
-    keys |= {"iam:passedtoservice": service, "iam:associatedresourcearn": associated_arn}
-    return Permission("iam:PassRole", arn, context=keys)
 
 
 def user_permission(call: Call, user: UserRecord) -> Permission:

@@ -38,6 +38,9 @@ from rolecall.storage.tables.identity_providers import saml_provider_tags as sam
 from rolecall.storage.tables.identity_providers import saml_providers as saml_providers
 from rolecall.storage.tables.instance_profiles import instance_profile_tags as instance_profile_tags
 from rolecall.storage.tables.instance_profiles import instance_profiles as instance_profiles
+from rolecall.storage.tables.messaging import channel_messages as channel_messages
+from rolecall.storage.tables.messaging import channel_relations as channel_relations
+from rolecall.storage.tables.messaging import messaging_events as messaging_events
 from rolecall.storage.tables.mfa_devices import mfa_code_uses as mfa_code_uses
 from rolecall.storage.tables.mfa_devices import mfa_device_tags as mfa_device_tags
 from rolecall.storage.tables.mfa_devices import mfa_devices as mfa_devices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from rolecall.errors import AwsError
@@ -92,8 +93,11 @@ def list_groups_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Groups by name. Raises AwsError ValidationError (marker)."""
-    groups, rest = GROUPS.page(call, list_groups, PathPrefix, Marker, MaxItems)
-    return {"Groups": [shown_group(group) for group in groups], **rest}
+    return GROUPS.shown_page(call, "Groups", list_groups, _listed_groups, PathPrefix, Marker, MaxItems)
+
+
+def _listed_groups(_call: Call, groups: Sequence[GroupRecord]) -> list[Answer]:
+    return [shown_group(group) for group in groups]
 
 
 @operation("iam", "UpdateGroup", permissions=renaming("group"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from rolecall.access.permission import Permission
+from rolecall.arns import iam_arn
 from rolecall.errors import AwsError
 from rolecall.ids import INSTANCE_PROFILE_PREFIX
 from rolecall.services.iam.common import (
@@ -17,11 +18,12 @@ from rolecall.services.iam.common import (
     tag_pairs,
 )
 from rolecall.services.iam.named import NamedKind, name_key
-from rolecall.services.iam.resource_kinds import listing, passing_permission
+from rolecall.services.iam.resource_kinds import listing
 from rolecall.services.iam.roles.roles import DELETE_IN_PROFILE_MESSAGE, existing_role, modifiable_role, shown_role
 from rolecall.services.iam.roles.trust import shown_trust_policies
 from rolecall.services.iam.tagging import taggable
 from rolecall.services.members import Tag
+from rolecall.services.passed_roles import passing_permission
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage.entity_tags import tags_of
@@ -38,7 +40,7 @@ from rolecall.storage.instance_profiles import (
     take_role,
 )
 from rolecall.storage.problems import AlreadyThere
-from rolecall.storage.roles import roles_by_id
+from rolecall.storage.roles import role_by_name, roles_by_id
 
 NOT_FOUND_MESSAGE = "Instance Profile {name} cannot be found."
 ALREADY_EXISTS_MESSAGE = "Instance Profile {name} already exists."
@@ -157,7 +159,9 @@ def _adding(call: Call, parameters: Parameters) -> Sequence[Permission]:
     key iam:AssociatedResourceArn is "arn:aws:ec2:*:CallerAccountId:instance/*".
     """
     instances = f"arn:aws:ec2:*:{call.account_id}:instance/*"
-    passing = passing_permission(call, parameters["RoleName"], _SERVICE, instances)
+    role = role_by_name(call.db, call.account_id, parameters["RoleName"])
+    role_arn = iam_arn(call.account_id, "role", "/", parameters["RoleName"]) if role is None else role.arn
+    passing = passing_permission(call, role_arn, _SERVICE, instances)
     return [*table_permissions(call, parameters), passing]
 
 

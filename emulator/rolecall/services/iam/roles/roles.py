@@ -151,12 +151,14 @@ def get_role(call: Call, *, RoleName: str) -> Answer:
 
     Raises AwsError NoSuchEntity.
     """
-    return {"Role": _whole_role(call, existing_role(call, RoleName))}
-
-
-def _whole_role(call: Call, role: RoleRecord) -> Answer:
-    """All members that an answer can have about a role."""
-    shown = _described_role(call, role)
+    role = existing_role(call, RoleName)
+    key = ("GetRole", role.role_id)
+    # Roles, users and tags of roles bear on rights, so this part holds for a generation. The last use does not.
+    described: Answer | None = call.policies.resources.get(key)
+    if described is None:
+        described = _described_role(call, role)
+        call.policies.resources.put(key, described)
+    shown = dict(described)
     shown["MaxSessionDuration"] = role.max_session_duration_seconds
     shown["RoleLastUsed"] = last_used(call, role)
     source = acquired_role(call.db, role.role_id)
@@ -165,7 +167,7 @@ def _whole_role(call: Call, role: RoleRecord) -> Answer:
             "TemplateArn": source.template_arn,
             "TemplateMinorVersion": source.template_minor_version,
         }
-    return shown
+    return {"Role": shown}
 
 
 def _described_role(call: Call, role: RoleRecord) -> Answer:
@@ -221,9 +223,12 @@ def list_roles_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Roles by name. AWS leaves out tags, boundary and last use. Raises AwsError ValidationError (marker)."""
-    roles, rest = ROLES.page(call, list_roles, PathPrefix, Marker, MaxItems)
+    return ROLES.shown_page(call, "Roles", list_roles, _listed_roles, PathPrefix, Marker, MaxItems)
+
+
+def _listed_roles(call: Call, roles: Sequence[RoleRecord]) -> list[Answer]:
     documents = shown_trust_policies(call, roles)
-    return {"Roles": [_listed_role(call, role, text) for role, text in zip(roles, documents, strict=True)], **rest}
+    return [_listed_role(call, role, text) for role, text in zip(roles, documents, strict=True)]
 
 
 @operation("iam", "UpdateRole")

@@ -166,8 +166,11 @@ def list_users_operation(
     call: Call, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int = DEFAULT_PAGE_ITEMS
 ) -> Answer:
     """Users by name. Raises AwsError ValidationError (marker)."""
-    users, rest = USERS.page(call, list_users, PathPrefix, Marker, MaxItems)
-    return {"Users": [shown_user(user) for user in users], **rest}
+    return USERS.shown_page(call, "Users", list_users, _listed_users, PathPrefix, Marker, MaxItems)
+
+
+def _listed_users(_call: Call, users: Sequence[UserRecord]) -> list[Answer]:
+    return [shown_user(user) for user in users]
 
 
 @operation("iam", "UpdateUser", permissions=renaming("user"))

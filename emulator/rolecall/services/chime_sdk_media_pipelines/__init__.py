@@ -1,0 +1,1 @@
+"""Amazon Chime SDK media pipelines (2021-07-15). One file per noun."""

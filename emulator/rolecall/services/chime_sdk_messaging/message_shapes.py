@@ -1,0 +1,106 @@
+"""How a message is checked, shown and announced, whatever made or changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from rolecall.errors import bad_request
+from rolecall.services.chime_sdk_messaging.channels import end_of
+from rolecall.services.chime_sdk_messaging.events import announce
+from rolecall.services.chime_sdk_messaging.kinds import identity, micros, seconds
+from rolecall.services.registry import Call, parameter_not_emulated
+from rolecall.storage import resources
+from rolecall.storage.channel_messages import SENT, Message
+from rolecall.storage.resources import Resource
+
+# Values by name. The gateway does not look into maps, see :func:`checked_attributes`.
+Attributes = Mapping[str, Mapping[str, Any]]
+STANDARD = "STANDARD"
+PERSISTENT = "PERSISTENT"
+# Developer Guide, Message types.
+_MAXIMUM_BYTES = {STANDARD: 4096, "CONTROL": 30}
+_DAY_MICROS = 86_400_000_000
+# The part of a message that a flow has not decided yet, and what only the service itself reads.
+PENDING_CHANGES, PUSH = "Pending", "PushNotification"
+_INTERNAL = frozenset({PENDING_CHANGES, PUSH})
+
+
+class PushNotification(TypedDict, total=False):
+    """What a push notification says."""
+
+    Title: str
+    Body: str
+    Type: str
+
+
+def checked_attributes(call: Call, attributes: Attributes | None) -> Attributes | None:
+    """Raises AwsError NotImplemented for what a newer model adds to an attribute."""
+    for attribute in (attributes or {}).values():
+        unknown = min(attribute.keys() - {"StringValues"}, default=None)
+        if unknown is not None:
+            raise parameter_not_emulated(call.operation, f"MessageAttributes.{unknown}")
+    return attributes
+
+
+def check(message_type: str, content: str | None, metadata: str | None) -> None:
+    """Raises AwsError BadRequestException for content that is too long. AWS's messages are not recorded."""
+    if content is not None and len(content.encode()) > _MAXIMUM_BYTES[message_type]:
+        raise bad_request(f"The content of a {message_type} message may have {_MAXIMUM_BYTES[message_type]} bytes.")
+    if message_type != STANDARD and metadata:
+        raise bad_request(f"A {message_type} message has no metadata.")
+
+
+def shown(call: Call, channel_arn: str, message: Message, sender: Mapping[str, str], reader_arn: str) -> dict[str, Any]:
+    """The message as the API shows it. Only the sender sees what a flow did with it."""
+    return {
+        "ChannelArn": channel_arn,
+        "MessageId": message.message_id,
+        **{name: value for name, value in message.content.items() if name not in _INTERNAL},
+        "CreatedTimestamp": seconds(message.created_at_micros),
+        "Sender": sender,
+        "Status": {"Value": message.status if reader_arn == message.sender_arn else SENT},
+        **({"SubChannelId": message.sub_channel_id} if message.sub_channel_id else {}),
+        **({} if message.target_arn is None else {"Target": [{"MemberArn": message.target_arn}]}),
+    }
+
+
+def announce_message(call: Call, channel: Resource, event_type: str, message: Message, *, to_sender: bool) -> None:
+    """Tell the sender alone, or everyone who may see the message."""
+    payload = shown(
+        call, channel.content["ChannelArn"], message, identity(call, message.sender_arn), message.sender_arn
+    )
+    seen_by = [message.sender_arn]
+    if message.target_arn is not None and not to_sender:
+        seen_by = sorted({message.sender_arn, message.target_arn})
+    to_members = not to_sender and message.target_arn is None
+    announce(
+        call,
+        channel,
+        event_type,
+        payload,
+        to_members=to_members,
+        user_arns=() if to_members else seen_by,
+        sub_channel_id=message.sub_channel_id,
+        message_type=message.content["Type"],
+    )
+
+
+def note_sent(call: Call, channel: Resource, message: Message) -> None:
+    """A channel knows when its last persistent STANDARD message was sent. It may expire some days later."""
+    if message.content["Type"] != STANDARD or message.content["Persistence"] != PERSISTENT:
+        return
+    content = {**channel.content, "LastMessageTimestamp": seconds(message.created_at_micros)}
+    resources.set_content(call.db, channel.key, content)
+    if "ExpirationSettings" in content:
+        resources.set_end(call.db, channel.key, end_of(content))
+
+
+def kept_since_micros(call: Call, channel: Resource) -> int:
+    """From when on the app instance keeps messages. Older ones are deleted after a grace period, see identity."""
+    name = "AppInstanceRetentionSettings"
+    kept = resources.setting(call.db, channel.parent_key or "", name) or {}
+    days = kept.get(name, {}).get("ChannelRetentionSettings", {}).get("RetentionDays")
+    if days is None or call.now_seconds < kept["InitiateDeletionTimestamp"]:
+        return 0
+    return micros(call.now_seconds) - int(days) * _DAY_MICROS

@@ -1,0 +1,159 @@
+"""Messages of channels: see the table. Times are microseconds since the epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+
+from rolecall.storage import tables as t
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
+
+SENT, PENDING, FAILED, DENIED = "SENT", "PENDING", "FAILED", "DENIED"
+
+
+class Message(NamedTuple):
+    """One message. ``content`` has the members that the sender chose, and what became of them."""
+
+    message_id: str
+    channel_key: str
+    sub_channel_id: str
+    created_at_micros: int
+    sender_arn: str
+    target_arn: str | None
+    listed: bool
+    status: str
+    content: Mapping[str, Any]
+    create_token: str | None = None
+    callback_id: str | None = None
+    settles_at_micros: int | None = None
+    settles_as: str | None = None
+
+
+_M = t.channel_messages.c
+_SELECT = select(*(_M[name] for name in Message._fields))
+_INSERT = PreparedInsert(t.channel_messages)
+_BY_ID = PreparedSelect(_SELECT.where(_M.message_id == bindparam("message_id")), "message_id")
+_BY_CALLBACK = PreparedSelect(_SELECT.where(_M.callback_id == bindparam("callback_id")), "callback_id")
+_BY_TOKEN = PreparedSelect(
+    _SELECT.where(
+        _M.channel_key == bindparam("channel_key"),
+        _M.sender_arn == bindparam("sender_arn"),
+        _M.create_token == bindparam("create_token"),
+    ),
+    "channel_key",
+    "sender_arn",
+    "create_token",
+)
+_LAST = PreparedSelect(
+    select(func.max(_M.created_at_micros)).where(_M.channel_key == bindparam("channel_key")), "channel_key"
+)
+_OVERDUE = PreparedSelect(
+    _SELECT.where(_M.channel_key == bindparam("channel_key"), _M.settles_at_micros <= bindparam("now_micros")).order_by(
+        _M.settles_at_micros
+    ),
+    "channel_key",
+    "now_micros",
+)
+# A pending message that its time has settled as sent is listed before the next write of its channel keeps it so.
+_SHOWN = _SELECT.where(
+    _M.channel_key == bindparam("channel_key"),
+    _M.created_at_micros >= bindparam("from_micros"),
+    _M.created_at_micros <= bindparam("to_micros"),
+    _M.sub_channel_id == bindparam("sub_channel_id"),
+    or_(_M.listed.is_(True), and_(_M.settles_at_micros <= bindparam("now_micros"), _M.settles_as == SENT)),
+    or_(_M.target_arn.is_(None), _M.target_arn == bindparam("reader_arn"), _M.sender_arn == bindparam("reader_arn")),
+)
+_NAMES = ("channel_key", "from_micros", "to_micros", "sub_channel_id", "now_micros", "reader_arn", "limit")
+_PAGES = {
+    ascending: PreparedSelect(
+        _SHOWN.order_by(_M.created_at_micros if ascending else _M.created_at_micros.desc()).limit(bindparam("limit")),
+        *_NAMES,
+    )
+    for ascending in (True, False)
+}
+
+
+def _message(row: Sequence[Any]) -> Message:
+    message = Message(*row)
+    return message._replace(content=json.loads(row[8]))
+
+
+def _row(message: Message) -> dict[str, Any]:
+    return {**message._asdict(), "content": json.dumps(message.content, separators=(",", ":"))}
+
+
+def add(connection: Connection, message: Message) -> None:
+    """Add a message. The transaction has locked its channel, so its time and its token are free."""
+    _INSERT.execute(connection, [_row(message)])
+
+
+def last_micros(connection: Connection, channel_key: str) -> int:
+    """When the last message of a channel was made; 0 before the first."""
+    row = _LAST.first(connection, channel_key)
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
+def find(connection: Connection, channel_key: str, message_id: str) -> Message | None:
+    row = _BY_ID.first(connection, message_id)
+    return None if row is None or row[1] != channel_key else _message(row)
+
+
+def find_by_token(connection: Connection, channel_key: str, sender_arn: str, create_token: str) -> Message | None:
+    """The message that an earlier call of this sender with the same token made."""
+    row = _BY_TOKEN.first(connection, channel_key, sender_arn, create_token)
+    return None if row is None else _message(row)
+
+
+def find_by_callback(connection: Connection, channel_key: str, callback_id: str) -> Message | None:
+    """The message that a channel flow got under this id. It keeps the id after the callback."""
+    row = _BY_CALLBACK.first(connection, callback_id)
+    return None if row is None or row[1] != channel_key else _message(row)
+
+
+def page(
+    connection: Connection,
+    channel_key: str,
+    sub_channel_id: str,
+    reader_arn: str,
+    between_micros: tuple[int, int],
+    now_micros: int,
+    *,
+    ascending: bool,
+    limit: int,
+) -> list[Message]:
+    """The messages that a reader may see, made between two times, both included."""
+    values = (channel_key, *between_micros, sub_channel_id, now_micros, reader_arn, limit)
+    return [_message(row) for row in _PAGES[ascending].all(connection, *values)]
+
+
+def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:
+    """The pending messages of a channel whose time is over, in the order in which it was over."""
+    return [_message(row) for row in _OVERDUE.all(connection, channel_key, now_micros)]
+
+
+def change(connection: Connection, message: Message) -> None:
+    """Replace the message of that id."""
+    connection.execute(update(t.channel_messages).where(_M.message_id == message.message_id).values(_row(message)))
+
+
+def remove(connection: Connection, message_id: str) -> None:
+    connection.execute(delete(t.channel_messages).where(_M.message_id == message_id))
+
+
+def remove_of_sub_channel(connection: Connection, channel_key: str, sub_channel_id: str) -> None:
+    of_channel = _M.channel_key == channel_key
+    connection.execute(delete(t.channel_messages).where(of_channel, _M.sub_channel_id == sub_channel_id))
+
+
+def remove_unlisted(connection: Connection, channel_key: str, before_micros: int) -> None:
+    """Forget messages made before then that no list shows and no flow is processing."""
+    statement = delete(t.channel_messages).where(
+        _M.channel_key == channel_key,
+        _M.created_at_micros < before_micros,
+        _M.listed.is_(False),
+        _M.settles_at_micros.is_(None),
+    )
+    connection.execute(statement)

@@ -1,0 +1,106 @@
+"""The decision log in a browser: the list of calls, and one call with its explanation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from flask import Request, Response
+
+from rolecall.call_log.filter import BadFilterError, read_filter
+from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES, call_as_json, explained_as_json
+from rolecall.call_log.writer import DecisionLog
+from rolecall.sandbox import Sandbox
+from rolecall.storage.decision_log import CallFilter, LogUnavailableError
+from rolecall.web.console.pages import ConsoleError, Page, Values, shown
+
+NO_LOG_MESSAGE = "This sandbox keeps no decision log."
+UNAVAILABLE_MESSAGE = "The decision log cannot be read."
+NO_CALL_MESSAGE = "The decision log has no call with this request id."
+TWO_SERVICES_MESSAGE = "The action belongs to another service than the one in the filter."
+FILTERS = ("principal", "action", "outcome", "service")
+_DEFAULT_LIMIT = 100
+_MAXIMUM_LIMIT = 1000
+# The order in which AWS evaluates the kinds of policy.
+_ORDER = ("rcp", "scp", "resource", "trust", "identity", "boundary", "session", "scope-down")
+
+Json = dict[str, Any]
+Read = TypeVar("Read")
+
+
+def _read(sandbox: Sandbox, read: Callable[[DecisionLog], Read]) -> Read:
+    if sandbox.decisions is None:
+        raise ConsoleError(NO_LOG_MESSAGE, 404)
+    try:
+        return read(sandbox.decisions)
+    except BadFilterError as error:
+        raise ConsoleError(str(error)) from error
+    except LogUnavailableError as error:
+        raise ConsoleError(UNAVAILABLE_MESSAGE, 503) from error
+
+
+def filter_of(given: Mapping[str, str], now_seconds: Callable[[], float]) -> CallFilter:
+    """The filter in a form of the list. ``service`` is an action's prefix. Raises BadFilterError."""
+    service, action = given.get("service", "").strip(), given.get("action", "").strip()
+    if service and action and action.partition(":")[0].lower() != service.lower():
+        raise BadFilterError(TWO_SERVICES_MESSAGE)
+    values = {name: given.get(name, "").strip() for name in ("principal", "outcome", "limit")}
+    values["action"] = action or (f"{service}:*" if service else "")
+    return read_filter(values, now_seconds, default_limit=_DEFAULT_LIMIT, maximum_limit=_MAXIMUM_LIMIT)
+
+
+def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
+    calls = _read(sandbox, lambda log: log.calls(filter_of(request.args, log.now_seconds)))
+    given = {name: request.args.get(name, "") for name in FILTERS}
+    return shown("decisions.html", calls=[call_as_json(call) for call in calls], given=given)
+
+
+def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
+    def read(log: DecisionLog) -> Json:
+        call = log.call(values["request_id"])
+        if call is None:
+            raise ConsoleError(NO_CALL_MESSAGE, 404)
+        return explained_as_json(call, log.details(call.request_id))
+
+    call = _read(sandbox, read)
+    evaluations = [_with_picture(evaluation, call["policies"]) for evaluation in call.get("evaluations", ())]
+    return shown(
+        "decision.html", call=call, evaluations=evaluations, titles=LAYER_TITLES, effects=LAYER_EFFECTS, as_text=as_text
+    )
+
+
+def _with_picture(evaluation: Json, policies: list[Json]) -> Json:
+    layers = sorted(evaluation["layers"], key=lambda layer: _ORDER.index(layer["layer"]))
+    nearest = evaluation["nearest"]
+    documents = [{**policy, "parts": _parts(policy, nearest)} for policy in policies]
+    return {**evaluation, "layers": layers, "documents": documents}
+
+
+def _parts(policy: Json, nearest: Json | None) -> list[tuple[str, bool]]:
+    """The document as text in parts. The part that is the nearest statement is marked with True."""
+    document = policy["document"]
+    if nearest is None or not _holds(policy, nearest) or not isinstance(document, dict):
+        return [(as_text(document), False)]
+    statements = document.get("Statement")
+    listed = statements if isinstance(statements, list) else [statements]
+    if not 0 <= nearest["index"] < len(listed):
+        return [(as_text(document), False)]
+    head = {name: value for name, value in document.items() if name != "Statement"}
+    parts = [(as_text(head), False)] if head else []
+    return [*parts, *((as_text(statement), at == nearest["index"]) for at, statement in enumerate(listed))]
+
+
+def _holds(policy: Json, statement: Json) -> bool:
+    if policy["kind"] != statement["layer"]:
+        return False
+    arn = statement["policy_arn"]
+    return arn in (policy.get("arn"), policy["uri"]) if arn else policy["name"] == statement["policy_name"]
+
+
+def as_text(value: Any) -> str:
+    """A value of a request or of a policy as people read it."""
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+PAGES = (Page("/decisions", _list, "Decisions"), Page("/decisions/<request_id>", _one))

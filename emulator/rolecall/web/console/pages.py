@@ -1,0 +1,42 @@
+"""What a page of the console is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Request, Response, make_response, render_template
+
+from rolecall.sandbox import Sandbox
+from rolecall.web.console_door import CONSOLE_PATH
+
+Values = Mapping[str, str]
+Show = Callable[[Sandbox, Request, Values], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page. ``rule`` is its path below the console's, as werkzeug writes rules. Its parts reach ``show`` as values.
+
+    ``title`` puts the page into the navigation.
+    """
+
+    rule: str
+    show: Show
+    title: str = ""
+
+
+class ConsoleError(Exception):
+    """What the visitor asked for cannot be shown. The visitor sees the message."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def shown(template: str, status: int = 200, **values: Any) -> Response:
+    """A page from a template of the console."""
+    text = render_template(f"console/{template}", console=CONSOLE_PATH, **values)
+    # A client may have sent half of a surrogate pair, which UTF-8 cannot hold.
+    return make_response(text.encode("utf-8", "replace"), status)

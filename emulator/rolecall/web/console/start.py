@@ -1,0 +1,68 @@
+"""The console's first page: what runs, who can call, and the last refusals."""
+
+from __future__ import annotations
+
+import shlex
+
+from flask import Request, Response
+
+from rolecall.call_log.shown import call_as_json
+from rolecall.clock import iso8601
+from rolecall.sandbox import Sandbox
+from rolecall.service_records import DEFAULT_REGION
+from rolecall.storage.access_keys import KeyInUse, keys_in_use
+from rolecall.storage.decision_log import CallFilter, LogUnavailableError
+from rolecall.storage.dialects import shown_url
+from rolecall.storage.gather import account_names
+from rolecall.version import __version__
+from rolecall.web.console.pages import Page, Values, shown
+
+_REFUSALS_SHOWN = 8
+_KEYS_SHOWN = 20
+
+
+def _start(sandbox: Sandbox, request: Request, _values: Values) -> Response:
+    with sandbox.database.snapshot() as connection:
+        accounts = account_names(connection)
+        keys = keys_in_use(connection, _KEYS_SHOWN + 1)
+    return shown(
+        "start.html",
+        version=__version__,
+        database=shown_url(sandbox.database.url),
+        endpoint=request.host_url.rstrip("/"),
+        now=iso8601(sandbox.clock.now_seconds()),
+        frozen=sandbox.clock.frozen,
+        offset_seconds=sandbox.clock.offset_seconds,
+        faults=len(sandbox.faults.rules),
+        accounts=accounts,
+        export_lines=_export_lines,
+        keys=keys[:_KEYS_SHOWN],
+        more_keys=len(keys) > _KEYS_SHOWN,
+        refusals=_last_refusals(sandbox),
+    )
+
+
+def _export_lines(endpoint: str, key: KeyInUse) -> str:
+    """Lines for a POSIX shell."""
+    values = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "AWS_REGION": DEFAULT_REGION,
+        "AWS_DEFAULT_REGION": DEFAULT_REGION,
+    }
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
+
+
+def _last_refusals(sandbox: Sandbox) -> list[dict[str, object]] | None:
+    """The last calls that a policy refused; None without a log."""
+    if sandbox.decisions is None:
+        return None
+    wanted = CallFilter("", "", "Refused", None, _REFUSALS_SHOWN)
+    try:
+        return [call_as_json(call) for call in sandbox.decisions.calls(wanted)]
+    except LogUnavailableError:
+        return None
+
+
+PAGES = (Page("/", _start, "Start"),)

@@ -1,0 +1,50 @@
+"""The console at ``/_rolecall/console``: its address and its guard. The pages are loaded by the first visit."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from rolecall.sandbox import Sandbox
+from rolecall.web.control import THIS_MACHINE
+from rolecall.web.doors import PREFIX, Guard
+from rolecall.web.origins import Admission
+
+CONSOLE_PATH = f"{PREFIX}/console"
+# Scripts and styles come from this server only, and no page holds any of its own.
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def _guard(pages: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
+    """The guard of the control endpoints, and the headers that keep a page from loading or running anything else."""
+    THIS_MACHINE.add(pages, sandbox, admission)
+
+    @pages.after_request
+    def secured(answer: Response) -> Response:
+        answer.headers.update(_SECURITY_HEADERS)
+        # Pages show the state of the moment. Files of the console set their own value.
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+
+CONSOLE_GUARD = Guard(THIS_MACHINE.admits, _guard)
+
+
+def register_console(pages: Blueprint, sandbox: Sandbox) -> None:
+    """Add the pages."""
+
+    @pages.get("", defaults={"rest": ""}, strict_slashes=False)
+    @pages.get("/<path:rest>")
+    def console(rest: str) -> Any:
+        # Loaded now: most servers never show the console, and a start does not pay for it.
+        pages_of_console: Any = importlib.import_module("rolecall.web.console.answering")
+        return pages_of_console.answer(sandbox, f"/{rest}", request)

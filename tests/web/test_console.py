@@ -1,0 +1,210 @@
+"""The console: its pages, what they must show, and what they must never do."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from logged_worlds import keep_log, refused
+
+CONSOLE = "/_rolecall/console"
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Scan(HTMLParser):
+    """What a page runs or loads: inline code, styles, handlers and addresses."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.inline: list[str] = []
+        self.loaded: list[str] = []
+        self.marked: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.inline += [name for name in named if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in named):
+            self.inline.append(tag)
+        self.loaded += [str(named[name]) for name in ("src",) if name in named]
+        if tag == "link":
+            self.loaded.append(str(named["href"]))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._open:
+            del self._open[len(self._open) - 1 - self._open[::-1].index(tag) :]
+
+    def handle_data(self, data: str) -> None:
+        if "mark" in self._open:
+            self.marked.append(data)
+
+
+@pytest.fixture
+def browser(world: Any) -> Any:
+    keep_log(world)
+    return world.application.test_client()
+
+
+def refusal(world: Any, tag: str = "b") -> str:
+    """The request id of a refused call of the user developer."""
+    return refused(world.client("iam", "developer").create_user, UserName="x", Tags=[{"Key": "a", "Value": tag}])[0]
+
+
+def test_the_first_page_shows_what_runs_who_can_call_and_the_last_refusals(world: Any, browser: Any) -> None:
+    request_id = refusal(world)
+    page = browser.get(CONSOLE)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    for text in ("111122223333", "developer", "export AWS_ACCESS_KEY_ID=developer", "sqlite"):
+        assert text in page.text
+    assert f'href="{CONSOLE}/decisions/{request_id}"' in page.text
+    assert f'href="{CONSOLE}/decisions"' in page.text
+
+
+def test_secrets_are_shown_only_when_asked_for(browser: Any) -> None:
+    text = browser.get(CONSOLE).text
+    closed = text.split("<details>")
+    assert "AWS_SECRET_ACCESS_KEY" not in closed[0]
+    assert len(closed) > 1
+    for part in closed[1:]:
+        inside, _, outside = part.partition("</details>")
+        assert "AWS_SECRET_ACCESS_KEY" in inside.partition("</summary>")[2]
+        assert "AWS_SECRET_ACCESS_KEY" not in inside.partition("</summary>")[0] + outside
+
+
+def test_only_active_keys_are_offered(world: Any, browser: Any) -> None:
+    iam = world.client("iam")
+    key_id = iam.create_access_key(UserName="developer")["AccessKey"]["AccessKeyId"]
+    assert f"AWS_ACCESS_KEY_ID={key_id}" in browser.get(CONSOLE).text
+    iam.update_access_key(UserName="developer", AccessKeyId=key_id, Status="Inactive")
+    text = browser.get(CONSOLE).text
+    assert f"AWS_ACCESS_KEY_ID={key_id}" not in text
+    assert "AWS_ACCESS_KEY_ID=developer" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed", "was_refused"),
+    [
+        ("", True, True),
+        ("?outcome=Refused", False, True),
+        ("?outcome=Allowed", True, False),
+        ("?service=iam", False, True),
+        ("?service=sts", True, False),
+        ("?action=iam:CreateUser", False, True),
+        ("?action=iam:Delete*", False, False),
+        ("?principal=arn:aws:iam::111122223333:user/admin", True, False),
+    ],
+)
+def test_the_list_is_filtered(world: Any, browser: Any, query: str, allowed: bool, was_refused: bool) -> None:
+    request_id = refusal(world)
+    world.assume("chime-reader")
+    page = browser.get(f"{CONSOLE}/decisions{query}")
+    assert page.status_code == 200
+    assert ("sts:AssumeRole" in page.text) == allowed
+    assert (request_id in page.text) == was_refused
+
+
+@pytest.mark.parametrize("query", ["?action=nothing", "?outcome=1", "?service=iam&action=sts:AssumeRole", "?limit=0"])
+def test_a_filter_that_cannot_be_understood_is_reported(browser: Any, query: str) -> None:
+    assert browser.get(f"{CONSOLE}/decisions{query}").status_code == 400
+
+
+def test_a_refusal_is_explained(world: Any, browser: Any) -> None:
+    page = browser.get(f"{CONSOLE}/decisions/{refusal(world)}")
+    assert page.status_code == 200
+    for text in (
+        "ImplicitDeny: iam:CreateUser on arn:aws:iam::111122223333:user/x",
+        "identity-based policies",
+        "has no statement that allows it (decided here)",
+        "It failed on Action, Resource.",
+        "assume-chime-roles",
+        "aws:RequestTag/a",
+        "aws:PrincipalArn",
+    ):
+        assert text in page.text
+    marked = "".join(Scan(page.text).marked)
+    assert "sts:AssumeRole" in marked
+    assert "2012-10-17" not in marked
+
+
+def test_an_attached_policy_has_its_nearest_statement_marked_too(world: Any, browser: Any) -> None:
+    iam = world.client("iam")
+    document = '{"Version": "2012-10-17", "Statement": {"Sid": "Near", "Effect": "Allow", "Action": "iam:CreateUser", '
+    document += '"Resource": "arn:aws:iam::111122223333:user/other"}}'
+    arn = iam.create_policy(PolicyName="near", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_user_policy(UserName="developer", PolicyArn=arn)
+    text = browser.get(f"{CONSOLE}/decisions/{refusal(world)}").text
+    assert "It failed on Resource." in text
+    assert '"Near"' in "".join(Scan(text).marked)
+
+
+def test_an_allowed_call_has_its_page(world: Any, browser: Any) -> None:
+    world.assume("chime-reader")
+    call = browser.get("/_rolecall/decisions").json["decisions"][0]
+    page = browser.get(f"{CONSOLE}/decisions/{call['request_id']}")
+    assert page.status_code == 200
+    assert "Allowed: sts:AssumeRole" in page.text
+
+
+def test_hostile_names_are_text(world: Any, browser: Any) -> None:
+    document = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:CreateUser", "Condition": '
+    document += '{"StringEquals": {"aws:RequestTag/a": "<b>x</b>"}}, "Resource": "*"}]}'
+    world.client("iam").put_user_policy(UserName="developer", PolicyName="p", PolicyDocument=document)
+    client = world.client("iam", "developer", config=Config(user_agent=HOSTILE))
+    request_id, _ = refused(client.create_user, UserName="x", Tags=[{"Key": "a", "Value": "b"}])
+    for path in ("", "/decisions", f"/decisions/{request_id}", f"/decisions?principal={HOSTILE}"):
+        text = browser.get(CONSOLE + path).text
+        assert HOSTILE not in text
+        assert "<b>x" not in text
+        assert Scan(text).inline == []
+    text = browser.get(f"{CONSOLE}/decisions/{request_id}").text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "&lt;b&gt;x&lt;/b&gt;" in text
+
+
+def test_pages_run_and_load_nothing_but_the_console_s_files(world: Any, browser: Any) -> None:
+    request_id = refusal(world)
+    for path in ("", "/", "/decisions", f"/decisions/{request_id}", "/no-such-page", "/decisions/none"):
+        page = browser.get(CONSOLE + path)
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert page.headers["Cache-Control"] == "no-store"
+        found = Scan(page.text)
+        assert found.inline == []
+        assert found.loaded == [f"{CONSOLE}/static/console.css", f"{CONSOLE}/static/console.js"]
+        for file in found.loaded:
+            assert browser.get(file).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/no-such-page", "/decisions/none", "/static/none.css", "/static/..%2fcontrol.py", "//"]
+)
+def test_an_unknown_page_is_not_found(browser: Any, path: str) -> None:
+    assert browser.get(CONSOLE + path).status_code == 404
+
+
+def test_the_console_changes_nothing(browser: Any) -> None:
+    for path in ("", "/decisions"):
+        assert browser.post(CONSOLE + path).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example.com"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example.com"}]
+)
+def test_other_sites_see_nothing(browser: Any, headers: dict[str, str]) -> None:
+    for path in ("", "/decisions", "/static/console.js"):
+        assert browser.get(CONSOLE + path, headers=headers).status_code == 403
+
+
+def test_other_machines_see_nothing(browser: Any) -> None:
+    assert browser.get(CONSOLE, environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 403
+
+
+def test_a_sandbox_without_a_log_says_so(world: Any) -> None:
+    plain = world.application.test_client()
+    assert "There is no decision log" in plain.get(CONSOLE).text
+    assert plain.get(f"{CONSOLE}/decisions").status_code == 404
