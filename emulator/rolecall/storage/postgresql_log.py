@@ -24,7 +24,7 @@ from rolecall.storage.log_keepers import SCHEMA_VERSION
 from rolecall.storage.postgresql_dialect import LINK, Link, as_text, unescaped
 
 LOG_SCHEMA = "rolecall_log"
-# Another number than that of the lock of the database's writers.
+# Writers of the database's other tables lock another number.
 LOG_LOCK = 7_305_435_118
 _TYPES = {
     "TEXT": 'TEXT COLLATE "C"',
