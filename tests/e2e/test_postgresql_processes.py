@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ from postgresql_server import Server as Postgresql
 from served import FIRST_ACCOUNT, PATIENCE_SECONDS, Server, run_rolecall, start
 
 from rolecall.sessions.one_time_codes import STEP_SECONDS, codes_from
+from rolecall.storage import dialects
 
 PROCESSES = 4
 MIXED_OPERATIONS = usual(600, most=100_000)
@@ -265,3 +267,64 @@ def test_a_server_that_stops_at_once_loses_nothing_acknowledged(tmp_path: Path) 
         for server in servers:
             server.kill()
         postgresql.stop(signal.SIGQUIT)
+
+
+@pytest.fixture
+def empty_url() -> Iterator[str]:
+    name = databases().new()
+    yield databases().server.url(name)
+    databases().drop(name)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda url: url.replace("%20", "-"), 'password authentication failed for user "rolecall"'),
+        (lambda url: url + "_missing", "does not exist"),
+        (lambda url: url.replace("+psycopg", "+asyncpg"), "the database URL is not valid"),
+    ],
+    ids=["password", "database", "driver"],
+)
+@pytest.mark.parametrize("command", [["serve", "--port", "4599"], ["db", "upgrade"], ["decisions"], ["keys", "list"]])
+def test_an_unusable_database_is_one_clear_line(
+    tmp_path: Path, empty_url: str, spoil: Any, said: str, command: list[str]
+) -> None:
+    done = run_rolecall(tmp_path, *command, "--database", spoil(empty_url))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for name in ("postgresql_dialect", "postgresql_log"):
+        monkeypatch.delitem(sys.modules, f"rolecall.storage.{name}", raising=False)
+    dialects.dialect_named.cache_clear()
+    done = run_rolecall(tmp_path, "serve", "--port", "4599", "--database", "postgresql+psycopg://somewhere/db")
+    dialects.dialect_named.cache_clear()
+    assert (done.returncode, done.stderr) == (
+        2,
+        "rolecall: PostgreSQL needs another package: pip install 'rolecall[postgresql]'\n",
+    )
+
+
+@pytest.mark.slow
+def test_workers_and_commands_share_the_database(tmp_path: Path, empty_url: str) -> None:
+    server = start(tmp_path, "--workers", "2", database=empty_url)
+    try:
+        assert "***" in server.output()
+        server.client("iam").create_user(UserName="new")
+        saved = run_rolecall(tmp_path, "snapshot", "save", "-", "--database", empty_url)
+        assert "name: new" in saved.stdout, saved.stderr
+        listed = run_rolecall(tmp_path, "keys", "list", "--database", empty_url)
+        assert listed.returncode == 0, listed.stderr
+        calls = run_rolecall(tmp_path, "decisions", "--database", empty_url)
+        assert "iam:CreateUser" in calls.stdout, calls.stderr
+    finally:
+        server.stop()
+    again = start(tmp_path, database=empty_url)
+    try:
+        assert "from earlier runs" in again.output()
+    finally:
+        again.stop()
