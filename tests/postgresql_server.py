@@ -65,7 +65,7 @@ def needed_programs() -> Path:
 class Server:
     """One server, in a folder of its own, on a loopback port. ``durable`` keeps its promises about the disk."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False, standby_of: Server | None = None) -> None:
         self._programs = needed_programs()
         self._settings = _SETTINGS if durable else (*_SETTINGS, *_FAST)
         self._data = folder / "data"
@@ -77,6 +77,11 @@ class Server:
             owner = pwd.getpwnam("nobody")
             self._as_user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
             os.chown(folder, owner.pw_uid, owner.pw_gid)
+        if standby_of is not None:
+            source = f"host=127.0.0.1 port={standby_of.port} user=rolecall password='{PASSWORD}'"
+            self._run("pg_basebackup", "-D", str(self._data), "-R", "-X", "stream", "-c", "fast", "-d", source)
+            self.start()
+            return
         secret = folder / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)

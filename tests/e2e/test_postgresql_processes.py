@@ -247,9 +247,7 @@ def test_a_server_that_stops_at_once_loses_nothing_acknowledged(tmp_path: Path) 
     """With fsync and everything else that a real server has. Rolecall's processes recover by themselves."""
     folder = tmp_path / "durable"
     folder.mkdir()
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        with suppress(OSError):
-            parent.chmod(parent.stat().st_mode | 0o011)
+    _let_others_pass(tmp_path)
     postgresql = Postgresql(folder, durable=True)
     servers: list[Server] = []
     try:
@@ -267,6 +265,45 @@ def test_a_server_that_stops_at_once_loses_nothing_acknowledged(tmp_path: Path) 
         for server in servers:
             server.kill()
         postgresql.stop(signal.SIGQUIT)
+
+
+@pytest.mark.slow
+def test_a_standby_takes_over(tmp_path: Path) -> None:
+    """With synchronous replication nothing acknowledged is lost. The processes find the new primary by themselves."""
+    _let_others_pass(tmp_path)
+    folders = [tmp_path / name for name in ("primary", "standby")]
+    for folder in folders:
+        folder.mkdir()
+    primary = Postgresql(folders[0], durable=True)
+    standby: Postgresql | None = None
+    servers: list[Server] = []
+    try:
+        name = Databases(primary).new()
+        standby = Postgresql(folders[1], durable=True, standby_of=primary)
+        primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        both = f"host=127.0.0.1:{primary.port}&host=127.0.0.1:{standby.port}&target_session_attrs=read-write"
+        url = f"postgresql+psycopg://rolecall:{PASSWORD.replace(' ', '%20')}@/{name}?{both}"
+        servers = [start(tmp_path, database=url) for _ in range(2)]
+        with _Burst(servers, "before") as burst:
+            primary.stop(signal.SIGQUIT)
+            standby.execute("SELECT pg_promote()")
+        assert burst.problems == []
+        assert burst.acknowledged <= _groups(servers[0]) == _groups(servers[1])
+        servers[1].client("iam", **CLIENT).create_group(GroupName="after")
+        assert "after" in _groups(servers[0])
+    finally:
+        for server in servers:
+            server.kill()
+        primary.stop(signal.SIGQUIT)
+        if standby is not None:
+            standby.stop(signal.SIGQUIT)
+
+
+def _let_others_pass(folder: Path) -> None:
+    """As root the tests' servers run as another user, who must reach their folders."""
+    for parent in (folder, *folder.parents[:3]):
+        with suppress(OSError):
+            parent.chmod(parent.stat().st_mode | 0o011)
 
 
 @pytest.fixture
