@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from alembic import command
+from botocore.exceptions import ClientError
 from postgresql_server import PASSWORD, databases
 from postgresql_worlds import migrated_template
 from sqlalchemy import create_engine, event, func, insert, inspect, select, text
@@ -266,11 +267,30 @@ def test_another_error_is_not_tried_again(database: Database) -> None:
     assert attempts == [1]
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"),
+    [
+        ("chime", "create_account", {"Name": "a\0b"}),
+        ("chime", "get_account", {"AccountId": "a\0b"}),
+        ("iam", "create_role", {"RoleName": "r", "AssumeRolePolicyDocument": "{}", "Description": "a\0b"}),
+        ("iam", "get_role", {"RoleName": "a\0b"}),
+        ("iam", "tag_role", {"RoleName": "chime-reader", "Tags": [{"Key": "a", "Value": "a\0b"}]}),
+        ("organizations", "create_policy", {"Content": "{}", "Description": "a\0b", "Name": "n", "Type": "TAG_POLICY"}),
+    ],
+)
+def test_text_that_cannot_be_stored_never_comes_to_the_database(
+    service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    world = WorldHandle(builtin_world(), on="postgresql")
+    with pytest.raises(ClientError) as caught:
+        getattr(world.client(service), operation)(**parameters)
+    assert 400 <= caught.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    world.close()
+
+
 def test_text_with_a_nul_is_found_nowhere() -> None:
     """PostgreSQL cannot store it, and its protocol would cut it off: that is another name."""
     world = WorldHandle(builtin_world(), on="postgresql")
-    client = world.client("chime")
-    client.meta.events.register("before-sign", lambda request, **_: None)
     with world.database.snapshot() as connection:
         from_name = postgresql_dialect._FormSelect(select(t.users.c.name).where(t.users.c.name == "admin\0x"), ())
         assert from_name.first(connection, ()) is None
