@@ -131,9 +131,10 @@ class Server:
         engine.dispose()
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [str(self._programs / program), *arguments], check=True, capture_output=True, cwd="/", **self._as_user
-        )
+        command = [str(self._programs / program), *arguments]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self._as_user)
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr}")
 
 
 _names = itertools.count()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -243,12 +244,9 @@ def test_a_killed_process_loses_nothing_and_holds_up_no_other(servers: list[Serv
 
 
 @pytest.mark.slow
-def test_a_server_that_stops_at_once_loses_nothing_acknowledged(tmp_path: Path) -> None:
+def test_a_server_that_stops_at_once_loses_nothing_acknowledged(tmp_path: Path, server_folder: Path) -> None:
     """With fsync and everything else that a real server has. Rolecall's processes recover by themselves."""
-    folder = tmp_path / "durable"
-    folder.mkdir()
-    _let_others_pass(tmp_path)
-    postgresql = Postgresql(folder, durable=True)
+    postgresql = Postgresql(server_folder, durable=True)
     servers: list[Server] = []
     try:
         url = Databases(postgresql).new_url()
@@ -268,10 +266,9 @@ def test_a_server_that_stops_at_once_loses_nothing_acknowledged(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_standby_takes_over(tmp_path: Path) -> None:
+def test_a_standby_takes_over(tmp_path: Path, server_folder: Path) -> None:
     """With synchronous replication nothing acknowledged is lost. The processes find the new primary by themselves."""
-    _let_others_pass(tmp_path)
-    folders = [tmp_path / name for name in ("primary", "standby")]
+    folders = [server_folder / name for name in ("primary", "standby")]
     for folder in folders:
         folder.mkdir()
     primary = Postgresql(folders[0], durable=True)
@@ -299,11 +296,13 @@ def test_a_standby_takes_over(tmp_path: Path) -> None:
             standby.stop(signal.SIGQUIT)
 
 
-def _let_others_pass(folder: Path) -> None:
-    """As root the tests' servers run as another user, who must reach their folders."""
-    for parent in (folder, *folder.parents[:3]):
-        with suppress(OSError):
-            parent.chmod(parent.stat().st_mode | 0o011)
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder for servers. As root they run as another user, whom pytest lets into none of its own folders."""
+    folder = Path(tempfile.mkdtemp(prefix="rolecall-postgresql-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
