@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import re
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from botocore.session import Session
+from loaded_scripts import loaded_script
 
 from rolecall.wire import SERVICES
 
@@ -26,16 +25,8 @@ ENTRIES = yaml.safe_load((ROOT / "tools" / "aws_changes.yaml").read_text(encodin
 
 
 @pytest.fixture(scope="module")
-def tool() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("aws_changes", ROOT / "tools" / "aws_changes.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by its name.
-    sys.modules["aws_changes"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["aws_changes"]
+def tool() -> ModuleType:
+    return loaded_script("tools/aws_changes.py")
 
 
 # The page of this repository.

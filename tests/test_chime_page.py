@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import ModuleType
 
 import pytest
 from botocore import xform_name
+from loaded_scripts import loaded_script
 
 from rolecall.services.catalogue import find
 from rolecall.wire import load_service
@@ -19,12 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def writer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("chime_table", ROOT / "tools" / "chime_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded_script("tools/chime_table.py")
 
 
 @pytest.mark.follows_the_model

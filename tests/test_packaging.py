@@ -1,6 +1,5 @@
 """A newcomer's first steps: the set-up script, the constraints, the notes on dependencies."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from loaded_scripts import loaded_script
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -35,11 +35,7 @@ def constraints(name: str = "constraints.txt") -> dict[str, str]:
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """run.py as a module that puts its environment into an empty folder."""
-    spec = importlib.util.spec_from_file_location("rolecall_script", ROOT / "run.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded_script("run.py", "rolecall_script")
     monkeypatch.setenv("ROLECALL_VENV", str(tmp_path / "venv"))
     return module
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from loaded_scripts import loaded_script
 
 ROOT = Path(__file__).resolve().parent.parent
 each_service = pytest.mark.parametrize("service", ["sts", "organizations"])
@@ -14,12 +14,7 @@ each_service = pytest.mark.parametrize("service", ["sts", "organizations"])
 
 @pytest.fixture(scope="module")
 def writer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sts_table", ROOT / "tools" / "sts_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded_script("tools/sts_table.py")
 
 
 @pytest.mark.follows_the_model

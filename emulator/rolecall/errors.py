@@ -100,6 +100,11 @@ def bad_request(message: str) -> AwsError:
     return AwsError("BadRequestException", message)
 
 
+def limit_exceeded(message: str) -> AwsError:
+    """The error of Chime's services for more than a quota allows. AWS's messages are not recorded."""
+    return AwsError("ResourceLimitExceededException", message)
+
+
 def region_disabled(account_id: str, reason: str = "") -> AwsError:
     """AWS's answer in a Region where STS is switched off."""
     return AwsError(REGION_DISABLED_CODE, REGION_DISABLED_MESSAGE.format(account_id=account_id), reason=reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -92,6 +93,22 @@ class Address:
     def url(self) -> str:
         host = self.reachable_host
         return f"{self.scheme}://[{host}]:{self.port}" if ":" in host else f"{self.scheme}://{host}:{self.port}"
+
+
+def client_lines(
+    url: str, access_key_id: str, secret_access_key: str, region: str, authority_path: str = ""
+) -> list[str]:
+    """Lines for a POSIX shell that point every AWS SDK at a server, whose certificate the authority has signed."""
+    values = {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": access_key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_access_key,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+    }
+    if authority_path:
+        values["AWS_CA_BUNDLE"] = authority_path
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 
 
 def data_folder(environment: Mapping[str, str], platform: str, home: str) -> PurePath:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +9,7 @@ from typing import Any
 
 import botocore
 import pytest
+from loaded_scripts import loaded_script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.follows_the_model
@@ -18,12 +18,7 @@ REWRITE = "read what AWS changed, decide what follows it, then run: python tools
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("model_members", ROOT / "tools" / "model_members.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded_script("tools/model_members.py")
 
 
 @pytest.fixture(scope="module")

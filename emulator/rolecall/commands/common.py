@@ -18,7 +18,7 @@ import click
 from rolecall.clock import Clock
 from rolecall.printable import printable, printable_lines
 from rolecall.service_records import DEFAULT_REGION
-from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, data_folder, default_database_url
+from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, client_lines, data_folder, default_database_url
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError
@@ -306,13 +306,4 @@ def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
 
 def export_lines(address: Address, key: DeclaredKey, authority_path: str = "") -> list[str]:
     """Lines for a POSIX shell that point every AWS SDK at the server, whose certificate the authority has signed."""
-    values = {
-        "AWS_ENDPOINT_URL": address.url,
-        "AWS_ACCESS_KEY_ID": key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-        "AWS_REGION": DEFAULT_REGION,
-        "AWS_DEFAULT_REGION": DEFAULT_REGION,
-    }
-    if authority_path:
-        values["AWS_CA_BUNDLE"] = authority_path
-    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    return client_lines(address.url, key.access_key_id, key.secret_access_key, DEFAULT_REGION, authority_path)

@@ -195,7 +195,7 @@ def page_of(
     scope, limit = (call.region, *parent_ids), max_results or kind.page_size
     after = BEFORE_THE_FIRST if asked_token is None else position_of(call, scope, asked_token)
     found = kind.kept.page(call, kind, parent, after, limit + 1)
-    resources, rest = one_page(call, scope, found, limit, lambda each: (each.created_at_seconds, each.resource_id))
+    resources, rest = one_page(call, scope, found, limit, lambda each: each.position)
     return {member: [shown(call, member, each.content) for each in resources], **rest}
 
 

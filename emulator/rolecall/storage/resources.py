@@ -27,6 +27,11 @@ class Place(NamedTuple):
     kind: str
 
 
+# Where a list goes on: the creation time and the id of the last resource shown.
+Position = tuple[int, str]
+BEFORE_THE_FIRST: Position = (-1, "")
+
+
 class Resource(NamedTuple):
     """One resource. ``key`` names it within the database, ``resource_id`` within its place.
 
@@ -43,13 +48,14 @@ class Resource(NamedTuple):
     create_token: str | None = None
     secret: Any = None
 
+    @property
+    def position(self) -> Position:
+        """Its place in lists, which are oldest first."""
+        return self.created_at_seconds, self.resource_id
+
     def has_ended(self, now_seconds: float) -> bool:
         return self.ends_at_seconds is not None and self.ends_at_seconds <= now_seconds
 
-
-# Where a list goes on: the creation time and the id of the last resource shown.
-Position = tuple[int, str]
-BEFORE_THE_FIRST: Position = (-1, "")
 
 _R = t.resources.c
 _parents = t.resources.alias("parents")

@@ -13,6 +13,7 @@ from typing import Any
 
 from rolecall.wire.models import Shape
 from rolecall.wire.patterns import Matcher, matcher
+from rolecall.wire.recorded import HIDDEN
 from rolecall.wire.scalars import FLOAT_TYPES, INTEGER_TYPES
 
 # IAM's recorded answers of 2026 name the parameter only; STS's also show the value.
@@ -314,10 +315,6 @@ def _nested_list_check(shape: Shape, style: Style, check: Check | None) -> Check
     return check_elements
 
 
-# In place of a sensitive key in the path of a member. AWS's form is not recorded.
-_HIDDEN_KEY = "HIDDEN_DUE_TO_SECURITY_REASONS"
-
-
 def _map_check(shape: Shape, style: Style, seen: dict[str, Check]) -> Check:
     key, element = shape.part("key").shape, shape.part("value").shape
     check_key, check_value = _checker(key, style, seen), _checker(element, style, seen)
@@ -337,7 +334,8 @@ def _map_check(shape: Shape, style: Style, seen: dict[str, Check]) -> Check:
         if nested and check_value is not None:
             for name, item in value.items():
                 if item is not None and len(failures) <= MAXIMUM_FAILURES:
-                    place = _HIDDEN_KEY if key.sensitive else name
+                    # AWS's form of a sensitive key in a path is not recorded.
+                    place = HIDDEN if key.sensitive else name
                     failures.extend(failure.below(f"{place}.member") for failure in check_value(item))
         return failures
 

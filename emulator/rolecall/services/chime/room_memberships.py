@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rolecall.errors import AwsError, bad_request
+from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.batches import errors_of
 from rolecall.services.chime.rooms import owned_room
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
@@ -95,7 +95,7 @@ def _add(call: Call, room: ChimeRoom, member_id: str, role: str) -> RoomMember:
     if chime_rooms.member(call.db, room.room_id, member_id) is not None:
         raise AwsError("ConflictException", f"Room {room.room_id} already has member {member_id}.")
     if chime_rooms.count_members(call.db, room.room_id) >= MAXIMUM_MEMBERS:
-        raise AwsError("ResourceLimitExceededException", f"A room may have at most {MAXIMUM_MEMBERS} members.")
+        raise limit_exceeded(f"A room may have at most {MAXIMUM_MEMBERS} members.")
     member = RoomMember(
         room_id=room.room_id,
         member_id=member_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, limit_exceeded
 from rolecall.services.chime.common import enterprise_account
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
@@ -23,7 +23,7 @@ def create_room(call: Call, *, AccountId: str, Name: str, ClientRequestToken: st
         if known is not None:
             return {"Room": _shown(known)}
     if chime_rooms.count_rooms(call.db, account.account_id) >= MAXIMUM_ROOMS:
-        raise AwsError("ResourceLimitExceededException", f"An account may have at most {MAXIMUM_ROOMS} rooms.")
+        raise limit_exceeded(f"An account may have at most {MAXIMUM_ROOMS} rooms.")
     now = int(call.now_seconds)
     room = ChimeRoom(
         room_id=call.ids.uuid(),

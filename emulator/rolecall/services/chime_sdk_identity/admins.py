@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rolecall.errors import AwsError, bad_request
+from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.app_instance_kinds import ADMIN_TYPE, APP_INSTANCE, BOT, PAGE_SIZE, SERVICE, USER
-from rolecall.services.chime_sdk_identity.app_instances import limit_exceeded
 from rolecall.services.kinds import Ids, Kind, ResourceStore
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
@@ -72,7 +71,7 @@ def list_admins(
     scope = (call.region, AppInstanceArn)
     after = BEFORE_THE_FIRST if NextToken is None else position_of(call, scope, NextToken)
     found = ADMIN.kept.page(call, ADMIN, instance, after, MaxResults + 1)
-    admins, rest = one_page(call, scope, found, MaxResults, lambda each: (each.created_at_seconds, each.resource_id))
+    admins, rest = one_page(call, scope, found, MaxResults, lambda each: each.position)
     listed = [
         {"Admin": _identity(_member(call, AppInstanceArn, each.resource_id), each.resource_id)} for each in admins
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from rolecall.errors import AwsError
+from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
@@ -84,8 +84,3 @@ def named(call: Call, name: str | None, metadata: str | None) -> dict[str, Any]:
         "CreatedTimestamp": call.now_seconds,
         "LastUpdatedTimestamp": call.now_seconds,
     }
-
-
-def limit_exceeded(message: str) -> AwsError:
-    """The messages of AWS's quotas are not recorded."""
-    return AwsError("ResourceLimitExceededException", message)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from rolecall.access.permission import Permission
+from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import PAGE_SIZE, SERVICE, USER
-from rolecall.services.chime_sdk_identity.app_instances import limit_exceeded
 from rolecall.services.kinds import Kind
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation

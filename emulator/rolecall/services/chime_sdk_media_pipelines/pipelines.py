@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rolecall.arns import parse_arn
-from rolecall.errors import AwsError
+from rolecall.errors import limit_exceeded
 from rolecall.services.kinds import Ids, Kind, ResourceStore, kind_with_arn, shown
 from rolecall.services.members import Tag
 from rolecall.services.paging import one_page, position_of
@@ -87,8 +87,8 @@ def get_media_capture_pipeline(call: Call, *, MediaPipelineId: str) -> Answer:
 def list_media_capture_pipelines(call: Call, *, NextToken: str | None = None, MaxResults: int | None = None) -> Answer:
     limit, scope = MaxResults or PIPELINE.page_size, (call.region,)
     after = BEFORE_THE_FIRST if NextToken is None else position_of(call, scope, NextToken)
-    found = [each for each in _captures(call) if _position(each) > tuple(after)]
-    page, rest = one_page(call, scope, found[: limit + 1], limit, _position)
+    found = [each for each in _captures(call) if each.position > tuple(after)]
+    page, rest = one_page(call, scope, found[: limit + 1], limit, lambda each: each.position)
     member = "MediaCapturePipelines"
     return {member: [shown(call, member, each.content) for each in page], **rest}
 
@@ -206,8 +206,7 @@ def _check_count(call: Call) -> None:
     limit = MAXIMUM_PIPELINES if call.region == DEFAULT_REGION else MAXIMUM_PIPELINES_ELSEWHERE
     found = pipelines_here(call)
     if len(found) >= limit and sum(is_active(call, each) for each in found) >= limit:
-        message = f"An account may have at most {limit} active media pipelines in {call.region}."
-        raise AwsError("ResourceLimitExceededException", message)
+        raise limit_exceeded(f"An account may have at most {limit} active media pipelines in {call.region}.")
 
 
 def _token(variant: str, create_token: str | None) -> str | None:
@@ -224,10 +223,6 @@ def _capture(call: Call, pipeline_id: str, *, locked: bool = False) -> Resource:
 
 def _captures(call: Call) -> Iterator[Resource]:
     return (each for each in pipelines_here(call) if CAPTURE in each.content)
-
-
-def _position(pipeline: Resource) -> tuple[int, str]:
-    return pipeline.created_at_seconds, pipeline.resource_id
 
 
 def _of_meetings(connection: Any, account_id: str) -> Sequence[RoleUsage]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
-from rolecall.errors import AwsError
+from rolecall.errors import AwsError, limit_exceeded
 from rolecall.services.chime_sdk_media_pipelines.pipelines import (
     MOVE_SECONDS,
     SERVICE,
@@ -83,8 +83,7 @@ def create_stream_pool(
     if known is None:
         place = POOL.place(call)
         if resources.count(call.db, place, now_seconds=call.now_seconds) >= MAXIMUM_POOLS:
-            message = f"An account may have at most {MAXIMUM_POOLS} Kinesis video stream pools in a Region."
-            raise AwsError("ResourceLimitExceededException", message)
+            raise limit_exceeded(f"An account may have at most {MAXIMUM_POOLS} Kinesis video stream pools in a Region.")
         content = {
             "PoolArn": POOL.arn(call, PoolName),
             "PoolName": PoolName,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from rolecall.arns import PARTITION
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_media_pipelines.elements import VOICE_ANALYTICS
 from rolecall.services.chime_sdk_media_pipelines.insights import INSIGHTS_PIPELINE, STREAMED
@@ -16,8 +15,8 @@ from rolecall.services.verbs import existing, get, keep, made_with_token
 from rolecall.storage import resources
 from rolecall.storage.resources import Content, Resource
 
-# The kind of services/chime_sdk_voice in the resource store.
-VOICE_PROFILE_DOMAIN = "chime-sdk-voice/voice-profile-domain"
+# A kind of services/chime_sdk_voice, named by its ARN and only read here.
+VOICE_PROFILE_DOMAIN = Kind("chime-sdk-voice", "voice-profile-domain", "VoiceProfileDomainArn")
 _NEXT = {"Initializing": "InProgress", "Stopping": "Stopped"}
 _RUNNING = ("Initializing", "InProgress")
 
@@ -158,9 +157,7 @@ def _check_channel(pipeline: Resource, source: Mapping[str, Any] | None) -> None
 
 
 def _check_domain(call: Call, arn: str) -> None:
-    prefix = f"arn:{PARTITION}:chime:{call.region}:{call.account_id}:voice-profile-domain/"
-    place = INSIGHTS_PIPELINE.place(call)._replace(kind=VOICE_PROFILE_DOMAIN)
-    if not arn.startswith(prefix) or resources.find(call.db, place, arn.removeprefix(prefix)) is None:
+    if VOICE_PROFILE_DOMAIN.kept.find(call, VOICE_PROFILE_DOMAIN, (arn,), locked=False) is None:
         raise AwsError(NOT_FOUND, f"Voice profile domain {arn} was not found.")
 
 

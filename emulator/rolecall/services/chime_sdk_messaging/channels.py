@@ -15,6 +15,7 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     forbidden,
     identity,
     listed,
+    listed_of_member,
     micros,
     parts_of,
 )
@@ -201,16 +202,7 @@ def list_channels(
     if Privacy is None and may_see_all:
         return page_of(call, CHANNEL, (AppInstanceArn,), "Channels", NextToken, MaxResults)
     relation = (Privacy or "PUBLIC").lower()
-    page, rest = listed(
-        call,
-        (AppInstanceArn, relation),
-        NextToken,
-        MaxResults,
-        lambda after, limit: relations.of_member(
-            call.db, instance.key, relation, now_seconds=call.now_seconds, after=after, limit=limit
-        ),
-        of_member=True,
-    )
+    page, rest = listed_of_member(call, (AppInstanceArn, relation), NextToken, MaxResults, instance.key, relation)
     return {"Channels": [parts_of(call, channel, "Channels") for _, channel in page], **rest}
 
 
@@ -256,7 +248,7 @@ def search_channels(
         lambda after, limit: [
             each for each in later.values() if not after or (each[0].created_at_micros, each[0].channel_key) > after[:2]
         ][:limit],
-        of_member=True,
+        by_channel=True,
     )
     return {"Channels": [parts_of(call, channel, "Channels") for _, channel in page], **rest}
 

@@ -5,11 +5,11 @@ Everyone asks about itself. Administrators of the app instance ask about others,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rolecall.services.app_instance_kinds import is_admin
-from rolecall.services.chime_sdk_messaging.kinds import SERVICE, forbidden, listed, parts_of, seconds
+from rolecall.services.chime_sdk_messaging.kinds import SERVICE, forbidden, listed_of_member, parts_of, seconds
 from rolecall.services.chime_sdk_messaging.moderators import existing_relation
 from rolecall.services.chime_sdk_messaging.roles import (
     Standing,
@@ -20,7 +20,6 @@ from rolecall.services.chime_sdk_messaging.roles import (
     standing_of,
 )
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.storage import channel_relations as relations
 from rolecall.storage.channel_relations import MEMBER, MODERATOR, Relation
 from rolecall.storage.resources import Resource
 
@@ -85,20 +84,10 @@ def _user(call: Call, user_arn: str, bearer: str, acting: Resource) -> Resource:
 
 def _page(
     call: Call, relation: str, user_arn: str | None, bearer: str, max_results: int | None, token: str | None
-) -> tuple[list[tuple[Relation, Mapping[str, Any]]], Answer]:
+) -> tuple[Sequence[tuple[Relation, Mapping[str, Any]]], Answer]:
     acting = acting_identity(call, bearer)
     user = _user(call, user_arn or bearer, bearer, acting)
-    page, rest = listed(
-        call,
-        (bearer, user_arn),
-        token,
-        max_results,
-        lambda after, limit: relations.of_member(
-            call.db, user.key, relation, now_seconds=call.now_seconds, after=after, limit=limit
-        ),
-        of_member=True,
-    )
-    return list(page), rest
+    return listed_of_member(call, (bearer, user_arn), token, max_results, user.key, relation)
 
 
 def _membership(call: Call, member: str, relation: Relation, channel: Mapping[str, Any]) -> Answer:

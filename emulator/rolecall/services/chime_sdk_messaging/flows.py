@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from rolecall.arns import parse_arn
-from rolecall.errors import AwsError, bad_request
+from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.app_instance_kinds import APP_INSTANCE
 from rolecall.services.chime_sdk_messaging.channels import related
-from rolecall.services.chime_sdk_messaging.kinds import FLOW, SERVICE, conflict, limit_exceeded, listed, parts_of
+from rolecall.services.chime_sdk_messaging.kinds import FLOW, SERVICE, conflict, listed_of_member, parts_of
 from rolecall.services.chime_sdk_messaging.processing import FLOW_MEMBER
 from rolecall.services.chime_sdk_messaging.roles import instance_of, standing
 from rolecall.services.members import Tag
@@ -123,16 +123,7 @@ def list_channels_of_flow(
     call: Call, *, ChannelFlowArn: str, MaxResults: int | None = None, NextToken: str | None = None
 ) -> Answer:
     flow = existing(call, FLOW, ChannelFlowArn)
-    page, rest = listed(
-        call,
-        (ChannelFlowArn,),
-        NextToken,
-        MaxResults,
-        lambda after, limit: relations.of_member(
-            call.db, flow.key, relations.FLOW, now_seconds=call.now_seconds, after=after, limit=limit
-        ),
-        of_member=True,
-    )
+    page, rest = listed_of_member(call, (ChannelFlowArn,), NextToken, MaxResults, flow.key, relations.FLOW)
     return {"Channels": [parts_of(call, channel, "Channels") for _, channel in page], **rest}
 
 

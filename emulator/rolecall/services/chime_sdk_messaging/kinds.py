@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, identity_of
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call
-from rolecall.storage.channel_relations import Position, Relation
+from rolecall.storage.channel_relations import Position, Relation, of_member
 from rolecall.storage.resources import Content, Resource
 
 SERVICE = "chime-sdk-messaging"
 CHANNEL = kind_with_arn(SERVICE, "channel", "ChannelArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
 FLOW = kind_with_arn(SERVICE, "channel-flow", "ChannelFlowArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
 ELASTIC = "ElasticChannelConfiguration"
-Item = TypeVar("Item")
 
 
 def forbidden(message: str) -> AwsError:
@@ -28,11 +27,6 @@ def forbidden(message: str) -> AwsError:
 def conflict(message: str) -> AwsError:
     """AWS's messages are not recorded."""
     return AwsError("ConflictException", message)
-
-
-def limit_exceeded(message: str) -> AwsError:
-    """The messages of AWS's quotas are not recorded."""
-    return AwsError("ResourceLimitExceededException", message)
 
 
 def micros(seconds: float) -> int:
@@ -67,9 +61,9 @@ def listed(
     max_results: int | None,
     fetch: Callable[[Position, int], Sequence[tuple[Relation, Mapping[str, Any]]]],
     *,
-    of_member: bool = False,
+    by_channel: bool = False,
 ) -> tuple[Sequence[tuple[Relation, Mapping[str, Any]]], Answer]:
-    """A page of relations, and NextToken. ``of_member`` is for the relations of one member.
+    """A page of relations, and NextToken. ``by_channel`` is for the relations of one member.
 
     Raises AwsError BadRequestException for a token of another list.
     """
@@ -78,7 +72,23 @@ def listed(
 
     def position(found: tuple[Relation, Mapping[str, Any]]) -> Position:
         relation = found[0]
-        other = relation.channel_key if of_member else relation.member_arn
+        other = relation.channel_key if by_channel else relation.member_arn
         return relation.created_at_micros, other, relation.sub_channel_id
 
     return one_page(call, scope, fetch(after, limit + 1), limit, position)
+
+
+def listed_of_member(
+    call: Call,
+    filters: Sequence[str | None],
+    token: str | None,
+    max_results: int | None,
+    member_key: str,
+    relation: str,
+) -> tuple[Sequence[tuple[Relation, Mapping[str, Any]]], Answer]:
+    """A page of one member's relations of a kind, each with its channel, and NextToken. See :func:`listed`."""
+
+    def fetch(after: Position, limit: int) -> Sequence[tuple[Relation, Mapping[str, Any]]]:
+        return of_member(call.db, member_key, relation, now_seconds=call.now_seconds, after=after, limit=limit)
+
+    return listed(call, filters, token, max_results, fetch, by_channel=True)

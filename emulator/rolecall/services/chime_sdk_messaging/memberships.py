@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from rolecall.errors import bad_request
+from rolecall.errors import bad_request, limit_exceeded
 from rolecall.services.batches import errors_of
 from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.events import announce
@@ -15,7 +15,6 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     conflict,
     forbidden,
     identity,
-    limit_exceeded,
     listed,
     micros,
     named,

@@ -10,7 +10,7 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
     announce_message,
     check,
 )
-from rolecall.services.chime_sdk_messaging.messages import found_message, named_message, visible_message
+from rolecall.services.chime_sdk_messaging.messages import found_message, named_message, visible_message, with_status
 from rolecall.services.chime_sdk_messaging.processing import announce_pending, is_processed, pending, settle_overdue
 from rolecall.services.chime_sdk_messaging.roles import Standing, standing
 from rolecall.services.registry import Answer, Call, operation
@@ -56,7 +56,7 @@ def update_message(
         message = message._replace(content={**message.content, **changes})
         announce_message(call, acting.channel, "UPDATE_CHANNEL_MESSAGE", message, to_sender=False)
     messages.change(call.db, message)
-    return {**named_message(acting, message), "Status": {"Value": message.status}}
+    return with_status(acting, message)
 
 
 @operation(SERVICE, "RedactChannelMessage")

@@ -89,7 +89,7 @@ def send_message(
         asked = (Type, Persistence, target, sub_channel)
         if (before.content["Type"], before.content["Persistence"], before.target_arn, before.sub_channel_id) != asked:
             raise conflict("ClientRequestToken was used with other parameters.")
-        return _sent(acting, settled(before, micros(call.now_seconds)))
+        return with_status(acting, settled(before, micros(call.now_seconds)))
     settle_overdue(call, channel)
     created = max(micros(call.now_seconds), messages.last_micros(call.db, channel.key) + 1)
     optional = {
@@ -118,7 +118,7 @@ def send_message(
         content,
         ClientRequestToken,
     )
-    return _sent(acting, _add(acting, message))
+    return with_status(acting, _add(acting, message))
 
 
 def _add(acting: Standing, message: Message) -> Message:
@@ -147,7 +147,8 @@ def _target(acting: Standing, targets: Sequence[Target]) -> str | None:
     return None
 
 
-def _sent(acting: Standing, message: Message) -> Answer:
+def with_status(acting: Standing, message: Message) -> Answer:
+    """The answer of an operation that sends or edits a message."""
     return {**named_message(acting, message), "Status": {"Value": message.status}}
 
 
@@ -187,7 +188,7 @@ def found_message(acting: Standing, message_id: str, sub_channel_id: str | None)
     found = messages.find(call.db, acting.channel.key, message_id)
     is_kept = found is not None and found.created_at_micros >= kept_since_micros(call, acting.channel)
     if found is None or not is_kept or found.sub_channel_id != sub_channel:
-        raise AwsError("NotFoundException", f"Channel message {message_id} was not found.")
+        raise _not_found(message_id)
     return settled(found, micros(call.now_seconds))
 
 
@@ -197,8 +198,12 @@ def visible_message(acting: Standing, message_id: str, sub_channel_id: str | Non
     is_own = message.sender_arn == acting.arn
     is_sent = message.listed or (is_own and message.status == PENDING)
     if not is_sent or not (is_own or message.target_arn in (None, acting.arn)):
-        raise AwsError("NotFoundException", f"Channel message {message_id} was not found.")
+        raise _not_found(message_id)
     return message
+
+
+def _not_found(message_id: str) -> AwsError:
+    return AwsError("NotFoundException", f"Channel message {message_id} was not found.")
 
 
 @operation(SERVICE, "ListChannelMessages")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from rolecall.errors import limit_exceeded
 from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
     conflict,
     forbidden,
     identity,
-    limit_exceeded,
     listed,
     named,
     seconds,

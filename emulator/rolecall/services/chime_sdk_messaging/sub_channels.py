@@ -5,9 +5,9 @@ A sub-channel exists as long as it has members. Members who moderate the channel
 
 from __future__ import annotations
 
-from rolecall.errors import bad_request
+from rolecall.errors import bad_request, limit_exceeded
 from rolecall.services.chime_sdk_messaging.events import announce
-from rolecall.services.chime_sdk_messaging.kinds import ELASTIC, SERVICE, limit_exceeded, micros, named, seconds
+from rolecall.services.chime_sdk_messaging.kinds import ELASTIC, SERVICE, micros, named, seconds
 from rolecall.services.chime_sdk_messaging.roles import Standing, standing
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation

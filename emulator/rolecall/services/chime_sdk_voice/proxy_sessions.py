@@ -127,10 +127,9 @@ def list_proxy_sessions(
     found = [
         each
         for each in resources.children(call.db, connector.key, SESSION.name)
-        if (after is None or (each.created_at_seconds, each.resource_id) > after)
-        and Status in (None, _status(each.content, call.now_seconds)[0])
+        if (after is None or each.position > after) and Status in (None, _status(each.content, call.now_seconds)[0])
     ]
-    page, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.resource_id))
+    page, rest = one_page(call, filters, found, MaxResults, lambda each: each.position)
     return {"ProxySessions": [_shown(call, each.content, "ProxySessions") for each in page], **rest}
 
 

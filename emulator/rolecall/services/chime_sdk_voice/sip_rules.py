@@ -78,11 +78,11 @@ def list_sip_rules(
     found = [
         each
         for each in resources.all_of_kind(call.db, call.account_id, SIP_RULE.name, call.region)
-        if (after is None or (each.created_at_seconds, each.resource_id) > after)
+        if (after is None or each.position > after)
         and SipMediaApplicationId
         in (None, *(target.get("SipMediaApplicationId") for target in each.content["TargetApplications"]))
     ]
-    rules, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.resource_id))
+    rules, rest = one_page(call, filters, found, MaxResults, lambda each: each.position)
     return {"SipRules": [shown(call, "SipRules", each.content) for each in rules], **rest}
 
 

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
-from rolecall.arns import PARTITION
 from rolecall.data import actions
 from rolecall.errors import AwsError, bad_request
-from rolecall.services.kinds import kind_with_arn
+from rolecall.services.kinds import Kind, kind_with_arn
 from rolecall.services.linked_roles import ensure_role, permission_to_make
 from rolecall.services.members import Document, Tag
 from rolecall.services.permissions import table_permissions
@@ -32,8 +31,8 @@ from rolecall.storage import resources
 from rolecall.storage.service_linked_roles import RESOURCE_FINDERS, RoleUsage
 
 SERVICE = "chime-sdk-voice"
-# The kind of services/chime_sdk_media_pipelines in the resource store.
-INSIGHTS_CONFIGURATION = "chime-sdk-media-pipelines/media-insights-pipeline-configuration"
+# A kind of services/chime_sdk_media_pipelines, named by its ARN and only read here.
+INSIGHTS_CONFIGURATION = Kind("chime-sdk-media-pipelines", "media-insights-pipeline-configuration", "ConfigurationArn")
 STREAMING_SERVICE = "voiceconnector.chime.amazonaws.com"
 # AWS CLI examples: abcdef1ghij2klmno3pqr4.
 ID_CHARACTERS = 22
@@ -228,11 +227,7 @@ def _check_insights(call: Call, streaming: Streaming) -> None:
     insights, arn = streaming.get("MediaInsightsConfiguration"), _insights_arn(streaming)
     if insights is not None and not arn and not insights.get("Disabled", False):
         raise bad_request("MediaInsightsConfiguration must have a ConfigurationArn, unless it is Disabled.")
-    prefix = f"arn:{PARTITION}:chime:{call.region}:{call.account_id}:media-insights-pipeline-configuration/"
-    place = VOICE_CONNECTOR.place(call)._replace(kind=INSIGHTS_CONFIGURATION)
-    if arn and not (
-        arn.startswith(prefix) and resources.find(call.db, place, arn.removeprefix(prefix), locked=True) is not None
-    ):
+    if arn and INSIGHTS_CONFIGURATION.kept.find(call, INSIGHTS_CONFIGURATION, (arn,), locked=True) is None:
         raise AwsError("NotFoundException", f"Media insights pipeline configuration {arn} was not found.")
 
 

@@ -14,14 +14,16 @@ from rolecall.call_log.writer import DecisionLog
 from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import CallFilter, LogUnavailableError
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
+from rolecall.web.decision_endpoints import (
+    DEFAULT_LIMIT,
+    MAXIMUM_LIMIT,
+    NO_LOG_MESSAGE,
+    NOT_FOUND_MESSAGE,
+    UNAVAILABLE_MESSAGE,
+)
 
-NO_LOG_MESSAGE = "This sandbox keeps no decision log."
-UNAVAILABLE_MESSAGE = "The decision log cannot be read."
-NO_CALL_MESSAGE = "The decision log has no call with this request id."
 TWO_SERVICES_MESSAGE = "The action belongs to another service than the one in the filter."
 FILTERS = ("principal", "action", "outcome", "service")
-_DEFAULT_LIMIT = 100
-_MAXIMUM_LIMIT = 1000
 # The order in which AWS evaluates the kinds of policy.
 _ORDER = ("rcp", "scp", "resource", "trust", "identity", "boundary", "session", "scope-down")
 
@@ -47,7 +49,7 @@ def filter_of(given: Mapping[str, str], now_seconds: Callable[[], float]) -> Cal
         raise BadFilterError(TWO_SERVICES_MESSAGE)
     values = {name: given.get(name, "").strip() for name in ("principal", "outcome", "limit")}
     values["action"] = action or (f"{service}:*" if service else "")
-    return read_filter(values, now_seconds, default_limit=_DEFAULT_LIMIT, maximum_limit=_MAXIMUM_LIMIT)
+    return read_filter(values, now_seconds, default_limit=DEFAULT_LIMIT, maximum_limit=MAXIMUM_LIMIT)
 
 
 def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
@@ -60,7 +62,7 @@ def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
     def read(log: DecisionLog) -> Json:
         call = log.call(values["request_id"])
         if call is None:
-            raise ConsoleError(NO_CALL_MESSAGE, 404)
+            raise ConsoleError(NOT_FOUND_MESSAGE, 404)
         return explained_as_json(call, log.details(call.request_id))
 
     call = _read(sandbox, read)

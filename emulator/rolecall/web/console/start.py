@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
 from flask import Request, Response
 
 from rolecall.call_log.shown import call_as_json
 from rolecall.clock import iso8601
 from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
+from rolecall.settings import client_lines
 from rolecall.storage.access_keys import KeyInUse, keys_in_use
 from rolecall.storage.decision_log import CallFilter, LogUnavailableError
 from rolecall.storage.dialects import shown_url
@@ -43,15 +42,7 @@ def _start(sandbox: Sandbox, request: Request, _values: Values) -> Response:
 
 
 def _export_lines(endpoint: str, key: KeyInUse) -> str:
-    """Lines for a POSIX shell."""
-    values = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-        "AWS_REGION": DEFAULT_REGION,
-        "AWS_DEFAULT_REGION": DEFAULT_REGION,
-    }
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
+    return "\n".join(client_lines(endpoint, key.access_key_id, key.secret_access_key, DEFAULT_REGION))
 
 
 def _last_refusals(sandbox: Sandbox) -> list[dict[str, object]] | None:
