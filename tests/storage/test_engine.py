@@ -66,7 +66,6 @@ WITHOUT_AUTHORITY = {
     "account_creations",
     "account_aliases",
     "account_properties",
-    "acquired_roles",
     "server_certificates",
     "service_credentials",
     "ssh_public_keys",

@@ -104,6 +104,7 @@ class _Postgresql:
     def begin(self, connection: Connection) -> None:
         link = link_of(connection)
         link.settle()
+        link.end_reading()
         link.run(_BEGIN_WRITING)
 
     def raise_generation(self, connection: Connection) -> None:
@@ -169,6 +170,17 @@ class Link:
         else:
             self.generation = _number(self._checked(self._wire.exec_prepared, _GENERATION, ()))
             self._state = _GENERATION_READ
+
+    def end_reading(self) -> None:
+        """Prepare a connection for writing that a thread which has ended read with. Raises SQLAlchemy's errors."""
+        if self._driver.prepare_threshold is not None:
+            self._driver.prepare_threshold = None
+            # psycopg drops all prepared statements with a ROLLBACK if it prepared any. So have this behind us.
+            self.run(b"BEGIN")
+            with suppress(psycopg.Error):
+                self._driver.rollback()
+            self.run(b"DEALLOCATE ALL")
+            self._prepared.clear()
 
     def read_in_transaction(self) -> None:
         """Called before each read. Raises SnapshotMovedError when the state is newer than the generation read first."""
