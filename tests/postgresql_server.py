@@ -119,6 +119,12 @@ class Server:
             process.send_signal(how)
             process.wait(_PATIENCE_SECONDS)
 
+    @property
+    def pid(self) -> int:
+        """The process that starts all others. Only of a server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str, password: str = PASSWORD) -> str:
         return f"postgresql+psycopg://rolecall:{password.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
 

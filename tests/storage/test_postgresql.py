@@ -14,7 +14,8 @@ from alembic import command
 from botocore.exceptions import ClientError
 from postgresql_server import PASSWORD, databases
 from postgresql_worlds import migrated_template
-from sqlalchemy import create_engine, event, func, insert, inspect, select, text
+from sent_statements import sent_statements
+from sqlalchemy import create_engine, func, insert, inspect, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from world_handle import FIRST_ACCOUNT, WorldHandle, builtin_world
 
@@ -221,9 +222,9 @@ def test_a_writer_takes_over_the_connection_of_a_reader(database: Database, read
     for _ in range(2):
         assert in_a_thread(read) == 0
         gc.collect()
-        with pytest.raises(ValueError):  # noqa: PT011 - the error of the test itself
+        with pytest.raises(ValueError):
             database.write(fail)
-        with pytest.raises(ValueError):  # noqa: PT011
+        with pytest.raises(ValueError):
             database.write(fail)
 
 
@@ -349,34 +350,14 @@ CALLS = [
 @pytest.mark.parametrize("on", ["sqlite", "postgresql"])
 @pytest.mark.parametrize(("service", "operation", "parameters", "expected"), CALLS)
 def test_how_many_statements_a_call_takes(
-    monkeypatch: pytest.MonkeyPatch,
-    on: str,
-    service: str,
-    operation: str,
-    parameters: dict[str, Any],
-    expected: dict[str, int],
+    on: str, service: str, operation: str, parameters: dict[str, Any], expected: dict[str, int]
 ) -> None:
     world = WorldHandle(builtin_world(), on=on)
     call = getattr(world.client(service), operation)
     for _ in range(3):
         call(**parameters)
-    statements: list[str] = []
-    if on == "postgresql":
-        checked = postgresql_dialect.Link._checked
-
-        def noted(link: Any, send: Any, *arguments: Any) -> Any:
-            statements.append(str(arguments[0]))
-            return checked(link, send, *arguments)
-
-        monkeypatch.setattr(postgresql_dialect.Link, "_checked", noted)
-        event.listen(world.database._engine, "before_cursor_execute", lambda *found: statements.append(found[2]))
-    else:
-        with world.database.snapshot() as connection:
-            driver: Any = connection.connection.driver_connection
-        driver.set_trace_callback(statements.append)
-    call(**parameters)
-    if on == "sqlite":
-        driver.set_trace_callback(None)
+    with sent_statements(world.database) as statements:
+        call(**parameters)
     counted = [one for one in statements if one not in ("BEGIN", "COMMIT")]
     assert len(counted) == expected[on], counted
     world.close()
