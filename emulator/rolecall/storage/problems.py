@@ -46,7 +46,8 @@ def bad_rows(message: str) -> Iterator[None]:
     try:
         yield
     except (IntegrityError, DataError) as error:
-        raise BadRowError(f"{message}: {error.orig}") from error
+        # PostgreSQL adds lines with details.
+        raise BadRowError(f"{message}: {str(error.orig).splitlines()[0]}") from error
     except (sqlite3.IntegrityError, sqlite3.DataError) as error:
         raise BadRowError(f"{message}: {error}") from error
 
