@@ -28,7 +28,7 @@ from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall,
 from rolecall.storage.dialects import shown_url
 from rolecall.storage.engine import WRITE_ATTEMPTS, Database
 from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
-from rolecall.storage.roles import role_by_name
+from rolecall.storage.roles import RoleRecord, add_role, role_by_name
 from rolecall.storage.upgrade import configuration
 
 ACCOUNT = FIRST_ACCOUNT
@@ -133,6 +133,58 @@ def test_a_call_that_knows_an_older_generation_starts_again(database: Database, 
             writing.execute(insert(t.users).values(**_user("new")))
         with pytest.raises(SnapshotMovedError):
             _count(connection)
+
+
+def _add_role(database: Database, name: str) -> None:
+    role = RoleRecord(f"AROA{name}", ACCOUNT, name, "/", "", "{}", {}, 3600, None, None, 1)
+    database.write(lambda connection: add_role(connection, role))
+
+
+def test_one_row_is_read_without_a_transaction(database: Database, other: Database) -> None:
+    """And with the generation, so that a call still sees one state."""
+    _add_role(other, "first")
+    with database.snapshot("a purpose that is new") as connection:
+        database.generation(connection)
+        with sent_statements(database) as statements:
+            assert role_by_name(connection, ACCOUNT, "first") is not None
+        # Prepared and run: the first time, each is a round trip.
+        assert len(set(statements)) == 1
+        assert not any("BEGIN" in one for one in statements)
+        # Whatever is read further is of the same state.
+        with sent_statements(database) as statements:
+            assert role_by_name(connection, ACCOUNT, "first") is not None
+        assert any("BEGIN" in one for one in statements)
+        _add_role(other, "second")
+        assert role_by_name(connection, ACCOUNT, "second") is None
+
+
+def test_one_row_of_a_newer_state_makes_the_call_start_again(database: Database, other: Database) -> None:
+    _add_role(other, "first")
+    for read_before in (False, True):
+        with database.snapshot(f"a purpose that is new {read_before}") as connection:
+            database.generation(connection)
+            if read_before:
+                assert role_by_name(connection, ACCOUNT, "first") is not None
+            _add_role(other, f"later-{read_before}")
+            with pytest.raises(SnapshotMovedError):
+                role_by_name(connection, ACCOUNT, "first")
+
+
+def test_a_row_that_is_not_there_is_not_there_in_the_state_of_the_call(database: Database, other: Database) -> None:
+    """No row, no generation: so the call looks again in a transaction."""
+    with database.snapshot("a purpose that is new") as connection:
+        database.generation(connection)
+        _add_role(other, "first")
+        with pytest.raises(SnapshotMovedError):
+            role_by_name(connection, ACCOUNT, "absent")
+    with database.snapshot("another purpose that is new") as connection:
+        assert role_by_name(connection, ACCOUNT, "absent") is None
+
+
+def test_rows_that_change_without_the_generation_are_read_in_a_transaction(database: Database) -> None:
+    rooms = select(t.chime_users.c.user_id).where(t.chime_users.c.account_id.in_(select(t.accounts.c.account_id)))
+    for statement, expected in ((rooms, False), (select(t.roles.c.name), True), (select(t.credential_reports), False)):
+        assert bool(postgresql_dialect._FormSelect(statement, ())._first) is expected
 
 
 def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest.MonkeyPatch) -> None:

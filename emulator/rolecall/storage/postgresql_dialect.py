@@ -1,8 +1,9 @@
 """PostgreSQL, by psycopg 3: few round trips, one state of the database for each call, one writer at a time.
 
-A call first reads the generation, in one round trip without a transaction. Most calls need nothing else. A call that
-goes on to read begins a transaction that is REPEATABLE READ, and reads the generation in it again. If another process
-has raised it in between, what the call knows is of an older state: SnapshotMovedError lets the call start again.
+A call first reads the generation, in one round trip without a transaction. Many calls need nothing else, or one more
+select of rows that rights depend on: such a select reads the generation as well. A call that reads more begins a
+transaction that is REPEATABLE READ, and reads the generation in it again. If another process has raised it in between,
+what the call knows is of an older state: SnapshotMovedError lets the call start again.
 ``docs/postgresql.md`` says why an advisory lock makes writers take turns.
 """
 
@@ -27,11 +28,13 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.visitors import iterate
 
 from rolecall.storage.dialects import Readers
 from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
@@ -53,6 +56,7 @@ _CONNECTION: dict[str, Any] = {
 }
 _GENERATION = b"rolecall_generation"
 _GENERATION_SQL = b"SELECT value FROM generations WHERE name = 'iam'"
+_GENERATION_COLUMN: Any = literal_column(f"({_GENERATION_SQL.decode()})")
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_READING_GENERATION = _BEGIN_READING + b"; EXECUTE " + _GENERATION
 _BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})".encode()
@@ -65,7 +69,7 @@ LINK = "rolecall_link"
 # psycopg prepares a statement when it runs for the fifth time.
 _PREPARE_AFTER = 4
 _POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-_OUTSIDE, _GENERATION_READ, _IN_TRANSACTION = range(3)
+_OUTSIDE, _GENERATION_READ, _ROW_READ, _IN_TRANSACTION = range(4)
 # Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
 _OTHER_COLLATIONS = text(
     "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)"
@@ -186,7 +190,7 @@ class Link:
         """Called before each read. Raises SnapshotMovedError when the state is newer than the generation read first."""
         if self._state != _OUTSIDE:
             self.read_more = True
-            if self._state == _GENERATION_READ:
+            if self._state in (_GENERATION_READ, _ROW_READ):
                 known = self.generation
                 self._begin_reading()
                 if self.generation != known:
@@ -218,6 +222,23 @@ class Link:
     def run(self, sql: bytes) -> pq.abc.PGresult:
         """Run statements without values. Raises SQLAlchemy's errors."""
         return self._checked(self._wire.exec_, sql)
+
+    def read_first(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult | None:
+        """The rows of a prepared select of the first rows that a snapshot reads, without a transaction.
+
+        The last column is the generation. None when there must be a transaction: something was read before, or there
+        are no rows, and so no generation. Raises SnapshotMovedError.
+        """
+        if self._state != _GENERATION_READ:
+            return None
+        self._state = _ROW_READ
+        result = self.run_prepared(name, sql, values)
+        if not result.ntuples:
+            return None
+        if int(result.get_value(0, result.nfields - 1) or 0) != self.generation:
+            self.read_more = True
+            raise SnapshotMovedError
+        return result
 
     def read(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
         """The result of a prepared select, in the snapshot or in the transaction."""
@@ -386,12 +407,18 @@ _NUMBERS = itertools.count()
 class _FormSelect:
     """A select as a prepared statement of each connection. Values and columns travel as text."""
 
-    __slots__ = ("_columns", "_name", "_places", "_sql")
+    __slots__ = ("_columns", "_first", "_name", "_places", "_sql")
 
     def __init__(self, statement: Select[Any], names: tuple[str, ...]) -> None:
         compiled = statement.compile(dialect=_POSTGRESQL)
         self._name = f"rolecall_{next(_NUMBERS)}".encode()
         self._sql = str(compiled).encode()
+        # Such rows change only with the generation, except when they were last used. So the same generation is the same
+        # state, and needs no transaction.
+        self._first = b""
+        tables = [each for each in iterate(statement) if isinstance(each, Table)]
+        if all(each.info["bears_on_rights"] for each in tables):
+            self._first = str(statement.add_columns(_GENERATION_COLUMN).compile(dialect=_POSTGRESQL)).encode()
         self._columns = tuple(_reader_of(column.type) for column in statement.selected_columns)
         # For each value that PostgreSQL takes: the position of the given value, or the statement's own value.
         order = compiled.positiontup or ()
@@ -414,7 +441,8 @@ class _FormSelect:
             # PostgreSQL stores no NUL, so nothing equals such a text.
             if value is not None and b"\0" in value:
                 return None
-        return link.read(self._name, self._sql, placed)
+        first = link.read_first(self._name + b"_first", self._first, placed) if self._first else None
+        return link.read(self._name, self._sql, placed) if first is None else first
 
     def _row(self, result: pq.abc.PGresult, number: int) -> Sequence[Any]:
         row = []
