@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import event
 
 from rolecall.storage.engine import Database
-from rolecall.storage.postgresql_dialect import Link
+from rolecall.storage.postgresql_link import Link
 
 
 @contextmanager

@@ -334,7 +334,7 @@ def test_an_unusable_database_is_one_clear_line(
 
 def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    for name in ("postgresql_dialect", "postgresql_log"):
+    for name in ("postgresql_dialect", "postgresql_forms", "postgresql_link", "postgresql_log"):
         monkeypatch.delitem(sys.modules, f"rolecall.storage.{name}", raising=False)
     dialects.dialect_named.cache_clear()
     done = run_rolecall(tmp_path, "serve", "--port", "4599", "--database", "postgresql+psycopg://somewhere/db")

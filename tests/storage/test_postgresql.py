@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ from rolecall.storage import tables as t
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails
 from rolecall.storage.dialects import shown_url
 from rolecall.storage.engine import WRITE_ATTEMPTS, Database
+from rolecall.storage.postgresql_forms import PostgresqlSelect
+from rolecall.storage.postgresql_link import PREPARE_AFTER, Link
 from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
 from rolecall.storage.roles import RoleRecord, add_role, role_by_name
 from rolecall.storage.upgrade import configuration
@@ -64,6 +67,14 @@ def other(url: str) -> Iterator[Database]:
 def _user(name: str) -> dict[str, Any]:
     key = name.lower()
     return {"user_id": f"AIDA{key}", "account_id": ACCOUNT, "name": name, "name_key": key, "created_at_seconds": 1}
+
+
+_purposes = itertools.count()
+
+
+def new_purpose() -> str:
+    """A purpose of which nothing is known yet."""
+    return f"purpose {next(_purposes)}"
 
 
 def _count(connection: Any) -> int:
@@ -127,7 +138,7 @@ def test_a_snapshot_reads_one_state(database: Database, other: Database, purpose
 
 
 def test_a_call_that_knows_an_older_generation_starts_again(database: Database, other: Database) -> None:
-    with database.snapshot("a purpose that is new") as connection:
+    with database.snapshot(new_purpose()) as connection:
         database.generation(connection)
         with other.transaction() as writing:
             writing.execute(insert(t.users).values(**_user("new")))
@@ -143,7 +154,7 @@ def _add_role(database: Database, name: str) -> None:
 def test_one_row_is_read_without_a_transaction(database: Database, other: Database) -> None:
     """And with the generation, so that a call still sees one state."""
     _add_role(other, "first")
-    with database.snapshot("a purpose that is new") as connection:
+    with database.snapshot(new_purpose()) as connection:
         database.generation(connection)
         with sent_statements(database) as statements:
             assert role_by_name(connection, ACCOUNT, "first") is not None
@@ -161,7 +172,7 @@ def test_one_row_is_read_without_a_transaction(database: Database, other: Databa
 def test_one_row_of_a_newer_state_makes_the_call_start_again(database: Database, other: Database) -> None:
     _add_role(other, "first")
     for read_before in (False, True):
-        with database.snapshot(f"a purpose that is new {read_before}") as connection:
+        with database.snapshot(new_purpose()) as connection:
             database.generation(connection)
             if read_before:
                 assert role_by_name(connection, ACCOUNT, "first") is not None
@@ -172,19 +183,19 @@ def test_one_row_of_a_newer_state_makes_the_call_start_again(database: Database,
 
 def test_a_row_that_is_not_there_is_not_there_in_the_state_of_the_call(database: Database, other: Database) -> None:
     """No row, no generation: so the call looks again in a transaction."""
-    with database.snapshot("a purpose that is new") as connection:
+    with database.snapshot(new_purpose()) as connection:
         database.generation(connection)
         _add_role(other, "first")
         with pytest.raises(SnapshotMovedError):
             role_by_name(connection, ACCOUNT, "absent")
-    with database.snapshot("another purpose that is new") as connection:
+    with database.snapshot(new_purpose()) as connection:
         assert role_by_name(connection, ACCOUNT, "absent") is None
 
 
 def test_rows_that_change_without_the_generation_are_read_in_a_transaction(database: Database) -> None:
     rooms = select(t.chime_users.c.user_id).where(t.chime_users.c.account_id.in_(select(t.accounts.c.account_id)))
     for statement, expected in ((rooms, False), (select(t.roles.c.name), True), (select(t.credential_reports), False)):
-        assert bool(postgresql_dialect._FormSelect(statement, ())._first) is expected
+        assert bool(PostgresqlSelect(statement, ())._first) is expected
 
 
 def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +205,7 @@ def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest
     iam.get_user(UserName="developer")
     # The second of two calls without a read in between: it reads the generation first.
     world.client("sts").get_caller_identity()
-    begin, moved = postgresql_dialect.Link._begin_reading, []
+    begin, moved = Link._begin_reading, []
 
     def move_first(link: Any) -> None:
         if not moved:
@@ -204,7 +215,7 @@ def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest
         begin(link)
 
     postgresql_dialect.DIALECT._reading_more.clear()
-    monkeypatch.setattr(postgresql_dialect.Link, "_begin_reading", move_first)
+    monkeypatch.setattr(Link, "_begin_reading", move_first)
     assert iam.get_user(UserName="developer")["User"]["Path"] == "/moved/"
     assert moved == [True]
     assert [outcome.operation for outcome in world.outcomes] == ["GetUser", "GetCallerIdentity", "GetUser"]
@@ -249,7 +260,7 @@ def test_a_server_that_was_restarted_is_found_again(database: Database) -> None:
         assert _count(connection) == 1
 
 
-@pytest.mark.parametrize("reads", [1, postgresql_dialect._PREPARE_AFTER + 2])
+@pytest.mark.parametrize("reads", [1, PREPARE_AFTER + 2])
 def test_a_writer_takes_over_the_connection_of_a_reader(database: Database, reads: int) -> None:
     """With a ROLLBACK, psycopg drops every prepared statement once it has prepared one itself, as readers let it."""
 
@@ -378,7 +389,7 @@ def test_text_with_a_nul_is_found_nowhere() -> None:
     """PostgreSQL cannot store it, and its protocol would cut it off: that is another name."""
     world = WorldHandle(builtin_world(), on="postgresql")
     with world.database.snapshot() as connection:
-        from_name = postgresql_dialect._FormSelect(select(t.users.c.name).where(t.users.c.name == "admin\0x"), ())
+        from_name = PostgresqlSelect(select(t.users.c.name).where(t.users.c.name == "admin\0x"), ())
         assert from_name.first(connection, ()) is None
         assert from_name.all(connection, ()) == []
     world.close()

@@ -21,7 +21,8 @@ from sqlalchemy.exc import DBAPIError
 
 from rolecall.storage.dialects import dialect_named, parsed_url, shown_url
 from rolecall.storage.log_keepers import SCHEMA_VERSION
-from rolecall.storage.postgresql_dialect import LINK, Link, as_text, unescaped
+from rolecall.storage.postgresql_forms import as_text, unescaped
+from rolecall.storage.postgresql_link import LINK, Link
 
 LOG_SCHEMA = "rolecall_log"
 # Writers of the database's other tables lock another number.
