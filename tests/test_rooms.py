@@ -137,6 +137,7 @@ LOADED_LATE = {
     ("rolecall.web.expectation_endpoints", "rolecall.expectations.principals"),
     ("rolecall.web.expectation_endpoints", "rolecall.expectations.report"),
     ("rolecall.web.expectation_endpoints", "rolecall.expectations.verifying"),
+    ("rolecall.web.channel_flow_endpoint", "rolecall.services.chime_sdk_messaging.invocations"),
     ("rolecall.web.mfa_endpoint", "rolecall.identity_providers.mfa_codes"),
     ("rolecall.web.oidc_endpoints", "rolecall.identity_providers.oidc_tokens"),
     ("rolecall.web.outbound_documents", "rolecall.services.sts.outbound_issuers"),

@@ -42,6 +42,7 @@ LOADED_LATER = (
     "rolecall.policy.explanation",
     "rolecall.remote",
     "rolecall.services.chime",
+    "rolecall.services.chime_sdk_messaging",
     "rolecall.services.iam",
     "rolecall.services.iam_toolbox",
     "rolecall.services.sts",

@@ -21,7 +21,7 @@ import pytest
 import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rolecall import NotServedError, Rolecall, SandboxEndedError, UnknownIdentityError
 from rolecall.kit import loading
@@ -333,6 +333,25 @@ def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() ->
         found = list(pool.map(lambda role: act(sandbox, role), roles))
     admin, assumed = "arn:aws:iam::111122223333:user/admin", "arn:aws:sts::111122223333:assumed-role"
     assert found == [(admin, f"{assumed}/{role}/rolecall") for role in roles]
+
+
+def test_a_client_that_read_the_keys_of_a_block_that_has_just_ended_gets_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread may open or close a block while this one reads the environment."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    with Rolecall() as sandbox:
+        with sandbox.as_role("chime-reader"):
+            ended = {name: os.environ[name] for name in names}
+        with sandbox.as_role("chime-manager"):
+            for changed in (names, names[:1], names[1:2]):
+                with monkeypatch.context() as patch:
+                    for name in changed:
+                        patch.setenv(name, ended[name])
+                    assert me(boto3.Session()).endswith("/chime-manager/rolecall")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+            with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+                me(boto3.Session())
 
 
 def test_tasks_have_blocks_of_their_own() -> None:

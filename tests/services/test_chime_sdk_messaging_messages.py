@@ -271,11 +271,17 @@ def _flow(chat: Chat, channel: str, fallback: str = "CONTINUE") -> str:
     return flow
 
 
+def _invocations(chat: Chat) -> list[dict[str, Any]]:
+    answer = chat.world.application.test_client().get("/_rolecall/channel-flow-invocations")
+    assert answer.status_code == 200
+    return list(answer.json["invocations"])
+
+
 def _invocation(chat: Chat) -> dict[str, Any]:
-    """What the processor's function would be called with. Nobody receives it."""
-    [event] = [each for each in chat.events() if each["event_type"] == "CHANNEL_MESSAGE_EVENT"]
-    assert (event["to_members"], event["user_arns"]) == (False, [])
-    return dict(event["payload"])
+    """What the processor's function would be called with."""
+    chat.events()
+    [found] = _invocations(chat)
+    return found
 
 
 def test_a_message_is_pending_until_the_callback(chat: Chat, channel: str) -> None:
@@ -289,13 +295,18 @@ def test_a_message_is_pending_until_the_callback(chat: Chat, channel: str) -> No
     for operation, as_ in (("RedactChannelMessage", "ben"), ("DeleteChannelMessage", "root")):
         assert chat.refused(operation, as_, **about)[0] == "ConflictException"
     invocation = _invocation(chat)
-    assert invocation["ChannelMessage"]["Content"] == "hello"
+    assert invocation["EventType"] == "CHANNEL_MESSAGE_EVENT"
+    message = invocation["ChannelMessage"]
+    assert message["CreatedTimestamp"].endswith("Z")
+    assert (message["MessageId"], message["ChannelArn"]) == (about["MessageId"], channel)
+    assert (message["Content"], message["Sender"]) == ("hello", {"Arn": chat.arn("ben"), "Name": "Ben"})
     callback = {"CallbackId": invocation["CallbackId"], "ChannelArn": channel}
     changed = {"MessageId": about["MessageId"], "Content": "h****"}
     assert chat.call("ChannelFlowCallback", **callback, ChannelMessage=changed) == callback
     assert chat.texts(channel) == ["h****"]
     assert chat.call("GetChannelMessageStatus", "ben", **about) == {"Status": {"Value": "SENT"}}
     assert chat.refused("ChannelFlowCallback", **callback, ChannelMessage=changed)[0] == "ConflictException"
+    assert _invocations(chat) == []
     [event] = chat.events()
     assert (event["event_type"], event["to_members"]) == ("CREATE_CHANNEL_MESSAGE", True)
     assert event["payload"]["Content"] == "h****"
@@ -330,7 +341,7 @@ def test_without_a_callback_the_fallback_action_decides(
     chat.clock.advance(59)
     assert chat.texts(channel) == []
     chat.clock.advance(1)
-    assert chat.texts(channel) == texts
+    assert (chat.texts(channel), _invocations(chat)) == (texts, [])
     assert chat.call("GetChannelMessageStatus", "ben", **about) == {"Status": {"Value": status}}
     late = chat.refused("ChannelFlowCallback", **callback, ChannelMessage={"MessageId": about["MessageId"]})
     assert late[0] == "ForbiddenException"

@@ -18,7 +18,7 @@ from rolecall.storage import keyring, migrate
 from rolecall.storage import tables as t
 from rolecall.storage.engine import Database
 from rolecall.storage.named import ListByPath
-from rolecall.storage.prepared import PreparedInsert, PreparedSelect
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 ACCOUNT = "111122223333"
@@ -261,6 +261,26 @@ def test_a_prepared_insert_raises_the_generation_as_other_writes_do(database: Da
     with database.transaction() as connection:
         rest = {"reason": "", "resources": "[]", "created_at_seconds": 1}
         PreparedInsert(t.service_linked_role_deletions).execute(connection, [{**deletion, **rest}])
+    assert _generation(database) == before + 1
+
+
+def test_a_prepared_update_changes_rows_and_raises_the_generation(database: Database) -> None:
+    row = {column.name: None for column in t.users.columns} | _user(1) | {"path": "/"}
+    with database.transaction() as connection:
+        PreparedInsert(t.users).execute(connection, [row])
+    before = _generation(database)
+    statement = update(t.users).where(t.users.c.user_id == bindparam("of")).values(path=bindparam("new"))
+    with database.transaction() as connection:
+        PreparedUpdate(statement, t.users, "of", "new").execute(connection, row["user_id"], "/team/")
+    with database.snapshot() as connection:
+        assert list(connection.execute(select(t.users.c.path))) == [("/team/",)]
+    assert _generation(database) == before + 1
+    with pytest.raises(ValueError, match="the statement binds"):
+        PreparedUpdate(statement, t.users, "of")
+    deletions = t.service_linked_role_deletions
+    quiet = update(deletions).where(deletions.c.task_id == bindparam("of")).values(reason=bindparam("new"))
+    with database.transaction() as connection:
+        PreparedUpdate(quiet, deletions, "of", "new").execute(connection, "task/1", "x")
     assert _generation(database) == before + 1
 
 

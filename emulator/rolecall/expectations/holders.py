@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rolecall.expectations.actions import action_problem, is_wild, table_for
+from rolecall.expectations.actions import one_action_problem, table_for
 from rolecall.expectations.asking import asking, is_assuming
 from rolecall.expectations.chains import Graph
 from rolecall.expectations.deciding import ANYWHERE, Deciding, Scope, arn_of
 from rolecall.expectations.principals import Who
 from rolecall.expectations.unmet import Relaxing, Unmet, real_layers, unmet_conditions
 from rolecall.sandbox import Sandbox
-
-ONE_ACTION_MESSAGE = "name one action, without * and ?"
 
 
 class BadQuestionError(ValueError):
@@ -52,7 +50,7 @@ def who_can(sandbox: Sandbox, action: str, resource: str = "") -> Holders:
 
     Raises BadQuestionError for an unknown action, NoSuchNameError for an unknown user or role as the resource.
     """
-    problem = action_problem(action) or (ONE_ACTION_MESSAGE if is_wild(action) else "")
+    problem = one_action_problem(action)
     if problem:
         raise BadQuestionError(problem)
     with asking(sandbox) as asker:

@@ -51,6 +51,7 @@ class Found:
     """Accounts by id, the organization, and the findings so far.
 
     - ``origins``: where each part came from, by its path in the sandbox file.
+    - ``of_aws``: the paths of policies that stand for a policy of AWS. AWS's own policies have no size limit.
     - ``problems``: nothing is imported while there is one.
     - ``notes``: what a file names and the sandbox will not have, and what was assumed.
     """
@@ -58,6 +59,7 @@ class Found:
     accounts: dict[str, Section] = field(default_factory=dict)
     organization: Section = field(default_factory=dict)
     origins: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
+    of_aws: set[Path] = field(default_factory=set)
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 

@@ -13,9 +13,10 @@ from rolecall.importing.cloudformation import is_template, read_template
 from rolecall.importing.found import EnoughFoundError, Found, Place
 from rolecall.importing.grants import Grants
 from rolecall.importing.organizations import Organizations, is_organizations_answer
+from rolecall.importing.sizes import check_sizes
 from rolecall.importing.sources import Source, read_source
 from rolecall.importing.terraform import is_terraform, read_terraform
-from rolecall.importing.written import Imported, UnimportableError, written
+from rolecall.importing.written import Imported, written
 from rolecall.worlds.located import UnreadableError
 
 NOTHING_GIVEN: Mapping[str, str] = MappingProxyType({})
@@ -45,11 +46,10 @@ def imported(
             reader.read(source)
         reader.grants.apply()
         reader.organizations.add()
+        check_sizes(found)
     except EnoughFoundError:
         pass
-    if problems:
-        raise UnimportableError([*problems, *map(str, found.problems)])
-    return written(found, ids)
+    return written(found, ids, problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from rolecall.arns import iam_arn, oidc_provider_arn
 from rolecall.importing.found import Part, Place, Section
 from rolecall.importing.grants import Grants, document_in
-from rolecall.importing.organizations import Organizations
+from rolecall.importing.organizations import MADE_BY_AWS, Organizations
 
 _ACCOUNT = re.compile(r"arn:aws:iam::(\d{12}):")
 _REFERENCE = re.compile(r"(aws_\w+\.[\w-]+)(?:\[.*\])?\.(arn|id|name)")
@@ -334,11 +334,17 @@ class _File:
     def _organizations_policy(self, resource: _Resource) -> None:
         kind = resource.values.get("type") or "SERVICE_CONTROL_POLICY"
         summary = {"Id": self._text(resource, "id"), "Name": self._text(resource, "name"), "Type": kind}
+        summary["Description"] = resource.values.get("description") or ""
         section = {"PolicySummary": summary, "Content": self._text(resource, "content")}
         self._organizations.policies[summary["Id"]] = Part(self._found, resource.place, section)
+        # Its attachments are resources of their own.
+        self._organizations.told.add(summary["Id"])
 
     def _organizations_policy_attachment(self, resource: _Resource) -> None:
-        self._organizations.attach(self._text(resource, "policy_id"), self._text(resource, "target_id"))
+        policy_id = self._text(resource, "policy_id")
+        self._organizations.attach(policy_id, self._text(resource, "target_id"))
+        if policy_id not in MADE_BY_AWS:
+            self._organizations.name(policy_id, resource.place)
 
 
 _ADDED = frozenset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,7 +14,8 @@ from rolecall.access.context import Moment
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
 from rolecall.clock import iso8601
-from rolecall.data import actions, service_prefixes
+from rolecall.data import actions
+from rolecall.expectations.actions import one_action_problem
 from rolecall.http import HttpRequest
 from rolecall.kit.decisions import DecisionRecord, is_layer, layer_called, layer_of
 from rolecall.kit.identity import Credentials
@@ -153,17 +153,13 @@ def require_denied(decision: Decision, by: str | None) -> None:
 
 def known_action(action: str) -> str:
     """The action as AWS spells it. Raises ValueError: an assertion about an unknown action proves nothing."""
-    prefix, _, name = action.partition(":") if isinstance(action, str) else ("", "", "")
-    if "*" in name or "?" in name:
-        raise ValueError(f"{prefix} has no action {name!r}: name one action, without * and ?")
-    if prefix.lower() not in service_prefixes():
+    if not isinstance(action, str):
         raise ValueError(f"{action!r} is not an action: write it as chime:ListUsers")
-    names = actions(prefix.lower())
-    found = names.get(name.lower())
-    if found is None:
-        near = difflib.get_close_matches(name.lower(), names, 1)
-        hint = f"; did you mean {prefix}:{names[near[0]].name}?" if near else ""
-        raise ValueError(f"{prefix} has no action {name!r}{hint}")
+    problem = one_action_problem(action)
+    if problem:
+        raise ValueError(problem)
+    prefix, _, name = action.lower().partition(":")
+    found = actions(prefix)[name]
     return f"{found.service_prefix}:{found.name}"
 
 

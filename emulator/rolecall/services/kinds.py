@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -178,9 +177,8 @@ class Kind:
 
         The id of a kind whose ARN has several variables has them all, such as ``INSTANCE/USER``.
         """
-        known: Mapping[str, str] = {"Partition": PARTITION, "Region": call.region, "AccountId": call.account_id}
-        parts = iter(resource_id.split("/"))
-        return _VARIABLE.sub(lambda match: known.get(match[1]) or next(parts), self._template)
+        parts = resource_id.split("/")
+        return self._format.format(*parts, Partition=PARTITION, Region=call.region, AccountId=call.account_id)
 
     def id_of(self, arn: str) -> str:
         """The id in an ARN of this kind; empty for an ARN of another one."""
@@ -190,6 +188,12 @@ class Kind:
     @cached_property
     def _template(self) -> str:
         return resource_types(action_prefix(self.service))[self.resource_type].arn
+
+    @cached_property
+    def _format(self) -> str:
+        """The template for Python's formatting: its own variables take the parts of an id in their order."""
+        around = {"Partition", "Region", "AccountId"}
+        return _VARIABLE.sub(lambda match: f"{{{match[1]}}}" if match[1] in around else "{}", self._template)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

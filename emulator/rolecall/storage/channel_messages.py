@@ -76,9 +76,20 @@ _PAGES = {
 }
 
 
+_CONTENT = Message._fields.index("content")
+
+
 def _message(row: Sequence[Any]) -> Message:
-    message = Message(*row)
-    return message._replace(content=json.loads(row[8]))
+    return Message._make((*row[:_CONTENT], json.loads(row[_CONTENT]), *row[_CONTENT + 1 :]))
+
+
+def _messages(rows: Sequence[Sequence[Any]]) -> list[Message]:
+    """The same for many rows: reading all contents as one text takes a third of the time."""
+    contents = json.loads(f"[{','.join([row[_CONTENT] for row in rows])}]")
+    return [
+        Message._make((*row[:_CONTENT], content, *row[_CONTENT + 1 :]))
+        for row, content in zip(rows, contents, strict=True)
+    ]
 
 
 def _row(message: Message) -> dict[str, Any]:
@@ -126,12 +137,38 @@ def page(
 ) -> list[Message]:
     """The messages that a reader may see, made between two times, both included."""
     values = (channel_key, *between_micros, sub_channel_id, now_micros, reader_arn, limit)
-    return [_message(row) for row in _PAGES[ascending].all(connection, *values)]
+    return _messages(_PAGES[ascending].all(connection, *values))
 
 
 def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:
     """The pending messages of a channel whose time is over, in the order in which it was over."""
-    return [_message(row) for row in _OVERDUE.all(connection, channel_key, now_micros)]
+    return _messages(_OVERDUE.all(connection, channel_key, now_micros))
+
+
+def pending(connection: Connection, now_micros: int) -> list[tuple[Message, str, Mapping[str, Any]]]:
+    """The pending messages of all channels, oldest first: each with the ARN of its channel, and its sender.
+
+    A sender that left the channel has no content here.
+    """
+    channels, senders, members = t.resources.alias("channels"), t.resources.alias("senders"), t.channel_relations
+    is_sender = and_(
+        members.c.channel_key == _M.channel_key,
+        members.c.relation == "member",
+        members.c.member_arn == _M.sender_arn,
+        members.c.sub_channel_id == _M.sub_channel_id,
+    )
+    statement = (
+        select(*(_M[name] for name in Message._fields), channels.c.content, senders.c.content)
+        .join(channels, _M.channel_key == channels.c.resource_key)
+        .outerjoin(members, is_sender)
+        .outerjoin(senders, members.c.member_key == senders.c.resource_key)
+        .where(_M.settles_at_micros > now_micros)
+        .order_by(_M.settles_at_micros, _M.created_at_micros)
+    )
+    return [
+        (_message(row[:-2]), json.loads(row[-2])["ChannelArn"], json.loads(row[-1] or "{}"))
+        for row in connection.execute(statement)
+    ]
 
 
 def change(connection: Connection, message: Message) -> None:

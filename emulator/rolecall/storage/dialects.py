@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, Engine, Select, Table
+from sqlalchemy import Connection, Engine, Select, Table, Update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -38,6 +38,13 @@ class FormInsert(Protocol):
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the rows."""
+
+
+class FormUpdate(Protocol):
+    """An update in the form of one database."""
+
+    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
+        """Change the rows."""
 
 
 class Readers(Protocol):
@@ -88,6 +95,9 @@ class Dialect(Protocol):
 
     def insert(self, table: Table, columns: tuple[str, ...]) -> FormInsert:
         """An insert of rows with all these columns, compiled once. Raises ValueError as :meth:`select`."""
+
+    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> FormUpdate:
+        """The update of a table, compiled once."""
 
     def may_retry(self, error: Exception) -> bool:
         """Whether the transaction failed only because of others at the same time, so that it may be run again."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Engine,
     Select,
     Table,
+    Update,
     create_engine,
     event,
     text,
@@ -27,7 +28,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from rolecall.storage.dialects import Readers
-from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect
+from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
 from rolecall.storage.postgresql_link import LINK, Link, link_of
 from rolecall.storage.problems import UnsuitableDatabaseError
 
@@ -108,6 +109,9 @@ class _Postgresql:
 
     def insert(self, table: Table, columns: tuple[str, ...]) -> PostgresqlInsert:
         return PostgresqlInsert(table, columns)
+
+    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> PostgresqlUpdate:
+        return PostgresqlUpdate(statement, table, names)
 
     def may_retry(self, error: Exception) -> bool:
         return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _TRY_AGAIN

@@ -6,11 +6,14 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import psycopg
 from psycopg import pq
-from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, Table, insert, literal_column
+from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, Table, Update, insert, literal_column
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate
 
+from rolecall.storage.dialects import AUTHORITY_WRITTEN
 from rolecall.storage.postgresql_link import GENERATION_SQL, link_of
 
 _POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
@@ -111,3 +114,26 @@ class PostgresqlInsert:
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         connection.execute(self._statement, [{name: row[name] for name in self._columns} for row in rows])
+
+
+class PostgresqlUpdate:
+    """An update as a prepared statement of each connection. It notes that it changes rights, as the engine does."""
+
+    __slots__ = ("_bears_on_rights", "_name", "_places", "_sql")
+
+    def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
+        compiled = statement.compile(dialect=_POSTGRESQL)
+        self._bears_on_rights = bool(table.info["bears_on_rights"])
+        self._name = f"rolecall_{next(_NUMBERS)}".encode()
+        self._sql = str(compiled).encode()
+        self._places = tuple(names.index(name) for name in compiled.positiontup or ())
+
+    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
+        if self._bears_on_rights:
+            connection.info[AUTHORITY_WRITTEN] = True
+        placed = [as_text(values[place]) for place in self._places]
+        if any(value is not None and b"\0" in value for value in placed):
+            # The protocol would cut the text off there. As psycopg says it:
+            error = psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+            raise DBAPIError.instance(None, None, error, psycopg.Error)
+        link_of(connection).run_prepared(self._name, self._sql, placed)

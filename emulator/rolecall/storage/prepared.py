@@ -1,5 +1,7 @@
 """Statements for the hot path: written with SQLAlchemy, compiled once, and passed directly to the database's driver.
 
+An insert or update notes that it changes rights, as the engine's listener does for every other write.
+
 Running a statement through SQLAlchemy takes several times as long as a database needs to find a row by its key. This
 works for columns that need no conversion: texts, whole numbers, booleans and bytes.
 """
@@ -9,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, String, Table
+from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, String, Table, Update
 
-from rolecall.storage.dialects import FormInsert, FormSelect, dialect_named
+from rolecall.storage.dialects import FormInsert, FormSelect, FormUpdate, dialect_named
 
 _CONVERTED_BY_DRIVER = (String, Integer, Boolean, LargeBinary)
 
@@ -76,3 +78,28 @@ class PreparedInsert:
         if form is None:
             form = self._forms[name] = dialect_named(name).insert(self._table, self._columns)
         form.execute(connection, rows)
+
+
+class PreparedUpdate:
+    """An update of a table by bound parameters. ``names`` gives the order in which ``execute`` takes their values."""
+
+    __slots__ = ("_forms", "_names", "_statement", "_table")
+
+    def __init__(self, statement: Update, table: Table, *names: str) -> None:
+        wanted = set(statement.compile().params)
+        if wanted != set(names):
+            raise ValueError(f"the statement binds {sorted(wanted)}, not {sorted(names)}")
+        self._statement = statement
+        self._table = table
+        self._names = names
+        self._forms: dict[str, FormUpdate] = {}
+
+    def execute(self, connection: Connection, *values: Any) -> None:
+        """Change the rows. Raises the driver's errors."""
+        if len(values) != len(self._names):
+            raise ValueError(f"the statement takes {len(self._names)} values, not {len(values)}")
+        name = connection.dialect.name
+        form = self._forms.get(name)
+        if form is None:
+            form = self._forms[name] = dialect_named(name).update(self._statement, self._table, self._names)
+        form.execute(connection, values)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from rolecall.storage import tables as t
-from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.prepared import PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 Content = Mapping[str, Any]
@@ -89,6 +89,12 @@ _PAGE = (
     .limit(bindparam("limit"))
 )
 _PAGE_OF_PARENT = _PAGE.where(_R.parent_key == bindparam("parent_key"))
+_SET_CONTENT = PreparedUpdate(
+    update(t.resources).where(_R.resource_key == bindparam("key")).values(content=bindparam("text")),
+    t.resources,
+    "key",
+    "text",
+)
 _TAGS = (
     select(t.resource_tags.c.key, t.resource_tags.c.value)
     .where(t.resource_tags.c.resource_key == bindparam("resource_key"))
@@ -235,7 +241,7 @@ def remove_ended(connection: Connection, place: Place, before_seconds: float) ->
 
 
 def set_content(connection: Connection, key: str, content: Content) -> None:
-    connection.execute(update(t.resources).where(_R.resource_key == key).values(content=_text(content)))
+    _SET_CONTENT.execute(connection, key, _text(content))
 
 
 def remove(connection: Connection, key: str) -> None:

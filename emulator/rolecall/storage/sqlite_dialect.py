@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Engine, Select, Table, create_engine, event, insert
+from sqlalchemy import Boolean, Connection, Engine, Select, Table, Update, create_engine, event, insert
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -78,6 +78,9 @@ class _Sqlite:
 
     def insert(self, table: Table, columns: tuple[str, ...]) -> _FormInsert:
         return _FormInsert(table, columns)
+
+    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> _FormUpdate:
+        return _FormUpdate(statement, table, names)
 
     def may_retry(self, _error: Exception) -> bool:
         # A writer waits for the lock, and the time-out is the end of its patience.
@@ -230,3 +233,21 @@ class _FormInsert:
             connection.info[AUTHORITY_WRITTEN] = True
         driver: Any = connection.connection.driver_connection
         driver.executemany(self._sql, [[row[name] for name in self._columns] for row in rows])
+
+
+class _FormUpdate:
+    """An update for the driver. As :class:`_FormInsert`."""
+
+    __slots__ = ("_bears_on_rights", "_places", "_sql")
+
+    def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
+        compiled = statement.compile(dialect=_SQLITE)
+        self._bears_on_rights = bool(table.info["bears_on_rights"])
+        self._sql = str(compiled)
+        self._places = tuple(names.index(name) for name in compiled.positiontup or ())
+
+    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
+        if self._bears_on_rights:
+            connection.info[AUTHORITY_WRITTEN] = True
+        driver: Any = connection.connection.driver_connection
+        driver.execute(self._sql, [values[place] for place in self._places])

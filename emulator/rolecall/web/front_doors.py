@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rolecall.web.channel_flow_endpoint import register_channel_flow_invocations
 from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.console_door import CONSOLE_GUARD, CONSOLE_PATH, register_console
 from rolecall.web.control import THIS_MACHINE, register_health, register_reset
@@ -51,6 +52,7 @@ CONTROL_ENDPOINTS = (
     register_oidc_tokens,
     register_saml_assertions,
     register_mfa_codes,
+    register_channel_flow_invocations,
 )
 
 FRONT_DOORS = (

@@ -220,7 +220,7 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
     return f", did you mean {near[0]!r}?" if near else f"; the known keys are {', '.join(known)}"
 
 
-def policy(kind: PolicyKind) -> Check:
+def policy(kind: PolicyKind, *, is_inline: bool = False) -> Check:
     """A policy document, as a mapping or as JSON text; the result is JSON text."""
 
     def check(notes: Notes, path: Path, value: Any) -> str | None:
@@ -232,7 +232,7 @@ def policy(kind: PolicyKind) -> Check:
             return None
         document = document_text(value)
         try:
-            accepted_policy(document, kind)
+            accepted_policy(document, kind, is_inline=is_inline)
         except MalformedPolicy as error:
             message = f"not a policy that AWS accepts: {error}{hint(error.pointer)}"
             if isinstance(value, DocumentFile):
@@ -247,9 +247,9 @@ def policy(kind: PolicyKind) -> Check:
 
 # The check of a trust policy, the check of its principals and the set-up all read it, and many roles have the same one.
 @lru_cache(maxsize=4096)
-def accepted_policy(text: str, kind: PolicyKind) -> Policy:
+def accepted_policy(text: str, kind: PolicyKind, *, is_inline: bool = False) -> Policy:
     """The policy that a text holds. Raises MalformedPolicy."""
-    return parse_policy(text, kind)
+    return parse_policy(text, kind, is_inline=is_inline)
 
 
 def document_text(value: Any) -> str:

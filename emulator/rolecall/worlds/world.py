@@ -33,7 +33,7 @@ _TAGS = c.mapping_of(
     c.matching(r"[\w\s.:/=+\-@]{1,128}", "a tag key of up to 128 characters"),
 )
 _IDENTITY_POLICY = c.policy(PolicyKind.IDENTITY)
-_INLINE = c.mapping_of(_IDENTITY_POLICY, LONG_NAME)
+_INLINE = c.mapping_of(c.policy(PolicyKind.IDENTITY, is_inline=True), LONG_NAME)
 _POLICY_ARNS = c.list_of(c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy"))
 _POLICY_ARN = c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy or null")
 _VERSION_NUMBER = c.between(1, 2**31 - 1)

@@ -23,7 +23,7 @@ _MAXIMUM_BYTES = {STANDARD: 4096, "CONTROL": 30}
 _DAY_MICROS = 86_400_000_000
 # The part of a message that a flow has not decided yet, and what only the service itself reads.
 PENDING_CHANGES, PUSH = "Pending", "PushNotification"
-_INTERNAL = frozenset({PENDING_CHANGES, PUSH})
+_NOT_LISTED = (PENDING_CHANGES, PUSH, "Persistence")
 
 
 class PushNotification(TypedDict, total=False):
@@ -51,25 +51,35 @@ def check(message_type: str, content: str | None, metadata: str | None) -> None:
         raise bad_request(f"A {message_type} message has no metadata.")
 
 
-def shown(call: Call, channel_arn: str, message: Message, sender: Mapping[str, str], reader_arn: str) -> dict[str, Any]:
+def shown(channel_arn: str, message: Message, sender: Mapping[str, str], reader_arn: str) -> dict[str, Any]:
     """The message as the API shows it. Only the sender sees what a flow did with it."""
     return {
         "ChannelArn": channel_arn,
+        **summary(message, sender, reader_arn),
+        "Persistence": message.content["Persistence"],
+        **({"SubChannelId": message.sub_channel_id} if message.sub_channel_id else {}),
+    }
+
+
+def summary(message: Message, sender: Mapping[str, str], reader_arn: str) -> dict[str, Any]:
+    """The message as an item of a list. Lists are long, so this makes one dictionary."""
+    found = {
+        **message.content,
         "MessageId": message.message_id,
-        **{name: value for name, value in message.content.items() if name not in _INTERNAL},
         "CreatedTimestamp": seconds(message.created_at_micros),
         "Sender": sender,
         "Status": {"Value": message.status if reader_arn == message.sender_arn else SENT},
-        **({"SubChannelId": message.sub_channel_id} if message.sub_channel_id else {}),
-        **({} if message.target_arn is None else {"Target": [{"MemberArn": message.target_arn}]}),
     }
+    for name in _NOT_LISTED:
+        found.pop(name, None)
+    if message.target_arn is not None:
+        found["Target"] = [{"MemberArn": message.target_arn}]
+    return found
 
 
 def announce_message(call: Call, channel: Resource, event_type: str, message: Message, *, to_sender: bool) -> None:
     """Tell the sender alone, or everyone who may see the message."""
-    payload = shown(
-        call, channel.content["ChannelArn"], message, identity(call, message.sender_arn), message.sender_arn
-    )
+    payload = shown(channel.content["ChannelArn"], message, identity(call, message.sender_arn), message.sender_arn)
     seen_by = [message.sender_arn]
     if message.target_arn is not None and not to_sender:
         seen_by = sorted({message.sender_arn, message.target_arn})

@@ -14,7 +14,6 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     identity,
     micros,
     named,
-    parts_of,
     seconds,
 )
 from rolecall.services.chime_sdk_messaging.message_shapes import (
@@ -29,6 +28,7 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
     kept_since_micros,
     note_sent,
     shown,
+    summary,
 )
 from rolecall.services.chime_sdk_messaging.processing import (
     announce_pending,
@@ -166,7 +166,7 @@ def get_message(
     acting = standing(call, ChannelArn, ChimeBearer)
     message = visible_message(acting, MessageId, SubChannelId)
     sender = identity(call, message.sender_arn)
-    return {"ChannelMessage": shown(call, ChannelArn, message, sender, ChimeBearer)}
+    return {"ChannelMessage": shown(ChannelArn, message, sender, ChimeBearer)}
 
 
 @operation(SERVICE, "GetChannelMessageStatus")
@@ -232,7 +232,7 @@ def list_messages(
         [reached] = position_of(call, scope, NextToken)
         first, last = (reached + 1, last) if ascending else (first, reached - 1)
     now = micros(call.now_seconds)
-    found = messages.page(
+    read = messages.page(
         call.db,
         acting.channel.key,
         sub_channel,
@@ -242,14 +242,18 @@ def list_messages(
         ascending=ascending,
         limit=MaxResults + 1,
     )
-    page, rest = one_page(call, scope, found, MaxResults, lambda each: (each.created_at_micros,))
+    page, rest = one_page(call, scope, read, MaxResults, lambda each: (each.created_at_micros,))
     senders: dict[str, Mapping[str, str]] = {ChimeBearer: named(ChimeBearer, acting.identity.content)}
+    # Working this out for each of fifty messages would take longer than reading them.
+    known = {path[1] for path in call.model.output_paths if len(path) == 2 and path[0] == "ChannelMessages"}
     summaries = []
     for each in page:
         message = settled(each, now)
         if message.sender_arn not in senders:
             senders[message.sender_arn] = identity(call, message.sender_arn)
-        whole = shown(call, ChannelArn, message, senders[message.sender_arn], ChimeBearer)
-        summaries.append(parts_of(call, whole, "ChannelMessages"))
+        found = summary(message, senders[message.sender_arn], ChimeBearer)
+        # An older model may lack some members.
+        is_known = found.keys() <= known
+        summaries.append(found if is_known else {name: value for name, value in found.items() if name in known})
     sub_channels = {"SubChannelId": sub_channel} if sub_channel else {}
     return {"ChannelArn": ChannelArn, "ChannelMessages": summaries, **sub_channels, **rest}

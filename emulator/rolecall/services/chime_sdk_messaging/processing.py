@@ -1,9 +1,10 @@
 """What a channel flow does with messages: they are pending until its processor calls back (Developer Guide, Using
 channel flows to process messages).
 
-The processor is a Lambda function, and Rolecall calls none. Another program may stand in for it: it reads the
-invocation from Rolecall's events and calls ChannelFlowCallback. Without a callback in time, the message goes the way
-of the processor's FallbackAction. AWS does so when it cannot invoke the function.
+The processor is a Lambda function, and Rolecall calls none. Another program may stand in for it: it reads from a
+control endpoint what the function would be called with (``invocations``), and calls ChannelFlowCallback. Without a
+callback in time, the message goes the way of the processor's FallbackAction. AWS does so when it cannot invoke the
+function.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from rolecall.errors import bad_request
-from rolecall.services.chime_sdk_messaging.events import announce
-from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, FLOW, SERVICE, conflict, forbidden, identity, micros
+from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, FLOW, SERVICE, conflict, forbidden, micros
 from rolecall.services.chime_sdk_messaging.message_shapes import (
     PENDING_CHANGES,
     PERSISTENT,
-    PUSH,
     STANDARD,
     Attributes,
     PushNotification,
@@ -25,7 +24,6 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
     check,
     checked_attributes,
     note_sent,
-    shown,
 )
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import existing
@@ -36,7 +34,6 @@ from rolecall.storage.resources import Resource
 # Rolecall's own: how long a stand-in for the Lambda function has, by the sandbox's clock. AWS waits for 48 hours for a
 # function that it could invoke.
 PROCESSOR_SECONDS = 60
-INVOCATION = "CHANNEL_MESSAGE_EVENT"
 FLOW_MEMBER = "ChannelFlowArn"
 # What settles a pending message that no list will show.
 _GONE = "GONE"
@@ -61,16 +58,14 @@ def pending(call: Call, channel: Resource, message: Message) -> Message:
 
 
 def announce_pending(call: Call, channel: Resource, message: Message) -> None:
-    """Tell the sender, and leave the invocation of the processor among the events, for nobody to receive."""
-    asked = message._replace(content={**message.content, **message.content.get(PENDING_CHANGES, {})})
+    """Tell the sender."""
+    asked = proposed(message)
     announce_message(call, channel, f"PENDING_{_change_of(message)}_CHANNEL_MESSAGE", asked, to_sender=True)
-    sender = identity(call, message.sender_arn)
-    given = {
-        **shown(call, channel.content["ChannelArn"], asked, sender, message.sender_arn),
-        **({PUSH: message.content[PUSH]} if PUSH in message.content else {}),
-    }
-    payload = {"EventType": INVOCATION, "CallbackId": message.callback_id, "ChannelMessage": given}
-    announce(call, channel, INVOCATION, payload, to_members=False)
+
+
+def proposed(message: Message) -> Message:
+    """The message with the edit that the flow is asked about."""
+    return message._replace(content={**message.content, **message.content.get(PENDING_CHANGES, {})})
 
 
 def _change_of(message: Message) -> str:
