@@ -105,12 +105,15 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "lxml": {"sessions"},
     "signxml": {"sessions"},
     "segno": {"services"},
+    # Only for a terminal: the commands load it late.
+    "rich": {"commands"},
 }
 # Naming a connection's type in an annotation does not count as use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 
 # Modules that are loaded by name at run time. Each call's own comment gives the reason.
 LOADED_LATE = {
+    ("rolecall.commands.terminal", "rolecall.commands.rich_output"),
     ("rolecall.storage.migrate", "rolecall.storage.upgrade"),
     ("rolecall.storage.dialects", "rolecall.storage.postgresql_dialect"),
     ("rolecall.storage.dialects", "rolecall.storage.sqlite_dialect"),

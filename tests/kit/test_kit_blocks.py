@@ -136,20 +136,29 @@ def test_a_file_that_the_test_chose_is_kept_and_no_other(monkeypatch: pytest.Mon
         assert os.environ["AWS_CONFIG_FILE"] == str(tmp_path / "config")
 
 
-def test_a_client_made_before_the_block_keeps_its_destination() -> None:
+def test_a_client_made_before_the_block_reaches_the_sandbox_with_its_own_keys() -> None:
     client = boto3.client("sts", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    went: list[str] = []
 
+    # Botocore calls all handlers. The first answer counts, also if a later handler answers too.
     def stub(request: Any, **_ignored: Any) -> AWSResponse:
-        went.append(request.url)
-        raise EndpointConnectionError(endpoint_url=request.url)
+        return AWSResponse(request.url, 418, {}, None)
 
     client.meta.events.register("before-send", stub)
     with Rolecall(ONE) as sandbox:
-        with pytest.raises(EndpointConnectionError):
+        with pytest.raises(ClientError, match="InvalidClientTokenId"):
             client.get_caller_identity()
-        assert went
-        assert sandbox.decisions == []
+        assert [decision.outcome for decision in sandbox.decisions] == ["InvalidClientTokenId"]
+    client.meta.events.unregister("before-send", stub)
+    went: list[str] = []
+
+    def unreachable(request: Any, **_ignored: Any) -> AWSResponse:
+        went.append(request.url)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    client.meta.events.register("before-send", unreachable)
+    with pytest.raises(EndpointConnectionError):
+        client.get_caller_identity()
+    assert went
 
 
 def test_a_client_that_outlives_its_block_sends_nothing() -> None:

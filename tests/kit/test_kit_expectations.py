@@ -25,7 +25,7 @@ def test_a_refusal_that_was_expected_is_no_error(rolecall: Rolecall) -> None:
         create_user(boto3.client("chime"))
     assert refusal.decision is not None
     assert refusal.decision.layer == "identity-based policy"
-    assert refusal.error is not None
+    assert not refusal.handled
     assert refusal.error.response["Error"]["Code"] == "ForbiddenException"
 
 
@@ -49,7 +49,9 @@ def test_a_refusal_that_the_program_handles_itself(rolecall: Rolecall) -> None:
         with pytest.raises(ClientError):
             create_user(boto3.client("chime"))
         assert boto3.client("chime").list_accounts()["Accounts"]
-    assert refusal.error is None
+    assert refusal.handled
+    with pytest.raises(RuntimeError, match="handled the error itself: ask decision"):
+        _ = refusal.error
     assert refusal.decision is not None
 
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from postgresql_server import PASSWORD, databases
 from postgresql_worlds import migrated_template
 from sent_statements import sent_statements
-from sqlalchemy import create_engine, func, insert, inspect, select, text
+from sqlalchemy import bindparam, create_engine, func, insert, inspect, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from world_handle import FIRST_ACCOUNT, WorldHandle, builtin_world
 
@@ -30,6 +30,7 @@ from rolecall.storage.dialects import shown_url
 from rolecall.storage.engine import WRITE_ATTEMPTS, Database
 from rolecall.storage.postgresql_forms import PostgresqlSelect
 from rolecall.storage.postgresql_link import PREPARE_AFTER, Link
+from rolecall.storage.prepared import PreparedUpdate
 from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
 from rolecall.storage.roles import RoleRecord, add_role, role_by_name
 from rolecall.storage.upgrade import configuration
@@ -393,6 +394,18 @@ def test_text_with_a_nul_is_found_nowhere() -> None:
         assert from_name.first(connection, ()) is None
         assert from_name.all(connection, ()) == []
     world.close()
+
+
+def test_no_text_is_cut_off_at_a_nul(database: Database) -> None:
+    statement = t.users.update().where(t.users.c.user_id == bindparam("of")).values(path=bindparam("new"))
+    with database.transaction() as connection:
+        connection.execute(insert(t.users).values(**_user("kept")))
+    update = PreparedUpdate(statement, t.users, "of", "new")
+    with pytest.raises(DBAPIError, match="NUL"):
+        database.write(lambda connection: update.execute(connection, "AIDAkept", "/a\0b/"))
+    database.write(lambda connection: update.execute(connection, "AIDAkept", "/a/"))
+    with database.snapshot() as connection:
+        assert connection.execute(select(t.users.c.path)).scalar() == "/a/"
 
 
 # Statements of a call whose identity and policies are known already, without BEGIN and COMMIT. On PostgreSQL each is a

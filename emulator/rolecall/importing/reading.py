@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -24,17 +24,25 @@ UNKNOWN_MESSAGE = "not a file that Rolecall can import: docs/import.md lists the
 
 
 def imported(
-    names: Sequence[str], ids: Identifiers, account_id: str = "", given: Mapping[str, str] = NOTHING_GIVEN
+    names: Sequence[str],
+    ids: Identifiers,
+    account_id: str = "",
+    given: Mapping[str, str] = NOTHING_GIVEN,
+    step: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Imported:
     """The sandbox that the files describe together.
 
     ``account_id`` is for files that do not name their account, ``given`` has values that a template does not tell.
+    ``step`` is called with the number of parts done and of all: each file is read once as a text and once for what it
+    says, and what they say together is written once.
 
     Raises OSError, UnimportableError.
     """
     found, problems = Found(), []
     sources = []
-    for name in names:
+    parts = 2 * len(names) + 1
+    for number, name in enumerate(names):
+        step(number, parts)
         try:
             sources.append(read_source(name))
         except UnreadableError as error:
@@ -42,13 +50,15 @@ def imported(
     try:
         reader = _Reader(found, Organizations(found), Grants(found), account_id, given)
         # Templates last, because another file may name the account.
-        for source in sorted(sources, key=lambda source: is_template(source.value)):
+        for number, source in enumerate(sorted(sources, key=lambda source: is_template(source.value))):
+            step(len(names) + number, parts)
             reader.read(source)
         reader.grants.apply()
         reader.organizations.add()
         check_sizes(found)
     except EnoughFoundError:
         pass
+    step(2 * len(names), parts)
     return written(found, ids, problems)
 
 

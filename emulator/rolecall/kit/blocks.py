@@ -18,7 +18,7 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.credentials import Credentials, RefreshableCredentials
 
-from rolecall.kit import loading
+from rolecall.kit import loading, older_clients
 from rolecall.kit.routing import Route
 from rolecall.wire import SERVICES
 
@@ -138,7 +138,7 @@ def _open(block: Block) -> None:
     with _turn:
         block.before = ({name: os.environ.get(name) for name in block.variables}, loading.default_session())
         if not _blocks:
-            _watch_new_clients()
+            _watch_clients()
         _blocks.append(block)
         _remember(block.keys)
         _apply(block.variables, block.session)
@@ -191,14 +191,16 @@ def _routing_init(client: Any, *arguments: Any, **named: Any) -> None:
         _sign_with_own_keys(client, block)
 
 
-def _watch_new_clients() -> None:
-    BaseClient.__init__ = _routing_init
+def _watch_clients() -> None:
+    BaseClient.__init__ = _routing_init  # type: ignore[method-assign, assignment]
+    older_clients.watch(innermost)
 
 
 def _stop_watching() -> None:
     # Code that wrapped this function meanwhile keeps it. Without a block it does nothing.
     if BaseClient.__init__ is _routing_init:
-        BaseClient.__init__ = _original_init
+        BaseClient.__init__ = _original_init  # type: ignore[method-assign]
+    older_clients.stop()
 
 
 def _sign_with_own_keys(client: Any, block: Block) -> None:

@@ -16,6 +16,7 @@ from rolecall.worlds.collection import without_collection
 from rolecall.worlds.control_policies import control_document, management_document
 from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.files import read_named
+from rolecall.worlds.json_schema import Schema, accepting, document
 from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
 from rolecall.worlds.quotas import quotas
@@ -95,6 +96,7 @@ _SETTINGS = c.record(
 )
 
 
+@accepting(lambda: {"const": 1})
 def _version(notes: c.Notes, path: Path, value: object) -> None:
     if type(value) is not int or value != 1:
         notes.add(path, "must be 1: this version of Rolecall reads version 1 of the format")
@@ -111,6 +113,13 @@ _WORLD = c.record(
     },
     ("accounts",),
 )
+
+
+def world_schema() -> Schema:
+    """The JSON schema of the sandbox file."""
+    schema = document(_WORLD, "A sandbox file of Rolecall")
+    schema["properties"]["accounts"]["minItems"] = 1
+    return {**schema, "required": ["version", *schema["required"]]}
 
 
 class InvalidWorldError(Exception):
