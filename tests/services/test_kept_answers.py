@@ -130,6 +130,8 @@ def test_only_tables_that_bear_on_rights_are_remembered(world: WorldHandle) -> N
     first = statements(world, lambda: answers(iam))
     again = statements(world, lambda: answers(iam))
     names = {name for text in Counter(first) - Counter(again) for name in re.findall(r"(?:FROM|JOIN) (\w+)", text)}
+    # On PostgreSQL a statement may read the generation beside its rows.
+    names.discard("generations")
     assert {"roles", "users", "role_tags", "user_tags", "groups"} <= names
     assert {name for name in names if not t.metadata.tables[name].info["bears_on_rights"]} == set()
 
