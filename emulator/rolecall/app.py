@@ -21,6 +21,7 @@ from rolecall.storage.engine import Database, DatabaseError
 from rolecall.storage.migrate import upgrade, upgrade_schema
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
+from rolecall.web.control_access import control_access
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, admission_of
 from rolecall.worlds.setup import set_up_world
 from rolecall.worlds.world import World
@@ -84,7 +85,12 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     return web_application(
         sandbox,
         maximum_body_bytes=settings.maximum_body_bytes,
-        admission=admission_of(settings.allowed_hosts, settings.allowed_origins, listening_at=settings.host),
+        admission=admission_of(
+            settings.allowed_hosts,
+            settings.allowed_origins,
+            listening_at=settings.host,
+            control=control_access(settings.control_token, settings.control_hosts),
+        ),
     )
 
 

@@ -17,6 +17,8 @@ DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
 DEFAULT_THREADS = 4
 DEFAULT_RECEIVE_SECONDS = 10.0
+# The server asks other machines for this token, and commands send it.
+CONTROL_TOKEN_VARIABLE = "ROLECALL_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
 # Characters of a sandbox file's name in the name of its database: enough to recognise the file.
 _STEM_CHARACTERS = 40
 _PATH_DIGITS = 12
@@ -71,6 +73,9 @@ class ServerSettings:
     # In addition to the safe defaults: the server's host names, and origins of web pages that may call it.
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    # Other machines that may use the control endpoints: what they must prove, and their addresses.
+    control_token: str = field(default="", repr=False)
+    control_hosts: tuple[str, ...] = ()
 
 
 # Addresses that mean "every interface", and how this machine reaches the server then.

@@ -35,9 +35,17 @@ from rolecall.commands.kept import kept_in, kept_line
 from rolecall.commands.running import console_url
 from rolecall.commands.terminal import shown_when_slow
 from rolecall.server import BadCertificateError, PortInUseError, check_port, own_certificate, serve, tls_context
-from rolecall.settings import DEFAULT_RECEIVE_SECONDS, DEFAULT_THREADS, Address, ServerSettings, TlsFiles
+from rolecall.settings import (
+    CONTROL_TOKEN_VARIABLE,
+    DEFAULT_RECEIVE_SECONDS,
+    DEFAULT_THREADS,
+    Address,
+    ServerSettings,
+    TlsFiles,
+)
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
+from rolecall.web.control_access import control_access
 from rolecall.web.origins import admission_of
 from rolecall.worlds.world import World
 
@@ -124,6 +132,22 @@ SLOW_SETTING_UP = "setting up the sandbox in its database; a large one takes som
     show_envvar=True,
     help="An origin whose web pages may make AWS calls, such as http://localhost:3000.",
 )
+@click.option(
+    "--control-token",
+    envvar=CONTROL_TOKEN_VARIABLE,
+    metavar="TOKEN",
+    show_envvar=True,
+    help="Let other machines use the control endpoints with this token.",
+)
+@click.option(
+    "--control-host",
+    "control_hosts",
+    envvar="ROLECALL_CONTROL_HOST",
+    metavar="ADDRESS",
+    multiple=True,
+    show_envvar=True,
+    help="Only these other machines, with the token: an address such as 10.1.2.3, or a network such as 10.0.0.0/8.",
+)
 def command(
     host: str,
     port: int,
@@ -139,6 +163,8 @@ def command(
     verbose: bool,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
+    control_token: str | None,
+    control_hosts: tuple[str, ...],
 ) -> None:
     """Serve STS, IAM and Chime until interrupted.
 
@@ -168,15 +194,10 @@ def command(
         receive_seconds=receive_seconds,
         tls=_tls_files(tls_cert, tls_key, tls, host),
         keeps_log=not no_log,
+        control_token=control_token or "",
+        control_hosts=control_hosts,
     )
-    try:
-        admission_of(allowed_hosts, allowed_origins)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    try:
-        check_port(host, port)
-    except PortInUseError as error:
-        raise UnusableError(f"{error}. Choose another port with --port.") from error
+    _check(settings)
     try:
         kept = kept_in(database)
         load, finish = _loader(settings, world)
@@ -194,6 +215,19 @@ def command(
         sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if ended_well else 1)
+
+
+def _check(settings: ServerSettings) -> None:
+    """Raises UsageError and UnusableError."""
+    try:
+        admission_of(settings.allowed_hosts, settings.allowed_origins)
+        control_access(settings.control_token, settings.control_hosts)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        check_port(settings.host, settings.port)
+    except PortInUseError as error:
+        raise UnusableError(f"{error}. Choose another port with --port.") from error
 
 
 def _log_to_stderr(verbose: bool) -> None:
