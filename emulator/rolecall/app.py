@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
+from rolecall.call_log.access_log import AccessLog
 from rolecall.call_log.outcomes import Observer
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock
@@ -80,7 +81,8 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     decisions = None
     if settings.keeps_log:
         decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
-    sandbox = Sandbox(database, world, clock, decisions=decisions)
+    access_log = AccessLog() if settings.access_log else None
+    sandbox = Sandbox(database, world, clock, decisions=decisions, access_log=access_log)
     sandbox.writer.start()
     return web_application(
         sandbox,

@@ -69,6 +69,8 @@ class ServerSettings:
     receive_seconds: float = DEFAULT_RECEIVE_SECONDS
     tls: TlsFiles | None = None
     keeps_log: bool = True
+    # A line on stderr for each AWS call.
+    access_log: bool = False
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
     # In addition to the safe defaults: the server's host names, and origins of web pages that may call it.
     allowed_hosts: tuple[str, ...] = ()

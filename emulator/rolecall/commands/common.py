@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import shlex
@@ -52,14 +51,6 @@ def tell_lines(text: str, *, err: bool = False) -> None:
 def tell_exactly(text: str, *, newline: bool = True) -> None:
     """Print a text for a program, without escapes, because they would change it."""
     click.echo(text, nl=newline)
-
-
-class LogFormatter(logging.Formatter):
-    """Writes each record in one line. The lines of a traceback are indented, so that none can pass for a record."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        first, *further = super().format(record).split("\n") if record.exc_info else [super().format(record)]
-        return "\n".join([printable(first), *(f"    {printable(line)}" for line in further)])
 
 
 def user_data_folder() -> Path:

@@ -16,7 +16,6 @@ from rolecall.app import checkpoint_database, open_database, worker_application
 from rolecall.clock import Clock
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
-    LogFormatter,
     UnusableError,
     config_option,
     database_option,
@@ -32,6 +31,7 @@ from rolecall.commands.common import (
     with_folder,
 )
 from rolecall.commands.kept import kept_in, kept_line
+from rolecall.commands.log_lines import LOG_FORMATTERS
 from rolecall.commands.running import console_url
 from rolecall.commands.terminal import shown_when_slow
 from rolecall.server import BadCertificateError, PortInUseError, check_port, own_certificate, serve, tls_context
@@ -114,6 +114,22 @@ SLOW_SETTING_UP = "setting up the sandbox in its database; a large one takes som
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
 )
 @click.option(
+    "--access-log",
+    envvar="ROLECALL_ACCESS_LOG",
+    is_flag=True,
+    show_envvar=True,
+    help="Write a line to stderr for each AWS call.",
+)
+@click.option(
+    "--log-format",
+    envvar="ROLECALL_LOG_FORMAT",
+    type=click.Choice(list(LOG_FORMATTERS)),
+    default="text",
+    show_default=True,
+    show_envvar=True,
+    help="Format of the lines on stderr: text, or json with one object a line.",
+)
+@click.option(
     "--allow-host",
     "allowed_hosts",
     envvar="ROLECALL_ALLOW_HOST",
@@ -161,6 +177,8 @@ def command(
     tls: str | None,
     no_log: bool,
     verbose: bool,
+    access_log: bool,
+    log_format: str,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
     control_token: str | None,
@@ -179,7 +197,7 @@ def command(
       rolecall serve --allow-origin http://localhost:3000
       rolecall serve --tls self-signed
     """
-    _log_to_stderr(verbose)
+    _log_to_stderr(verbose, LOG_FORMATTERS[log_format])
     with shown_when_slow(SLOW_READING.format(path=config or "the built-in sandbox")):
         world = read_config(config)
     settings = ServerSettings(
@@ -194,6 +212,7 @@ def command(
         receive_seconds=receive_seconds,
         tls=_tls_files(tls_cert, tls_key, tls, host),
         keeps_log=not no_log,
+        access_log=access_log,
         control_token=control_token or "",
         control_hosts=control_hosts,
     )
@@ -230,9 +249,9 @@ def _check(settings: ServerSettings) -> None:
         raise UnusableError(f"{error}. Choose another port with --port.") from error
 
 
-def _log_to_stderr(verbose: bool) -> None:
+def _log_to_stderr(verbose: bool, formatter: Callable[[], logging.Formatter]) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(message)s"))
+    handler.setFormatter(formatter())
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
