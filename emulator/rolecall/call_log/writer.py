@@ -222,6 +222,12 @@ class DecisionLog:
         self.settle()
         return self.store.counts()
 
+    def lag_seconds(self) -> float:
+        """The age of the oldest call that waits in this process to be written; 0 when none does."""
+        # A copy, because the thread that writes takes calls away meanwhile.
+        waiting = [queue[0][1].received_at_seconds for queue in map(list, (self._allowed, self._refused)) if queue]
+        return max(0.0, self._clock.wall_seconds() - min(waiting)) if waiting else 0.0
+
     def clear(self) -> None:
         """Forget every call."""
         with self._turn:
