@@ -22,7 +22,7 @@ from rolecall.storage.private_files import file_of, keep_private
 from rolecall.storage.write_ahead import write_ahead
 
 BUSY_TIMEOUT_SECONDS = 30
-# A server that gets the signal to stop has two seconds for everything.
+# A server that gets the signal to stop has five seconds for everything.
 _CHECKPOINT_PATIENCE_MILLISECONDS = 500
 _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
 _RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam'"
