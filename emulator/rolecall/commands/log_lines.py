@@ -25,7 +25,7 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """Writes each record as one JSON object in one line: ``time`` in UTC, ``level``, ``logger``, ``message``.
 
-    A traceback is in ``exception``. The ``members`` of a record, such as those of the access log, take the place of its
+    A traceback is in ``exception``. The ``members`` of a record, such as in the access log, take the place of its
     message.
     """
 
