@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+
+from werkzeug.datastructures import Headers
 
 MINIMUM_TOKEN_CHARACTERS = 16
 # What RFC 6750 allows in an Authorization header.
@@ -38,7 +40,7 @@ class ControlAccess:
     token: str = field(default="", repr=False)
     networks: tuple[_Network, ...] = ()
 
-    def judge(self, address: str, headers: Mapping[str, str]) -> Sender:
+    def judge(self, address: str, headers: Headers) -> Sender:
         """The sender at an address, with these headers of its request."""
         if _is_loopback(address) and not any(name in headers for name in PROXY_HEADERS):
             return Sender.ADMITTED
