@@ -99,6 +99,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     # In services only for password hashes.
     "werkzeug": {"web", "services"},
     "sqlalchemy": {"storage"},
+    "psycopg": {"storage"},
     "alembic": {"storage"},
     "urllib3": {"sessions"},
     "httptools": {"server"},
@@ -118,6 +119,10 @@ TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 LOADED_LATE = {
     ("rolecall.commands.terminal", "rolecall.commands.rich_output"),
     ("rolecall.storage.migrate", "rolecall.storage.upgrade"),
+    ("rolecall.storage.dialects", "rolecall.storage.postgresql_dialect"),
+    ("rolecall.storage.dialects", "rolecall.storage.sqlite_dialect"),
+    ("rolecall.storage.log_keepers", "rolecall.storage.postgresql_log"),
+    ("rolecall.storage.log_keepers", "rolecall.storage.sqlite_log"),
     ("rolecall", "rolecall.kit"),
     ("rolecall.pytest_plugin", "rolecall.kit"),
     ("rolecall.sessions.issuer_keys", "rolecall.sessions.discovery"),
@@ -316,6 +321,20 @@ def packages_without_a_paragraph(modules: Sources) -> list[str]:
     return findings
 
 
+def writes_without_a_second_attempt(modules: Sources) -> list[str]:
+    """PostgreSQL may end a transaction because of another one. ``Database.write`` then does the work again.
+
+    The module ``rolecall.app`` fills databases in memory, which have one writer.
+    """
+    return [
+        f"{module}, line {node.lineno}: use Database.write"
+        for module, source in modules.items()
+        if room_of(module) not in ("storage", "app")
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and node.attr == "transaction"
+    ]
+
+
 CHECKS = [
     rooms_without_a_row,
     wrong_directions,
@@ -327,6 +346,7 @@ CHECKS = [
     long_functions,
     long_modules,
     packages_without_a_paragraph,
+    writes_without_a_second_attempt,
 ]
 
 
@@ -397,6 +417,7 @@ def test_a_good_package_passes(check) -> None:
         (imports_inside_functions, {"wire__x": "class A:\n    async def f(self):\n        from json import loads\n"}),
         (long_functions, {"wire__x": "def f():\n" + "    f()\n" * 70}),
         (long_modules, {"wire__x": "x = 1\n" * 501}),
+        (writes_without_a_second_attempt, {"wire__x": "with database.transaction() as connection:\n    pass\n"}),
         (packages_without_a_paragraph, {"wire": "", "wire__x": ""}),
         (packages_without_a_paragraph, {"wire": "# no docstring\n", "wire__x": ""}),
         (packages_without_a_paragraph, {"wire": '"""Wire."""\n', "wire__x": ""}),

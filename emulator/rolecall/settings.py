@@ -20,6 +20,8 @@ MAXIMUM_SNAPSHOT_BYTES = 64 * 1024 * 1024
 MAXIMUM_EXPECTATIONS_BYTES = 4 * 1024 * 1024
 DEFAULT_THREADS = 4
 DEFAULT_RECEIVE_SECONDS = 10.0
+# The server asks other machines for this token, and commands send it.
+CONTROL_TOKEN_VARIABLE = "ROLECALL_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
 # Characters of a sandbox file's name in the name of its database: enough to recognise the file.
 _STEM_CHARACTERS = 40
 _PATH_DIGITS = 12
@@ -70,10 +72,15 @@ class ServerSettings:
     receive_seconds: float = DEFAULT_RECEIVE_SECONDS
     tls: TlsFiles | None = None
     keeps_log: bool = True
+    # A line on stderr for each AWS call.
+    access_log: bool = False
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
     # In addition to the safe defaults: the server's host names, and origins of web pages that may call it.
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    # Other machines that may use the control endpoints: what they must prove, and their addresses.
+    control_token: str = field(default="", repr=False)
+    control_hosts: tuple[str, ...] = ()
 
 
 # Addresses that mean "every interface", and how this machine reaches the server then.

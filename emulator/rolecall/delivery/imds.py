@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
+from sqlalchemy import Connection
+
 from rolecall.access.check import RefusedError
 from rolecall.clock import iso8601
 from rolecall.delivery.asked import Asked, Delivered, Issued, Minting, WorkWantedError
@@ -34,7 +36,7 @@ from rolecall.storage.attachments import Attachment
 from rolecall.storage.engine import Database
 from rolecall.storage.gather import Entity, role
 from rolecall.storage.instance_profiles import InstanceProfile, profile_by_id
-from rolecall.storage.signing_keys import add_signing_key, newest_signing_key
+from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key
 
 SERVICE = KINDS["imds"].principal
 TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - a name
@@ -264,9 +266,12 @@ def _identity_key(asked: Asked) -> tuple[str, str]:
 def _make_identity_key(now_seconds: float, database: Database) -> None:
     # Made before the transaction, so that other writers do not wait for it.
     made = new_identity_key(now_seconds)
-    with database.transaction() as connection:
-        if newest_signing_key(connection, PURPOSE, ALGORITHM) is None:
-            add_signing_key(connection, made)
+    database.write(partial(_keep_first, made))
+
+
+def _keep_first(made: StoredSigningKey, connection: Connection) -> None:
+    if newest_signing_key(connection, PURPOSE, ALGORITHM) is None:
+        add_signing_key(connection, made)
 
 
 def identity_certificate(database: Database, now_seconds: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -82,23 +83,27 @@ class ActiveFaults:
         matching = [rule for rule in rules if rule.matches(facts)]
         if not matching:
             return NOT_STRUCK
-        hit: list[FaultRule] = []
-        with self._database.beside(snapshot) as connection:
-            for rule in matching:
-                counted = fault_hits.count_call(connection, rule.rule_id)
-                if counted is None or not rule.hits(counted[0], counted[1]):
-                    continue
-                fault_hits.count_hit(connection, rule.rule_id)
-                hit.append(rule)
-                if _ends_the_call(rule):
-                    break
-        return _effect(hit, facts)
+        return _effect(self._database.write_beside(snapshot, partial(_count, matching)), facts)
 
 
 def active_faults(database: Database, states: Mapping[str, str]) -> ActiveFaults | None:
     """The rules in the stored states of a sandbox; None when there are no rules."""
     rules = read_kept(states.get(STATE_NAME))
     return ActiveFaults(database, rules) if rules else None
+
+
+def _count(matching: Sequence[FaultRule], connection: Connection) -> list[FaultRule]:
+    """Count the call for the rules in their order, up to the first that ends it. Returns those that hit it."""
+    hit: list[FaultRule] = []
+    for rule in matching:
+        counted = fault_hits.count_call(connection, rule.rule_id)
+        if counted is None or not rule.hits(counted[0], counted[1]):
+            continue
+        fault_hits.count_hit(connection, rule.rule_id)
+        hit.append(rule)
+        if _ends_the_call(rule):
+            break
+    return hit
 
 
 def _ends_the_call(rule: FaultRule) -> bool:
@@ -156,16 +161,13 @@ class Faults:
     def add(self, **rule: Any) -> str:
         """Add a rule after the others. Returns its id. Raises InvalidFaultError, as :meth:`replace` does."""
         [added] = self._read([rule])
-        with self._database.transaction() as connection:
-            rules = (*read_kept(worlds.state(connection, STATE_NAME)), added)
-            self._keep(connection, rules)
+        self._database.write(partial(self._append, added))
         return added.rule_id
 
     def replace(self, rules: Any) -> None:
         """Replace all rules, and start their counts again."""
         read = self._read(rules)
-        with self._database.transaction() as connection:
-            self._keep(connection, read)
+        self._database.write(partial(self._keep, read))
 
     def clear(self) -> None:
         """Remove every rule."""
@@ -177,7 +179,10 @@ class Faults:
     def _new_seed(self) -> int:
         return int.from_bytes(self._ids.noise(_SEED_BYTES), "big")
 
-    def _keep(self, connection: Connection, rules: Sequence[FaultRule]) -> None:
+    def _append(self, added: FaultRule, connection: Connection) -> None:
+        self._keep((*read_kept(worlds.state(connection, STATE_NAME)), added), connection)
+
+    def _keep(self, rules: Sequence[FaultRule], connection: Connection) -> None:
         if len(rules) > MAXIMUM_RULES:
             raise InvalidFaultError(too_many(len(rules)))
         worlds.set_state(connection, STATE_NAME, kept_text(rules))

@@ -105,8 +105,8 @@ class Follower:
         if self._place is None or now - self._kept_at_seconds < _KEPT_SECONDS:
             return
         if self._kept_id > self._removed_id:
-            with self._sandbox.database.transaction() as connection:
-                messaging_events.remove_until(connection, self._kept_id)
+            read_id = self._kept_id
+            self._sandbox.database.write(lambda connection: messaging_events.remove_until(connection, read_id))
         self._removed_id, self._kept_id, self._kept_at_seconds = self._kept_id, self._place.last_id, now
 
     def stop(self) -> None:

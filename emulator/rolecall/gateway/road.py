@@ -47,6 +47,7 @@ from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import KeysWantedError
 from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
 from rolecall.storage.engine import DatabaseUnavailableError
+from rolecall.storage.problems import SnapshotMovedError
 from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
     Target,
@@ -172,7 +173,7 @@ class Gateway:
         struck = known or NOT_STRUCK
         try:
             check_signed(signature, target, registered)
-            with self._database.snapshot() as connection:
+            with self._database.snapshot(self._purpose(target, known)) as connection:
                 identities = self._generations.current(connection)
                 # Read only now, because the new generation may bring settings, and a clock that another process moved.
                 settings, now_seconds = self._generations.settings, self._clock.now_seconds()
@@ -195,19 +196,19 @@ class Gateway:
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if factor is not None:
-                with self._database.transaction() as connection:
-                    use_second_factor(call, connection, factor, parameters)
+                self._database.write(partial(use_second_factor, call, factor, parameters))
                 with self._database.snapshot() as connection:
                     call = with_second_factor(call, connection)
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
-                with self._database.transaction() as connection:
-                    answer = write_answer(call, connection, registered, parameters, answer)
+                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
             encoded = encode_answer(target.operation, answer, request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             yield Fetch(wanted.url, wanted.fetch)
+            return (yield from self._answer(received, target, signature, struck))
+        except SnapshotMovedError:
             return (yield from self._answer(received, target, signature, struck))
         except AwsError as error:
             failure = error
@@ -226,6 +227,14 @@ class Gateway:
         if struck.drops:
             raise DroppedConnectionError
         return encoded
+
+    def _purpose(self, target: Target, known: Struck | None) -> str:
+        """What the snapshot of a call is for. Empty where the call must not start again because of other writers.
+
+        With fault rules it would count twice, and a call that starts again must come to an end.
+        """
+        may_start_again = known is None and self._generations.faults is None
+        return f"{target.service.name}:{target.operation.name}" if may_start_again else ""
 
     def _call(
         self,

@@ -9,7 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
+
+from sqlalchemy import Connection
 
 from rolecall.caches import BoundedCache
 from rolecall.clock import Clock
@@ -101,22 +104,26 @@ class Attachments:
         return made
 
     def _put(self, record: Any, attachment_id: str, account_id: str, port: int) -> Attachment:
-        with self._database.transaction() as connection:
-            if len(stored.list_attachments(connection)) >= MAXIMUM_ATTACHMENTS:
-                raise BadAttachmentError(f"there are at most {MAXIMUM_ATTACHMENTS} attachments")
-            if stored.attachment_by_id(connection, attachment_id) is not None:
-                raise BadAttachmentError(TWICE_MESSAGE.format(attachment_id=attachment_id))
-            owner = account_id or gather.default_account_id(connection) or ""
-            if not gather.account_exists(connection, owner):
-                raise BadAttachmentError(f"the sandbox has no account {owner!r}")
-            rows, now_seconds = WorldRows(connection), int(self._clock.now_seconds())
-            put_attachment(rows, owner, record, attachment_id, now_seconds, self._ids)
-            rows.written()
-            stored.set_bound_port(connection, attachment_id, port)
-            made = stored.attachment_by_id(connection, attachment_id)
+        made = self._database.write(partial(self._put_in, record, attachment_id, account_id, port))
         if made is None:
             raise BadAttachmentError(f"{attachment_id} was detached meanwhile")
         return made
+
+    def _put_in(
+        self, record: Any, attachment_id: str, account_id: str, port: int, connection: Connection
+    ) -> Attachment | None:
+        if len(stored.list_attachments(connection)) >= MAXIMUM_ATTACHMENTS:
+            raise BadAttachmentError(f"there are at most {MAXIMUM_ATTACHMENTS} attachments")
+        if stored.attachment_by_id(connection, attachment_id) is not None:
+            raise BadAttachmentError(TWICE_MESSAGE.format(attachment_id=attachment_id))
+        owner = account_id or gather.default_account_id(connection) or ""
+        if not gather.account_exists(connection, owner):
+            raise BadAttachmentError(f"the sandbox has no account {owner!r}")
+        rows, now_seconds = WorldRows(connection), int(self._clock.now_seconds())
+        put_attachment(rows, owner, record, attachment_id, now_seconds, self._ids)
+        rows.written()
+        stored.set_bound_port(connection, attachment_id, port)
+        return stored.attachment_by_id(connection, attachment_id)
 
     def list(self) -> list[Attachment]:
         """All of them, oldest first."""
@@ -134,8 +141,7 @@ class Attachments:
         return removed
 
     def _remove(self, attachment_id: str) -> bool:
-        with self._database.transaction() as connection:
-            return stored.remove_attachment(connection, attachment_id)
+        return self._database.write(lambda connection: stored.remove_attachment(connection, attachment_id))
 
     def renew(self) -> None:
         """After a reset or a load: forget what was handed out, and listen for what there is now."""
@@ -155,8 +161,7 @@ class Attachments:
             with self._database.snapshot() as connection:
                 known = stored.list_attachments(connection)
             if any(each.bound_port is not None for each in known):
-                with self._database.transaction() as connection:
-                    stored.forget_bound_ports(connection)
+                self._database.write(stored.forget_bound_ports)
         self.reconcile()
 
     def reconcile(self) -> None:
@@ -207,8 +212,7 @@ class Attachments:
         self._note(attachment.attachment_id, port)
 
     def _note(self, attachment_id: str, port: int) -> None:
-        with self._database.transaction() as connection:
-            stored.set_bound_port(connection, attachment_id, port)
+        self._database.write(lambda connection: stored.set_bound_port(connection, attachment_id, port))
 
     def _close(self, attachment_id: str) -> None:
         if self._open.pop(attachment_id, None) is not None and self._listener is not None:

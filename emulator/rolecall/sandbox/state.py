@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
+from rolecall.call_log.access_log import AccessLog
 from rolecall.call_log.background import BackgroundWriter
 from rolecall.call_log.last_use import LastUses
 from rolecall.call_log.outcomes import Observer, Outcome
@@ -36,7 +37,7 @@ class Sandbox:
     """One sandbox, as this process serves it. Other processes may serve the same database.
 
     ``world`` is the declared world, to which a reset returns. ``decisions`` is None for a sandbox without a decision
-    log. ``observer`` is called for every call, besides the log.
+    log. ``observer`` is called for every call, besides the logs.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Sandbox:
         ids: Identifiers | None = None,
         decisions: DecisionLog | None = None,
         observer: Observer | None = None,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.database = database
         # The processes over one database share this clock.
@@ -60,11 +62,11 @@ class Sandbox:
         self.issuer_keys = IssuerKeys()
         self.attachments = Attachments(database, clock, self.ids)
         self.generations = Generations(database, clock, world.settings)
-        waiting = [self.last_uses] if decisions is None else [decisions, self.last_uses]
+        logs = [each for each in (decisions, access_log) if each is not None]
         # Not started yet: threads do not survive a fork, and a test reads what it needs at once.
-        self.writer = BackgroundWriter(*waiting)
-        recorders = [self.last_uses.record, None if decisions is None else decisions.record, observer]
-        self.observe = _all_of([recorder for recorder in recorders if recorder is not None])
+        self.writer = BackgroundWriter(*logs, self.last_uses)
+        recorders: list[Observer] = [self.last_uses.record, *(each.record for each in logs)]
+        self.observe = _all_of(recorders if observer is None else [*recorders, observer])
         self._world = world
 
     @property
@@ -89,9 +91,9 @@ class Sandbox:
         """Return to the declared world and to the machine's time, and forget every call."""
         self.last_uses.clear()
         self.ids.restart()
-        with self.database.transaction() as connection:
-            # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
-            reset_world(connection, self._world, self.clock.wall_seconds(), self.ids)
+        # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
+        now_seconds = self.clock.wall_seconds()
+        self.database.write(lambda connection: reset_world(connection, self._world, now_seconds, self.ids))
         self.clock.follow(ClockState())
         self.attachments.renew()
         if self.decisions is not None:

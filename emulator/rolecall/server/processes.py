@@ -1,4 +1,4 @@
-"""The process that answers calls, the only one or a worker. SIGTERM and SIGINT end the server within two seconds."""
+"""The process that answers calls, the only one or a worker. SIGTERM and SIGINT end the server within five seconds."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rolecall.server.upgrades import Upgrades
 from rolecall.settings import ServerSettings
 from rolecall.web.application import RolecallApplication
 
-# Long enough for almost any call, and short enough to end within two seconds in all.
-_LAST_ANSWERS_SECONDS = 1.0
+# Long enough for almost any call, and short enough to end within five seconds in all.
+_LAST_ANSWERS_SECONDS = 3.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How often threads take turns. A call waits no longer than this while another thread computes.
 _SWITCH_SECONDS = 0.0003

@@ -26,7 +26,7 @@ from rolecall.settings import ServerSettings
 
 log = logging.getLogger("rolecall.server")
 
-_WORKERS_END_SECONDS = 1.8
+_WORKERS_END_SECONDS = 4.8
 _PARENT_PAUSE_SECONDS = 0.5
 
 

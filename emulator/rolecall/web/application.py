@@ -67,7 +67,10 @@ class RolecallApplication(Flask):
 
     # Whether a request is for one of Rolecall's own pages or endpoints, and so no AWS call.
     is_page = staticmethod(is_page)
-    body_limit = staticmethod(body_limit)
+
+    def body_limit(self, environ: dict[str, Any], usual_bytes: int) -> int:
+        """The highest number of bytes of a request's body; ``usual_bytes`` for most requests."""
+        return body_limit(environ, usual_bytes, self._admission.control)
 
 
 def web_application(

@@ -26,6 +26,7 @@ from rolecall.web.outbound_documents import (
     register_outbound_documents,
 )
 from rolecall.web.policy_endpoint import register_policy
+from rolecall.web.probes import PROBES_PATH, register_probes
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import (
     FEDERATION_PATH,
@@ -59,6 +60,7 @@ CONTROL_ENDPOINTS = (
 
 FRONT_DOORS = (
     FrontDoor("control", PREFIX, THIS_MACHINE, CONTROL_ENDPOINTS),
+    FrontDoor("probes", PROBES_PATH, EVERY_CLIENT, (register_probes,)),
     FrontDoor("oidc_documents", f"{PREFIX}/oidc", EVERY_CLIENT, (register_oidc_documents,)),
     FrontDoor("saml_metadata", f"{PREFIX}/saml", EVERY_CLIENT, (register_saml_metadata,)),
     FrontDoor("outbound", f"{PREFIX}/outbound", EVERY_CLIENT, (register_outbound_documents,)),

@@ -63,8 +63,7 @@ def load_database(
     """
     # Read before the transaction, because other writers wait for a transaction.
     world = read_world(text, folder)
-    with database.transaction() as connection:
-        _replace(connection, world, now_seconds, ids)
+    database.write(lambda connection: _replace(connection, world, now_seconds, ids))
 
 
 def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) -> str:
