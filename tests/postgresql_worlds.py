@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 from postgresql_server import databases
-from sqlalchemy import text
 
 from rolecall.ids import Identifiers
 from rolecall.storage.engine import Database
 from rolecall.storage.migrate import upgrade
-from rolecall.storage.template import UNDATED_SECONDS, _date_columns
+from rolecall.storage.template import UNDATED_SECONDS, datings
 from rolecall.worlds.setup import set_up_world
 from rolecall.worlds.world import World
 
@@ -24,19 +23,14 @@ class PostgresqlTemplate:
         upgrade(database)
         with database.transaction() as connection:
             set_up_world(connection, declared, UNDATED_SECONDS, Identifiers())
-            self._dating = [
-                statement
-                for table, column in _date_columns()
-                for statement in [f"UPDATE {table} SET {column} = :now WHERE {column} = {UNDATED_SECONDS}"]  # noqa: S608
-                if connection.execute(text(f"SELECT 1 FROM {table} WHERE {column} = {UNDATED_SECONDS}")).first()  # noqa: S608
-            ]
+            self._dating = [each for each in datings() if connection.exec_driver_sql(each.question).first()]
         database.close()
 
     def copy(self, now_seconds: int) -> Database:
         database = Database(databases().new_url(self._name))
         with database.transaction() as connection:
-            for statement in self._dating:
-                connection.execute(text(statement), {"now": now_seconds})
+            for each in self._dating:
+                connection.exec_driver_sql(each.statement.replace("?", "%s"), each.values(now_seconds))
         return database
 
 
