@@ -69,7 +69,9 @@ ROOMS: Mapping[str, set[str]] = {
     | {"worlds", "sandbox", "gateway"},
     "web": LEAVES
     | {"wire", "signin", "sandbox", "gateway", "least_privilege", "services", "storage"}
-    | {"expectations", "worlds", "call_log", "faults", "identity_providers", "access", "delivery", "identities"},
+    | {"expectations", "worlds", "call_log", "faults", "identity_providers", "access", "delivery", "identities"}
+    # The console: its pages examine policies and ask what they allow.
+    | {"policy", "inspection", "data"},
     "app": LEAVES | {"sessions", "storage", "sandbox", "web", "worlds", "call_log"},
     "inprocess": LEAVES,
     "remote": LEAVES | {"inprocess"},
@@ -96,6 +98,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "botocore": {"wire", "inprocess", "remote", "kit", "demo"},
     "boto3": {"kit", "demo"},
     "flask": {"web"},
+    "itsdangerous": {"web"},
     # In services only for password hashes.
     "werkzeug": {"web", "services"},
     "sqlalchemy": {"storage"},

@@ -7,9 +7,10 @@ unexpected error is caught at the same place, logged with its request id and ans
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -42,6 +43,7 @@ from rolecall.services.registry import (
     Answer,
     Call,
     Parameters,
+    not_emulated,
 )
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import KeysWantedError
@@ -58,7 +60,9 @@ from rolecall.wire import (
     encode_error,
     encode_unserved_error,
     error_code,
+    error_status,
     likely_service,
+    load_service,
     match,
     not_served,
     recognise_unserved,
@@ -112,6 +116,54 @@ class Gateway:
         """
         received = Received(self._ids.uuid(), request, self._clock.wall_seconds(), monotonic_seconds())
         return received.request_id, self._answer_unmatched(received, claimed_service(request), error, service)
+
+    def call_as(
+        self,
+        whose: Callable[[Connection, IdentityStore], Identity],
+        service: str,
+        operation: str,
+        parameters: dict[str, Any],
+        request: HttpRequest,
+    ) -> Answer | None:
+        """An AWS call of one of Rolecall's own pages, by an identity that has signed nothing.
+
+        It takes the road of every call: the model's limits, the kind of credentials, the policies, the operation, the
+        log. Only the signature is missing, and fault rules do not strike it. ``request`` gives address, program and
+        host. Raises AwsError, also for operations that need a proof besides the caller.
+        """
+        received = Received(self._ids.uuid(), request, self._clock.wall_seconds(), monotonic_seconds())
+        model = load_service(service)
+        target = Target(model, model.operation(operation), "/", {}, {})
+        registered = find(service, operation)
+        identity: Identity | None = None
+        identities: IdentityStore | None = None
+        decisions: Sequence[Decision] = ()
+        answer: Answer | None = None
+        failure: AwsError | None = None
+        try:
+            if registered is None or registered.proof or second_factor_of(registered, parameters):
+                raise not_emulated(service, operation)
+            with self._database.snapshot() as connection:
+                identities = self._generations.current(connection)
+                now_seconds = self._clock.now_seconds()
+                identity = whose(connection, identities)
+                within_limits(target, parameters, self._generations.settings.minimum_session_seconds)
+                call = self._call(received, target, None, identity, identities, connection, now_seconds)
+                check_kind(call, registered, parameters)
+                decisions = authorise(call, registered, parameters, request, identity)
+                answer = read_answer(call, registered, target, parameters)
+            if registered.writes:
+                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
+        except AwsError as error:
+            failure = error
+        except Exception as error:
+            failure = unexpected(received.request_id, error)
+        status = 200 if failure is None else failure.status or error_status(service, failure.code)
+        kept = recorded(target.operation.recorder, 0, parameters, answer if failure is None else None)
+        self.observe(received, service, operation, identity, status, failure, None, decisions, identities, kept)
+        if failure is not None:
+            raise failure
+        return answer
 
     def _answer_unmatched(
         self, received: Received, signing_name: str, error: AwsError, guessed_service: str = ""
