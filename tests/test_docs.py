@@ -67,6 +67,7 @@ SERVICE_PAGES = {
     "chime-sdk-voice": "chime.md",
     "iam-toolbox": "decision-log.md",
     "organizations": "organizations.md",
+    "eks-auth": "credential-providers.md",
 }
 DOCUMENTED_PORT = 4580
 

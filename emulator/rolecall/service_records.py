@@ -171,6 +171,17 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 target_prefix="AWSOrganizationsV20161128",
                 constraint_reasons=True,
             ),
+            ServiceRecord(
+                "eks-auth",
+                "rest-json",
+                "2023-11-26",
+                "eks-auth",
+                "eks-auth",
+                "eks-auth",
+                "message",
+                constraint_code="InvalidParameterException",
+                denied_code="AccessDeniedException",
+            ),
         )
     }
 )

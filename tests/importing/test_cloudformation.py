@@ -299,6 +299,30 @@ def test_a_template_of_sam(tmp_path: Path) -> None:
     assert any("policy templates of SAM" in each for each in problems(tmp_path, text))
 
 
+def test_numbers_and_truth_values_are_texts(tmp_path: Path) -> None:
+    """A template in YAML has them wherever its author left the quotes out. In a policy they stay what they are."""
+    document = {**ALLOW, "Statement": [{**ALLOW["Statement"][0], "Condition": {"Bool": {"aws:SecureTransport": True}}}]}
+    text = f"""
+Resources:
+  R:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: 2026
+      Description: 1.5
+      Tags: [{{Key: cost, Value: 123}}, {{Key: 7, Value: true}}]
+      AssumeRolePolicyDocument: {json.dumps(trust(Service="ec2.amazonaws.com"))}
+      Policies: [{{PolicyName: 12, PolicyDocument: {json.dumps(document)}}}]
+  P:
+    Type: AWS::IAM::InstanceProfile
+    Properties: {{Roles: [!Ref R]}}
+"""
+    account = declared(tmp_path, text)
+    [role] = account.roles
+    assert (role.name, role.description, dict(role.tags)) == ("2026", "1.5", {"cost": "123", "7": "true"})
+    assert {name: json.loads(text) for name, text in role.inline_policies.items()} == {"12": document}
+    assert account.instance_profiles[0].role == "2026"
+
+
 SAM_FUNCTION = {
     "Tracing": "Active",
     "RolePath": "/svc/",

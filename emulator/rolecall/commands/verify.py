@@ -14,9 +14,10 @@ from rolecall.commands.asked import asked_sandbox, running_option
 from rolecall.commands.common import SCHEMA_HINT, UnusableError, config_option, read_text, tell_exactly
 from rolecall.commands.running import ask_for, unusable
 from rolecall.commands.terminal import show
-from rolecall.expectations.files import MAXIMUM_EXPECTATIONS_BYTES, InvalidExpectationsError
+from rolecall.expectations.files import InvalidExpectationsError
 from rolecall.expectations.report import junit, result_lines, results_as_json, results_of_json
 from rolecall.expectations.verifying import Result, verify
+from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES
 
 
 @click.command("verify")

@@ -18,7 +18,6 @@ from rolecall.worlds import checking as c
 from rolecall.worlds.json_schema import Schema, accepting, document, schema_of
 from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
 
-MAXIMUM_EXPECTATIONS_BYTES = 4 * 1024 * 1024
 VERBS = ("may", "may_not", "may_assume", "may_not_assume")
 NOTHING_MESSAGE = f"expects nothing: give {', '.join(VERBS[:-1])} or {VERBS[-1]}"
 SUBJECT_MESSAGE = "must have either principal or nobody"

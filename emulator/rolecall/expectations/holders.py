@@ -95,7 +95,8 @@ class _Finder:
         return self._of_roles(who) if is_assuming(self._action) else self._under_conditions(who)
 
     def _of_roles(self, who: Who) -> Holder | None:
-        step = next(self._graph.steps_to(who, self._scope.holds), None)
+        role_arn = self._scope.pattern if self._scope.is_single else ""
+        step = next(self._graph.steps_to(who, role_arn, self._scope.holds), None)
         return None if step is None else Holder(who, step.role.arn, step.conditions)
 
     def _under_conditions(self, who: Who) -> Holder | None:

@@ -65,8 +65,8 @@ def trust_graph(asker: Asker) -> TrustGraph:
             if step.role.arn != who.arn:
                 found[who.arn, step.role.arn] = conditions_of(step)
     for role in asker.principals.roles:
-        policy = asker.trust_policy(role.arn)
-        for source, conditions in () if policy is None else _named(asker, policy):
+        trust = asker.trust(role.arn)
+        for source, conditions in () if trust is None else _named(asker, trust.policy):
             found.setdefault((source, role.arn), conditions)
     administrators = {who.arn for who in asker.principals.entities if is_administrator(asker, who)}
     reaching = _reaching(found, administrators)
@@ -102,9 +102,10 @@ def is_administrator(asker: Asker, who: Who) -> bool:
 
 def statements_for(asker: Asker, source: str, role_arn: str) -> list[CompiledStatement]:
     """The statements of a role's trust policy that name a principal, allowing and denying ones."""
-    policy = asker.trust_policy(role_arn)
-    if policy is None:
+    trust = asker.trust(role_arn)
+    if trust is None:
         return []
+    policy = trust.policy
     who = asker.principals.by_arn.get(source)
     if who is None:
         return [each for each in policy.statements if source in _written(each)]

@@ -70,7 +70,7 @@ def read_answer(call: Call, registered: RegisteredOperation | None, target: Targ
 
 
 def write_answer(
-    call: Call, transaction: Connection, registered: RegisteredOperation, parameters: Parameters, prepared: Any
+    call: Call, registered: RegisteredOperation, parameters: Parameters, prepared: Any, transaction: Connection
 ) -> Answer | None:
     """The answer of an operation that writes. ``prepared`` is from :func:`read_answer`. Raises AwsError."""
     # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.

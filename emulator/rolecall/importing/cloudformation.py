@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from rolecall.arns import iam_arn, oidc_provider_arn
-from rolecall.importing.found import Part, Place, Section
+from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
+from rolecall.importing.found import Part, Place, Section, as_text
 from rolecall.importing.grants import Grants, document_in
 from rolecall.importing.intrinsics import Template, UnresolvedError
 from rolecall.importing.sam import FUNCTION, made_by_sam, needed, role_of, with_globals
+from rolecall.importing.saml import add_saml_provider
 from rolecall.importing.terraform import NO_ACCOUNT_MESSAGE
 from rolecall.service_records import DEFAULT_REGION
 
@@ -118,6 +119,7 @@ class _File:
             "RolePolicy": self._inline,
             "UserToGroupAddition": self._members,
             "OIDCProvider": self._oidc_provider,
+            "SAMLProvider": self._saml_provider,
             "ServiceLinkedRole": self._service_linked_role,
         }.get(name)
 
@@ -143,7 +145,9 @@ class _File:
                 resolved[key] = self._template.resolve(value, (*path, key))
             except UnresolvedError as error:
                 self._template.failed.append(error)
-        return Part(self._found, place, {key: value for key, value in resolved.items() if value is not None})
+        return Part(
+            self._found, place, {key: each for key, each in resolved.items() if each is not None}, is_lenient=True
+        )
 
     @staticmethod
     def _of_function(template: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,15 +170,15 @@ class _File:
         """The name of a resource. AWS adds random characters to one that the template does not name."""
         kind = _kind(self._resources[logical_id]).removeprefix(_IAM)
         properties = self._resources[logical_id].get("Properties") or {}
-        key = _NAMES[kind][2] if kind in _NAMES else ""
+        key = _NAMES[kind][2] if kind in _NAMES else "Name" if kind == "SAMLProvider" else ""
         path = ("Resources", logical_id, "Properties", key)
-        named = self._template.resolve(properties.get(key), path) if isinstance(properties, dict) else None
+        named = as_text(self._template.resolve(properties.get(key), path)) if isinstance(properties, dict) else None
         return named if isinstance(named, str) else f"{self._stack}-{logical_id}"[-_LONGEST_NAME:]
 
     def _path(self, logical_id: str) -> str:
         properties = self._resources[logical_id].get("Properties") or {}
         path = ("Resources", logical_id, "Properties", "Path")
-        found = self._template.resolve(properties.get("Path"), path) if isinstance(properties, dict) else None
+        found = as_text(self._template.resolve(properties.get("Path"), path)) if isinstance(properties, dict) else None
         return found if isinstance(found, str) else "/"
 
     def _attribute(self, logical_id: str, attribute: str, _path: tuple[str | int, ...]) -> str | None:
@@ -185,6 +189,8 @@ class _File:
                 self._resources[logical_id]["Properties"]["Url"], ("Resources", logical_id, "Properties", "Url")
             )
             return oidc_provider_arn(self._account_id, str(url))
+        if kind == "SAMLProvider" and attribute in ("", "Arn"):
+            return saml_provider_arn(self._account_id, self._name(logical_id))
         if kind not in _NAMES:
             return None
         is_arn = attribute == ("PolicyArn" if kind == "ManagedPolicy" else "Arn")
@@ -259,6 +265,17 @@ class _File:
             "tags": {each.text("Key", required=True): each.text("Value") for each in part.parts("Tags")},
         }
         self._found.add(self._account_id, "oidc_providers", section, place)
+
+    def _saml_provider(self, logical_id: str, part: Part, place: Place) -> None:
+        part.note_unknown(("Name", "SamlMetadataDocument", "Tags"))
+        add_saml_provider(
+            self._found,
+            self._account_id,
+            place,
+            name=self._name(logical_id),
+            metadata=part.text("SamlMetadataDocument", required=True),
+            tags={each.text("Key", required=True): each.text("Value") for each in part.parts("Tags")},
+        )
 
     def _service_linked_role(self, _logical_id: str, part: Part, place: Place) -> None:
         part.note_unknown(("AWSServiceName",))

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from rolecall.importing.found import as_text
 from rolecall.worlds.located import MAXIMUM_UNFOLDED_CHARACTERS, Path
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
@@ -300,10 +301,3 @@ def _unless_failed(found: Any) -> Any:
     if isinstance(found, UnresolvedError):
         raise found
     return found
-
-
-def as_text(value: Any) -> Any:
-    """A number or truth value as CloudFormation writes it into texts; anything else as it is."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value

@@ -11,9 +11,8 @@ from functools import cache
 from typing import Any
 
 from rolecall.data import managed_policies
-from rolecall.importing.found import Part, Section
+from rolecall.importing.found import Part, Section, as_text
 from rolecall.importing.grants import document_in
-from rolecall.importing.intrinsics import as_text
 
 FUNCTION = "AWS::Serverless::Function"
 _LAMBDA = "arn:aws:iam::aws:policy/service-role/AWSLambda"

@@ -6,7 +6,7 @@ Content comes and goes as the API spells it. One resource belongs to one account
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
@@ -57,6 +57,8 @@ class Resource(NamedTuple):
         return self.ends_at_seconds is not None and self.ends_at_seconds <= now_seconds
 
 
+# Older SQLite takes 999 parameters in a statement.
+_KEYS_AT_ONCE = 500
 _R = t.resources.c
 _parents = t.resources.alias("parents")
 _COLUMNS = (
@@ -135,7 +137,8 @@ def _resource(row: Sequence[Any]) -> Resource:
     )
 
 
-def _text(content: Any) -> str:
+def content_text(content: Any) -> str:
+    """The JSON of a content, as the table has it."""
     return json.dumps(content, separators=(",", ":"))
 
 
@@ -150,6 +153,18 @@ def find(connection: Connection, place: Place, resource_id: str, *, locked: bool
     else:
         row = _BY_ID.first(connection, *place, resource_id)
     return None if row is None else _resource(row)
+
+
+def living(connection: Connection, keys: Collection[str], *, now_seconds: float) -> set[str]:
+    """Those of these keys whose resources exist and have not ended."""
+    found: set[str] = set()
+    remaining = list(keys)
+    while remaining:
+        some, remaining = remaining[:_KEYS_AT_ONCE], remaining[_KEYS_AT_ONCE:]
+        ended = _R.ends_at_seconds <= int(now_seconds)
+        statement = select(_R.resource_key).where(_R.resource_key.in_(some), or_(_R.ends_at_seconds.is_(None), ~ended))
+        found.update(row[0] for row in connection.execute(statement))
+    return found
 
 
 def find_by_token(connection: Connection, place: Place, create_token: str) -> Resource | None:
@@ -248,10 +263,10 @@ def count(connection: Connection, place: Place, *, now_seconds: float, parent_ke
 
 def add(connection: Connection, place: Place, resource: Resource) -> None:
     """Add a resource. Raises AlreadyThere when its id or its token is taken."""
-    row = {**place._asdict(), **resource._asdict(), "content": _text(resource.content)}
+    row = {**place._asdict(), **resource._asdict(), "content": content_text(resource.content)}
     row["resource_key"] = row.pop("key")
     if resource.secret is not None:
-        row["secret"] = _text(resource.secret)
+        row["secret"] = content_text(resource.secret)
     with problem_for_conflict(connection, AlreadyThere(resource.resource_id)):
         connection.execute(insert(t.resources), row)
 
@@ -274,7 +289,7 @@ def remove_ended(connection: Connection, place: Place, before_seconds: float) ->
 
 
 def set_content(connection: Connection, key: str, content: Content) -> None:
-    _SET_CONTENT.execute(connection, key, _text(content))
+    _SET_CONTENT.execute(connection, key, content_text(content))
 
 
 def remove(connection: Connection, key: str) -> None:
@@ -291,7 +306,8 @@ def setting(connection: Connection, key: str, name: str) -> Content | None:
 def put_setting(connection: Connection, key: str, name: str, content: Content) -> None:
     """Replace the document. The transaction has locked the resource, so no other one adds it meanwhile."""
     remove_setting(connection, key, name)
-    connection.execute(insert(t.resource_settings), {"resource_key": key, "name": name, "content": _text(content)})
+    row = {"resource_key": key, "name": name, "content": content_text(content)}
+    connection.execute(insert(t.resource_settings), row)
 
 
 def remove_setting(connection: Connection, key: str, name: str) -> None:

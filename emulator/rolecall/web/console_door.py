@@ -30,11 +30,11 @@ def _guard(pages: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
 
     With a control token other machines are answered too: every page then asks for the token.
     """
-    guard_pages(pages, sandbox, admission, other_machines=bool(admission.control_token))
+    guard_pages(pages, sandbox, admission, asks_for_token=True)
 
     @pages.before_request
     def note_token() -> None:
-        g.control_token = admission.control_token
+        g.control_token = admission.control.token
 
     @pages.after_request
     def secured(answer: Response) -> Response:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from rolecall.web.control_access import THIS_MACHINE_ONLY, ControlAccess
 from rolecall.wire import is_aws_host
 
 # No public name ends with these (RFC 6761; .internal: ICANN, 2024-07-29).
@@ -27,8 +28,6 @@ _read_host = re.compile(
 ).fullmatch
 _read_origin = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9_.:\[\]-]+", re.ASCII).fullmatch
 # A token of 16 random characters cannot be guessed over a network.
-MINIMUM_TOKEN_CHARACTERS = 16
-TOKEN_MESSAGE = f"a control token must have at least {MINIMUM_TOKEN_CHARACTERS} ASCII characters"
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # Values of Sec-Fetch-Site without another site (W3C, Fetch Metadata). "none": the user typed the address.
 _OF_THIS_SITE = ("same-origin", "none")
@@ -110,15 +109,14 @@ def is_silent_browser(user_agent: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The names and origins that the user has allowed, besides the ones that are always safe.
+    """The names, origins and machines that the user has allowed, besides the ones that are always safe.
 
     ``hosts`` are names in lower case, or endings that begin with a dot. ``origins`` are as browsers write them.
-    ``control_token`` opens the console to the people who know it; empty when there is none.
     """
 
     hosts: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
-    control_token: str = field(default="", repr=False)
+    control: ControlAccess = THIS_MACHINE_ONLY
 
     def knows_name(self, host: str) -> bool:
         """Whether a ``Host`` header is a private name, an address or an allowed name."""
@@ -138,19 +136,20 @@ DEFAULT_ADMISSION = Admission()
 
 
 def admission_of(
-    hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "", control_token: str = ""
+    hosts: Iterable[str] = (),
+    origins: Iterable[str] = (),
+    *,
+    listening_at: str = "",
+    control: ControlAccess = THIS_MACHINE_ONLY,
 ) -> Admission:
     """The admission that a user's options describe; the server's own name is allowed too.
 
     A host is a name, or ``*.`` and an ending of names. An origin is ``scheme://host:port``. Raises ValueError with a
     message for the user.
     """
-    if control_token and (len(control_token) < MINIMUM_TOKEN_CHARACTERS or not control_token.isascii()):
-        raise ValueError(TOKEN_MESSAGE)
     allowed = [_allowed_host(host) for host in hosts]
     own = host_name(f"[{listening_at}]" if ":" in listening_at else listening_at)
-    names = (*allowed, *([own] if own else []))
-    return Admission(names, frozenset(map(_allowed_origin, origins)), control_token)
+    return Admission((*allowed, *([own] if own else [])), frozenset(map(_allowed_origin, origins)), control)
 
 
 def _allowed_host(host: str) -> str:

@@ -353,6 +353,34 @@ def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
     return _text_of_file(notes, path, value, MAXIMUM_METADATA_BYTES, read_metadata)
 
 
+@accepting(lambda: {"type": "string", "description": "the metadata of a SAML identity provider as XML text"})
+def saml_metadata(notes: Notes, path: Path, value: Any) -> str | None:
+    """The metadata of a SAML identity provider as XML text."""
+    if not isinstance(value, str) or not value:
+        notes.add(path, "must be XML text")
+        return None
+    if len(value.encode("utf-8", "surrogatepass")) > MAXIMUM_METADATA_BYTES:
+        notes.add(path, f"longer than {MAXIMUM_METADATA_BYTES} bytes")
+        return None
+    try:
+        read_metadata(value)
+    except (BadMetadataError, SamlNotInstalledError) as error:
+        notes.add(path, f"cannot be used: {error}" if isinstance(error, BadMetadataError) else error.message)
+        return None
+    return value
+
+
+def saml_is_missing() -> str:
+    """What to install, if SAML needs an extra of Rolecall that is not installed; else empty."""
+    try:
+        read_metadata("")
+    except SamlNotInstalledError as error:
+        return error.message
+    except BadMetadataError:
+        pass
+    return ""
+
+
 def not_emulated(what: str) -> Check:
     """A key of the format that this version does not support. An empty list is accepted, anything else is a problem."""
 

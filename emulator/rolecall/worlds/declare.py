@@ -12,6 +12,8 @@ from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.version import __version__
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.attached import dangling_attachments
+from rolecall.worlds.chime_sdk_references import dangling_chime_sdk
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.control_policies import control_document, management_document
 from rolecall.worlds.document_files import read_document_files
@@ -196,6 +198,8 @@ def _checked(notes: c.Notes) -> w.World | None:
     world: w.World | None = _WORLD(notes, (), value)
     if world is not None and value.get("accounts") == []:
         notes.add(("accounts",), "must name at least one account")
-    for path, message in chain(dangling(value), dangling_rows(value)):
+    for path, message in chain(
+        dangling(value), dangling_chime_sdk(value), dangling_attachments(value), dangling_rows(value)
+    ):
         notes.add(path, message)
     return world

@@ -30,7 +30,9 @@ from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.storage.world_rows import Row, WorldRows
 from rolecall.worlds import world as w
+from rolecall.worlds.attached_setup import declared_id, put_attachment
 from rolecall.worlds.checking import accepted_policy
+from rolecall.worlds.chime_sdk_setup import ChimeSdkRows
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.references import referable_units
@@ -254,12 +256,17 @@ class _Builder:
             self._db.noted(t.roles, {"account_id": account_id, "name_key": made.name.lower()})
         for profile in account.instance_profiles:
             self._instance_profile(account_id, profile)
+        for attached in (account.instances, account.tasks, account.pods):
+            for position, record in enumerate(attached):
+                attachment_id = declared_id(record, account_id, position)
+                put_attachment(self._db, account_id, record, attachment_id, self._now_seconds, self._ids)
         for provider in account.oidc_providers:
             self._oidc_provider(account_id, provider)
         for saml_provider in account.saml_providers:
             self._saml_provider(account_id, saml_provider)
         for chime_account in account.chime_accounts:
             self._chime_account(account_id, chime_account)
+        ChimeSdkRows(self._db, account_id, self._now_seconds, self._ids).put(account)
 
     def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
         """The unique id of a named entity, which is created or brought up to date."""

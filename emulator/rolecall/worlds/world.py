@@ -21,6 +21,13 @@ from rolecall.storage.context_providers import (
     context_provider_problem,
 )
 from rolecall.worlds import checking as c
+from rolecall.worlds.attached import DeclaredInstance, DeclaredPod, DeclaredTask
+from rolecall.worlds.chime_sdk import (
+    DeclaredAppInstance,
+    DeclaredMeeting,
+    DeclaredSipApplication,
+    DeclaredVoiceConnector,
+)
 from rolecall.worlds.members import column, list_of, member, moment
 from rolecall.worlds.row_checks import SEED_PATTERN
 
@@ -215,14 +222,20 @@ class DeclaredOidcProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSamlProvider:
-    """A SAML provider. ``metadata`` is its document's text. ``rolecall_idp`` names a provider of Rolecall's instead."""
+    """A SAML provider. Its document comes from a file or stands in the sandbox file, or it is one of Rolecall's own."""
 
     name: str = member(c.matching(r"[\w._-]{1,128}", "a name of up to 128 letters, digits and ._-"))
-    metadata: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
+    metadata_of_file: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
+    written_metadata: str = member(c.saml_metadata, "", key="metadata", secret=True)
     rolecall_idp: str = member(c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-"), "")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
     context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)  # noqa: RUF009 - a field
     identity_center_instance_arn: str | None = member(_INSTANCE, None, key="identity_center_instance")
+
+    @property
+    def metadata(self) -> str:
+        """The document's text; empty for one of Rolecall's own providers."""
+        return self.metadata_of_file or self.written_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,10 +291,17 @@ class DeclaredAccount:
     policies: tuple[DeclaredPolicy, ...] = list_of(DeclaredPolicy)
     roles: tuple[DeclaredRole, ...] = list_of(DeclaredRole)
     instance_profiles: tuple[DeclaredInstanceProfile, ...] = list_of(DeclaredInstanceProfile)
+    instances: tuple[DeclaredInstance, ...] = list_of(DeclaredInstance)
+    tasks: tuple[DeclaredTask, ...] = list_of(DeclaredTask)
+    pods: tuple[DeclaredPod, ...] = list_of(DeclaredPod)
     service_linked_roles: tuple[str, ...] = member(c.list_of(c.text), ())
     oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
     saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)
     chime_accounts: tuple[DeclaredChimeAccount, ...] = list_of(DeclaredChimeAccount)
+    app_instances: tuple[DeclaredAppInstance, ...] = list_of(DeclaredAppInstance)
+    meetings: tuple[DeclaredMeeting, ...] = list_of(DeclaredMeeting)
+    voice_connectors: tuple[DeclaredVoiceConnector, ...] = list_of(DeclaredVoiceConnector)
+    sip_media_applications: tuple[DeclaredSipApplication, ...] = list_of(DeclaredSipApplication)
     in_organization: bool = member(c.boolean, True)
 
 

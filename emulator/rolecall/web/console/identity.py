@@ -242,7 +242,9 @@ def _traffic(sandbox: Sandbox, identity: Identity) -> tuple[list[OpenSession], U
         traffic = observed(sandbox.decisions, identity.arn)
         with sandbox.database.snapshot() as connection:
             return sessions, unused_grants(connection, traffic), ""
-    except (LogUnavailableError, BadPrincipalError, NoGrantsError) as error:
+    except LogUnavailableError as error:
+        return sessions, None, str(error)
+    except (BadPrincipalError, NoGrantsError) as error:
         return sessions, None, str(error)
 
 

@@ -31,7 +31,7 @@ from rolecall.least_privilege import (
 )
 from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import LoggedCall, LogUnavailableError
-from rolecall.storage.engine import shown_url
+from rolecall.storage.dialects import shown_url
 from rolecall.web.console.commands import curl
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
 from rolecall.web.decision_endpoints import NO_LOG_MESSAGE, UNAVAILABLE_MESSAGE

@@ -14,15 +14,15 @@ from rolecall.clock import BadTimeError, written_change
 from rolecall.faults.active import InvalidFaultError, NoSuchRuleError
 from rolecall.faults.rules import KEYS, KINDS
 from rolecall.sandbox import Sandbox
+from rolecall.settings import MAXIMUM_SNAPSHOT_BYTES
 from rolecall.storage.clock_states import load_clock
-from rolecall.storage.engine import shown_url
+from rolecall.storage.dialects import shown_url
 from rolecall.web.bodies import BadBodyError
 from rolecall.web.clock_endpoint import apply_change, clock_as_json
 from rolecall.web.console.commands import curl, in_a_notice, rolecall
 from rolecall.web.console.pages import ConsoleError, Page, Values, done, shown
 from rolecall.web.snapshot_endpoints import (
     INVALID_MESSAGE,
-    MAXIMUM_SNAPSHOT_BYTES,
     NOT_TEXT_MESSAGE,
     YAML,
 )

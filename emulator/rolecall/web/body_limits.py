@@ -1,0 +1,26 @@
+"""How much of a request's body is read. The server asks before the body arrives, Flask while it reads the body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.datastructures import EnvironHeaders
+
+from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES, MAXIMUM_SNAPSHOT_BYTES
+from rolecall.web.control_access import ControlAccess, Sender
+
+# By method and path: the bodies that are files. Only senders that may use the control endpoints get an answer there.
+_FILES = {
+    ("PUT", "/_rolecall/snapshot"): MAXIMUM_SNAPSHOT_BYTES,
+    ("POST", "/_rolecall/verify"): MAXIMUM_EXPECTATIONS_BYTES,
+}
+
+
+def body_limit(environ: Mapping[str, Any], usual_bytes: int, control: ControlAccess) -> int:
+    """The highest number of bytes of a request's body; ``usual_bytes`` for most requests."""
+    limit = _FILES.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+    if not limit:
+        return usual_bytes
+    sender = control.judge(environ.get("REMOTE_ADDR", ""), EnvironHeaders(dict(environ)))
+    return limit if sender is Sender.ADMITTED else usual_bytes
