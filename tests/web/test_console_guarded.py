@@ -7,6 +7,7 @@ a form does nothing and shows nothing.
 from __future__ import annotations
 
 import io
+from html import unescape
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from console_worlds import DEPLOY, HUB, TWO_ACCOUNTS
 
 from rolecall.app import application_over
 from rolecall.web.console import chime, chime_resources, federation, least_privilege, time_and_faults
+from rolecall.web.control_access import control_access
 from rolecall.web.origins import admission_of
 
 CONTROL_TOKEN = "a-control-token-of-the-team"
@@ -142,7 +144,7 @@ def test_a_form_of_another_site_or_machine_does_nothing(
 def shared(world: Any) -> Any:
     """A browser of another machine at a sandbox with a control token."""
     world.application = application_over(
-        world.database, world.declared, world.clock, admission=admission_of(control_token=CONTROL_TOKEN)
+        world.database, world.declared, world.clock, admission=admission_of(control=control_access(CONTROL_TOKEN))
     )
     browser = world.application.test_client()
     browser.environ_base["REMOTE_ADDR"] = "192.0.2.1"
@@ -169,6 +171,9 @@ def test_no_page_of_a_shared_sandbox_shows_anything_without_the_control_token(wo
 def test_with_the_control_token_a_visitor_of_another_machine_may_do_it(world: Any, contents: Contents) -> None:
     browser = shared(world)
     assert post(browser, "/sign-in", control_token=CONTROL_TOKEN).status_code == 303
+    page = unescape(browser.get(f"{CONSOLE}/time").text)
+    assert '/_rolecall/reset -H "Authorization: Bearer $ROLECALL_CONTROL_TOKEN"' in page
+    assert CONTROL_TOKEN not in page
     assert post(browser, "/time/clock", "/time", change="+1h").status_code == 303
     assert post(browser, "/federation/token", "/federation", issuer="ci").status_code == 200
     # A reset does not sign the visitor out.

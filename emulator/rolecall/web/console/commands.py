@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from flask import Request
+from flask import Request, g
 
 from rolecall.settings import Address
 
@@ -25,8 +25,9 @@ def rolecall(request: Request, *words: str) -> str:
 
 
 def curl(request: Request, path: str, *options: str) -> str:
-    """A request to a control endpoint of this server."""
-    return shlex.join(("curl", "-s", *options, f"{endpoint(request)}/_rolecall/{path}"))
+    """A request to a control endpoint of this server. The shell puts the control token in, where one is needed."""
+    line = shlex.join(("curl", "-s", *options, f"{endpoint(request)}/_rolecall/{path}"))
+    return f'{line} -H "Authorization: Bearer $ROLECALL_CONTROL_TOKEN"' if g.visit.needs_token else line
 
 
 def in_a_notice(done: str, command: str) -> str:

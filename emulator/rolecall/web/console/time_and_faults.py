@@ -18,6 +18,7 @@ from rolecall.settings import MAXIMUM_SNAPSHOT_BYTES
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.dialects import shown_url
 from rolecall.web.bodies import BadBodyError
+from rolecall.web.body_limits import FORM_AROUND_BYTES
 from rolecall.web.clock_endpoint import apply_change, clock_as_json
 from rolecall.web.console.commands import curl, in_a_notice, rolecall
 from rolecall.web.console.pages import ConsoleError, Page, Values, done, shown
@@ -36,8 +37,6 @@ CONFIRM_MESSAGE = "Tick the box first. Nothing was changed."
 SNAPSHOT_NAME = "rolecall-snapshot.yaml"
 _STEPS = ("+15m", "+1h", "+1d", "-1h")
 _PROBLEMS_SHOWN = 100
-# The form around the file.
-_FORM_BYTES = 65_536
 # What a key takes that is not text.
 _NUMBERS = frozenset({"status", "delay_seconds", "nth", "times", "probability", "seed"})
 _COUNTS = frozenset({"id", "calls", "hits"})
@@ -207,6 +206,6 @@ PAGES = (
     Page(f"{PATH}/faults/remove", None, act=_remove),
     Page(f"{PATH}/faults/clear", None, act=_clear),
     Page(f"{PATH}/snapshot", None, act=_save),
-    Page(f"{PATH}/load", None, act=_load, form_bytes=MAXIMUM_SNAPSHOT_BYTES + _FORM_BYTES),
+    Page(f"{PATH}/load", None, act=_load, form_bytes=MAXIMUM_SNAPSHOT_BYTES + FORM_AROUND_BYTES),
     Page(f"{PATH}/reset", None, act=_reset),
 )
