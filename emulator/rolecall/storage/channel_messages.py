@@ -144,7 +144,7 @@ def page(
 
 
 def newest(connection: Connection, channel_key: str, between_micros: tuple[int, int], limit: int) -> list[Message]:
-    """The last messages of a channel, newest first, whoever may see them and whatever their status.
+    """The last messages of a channel, newest first, of every status and for every reader.
 
     They were made between two times, the first included.
     """
