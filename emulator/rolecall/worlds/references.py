@@ -18,6 +18,7 @@ from rolecall.policy import MalformedPolicy, PolicyKind, trusted_principals
 from rolecall.storage.gather import ROOT_TARGET
 from rolecall.storage.trust import PrincipalForm, UnknownPrincipal, principal_form
 from rolecall.worlds.checking import accepted_policy, document_text
+from rolecall.worlds.identity_center import declared_role_arns
 from rolecall.worlds.located import Path
 
 Found = Iterator[tuple[Path, str]]
@@ -47,7 +48,7 @@ class _Declared:
 def dangling(world: Any) -> Found:
     """Every such problem, with the path of its value."""
     accounts = list(_mappings(world, "accounts"))
-    principals = frozenset(_principals(accounts))
+    principals = frozenset([*_principals(accounts), *declared_role_arns(world)])
     parsed = [arn for arn in map(parse_arn, principals) if arn is not None]
     declared = _Declared(
         accounts=frozenset(_text(account, "id") for _, account in accounts),

@@ -32,6 +32,7 @@ from rolecall.storage.world_rows import Row, WorldRows
 from rolecall.worlds import world as w
 from rolecall.worlds.checking import accepted_policy
 from rolecall.worlds.collection import without_collection
+from rolecall.worlds.identity_center_setup import put_identity_center
 from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.references import referable_units
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
@@ -177,6 +178,7 @@ class _Builder:
             self._root_access(organization)
         for account in world.accounts:
             self._account(account)
+        put_identity_center(self._db, world, self._now_seconds, self._ids)
         # Only now does every user and role exist that a trust policy may name.
         connection = self._db.written()
         for account in world.accounts:
