@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -29,7 +30,7 @@ from rolecall.gateway.caller import (
     use_second_factor,
     with_second_factor,
 )
-from rolecall.gateway.operation import read_answer, within_limits, write_answer
+from rolecall.gateway.operation import read_answer, unless_refused, within_limits, write_answer
 from rolecall.gateway.permission import authorise, check_kind
 from rolecall.gateway.received import Received, region_of
 from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
@@ -39,7 +40,6 @@ from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
 from rolecall.services.catalogue import find, takes_long
 from rolecall.services.registry import (
-    Answer,
     Call,
     Parameters,
 )
@@ -166,7 +166,7 @@ class Gateway:
         identities: IdentityStore | None = None
         decisions: Sequence[Decision] = ()
         asked: Parameters | None = None
-        answer: Answer | None = None
+        answer: Any = None
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -204,7 +204,7 @@ class Gateway:
             if registered is not None and registered.writes:
                 with self._database.transaction() as connection:
                     answer = write_answer(call, connection, registered, parameters, answer)
-            encoded = encode_answer(target.operation, answer, request, request_id)
+            encoded = encode_answer(target.operation, unless_refused(answer), request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             yield Fetch(wanted.url, wanted.fetch)
@@ -253,6 +253,7 @@ class Gateway:
             model=target.operation,
             sandbox=self._sandbox,
             host=received.request.headers.get("host", ""),
+            scheme=received.request.scheme,
         )
 
     def _observe(

@@ -131,6 +131,12 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "organizations.tags",
         "organizations.handshakes",
     ),
+    "sso-oauth": (
+        "sso_oidc.clients",
+        "sso_oidc.devices",
+        "sso_oidc.tokens",
+    ),
+    "sso": ("sso.portal",),
 }
 
 

@@ -91,7 +91,8 @@ class Call:
     """Everything an operation may know of the call it serves.
 
     ``db`` is a SQLAlchemy connection. It reads a snapshot while permissions are worked out and in operations that only
-    read. Operations that write have a transaction: committed when they return, rolled back when they raise.
+    read. Operations that write have a transaction: committed when they return, rolled back when they raise. A refusal
+    that must keep what was written is returned.
     ``account_id`` is the caller's account. Times are seconds since the epoch.
     """
 
@@ -115,6 +116,8 @@ class Call:
     proof: Any = None
     # The Host header. STS recognises its global endpoint by it.
     host: str = ""
+    # The scheme of the request: http or https.
+    scheme: str = "http"
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
     # What the operation's ``prepare`` found before the transaction began.
@@ -129,7 +132,8 @@ class Proven:
     facts: Any
 
 
-Function = Callable[..., Answer | None]
+# An operation may return a refusal instead of raising it. Then what it wrote is kept, as a used code must be.
+Function = Callable[..., Answer | AwsError | None]
 PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
 Precheck = Callable[[Call, Parameters], None]
 Proof = Callable[[Call, Parameters], Proven]

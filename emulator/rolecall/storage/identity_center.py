@@ -63,6 +63,11 @@ _USER = select(
 )
 
 
+def sso_provider_name(instance_id: str) -> str:
+    """The SAML provider that IAM Identity Center has in each account, and that the roles trust."""
+    return f"AWSSSO_{instance_id.removeprefix('ssoins-')}_DO_NOT_DELETE"
+
+
 def identity_center(connection: Connection) -> IdentityCenter | None:
     """The instance, or None in a sandbox without one."""
     row = connection.execute(select(t.identity_centers)).first()

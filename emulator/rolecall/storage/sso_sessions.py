@@ -14,7 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from rolecall.storage import tables as t
+from rolecall.storage.identity_center import IdentityCenter
 
+# The page on which a user approves a device, and how often a device may ask whether that has happened.
+DEVICE_PAGE = "/_rolecall/sso/device"
+POLLING_SECONDS = 1
 PENDING, APPROVED, DENIED, SPENT = "pending", "approved", "denied", "spent"
 ACCESS, REFRESH = "access", "refresh"
 
@@ -70,6 +74,15 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def is_start_url(center: IdentityCenter | None, url: str) -> bool:
+    """Whether a URL is that of the instance's access portal. Users copy it with what browsers add: ``/start#/``."""
+    return center is not None and _bare(url) == _bare(center.start_url)
+
+
+def _bare(url: str) -> str:
+    return url.partition("#")[0].partition("?")[0].rstrip("/").lower()
+
+
 def add_client(connection: Connection, client: SsoClient, now_seconds: float) -> None:
     connection.execute(delete(t.sso_clients).where(t.sso_clients.c.expires_at_seconds <= now_seconds))
     connection.execute(
@@ -94,9 +107,9 @@ def client_by_id(connection: Connection, client_id: str) -> SsoClient | None:
     ).first()
     if row is None:
         return None
-    known_id, secret_digest, name, scopes, redirect_uris, grant_types, expires_at_seconds = row
-    lists = (tuple(json.loads(text)) for text in (scopes, redirect_uris, grant_types))
-    return SsoClient(known_id, secret_digest, name, *lists, expires_at_seconds=expires_at_seconds)
+    known_id, secret_digest, name, *lists, expires_at_seconds = row
+    scopes, redirect_uris, grant_types = (tuple(json.loads(text)) for text in lists)
+    return SsoClient(known_id, secret_digest, name, scopes, redirect_uris, grant_types, expires_at_seconds)
 
 
 def add_code(connection: Connection, code: SsoCode, now_seconds: float) -> None:

@@ -26,7 +26,9 @@ DEFAULT_SIGN_IN_SECONDS = 28_800
 _SUFFIX_CHARACTERS = 16
 _AWS_POLICY = c.matching(r"arn:aws:iam::aws:policy/[!-\x7f]+", "the ARN of a managed policy of AWS")
 # A policy of the account, by path and name, as a permission set refers to it.
-_OWN_POLICY = c.matching(r"(/[!-\x7f]{1,510}/|/)?[\w+=,.@-]{1,128}", "the name of a policy, after its path if it has one")
+_OWN_POLICY = c.matching(
+    r"(/[!-\x7f]{1,510}/|/)?[\w+=,.@-]{1,128}", "the name of a policy, with its path if it has one"
+)
 _BOUNDARY = c.matching(
     r"arn:aws:iam::aws:policy/[!-\x7f]+|(/[!-\x7f]{1,510}/|/)?[\w+=,.@-]{1,128}",
     "the ARN of a managed policy of AWS, or the name of a policy",
@@ -147,7 +149,8 @@ def dangling_center(world: Any) -> Found:
     yield from _twice(("identity_center", "groups"), [((index,), name) for index, name in groups])
     known_groups = {name.lower() for _, name in groups}
     for index, user in users:
-        yield from _unknown(("identity_center", "users", index, "groups"), _texts(user, "groups"), known_groups, "group")
+        place: Path = ("identity_center", "users", index, "groups")
+        yield from _unknown(place, _texts(user, "groups"), known_groups, "group of identity_center")
     known_users = {_text(user, "name").lower() for _, user in users}
     policies = {_text(account, "id"): set(_policies(account)) for _, account in _mappings(world, "accounts")}
     sets = list(_mappings(world, "permission_sets"))
@@ -157,7 +160,7 @@ def dangling_center(world: Any) -> Found:
         path: Path = ("permission_sets", index)
         account_ids: dict[str, None] = {}
         for position, assignment in _mappings(each, "assignments"):
-            place: Path = (*path, "assignments", position)
+            place = (*path, "assignments", position)
             yield from _unknown((*place, "users"), _texts(assignment, "users"), known_users, "user of identity_center")
             yield from _unknown(
                 (*place, "groups"), _texts(assignment, "groups"), known_groups, "group of identity_center"

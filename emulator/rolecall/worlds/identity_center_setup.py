@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from rolecall.arns import saml_provider_arn
 from rolecall.ids import ROLE_PREFIX, Identifiers
 from rolecall.storage import tables as t
+from rolecall.storage.identity_center import sso_provider_name
 from rolecall.storage.world_rows import WorldRows
 from rolecall.worlds import world as w
 from rolecall.worlds.identity_center import (
@@ -29,11 +30,6 @@ _NO_COLUMNS: frozenset[str] = frozenset()
 _DATES = frozenset({"attached_at_seconds"})
 
 
-def saml_provider_name(instance_id: str) -> str:
-    """The provider that IAM Identity Center has in each account, and that the roles trust."""
-    return f"AWSSSO_{instance_id.removeprefix('ssoins-')}_DO_NOT_DELETE"
-
-
 def trust_policy(account_id: str, instance_id: str) -> str:
     """The trust policy of the roles, as seen in accounts with IAM Identity Center."""
     return json.dumps(
@@ -42,7 +38,7 @@ def trust_policy(account_id: str, instance_id: str) -> str:
             "Statement": [
                 {
                     "Effect": "Allow",
-                    "Principal": {"Federated": saml_provider_arn(account_id, saml_provider_name(instance_id))},
+                    "Principal": {"Federated": saml_provider_arn(account_id, sso_provider_name(instance_id))},
                     "Action": ["sts:AssumeRoleWithSAML", "sts:TagSession"],
                     "Condition": {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}},
                 }
@@ -77,9 +73,7 @@ def _group(db: WorldRows, center: DeclaredIdentityCenter, name: str) -> str:
     return "" if row is None else str(row["group_id"])
 
 
-def _user(
-    db: WorldRows, center: DeclaredIdentityCenter, user: DeclaredDirectoryUser, groups: Mapping[str, str]
-) -> str:
+def _user(db: WorldRows, center: DeclaredIdentityCenter, user: DeclaredDirectoryUser, groups: Mapping[str, str]) -> str:
     key = {"name_key": user.name.lower()}
     values = {**columns_of(user), "attributes": json.dumps(dict(user.attributes))}
     db.put(t.directory_users, key, values, {"user_id": user.user_id or _directory_id(center, "user", user.name)})
