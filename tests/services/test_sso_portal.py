@@ -218,7 +218,7 @@ def test_what_a_session_carries(make_world: Any) -> None:
     world.client("iam").create_role(
         RoleName="target", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     )
-    wanted = {"RoleArn": f"arn:aws:iam::{FIRST}:role/target", "RoleSessionName": "s"}
+    wanted = {"RoleArn": f"arn:aws:iam::{FIRST}:role/target", "RoleSessionName": "session"}
     ana = world.client("sts", keys=keys_of(credentials_of(world, token_of(world), "Power")))
     assert ana.assume_role(**wanted)["AssumedRoleUser"]
     bob = world.client("sts", keys=keys_of(credentials_of(world, token_of(world, "bob"), "Power")))
@@ -303,4 +303,4 @@ TRUST_ROOT = json.dumps(
 
 def test_the_administrator_cannot_assume_the_role(world: Any) -> None:
     arn = role_of(world, "Developer")["Arn"]
-    refused(world.client("sts").assume_role, "AccessDenied", 403, RoleArn=arn, RoleSessionName="s")
+    refused(world.client("sts").assume_role, "AccessDenied", 403, RoleArn=arn, RoleSessionName="session")

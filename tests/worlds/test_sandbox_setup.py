@@ -134,12 +134,31 @@ def everything() -> dict[str, Any]:
             },
             {"id": OTHER, "roles": [{"name": "far", "trust_policy": trust(OTHER)}]},
         ],
+        "identity_center": {
+            "start_url": "https://example.awsapps.com/start",
+            "groups": ["developers"],
+            "users": [{"name": "ana", "groups": ["developers"], "attributes": {"team": "blue"}}],
+        },
+        "permission_sets": [
+            {
+                "name": "Reader",
+                "managed_policies": [READ_ONLY],
+                "customer_managed_policies": ["/team/limits"],
+                "inline_policy": policy("sts:*"),
+                "permissions_boundary": "/team/limits",
+                "assignments": [{"accounts": [ACCOUNT], "users": ["ana"], "groups": ["developers"]}],
+            }
+        ],
         "settings": {"minimum_session_seconds": 60, "disabled_regions": ["ap-east-1"]},
     }
 
 
 # What a sandbox file does not declare.
 NOT_DECLARED = {
+    "sso_clients",
+    "sso_codes",
+    "sso_sessions",
+    "sso_tokens",
     "access_reports",
     "account_properties",
     "acquired_roles",

@@ -70,7 +70,10 @@ def sso_provider_name(instance_id: str) -> str:
 
 def identity_center(connection: Connection) -> IdentityCenter | None:
     """The instance, or None in a sandbox without one."""
-    row = connection.execute(select(t.identity_centers)).first()
+    c = t.identity_centers.c
+    row = connection.execute(
+        select(c.instance_id, c.identity_store_id, c.start_url, c.region, c.session_duration_seconds)
+    ).first()
     return None if row is None else IdentityCenter(*row)
 
 

@@ -15,6 +15,7 @@ from rolecall.storage.roles import SSO_PATH
 from rolecall.worlds import checking as c
 from rolecall.worlds.located import Path
 from rolecall.worlds.members import column, list_of, member
+from rolecall.worlds.row_checks import DIRECTORY_USER_PATTERN
 
 Found = Iterator[tuple[Path, str]]
 Values = Mapping[str, Any]
@@ -34,8 +35,7 @@ _BOUNDARY = c.matching(
     "the ARN of a managed policy of AWS, or the name of a policy",
 )
 _ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
-# The name becomes the name of role sessions.
-_USER_NAME = c.matching(r"[\w+=,.@-]{2,64}", "a name of 2 to 64 letters, digits and +=,.@_-")
+_USER_NAME = c.matching(DIRECTORY_USER_PATTERN, "a name of 2 to 64 letters, digits and +=,.@_-")
 _GROUP_NAME = c.matching(r"(?=.*\S)[^\0]{1,1024}", "a name of up to 1024 characters")
 _DIRECTORY_ID = c.matching(
     r"([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "an id of the identity store, which ends with a UUID"
@@ -62,7 +62,7 @@ class DeclaredDirectoryUser:
 class DeclaredIdentityCenter:
     """The instance. Its start URL ends like those of AWS, with the id of the identity store in its name."""
 
-    instance_id: str = member(
+    instance_id: str = column(
         c.matching(r"ssoins-[0-9a-f]{16}", "an id such as ssoins-1234567890abcdef"), DEFAULT_INSTANCE_ID
     )
     identity_store_id: str = column(

@@ -53,7 +53,7 @@ def put_identity_center(db: WorldRows, world: w.World, now_seconds: int, ids: Id
         return
     center = world.identity_center or DeclaredIdentityCenter()
     values = {**columns_of(center), "start_url": center.portal_url}
-    db.put(t.identity_centers, {"instance_id": center.instance_id}, values, {})
+    db.put(t.identity_centers, {"number": 1}, values, {})
     groups = {name.lower(): _group(db, center, name) for name in center.groups}
     users = {user.name.lower(): _user(db, center, user, groups) for user in center.users}
     for permission_set in world.permission_sets:

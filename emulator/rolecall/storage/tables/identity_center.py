@@ -18,13 +18,16 @@ def _passing(name: str, *columns: SchemaItem) -> Table:
     return table(name, bears_on_rights=False, snapshot=Snapshot.LEFT_OUT, columns=columns)
 
 
+# The one instance of a sandbox.
 identity_centers = _kept(
     "identity_centers",
-    Column("instance_id", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("instance_id", String(32), nullable=False),
     Column("identity_store_id", String(36), nullable=False),
     Column("start_url", String(512), nullable=False),
     Column("region", String(32), nullable=False),
     Column("session_duration_seconds", Integer, nullable=False),
+    CheckConstraint("number = 1", name="number"),
     CheckConstraint("session_duration_seconds BETWEEN 900 AND 7776000", name="session_duration"),
 )
 
