@@ -430,7 +430,8 @@ def test_the_declared_world_is_what_the_services_show(make_world: Any) -> None:
     assert (role["Description"], role["MaxSessionDuration"]) == ("Reads", 7200)
     assert role["MaxSigninSessionDuration"] == 86400
     assert role["AssumeRolePolicyDocument"] == _role(everything())["trust_policy"]
-    assert iam.get_policy(PolicyArn=LIMITS)["Policy"]["AttachmentCount"] == 1
+    # A user and the role of a permission set.
+    assert iam.get_policy(PolicyArn=LIMITS)["Policy"]["AttachmentCount"] == 2
     assert iam.get_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")["Role"]["Path"].startswith("/aws-")
     root = world.client("sts", f"root of {ACCOUNT}").get_caller_identity()
     assert root["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
