@@ -67,6 +67,8 @@ SERVICE_PAGES = {
     "chime-sdk-voice": "chime.md",
     "iam-toolbox": "decision-log.md",
     "organizations": "organizations.md",
+    "sso-oidc": "identity-center.md",
+    "sso": "identity-center.md",
 }
 DOCUMENTED_PORT = 4580
 

@@ -15,9 +15,11 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from rolecall.clock import Clock
 from rolecall.ids import Identifiers
 from rolecall.sessions.keys import KeyRing
 from rolecall.sessions.tokens import BadTokenError, open_token, seal
+from rolecall.storage.engine import Database
 from rolecall.storage.identity_center import (
     AssignedRole,
     DirectoryUser,
@@ -57,7 +59,7 @@ CLIENT_MESSAGE = "There is no such client. The program has to register again."
 REDIRECT_MESSAGE = "The client has not registered this redirect URI."
 
 
-class ConsentError(Exception):
+class ConsentError(ValueError):
     """A request that no user can approve. The visitor sees the message."""
 
 
@@ -119,6 +121,12 @@ def decide_device(connection: Any, request: DeviceRequest, user_name: str | None
     status, user_id = (DENIED, None) if user is None else (APPROVED, user.user_id)
     if not decide_code(connection, request.code.code_digest, status, user_id):
         raise ConsentError(DECIDED_MESSAGE)
+
+
+def approve_device(database: Database, clock: Clock, user_code: str, user_name: str | None) -> None:
+    """Approve a device code as a user; without a name, deny it. Raises ConsentError."""
+    with database.transaction() as connection:
+        decide_device(connection, device_request(connection, user_code, clock.now_seconds()), user_name)
 
 
 def authorization_request(connection: Any, parameters: Mapping[str, str], now_seconds: float) -> AuthorizationRequest:

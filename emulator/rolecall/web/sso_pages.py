@@ -76,9 +76,7 @@ def register_sso_pages(pages: Blueprint, sandbox: Sandbox) -> None:
         try:
             body = read_json(request)
             user_code, user_name = _decision(body)
-            with sandbox.database.transaction() as connection:
-                asked = consent.device_request(connection, user_code, sandbox.clock.now_seconds())
-                consent.decide_device(connection, asked, user_name)
+            consent.approve_device(sandbox.database, sandbox.clock, user_code, user_name)
         except (BadBodyError, consent.ConsentError) as error:
             return jsonify(message=str(error)), 400
         return jsonify(status="denied" if user_name is None else "approved", user=user_name), 200

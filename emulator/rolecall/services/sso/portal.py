@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from rolecall.arns import saml_provider_arn
 from rolecall.delivery import role_session
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
-from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
+from rolecall.services.registry import Answer, Call, Parameters, Proven, no_permission, operation
 from rolecall.sessions.credentials import TokenTooLargeError
 from rolecall.sessions.pages import open_page, seal_page
 from rolecall.sessions.tokens import BadTokenError
@@ -62,12 +62,7 @@ def _proof(call: Call, parameters: Parameters) -> Proven:
     return Proven(Caller(principal, ""), _SignedIn(center, user, token.session.session_id))
 
 
-def _open_to_users(_call: Call, _parameters: Parameters) -> Sequence[Any]:
-    """Assignments decide, and no policy."""
-    return ()
-
-
-@operation("sso", "ListAccounts", permissions=_open_to_users, proof=_proof)
+@operation("sso", "ListAccounts", permissions=no_permission, proof=_proof)
 def list_accounts(
     call: Call,
     *,
@@ -82,7 +77,7 @@ def list_accounts(
     return {"accountList": accounts, **more}
 
 
-@operation("sso", "ListAccountRoles", permissions=_open_to_users, proof=_proof)
+@operation("sso", "ListAccountRoles", permissions=no_permission, proof=_proof)
 def list_account_roles(
     call: Call,
     *,
@@ -102,7 +97,7 @@ def list_account_roles(
     return {"roleList": [{"roleName": each.name, "accountId": each.account_id} for each in shown], **more}
 
 
-@operation("sso", "GetRoleCredentials", permissions=_open_to_users, proof=_proof)
+@operation("sso", "GetRoleCredentials", permissions=no_permission, proof=_proof)
 def get_role_credentials(
     call: Call,
     *,
@@ -145,7 +140,7 @@ def get_role_credentials(
     }
 
 
-@operation("sso", "Logout", permissions=_open_to_users, proof=_proof)
+@operation("sso", "Logout", permissions=no_permission, proof=_proof)
 def logout(call: Call, *, accessToken: str) -> None:
     """End the session with its access and refresh tokens. Credentials of roles stay valid until they expire.
 

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 
 from rolecall.errors import AwsError
-from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.registry import Answer, Call, no_permission, operation
 from rolecall.services.sso_oidc.common import AUTHORIZATION_CODE, GRANT_TYPES, unproven
 from rolecall.storage.identity_center import identity_center
 from rolecall.storage.sso_sessions import SsoClient, add_client, digest, is_start_url
@@ -36,7 +36,7 @@ ISSUER_MESSAGE = "Invalid issuer URL provided"
 MANY_MESSAGE = "A list has too many or too long members"
 
 
-@operation("sso-oidc", "RegisterClient", permissions=lambda _call, _parameters: (), proof=unproven)
+@operation("sso-oidc", "RegisterClient", permissions=no_permission, proof=unproven)
 def register_client(
     call: Call,
     *,

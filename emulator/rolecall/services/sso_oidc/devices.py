@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 
 from rolecall.errors import AwsError
-from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.registry import Answer, Call, no_permission, operation
 from rolecall.services.sso_oidc.common import DEVICE_CODE, check_grant, proven_client
 from rolecall.storage.identity_center import identity_center
 from rolecall.storage.sso_sessions import (
@@ -29,7 +29,7 @@ _USER_CODE_LETTERS = 8
 START_URL_MESSAGE = "Invalid start URL provided"
 
 
-@operation("sso-oidc", "StartDeviceAuthorization", permissions=lambda _call, _parameters: (), proof=proven_client)
+@operation("sso-oidc", "StartDeviceAuthorization", permissions=no_permission, proof=proven_client)
 def start_device_authorization(
     call: Call,
     *,

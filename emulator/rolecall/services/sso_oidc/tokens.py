@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from rolecall.errors import AwsError
-from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.registry import Answer, Call, no_permission, operation
 from rolecall.services.sso_oidc.common import (
     DEVICE_CODE,
     GRANT_TYPES,
@@ -56,7 +56,7 @@ EXPIRED_MESSAGE = "The device code has expired"
 DENIED_MESSAGE = "The user has denied the request"
 
 
-@operation("sso-oidc", "CreateToken", permissions=lambda _call, _parameters: (), proof=proven_client)
+@operation("sso-oidc", "CreateToken", permissions=no_permission, proof=proven_client)
 def create_token(
     call: Call,
     *,
