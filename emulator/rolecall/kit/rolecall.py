@@ -394,7 +394,7 @@ class Rolecall:
 
         Without a user, deny it. Raises ValueError for an unknown or expired code, and for an unknown user.
         """
-        self._proofs.approve_device(user_code, user)
+        self._parts.proofs.approve_device(user_code, user)
 
     @property
     def decisions(self) -> list[DecisionRecord]:

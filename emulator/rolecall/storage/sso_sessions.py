@@ -75,7 +75,7 @@ def digest(secret: str) -> str:
 
 
 def is_start_url(center: IdentityCenter | None, url: str) -> bool:
-    """Whether a URL is the address of the instance's access portal. Users copy it with what browsers add: ``/start#/``."""
+    """Whether a URL is the access portal's address. Users copy it with what browsers add, as in ``/start#/``."""
     return center is not None and _bare(url) == _bare(center.start_url)
 
 
