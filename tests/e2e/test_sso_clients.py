@@ -16,6 +16,7 @@ from botocore.tokens import SSOTokenProvider
 from sso_calls import DEVICE_GRANT, FIRST, START_URL, WORLD
 
 from rolecall import Rolecall
+from rolecall.server.requests import add_header
 
 PROFILE = """
 [profile developer]
@@ -94,3 +95,14 @@ def test_a_profile_with_an_sso_session(tmp_path: Path, home: Path, monkeypatch: 
         portal.logout(accessToken=refreshed["accessToken"])
         with pytest.raises(UnauthorizedSSOTokenError):
             caller(url, tmp_path, monkeypatch)
+
+
+def test_the_front_of_serve_passes_the_portals_header_and_no_other_with_an_underscore() -> None:
+    environ: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    add_header(environ, headers, b"X-Amz-Sso_Bearer_Token", b"token")
+    add_header(environ, headers, b"x-amz_date", b"now")
+    assert headers.pop("x-amz-sso_bearer_token") == "token"
+    assert environ["HTTP_X_AMZ_SSO_BEARER_TOKEN"] == "token"
+    assert "HTTP_X_AMZ_DATE" not in environ
+    assert "x-amz-date" not in headers
