@@ -37,7 +37,7 @@ class Result:
 
 
 class FailedError(Exception):
-    """The server answered something other than 200."""
+    """The server answered something other than 200 and 201."""
 
 
 def _answered(data: bytes) -> int:
@@ -45,7 +45,7 @@ def _answered(data: bytes) -> int:
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return 0
-    if not data.startswith(b"HTTP/1.1 200"):
+    if not data.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201")):
         raise FailedError(data[:2000].decode("latin-1"))
     head = data[:end].lower()
     at = head.find(b"content-length:")

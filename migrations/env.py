@@ -24,7 +24,12 @@ def run() -> None:
 
 def migrate(connection: object) -> None:
     # Batch mode: SQLite cannot alter a column in place.
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)  # type: ignore[arg-type]
+    context.configure(
+        connection=connection,  # type: ignore[arg-type]
+        target_metadata=metadata,
+        render_as_batch=True,
+        on_version_apply=context.config.attributes.get("on_version_apply"),
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -388,7 +388,8 @@ def public_names(kind: type) -> set[str]:
         for node in ast.walk(source)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
     }
-    return {name for name in {*vars(kind), *getattr(kind, "__slots__", ()), *given} if not name.startswith("_")}
+    own = {name for each in kind.__mro__ if each.__module__.startswith("rolecall.") for name in vars(each)}
+    return {name for name in {*own, *getattr(kind, "__slots__", ()), *given} if not name.startswith("_")}
 
 
 @pytest.mark.parametrize(
@@ -413,14 +414,16 @@ def test_the_rest_of_the_test_kit_is_documented() -> None:
         *pytest_plugin.KNOWN_ARGUMENTS,
     }
     assert pytest_plugin.SECTION_TITLE in parts["Fixtures"]
+    assert pytest_plugin.REPORT_OPTION in parts["Fixtures"]
     assert {name for row in table_rows(parts["Errors"]) for name in code_names(row[0])} | {
         "Rolecall",
         "DecisionRecord",
+        "sandboxed",
         "__version__",
     } == set(rolecall.__all__)
     assert set(LAYER_NAMES.values()) <= set(code_names(parts["Assertions"]))
-    assert public_names(ExpectedDenial) - {"action", "by"} == {"decision", "error"}
-    assert {"refusal.decision", "refusal.error"} <= set(code_names(parts["Assertions"]))
+    assert public_names(ExpectedDenial) - {"action", "by"} == {"decision", "error", "handled"}
+    assert {"refusal.decision", "refusal.error", "refusal.handled"} <= set(code_names(parts["Assertions"]))
     shown = set(code_names(parts["Blocks"]))
     assert {name for name in MANAGED_VARIABLES if not name.startswith("AWS_ENDPOINT_URL_")} <= shown
     assert {name for name in shown if name.startswith("AWS_")} <= set(MANAGED_VARIABLES)

@@ -35,6 +35,8 @@ ROOMS: Mapping[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "principals": {"arns"},
     "data": set(),
+    # Operations and the sandbox file make the same resources, and neither may import the other.
+    "contents": {"errors"},
     # A sandbox has AWS's quotas, except for those that its file changes.
     "settings": {"data"},
     "wire": {"errors", "http", "caches", "service_records"},
@@ -48,10 +50,10 @@ ROOMS: Mapping[str, set[str]] = {
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
     # A session of a role can be made without any service. So services may import delivery, and not the other way.
     "delivery": LEAVES | {"sessions", "storage"},
-    "services": LEAVES | {"policy", "advice", "delivery", "sessions", "storage", "access", "data"},
+    "services": LEAVES | {"policy", "advice", "delivery", "sessions", "storage", "access", "data", "contents"},
     "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
     "identity_providers": LEAVES | {"sessions", "storage"},
-    "worlds": LEAVES | {"identity_providers", "policy", "sessions", "storage", "data"},
+    "worlds": LEAVES | {"identity_providers", "policy", "sessions", "storage", "data", "contents"},
     # Only the commands use it, so that neither a start nor the kit loads it.
     "importing": LEAVES | {"policy", "storage", "worlds", "data"},
     "call_log": LEAVES | {"policy", "storage", "data"},
@@ -104,12 +106,15 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "lxml": {"sessions"},
     "signxml": {"sessions"},
     "segno": {"services"},
+    # Only for a terminal: the commands load it late.
+    "rich": {"commands"},
 }
 # Naming a connection's type in an annotation does not count as use of SQLAlchemy.
 TYPES_ALLOWED_ANYWHERE = {"sqlalchemy.Connection"}
 
 # Modules that are loaded by name at run time. Each call's own comment gives the reason.
 LOADED_LATE = {
+    ("rolecall.commands.terminal", "rolecall.commands.rich_output"),
     ("rolecall.storage.migrate", "rolecall.storage.upgrade"),
     ("rolecall", "rolecall.kit"),
     ("rolecall.pytest_plugin", "rolecall.kit"),

@@ -7,21 +7,20 @@ import threading
 
 import pytest
 
-from rolecall.commands import common
-from rolecall.commands.common import told_when_slow
+from rolecall.commands.terminal import Work, shown_when_slow
 from rolecall.worlds.collection import without_collection
 
 
 def test_slow_work_is_announced_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     told = threading.Event()
-    tell = common.tell
+    show = Work.show
 
-    def noticed(line: str, *, err: bool = False) -> None:
-        tell(line, err=err)
+    def noticed(work: Work) -> None:
+        show(work)
         told.set()
 
-    monkeypatch.setattr(common, "tell", noticed)
-    with told_when_slow("rolecall: reading \x1b[2J", after_seconds=0):
+    monkeypatch.setattr(Work, "show", noticed)
+    with shown_when_slow("reading \x1b[2J", after_seconds=0):
         assert told.wait(10)
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "rolecall: reading \\x1b[2J\n")
@@ -29,7 +28,7 @@ def test_slow_work_is_announced_once(capsys: pytest.CaptureFixture[str], monkeyp
 
 def test_quick_work_is_not_announced(capsys: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
-    with told_when_slow("rolecall: reading", after_seconds=3600):
+    with shown_when_slow("reading", after_seconds=3600):
         pass
     assert threading.active_count() == before
     assert capsys.readouterr().err == ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Rolecall,
         SandboxEndedError,
         UnknownIdentityError,
+        sandboxed,
     )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "SandboxEndedError",
     "UnknownIdentityError",
     "__version__",
+    "sandboxed",
 ]
 
 

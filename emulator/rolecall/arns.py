@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 PARTITION = "aws"
 _LAST_COLONS = 5
 _CONTROL_POLICY_ID_CHARACTERS = 8
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_AROUND = frozenset({"Partition", "Region", "AccountId"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,16 @@ def parse_arn(text: str) -> Arn | None:
     if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:
         return None
     return Arn(*parts[1:])
+
+
+def arn_format(template: str) -> str:
+    """A form of ARNs in the Service Authorization Reference (``${Region}``) for :func:`formatted_arn`."""
+    return _VARIABLE.sub(lambda match: f"{{{match[1]}}}" if match[1] in _AROUND else "{}", template)
+
+
+def formatted_arn(form: str, region: str, account_id: str, resource_id: str) -> str:
+    """The ARN of a resource. The id has all variables of the form that are its own, such as ``INSTANCE/USER``."""
+    return form.format(*resource_id.split("/"), Partition=PARTITION, Region=region, AccountId=account_id)
 
 
 def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:

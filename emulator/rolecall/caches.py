@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -52,6 +52,23 @@ class KeptList(list[Any]):
 
     def text_by(self, encode: Callable[[Any], str]) -> str:
         """The text that ``encode`` makes of the list."""
+        text = self._texts.get(encode)
+        if text is None:
+            text = self._texts[encode] = encode(self)
+        return text
+
+
+class KeptMapping(dict[str, Any]):
+    """A mapping in a list of an answer that never changes; otherwise like :class:`KeptList`."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        super().__init__(members)
+        self._texts: dict[Callable[[Any], str], str] = {}
+
+    def text_by(self, encode: Callable[[Any], str]) -> str:
+        """The text that ``encode`` makes of the mapping."""
         text = self._texts.get(encode)
         if text is None:
             text = self._texts[encode] = encode(self)

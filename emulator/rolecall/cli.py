@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import importlib
 import sys
 from types import ModuleType
+from typing import Any
 
 import click
 
+from rolecall.commands.problems import wrong_usage
+from rolecall.commands.terminal import colour_option
 from rolecall.version import __version__
 
 # Subcommand -> its line in the list of --help, so that the list needs no module. A test compares these lines with the
@@ -18,6 +22,7 @@ COMMANDS = {
     "demo": "Show roles, federation, and allowed and refused Chime calls in one process, and explain each.",
     "env": 'Print export lines for a shell: eval "$(rolecall env)".',
     "check": "Validate sandbox files and policy documents.",
+    "schema": "Print the JSON schema of the sandbox file or of the expectations file, for an editor.",
     "clock": "Show or move the clock of a running sandbox.",
     "faults": "Show or change the fault rules of a running sandbox.",
     "explain": "Explain why a call was allowed or refused.",
@@ -52,6 +57,20 @@ def _loaded(module: str) -> ModuleType:
         gc.enable()
 
 
+def _in_one_form(error: click.UsageError) -> click.ClickException:
+    # A group without a subcommand shows its help.
+    return error if isinstance(error, click.exceptions.NoArgsIsHelpError) else wrong_usage(error)
+
+
+def _with_colour(command: click.Command) -> click.Command:
+    """A copy of a command, and of each command below it, that takes ``--color``."""
+    made = copy.copy(command)
+    if isinstance(made, click.Group):
+        made.commands = {name: _with_colour(below) for name, below in made.commands.items()}
+    made.params = [*command.params]
+    return colour_option()(made)  # type: ignore[return-value]
+
+
 class _Commands(click.Group):
     """The subcommands, each loaded only when it is needed."""
 
@@ -62,7 +81,19 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = _loaded(f"rolecall.commands.{name.replace('-', '_')}").command
-        return command
+        return _with_colour(command)
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **named)
+        except click.UsageError as error:
+            raise _in_one_form(error) from error
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except click.UsageError as error:
+            raise _in_one_form(error) from error
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -71,6 +102,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="rolecall")
+@colour_option("ROLECALL_COLOR")
 def main() -> None:
     """A local stand-in for AWS STS, IAM and Amazon Chime.
 

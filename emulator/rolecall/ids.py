@@ -66,11 +66,7 @@ class Identifiers:
 
     def uuid(self) -> str:
         """A version 4 UUID in its usual text form."""
-        raw = bytearray(self._bytes(16))
-        raw[6] = raw[6] & 0x0F | 0x40
-        raw[8] = raw[8] & 0x3F | 0x80
-        text = raw.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return uuid_of(self._bytes(16))
 
     def upper_id(self) -> str:
         """32 characters ``[A-Z0-9]``, as SAML providers and their private keys have."""
@@ -78,7 +74,7 @@ class Identifiers:
 
     def lower_id(self, count: int) -> str:
         """Lower-case letters and digits, such as a Voice Connector's 22."""
-        return "".join([_BASE36[byte % len(_BASE36)] for byte in self._bytes(count)])
+        return base36_of(self._bytes(count))
 
     def noise(self, count: int) -> bytes:
         """Random bytes for a value that the answer shows, such as the seed of an MFA device."""
@@ -91,6 +87,20 @@ class Identifiers:
     def digits(self, count: int) -> str:
         """Decimal digits, for PINs."""
         return "".join(str(byte % 10) for byte in self._bytes(count))
+
+
+def uuid_of(noise: bytes) -> str:
+    """The version 4 UUID, in its usual text form, of 16 random bytes."""
+    raw = bytearray(noise)
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def base36_of(noise: bytes) -> str:
+    """One lower-case letter or digit for each random byte."""
+    return "".join([_BASE36[byte % len(_BASE36)] for byte in noise])
 
 
 def account_of_access_key(access_key_id: str) -> str | None:

@@ -42,7 +42,7 @@ class _AwaitableBody:
 def environ_of(request: AWSPreparedRequest) -> dict[str, Any]:
     """The WSGI environment that a server would make of a signed request."""
     url = urlsplit(request.url)
-    body = request.body or b""
+    body: Any = request.body or b""
     if not isinstance(body, (bytes, bytearray)):
         body = body.encode() if isinstance(body, str) else body.read()
     raw_path = url.path or "/"
@@ -94,6 +94,7 @@ def _answered(application: Any, request: AWSPreparedRequest) -> tuple[int, dict[
 
 def answer_of(application: Any, request: AWSPreparedRequest) -> AWSResponse:
     """The application's answer in the form of botocore's HTTP session. Without one, raises as botocore does."""
+    headers: Any
     status, headers, body = _answered(application, request)
     return AWSResponse(request.url, status, headers, _Body(body))
 

@@ -112,7 +112,7 @@ def _advice_on(policy: Policy, located: Located, path: Path) -> Iterator[Problem
 def _advice_on_world(located: Located) -> Iterator[Problem]:
     for path, written, kind in _policies_of(located.value):
         text = written if isinstance(written, str) else json.dumps(written)
-        yield from _advice_on(parsed_policy(text, kind), located, path)
+        yield from _advice_on(parsed_policy(text, kind, is_inline="inline_policies" in path), located, path)
 
 
 def _policies_of(world: Any) -> Iterator[tuple[Path, Any, PolicyKind]]:

@@ -28,12 +28,65 @@ KNOWN_ARGUMENTS = ("config", "world", "seed", "region")
 _MAXIMUM_REFUSALS = 20
 _KIT = "rolecall.kit"
 
+REPORT_OPTION = "--rolecall-report"
+_REPORT = "rolecall.kit.run_report"
+_WORKER_OUTPUT = "rolecall_report"
+
 _refused_calls = pytest.StashKey[Any]()
+_run_calls = pytest.StashKey[Any]()
 _server = pytest.StashKey[Any]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rolecall")
+    group.addoption(
+        REPORT_OPTION,
+        metavar="FILE",
+        default=None,
+        help="Write an HTML page of all calls of the run with their decisions, and the smallest policies for them.",
+    )
+    parser.addini("rolecall_config", "The sandbox file of the fixtures, from pytest's root. The marker goes before it.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
+    if config.getoption(REPORT_OPTION):
+        config.stash[_run_calls] = _kit().RunCalls()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the report. A worker of pytest-xdist hands its calls to the main process instead."""
+    run = session.config.stash.get(_run_calls, None)
+    if run is None:
+        return
+    run.gather()
+    run.end()
+    worker_output = getattr(session.config, "workeroutput", None)
+    if worker_output is not None:
+        worker_output[_WORKER_OUTPUT] = run.as_text()
+        return
+    page = importlib.import_module(_REPORT).report_page(run.calls, run.left_out)
+    try:
+        _report_file(session.config).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise pytest.UsageError(f"cannot write {REPORT_OPTION} {error.filename}: {error.strerror}") from error
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of pytest-xdist has ended."""
+    output = getattr(node, "workeroutput", {})
+    if _WORKER_OUTPUT in output:
+        node.config.stash[_run_calls].add(output[_WORKER_OUTPUT])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if _run_calls in config.stash and _report_file(config).is_file():
+        terminalreporter.write_line(f"Rolecall's report of all calls: {_report_file(config).as_uri()}")
+
+
+def _report_file(config: pytest.Config) -> Path:
+    return Path(config.invocation_params.dir, config.getoption(REPORT_OPTION)).resolve()
 
 
 @pytest.fixture
@@ -54,14 +107,48 @@ def rolecall_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def rolecall_module(request: pytest.FixtureRequest) -> Iterator[Rolecall]:
+    """A sandbox in this process for all tests of a module. Plain boto3 reaches it from its first use on."""
+    with _kit().Rolecall(**_arguments(request)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def rolecall_session(request: pytest.FixtureRequest) -> Iterator[Rolecall]:
+    """A sandbox in this process for all tests of a run. Plain boto3 reaches it from its first use on."""
+    with _kit().Rolecall(**_arguments(request)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def rolecall_server_module(request: pytest.FixtureRequest) -> Iterator[Rolecall]:
+    """A sandbox behind a socket of its own for all tests of a module. The environment points to it."""
+    with _kit().Rolecall.start(**_arguments(request)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def rolecall_server_session(request: pytest.FixtureRequest) -> Iterator[Rolecall]:
+    """A sandbox behind a socket of its own for all tests of a run. The environment points to it."""
+    with _kit().Rolecall.start(**_arguments(request)) as sandbox:
+        yield sandbox
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    run = item.config.stash.get(_run_calls, None)
+    if run is not None:
+        run.test = item.nodeid
     # Tests may make sandboxes without the fixtures. If the kit is not loaded, no test has made one.
     if _KIT in sys.modules:
         _kit_for(item)
     try:
         return (yield)
     finally:
+        if run is not None:
+            run.gather()
+            run.test = ""
         if _refused_calls in item.stash:
             item.stash[_refused_calls].end()
             del item.stash[_refused_calls]
@@ -73,7 +160,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and _refused_calls in item.stash:
-        text = _report_text(item.stash[_refused_calls].take())
+        text = _report_text(item, item.stash[_refused_calls].take())
         # A report in JUnit's form has the failure's text but none of pytest's sections.
         add = getattr(report.longrepr, "addsection", None) if item.config.getoption("xmlpath", None) else None
         if text and add is not None:
@@ -128,6 +215,9 @@ def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
                 given.setdefault(
                     "config" if name == "world" else name, _found(request, value) if name == "config" else value
                 )
+    of_run = request.config.getini("rolecall_config")
+    if of_run and "config" not in given:
+        given["config"] = _found(request, of_run)
     return given
 
 
@@ -135,7 +225,9 @@ def _found(request: pytest.FixtureRequest, config: Any) -> Any:
     """A marker's path is relative to the test's folder, or else to pytest's root."""
     if not isinstance(config, str | Path) or "\n" in str(config):
         return config
-    places = [request.path.parent / config, request.config.rootpath / config]
+    root = request.config.rootpath
+    # A fixture of the whole run has no file of its own.
+    places = [root / config] if request.scope == "session" else [request.path.parent / config, root / config]
     for place in places:
         if place.is_file():
             return place
@@ -143,8 +235,16 @@ def _found(request: pytest.FixtureRequest, config: Any) -> Any:
     raise pytest.UsageError(f"No such file for the marker rolecall: there is neither {looked}")
 
 
-def _report_text(refused: Sequence[DecisionRecord]) -> str:
-    shown = [decision.reasons for decision in refused[:_MAXIMUM_REFUSALS]]
+def _report_text(item: pytest.Item, refused: Sequence[DecisionRecord]) -> str:
+    shown = [decision.reasons + _link(item, decision) for decision in refused[:_MAXIMUM_REFUSALS]]
     if len(refused) > len(shown):
         shown.append(f"… and {len(refused) - len(shown)} before them")
     return "\n\n".join(shown)
+
+
+def _link(item: pytest.Item, decision: DecisionRecord) -> str:
+    """Where the report explains a refused call; empty without a report."""
+    if _run_calls not in item.config.stash:
+        return ""
+    anchor = importlib.import_module(_REPORT).anchor_of(item.nodeid, decision.request_id)
+    return f"\n\nreport            {_report_file(item.config).as_uri()}#{anchor}"

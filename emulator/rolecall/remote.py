@@ -70,7 +70,7 @@ def call(endpoint: str, keys: Keys, service: str, operation: str, parameters: Ma
         )
         if operation not in client.meta.service_model.operation_names:
             raise UnknownOperationError(operation)
-        answer: dict[str, Any] = client._make_api_call(operation, dict(parameters))
+        answer: dict[str, Any] = client._make_api_call(operation, dict(parameters))  # type: ignore[attr-defined]
     except ClientError as error:
         told = error.response.get("Error", {})
         request_id = error.response.get("ResponseMetadata", {}).get("RequestId", "")

@@ -15,6 +15,9 @@ from rolecall.data import QUOTAS, Quotas
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 DEFAULT_MAXIMUM_BODY_BYTES = 1_048_576
+# Files that arrive as bodies.
+MAXIMUM_SNAPSHOT_BYTES = 64 * 1024 * 1024
+MAXIMUM_EXPECTATIONS_BYTES = 4 * 1024 * 1024
 DEFAULT_THREADS = 4
 DEFAULT_RECEIVE_SECONDS = 10.0
 # Characters of a sandbox file's name in the name of its database: enough to recognise the file.

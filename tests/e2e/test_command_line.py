@@ -142,7 +142,13 @@ def test_the_command_is_also_a_module(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_is_said_on_stderr(rolecall: Callable[..., Result], arguments: tuple[str, ...]) -> None:
-    assert "Usage: rolecall" in refused(rolecall(*arguments))
+    said = refused(rolecall(*arguments))
+    if arguments == ("keys",):
+        # A group of commands shows its help.
+        assert said.startswith("Usage: rolecall keys")
+    else:
+        assert said.startswith("rolecall: ")
+        assert said.splitlines()[-1].endswith(" --help shows how to write it")
 
 
 @pytest.fixture
@@ -180,10 +186,13 @@ def test_serve_on_an_address_of_another_machine(tmp_path: Path) -> None:
     assert line.startswith("rolecall: cannot listen on 192.0.2.1 port ")
 
 
+SCHEMA_HINT = "rolecall schema sandbox lets an editor check the file while you write it"
+
+
 def test_serve_with_a_config_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     lines = failed_serve(tmp_path, "--config", "binary.yaml")
-    assert lines == ["rolecall: binary.yaml cannot be used:", "binary.yaml:1: not UTF-8 text"]
+    assert lines == ["rolecall: binary.yaml cannot be used:", "binary.yaml:1: not UTF-8 text", SCHEMA_HINT]
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "folder"])
@@ -195,8 +204,8 @@ def test_serve_with_a_config_that_cannot_be_read(tmp_path: Path, name: str) -> N
 
 def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
     name = write(tmp_path, "world.yaml", MANY_PROBLEMS)
-    first, *problems = failed_serve(tmp_path, "--config", name)
-    assert first == f"rolecall: {name} cannot be used:"
+    first, *problems, hint = failed_serve(tmp_path, "--config", name)
+    assert (first, hint) == (f"rolecall: {name} cannot be used:", SCHEMA_HINT)
     assert sorted({problem.split(" ")[0] for problem in problems}) == [
         f"{name}:10:",
         f"{name}:11:",
@@ -211,7 +220,7 @@ def test_serve_with_a_config_of_several_problems(tmp_path: Path) -> None:
 def test_serve_with_a_config_that_refers_to_nothing(tmp_path: Path) -> None:
     text = ONE_USER.replace("AdministratorAccess", "NoSuchPolicy")
     name = write(tmp_path, "world.yaml", text)
-    _, problem = failed_serve(tmp_path, "--config", name)
+    _, problem, _ = failed_serve(tmp_path, "--config", name)
     assert problem.startswith(
         f"{name}:8: accounts[0].users[0].attached_policies[0]: there is no policy arn:aws:iam::aws"
     )
@@ -220,8 +229,8 @@ def test_serve_with_a_config_that_refers_to_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]\n", "a: [\n", "a: &a [*a]\n"])
 def test_serve_with_a_config_that_is_not_a_sandbox_file(tmp_path: Path, text: str) -> None:
     name = write(tmp_path, "world.yaml", text)
-    first, *problems = failed_serve(tmp_path, "--config", name)
-    assert first == f"rolecall: {name} cannot be used:"
+    first, *problems, hint = failed_serve(tmp_path, "--config", name)
+    assert (first, hint) == (f"rolecall: {name} cannot be used:", SCHEMA_HINT)
     assert problems
     assert all(re.match(rf"{name}:\d+: ", problem) for problem in problems)
 
@@ -392,8 +401,9 @@ def test_env_for_one_of_the_users(rolecall: Callable[..., Result]) -> None:
 
 def test_serve_prints_the_lines_of_env(server: Server, tmp_path: Path) -> None:
     expected = run_rolecall(tmp_path, "env", "--port", str(server.port)).stdout
-    ready, sandbox, database, *exports = server.output().splitlines(keepends=True)
+    ready, console, sandbox, database, *exports = server.output().splitlines(keepends=True)
     assert ready == f"Rolecall is ready at {server.url}\n"
+    assert console == f"# Console: {server.url}/_rolecall/console\n"
     assert sandbox == "# Sandbox: the built-in one\n"
     assert re.fullmatch(
         r"# Database: (in memory, nothing is kept|sqlite:///\S+, (newly made|has .* from earlier runs))\n", database

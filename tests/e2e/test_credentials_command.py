@@ -263,6 +263,7 @@ def test_mfa(guarded: Server, tmp_path: Path) -> None:
         (["--role", "chime-reader", "--format", "cmd"], "'cmd' is not one of"),
         (["--role", "chime-reader", "--as", "nobody"], "declares no user 'nobody' with an access key"),
         (["--role", "chime-reader", "--scope", "missing.json"], "cannot read missing.json: No such file"),
+        (["--role", "chime-reader", "--scope", "/dev/zero"], "cannot read /dev/zero: longer than 1000000 bytes"),
         (["--role", "chime-reader", "--endpoint", "ftp://x"], "cannot call AssumeRole at ftp://x: "),
         (["--role", "chime-reader", "--endpoint", "nonsense"], "cannot call AssumeRole at nonsense: "),
     ],

@@ -252,6 +252,25 @@ def test_a_chunked_body_has_the_same_limit(server: Server) -> None:
     assert still_serves(server)
 
 
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_file_as_a_body_may_be_larger_than_a_call(server: Server, is_chunked: bool) -> None:
+    """A large account, and a large file of expectations. Nothing of them may be cut off."""
+    padding = b"#" * MAXIMUM_BODY_BYTES + b"\n"
+
+    def answer(method: str, path: str, text: bytes) -> tuple[int, dict[str, list[dict[str, int]]]]:
+        headers = {"Transfer-Encoding": "chunked"} if is_chunked else {}
+        body = _pieces(padding + text, 65_536) if is_chunked else padding + text
+        received = server.request(method, path, body, headers, encode_chunked=is_chunked)
+        return received.status, json.loads(received.body)
+
+    status, refused = answer("PUT", "/_rolecall/snapshot", b"version: 2\n")
+    assert (status, refused["problems"][0]["line"]) == (400, 2)
+    expectation = b"expectations: [{principal: user/no-one, may: 'iam:*'}]\n"
+    status, refused = answer("POST", "/_rolecall/verify", expectation)
+    assert (status, refused["problems"][0]["line"]) == (400, 2)
+    assert still_serves(server)
+
+
 def _pieces(data: bytes, size: int) -> Iterator[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 

@@ -238,6 +238,24 @@ def test_a_document_keeps_its_meaning(document: dict[str, Any], tmp_path: Path) 
     assert [(each.version, json.loads(each.document)) for each in found.versions] == [(1, ALLOW)]
 
 
+def test_an_inline_policy_of_the_old_language_has_no_variables(make_world: Any, tmp_path: Path) -> None:
+    """IAM User Guide, Version: without the element, ${aws:username} is plain text. Old accounts have such policies."""
+    own = {"Effect": "Allow", "Action": "iam:GetUser", "Resource": f"{IAM}:user/${{aws:username}}"}
+    new = {"Version": "2012-10-17", "Statement": [own]}
+    for number, document in enumerate(({"Statement": [own]}, {**new, "Version": "2008-10-17"}, new)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        ana = user("ana", UserPolicyList=[{"PolicyName": "own", "PolicyDocument": document}])
+        made = import_values(folder, details(UserDetailList=[ana]))
+        [key] = made.keys
+        iam = make_world(made.text).client("iam", keys=(key.access_key_id, key.secret_access_key))
+        if document is new:
+            assert iam.get_user()["User"]["UserName"] == "ana"
+        else:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                iam.get_user()
+
+
 def test_several_accounts_in_one_sandbox(make_world: Any, tmp_path: Path) -> None:
     other = details(UserDetailList=[user("kim", SECOND)])
     deploy = role("deploy", trust(AWS=f"arn:aws:iam::{SECOND}:user/kim"))
@@ -270,6 +288,33 @@ def test_a_policy_of_aws_that_rolecall_lacks_is_replaced_by_its_document(make_wo
     [note] = notes(tmp_path, answer)
     assert note.endswith(f"Policies[0]: Rolecall has no policy {new}: {IAM}:policy/BrandNewAccess takes its place")
     assert note.startswith(("0.json:1", "0.json:2"))
+
+
+def test_a_policy_of_aws_may_be_longer_than_others(tmp_path: Path) -> None:
+    """IAM's limit of 6,144 characters is for the policies of customers: AWS's ReadOnlyAccess has ten times as many."""
+    long = {
+        **ALLOW,
+        "Statement": [{**ALLOW["Statement"][0], "Resource": [f"arn:aws:s3:::b{n:09}" for n in range(400)]}],
+    }
+    new = "arn:aws:iam::aws:policy/BrandNewAccess"
+    ana = user("ana", AttachedManagedPolicies=attached(new))
+    made = import_values(tmp_path, details(UserDetailList=[ana], Policies=[policy(new, long)]))
+    assert read_world(made.text).accounts[0].policies[0].name == "BrandNewAccess"
+    own = f"{IAM}:policy/own"
+    [problem] = problems(tmp_path, details(UserDetailList=[ana], Policies=[policy(new, long), policy(own, long)]))
+    assert "the policy own: " in problem
+
+
+def test_a_trust_policy_may_have_what_aws_allows_on_request(tmp_path: Path) -> None:
+    def trusting(count: int) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Principal": {"AWS": FIRST}, "Action": "sts:AssumeRole"}
+        condition = {"StringEquals": {"sts:ExternalId": [f"{number:020}" for number in range(count)]}}
+        return {"Version": "2012-10-17", "Statement": [{**statement, "Condition": condition}]}
+
+    assert import_values(tmp_path, details(RoleDetailList=[role("r", trusting(150))])).notes == ()
+    [problem] = problems(tmp_path, details(RoleDetailList=[role("r", trusting(200))]))
+    assert problem.partition("RoleDetailList[0]: ")[2].startswith("the trust policy of r: ")
+    assert problem.endswith(" characters, and AWS takes 4096")
 
 
 def test_a_policy_that_nobody_has_is_left_out_and_listed(tmp_path: Path) -> None:
@@ -415,3 +460,42 @@ def test_a_damaged_file_gives_problems_and_no_exception(data: Any, tmp_path: Pat
     else:
         refused = []
     assert refused == []
+
+
+def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    """A file that cannot be read, policies that AWS does not take, policies over the size limits."""
+    resources = [f"arn:aws:chime:::{number:04}" for number in range(400)]
+    long = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "chime:Get*", "Resource": resources}],
+    }
+    names = []
+    files = {
+        "broken.json": '{"Resources": ',
+        "long.json": json.dumps(
+            {
+                "UserDetailList": [user("ana", UserPolicyList=[{"PolicyName": "a", "PolicyDocument": long}])],
+                "GroupDetailList": [],
+                "RoleDetailList": [],
+            }
+        ),
+        "wrong.json": json.dumps(
+            {
+                "UserDetailList": [
+                    user("kim", SECOND, UserPolicyList=[{"PolicyName": "a", "PolicyDocument": {"Statement": "x"}}])
+                ],
+                "GroupDetailList": [],
+                "RoleDetailList": [],
+            }
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        names.append(str(tmp_path / name))
+    with pytest.raises(UnimportableError) as caught:
+        imported(names, Identifiers(seed=1))
+    first, second, third = caught.value.problems
+    assert first == f"{names[0]}:1: not JSON: Expecting value"
+    assert second.startswith(f"{names[1]}:1: UserDetailList[0]: the inline policies of ana together: ")
+    assert second.endswith(" characters, and AWS takes 2048")
+    assert third.startswith(f"{names[2]}:1: UserDetailList[0].inline_policies.a: not a policy that AWS accepts")

@@ -276,6 +276,7 @@ def test_the_account_of_a_template(tmp_path: Path) -> None:
 
 
 def test_a_template_of_sam(tmp_path: Path) -> None:
+    """A policy without a version keeps the old one, whose variables are plain text."""
     text = json.dumps(
         {
             "Transform": "AWS::Serverless-2016-10-31",
@@ -293,9 +294,178 @@ def test_a_template_of_sam(tmp_path: Path) -> None:
     assert role.name == "app-ApiRole"
     assert role.attached_policies == ("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole", READ_ONLY)
     assert role.permissions_boundary == READ_ONLY
-    assert json.loads(role.inline_policies["ApiRolePolicy1"]) == ALLOW
+    assert json.loads(role.inline_policies["ApiRolePolicy1"]) == {"Statement": ALLOW["Statement"]}
     text = text.replace('"AmazonChimeReadOnly"', '{"S3ReadPolicy": {"BucketName": "x"}}')
     assert any("policy templates of SAM" in each for each in problems(tmp_path, text))
+
+
+def test_numbers_and_truth_values_are_texts(tmp_path: Path) -> None:
+    """A template in YAML has them wherever its author left the quotes out. In a policy they stay what they are."""
+    document = {**ALLOW, "Statement": [{**ALLOW["Statement"][0], "Condition": {"Bool": {"aws:SecureTransport": True}}}]}
+    text = f"""
+Resources:
+  R:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: 2026
+      Description: 1.5
+      Tags: [{{Key: cost, Value: 123}}, {{Key: 7, Value: true}}]
+      AssumeRolePolicyDocument: {json.dumps(trust(Service="ec2.amazonaws.com"))}
+      Policies: [{{PolicyName: 12, PolicyDocument: {json.dumps(document)}}}]
+  P:
+    Type: AWS::IAM::InstanceProfile
+    Properties: {{Roles: [!Ref R]}}
+"""
+    account = declared(tmp_path, text)
+    [role] = account.roles
+    assert (role.name, role.description, dict(role.tags)) == ("2026", "1.5", {"cost": "123", "7": "true"})
+    assert {name: json.loads(text) for name, text in role.inline_policies.items()} == {"12": document}
+    assert account.instance_profiles[0].role == "2026"
+
+
+SAM_FUNCTION = {
+    "Tracing": "Active",
+    "RolePath": "/svc/",
+    "Tags": {"team": "blue"},
+    "DeadLetterQueue": {"Type": "SQS", "TargetArn": "arn:aws:sqs:us-east-1:111122223333:dead"},
+    "Policies": ["AWSLambdaRole", {"Statement": ALLOW["Statement"]}],
+    "EventInvokeConfig": {
+        "MaximumRetryAttempts": {"Ref": "Unknown"},
+        "DestinationConfig": {
+            "OnSuccess": {"Type": "EventBridge", "Destination": "arn:aws:events:us-east-1:111122223333:event-bus/x"},
+            "OnFailure": {"Type": "Lambda", "Destination": "arn:aws:lambda:us-east-1:111122223333:function:f"},
+        },
+    },
+    "Events": {
+        "Queue": {
+            "Type": "SQS",
+            "Properties": {
+                "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
+                "DestinationConfig": {
+                    "OnFailure": {"Type": "SNS", "Destination": "arn:aws:sns:us-east-1:111122223333:t"}
+                },
+            },
+        },
+        # Without a type, SAM gives the role nothing.
+        "Stream": {
+            "Type": "Kinesis",
+            "Properties": {"DestinationConfig": {"OnFailure": {"Destination": {"Ref": "Topic"}}}},
+        },
+        "Kafka": {
+            "Type": "MSK",
+            "Properties": {
+                "SourceAccessConfigurations": [
+                    {"Type": "CLIENT_CERTIFICATE_TLS_AUTH", "URI": "arn:aws:secretsmanager:::s"}
+                ]
+            },
+        },
+        "Call": {"Type": "Api", "Properties": {"RestApiId": {"Ref": "Unknown"}}},
+        "Tick": {"Type": "ScheduleV2", "Properties": {"ScheduleExpression": "rate(1 hour)"}},
+    },
+    # These do not bear on the role, so they need not be known.
+    "CodeUri": {"Fn::Sub": "s3://${Queue}/code"},
+    "Environment": {"Variables": {"QUEUE": {"Ref": "Queue"}}},
+    "VpcConfig": {"SubnetIds": [{"Ref": "Subnet"}]},
+}
+
+
+def sam(globals_: dict[str, Any] | None = None, **functions: dict[str, Any]) -> str:
+    resources: dict[str, Any] = {
+        name: {"Type": "AWS::Serverless::Function", "Properties": properties} for name, properties in functions.items()
+    }
+    resources["Queue"] = {"Type": "AWS::SQS::Queue"}
+    return json.dumps({"Globals": {"Function": globals_ or {}}, "Resources": resources}, indent=1)
+
+
+def test_what_else_sam_gives_to_a_function(tmp_path: Path) -> None:
+    """What the translator of SAM 1.115 makes of this function, for one thing without the role of the schedule."""
+    made = run(tmp_path, sam({"Tags": {"of": "all"}}, Api=SAM_FUNCTION))
+    [role] = read_world(made.text).accounts[0].roles
+    lambda_policy = "arn:aws:iam::aws:policy/service-role/AWSLambda"
+    assert sorted(role.attached_policies) == [
+        "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+        f"{lambda_policy}BasicExecutionRole",
+        f"{lambda_policy}KinesisExecutionRole",
+        f"{lambda_policy}MSKExecutionRole",
+        f"{lambda_policy}Role",
+        f"{lambda_policy}SQSQueueExecutionRole",
+        f"{lambda_policy}VPCAccessExecutionRole",
+    ]
+    assert (role.path, dict(role.tags)) == ("/svc/", {"lambda:createdBy": "SAM", "of": "all", "team": "blue"})
+    allowed = {
+        name: [(each["Action"], each["Resource"]) for each in json.loads(document)["Statement"]]
+        for name, document in role.inline_policies.items()
+    }
+    assert allowed == {
+        "DeadLetterQueuePolicy": [("sqs:SendMessage", "arn:aws:sqs:us-east-1:111122223333:dead")],
+        "ApiEventInvokeConfigOnSuccessEventBridgePolicy": [
+            ("events:PutEvents", "arn:aws:events:us-east-1:111122223333:event-bus/x")
+        ],
+        "ApiEventInvokeConfigOnFailureLambdaPolicy": [
+            ("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:111122223333:function:f")
+        ],
+        "ApiRolePolicy1": [(ALLOW["Statement"][0]["Action"], ALLOW["Statement"][0]["Resource"])],
+        "ApiQueueSNSPolicy": [("sns:publish", "arn:aws:sns:us-east-1:111122223333:t")],
+        "MSKExecutionRolePolicy": [("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:::s")],
+    }
+    assert any("Events.Tick: the role that SAM makes for the schedule is left out" in each for each in made.notes)
+
+
+def test_the_trust_policy_of_a_function_of_sam_is_its_own(tmp_path: Path) -> None:
+    own = trust(AWS=f"arn:aws:iam::{FIRST}:root")
+    text = sam(None, Own={"AssumeRolePolicyDocument": own}, Usual={"Tracing": "Disabled"})
+    own_role, usual = declared(tmp_path, text).roles
+    assert json.loads(own_role.trust_policy) == own
+    assert json.loads(usual.trust_policy)["Statement"][0]["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert usual.attached_policies == ("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",)
+    in_globals = sam({"AssumeRolePolicyDocument": own}, Api={})
+    assert json.loads(declared(tmp_path, in_globals).roles[0].trust_policy) == own
+
+
+def test_a_function_of_sam_with_a_role_needs_nothing_else(tmp_path: Path) -> None:
+    given = {"Role": {"Fn::ImportValue": "role"}, "Events": {"Broker": {"Type": "MQ"}}, "Policies": {"Ref": "Unknown"}}
+    resources = json.loads(sam(None, Own=given, None_={"Role": {"Ref": "AWS::NoValue"}}))
+    resources["Resources"]["P"] = {
+        "Type": "AWS::IAM::Policy",
+        "Properties": {"PolicyName": "p", "PolicyDocument": ALLOW, "Roles": [{"Ref": "UsualRole"}]},
+    }
+    resources["Resources"]["Usual"] = {"Type": "AWS::Serverless::Function"}
+    roles = {role.name: role for role in declared(tmp_path, json.dumps(resources)).roles}
+    # A template refers to the role that SAM makes by its logical id.
+    assert {name: list(role.inline_policies) for name, role in roles.items()} == {
+        "app-None_Role": [],
+        "app-UsualRole": ["p"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        ({"Events": {"A": {"Type": "MQ"}}}, "Properties.Events.A: Rolecall does not know what SAM allows a function"),
+        (
+            {"Events": {"A": {"Type": "Unheard"}}},
+            "Rolecall does not know what SAM allows a function for events of Unhe",
+        ),
+        ({"Events": {"A": {}}}, "Properties.Events.A.Type: lacks Type"),
+        ({"Events": {"A": "SQS"}}, "Properties.Events.A: must be a mapping"),
+        ({"Events": ["SQS"]}, "Properties.Events: must be a mapping"),
+        ({"Policies": "NoSuchPolicyOfAws"}, "Properties.Policies: AWS has no managed policy NoSuchPolicyOfAws"),
+        ({"DeadLetterQueue": {"Type": "Kinesis", "TargetArn": "a"}}, "DeadLetterQueue.Type: must be SQS or SNS"),
+        (
+            {"EventInvokeConfig": {"DestinationConfig": {"OnFailure": {"Type": "SQS"}}}},
+            "ApiEventInvokeConfigOnFailureQueue.Arn is known to AWS only: give it with --set",
+        ),
+        (
+            {"EventInvokeConfig": {"DestinationConfig": {"OnFailure": {"Type": "S3", "Destination": "a"}}}},
+            "OnFailure.Type: must be one of SQS, SNS, EventBridge, Lambda",
+        ),
+        ({"EventInvokeConfig": {"DestinationConfig": "x"}}, "EventInvokeConfig.DestinationConfig: must be a mapping"),
+    ],
+)
+def test_what_sam_allows_and_rolecall_does_not_know_is_a_problem(
+    tmp_path: Path, properties: dict[str, Any], said: str
+) -> None:
+    assert any(said in each for each in problems(tmp_path, sam(None, Api=properties)))
 
 
 def test_a_template_of_cdk(tmp_path: Path) -> None:

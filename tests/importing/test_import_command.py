@@ -14,6 +14,8 @@ from import_worlds import FIRST, IAM
 from test_account_details import ALLOW, details, user
 
 from rolecall.cli import main
+from rolecall.ids import Identifiers
+from rolecall.importing.reading import imported
 
 
 @pytest.fixture
@@ -86,3 +88,10 @@ def test_export_of_a_database(run: Any) -> None:
     other = run("export", "--format", "account-details", "--account", "999999999999", *where)
     assert (other.exit_code, other.stderr) == (2, "rolecall: the sandbox has no account 999999999999\n")
     assert run("export", "--format", "sandbox", *where).stdout == run("snapshot", "save", "-", *where).stdout
+
+
+def test_an_import_tells_how_far_it_is(run: Any, tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    file = str(tmp_path / "account.json")
+    imported([file], Identifiers(), step=lambda done, total: steps.append((done, total)))
+    assert steps == [(0, 3), (1, 3), (2, 3)]

@@ -117,20 +117,60 @@ def test_policies_of_a_target(tmp_path: Path) -> None:
     assert organization.service_control_policies[0].targets == ("lab", SECOND)
 
 
+def test_policies_of_other_types_and_policies_without_targets(tmp_path: Path) -> None:
+    files = {
+        **FILES,
+        "tags.json": policy("tagging", {"tags": {}}, "TAG_POLICY"),
+        "targets-p-taggingx.json": {"Targets": [{"TargetId": SECOND}]},
+        "unattached.json": policy("nowhere", NO_IAM),
+        "targets-p-nowherex.json": {"Targets": []},
+    }
+    made = import_files(tmp_path, files)
+    organization = read_world(made.text).organization
+    assert organization is not None
+    [tagging] = organization.management_policies
+    assert (tagging.policy_type, tagging.targets, tagging.policy_id) == ("TAG_POLICY", (SECOND,), "p-taggingx")
+    assert json.loads(tagging.document) == {"tags": {}}
+    nowhere = {each.name: each for each in organization.service_control_policies}["nowhere"]
+    assert (nowhere.attached, nowhere.targets) == (False, ())
+    assert len(made.notes) == 1
+    assert "unattached.json" in made.notes[0]
+    assert "the policy is attached to nothing" in made.notes[0]
+
+
+def listed(*names: str, kind: str = "SERVICE_CONTROL_POLICY") -> dict[str, Any]:
+    return {"Policies": [policy(name, {}, kind)["Policy"]["PolicySummary"] for name in names]}
+
+
+def test_the_answers_about_every_target_tell_the_targets_of_a_policy(tmp_path: Path) -> None:
+    files = {name: each for name, each in FILES.items() if not name.startswith("targets-")}
+    about = {f"policies-{target}.json": listed("other") for target in (ROOT, LAB, TEAM, FIRST, SECOND)}
+    about[f"policies-{TEAM}.json"] = listed("noiam", "other")
+    files |= about | {"other.json": policy("other", ALL)}
+    organization = read_world(import_files(tmp_path, files).text).organization
+    assert organization is not None
+    assert {each.name: each.targets for each in organization.service_control_policies} == {
+        "noiam": ("team",),
+        "other": ("ROOT", "lab", "team", FIRST, SECOND),
+    }
+    # Without one of them, a policy may have one more target. An answer about tag policies tells nothing about it.
+    for target in about:
+        said = "\n".join(problems(tmp_path, files | {target: listed("tagging", kind="TAG_POLICY")}))
+        assert "policy.json:2: Policy: the files do not tell what the policy is attached to" in said
+        assert "list-targets-for-policy --policy-id p-noiamxxx" in said
+        assert "describe-policy --policy-id p-taggingx" in said
+
+
 def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
     files = {
         **FILES,
         "accounts.json": {"Accounts": [account(FIRST, "main"), account("777788889999", "old", Status="SUSPENDED")]},
-        "tags.json": policy("tagging", {}, "TAG_POLICY"),
-        "unattached.json": policy("nowhere", NO_IAM),
         "twice-r-ab12.json": {"OrganizationalUnits": [unit("ou-ab12-otherlab", "lab")]},
         "other.json": details(UserDetailList=[user("out", "222233334444")]),
     }
     made = import_files(tmp_path, files)
     said = "\n".join(made.notes)
     assert "the account is SUSPENDED" in said
-    assert "Rolecall has no policies of the type TAG_POLICY: it is left out" in said
-    assert "the files name nothing that the policy is attached to: it is left out" in said
     assert "there are two units lab: this one is named lab ou-ab12-otherlab" in said
     outside = {each.account_id: each.in_organization for each in read_world(made.text).accounts}
     assert outside == {FIRST: True, "777788889999": True, SECOND: True, "222233334444": False}
@@ -157,6 +197,16 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
             "ancestor",
         ),
         ({"organization.json": {"Organization": {"Id": 5}}}, "must be text"),
+        # Without its targets or its text, a control policy would refuse less than on AWS.
+        ({"more.json": policy("more", NO_IAM)}, "do not tell what the policy is attached to"),
+        ({"more.json": policy("FullAWSAccess", ALL)}, "do not tell what the policy is attached to"),
+        (
+            {"targets-p-elsewhere.json": {"Targets": [{"TargetId": LAB}]}},
+            "describe-policy --policy-id p-elsewhere, too",
+        ),
+        ({f"policies-{LAB}.json": listed("elsewhere")}, "describe-policy --policy-id p-elsewhere, too"),
+        ({"policies.json": listed("elsewhere")}, "describe-policy --policy-id p-elsewhere, too"),
+        ({"targets.json": {"Targets": []}}, "the answer does not say of which policy"),
     ],
 )
 def test_answers_that_cannot_be_imported(changed: dict[str, Any], said: str, tmp_path: Path) -> None:

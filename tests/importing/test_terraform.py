@@ -263,6 +263,16 @@ def test_an_organization(tmp_path: Path) -> None:
     assert policy.targets == ("lab",)
 
 
+def test_an_attachment_of_a_control_policy_that_no_file_has_is_a_problem(tmp_path: Path) -> None:
+    """Without its policy the sandbox would allow more than AWS. It knows FullAWSAccess."""
+    organization = resource("aws_organizations_organization", "o", id="o-example1234", master_account_id=FIRST)
+    of_aws = resource("aws_organizations_policy_attachment", "f", policy_id="p-FullAWSAccess", target_id=FIRST)
+    other = resource("aws_organizations_policy_attachment", "t", policy_id="p-examplexx", target_id=FIRST)
+    assert run(tmp_path, state(organization, of_aws)).notes == ()
+    [problem] = problems(tmp_path, state(organization, of_aws, other))
+    assert "describe-policy --policy-id p-examplexx, too" in problem
+
+
 _JUNK = st.sampled_from([None, 0, True, "", "x", [], {}, [[]], {"a": {}}, [{"a": 1}]])
 
 

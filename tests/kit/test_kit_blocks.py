@@ -21,7 +21,7 @@ import pytest
 import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rolecall import NotServedError, Rolecall, SandboxEndedError, UnknownIdentityError
 from rolecall.kit import loading
@@ -136,20 +136,29 @@ def test_a_file_that_the_test_chose_is_kept_and_no_other(monkeypatch: pytest.Mon
         assert os.environ["AWS_CONFIG_FILE"] == str(tmp_path / "config")
 
 
-def test_a_client_made_before_the_block_keeps_its_destination() -> None:
+def test_a_client_made_before_the_block_reaches_the_sandbox_with_its_own_keys() -> None:
     client = boto3.client("sts", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    went: list[str] = []
 
+    # Botocore calls all handlers. The first answer counts, also if a later handler answers too.
     def stub(request: Any, **_ignored: Any) -> AWSResponse:
-        went.append(request.url)
-        raise EndpointConnectionError(endpoint_url=request.url)
+        return AWSResponse(request.url, 418, {}, None)
 
     client.meta.events.register("before-send", stub)
     with Rolecall(ONE) as sandbox:
-        with pytest.raises(EndpointConnectionError):
+        with pytest.raises(ClientError, match="InvalidClientTokenId"):
             client.get_caller_identity()
-        assert went
-        assert sandbox.decisions == []
+        assert [decision.outcome for decision in sandbox.decisions] == ["InvalidClientTokenId"]
+    client.meta.events.unregister("before-send", stub)
+    went: list[str] = []
+
+    def unreachable(request: Any, **_ignored: Any) -> AWSResponse:
+        went.append(request.url)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    client.meta.events.register("before-send", unreachable)
+    with pytest.raises(EndpointConnectionError):
+        client.get_caller_identity()
+    assert went
 
 
 def test_a_client_that_outlives_its_block_sends_nothing() -> None:
@@ -333,6 +342,25 @@ def test_a_thread_of_a_pool_does_not_get_what_another_one_opened_for_itself() ->
         found = list(pool.map(lambda role: act(sandbox, role), roles))
     admin, assumed = "arn:aws:iam::111122223333:user/admin", "arn:aws:sts::111122223333:assumed-role"
     assert found == [(admin, f"{assumed}/{role}/rolecall") for role in roles]
+
+
+def test_a_client_that_read_the_keys_of_a_block_that_has_just_ended_gets_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread may open or close a block while this one reads the environment."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    with Rolecall() as sandbox:
+        with sandbox.as_role("chime-reader"):
+            ended = {name: os.environ[name] for name in names}
+        with sandbox.as_role("chime-manager"):
+            for changed in (names, names[:1], names[1:2]):
+                with monkeypatch.context() as patch:
+                    for name in changed:
+                        patch.setenv(name, ended[name])
+                    assert me(boto3.Session()).endswith("/chime-manager/rolecall")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+            with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+                me(boto3.Session())
 
 
 def test_tasks_have_blocks_of_their_own() -> None:

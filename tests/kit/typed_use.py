@@ -11,6 +11,16 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import pytest
+from boto3.session import Session
+from mypy_boto3_chime import ChimeClient
+from mypy_boto3_chime_sdk_identity import ChimeSDKIdentityClient
+from mypy_boto3_chime_sdk_media_pipelines import ChimeSDKMediaPipelinesClient
+from mypy_boto3_chime_sdk_meetings import ChimeSDKMeetingsClient
+from mypy_boto3_chime_sdk_messaging import ChimeSDKMessagingClient
+from mypy_boto3_chime_sdk_voice import ChimeSDKVoiceClient
+from mypy_boto3_iam import IAMClient, IAMServiceResource
+from mypy_boto3_organizations import OrganizationsClient
+from mypy_boto3_sts import STSClient
 
 from rolecall import (
     BadConfigError,
@@ -20,6 +30,7 @@ from rolecall import (
     SandboxEndedError,
     UnknownIdentityError,
     __version__,
+    sandboxed,
 )
 
 WORLD = {"version": 1, "accounts": [{"id": "123456789012", "users": [{"name": "ana"}]}]}
@@ -62,10 +73,53 @@ def acting(rolecall: Rolecall) -> None:
     rolecall.as_role()  # type: ignore[call-arg]
 
 
+def calling(rolecall: Rolecall) -> None:
+    sts = rolecall.client("sts", user="admin")
+    assert_type(sts, STSClient)
+    credentials = sts.assume_role(RoleArn="arn", RoleSessionName="s1")["Credentials"]
+    assert_type(rolecall.client("chime", credentials=credentials), ChimeClient)
+    assert_type(rolecall.client("iam", region="eu-west-1", verify=False), IAMClient)
+    assert_type(rolecall.client("organizations"), OrganizationsClient)
+    assert_type(rolecall.client("chime-sdk-identity"), ChimeSDKIdentityClient)
+    assert_type(rolecall.client("chime-sdk-meetings"), ChimeSDKMeetingsClient)
+    assert_type(rolecall.client("chime-sdk-messaging"), ChimeSDKMessagingClient)
+    assert_type(rolecall.client("chime-sdk-voice"), ChimeSDKVoiceClient)
+    assert_type(rolecall.client("chime-sdk-media-pipelines"), ChimeSDKMediaPipelinesClient)
+    assert_type(rolecall.client("s3"), Any)
+    assert_type(rolecall.resource("iam"), IAMServiceResource)
+    assert_type(rolecall.session(user="admin"), Session)
+    with rolecall.as_role("chime-reader") as reader, rolecall.as_user() as user:
+        assert_type(reader, Session)
+        assert_type(user.client("sts"), STSClient)
+    sts.assume_roll()  # type: ignore[attr-defined]
+    sts.get_caller_identity()["Arm"]  # type: ignore[typeddict-item]
+    rolecall.client("sts", usr="admin")  # type: ignore[call-overload]
+    rolecall.client("sts", user=1)  # type: ignore[call-overload]
+
+
+@sandboxed
+def decorated(sandbox: Rolecall) -> str:
+    return sandbox.account()
+
+
+@sandboxed(config=WORLD, seed=1, region="eu-west-1")
+def decorated_too() -> int:
+    return 1
+
+
+def decorating() -> None:
+    assert_type(decorated_too(), int)
+    sandboxed(WORLD)  # type: ignore[call-overload]
+    sandboxed(seed="1")  # type: ignore[call-overload]
+
+
 def asserting(rolecall: Rolecall) -> None:
     with rolecall.expect_denied("chime:CreateUser", by="session policy") as refusal:
         pass
-    assert_type(refusal.decision, DecisionRecord | None)
+    assert_type(refusal.decision, DecisionRecord)
+    assert_type(refusal.decision.error_code, str)
+    assert_type(refusal.error.response["Error"]["Code"], str)
+    assert_type(refusal.handled, bool)
     rolecall.assert_allowed("chime:ListUsers", role="chime-reader", context={"aws:MultiFactorAuthPresent": True})
     rolecall.assert_denied("sts:AssumeRole", by="role trust policy", user="ana", resource=rolecall.role("helper"))
     rolecall.assert_allowed("chime:ListUsers", rol="chime-reader")  # type: ignore[call-arg]

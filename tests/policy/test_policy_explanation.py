@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import policy_worlds
@@ -206,3 +208,53 @@ def test_a_request_value_never_becomes_a_wildcard() -> None:
     for name in ("*", "?", "\ud800", "\ud801"):
         question = Question("s3:GetObject", "arn:aws:s3:::box/b", {"aws:username": name}, USER, None, "")
         assert not decide(Layers(layer), question).allowed
+
+
+# IAM User Guide, "How AWS enforcement code logic evaluates requests to allow or deny access". Its list, in its order:
+# "Deny evaluation - By default, all requests are denied. [...] In all those policies, the enforcement code looks for a
+# Deny statement that applies to the request.", "AWS Organizations RCPs", "AWS Organizations SCPs - [...] If the
+# enforcement code does not find any applicable Allow statements in the SCPs, then the request is implicitly denied.",
+# "Resource-based policies", "Identity-based policies - The code then checks the identity-based policies for the
+# principal.", "IAM permissions boundaries - The code then checks whether the IAM entity that is used by the principal
+# has a permissions boundary.", "Session policies - The code then checks whether the principal is a session principal."
+AWS_ORDER = ["rcp", "scp", "resource", "identity", "boundary", "session"]
+
+
+def every_layer(refusing: str = "", effect: str = "Deny") -> Layers:
+    """One policy of each kind. All allow, but one kind denies, or has nothing but a statement on another action."""
+
+    def policies(kind: PolicyKind) -> Any:
+        grant: dict[str, Any] = {"Principal": "*"} if kind in (PolicyKind.RESOURCE, PolicyKind.RCP) else {}
+        statement = allow("chime:*", **grant)
+        if kind.value == refusing:
+            statement = {**statement, "Effect": "Deny"} if effect == "Deny" else {**statement, "Action": "s3:*"}
+        return policy_worlds.compiled([document(statement)], kind)
+
+    return Layers(
+        identity=policies(PolicyKind.IDENTITY),
+        boundary=policies(PolicyKind.BOUNDARY),
+        session=policies(PolicyKind.SESSION),
+        scps=(policies(PolicyKind.SCP),),
+        rcps=(policies(PolicyKind.RCP),),
+        resource=policies(PolicyKind.RESOURCE),
+    )
+
+
+def test_layers_are_explained_in_the_order_in_which_aws_evaluates_them() -> None:
+    assert [layer.layer for layer in explained(every_layer()).layers] == AWS_ORDER
+
+
+@pytest.mark.parametrize("kind", AWS_ORDER)
+def test_the_layer_that_denies_is_named_wherever_it_stands(kind: str) -> None:
+    answer = explained(every_layer(kind))
+    assert (answer.outcome, answer.layer) == ("ExplicitDeny", kind)
+    assert [layer.layer for layer in answer.layers] == AWS_ORDER
+    assert [layer.layer for layer in answer.layers if layer.effect == "ExplicitDeny"] == [kind]
+
+
+def test_of_two_layers_that_deny_the_first_in_order_is_named() -> None:
+    for first, second in itertools.combinations(AWS_ORDER, 2):
+        one, two = every_layer(first), every_layer(second)
+        fields = {"rcp": "rcps", "scp": "scps"}
+        both = replace(one, **{fields.get(second, second): getattr(two, fields.get(second, second))})
+        assert explained(both).layer == first, (first, second)

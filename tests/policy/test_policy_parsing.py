@@ -42,15 +42,15 @@ def text_of(document: Any) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_documents_are_accepted_or_refused_in_the_words_of_iam(case: dict[str, Any]) -> None:
-    kind = PolicyKind(case["kind"])
+    kind, is_inline = PolicyKind(case["kind"]), case.get("inline", False)
     if case["message"] is None:
         text = text_of(case["document"])
-        policy = parse_policy(text, kind)
+        policy = parse_policy(text, kind, is_inline=is_inline)
         assert policy.text == text
         assert policy.statements
         return
     with pytest.raises(MalformedPolicy) as refused:
-        parse_policy(text_of(case["document"]), kind)
+        parse_policy(text_of(case["document"]), kind, is_inline=is_inline)
     assert refused.value.message == case["message"]
 
 

@@ -484,6 +484,61 @@ def test_tasks_run_one_at_a_time_on_a_pipeline_that_may(world: Any, client: Any)
     assert refused(start, **asked)[0] == "NotFoundException"
 
 
+def test_a_voice_profile_is_made_of_a_search_that_listened_long_enough(world: Any, client: Any) -> None:
+    voice = world.client("chime-sdk-voice", "admin")
+    key = {"KmsKeyArn": KMS_KEY}
+    domain = voice.create_voice_profile_domain(Name="d", ServerSideEncryptionConfiguration=key)["VoiceProfileDomain"]
+    other = voice.create_voice_profile_domain(Name="o", ServerSideEncryptionConfiguration=key)["VoiceProfileDomain"]
+    made = client.create_media_insights_pipeline(**analysing(configured(client)))["MediaInsightsPipeline"]
+    named = {"Identifier": made["MediaPipelineId"]}
+    world.clock.advance(5)
+
+    def search(domain_arn: str, seconds: float, channel: int = 0) -> str:
+        """A search that is stopped after so many seconds."""
+        source = {"StreamArn": STREAM, "ChannelId": channel}
+        asked = {"VoiceProfileDomainArn": domain_arn, "KinesisVideoStreamSourceTaskConfiguration": source}
+        task = str(client.start_speaker_search_task(**named, **asked)["SpeakerSearchTask"]["SpeakerSearchTaskId"])
+        world.clock.advance(seconds)
+        client.stop_speaker_search_task(**named, SpeakerSearchTaskId=task)
+        return task
+
+    # It initializes for 5 seconds and listens for 10.
+    short, long = search(domain["VoiceProfileDomainArn"], 14), search(domain["VoiceProfileDomainArn"], 15)
+    create = voice.create_voice_profile
+    assert refused(create, SpeakerSearchTaskId=short)[0] == "BadRequestException"
+    world.clock.advance(60)
+    assert refused(create, SpeakerSearchTaskId=short)[0] == "BadRequestException"
+    profile = create(SpeakerSearchTaskId=long)["VoiceProfile"]
+    assert profile["VoiceProfileDomainId"] == domain["VoiceProfileDomainId"]
+    assert refused(create, SpeakerSearchTaskId=long)[0] == "ConflictException"
+    assert refused(create, SpeakerSearchTaskId=NONE)[0] == "NotFoundException"
+    elsewhere = world.client("chime-sdk-voice", "admin", region="us-west-2")
+    assert refused(elsewhere.create_voice_profile, SpeakerSearchTaskId=long)[0] == "NotFoundException"
+    update, of_other = voice.update_voice_profile, search(other["VoiceProfileDomainArn"], 20, channel=1)
+    code = refused(update, VoiceProfileId=profile["VoiceProfileId"], SpeakerSearchTaskId=of_other)[0]
+    assert code == "BadRequestException"
+    world.clock.advance(86_400)
+    assert refused(create, SpeakerSearchTaskId=of_other)[0] == "GoneException"
+
+
+def test_a_search_without_a_channel_listens_to_the_first_one(world: Any, client: Any) -> None:
+    voice = world.client("chime-sdk-voice", "admin")
+    key = {"KmsKeyArn": KMS_KEY}
+    domain = voice.create_voice_profile_domain(Name="d", ServerSideEncryptionConfiguration=key)["VoiceProfileDomain"]
+    made = client.create_media_insights_pipeline(**analysing(configured(client)))["MediaInsightsPipeline"]
+    world.clock.advance(5)
+    task = client.start_speaker_search_task(
+        Identifier=made["MediaPipelineId"], VoiceProfileDomainArn=domain["VoiceProfileDomainArn"]
+    )["SpeakerSearchTask"]
+    # No answer shows what the search knows of the voice.
+    assert "Voice" not in task
+    assert (
+        refused(voice.create_voice_profile, SpeakerSearchTaskId=task["SpeakerSearchTaskId"])[0] == "BadRequestException"
+    )
+    world.clock.advance(15)
+    assert voice.create_voice_profile(SpeakerSearchTaskId=task["SpeakerSearchTaskId"])["VoiceProfile"]
+
+
 def test_tone_analysis_task(world: Any, client: Any) -> None:
     both = {"SpeakerSearchStatus": "Disabled", "VoiceToneAnalysisStatus": "Enabled"}
     element = {"Type": "VoiceAnalyticsProcessor", "VoiceAnalyticsProcessorConfiguration": both}

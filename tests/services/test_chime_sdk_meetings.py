@@ -13,10 +13,10 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from rolecall.contents.media_placement import short_region
+from rolecall.contents.meeting_features import check_capabilities, default_capabilities
+from rolecall.contents.meetings import LONGEST_MEETING_SECONDS
 from rolecall.ids import Identifiers
-from rolecall.services.chime_sdk_meetings.features import check_capabilities, default_capabilities
-from rolecall.services.chime_sdk_meetings.meetings import LONGEST_SECONDS
-from rolecall.services.chime_sdk_meetings.placement import short_region
 from rolecall.wire.hosts import is_aws_host
 from rolecall.worlds.snapshots import load_database, save_database
 
@@ -140,9 +140,9 @@ def test_a_meeting_ends_when_it_was_not_used_for_five_minutes(meetings: Meetings
 def test_a_meeting_ends_after_a_day_however_much_it_is_used(
     meetings: Meetings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert LONGEST_SECONDS == DAY
+    assert LONGEST_MEETING_SECONDS == DAY
     # A day of calls would take a second.
-    monkeypatch.setattr("rolecall.services.chime_sdk_meetings.meetings.LONGEST_SECONDS", 900)
+    monkeypatch.setattr("rolecall.services.chime_sdk_meetings.meetings.LONGEST_MEETING_SECONDS", 900)
     meeting_id = meetings.made()
     for _ in range(3):
         meetings.clock.advance(290)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from messaging_calls import ACCOUNT, ARN, Chat, world_of
+from messaging_calls import ACCOUNT, ARN, Chat, allow, user, world_of
 
 from rolecall.ids import Identifiers
 from rolecall.services.chime_sdk_messaging import memberships, moderators
@@ -493,6 +493,57 @@ def test_streaming_configurations(chat: Chat) -> None:
     assert put == chat.call("GetMessagingStreamingConfigurations", **about) == {"StreamingConfigurations": both}
     chat.call("DeleteMessagingStreamingConfigurations", **about)
     assert chat.refused("GetMessagingStreamingConfigurations", **about)[0] == "NotFoundException"
+
+
+LINKED_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/messaging.chime.amazonaws.com"
+LINKED_ROLE += "/AWSServiceRoleForChimeSDKMessaging"
+STREAM = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/chime-messaging-all"
+STREAMED = [{"DataType": "Channel", "ResourceArn": STREAM}]
+
+
+def test_streaming_makes_the_service_linked_role_and_keeps_it(chat: Chat) -> None:
+    iam = chat.world.client("iam", "admin")
+    about = {"AppInstanceArn": chat.instance}
+
+    def deletion() -> tuple[str, list[str]]:
+        task = iam.delete_service_linked_role(RoleName="AWSServiceRoleForChimeSDKMessaging")["DeletionTaskId"]
+        answer = iam.get_service_linked_role_deletion_status(DeletionTaskId=task)
+        usages = answer.get("Reason", {}).get("RoleUsageList", [])
+        return answer["Status"], [arn for usage in usages for arn in usage["Resources"]]
+
+    wrong = [{"DataType": "Channel", "ResourceArn": STREAM.replace("chime-", "")}]
+    assert chat.refused("PutMessagingStreamingConfigurations", **about, StreamingConfigurations=wrong)
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.get_role(RoleName="AWSServiceRoleForChimeSDKMessaging")
+    chat.call("PutMessagingStreamingConfigurations", **about, StreamingConfigurations=STREAMED)
+    assert iam.get_role(RoleName="AWSServiceRoleForChimeSDKMessaging")["Role"]["Arn"] == LINKED_ROLE
+    assert deletion() == ("FAILED", [chat.instance])
+    chat.call("DeleteMessagingStreamingConfigurations", **about)
+    assert deletion() == ("SUCCEEDED", [])
+    chat.call("PutMessagingStreamingConfigurations", **about, StreamingConfigurations=STREAMED)
+    chat.identity.delete_app_instance(AppInstanceArn=chat.instance)
+    assert deletion() == ("SUCCEEDED", [])
+
+
+def test_streaming_needs_rights_on_the_streams_and_on_the_role(make_world: Any) -> None:
+    put = allow("chime:PutMessagingStreamingConfigurations")
+    streams = allow("kinesis:DescribeStream", "kinesis:PutRecord", "kinesis:PutRecords", resource=STREAM)
+    making = allow("iam:CreateServiceLinkedRole", resource=LINKED_ROLE)
+    making["Condition"] = {"StringEquals": {"iam:AWSServiceName": "messaging.chime.amazonaws.com"}}
+    users = {"bare": [put], "blind": [put, making], "whole": [put, streams, making], "later": [put, streams]}
+    chat = Chat(make_world(world_of(*(user(name, *statements) for name, statements in users.items()))))
+    asked = {"AppInstanceArn": chat.instance, "StreamingConfigurations": STREAMED}
+
+    def refusal(name: str) -> str:
+        client = chat.world.client("chime-sdk-messaging", name)
+        return chat.refused("PutMessagingStreamingConfigurations", None, client, **asked)[1]
+
+    for name, missing in (("bare", "kinesis:DescribeStream"), ("blind", "kinesis:DescribeStream")):
+        assert missing in refusal(name)
+    assert "iam:CreateServiceLinkedRole" in refusal("later")
+    chat.call("PutMessagingStreamingConfigurations", None, chat.world.client("chime-sdk-messaging", "whole"), **asked)
+    # The account has the role now.
+    chat.call("PutMessagingStreamingConfigurations", None, chat.world.client("chime-sdk-messaging", "later"), **asked)
 
 
 def test_a_snapshot_keeps_channels_and_messages(chat: Chat, make_world: Any) -> None:

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 from messaging_calls import ACCOUNT, Chat, world_of
 
+from rolecall.caches import BoundedCache
 from rolecall.errors import AwsError
-from rolecall.services.chime_sdk_messaging import flows
+from rolecall.services.chime_sdk_messaging import flows, messages
 from rolecall.services.chime_sdk_messaging.message_shapes import checked_attributes
 from rolecall.storage import messaging_events
 from rolecall.storage import tables as t
@@ -505,3 +506,36 @@ def test_events_that_nobody_reads_do_not_pile_up(chat: Chat, channel: str, monke
     for number in range(5):
         chat.send(channel, "ana", str(number))
     assert [each["payload"]["Content"] for each in chat.events()] == ["2", "3", "4"]
+
+
+def test_a_remembered_message_is_shown_as_it_is_now(chat: Chat) -> None:
+    """Lists remember messages. What changes about one, or about its sender, changes the next list."""
+    channel = chat.channel(MemberArns=["ben"])
+    message = chat.send(channel, "ana", "first", Metadata="m")
+
+    def shown(as_: str) -> dict[str, Any]:
+        [found] = chat.call("ListChannelMessages", as_, ChannelArn=channel)["ChannelMessages"]
+        return dict(found)
+
+    for _ in range(2):
+        assert (shown("ana")["Content"], shown("ben")["Sender"]["Name"]) == ("first", "Ana")
+    chat.call("UpdateChannelMessage", "ana", ChannelArn=channel, MessageId=message, Content="second", Metadata="n")
+    assert (shown("ana")["Content"], shown("ben")["Metadata"]) == ("second", "n")
+    chat.identity.update_app_instance_user(AppInstanceUserArn=chat.arn("ana"), Name="Anna", Metadata="")
+    assert (shown("ana")["Sender"]["Name"], shown("ben")["Sender"]["Name"]) == ("Anna", "Anna")
+    chat.identity.delete_app_instance_user(AppInstanceUserArn=chat.arn("ana"))
+    assert shown("ben")["Sender"] == {"Arn": chat.arn("ana")}
+    chat.call("RedactChannelMessage", "root", ChannelArn=channel, MessageId=message)
+    assert shown("ben")["Redacted"] is True
+    assert "Content" not in shown("ben") or shown("ben")["Content"] == ""
+
+
+def test_only_so_many_messages_of_a_small_size_are_remembered(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: BoundedCache[Any, Any] = BoundedCache(2)
+    monkeypatch.setattr(messages, "_summaries", kept)
+    channel = chat.channel()
+    for text in ("a", "x" * 1024, "b", "c"):
+        chat.send(channel, text=text)
+    for _ in range(2):
+        assert chat.texts(channel) == ["c", "b", "x" * 1024, "a"]
+    assert len(kept) == 2

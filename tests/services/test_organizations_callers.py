@@ -18,6 +18,7 @@ from organization_calls import (
     OUTSIDE,
     SCP,
     UNIT,
+    admin_of,
     client_of,
     organization,
     refused,
@@ -182,3 +183,28 @@ def test_conditions_on_policies_and_tags_hold(make_world: Any) -> None:
     assert refused(limited.describe_account, AccountId=MEMBER)[0] == "AccessDeniedException"
     assert limited.list_policies(Filter=SCP)["Policies"]
     assert refused(limited.list_policies, Filter="TAG_POLICY")[0] == "AccessDeniedException"
+
+
+def test_a_resource_of_the_organization_belongs_to_the_management_account(make_world: Any) -> None:
+    """IAM User Guide, aws:ResourceAccount: the account that owns the resource, which the ARN names."""
+    world = make_world(organization())
+    delegated, iam = client_of(world, DELEGATED), client_of(world, DELEGATED, "iam")
+    about = {"OrganizationalUnitId": UNIT}
+
+    def guard(account_id: str) -> None:
+        statement = {
+            "Effect": "Deny",
+            "Action": "organizations:*",
+            "Resource": "*",
+            "Condition": {"StringNotEquals": {"aws:ResourceAccount": account_id}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=admin_of(DELEGATED), PolicyName="guard", PolicyDocument=document)
+
+    guard(DELEGATED)
+    assert refused(delegated.describe_organizational_unit, **about)[0] == "AccessDeniedException"
+    # A call about no resource has the keys of the caller's own account.
+    assert delegated.list_roots()["Roots"]
+    guard(MANAGEMENT)
+    assert delegated.describe_organizational_unit(**about)["OrganizationalUnit"]["Name"] == "prod"
+    assert refused(delegated.list_roots)[0] == "AccessDeniedException"

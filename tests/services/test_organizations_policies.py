@@ -15,6 +15,8 @@ from organization_calls import (
     GUARD,
     MANAGEMENT,
     MEMBER,
+    ORGANIZATION,
+    OUTSIDE,
     RCP,
     ROOT,
     SCP,
@@ -316,3 +318,39 @@ def test_effective_policies_are_inherited(world: Any, client: Any) -> None:
     assert (
         refused(member.describe_effective_policy, PolicyType=TAGS, TargetId=DELEGATED)[0] == "TargetNotFoundException"
     )
+
+
+def test_an_element_with_a_value_and_nested_elements_makes_an_effective_policy_invalid(world: Any, client: Any) -> None:
+    """API reference, ListAccountsWithInvalidEffectivePolicy, ListEffectivePolicyValidationErrors."""
+    errors, accounts = (
+        client.list_effective_policy_validation_errors,
+        client.list_accounts_with_invalid_effective_policy,
+    )
+    absent = ("EffectivePolicyNotFoundException", "")
+    assert refused(accounts, PolicyType=TAGS) == refused(errors, AccountId=MEMBER, PolicyType=TAGS) == absent
+    client.enable_policy_type(RootId=ROOT, PolicyType=TAGS)
+    assert accounts(PolicyType=TAGS)["Accounts"] == []
+    assert refused(errors, AccountId=MEMBER, PolicyType=TAGS) == absent
+    assert refused(errors, AccountId=OUTSIDE, PolicyType=TAGS)[0] == "AccountNotFoundException"
+    at_root = created(client, json.dumps({"tags": {"team": {"tag_key": {"@@assign": "Team"}}}}), "root", TAGS)
+    client.attach_policy(PolicyId=at_root, TargetId=ROOT)
+    found = errors(AccountId=MEMBER, PolicyType=TAGS)
+    assert found["EffectivePolicyValidationErrors"] == []
+    assert found["Path"] == f"{ORGANIZATION}/{ROOT}/{UNIT}/{MEMBER}/"
+    nested = {"tags": {"Team": {"tag_key": {"deeper": {"@@assign": "x"}}, "tag_value": {"@@assign": ["a"]}}}}
+    at_unit = created(client, json.dumps(nested), "unit", TAGS)
+    client.attach_policy(PolicyId=at_unit, TargetId=UNIT)
+    [error] = errors(AccountId=MEMBER, PolicyType=TAGS)["EffectivePolicyValidationErrors"]
+    assert (error["PathToError"], error["ContributingPolicies"]) == ("tags/team/tag_key", [at_root, at_unit])
+    answer = accounts(PolicyType=TAGS)
+    assert ([each["Id"] for each in answer["Accounts"]], answer["PolicyType"]) == ([MEMBER], TAGS)
+    assert errors(AccountId=DELEGATED, PolicyType=TAGS)["EffectivePolicyValidationErrors"] == []
+    client.detach_policy(PolicyId=at_unit, TargetId=UNIT)
+    assert accounts(PolicyType=TAGS)["Accounts"] == []
+    # What a policy above does not allow a policy to say makes nothing invalid.
+    fixed = {"tag_key": {"@@assign": "Team", "@@operators_allowed_for_child_policies": ["@@none"]}}
+    client.update_policy(PolicyId=at_root, Content=json.dumps({"tags": {"team": fixed}}))
+    client.attach_policy(PolicyId=at_unit, TargetId=UNIT)
+    assert accounts(PolicyType=TAGS)["Accounts"] == []
+    merged = client.describe_effective_policy(PolicyType=TAGS, TargetId=MEMBER)["EffectivePolicy"]["PolicyContent"]
+    assert json.loads(merged) == {"tags": {"team": {"tag_key": "Team", "tag_value": ["a"]}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from organization_calls import (
     GUARD,
     MANAGEMENT,
     MEMBER,
+    ORGANIZATION,
     OUTSIDE,
     RCP,
     ROOT,
@@ -347,3 +349,31 @@ def test_there_are_no_handshakes_and_no_transfers(world: Any, client: Any) -> No
     assert refused(client.describe_responsibility_transfer, Id="rt-11111111") == no_transfer
     assert refused(client.update_responsibility_transfer, Id="rt-11111111", Name="n") == no_transfer
     assert refused(client.terminate_responsibility_transfer, Id="rt-11111111") == no_transfer
+
+
+def test_an_organization_invites_no_other_one(client: Any) -> None:
+    """API reference, InviteOrganizationToTransferResponsibility, and the reasons of its exceptions."""
+    invite = client.invite_organization_to_transfer_responsibility
+    given = {"Type": "BILLING", "StartTimestamp": datetime(2100, 1, 1, tzinfo=UTC), "SourceName": "n"}
+    account = {"Target": {"Id": OUTSIDE, "Type": "ACCOUNT"}}
+    assert refused(invite, **given, Target={"Id": ORGANIZATION, "Type": "ORGANIZATION"})[1] == (
+        "INVALID_PARTY_TYPE_TARGET"
+    )
+    assert refused(invite, **given, Target={"Id": MANAGEMENT, "Type": "ACCOUNT"})[1] == "SOURCE_AND_TARGET_CANNOT_MATCH"
+    assert refused(invite, **given, Target={"Id": MEMBER, "Type": "ACCOUNT"})[1] == "TARGET_ACCOUNT_VALIDATION_FAILURE"
+    assert refused(invite, **given, **account) == (VIOLATION, "HANDSHAKE_RATE_LIMIT_EXCEEDED")
+    for start, reason in (
+        (datetime(2100, 1, 1, 1, tzinfo=UTC), "START_DATE_NOT_BEGINNING_OF_DAY"),
+        (datetime(2100, 1, 2, tzinfo=UTC), "START_DATE_NOT_BEGINNING_OF_MONTH"),
+        (datetime(2020, 1, 1, tzinfo=UTC), "START_DATE_TOO_EARLY"),
+    ):
+        assert refused(invite, **{**given, "StartTimestamp": start}, **account) == ("InvalidInputException", reason)
+
+
+def test_no_account_comes_into_being_in_govcloud(client: Any) -> None:
+    """API reference, CreateGovCloudAccount: the management account must be paired with an account in GovCloud."""
+    new = {"Email": "new@example.com", "AccountName": "new"}
+    assert refused(client.create_gov_cloud_account, **new) == (VIOLATION, "MASTER_ACCOUNT_NOT_GOVCLOUD_ENABLED")
+    role = {"RoleName": "AWSServiceRoleForNothing"}
+    assert refused(client.create_gov_cloud_account, **new, **role)[1] == "INVALID_ROLE_NAME"
+    assert client.list_create_account_status()["CreateAccountStatuses"] == []

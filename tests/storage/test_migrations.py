@@ -162,3 +162,17 @@ def test_an_upgrade_from_the_head_runs_no_migration(tmp_path: Path) -> None:
         run(connection, migrate.HEAD_REVISION)
         assert migrate.current_revision(connection) == migrate.HEAD_REVISION
     database.close()
+
+
+@pytest.mark.parametrize("start", ["0003", "0014"])
+def test_an_upgrade_tells_how_far_it_is(tmp_path: Path, start: str) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'older.db'}")
+    with database.transaction() as connection:
+        command.upgrade(configuration(connection), start)
+    steps: list[tuple[int, int]] = []
+    assert migrate.upgrade(database, lambda done, total: steps.append((done, total))) == start
+    total = int(migrate.HEAD_REVISION) - int(start)
+    assert steps == [(done, total) for done in range(total + 1)]
+    assert migrate.upgrade(database, lambda done, total: steps.append((done, total))) == migrate.HEAD_REVISION
+    assert len(steps) == total + 1
+    database.close()

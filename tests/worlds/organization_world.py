@@ -69,7 +69,9 @@ def ask_organization(answers: Any) -> None:
         answers.ask("organizations.list_delegated_services_for_account", AccountId=account)
     for root in answers.each("organizations.list_roots", "Roots", "Id"):
         _ask_below(answers, root)
+    answers.ask("organizations.list_accounts_with_invalid_effective_policy", PolicyType=TAGS_POLICY)
     for account in answers.each("organizations.list_accounts", "Accounts", "Id"):
+        answers.ask("organizations.list_effective_policy_validation_errors", AccountId=account, PolicyType=TAGS_POLICY)
         answers.ask("organizations.describe_account", AccountId=account)
         answers.ask("organizations.list_parents", ChildId=account)
         answers.ask("organizations.describe_effective_policy", PolicyType=TAGS_POLICY, TargetId=account)

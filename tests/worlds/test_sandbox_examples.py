@@ -30,7 +30,7 @@ def refused(call: Any, **arguments: Any) -> str:
 
 def test_these_are_all_examples() -> None:
     names = {path.name for path in CONFIG.glob("*.y*ml")}
-    assert names == {"sandbox.yaml", "cross-account.yaml", "federation.yaml", "web-identity.yaml"}
+    assert names == {"sandbox.yaml", "chime-sdk.yaml", "cross-account.yaml", "federation.yaml", "web-identity.yaml"}
 
 
 # sandbox.yaml
@@ -200,3 +200,24 @@ def test_the_administrator_has_a_key_of_awss_form_too(world: Any) -> None:
     assert [key["AccessKeyId"] for key in iam.list_access_keys()["AccessKeyMetadata"]] == [keys[0], "test"]
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         world.client("sts", keys=(keys[0], "test")).get_caller_identity()
+
+
+# chime-sdk.yaml
+
+
+def test_the_back_end_acts_for_members_of_the_chat_and_deletes_nothing(make_world: Any) -> None:
+    world = make_world((CONFIG / "chime-sdk.yaml").read_text(encoding="utf-8"))
+    messaging = world.client("chime-sdk-messaging", "backend")
+    instance = f"arn:aws:chime:us-east-1:{HUB}:app-instance/5a0e8f7c-0b7e-4c53-9a3e-52f1a8c04d11"
+    channel = f"{instance}/channel/general"
+    message = {"ChannelArn": channel, "Content": "Hi", "Type": "STANDARD", "Persistence": "PERSISTENT"}
+    messaging.send_channel_message(**message, ChimeBearer=f"{instance}/user/li", ClientRequestToken="token")
+    listed = messaging.list_channel_messages(ChannelArn=channel, ChimeBearer=f"{instance}/user/ana")
+    assert [each["Content"] for each in listed["ChannelMessages"]] == ["Hi", "Hello Ana.", "Good morning!"]
+    # An administrator who is no member may read, and not send.
+    sam = {"ChimeBearer": f"{instance}/user/sam"}
+    assert refused(messaging.send_channel_message, **message, **sam, ClientRequestToken="sam").startswith("Forbidden")
+    assert refused(messaging.delete_channel, ChannelArn=channel, **sam).startswith("AccessDenied")
+    meetings = world.client("chime-sdk-meetings", "backend")
+    joined = meetings.list_attendees(MeetingId="8f3c1f3e-7c5b-4b54-8d0b-6a1d0f2e2713")["Attendees"]
+    assert sorted(each["ExternalUserId"] for each in joined) == ["ana", "li"]

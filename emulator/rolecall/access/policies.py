@@ -33,7 +33,7 @@ _PARSED_LIMIT = 4096
 _GENERATION_LIMIT = 4096
 # A page of a hundred roles takes a fifth of a megabyte.
 _PAGES_LIMIT = 16
-_parsed: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
+_parsed: BoundedCache[tuple[PolicyKind, bool, str], Policy] = BoundedCache(_PARSED_LIMIT)
 _kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
 log = logging.getLogger("rolecall.policy")
 
@@ -50,12 +50,12 @@ EVERYTHING_OF_EVERYONE = (
 )
 
 
-def parsed_policy(text: str, kind: PolicyKind) -> Policy:
+def parsed_policy(text: str, kind: PolicyKind, *, is_inline: bool = False) -> Policy:
     """The policy that a text holds. The answer is shared, because policies never change. Raises MalformedPolicy."""
-    policy = _parsed.get((kind, text))
+    policy = _parsed.get((kind, is_inline, text))
     if policy is None:
-        policy = parse_policy(text, kind)
-        _parsed.put((kind, text), policy)
+        policy = parse_policy(text, kind, is_inline=is_inline)
+        _parsed.put((kind, is_inline, text), policy)
     return policy
 
 

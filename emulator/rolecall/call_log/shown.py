@@ -63,14 +63,28 @@ def call_as_json(call: LoggedCall) -> Json:
     }
 
 
-def call_line(call: LoggedCall) -> str:
-    """A call in one line: time, operation, outcome, caller and resource."""
+CALL_TITLES = ("TIME", "OUTCOME", "CALLER", "CALL", "REQUEST ID")
+
+
+def call_cells(call: LoggedCall) -> tuple[str, str, str, str, str]:
+    """A call in the columns of :data:`CALL_TITLES`."""
     asked = ", ".join(
         f"{decision['action']} on {decision['resource']}" for decision in json.loads(call.decisions)
     ) or " ".join(filter(None, (call.service, call.operation or "(no operation)")))
     error = f" ({call.error_code})" if call.error_code not in ("", call.outcome) else ""
-    who = call.principal or "nobody"
-    return printable(f"{iso8601(call.at_seconds)}  {call.request_id}  {call.outcome}{error}  {who}  {asked}")
+    return iso8601(call.at_seconds), f"{call.outcome}{error}", call.principal or "nobody", asked, call.request_id
+
+
+def call_line(call: LoggedCall) -> str:
+    """A call in one line, for programs: time, request id, outcome, caller and what it asked for."""
+    time, outcome, caller, asked, request_id = call_cells(call)
+    return printable(f"{time}  {request_id}  {outcome}  {caller}  {asked}")
+
+
+def call_lines(call: LoggedCall) -> list[str]:
+    """A call in some lines, for a narrow terminal."""
+    time, outcome, caller, asked, request_id = call_cells(call)
+    return [printable(line) for line in (f"{time}  {outcome}: {asked}", f"    by {caller}", f"    {request_id}")]
 
 
 def explained_as_json(call: LoggedCall, details: RefusalDetails | None) -> Json:

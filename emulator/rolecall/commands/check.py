@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from rolecall.commands.common import UnusableError, tell
+from rolecall.commands.common import unreadable
+from rolecall.commands.terminal import show
 from rolecall.inspection import examine
 from rolecall.worlds.files import read_named
 
@@ -32,12 +33,12 @@ def command(files: Sequence[str]) -> None:
         try:
             examined = examine(read_named(file), str(Path(file).parent))
         except (OSError, ValueError) as error:
-            raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
+            raise unreadable(file, error) from error
         for problem in examined.problems:
-            tell(f"{file}:{problem.line}: {problem.message}")
+            show([f"{file}:{problem.line}: {problem.message}"])
         for advice in examined.advice:
-            tell(f"{file}:{advice.line}: advice: {advice.message}")
+            show([f"{file}:{advice.line}: advice: {advice.message}"])
         if not examined.problems:
-            tell(f"{file}: a valid {examined.kind}")
+            show([f"{file}: a valid {examined.kind}"])
         found += len(examined.problems)
     sys.exit(1 if found else 0)

@@ -7,8 +7,7 @@ import os
 import re
 import shlex
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,8 @@ from typing import TypeVar
 import click
 
 from rolecall.clock import Clock
+from rolecall.commands.problems import UnusableError as UnusableError
+from rolecall.commands.terminal import shown_when_slow
 from rolecall.printable import printable, printable_lines
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, client_lines, data_folder, default_database_url
@@ -35,20 +36,6 @@ DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportErro
 STANDARD_STREAM = "-"
 
 
-class UnusableError(click.ClickException):
-    """The user has to correct something. Shows one message, and a line for each of ``problems``; exit status 2."""
-
-    exit_code = 2
-
-    def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
-        super().__init__(message)
-        self.problems = tuple(problems)
-
-    def show(self, file: object = None) -> None:
-        for line in (f"rolecall: {self.message}", *self.problems):
-            tell(line, err=True)
-
-
 def tell(line: str, *, err: bool = False) -> None:
     """Print one line. Control characters in it, which may come from a client, a file or a server, are escaped."""
     click.echo(printable(line), err=err)
@@ -60,20 +47,6 @@ def tell_lines(text: str, *, err: bool = False) -> None:
     The caller makes sure that no text of a client, a file or a server can add a line.
     """
     click.echo(printable_lines(text), err=err)
-
-
-@contextmanager
-def told_when_slow(line: str, after_seconds: float = 1.0) -> Iterator[None]:
-    """Print the line on standard error if the block takes longer than that."""
-    timer = threading.Timer(after_seconds, tell, [line], {"err": True})
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        # The line is not printed in the middle of what comes next, and no thread lives on through a fork.
-        timer.join()
 
 
 def tell_exactly(text: str, *, newline: bool = True) -> None:
@@ -114,6 +87,8 @@ SANDBOX_FILE_NAME = "rolecall.yaml"
 _CONFIG_KEY = "rolecall.config"
 CONFIG_DEFAULT = f"{SANDBOX_FILE_NAME} in this folder, else the built-in sandbox"
 SINCE_HELP = "Only calls from this time on: 2030-01-01T00:00:00Z, seconds since the epoch, or how long ago (15m, 7d)."
+MIGRATING = "bringing the schema of the database up to date"
+SCHEMA_HINT = "rolecall schema {kind} lets an editor check the file while you write it"
 _AWS_FORM = re.compile(r"AKIA[A-Z2-7]{16}")
 PORTS = click.IntRange(1, 65535)
 
@@ -169,11 +144,17 @@ def read_text(file: str, maximum_bytes: int = MAXIMUM_FILE_BYTES) -> str:
             return read_bounded(sys.stdin.buffer, maximum_bytes)
         return read_named(file, maximum_bytes)
     except UnicodeDecodeError as error:
-        raise UnusableError(f"cannot read {file}: not UTF-8 text") from error
+        raise UnusableError(f"cannot read {file}: not UTF-8 text: save it as UTF-8") from error
     except ValueError as error:
-        raise UnusableError(f"cannot read {file}: {error}") from error
+        raise unreadable(file, error) from error
     except OSError as error:
-        raise UnusableError(f"cannot read {file}: {error.strerror or error}") from error
+        raise unreadable(file, error) from error
+
+
+def unreadable(file: str, error: Exception) -> UnusableError:
+    """The error for a file that cannot be read. It says where a relative path begins."""
+    where = "" if Path(file).is_absolute() or file == STANDARD_STREAM else f" (in {Path.cwd()})"
+    return UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}{where}")
 
 
 def read_config(config: str | None) -> World:
@@ -185,10 +166,10 @@ def read_config(config: str | None) -> World:
     try:
         return read_world_file(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise UnusableError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise unreadable(path, error) from error
     except InvalidWorldError as error:
         lines = [f"{path}:{problem.line}: {problem.message}" for problem in error.problems]
-        raise UnusableError(f"{path} cannot be used:", lines) from error
+        raise UnusableError(f"{path} cannot be used:", lines, hint=SCHEMA_HINT.format(kind="sandbox")) from error
 
 
 def opened_database(url: str) -> Database:
@@ -196,7 +177,8 @@ def opened_database(url: str) -> Database:
     try:
         database = Database(with_folder(url))
         try:
-            upgrade(database)
+            with shown_when_slow(MIGRATING) as work:
+                upgrade(database, work.step)
         except BaseException:
             database.close()
             raise
@@ -275,10 +257,17 @@ def key_of(world: World, user_name: str | None) -> DeclaredKey:
         for user in account.users:
             if user.name == user_name and user.access_keys:
                 return user.access_keys[0]
-        raise UnusableError(f"account {account.account_id} declares no user {user_name!r} with an access key")
+        known = ", ".join(user.name for user in account.users if user.access_keys) or "none"
+        raise UnusableError(
+            f"account {account.account_id} declares no user {user_name!r} with an access key",
+            hint=f"the users with a key are: {known}",
+        )
     keys = [key for user in account.users for key in user.access_keys] + list(account.root_access_keys)
     if not keys:
-        raise UnusableError(f"account {account.account_id} declares no access key")
+        raise UnusableError(
+            f"account {account.account_id} declares no access key",
+            hint="give a user access_keys in the sandbox file, or make a key with rolecall credentials",
+        )
     return keys[0]
 
 

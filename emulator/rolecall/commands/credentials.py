@@ -7,19 +7,20 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import click
 
 from rolecall.arns import iam_arn
-from rolecall.commands.common import UnusableError, config_option, key_of, read_config, tell_lines
+from rolecall.commands.common import UnusableError, config_option, key_of, read_config, read_text, tell_lines
 from rolecall.commands.running import ask, endpoint_of, server_options
 from rolecall.remote import Keys, RefusedError, UnknownOperationError, UnusableCallError, call
 from rolecall.worlds.world import World
 
 DEFAULT_SESSION_NAME = "rolecall"
+# Many times what STS takes.
+MAXIMUM_POLICY_BYTES = 1_000_000
 # What a credential consists of. Anything else comes from a server that is not Rolecall, and could add commands to a
 # shell.
 _CREDENTIAL = re.compile(r"[A-Za-z0-9+/=_.:-]+")
@@ -98,7 +99,8 @@ def command(
     """
     if mfa_code is not None and mfa is None:
         raise click.UsageError("--mfa-code needs --mfa.")
-    policy = None if scope is None else _policy(scope)
+    # STS checks the grammar.
+    policy = None if scope is None else read_text(scope, MAXIMUM_POLICY_BYTES)
     world, address = read_config(config), endpoint_of(endpoint, host, port)
     key = key_of(world, user)
     asked: dict[str, Any] = {"RoleArn": _role_arn(world, role), "RoleSessionName": session_name}
@@ -116,14 +118,6 @@ def command(
         keys = Keys(given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], given["AWS_SESSION_TOKEN"])
         given = _asked(address, keys, "GetScopedCredentials", {"Policy": policy})
     tell_lines(FORMATS[form](given))
-
-
-def _policy(file: str) -> str:
-    """The text of a policy. STS checks its grammar. Raises UnusableError."""
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnusableError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _role_arn(world: World, role: str) -> str:

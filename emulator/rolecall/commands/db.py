@@ -8,6 +8,7 @@ import click
 
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
+    MIGRATING,
     UnusableError,
     config_of_database_option,
     database_option,
@@ -15,6 +16,7 @@ from rolecall.commands.common import (
     tell,
     with_folder,
 )
+from rolecall.commands.terminal import shown_when_slow
 from rolecall.storage.engine import Database
 from rolecall.storage.migrate import HEAD_REVISION, upgrade
 
@@ -38,8 +40,8 @@ def upgrade_command(database: str) -> None:
       rolecall db upgrade --database sqlite:///rolecall.db
     """
     try:
-        with closing(Database(with_folder(database))) as opened:
-            before = upgrade(opened)
+        with closing(Database(with_folder(database))) as opened, shown_when_slow(MIGRATING) as work:
+            before = upgrade(opened, work.step)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     tell(f"schema {HEAD_REVISION}" + (", as before" if before == HEAD_REVISION else f", was {before or 'empty'}"))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import click
 
-from rolecall.commands.common import read_config, tell
+from rolecall.commands.common import read_config
+from rolecall.commands.terminal import show
 from rolecall.demo import run_demo
+
+# Narrow enough for a page of documentation.
+MAXIMUM_COLUMNS = 99
 
 
 @click.command("demo")
@@ -18,5 +22,4 @@ def command() -> None:
     Example:
       rolecall demo
     """
-    for line in run_demo(read_config(None)):
-        tell(line)
+    show(run_demo(read_config(None)), columns=MAXIMUM_COLUMNS)

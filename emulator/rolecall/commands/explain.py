@@ -10,7 +10,9 @@ import click
 
 from rolecall.call_log.shown import explained_as_json, explained_lines
 from rolecall.call_log.writer import SETTLE_SECONDS
-from rolecall.commands.common import UnusableError, config_of_database_option, database_option, opened_log, tell_lines
+from rolecall.commands.common import UnusableError, config_of_database_option, database_option, opened_log, tell_exactly
+from rolecall.commands.running import console_url, endpoint_of, knows_call, server_options
+from rolecall.commands.terminal import show
 from rolecall.ids import request_of_authorization
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall
 
@@ -19,13 +21,25 @@ from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall
 @click.argument("request_id", required=False, metavar="[REQUEST_ID]")
 @click.option("--last", is_flag=True, help="Explain the newest refused call.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole explanation as JSON.")
+@click.option("--verbose", is_flag=True, help="Also print the encoded message of a refusal.")
+@server_options
 @config_of_database_option
 @database_option
-def command(request_id: str | None, last: bool, as_json: bool, database: str) -> None:
+def command(
+    request_id: str | None,
+    last: bool,
+    as_json: bool,
+    verbose: bool,
+    endpoint: str | None,
+    host: str,
+    port: int,
+    database: str,
+) -> None:
     """Explain why a call was allowed or refused.
 
     REQUEST_ID is in every answer, as the header x-amzn-RequestId. The authorization id of a refusal works too. The
-    command reads the log beside the database, while the server runs or after it has stopped.
+    command reads the log beside the database, while the server runs or after it has stopped. While the server runs, the
+    last line is the address of the call's page in the console.
 
     \b
     Examples:
@@ -39,9 +53,18 @@ def command(request_id: str | None, last: bool, as_json: bool, database: str) ->
         found = _waited(lambda: _newest_refusal(store) if request_id is None else _asked(store, request_id))
         if found is None:
             what = "no refused call" if request_id is None else f"no call {request_id}"
-            raise UnusableError(f"the decision log {store.path} has {what}")
+            raise UnusableError(
+                f"the decision log {store.path} has {what}", hint="rolecall decisions lists the calls in the log"
+            )
         shown = explained_as_json(found, store.details(found.request_id))
-    tell_lines(json.dumps(shown, indent=2) if as_json else "\n".join(explained_lines(shown)))
+    if as_json:
+        tell_exactly(json.dumps(shown, indent=2))
+        return
+    encoded = shown.get("encoded_message", "") if verbose else ""
+    show(explained_lines({**shown, "encoded_message": encoded}))
+    address = endpoint_of(endpoint, host, port)
+    if knows_call(address, found.request_id):
+        show([f"console           {console_url(address, found.request_id)}"])
 
 
 def _asked(store: DecisionStore, request_id: str) -> LoggedCall | None:

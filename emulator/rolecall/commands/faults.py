@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rolecall.commands.common import UnusableError, tell_lines
+from rolecall.commands.common import UnusableError, tell_lines, unreadable
 from rolecall.commands.running import ask, endpoint_of, server_options
 from rolecall.worlds.files import read_named
 
@@ -63,7 +63,7 @@ def read_rules(given: str) -> Any:
         try:
             text = read_named(given)
         except (OSError, ValueError) as error:
-            raise UnusableError(f"cannot read {given}: {getattr(error, 'strerror', None) or error}") from error
+            raise unreadable(given, error) from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

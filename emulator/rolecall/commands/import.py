@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from rolecall.commands.common import UnusableError, tell
+from rolecall.commands.common import UnusableError, tell, unreadable
 from rolecall.commands.private_output import output_option, write_private
 from rolecall.commands.running import ask_text
+from rolecall.commands.terminal import shown_when_slow
 from rolecall.ids import Identifiers
 from rolecall.importing.reading import imported
 from rolecall.importing.written import UnimportableError
@@ -41,15 +42,17 @@ def command(files: Sequence[str], output: str, account: str | None, given: Seque
         raise click.UsageError(f"Write --set as NAME=VALUE, not {unequal[0]!r}.")
     values = dict(each.split("=", 1) for each in given)
     try:
-        made = imported(files, Identifiers(), account or "", values)
+        with shown_when_slow("importing the files") as work:
+            made = imported(files, Identifiers(), account or "", values, work.step)
     except OSError as error:
-        raise UnusableError(f"cannot read {error.filename}: {error.strerror or error}") from error
+        raise unreadable(str(error.filename), error) from error
     except UnimportableError as error:
         raise UnusableError("nothing is imported:", error.problems) from error
     if into is None:
         write_private(output, made.text)
     else:
-        ask_text(into, "PUT", "snapshot", made.text)
+        with shown_when_slow("loading the sandbox into the server"):
+            ask_text(into, "PUT", "snapshot", made.text)
     for note in made.notes:
         tell(note, err=True)
     for key in made.keys:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import click
 
-from rolecall.commands.common import UnusableError, tell
+from rolecall.commands.common import UnusableError
+from rolecall.commands.terminal import columns_of, show, show_table
 from rolecall.inspection import describe_operations
 
 
@@ -25,5 +29,7 @@ def command(service: str | None) -> None:
         lines = describe_operations(service)
     except KeyError as error:
         raise UnusableError(str(error.args[0])) from error
-    for line in lines:
-        tell(line)
+    if columns_of(sys.stdout) is None:
+        show(lines)
+        return
+    show_table(("SERVICE", "OPERATION", "IMPLEMENTED IN"), (re.split(r" {2,}", line) for line in lines))

@@ -7,7 +7,8 @@ import json
 import click
 
 from rolecall.commands.asked import answer_of, running_option
-from rolecall.commands.common import config_option, tell, tell_exactly
+from rolecall.commands.common import config_option, tell_exactly
+from rolecall.commands.terminal import show
 from rolecall.expectations.chains import DEFAULT_CHAINS, MAXIMUM_CHAINS, chains_between
 from rolecall.expectations.report import chain_lines
 
@@ -39,5 +40,4 @@ def command(start: str, goal: str, config: str | None, endpoint: str | None, lim
     if as_json:
         tell_exactly(json.dumps(answer, indent=2))
         return
-    for line in chain_lines(answer):
-        tell(line)
+    show(chain_lines(answer))

@@ -8,7 +8,7 @@ import os
 import ssl
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import click
 
@@ -16,6 +16,8 @@ from rolecall.commands.common import UnusableError, host_option, port_option
 from rolecall.settings import Address
 
 _TIMEOUT_SECONDS = 30
+# Looking whether a server runs must not make a command wait.
+_LOOK_SECONDS = 1
 
 
 def endpoint_option(help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -35,14 +37,29 @@ def endpoint_of(endpoint: str | None, host: str, port: int) -> str:
     return endpoint or Address(host, port).url
 
 
-def _over_http(host: str, port: int | None) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
+def console_url(endpoint: str, request_id: str = "") -> str:
+    """The address of the console of a server, or of the page about one call there."""
+    address = f"{endpoint.rstrip('/')}/_rolecall/console"
+    return f"{address}/decisions/{request_id}" if request_id else address
 
 
-def _over_tls(host: str, port: int | None) -> http.client.HTTPConnection:
+def knows_call(endpoint: str, request_id: str) -> bool:
+    """Whether a server answers there that has this call in its log."""
+    try:
+        status, _ = _sent(endpoint, "GET", f"decisions/{quote(request_id, safe='')}", None, _LOOK_SECONDS)
+    except UnusableError:
+        return False
+    return status == http.client.OK
+
+
+def _over_http(host: str, port: int | None, timeout_seconds: float) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(host, port, timeout=timeout_seconds)
+
+
+def _over_tls(host: str, port: int | None, timeout_seconds: float) -> http.client.HTTPConnection:
     # As every AWS SDK does.
     context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
-    return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=context)
+    return http.client.HTTPSConnection(host, port, timeout=timeout_seconds, context=context)
 
 
 _connections = {"http": _over_http, "https": _over_tls}
@@ -91,10 +108,12 @@ def _json(endpoint: str, answer: str) -> Any:
         raise _unanswered(endpoint) from error
 
 
-def _sent(endpoint: str, method: str, path: str, text: str | None) -> tuple[int, str]:
+def _sent(
+    endpoint: str, method: str, path: str, text: str | None, timeout_seconds: float = _TIMEOUT_SECONDS
+) -> tuple[int, str]:
     try:
         address = urlsplit(endpoint)
-        connection = _connections[address.scheme](address.hostname or "", address.port)
+        connection = _connections[address.scheme](address.hostname or "", address.port, timeout_seconds)
     except (KeyError, ValueError, http.client.InvalidURL) as error:
         raise UnusableError(f"{endpoint!r} is not the URL of a server: write it as http://127.0.0.1:4580") from error
     try:

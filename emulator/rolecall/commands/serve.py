@@ -28,11 +28,12 @@ from rolecall.commands.common import (
     port_option,
     read_config,
     tell_lines,
-    told_when_slow,
     user_data_folder,
     with_folder,
 )
 from rolecall.commands.kept import kept_in, kept_line
+from rolecall.commands.running import console_url
+from rolecall.commands.terminal import shown_when_slow
 from rolecall.server import BadCertificateError, PortInUseError, check_port, own_certificate, serve, tls_context
 from rolecall.settings import DEFAULT_RECEIVE_SECONDS, DEFAULT_THREADS, Address, ServerSettings, TlsFiles
 from rolecall.storage.engine import Database
@@ -41,8 +42,8 @@ from rolecall.web.origins import admission_of
 from rolecall.worlds.world import World
 
 # For large sandbox files: what the command does when it has not answered after a second.
-SLOW_READING = "rolecall: reading {path}. A large sandbox file takes some seconds."
-SLOW_SETTING_UP = "rolecall: setting up the sandbox in its database. A large one takes some seconds."
+SLOW_READING = "reading {path}; a large sandbox file takes some seconds"
+SLOW_SETTING_UP = "setting up the sandbox in its database; a large one takes some seconds"
 
 
 @click.command("serve")
@@ -153,7 +154,7 @@ def command(
       rolecall serve --tls self-signed
     """
     _log_to_stderr(verbose)
-    with told_when_slow(SLOW_READING.format(path=config or "the built-in sandbox")):
+    with shown_when_slow(SLOW_READING.format(path=config or "the built-in sandbox")):
         world = read_config(config)
     settings = ServerSettings(
         database_url=database,
@@ -201,7 +202,7 @@ def _log_to_stderr(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
-@told_when_slow(SLOW_SETTING_UP)
+@shown_when_slow(SLOW_SETTING_UP)
 def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:
     """Two functions: one gives a worker its application, the other runs when the server has ended.
 
@@ -242,7 +243,7 @@ def _announce(settings: ServerSettings, world: World, about: Sequence[str]) -> N
     """Print that the server is ready. After the first line, text for people is a comment, so that a shell skips it."""
     tls = settings.tls
     address = Address(settings.host, settings.port, "http" if tls is None else "https")
-    lines = [f"Rolecall is ready at {address.url}", *about]
+    lines = [f"Rolecall is ready at {address.url}", f"# Console: {console_url(address.url)}", *about]
     try:
         key = key_of(world, None)
         lines += export_lines(address, key, "" if tls is None else tls.authority_path) + other_key_lines(world, key)

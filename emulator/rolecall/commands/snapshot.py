@@ -19,6 +19,7 @@ from rolecall.commands.common import (
     read_text,
 )
 from rolecall.commands.private_output import write_private
+from rolecall.commands.terminal import shown_when_slow
 from rolecall.ids import Identifiers
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import load_clock
@@ -67,7 +68,8 @@ def saved(database: str, *, last_used: bool = True) -> str:
         raise UnusableError("there is no such database (see --database)")
     opened = _opened(database)
     try:
-        return save_database(opened, SandboxSettings(), last_used=last_used)
+        with shown_when_slow("saving the sandbox"):
+            return save_database(opened, SandboxSettings(), last_used=last_used)
     except UnsavableError as error:
         raise UnusableError(str(error)) from error
     except DATABASE_PROBLEMS as error:
@@ -98,7 +100,8 @@ def load(file: str, database: str) -> None:
     try:
         with opened.snapshot() as connection:
             clock.follow(load_clock(connection))
-        load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
+        with shown_when_slow("loading the sandbox into its database"):
+            load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
     except InvalidWorldError as error:
         lines = [f"{file}:{problem.line}: {problem.message}" for problem in error.problems]
         raise UnusableError(f"{file} cannot be loaded:", lines) from error

@@ -11,11 +11,13 @@ from typing import Any
 import click
 
 from rolecall.commands.asked import asked_sandbox, running_option
-from rolecall.commands.common import UnusableError, config_option, read_text, tell, tell_exactly
+from rolecall.commands.common import SCHEMA_HINT, UnusableError, config_option, read_text, tell_exactly
 from rolecall.commands.running import ask_for, unusable
-from rolecall.expectations.files import MAXIMUM_EXPECTATIONS_BYTES, InvalidExpectationsError
+from rolecall.commands.terminal import show
+from rolecall.expectations.files import InvalidExpectationsError
 from rolecall.expectations.report import junit, result_lines, results_as_json, results_of_json
 from rolecall.expectations.verifying import Result, verify
+from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES
 
 
 @click.command("verify")
@@ -49,8 +51,7 @@ def command(file: str, config: str | None, endpoint: str | None, junit_file: str
     if as_json:
         tell_exactly(json.dumps(results_as_json(results), indent=2))
     else:
-        for line in result_lines(results):
-            tell(line)
+        show(result_lines(results))
     sys.exit(0 if all(each.holds for each in results) else 1)
 
 
@@ -74,4 +75,4 @@ def _of_server(endpoint: str, file: str, text: str) -> Sequence[Result]:
 
 def _unusable(file: str, problems: Sequence[dict[str, Any]]) -> UnusableError:
     lines = [f"{file}:{problem['line']}: {problem['message']}" for problem in problems]
-    return UnusableError(f"{file} cannot be used:", lines)
+    return UnusableError(f"{file} cannot be used:", lines, hint=SCHEMA_HINT.format(kind="expectations"))

@@ -7,7 +7,8 @@ import json
 import click
 
 from rolecall.commands.asked import answer_of, running_option
-from rolecall.commands.common import config_option, tell, tell_exactly
+from rolecall.commands.common import config_option, tell_exactly
+from rolecall.commands.terminal import show
 from rolecall.expectations.holders import who_can
 from rolecall.expectations.report import holder_lines
 
@@ -38,5 +39,4 @@ def command(action: str, resource: str, config: str | None, endpoint: str | None
     if as_json:
         tell_exactly(json.dumps(answer, indent=2))
         return
-    for line in holder_lines(answer):
-        tell(line)
+    show(holder_lines(answer))

@@ -15,7 +15,7 @@ from rolecall.data.control_policy_table import without_resource_control
 from rolecall.data.credential_kind_table import credential_kinds
 from rolecall.data.managed_policy_table import ManagedPolicy, managed_policies, managed_policy, managed_policy_document
 from rolecall.data.phone_number_table import NumberRange, number_ranges, range_of
-from rolecall.data.quota_table import QUOTA_FIELDS, QUOTAS, Quotas, changed_quotas, quotas_with
+from rolecall.data.quota_table import QUOTA_FIELDS, QUOTAS, RAISED_QUOTAS, Quotas, changed_quotas, quotas_with
 from rolecall.data.reference_table import (
     ResourceType,
     condition_keys,
@@ -33,6 +33,7 @@ from rolecall.data.web_identity_table import issuer_claims
 __all__ = [
     "QUOTAS",
     "QUOTA_FIELDS",
+    "RAISED_QUOTAS",
     "Action",
     "ManagedPolicy",
     "NumberRange",

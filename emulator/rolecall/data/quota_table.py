@@ -80,6 +80,8 @@ def _names(rows: Mapping[str, Any]) -> dict[str, str]:
 
 _ROWS = json.loads(_FILE.read_text(encoding="utf-8"))
 QUOTAS = Quotas(**{field: int(row["value"]) for field, row in _ROWS.items()})
+# What a real account has at most: AWS raises some of the quotas on request.
+RAISED_QUOTAS = Quotas(**{field: int(row.get("on_request", row["value"])) for field, row in _ROWS.items()})
 # The quotas that AWS raises on request, or that a test may lower. All others are rules of AWS's models.
 QUOTA_FIELDS: Mapping[str, str] = MappingProxyType(_names(_ROWS))
 _NAME_OF = {field: row["name"] for field, row in _ROWS.items() if "name" in row}

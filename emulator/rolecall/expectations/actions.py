@@ -15,6 +15,7 @@ from rolecall.policy import CompiledPolicies, Statement
 from rolecall.policy.patterns import glob, wildcards
 from rolecall.service_records import requested_region
 
+ONE_ACTION_MESSAGE = "name one action, without * and ?"
 _WILD = ("*", "?")
 _TABLES_KEPT = 2
 _PATTERNS_KEPT = 16_384
@@ -44,6 +45,11 @@ def action_problem(pattern: str) -> str:
         return ""
     near = difflib.get_close_matches(name.lower(), known, 1)
     return f"{prefix} has no action {name!r}" + (f", did you mean {prefix}:{known[near[0]].name}?" if near else "")
+
+
+def one_action_problem(action: str) -> str:
+    """Why a text names no single action; empty when it does."""
+    return action_problem(action) or (ONE_ACTION_MESSAGE if is_wild(action) else "")
 
 
 def _near(name: str, known: Iterable[str], before: str) -> str:

@@ -19,6 +19,7 @@ from rolecall.access.check import RefusedError, Rights, ask, check
 from rolecall.access.context import Moment
 from rolecall.access.credential_rules import check_credential_kind, credential_kind
 from rolecall.access.permission import ContextValue, Permission
+from rolecall.access.policies import Trust
 from rolecall.arns import parse_arn
 from rolecall.data import Action, credential_kinds
 from rolecall.errors import AwsError
@@ -38,7 +39,7 @@ from rolecall.expectations.principals import SESSION_NAME as DEFAULT_SESSION_NAM
 from rolecall.expectations.principals import Principals, Who
 from rolecall.gateway.permission import check_kind
 from rolecall.http import HttpRequest
-from rolecall.policy import CompiledPolicies, Decision
+from rolecall.policy import Decision
 from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS, requested_region
 from rolecall.services.catalogue import find
@@ -179,10 +180,9 @@ class Asker:
             self._resources[account_id] = known
         return known
 
-    def trust_policy(self, role_arn: str) -> CompiledPolicies | None:
-        """The trust policy of a role; None when there is no such role."""
-        found = self._identities.policies.trust(self._connection, role_arn)
-        return None if found is None else found.policy
+    def trust(self, role_arn: str) -> Trust | None:
+        """A role with its trust policy; None when there is no such role."""
+        return self._identities.policies.trust(self._connection, role_arn)
 
     def _operation(self) -> tuple[Operation, RegisteredOperation]:
         if self._assume_role is None:

@@ -72,12 +72,12 @@ class Graph:
         """The roles that a principal can assume, plainly or under conditions."""
         known = self._steps.get(caller.arn)
         if known is None:
-            known = self._steps[caller.arn] = list(self.steps_to(caller, bool))
+            known = self._steps[caller.arn] = list(self.steps_to(caller))
         return known
 
-    def steps_to(self, caller: Who, goal: Callable[[str], bool]) -> Iterator[Step]:
-        """The steps to roles whose ARN is a goal, each worked out anew."""
-        for role in self._trusting.possible(caller):
+    def steps_to(self, caller: Who, role_arn: str = "", goal: Callable[[str], bool] = bool) -> Iterator[Step]:
+        """The steps to one role, or to the roles whose ARN is a goal, each worked out anew."""
+        for role in self._trusting.possible(caller, role_arn):
             if goal(role.arn) and (step := self.step(caller, role)) is not None:
                 yield step
 
@@ -126,7 +126,7 @@ class Graph:
     def _to_goal(self, caller: Who, goal: Who) -> Iterator[Step]:
         known = self._steps.get(caller.arn)
         if known is None:
-            return self.steps_to(caller, goal.arn.__eq__)
+            return self.steps_to(caller, goal.arn)
         return (step for step in known if step.role.arn == goal.arn)
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from rolecall.expectations.actions import action_problem
 from rolecall.expectations.context import Context, as_given_key, as_request_value
 from rolecall.worlds import checking as c
+from rolecall.worlds.json_schema import Schema, accepting, document, schema_of
 from rolecall.worlds.located import Path, Problem, UnreadableError, read_located
 
-MAXIMUM_EXPECTATIONS_BYTES = 4 * 1024 * 1024
 VERBS = ("may", "may_not", "may_assume", "may_not_assume")
 NOTHING_MESSAGE = f"expects nothing: give {', '.join(VERBS[:-1])} or {VERBS[-1]}"
 SUBJECT_MESSAGE = "must have either principal or nobody"
@@ -93,6 +93,7 @@ def read_expectations(text: str) -> tuple[Expected, ...]:
 def _texts(check: c.Check) -> c.Check:
     """A text or a list of texts."""
 
+    @accepting(lambda: _one_or_more(schema_of(check)))
     def checked(notes: c.Notes, path: Path, value: Any) -> tuple[Written, ...] | None:
         if isinstance(value, list):
             if not value:
@@ -111,6 +112,11 @@ def _written(notes: c.Notes, path: Path, value: Any, check: c.Check) -> Written 
     return None if text is None else Written(text, notes.located.line(path))
 
 
+def _one_or_more(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
+
+
+@accepting(lambda: {"type": "string", "minLength": 1, "description": "an action such as chime:ListUsers or iam:*"})
 def _action(notes: c.Notes, path: Path, value: Any) -> str | None:
     text = _name(notes, path, value)
     problem = action_problem(text) if text is not None else ""
@@ -119,6 +125,7 @@ def _action(notes: c.Notes, path: Path, value: Any) -> str | None:
     return None if problem else text
 
 
+@accepting(lambda: {"type": "string", "minLength": 1})
 def _name(notes: c.Notes, path: Path, value: Any) -> str | None:
     text: str | None = c.text(notes, path, value)
     if text == "":
@@ -126,6 +133,7 @@ def _name(notes: c.Notes, path: Path, value: Any) -> str | None:
     return text or None
 
 
+@accepting(lambda: {"type": "string", "minLength": 1, "description": "*, an ARN, or a short form such as role/NAME"})
 def _resource(notes: c.Notes, path: Path, value: Any) -> str | None:
     text = _name(notes, path, value)
     if text is None or text == "*":
@@ -141,6 +149,7 @@ def _resource(notes: c.Notes, path: Path, value: Any) -> str | None:
     return None
 
 
+@accepting(lambda: {"type": "object", "minProperties": 1, "propertyNames": {"pattern": ":"}})
 def _context(notes: c.Notes, path: Path, value: Any) -> Context | None:
     if not isinstance(value, dict) or not value:
         notes.add(path, "must be a mapping of condition keys to values, such as {sts:ExternalId: partner-id}")
@@ -190,6 +199,15 @@ _MEMBERS = c.record(
 )
 
 
+def _entry_schema() -> Schema:
+    """The members of an entry. Either it is about principals, or about everybody but some."""
+    about_principals: Schema = {"required": ["principal"], "not": {"required": ["nobody"]}}
+    about_nobody: Schema = {"required": ["nobody"], "maxProperties": 1}
+    expecting = {"anyOf": [{"required": [verb]} for verb in VERBS]}
+    return {**schema_of(_MEMBERS), "anyOf": [{**about_principals, **expecting}, about_nobody]}
+
+
+@accepting(_entry_schema)
 def _entry(notes: c.Notes, path: Path, value: Any) -> Expected | None:
     members = _MEMBERS(notes, path, value)
     if members is None:
@@ -232,6 +250,7 @@ def _spelled(value: dict[str, Any]) -> dict[str, str]:
     return {as_given_key(key): key for context in contexts if isinstance(context, dict) for key in context}
 
 
+@accepting(lambda: {"const": 1})
 def _version(notes: c.Notes, path: Path, value: object) -> None:
     if type(value) is not int or value != 1:
         notes.add(path, "must be 1: this version of Rolecall reads version 1 of the format")
@@ -242,3 +261,10 @@ _FILE = c.record(
     {"version": ("", _version), "expectations": ("expectations", c.list_of(_entry))},
     ("expectations",),
 )
+
+
+def expectations_schema() -> Schema:
+    """The JSON schema of the expectations file."""
+    schema = document(_FILE, "Expectations of Rolecall: who may do what")
+    schema["properties"]["expectations"]["minItems"] = 1
+    return schema

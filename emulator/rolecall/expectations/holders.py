@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rolecall.expectations.actions import action_problem, is_wild, table_for
+from rolecall.expectations.actions import one_action_problem, table_for
 from rolecall.expectations.asking import asking, is_assuming
 from rolecall.expectations.chains import Graph
 from rolecall.expectations.deciding import ANYWHERE, Deciding, Scope, arn_of
 from rolecall.expectations.principals import Who
 from rolecall.expectations.unmet import Relaxing, Unmet, real_layers, unmet_conditions
 from rolecall.sandbox import Sandbox
-
-ONE_ACTION_MESSAGE = "name one action, without * and ?"
 
 
 class BadQuestionError(ValueError):
@@ -52,7 +50,7 @@ def who_can(sandbox: Sandbox, action: str, resource: str = "") -> Holders:
 
     Raises BadQuestionError for an unknown action, NoSuchNameError for an unknown user or role as the resource.
     """
-    problem = action_problem(action) or (ONE_ACTION_MESSAGE if is_wild(action) else "")
+    problem = one_action_problem(action)
     if problem:
         raise BadQuestionError(problem)
     with asking(sandbox) as asker:
@@ -97,7 +95,8 @@ class _Finder:
         return self._of_roles(who) if is_assuming(self._action) else self._under_conditions(who)
 
     def _of_roles(self, who: Who) -> Holder | None:
-        step = next(self._graph.steps_to(who, self._scope.holds), None)
+        role_arn = self._scope.pattern if self._scope.is_single else ""
+        step = next(self._graph.steps_to(who, role_arn, self._scope.holds), None)
         return None if step is None else Holder(who, step.role.arn, step.conditions)
 
     def _under_conditions(self, who: Who) -> Holder | None:

@@ -225,6 +225,9 @@ class _Account:
         while name.lower() in taken:
             name += "-of-aws"
         self._add("policies", {"name": name, "document": self._versions(part).get("document")}, part)
+        self._found.of_aws.add(
+            (self._account_id, "policies", len(self._found.accounts[self._account_id]["policies"]) - 1)
+        )
         self._replaced[arn] = iam_arn(self._account_id, "policy", "/", name)
         self._found.note(part.place, f"Rolecall has no policy {arn}: {self._replaced[arn]} takes its place")
         return self._replaced[arn]

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from rolecall.arns import iam_arn, oidc_provider_arn
-from rolecall.importing.found import Part, Place, Section
+from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
+from rolecall.importing.found import Part, Place, Section, as_text
 from rolecall.importing.grants import Grants, document_in
 from rolecall.importing.intrinsics import Template, UnresolvedError
+from rolecall.importing.sam import FUNCTION, made_by_sam, needed, role_of, with_globals
+from rolecall.importing.saml import add_saml_provider
 from rolecall.importing.terraform import NO_ACCOUNT_MESSAGE
 from rolecall.service_records import DEFAULT_REGION
 
 _IAM = "AWS::IAM::"
-_FUNCTION = "AWS::Serverless::Function"
 _NAMES = {
     "User": ("users", "user", "UserName"),
     "Group": ("groups", "group", "GroupName"),
@@ -32,7 +33,6 @@ _NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]+", re.ASCII)
 # Every user gets a key that is made up.
 _SECRETS = frozenset(("AWS::IAM::AccessKey",))
 _LONGEST_NAME = 64
-_LAMBDA = "arn:aws:iam::aws:policy/service-role/AWSLambda"
 
 
 def is_template(value: Any) -> bool:
@@ -43,7 +43,7 @@ def read_template(
     grants: Grants, place: Place, value: Mapping[str, Any], account_id: str, given: Mapping[str, str]
 ) -> None:
     """Add the resources of a template. ``given`` has values that it does not tell. Raises EnoughFoundError."""
-    if not account_id and any(_kind(each).startswith((_IAM, _FUNCTION)) for each in value["Resources"].values()):
+    if not account_id and any(_kind(each).startswith((_IAM, FUNCTION)) for each in value["Resources"].values()):
         grants.found.problem(place, NO_ACCOUNT_MESSAGE)
         return
     _File(grants, place, value, account_id, given).add()
@@ -69,14 +69,22 @@ class _File:
             "AWS::StackName": self._stack,
             "AWS::URLSuffix": "amazonaws.com",
         }
+        self._written: Mapping[str, Any] = value["Resources"]
+        made: dict[str, Any] = {}
+        for logical_id, resource in self._written.items():
+            if _kind(resource) == FUNCTION:
+                made |= made_by_sam(logical_id, self._of_function(value, resource))
+        self._resources: Mapping[str, Any] = {**made, **self._written}
         self._template = Template(
-            value, given, pseudo | {k: v for k, v in given.items() if k in pseudo}, self._attribute
+            {**value, "Resources": self._resources},
+            given,
+            pseudo | {k: v for k, v in given.items() if k in pseudo},
+            self._attribute,
         )
-        self._resources: Mapping[str, Any] = value["Resources"]
 
     def add(self) -> None:
         others: Counter[str] = Counter()
-        for logical_id, resource in self._resources.items():
+        for logical_id, resource in self._written.items():
             kind = _kind(resource)
             add = self._adding(kind)
             if add is None:
@@ -97,7 +105,7 @@ class _File:
                 self._found.note(self._place, f"{number} of the type {kind}: Rolecall does not have this; left out")
 
     def _adding(self, kind: str) -> Any:
-        if kind == _FUNCTION:
+        if kind == FUNCTION:
             return self._function
         name = kind.removeprefix(_IAM)
         if not kind.startswith(_IAM):
@@ -111,6 +119,7 @@ class _File:
             "RolePolicy": self._inline,
             "UserToGroupAddition": self._members,
             "OIDCProvider": self._oidc_provider,
+            "SAMLProvider": self._saml_provider,
             "ServiceLinkedRole": self._service_linked_role,
         }.get(name)
 
@@ -125,29 +134,51 @@ class _File:
             self._found.problem(place, "must be a mapping")
             return Part(self._found, place, {})
         resolved = {}
-        if _kind(self._resources[logical_id]) == _FUNCTION:
-            of_all = self._template.section("Globals").get("Function")
-            written = (of_all if isinstance(of_all, dict) else {}) | written
+        if _kind(self._resources[logical_id]) == FUNCTION:
+            written = needed(
+                logical_id,
+                self._of_function(self._template.value, self._resources[logical_id]),
+                lambda value: self._is_given(value, path),
+            )
         for key, value in written.items():
             try:
                 resolved[key] = self._template.resolve(value, (*path, key))
             except UnresolvedError as error:
                 self._template.failed.append(error)
-        return Part(self._found, place, {key: value for key, value in resolved.items() if value is not None})
+        return Part(
+            self._found, place, {key: each for key, each in resolved.items() if each is not None}, is_lenient=True
+        )
+
+    @staticmethod
+    def _of_function(template: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
+        """The properties of a function with those that hold for all functions of the template."""
+        of_all = template.get("Globals")
+        written = resource.get("Properties")
+        of_functions = of_all.get("Function") if isinstance(of_all, dict) else None
+        return with_globals(of_functions, written if isinstance(written, dict) else {})
+
+    def _is_given(self, value: Any, path: tuple[str | int, ...]) -> bool:
+        """Whether a property has a value, known or not; AWS::NoValue is none."""
+        before = len(self._template.failed)
+        try:
+            return self._template.resolve(value, path) is not None
+        except UnresolvedError:
+            del self._template.failed[before:]
+            return True
 
     def _name(self, logical_id: str) -> str:
         """The name of a resource. AWS adds random characters to one that the template does not name."""
         kind = _kind(self._resources[logical_id]).removeprefix(_IAM)
         properties = self._resources[logical_id].get("Properties") or {}
-        key = _NAMES[kind][2] if kind in _NAMES else ""
+        key = _NAMES[kind][2] if kind in _NAMES else "Name" if kind == "SAMLProvider" else ""
         path = ("Resources", logical_id, "Properties", key)
-        named = self._template.resolve(properties.get(key), path) if isinstance(properties, dict) else None
+        named = as_text(self._template.resolve(properties.get(key), path)) if isinstance(properties, dict) else None
         return named if isinstance(named, str) else f"{self._stack}-{logical_id}"[-_LONGEST_NAME:]
 
     def _path(self, logical_id: str) -> str:
         properties = self._resources[logical_id].get("Properties") or {}
         path = ("Resources", logical_id, "Properties", "Path")
-        found = self._template.resolve(properties.get("Path"), path) if isinstance(properties, dict) else None
+        found = as_text(self._template.resolve(properties.get("Path"), path)) if isinstance(properties, dict) else None
         return found if isinstance(found, str) else "/"
 
     def _attribute(self, logical_id: str, attribute: str, _path: tuple[str | int, ...]) -> str | None:
@@ -158,6 +189,8 @@ class _File:
                 self._resources[logical_id]["Properties"]["Url"], ("Resources", logical_id, "Properties", "Url")
             )
             return oidc_provider_arn(self._account_id, str(url))
+        if kind == "SAMLProvider" and attribute in ("", "Arn"):
+            return saml_provider_arn(self._account_id, self._name(logical_id))
         if kind not in _NAMES:
             return None
         is_arn = attribute == ("PolicyArn" if kind == "ManagedPolicy" else "Arn")
@@ -233,39 +266,27 @@ class _File:
         }
         self._found.add(self._account_id, "oidc_providers", section, place)
 
+    def _saml_provider(self, logical_id: str, part: Part, place: Place) -> None:
+        part.note_unknown(("Name", "SamlMetadataDocument", "Tags"))
+        add_saml_provider(
+            self._found,
+            self._account_id,
+            place,
+            name=self._name(logical_id),
+            metadata=part.text("SamlMetadataDocument", required=True),
+            tags={each.text("Key", required=True): each.text("Value") for each in part.parts("Tags")},
+        )
+
     def _service_linked_role(self, _logical_id: str, part: Part, place: Place) -> None:
         part.note_unknown(("AWSServiceName",))
         services = self._found.account(self._account_id, place).setdefault("service_linked_roles", [])
         services.append(part.text("AWSServiceName", required=True))
 
     def _function(self, logical_id: str, part: Part, place: Place) -> None:
-        """The role that SAM makes for a function without one (SAM Developer Guide, AWS::Serverless::Function)."""
-        if "Role" in part.value:
-            return
-        attached, inline = [f"{_LAMBDA}BasicExecutionRole"], {}
-        if "VpcConfig" in part.value:
-            attached.append(f"{_LAMBDA}VPCAccessExecutionRole")
-        policies = part.value.get("Policies", [])
-        for number, policy in enumerate(policies if isinstance(policies, list) else [policies]):
-            if isinstance(policy, str):
-                attached.append(policy if ":" in policy else f"arn:aws:iam::aws:policy/{policy}")
-            elif isinstance(policy, dict) and "Statement" in policy:
-                inline[f"{logical_id}RolePolicy{number}"] = {"Version": "2012-10-17"} | policy
-            else:
-                self._found.problem(part.place / "Policies", "Rolecall does not have the policy templates of SAM")
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-        section = {
-            "name": f"{self._stack}-{logical_id}Role"[-_LONGEST_NAME:],
-            "trust_policy": {"Version": "2012-10-17", "Statement": [statement]},
-            "attached_policies": list(dict.fromkeys(attached)),
-            "inline_policies": inline,
-            "permissions_boundary": part.text("PermissionsBoundary") or None,
-        }
-        self._found.add(self._account_id, "roles", section, place)
+        if "Role" not in part.value:
+            self._found.add(
+                self._account_id, "roles", role_of(part, logical_id, self._name(f"{logical_id}Role")), place
+            )
 
 
 def _number(value: Any) -> Any:

@@ -14,6 +14,13 @@ Section = dict[str, Any]
 _NOT_KNOWN = "Rolecall does not have this; it is left out"
 
 
+def as_text(value: Any) -> Any:
+    """A number or truth value as CloudFormation writes it into texts; anything else as it is."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
 class EnoughFoundError(Exception):
     """The files have more problems than anyone reads, so the rest of them is not checked."""
 
@@ -51,6 +58,7 @@ class Found:
     """Accounts by id, the organization, and the findings so far.
 
     - ``origins``: where each part came from, by its path in the sandbox file.
+    - ``of_aws``: the paths of policies that stand for a policy of AWS. AWS's own policies have no size limit.
     - ``problems``: nothing is imported while there is one.
     - ``notes``: what a file names and the sandbox will not have, and what was assumed.
     """
@@ -58,6 +66,7 @@ class Found:
     accounts: dict[str, Section] = field(default_factory=dict)
     organization: Section = field(default_factory=dict)
     origins: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
+    of_aws: set[Path] = field(default_factory=set)
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 
@@ -93,14 +102,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A mapping in a file, read member by member. A member of the wrong type is a problem, and reads as absent."""
+    """A mapping in a file, read member by member. A member of the wrong type is a problem, and reads as absent.
+
+    ``is_lenient``: numbers and truth values are texts too, as CloudFormation takes them.
+    """
 
     found: Found
     place: Place
     value: Mapping[str, Any]
+    is_lenient: bool = False
 
     def text(self, key: str, *, required: bool = False) -> str:
-        value = self.value.get(key)
+        value = self._as_text(self.value.get(key))
         if isinstance(value, str):
             return value
         if value is not None or required:
@@ -112,13 +125,13 @@ class Part:
         found = []
         for index, each in enumerate(self._list(key)):
             if isinstance(each, dict):
-                found.append(Part(self.found, self.place / key / index, each))
+                found.append(Part(self.found, self.place / key / index, each, self.is_lenient))
             else:
                 self.found.problem(self.place / key / index, "must be a mapping")
         return found
 
     def texts(self, key: str) -> Iterator[tuple[int, str]]:
-        for index, each in enumerate(self._list(key)):
+        for index, each in enumerate(map(self._as_text, self._list(key))):
             if isinstance(each, str):
                 yield index, each
             else:
@@ -128,7 +141,7 @@ class Part:
         """A mapping; None when it is absent."""
         value = self.value.get(key)
         if value is None or isinstance(value, dict):
-            return None if value is None else Part(self.found, self.place / key, value)
+            return None if value is None else Part(self.found, self.place / key, value, self.is_lenient)
         self.found.problem(self.place / key, "must be a mapping")
         return None
 
@@ -137,6 +150,9 @@ class Part:
         for key, value in self.value.items():
             if key not in known and value not in (None, "", [], {}):
                 self.found.note(self.place / key, _NOT_KNOWN)
+
+    def _as_text(self, value: Any) -> Any:
+        return as_text(value) if self.is_lenient else value
 
     def _list(self, key: str) -> list[Any]:
         value = self.value.get(key)

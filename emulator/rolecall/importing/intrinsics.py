@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from rolecall.importing.found import as_text
 from rolecall.worlds.located import MAXIMUM_UNFOLDED_CHARACTERS, Path
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
@@ -135,14 +136,14 @@ class Template:
         path = (*path, name)
         if name == "Fn::Equals":
             first, second = self._list(argument, path, 2)
-            return bool(_as_text(first) == _as_text(second))
+            return bool(as_text(first) == as_text(second))
         if name in _CONDITIONS and isinstance(argument, list):
             found = [self._true(each, (*path, index)) for index, each in enumerate(argument)]
             return {"Fn::And": all(found), "Fn::Or": any(found), "Fn::Not": not all(found)}[name]
         raise UnresolvedError(path[:-1], "must be a condition")
 
     def _text(self, value: Any, path: Path) -> str:
-        found = _as_text(self.resolve(value, path))
+        found = as_text(self.resolve(value, path))
         if not isinstance(found, str):
             raise UnresolvedError(path, "must be text")
         return found
@@ -176,7 +177,7 @@ class Template:
             raise UnresolvedError(path, f"the parameter {name} has no default value: give it with --set {name}=VALUE")
         if kind == "CommaDelimitedList" or kind.startswith("List<"):
             return [each.strip() for each in str(value).split(",")]
-        return _as_text(value)
+        return as_text(value)
 
     def _attribute(self, name: str, attribute: str, path: Path) -> str:
         shown = f"{name}.{attribute}" if attribute else name
@@ -222,7 +223,7 @@ class Template:
 
     def join(self, value: Any, path: Path) -> str:
         delimiter, parts = self._list(value, path, 2)
-        texts: list[Any] = [_as_text(each) for each in parts] if isinstance(parts, list) else [None]
+        texts: list[Any] = [as_text(each) for each in parts] if isinstance(parts, list) else [None]
         if not isinstance(delimiter, str) or not all(isinstance(each, str) for each in texts):
             raise UnresolvedError(path, "must be a delimiter and a list of texts")
         return delimiter.join(texts)
@@ -235,7 +236,7 @@ class Template:
 
     def select(self, value: Any, path: Path) -> Any:
         index, values = self._list(value, path, 2)
-        number = _as_text(index)
+        number = as_text(index)
         if not isinstance(values, list) or not isinstance(number, str) or not re.fullmatch(r"\d{1,6}", number):
             raise UnresolvedError(path, "must be an index and a list")
         if int(number) >= len(values):
@@ -254,7 +255,7 @@ class Template:
             raise UnresolvedError(path, "must be a map and two keys")
         at: Any = self.section("Mappings")
         for key in found[:3]:
-            at = at.get(_as_text(key)) if isinstance(at, dict) and isinstance(_as_text(key), str) else None
+            at = at.get(as_text(key)) if isinstance(at, dict) and isinstance(as_text(key), str) else None
         if at is None and len(found) == 4 and isinstance(found[3], dict) and "DefaultValue" in found[3]:
             return found[3]["DefaultValue"]
         if at is None:
@@ -300,10 +301,3 @@ def _unless_failed(found: Any) -> Any:
     if isinstance(found, UnresolvedError):
         raise found
     return found
-
-
-def _as_text(value: Any) -> Any:
-    """A number or truth value as CloudFormation writes it into texts; anything else as it is."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value

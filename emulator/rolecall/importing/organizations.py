@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from rolecall.importing.found import Found, Part, Place, Section
+from rolecall.importing.grants import document_in
 
 _ANSWERS = frozenset(("Organization", "Accounts", "Roots", "OrganizationalUnits", "Policy", "Policies", "Targets"))
 _NOUNS = {
@@ -23,8 +24,14 @@ _ID = re.compile(
     r"(?<![0-9A-Za-z])(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|p-[0-9A-Za-z_]{8,128}|\d{12})(?![0-9A-Za-z])"
 )
 _UNIT = re.compile(r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}")
-_MADE_BY_AWS = frozenset(("p-FullAWSAccess", "p-RCPFullAWSAccess"))
+MADE_BY_AWS = frozenset(("p-FullAWSAccess", "p-RCPFullAWSAccess"))
+# AWS lets nobody detach it.
+_ALWAYS_ATTACHED = "p-RCPFullAWSAccess"
 _ROOT = "ROOT"
+_UNTOLD_MESSAGE = (
+    "the files do not tell what the policy is attached to: import the answer of aws organizations "
+    "list-targets-for-policy --policy-id {policy_id}, too, in a file with this id in its name"
+)
 
 
 def is_organizations_answer(value: Any) -> bool:
@@ -33,7 +40,12 @@ def is_organizations_answer(value: Any) -> bool:
 
 @dataclass
 class Organizations:
-    """What the answers tell together. Units, accounts and policies by id; targets by id of the policy."""
+    """What the answers tell together. Units, accounts and policies by id; targets by id of the policy.
+
+    - ``told``: the policies all of whose targets the answers tell.
+    - ``asked``: the types of the policies that the answer about a target lists, by id of the target.
+    - ``named``: the place of each policy that an answer names without its text.
+    """
 
     found: Found
     organization: Part | None = None
@@ -42,6 +54,9 @@ class Organizations:
     accounts: dict[str, Part] = field(default_factory=dict)
     policies: dict[str, Part] = field(default_factory=dict)
     targets: dict[str, list[str]] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    asked: dict[str, set[str]] = field(default_factory=dict)
+    named: dict[str, Place] = field(default_factory=dict)
 
     def read(self, place: Place, value: Mapping[str, Any]) -> None:
         """Take one answer in. Raises EnoughFoundError."""
@@ -63,18 +78,34 @@ class Organizations:
         if policy is not None:
             summary = policy.part("PolicySummary")
             self.policies[summary.text("Id", required=True) if summary is not None else ""] = policy
+        if "Policies" in value:
+            self._read_policies(answer)
+        if "Targets" in value:
+            self._read_targets(answer)
+
+    def _read_policies(self, answer: Part) -> None:
+        """The policies of a target, or the policies of the organization if the file's name has no id of a target."""
+        target = _id_in_name(answer.place)
+        is_about_target = bool(target) and not target.startswith("p-")
+        types = self.asked.setdefault(target, set()) if is_about_target else set()
         for summary in answer.parts("Policies"):
-            target = _id_in_name(place)
-            if target and not target.startswith("p-"):
-                self.attach(summary.text("Id", required=True), target)
+            policy_id = summary.text("Id", required=True)
+            types.add(summary.text("Type"))
+            if is_about_target:
+                self.attach(policy_id, target)
+            if is_about_target or policy_id not in MADE_BY_AWS:
+                self.name(policy_id, summary.place)
+
+    def _read_targets(self, answer: Part) -> None:
+        policy_id = _id_in_name(answer.place)
+        if not policy_id.startswith("p-"):
+            message = "the answer does not say of which policy: put its id in the file's name"
+            self.found.problem(answer.place / "Targets", message)
+            return
+        self.told.add(policy_id)
+        self.name(policy_id, answer.place)
         for attached in answer.parts("Targets"):
-            policy_id = _id_in_name(place)
-            if policy_id.startswith("p-"):
-                self.attach(policy_id, attached.text("TargetId", required=True))
-            else:
-                self.found.problem(
-                    attached.place, "the answer does not say of which policy: put its id in the file's name"
-                )
+            self.attach(policy_id, attached.text("TargetId", required=True))
 
     def add(self) -> None:
         """Add everything to what was found, once all answers were read. Raises EnoughFoundError."""
@@ -107,6 +138,19 @@ class Organizations:
             self.found.add_to_organization("organizational_units", unit_section, unit.place)
         for policy_id, policy in self.policies.items():
             self._policy(policy_id, policy, names)
+        for policy_id, place in self.named.items():
+            if policy_id not in self.policies:
+                message = f"needs the answer of aws organizations describe-policy --policy-id {policy_id}, too"
+                self.found.problem(place, message)
+
+    def _is_told(self, policy_id: str, kind: str) -> bool:
+        """Whether the answers tell every target of a policy: an answer about the policy, or one about each target."""
+        if policy_id in self.told:
+            return True
+        # Every target has a control policy. An answer that lists none is about policies of another type.
+        asked = {target for target, types in self.asked.items() if kind in types or (kind not in _NOUNS and not types)}
+        everywhere = {*self.units, *self.accounts, self.found.organization["management_account"]}
+        return everywhere <= asked and any(target.startswith("r-") for target in asked)
 
     def _parent(self, part: Part, path: str) -> None:
         """Note what an account or unit is in: the last unit of its path, or the id in the file's name."""
@@ -129,6 +173,11 @@ class Organizations:
         if target not in targets:
             targets.append(target)
 
+    def name(self, policy_id: str, place: Place) -> None:
+        """Note that something names a policy, whose text the files must have then."""
+        if policy_id != _ALWAYS_ATTACHED:
+            self.named.setdefault(policy_id, place)
+
     def _names(self) -> dict[str, str]:
         """A name for each unit. AWS allows the same name below two parents, the sandbox file does not."""
         names: dict[str, str] = {}
@@ -145,23 +194,30 @@ class Organizations:
         if summary is None:
             self.found.problem(policy.place, "lacks PolicySummary")
             return
-        noun = _NOUNS.get(summary.text("Type"))
-        if noun is None:
-            self.found.note(
-                policy.place, f"Rolecall has no policies of the type {summary.text('Type')}: it is left out"
-            )
-            return
+        kind = summary.text("Type", required=True)
         targets = [
             _ROOT if target.startswith("r-") else names.get(target, target)
             for target in self.targets.get(policy_id, [])
         ]
-        if not targets:
-            if policy_id not in _MADE_BY_AWS:
-                self.found.note(policy.place, "the files name nothing that the policy is attached to: it is left out")
+        if policy_id == _ALWAYS_ATTACHED:
             return
-        name, document = summary.text("Name", required=True), policy.text("Content", required=True)
-        section: Section = {"name": name, "targets": targets, "document": document}
-        self.found.add_to_organization(noun, section, policy.place)
+        if not self._is_told(policy_id, kind):
+            self.found.problem(policy.place, _UNTOLD_MESSAGE.format(policy_id=policy_id))
+            return
+        section: Section = {"name": summary.text("Name", required=True), "id": policy_id}
+        section["description"] = summary.text("Description")
+        content = policy.text("Content", required=True)
+        if kind in _NOUNS:
+            section["document"] = content
+        else:
+            # The sandbox file takes a mapping here.
+            section |= {"type": kind, "document": document_in(content)}
+        if targets:
+            section["targets"] = targets
+        else:
+            section["attached"] = False
+            self.found.note(policy.place, "the policy is attached to nothing")
+        self.found.add_to_organization(_NOUNS.get(kind, "management_policies"), section, policy.place)
 
 
 def _id_in_name(place: Place) -> str:

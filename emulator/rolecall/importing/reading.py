@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -13,9 +13,10 @@ from rolecall.importing.cloudformation import is_template, read_template
 from rolecall.importing.found import EnoughFoundError, Found, Place
 from rolecall.importing.grants import Grants
 from rolecall.importing.organizations import Organizations, is_organizations_answer
+from rolecall.importing.sizes import check_sizes
 from rolecall.importing.sources import Source, read_source
 from rolecall.importing.terraform import is_terraform, read_terraform
-from rolecall.importing.written import Imported, UnimportableError, written
+from rolecall.importing.written import Imported, written
 from rolecall.worlds.located import UnreadableError
 
 NOTHING_GIVEN: Mapping[str, str] = MappingProxyType({})
@@ -23,17 +24,25 @@ UNKNOWN_MESSAGE = "not a file that Rolecall can import: docs/import.md lists the
 
 
 def imported(
-    names: Sequence[str], ids: Identifiers, account_id: str = "", given: Mapping[str, str] = NOTHING_GIVEN
+    names: Sequence[str],
+    ids: Identifiers,
+    account_id: str = "",
+    given: Mapping[str, str] = NOTHING_GIVEN,
+    step: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Imported:
     """The sandbox that the files describe together.
 
     ``account_id`` is for files that do not name their account, ``given`` has values that a template does not tell.
+    ``step`` is called with the number of parts done and of all: each file is read once as a text and once for what it
+    says, and what they say together is written once.
 
     Raises OSError, UnimportableError.
     """
     found, problems = Found(), []
     sources = []
-    for name in names:
+    parts = 2 * len(names) + 1
+    for number, name in enumerate(names):
+        step(number, parts)
         try:
             sources.append(read_source(name))
         except UnreadableError as error:
@@ -41,15 +50,16 @@ def imported(
     try:
         reader = _Reader(found, Organizations(found), Grants(found), account_id, given)
         # Templates last, because another file may name the account.
-        for source in sorted(sources, key=lambda source: is_template(source.value)):
+        for number, source in enumerate(sorted(sources, key=lambda source: is_template(source.value))):
+            step(len(names) + number, parts)
             reader.read(source)
         reader.grants.apply()
         reader.organizations.add()
+        check_sizes(found)
     except EnoughFoundError:
         pass
-    if problems:
-        raise UnimportableError([*problems, *map(str, found.problems)])
-    return written(found, ids)
+    step(2 * len(names), parts)
+    return written(found, ids, problems)
 
 
 @dataclass(frozen=True, slots=True)

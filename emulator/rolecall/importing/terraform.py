@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rolecall.arns import iam_arn, oidc_provider_arn
+from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.importing.found import Part, Place, Section
 from rolecall.importing.grants import Grants, document_in
-from rolecall.importing.organizations import Organizations
+from rolecall.importing.organizations import MADE_BY_AWS, Organizations
+from rolecall.importing.saml import add_saml_provider
 
 _ACCOUNT = re.compile(r"arn:aws:iam::(\d{12}):")
 _REFERENCE = re.compile(r"(aws_\w+\.[\w-]+)(?:\[.*\])?\.(arn|id|name)")
@@ -36,6 +37,8 @@ _ARN_KINDS = {
     "aws_iam_policy": "policy",
     "aws_iam_instance_profile": "instance-profile",
 }
+# The id of these resources is their ARN.
+_ARNS_AS_IDS = frozenset(("aws_iam_policy", "aws_iam_openid_connect_provider", "aws_iam_saml_provider"))
 _NOUNS = {"user": "users", "group": "groups", "role": "roles"}
 # Needed for nothing here: every user gets a key that is made up.
 _SECRETS = frozenset(("aws_iam_access_key", "aws_iam_user_login_profile"))
@@ -163,6 +166,8 @@ class _File:
             return str(resource.values["arn"])
         if resource.kind == "aws_iam_openid_connect_provider":
             return oidc_provider_arn(self._account_id, str(resource.values.get("url")))
+        if resource.kind == "aws_iam_saml_provider":
+            return saml_provider_arn(self._account_id, str(resource.values.get("name")))
         path, name = str(resource.values.get("path") or "/"), str(resource.values.get("name"))
         return iam_arn(self._account_id, _ARN_KINDS.get(resource.kind, ""), path, name)
 
@@ -183,7 +188,7 @@ class _File:
             others = same or others
             if len(others) != 1:
                 return []
-            of_policy = others[0].kind in ("aws_iam_policy", "aws_iam_openid_connect_provider")
+            of_policy = others[0].kind in _ARNS_AS_IDS
             is_arn = named[2] == "arn" or (named[2] == "id" and of_policy)
             value = self._arn(others[0]) if is_arn else others[0].values.get("name")
             if isinstance(value, str):
@@ -276,6 +281,17 @@ class _File:
         }
         self._found.add(self._account_of(resource), "oidc_providers", section, resource.place)
 
+    def _saml_provider(self, resource: _Resource) -> None:
+        tags = resource.values.get("tags_all") or resource.values.get("tags")
+        add_saml_provider(
+            self._found,
+            self._account_of(resource),
+            resource.place,
+            name=self._text(resource, "name"),
+            metadata=self._text(resource, "saml_metadata_document"),
+            tags=tags if isinstance(tags, dict) else {},
+        )
+
     def _service_linked_role(self, resource: _Resource) -> None:
         account = self._found.account(self._account_of(resource), resource.place)
         account.setdefault("service_linked_roles", []).append(self._text(resource, "aws_service_name"))
@@ -334,18 +350,24 @@ class _File:
     def _organizations_policy(self, resource: _Resource) -> None:
         kind = resource.values.get("type") or "SERVICE_CONTROL_POLICY"
         summary = {"Id": self._text(resource, "id"), "Name": self._text(resource, "name"), "Type": kind}
+        summary["Description"] = resource.values.get("description") or ""
         section = {"PolicySummary": summary, "Content": self._text(resource, "content")}
         self._organizations.policies[summary["Id"]] = Part(self._found, resource.place, section)
+        # Its attachments are resources of their own.
+        self._organizations.told.add(summary["Id"])
 
     def _organizations_policy_attachment(self, resource: _Resource) -> None:
-        self._organizations.attach(self._text(resource, "policy_id"), self._text(resource, "target_id"))
+        policy_id = self._text(resource, "policy_id")
+        self._organizations.attach(policy_id, self._text(resource, "target_id"))
+        if policy_id not in MADE_BY_AWS:
+            self._organizations.name(policy_id, resource.place)
 
 
 _ADDED = frozenset(
     f"aws_{kind}"
     for kind in (
         *("iam_user", "iam_group", "iam_role", "iam_policy", "iam_instance_profile", "iam_openid_connect_provider"),
-        *("iam_user_policy", "iam_group_policy", "iam_role_policy", "iam_policy_attachment"),
+        *("iam_user_policy", "iam_group_policy", "iam_role_policy", "iam_policy_attachment", "iam_saml_provider"),
         *("iam_user_policy_attachment", "iam_group_policy_attachment", "iam_role_policy_attachment"),
         *("iam_group_membership", "iam_user_group_membership", "iam_service_linked_role"),
         *("organizations_organization", "organizations_account", "organizations_organizational_unit"),

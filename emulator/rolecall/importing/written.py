@@ -48,23 +48,28 @@ class UnimportableError(Exception):
         super().__init__("; ".join(self.problems))
 
 
-def written(found: Found, ids: Identifiers) -> Imported:
-    """The sandbox file of what was found. Raises UnimportableError with every problem."""
+def written(found: Found, ids: Identifiers, unread: Sequence[str] = ()) -> Imported:
+    """The sandbox file of what was found. ``unread`` are the problems of files that could not be read.
+
+    Raises UnimportableError with every problem.
+    """
     world = without_defaults(_world(found))
-    problems = [*found.problems]
+    problems = [*unread, *map(str, found.problems)]
     if not found.accounts and not problems:
         raise UnimportableError(["the files name no account"])
+    # A part that could not be read is no reason for a second message.
+    spoilt = {problem.place.source.name for problem in found.problems}
     lines = _numbered(found)
     located = Located(world, {path: number for number, (path, _) in enumerate(lines)})
     try:
         checked_world(located)
     except InvalidWorldError as error:
-        # A part that could not be read is no reason for a second message.
-        if not problems:
-            shown = [_message(*lines[problem.line], problem.message) for problem in error.problems]
-            raise UnimportableError(shown) from error
+        for problem in error.problems if lines else ():
+            path, place = lines[problem.line]
+            if place.source.name not in spoilt:
+                problems.append(_message(path, place, problem.message))
     if problems:
-        raise UnimportableError([str(problem) for problem in problems])
+        raise UnimportableError(problems)
     keys = _made_keys(world["accounts"], ids)
     if _values(world) > MAXIMUM_VALUES // 2:
         # A document as text is one value, so more of them fit into a sandbox file.

@@ -9,10 +9,12 @@ whole AWS client.
 from rolecall.kit.blocks import MANAGED_VARIABLES
 from rolecall.kit.configs import BadConfigError
 from rolecall.kit.decisions import DecisionRecord
+from rolecall.kit.decorator import sandboxed
 from rolecall.kit.identity import UnknownIdentityError
 from rolecall.kit.refused_calls import RefusedCalls
 from rolecall.kit.rolecall import Rolecall, fresh_behind
 from rolecall.kit.routing import NotServedError, SandboxEndedError
+from rolecall.kit.run_calls import RunCalls
 from rolecall.web.threaded import ThreadedServer
 
 __all__ = [
@@ -22,8 +24,10 @@ __all__ = [
     "NotServedError",
     "RefusedCalls",
     "Rolecall",
+    "RunCalls",
     "SandboxEndedError",
     "ThreadedServer",
     "UnknownIdentityError",
     "fresh_behind",
+    "sandboxed",
 ]

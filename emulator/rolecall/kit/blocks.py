@@ -18,7 +18,7 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.credentials import Credentials, RefreshableCredentials
 
-from rolecall.kit import loading
+from rolecall.kit import loading, older_clients
 from rolecall.kit.routing import Route
 from rolecall.wire import SERVICES
 
@@ -84,6 +84,10 @@ class Block:
 # The open blocks of this process, in the order in which they were opened.
 _blocks: list[Block] = []
 _turn = threading.RLock()
+# The parts of the keys of open blocks and of the last ones that ended. Another thread may change the environment while
+# a client reads it: the client then has the keys of a block that has just ended, or parts of two blocks' keys.
+_key_parts: dict[str, None] = {}
+_KEY_PARTS_KEPT = 1024
 _innermost: ContextVar[Block | None] = ContextVar("rolecall_block", default=None)
 # While set, the client that is being made explicitly belongs to no block.
 _explicit: ContextVar[bool] = ContextVar("rolecall_explicit", default=False)
@@ -134,9 +138,21 @@ def _open(block: Block) -> None:
     with _turn:
         block.before = ({name: os.environ.get(name) for name in block.variables}, loading.default_session())
         if not _blocks:
-            _watch_new_clients()
+            _watch_clients()
         _blocks.append(block)
+        _remember(block.keys)
         _apply(block.variables, block.session)
+
+
+def _remember(keys: Keys) -> None:
+    """Keep the parts of a block's keys. The oldest parts of blocks that have ended go when there are too many."""
+    for part in filter(None, keys):
+        _key_parts.pop(part, None)
+        _key_parts[part] = None
+    if len(_key_parts) > _KEY_PARTS_KEPT:
+        is_open = {part for known in _blocks for part in known.keys}
+        for part in [part for part in _key_parts if part not in is_open][: len(_key_parts) - _KEY_PARTS_KEPT]:
+            del _key_parts[part]
 
 
 def _close(block: Block) -> None:
@@ -175,14 +191,16 @@ def _routing_init(client: Any, *arguments: Any, **named: Any) -> None:
         _sign_with_own_keys(client, block)
 
 
-def _watch_new_clients() -> None:
-    BaseClient.__init__ = _routing_init
+def _watch_clients() -> None:
+    BaseClient.__init__ = _routing_init  # type: ignore[method-assign, assignment]
+    older_clients.watch(innermost)
 
 
 def _stop_watching() -> None:
     # Code that wrapped this function meanwhile keeps it. Without a block it does nothing.
     if BaseClient.__init__ is _routing_init:
-        BaseClient.__init__ = _original_init
+        BaseClient.__init__ = _original_init  # type: ignore[method-assign]
+    older_clients.stop()
 
 
 def _sign_with_own_keys(client: Any, block: Block) -> None:
@@ -192,7 +210,7 @@ def _sign_with_own_keys(client: Any, block: Block) -> None:
     if not of_environment or isinstance(found, RefreshableCredentials):
         return
     keys = (found.access_key, found.secret_key, found.token or "")
-    if keys != block.keys and any(keys == other.keys for other in _blocks):
+    if keys != block.keys and all(part in _key_parts for part in keys if part):
         # Of the same class, because a client of aiobotocore awaits its credentials.
         own = type(found)(*block.keys[:2], block.keys[2] or None, method="rolecall")
         client._request_signer._credentials = own

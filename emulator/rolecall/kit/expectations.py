@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,7 +14,8 @@ from rolecall.access.context import Moment
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
 from rolecall.clock import iso8601
-from rolecall.data import actions, service_prefixes
+from rolecall.data import actions
+from rolecall.expectations.actions import one_action_problem
 from rolecall.http import HttpRequest
 from rolecall.kit.decisions import DecisionRecord, is_layer, layer_called, layer_of
 from rolecall.kit.identity import Credentials
@@ -25,6 +25,8 @@ from rolecall.service_records import requested_region
 
 _ASSUMING = frozenset({"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"})
 _INDENT = "    "
+NOT_YET_MESSAGE = "the refusal is known after the block of expect_denied"
+HANDLED_MESSAGE = "the code in the block handled the error itself: ask decision, which has its code and message"
 NO_ARN_MESSAGE = (
     "resource={resource!r} is not an ARN, so an assertion about it would prove nothing. Give * or an ARN. "
     "The ARN of a role is sandbox.role({resource!r})"
@@ -43,7 +45,7 @@ class Question(TypedDict, total=False):
 
 
 class ExpectedDenial:
-    """A block in which a policy must refuse an action. After the block, ``decision`` and ``error`` hold the refusal.
+    """A block in which a policy must refuse an action. After the block, ``decision`` and ``error`` are the refusal.
 
     ``seen`` returns the calls since the block began, oldest first.
     """
@@ -51,9 +53,31 @@ class ExpectedDenial:
     def __init__(self, action: str, by: str | None, watch: Callable[[], Callable[[], list[DecisionRecord]]]) -> None:
         self.action = known_action(action)
         self.by = None if by is None else layer_called(by)
-        self.decision: DecisionRecord | None = None
-        self.error: ClientError | None = None
+        self._decision: DecisionRecord | None = None
+        self._error: ClientError | None = None
         self._watch = watch
+
+    @property
+    def decision(self) -> DecisionRecord:
+        """The refused call. Raises RuntimeError before the end of the block."""
+        if self._decision is None:
+            raise RuntimeError(NOT_YET_MESSAGE)
+        return self._decision
+
+    @property
+    def error(self) -> ClientError:
+        """The error of the refused call. Raises RuntimeError before the end of the block.
+
+        It also raises RuntimeError when the code in the block handled the error itself: see :attr:`handled`.
+        """
+        if self._error is None:
+            raise RuntimeError(HANDLED_MESSAGE if self._decision is not None else NOT_YET_MESSAGE)
+        return self._error
+
+    @property
+    def handled(self) -> bool:
+        """Whether the code in the block handled the refusal itself. Raises RuntimeError before the end of the block."""
+        return bool(self.decision.request_id) and self._error is None
 
     def __enter__(self) -> ExpectedDenial:
         self._seen = self._watch()
@@ -69,7 +93,7 @@ class ExpectedDenial:
         wanted = [call for call in seen if self._is_wanted(call)]
         request_id = "" if error is None else error.response.get("ResponseMetadata", {}).get("RequestId", "")
         if wanted and (error is None or request_id in {call.request_id for call in wanted}):
-            self.decision, self.error = wanted[-1], error
+            self._decision, self._error = wanted[-1], error
             return True
         if wanted:
             # The call was refused as expected. Another error after it concerns the test itself.
@@ -153,17 +177,13 @@ def require_denied(decision: Decision, by: str | None) -> None:
 
 def known_action(action: str) -> str:
     """The action as AWS spells it. Raises ValueError: an assertion about an unknown action proves nothing."""
-    prefix, _, name = action.partition(":") if isinstance(action, str) else ("", "", "")
-    if "*" in name or "?" in name:
-        raise ValueError(f"{prefix} has no action {name!r}: name one action, without * and ?")
-    if prefix.lower() not in service_prefixes():
+    if not isinstance(action, str):
         raise ValueError(f"{action!r} is not an action: write it as chime:ListUsers")
-    names = actions(prefix.lower())
-    found = names.get(name.lower())
-    if found is None:
-        near = difflib.get_close_matches(name.lower(), names, 1)
-        hint = f"; did you mean {prefix}:{names[near[0]].name}?" if near else ""
-        raise ValueError(f"{prefix} has no action {name!r}{hint}")
+    problem = one_action_problem(action)
+    if problem:
+        raise ValueError(problem)
+    prefix, _, name = action.lower().partition(":")
+    found = actions(prefix)[name]
     return f"{found.service_prefix}:{found.name}"
 
 

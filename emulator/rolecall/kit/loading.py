@@ -19,7 +19,7 @@ try:
     import boto3.session
 except ImportError:
     # Rolecall depends on botocore. Users who call AWS with boto3 install boto3 themselves.
-    boto3 = None
+    boto3 = None  # type: ignore[assignment]
 
 NO_BOTO3_MESSAGE = "this needs boto3, which is not installed: pip install boto3"
 
@@ -90,7 +90,7 @@ def explicit_session() -> Any:
 def _late_session() -> type[Any]:
     """The class of :func:`late_session`. It is made on first use, because boto3 may be missing."""
 
-    class LateSession(boto3.session.Session):  # type: ignore[misc]
+    class LateSession(boto3.session.Session):
         def __init__(self, make_core: Callable[[], Any]) -> None:
             """Boto3 sets its attributes here; this class sets them when one of them is first read."""
             self._make_core = make_core

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from rolecall.call_log.outcomes import Outcome
 from rolecall.call_log.writer import DecisionLog
 from rolecall.expectations.verifying import Result
+from rolecall.kit import run_calls
 from rolecall.kit.clients import Clients
 from rolecall.kit.decisions import DecisionRecord, records, records_of
 from rolecall.kit.expectations import decide_for, is_about_assuming, known_action, require_arn
@@ -35,6 +36,7 @@ class Recording:
         for watcher in self._watchers:
             watcher.append(outcome.request_id)
         note(self._decisions, outcome)
+        run_calls.note(self._decisions, outcome.request_id)
         self._calls += 1
         if self._calls % _CALLS_BEFORE_WRITING == 0:
             self._decisions.flush()

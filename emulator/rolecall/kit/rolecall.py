@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from rolecall.app import decision_log
 from rolecall.arns import iam_arn
@@ -15,15 +15,16 @@ from rolecall.clock import Clock
 from rolecall.expectations.verifying import Result
 from rolecall.faults.active import Faults
 from rolecall.kit.acting import Acting
+from rolecall.kit.app_instances import MESSAGING, AppInstance, Channel, made_app_instance, made_channel
 from rolecall.kit.app_instances import SERVICE as IDENTITY
-from rolecall.kit.app_instances import AppInstance, made_app_instance
 from rolecall.kit.arguments import known_admission, known_region, known_seed
+from rolecall.kit.calling import Calling
 from rolecall.kit.clients import Clients
 from rolecall.kit.clock import SandboxClock
 from rolecall.kit.configs import Config, load_snapshot, prepared_world
 from rolecall.kit.decisions import DecisionRecord
 from rolecall.kit.expectations import ExpectedDenial, Question, require_allowed, require_denied
-from rolecall.kit.identity import Credentials, Identities, Keys, UnknownIdentityError, keys_of
+from rolecall.kit.identity import Credentials, Identities, UnknownIdentityError, keys_of
 from rolecall.kit.meetings import SERVICE as MEETINGS
 from rolecall.kit.meetings import Meeting, made_meeting
 from rolecall.kit.narrowing import PolicyText, narrowed
@@ -32,6 +33,7 @@ from rolecall.kit.proofs import Proofs
 from rolecall.kit.reasons import Reasons, Recording
 from rolecall.kit.refused_calls import drop_unwritten
 from rolecall.kit.routing import Route, SandboxEndedError
+from rolecall.kit.run_calls import gather_before_end
 from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, Address
@@ -39,6 +41,9 @@ from rolecall.web.application import web_application
 from rolecall.web.aws import aws_application
 from rolecall.web.origins import DEFAULT_ADMISSION
 from rolecall.web.threaded import ThreadedServer
+
+if TYPE_CHECKING:
+    from boto3.session import Session
 
 DEFAULT_SESSION_NAME = "rolecall"
 ENDED_SANDBOX_MESSAGE = "this sandbox has ended: use it inside its block or test, before close()"
@@ -59,7 +64,7 @@ class _Parts(NamedTuple):
     clock: SandboxClock
 
 
-class Rolecall:
+class Rolecall(Calling):
     """A sandbox of its own: accounts, users, roles, policies and Chime, as a sandbox file declares them.
 
     ``config`` is the path of a sandbox file, its text, or the same content as a mapping; by default the built-in
@@ -167,11 +172,12 @@ class Rolecall:
         self._all.clients.route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
+        gather_before_end(self._all.decisions)
         drop_unwritten(self._all.decisions)
         self._all.sandbox.database.close()
 
     @contextmanager
-    def as_user(self, name: str | None = None, *, account: str | None = None) -> Iterator[Any]:
+    def as_user(self, name: str | None = None, *, account: str | None = None) -> Iterator[Session]:
         """A block whose plain boto3 calls as a user, by default the default user. Yields a boto3 session of it."""
         identities = self._parts.identities
         keys = identities.default_keys() if name is None else identities.keys(name, account)
@@ -187,7 +193,7 @@ class Rolecall:
         user: str | None = None,
         session_name: str = DEFAULT_SESSION_NAME,
         **arguments: Any,
-    ) -> Iterator[Any]:
+    ) -> Iterator[Session]:
         """A block whose plain boto3 calls with a session of a role, assumed by a real call. Yields a boto3 session.
 
         ``user`` assumes the role, by default the caller around the block. ``arguments`` are those of AssumeRole:
@@ -200,7 +206,7 @@ class Rolecall:
             yield session
 
     @contextmanager
-    def as_credentials(self, credentials: Credentials) -> Iterator[Any]:
+    def as_credentials(self, credentials: Credentials) -> Iterator[Session]:
         """A block whose plain boto3 calls with these credentials. Yields a boto3 session of them."""
         with self._parts.acting.acting(keys_of(credentials)) as session:
             yield session
@@ -211,52 +217,9 @@ class Rolecall:
         """The same session with a scope-down policy, a shorter life or both, by a real call. Raises ClientError."""
         return narrowed(self.client("sts", credentials=credentials), policy, duration_seconds)
 
-    # Clients.
-
-    def client(
-        self,
-        service: str,
-        *,
-        user: str | None = None,
-        credentials: Credentials | None = None,
-        account: str | None = None,
-        region: str | None = None,
-        **arguments: Any,
-    ) -> Any:
-        """A boto3 client that calls as a user or with credentials; by default as the caller of the block around.
-
-        ``arguments`` are those of ``boto3.client``. Without boto3 it is a botocore client, which works the same.
-        """
-        keys = self._keys(user, credentials, account)
-        return self._parts.clients.client(service, keys, region, arguments)
-
-    def resource(
-        self,
-        service: str,
-        *,
-        user: str | None = None,
-        credentials: Credentials | None = None,
-        account: str | None = None,
-        region: str | None = None,
-        **arguments: Any,
-    ) -> Any:
-        """A boto3 resource, such as IAM's; otherwise like :meth:`client`."""
-        keys = self._keys(user, credentials, account)
-        return self._parts.clients.resource(service, keys, region, arguments)
-
-    def session(
-        self,
-        *,
-        user: str | None = None,
-        credentials: Credentials | None = None,
-        account: str | None = None,
-        region: str | None = None,
-    ) -> Any:
-        """A ``boto3.Session`` whose clients all reach this sandbox, wherever they are made."""
-        return self._parts.clients.session(self._keys(user, credentials, account), region)
-
-    def _keys(self, user: str | None, credentials: Credentials | None, account: str | None) -> Keys:
-        return self._parts.clients.keys(user, credentials, account)
+    @property
+    def _clients(self) -> Clients:
+        return self._parts.clients
 
     # Content of the sandbox.
 
@@ -339,6 +302,28 @@ class Rolecall:
         """
         client = self.client(IDENTITY, user=user, credentials=credentials, account=account, region=region)
         return made_app_instance(client, users, admins, members)
+
+    def channel(
+        self,
+        *names: str,
+        app_instance: AppInstance | None = None,
+        moderators: Sequence[str] = (),
+        user: str | None = None,
+        credentials: Credentials | None = None,
+        account: str | None = None,
+        region: str | None = None,
+        **members: Any,
+    ) -> Channel:
+        """A new Chime SDK channel with members of these ids, by real calls. The first one makes and moderates it.
+
+        Without ``app_instance`` it is in a new one with these users, by default two. With one, its users of these ids
+        are members, by default all of them. ``moderators`` are ids of further moderators. ``members`` are further
+        members of CreateChannel. Raises ClientError.
+        """
+        caller: Any = {"user": user, "credentials": credentials, "account": account, "region": region}
+        if app_instance is None:
+            app_instance = self.app_instance(*dict.fromkeys((*names, *moderators)), **caller)
+        return made_channel(self.client(MESSAGING, **caller), app_instance, names, moderators, members)
 
     def reset(self) -> None:
         """Return to the declared state: IAM, Chime, clock and decisions."""

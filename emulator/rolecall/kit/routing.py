@@ -18,6 +18,8 @@ NOT_SERVED_MESSAGE = (
 ENDED_MESSAGE = "The sandbox that this client belongs to has ended: make the client inside the block or test."
 # One handler for each client, no matter how often a client or its session is routed.
 _HANDLER_ID, _REFUSER_ID = "rolecall", "rolecall-not-served"
+# An event of its own, which only a routed client answers. Clients of a routed session have its handlers from the start.
+_ROUTED_EVENT = "rolecall-routed"
 # The addresses where the sandboxes of this process listen.
 _sockets: set[str] = set()
 
@@ -48,18 +50,19 @@ class Route:
 
     def attach(self, client: Any) -> None:
         """Route one client. A client that is already routed stays unchanged."""
-        self._register(client.meta.events, self._answer_awaitably if is_async(client) else self._answer)
+        self._register(client.meta.events, self._answer_awaitably if is_async(client) else self.answer)
 
     def attach_to_session(self, core: Any) -> None:
         """Route every client that a botocore session makes later."""
-        self._register(core.get_component("event_emitter"), self._answer)
+        self._register(core.get_component("event_emitter"), self.answer)
 
     def _register(self, events: Any, answer: Any) -> None:
         events.register_first("before-send", answer, unique_id=_HANDLER_ID)
         # Runs last: a library that stubs other services answers before this refuses them.
-        events.register_last("before-send", _refuse_not_served, unique_id=_REFUSER_ID)
+        events.register_last("before-send", refuse_not_served, unique_id=_REFUSER_ID)
+        events.register(_ROUTED_EVENT, _is_routed, unique_id=_ROUTED_EVENT)
 
-    def _answer(self, request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> AWSResponse | None:
+    def answer(self, request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> AWSResponse | None:
         application = self._application_for(request, event_name)
         return None if application is None else answer_of(application, request)
 
@@ -82,6 +85,15 @@ class Route:
         return self._application
 
 
+def is_routed(client: Any) -> bool:
+    """Whether a client belongs to a sandbox."""
+    return bool(client.meta.events.emit(_ROUTED_EVENT))
+
+
+def _is_routed(**_ignored: Any) -> bool:
+    return True
+
+
 def _service(event_name: str) -> str:
     # "before-send.chime-sdk-voice.GetPhoneNumber": the service ids of these services are their names.
     return event_name.split(".")[1]
@@ -97,7 +109,7 @@ class _Refusal:
         raise NotServedError(self._message)
 
 
-def _refuse_not_served(request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> _Refusal | None:
+def refuse_not_served(request: AWSPreparedRequest, event_name: str, **_ignored: Any) -> _Refusal | None:
     """Refuse a request to AWS that no other handler has answered. It is not sent."""
     url, service = urlsplit(request.url), _service(event_name)
     if service in SERVICES or not (is_aws_host(url.hostname or "") or url.netloc in _sockets):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from rolecall.expectations.files import MAXIMUM_EXPECTATIONS_BYTES, InvalidExpectationsError
+from rolecall.expectations.files import InvalidExpectationsError
 from rolecall.expectations.report import result_lines
 from rolecall.expectations.verifying import Result, verify
 from rolecall.sandbox import Sandbox
+from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES
 from rolecall.worlds.files import read_named
 
 

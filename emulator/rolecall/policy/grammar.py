@@ -72,13 +72,15 @@ class _Number(str):
     __slots__ = ()
 
 
-def parse_policy(text: str, kind: PolicyKind) -> Policy:
+def parse_policy(text: str, kind: PolicyKind, *, is_inline: bool = False) -> Policy:
     """The policy that ``text`` holds, checked as AWS checks a policy of that kind when it is saved.
+
+    An identity-based policy is a managed one, unless ``is_inline`` is true.
 
     Raises MalformedPolicy with AWS's message, and no other error.
     """
     policy, effects = _read(text, kind)
-    validate(policy, effects)
+    validate(policy, effects, is_inline=is_inline)
     return _versioned(policy)
 
 

@@ -56,6 +56,19 @@ def compile_principals(statement: Statement, principal_ids: Mapping[str, str]) -
     return lambda principal, provider, _has_boundary: _reach(listed, principal, provider)
 
 
+def named_by(statement: Statement, principal_ids: Mapping[str, str]) -> frozenset[str] | None:
+    """The ARNs, unique ids, account ids and services that a statement names; None if it may reach any other, too."""
+    if statement.principals is None or statement.principals_negated:
+        return None
+    listed = _sort(statement.principals, principal_ids)
+    return None if listed.everyone else listed.arns | listed.ids | listed.accounts | listed.services
+
+
+def names_of(principal: Principal) -> frozenset[str]:
+    """Everything by which a statement may name a caller itself. Its account's id is not among it."""
+    return frozenset((principal.arn, principal.user_id, principal.entity_id, principal.principal_arn, principal.name))
+
+
 def _sort(principals: Principals, principal_ids: Mapping[str, str]) -> _Listed:
     arns: set[str] = set()
     ids: set[str] = set()

@@ -87,7 +87,9 @@ _NEWER_IAM_PATHS = ("delegation-request/", "role-template/")
 KINDS_WITHOUT_PRINCIPAL = frozenset(
     {PolicyKind.IDENTITY, PolicyKind.SESSION, PolicyKind.SCOPE_DOWN, PolicyKind.BOUNDARY, PolicyKind.SCP}
 )
-# Recorded for managed and inline policies. AWS does not document whether STS requires it for session policies.
+# Recorded for managed policies. Inline policies may have the old version or none: SAM makes such ones, and
+# the IAM User Guide gives the version that a policy without a version has. AWS does not document whether STS requires
+# it for session policies.
 _KINDS_OF_CURRENT_VERSION = frozenset({PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SCP, PolicyKind.RCP})
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})
 # Recorded from UpdateAssumeRolePolicy in September 2026: these names and no wildcards, not even sts:*. Case does not
@@ -115,12 +117,13 @@ _ACCOUNT_ID_CHARACTERS = 12
 _ARN_COLONS = 5
 
 
-def validate(policy: Policy, effects: Sequence[str]) -> None:
+def validate(policy: Policy, effects: Sequence[str], *, is_inline: bool = False) -> None:
     """Raise MalformedPolicy for the first rule that a document breaks; ``effects`` are spelled as they were written."""
     statements = policy.statements
     for statement in statements:
         _check_binaries(statement)
-    if policy.kind in _KINDS_OF_CURRENT_VERSION and policy.version != VERSION_WITH_VARIABLES:
+    needs_current_version = policy.kind in _KINDS_OF_CURRENT_VERSION and not is_inline
+    if needs_current_version and policy.version != VERSION_WITH_VARIABLES:
         raise MalformedPolicy(WRONG_VERSION, "Version")
     for statement in statements:
         _check_presence(statement, policy.kind)

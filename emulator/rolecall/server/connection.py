@@ -39,7 +39,9 @@ class Host(Protocol):
     """What a connection needs from its front."""
 
     scheme: str
-    maximum_body_bytes: int
+
+    def body_limit(self, environ: Environ) -> int:
+        """The highest number of bytes of a request's body."""
 
     def moved(self, connection: Connection, phase: Phase, *, restarts: bool) -> None:
         """The connection is in this phase now. ``restarts``: if it was already, its time limit starts again."""
@@ -78,7 +80,7 @@ class Connection(asyncio.Protocol):
         # State of the request that is arriving.
         self._environ: Environ | None = None
         self._in_head = self._began = False
-        self._head_bytes = self._header_count = self._body_bytes = 0
+        self._head_bytes = self._header_count = self._body_bytes = self._body_limit = 0
         self._headers: dict[str, str] = {}
         self._target = b""
         self._body: list[bytes] = []
@@ -162,8 +164,9 @@ class Connection(asyncio.Protocol):
             self._refuse(Problem.LARGE_HEAD)
             return
         self._in_head = False
+        self._body_limit = self._front.body_limit(environ)
         length = environ.get("CONTENT_LENGTH", "")
-        if length.isdecimal() and int(length) > self._front.maximum_body_bytes:
+        if length.isdecimal() and int(length) > self._body_limit:
             # The announced length is enough to refuse the request. Its body is not read.
             self._arrive(environ, keep_alive=False)
         elif environ.get("HTTP_EXPECT", "").lower() == "100-continue":
@@ -173,7 +176,7 @@ class Connection(asyncio.Protocol):
         if self._environ is not None:
             self._body_bytes += len(body)
             self._body.append(body)
-            if self._body_bytes > self._front.maximum_body_bytes:
+            if self._body_bytes > self._body_limit:
                 self._arrive(self._environ, keep_alive=False)
 
     def on_message_complete(self) -> None:

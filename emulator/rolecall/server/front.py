@@ -58,7 +58,7 @@ class Front:
         upgrade_handler: UpgradeHandler | None = None,
     ) -> None:
         self.scheme = scheme
-        self.maximum_body_bytes = maximum_body_bytes
+        self._maximum_body_bytes = maximum_body_bytes
         self._application = application
         self._maximum_connections = maximum_connections
         self._upgrade_handler = upgrade_handler
@@ -73,6 +73,9 @@ class Front:
         self._fetches = ThreadPoolExecutor(_FETCHING_THREADS, "rolecall-fetch")
         self._check_seconds = min(1.0, receive_seconds / 4)
         self._loop.call_later(self._check_seconds, self._end_late_phases)
+
+    def body_limit(self, environ: Environ) -> int:
+        return self._application.body_limit(environ, self._maximum_body_bytes)
 
     def factory(self) -> Connection:
         return Connection(self)

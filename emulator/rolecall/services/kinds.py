@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from rolecall.access.resources import Resource as RequestedResource
-from rolecall.arns import PARTITION, parse_arn
+from rolecall.arns import arn_format, formatted_arn, parse_arn
 from rolecall.data import actions, resource_types
 from rolecall.errors import AwsError, bad_request
 from rolecall.service_records import action_prefix
@@ -177,8 +177,7 @@ class Kind:
 
         The id of a kind whose ARN has several variables has them all, such as ``INSTANCE/USER``.
         """
-        parts = resource_id.split("/")
-        return self._format.format(*parts, Partition=PARTITION, Region=call.region, AccountId=call.account_id)
+        return formatted_arn(self._format, call.region, call.account_id, resource_id)
 
     def id_of(self, arn: str) -> str:
         """The id in an ARN of this kind; empty for an ARN of another one."""
@@ -191,9 +190,7 @@ class Kind:
 
     @cached_property
     def _format(self) -> str:
-        """The template for Python's formatting: its own variables take the parts of an id in their order."""
-        around = {"Partition", "Region", "AccountId"}
-        return _VARIABLE.sub(lambda match: f"{{{match[1]}}}" if match[1] in around else "{}", self._template)
+        return arn_format(self._template)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

@@ -32,6 +32,11 @@ class Message(NamedTuple):
     settles_as: str | None = None
 
 
+# The columns of a row by their position.
+CREATED_AT, SENDER, CONTENT, SETTLES_AT = (
+    Message._fields.index(name) for name in ("created_at_micros", "sender_arn", "content", "settles_at_micros")
+)
+
 _M = t.channel_messages.c
 _SELECT = select(*(_M[name] for name in Message._fields))
 _INSERT = PreparedInsert(t.channel_messages)
@@ -76,18 +81,16 @@ _PAGES = {
 }
 
 
-_CONTENT = Message._fields.index("content")
-
-
-def _message(row: Sequence[Any]) -> Message:
-    return Message._make((*row[:_CONTENT], json.loads(row[_CONTENT]), *row[_CONTENT + 1 :]))
+def message_of(row: Sequence[Any]) -> Message:
+    """The message of a row of :func:`page`."""
+    return Message._make((*row[:CONTENT], json.loads(row[CONTENT]), *row[CONTENT + 1 :]))
 
 
 def _messages(rows: Sequence[Sequence[Any]]) -> list[Message]:
     """The same for many rows: reading all contents as one text takes a third of the time."""
-    contents = json.loads(f"[{','.join([row[_CONTENT] for row in rows])}]")
+    contents = json.loads(f"[{','.join([row[CONTENT] for row in rows])}]")
     return [
-        Message._make((*row[:_CONTENT], content, *row[_CONTENT + 1 :]))
+        Message._make((*row[:CONTENT], content, *row[CONTENT + 1 :]))
         for row, content in zip(rows, contents, strict=True)
     ]
 
@@ -109,19 +112,19 @@ def last_micros(connection: Connection, channel_key: str) -> int:
 
 def find(connection: Connection, channel_key: str, message_id: str) -> Message | None:
     row = _BY_ID.first(connection, message_id)
-    return None if row is None or row[1] != channel_key else _message(row)
+    return None if row is None or row[1] != channel_key else message_of(row)
 
 
 def find_by_token(connection: Connection, channel_key: str, sender_arn: str, create_token: str) -> Message | None:
     """The message that an earlier call of this sender with the same token made."""
     row = _BY_TOKEN.first(connection, channel_key, sender_arn, create_token)
-    return None if row is None else _message(row)
+    return None if row is None else message_of(row)
 
 
 def find_by_callback(connection: Connection, channel_key: str, callback_id: str) -> Message | None:
     """The message that a channel flow got under this id. It keeps the id after the callback."""
     row = _BY_CALLBACK.first(connection, callback_id)
-    return None if row is None or row[1] != channel_key else _message(row)
+    return None if row is None or row[1] != channel_key else message_of(row)
 
 
 def page(
@@ -134,10 +137,10 @@ def page(
     *,
     ascending: bool,
     limit: int,
-) -> list[Message]:
-    """The messages that a reader may see, made between two times, both included."""
+) -> list[Sequence[Any]]:
+    """The rows of the messages that a reader may see, made between two times, both included. Their content is text."""
     values = (channel_key, *between_micros, sub_channel_id, now_micros, reader_arn, limit)
-    return _messages(_PAGES[ascending].all(connection, *values))
+    return _PAGES[ascending].all(connection, *values)
 
 
 def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:
@@ -166,7 +169,7 @@ def pending(connection: Connection, now_micros: int) -> list[tuple[Message, str,
         .order_by(_M.settles_at_micros, _M.created_at_micros)
     )
     return [
-        (_message(row[:-2]), json.loads(row[-2])["ChannelArn"], json.loads(row[-1] or "{}"))
+        (message_of(row[:-2]), json.loads(row[-2])["ChannelArn"], json.loads(row[-1] or "{}"))
         for row in connection.execute(statement)
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 
 from sqlalchemy import Connection, insert, inspect, select, text
 
@@ -20,16 +21,21 @@ def current_revision(connection: Connection) -> str:
     return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
 
 
-def upgrade(database: Database) -> str:
+Step = Callable[[int, int], None]
+
+
+def upgrade(database: Database, step: Step | None = None) -> str:
     """Bring the schema up to date. Returns the revision it had before; empty for a new database.
+
+    ``step`` is called with the number of migrations done and of all to do, before the first one and after each.
 
     Raises NewerDatabaseError for a revision that this version does not know.
     """
     with database.transaction() as connection:
-        return upgrade_schema(connection)
+        return upgrade_schema(connection, step)
 
 
-def upgrade_schema(connection: Connection) -> str:
+def upgrade_schema(connection: Connection, step: Step | None = None) -> str:
     """As :func:`upgrade`, in the caller's transaction.
 
     Several processes may start at once: a transaction takes the write lock before it reads anything.
@@ -41,7 +47,7 @@ def upgrade_schema(connection: Connection) -> str:
         _create(connection)
         return before
     # Importing Alembic takes a tenth of a second. A start without a migration need not wait for it.
-    importlib.import_module("rolecall.storage.upgrade").run(connection, before)
+    importlib.import_module("rolecall.storage.upgrade").run(connection, before, step)
     return before
 
 

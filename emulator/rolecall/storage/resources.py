@@ -135,7 +135,8 @@ def _resource(row: Sequence[Any]) -> Resource:
     )
 
 
-def _text(content: Any) -> str:
+def content_text(content: Any) -> str:
+    """The JSON of a content, as the table has it."""
     return json.dumps(content, separators=(",", ":"))
 
 
@@ -215,10 +216,10 @@ def count(connection: Connection, place: Place, *, now_seconds: float, parent_ke
 
 def add(connection: Connection, place: Place, resource: Resource) -> None:
     """Add a resource. Raises AlreadyThere when its id or its token is taken."""
-    row = {**place._asdict(), **resource._asdict(), "content": _text(resource.content)}
+    row = {**place._asdict(), **resource._asdict(), "content": content_text(resource.content)}
     row["resource_key"] = row.pop("key")
     if resource.secret is not None:
-        row["secret"] = _text(resource.secret)
+        row["secret"] = content_text(resource.secret)
     with problem_for_conflict(connection, AlreadyThere(resource.resource_id)):
         connection.execute(insert(t.resources), row)
 
@@ -241,7 +242,7 @@ def remove_ended(connection: Connection, place: Place, before_seconds: float) ->
 
 
 def set_content(connection: Connection, key: str, content: Content) -> None:
-    _SET_CONTENT.execute(connection, key, _text(content))
+    _SET_CONTENT.execute(connection, key, content_text(content))
 
 
 def remove(connection: Connection, key: str) -> None:
@@ -258,7 +259,8 @@ def setting(connection: Connection, key: str, name: str) -> Content | None:
 def put_setting(connection: Connection, key: str, name: str, content: Content) -> None:
     """Replace the document. The transaction has locked the resource, so no other one adds it meanwhile."""
     remove_setting(connection, key, name)
-    connection.execute(insert(t.resource_settings), {"resource_key": key, "name": name, "content": _text(content)})
+    row = {"resource_key": key, "name": name, "content": content_text(content)}
+    connection.execute(insert(t.resource_settings), row)
 
 
 def remove_setting(connection: Connection, key: str, name: str) -> None:

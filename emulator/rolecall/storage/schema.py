@@ -48,3 +48,7 @@ def table(
 
 # For a column that snapshots leave out, because no operation shows it.
 NOT_IN_SNAPSHOTS = {"snapshot": Snapshot.LEFT_OUT}
+# For columns whose dates a column of another name does not show, see storage/template.py: a time that a set-up works
+# out from the time of creation, and JSON whose members ``…Timestamp`` are seconds.
+AFTER_CREATION = {"dates": "after creation"}
+IN_MEMBERS = {"dates": "in members"}

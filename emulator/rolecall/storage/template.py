@@ -5,15 +5,23 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from sqlalchemy import Table
+
 from rolecall.storage.engine import Database
+from rolecall.storage.schema import AFTER_CREATION, IN_MEMBERS
 from rolecall.storage.tables import metadata
 
-_DATE_SUFFIX = "_at_seconds"
-# The time at which a template is set up. No declared date can equal it.
+# The columns of dates, with the number of their units in a second.
+_DATE_SUFFIXES = {"_at_seconds": 1, "_at_micros": 1_000_000}
+# The time at which a template is set up. A declared date is not before 1970, so a negative one is a template's.
 UNDATED_SECONDS = -1
+# A quote within a text of JSON has a backslash before it. So this always is a member.
+_UNDATED_MEMBER = f'Timestamp":{UNDATED_SECONDS}'
 
 
 class DatabaseTemplate:
@@ -28,11 +36,7 @@ class DatabaseTemplate:
             driver.backup(self._source)
         # Python warns of connections that were never closed, and a test run may count the warning as an error.
         weakref.finalize(self, self._source.close)
-        self._dating = [
-            f"UPDATE {table} SET {column} = ? WHERE {column} = {UNDATED_SECONDS}"  # noqa: S608  names of our own tables
-            for table, column in _date_columns()
-            if self._source.execute(f"SELECT 1 FROM {table} WHERE {column} = {UNDATED_SECONDS} LIMIT 1").fetchone()  # noqa: S608
-        ]
+        self._dating = [each for each in _dating() if self._source.execute(each.question).fetchone()]
 
     def copy(self, now_seconds: int) -> Database:
         """A database in memory with the same content. Anything without a declared date is dated ``now_seconds``."""
@@ -40,8 +44,8 @@ class DatabaseTemplate:
         with self._turn:
             database.fill(self._source)
         with database.transaction() as connection:
-            for statement in self._dating:
-                connection.exec_driver_sql(statement, (now_seconds,))
+            for each in self._dating:
+                connection.exec_driver_sql(each.statement, each.values(now_seconds))
         return database
 
 
@@ -55,10 +59,52 @@ def empty_database() -> Database:
     return _first_database().sibling()
 
 
-def _date_columns() -> list[tuple[str, str]]:
-    return [
-        (table.name, column.name)
-        for table in metadata.sorted_tables
-        for column in table.columns
-        if column.name.endswith(_DATE_SUFFIX)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Dating:
+    """One column of the template: whether it has something without a date, and the statement that dates it."""
+
+    table: str
+    column: str
+    new_value: str
+    undated: str
+    values: Callable[[int], tuple[Any, ...]]
+
+    @property
+    def question(self) -> str:
+        return f"SELECT 1 FROM {self.table} WHERE {self.undated} LIMIT 1"  # noqa: S608  names of our own tables
+
+    @property
+    def statement(self) -> str:
+        return f"UPDATE {self.table} SET {self.column} = {self.new_value} WHERE {self.undated}"  # noqa: S608
+
+
+def _dating() -> list[_Dating]:
+    """The columns of dates that are found by the creation of their row, then those that are found by themselves."""
+    by_creation, by_value = [], []
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            units = next((units for end, units in _DATE_SUFFIXES.items() if column.name.endswith(end)), 0)
+            dates = {"dates": column.info.get("dates")}
+            if dates == IN_MEMBERS:
+                replaced = f"replace({column.name}, '{_UNDATED_MEMBER}', ?)"
+                undated = f"{_created(table)} < 0"
+                by_creation.append(_Dating(table.name, column.name, replaced, undated, _dated_member))
+            elif dates == AFTER_CREATION:
+                undated = f"{_created(table)} < 0 AND {column.name} IS NOT NULL"
+                by_creation.append(_Dating(table.name, column.name, f"{column.name} + ?", undated, _shift(units)))
+            elif units:
+                new_value, undated = f"{column.name} + ?", f"{column.name} < 0"
+                by_value.append(_Dating(table.name, column.name, new_value, undated, _shift(units)))
+    return by_creation + by_value
+
+
+def _created(table: Table) -> str:
+    return next(f"created{end}" for end in _DATE_SUFFIXES if f"created{end}" in table.columns)
+
+
+def _shift(units: int) -> Callable[[int], tuple[Any, ...]]:
+    return lambda now_seconds: ((now_seconds - UNDATED_SECONDS) * units,)
+
+
+def _dated_member(now_seconds: int) -> tuple[Any, ...]:
+    return (_UNDATED_MEMBER.replace(str(UNDATED_SECONDS), str(now_seconds)),)

@@ -12,6 +12,7 @@ from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
+from rolecall.web.body_limits import body_limit
 from rolecall.web.control import refuse_unknown_name, register_refusals
 from rolecall.web.front_doors import FRONT_DOORS, is_page
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
@@ -53,6 +54,7 @@ class RolecallApplication(Flask):
 
     # Whether a request is for one of Rolecall's own pages or endpoints, and so no AWS call.
     is_page = staticmethod(is_page)
+    body_limit = staticmethod(body_limit)
 
 
 def web_application(

@@ -5,7 +5,6 @@ Pages in a user's browser must not reach them. So a request from a page of anoth
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
 from rolecall.storage.engine import DatabaseError
 from rolecall.version import __version__
+from rolecall.web.body_limits import is_this_machine
 from rolecall.web.doors import Guard
 from rolecall.web.origins import Admission, asked_host, from_another_site, sent_by_another_site
 
@@ -43,7 +43,7 @@ def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
 
     @control.before_request
     def check_sender() -> tuple[Response, int] | None:
-        if not _is_loopback(request.remote_addr or ""):
+        if not is_this_machine(request.remote_addr or ""):
             return _problem(OTHER_MACHINE_MESSAGE), 403
         host = asked_host(request.environ)
         if not admission.knows_name(host):
@@ -121,10 +121,3 @@ def _unavailable(error: Exception) -> tuple[Response, int]:
 def _problem(message: str) -> Response:
     answer: Any = jsonify(message=message)
     return answer  # type: ignore[no-any-return]
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

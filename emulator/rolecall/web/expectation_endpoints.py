@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from rolecall.call_log.filter import BadFilterError
 from rolecall.sandbox import Sandbox
+from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES
 from rolecall.web.decision_endpoints import single_values
 
 INVALID_MESSAGE = "The expectations cannot be used."
@@ -27,12 +28,12 @@ def register_expectations(control: Blueprint, sandbox: Sandbox) -> None:
         files: Any = importlib.import_module("rolecall.expectations.files")
         verifying: Any = importlib.import_module("rolecall.expectations.verifying")
         report: Any = importlib.import_module("rolecall.expectations.report")
-        request.max_content_length = files.MAXIMUM_EXPECTATIONS_BYTES
+        request.max_content_length = MAXIMUM_EXPECTATIONS_BYTES
         try:
             text = request.get_data(cache=False).decode("utf-8")
             return jsonify(report.results_as_json(verifying.verify(sandbox, text))), 200
         except RequestEntityTooLarge:
-            return jsonify(message=TOO_LARGE_MESSAGE.format(maximum=files.MAXIMUM_EXPECTATIONS_BYTES)), 413
+            return jsonify(message=TOO_LARGE_MESSAGE.format(maximum=MAXIMUM_EXPECTATIONS_BYTES)), 413
         except UnicodeDecodeError:
             return jsonify(message=NOT_TEXT_MESSAGE), 400
         except files.InvalidExpectationsError as error:

@@ -6,10 +6,10 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from rolecall.sandbox import Sandbox
+from rolecall.settings import MAXIMUM_SNAPSHOT_BYTES
 from rolecall.worlds.declare import InvalidWorldError
 from rolecall.worlds.snapshots import UnsavableError
 
-MAXIMUM_SNAPSHOT_BYTES = 64 * 1024 * 1024
 YAML = "application/yaml"
 INVALID_MESSAGE = "The snapshot cannot be loaded."
 NOT_TEXT_MESSAGE = "The snapshot is not UTF-8 text."

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from rolecall.caches import KeptMapping
 from rolecall.wire.models import Member, Shape
 from rolecall.wire.scalars import PLAIN_TEXTS, epoch_seconds, http_date, iso8601_milliseconds
 
@@ -53,14 +54,11 @@ def _structure_encoder(shape: Shape, members: Mapping[str, Member] | None) -> En
         if not plan:
             chosen = shape.members if members is None else members
             plan.update({n: (encode_basestring_ascii(m.wire_name) + ":", encoder(m)) for n, m in chosen.items()})
-        parts = []
-        for name, item in value.items():
-            found = plan.get(name)
-            if found is None:
-                raise TypeError(f"{shape.name} has no member {name}")
-            if item is not None:
-                parts.append(found[0] + found[1](item))
-        return "{" + ",".join(parts) + "}"
+        try:
+            planned = [(plan[name], item) for name, item in value.items()]
+        except KeyError as error:
+            raise TypeError(f"{shape.name} has no member {error.args[0]}") from error
+        return "{" + ",".join([key + encode(item) for (key, encode), item in planned if item is not None]) + "}"
 
     return encode_structure
 
@@ -74,7 +72,9 @@ def _list_encoder(shape: Shape) -> Encode:
             raise TypeError(f"{shape.name} must be a list, not {type(value).__name__}")
         if not encoders:
             encoders.append(encoder(element))
-        return "[" + ",".join(map(encoders[0], value)) + "]"
+        encode = encoders[0]
+        texts = [item.text_by(encode) if type(item) is KeptMapping else encode(item) for item in value]
+        return "[" + ",".join(texts) + "]"
 
     return encode_list
 

@@ -18,6 +18,7 @@ from rolecall.sessions.saml.records import BadMetadataError, SamlNotInstalledErr
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.worlds.document_files import FILE_KEYS, DocumentFile
 from rolecall.worlds.files import ElsewhereError, read_beside
+from rolecall.worlds.json_schema import A_POLICY, Schema, accepting, mapping_with, schema_of, text_matching
 from rolecall.worlds.located import MAXIMUM_PROBLEMS, Located, Path, Problem
 from rolecall.worlds.policy_problems import hint, pointed_at
 
@@ -28,6 +29,9 @@ MAXIMUM_KEY_SET_BYTES = 1_048_576
 MAXIMUM_METADATA_BYTES = 10_000_000
 # 9999-12-31: the latest date that an answer can show.
 LATEST_DATE_SECONDS = 253_402_300_799
+_JSON_TYPES = {str: "string", bool: "boolean", int: "integer"}
+_FILE: Schema = {"type": "string", "minLength": 1, "description": "the path of a file, from this file's folder"}
+_FILES: Schema = {"type": "object", "additionalProperties": _FILE}
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
@@ -68,6 +72,7 @@ def spelled(path: Path) -> str:
 
 
 def _of_type(kind: type) -> Check:
+    @accepting(lambda: {"type": _JSON_TYPES[kind]})
     def check(notes: Notes, path: Path, value: Any) -> Any:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             notes.add(path, f"must be {_TYPE_NAMES[kind]}")
@@ -89,6 +94,7 @@ def matching(pattern: str, description: str) -> Check:
     """A text that matches all of ``pattern``."""
     compiled = re.compile(pattern)
 
+    @accepting(lambda: text_matching(pattern, description))
     def check(notes: Notes, path: Path, value: Any) -> str | None:
         if isinstance(value, str) and compiled.fullmatch(value):
             return value
@@ -100,6 +106,7 @@ def matching(pattern: str, description: str) -> Check:
 
 
 def one_of(*choices: str) -> Check:
+    @accepting(lambda: {"enum": list(choices)})
     def check(notes: Notes, path: Path, value: Any) -> str | None:
         if value in choices:
             return str(value)
@@ -110,6 +117,7 @@ def one_of(*choices: str) -> Check:
 
 
 def between(lowest: int, highest: int) -> Check:
+    @accepting(lambda: {"type": "integer", "minimum": lowest, "maximum": highest})
     def check(notes: Notes, path: Path, value: Any) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
             return value
@@ -119,6 +127,7 @@ def between(lowest: int, highest: int) -> Check:
     return check
 
 
+@accepting(lambda: {"type": "string", "description": "a time such as 2030-01-01T00:00:00Z"})
 def moment(notes: Notes, path: Path, value: Any) -> int | None:
     """A time as text; the result is seconds since the epoch."""
     try:
@@ -134,12 +143,17 @@ def moment(notes: Notes, path: Path, value: Any) -> int | None:
 
 
 def optional(check: Check) -> Check:
-    return lambda notes, path, value: None if value is None else check(notes, path, value)
+    @accepting(lambda: {"anyOf": [schema_of(check), {"type": "null"}]})
+    def checked(notes: Notes, path: Path, value: Any) -> Any:
+        return None if value is None else check(notes, path, value)
+
+    return checked
 
 
 def list_of(check: Check) -> Check:
     """A list. The result leaves out members with problems."""
 
+    @accepting(lambda: {"type": "array", "items": schema_of(check)})
     def checked(notes: Notes, path: Path, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
             notes.add(path, "must be a list")
@@ -153,6 +167,7 @@ def list_of(check: Check) -> Check:
 def mapping_of(check: Check, key_check: Check | None = None) -> Check:
     """A mapping from any text to values that pass the check."""
 
+    @accepting(lambda: _mapping_schema(check, key_check))
     def checked(notes: Notes, path: Path, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             notes.add(value.path if isinstance(value, DocumentFile) else path, "must be a mapping")
@@ -172,8 +187,15 @@ def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]],
 
     A document may also be named by its file. Such a key is known here, but the file was read before the check.
     """
-    fields = {**fields, **{FILE_KEYS[key]: ("", _unread_file) for key in fields if key in FILE_KEYS}}
+    files = {key: FILE_KEYS[key] for key in fields if key in FILE_KEYS}
+    fields = {**fields, **dict.fromkeys(files.values(), ("", _unread_file))}
 
+    def schema() -> Schema:
+        named = {file: _FILES if key == "inline_policies" else _FILE for key, file in files.items()}
+        own = {key: schema_of(check) for key, (_, check) in fields.items() if key not in named}
+        return mapping_with({**own, **named}, required, files)
+
+    @accepting(schema)
     def checked(notes: Notes, path: Path, value: Any) -> Result | None:
         if not isinstance(value, dict):
             notes.add(path, "must be a mapping")
@@ -197,9 +219,15 @@ def record(make: Callable[..., Result], fields: Mapping[str, tuple[str, Check]],
     return checked
 
 
+def _mapping_schema(check: Check, key_check: Check | None) -> Schema:
+    keys = {} if key_check is None else {"propertyNames": schema_of(key_check)}
+    return {"type": "object", "additionalProperties": schema_of(check), **keys}
+
+
 def checked(check: Check, problem_of: Callable[[Any], str]) -> Check:
     """A value that passes ``check``, and about which ``problem_of`` has nothing to say."""
 
+    @accepting(lambda: schema_of(check))
     def checked_again(notes: Notes, path: Path, value: Any) -> Any:
         result = check(notes, path, value)
         problem = "" if result is None else problem_of(result)
@@ -220,9 +248,10 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
     return f", did you mean {near[0]!r}?" if near else f"; the known keys are {', '.join(known)}"
 
 
-def policy(kind: PolicyKind) -> Check:
+def policy(kind: PolicyKind, *, is_inline: bool = False) -> Check:
     """A policy document, as a mapping or as JSON text; the result is JSON text."""
 
+    @accepting(lambda: A_POLICY)
     def check(notes: Notes, path: Path, value: Any) -> str | None:
         if not isinstance(value, (dict, str)):
             notes.add(path, "must be a policy document: a mapping, or JSON text")
@@ -232,7 +261,7 @@ def policy(kind: PolicyKind) -> Check:
             return None
         document = document_text(value)
         try:
-            accepted_policy(document, kind)
+            accepted_policy(document, kind, is_inline=is_inline)
         except MalformedPolicy as error:
             message = f"not a policy that AWS accepts: {error}{hint(error.pointer)}"
             if isinstance(value, DocumentFile):
@@ -247,9 +276,9 @@ def policy(kind: PolicyKind) -> Check:
 
 # The check of a trust policy, the check of its principals and the set-up all read it, and many roles have the same one.
 @lru_cache(maxsize=4096)
-def accepted_policy(text: str, kind: PolicyKind) -> Policy:
+def accepted_policy(text: str, kind: PolicyKind, *, is_inline: bool = False) -> Policy:
     """The policy that a text holds. Raises MalformedPolicy."""
-    return parse_policy(text, kind)
+    return parse_policy(text, kind, is_inline=is_inline)
 
 
 def document_text(value: Any) -> str:
@@ -277,6 +306,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | bool | int)
 
 
+@accepting(lambda: {"type": "string", "description": "the URL of an OpenID Connect provider"})
 def issuer_url(notes: Notes, path: Path, value: Any) -> str | None:
     """The URL of an OpenID Connect provider."""
     problem = issuer_problem(value) if isinstance(value, str) else "it must be text"
@@ -311,19 +341,49 @@ def _text_of_file(
     return text
 
 
+@accepting(lambda: _FILE)
 def key_set_file(notes: Notes, path: Path, value: Any) -> str | None:
     """The path of a file with a JSON Web Key Set. The result is the file's text."""
     return _text_of_file(notes, path, value, MAXIMUM_KEY_SET_BYTES, read_key_set)
 
 
+@accepting(lambda: _FILE)
 def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
     """The path of a file with the metadata of a SAML identity provider. The result is the file's text."""
     return _text_of_file(notes, path, value, MAXIMUM_METADATA_BYTES, read_metadata)
 
 
+def saml_metadata(notes: Notes, path: Path, value: Any) -> str | None:
+    """The metadata of a SAML identity provider as XML text."""
+    if not isinstance(value, str) or not value:
+        notes.add(path, "must be XML text")
+        return None
+    if len(value.encode("utf-8", "surrogatepass")) > MAXIMUM_METADATA_BYTES:
+        notes.add(path, f"longer than {MAXIMUM_METADATA_BYTES} bytes")
+        return None
+    try:
+        read_metadata(value)
+    except (BadMetadataError, SamlNotInstalledError) as error:
+        notes.add(path, f"cannot be used: {error}" if isinstance(error, BadMetadataError) else error.message)
+        return None
+    return value
+
+
+def saml_is_missing() -> str:
+    """What to install, if SAML needs an extra of Rolecall that is not installed; else empty."""
+    try:
+        read_metadata("")
+    except SamlNotInstalledError as error:
+        return error.message
+    except BadMetadataError:
+        pass
+    return ""
+
+
 def not_emulated(what: str) -> Check:
     """A key of the format that this version does not support. An empty list is accepted, anything else is a problem."""
 
+    @accepting(lambda: {"type": "array", "maxItems": 0})
     def check(notes: Notes, path: Path, value: Any) -> None:
         if value:
             notes.add(path, f"{what} are not emulated by this version of Rolecall")

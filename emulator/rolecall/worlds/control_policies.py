@@ -12,6 +12,7 @@ from rolecall.data import QUOTAS, without_resource_control
 from rolecall.policy import PolicyKind, Statement, document_size, parse_policy
 from rolecall.worlds import checking as c
 from rolecall.worlds.document_files import DocumentFile
+from rolecall.worlds.json_schema import A_POLICY, accepting
 from rolecall.worlds.located import Path
 from rolecall.worlds.policy_problems import pointed_at
 
@@ -25,6 +26,7 @@ def control_document(kind: PolicyKind) -> c.Check:
     """The document of a service or resource control policy; the result is JSON text."""
     document = c.policy(kind)
 
+    @accepting(lambda: A_POLICY)
     def check(notes: c.Notes, path: Path, value: Any) -> str | None:
         text: str | None = document(notes, path, value)
         if text is None:
@@ -41,6 +43,7 @@ def control_document(kind: PolicyKind) -> c.Check:
     return check
 
 
+@accepting(lambda: {"anyOf": [{"type": "object"}, {"type": "string"}]})
 def management_document(notes: c.Notes, path: Path, value: Any) -> str | None:
     """The document of a policy of another type: a mapping, or JSON text of one. The result is JSON text."""
     if isinstance(value, dict):

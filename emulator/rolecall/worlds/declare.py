@@ -12,11 +12,13 @@ from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.version import __version__
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.chime_sdk_references import dangling_chime_sdk
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.control_policies import control_document, management_document
 from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.files import read_named
 from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPermissionSet, dangling_center
+from rolecall.worlds.json_schema import Schema, accepting, document
 from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
 from rolecall.worlds.quotas import quotas
@@ -96,6 +98,7 @@ _SETTINGS = c.record(
 )
 
 
+@accepting(lambda: {"const": 1})
 def _version(notes: c.Notes, path: Path, value: object) -> None:
     if type(value) is not int or value != 1:
         notes.add(path, "must be 1: this version of Rolecall reads version 1 of the format")
@@ -114,6 +117,13 @@ _WORLD = c.record(
     },
     ("accounts",),
 )
+
+
+def world_schema() -> Schema:
+    """The JSON schema of the sandbox file."""
+    schema = document(_WORLD, "A sandbox file of Rolecall")
+    schema["properties"]["accounts"]["minItems"] = 1
+    return {**schema, "required": ["version", *schema["required"]]}
 
 
 class InvalidWorldError(Exception):
@@ -190,6 +200,8 @@ def _checked(notes: c.Notes) -> w.World | None:
     world: w.World | None = _WORLD(notes, (), value)
     if world is not None and value.get("accounts") == []:
         notes.add(("accounts",), "must name at least one account")
-    for path, message in chain(dangling(value), dangling_center(value), dangling_rows(value)):
+    for path, message in chain(
+        dangling(value), dangling_chime_sdk(value), dangling_center(value), dangling_rows(value)
+    ):
         notes.add(path, message)
     return world

@@ -15,10 +15,8 @@ from rolecall.storage.roles import SSO_PATH
 from rolecall.worlds import checking as c
 from rolecall.worlds.located import Path
 from rolecall.worlds.members import column, list_of, member
+from rolecall.worlds.plain_values import Found, Values, mappings_in, repeats, text_in, texts_in
 from rolecall.worlds.row_checks import DIRECTORY_USER_PATTERN
-
-Found = Iterator[tuple[Path, str]]
-Values = Mapping[str, Any]
 
 DEFAULT_INSTANCE_ID = "ssoins-1234567890abcdef"
 DEFAULT_IDENTITY_STORE_ID = "d-1234567890"
@@ -131,50 +129,52 @@ def policy_arn(account_id: str, text: str) -> str:
 def declared_role_arns(world: Any) -> Iterator[str]:
     """The ARNs of the roles that the permission sets of a file get. Its values may have any type."""
     center = world.get("identity_center") if isinstance(world, dict) else None
-    region = _text(center, "region") if isinstance(center, dict) else ""
-    for _, permission_set in _mappings(world, "permission_sets"):
-        name = _text(permission_set, "name")
-        for _, assignment in _mappings(permission_set, "assignments"):
-            for _, account_id in _texts(assignment, "accounts"):
+    region = text_in(center, "region") if isinstance(center, dict) else ""
+    for _, permission_set in mappings_in(world, "permission_sets"):
+        name = text_in(permission_set, "name")
+        for _, assignment in mappings_in(permission_set, "assignments"):
+            for _, account_id in texts_in(assignment, "accounts"):
                 yield iam_arn(account_id, "role", role_path(region or DEFAULT_REGION), role_name(name, account_id))
 
 
 def dangling_center(world: Any) -> Found:
     """Names declared twice; users, groups, accounts and policies that no part of the file declares."""
     center = world.get("identity_center") if isinstance(world, dict) else None
-    users = list(_mappings(center, "users"))
-    yield from _twice(("identity_center", "users"), [((index, "name"), _text(user, "name")) for index, user in users])
-    yield from _twice(("identity_center", "users"), [((index, "id"), _text(user, "id")) for index, user in users])
-    groups = _texts(center, "groups")
+    users = list(mappings_in(center, "users"))
+    yield from _twice(("identity_center", "users"), [((index, "name"), text_in(user, "name")) for index, user in users])
+    yield from _twice(("identity_center", "users"), [((index, "id"), text_in(user, "id")) for index, user in users])
+    groups = texts_in(center, "groups")
     yield from _twice(("identity_center", "groups"), [((index,), name) for index, name in groups])
     known_groups = {name.lower() for _, name in groups}
     for index, user in users:
         place: Path = ("identity_center", "users", index, "groups")
-        yield from _unknown(place, _texts(user, "groups"), known_groups, "group of identity_center")
-    known_users = {_text(user, "name").lower() for _, user in users}
-    policies = {_text(account, "id"): set(_policies(account)) for _, account in _mappings(world, "accounts")}
-    sets = list(_mappings(world, "permission_sets"))
+        yield from _unknown(place, texts_in(user, "groups"), known_groups, "group of identity_center")
+    known_users = {text_in(user, "name").lower() for _, user in users}
+    policies = {text_in(account, "id"): set(_policies(account)) for _, account in mappings_in(world, "accounts")}
+    sets = list(mappings_in(world, "permission_sets"))
     for key in ("name", "id"):
-        yield from _twice(("permission_sets",), [((index, key), _text(each, key)) for index, each in sets])
+        yield from _twice(("permission_sets",), [((index, key), text_in(each, key)) for index, each in sets])
     for index, each in sets:
         path: Path = ("permission_sets", index)
         account_ids: dict[str, None] = {}
-        for position, assignment in _mappings(each, "assignments"):
+        for position, assignment in mappings_in(each, "assignments"):
             place = (*path, "assignments", position)
-            yield from _unknown((*place, "users"), _texts(assignment, "users"), known_users, "user of identity_center")
             yield from _unknown(
-                (*place, "groups"), _texts(assignment, "groups"), known_groups, "group of identity_center"
+                (*place, "users"), texts_in(assignment, "users"), known_users, "user of identity_center"
             )
-            yield from _unknown((*place, "accounts"), _texts(assignment, "accounts"), set(policies), "account")
-            account_ids |= dict.fromkeys(account_id for _, account_id in _texts(assignment, "accounts"))
+            yield from _unknown(
+                (*place, "groups"), texts_in(assignment, "groups"), known_groups, "group of identity_center"
+            )
+            yield from _unknown((*place, "accounts"), texts_in(assignment, "accounts"), set(policies), "account")
+            account_ids |= dict.fromkeys(account_id for _, account_id in texts_in(assignment, "accounts"))
         yield from _policies_of(path, each, {account_id: policies.get(account_id) for account_id in account_ids})
 
 
 def _policies_of(path: Path, permission_set: Values, policies: Mapping[str, set[str] | None]) -> Found:
-    named = [((*path, "managed_policies", index), arn) for index, arn in _texts(permission_set, "managed_policies")]
-    own = _texts(permission_set, "customer_managed_policies")
+    named = [((*path, "managed_policies", index), arn) for index, arn in texts_in(permission_set, "managed_policies")]
+    own = texts_in(permission_set, "customer_managed_policies")
     named += [((*path, "customer_managed_policies", index), name) for index, name in own]
-    boundary = _text(permission_set, "permissions_boundary")
+    boundary = text_in(permission_set, "permissions_boundary")
     for place, text in [*named, *([((*path, "permissions_boundary"), boundary)] if boundary else [])]:
         if text.startswith("arn:"):
             policy = managed_policy(text)
@@ -190,37 +190,16 @@ def _policies_of(path: Path, permission_set: Values, policies: Mapping[str, set[
 
 
 def _policies(account: Values) -> Iterator[str]:
-    for _, policy in _mappings(account, "policies"):
-        yield iam_arn(_text(account, "id"), "policy", _text(policy, "path") or "/", _text(policy, "name"))
+    for _, policy in mappings_in(account, "policies"):
+        yield iam_arn(text_in(account, "id"), "policy", text_in(policy, "path") or "/", text_in(policy, "name"))
 
 
 def _twice(path: Path, named: list[tuple[Path, str]]) -> Found:
-    seen: set[str] = set()
-    for place, name in named:
-        if name and name.lower() in seen:
-            yield (*path, *place), f"{name!r} is declared twice"
-        seen.add(name.lower())
+    for index, name in repeats((index, name) for index, (_, name) in enumerate(named)):
+        yield (*path, *named[index][0]), f"{name!r} is declared twice"
 
 
 def _unknown(path: Path, named: list[tuple[int, str]], known: set[str], what: str) -> Found:
     for index, name in named:
         if name.lower() not in known:
             yield (*path, index), f"no {what} {name!r} is declared"
-
-
-def _mappings(owner: Any, key: str) -> Iterator[tuple[int, Values]]:
-    members = owner.get(key) if isinstance(owner, dict) else None
-    for index, each in enumerate(members if isinstance(members, list) else ()):
-        if isinstance(each, dict):
-            yield index, each
-
-
-def _texts(owner: Any, key: str) -> list[tuple[int, str]]:
-    members = owner.get(key) if isinstance(owner, dict) else None
-    listed = enumerate(members) if isinstance(members, list) else ()
-    return [(index, each) for index, each in listed if isinstance(each, str)]
-
-
-def _text(owner: Values, key: str) -> str:
-    value = owner.get(key)
-    return value if isinstance(value, str) else ""

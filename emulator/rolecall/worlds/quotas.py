@@ -7,6 +7,7 @@ from typing import Any
 
 from rolecall.data import QUOTA_FIELDS, QUOTAS, Quotas, quotas_with
 from rolecall.worlds import checking as c
+from rolecall.worlds.json_schema import accepting, schema_of
 from rolecall.worlds.located import Path
 
 # More than AWS grants to any customer: a test sets a quota to reach it, or to remove it as a limit.
@@ -16,6 +17,13 @@ HINTS = 20
 _QUOTA = c.between(0, HIGHEST_QUOTA)
 
 
+@accepting(
+    lambda: {
+        "type": "object",
+        "properties": dict.fromkeys(QUOTA_FIELDS, schema_of(_QUOTA)),
+        "additionalProperties": False,
+    }
+)
 def quotas(notes: c.Notes, path: Path, value: Any) -> Quotas:
     """AWS's quotas with the changes in a mapping, whose keys are AWS's names, codes or titles of quotas."""
     given: dict[str, str] = {}

@@ -20,9 +20,8 @@ from rolecall.storage.trust import PrincipalForm, UnknownPrincipal, principal_fo
 from rolecall.worlds.checking import accepted_policy, document_text
 from rolecall.worlds.identity_center import declared_role_arns
 from rolecall.worlds.located import Path
+from rolecall.worlds.plain_values import Found, Values, mappings_in, repeats, text_in, texts_in
 
-Found = Iterator[tuple[Path, str]]
-Values = Mapping[str, Any]
 WITHOUT_CASE = " (names compare without case)"
 # The name of an organizational unit. A unit with an id may have any other name, and is then referred to by its id.
 UNIT_NAME_PATTERN = r"(?!(?:\d{12}|ROOT)$)(?=.*\S).{1,128}"
@@ -47,18 +46,18 @@ class _Declared:
 
 def dangling(world: Any) -> Found:
     """Every such problem, with the path of its value."""
-    accounts = list(_mappings(world, "accounts"))
+    accounts = list(mappings_in(world, "accounts"))
     principals = frozenset([*_principals(accounts), *declared_role_arns(world)])
     parsed = [arn for arn in map(parse_arn, principals) if arn is not None]
     declared = _Declared(
-        accounts=frozenset(_text(account, "id") for _, account in accounts),
+        accounts=frozenset(text_in(account, "id") for _, account in accounts),
         policies=frozenset(_arns("policies", "policy", accounts)),
         principals=principals,
         ids=frozenset(
-            _text(entity, "unique_id")
+            text_in(entity, "unique_id")
             for _, account in accounts
             for noun in ("users", "roles")
-            for _, entity in _mappings(account, noun)
+            for _, entity in mappings_in(account, noun)
         ),
         role_names=frozenset((arn.account_id, arn.resource_name) for arn in parsed if arn.resource_type == "role"),
     )
@@ -68,15 +67,15 @@ def dangling(world: Any) -> Found:
     for index, account in accounts:
         path: Path = ("accounts", index)
         for noun in ("users", "groups", "policies", "roles", "instance_profiles"):
-            yield from _repeated((*path, noun), "name", list(_mappings(account, noun)), WITHOUT_CASE)
+            yield from _repeated((*path, noun), "name", list(mappings_in(account, noun)), WITHOUT_CASE)
         for noun in ("users", "groups", "roles"):
-            for position, entity in _mappings(account, noun):
-                yield from _policies_of((*path, noun, position), entity, _text(account, "id"), declared)
+            for position, entity in mappings_in(account, noun):
+                yield from _policies_of((*path, noun, position), entity, text_in(account, "id"), declared)
                 yield from _repeated_tags((*path, noun, position), entity)
         yield from _repeated_devices(path, account)
-        for position, role in _mappings(account, "roles"):
+        for position, role in mappings_in(account, "roles"):
             yield from _linked((*path, "roles", position), role)
-        for position, policy in _mappings(account, "policies"):
+        for position, policy in mappings_in(account, "policies"):
             yield from _versions((*path, "policies", position), policy)
         yield from _groups(path, account)
         yield from _instance_profiles((*path, "instance_profiles"), account)
@@ -88,35 +87,16 @@ def dangling(world: Any) -> Found:
     yield from _organization(world, declared)
 
 
-# Plain values, which may have any type.
-
-
-def _mappings(owner: Any, key: str) -> Iterator[tuple[int, Values]]:
-    """The members of a list that are mappings, with their positions."""
-    members = owner.get(key) if isinstance(owner, dict) else None
-    for index, member in enumerate(members if isinstance(members, list) else ()):
-        if isinstance(member, dict):
-            yield index, member
-
-
-def _texts(owner: Values, key: str) -> list[tuple[int, str]]:
-    members = owner.get(key)
-    listed = enumerate(members) if isinstance(members, list) else ()
-    return [(index, member) for index, member in listed if isinstance(member, str)]
-
-
-def _text(owner: Values, key: str, default: str = "") -> str:
-    value = owner.get(key)
-    return value if isinstance(value, str) else default
+# ARNs of what the file declares.
 
 
 def _arn(account: Values, kind: str, entity: Values) -> str:
-    return iam_arn(_text(account, "id"), kind, _text(entity, "path", "/"), _text(entity, "name"))
+    return iam_arn(text_in(account, "id"), kind, text_in(entity, "path", "/"), text_in(entity, "name"))
 
 
 def _arns(noun: str, kind: str, accounts: Iterable[tuple[int, Values]]) -> Iterator[str]:
     for _, account in accounts:
-        for _, entity in _mappings(account, noun):
+        for _, entity in mappings_in(account, noun):
             yield _arn(account, kind, entity)
 
 
@@ -124,38 +104,29 @@ def _principals(accounts: list[tuple[int, Values]]) -> Iterator[str]:
     yield from _arns("users", "user", accounts)
     yield from _arns("roles", "role", accounts)
     for _, account in accounts:
-        for _, service in _texts(account, "service_linked_roles"):
+        for _, service in texts_in(account, "service_linked_roles"):
             if service in service_linked_roles():
                 name = service_linked_roles()[service].role_name
-                yield iam_arn(_text(account, "id"), "role", f"/aws-service-role/{service}/", name)
+                yield iam_arn(text_in(account, "id"), "role", f"/aws-service-role/{service}/", name)
 
 
 # The checks.
 
 
 def _repeated(path: Path, member: str, entities: Iterable[tuple[int, Values]], ending: str = "") -> Found:
-    named = [(index, _text(entity, member)) for index, entity in entities]
-    for index, name in _again(named):
+    named = [(index, text_in(entity, member)) for index, entity in entities]
+    for index, name in repeats(named):
         yield (*path, index, member), f"{name!r} is declared twice{ending}"
-
-
-def _again(named: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """The values that occurred before in any case of letters. Empty ones do not count."""
-    seen: set[str] = set()
-    for index, name in named:
-        if name and name.lower() in seen:
-            yield index, name
-        seen.add(name.lower())
 
 
 def _repeated_keys(accounts: Iterable[tuple[int, Values]]) -> Found:
     seen: set[str] = set()
     for index, account in accounts:
         owners: list[tuple[Path, Values]] = [(("accounts", index, "root_access_keys"), account)]
-        owners += [(("accounts", index, "users", i, "access_keys"), user) for i, user in _mappings(account, "users")]
+        owners += [(("accounts", index, "users", i, "access_keys"), user) for i, user in mappings_in(account, "users")]
         for path, owner in owners:
-            for position, key in _mappings(owner, str(path[-1])):
-                key_id = _text(key, "id")
+            for position, key in mappings_in(owner, str(path[-1])):
+                key_id = text_in(key, "id")
                 if key_id and key_id in seen:
                     yield (*path, position, "id"), f"access key id {key_id!r} is declared twice"
                 seen.add(key_id)
@@ -166,21 +137,21 @@ def _repeated_ids(accounts: Iterable[tuple[int, Values]]) -> Found:
     owned: list[tuple[Path, str, Values]] = []
     for index, account in accounts:
         for noun in ("users", "groups", "policies", "roles", "instance_profiles"):
-            owned += [(("accounts", index, noun, i), "unique_id", entity) for i, entity in _mappings(account, noun)]
-        for i, chime_account in _mappings(account, "chime_accounts"):
+            owned += [(("accounts", index, noun, i), "unique_id", entity) for i, entity in mappings_in(account, noun)]
+        for i, chime_account in mappings_in(account, "chime_accounts"):
             path: Path = ("accounts", index, "chime_accounts", i)
             owned.append((path, "id", chime_account))
-            owned += [((*path, "users", j), "id", user) for j, user in _mappings(chime_account, "users")]
+            owned += [((*path, "users", j), "id", user) for j, user in mappings_in(chime_account, "users")]
     seen: set[str] = set()
     for path, member, entity in owned:
-        unique_id = _text(entity, member)
+        unique_id = text_in(entity, member)
         if unique_id and unique_id in seen:
             yield (*path, member), f"{unique_id!r} is the id of two entities"
         seen.add(unique_id)
 
 
 def _versions(path: Path, policy: Values) -> Found:
-    versions = list(_mappings(policy, "versions"))
+    versions = list(mappings_in(policy, "versions"))
     if versions and "default_version" not in policy:
         yield (*path, "versions"), "default_version is missing: give the number of the version in document"
     seen = [policy.get("default_version")]
@@ -195,45 +166,45 @@ def _versions(path: Path, policy: Values) -> Found:
 
 def _linked(path: Path, role: Values) -> Found:
     """A service-linked role must have the path that AWS gives it."""
-    service = _text(role, "linked_service")
+    service = text_in(role, "linked_service")
     if service and service not in service_linked_roles():
         yield (*path, "linked_service"), f"no service-linked role is known for {service!r}"
-    elif service and _text(role, "path", "/") != f"/aws-service-role/{service}/":
+    elif service and text_in(role, "path", "/") != f"/aws-service-role/{service}/":
         yield (*path, "path"), f"the path of this service-linked role is /aws-service-role/{service}/"
 
 
 def _repeated_devices(path: Path, account: Values) -> Found:
     """A device belongs to one user only, or to the root user."""
     lists: list[tuple[Path, Values]] = [((*path, "root_mfa_devices"), account)]
-    lists += [((*path, "users", index, "mfa_devices"), user) for index, user in _mappings(account, "users")]
+    lists += [((*path, "users", index, "mfa_devices"), user) for index, user in mappings_in(account, "users")]
     named: list[tuple[Path, str]] = [
-        ((*place, position, "name"), _text(device, "name"))
+        ((*place, position, "name"), text_in(device, "name"))
         for place, owner in lists
-        for position, device in _mappings(owner, str(place[-1]))
+        for position, device in mappings_in(owner, str(place[-1]))
     ]
-    for index, name in _again((index, name) for index, (_, name) in enumerate(named)):
+    for index, name in repeats((index, name) for index, (_, name) in enumerate(named)):
         yield named[index][0], f"MFA device {name!r} is declared twice{WITHOUT_CASE}"
 
 
 def _repeated_tags(path: Path, entity: Values) -> Found:
     tags = entity.get("tags")
     keys = list(tags) if isinstance(tags, dict) else []
-    for _, key in _again(enumerate(keys)):
+    for _, key in repeats(enumerate(keys)):
         yield (*path, "tags", key), f"{key!r} appears twice (tag keys compare without case)"
 
 
 def _policies_of(path: Path, entity: Values, account_id: str, declared: _Declared) -> Found:
-    attached = _texts(entity, "attached_policies")
-    linked = service_linked_roles().get(_text(entity, "linked_service"))
+    attached = texts_in(entity, "attached_policies")
+    linked = service_linked_roles().get(text_in(entity, "linked_service"))
     for position, arn in attached:
         if linked is not None and arn == linked.policy_arn:
             continue
         problem = _policy_problem(arn, account_id, declared)
         if problem:
             yield (*path, "attached_policies", position), problem
-    for position, arn in _again(attached):
+    for position, arn in repeats(attached):
         yield (*path, "attached_policies", position), f"{arn} is attached twice"
-    boundary = _text(entity, "permissions_boundary")
+    boundary = text_in(entity, "permissions_boundary")
     problem = _policy_problem(boundary, account_id, declared) if boundary else ""
     if problem:
         yield (*path, "permissions_boundary"), problem
@@ -254,40 +225,40 @@ def _policy_problem(arn: str, account_id: str, declared: _Declared) -> str:
 
 
 def _groups(path: Path, account: Values) -> Found:
-    known = {_text(group, "name").lower() for _, group in _mappings(account, "groups")}
-    for index, user in _mappings(account, "users"):
-        names = _texts(user, "groups")
+    known = {text_in(group, "name").lower() for _, group in mappings_in(account, "groups")}
+    for index, user in mappings_in(account, "users"):
+        names = texts_in(user, "groups")
         for position, name in names:
             if name.lower() not in known:
                 yield (*path, "users", index, "groups", position), f"no group {name!r} is declared in this account"
-        for position, name in _again(names):
+        for position, name in repeats(names):
             yield (*path, "users", index, "groups", position), f"{name!r} appears twice"
 
 
 def _instance_profiles(path: Path, account: Values) -> Found:
     """The role in a profile must be an ordinary role of the account."""
-    roles = {_text(role, "name").lower(): role for _, role in _mappings(account, "roles")}
-    for index, profile in _mappings(account, "instance_profiles"):
-        name = _text(profile, "role")
+    roles = {text_in(role, "name").lower(): role for _, role in mappings_in(account, "roles")}
+    for index, profile in mappings_in(account, "instance_profiles"):
+        name = text_in(profile, "role")
         role = roles.get(name.lower(), {})
         if name and not role:
             yield (*path, index, "role"), f"no role {name!r} is declared in this account"
-        elif _text(role, "linked_service"):
+        elif text_in(role, "linked_service"):
             yield (*path, index, "role"), f"{name!r} is a service-linked role, which no instance profile can hold"
 
 
 def _service_linked(path: Path, account: Values) -> Found:
-    services = _texts(account, "service_linked_roles")
+    services = texts_in(account, "service_linked_roles")
     for index, service in services:
         if service not in service_linked_roles():
             yield (*path, "service_linked_roles", index), f"no service-linked role is known for {service!r}"
-    for index, service in _again(services):
+    for index, service in repeats(services):
         yield (*path, "service_linked_roles", index), f"{service!r} appears twice"
 
 
 def _trusted(path: Path, account: Values, declared: _Declared) -> Found:
     """Trusted users and roles of declared accounts must be declared; other accounts are outside the sandbox."""
-    for index, role in _mappings(account, "roles"):
+    for index, role in mappings_in(account, "roles"):
         try:
             principals = trusted_principals(accepted_policy(document_text(role.get("trust_policy")), PolicyKind.TRUST))
         except MalformedPolicy:
@@ -328,9 +299,9 @@ def _trust_problem(principal: str, declared: _Declared, *, is_bound: bool) -> st
 
 
 def _oidc_providers(path: Path, account: Values) -> Found:
-    providers = list(_mappings(account, "oidc_providers"))
+    providers = list(mappings_in(account, "oidc_providers"))
     # The scheme is not part of a provider's ARN.
-    named = [(index, _text(provider, "url").partition("://")[2]) for index, provider in providers]
+    named = [(index, text_in(provider, "url").partition("://")[2]) for index, provider in providers]
     seen: set[str] = set()
     for index, name in named:
         if name and name in seen:
@@ -340,7 +311,7 @@ def _oidc_providers(path: Path, account: Values) -> Found:
         if "jwks_file" in provider and "keys" in provider:
             yield (*path, index, "keys"), "excludes jwks_file: leave one of them out"
         for key in ("client_ids", "thumbprints"):
-            values = [value for _, value in _texts(provider, key)]
+            values = [value for _, value in texts_in(provider, key)]
             for position, value in enumerate(values):
                 if value in values[:position]:
                     yield (*path, index, key, position), f"{value!r} appears twice"
@@ -354,34 +325,34 @@ def _instance_alone(path: Path, provider: Values) -> Found:
 
 
 def _saml_providers(path: Path, account: Values) -> Found:
-    providers = list(_mappings(account, "saml_providers"))
+    providers = list(mappings_in(account, "saml_providers"))
     seen: set[str] = set()
     for index, provider in providers:
-        name = _text(provider, "name")
+        name = text_in(provider, "name")
         if name and name in seen:
             yield (*path, index, "name"), f"{name!r} is declared twice"
         seen.add(name)
-        given = [key for key in ("metadata_file", "rolecall_idp") if key in provider]
+        given = [key for key in ("metadata", "metadata_file", "rolecall_idp") if key in provider]
         if len(given) != 1:
-            yield (*path, index), "must have either metadata_file or rolecall_idp"
+            yield (*path, index), "must have one of metadata, metadata_file and rolecall_idp"
         yield from _instance_alone((*path, index), provider)
         yield from _repeated_tags((*path, index), provider)
 
 
 def _chime(path: Path, account: Values) -> Found:
-    chime_accounts = list(_mappings(account, "chime_accounts"))
+    chime_accounts = list(mappings_in(account, "chime_accounts"))
     # Chime itself allows two accounts with one name; their ids differ.
     by_name = [(index, account) for index, account in chime_accounts if "id" not in account]
     yield from _repeated((*path, "chime_accounts"), "name", by_name, WITHOUT_CASE)
     for index, chime_account in chime_accounts:
-        users = list(_mappings(chime_account, "users"))
+        users = list(mappings_in(chime_account, "users"))
         for position, user in users:
             if "email" not in user and "username" not in user:
                 yield (*path, "chime_accounts", index, "users", position), "lacks email or username"
         yield from _repeated((*path, "chime_accounts", index, "users"), "email", users, WITHOUT_CASE)
         seen: set[str] = set()
         for position, user in users:
-            name = _text(user, "username")
+            name = text_in(user, "username")
             if name and name in seen:
                 yield (*path, "chime_accounts", index, "users", position, "username"), f"{name!r} is declared twice"
             seen.add(name)
@@ -390,20 +361,20 @@ def _chime(path: Path, account: Values) -> Found:
 def _organization(world: Any, declared: _Declared) -> Found:
     organization = world.get("organization") if isinstance(world, dict) else None
     yield from _root_access(organization, declared)
-    units = list(_mappings(organization, "organizational_units"))
+    units = list(mappings_in(organization, "organizational_units"))
     yield from _units(units, declared)
     called = _unambiguous(units)
     targets = declared.accounts.union([ROOT_TARGET], called)
     seen: set[str] = set()
     for key in ("service_control_policies", "resource_control_policies", "management_policies"):
-        policies = list(_mappings(organization, key))
+        policies = list(mappings_in(organization, key))
         path: Path = ("organization", key)
-        for policy_type in dict.fromkeys(_text(policy, "type") for _, policy in policies):
-            of_type = [each for each in policies if _text(each[1], "type") == policy_type]
+        for policy_type in dict.fromkeys(text_in(policy, "type") for _, policy in policies):
+            of_type = [each for each in policies if text_in(each[1], "type") == policy_type]
             yield from _repeated(path, "name", [each for each in of_type if "id" not in each[1]], WITHOUT_CASE)
         for index, policy in policies:
             yield from _targets((*path, index, "targets"), policy, targets)
-            policy_id = _text(policy, "id")
+            policy_id = text_in(policy, "id")
             if policy_id and policy_id in seen:
                 yield (*path, index, "id"), f"{policy_id} is declared twice"
             seen.add(policy_id)
@@ -424,16 +395,16 @@ def referable_units(named: Iterable[tuple[str, str]]) -> dict[str, tuple[str, st
 
 def _unambiguous(units: Sequence[tuple[int, Values]]) -> list[str]:
     """The names and ids that mean one unit."""
-    return list(referable_units((_text(unit, "name"), _text(unit, "id")) for _, unit in units))
+    return list(referable_units((text_in(unit, "name"), text_in(unit, "id")) for _, unit in units))
 
 
 def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
-    targets = _texts(policy, "targets")
+    targets = texts_in(policy, "targets")
     for position, target in targets:
         if target not in declared:
             what = "account" if target.isdecimal() else "account or organizational unit"
             yield (*path, position), f"no {what} {target} is declared"
-    for position, target in _again(targets):
+    for position, target in repeats(targets):
         yield (*path, position), f"{target} appears twice"
 
 
@@ -445,17 +416,17 @@ def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
     for index, unit in units:
         if not unit.get("id") and isinstance(unit.get("name"), str) and not UNIT_NAME(unit["name"]):
             yield (*path, index, "name"), f"must be {UNIT_NAME_MEANING}"
-    parents = {_text(unit, key): _text(unit, "parent") for _, unit in units for key in ("name", "id")}
+    parents = {text_in(unit, key): text_in(unit, "parent") for _, unit in units for key in ("name", "id")}
     unambiguous = frozenset(_unambiguous(units))
     circular = _in_circles(parents)
     placed: set[str] = set()
     for index, unit in units:
-        parent = _text(unit, "parent")
+        parent = text_in(unit, "parent")
         if parent and parent not in unambiguous:
             yield (*path, index, "parent"), f"no organizational unit {parent} is declared"
-        elif _text(unit, "name") in circular:
+        elif text_in(unit, "name") in circular:
             yield (*path, index, "parent"), "the unit is its own ancestor"
-        for position, account_id in _texts(unit, "accounts"):
+        for position, account_id in texts_in(unit, "accounts"):
             if account_id not in declared.accounts:
                 yield (*path, index, "accounts", position), f"no account {account_id} is declared"
             if account_id in placed:
@@ -479,17 +450,17 @@ def _root_access(organization: Any, declared: _Declared) -> Found:
     """The accounts that manage the organization must be members of it. The management account needs no delegation."""
     if not isinstance(organization, dict):
         return
-    management = _text(organization, "management_account")
+    management = text_in(organization, "management_account")
     if management and management not in declared.accounts:
         yield ("organization", "management_account"), f"no account {management} is declared"
-    administrators = _texts(organization, "delegated_administrators")
+    administrators = texts_in(organization, "delegated_administrators")
     path: Path = ("organization", "delegated_administrators")
     for position, account_id in administrators:
         if account_id not in declared.accounts:
             yield (*path, position), f"no account {account_id} is declared"
         elif account_id == management:
             yield (*path, position), f"{account_id} is the management account"
-    for position, account_id in _again(administrators):
+    for position, account_id in repeats(administrators):
         yield (*path, position), f"{account_id} appears twice"
-    for position, feature in _again(_texts(organization, "features")):
+    for position, feature in repeats(texts_in(organization, "features")):
         yield ("organization", "features", position), f"{feature} appears twice"

@@ -24,6 +24,7 @@ from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.storage import worlds
 from rolecall.storage.context_providers import INSTANCE_PATTERN, read_context_provider
 from rolecall.worlds.checking import LATEST_DATE_SECONDS, Notes
+from rolecall.worlds.json_schema import accepting
 from rolecall.worlds.located import Path
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
@@ -38,6 +39,7 @@ _PASSWORD_HASH = re.compile(r"scrypt:\d{1,5}:\d{1,2}:\d\$[^$]{1,64}\$[0-9a-f]{12
 _Row = Mapping[str, Any]
 
 
+@accepting(lambda: {"type": "object", "description": "rows of tables, as a snapshot has them"})
 def rows(notes: Notes, path: Path, value: object) -> dict[str, tuple[dict[str, object], ...]]:
     """Rows of tables, each with values that its columns can hold."""
     if not isinstance(value, dict):

@@ -31,6 +31,7 @@ from rolecall.storage.trust import resolve_trust
 from rolecall.storage.world_rows import Row, WorldRows
 from rolecall.worlds import world as w
 from rolecall.worlds.checking import accepted_policy
+from rolecall.worlds.chime_sdk_setup import ChimeSdkRows
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.identity_center_setup import put_identity_center
 from rolecall.worlds.members import columns_of, declared, new_columns_of
@@ -262,6 +263,7 @@ class _Builder:
             self._saml_provider(account_id, saml_provider)
         for chime_account in account.chime_accounts:
             self._chime_account(account_id, chime_account)
+        ChimeSdkRows(self._db, account_id, self._now_seconds, self._ids).put(account)
 
     def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
         """The unique id of a named entity, which is created or brought up to date."""

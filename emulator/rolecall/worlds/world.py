@@ -21,6 +21,12 @@ from rolecall.storage.context_providers import (
     context_provider_problem,
 )
 from rolecall.worlds import checking as c
+from rolecall.worlds.chime_sdk import (
+    DeclaredAppInstance,
+    DeclaredMeeting,
+    DeclaredSipApplication,
+    DeclaredVoiceConnector,
+)
 from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPermissionSet
 from rolecall.worlds.members import column, list_of, member, moment
 from rolecall.worlds.row_checks import SEED_PATTERN
@@ -34,7 +40,7 @@ _TAGS = c.mapping_of(
     c.matching(r"[\w\s.:/=+\-@]{1,128}", "a tag key of up to 128 characters"),
 )
 _IDENTITY_POLICY = c.policy(PolicyKind.IDENTITY)
-_INLINE = c.mapping_of(_IDENTITY_POLICY, LONG_NAME)
+_INLINE = c.mapping_of(c.policy(PolicyKind.IDENTITY, is_inline=True), LONG_NAME)
 _POLICY_ARNS = c.list_of(c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy"))
 _POLICY_ARN = c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy or null")
 _VERSION_NUMBER = c.between(1, 2**31 - 1)
@@ -216,14 +222,20 @@ class DeclaredOidcProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSamlProvider:
-    """A SAML provider. ``metadata`` is its document's text. ``rolecall_idp`` names a provider of Rolecall's instead."""
+    """A SAML provider. Its document comes from a file or stands in the sandbox file, or it is one of Rolecall's own."""
 
     name: str = member(c.matching(r"[\w._-]{1,128}", "a name of up to 128 letters, digits and ._-"))
-    metadata: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
+    metadata_of_file: str = member(c.saml_metadata_file, "", key="metadata_file", secret=True)
+    written_metadata: str = member(c.saml_metadata, "", key="metadata", secret=True)
     rolecall_idp: str = member(c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-"), "")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
     context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)  # noqa: RUF009 - a field
     identity_center_instance_arn: str | None = member(_INSTANCE, None, key="identity_center_instance")
+
+    @property
+    def metadata(self) -> str:
+        """The document's text; empty for one of Rolecall's own providers."""
+        return self.metadata_of_file or self.written_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +295,10 @@ class DeclaredAccount:
     oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
     saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)
     chime_accounts: tuple[DeclaredChimeAccount, ...] = list_of(DeclaredChimeAccount)
+    app_instances: tuple[DeclaredAppInstance, ...] = list_of(DeclaredAppInstance)
+    meetings: tuple[DeclaredMeeting, ...] = list_of(DeclaredMeeting)
+    voice_connectors: tuple[DeclaredVoiceConnector, ...] = list_of(DeclaredVoiceConnector)
+    sip_media_applications: tuple[DeclaredSipApplication, ...] = list_of(DeclaredSipApplication)
     in_organization: bool = member(c.boolean, True)
 
 

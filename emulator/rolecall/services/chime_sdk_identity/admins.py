@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rolecall.contents.app_instances import new_admin
 from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.app_instance_kinds import ADMIN_TYPE, APP_INSTANCE, BOT, PAGE_SIZE, SERVICE, USER
 from rolecall.services.kinds import Ids, Kind, ResourceStore
@@ -50,8 +51,7 @@ def create_admin(call: Call, *, AppInstanceArn: str, AppInstanceAdminArn: str) -
         raise AwsError("ConflictException", f"{AppInstanceAdminArn} is an administrator already.")
     if len(ADMIN.kept.page(call, ADMIN, instance, BEFORE_THE_FIRST, MAXIMUM_ADMINS)) >= MAXIMUM_ADMINS:
         raise limit_exceeded(f"An app instance may have at most {MAXIMUM_ADMINS} administrators.")
-    content = {"AppInstanceArn": AppInstanceArn, "CreatedTimestamp": call.now_seconds}
-    keep(call, ADMIN, AppInstanceAdminArn, content, parent=member)
+    keep(call, ADMIN, AppInstanceAdminArn, new_admin(AppInstanceArn, call.now_seconds), parent=member)
     return {"AppInstanceAdmin": _identity(member, AppInstanceAdminArn), "AppInstanceArn": AppInstanceArn}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
+from rolecall.contents.app_instances import new_app_instance
 from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE
 from rolecall.services.members import Tag
@@ -47,7 +48,7 @@ def create_app_instance(
     if resources.count(call.db, APP_INSTANCE.place(call), now_seconds=call.now_seconds) >= MAXIMUM_APP_INSTANCES:
         raise limit_exceeded(f"An account may have at most {MAXIMUM_APP_INSTANCES} app instances.")
     instance_id = call.ids.uuid()
-    content = {"AppInstanceArn": APP_INSTANCE.arn(call, instance_id), **named(call, Name, Metadata)}
+    content = new_app_instance(APP_INSTANCE.arn(call, instance_id), Name, Metadata, call.now_seconds)
     keep(call, APP_INSTANCE, instance_id, content, Tags, create_token=ClientRequestToken)
     return {"AppInstanceArn": content["AppInstanceArn"]}
 
@@ -74,13 +75,3 @@ def get_retention(call: Call, *, AppInstanceArn: str) -> Answer:
     """Empty settings before any are put. The model has no error for that; AWS's answer is not recorded."""
     resource = existing(call, APP_INSTANCE, AppInstanceArn)
     return dict(APP_INSTANCE.kept.setting(call, resource, _RETENTION) or {_RETENTION: {}})
-
-
-def named(call: Call, name: str | None, metadata: str | None) -> dict[str, Any]:
-    """The members that app instances, users and bots have in common."""
-    return {
-        **({} if name is None else {"Name": name}),
-        **({} if metadata is None else {"Metadata": metadata}),
-        "CreatedTimestamp": call.now_seconds,
-        "LastUpdatedTimestamp": call.now_seconds,
-    }

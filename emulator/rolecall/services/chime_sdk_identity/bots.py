@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from rolecall.contents.app_instances import new_bot
 from rolecall.errors import bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE, BOT, SERVICE
-from rolecall.services.chime_sdk_identity.app_instances import named
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
@@ -61,11 +61,7 @@ def create_bot(
     if before is not None:
         return {"AppInstanceBotArn": before.content["AppInstanceBotArn"]}
     bot_id = f"{instance.resource_id}/{call.ids.uuid()}"
-    content = {
-        "AppInstanceBotArn": BOT.arn(call, bot_id),
-        "Configuration": Configuration,
-        **named(call, Name, Metadata),
-    }
+    content = new_bot(BOT.arn(call, bot_id), Configuration, Name, Metadata, call.now_seconds)
     keep(call, BOT, bot_id, content, Tags, parent=instance, create_token=token)
     return {"AppInstanceBotArn": content["AppInstanceBotArn"]}
 

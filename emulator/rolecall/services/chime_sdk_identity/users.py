@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
+from rolecall.contents.app_instances import new_user
 from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE, USER
-from rolecall.services.chime_sdk_identity.app_instances import named
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
@@ -48,7 +48,7 @@ def create_user(
     arn = {"AppInstanceUserArn": USER.arn(call, user_id)}
     if made_with_token(call, USER, token, arn) is not None:
         return arn
-    content: dict[str, Any] = {**arn, **named(call, Name, Metadata)}
+    content = new_user(arn["AppInstanceUserArn"], Name, Metadata, call.now_seconds)
     if ExpirationSettings is not None:
         content["ExpirationSettings"] = ExpirationSettings
     end = _end(int(call.now_seconds), ExpirationSettings)

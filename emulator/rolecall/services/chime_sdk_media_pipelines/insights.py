@@ -1,4 +1,4 @@
-"""Media insights pipelines, their pauses, and their tasks. No voice is read, so no task finds anything."""
+"""Media insights pipelines and their pauses. Nothing is read."""
 
 from __future__ import annotations
 

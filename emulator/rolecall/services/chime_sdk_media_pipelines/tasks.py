@@ -1,4 +1,7 @@
-"""Tasks of a media insights pipeline: speaker search and analysis of the tone of voices."""
+"""Tasks of a media insights pipeline: speaker search and analysis of the tone of voices.
+
+Rolecall hears no voice. It knows a speaker by the channel of the stream.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from typing import Any, TypedDict
 
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_media_pipelines.elements import VOICE_ANALYTICS
-from rolecall.services.chime_sdk_media_pipelines.insights import INSIGHTS_PIPELINE, STREAMED
+from rolecall.services.chime_sdk_media_pipelines.insights import INSIGHTS_PIPELINE, RECORDED, STREAMED
 from rolecall.services.chime_sdk_media_pipelines.pipelines import INSIGHTS, MOVE_SECONDS, SERVICE
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, ResourceStore, shown
 from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.speaker_searches import ANALYSIS_SECONDS, SEARCH_FINDERS, FoundVoice
 from rolecall.services.verbs import existing, get, keep, made_with_token
 from rolecall.storage import resources
 from rolecall.storage.resources import Content, Resource
@@ -116,6 +120,7 @@ def _started(
             "CreatedTimestamp": call.now_seconds,
             "UpdatedTimestamp": call.now_seconds,
             **given,
+            **({"Voice": _voice(pipeline, given)} if kind is SPEAKER_SEARCH else {}),
         }
         task = keep(call, kind, task_id, content, parent=pipeline, create_token=token)
     member = kind.id_member.removesuffix("Id")
@@ -156,6 +161,31 @@ def _check_channel(pipeline: Resource, source: Mapping[str, Any] | None) -> None
         raise bad_request("ChannelId must be a channel of the stream.")
 
 
+def _voice(pipeline: Resource, given: Mapping[str, Any]) -> str:
+    """Who speaks where the task listens. Without a channel in the request it is the first one of the first stream.
+
+    AWS's choice is not recorded.
+    """
+    source = given.get("KinesisVideoStreamSourceTaskConfiguration")
+    inner = pipeline.content[INSIGHTS]
+    stream = source or (inner.get(STREAMED) or inner[RECORDED])["Streams"][0]
+    return f"{stream.get('StreamArn', '')} {source['ChannelId'] if source else 0}"
+
+
+def _found_voice(call: Call, task_id: str) -> FoundVoice | None:
+    """What a search has found once it has listened for long enough, also if it is stopped later."""
+    task = SPEAKER_SEARCH.kept.find(call, SPEAKER_SEARCH, (task_id,), locked=False)
+    if task is None:
+        return None
+    content, status = task.content, task.content[_status_member(SPEAKER_SEARCH)]
+    finished = float(content["CreatedTimestamp"]) + MOVE_SECONDS + ANALYSIS_SECONDS
+    listened_until = call.now_seconds
+    if status in ("Stopping", "Stopped"):
+        listened_until = float(content["UpdatedTimestamp"]) - (MOVE_SECONDS if status == "Stopped" else 0)
+    domain_id = content["VoiceProfileDomainArn"].rpartition("/")[2]
+    return FoundVoice(domain_id, content["Voice"], finished if listened_until >= finished else None)
+
+
 def _check_domain(call: Call, arn: str) -> None:
     if VOICE_PROFILE_DOMAIN.kept.find(call, VOICE_PROFILE_DOMAIN, (arn,), locked=False) is None:
         raise AwsError(NOT_FOUND, f"Voice profile domain {arn} was not found.")
@@ -170,3 +200,6 @@ def _content_now(call: Call, kind: Kind, content: Content) -> dict[str, Any]:
     if content[member] not in _NEXT or call.now_seconds < moved:
         return dict(content)
     return {**content, member: _NEXT[content[member]], "UpdatedTimestamp": moved}
+
+
+SEARCH_FINDERS.append(_found_voice)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from rolecall.contents.meeting_features import Features, check_capabilities, check_external_id, maximum_attendees
+from rolecall.contents.meetings import attendee_token, new_attendee
 from rolecall.errors import AwsError
 from rolecall.services.batches import error_members
-from rolecall.services.chime_sdk_meetings.features import (
-    Features,
-    check_capabilities,
-    check_external_id,
-    default_capabilities,
-    maximum_attendees,
-)
 from rolecall.services.chime_sdk_meetings.meetings import MEETING, SERVICE, made_meeting, used_meeting
 from rolecall.services.kinds import Kind
 from rolecall.services.members import Tag
@@ -155,7 +149,7 @@ def _made_attendee(
     features = _features(meeting)
     if capabilities is not None:
         check_capabilities(features, _texts(capabilities))
-    create_token = f"{meeting.resource_id} {external_user_id}"
+    create_token = attendee_token(meeting.resource_id, external_user_id)
     before = made_with_token(call, ATTENDEE, create_token)
     if before is not None:
         return before.content
@@ -164,12 +158,8 @@ def _made_attendee(
     if resources.count(call.db, place, now_seconds=call.now_seconds, parent_key=meeting.key) >= limit:
         raise AwsError("LimitExceededException", f"The meeting may have at most {limit} attendees.")
     attendee_id = call.ids.uuid()
-    content = {
-        "ExternalUserId": external_user_id,
-        "AttendeeId": attendee_id,
-        "JoinToken": base64.b64encode(f"{attendee_id}:{call.ids.uuid()}".encode()).decode("ascii").rstrip("="),
-        "Capabilities": capabilities or default_capabilities(features),
-    }
+    given = None if capabilities is None else _texts(capabilities)
+    content = new_attendee(attendee_id, external_user_id, call.ids.uuid(), features, given)
     return keep(call, ATTENDEE, attendee_id, content, parent=meeting, create_token=create_token).content
 
 

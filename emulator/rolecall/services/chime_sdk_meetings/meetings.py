@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rolecall.contents.meeting_features import Features, check_external_id, check_features
+from rolecall.contents.meetings import LONGEST_MEETING_SECONDS, MEDIA_REGIONS, new_meeting
 from rolecall.errors import AwsError, bad_request
-from rolecall.services.chime_sdk_meetings.features import Features, check_external_id, check_features
-from rolecall.services.chime_sdk_meetings.placement import media_placement
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
@@ -16,19 +16,11 @@ from rolecall.storage import resources
 from rolecall.storage.resources import Resource
 
 SERVICE = "chime-sdk-meetings"
-# Developer Guide, Creating meetings: a meeting ends 24 hours after it was created, or when it was not used for five
-# minutes. No media reaches Rolecall, so a meeting is used by calls that change it or its attendees.
-LONGEST_SECONDS = 24 * 3600
+# Developer Guide, Creating meetings: a meeting ends when it was not used for five minutes. No media reaches Rolecall,
+# so a meeting is used by calls that change it or its attendees.
 UNUSED_SECONDS = 5 * 60
 # Developer Guide, Using media replication.
 MAXIMUM_REPLICAS = 4
-# The prose of CreateMeeting's MediaRegion. The model has no enumeration.
-_MEDIA_REGIONS = (
-    "af-south-1 ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1"
-    " eu-north-1 eu-south-1 eu-west-1 eu-west-2 eu-west-3 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1"
-    " us-west-1 us-west-2"
-)
-MEDIA_REGIONS = frozenset(_MEDIA_REGIONS.split())
 
 # Both messages are recorded: amazon-chime-sdk-js issue 1569, aws-sdk-js issue 3328.
 MEETING = kind_with_arn(
@@ -84,12 +76,7 @@ def made_meeting(
     _check(given)
     primary = _primary(call, given["PrimaryMeetingId"]) if "PrimaryMeetingId" in given else None
     meeting_id = call.ids.uuid()
-    content = {
-        "MeetingId": meeting_id,
-        **given,
-        "MediaPlacement": media_placement(meeting_id, given["MediaRegion"], network_type),
-        "MeetingArn": MEETING.arn(call, meeting_id),
-    }
+    content = new_meeting(meeting_id, MEETING.arn(call, meeting_id), given, network_type)
     return keep(
         call,
         MEETING,
@@ -108,12 +95,14 @@ def used_meeting(call: Call, meeting_id: str) -> Resource:
     Raises AwsError NotFoundException.
     """
     meeting = existing(call, MEETING, meeting_id, locked=True)
-    resources.set_end(call.db, meeting.key, _end(meeting.created_at_seconds, call.now_seconds))
+    # A meeting of the sandbox file lasts longer without use: see there.
+    end = max(_end(meeting.created_at_seconds, call.now_seconds), meeting.ends_at_seconds or 0)
+    resources.set_end(call.db, meeting.key, end)
     return meeting
 
 
 def _end(created_at_seconds: int, now_seconds: float) -> int:
-    return min(created_at_seconds + LONGEST_SECONDS, int(now_seconds) + UNUSED_SECONDS)
+    return min(created_at_seconds + LONGEST_MEETING_SECONDS, int(now_seconds) + UNUSED_SECONDS)
 
 
 def _check(given: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from rolecall.contents.channels import new_channel
 from rolecall.errors import bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, is_admin
 from rolecall.services.chime_sdk_messaging.events import announce
@@ -90,16 +91,8 @@ def create_channel(
         _check_elastic(call, Mode, MemberArns)
     channel_id = f"{instance.resource_id}/{ChannelId or call.ids.uuid()}"
     asked = {"Metadata": Metadata, ELASTIC: ElasticChannelConfiguration, "ExpirationSettings": ExpirationSettings}
-    content = {
-        "Name": Name,
-        "ChannelArn": CHANNEL.arn(call, channel_id),
-        "Mode": Mode,
-        "Privacy": Privacy,
-        **{name: value for name, value in asked.items() if value is not None},
-        "CreatedBy": {"Arn": ChimeBearer},
-        "CreatedTimestamp": call.now_seconds,
-        "LastUpdatedTimestamp": call.now_seconds,
-    }
+    arn = CHANNEL.arn(call, channel_id)
+    content = new_channel(arn, Name, Mode, Privacy, ChimeBearer, asked, call.now_seconds)
     end = end_of(content)
     channel = keep(call, CHANNEL, channel_id, content, Tags, parent=instance, create_token=token, ends_at_seconds=end)
     members = {arn: named_identity(call, arn, AppInstanceArn) for arn in MemberArns}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, PERSISTENT, STANDARD
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_messaging.channels import end_of
 from rolecall.services.chime_sdk_messaging.events import announce
@@ -16,10 +17,6 @@ from rolecall.storage.resources import Resource
 
 # Values by name. The gateway does not look into maps, see :func:`checked_attributes`.
 Attributes = Mapping[str, Mapping[str, Any]]
-STANDARD = "STANDARD"
-PERSISTENT = "PERSISTENT"
-# Developer Guide, Message types.
-_MAXIMUM_BYTES = {STANDARD: 4096, "CONTROL": 30}
 _DAY_MICROS = 86_400_000_000
 # The part of a message that a flow has not decided yet, and what only the service itself reads.
 PENDING_CHANGES, PUSH = "Pending", "PushNotification"
@@ -45,8 +42,9 @@ def checked_attributes(call: Call, attributes: Attributes | None) -> Attributes 
 
 def check(message_type: str, content: str | None, metadata: str | None) -> None:
     """Raises AwsError BadRequestException for content that is too long. AWS's messages are not recorded."""
-    if content is not None and len(content.encode()) > _MAXIMUM_BYTES[message_type]:
-        raise bad_request(f"The content of a {message_type} message may have {_MAXIMUM_BYTES[message_type]} bytes.")
+    if content is not None and len(content.encode()) > MAXIMUM_MESSAGE_BYTES[message_type]:
+        maximum = MAXIMUM_MESSAGE_BYTES[message_type]
+        raise bad_request(f"The content of a {message_type} message may have {maximum} bytes.")
     if message_type != STANDARD and metadata:
         raise bad_request(f"A {message_type} message has no metadata.")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from rolecall.caches import BoundedCache, KeptMapping
+from rolecall.contents.channels import PERSISTENT, STANDARD, new_message
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.app_instance_kinds import PAGE_SIZE
 from rolecall.services.chime_sdk_messaging.kinds import (
@@ -14,12 +16,11 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     identity,
     micros,
     named,
+    parts_of,
     seconds,
 )
 from rolecall.services.chime_sdk_messaging.message_shapes import (
-    PERSISTENT,
     PUSH,
-    STANDARD,
     Attributes,
     PushNotification,
     announce_message,
@@ -41,11 +42,14 @@ from rolecall.services.chime_sdk_messaging.roles import HIDDEN, Standing, named_
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_messages as messages
-from rolecall.storage.channel_messages import PENDING, SENT, Message
+from rolecall.storage.channel_messages import CONTENT, CREATED_AT, PENDING, SENDER, SENT, SETTLES_AT, Message
 
 _LATEST_MICROS = 2**62
 # A message that no list shows is kept for an hour, so that a repeated call does not send it again.
 _UNLISTED_KEPT_MICROS = 3_600_000_000
+# Messages as lists show them. Together they have a few megabytes.
+_REMEMBERED_SUMMARIES, _REMEMBERED_CHARACTERS = 2048, 1024
+_summaries: BoundedCache[tuple[Any, ...], KeptMapping] = BoundedCache(_REMEMBERED_SUMMARIES)
 
 
 class Target(TypedDict):
@@ -98,14 +102,7 @@ def send_message(
         "MessageAttributes": checked_attributes(call, MessageAttributes),
         PUSH: PushNotification,
     }
-    content: dict[str, Any] = {
-        "Content": Content,
-        **{name: value for name, value in optional.items() if value is not None},
-        "Type": Type,
-        "Persistence": Persistence,
-        "Redacted": False,
-        "LastUpdatedTimestamp": seconds(created),
-    }
+    content = new_message(Content, Type, Persistence, optional, seconds(created))
     message = Message(
         call.ids.noise(32).hex(),
         channel.key,
@@ -242,18 +239,29 @@ def list_messages(
         ascending=ascending,
         limit=MaxResults + 1,
     )
-    page, rest = one_page(call, scope, read, MaxResults, lambda each: (each.created_at_micros,))
+    page, rest = one_page(call, scope, read, MaxResults, lambda row: (row[CREATED_AT],))
     senders: dict[str, Mapping[str, str]] = {ChimeBearer: named(ChimeBearer, acting.identity.content)}
-    # Working this out for each of fifty messages would take longer than reading them.
-    known = {path[1] for path in call.model.output_paths if len(path) == 2 and path[0] == "ChannelMessages"}
     summaries = []
-    for each in page:
-        message = settled(each, now)
-        if message.sender_arn not in senders:
-            senders[message.sender_arn] = identity(call, message.sender_arn)
-        found = summary(message, senders[message.sender_arn], ChimeBearer)
-        # An older model may lack some members.
-        is_known = found.keys() <= known
-        summaries.append(found if is_known else {name: value for name, value in found.items() if name in known})
+    for row in page:
+        if row[SENDER] not in senders:
+            senders[row[SENDER]] = identity(call, row[SENDER])
+        summaries.append(_summary(acting, row, senders[row[SENDER]], now))
     sub_channels = {"SubChannelId": sub_channel} if sub_channel else {}
     return {"ChannelArn": ChannelArn, "ChannelMessages": summaries, **sub_channels, **rest}
+
+
+def _summary(acting: Standing, row: Sequence[Any], sender: Mapping[str, str], now_micros: int) -> Mapping[str, Any]:
+    """A message as lists show it. The last ones are remembered by everything that they are made of."""
+    key = (row[SENDER] == acting.arn, sender.get("Name"), *row)
+    known = _summaries.get(key)
+    if known is not None:
+        return known
+    found = summary(settled(messages.message_of(row), now_micros), sender, acting.arn)
+    # An older model may lack some members.
+    shown_members = parts_of(acting.call, found, "ChannelMessages")
+    # A message that a flow has not decided yet becomes another one with time.
+    if row[SETTLES_AT] is not None or len(row[CONTENT]) > _REMEMBERED_CHARACTERS:
+        return shown_members
+    known = KeptMapping(shown_members)
+    _summaries.put(key, known)
+    return known

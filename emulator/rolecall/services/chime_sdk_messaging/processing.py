@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from rolecall.contents.channels import PERSISTENT, STANDARD
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, FLOW, SERVICE, conflict, forbidden, micros
 from rolecall.services.chime_sdk_messaging.message_shapes import (
     PENDING_CHANGES,
-    PERSISTENT,
-    STANDARD,
     Attributes,
     PushNotification,
     announce_message,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from rolecall.contents.voice import SIP_APPLICATION_REGIONS, new_sip_application
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
 from rolecall.services.kinds import Kind, kind_with_arn, shown
@@ -15,8 +16,6 @@ from rolecall.services.verbs import change, create, existing, get, get_setting, 
 from rolecall.storage import resources
 from rolecall.storage.resources import Resource
 
-# Amazon Chime SDK endpoints and quotas: PSTN audio.
-REGIONS = ("us-east-1", "us-west-2")
 # How long a call can be updated, by the sandbox's clock. No call is carried, so none hangs up.
 CALL_SECONDS = 24 * 3600
 
@@ -46,18 +45,11 @@ def create_sip_media_application(
     call: Call, *, AwsRegion: str, Name: str, Endpoints: Sequence[Endpoint], Tags: Sequence[Tag] = ()
 ) -> Answer:
     """An application of the endpoint's Region. Rolecall does not call its function."""
-    if AwsRegion not in REGIONS:
-        raise bad_request(f"AwsRegion must be {' or '.join(REGIONS)}.")
+    if AwsRegion not in SIP_APPLICATION_REGIONS:
+        raise bad_request(f"AwsRegion must be {' or '.join(SIP_APPLICATION_REGIONS)}.")
     application_id = call.ids.uuid()
-    content = {
-        "SipMediaApplicationId": application_id,
-        "AwsRegion": AwsRegion,
-        "Name": Name,
-        "Endpoints": _checked(Endpoints),
-        "CreatedTimestamp": call.now_seconds,
-        "UpdatedTimestamp": call.now_seconds,
-        "SipMediaApplicationArn": SIP_APPLICATION.arn(call, application_id),
-    }
+    arn = SIP_APPLICATION.arn(call, application_id)
+    content = new_sip_application(application_id, arn, Name, AwsRegion, _checked(Endpoints), call.now_seconds)
     return create(call, SIP_APPLICATION, application_id, content, Tags)
 
 

@@ -14,14 +14,13 @@ from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CO
 from rolecall.services.chime_sdk_voice.voice_profile_domains import DOMAIN, PROFILE
 from rolecall.services.kinds import Kind, shown
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.speaker_searches import SEARCH_FINDERS, FoundVoice
+from rolecall.services.speaker_searches import ANALYSIS_SECONDS, SEARCH_FINDERS, FoundVoice
 from rolecall.services.verbs import existing, keep, made_with_token
 from rolecall.storage import resources
 from rolecall.storage.resources import Resource
 
-# By the sandbox's clock. AWS names no times: ten seconds of speech are what the Developer Guide asks for.
+# By the sandbox's clock. AWS names no time.
 QUEUE_SECONDS = 2
-ANALYSIS_SECONDS = 10
 # Developer Guide, Understanding data retention for voice analytics: results are there for 7 days.
 RESULTS_SECONDS = 7 * 86_400
 IN_QUEUE, IN_PROGRESS, SUCCEEDED, STOPPED = "IN_QUEUE", "IN_PROGRESS", "SUCCEEDED", "STOPPED"

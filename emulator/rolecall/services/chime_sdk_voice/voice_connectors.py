@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
+from rolecall.contents.voice import CONNECTOR_ID_CHARACTERS, new_voice_connector
 from rolecall.data import actions
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.kinds import Kind, kind_with_arn
@@ -34,8 +35,6 @@ SERVICE = "chime-sdk-voice"
 # A kind of services/chime_sdk_media_pipelines, named by its ARN and only read here.
 INSIGHTS_CONFIGURATION = Kind("chime-sdk-media-pipelines", "media-insights-pipeline-configuration", "ConfigurationArn")
 STREAMING_SERVICE = "voiceconnector.chime.amazonaws.com"
-# AWS CLI examples: abcdef1ghij2klmno3pqr4.
-ID_CHARACTERS = 22
 # The reference's prose of Origination: Routes has 1 to 20 items. The model has no limit.
 MAXIMUM_ROUTES = 20
 # The action that each integration needs besides (Service Authorization Reference, CreateVoiceConnector).
@@ -80,19 +79,17 @@ def create_voice_connector(
 
     It makes no service-linked role: only streaming does.
     """
-    connector_id = call.ids.lower_id(ID_CHARACTERS)
-    content = {
-        "VoiceConnectorId": connector_id,
-        "AwsRegion": AwsRegion,
-        "Name": Name,
-        "OutboundHostName": f"{connector_id}.voiceconnector.chime.aws",
-        "RequireEncryption": RequireEncryption,
-        "CreatedTimestamp": call.now_seconds,
-        "UpdatedTimestamp": call.now_seconds,
-        "VoiceConnectorArn": VOICE_CONNECTOR.arn(call, connector_id),
-        "NetworkType": NetworkType,
-        **({} if IntegrationType is None else {"IntegrationType": IntegrationType}),
-    }
+    connector_id = call.ids.lower_id(CONNECTOR_ID_CHARACTERS)
+    content = new_voice_connector(
+        connector_id,
+        VOICE_CONNECTOR.arn(call, connector_id),
+        Name,
+        AwsRegion,
+        require_encryption=RequireEncryption,
+        network_type=NetworkType,
+        integration_type=IntegrationType,
+        now_seconds=call.now_seconds,
+    )
     return create(call, VOICE_CONNECTOR, connector_id, content, Tags)
 
 

@@ -65,6 +65,10 @@ WAIT_MESSAGE = (
     "After you create an Amazon Web Services account, you must wait until at least four days after the account was "
     "created."
 )
+NO_GOVCLOUD_MESSAGE = (
+    "To complete this operation, the management account must have an associated account in the Amazon Web Services "
+    "GovCloud (US-West) Region."
+)
 COUNT_MESSAGE = "You attempted to exceed the limit on the number of accounts in an organization."
 ROLE_NAME_MESSAGE = (
     "You provided a role name that isn't valid. A role name can't begin with the reserved prefix AWSServiceRoleFor."
@@ -141,8 +145,7 @@ def create_account(
     given = checked_tags(Tags)
     if IamUserAccessToBilling != "ALLOW":
         raise parameter_not_emulated("CreateAccount", "IamUserAccessToBilling")
-    if RoleName.startswith("AWSServiceRoleFor"):
-        raise invalid_input("INVALID_ROLE_NAME", ROLE_NAME_MESSAGE)
+    _check_role_name(RoleName)
     organization_id = organization.organization_id
     if account_count(call.db, organization_id) >= call.settings.quotas.organization_accounts_count:
         raise violates("ACCOUNT_NUMBER_LIMIT_EXCEEDED", COUNT_MESSAGE)
@@ -162,6 +165,33 @@ def create_account(
     add_creation(call.db, organization_id, request)
     started = replace(request, state="IN_PROGRESS", account_id=None, failure_reason=None)
     return {"CreateAccountStatus": _shown_request(started)}
+
+
+@operation("CreateGovCloudAccount", Level.MANAGEMENT)
+def create_govcloud_account(
+    call: Call,
+    organization: Organization,
+    *,
+    Email: str,
+    AccountName: str,
+    RoleName: str = DEFAULT_ROLE_NAME,
+    IamUserAccessToBilling: str = "ALLOW",
+    Tags: Sequence[Tag] = (),
+) -> Answer:
+    """A sandbox has the partition aws alone. So no management account is paired with an account in GovCloud, and AWS
+    refuses the call of such an account.
+
+    Raises AwsError: InvalidInputException, ConstraintViolationException.
+    """
+    del Email, AccountName, IamUserAccessToBilling  # the wire has checked them, and no account comes into being
+    checked_tags(Tags)
+    _check_role_name(RoleName)
+    raise violates("MASTER_ACCOUNT_NOT_GOVCLOUD_ENABLED", NO_GOVCLOUD_MESSAGE)
+
+
+def _check_role_name(name: str) -> None:
+    if name.startswith("AWSServiceRoleFor"):
+        raise invalid_input("INVALID_ROLE_NAME", ROLE_NAME_MESSAGE)
 
 
 def _shown_request(request: Creation) -> Answer:

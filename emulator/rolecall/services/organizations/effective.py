@@ -3,12 +3,15 @@
 Source: Organizations User Guide, Policy syntax and examples for management policy types, Inheritance operators. A value
 of a policy is set by ``@@assign``, lengthened by ``@@append`` and shortened by ``@@remove``. A policy may say with
 ``@@operators_allowed_for_child_policies`` which of these the policies below it may use on an element.
+
+An element has a value or nested elements. One policy may give it the value and another one the nested elements: the
+effective policy is then invalid.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,43 +31,83 @@ class _Element:
     children: dict[str, _Element] = field(default_factory=dict)
     value: Any = None
     allowed: frozenset[str] | None = None
+    # The ids of the policies that say something about it.
+    policies: dict[str, None] = field(default_factory=dict)
 
 
-def effective_policy(levels: Sequence[Sequence[str]]) -> str:
-    """The merged policy as JSON text. ``levels`` are the documents of each level, the root's first."""
+@dataclass(frozen=True, slots=True)
+class InvalidElement:
+    """An element with a value and with nested elements: the names that lead to it, and the policies that say so."""
+
+    path: tuple[str, ...]
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePolicy:
+    """The merged policy as JSON text, and what is wrong with it."""
+
+    text: str
+    invalid: tuple[InvalidElement, ...]
+
+
+def effective_policy(levels: Sequence[Sequence[tuple[str, str]]]) -> EffectivePolicy:
+    """The merged policy. ``levels`` are the ids and documents of the policies of each level, the root's first."""
     merged = _Element()
-    for documents in levels:
+    for policies in levels:
         limits: list[tuple[_Element, frozenset[str]]] = []
-        for text in documents:
+        for policy_id, text in policies:
             document = json.loads(text)
-            _merge(merged, document if isinstance(document, dict) else {}, None, limits, 0)
+            _Merging(policy_id, limits).merge(merged, document if isinstance(document, dict) else {}, None, 0)
         # A limit holds for the policies below this level, not for its own.
         for element, allowed in limits:
             element.allowed = allowed if element.allowed is None else element.allowed & allowed
-    return json.dumps(_written(merged), separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_written(merged), separators=(",", ":"), ensure_ascii=False)
+    return EffectivePolicy(text, tuple(_invalid(merged, ())))
 
 
-def _merge(
-    element: _Element,
-    document: Mapping[str, Any],
-    allowed: frozenset[str] | None,
-    limits: list[tuple[_Element, frozenset[str]]],
-    depth: int,
-) -> None:
-    if depth > _MAXIMUM_DEPTH:
-        return
-    if element.allowed is not None:
-        allowed = element.allowed if allowed is None else allowed & element.allowed
-    for name, value in document.items():
-        if name == _ALLOWED:
-            limits.append((element, _operators(value)))
-        elif name in _VALUE_OPERATORS:
-            if allowed is None or name in allowed:
-                _apply(element, name, value)
-        elif isinstance(value, dict):
-            _merge(element.children.setdefault(_same(element, name), _Element()), value, allowed, limits, depth + 1)
-        elif allowed is None or _ASSIGN in allowed:
-            element.children.setdefault(_same(element, name), _Element()).value = value
+@dataclass(frozen=True, slots=True)
+class _Merging:
+    """One policy, merged into the policies before it."""
+
+    policy_id: str
+    limits: list[tuple[_Element, frozenset[str]]]
+
+    def merge(self, element: _Element, document: Mapping[str, Any], allowed: frozenset[str] | None, depth: int) -> None:
+        if depth > _MAXIMUM_DEPTH:
+            return
+        element.policies[self.policy_id] = None
+        if element.allowed is not None:
+            allowed = element.allowed if allowed is None else allowed & element.allowed
+        for name, value in document.items():
+            if name == _ALLOWED:
+                self.limits.append((element, _operators(value)))
+            elif name in _VALUE_OPERATORS:
+                if allowed is None or name in allowed:
+                    _apply(element, name, value)
+            elif isinstance(value, dict):
+                self._merge_below(element, name, value, allowed, depth)
+            elif allowed is None or _ASSIGN in allowed:
+                child = element.children.setdefault(_same(element, name), _Element())
+                child.value = value
+                child.policies[self.policy_id] = None
+
+    def _merge_below(
+        self, element: _Element, name: str, value: Mapping[str, Any], allowed: frozenset[str] | None, depth: int
+    ) -> None:
+        """An element comes into being only if a policy above allows the policy to say something about it."""
+        known = element.children.get(_same(element, name))
+        child = _Element() if known is None else known
+        self.merge(child, value, allowed, depth + 1)
+        if known is None and (allowed is None or child.children or child.value is not None):
+            element.children[name] = child
+
+
+def _invalid(element: _Element, path: tuple[str, ...]) -> Iterator[InvalidElement]:
+    if element.value is not None and element.children:
+        yield InvalidElement(path, tuple(element.policies))
+    for name, child in element.children.items():
+        yield from _invalid(child, (*path, name))
 
 
 def _same(element: _Element, name: str) -> str:

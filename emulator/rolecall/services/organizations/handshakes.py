@@ -7,11 +7,20 @@ is nothing to invite. An invitation is refused, because a sandbox sends none.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TypedDict
 
 from rolecall.errors import AwsError
 from rolecall.services.members import Tag
-from rolecall.services.organizations.common import Level, Organization, checked_tags, operation, page, violates
+from rolecall.services.organizations.common import (
+    Level,
+    Organization,
+    checked_tags,
+    invalid_input,
+    operation,
+    page,
+    violates,
+)
 from rolecall.services.organizations.permissions import organization_permissions
 from rolecall.services.registry import Answer, Call
 from rolecall.services.registry import operation as registered_operation
@@ -21,6 +30,17 @@ from rolecall.storage.organizations import organization_id_of
 NO_HANDSHAKE_MESSAGE = "We can't find a handshake with the HandshakeId that you specified."
 NO_TRANSFER_MESSAGE = "We can't find a transfer that you specified."
 ALREADY_MESSAGE = "The handshake request is invalid because the invited account is already a member of an organization."
+ONLY_ACCOUNTS_MESSAGE = "You specified the wrong type of entity (account, organization, or email) as a party."
+DAY_MESSAGE = "You provided an invalid start date. The start date must be the beginning of the day (00:00 UTC)."
+MONTH_MESSAGE = "You provided an invalid start date. The start date must be the first day of the month."
+EARLY_MESSAGE = "You provided an invalid start date. The start date is too early."
+OWN_ACCOUNT_MESSAGE = (
+    "An account can't accept a transfer invitation if it is both the sender and recipient of the invitation."
+)
+NOT_AVAILABLE_MESSAGE = (
+    "Billing transfer is not available for your account. Contact your billing administrator or Amazon Web Services "
+    "Support for assistance."
+)
 NO_INVITATIONS_MESSAGE = "Rolecall sends no invitations: the sandbox file and CreateAccount make the accounts."
 
 
@@ -122,9 +142,53 @@ def invite_account(
     """
     checked_tags(Tags)
     if Target["Type"] == "ACCOUNT" and organization_id_of(call.db, Target["Id"]) is not None:
-        members = {"Reason": "ALREADY_IN_AN_ORGANIZATION"}
-        raise AwsError("HandshakeConstraintViolationException", ALREADY_MESSAGE, members=members)
+        raise _handshake_violates("ALREADY_IN_AN_ORGANIZATION", ALREADY_MESSAGE)
     raise violates("HANDSHAKE_RATE_LIMIT_EXCEEDED", NO_INVITATIONS_MESSAGE)
+
+
+@operation("InviteOrganizationToTransferResponsibility", Level.MANAGEMENT)
+def invite_organization_to_transfer_responsibility(
+    call: Call,
+    organization: Organization,
+    *,
+    Type: str,
+    Target: HandshakeParty,
+    StartTimestamp: float,
+    SourceName: str,
+    Notes: str = "",
+    Tags: Sequence[Tag] = (),
+) -> Answer:
+    """A sandbox has one organization, so nobody can take an invitation to transfer responsibility.
+
+    Raises AwsError: InvalidInputException for an organization as the target, HandshakeConstraintViolationException for
+    the caller's own account and for a member account, else ConstraintViolationException.
+    """
+    del Type, SourceName, Notes  # the wire has checked them, and no transfer comes into being
+    checked_tags(Tags)
+    _check_start(StartTimestamp, call.now_seconds)
+    target = Target["Id"]
+    if Target["Type"] == "ORGANIZATION":
+        raise invalid_input("INVALID_PARTY_TYPE_TARGET", ONLY_ACCOUNTS_MESSAGE)
+    if target == organization.management_account_id:
+        raise _handshake_violates("SOURCE_AND_TARGET_CANNOT_MATCH", OWN_ACCOUNT_MESSAGE)
+    if Target["Type"] == "ACCOUNT" and organization_id_of(call.db, target) is not None:
+        raise _handshake_violates("TARGET_ACCOUNT_VALIDATION_FAILURE", NOT_AVAILABLE_MESSAGE)
+    raise violates("HANDSHAKE_RATE_LIMIT_EXCEEDED", NO_INVITATIONS_MESSAGE)
+
+
+def _check_start(start_seconds: float, now_seconds: float) -> None:
+    """Raises AwsError InvalidInputException for a start in the past or within a month."""
+    start = datetime.fromtimestamp(start_seconds, UTC)
+    if (start.hour, start.minute, start.second, start.microsecond) != (0, 0, 0, 0):
+        raise invalid_input("START_DATE_NOT_BEGINNING_OF_DAY", DAY_MESSAGE)
+    if start.day != 1:
+        raise invalid_input("START_DATE_NOT_BEGINNING_OF_MONTH", MONTH_MESSAGE)
+    if start_seconds <= now_seconds:
+        raise invalid_input("START_DATE_TOO_EARLY", EARLY_MESSAGE)
+
+
+def _handshake_violates(reason: str, message: str) -> AwsError:
+    return AwsError("HandshakeConstraintViolationException", message, members={"Reason": reason})
 
 
 @operation("ListInboundResponsibilityTransfers", Level.MANAGEMENT)

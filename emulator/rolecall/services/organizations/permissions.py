@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rolecall.access.context import owner_keys
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.access.policies import kept_document
 from rolecall.access.resources import Resource
@@ -38,6 +39,8 @@ def organization_permissions(call: Call, parameters: Parameters) -> Sequence[Per
     own = f"/{found.organization_id}/"
     # The tables do not know the organization's id where the request names no resource.
     permissions = [replace(each, resource=each.resource.replace("/o-*/", own)) for each in permissions]
+    if call.account_id != found.management_account_id:
+        permissions = [_owned(call, found.management_account_id, each) for each in permissions]
     policy_type = next((parameters[member] for member in _TYPE_MEMBERS if member in parameters), None)
     if policy_type is None or call.operation.endswith(_TRANSFERS):
         return permissions
@@ -53,6 +56,18 @@ def delegable_permissions(call: Call, parameters: Parameters) -> Sequence[Permis
         return permissions
     owner = found.management_account_id or ""
     return [replace(each, account_id=owner, resource_policy=allowed_by) for each in permissions]
+
+
+def _owned(call: Call, owner: str, permission: Permission) -> Permission:
+    """The permission with the keys of the management account, if it is about a resource: its ARN has that account.
+
+    The caller's policies decide alone whether they allow it, because the organization lets its administrators call.
+    """
+    if permission.resource == "*":
+        return permission
+    membership = call.policies.membership(call.db, owner)
+    keys = owner_keys(owner, membership.organization_id, membership.path)
+    return replace(permission, context={**keys, **permission.context})
 
 
 def _of_type(call: Call, found: OrganizationRecord, permission: Permission, policy_type: str) -> Permission:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Text
 
-from rolecall.storage.schema import Snapshot, cascade, table
+from rolecall.storage.schema import IN_MEMBERS, Snapshot, cascade, table
 
 # ``relation`` is member, moderator, ban or flow. The member of a flow's relation is the channel flow. The members of
 # an elastic channel belong to one of its sub-channels; ``sub_channel_id`` is empty otherwise. ``membership_type``,
@@ -50,7 +50,7 @@ channel_messages = table(
         Column("target_arn", String(256), nullable=True),
         Column("listed", Boolean, nullable=False),
         Column("status", String(16), nullable=False),
-        Column("content", Text, nullable=False),
+        Column("content", Text, nullable=False, info=IN_MEMBERS),
         Column("create_token", String(64), nullable=True),
         Column("callback_id", String(64), nullable=True, unique=True),
         Column("settles_at_micros", BigInteger, nullable=True),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Text, UniqueConstraint
 
-from rolecall.storage.schema import Snapshot, cascade, table
+from rolecall.storage.schema import AFTER_CREATION, IN_MEMBERS, Snapshot, cascade, table
 
 # ``kind`` is a service and a resource type, ``chime-sdk-voice/voice-connector``. ``content`` is JSON. A resource goes
 # with its parent. At ``ends_at_seconds`` of the sandbox's clock it ends: from then on no operation finds it. The
@@ -23,14 +23,14 @@ resources = table(
         Column("kind", String(96), nullable=False),
         Column("resource_id", String(256), nullable=False),
         Column("created_at_seconds", BigInteger, nullable=False),
-        Column("content", Text, nullable=False),
+        Column("content", Text, nullable=False, info=IN_MEMBERS),
         # Deferred, because a snapshot may have a resource before its parent.
         Column(
             "parent_key",
             String(36),
             ForeignKey("resources.resource_key", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
         ),
-        Column("ends_at_seconds", BigInteger),
+        Column("ends_at_seconds", BigInteger, info=AFTER_CREATION),
         Column("create_token", String(160)),
         Column("secret", Text),
         UniqueConstraint("account_id", "region", "kind", "resource_id", name="uq_resources_id"),

@@ -16,13 +16,13 @@ log = logging.getLogger("rolecall.policy")
 MAXIMUM_ADVICE_LOGGED = 20
 
 
-def checked_document(call: Call, text: str, kind: PolicyKind, name: str) -> Policy:
+def checked_document(call: Call, text: str, kind: PolicyKind, name: str, *, is_inline: bool = False) -> Policy:
     """Parse a policy text. Advice about the policy goes to the log under ``name``.
 
     Raises AwsError MalformedPolicyDocument.
     """
     try:
-        policy = parsed_policy(text, kind)
+        policy = parsed_policy(text, kind, is_inline=is_inline)
     except MalformedPolicy as error:
         raise AwsError("MalformedPolicyDocument", error.message, reason=str(error)) from error
     if log.isEnabledFor(logging.WARNING):

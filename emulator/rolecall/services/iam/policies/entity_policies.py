@@ -140,7 +140,8 @@ class PolicyOwners:
         Raises AwsError: NoSuchEntity, UnmodifiableEntity, MalformedPolicyDocument, LimitExceeded.
         """
         owner = self.changeable(call, name)
-        checked_document(call, PolicyDocument, PolicyKind.IDENTITY, f"policy {PolicyName} of {self.kind} {owner.name}")
+        what = f"policy {PolicyName} of {self.kind} {owner.name}"
+        checked_document(call, PolicyDocument, PolicyKind.IDENTITY, what, is_inline=True)
         lock_entity(call.db, self.kind, owner.entity_id)
         documents = {**inline_documents(call.db, self.kind, owner.entity_id), PolicyName: PolicyDocument}
         limit = _INLINE_LIMIT[self.kind](call.settings.quotas)

@@ -1,0 +1,42 @@
+"""New channels and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+STANDARD, CONTROL = "STANDARD", "CONTROL"
+PERSISTENT = "PERSISTENT"
+# Developer Guide, Message types.
+MAXIMUM_MESSAGE_BYTES: Mapping[str, int] = MappingProxyType({STANDARD: 4096, CONTROL: 30})
+
+
+def new_channel(
+    arn: str, name: str, mode: str, privacy: str, created_by_arn: str, optional: Mapping[str, Any], now_seconds: float
+) -> dict[str, Any]:
+    """A channel. ``optional`` members are left out where they are None."""
+    return {
+        "Name": name,
+        "ChannelArn": arn,
+        "Mode": mode,
+        "Privacy": privacy,
+        **{member: value for member, value in optional.items() if value is not None},
+        "CreatedBy": {"Arn": created_by_arn},
+        "CreatedTimestamp": now_seconds,
+        "LastUpdatedTimestamp": now_seconds,
+    }
+
+
+def new_message(
+    content: str, message_type: str, persistence: str, optional: Mapping[str, Any], now_seconds: float
+) -> dict[str, Any]:
+    """A message. ``optional`` members are left out where they are None."""
+    return {
+        "Content": content,
+        **{member: value for member, value in optional.items() if value is not None},
+        "Type": message_type,
+        "Persistence": persistence,
+        "Redacted": False,
+        "LastUpdatedTimestamp": now_seconds,
+    }

@@ -1,0 +1,212 @@
+"""Resources of the Chime SDK in a sandbox file: app instances, meetings, Voice Connectors, SIP media applications.
+
+The patterns are those of AWS's models; a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, STANDARD
+from rolecall.contents.meeting_features import check_capabilities
+from rolecall.contents.meetings import MEDIA_REGIONS
+from rolecall.contents.voice import SIP_APPLICATION_REGIONS
+from rolecall.errors import AwsError
+from rolecall.service_records import DEFAULT_REGION
+from rolecall.worlds import checking as c
+from rolecall.worlds.members import list_of, member, record_of
+
+MAXIMUM_TAGS = 50
+UUID = c.matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")
+_REGION = c.matching(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as us-east-1")
+_NAME = c.matching(
+    r"[\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,256}", "a name of up to 256 characters"
+)
+_METADATA = c.matching(r".{0,1024}", "a text of up to 1024 characters in one line")
+_CHOSEN_ID = c.matching(
+    r"[A-Za-z0-9]([A-Za-z0-9:\-_.@]{0,62}[A-Za-z0-9])?",
+    "an id of up to 64 letters, digits and :-_.@ that begins and ends with a letter or digit",
+)
+_EXTERNAL_ID = c.matching(r"(?s)(?!(?i:aws:)).{2,64}", "a text of 2 to 64 characters that does not begin with aws:")
+_VOICE_NAME = c.matching(r"[a-zA-Z0-9 _.-]{1,256}", "a name of up to 256 letters, digits, blanks and _.-")
+_CAPABILITY = c.one_of("SendReceive", "Send", "Receive", "None")
+
+
+def _too_many_tags(tags: Mapping[str, str]) -> str:
+    return f"a resource may have at most {MAXIMUM_TAGS} tags" if len(tags) > MAXIMUM_TAGS else ""
+
+
+_TAGS = c.checked(
+    c.mapping_of(
+        c.matching(r"(?s).{1,256}", "a tag value of 1 to 256 characters"),
+        c.matching(r"(?s)(?!(?i:aws:)).{1,128}", "a tag key of up to 128 characters that does not begin with aws:"),
+    ),
+    _too_many_tags,
+)
+
+
+def _tags() -> Any:
+    return member(_TAGS, factory=dict)
+
+
+def _region() -> Any:
+    """The Region of the endpoint, where the resource is."""
+    return member(_REGION, DEFAULT_REGION)
+
+
+def _id() -> Any:
+    return member(UUID, None, key="id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAppInstanceUser:
+    """Without a name, the id is the name."""
+
+    user_id: str = member(_CHOSEN_ID, key="id")
+    name: str | None = member(c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters"), None)
+    metadata: str | None = member(_METADATA, None)
+    tags: Mapping[str, str] = _tags()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAppInstanceBot:
+    """A bot. The file calls it by its name."""
+
+    name: str = member(_NAME)
+    bot_id: str | None = _id()
+    lex_bot_alias: str = member(
+        c.matching(
+            r"arn:aws:lex:[a-z]{2}-[a-z]+-\d{1}:\d{12}:bot-alias/[A-Z0-9]{10}/[A-Z0-9]{10}",
+            "the ARN of an alias of a Lex V2 bot",
+        )
+    )
+    locale: str = member(c.text)
+    welcome_intent: str | None = member(c.matching(r"(?=.{1,100}$)([A-Za-z]_?)+", "the name of an intent"), None)
+    standard_messages: str = member(c.one_of("AUTO", "ALL", "MENTIONS", "NONE"), "AUTO")
+    targeted_messages: str = member(c.one_of("ALL", "NONE"), "ALL")
+    metadata: str | None = member(_METADATA, None)
+    tags: Mapping[str, str] = _tags()
+
+
+def _too_long(content: str) -> str:
+    maximum = MAXIMUM_MESSAGE_BYTES[STANDARD]
+    return f"must have at most {maximum} bytes" if len(content.encode(errors="replace")) > maximum else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredChannelMessage:
+    """A persistent STANDARD message. The oldest is the first."""
+
+    sender: str = member(c.text)
+    content: str = member(c.checked(c.matching(r"(?s)[^\0]+", "a text that is not empty"), _too_long))
+    metadata: str | None = member(_METADATA, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredChannel:
+    """Members and moderators are ids of users or names of bots. Without an id it gets one that stays the same."""
+
+    name: str = member(_NAME)
+    channel_id: str | None = member(_CHOSEN_ID, None, key="id")
+    mode: str = member(c.one_of("RESTRICTED", "UNRESTRICTED"), "RESTRICTED")
+    privacy: str = member(c.one_of("PRIVATE", "PUBLIC"), "PRIVATE")
+    metadata: str | None = member(_METADATA, None)
+    tags: Mapping[str, str] = _tags()
+    created_by: str | None = member(c.text, None)
+    members: tuple[str, ...] = member(c.list_of(c.text), ())
+    moderators: tuple[str, ...] = member(c.list_of(c.text), ())
+    messages: tuple[DeclaredChannelMessage, ...] = list_of(DeclaredChannelMessage)
+
+    @property
+    def creator(self) -> str:
+        """Who made the channel: a moderator, or else a member, unless the file says so."""
+        return self.created_by or (*self.moderators, *self.members)[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAppInstance:
+    name: str = member(_NAME)
+    instance_id: str | None = _id()
+    region: str = _region()
+    metadata: str | None = member(_METADATA, None)
+    tags: Mapping[str, str] = _tags()
+    users: tuple[DeclaredAppInstanceUser, ...] = list_of(DeclaredAppInstanceUser)
+    bots: tuple[DeclaredAppInstanceBot, ...] = list_of(DeclaredAppInstanceBot)
+    admins: tuple[str, ...] = member(c.list_of(c.text), ())
+    channels: tuple[DeclaredChannel, ...] = list_of(DeclaredChannel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAttendee:
+    """Without capabilities, an attendee may send and receive everything."""
+
+    external_user_id: str = member(_EXTERNAL_ID)
+    attendee_id: str | None = _id()
+    audio: str = member(_CAPABILITY, "SendReceive")
+    video: str = member(_CAPABILITY, "SendReceive")
+    content: str = member(_CAPABILITY, "SendReceive")
+
+    @property
+    def capabilities(self) -> dict[str, str]:
+        return {"Audio": self.audio, "Video": self.video, "Content": self.content}
+
+
+def _forbidden_capabilities(attendee: DeclaredAttendee) -> str:
+    try:
+        check_capabilities({}, attendee.capabilities)
+    except AwsError as error:
+        return error.message
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredMeeting:
+    """A meeting whose attendees are connected, so that it lasts as long as AWS lets a meeting last."""
+
+    external_meeting_id: str = member(_EXTERNAL_ID)
+    meeting_id: str | None = _id()
+    region: str = _region()
+    media_region: str = member(c.one_of(*sorted(MEDIA_REGIONS)), DEFAULT_REGION)
+    meeting_host_id: str | None = member(_EXTERNAL_ID, None)
+    tags: Mapping[str, str] = _tags()
+    attendees: tuple[DeclaredAttendee, ...] = member(
+        c.list_of(c.checked(record_of(DeclaredAttendee), _forbidden_capabilities)), ()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredVoiceConnector:
+    name: str = member(_VOICE_NAME)
+    connector_id: str | None = member(
+        c.matching(r"[a-z0-9]{21,22}", "an id of 22 small letters and digits"), None, key="id"
+    )
+    region: str = _region()
+    aws_region: str = member(
+        c.one_of(
+            *("us-east-1", "us-west-2", "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2"),
+            *("ap-northeast-2", "ap-northeast-1", "ap-southeast-1", "ap-southeast-2"),
+        ),
+        DEFAULT_REGION,
+    )
+    require_encryption: bool = member(c.boolean, True)
+    network_type: str = member(c.one_of("IPV4_ONLY", "DUAL_STACK"), "IPV4_ONLY")
+    tags: Mapping[str, str] = _tags()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredSipApplication:
+    name: str = member(_VOICE_NAME)
+    application_id: str | None = _id()
+    region: str = _region()
+    aws_region: str = member(c.one_of(*SIP_APPLICATION_REGIONS), DEFAULT_REGION)
+    lambda_arn: str = member(
+        c.matching(
+            r"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9-_]+"
+            r"(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+            "the ARN of a Lambda function",
+        ),
+        key="lambda",
+    )
+    tags: Mapping[str, str] = _tags()
