@@ -139,7 +139,8 @@ def declared_role_arns(world: Any) -> Iterator[str]:
 
 def dangling_center(world: Any) -> Found:
     """Names declared twice; users, groups, accounts and policies that no part of the file declares."""
-    center = world.get("identity_center") if isinstance(world, dict) else None
+    found = world.get("identity_center") if isinstance(world, dict) else None
+    center: Values = found if isinstance(found, dict) else {}
     users = list(mappings_in(center, "users"))
     yield from _twice(("identity_center", "users"), [((index, "name"), text_in(user, "name")) for index, user in users])
     yield from _twice(("identity_center", "users"), [((index, "id"), text_in(user, "id")) for index, user in users])
