@@ -353,6 +353,7 @@ def saml_metadata_file(notes: Notes, path: Path, value: Any) -> str | None:
     return _text_of_file(notes, path, value, MAXIMUM_METADATA_BYTES, read_metadata)
 
 
+@accepting(lambda: {"type": "string", "description": "the metadata of a SAML identity provider as XML text"})
 def saml_metadata(notes: Notes, path: Path, value: Any) -> str | None:
     """The metadata of a SAML identity provider as XML text."""
     if not isinstance(value, str) or not value:

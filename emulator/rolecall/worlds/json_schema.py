@@ -13,6 +13,8 @@ Schema = dict[str, Any]
 _Checking = TypeVar("_Checking", bound=Callable[..., Any])
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _ATTRIBUTE = "json_schema"
+# Flags within a pattern, and characters of more than four digits. A pattern that has them is left to the checks.
+_NOT_IN_JAVASCRIPT = ("(?s)", "(?i:", r"\U")
 
 _TEXTS: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _PRINCIPALS: Schema = {
@@ -87,6 +89,8 @@ def text_matching(pattern: str, description: str) -> Schema:
     if pattern.startswith("(?s)."):
         # JavaScript has no flag within a pattern.
         pattern = r"[\s\S]" + pattern.removeprefix("(?s).")
+    if any(sign in pattern for sign in _NOT_IN_JAVASCRIPT):
+        return {"type": "string", "description": description}
     return {"type": "string", "pattern": f"^(?:{pattern})$", "description": description}
 
 
