@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from logged_worlds import keep_log
 from sso_calls import FIRST, SECOND, WORLD, by_device, keys_of, oidc, portal, refused
 
 NOW = 1_893_456_000.0
@@ -304,3 +305,64 @@ TRUST_ROOT = json.dumps(
 def test_the_administrator_cannot_assume_the_role(world: Any) -> None:
     arn = role_of(world, "Developer")["Arn"]
     refused(world.client("sts").assume_role, "AccessDenied", 403, RoleArn=arn, RoleSessionName="session")
+
+
+def test_the_log_names_the_user(world: Any) -> None:
+    """CloudTrail User Guide, userIdentity element: a user of the directory has a type of its own, and no ARN."""
+    keep_log(world)
+    token = token_of(world)
+    portal(world).list_accounts(accessToken=token)
+    refused(portal(world).list_accounts, "UnauthorizedException", 401, accessToken="x")
+    browser = world.application.test_client()
+    answer = browser.get("/_rolecall/decisions", query_string={"format": "cloudtrail"})
+    records = [json.loads(line) for line in answer.text.splitlines()]
+    listed = [record for record in records if record["eventName"] == "ListAccounts"]
+    by_user = [record for record in listed if "errorCode" not in record]
+    assert [record["userIdentity"]["type"] for record in by_user] == ["IdentityCenterUser"]
+    assert by_user[0]["userIdentity"]["onBehalfOf"]["userId"].startswith("1234567890-")
+    assert by_user[0]["eventSource"] == "sso.amazonaws.com"
+    created = [record for record in records if record["eventName"] == "CreateToken"]
+    assert token not in str(records)
+    assert created[0]["responseElements"]["accessToken"] == "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+
+def test_a_snapshot_keeps_the_directory_and_ends_the_sessions_of_users(world: Any) -> None:
+    token, role = token_of(world), role_of(world, "Developer")
+    keys = keys_of(credentials_of(world, token))
+    text = world._sandbox.save(last_used=False)
+    world._sandbox.load(text)
+    assert world._sandbox.save(last_used=False) == text
+    refused(portal(world).list_accounts, "UnauthorizedException", 401, TOKEN, accessToken=token)
+    assert role_of(world, "Developer")["RoleId"] == role["RoleId"]
+    assert world.client("sts", keys=keys).get_caller_identity()["Arn"].endswith("/ana")
+    again = token_of(world)
+    assert credentials_of(world, again)["accessKeyId"]
+    assert len(portal(world).list_accounts(accessToken=again)["accountList"]) == 2
+
+
+def test_a_changed_file_changes_who_has_a_role(make_world: Any) -> None:
+    changed = make_world(WORLD.replace("groups: [developers]}\n  - name: Audit", "users: [eve]}\n  - name: Audit"))
+    refused(
+        portal(changed).get_role_credentials,
+        "ForbiddenException",
+        403,
+        "No access",
+        accessToken=token_of(changed),
+        roleName="Developer",
+        accountId=FIRST,
+    )
+    assert credentials_of(changed, token_of(changed, "eve"))["accessKeyId"]
+
+
+def test_a_region_is_part_of_the_path(make_world: Any) -> None:
+    """IAM Identity Center User Guide: us-east-1 has no part for its Region. A trust policy may name the role."""
+    world = make_world(WORLD.replace("identity_center:", "identity_center:\n  region: eu-west-1"))
+    [role, *_] = world.client("iam").list_roles(PathPrefix=f"{PATH}eu-west-1/")["Roles"]
+    assert role["Arn"] == f"arn:aws:iam::{FIRST}:role{PATH}eu-west-1/{role['RoleName']}"
+    trusting = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": role["Arn"]}, "Action": "sts:AssumeRole"}],
+    }
+    account = f'accounts:\n  - id: "{FIRST}"\n    roles: [{{name: target, trust_policy: {json.dumps(trusting)}}}]'
+    text = WORLD.replace("identity_center:", "identity_center:\n  region: eu-west-1")
+    assert make_world(text.replace(f'accounts:\n  - id: "{FIRST}"', account)).client("iam").get_role(RoleName="target")

@@ -253,3 +253,13 @@ def test_a_form_with_other_parameters(world: Any, browser: Any) -> None:
         assert browser.post(AUTHORIZE, data={**form, **other}).status_code == 400
     assert world.application.test_client().post(AUTHORIZE, data=form).status_code == 400
     assert "code=" in browser.post(AUTHORIZE, data=form).headers["Location"]
+
+
+def test_a_client_cannot_decide_for_the_user(world: Any, browser: Any) -> None:
+    client = by_code_client(world)
+    page = browser.get("/authorize", query_string={**asked(client), "user": "bob", "decision": "allow", "form": "x"})
+    hidden = hidden_of(page.text)
+    assert {"user", "decision"}.isdisjoint(hidden)
+    assert hidden["form"] != "x"
+    answer = browser.post(AUTHORIZE, data={**hidden, "state": "x&y=1", "user": "ana", "decision": "deny"})
+    assert "error=access_denied" in answer.headers["Location"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,16 @@ AUTHORIZE_PATH = "/authorize"
 COOKIE = "rolecall-sso"
 _COOKIE_BYTES = 32
 _MAXIMUM_FORM_BYTES = 65_536
+_PARAMETERS = (
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "state",
+    "scope",
+    "scopes",
+    "code_challenge",
+    "code_challenge_method",
+)
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'{target}; frame-ancestors 'none'; base-uri 'none'"
 )
@@ -146,7 +156,7 @@ def _device_decided(sandbox: Sandbox) -> Response:
 
 
 def _authorization_page(sandbox: Sandbox) -> Response:
-    consent, now_seconds, parameters = _consent(), sandbox.clock.now_seconds(), request.args.to_dict()
+    consent, now_seconds, parameters = _consent(), sandbox.clock.now_seconds(), _asked(request.args)
     with sandbox.database.snapshot() as connection:
         asked = consent.authorization_request(connection, parameters, now_seconds)
         keys, grants = sandbox.generations.current(connection).keys, consent.grants(connection)
@@ -163,15 +173,22 @@ def _authorization_page(sandbox: Sandbox) -> Response:
 
 def _authorization_decided(sandbox: Sandbox) -> Response:
     consent, given, now_seconds = _consent(), _form_values(), sandbox.clock.now_seconds()
-    own = {name: given.pop(name, "") for name in ("form", "user", "decision")}
+    parameters = _asked(given)
     with sandbox.database.transaction() as connection:
-        asked = consent.authorization_request(connection, given, now_seconds)
+        asked = consent.authorization_request(connection, parameters, now_seconds)
         keys = sandbox.generations.current(connection).keys
-        consent.check_form(keys, own["form"], request.cookies.get(COOKIE, ""), _subject(given), now_seconds)
-        if own["decision"] != "allow":
+        consent.check_form(
+            keys, given.get("form", ""), request.cookies.get(COOKIE, ""), _subject(parameters), now_seconds
+        )
+        if given.get("decision") != "allow":
             return _redirect(asked.back(error="access_denied"))
-        url = consent.approve_authorization(connection, asked, own["user"], sandbox.ids, now_seconds)
+        url = consent.approve_authorization(connection, asked, given.get("user", ""), sandbox.ids, now_seconds)
     return _redirect(url)
+
+
+def _asked(given: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a client's request. Others, such as a decision of its own, must not come into the form."""
+    return {name: given[name] for name in _PARAMETERS if name in given}
 
 
 def _subject(parameters: dict[str, str]) -> str:
