@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 PrincipalType = Literal[
-    "Account", "User", "AssumedRole", "FederatedUser", "Service", "WebIdentityUser", "SAMLUser", "Anonymous"
+    "Account",
+    "User",
+    "AssumedRole",
+    "FederatedUser",
+    "Service",
+    "WebIdentityUser",
+    "SAMLUser",
+    "IdentityCenterUser",
+    "Anonymous",
 ]
 # Named after the operation that issues the session.
 SessionType = Literal[
