@@ -125,8 +125,11 @@ def decide_device(connection: Any, request: DeviceRequest, user_name: str | None
 
 def approve_device(database: Database, clock: Clock, user_code: str, user_name: str | None) -> None:
     """Approve a device code as a user; without a name, deny it. Raises ConsentError."""
-    with database.transaction() as connection:
+
+    def approve(connection: Any) -> None:
         decide_device(connection, device_request(connection, user_code, clock.now_seconds()), user_name)
+
+    database.write(approve)
 
 
 def authorization_request(connection: Any, parameters: Mapping[str, str], now_seconds: float) -> AuthorizationRequest:

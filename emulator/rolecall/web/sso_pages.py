@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
+from sqlalchemy import Connection
 
 from rolecall.sandbox import Sandbox
 from rolecall.web.bodies import BadBodyError, read_json
@@ -140,13 +141,16 @@ def _device_page(sandbox: Sandbox, user_code: str) -> Response:
 
 def _device_decided(sandbox: Sandbox) -> Response:
     consent, given, now_seconds = _consent(), _form_values(), sandbox.clock.now_seconds()
-    with sandbox.database.transaction() as connection:
+    allowed = given.get("decision") == "allow"
+
+    def decide(connection: Connection) -> None:
         asked = consent.device_request(connection, given.get("user_code", ""), now_seconds)
         keys = sandbox.generations.current(connection).keys
         cookie = request.cookies.get(COOKIE, "")
         consent.check_form(keys, given.get("form", ""), cookie, asked.code.code_digest, now_seconds)
-        allowed = given.get("decision") == "allow"
         consent.decide_device(connection, asked, given.get("user", "") if allowed else None)
+
+    sandbox.database.write(decide)
     heading = "Request approved" if allowed else "Request denied"
     return make_response(
         render_template(
@@ -174,16 +178,18 @@ def _authorization_page(sandbox: Sandbox) -> Response:
 def _authorization_decided(sandbox: Sandbox) -> Response:
     consent, given, now_seconds = _consent(), _form_values(), sandbox.clock.now_seconds()
     parameters = _asked(given)
-    with sandbox.database.transaction() as connection:
+
+    def decided(connection: Connection) -> str:
+        """The address to go to."""
         asked = consent.authorization_request(connection, parameters, now_seconds)
         keys = sandbox.generations.current(connection).keys
-        consent.check_form(
-            keys, given.get("form", ""), request.cookies.get(COOKIE, ""), _subject(parameters), now_seconds
-        )
+        cookie = request.cookies.get(COOKIE, "")
+        consent.check_form(keys, given.get("form", ""), cookie, _subject(parameters), now_seconds)
         if given.get("decision") != "allow":
-            return _redirect(asked.back(error="access_denied"))
-        url = consent.approve_authorization(connection, asked, given.get("user", ""), sandbox.ids, now_seconds)
-    return _redirect(url)
+            return str(asked.back(error="access_denied"))
+        return str(consent.approve_authorization(connection, asked, given.get("user", ""), sandbox.ids, now_seconds))
+
+    return _redirect(sandbox.database.write(decided))
 
 
 def _asked(given: Mapping[str, str]) -> dict[str, str]:
