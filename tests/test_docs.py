@@ -67,6 +67,7 @@ SERVICE_PAGES = {
     "chime-sdk-voice": "chime.md",
     "iam-toolbox": "decision-log.md",
     "organizations": "organizations.md",
+    "eks-auth": "credential-providers.md",
     "sso-oidc": "identity-center.md",
     "sso": "identity-center.md",
 }

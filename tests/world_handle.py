@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import boto3
+import postgresql_worlds
 from botocore.client import ClientCreator
 from botocore.config import Config
 
@@ -26,7 +27,10 @@ from rolecall.worlds.world import World
 
 FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"
-_templates: BoundedCache[int, tuple[World, DatabaseTemplate]] = BoundedCache(64)
+_Template = DatabaseTemplate | postgresql_worlds.PostgresqlTemplate
+_templates: BoundedCache[tuple[int, str], tuple[World, _Template]] = BoundedCache(64)
+# The option --engine: "sqlite" or "postgresql".
+engine = "sqlite"
 
 
 @cache
@@ -39,13 +43,17 @@ def builtin_world() -> World:
 known_world = lru_cache(64)(read_world)
 
 
-def _template(declared: World) -> DatabaseTemplate:
+def _template(declared: World, on: str) -> _Template:
     """The declared sandbox, set up once for all tests of a process that use it. They get copies."""
-    known = _templates.get(id(declared))
+    known = _templates.get((id(declared), on))
     # Python may give the id of a dropped declaration to another one.
     if known is None or known[0] is not declared:
-        known = (declared, world_template(declared, Identifiers()))
-        _templates.put(id(declared), known)
+        if on == "postgresql":
+            made: _Template = postgresql_worlds.PostgresqlTemplate(declared)
+        else:
+            made = world_template(declared, Identifiers())
+        known = (declared, made)
+        _templates.put((id(declared), on), known)
     return known[1]
 
 
@@ -74,11 +82,13 @@ class WorldHandle:
     first_account = FIRST_ACCOUNT
     second_account = SECOND_ACCOUNT
 
-    def __init__(self, declared: World) -> None:
+    def __init__(self, declared: World, on: str = "") -> None:
+        """``on`` names the database; without it, the option --engine does."""
         self.declared = declared
+        self._on = on or engine
         self.clock = Clock()
         self.outcomes: list[Outcome] = []
-        self.database = copied_database(_template(declared), self.clock)
+        self.database = copied_database(_template(declared, self._on), self.clock)  # type: ignore[arg-type]
         self._sandbox = Sandbox(self.database, declared, self.clock, observer=self.outcomes.append)
         self._aws = aws_application(self._sandbox, DEFAULT_MAXIMUM_BODY_BYTES)
         self._application: RolecallApplication | None = None
@@ -139,3 +149,5 @@ class WorldHandle:
 
     def close(self) -> None:
         self.database.close()
+        if self._on == "postgresql":
+            postgresql_worlds.drop(self.database)

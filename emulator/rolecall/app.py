@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
+from rolecall.call_log.access_log import AccessLog
 from rolecall.call_log.outcomes import Observer
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock
@@ -20,6 +22,7 @@ from rolecall.storage.engine import Database, DatabaseError
 from rolecall.storage.migrate import upgrade, upgrade_schema
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
+from rolecall.web.control_access import control_access
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, admission_of
 from rolecall.worlds.setup import set_up_world
 from rolecall.worlds.world import World
@@ -31,16 +34,19 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     ids = ids or Identifiers()
     try:
         # One transaction, so a new database is either complete or still empty.
-        with database.transaction() as connection:
-            upgrade_schema(connection)
-            take_over_clock(connection, clock)
-            if not keyring.load(connection):
-                _add_key(connection, clock)
-            set_up_world(connection, world, clock.now_seconds(), ids)
+        database.write(partial(_set_up, world=world, clock=clock, ids=ids))
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _set_up(connection: Any, world: World, clock: Clock, ids: Identifiers) -> None:
+    upgrade_schema(connection)
+    take_over_clock(connection, clock)
+    if not keyring.load(connection):
+        _add_key(connection, clock)
+    set_up_world(connection, world, clock.now_seconds(), ids)
 
 
 def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
@@ -75,12 +81,18 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     decisions = None
     if settings.keeps_log:
         decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
-    sandbox = Sandbox(database, world, clock, decisions=decisions)
+    access_log = AccessLog() if settings.access_log else None
+    sandbox = Sandbox(database, world, clock, decisions=decisions, access_log=access_log)
     sandbox.writer.start()
     return web_application(
         sandbox,
         maximum_body_bytes=settings.maximum_body_bytes,
-        admission=admission_of(settings.allowed_hosts, settings.allowed_origins, listening_at=settings.host),
+        admission=admission_of(
+            settings.allowed_hosts,
+            settings.allowed_origins,
+            listening_at=settings.host,
+            control=control_access(settings.control_token, settings.control_hosts),
+        ),
     )
 
 
@@ -99,7 +111,8 @@ def checkpoint_database(url: str) -> None:
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:
     """The decision log of a database; ``shared`` when other processes write it too."""
-    return DecisionLog(DecisionStore(decision_log_path(database_url)), clock, action_of, shared=shared)
+    store = DecisionStore(decision_log_path(database_url))
+    return DecisionLog(store, clock, action_of, shared=shared or store.shared)
 
 
 def application_over(
@@ -126,8 +139,7 @@ def list_sealing_keys(database: Database) -> list[tuple[str, int]]:
 
 def add_sealing_key(database: Database, clock: Clock) -> str:
     """Rotate the key ring; returns the new key's id."""
-    with database.transaction() as connection:
-        return _add_key(connection, clock)
+    return database.write(lambda connection: _add_key(connection, clock))
 
 
 def _add_key(connection: Any, clock: Clock) -> str:

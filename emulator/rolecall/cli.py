@@ -38,6 +38,7 @@ COMMANDS = {
     "token": "Print a web identity token that a running server signs.",
     "saml-assertion": "Print a SAML response that a running server signs, in base64.",
     "credentials": "Print temporary credentials of a role, for a shell or for credential_process.",
+    "profile": "Print a section for ~/.aws/config that points a profile at Rolecall.",
     "operations": "List every operation, emulated or not.",
     "keys": "List or rotate the keys that seal session tokens.",
     "db": "Upgrade the database.",

@@ -175,6 +175,17 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 constraint_reasons=True,
             ),
             ServiceRecord(
+                "eks-auth",
+                "rest-json",
+                "2023-11-26",
+                "eks-auth",
+                "eks-auth",
+                "eks-auth",
+                "message",
+                constraint_code="InvalidParameterException",
+                denied_code="AccessDeniedException",
+            ),
+            ServiceRecord(
                 "sso-oidc",
                 "rest-json",
                 "2019-06-10",

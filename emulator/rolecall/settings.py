@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
@@ -20,6 +20,8 @@ MAXIMUM_SNAPSHOT_BYTES = 64 * 1024 * 1024
 MAXIMUM_EXPECTATIONS_BYTES = 4 * 1024 * 1024
 DEFAULT_THREADS = 4
 DEFAULT_RECEIVE_SECONDS = 10.0
+# The server asks other machines for this token, and commands send it.
+CONTROL_TOKEN_VARIABLE = "ROLECALL_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
 # Characters of a sandbox file's name in the name of its database: enough to recognise the file.
 _STEM_CHARACTERS = 40
 _PATH_DIGITS = 12
@@ -70,10 +72,15 @@ class ServerSettings:
     receive_seconds: float = DEFAULT_RECEIVE_SECONDS
     tls: TlsFiles | None = None
     keeps_log: bool = True
+    # A line on stderr for each AWS call.
+    access_log: bool = False
     maximum_body_bytes: int = DEFAULT_MAXIMUM_BODY_BYTES
     # In addition to the safe defaults: the server's host names, and origins of web pages that may call it.
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    # Other machines that may use the control endpoints: what they must prove, and their addresses.
+    control_token: str = field(default="", repr=False)
+    control_hosts: tuple[str, ...] = ()
 
 
 # Addresses that mean "every interface", and how this machine reaches the server then.
@@ -99,11 +106,21 @@ class Address:
 
 
 def client_lines(
-    url: str, access_key_id: str, secret_access_key: str, region: str, authority_path: str = ""
+    url: str,
+    access_key_id: str,
+    secret_access_key: str,
+    region: str,
+    authority_path: str = "",
+    *,
+    services: Iterable[str] = (),
 ) -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at a server, whose certificate the authority has signed."""
+    """Lines for a POSIX shell that point every AWS SDK at a server, whose certificate the authority has signed.
+
+    With services, only their calls go to it: AWS SDKs and Tools Reference Guide, Service-specific endpoints.
+    """
+    endpoints = [f"AWS_ENDPOINT_URL_{name.upper().replace('-', '_')}" for name in services] or ["AWS_ENDPOINT_URL"]
     values = {
-        "AWS_ENDPOINT_URL": url,
+        **dict.fromkeys(endpoints, url),
         "AWS_ACCESS_KEY_ID": access_key_id,
         "AWS_SECRET_ACCESS_KEY": secret_access_key,
         "AWS_REGION": region,

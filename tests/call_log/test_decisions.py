@@ -26,6 +26,7 @@ from rolecall.http import HttpRequest
 from rolecall.principals import Caller, Principal
 from rolecall.service_records import action_of
 from rolecall.storage import decision_log as store_module
+from rolecall.storage import log_keepers, sqlite_log
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails, decision_log_path
 
 EVERYTHING = CallFilter(limit=1000)
@@ -420,7 +421,7 @@ def test_allowed_calls_are_left_out_first(monkeypatch: pytest.MonkeyPatch) -> No
         ("sqlite://", ":memory:"),
         ("sqlite:///:memory:", ":memory:"),
         ("sqlite:///file:shared?mode=memory&uri=true", ":memory:"),
-        ("postgresql+psycopg://someone@somewhere/rolecall", ":memory:"),
+        ("postgresql+psycopg://someone@somewhere/rolecall", "postgresql+psycopg://someone@somewhere/rolecall"),
     ],
 )
 def test_where_the_log_is(url: str, path: str) -> None:
@@ -443,7 +444,7 @@ def test_a_log_of_another_schema_is_begun_anew(tmp_path: Path) -> None:
     with sqlite3.connect(path) as driver:
         driver.execute("CREATE TABLE calls (something TEXT)")
         driver.execute("CREATE TABLE \"of another 'age'\" (something TEXT)")
-        driver.execute(f"PRAGMA user_version={store_module.SCHEMA_VERSION + 1}")
+        driver.execute(f"PRAGMA user_version={log_keepers.SCHEMA_VERSION + 1}")
     driver.close()
     log = new_log(path)
     log.record(outcome("call"))
@@ -547,7 +548,7 @@ def test_a_broken_log_disturbs_no_call_and_says_so_once(
 def test_calls_wait_for_a_log_that_another_process_has_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(store_module, "_BUSY_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(sqlite_log, "_BUSY_TIMEOUT_SECONDS", 0)
     path = tmp_path / "log.db"
     log = new_log(path)
     log.record(outcome("first"))
@@ -569,7 +570,7 @@ def test_calls_wait_for_a_log_that_another_process_has_locked(
 def test_calls_that_wait_for_a_locked_log_are_bounded_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_BUSY_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(sqlite_log, "_BUSY_TIMEOUT_SECONDS", 0)
     monkeypatch.setattr(decisions_module, "ALLOWED_LIMIT", 3)
     path = tmp_path / "log.db"
     log = new_log(path)

@@ -122,7 +122,22 @@ def test_workers_count_together_and_what_the_log_forgot_still_counts(tmp_path: P
 def test_labels_are_escaped() -> None:
     odd = 'a"b\\c\nd'
     counted = CallCounts((CallCount("sts", odd, "x", 400, 2),), (), {})
-    assert calls(read(metrics_text(counted)), service="sts", operation=odd, outcome="x", status="400") == 2
+    text = metrics_text(counted, database_read_seconds=0.5, log_lag_seconds=0.0)
+    assert calls(read(text), service="sts", operation=odd, outcome="x", status="400") == 2
+
+
+def test_the_database_and_the_lag_of_the_log_are_measured(logged: Any) -> None:
+    empty = frozenset[tuple[str, str]]()
+    samples = scraped(logged)
+    assert samples["rolecall_log_lag_seconds", empty] == 0
+    assert 0 < samples["rolecall_database_read_seconds", empty] < 300
+    logged.client("sts").get_caller_identity()
+    decisions = logged.application.sandbox.decisions
+    received = logged.outcomes[-1].received_at_seconds
+    assert decisions.lag_seconds() == pytest.approx(decisions._clock.wall_seconds() - received, abs=300)
+    assert scraped(logged)["rolecall_log_lag_seconds", empty] > 0
+    # What waited was written for the answer.
+    assert decisions.lag_seconds() == 0
 
 
 def test_without_a_log_and_with_one_that_cannot_be_read(world: Any, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import boto3
 import pytest
 from amounts import usual
 from botocore.exceptions import ClientError
@@ -41,6 +42,7 @@ from served import (
 
 from rolecall import __version__
 from rolecall.cli import main
+from rolecall.service_records import SERVICE_RECORDS
 
 COMMANDS = ("serve", "demo", "env", "check", "operations", "keys", "db")
 GOOD_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:Get*", "Resource": "*"}]}
@@ -354,7 +356,7 @@ def test_the_variables_of_the_environment_stand_for_options(tmp_path: Path) -> N
 
 def test_an_option_beats_the_environment(rolecall: Callable[..., Result]) -> None:
     done = rolecall("env", "--port", "2222", ROLECALL_PORT="1111")
-    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:2222\n" in done.stdout
+    assert "export AWS_ENDPOINT_URL_STS=http://127.0.0.1:2222\n" in done.stdout
     assert "http://127.0.0.1:1111\n" in rolecall("env", ROLECALL_PORT="1111").stdout
     refused(rolecall("env", ROLECALL_PORT="many"))
 
@@ -367,7 +369,7 @@ def test_the_database_is_in_the_users_data_folder_by_default(tmp_path: Path) -> 
 
 def test_the_lines_of_env_are_for_a_shell(tmp_path: Path) -> None:
     config = write(tmp_path, "world.yaml", ONE_USER)
-    lines = run_rolecall(tmp_path, "env", "--config", config, "--port", "4581").stdout
+    lines = run_rolecall(tmp_path, "env", "--all", "--config", config, "--port", "4581").stdout
     names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
     shown = 'printf "%s\\n" ' + " ".join(f'"${name}"' for name in names)
     done = subprocess.run(
@@ -383,7 +385,7 @@ def test_the_lines_of_env_are_for_a_shell(tmp_path: Path) -> None:
 
 
 def test_env_names_the_administrators_key_of_awss_form_too(rolecall: Callable[..., Result]) -> None:
-    printed = rolecall("env").stdout
+    printed = rolecall("env", "--all").stdout
     assert "export AWS_ACCESS_KEY_ID=test\n" in printed
     last = printed.splitlines()[-1]
     assert last == (
@@ -391,7 +393,32 @@ def test_env_names_the_administrators_key_of_awss_form_too(rolecall: Callable[..
         "export AWS_ACCESS_KEY_ID=AKIARTX3GSDSROLECALL AWS_SECRET_ACCESS_KEY=rolecall/sandbox/admin/not/a/real/secret"
     )
     # A user whose only key has another form gets no such line.
-    assert "#" not in rolecall("env", "--as", "developer").stdout
+    assert "#" not in rolecall("env", "--all", "--as", "developer").stdout
+
+
+def test_env_names_the_services_that_rolecall_serves_and_no_other(tmp_path: Path) -> None:
+    """Variables of services: AWS SDKs and Tools Reference Guide, Service-specific endpoints. boto3 must know each."""
+    printed = run_rolecall(tmp_path, "env", "--port", "4581").stdout
+    program = (
+        "import boto3\n"
+        "session = boto3.Session()\n"
+        "found = {n: session.client(n).meta.endpoint_url for n in session.get_available_services()}\n"
+        "print(*sorted(n for n, url in found.items() if url == 'http://127.0.0.1:4581'), sep='\\n')\n"
+    )
+    quoted = shlex.join([sys.executable, "-c", program])
+    done = subprocess.run(
+        ["/bin/sh", "-e"],
+        input=f"eval \"$(cat <<'END'\n{printed}END\n)\"\n{quoted}",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+        env=clean_environment(tmp_path),
+    )
+    assert set(done.stdout.split()) >= {"sts", "iam", "chime", "chime-sdk-voice", "organizations", "eks-auth"}
+    assert set(done.stdout.split()) == set(SERVICE_RECORDS) & {*boto3.Session().get_available_services()}
+    assert "AWS_ENDPOINT_URL=" not in printed
+    assert printed.splitlines()[-1].startswith("# Only calls of the services that Rolecall serves go to it.")
 
 
 def test_env_for_one_of_the_users(rolecall: Callable[..., Result]) -> None:
@@ -400,7 +427,7 @@ def test_env_for_one_of_the_users(rolecall: Callable[..., Result]) -> None:
 
 
 def test_serve_prints_the_lines_of_env(server: Server, tmp_path: Path) -> None:
-    expected = run_rolecall(tmp_path, "env", "--port", str(server.port)).stdout
+    expected = run_rolecall(tmp_path, "env", "--all", "--port", str(server.port)).stdout
     ready, console, sandbox, database, *exports = server.output().splitlines(keepends=True)
     assert ready == f"Rolecall is ready at {server.url}\n"
     assert console == f"# Console: {server.url}/_rolecall/console\n"
@@ -531,7 +558,7 @@ def test_sessions_outlive_the_rotation_of_keys(make_server: Callable[..., Server
 
 @pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_signal_ends_the_server_within_two_seconds(
+def test_a_signal_ends_the_server_within_five_seconds(
     make_server: Callable[..., Server], signal_name: str, workers: str
 ) -> None:
     def attempt() -> bool:

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from reserved_ports import reserved_port
-from served import ADMIN, PATIENCE_SECONDS, Server, boto3_session, run_rolecall, stops_as_promised
+from served import ADMIN, FIRST_ACCOUNT, PATIENCE_SECONDS, Server, boto3_session, run_rolecall, stops_as_promised
 
 Make = Callable[..., Server]
 
@@ -125,6 +125,20 @@ def test_a_server_in_the_middle_of_a_delay_ends_in_time(make_server: Make) -> No
         return took_seconds < server.promised_stop_seconds
 
     assert stops_as_promised(attempt)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_that_ends_answers_the_calls_that_it_has(make_server: Make, workers: str) -> None:
+    server = make_server("--workers", workers)
+    put(server, [{"delay_seconds": 1.5}])
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(server.client("sts").get_caller_identity()["Account"]))
+    thread.start()
+    while rules(server)[0]["hits"] == 0:
+        assert thread.is_alive()
+    server.stop()
+    thread.join(PATIENCE_SECONDS)
+    assert found == [FIRST_ACCOUNT]
 
 
 # The command.

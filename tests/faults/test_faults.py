@@ -16,6 +16,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from logged_worlds import keep_log
+from sent_statements import sent_statements
 
 from rolecall.app import application_over, open_database
 from rolecall.clock import Clock
@@ -452,6 +453,7 @@ def test_rules_that_cannot_be_used_change_nothing(world: Any) -> None:
     assert answer == {"message": "The body is not JSON."}
 
 
+@pytest.mark.sqlite_driver
 def test_a_database_that_does_not_answer(world: Any) -> None:
     world.database.close()
     for method in ("GET", "DELETE"):
@@ -498,14 +500,11 @@ def test_the_log_shows_a_call_with_a_fault(world: Any) -> None:
 
 
 def statements(world: Any, call: Any) -> list[str]:
-    """The statements that SQLite gets while a call is answered."""
-    found: list[str] = []
-    call()
-    with world.database.snapshot() as connection:
-        driver = connection.connection.driver_connection
-    driver.set_trace_callback(found.append)
-    call()
-    driver.set_trace_callback(None)
+    """The statements that the database gets while a call is answered."""
+    for _ in range(2):
+        call()
+    with sent_statements(world.database) as found:
+        call()
     return found
 
 

@@ -7,9 +7,7 @@ import sys
 
 import pytest
 from lxml import etree
-
-# Loaded here, because pytester forgets modules that are loaded inside its runs.
-import rolecall.kit as _kit  # noqa: F401
+from plugin_runs import run_in_process
 
 pytest_plugins = ["pytester"]
 
@@ -32,7 +30,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def run(project: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
     project.makepyfile(source)
-    return project.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+    return run_in_process(project, "-p", "no:cacheprovider", *arguments)
 
 
 def test_plain_boto3_reaches_the_sandbox_of_the_test(project: pytest.Pytester) -> None:
@@ -220,7 +218,7 @@ def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester,
     # Workers of pytest-xdist are processes of their own, and so is their pytest.
     project.makepyfile(FAILING)
     arguments = ["-p", "no:cacheprovider", *([workers] if workers else [])]
-    result = project.runpytest_subprocess(*arguments) if workers else project.runpytest_inprocess(*arguments)
+    result = project.runpytest_subprocess(*arguments) if workers else run_in_process(project, *arguments)
     result.assert_outcomes(passed=3, failed=4, errors=2)
     result.stdout.fnmatch_lines(
         [
@@ -268,7 +266,7 @@ def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pyt
 def test_a_report_in_junit_s_form_holds_the_refused_calls_too(project: pytest.Pytester, workers: str) -> None:
     project.makepyfile(FAILING)
     arguments = ["-p", "no:cacheprovider", "--junitxml=report.xml", *([workers] if workers else [])]
-    result = project.runpytest_subprocess(*arguments) if workers else project.runpytest_inprocess(*arguments)
+    result = project.runpytest_subprocess(*arguments) if workers else run_in_process(project, *arguments)
     assert result.stdout.str().count("Rolecall: refused calls") == 5
     cases = etree.parse(project.path / "report.xml").getroot().iter("testcase")
     told = {case.get("name"): [*case.itertext()] for case in cases if len(case)}
@@ -324,9 +322,9 @@ def test_the_environment_is_as_it_was_whatever_a_test_patches(
 
 
 def test_the_marker_is_registered_and_shown(project: pytest.Pytester) -> None:
-    result = project.runpytest_inprocess("--markers")
+    result = run_in_process(project, "--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.rolecall(config=None, world=None, seed=None, region=None):*"])
-    result = project.runpytest_inprocess("--fixtures")
+    result = run_in_process(project, "--fixtures")
     result.stdout.fnmatch_lines(["rolecall -- *", "*A fresh sandbox in this process*"])
 
 

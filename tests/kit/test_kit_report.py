@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 from lxml import html
+from plugin_runs import run_in_process
 
-# Loaded here, because pytester forgets modules that are loaded inside its runs.
-import rolecall.kit as _kit  # noqa: F401
-import rolecall.kit.run_report as _report  # noqa: F401
 from rolecall.kit import run_calls
 
 pytest_plugins = ["pytester"]
@@ -48,7 +46,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return project.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:randomly", *arguments)
+    return run_in_process(project, "-p", "no:cacheprovider", "-p", "no:randomly", *arguments)
 
 
 def page_of(file: Path) -> html.HtmlElement:

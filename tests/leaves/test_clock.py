@@ -128,6 +128,7 @@ def test_what_cannot_be_understood_changes_nothing(world: Any, body: Any, words:
     assert control(world.application, "GET")[1]["offset_seconds"] == 7
 
 
+@pytest.mark.sqlite_driver
 def test_a_database_that_does_not_answer(world: Any) -> None:
     world.database.close()
     for method, body in (("GET", None), ("POST", {"reset": True})):

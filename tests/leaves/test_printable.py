@@ -22,7 +22,7 @@ from rolecall.app import application_over, decision_log, open_database
 from rolecall.cli import main
 from rolecall.clock import Clock
 from rolecall.commands import common, running
-from rolecall.commands.common import LogFormatter
+from rolecall.commands.log_lines import TextFormatter
 from rolecall.inprocess import client
 from rolecall.kit import Rolecall
 from rolecall.printable import printable, printable_lines
@@ -60,7 +60,7 @@ def test_what_is_ordinary_stays() -> None:
 
 
 def test_a_log_has_one_line_for_each_record() -> None:
-    formatter = LogFormatter("%(name)s %(message)s")
+    formatter = TextFormatter("%(name)s %(message)s")
     record = logging.LogRecord("n", logging.INFO, "", 0, "%s", (HOSTILE,), None)
     assert is_safe(formatter.format(record), 1)
     try:

@@ -13,6 +13,7 @@ import pytest
 from certificate_calls import Certified, certified
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from iam_calls import ACCOUNT, WORLD, fails, identity, put_rights, refusal
+from sqlalchemy import inspect
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 CHAIN = (
@@ -79,7 +80,7 @@ def test_the_private_key_is_in_no_table_and_in_no_log(world: Any, iam: Any) -> N
     upload(iam)
     secret = LEAF.private_key.splitlines()[1]
     with world.database.snapshot() as connection:
-        names = [row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = inspect(connection).get_table_names()
         for name in names:
             rows = connection.exec_driver_sql(f"SELECT * FROM {name}").fetchall()  # noqa: S608
             assert secret not in repr(rows), name

@@ -15,6 +15,7 @@ import pytest
 from certificate_calls import certified
 from iam_calls import ACCOUNT, WORLD, fails, identity, put_rights, refusal
 from logged_worlds import keep_log
+from sqlalchemy import inspect
 
 from rolecall.storage.decision_log import CallFilter
 
@@ -106,7 +107,7 @@ def test_only_the_digest_of_a_secret_is_kept(world: Any, iam: Any) -> None:
     with world.database.snapshot() as connection:
         digests = connection.exec_driver_sql("SELECT secret_digest FROM service_credentials").scalars().all()
         assert set(digests) == {hashlib.sha256(secret.encode()).hexdigest() for secret in secrets}
-        names = [row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = inspect(connection).get_table_names()
         kept = "".join(repr(connection.exec_driver_sql(f"SELECT * FROM {name}").fetchall()) for name in names)  # noqa: S608
     assert [secret for secret in secrets if secret in kept] == []
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from iam_calls import identity
+from sent_statements import sent_statements
 from world_handle import WorldHandle
 
 from rolecall.app import application_over
@@ -114,11 +115,8 @@ def test_a_page_is_read_once_in_a_generation(world: WorldHandle, name: str, argu
 
 def statements(world: WorldHandle, call: Callable[[], object]) -> list[str]:
     """What a call asks of the database."""
-    found: list[str] = []
-    driver: Any = world.database._reader()[1]
-    driver.set_trace_callback(found.append)
-    call()
-    driver.set_trace_callback(None)
+    with sent_statements(world.database) as found:
+        call()
     return found
 
 
@@ -132,6 +130,8 @@ def test_only_tables_that_bear_on_rights_are_remembered(world: WorldHandle) -> N
     first = statements(world, lambda: answers(iam))
     again = statements(world, lambda: answers(iam))
     names = {name for text in Counter(first) - Counter(again) for name in re.findall(r"(?:FROM|JOIN) (\w+)", text)}
+    # On PostgreSQL a statement may read the generation beside its rows.
+    names.discard("generations")
     assert {"roles", "users", "role_tags", "user_tags", "groups"} <= names
     assert {name for name in names if not t.metadata.tables[name].info["bears_on_rights"]} == set()
 

@@ -24,6 +24,8 @@ EVERY_WAY = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
 # Statements that change nothing.
 READING = ("SELECT", "BEGIN", "COMMIT", "ROLLBACK", "PRAGMA", "SAVEPOINT", "RELEASE")
 
+pytestmark = pytest.mark.sqlite_driver
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorldHandle]:

@@ -58,7 +58,8 @@ def test_the_first_page_shows_what_runs_who_can_call_and_the_last_refusals(world
     request_id = refusal(world)
     page = browser.get(CONSOLE)
     assert (page.status_code, page.mimetype) == (200, "text/html")
-    for text in ("111122223333", "developer", "export AWS_ACCESS_KEY_ID=developer", "sqlite"):
+    database = world.database.url.partition(":")[0]
+    for text in ("111122223333", "developer", "export AWS_ACCESS_KEY_ID=developer", database):
         assert text in page.text
     assert f'href="{CONSOLE}/decisions/{request_id}"' in page.text
     assert f'href="{CONSOLE}/decisions"' in page.text

@@ -59,6 +59,9 @@ def declared_text() -> str:
             }
         ],
         "roles": [{"name": "federated", "trust_policy": federated, "inline_policies": {"own": allow}}],
+        "instances": [{"role": "federated", "vpc": "vpc-0123456789abcdef0", "http_put_response_hop_limit": 2}],
+        "tasks": [{"role": "federated", "port": 4600, "host": "::1", "authorization_token": "a:#b"}],
+        "pods": [{"role": "federated", "cluster": "prod", "pod": "app-1", "session_tags": False}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
         "oidc_providers": [
             {

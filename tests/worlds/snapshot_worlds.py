@@ -50,6 +50,7 @@ DECLARED_TABLES = {
     "policy_tags",
     "instance_profiles",
     "instance_profile_tags",
+    "attachments",
     "chime_accounts",
     "chime_users",
 }
@@ -72,6 +73,7 @@ LEFT_OUT_COLUMNS = {
     "group_attached_policies.attached_at_seconds",
     "role_attached_policies.attached_at_seconds",
     "group_members.added_at_seconds",
+    "attachments.bound_port",
 }
 # All other tables, even new ones, are kept row by row. A row comes after the rows that it refers to.
 PLAIN_TABLES = [table.name for table in metadata.sorted_tables if table.name not in DECLARED_TABLES | LEFT_OUT_TABLES]
@@ -189,6 +191,7 @@ def world_text() -> str:
             {"name": "worker", "trust_policy": trust, "attached_policies": [EVERYTHING], "tags": {"a": "b"}},
             {"name": "hosted", "trust_policy": trust},
         ],
+        "tasks": [{"role": "hosted", "port": 4600}],
         "instance_profiles": [{"name": "Web", "role": "Hosted", "tags": {"a": "b", "A": "c"}}, {"name": "empty"}],
         "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
         "chime_accounts": [{"name": "Sandbox", "users": [{"email": "ana@example.com"}]}],

@@ -25,7 +25,8 @@ PROBLEMS = list(yaml.safe_load_all((Path(__file__).parent / "cases" / "problems.
 BAD_EXPECTATIONS = yaml.safe_load((ROOT / "tests/expectations/cases/bad_files.yaml").read_text(encoding="utf-8"))
 # What the checks say about one value by itself. References and the grammar of policies only the checks know.
 OF_ONE_VALUE = re.compile(
-    r"unknown key|: lacks [\w, ]+$|must be (a |an |text|true|a list|up to|[A-Z]\w+ or )|expects nothing|must have either"
+    r"unknown key|: lacks \w+(, \w+)*$|expects nothing|must have either"
+    r"|must be (a |an |text|true|a list|up to|[A-Z]\w+ or )"
 )
 MINIMAL: dict[str, Any] = {"version": 1, "accounts": [{"id": "111122223333", "users": [{"name": "ana"}]}]}
 

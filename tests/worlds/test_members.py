@@ -22,6 +22,9 @@ TABLES = [
     (w.DeclaredOidcProvider, t.oidc_providers),
     (w.DeclaredChimeAccount, t.chime_accounts),
     (w.DeclaredChimeUser, t.chime_users),
+    (w.DeclaredInstance, t.attachments),
+    (w.DeclaredTask, t.attachments),
+    (w.DeclaredPod, t.attachments),
 ]
 
 

@@ -141,6 +141,9 @@ def everything() -> dict[str, Any]:
                 "instance_profiles": [
                     {"name": "web", "path": "/team/", "role": "reader", "tags": {"Team": "blue", "team": "red"}}
                 ],
+                "instances": [{"instance_profile": "web", "port": 4601, "http_tokens": "optional"}],
+                "tasks": [{"role": "reader", "session_seconds": 900}],
+                "pods": [{"id": "a-0123456789abcdef0", "role": "reader", "namespace": "shop", "session_tags": False}],
                 "service_linked_roles": ["voiceconnector.chime.amazonaws.com"],
                 "oidc_providers": [
                     {

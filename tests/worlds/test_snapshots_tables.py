@@ -15,11 +15,11 @@ from rolecall.worlds.snapshot_tables import DECLARED_TABLES, LEFT_OUT_COLUMNS, L
 
 # What keys of the sandbox file tell of.
 DECLARED = """
-access_keys accounts chime_accounts chime_users delegated_administrators group_attached_policies group_inline_policies
-group_members groups instance_profile_tags instance_profiles organization_features organization_policies
-organization_policy_targets organizational_unit_accounts organizational_units organizations policies policy_tags
-policy_versions role_attached_policies role_inline_policies role_tags roles user_attached_policies
-user_inline_policies user_tags users
+access_keys accounts attachments chime_accounts chime_users delegated_administrators group_attached_policies
+group_inline_policies group_members groups instance_profile_tags instance_profiles organization_features
+organization_policies organization_policy_targets organizational_unit_accounts organizational_units organizations
+policies policy_tags policy_versions role_attached_policies role_inline_policies role_tags roles
+user_attached_policies user_inline_policies user_tags users
 """
 PLAIN = """
 account_aliases account_creations account_preferences account_properties acquired_roles channel_messages
@@ -42,6 +42,7 @@ def test_which_table_is_kept_where() -> None:
     left_out += ["sso_clients", "sso_codes", "sso_sessions", "sso_tokens"]
     assert sorted(LEFT_OUT_TABLES) == left_out
     assert sorted(LEFT_OUT_COLUMNS) == [
+        "attachments.bound_port",
         "group_attached_policies.attached_at_seconds",
         "group_members.added_at_seconds",
         "role_attached_policies.attached_at_seconds",

@@ -77,8 +77,7 @@ class LastUses:
             if not keys and not roles:
                 return
             try:
-                with self._database.transaction() as connection:
-                    write_uses(connection, keys, roles)
+                self._database.write(lambda connection: write_uses(connection, keys, roles))
             except (*DatabaseError, OSError) as error:
                 if not self._warned:
                     self._warned = True

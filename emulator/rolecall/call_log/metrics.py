@@ -13,14 +13,21 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
-def metrics_text(counts: CallCounts) -> str:
+def metrics_text(counts: CallCounts, *, database_read_seconds: float, log_lag_seconds: float) -> str:
     """One line for each sample. Each metric has its help and type."""
-    return "".join(f"{line}\n" for line in _lines(counts))
+    state = {
+        "rolecall_database_read_seconds": ("How long one read of the database took just now.", database_read_seconds),
+        "rolecall_log_lag_seconds": ("The age of the oldest call that is not in the log yet.", log_lag_seconds),
+    }
+    return "".join(f"{line}\n" for line in _lines(counts, state))
 
 
-def _lines(counts: CallCounts) -> Iterator[str]:
+def _lines(counts: CallCounts, state: Mapping[str, tuple[str, float]]) -> Iterator[str]:
     yield from _head("rolecall_info", "gauge", "The version of the running server.")
     yield _sample("rolecall_info", {"version": __version__}, 1)
+    for name, (words, value) in state.items():
+        yield from _head(name, "gauge", words)
+        yield f"{name} {value}"
     yield from _head("rolecall_calls_total", "counter", "AWS calls by outcome.")
     for call in counts.calls:
         labels = {

@@ -95,6 +95,14 @@ class Outcome:
 Observer = Callable[[Outcome], None]
 
 
+def result_of(outcome: Outcome) -> str:
+    """Allowed, ExplicitDeny, ImplicitDeny, or the error code of a call that was refused before any policy counted."""
+    if outcome.decisions:
+        result: str = outcome.decisions[-1].outcome
+        return result
+    return "Allowed" if outcome.error is None else outcome.error_code or outcome.error.code
+
+
 def without_codes(message: str) -> str:
     """An error's message without the one-time codes that it repeats. For every log."""
     return _SHOWN_CODE.sub("Value at 'tokenCode'", message) if "tokenCode" in message else message

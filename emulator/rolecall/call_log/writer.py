@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
 from rolecall.caches import BoundedCache
-from rolecall.call_log.outcomes import Outcome, without_codes
+from rolecall.call_log.outcomes import Outcome, result_of, without_codes
 from rolecall.call_log.recorded_calls import recorded_texts
 from rolecall.clock import Clock
 from rolecall.policy import Decision, PolicyKind
@@ -222,6 +222,12 @@ class DecisionLog:
         self.settle()
         return self.store.counts()
 
+    def lag_seconds(self) -> float:
+        """The age of the oldest call that waits in this process to be written; 0 when none does."""
+        # A copy, because the thread that writes takes calls away meanwhile.
+        waiting = [queue[0][1].received_at_seconds for queue in map(list, (self._allowed, self._refused)) if queue]
+        return max(0.0, self._clock.wall_seconds() - min(waiting)) if waiting else 0.0
+
     def clear(self) -> None:
         """Forget every call."""
         with self._turn:
@@ -255,10 +261,8 @@ class _Rows:
         principal = None if caller is None else caller.principal
         if decisions:
             actions = [decision.question.action for decision in decisions]
-            result: str = decisions[-1].outcome
         else:
             actions = [self._action_of(outcome.service, outcome.operation)] if outcome.operation else []
-            result = code or "Allowed"
         session, identity = ("", "") if caller is None else self._caller(caller)
         who = ("", "", "") if principal is None else (principal.account_id, principal.arn, principal.principal_arn)
         # By position: twenty keyword arguments would cost as much as everything else here.
@@ -274,7 +278,7 @@ class _Rows:
             _bounded(outcome.region, _SHORT_LIMIT_CHARACTERS),
             f"|{'|'.join(actions).lower()}|" if actions else "",
             _decisions(outcome),
-            result,
+            result_of(outcome),
             code,
             "" if error is None else _message(outcome),
             "" if error is None else _bounded(error.reason, _SHORT_LIMIT_CHARACTERS),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -25,13 +24,13 @@ from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, de
 from rolecall.storage.engine import BadDatabaseUrlError, Database, DatabaseError
 from rolecall.storage.migrate import upgrade
 from rolecall.storage.private_files import make_private_folder
-from rolecall.storage.problems import BadRowError, NewerDatabaseError
+from rolecall.storage.problems import BadRowError, NewerDatabaseError, UnsuitableDatabaseError
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import InvalidWorldError, read_world_file
 from rolecall.worlds.files import MAXIMUM_FILE_BYTES, read_bounded, read_named
 from rolecall.worlds.world import DeclaredKey, World
 
-DATABASE_PROBLEMS = (NewerDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
+DATABASE_PROBLEMS = (NewerDatabaseError, UnsuitableDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
 # In place of a file: standard input or output.
 STANDARD_STREAM = "-"
 
@@ -52,14 +51,6 @@ def tell_lines(text: str, *, err: bool = False) -> None:
 def tell_exactly(text: str, *, newline: bool = True) -> None:
     """Print a text for a program, without escapes, because they would change it."""
     click.echo(text, nl=newline)
-
-
-class LogFormatter(logging.Formatter):
-    """Writes each record in one line. The lines of a traceback are indented, so that none can pass for a record."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        first, *further = super().format(record).split("\n") if record.exc_info else [super().format(record)]
-        return "\n".join([printable(first), *(f"    {printable(line)}" for line in further)])
 
 
 def user_data_folder() -> Path:
@@ -243,8 +234,12 @@ def database_problem(error: Exception) -> str:
     if isinstance(error, NewerDatabaseError):
         return str(error)
     if isinstance(error, BadDatabaseUrlError):
-        return "the database URL is not valid: write it as sqlite:///file.db"
-    return f"cannot open the database: {getattr(error, 'orig', None) or error} (see --database)"
+        return "the database URL is not valid: write it as sqlite:///file.db or postgresql+psycopg://user@host/database"
+    if isinstance(error, ImportError) and error.name == "psycopg":
+        return "PostgreSQL needs another package: pip install 'rolecall[postgresql]'"
+    # A driver may use several lines, one for each address that it tried.
+    said = " ".join(str(getattr(error, "orig", None) or error).split())
+    return f"cannot open the database: {said} (see --database)"
 
 
 def key_of(world: World, user_name: str | None) -> DeclaredKey:
@@ -289,6 +284,13 @@ def other_key_lines(world: World, key: DeclaredKey) -> list[str]:
     return []
 
 
-def export_lines(address: Address, key: DeclaredKey, authority_path: str = "") -> list[str]:
-    """Lines for a POSIX shell that point every AWS SDK at the server, whose certificate the authority has signed."""
-    return client_lines(address.url, key.access_key_id, key.secret_access_key, DEFAULT_REGION, authority_path)
+def export_lines(
+    address: Address, key: DeclaredKey, authority_path: str = "", *, services: Iterable[str] = ()
+) -> list[str]:
+    """Lines for a POSIX shell that point AWS SDKs at the server, whose certificate the authority has signed.
+
+    With services, only calls of those go to it.
+    """
+    return client_lines(
+        address.url, key.access_key_id, key.secret_access_key, DEFAULT_REGION, authority_path, services=services
+    )

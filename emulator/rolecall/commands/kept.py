@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from rolecall.storage.account_summary import entity_counts
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
-from rolecall.storage.engine import Database, DatabaseError, database_exists, is_in_memory, shown_url
+from rolecall.storage.dialects import shown_url
+from rolecall.storage.engine import Database, DatabaseError, database_exists, is_in_memory
 
 
 class Kept(NamedTuple):

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import click
 
 from rolecall.commands.common import UnusableError, host_option, port_option
-from rolecall.settings import Address
+from rolecall.settings import CONTROL_TOKEN_VARIABLE, Address
 
 _TIMEOUT_SECONDS = 30
 # Looking whether a server runs must not make a command wait.
@@ -118,7 +118,9 @@ def _sent(
         raise UnusableError(f"{endpoint!r} is not the URL of a server: write it as http://127.0.0.1:4580") from error
     try:
         body = None if text is None else text.encode()
-        connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", body)
+        token = os.environ.get(CONTROL_TOKEN_VARIABLE, "")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        connection.request(method, f"{address.path.rstrip('/')}/_rolecall/{path}", body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode("utf-8")
     except (OSError, http.client.HTTPException, ValueError) as error:

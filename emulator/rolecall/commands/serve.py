@@ -16,7 +16,6 @@ from rolecall.app import checkpoint_database, open_database, worker_application
 from rolecall.clock import Clock
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
-    LogFormatter,
     UnusableError,
     config_option,
     database_option,
@@ -32,12 +31,21 @@ from rolecall.commands.common import (
     with_folder,
 )
 from rolecall.commands.kept import kept_in, kept_line
+from rolecall.commands.log_lines import LOG_FORMATTERS
 from rolecall.commands.running import console_url
 from rolecall.commands.terminal import shown_when_slow
 from rolecall.server import BadCertificateError, PortInUseError, check_port, own_certificate, serve, tls_context
-from rolecall.settings import DEFAULT_RECEIVE_SECONDS, DEFAULT_THREADS, Address, ServerSettings, TlsFiles
+from rolecall.settings import (
+    CONTROL_TOKEN_VARIABLE,
+    DEFAULT_RECEIVE_SECONDS,
+    DEFAULT_THREADS,
+    Address,
+    ServerSettings,
+    TlsFiles,
+)
 from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
+from rolecall.web.control_access import control_access
 from rolecall.web.origins import admission_of
 from rolecall.worlds.world import World
 
@@ -106,6 +114,22 @@ SLOW_SETTING_UP = "setting up the sandbox in its database; a large one takes som
     "--verbose", envvar="ROLECALL_VERBOSE", is_flag=True, show_envvar=True, help="Log every refusal with its reason."
 )
 @click.option(
+    "--access-log",
+    envvar="ROLECALL_ACCESS_LOG",
+    is_flag=True,
+    show_envvar=True,
+    help="Write a line to stderr for each AWS call.",
+)
+@click.option(
+    "--log-format",
+    envvar="ROLECALL_LOG_FORMAT",
+    type=click.Choice(list(LOG_FORMATTERS)),
+    default="text",
+    show_default=True,
+    show_envvar=True,
+    help="Format of the lines on stderr: text, or json with one object a line.",
+)
+@click.option(
     "--allow-host",
     "allowed_hosts",
     envvar="ROLECALL_ALLOW_HOST",
@@ -124,6 +148,22 @@ SLOW_SETTING_UP = "setting up the sandbox in its database; a large one takes som
     show_envvar=True,
     help="An origin whose web pages may make AWS calls, such as http://localhost:3000.",
 )
+@click.option(
+    "--control-token",
+    envvar=CONTROL_TOKEN_VARIABLE,
+    metavar="TOKEN",
+    show_envvar=True,
+    help="Let other machines use the control endpoints with this token.",
+)
+@click.option(
+    "--control-host",
+    "control_hosts",
+    envvar="ROLECALL_CONTROL_HOST",
+    metavar="ADDRESS",
+    multiple=True,
+    show_envvar=True,
+    help="Only these other machines, with the token: an address such as 10.1.2.3, or a network such as 10.0.0.0/8.",
+)
 def command(
     host: str,
     port: int,
@@ -137,8 +177,12 @@ def command(
     tls: str | None,
     no_log: bool,
     verbose: bool,
+    access_log: bool,
+    log_format: str,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
+    control_token: str | None,
+    control_hosts: tuple[str, ...],
 ) -> None:
     """Serve STS, IAM and Chime until interrupted.
 
@@ -153,7 +197,7 @@ def command(
       rolecall serve --allow-origin http://localhost:3000
       rolecall serve --tls self-signed
     """
-    _log_to_stderr(verbose)
+    _log_to_stderr(verbose, LOG_FORMATTERS[log_format])
     with shown_when_slow(SLOW_READING.format(path=config or "the built-in sandbox")):
         world = read_config(config)
     settings = ServerSettings(
@@ -168,15 +212,11 @@ def command(
         receive_seconds=receive_seconds,
         tls=_tls_files(tls_cert, tls_key, tls, host),
         keeps_log=not no_log,
+        access_log=access_log,
+        control_token=control_token or "",
+        control_hosts=control_hosts,
     )
-    try:
-        admission_of(allowed_hosts, allowed_origins)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    try:
-        check_port(host, port)
-    except PortInUseError as error:
-        raise UnusableError(f"{error}. Choose another port with --port.") from error
+    _check(settings)
     try:
         kept = kept_in(database)
         load, finish = _loader(settings, world)
@@ -196,9 +236,22 @@ def command(
     os._exit(0 if ended_well else 1)
 
 
-def _log_to_stderr(verbose: bool) -> None:
+def _check(settings: ServerSettings) -> None:
+    """Raises UsageError and UnusableError."""
+    try:
+        admission_of(settings.allowed_hosts, settings.allowed_origins)
+        control_access(settings.control_token, settings.control_hosts)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        check_port(settings.host, settings.port)
+    except PortInUseError as error:
+        raise UnusableError(f"{error}. Choose another port with --port.") from error
+
+
+def _log_to_stderr(verbose: bool, formatter: Callable[[], logging.Formatter]) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(message)s"))
+    handler.setFormatter(formatter())
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 

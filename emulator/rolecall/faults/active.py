@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from rolecall.errors import EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError, region_disabled
 from rolecall.faults.rules import (
     CREDENTIAL_KINDS,
+    DELIVERY_KINDS,
     MAXIMUM_DELAY_SECONDS,
     MAXIMUM_RULES,
     CallFacts,
@@ -47,6 +49,9 @@ class Struck:
     # The connection is closed without an answer.
     drops: bool = False
     identity_provider_down: bool = False
+    # The credentials that an attachment hands out have expired, or have a wrong secret.
+    stale: bool = False
+    wrong: bool = False
 
     def raise_error(self) -> None:
         """Raises the AwsError that ends the call, if there is one."""
@@ -78,17 +83,7 @@ class ActiveFaults:
         matching = [rule for rule in rules if rule.matches(facts)]
         if not matching:
             return NOT_STRUCK
-        hit: list[FaultRule] = []
-        with self._database.beside(snapshot) as connection:
-            for rule in matching:
-                counted = fault_hits.count_call(connection, rule.rule_id)
-                if counted is None or not rule.hits(counted[0], counted[1]):
-                    continue
-                fault_hits.count_hit(connection, rule.rule_id)
-                hit.append(rule)
-                if _ends_the_call(rule):
-                    break
-        return _effect(hit, facts)
+        return _effect(self._database.write_beside(snapshot, partial(_count, matching)), facts)
 
 
 def active_faults(database: Database, states: Mapping[str, str]) -> ActiveFaults | None:
@@ -97,8 +92,22 @@ def active_faults(database: Database, states: Mapping[str, str]) -> ActiveFaults
     return ActiveFaults(database, rules) if rules else None
 
 
+def _count(matching: Sequence[FaultRule], connection: Connection) -> list[FaultRule]:
+    """Count the call for the rules in their order, up to the first that ends it. Returns those that hit it."""
+    hit: list[FaultRule] = []
+    for rule in matching:
+        counted = fault_hits.count_call(connection, rule.rule_id)
+        if counted is None or not rule.hits(counted[0], counted[1]):
+            continue
+        fault_hits.count_hit(connection, rule.rule_id)
+        hit.append(rule)
+        if _ends_the_call(rule):
+            break
+    return hit
+
+
 def _ends_the_call(rule: FaultRule) -> bool:
-    return rule.kind not in ("delay", "drop_answer", "identity_provider_down")
+    return rule.kind not in ("delay", "drop_answer", "identity_provider_down", *DELIVERY_KINDS)
 
 
 def _effect(hit: Sequence[FaultRule], facts: CallFacts) -> Struck:
@@ -109,6 +118,8 @@ def _effect(hit: Sequence[FaultRule], facts: CallFacts) -> Struck:
         delay_seconds=min(MAXIMUM_DELAY_SECONDS, sum(rule.delay_seconds for rule in hit)),
         drops=any(rule.kind in ("drop", "drop_answer") for rule in hit),
         identity_provider_down=any(rule.kind == "identity_provider_down" for rule in hit),
+        stale=any(rule.kind == "stale_credentials" for rule in hit),
+        wrong=any(rule.kind == "wrong_credentials" for rule in hit),
     )
 
 
@@ -150,16 +161,13 @@ class Faults:
     def add(self, **rule: Any) -> str:
         """Add a rule after the others. Returns its id. Raises InvalidFaultError, as :meth:`replace` does."""
         [added] = self._read([rule])
-        with self._database.transaction() as connection:
-            rules = (*read_kept(worlds.state(connection, STATE_NAME)), added)
-            self._keep(connection, rules)
+        self._database.write(partial(self._append, added))
         return added.rule_id
 
     def replace(self, rules: Any) -> None:
         """Replace all rules, and start their counts again."""
         read = self._read(rules)
-        with self._database.transaction() as connection:
-            self._keep(connection, read)
+        self._database.write(partial(self._keep, read))
 
     def clear(self) -> None:
         """Remove every rule."""
@@ -171,7 +179,10 @@ class Faults:
     def _new_seed(self) -> int:
         return int.from_bytes(self._ids.noise(_SEED_BYTES), "big")
 
-    def _keep(self, connection: Connection, rules: Sequence[FaultRule]) -> None:
+    def _append(self, added: FaultRule, connection: Connection) -> None:
+        self._keep((*read_kept(worlds.state(connection, STATE_NAME)), added), connection)
+
+    def _keep(self, rules: Sequence[FaultRule], connection: Connection) -> None:
         if len(rules) > MAXIMUM_RULES:
             raise InvalidFaultError(too_many(len(rules)))
         worlds.set_state(connection, STATE_NAME, kept_text(rules))

@@ -8,7 +8,7 @@ import math
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rolecall.errors import REGION_DISABLED_CODE
@@ -32,9 +32,13 @@ KINDS = {
     "revoked_credentials": "the credentials count as unknown",
     "region_disabled": "STS is not activated in the Region",
     "identity_provider_down": "AWS does not reach the OIDC provider",
+    "stale_credentials": "the credentials that an instance, task or pod gets have expired",
+    "wrong_credentials": "the credentials that an instance, task or pod gets have a wrong secret",
 }
 # These depend only on the caller and apply before the parameters are read. All others apply to well-formed calls.
 CREDENTIAL_KINDS = frozenset({"expired_credentials", "revoked_credentials"})
+# These change what an attachment hands out.
+DELIVERY_KINDS = frozenset({"stale_credentials", "wrong_credentials"})
 _ERROR_KEYS = ("error", "message", "status")
 
 
@@ -49,6 +53,19 @@ class FaultCatalogue:
     operations: Mapping[str, Callable[[], frozenset[str]]]
     # Error codes of a service, or of one of its operations if that is not empty.
     error_codes: Callable[[str, str], frozenset[str]]
+    # The kinds of attachments, as ``operations`` has services. A rule strikes one only if it names it.
+    attached: Mapping[str, Callable[[], frozenset[str]]] = field(default_factory=dict)
+    # Operations that hand out credentials to an instance, task or pod.
+    credential_operations: frozenset[str] = frozenset()
+
+    def names_of(self, service: str) -> frozenset[str]:
+        """The operations of a service or of a kind of attachments."""
+        found = self.attached.get(service) or self.operations[service]
+        return found()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        return (*self.operations, *self.attached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,8 @@ class FaultRule:
 
     def matches(self, facts: CallFacts) -> bool:
         if self.service and self.service != facts.service:
+            return False
+        if facts.of_attachment and not self.service and self.kind not in DELIVERY_KINDS:
             return False
         if self.operations and facts.operation not in self.operations:
             return False
@@ -109,6 +128,7 @@ class CallFacts:
     region: str
     caller: Caller | None
     has_session_token: bool
+    of_attachment: bool = False
 
 
 def read_rules(
@@ -225,13 +245,13 @@ def _contradictions(given: Mapping[str, Any]) -> Iterable[str]:
 
 def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Iterable[str]:
     kind, service, operation = _kind(given), given.get("service", ""), given.get("operation", "")
-    if service and service not in catalogue.operations:
-        yield f"there is no service {service!r}: the known services are {', '.join(catalogue.operations)}."
+    if service and service not in catalogue.known:
+        yield f"there is no service {service!r}: the known services are {', '.join(catalogue.known)}."
         return
     if kind in ("region_disabled", "identity_provider_down") and service not in ("", _STS):
         yield f"the kind {kind} works only for the service {_STS}."
         return
-    if (operation or kind == "identity_provider_down") and not _operations(given, catalogue):
+    if (operation or kind == "identity_provider_down" or kind in DELIVERY_KINDS) and not _operations(given, catalogue):
         yield f"the kind {kind} applies to no operation {operation!r} of {service or 'any service'}."
         return
     if "error" in given and "status" not in given:
@@ -241,7 +261,7 @@ def _unknown_names(given: Mapping[str, Any], catalogue: FaultCatalogue) -> Itera
 def _unknown_code(code: str, service: str, operation: str, catalogue: FaultCatalogue) -> Iterable[str]:
     """The code must be one that every selected operation can answer. With a ``status`` any code is accepted."""
     for name in [service] if service else catalogue.operations:
-        exact = operation if operation in catalogue.operations[name]() else ""
+        exact = operation if operation in catalogue.names_of(name) else ""
         if operation and not exact and not _matching(operation, name, catalogue):
             continue
         known = catalogue.error_codes(name, exact)
@@ -262,15 +282,17 @@ def _operations(given: Mapping[str, Any], catalogue: FaultCatalogue) -> set[str]
     if kind == "region_disabled":
         names = _matching(operation or "*", _STS, catalogue)
         return {name for name in names if REGION_DISABLED_CODE in catalogue.error_codes(_STS, name)}
-    if not operation:
+    if not operation and kind not in DELIVERY_KINDS:
         return set()
-    services = [given["service"]] if "service" in given else list(catalogue.operations)
-    return {name for service in services for name in _matching(operation, service, catalogue)}
+    every = catalogue.attached if kind in DELIVERY_KINDS else catalogue.operations
+    services = [given["service"]] if "service" in given else list(every)
+    found = {name for service in services for name in _matching(operation or "*", service, catalogue)}
+    return found & catalogue.credential_operations if kind in DELIVERY_KINDS else found
 
 
 def _matching(pattern: str, service: str, catalogue: FaultCatalogue) -> set[str]:
     test = cached_glob(wildcards(pattern))
-    return {name for name in catalogue.operations[service]() if test(name)}
+    return {name for name in catalogue.names_of(service) if test(name)}
 
 
 def rule_as_json(rule: FaultRule, calls: int, hits: int) -> dict[str, Any]:

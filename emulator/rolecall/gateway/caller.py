@@ -115,7 +115,7 @@ def second_factor_of(registered: RegisteredOperation | None, parameters: Paramet
     return None if factor is None or factor.parameters.isdisjoint(parameters) else factor
 
 
-def use_second_factor(call: Call, transaction: Connection, factor: SecondFactor, parameters: Parameters) -> None:
+def use_second_factor(call: Call, factor: SecondFactor, parameters: Parameters, transaction: Connection) -> None:
     """Check the second factor and use it up. Raises AwsError for a proof that fails."""
     factor.use(replace(call, db=transaction), parameters)
 

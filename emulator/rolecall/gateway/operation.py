@@ -71,7 +71,7 @@ def read_answer(call: Call, registered: RegisteredOperation | None, target: Targ
 
 
 def write_answer(
-    call: Call, transaction: Connection, registered: RegisteredOperation, parameters: Parameters, prepared: Any
+    call: Call, registered: RegisteredOperation, parameters: Parameters, prepared: Any, transaction: Connection
 ) -> Answer | AwsError | None:
     """The answer of an operation that writes, or a refusal that keeps what was written.
 

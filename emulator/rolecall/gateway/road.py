@@ -47,6 +47,7 @@ from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import KeysWantedError
 from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
 from rolecall.storage.engine import DatabaseUnavailableError
+from rolecall.storage.problems import SnapshotMovedError
 from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
     Target,
@@ -96,7 +97,7 @@ class Gateway:
         except AwsError as error:
             failure = error
         except Exception as error:
-            failure = _unexpected(received.request_id, error)
+            failure = unexpected(received.request_id, error)
         else:
             rules = self._generations.faults
             if rules is not None or takes_long(target.service.name, target.operation.name, target.inputs):
@@ -121,11 +122,11 @@ class Gateway:
         if unserved is not None:
             answer = encode_unserved_error(unserved, error, request_id, request.method)
             # An unsigned request must not name a service in the log.
-            self._observe(received, "", "", None, answer.status, error)
+            self.observe(received, "", "", None, answer.status, error)
             return answer
         service = guessed_service or likely_service(request, signing_name)
         answer = encode_error(service, error, request_id, None if guessed_service else request)
-        self._observe(received, service, "", None, answer.status, error)
+        self.observe(received, service, "", None, answer.status, error)
         return answer
 
     def _refuse_unserved(self, received: Received, unserved: Unserved, signature: Signature) -> HttpAnswer:
@@ -150,10 +151,10 @@ class Gateway:
         except AwsError as error:
             failure = error
         except Exception as error:
-            failure = _unexpected(request_id, error)
+            failure = unexpected(request_id, error)
         answer = encode_unserved_error(unserved, failure, request_id, request.method)
         shown_names = ("", "") if identity is None else (unserved.service, unserved.operation)
-        self._observe(received, *shown_names, identity, answer.status, failure, signature)
+        self.observe(received, *shown_names, identity, answer.status, failure, signature)
         return answer
 
     def _answer(
@@ -172,7 +173,7 @@ class Gateway:
         struck = known or NOT_STRUCK
         try:
             check_signed(signature, target, registered)
-            with self._database.snapshot() as connection:
+            with self._database.snapshot(self._purpose(target, known)) as connection:
                 identities = self._generations.current(connection)
                 # Read only now, because the new generation may bring settings, and a clock that another process moved.
                 settings, now_seconds = self._generations.settings, self._clock.now_seconds()
@@ -195,24 +196,24 @@ class Gateway:
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if factor is not None:
-                with self._database.transaction() as connection:
-                    use_second_factor(call, connection, factor, parameters)
+                self._database.write(partial(use_second_factor, call, factor, parameters))
                 with self._database.snapshot() as connection:
                     call = with_second_factor(call, connection)
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
-                with self._database.transaction() as connection:
-                    answer = write_answer(call, connection, registered, parameters, answer)
+                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
             encoded = encode_answer(target.operation, unless_refused(answer), request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             yield Fetch(wanted.url, wanted.fetch)
             return (yield from self._answer(received, target, signature, struck))
+        except SnapshotMovedError:
+            return (yield from self._answer(received, target, signature, struck))
         except AwsError as error:
             failure = error
         except Exception as error:
-            failure = _unexpected(request_id, error)
+            failure = unexpected(request_id, error)
         if failure is not None:
             if isinstance(failure, RefusedError):
                 failure.message += authorization_tail(service, request_id, region_of(signature, request))
@@ -220,12 +221,20 @@ class Gateway:
         if struck.delay_seconds:
             yield Pause(struck.delay_seconds)
         kept = recorded(target.operation.recorder, len(request.body), asked, answer if failure is None else None)
-        self._observe(
+        self.observe(
             received, service, operation, identity, encoded.status, failure, signature, decisions, identities, kept
         )
         if struck.drops:
             raise DroppedConnectionError
         return encoded
+
+    def _purpose(self, target: Target, known: Struck | None) -> str:
+        """What the snapshot of a call is for. Empty where the call must not start again because of other writers.
+
+        With fault rules it would count twice, and a call that starts again must come to an end.
+        """
+        may_start_again = known is None and self._generations.faults is None
+        return f"{target.service.name}:{target.operation.name}" if may_start_again else ""
 
     def _call(
         self,
@@ -256,7 +265,7 @@ class Gateway:
             scheme=received.request.scheme,
         )
 
-    def _observe(
+    def observe(
         self,
         received: Received,
         service: str,
@@ -269,6 +278,7 @@ class Gateway:
         identities: IdentityStore | None = None,
         kept: Recorded | None = None,
     ) -> None:
+        """Tell the observers, such as the decision log, what became of a call."""
         if error is not None and log.isEnabledFor(logging.INFO):
             text = without_codes(error.reason or error.message)
             log.info("%s", printable(f"{received.request_id} {operation} {error.code}: {text}"))
@@ -301,7 +311,8 @@ class Gateway:
         self._sandbox.observe(outcome)
 
 
-def _unexpected(request_id: str, error: Exception) -> AwsError:
+def unexpected(request_id: str, error: Exception) -> AwsError:
+    """The answer to a failure of Rolecall or of its database, which goes to the log."""
     if isinstance(error, DatabaseUnavailableError):
         log.error("%s the database did not answer: %s", request_id, getattr(error, "orig", error))
         return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")

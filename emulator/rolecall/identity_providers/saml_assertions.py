@@ -55,8 +55,7 @@ def metadata_document(database: Database, clock: Clock, name: str) -> str:
     with database.snapshot() as connection:
         stored = newest_signing_key(connection, _purpose(name), ALGORITHM)
     if stored is None:
-        with database.transaction() as connection:
-            stored = signing_key(connection, name, int(clock.now_seconds()))
+        stored = database.write(lambda connection: signing_key(connection, name, int(clock.now_seconds())))
     return _metadata(stored, name)
 
 
@@ -127,8 +126,7 @@ def mint(
     with database.snapshot() as connection:
         stored = newest_signing_key(connection, _purpose(idp), ALGORITHM)
     if stored is None:
-        with database.transaction() as connection:
-            stored = signing_key(connection, idp, now_seconds)
+        stored = database.write(lambda connection: signing_key(connection, idp, now_seconds))
     private_key = load_signing_key(ALGORITHM, stored.private_key).private_key
     assert isinstance(private_key, rsa.RSAPrivateKey)  # noqa: S101 - tells the type checker what the algorithm means
     return signed_response(response, private_key, _certificate(stored))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rolecall.kit import loading
+from rolecall.kit.attached import Attached, Attaching
 from rolecall.kit.blocks import Block
 from rolecall.kit.clients import Clients
 from rolecall.kit.identity import Keys
@@ -37,6 +38,36 @@ class Acting:
         self._acting.append(block)
         try:
             yield loading.late_session(lambda: self._clients.core(keys, self._clients.region))
+        finally:
+            block.close()
+            self._acting.remove(block)
+
+    @contextmanager
+    def attached(
+        self,
+        attaching: Attaching,
+        kind: str,
+        role: str | None,
+        facts: dict[str, Any],
+        *,
+        token_file: bool = False,
+    ) -> Iterator[Attached]:
+        """A block that runs where something is attached, which is detached afterwards."""
+        members = facts if role is None else {"role": role, **facts}
+        with (
+            attaching.attached(kind, {"region": self._clients.region, **members}, token_file=token_file) as attached,
+            self.provided(attached.environment, str(attached.facts["region"])),
+        ):
+            yield attached
+
+    @contextmanager
+    def provided(self, variables: Mapping[str, str], region: str) -> Iterator[None]:
+        """A block whose plain boto3 finds its credentials where the variables point it."""
+        clients = self._clients
+        block = Block(self._owner, clients.route, None, region, clients.endpoint_url, variables)
+        self._acting.append(block)
+        try:
+            yield
         finally:
             block.close()
             self._acting.remove(block)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from botocore.client import BaseClient
 from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.exceptions import NoCredentialsError
 
 from rolecall.kit import loading, older_clients
 from rolecall.kit.routing import Route
@@ -35,6 +36,11 @@ REMOVED_VARIABLES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_EC2_METADATA_V1_DISABLED",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_ENDPOINT_URL",
     *(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}" for service in SERVICES),
@@ -54,14 +60,25 @@ Keys = tuple[str, str, str]
 
 
 class Block:
-    """One open block. ``keys`` are access key id, secret and session token (or empty). Creating it opens it."""
+    """One open block. ``keys`` are access key id, secret and session token (or empty). Creating it opens it.
 
-    def __init__(self, owner: object, route: Route, keys: Keys, region: str, endpoint_url: str = "") -> None:
+    Without keys, clients find their credentials where ``provided`` points them: at an instance, a task or a pod.
+    """
+
+    def __init__(
+        self,
+        owner: object,
+        route: Route,
+        keys: Keys | None,
+        region: str,
+        endpoint_url: str = "",
+        provided: Mapping[str, str] | None = None,
+    ) -> None:
         self.owner = owner
         self.route = route
         self.keys = keys
         self.closed = False
-        self.variables = _variables(keys, region, endpoint_url)
+        self.variables = _variables(keys, region, endpoint_url, provided or {})
         # Not routed itself: in another thread it may create clients of another block.
         self.session = loading.late_session()
         self.outer = _innermost.get()
@@ -70,6 +87,16 @@ class Block:
         self.before: tuple[Mapping[str, str | None], Any] = ({}, None)
         _open(self)
         _innermost.set(self)
+
+    def current_keys(self) -> Keys:
+        """The keys that a client of the block signs with now."""
+        if self.keys is not None:
+            return self.keys
+        found = loading.core_session().get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        frozen = found.get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token or ""
 
     def close(self) -> None:
         """Restore everything. Blocks may close in any order; a second call does nothing."""
@@ -116,8 +143,10 @@ class explicit:  # noqa: N801  used like a function
         _explicit.reset(self._token)
 
 
-def _variables(keys: Keys, region: str, endpoint_url: str) -> dict[str, str | None]:
-    access_key_id, secret_access_key, session_token = keys
+def _variables(keys: Keys | None, region: str, endpoint_url: str, provided: Mapping[str, str]) -> dict[str, str | None]:
+    access_key_id, secret_access_key, session_token = keys or (None, None, None)
+    # Whatever else could give credentials is switched off.
+    metadata_is_used = "AWS_EC2_METADATA_SERVICE_ENDPOINT" in provided
     values: dict[str, str | None] = dict.fromkeys(REMOVED_VARIABLES)
     values.update(
         AWS_ACCESS_KEY_ID=access_key_id,
@@ -125,9 +154,10 @@ def _variables(keys: Keys, region: str, endpoint_url: str) -> dict[str, str | No
         AWS_SESSION_TOKEN=session_token or None,
         AWS_DEFAULT_REGION=region,
         AWS_REGION=region,
-        AWS_EC2_METADATA_DISABLED="true",
+        AWS_EC2_METADATA_DISABLED=None if metadata_is_used else "true",
         AWS_ENDPOINT_URL=endpoint_url or None,
     )
+    values.update(provided)
     for name in FILE_VARIABLES:
         if name not in os.environ:
             values[name] = os.devnull
@@ -140,17 +170,17 @@ def _open(block: Block) -> None:
         if not _blocks:
             _watch_clients()
         _blocks.append(block)
-        _remember(block.keys)
+        _remember(block.keys or ())
         _apply(block.variables, block.session)
 
 
-def _remember(keys: Keys) -> None:
+def _remember(keys: Iterable[str]) -> None:
     """Keep the parts of a block's keys. The oldest parts of blocks that have ended go when there are too many."""
     for part in filter(None, keys):
         _key_parts.pop(part, None)
         _key_parts[part] = None
     if len(_key_parts) > _KEY_PARTS_KEPT:
-        is_open = {part for known in _blocks for part in known.keys}
+        is_open = {part for known in _blocks for part in known.keys or ()}
         for part in [part for part in _key_parts if part not in is_open][: len(_key_parts) - _KEY_PARTS_KEPT]:
             del _key_parts[part]
 
@@ -193,7 +223,7 @@ def _routing_init(client: Any, *arguments: Any, **named: Any) -> None:
 
 def _watch_clients() -> None:
     BaseClient.__init__ = _routing_init  # type: ignore[method-assign, assignment]
-    older_clients.watch(innermost)
+    older_clients.watch(lambda: innermost())
 
 
 def _stop_watching() -> None:
@@ -207,7 +237,7 @@ def _sign_with_own_keys(client: Any, block: Block) -> None:
     """Give a client of another thread's block its own keys, in place of those in the process's environment."""
     found = client._request_signer._credentials
     of_environment = isinstance(found, Credentials) and found.method == "env"
-    if not of_environment or isinstance(found, RefreshableCredentials):
+    if not of_environment or isinstance(found, RefreshableCredentials) or block.keys is None:
         return
     keys = (found.access_key, found.secret_key, found.token or "")
     if keys != block.keys and all(part in _key_parts for part in keys if part):

@@ -35,7 +35,7 @@ class Clients:
         if account is not None:
             raise TypeError("an account only selects a user: give user= too")
         around = innermost(self._owner)
-        return self._identities.default_keys() if around is None else around.keys
+        return self._identities.default_keys() if around is None else around.current_keys()
 
     def client(self, service: str, keys: Keys, region: str | None, arguments: dict[str, Any]) -> Any:
         """A boto3 client, or a botocore client without boto3."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from rolecall.clock import Clock
@@ -13,8 +14,15 @@ MOMENT_MESSAGE = "a moment must be a datetime, a text such as 2030-01-01T00:00:0
 class SandboxClock:
     """Sandbox time: session expiry, issue times, MFA age, dates. Signatures are checked by the machine's clock."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, watchers: Sequence[Callable[[], None]] = ()) -> None:
+        """``watchers`` are called after each move."""
         self._clock = clock
+        self._watchers = watchers
+
+    def _moved(self) -> datetime:
+        for watcher in list(self._watchers):
+            watcher()
+        return self.now
 
     @property
     def now(self) -> datetime:
@@ -39,14 +47,14 @@ class SandboxClock:
             raise TypeError(f"{DURATION_MESSAGE}, not {type(duration).__name__}")
         given = duration.total_seconds() if isinstance(duration, timedelta) else duration
         self._clock.advance(given + seconds, minutes=minutes, hours=hours, days=days)
-        return self.now
+        return self._moved()
 
     def set(self, moment: datetime | str | float) -> datetime:
         """Set to a datetime, a text such as ``2030-01-01T00:00:00Z``, or seconds since the epoch; UTC by default."""
         if not isinstance(moment, datetime | str | int | float):
             raise TypeError(f"{MOMENT_MESSAGE}, not {type(moment).__name__}")
         self._clock.set(moment)
-        return self.now
+        return self._moved()
 
     def freeze(self, moment: datetime | str | float | None = None) -> datetime:
         """Stop the clock, at a moment or now. ``advance`` and ``set`` still move it."""
@@ -61,4 +69,4 @@ class SandboxClock:
     def reset(self) -> datetime:
         """Return to the machine's time, running."""
         self._clock.reset()
-        return self.now
+        return self._moved()

@@ -25,7 +25,8 @@ class Around(Protocol):
     """What a client needs of a block."""
 
     route: Route
-    keys: tuple[str, str, str]
+
+    def current_keys(self) -> tuple[str, str, str]: ...
 
 
 def _no_block() -> Around | None:
@@ -105,4 +106,7 @@ class _CredentialsOfBlock:
 
     def _now(self) -> Any:
         block = _around()
-        return self._outside if block is None else Credentials(*block.keys[:2], block.keys[2] or None)
+        if block is None:
+            return self._outside
+        access_key_id, secret_access_key, session_token = block.current_keys()
+        return Credentials(access_key_id, secret_access_key, session_token or None)

@@ -18,6 +18,7 @@ from rolecall.kit.acting import Acting
 from rolecall.kit.app_instances import MESSAGING, AppInstance, Channel, made_app_instance, made_channel
 from rolecall.kit.app_instances import SERVICE as IDENTITY
 from rolecall.kit.arguments import known_admission, known_region, known_seed
+from rolecall.kit.attached import Attaching
 from rolecall.kit.calling import Calling
 from rolecall.kit.clients import Clients
 from rolecall.kit.clock import SandboxClock
@@ -30,6 +31,7 @@ from rolecall.kit.meetings import Meeting, made_meeting
 from rolecall.kit.narrowing import PolicyText, narrowed
 from rolecall.kit.privileges import LeastPrivilege, Since
 from rolecall.kit.proofs import Proofs
+from rolecall.kit.providing import Providing
 from rolecall.kit.reasons import Reasons, Recording
 from rolecall.kit.refused_calls import drop_unwritten
 from rolecall.kit.routing import Route, SandboxEndedError
@@ -62,9 +64,10 @@ class _Parts(NamedTuple):
     proofs: Proofs
     reasons: Reasons
     clock: SandboxClock
+    attaching: Attaching
 
 
-class Rolecall(Calling):
+class Rolecall(Calling, Providing):
     """A sandbox of its own: accounts, users, roles, policies and Chime, as a sandbox file declares them.
 
     ``config`` is the path of a sandbox file, its text, or the same content as a mapping; by default the built-in
@@ -84,6 +87,7 @@ class Rolecall(Calling):
         identities = Identities(database, prepared.world)
         # In this process no client can reach the control endpoints. Making Flask would double the time to start.
         clients = Clients(self, Route(aws_application(sandbox, DEFAULT_MAXIMUM_BODY_BYTES)), identities, region)
+        attaching = Attaching(sandbox)
         self._all = _Parts(
             sandbox,
             decisions,
@@ -93,7 +97,8 @@ class Rolecall(Calling):
             Acting(self, clients),
             Proofs(sandbox),
             Reasons(sandbox, decisions, identities, clients),
-            SandboxClock(clock),
+            SandboxClock(clock, attaching.watchers),
+            attaching,
         )
         self._server: ThreadedServer | None = None
         self._owns_server = False
@@ -144,6 +149,7 @@ class Rolecall(Calling):
         self._all.clients.endpoint_url = self.endpoint_url
         self._all.clients.route.listens_at(self.endpoint_url)
         server.application = web_application(self._all.sandbox, admission=self._admission)
+        self._all.attaching.listen(self.endpoint_url, self._admission)
         return self
 
     # The block of the context manager.
@@ -169,6 +175,7 @@ class Rolecall(Calling):
             return
         self._closed = True
         self._all.acting.close()
+        self._all.attaching.close()
         self._all.clients.route.end()
         if self._server is not None and self._owns_server:
             self._server.close()
@@ -220,6 +227,14 @@ class Rolecall(Calling):
     @property
     def _clients(self) -> Clients:
         return self._parts.clients
+
+    @property
+    def _acting(self) -> Acting:
+        return self._parts.acting
+
+    @property
+    def _attaching(self) -> Attaching:
+        return self._parts.attaching
 
     # Content of the sandbox.
 

@@ -6,15 +6,18 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
+from rolecall.call_log.access_log import AccessLog
 from rolecall.call_log.background import BackgroundWriter
 from rolecall.call_log.last_use import LastUses
 from rolecall.call_log.outcomes import Observer, Outcome
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock, ClockState
+from rolecall.delivery import kinds
 from rolecall.faults.active import Faults
 from rolecall.faults.rules import FaultCatalogue
 from rolecall.ids import Identifiers
 from rolecall.printable import printable
+from rolecall.sandbox.attachments import Attachments
 from rolecall.sandbox.generation import Generations
 from rolecall.service_records import action_prefix
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -34,7 +37,7 @@ class Sandbox:
     """One sandbox, as this process serves it. Other processes may serve the same database.
 
     ``world`` is the declared world, to which a reset returns. ``decisions`` is None for a sandbox without a decision
-    log. ``observer`` is called for every call, besides the log.
+    log. ``observer`` is called for every call, besides the logs.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Sandbox:
         ids: Identifiers | None = None,
         decisions: DecisionLog | None = None,
         observer: Observer | None = None,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.database = database
         # The processes over one database share this clock.
@@ -56,12 +60,13 @@ class Sandbox:
         self.last_uses = LastUses(database, action_prefix)
         self.faults = Faults(database, self.ids, _fault_catalogue())
         self.issuer_keys = IssuerKeys()
+        self.attachments = Attachments(database, clock, self.ids)
         self.generations = Generations(database, clock, world.settings)
-        waiting = [self.last_uses] if decisions is None else [decisions, self.last_uses]
+        logs = [each for each in (decisions, access_log) if each is not None]
         # Not started yet: threads do not survive a fork, and a test reads what it needs at once.
-        self.writer = BackgroundWriter(*waiting)
-        recorders = [self.last_uses.record, None if decisions is None else decisions.record, observer]
-        self.observe = _all_of([recorder for recorder in recorders if recorder is not None])
+        self.writer = BackgroundWriter(*logs, self.last_uses)
+        recorders: list[Observer] = [self.last_uses.record, *(each.record for each in logs)]
+        self.observe = _all_of(recorders if observer is None else [*recorders, observer])
         self._world = world
 
     @property
@@ -86,10 +91,11 @@ class Sandbox:
         """Return to the declared world and to the machine's time, and forget every call."""
         self.last_uses.clear()
         self.ids.restart()
-        with self.database.transaction() as connection:
-            # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
-            reset_world(connection, self._world, self.clock.wall_seconds(), self.ids)
+        # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
+        now_seconds = self.clock.wall_seconds()
+        self.database.write(lambda connection: reset_world(connection, self._world, now_seconds, self.ids))
         self.clock.follow(ClockState())
+        self.attachments.renew()
         if self.decisions is not None:
             self.decisions.clear()
 
@@ -103,6 +109,7 @@ class Sandbox:
         load_database(self.database, text, self.clock.now_seconds(), self.ids)
         # Pending uses of keys and roles belong to the replaced world.
         self.last_uses.clear()
+        self.attachments.renew()
 
     def finish(self) -> None:
         """Write everything that is not written yet, at the end of the process."""
@@ -114,7 +121,14 @@ class Sandbox:
 
 
 def _fault_catalogue() -> FaultCatalogue:
-    return FaultCatalogue({name: partial(operation_names, name) for name in SERVICES}, known_error_codes)
+    operations = {name: partial(operation_names, name) for name in SERVICES}
+    attached = {name: partial(kinds.operation_names, name) for name in kinds.KINDS}
+    return FaultCatalogue(operations, _error_codes, attached, kinds.CREDENTIAL_OPERATIONS)
+
+
+def _error_codes(service: str, operation: str) -> frozenset[str]:
+    known = kinds.error_codes if service in kinds.KINDS else known_error_codes
+    return known(service, operation)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer:

@@ -310,6 +310,9 @@ class Connection(asyncio.Protocol):
         if protocol is None:
             return False
         self._ending = True
+        self._front.left(self)
+        if not self._reading:
+            self.transport.resume_reading()
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         if self._after_upgrade:

@@ -22,7 +22,7 @@ from rolecall.server.requests import Environ
 from rolecall.settings import DEFAULT_RECEIVE_SECONDS
 from rolecall.waits import Fetch, Pause
 from rolecall.web.application import RolecallApplication
-from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished
+from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished, WsgiApplication
 
 log = logging.getLogger("rolecall.server")
 
@@ -43,7 +43,8 @@ class Front:
 
     ``threads`` is how many calls may wait for the database or compute for long at the same time. A request gets 408
     when its head is not there ``receive_seconds`` after its first byte, or its body ``receive_seconds`` after its head.
-    ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets.
+    ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets; ``upgraded`` is how
+    many such connections are open.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Front:
         receive_seconds: float = DEFAULT_RECEIVE_SECONDS,
         scheme: str = "http",
         upgrade_handler: UpgradeHandler | None = None,
+        upgraded: Callable[[], int] = int,
     ) -> None:
         self.scheme = scheme
-        self._maximum_body_bytes = maximum_body_bytes
+        self.maximum_body_bytes = maximum_body_bytes
         self._application = application
         self._maximum_connections = maximum_connections
         self._upgrade_handler = upgrade_handler
+        self._upgraded = upgraded
         self._loop = asyncio.get_running_loop()
         self._phases: dict[Connection, Phase] = {}
         # The connections in each phase, in the order in which they entered it, with the time of entry.
@@ -75,7 +78,7 @@ class Front:
         self._loop.call_later(self._check_seconds, self._end_late_phases)
 
     def body_limit(self, environ: Environ) -> int:
-        return self._application.body_limit(environ, self._maximum_body_bytes)
+        return self._application.body_limit(environ, self.maximum_body_bytes)
 
     def factory(self) -> Connection:
         return Connection(self)
@@ -104,7 +107,7 @@ class Front:
 
     def _make_room(self) -> None:
         """Close the connection that has been idle or slow for longest, when the limit is reached."""
-        if len(self._phases) < self._maximum_connections:
+        if len(self._phases) + self._upgraded() < self._maximum_connections:
             return
         for phase in (Phase.IDLE, Phase.ENDING, Phase.HEAD, Phase.BODY, Phase.WRITING):
             for connection in self._members[phase]:
@@ -146,6 +149,16 @@ class Front:
             self._in_thread(self._calls, connection, answer, application.aws, environ, answer.start)
             return None
         return self._take(connection, answer, _attempt(application.aws, environ, answer.start))
+
+    def answer_with(
+        self, application: WsgiApplication, connection: Connection, environ: Environ
+    ) -> ServedAnswer | None:
+        """As :meth:`answer`, from an application whose requests all may have to wait."""
+        answer, problem = ServedAnswer(), environ.get(PROBLEM_KEY)
+        if problem is not None:
+            return failed_answer(problem.status_line)
+        environ[WAITS_KEY] = True
+        return self._take(connection, answer, _attempt(application, environ, answer.start))
 
     def upgrade(self, environ: Environ) -> asyncio.Protocol | None:
         return None if self._upgrade_handler is None else self._upgrade_handler(environ)

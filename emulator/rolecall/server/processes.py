@@ -1,4 +1,4 @@
-"""The process that answers calls, the only one or a worker. SIGTERM and SIGINT end the server within two seconds."""
+"""The process that answers calls, the only one or a worker. SIGTERM and SIGINT end the server within five seconds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from rolecall.server.attached import AttachedFronts
 from rolecall.server.front import Front
 from rolecall.server.loops import new_event_loop
 from rolecall.server.ports import BACKLOG, listening_socket, room_for_connections
 from rolecall.server.tls import tls_context
+from rolecall.server.upgrades import Upgrades
 from rolecall.settings import ServerSettings
 from rolecall.web.application import RolecallApplication
 
-# Long enough for almost any call, and short enough to end within two seconds in all.
-_LAST_ANSWERS_SECONDS = 1.0
+# Long enough for almost any call, and short enough to end within five seconds in all.
+_LAST_ANSWERS_SECONDS = 3.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How often threads take turns. A call waits no longer than this while another thread computes.
 _SWITCH_SECONDS = 0.0003
@@ -55,19 +57,29 @@ def run(main: Any) -> None:
 
 
 async def answer_until_stopped(
-    settings: ServerSettings, application: RolecallApplication, listener: socket.socket, ready: Callable[[], None]
+    settings: ServerSettings,
+    application: RolecallApplication,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    *,
+    keeps_attachments: bool = True,
 ) -> None:
+    """``keeps_attachments``: this process listens for the attachments in the database. One process of a server does."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     _on_signals(loop, stopped.set)
     _ready_for_calls()
+    room = room_for_connections()
+    upgrades = Upgrades(application, room // 2)
     front = Front(
         application,
         threads=settings.threads,
         maximum_body_bytes=settings.maximum_body_bytes,
-        maximum_connections=room_for_connections(),
+        maximum_connections=room,
         receive_seconds=settings.receive_seconds,
         scheme="https" if settings.tls is not None else "http",
+        upgrade_handler=upgrades.protocol_for,
+        upgraded=upgrades.open_count,
     )
     context = None if settings.tls is None else tls_context(settings.tls)
     server = await loop.create_server(
@@ -77,9 +89,13 @@ async def answer_until_stopped(
         ssl_handshake_timeout=None if context is None else settings.receive_seconds,
         backlog=BACKLOG,
     )
+    attached = AttachedFronts(application, front, loop)
+    await attached.start(keeps_all=keeps_attachments, shared=settings.workers > 1)
     ready()
     await stopped.wait()
     server.close()
+    attached.stop()
+    upgrades.stop()
     await front.stop(_LAST_ANSWERS_SECONDS)
 
 

@@ -26,7 +26,7 @@ from rolecall.settings import ServerSettings
 
 log = logging.getLogger("rolecall.server")
 
-_WORKERS_END_SECONDS = 1.8
+_WORKERS_END_SECONDS = 4.8
 _PARENT_PAUSE_SECONDS = 0.5
 
 
@@ -42,7 +42,7 @@ def supervise_workers(
         stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False))
         for number in SIGNALS:
             stack.callback(signal.signal, number, signal.signal(number, lambda taken, _frame: signals.append(taken)))
-        workers = [_started(settings, load, listener) for _ in range(settings.workers)]
+        workers = [_started(settings, load, listener, position) for position in range(settings.workers)]
         unready = {connection for _, connection in workers}
         while not signals and unready:
             for found in wait([wake_reader, *unready, *(process.sentinel for process, _ in workers)]):
@@ -59,9 +59,11 @@ def supervise_workers(
         return _end_workers(workers, failed=False)
 
 
-def _started(settings: ServerSettings, load: Load, listener: socket.socket) -> tuple[BaseProcess, Connection]:
+def _started(
+    settings: ServerSettings, load: Load, listener: socket.socket, position: int
+) -> tuple[BaseProcess, Connection]:
     parent_end, worker_end = multiprocessing.Pipe(duplex=False)
-    arguments = (settings, load, listener, worker_end, os.getpid())
+    arguments = (settings, load, listener, worker_end, os.getpid(), position)
     process = multiprocessing.Process(target=_run_worker, args=arguments, name="rolecall-worker")
     process.start()
     worker_end.close()
@@ -92,15 +94,16 @@ def _end_workers(workers: list[tuple[BaseProcess, Connection]], *, failed: bool)
 
 
 def _run_worker(
-    settings: ServerSettings, load: Load, listener: socket.socket, parent: Connection, parent_id: int
+    settings: ServerSettings, load: Load, listener: socket.socket, parent: Connection, parent_id: int, position: int
 ) -> None:
-    """The main function of a worker process."""
+    """The main function of a worker process. The first one keeps the attachments."""
     signal.set_wakeup_fd(-1)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=(parent_id,), daemon=True, name="rolecall-parent").start()
     application = load()
-    run(answer_until_stopped(settings, application, listener, partial(parent.send, True)))
+    ready = partial(parent.send, True)
+    run(answer_until_stopped(settings, application, listener, ready, keeps_attachments=position == 0))
     application.finish()
     sys.stderr.flush()
     # Threads may still compute. Their results are not needed.

@@ -105,6 +105,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "chime_sdk_messaging.messages",
         "chime_sdk_messaging.moderators",
         "chime_sdk_messaging.processing",
+        "chime_sdk_messaging.session_endpoint",
         "chime_sdk_messaging.streaming",
         "chime_sdk_messaging.sub_channels",
         "chime_sdk_messaging.tags",
@@ -131,6 +132,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "organizations.tags",
         "organizations.handshakes",
     ),
+    "eks-auth": ("eks_auth.pod_identity",),
     "sso-oauth": (
         "sso_oidc.clients",
         "sso_oidc.devices",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from rolecall.access.permission import Permission
 from rolecall.access.policies import PolicyStore
@@ -134,6 +134,7 @@ class Proven:
 
 # An operation may return a refusal instead of raising it. Then what it wrote is kept, as a used code must be.
 Function = Callable[..., Answer | AwsError | None]
+_Registered = TypeVar("_Registered", bound=Function)
 PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
 Precheck = Callable[[Call, Parameters], None]
 Proof = Callable[[Call, Parameters], Proven]
@@ -213,7 +214,7 @@ def operation(
     prepare: Prepare | None = None,
     verb: str = "",
     place: tuple[str, int] | None = None,
-) -> Callable[[Function], Function]:
+) -> Callable[[_Registered], _Registered]:
     """Register a function as an operation.
 
     ``permissions`` returns the permissions that the caller needs, where AWS differs from its tables. ``precheck``
@@ -227,7 +228,7 @@ def operation(
     that declares them.
     """
 
-    def register(function: Function) -> Function:
+    def register(function: _Registered) -> _Registered:
         if (service, name) in _operations:
             raise ValueError(f"{service}:{name} is registered twice")
         parameters = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]

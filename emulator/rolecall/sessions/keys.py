@@ -25,11 +25,13 @@ class SealingKey:
     token_key: bytes = field(init=False, repr=False)
     access_key_key: bytes = field(init=False, repr=False)
     page_key: bytes = field(init=False, repr=False)
+    delivery_key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token_key", _derived(self.secret, "sealed token"))
         object.__setattr__(self, "access_key_key", _derived(self.secret, "secret access key"))
         object.__setattr__(self, "page_key", _derived(self.secret, "page token"))
+        object.__setattr__(self, "delivery_key", _derived(self.secret, "delivery token"))
 
     def secret_access_key(self, access_key_id: str) -> str:
         """The secret of a temporary access key id: 40 characters, derived and never stored."""
@@ -52,3 +54,7 @@ class KeyRing:
 
     def get(self, key_id: str) -> SealingKey | None:
         return self._by_id.get(key_id)
+
+    def all(self) -> Iterable[SealingKey]:
+        """Every key, oldest first."""
+        return self._by_id.values()

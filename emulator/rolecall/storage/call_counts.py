@@ -5,12 +5,13 @@ The log forgets old calls, but these counts go on. Only a reset makes a counter 
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from rolecall.storage.log_keepers import LogDriver
 
 # Upper bounds of the buckets; the last bucket has none. A local call takes about a millisecond.
 LATENCY_BOUNDS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -24,11 +25,11 @@ SCHEMA = (
 TABLES = ("call_counts", "call_latencies")
 _ADD_CALLS = (
     "INSERT INTO call_counts VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT (service, operation, outcome, status) DO UPDATE SET calls = calls + excluded.calls"
+    "ON CONFLICT (service, operation, outcome, status) DO UPDATE SET calls = call_counts.calls + excluded.calls"
 )
 _ADD_LATENCIES = (
     "INSERT INTO call_latencies VALUES (?, ?, ?, ?) ON CONFLICT (service, bucket) "
-    "DO UPDATE SET calls = calls + excluded.calls, seconds = seconds + excluded.seconds"
+    "DO UPDATE SET calls = call_latencies.calls + excluded.calls, seconds = call_latencies.seconds + excluded.seconds"
 )
 
 
@@ -70,7 +71,7 @@ class CallCounts:
     dropped: dict[str, int]
 
 
-def add_counts(driver: sqlite3.Connection, calls: Iterable[CountedCall]) -> None:
+def add_counts(driver: LogDriver, calls: Iterable[CountedCall]) -> None:
     """Count calls, in the caller's transaction."""
     counts: Counter[tuple[str, str, str, int]] = Counter()
     latencies: dict[tuple[str, int], list[float]] = {}
@@ -82,7 +83,7 @@ def add_counts(driver: sqlite3.Connection, calls: Iterable[CountedCall]) -> None
     driver.executemany(_ADD_LATENCIES, [(*key, len(found), sum(found)) for key, found in latencies.items()])
 
 
-def read_counts(driver: sqlite3.Connection, dropped: dict[str, int]) -> CallCounts:
+def read_counts(driver: LogDriver, dropped: dict[str, int]) -> CallCounts:
     calls = driver.execute("SELECT * FROM call_counts ORDER BY service, operation, outcome, status")
     latencies = driver.execute("SELECT * FROM call_latencies ORDER BY service, bucket")
     return CallCounts(tuple(map(CallCount._make, calls)), tuple(map(Latency._make, latencies)), dropped)

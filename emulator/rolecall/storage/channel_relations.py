@@ -47,6 +47,11 @@ _OF_PAIR = PreparedSelect(
     "channel_key",
     "member_key",
 )
+_MEMBER_KEYS = select(_R.member_key).where(_R.channel_key == bindparam("channel_key"), _R.relation == MEMBER)
+_KEYS_OF_CHANNEL = PreparedSelect(_MEMBER_KEYS, "channel_key")
+_KEYS_OF_SUB_CHANNEL = PreparedSelect(
+    _MEMBER_KEYS.where(_R.sub_channel_id == bindparam("sub_channel_id")), "channel_key", "sub_channel_id"
+)
 _resources = t.resources.alias("members")
 _LIVING = or_(_resources.c.ends_at_seconds.is_(None), _resources.c.ends_at_seconds > bindparam("now_seconds"))
 _PAGE = (
@@ -114,6 +119,13 @@ def of_member(
     values = {"member_key": member_key, "relation": relation, "now_seconds": int(now_seconds)}
     rows = connection.execute(statement.limit(limit), values)
     return [(Relation(*row[:-1]), json.loads(row[-1])) for row in rows]
+
+
+def member_keys(connection: Connection, channel_key: str, sub_channel_id: str = "") -> list[str]:
+    """The keys of a channel's members, or of the members of one sub-channel."""
+    if sub_channel_id:
+        return [row[0] for row in _KEYS_OF_SUB_CHANNEL.all(connection, channel_key, sub_channel_id)]
+    return [row[0] for row in _KEYS_OF_CHANNEL.all(connection, channel_key)]
 
 
 def count(connection: Connection, *, relation: str, channel_key: str = "", member_key: str = "") -> int:

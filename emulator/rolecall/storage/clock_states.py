@@ -45,10 +45,13 @@ def share_clock(database: Database, clock: Clock) -> None:
 
 def change_clock(database: Database, change: Change) -> ClockState:
     """Apply a change to the stored state, so that two changes at once both count. Returns the new state."""
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> ClockState:
         changed = change(load_clock(connection))
         _save(connection, changed)
-    return changed
+        return changed
+
+    return database.write(work)
 
 
 def _save(connection: Connection, changed: ClockState) -> None:

@@ -1,54 +1,31 @@
-"""The decision log's file: one row for each call, and the explanation of each refusal for a day.
+"""The decision log: one row for each call, and the explanation of each refusal for a day.
 
-The log is a SQLite file beside the database. Its writers never wait for writers of the database, and issuing
-credentials still writes nothing to the database. Several processes write the same file. A log of another schema version
-is replaced by an empty one, not migrated. It uses SQLite's driver without SQLAlchemy, because writing a row costs less
+Several processes write the same log. Its writers never wait for writers of the database's other tables, and issuing
+credentials still writes nothing to those. Where the log is kept, ``log_keepers`` says: in a SQLite file beside a SQLite
+database, or in tables of their own in PostgreSQL. It uses drivers without SQLAlchemy, because writing a row costs less
 than building a statement.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sqlite3
-import threading
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from sqlalchemy.engine import make_url
-
-from rolecall.printable import printable
 from rolecall.storage import call_counts
 from rolecall.storage.call_counts import CallCounts, CountedCall
-from rolecall.storage.private_files import file_of, identity_of, keep_private
-from rolecall.storage.write_ahead import write_ahead
+from rolecall.storage.log_keepers import LogDriver, LogKeeper, keeper_of
+from rolecall.storage.log_keepers import LogUnavailableError as LogUnavailableError
+from rolecall.storage.log_keepers import decision_log_path as decision_log_path
 
-log = logging.getLogger("rolecall.decisions")
-
-SCHEMA_VERSION = 4
 KEPT_CALLS = 50_000
 KEPT_DETAILS_SECONDS = 24 * 3600
-IN_MEMORY = ":memory:"
-LogUnavailableError = sqlite3.Error
-
-_BUSY_TIMEOUT_SECONDS = 30
-# SQLite's error codes for a file that is no database, or is damaged.
-_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-CORRUPT_ENDING = ".corrupt"
-CORRUPT_MESSAGE = (
-    "the decision log {path} is corrupt ({error}): Rolecall began a new one and added {ending} to the old one's name"
-)
 # A process may hold a call this long before it writes it. After a reset, a call may seem to be older than the reset by
 # more than this: then the machine's clock was set back, and the call came after the reset.
 _HELD_SECONDS = 60
-# Rows in one INSERT. SQLite writes them in one step, without the interpreter's lock.
-_ROWS_PER_STATEMENT = 50
-_CACHE_KILOBYTES = 256
 # Old rows are removed after this many new ones. Until then, readers skip them.
 _PRUNE_AFTER_CALLS = 2_000
 _EVERYTHING_BUT_ALLOWED = "refused"
@@ -154,47 +131,41 @@ _SCHEMA = (
     *call_counts.SCHEMA,
 )
 _TABLES = ("calls", "refusals", "policies", "refusal_policies", "facts", *call_counts.TABLES)
-_PLACES = "(" + ", ".join("?" * (len(_COLUMNS) + 1)) + ")"
-_INSERT_ONE = f"INSERT INTO calls VALUES {_PLACES}"  # noqa: S608  the names are this module's own
-_INSERT_MANY = _INSERT_ONE + f", {_PLACES}" * (_ROWS_PER_STATEMENT - 1)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
-_ACCESS = "account_id, json_extract(identity, '$.entity_id'), service, operation, region"
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
+_REFUSAL_COLUMNS = ("position", "request_id", "account_id", "organization_id", "region", "at_seconds", "explanation")
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _REFUSAL_COLUMNS if name != "request_id")
+_INSERT_REFUSAL = (
+    f"INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO UPDATE SET {_REPLACED}"  # noqa: S608
+)
 _LAST_WRITTEN_FIRST = "ORDER BY position DESC LIMIT ?"
-# Only long-term credentials obtain such a session, so its chain has one link.
-_OF_A_FEDERATED_USER = "instr(principal, ':federated-user/') > 0"
 _NEWEST_FIRST = "ORDER BY received_at_seconds DESC, position DESC LIMIT ?"
 
 
-def decision_log_path(database_url: str) -> str:
-    """The path of a database's log: a file beside a SQLite file (``rolecall-decisions.db``), else in memory."""
-    url = make_url(database_url)
-    database = url.database or ""
-    if url.get_backend_name() != "sqlite" or database in ("", IN_MEMORY) or database.startswith("file:"):
-        return IN_MEMORY
-    path = PurePath(database)
-    return str(path.with_name(f"{path.stem}-decisions{path.suffix}"))
-
-
 class DecisionStore:
-    """The log's file. Safe to share between threads. Opened on first use, so that a forked process opens its own.
+    """The log, by the URL of its database or by the path of its file. Safe to share between threads.
 
-    Every method except ``close`` raises LogUnavailableError when the file cannot be read or written.
+    Opened on first use, so that a forked process opens its own. Every method except ``close`` raises
+    LogUnavailableError when the log cannot be read or written.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
-        self._turn = threading.Lock()
+    def __init__(self, place: str) -> None:
+        self._keeper: LogKeeper = keeper_of(place)
+        # For people: a path, or a URL without its password.
+        self.path = self._keeper.shown_place
         self._calls_until_prune = 0
 
     @property
     def in_memory(self) -> bool:
-        return self.path == IN_MEMORY
+        return self._keeper.in_memory
+
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may write to the same log, besides the workers of this one."""
+        return self._keeper.shared
 
     def exists(self) -> bool:
-        return self.in_memory or Path(self.path).is_file()
+        return self._keeper.exists()
 
     def write(
         self,
@@ -208,7 +179,7 @@ class DecisionStore:
             cleared = _fact(driver, "cleared_at_seconds")
             kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]
             position = _next_position(driver)
-            _insert_calls(driver, kept, position)
+            self._keeper.append(driver, kept, position)
             call_counts.add_counts(driver, map(_counted, kept))
             for offset, call in enumerate(kept):
                 if call.request_id in details:
@@ -231,17 +202,19 @@ class DecisionStore:
             of_principal = "principal = ? OR principal_arn = ?"
             values += [wanted.principal, wanted.principal]
             if wanted.with_federated_users:
-                of_principal += f" OR ({_OF_A_FEDERATED_USER} AND instr(session, ?) > 0)"
+                # Only long-term credentials obtain such a session, so its chain has one link.
+                find = self._keeper.position_in
+                of_principal += f" OR ({find}(principal, ':federated-user/') > 0 AND {find}(session, ?) > 0)"
                 values.append(f'"chain":[{json.dumps(wanted.principal)}]')
             conditions.append(f"({of_principal})")
         if wanted.action:
             action = wanted.action.lower()
-            conditions.append("instr(actions, ?) > 0")
+            conditions.append(f"{self._keeper.position_in}(actions, ?) > 0")
             values.append(f"|{action[:-1]}" if action.endswith("*") else f"|{action}|")
         if wanted.outcome.lower() == _EVERYTHING_BUT_ALLOWED:
             conditions.append("outcome != 'Allowed'")
         elif wanted.outcome:
-            conditions.append("outcome = ? COLLATE NOCASE")
+            conditions.append("lower(outcome) = lower(?)")
             values.append(wanted.outcome)
         if wanted.since_seconds is not None:
             conditions.append("at_seconds >= ?")
@@ -257,8 +230,9 @@ class DecisionStore:
         Calls that proved no identity are not among them.
         """
         places = ", ".join("?" * len(account_ids))
+        named = f"account_id, {self._keeper.entity_id}, service, operation, region"
         query = (
-            f"SELECT {_ACCESS}, max(at_seconds) AS at FROM calls "  # noqa: S608
+            f"SELECT {named}, max(at_seconds) AS at FROM calls "  # noqa: S608
             f"WHERE {_KEPT} AND identity != '' AND operation != '' AND at_seconds >= ? AND account_id IN ({places}) "
             "GROUP BY 1, 2, 3, 4, 5 ORDER BY at"
         )
@@ -322,137 +296,31 @@ class DecisionStore:
             _set_fact(driver, "cleared_at_seconds", now_wall_seconds)
 
     def close(self) -> None:
-        with self._turn:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._keeper.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._corrupt_file_put_aside():
-            driver = self._opened()
-            driver.execute("BEGIN IMMEDIATE")
-            try:
-                yield driver
-                driver.execute("COMMIT")
-            except BaseException:
-                if driver.in_transaction:
-                    driver.execute("ROLLBACK")
-                raise
+    def _transaction(self) -> AbstractContextManager[LogDriver]:
+        return self._keeper.transaction(_SCHEMA)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._corrupt_file_put_aside():
-            yield self._opened()
-
-    @contextmanager
-    def _corrupt_file_put_aside(self) -> Iterator[None]:
-        """When the file is corrupt, the current use fails and the next use gets a new file."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            self._put_aside(error)
-            raise
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            try:
-                self._connection = self._connected()
-            except sqlite3.DatabaseError as error:
-                if not self._put_aside(error):
-                    raise
-                self._connection = self._connected()
-        return self._connection
-
-    def _connected(self) -> sqlite3.Connection:
-        path = file_of(self.path)
-        if path:
-            try:
-                keep_private(path)
-            except OSError as error:
-                raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
-            self._identity = identity_of(path)
-        driver = sqlite3.connect(
-            self.path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _prepare(driver)
-        except BaseException:
-            driver.close()
-            raise
-        return driver
-
-    def _put_aside(self, error: sqlite3.DatabaseError) -> bool:
-        """Whether the file was corrupt and has been renamed, so that the next opening begins a new one."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT or self.in_memory:
-            return False
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        # Another process may already have begun a new file.
-        if identity_of(self.path) == self._identity:
-            try:
-                os.replace(self.path, f"{self.path}{CORRUPT_ENDING}")
-            except OSError:
-                return False
-            for ending in ("-wal", "-shm"):
-                Path(f"{self.path}{ending}").unlink(missing_ok=True)
-            log.warning("%s", printable(CORRUPT_MESSAGE.format(path=self.path, error=error, ending=CORRUPT_ENDING)))
-        return True
-
-
-def _prepare(driver: sqlite3.Connection) -> None:
-    write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
-    # If the machine fails, the log may lose its last batch. If only the process fails, it loses nothing.
-    driver.execute("PRAGMA synchronous=NORMAL")
-    # The writer only appends, so it need not remember the 2 MB of pages that SQLite would keep.
-    driver.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
-    if _version(driver) == SCHEMA_VERSION:
-        return
-    driver.execute("BEGIN IMMEDIATE")
-    if _version(driver) != SCHEMA_VERSION:
-        present = driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (name,) in present:
-            quoted = name.replace('"', '""')
-            driver.execute(f'DROP TABLE "{quoted}"')
-        for statement in _SCHEMA:
-            driver.execute(statement)
-        driver.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-    driver.execute("COMMIT")
-
-
-def _version(driver: sqlite3.Connection) -> int:
-    return int(driver.execute("PRAGMA user_version").fetchone()[0])
+    def _reading(self) -> AbstractContextManager[LogDriver]:
+        return self._keeper.reading(_SCHEMA)
 
 
 def _counted(call: LoggedCall) -> CountedCall:
     return CountedCall(call.service, call.operation, call.outcome, call.status, call.latency_seconds)
 
 
-def _next_position(driver: sqlite3.Connection) -> int:
+def _next_position(driver: LogDriver) -> int:
     return int(driver.execute("SELECT coalesce(max(position), 0) + 1 FROM calls").fetchone()[0])
 
 
-def _insert_calls(driver: sqlite3.Connection, calls: Sequence[LoggedCall], position: int) -> None:
-    whole = len(calls) - len(calls) % _ROWS_PER_STATEMENT
-    for start in range(0, whole, _ROWS_PER_STATEMENT):
-        values: list[object] = []
-        for offset in range(start, start + _ROWS_PER_STATEMENT):
-            values.append(position + offset)
-            values += calls[offset]
-        driver.execute(_INSERT_MANY, values)
-    for offset in range(whole, len(calls)):
-        driver.execute(_INSERT_ONE, (position + offset, *calls[offset]))
-
-
-def _insert_details(driver: sqlite3.Connection, position: int, details: RefusalDetails) -> None:
+def _insert_details(driver: LogDriver, position: int, details: RefusalDetails) -> None:
     for digest, document in details.policies.items():
         if driver.execute("SELECT 1 FROM policies WHERE digest = ?", (digest,)).fetchone() is None:
             driver.execute("INSERT INTO policies VALUES (?, ?)", (digest, _packed(document)))
         driver.execute("INSERT INTO refusal_policies VALUES (?, ?)", (position, digest))
     # Identifiers made from a seed repeat in another run.
     driver.execute(
-        "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?)",
+        _INSERT_REFUSAL,
         (
             position,
             details.request_id,
@@ -465,7 +333,7 @@ def _insert_details(driver: sqlite3.Connection, position: int, details: RefusalD
     )
 
 
-def _prune(driver: sqlite3.Connection, now_seconds: float) -> None:
+def _prune(driver: LogDriver, now_seconds: float) -> None:
     oldest = _next_position(driver) - KEPT_CALLS
     driver.execute("DELETE FROM calls WHERE position < ?", (oldest,))
     driver.execute(
@@ -475,13 +343,15 @@ def _prune(driver: sqlite3.Connection, now_seconds: float) -> None:
     driver.execute("DELETE FROM policies WHERE digest NOT IN (SELECT digest FROM refusal_policies)")
 
 
-def _fact(driver: sqlite3.Connection, name: str) -> float:
+def _fact(driver: LogDriver, name: str) -> float:
     row = driver.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
     return 0.0 if row is None else float(row[0])
 
 
-def _set_fact(driver: sqlite3.Connection, name: str, value: float) -> None:
-    driver.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+def _set_fact(driver: LogDriver, name: str, value: float) -> None:
+    driver.execute(
+        "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+    )
 
 
 def _packed(text: str) -> bytes:

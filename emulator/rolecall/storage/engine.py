@@ -1,8 +1,8 @@
 """Connections and transactions. A call reads everything from one snapshot and writes everything in one transaction.
 
-SQLite runs in WAL mode with foreign keys on, and a writer waits while the database is busy. A transaction that writes a
-table with ``bears_on_rights`` raises the generation. An event listener sees each statement and does this, so no caller
-can forget it.
+A writer waits while another one is at work, in whichever process. A transaction that writes a table with
+``bears_on_rights`` raises the generation. An event listener sees each statement and does this, so no caller can forget
+it. How a database does all this is in its dialect (``dialects``).
 """
 
 from __future__ import annotations
@@ -12,20 +12,15 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from rolecall.storage.prepared import AUTHORITY_WRITTEN
-from rolecall.storage.private_files import file_of, identity_of, keep_private
-from rolecall.storage.tables import generations
-from rolecall.storage.write_ahead import write_ahead
+from rolecall.storage.dialects import AUTHORITY_WRITTEN, dialect_named, parsed_url
+from rolecall.storage.private_files import identity_of
 
 # The errors that other rooms catch, so that they need not know SQLAlchemy. Some code uses SQLite's driver directly, and
 # then the driver's own errors come.
@@ -33,64 +28,95 @@ DatabaseError = (SQLAlchemyError, sqlite3.Error)
 DatabaseUnavailableError = (OperationalError, sqlite3.OperationalError)
 BadDatabaseUrlError = ArgumentError
 
-BUSY_TIMEOUT_SECONDS = 30
-# A server that gets the signal to stop has two seconds for everything.
-_CHECKPOINT_PATIENCE_MILLISECONDS = 500
 FILE_LOST_MESSAGE = (
     "The database file {path} {became} since Rolecall opened it, so further changes are lost. Stop Rolecall, "
     "restore the file if you need it, and start Rolecall again."
 )
-_GENERATION = select(generations.c.value).where(generations.c.name == "iam")
-_GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
-_RAISE_GENERATION = update(generations).where(generations.c.name == "iam").values(value=generations.c.value + 1)
-_RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam'"
+# How often a transaction is run again after others at the same time made it fail.
+WRITE_ATTEMPTS = 5
+
+_Result = TypeVar("_Result")
 
 
 def database_exists(url: str) -> bool:
     """Whether the database exists already: false for a SQLite file that is missing. Raises DatabaseError."""
-    parsed = make_url(url)
-    path = parsed.database or ""
-    in_a_file = parsed.get_backend_name() == "sqlite" and path not in ("", ":memory:") and not path.startswith("file:")
-    return not in_a_file or Path(path).is_file()
+    parsed = parsed_url(url)
+    return dialect_named(parsed.get_backend_name()).exists(parsed)
 
 
 def is_in_memory(url: str) -> bool:
     """Whether the database of this URL disappears when it is closed."""
-    parsed = make_url(url)
-    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+    parsed = parsed_url(url)
+    return dialect_named(parsed.get_backend_name()).is_in_memory(parsed)
 
 
-def shown_url(url: str) -> str:
-    """The URL for people, without its password."""
-    return make_url(url).render_as_string(hide_password=True)
+class _Readers:
+    """The connections for reading, one for each thread. It stays open, because opening one costs more than a call."""
+
+    def __init__(self, engine: Engine, file: str, turn: threading.RLock | None) -> None:
+        self._engine = engine
+        self._file = file
+        # The file that the first connection found.
+        self.file_identity: tuple[int, int] | None = None
+        self._turn = turn
+        self._held = threading.local()
+        # The connections of all threads. Closing the database closes them; so does the end of an object that was never
+        # closed. Otherwise Python would warn of open connections.
+        self.all: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+    def held(self) -> tuple[Connection, Any]:
+        held: tuple[Connection, Any] | None = getattr(self._held, "reader", None)
+        return held or self._open()
+
+    def replaced(self) -> tuple[Connection, Any]:
+        connection = self.held()[0]
+        # First, because no new one may be had now.
+        self._held.reader = None
+        self.all.discard(connection)
+        with suppress(SQLAlchemyError):
+            connection.invalidate()
+            connection.close()
+        # The idle connections in the pool have ended too.
+        self._engine.dispose()
+        return self._open()
+
+    def turn(self) -> threading.RLock | None:
+        return self._turn
+
+    def forget(self) -> None:
+        self._held = threading.local()
+
+    def _open(self) -> tuple[Connection, Any]:
+        # Under the lock: preparing the only connection of an in-memory database ends other threads' transactions.
+        with self._turn or nullcontext():
+            connection = self._engine.connect()
+        held = self._held.reader = (connection, connection.connection.driver_connection)
+        self.all.add(connection)
+        if self._file and self.file_identity is None:
+            self.file_identity = identity_of(self._file)
+        return held
 
 
 class Database:
     """A database by its SQLAlchemy URL. Safe to share between threads. After a fork, make a new one."""
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        parsed = parsed_url(url)
         self.url = url
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.in_memory = is_in_memory(url)
-        self._file = file_of(parsed.database or "") if self.is_sqlite else ""
-        self._file_identity: tuple[int, int] | None = None
-        self._adopt(_create_engine(url, is_sqlite=self.is_sqlite, in_memory=self.in_memory))
+        self._dialect = dialect_named(parsed.get_backend_name())
+        self.in_memory = self._dialect.is_in_memory(parsed)
+        self._file = self._dialect.file(parsed)
+        self._adopt(self._dialect.engine(parsed))
 
     def _adopt(self, engine: Engine) -> None:
         self._engine = engine
-        self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writers = self._engine.execution_options()
         event.listen(self._writers, "before_execute", _note_authority_write)
-        if self.is_sqlite:
-            event.listen(self._writers, "begin", _begin_immediate)
-        self._held = threading.local()
-        # The connections of all threads. Closing the database closes them; so does the end of an object that was never
-        # closed. Otherwise Python would warn of open connections.
-        self._all_readers: weakref.WeakSet[Connection] = weakref.WeakSet()
-        self._let_go = weakref.finalize(self, _let_go, engine, self._all_readers)
         # All threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
+        reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = _Readers(reading, self._file, self._turn)
+        self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all)
 
     def sibling(self) -> Database:
         """Another, empty database in memory. Both share compiled statements and nothing else."""
@@ -105,28 +131,29 @@ class Database:
 
     def fill(self, source: sqlite3.Connection) -> None:
         """Copy everything that ``source``, a connection of SQLite's driver, sees into this database in memory."""
-        with self._readers.connect() as connection:
-            driver: Any = connection.connection.driver_connection
-            source.backup(driver)
+        source.backup(self._readers.held()[1])
 
-    def snapshot(self) -> AbstractContextManager[Connection]:
-        """A connection for reading: everything read inside comes from the same state of the database."""
-        if self.is_sqlite:
-            return _SqliteSnapshot(*self._reader(), self._turn)
-        return self._engine.connect()
+    def snapshot(self, purpose: str = "") -> AbstractContextManager[Connection]:
+        """A connection for reading: everything read inside comes from the same state of the database.
 
-    def _reader(self) -> tuple[Connection, sqlite3.Connection]:
-        held: tuple[Connection, sqlite3.Connection] | None = getattr(self._held, "reader", None)
-        if held is None:
-            # Under the lock: preparing the only connection of an in-memory database ends other threads' transactions.
-            with self._turn or nullcontext():
-                connection = self._readers.connect()
-            driver: Any = connection.connection.driver_connection
-            held = self._held.reader = (connection, driver)
-            self._all_readers.add(connection)
-            if self._file and self._file_identity is None:
-                self._file_identity = identity_of(self._file)
-        return held
+        ``purpose`` names what many calls do alike, such as an operation. A call that then reads more than the
+        generation may get SnapshotMovedError and must start again. Without a purpose this does not happen.
+        """
+        return self._dialect.snapshot(self._readers, purpose)
+
+    def write(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Do the work in a transaction, and return its result. The work is done again if others made it fail.
+
+        Raises what the work raises.
+        """
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except SQLAlchemyError as error:
+                if attempt == WRITE_ATTEMPTS or not self._dialect.may_retry(error):
+                    raise
+        raise AssertionError("the loop returns or raises")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -140,51 +167,52 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._writers.connect() as connection, connection.begin():
+        with self._writer() as connection, connection.get_transaction() or nullcontext():
             connection.info[AUTHORITY_WRITTEN] = False
             yield connection
             if connection.info[AUTHORITY_WRITTEN]:
-                if self.is_sqlite:
-                    driver: Any = connection.connection.driver_connection
-                    driver.execute(_RAISE_GENERATION_SQL)
-                else:
-                    connection.execute(_RAISE_GENERATION)
+                self._dialect.raise_generation(connection)
 
-    @contextmanager
-    def beside(self, snapshot: Connection) -> Iterator[Connection]:
-        """A connection for a small write while ``snapshot`` is open. The write stays even if the call fails."""
-        if self.in_memory:
-            # This connection already has a transaction, which is committed when the snapshot ends.
-            yield snapshot
-        else:
-            with self.transaction() as connection:
-                yield connection
+    def _writer(self) -> Connection:
+        """A connection whose transaction has begun. A connection that the server has ended meanwhile is replaced."""
+        for last in (False, True):
+            connection = self._writers.connect()
+            try:
+                connection.begin()
+                self._dialect.begin(connection)
+            except BaseException as error:
+                lost = isinstance(error, DBAPIError) and self._dialect.connection_is_lost(connection)
+                if lost:
+                    connection.invalidate()
+                connection.close()
+                if last or not lost:
+                    raise
+                # The others in the pool have ended too.
+                self._engine.dispose()
+            else:
+                return connection
+        raise AssertionError("the loop returns or raises")
+
+    def write_beside(self, snapshot: Connection, work: Callable[[Connection], _Result]) -> _Result:
+        """As :meth:`write`, for a small write while ``snapshot`` is open. The write stays even if the call fails."""
+        # The connection of a database in memory already has a transaction, which is committed when the snapshot ends.
+        return work(snapshot) if self.in_memory else self.write(work)
 
     def generation(self, connection: Connection) -> int:
         """A number that changes with any authorisation data. ``connection`` comes from :meth:`snapshot`."""
-        if self.is_sqlite:
-            row = self._reader()[1].execute(_GENERATION_SQL).fetchone()
-            return int(row[0])
-        return int(connection.execute(_GENERATION).scalar_one())
+        return self._dialect.generation(connection)
 
     def checkpoint(self) -> None:
         """Write everything into the database's own file, so that a copy of this file is complete. For a clean stop.
 
         Another process that still reads or writes may hold back a part. Nothing is lost then.
         """
-        if not self.is_sqlite or self.in_memory:
-            return
-        with self._readers.connect() as connection:
-            driver: Any = connection.connection.driver_connection
-            driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_PATIENCE_MILLISECONDS}")
-            try:
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
+        if self._file:
+            self._dialect.checkpoint(self._readers.held()[0])
 
     def lost_file(self) -> str:
         """What happened to the database's file since it was opened, and what to do; empty if the file is in place."""
-        path, opened = self._file, self._file_identity
+        path, opened = self._file, self._readers.file_identity
         if not path or opened is None:
             return ""
         if identity_of(path) == opened:
@@ -193,8 +221,8 @@ class Database:
         return FILE_LOST_MESSAGE.format(path=path, became=became)
 
     def close(self) -> None:
-        self._held = threading.local()
-        _let_go(self._engine, self._all_readers)
+        self._readers.forget()
+        _let_go(self._engine, self._readers.all)
 
 
 def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:
@@ -202,82 +230,6 @@ def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:
     for reader in list(readers):
         reader.close()
     engine.dispose()
-
-
-class _SqliteSnapshot:
-    """A deferred transaction on an open connection. A class, because a generator costs more than the transaction."""
-
-    __slots__ = ("_connection", "_driver", "_turn")
-
-    def __init__(self, connection: Connection, driver: sqlite3.Connection, turn: threading.RLock | None) -> None:
-        self._connection = connection
-        self._driver = driver
-        self._turn = turn
-
-    def __enter__(self) -> Connection:
-        if self._turn is not None:
-            self._turn.acquire()
-        try:
-            # By the driver itself: this begins a deferred transaction in a microsecond.
-            self._driver.execute("BEGIN")
-        except sqlite3.Error:
-            self._end_turn()
-            raise
-        return self._connection
-
-    def __exit__(self, *_exception: object) -> None:
-        try:
-            self._driver.execute("COMMIT")
-        except sqlite3.Error:
-            # Nothing was written, so nothing is lost. The connection must not stay inside a transaction.
-            self._driver.rollback()
-        finally:
-            self._end_turn()
-
-    def _end_turn(self) -> None:
-        if self._turn is not None:
-            self._turn.release()
-
-
-def _create_engine(url: str, *, is_sqlite: bool, in_memory: bool) -> Engine:
-    if not is_sqlite:
-        return create_engine(url, pool_pre_ping=True)
-    arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
-    if in_memory:
-        arguments["poolclass"] = StaticPool
-    engine = create_engine(url, **arguments)
-    event.listen(engine, "do_connect", _keep_private)
-    event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _keep_private(_dialect: object, _record: object, arguments: list[Any], _named: object) -> None:
-    path = file_of(arguments[0])
-    if path:
-        try:
-            keep_private(path)
-        except OSError as error:
-            # In the driver's words, because every caller handles the driver's error.
-            raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
-
-
-def _prepare_sqlite(driver: sqlite3.Connection, _record: object) -> None:
-    # The driver's own transactions begin too late for a snapshot, so this module begins them explicitly.
-    driver.isolation_level = None
-    write_ahead(driver, BUSY_TIMEOUT_SECONDS)
-    # FULL: a committed change survives a failure of the machine, not only of the process.
-    driver.execute("PRAGMA synchronous=FULL")
-    driver.execute("PRAGMA foreign_keys=ON")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    # Taking the write lock first makes concurrent writers wait for each other instead of failing later.
-    driver: Any = connection.connection.driver_connection
-    try:
-        driver.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        # As SQLAlchemy would raise it: callers tell a busy database from other problems.
-        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
 def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:

@@ -32,6 +32,9 @@ class InstanceProfile:
 _COLUMNS = tuple(t.c[field.name] for field in fields(InstanceProfile))
 _LIST = ListByPath(t, _COLUMNS)
 _COUNT = CountInAccount(t)
+_BY_ID = PreparedSelect(
+    select(*_COLUMNS).where(t.c.instance_profile_id == bindparam("instance_profile_id")), "instance_profile_id"
+)
 _BY_NAME = PreparedSelect(
     select(*_COLUMNS).where(t.c.account_id == bindparam("account_id"), t.c.name_key == bindparam("name_key")),
     "account_id",
@@ -42,6 +45,11 @@ _BY_NAME = PreparedSelect(
 def profile_by_name(connection: Connection, account_id: str, name: str) -> InstanceProfile | None:
     """The account's instance profile with that name, in any case of letters; None when there is none."""
     row = _BY_NAME.first(connection, account_id, name.lower())
+    return None if row is None else InstanceProfile(*row)
+
+
+def profile_by_id(connection: Connection, instance_profile_id: str) -> InstanceProfile | None:
+    row = _BY_ID.first(connection, instance_profile_id)
     return None if row is None else InstanceProfile(*row)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
+
+from rolecall.storage.dialects import dialect_of
 
 
 class StorageProblem(Exception):  # noqa: N818 - the row is the problem, nothing failed
@@ -31,13 +32,22 @@ class NewerDatabaseError(Exception):
     """A newer Rolecall than this one made the database."""
 
 
+class UnsuitableDatabaseError(Exception):
+    """A database that Rolecall cannot use as it is, such as one of a server that is too old."""
+
+
+class SnapshotMovedError(Exception):
+    """Rights have changed since the call read the generation, so what it knows is too old: it must start again."""
+
+
 @contextmanager
 def bad_rows(message: str) -> Iterator[None]:
     """Raise BadRowError when the database refuses rows inside the block. The caller then abandons the transaction."""
     try:
         yield
     except (IntegrityError, DataError) as error:
-        raise BadRowError(f"{message}: {error.orig}") from error
+        # PostgreSQL adds lines with details.
+        raise BadRowError(f"{message}: {str(error.orig).splitlines()[0]}") from error
     except (sqlite3.IntegrityError, sqlite3.DataError) as error:
         raise BadRowError(f"{message}: {error}") from error
 
@@ -49,23 +59,8 @@ def problem_for_conflict(connection: Connection, problem: StorageProblem) -> Ite
     The block is a savepoint, so nothing of it stays. PostgreSQL needs one in any case, because there an error otherwise
     makes the whole transaction fail.
     """
-    is_sqlite = connection.dialect.name == "sqlite"
     try:
-        with _driver_savepoint(connection) if is_sqlite else connection.begin_nested():
+        with dialect_of(connection).savepoint(connection):
             yield
     except (IntegrityError, sqlite3.IntegrityError) as error:
         raise problem from error
-
-
-@contextmanager
-def _driver_savepoint(connection: Connection) -> Iterator[None]:
-    """A savepoint by SQLite's driver, which takes microseconds. SQLAlchemy's own takes a tenth of a millisecond."""
-    driver: Any = connection.connection.driver_connection
-    driver.execute("SAVEPOINT conflict")
-    try:
-        yield
-    except BaseException:
-        driver.execute("ROLLBACK TO conflict")
-        driver.execute("RELEASE conflict")
-        raise
-    driver.execute("RELEASE conflict")

@@ -6,7 +6,7 @@ Content comes and goes as the API spells it. One resource belongs to one account
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
@@ -57,6 +57,8 @@ class Resource(NamedTuple):
         return self.ends_at_seconds is not None and self.ends_at_seconds <= now_seconds
 
 
+# Older SQLite takes 999 parameters in a statement.
+_KEYS_AT_ONCE = 500
 _R = t.resources.c
 _parents = t.resources.alias("parents")
 _COLUMNS = (
@@ -151,6 +153,18 @@ def find(connection: Connection, place: Place, resource_id: str, *, locked: bool
     else:
         row = _BY_ID.first(connection, *place, resource_id)
     return None if row is None else _resource(row)
+
+
+def living(connection: Connection, keys: Collection[str], *, now_seconds: float) -> set[str]:
+    """Those of these keys whose resources exist and have not ended."""
+    found: set[str] = set()
+    remaining = list(keys)
+    while remaining:
+        some, remaining = remaining[:_KEYS_AT_ONCE], remaining[_KEYS_AT_ONCE:]
+        ended = _R.ends_at_seconds <= int(now_seconds)
+        statement = select(_R.resource_key).where(_R.resource_key.in_(some), or_(_R.ends_at_seconds.is_(None), ~ended))
+        found.update(row[0] for row in connection.execute(statement))
+    return found
 
 
 def find_by_token(connection: Connection, place: Place, create_token: str) -> Resource | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from sqlalchemy import ForeignKey, MetaData, Table
+from sqlalchemy import Column, ForeignKey, MetaData, String, Table
 from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
@@ -42,7 +42,12 @@ def table(
     tables that are written often, such as messages. ``numbered`` rows have a whole number as their key, which the
     database gives. It gives no number twice, even after the row is deleted.
     """
-    info = {"bears_on_rights": bears_on_rights, "snapshot": snapshot}
+    for column in columns:
+        if isinstance(column, Column) and isinstance(column.type, String):
+            # Names have the same order on every database: by their bytes, as SQLite sorts them.
+            by_bytes = type(column.type)(column.type.length, collation="C")
+            column.type = column.type.with_variant(by_bytes, "postgresql")
+    info = {"bears_on_rights": bears_on_rights, "snapshot": snapshot, "numbered": numbered}
     return Table(name, metadata, *columns, info=info, sqlite_autoincrement=numbered)
 
 

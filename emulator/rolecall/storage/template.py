@@ -36,7 +36,7 @@ class DatabaseTemplate:
             driver.backup(self._source)
         # Python warns of connections that were never closed, and a test run may count the warning as an error.
         weakref.finalize(self, self._source.close)
-        self._dating = [each for each in _dating() if self._source.execute(each.question).fetchone()]
+        self._dating = [each for each in datings() if self._source.execute(each.question).fetchone()]
 
     def copy(self, now_seconds: int) -> Database:
         """A database in memory with the same content. Anything without a declared date is dated ``now_seconds``."""
@@ -78,7 +78,7 @@ class _Dating:
         return f"UPDATE {self.table} SET {self.column} = {self.new_value} WHERE {self.undated}"  # noqa: S608
 
 
-def _dating() -> list[_Dating]:
+def datings() -> list[_Dating]:
     """The columns of dates that are found by the creation of their row, then those that are found by themselves."""
     by_creation, by_value = [], []
     for table in metadata.sorted_tables:

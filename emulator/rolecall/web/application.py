@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from rolecall.sandbox import Sandbox
 from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
 from rolecall.web.body_limits import body_limit
+from rolecall.web.browsers import admits
 from rolecall.web.control import refuse_unknown_name, register_refusals
 from rolecall.web.front_doors import FRONT_DOORS, is_page
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
@@ -40,6 +42,13 @@ class RolecallApplication(Flask):
         """Write everything that is not written yet, at the end of the process."""
         self.sandbox.finish()
 
+    def delivery(self, attachment_id: str) -> WsgiApplication:
+        """The application that answers at the address of an attachment."""
+        # Loaded now: most servers have no attachment.
+        deliveries: Any = importlib.import_module("rolecall.web.deliveries")
+        found: WsgiApplication = deliveries.delivery_application(self.sandbox, attachment_id, self._admission)
+        return found
+
     def log_exception(self, exc_info: Any) -> None:
         """Log the exception as Flask does, with the path made printable."""
         log.error("%s", printable(f"{request.method} {request.path} failed unexpectedly"), exc_info=exc_info)
@@ -52,9 +61,16 @@ class RolecallApplication(Flask):
             return refuse_unknown_name(start_response)
         return super().wsgi_app(environ, start_response)
 
+    def admits(self, environ: dict[str, Any]) -> bool:
+        """Whether the request comes from a program or an allowed page, and to a name that Rolecall answers to."""
+        return admits(environ, self._admission)
+
     # Whether a request is for one of Rolecall's own pages or endpoints, and so no AWS call.
     is_page = staticmethod(is_page)
-    body_limit = staticmethod(body_limit)
+
+    def body_limit(self, environ: dict[str, Any], usual_bytes: int) -> int:
+        """The highest number of bytes of a request's body; ``usual_bytes`` for most requests."""
+        return body_limit(environ, usual_bytes, self._admission.control)
 
 
 def web_application(

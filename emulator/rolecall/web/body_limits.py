@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES, MAXIMUM_SNAPSHOT_BYTES
+from werkzeug.datastructures import EnvironHeaders
 
-# By method and path: the bodies that are files. Only this machine gets an answer there.
+from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES, MAXIMUM_SNAPSHOT_BYTES
+from rolecall.web.control_access import ControlAccess, Sender
+
+# By method and path: the bodies that are files. Only senders that may use the control endpoints get an answer there.
 _FILES = {
     ("PUT", "/_rolecall/snapshot"): MAXIMUM_SNAPSHOT_BYTES,
     ("POST", "/_rolecall/verify"): MAXIMUM_EXPECTATIONS_BYTES,
 }
 
 
-def is_this_machine(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def body_limit(environ: Mapping[str, Any], usual_bytes: int) -> int:
+def body_limit(environ: Mapping[str, Any], usual_bytes: int, control: ControlAccess) -> int:
     """The highest number of bytes of a request's body; ``usual_bytes`` for most requests."""
     limit = _FILES.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-    return limit if limit and is_this_machine(environ.get("REMOTE_ADDR", "")) else usual_bytes
+    if not limit:
+        return usual_bytes
+    sender = control.judge(environ.get("REMOTE_ADDR", ""), EnvironHeaders(dict(environ)))
+    return limit if sender is Sender.ADMITTED else usual_bytes

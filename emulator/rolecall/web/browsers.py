@@ -60,27 +60,40 @@ def guarded(application: WsgiApplication, refuse: Refuse, admission: Admission) 
         host = asked_host(environ)
         if not (answered.get(host) or is_answered(host)):
             return refuse(_host_message(host), environ, start_response)
+        message = _page_refusal(environ, host, admission)
+        if message:
+            return refuse(message, environ, start_response)
         origin = environ.get("HTTP_ORIGIN")
-        if origin is None:
-            fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
-            # Checked first, because most calls have no such header.
-            if fetch_site is None:
-                foreign = is_silent_browser(environ.get("HTTP_USER_AGENT", ""))
-            else:
-                foreign = sent_by_another_site(fetch_site)
-            if foreign:
-                return refuse(OTHER_ORIGIN_MESSAGE.format(which=""), environ, start_response)
-            return application(environ, start_response)
-        if origin.lower() not in admission.origins:
-            if from_another_site(origin, host):
-                which = f", such as {origin[:_SHOWN_ORIGIN_CHARACTERS]}" if origin else ""
-                return refuse(OTHER_ORIGIN_MESSAGE.format(which=which), environ, start_response)
+        if origin is None or origin.lower() not in admission.origins:
             return application(environ, start_response)
         if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
             return _preflight(origin, environ, start_response)
         return application(environ, partial(_start_for, origin, start_response))
 
     return guard
+
+
+def admits(environ: Environ, admission: Admission) -> bool:
+    """Whether a program or an allowed page sent this request, to a name that Rolecall answers to."""
+    host = asked_host(environ)
+    return admission.answers_to(host) and not _page_refusal(environ, host, admission)
+
+
+def _page_refusal(environ: Environ, host: str, admission: Admission) -> str:
+    """Why the request of a page is refused; empty for every other request."""
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is None:
+        fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
+        # Checked first, because most calls have no such header.
+        if fetch_site is None:
+            foreign = is_silent_browser(environ.get("HTTP_USER_AGENT", ""))
+        else:
+            foreign = sent_by_another_site(fetch_site)
+        return OTHER_ORIGIN_MESSAGE.format(which="") if foreign else ""
+    if origin.lower() in admission.origins or not from_another_site(origin, host):
+        return ""
+    which = f", such as {origin[:_SHOWN_ORIGIN_CHARACTERS]}" if origin else ""
+    return OTHER_ORIGIN_MESSAGE.format(which=which)
 
 
 def _host_message(host: str) -> str:

@@ -1,4 +1,4 @@
-"""Control endpoints under ``/_rolecall``: JSON, for the machine that Rolecall runs on.
+"""Control endpoints under ``/_rolecall``: JSON, for the machine that Rolecall runs on, and others with a token.
 
 Pages in a user's browser must not reach them. So a request from a page of another site is refused.
 """
@@ -17,7 +17,7 @@ from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
 from rolecall.storage.engine import DatabaseError
 from rolecall.version import __version__
-from rolecall.web.body_limits import is_this_machine
+from rolecall.web.control_access import Sender
 from rolecall.web.doors import Guard
 from rolecall.web.origins import Admission, asked_host, from_another_site, sent_by_another_site
 
@@ -30,7 +30,13 @@ _REFUSALS = {
     405: "This endpoint needs another method.",
     500: "The request failed because of an error in Rolecall. The log on stderr shows it.",
 }
-OTHER_MACHINE_MESSAGE = "The control endpoints answer on this machine only."
+OTHER_MACHINE_MESSAGE = (
+    "The control endpoints answer on this machine only, unless Rolecall is started with --control-token, and with "
+    "--control-host for this address if it names any."
+)
+UNPROVEN_MESSAGE = (
+    "From another machine the control endpoints need the header Authorization: Bearer and the control token."
+)
 OTHER_SITE_MESSAGE = "The control endpoints do not answer pages of other sites."
 PUBLIC_NAME_MESSAGE = (
     "The control endpoints do not answer to a public name, because it could belong to another site. Use an address, "
@@ -39,12 +45,17 @@ PUBLIC_NAME_MESSAGE = (
 
 
 def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
-    """Only this machine, no page of another site, and only while the database answers."""
+    """This machine or the token, no page of another site, and only while the database answers."""
 
     @control.before_request
     def check_sender() -> tuple[Response, int] | None:
-        if not is_this_machine(request.remote_addr or ""):
+        sender = admission.control.judge(request.remote_addr or "", request.headers)
+        if sender is Sender.STRANGER:
             return _problem(OTHER_MACHINE_MESSAGE), 403
+        if sender is Sender.UNPROVEN:
+            refusal = _problem(UNPROVEN_MESSAGE)
+            refusal.headers["WWW-Authenticate"] = 'Bearer realm="rolecall"'
+            return refusal, 401
         host = asked_host(request.environ)
         if not admission.knows_name(host):
             return _problem(PUBLIC_NAME_MESSAGE), 403
@@ -65,7 +76,7 @@ def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
         return None
 
 
-THIS_MACHINE = Guard("this machine", _guard)
+THIS_MACHINE = Guard("this machine, and others with the control token", _guard)
 
 
 def register_health(control: Blueprint, sandbox: Sandbox) -> None:

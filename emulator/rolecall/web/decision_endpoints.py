@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def register_decisions(control: Blueprint, sandbox: Sandbox) -> None:
 
     @control.get("/metrics")
     def show_metrics() -> Answered:
-        return _answered(decisions, _counted)
+        return _answered(decisions, lambda log: _counted(log, sandbox))
 
     @control.get("/decisions/<request_id>")
     def show_decision(request_id: str) -> Answered:
@@ -60,9 +61,14 @@ def _shown_calls() -> Any:
     return importlib.import_module("rolecall.call_log.shown")
 
 
-def _counted(decisions: DecisionLog) -> Answered:
+def _counted(decisions: DecisionLog, sandbox: Sandbox) -> Answered:
     metrics: Any = importlib.import_module("rolecall.call_log.metrics")
-    return Response(metrics.metrics_text(decisions.counts()), content_type=metrics.CONTENT_TYPE), 200
+    # Before the counts, because those write what waits.
+    lag_seconds, before = decisions.lag_seconds(), time.perf_counter()
+    sandbox.catch_up()
+    read_seconds = time.perf_counter() - before
+    text = metrics.metrics_text(decisions.counts(), database_read_seconds=read_seconds, log_lag_seconds=lag_seconds)
+    return Response(text, content_type=metrics.CONTENT_TYPE), 200
 
 
 def _listed(decisions: DecisionLog, wanted: CallFilter, shape: str) -> Answered:

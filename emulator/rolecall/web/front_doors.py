@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rolecall.web.attach_endpoint import register_attachments
 from rolecall.web.channel_flow_endpoint import register_channel_flow_invocations
 from rolecall.web.clock_endpoint import register_clock
 from rolecall.web.console_door import CONSOLE_GUARD, CONSOLE_PATH, register_console
@@ -25,6 +26,7 @@ from rolecall.web.outbound_documents import (
     register_outbound_documents,
 )
 from rolecall.web.policy_endpoint import register_policy
+from rolecall.web.probes import PROBES_PATH, register_probes
 from rolecall.web.saml_endpoints import register_saml_assertions, register_saml_metadata
 from rolecall.web.signin import (
     FEDERATION_PATH,
@@ -60,11 +62,13 @@ CONTROL_ENDPOINTS = (
     register_oidc_tokens,
     register_saml_assertions,
     register_mfa_codes,
+    register_attachments,
     register_channel_flow_invocations,
 )
 
 FRONT_DOORS = (
     FrontDoor("control", PREFIX, THIS_MACHINE, CONTROL_ENDPOINTS),
+    FrontDoor("probes", PROBES_PATH, EVERY_CLIENT, (register_probes,)),
     FrontDoor("oidc_documents", f"{PREFIX}/oidc", EVERY_CLIENT, (register_oidc_documents,)),
     FrontDoor("saml_metadata", f"{PREFIX}/saml", EVERY_CLIENT, (register_saml_metadata,)),
     FrontDoor("outbound", f"{PREFIX}/outbound", EVERY_CLIENT, (register_outbound_documents,)),

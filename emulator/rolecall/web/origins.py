@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from rolecall.web.control_access import THIS_MACHINE_ONLY, ControlAccess
 from rolecall.wire import is_aws_host
 
 # No public name ends with these (RFC 6761; .internal: ICANN, 2024-07-29).
@@ -107,13 +108,14 @@ def is_silent_browser(user_agent: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The names and origins that the user has allowed, besides the ones that are always safe.
+    """The names, origins and machines that the user has allowed, besides the ones that are always safe.
 
     ``hosts`` are names in lower case, or endings that begin with a dot. ``origins`` are as browsers write them.
     """
 
     hosts: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
+    control: ControlAccess = THIS_MACHINE_ONLY
 
     def knows_name(self, host: str) -> bool:
         """Whether a ``Host`` header is a private name, an address or an allowed name."""
@@ -132,7 +134,13 @@ class Admission:
 DEFAULT_ADMISSION = Admission()
 
 
-def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, listening_at: str = "") -> Admission:
+def admission_of(
+    hosts: Iterable[str] = (),
+    origins: Iterable[str] = (),
+    *,
+    listening_at: str = "",
+    control: ControlAccess = THIS_MACHINE_ONLY,
+) -> Admission:
     """The admission that a user's options describe; the server's own name is allowed too.
 
     A host is a name, or ``*.`` and an ending of names. An origin is ``scheme://host:port``. Raises ValueError with a
@@ -140,7 +148,7 @@ def admission_of(hosts: Iterable[str] = (), origins: Iterable[str] = (), *, list
     """
     allowed = [_allowed_host(host) for host in hosts]
     own = host_name(f"[{listening_at}]" if ":" in listening_at else listening_at)
-    return Admission((*allowed, *([own] if own else [])), frozenset(map(_allowed_origin, origins)))
+    return Admission((*allowed, *([own] if own else [])), frozenset(map(_allowed_origin, origins)), control)
 
 
 def _allowed_host(host: str) -> str:

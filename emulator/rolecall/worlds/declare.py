@@ -12,6 +12,7 @@ from rolecall.settings import PARTITIONS, SandboxSettings
 from rolecall.version import __version__
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.attached import dangling_attachments
 from rolecall.worlds.chime_sdk_references import dangling_chime_sdk
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.control_policies import control_document, management_document
@@ -201,7 +202,11 @@ def _checked(notes: c.Notes) -> w.World | None:
     if world is not None and value.get("accounts") == []:
         notes.add(("accounts",), "must name at least one account")
     for path, message in chain(
-        dangling(value), dangling_chime_sdk(value), dangling_center(value), dangling_rows(value)
+        dangling(value),
+        dangling_chime_sdk(value),
+        dangling_center(value),
+        dangling_attachments(value),
+        dangling_rows(value),
     ):
         notes.add(path, message)
     return world

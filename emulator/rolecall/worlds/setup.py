@@ -30,6 +30,7 @@ from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
 from rolecall.storage.world_rows import Row, WorldRows
 from rolecall.worlds import world as w
+from rolecall.worlds.attached_setup import declared_id, put_attachment
 from rolecall.worlds.checking import accepted_policy
 from rolecall.worlds.chime_sdk_setup import ChimeSdkRows
 from rolecall.worlds.collection import without_collection
@@ -257,6 +258,10 @@ class _Builder:
             self._db.noted(t.roles, {"account_id": account_id, "name_key": made.name.lower()})
         for profile in account.instance_profiles:
             self._instance_profile(account_id, profile)
+        for attached in (account.instances, account.tasks, account.pods):
+            for position, record in enumerate(attached):
+                attachment_id = declared_id(record, account_id, position)
+                put_attachment(self._db, account_id, record, attachment_id, self._now_seconds, self._ids)
         for provider in account.oidc_providers:
             self._oidc_provider(account_id, provider)
         for saml_provider in account.saml_providers:

@@ -27,6 +27,7 @@ from rolecall.storage.problems import BadRowError
 from rolecall.storage.trust import UnknownPrincipal, resolve_trust
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.attached import RECORDS, section_of_attachment
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from rolecall.worlds.located import Problem
@@ -62,8 +63,7 @@ def load_database(
     """
     # Read before the transaction, because other writers wait for a transaction.
     world = read_world(text, folder)
-    with database.transaction() as connection:
-        _replace(connection, world, now_seconds, ids)
+    database.write(lambda connection: _replace(connection, world, now_seconds, ids))
 
 
 def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) -> str:
@@ -252,7 +252,16 @@ def _account(tables: Tables, row: Row, organization_id: str | None) -> Section:
         "instance_profiles": [
             _instance_profile(tables, profile) for profile in _named(tables.of(t.instance_profiles, *of_account))
         ],
+        **_attachments(tables, account_id),
         "chime_accounts": [_chime_account(tables, account) for account in chime_accounts],
+    }
+
+
+def _attachments(tables: Tables, account_id: str) -> Section:
+    rows = sorted(tables.of(t.attachments, "account_id", account_id), key=_by("created_at_seconds", "attachment_id"))
+    return {
+        make.section: [section_of_attachment(row) for row in rows if row["kind"] == kind]
+        for kind, make in RECORDS.items()
     }
 
 

@@ -21,6 +21,7 @@ from rolecall.storage.context_providers import (
     context_provider_problem,
 )
 from rolecall.worlds import checking as c
+from rolecall.worlds.attached import DeclaredInstance, DeclaredPod, DeclaredTask
 from rolecall.worlds.chime_sdk import (
     DeclaredAppInstance,
     DeclaredMeeting,
@@ -291,6 +292,9 @@ class DeclaredAccount:
     policies: tuple[DeclaredPolicy, ...] = list_of(DeclaredPolicy)
     roles: tuple[DeclaredRole, ...] = list_of(DeclaredRole)
     instance_profiles: tuple[DeclaredInstanceProfile, ...] = list_of(DeclaredInstanceProfile)
+    instances: tuple[DeclaredInstance, ...] = list_of(DeclaredInstance)
+    tasks: tuple[DeclaredTask, ...] = list_of(DeclaredTask)
+    pods: tuple[DeclaredPod, ...] = list_of(DeclaredPod)
     service_linked_roles: tuple[str, ...] = member(c.list_of(c.text), ())
     oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
     saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)

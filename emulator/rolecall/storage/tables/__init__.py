@@ -17,6 +17,7 @@ from rolecall.storage.tables.accounts import account_preferences as account_pref
 from rolecall.storage.tables.accounts import credential_reports as credential_reports
 from rolecall.storage.tables.accounts import outbound_federations as outbound_federations
 from rolecall.storage.tables.accounts import password_policies as password_policies
+from rolecall.storage.tables.attachments import attachments as attachments
 from rolecall.storage.tables.chime import chime_accounts as chime_accounts
 from rolecall.storage.tables.chime import chime_bots as chime_bots
 from rolecall.storage.tables.chime import chime_delegate_groups as chime_delegate_groups

@@ -8,7 +8,8 @@ from rolecall.storage.schema import Snapshot, cascade, table
 
 acquired_roles = table(
     "acquired_roles",
-    bears_on_rights=False,
+    # A row comes and goes with its role, and so GetRole may remember it.
+    bears_on_rights=True,
     snapshot=Snapshot.ROWS,
     columns=[
         Column("role_id", String(32), cascade("roles.role_id"), primary_key=True),

@@ -11,7 +11,7 @@ from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import client_lines
 from rolecall.storage.access_keys import KeyInUse, keys_in_use
 from rolecall.storage.decision_log import CallFilter, LogUnavailableError
-from rolecall.storage.engine import shown_url
+from rolecall.storage.dialects import shown_url
 from rolecall.storage.gather import account_names
 from rolecall.version import __version__
 from rolecall.web.console.pages import Page, Values, shown

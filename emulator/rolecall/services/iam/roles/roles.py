@@ -169,7 +169,7 @@ def get_role(call: Call, *, RoleName: str) -> Answer:
     """
     role = existing_role(call, RoleName)
     key = ("GetRole", role.role_id)
-    # Roles, users and tags of roles bear on rights, so this part holds for a generation. The last use does not.
+    # Roles, users, tags and templates of roles raise the generation, so this part holds for one. The last use does not.
     described: Answer | None = call.policies.resources.get(key)
     if described is None:
         described = _described_role(call, role)
@@ -177,12 +177,6 @@ def get_role(call: Call, *, RoleName: str) -> Answer:
     shown = dict(described)
     shown["MaxSessionDuration"] = role.max_session_duration_seconds
     shown["RoleLastUsed"] = last_used(call, role)
-    source = acquired_role(call.db, role.role_id)
-    if source is not None:
-        shown["SourceRoleTemplate"] = {
-            "TemplateArn": source.template_arn,
-            "TemplateMinorVersion": source.template_minor_version,
-        }
     return {"Role": shown}
 
 
@@ -195,6 +189,12 @@ def _described_role(call: Call, role: RoleRecord) -> Answer:
     tags = tags_of(call.db, "role", role.role_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
+    source = acquired_role(call.db, role.role_id)
+    if source is not None:
+        shown["SourceRoleTemplate"] = {
+            "TemplateArn": source.template_arn,
+            "TemplateMinorVersion": source.template_minor_version,
+        }
     return shown
 
 

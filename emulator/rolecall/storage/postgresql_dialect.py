@@ -1,0 +1,224 @@
+"""PostgreSQL, by psycopg 3: few round trips, one state of the database for each call, one writer at a time.
+
+A call first reads the generation, in one round trip without a transaction. Many calls need nothing else, or one more
+select of rows that rights depend on: such a select reads the generation as well. A call that reads more begins a
+transaction that is REPEATABLE READ, and reads the generation in it again. If another process has raised it in between,
+what the call knows is of an older state: SnapshotMovedError lets the call start again.
+``docs/postgresql.md`` says why an advisory lock makes writers take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Table,
+    Update,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from rolecall.storage.dialects import Readers
+from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
+from rolecall.storage.postgresql_link import LINK, Link, link_of
+from rolecall.storage.problems import UnsuitableDatabaseError
+
+MINIMUM_SERVER_VERSION = 13
+# The number of the lock that makes writers take turns. Any number does, if every Rolecall uses the same one.
+WRITER_LOCK = 7_305_435_117
+# How long a writer waits for the others, as on SQLite, and how long one that hangs may hold them up.
+_SESSION = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '120s'"
+# A server that has disappeared without a word is noticed by these.
+_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "application_name": "rolecall",
+    "client_encoding": "utf8",
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})".encode()
+_RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam'"
+# A serialization failure and a deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
+_TRY_AGAIN = ("40001", "40P01")
+# Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
+_OTHER_COLLATIONS = text(
+    "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)"
+    " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_collation l ON l.oid = a.attcollation"
+    " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+    " AND NOT a.attisdropped AND l.collname != 'C' ORDER BY 1, 2"
+)
+
+
+class _Postgresql:
+    """See :class:`rolecall.storage.dialects.Dialect`."""
+
+    def __init__(self) -> None:
+        # The purposes whose last snapshot needed a transaction. The next one begins it at once.
+        self._reading_more: set[str] = set()
+
+    def is_in_memory(self, _url: URL) -> bool:
+        return False
+
+    def exists(self, _url: URL) -> bool:
+        return True
+
+    def file(self, _url: URL) -> str:
+        return ""
+
+    def engine(self, url: URL) -> Engine:
+        arguments = {name: value for name, value in _CONNECTION.items() if name not in url.query}
+        # A thread holds a connection, so the number of threads limits the number of connections.
+        engine = create_engine(url, connect_args=arguments, max_overflow=-1)
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "rollback", _settle)
+        event.listen(engine, "reset", _settle_returned)
+        event.listen(engine, "before_cursor_execute", _read_in_transaction)
+        return engine
+
+    def begin(self, connection: Connection) -> None:
+        link = link_of(connection)
+        link.settle()
+        link.end_reading()
+        link.run(_BEGIN_WRITING)
+
+    def raise_generation(self, connection: Connection) -> None:
+        link_of(connection).run(_RAISE_GENERATION)
+
+    def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
+        return _Snapshot(readers, purpose, self._reading_more)
+
+    def generation(self, connection: Connection) -> int:
+        return link_of(connection).generation
+
+    def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
+        return _savepoint(link_of(connection))
+
+    def select(self, statement: Select[Any], names: tuple[str, ...]) -> PostgresqlSelect:
+        return PostgresqlSelect(statement, names)
+
+    def insert(self, table: Table, columns: tuple[str, ...]) -> PostgresqlInsert:
+        return PostgresqlInsert(table, columns)
+
+    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> PostgresqlUpdate:
+        return PostgresqlUpdate(statement, table, names)
+
+    def may_retry(self, error: Exception) -> bool:
+        return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _TRY_AGAIN
+
+    def connection_is_lost(self, connection: Connection) -> bool:
+        return connection.invalidated or link_of(connection).lost
+
+    def checkpoint(self, _connection: Connection) -> None:
+        """The server does this by itself."""
+
+    def after_upgrade(self, connection: Connection) -> None:
+        """Compare text by its bytes, as SQLite does, also in columns that a migration made."""
+        for table, column, type_name in connection.execute(_OTHER_COLLATIONS).all():
+            connection.execute(text(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE {type_name} COLLATE "C"'))
+
+
+DIALECT = _Postgresql()
+
+
+class _Snapshot:
+    """See ``Database.snapshot``. A class, because a generator costs more."""
+
+    __slots__ = ("_link", "_purpose", "_readers", "_reading_more")
+
+    def __init__(self, readers: Readers, purpose: str, reading_more: set[str]) -> None:
+        self._readers = readers
+        self._purpose = purpose
+        self._reading_more = reading_more
+        self._link: Link | None = None
+
+    def __enter__(self) -> Connection:
+        reads_more = not self._purpose or self._purpose in self._reading_more
+        connection = self._readers.held()[0]
+        if connection.invalidated:
+            connection = self._readers.replaced()[0]
+        link = link_of(connection)
+        try:
+            link.open_snapshot(reads_more=reads_more)
+        except DBAPIError:
+            if not link.lost:
+                raise
+            # The server was restarted since the last call. Nothing was read yet, so a new connection will do.
+            connection = self._readers.replaced()[0]
+            link = link_of(connection)
+            link.open_snapshot(reads_more=reads_more)
+        self._link = link
+        return connection
+
+    def __exit__(self, *_exception: object) -> None:
+        link = self._link
+        if link is not None:
+            if self._purpose:
+                if link.reads > 1:
+                    self._reading_more.add(self._purpose)
+                else:
+                    self._reading_more.discard(self._purpose)
+            link.close_snapshot()
+
+
+def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
+    version = driver.info.server_version // 10_000
+    encoding = driver.info.parameter_status("server_encoding")
+    if version < MINIMUM_SERVER_VERSION:
+        raise UnsuitableDatabaseError(
+            f"the server is PostgreSQL {version}, and Rolecall needs {MINIMUM_SERVER_VERSION} or newer"
+        )
+    if driver.info.parameter_status("crdb_version"):
+        # It takes the call for an advisory lock, and locks nothing.
+        raise UnsuitableDatabaseError("CockroachDB has no advisory locks, and Rolecall's writers need one")
+    if encoding != "UTF8":
+        raise UnsuitableDatabaseError(
+            f"the database has the encoding {encoding}, and Rolecall needs UTF8: "
+            "make one with createdb -E UTF8 -T template0"
+        )
+    # With each ROLLBACK psycopg would drop all prepared statements, also those that it did not make.
+    driver.prepare_threshold = None
+    link = record.info[LINK] = Link(driver)
+    link.run(_SESSION.encode())
+
+
+def _settle(connection: Connection) -> None:
+    # Closing a connection rolls back, and psycopg must find no statement under way.
+    link = None if connection.invalidated else connection.info.get(LINK)
+    if link is not None:
+        link.settle()
+
+
+def _settle_returned(_driver: object, record: Any, _state: object) -> None:
+    # The same for the connection of a thread that has ended.
+    link = record.info.get(LINK)
+    if link is not None:
+        link.settle()
+
+
+def _read_in_transaction(connection: Connection, *_statement: object) -> None:
+    link = connection.info.get(LINK)
+    if link is not None:
+        link.read_in_transaction()
+
+
+@contextmanager
+def _savepoint(link: Link) -> Iterator[None]:
+    link.run(b"SAVEPOINT conflict")
+    try:
+        yield
+    except BaseException:
+        if not link.lost:
+            link.run(b"ROLLBACK TO conflict; RELEASE conflict")
+        raise
+    link.run(b"RELEASE conflict")

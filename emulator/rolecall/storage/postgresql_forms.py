@@ -1,0 +1,139 @@
+"""Prepared selects and inserts in PostgreSQL's form. Values and columns travel as text."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, Table, Update, insert, literal_column
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.visitors import iterate
+
+from rolecall.storage.dialects import AUTHORITY_WRITTEN
+from rolecall.storage.postgresql_link import GENERATION_SQL, link_of
+
+_POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_GENERATION_COLUMN: Any = literal_column(f"({GENERATION_SQL.decode()})")
+_NUMBERS = itertools.count()
+
+
+class PostgresqlSelect:
+    """A select as a prepared statement of each connection. Values and columns travel as text."""
+
+    __slots__ = ("_columns", "_first", "_name", "_places", "_sql")
+
+    def __init__(self, statement: Select[Any], names: tuple[str, ...]) -> None:
+        compiled = statement.compile(dialect=_POSTGRESQL)
+        self._name = f"rolecall_{next(_NUMBERS)}".encode()
+        self._sql = str(compiled).encode()
+        # Such rows change only with the generation, except when they were last used. So the same generation is the same
+        # state, and needs no transaction.
+        self._first = b""
+        tables = [each for each in iterate(statement) if isinstance(each, Table)]
+        if all(each.info["bears_on_rights"] for each in tables):
+            self._first = str(statement.add_columns(_GENERATION_COLUMN).compile(dialect=_POSTGRESQL)).encode()
+        self._columns = tuple(_reader_of(column.type) for column in statement.selected_columns)
+        # For each value that PostgreSQL takes: the position of the given value, or the statement's own value.
+        order = compiled.positiontup or ()
+        self._places = [
+            (names.index(name), None) if name in names else (-1, as_text(compiled.params[name])) for name in order
+        ]
+
+    def first(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any] | None:
+        result = self._result(connection, values)
+        return None if result is None or not result.ntuples else self._row(result, 0)
+
+    def all(self, connection: Connection, values: Sequence[Any]) -> list[Sequence[Any]]:
+        result = self._result(connection, values)
+        return [] if result is None else [self._row(result, number) for number in range(result.ntuples)]
+
+    def _result(self, connection: Connection, values: Sequence[Any]) -> pq.abc.PGresult | None:
+        link = link_of(connection)
+        placed = [own if position < 0 else as_text(values[position]) for position, own in self._places]
+        for value in placed:
+            # PostgreSQL stores no NUL, so nothing equals such a text.
+            if value is not None and b"\0" in value:
+                return None
+        if not self._first:
+            return link.read(self._name, self._sql, placed, 2)
+        first = link.read_first(self._name + b"_first", self._first, placed)
+        return link.read(self._name, self._sql, placed, 1) if first is None else first
+
+    def _row(self, result: pq.abc.PGresult, number: int) -> Sequence[Any]:
+        row = []
+        for column, read in enumerate(self._columns):
+            value = result.get_value(number, column)
+            row.append(None if value is None else read(value))
+        return row
+
+
+def as_text(value: Any) -> bytes | None:
+    """A value in PostgreSQL's text form."""
+    if isinstance(value, str):
+        # As with psycopg and SQLite's driver, text that UTF-8 cannot write is an error.
+        return value.encode()
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return b"\\x" + value.hex().encode()
+    return b"t" if value is True else b"f" if value is False else str(value).encode()
+
+
+def _decoded(value: bytes) -> str:
+    return value.decode()
+
+
+def _is_true(value: bytes) -> bool:
+    return value == b"t"
+
+
+def unescaped(value: bytes) -> bytes:
+    return bytes.fromhex(value[2:].decode())
+
+
+def _reader_of(column_type: Any) -> Callable[[bytes], Any]:
+    if isinstance(column_type, Boolean):
+        return _is_true
+    if isinstance(column_type, Integer):
+        return int
+    return unescaped if isinstance(column_type, LargeBinary) else _decoded
+
+
+class PostgresqlInsert:
+    """An insert by SQLAlchemy, whose batches psycopg sends at once."""
+
+    __slots__ = ("_columns", "_statement")
+
+    def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
+        self._columns = columns
+        self._statement = insert(table)
+
+    def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        connection.execute(self._statement, [{name: row[name] for name in self._columns} for row in rows])
+
+
+class PostgresqlUpdate:
+    """An update as a prepared statement of each connection. It notes that it changes rights, as the engine does."""
+
+    __slots__ = ("_bears_on_rights", "_name", "_places", "_sql")
+
+    def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
+        compiled = statement.compile(dialect=_POSTGRESQL)
+        self._bears_on_rights = bool(table.info["bears_on_rights"])
+        self._name = f"rolecall_{next(_NUMBERS)}".encode()
+        self._sql = str(compiled).encode()
+        self._places = tuple(names.index(name) for name in compiled.positiontup or ())
+
+    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
+        if self._bears_on_rights:
+            connection.info[AUTHORITY_WRITTEN] = True
+        placed = [as_text(values[place]) for place in self._places]
+        if any(value is not None and b"\0" in value for value in placed):
+            # The protocol would cut the text off there. As psycopg says it:
+            error = psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+            raise DBAPIError.instance(None, None, error, psycopg.Error)
+        link_of(connection).run_prepared(self._name, self._sql, placed)

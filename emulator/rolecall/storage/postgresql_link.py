@@ -1,0 +1,188 @@
+"""One connection to PostgreSQL, below psycopg's cursors: prepared statements, snapshots, and whether it still lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.errors import error_from_result
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
+
+_GENERATION = b"rolecall_generation"
+GENERATION_SQL = b"SELECT value FROM generations WHERE name = 'iam'"
+_BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_READING_GENERATION = _BEGIN_READING + b"; EXECUTE " + _GENERATION
+# The server shuts down, or became one that takes no writes.
+_LOST = ("57P01", "57P02", "57P03", "25006")
+LINK = "rolecall_link"
+# psycopg prepares a statement when it runs for the fifth time.
+PREPARE_AFTER = 4
+_OUTSIDE, _GENERATION_READ, _ROW_READ, _IN_TRANSACTION = range(4)
+
+
+class Link:
+    """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
+
+    __slots__ = ("_driver", "_in_flight", "_prepared", "_state", "_wire", "generation", "lost", "reads")
+
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        self._driver = driver
+        self._wire = driver.pgconn
+        self._prepared: set[bytes] = set()
+        self._state = _OUTSIDE
+        self._in_flight = False
+        self.generation = 0
+        # In this snapshot. Two or more, also for one that needs a transaction.
+        self.reads = 0
+        self.lost = False
+
+    def open_snapshot(self, *, reads_more: bool) -> None:
+        self.settle()
+        self.reads = 0
+        if _GENERATION not in self._prepared:
+            # A connection that only reads rolls nothing back, so psycopg may prepare SQLAlchemy's statements on it.
+            self._driver.prepare_threshold = PREPARE_AFTER
+            self._prepare(_GENERATION, GENERATION_SQL)
+        if reads_more:
+            self._begin_reading()
+        else:
+            self.generation = _number(self._checked(self._wire.exec_prepared, _GENERATION, ()))
+            self._state = _GENERATION_READ
+
+    def end_reading(self) -> None:
+        """Prepare a connection for writing that a thread which has ended read with. Raises SQLAlchemy's errors."""
+        if self._driver.prepare_threshold is not None:
+            self._driver.prepare_threshold = None
+            # psycopg drops all prepared statements with a ROLLBACK if it prepared any. So have this behind us.
+            self.run(b"BEGIN")
+            with suppress(psycopg.Error):
+                self._driver.rollback()
+            self.run(b"DEALLOCATE ALL")
+            self._prepared.clear()
+
+    def read_in_transaction(self, reads: int = 2) -> None:
+        """Called before each read. Raises SnapshotMovedError when the state is newer than the generation read first."""
+        if self._state != _OUTSIDE:
+            self.reads += reads
+            if self._state in (_GENERATION_READ, _ROW_READ):
+                known = self.generation
+                self._begin_reading()
+                if self.generation != known:
+                    raise SnapshotMovedError
+
+    def _begin_reading(self) -> None:
+        self._state = _IN_TRANSACTION
+        self.generation = _number(self.run(_BEGIN_READING_GENERATION))
+
+    def close_snapshot(self) -> None:
+        """End the transaction, without waiting for the server's word about it."""
+        if self._state == _IN_TRANSACTION and not self.lost:
+            try:
+                self._wire.send_query(b"COMMIT")
+                self._wire.flush()
+                self._in_flight = True
+            except psycopg.Error:
+                self.lost = True
+        self._state = _OUTSIDE
+
+    def settle(self) -> None:
+        """Take the answer to the last COMMIT, which read only."""
+        if self._in_flight:
+            self._in_flight = False
+            with suppress(psycopg.Error):
+                while self._wire.get_result() is not None:
+                    pass
+
+    def run(self, sql: bytes) -> pq.abc.PGresult:
+        """Run statements without values. Raises SQLAlchemy's errors."""
+        return self._checked(self._wire.exec_, sql)
+
+    def read_first(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult | None:
+        """The rows of a prepared select of the first rows that a snapshot reads, without a transaction.
+
+        The last column is the generation. None when there must be a transaction: something was read before, or there
+        are no rows, and so no generation. Raises SnapshotMovedError.
+        """
+        if self._state != _GENERATION_READ:
+            return None
+        self._state = _ROW_READ
+        self.reads = 1
+        result = self.run_prepared(name, sql, values)
+        if not result.ntuples:
+            return None
+        if int(result.get_value(0, result.nfields - 1) or 0) != self.generation:
+            raise SnapshotMovedError
+        return result
+
+    def read(self, name: bytes, sql: bytes, values: Sequence[bytes | None], reads: int) -> pq.abc.PGresult:
+        """The result of a prepared select, in the snapshot or in the transaction."""
+        self.read_in_transaction(reads)
+        return self.run_prepared(name, sql, values)
+
+    def ask(self, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        """Run one statement with values that is not worth preparing."""
+        return self._checked(self._wire.exec_params, sql, values)
+
+    def copy(self, sql: bytes, lines: bytes) -> None:
+        """Insert lines in the format of COPY."""
+        try:
+            if self._wire.exec_(sql).status == pq.ExecStatus.COPY_IN:
+                self._wire.put_copy_data(lines)
+                self._wire.put_copy_end()
+        except psycopg.Error as error:
+            self.lost = self._wire.status != pq.ConnStatus.OK
+            raise DBAPIError.instance(None, None, error, psycopg.Error) from error
+        self._checked(self._last_result)
+
+    def _last_result(self) -> pq.abc.PGresult:
+        result = self._wire.get_result()
+        while (following := self._wire.get_result()) is not None:
+            result = following
+        if result is None:
+            raise psycopg.OperationalError("the server gave no result")
+        return result
+
+    def run_prepared(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        self._prepare(name, sql)
+        return self._checked(self._wire.exec_prepared, name, values)
+
+    def _prepare(self, name: bytes, sql: bytes) -> None:
+        if name not in self._prepared:
+            self._checked(self._wire.prepare, name, sql)
+            self._prepared.add(name)
+
+    def _checked(self, call: Callable[..., pq.abc.PGresult], *arguments: Any) -> pq.abc.PGresult:
+        try:
+            result = call(*arguments)
+            if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+                return result
+            raise error_from_result(result, "utf-8")
+        except psycopg.Error as error:
+            self.lost = self._wire.status != pq.ConnStatus.OK or error.sqlstate in _LOST
+            if self.lost and not isinstance(error, psycopg.OperationalError):
+                error = psycopg.OperationalError(str(error))
+            if self._state == _IN_TRANSACTION and not self.lost:
+                # The block of the snapshot may catch this and read on, but PostgreSQL has ended its transaction.
+                self._state = _OUTSIDE
+                with suppress(psycopg.Error):
+                    self._wire.exec_(b"ROLLBACK")
+            # The statement stays out of the message: it may hold values.
+            raise DBAPIError.instance(None, None, error, psycopg.Error) from error
+
+
+def link_of(connection: Connection) -> Link:
+    link: Link = connection.info[LINK]
+    return link
+
+
+def _number(result: pq.abc.PGresult) -> int:
+    value = result.get_value(0, 0)
+    if value is None:
+        raise UnsuitableDatabaseError("the database has lost the row of its generation")
+    return int(value)
