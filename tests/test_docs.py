@@ -68,6 +68,8 @@ SERVICE_PAGES = {
     "iam-toolbox": "decision-log.md",
     "organizations": "organizations.md",
     "eks-auth": "credential-providers.md",
+    "sso-oidc": "identity-center.md",
+    "sso": "identity-center.md",
 }
 DOCUMENTED_PORT = 4580
 

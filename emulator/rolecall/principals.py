@@ -8,7 +8,15 @@ from typing import Literal
 from rolecall.arns import federated_user_arn
 
 PrincipalType = Literal[
-    "Account", "User", "AssumedRole", "FederatedUser", "Service", "WebIdentityUser", "SAMLUser", "Anonymous"
+    "Account",
+    "User",
+    "AssumedRole",
+    "FederatedUser",
+    "Service",
+    "WebIdentityUser",
+    "SAMLUser",
+    "IdentityCenterUser",
+    "Anonymous",
 ]
 # Named after the operation that issues the session.
 SessionType = Literal[

@@ -61,7 +61,7 @@ def test_another_account_has_its_own(browser: Any, contents: Contents) -> None:
     assert contents.account not in text_of(browser, f"/chime?account={WORK}")
     assert as_json(browser, f"/chime?account={WORK}") == {"Accounts": [], "Resources": []}
     for path in contents.pages(HUB).values():
-        # Whoever names the other account does not find the first one's resources.
+        # A visitor who names the other account does not find the first one's resources.
         page = browser.get(CONSOLE + path.replace(HUB, WORK))
         assert page.status_code == 404 or contents.channel not in page.text
 
@@ -74,7 +74,7 @@ def test_an_account_shows_its_users(browser: Any, contents: Contents) -> None:
     assert (user["PrimaryEmail"], user["PersonalPIN"]) == ("ana@example.com", "(hidden)")
 
 
-def test_a_channel_shows_its_messages_newest_first_whoever_may_see_them(browser: Any, contents: Contents) -> None:
+def test_a_channel_shows_its_messages_newest_first_for_every_reader(browser: Any, contents: Contents) -> None:
     path = contents.pages(HUB)["chime-channel"]
     found = as_json(browser, path)
     assert [(each["Content"], each["Persistence"]) for each in found["Messages"]] == [

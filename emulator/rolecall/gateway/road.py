@@ -30,7 +30,7 @@ from rolecall.gateway.caller import (
     use_second_factor,
     with_second_factor,
 )
-from rolecall.gateway.operation import read_answer, within_limits, write_answer
+from rolecall.gateway.operation import read_answer, unless_refused, within_limits, write_answer
 from rolecall.gateway.permission import authorise, check_kind
 from rolecall.gateway.received import Received, region_of
 from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
@@ -153,7 +153,8 @@ class Gateway:
                 decisions = authorise(call, registered, parameters, request, identity)
                 answer = read_answer(call, registered, target, parameters)
             if registered.writes:
-                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
+                written = self._database.write(partial(write_answer, call, registered, parameters, answer))
+                answer = unless_refused(written)
         except AwsError as error:
             failure = error
         except Exception as error:
@@ -219,7 +220,7 @@ class Gateway:
         identities: IdentityStore | None = None
         decisions: Sequence[Decision] = ()
         asked: Parameters | None = None
-        answer: Answer | None = None
+        answer: Any = None
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -255,7 +256,7 @@ class Gateway:
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
                 answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
-            encoded = encode_answer(target.operation, answer, request, request_id)
+            encoded = encode_answer(target.operation, unless_refused(answer), request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             yield Fetch(wanted.url, wanted.fetch)
@@ -314,6 +315,7 @@ class Gateway:
             model=target.operation,
             sandbox=self._sandbox,
             host=received.request.headers.get("host", ""),
+            scheme=received.request.scheme,
         )
 
     def observe(

@@ -7,7 +7,10 @@ sandbox file declares with ``keys: rolecall``, under its own URL. A key is made 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
+
+from sqlalchemy import Connection
 
 from rolecall.clock import Clock
 from rolecall.identity_providers.asking import TokenRequestError
@@ -111,12 +114,17 @@ def _signing_key(database: Database, purpose: str, algorithm: str, now: int) -> 
     if stored is None:
         # Made before the transaction, so that other writers do not wait for it.
         made = new_signing_key(algorithm)
-        with database.transaction() as connection:
-            stored = newest_signing_key(connection, purpose, algorithm)
-            if stored is None:
-                stored = StoredSigningKey(made.key_id, purpose, algorithm, private_pem(made), None, now)
-                add_signing_key(connection, stored)
+        first = StoredSigningKey(made.key_id, purpose, algorithm, private_pem(made), None, now)
+        stored = database.write(partial(_kept_first, first))
     return load_signing_key(algorithm, stored.private_key)
+
+
+def _kept_first(made: StoredSigningKey, connection: Connection) -> StoredSigningKey:
+    """The key that another process has made meanwhile, or else this one, which is kept."""
+    stored = newest_signing_key(connection, made.purpose, made.algorithm)
+    if stored is None:
+        add_signing_key(connection, made)
+    return stored or made
 
 
 def discovery_document(issuer: str) -> dict[str, Any]:
