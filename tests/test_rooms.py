@@ -47,7 +47,7 @@ ROOMS: Mapping[str, set[str]] = {
     "storage": {"errors", "clock", "folders", "arns", "principals", "ids", "caches", "printable"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
-    "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
+    "signin": LEAVES | {"policy", "sessions", "delivery", "identities", "access", "storage", "data"},
     # A session of a role can be made without any service. So services may import delivery, and not the other way.
     # Its providers evaluate the trust policy of the role that they hand out.
     "delivery": LEAVES | {"sessions", "storage", "access", "policy"},

@@ -8,18 +8,23 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 
 from rolecall.sandbox import Sandbox
 from rolecall.web.console import (
+    chime,
+    chime_resources,
     decisions,
+    federation,
     files,
     identities,
     identity,
+    least_privilege,
     policies,
     signing_in,
     simulator,
     start,
+    time_and_faults,
     trust,
     words,
 )
-from rolecall.web.console.pages import METHOD_MESSAGE, ConsoleError, Page, shown
+from rolecall.web.console.pages import MAXIMUM_FORM_BYTES, METHOD_MESSAGE, ConsoleError, Page, shown
 from rolecall.web.console.visits import Visit
 from rolecall.web.console_door import CONSOLE_PATH
 
@@ -32,13 +37,17 @@ PAGES: tuple[Page, ...] = (
     *trust.PAGES,
     *policies.PAGES,
     *simulator.PAGES,
+    *chime.PAGES,
+    *chime_resources.PAGES,
+    *federation.PAGES,
+    *time_and_faults.PAGES,
+    *least_privilege.PAGES,
     *signing_in.PAGES,
     *words.PAGES,
     *files.PAGES,
 )
 
 NO_PAGE_MESSAGE = "The console has no such page."
-MAXIMUM_FORM_BYTES = 262_144
 MAXIMUM_FORM_FIELDS = 200
 TOO_LARGE_MESSAGE = (
     f"The form is larger than {MAXIMUM_FORM_BYTES} bytes, or has more than {MAXIMUM_FORM_FIELDS} fields."
@@ -70,6 +79,7 @@ def _answer(sandbox: Sandbox, path: str, request: Request) -> Response:
     page, values = _map.bind("localhost").match(path, "GET")
     if not (g.visit.signed_in or page.is_open):
         return signing_in.sign_in_page()
+    request.max_content_length = page.form_bytes
     is_form = request.method == "POST"
     if is_form and page.act is not None:
         g.visit.check_form()

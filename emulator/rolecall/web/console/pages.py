@@ -14,6 +14,7 @@ from rolecall.web.console_door import CONSOLE_PATH
 Values = Mapping[str, str]
 Show = Callable[[Sandbox, Request, Values], Response]
 
+MAXIMUM_FORM_BYTES = 262_144
 METHOD_MESSAGE = "This page needs another method."
 
 
@@ -22,7 +23,8 @@ class Page:
     """One page. ``rule`` is its path below the console's, as werkzeug writes rules. Its parts reach ``show`` as values.
 
     ``title`` puts the page into the navigation. ``show`` answers GET and changes nothing. ``act`` answers POST: the
-    form's token is checked before. ``is_open`` is for what a visitor needs before signing in.
+    form's token is checked before. ``is_open`` is for what a visitor needs before signing in. ``form_bytes`` is
+    the most that a form may have.
     """
 
     rule: str
@@ -30,6 +32,7 @@ class Page:
     title: str = ""
     act: Show | None = None
     is_open: bool = False
+    form_bytes: int = MAXIMUM_FORM_BYTES
 
 
 class ConsoleError(Exception):
