@@ -24,7 +24,6 @@ from rolecall.commands.problems import UnusableError
 from rolecall.commands.rich_output import coloured, table
 from rolecall.commands.terminal import Work, has_colour, show, shown_when_slow, wrapped
 from rolecall.printable import printable
-from rolecall.storage.decision_log import CallFilter
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -174,15 +173,14 @@ def test_work_without_a_bar_may_count_its_steps() -> None:
 
 
 class Log:
-    """The calls of a log, oldest first, by their ids."""
+    """The ids of the calls in a log, oldest first, at each look."""
 
     def __init__(self, *looks: list[str]) -> None:
         self._looks = list(looks)
         self.waits = 0
 
-    def calls(self, wanted: CallFilter, *, as_written: bool) -> list[Any]:
-        assert as_written
-        return [type("Call", (), {"request_id": name}) for name in self._looks[0][::-1][: wanted.limit]]
+    def look(self, limit: int) -> list[str]:
+        return self._looks[0][::-1][:limit]
 
     def wait(self, _seconds: float) -> None:
         del self._looks[0]
@@ -205,11 +203,11 @@ class Log:
     ids=repr,
 )
 def test_following_shows_every_call_once_and_in_order(looks: list[list[str]], expected: list[list[str]]) -> None:
-    log: Any = Log(*looks)
+    log = Log(*looks)
     found: list[list[str]] = []
     with contextlib.suppress(KeyboardInterrupt):
-        for calls in followed(log, CallFilter(limit=2), log.wait):
-            found.append([call.request_id for call in calls])
+        for calls in followed(log.look, str, 2, 1000, log.wait):
+            found.append(list(calls))
     assert found == expected
 
 

@@ -48,7 +48,7 @@ from rolecall.services.registry import (
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import KeysWantedError
 from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
-from rolecall.storage.engine import DatabaseUnavailableError
+from rolecall.storage.engine import database_failure
 from rolecall.storage.problems import SnapshotMovedError
 from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
 from rolecall.wire import (
@@ -366,8 +366,9 @@ class Gateway:
 
 def unexpected(request_id: str, error: Exception) -> AwsError:
     """The answer to a failure of Rolecall or of its database, which goes to the log."""
-    if isinstance(error, DatabaseUnavailableError):
-        log.error("%s the database did not answer: %s", request_id, getattr(error, "orig", error))
+    failure = database_failure(error)
+    if failure:
+        log.error("%s %s", request_id, failure)
         return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
     log.error("%s failed unexpectedly", request_id, exc_info=error)
     return AwsError("InternalFailure", INTERNAL_FAILURE_MESSAGE)

@@ -35,6 +35,14 @@ def upgrade(database: Database, step: Step | None = None) -> str:
     return database.write(lambda connection: upgrade_schema(connection, step))
 
 
+def check_writable(connection: Connection) -> None:
+    """Raise the driver's error for a database on which only reading works. ``connection`` is in a transaction.
+
+    SQLite makes BEGIN IMMEDIATE on a read-only file a transaction for reading, so only a write shows it.
+    """
+    connection.exec_driver_sql("UPDATE generations SET value = value WHERE name = 'iam'")
+
+
 def upgrade_schema(connection: Connection, step: Step | None = None) -> str:
     """As :func:`upgrade`, in the caller's transaction.
 
