@@ -139,9 +139,9 @@ def test_hostile_forms_come_back_as_text(hostile: Any, contents: Contents, text:
 
 def test_the_commands_of_a_hostile_form_are_quoted_for_the_shell(hostile: Any, contents: Contents) -> None:
     browser = hostile.application.test_client()
-    page = post(browser, "/federation/token", "/federation", issuer="ci", subject="a'; touch /tmp/x; '$(id)`id`")
+    page = post(browser, "/federation/token", "/federation", issuer="ci", subject="a'; touch x; '$(id)`id`")
     command = page.text.split('id="command"', 1)[1].split(">", 1)[1].split("</pre>", 1)[0]
-    assert "--subject &#39;a&#39;&#34;&#39;&#34;&#39;; touch /tmp/x; &#39;&#34;&#39;&#34;&#39;$(id)`id`&#39;" in command
+    assert "--subject &#39;a&#39;&#34;&#39;&#34;&#39;; touch x; &#39;&#34;&#39;&#34;&#39;$(id)`id`&#39;" in command
     page = post(browser, "/federation/token", "/federation", issuer="-rf")
     assert page.status_code in (200, 400)
     assert DEPLOY in browser.get(f"{CONSOLE}/federation").text
