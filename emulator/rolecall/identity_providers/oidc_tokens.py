@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection
-
 from rolecall.clock import Clock
 from rolecall.identity_providers.asking import TokenRequestError
 from rolecall.identity_providers.token_shapes import DEFAULT_AUDIENCE, SHAPES, ShapeError
@@ -28,7 +26,7 @@ from rolecall.sessions.signing_keys import (
 )
 from rolecall.storage.engine import Database
 from rolecall.storage.oidc_providers import own_provider_urls
-from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key, signing_keys_of
+from rolecall.storage.signing_keys import StoredSigningKey, kept_first, newest_signing_key, signing_keys_of
 
 DEFAULT_ALGORITHM = "RS256"
 MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
@@ -112,19 +110,10 @@ def _signing_key(database: Database, purpose: str, algorithm: str, now: int) -> 
     with database.snapshot() as connection:
         stored = newest_signing_key(connection, purpose, algorithm)
     if stored is None:
-        # Made before the transaction, so that other writers do not wait for it.
         made = new_signing_key(algorithm)
         first = StoredSigningKey(made.key_id, purpose, algorithm, private_pem(made), None, now)
-        stored = database.write(partial(_kept_first, first))
+        stored = database.write(partial(kept_first, first))
     return load_signing_key(algorithm, stored.private_key)
-
-
-def _kept_first(made: StoredSigningKey, connection: Connection) -> StoredSigningKey:
-    """The key that another process has made meanwhile, or else this one, which is kept."""
-    stored = newest_signing_key(connection, made.purpose, made.algorithm)
-    if stored is None:
-        add_signing_key(connection, made)
-    return stored or made
 
 
 def discovery_document(issuer: str) -> dict[str, Any]:
