@@ -148,7 +148,7 @@ class Gateway:
                 now_seconds = self._clock.now_seconds()
                 identity = whose(connection, identities)
                 within_limits(target, parameters, self._generations.settings.minimum_session_seconds)
-                call = self._call(received, target, None, identity, identities, connection, now_seconds)
+                call = self.call_for(received, target, None, identity, identities, connection, now_seconds)
                 check_kind(call, registered, parameters)
                 decisions = authorise(call, registered, parameters, request, identity)
                 answer = read_answer(call, registered, target, parameters)
@@ -236,7 +236,7 @@ class Gateway:
                     struck = faults.on_credentials(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
                 asked = parameters = within_limits(target, decode(target, request), settings.minimum_session_seconds)
-                call = self._call(received, target, signature, identity, identities, connection, now_seconds)
+                call = self.call_for(received, target, signature, identity, identities, connection, now_seconds)
                 if faults is not None:
                     struck = faults.on_call(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
@@ -289,7 +289,7 @@ class Gateway:
         may_start_again = known is None and self._generations.faults is None
         return f"{target.service.name}:{target.operation.name}" if may_start_again else ""
 
-    def _call(
+    def call_for(
         self,
         received: Received,
         target: Target,
@@ -299,6 +299,7 @@ class Gateway:
         connection: Connection,
         now_seconds: float,
     ) -> Call:
+        """What the later steps and the operation know of a call."""
         return Call(
             service=target.service.name,
             operation=target.operation.name,
