@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rolecall.data import service_prefixes
-from rolecall.expectations.actions import ActionTable, action_problem, is_wild, table_for
+from rolecall.expectations.actions import ActionTable, is_wild
 from rolecall.expectations.asking import Answered, Asker, is_assuming
 from rolecall.expectations.deciding import ANYWHERE, Deciding
-from rolecall.expectations.holders import BadQuestionError
+from rolecall.expectations.holders import chosen_by
 from rolecall.expectations.principals import Who
 from rolecall.expectations.unmet import Relaxing, Unmet, real_layers, unmet_conditions
 
@@ -50,14 +50,7 @@ def effective_actions(asker: Asker, who: Who, patterns: Sequence[str]) -> tuple[
 
     Raises BadQuestionError for a pattern that matches nothing.
     """
-    for pattern in patterns:
-        problem = action_problem(pattern)
-        if problem:
-            raise BadQuestionError(problem)
-    table = table_for(patterns)
-    chosen = 0
-    for pattern in patterns:
-        chosen |= table.matching(pattern)
+    table, chosen = chosen_by(patterns)
     found: list[Effective] = []
     plain = Deciding(asker, table)
     left = chosen

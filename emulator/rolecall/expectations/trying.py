@@ -9,11 +9,11 @@ from rolecall.access.check import Rights
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
 from rolecall.data import Action, actions
-from rolecall.expectations.actions import action_problem, is_wild, one_action_problem, table_for
+from rolecall.expectations.actions import is_wild, one_action_problem
 from rolecall.expectations.asking import ANY, Answered, Asker, is_assuming
 from rolecall.expectations.context import Context
 from rolecall.expectations.deciding import assume_with
-from rolecall.expectations.holders import BadQuestionError
+from rolecall.expectations.holders import BadQuestionError, chosen_by
 from rolecall.expectations.principals import Who
 from rolecall.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, compile_policies
 
@@ -77,14 +77,7 @@ def actions_of(patterns: Sequence[str], limit: int) -> tuple[list[Action], bool]
 
     Raises BadQuestionError for a pattern that matches nothing.
     """
-    for pattern in patterns:
-        problem = action_problem(pattern)
-        if problem:
-            raise BadQuestionError(problem)
-    table = table_for(patterns)
-    chosen = 0
-    for pattern in patterns:
-        chosen |= table.matching(pattern)
+    table, chosen = chosen_by(patterns)
     places = sorted(table.members(chosen), key=table.names.__getitem__)
     return [table.rows[place] for place in places[:limit]], len(places) > limit
 
