@@ -48,6 +48,11 @@ class Scan(HTMLParser):
             self.marked.append(data)
 
 
+def text_of(page: Any) -> str:
+    """The text of a page, with one blank between two words."""
+    return " ".join(" ".join(Scan(page.text).text).split())
+
+
 def form_token(browser: Any, path: str = "") -> str:
     """The token in the first form of a page."""
     return Scan(browser.get(CONSOLE + path).text).tokens[0]

@@ -7,7 +7,7 @@ folder for a picture of each page.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -108,14 +108,11 @@ def complaints(browser: Any) -> list[str]:
     return [message for message in said if "favicon" not in message and "/no-such-page" not in message]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_page_fits_and_loads_only_what_it_may(
-    browser: Any, sandbox: Any, dark: bool, pytestconfig: pytest.Config
-) -> None:
+def look_at_every_page(browser: Any, sandbox: Any, pages: Mapping[str, str], *, dark: bool, folder: str | None) -> None:
+    """Each page fits its width, and loads and runs only what it may. ``folder`` gets a picture of each."""
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    folder = pytestconfig.getoption("--screenshots")
-    for name, path in PAGES.items():
+    for name, path in pages.items():
         for width in (WIDE,) if dark else (NARROW, WIDE):
             size(browser, width)
             visit(browser, sandbox, path)
@@ -128,6 +125,13 @@ def test_every_page_fits_and_loads_only_what_it_may(
                 height = browser.execute_script("return document.documentElement.scrollHeight")
                 size(browser, width, min(height, MAXIMUM_HEIGHT))
                 browser.save_screenshot(str(Path(folder) / f"{name}-{width}{'-dark' if dark else ''}.png"))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_page_fits_and_loads_only_what_it_may(
+    browser: Any, sandbox: Any, dark: bool, pytestconfig: pytest.Config
+) -> None:
+    look_at_every_page(browser, sandbox, PAGES, dark=dark, folder=pytestconfig.getoption("--screenshots"))
 
 
 def test_the_graph_is_drawn_and_an_edge_leads_to_its_statement(browser: Any, sandbox: Any) -> None:

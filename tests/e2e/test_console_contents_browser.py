@@ -14,19 +14,16 @@ from botocore.exceptions import ClientError
 from console_contents import Contents, fill
 from console_worlds import ANA, GATEWAY, HUB
 from test_console_browser import (
-    MAXIMUM_HEIGHT,
     NARROW,
-    WIDE,
     browser,
     complaints,
     find,
-    inner_width,
+    look_at_every_page,
     press,
     pytestmark,
     sandbox,
     size,
     visit,
-    waiting,
 )
 
 __all__ = ["browser", "pytestmark", "sandbox"]
@@ -56,21 +53,8 @@ def pages(contents: Contents) -> dict[str, str]:
 def test_every_page_fits_and_loads_only_what_it_may(
     browser: Any, sandbox: Any, contents: Contents, dark: bool, pytestconfig: pytest.Config
 ) -> None:
-    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
     folder = pytestconfig.getoption("--screenshots")
-    for name, path in pages(contents).items():
-        for width in (WIDE,) if dark else (NARROW, WIDE):
-            size(browser, width)
-            visit(browser, sandbox, path)
-            waiting.WebDriverWait(browser, 10).until(lambda _, w=width: inner_width(browser) == w)
-            wide = browser.execute_script("return document.documentElement.scrollWidth")
-            assert complaints(browser) == [], name
-            assert wide <= width, f"{name} is {wide} px wide at {width}"
-            if folder:
-                height = browser.execute_script("return document.documentElement.scrollHeight")
-                size(browser, width, min(height, MAXIMUM_HEIGHT))
-                browser.save_screenshot(str(Path(folder) / f"{name}-{width}{'-dark' if dark else ''}.png"))
+    look_at_every_page(browser, sandbox, pages(contents), dark=dark, folder=folder)
 
 
 def test_the_clock_is_frozen_and_runs_on_by_keyboard(browser: Any, sandbox: Any) -> None:

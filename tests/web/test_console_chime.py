@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from console_contents import Contents, fill
-from console_visits import CONSOLE, Scan, post
+from console_visits import CONSOLE, post, text_of
 from console_worlds import HUB, TWO_ACCOUNTS, WORK
 
 PLACE = {"account": HUB, "region": "us-east-1"}
@@ -30,10 +30,10 @@ def browser(world: Any) -> Any:
     return world.application.test_client()
 
 
-def text_of(browser: Any, path: str) -> str:
+def text_at(browser: Any, path: str) -> str:
     page = browser.get(CONSOLE + path)
     assert page.status_code == 200
-    return " ".join(" ".join(Scan(page.text).text).split())
+    return text_of(page)
 
 
 def as_json(browser: Any, path: str) -> Any:
@@ -43,7 +43,7 @@ def as_json(browser: Any, path: str) -> Any:
 
 
 def test_the_accounts_and_the_resources_are_listed(browser: Any, contents: Contents) -> None:
-    text = text_of(browser, "/chime")
+    text = text_at(browser, "/chime")
     assert f"team {contents.account} Team Pro Active" in text
     found = as_json(browser, "/chime")
     [account] = found["Accounts"]
@@ -58,7 +58,7 @@ def test_the_accounts_and_the_resources_are_listed(browser: Any, contents: Conte
 
 
 def test_another_account_has_its_own(browser: Any, contents: Contents) -> None:
-    assert contents.account not in text_of(browser, f"/chime?account={WORK}")
+    assert contents.account not in text_at(browser, f"/chime?account={WORK}")
     assert as_json(browser, f"/chime?account={WORK}") == {"Accounts": [], "Resources": []}
     for path in contents.pages(HUB).values():
         # A visitor who names the other account does not find the first one's resources.
@@ -68,7 +68,7 @@ def test_another_account_has_its_own(browser: Any, contents: Contents) -> None:
 
 def test_an_account_shows_its_users(browser: Any, contents: Contents) -> None:
     path = contents.pages(HUB)["chime-account"]
-    text = text_of(browser, path)
+    text = text_at(browser, path)
     assert f"team ana@example.com {contents.user} Pro Registered" in text
     [user] = as_json(browser, path)["Users"]
     assert (user["PrimaryEmail"], user["PersonalPIN"]) == ("ana@example.com", "(hidden)")
@@ -86,7 +86,7 @@ def test_a_channel_shows_its_messages_newest_first_for_every_reader(browser: Any
     assert [each["Arn"].rpartition("/")[2] for each in found["Relations"]["Members"]] == ["ana", "ben"]
     assert [each["Arn"].rpartition("/")[2] for each in found["Relations"]["Moderators"]] == ["ana"]
     assert found["Tags"] == [{"Key": "team", "Value": "core"}]
-    text = text_of(browser, path)
+    text = text_at(browser, path)
     assert "ana to ben alone SENT for ben alone" in text
     assert "SENT, not kept passing" in text
 

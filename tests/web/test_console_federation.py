@@ -10,21 +10,13 @@ from urllib.parse import urlsplit
 import jwt
 import pytest
 from console_visits import CONSOLE, Scan, post
-from console_worlds import DEPLOY, HUB, TWO_ACCOUNTS, WORK
-from logged_worlds import keep_log
+from console_worlds import DEPLOY, HUB, WORK
 
 from rolecall.identity_providers import saml_assertions
 from rolecall.storage.decision_log import CallFilter
 
 PAGE = "/federation"
 GITHUB = "https://token.actions.githubusercontent.com"
-
-
-@pytest.fixture
-def two(make_world: Any) -> Any:
-    world = make_world(TWO_ACCOUNTS)
-    keep_log(world)
-    return world
 
 
 @pytest.fixture

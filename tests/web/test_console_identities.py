@@ -6,19 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from console_visits import CONSOLE, Scan, post
-from console_worlds import ADMIN, ANA, BREAK_GLASS, DEPLOY, GATEWAY, GITHUB, HUB, OPERATOR, OPERATORS, TWO_ACCOUNTS
-from logged_worlds import keep_log
+from console_visits import CONSOLE, Scan, post, text_of
+from console_worlds import ADMIN, ANA, BREAK_GLASS, DEPLOY, GATEWAY, GITHUB, HUB, OPERATOR, OPERATORS
 
 ONE = "/identities/one?arn="
 DEVICE = f"arn:aws:iam::{HUB}:mfa/phone"
-
-
-@pytest.fixture
-def two(make_world: Any) -> Any:
-    world = make_world(TWO_ACCOUNTS)
-    keep_log(world)
-    return world
 
 
 @pytest.fixture
@@ -26,10 +18,10 @@ def browser(two: Any) -> Any:
     return two.application.test_client()
 
 
-def text_of(browser: Any, path: str) -> str:
+def text_at(browser: Any, path: str) -> str:
     page = browser.get(CONSOLE + path)
     assert page.status_code == 200
-    return " ".join(" ".join(Scan(page.text).text).split())
+    return text_of(page)
 
 
 def test_the_identities_of_an_account_are_listed(browser: Any) -> None:
@@ -75,7 +67,7 @@ def test_an_unknown_account_is_not_found(browser: Any) -> None:
 
 
 def test_a_user_s_page(browser: Any) -> None:
-    text = text_of(browser, f"{ONE}{quote(ANA)}")
+    text = text_at(browser, f"{ONE}{quote(ANA)}")
     for part in ("ana user", "team core", "operators", "ana_key Active", DEVICE, "chime:ListUsers", "sts:AssumeRole"):
         assert part in text
     assert "ana-secret" not in text
@@ -84,25 +76,25 @@ def test_a_user_s_page(browser: Any) -> None:
 
 def test_a_role_s_page(two: Any, browser: Any) -> None:
     session = two.client("sts", "admin").assume_role(RoleArn=GATEWAY, RoleSessionName="open")
-    text = text_of(browser, f"{ONE}{quote(GATEWAY)}")
+    text = text_at(browser, f"{ONE}{quote(GATEWAY)}")
     assert "Last used never" in text
     key_id = session["Credentials"]["AccessKeyId"]
     assert f"assumed-role/gateway/open {key_id} {ADMIN} AssumeRole" in text
-    other = text_of(browser, f"{ONE}{quote(DEPLOY)}")
+    other = text_at(browser, f"{ONE}{quote(DEPLOY)}")
     assert key_id not in other
     two.clock.advance(3601)
-    assert key_id not in text_of(browser, f"{ONE}{quote(GATEWAY)}")
+    assert key_id not in text_at(browser, f"{ONE}{quote(GATEWAY)}")
 
 
 def test_a_boundary_limits_the_actions_that_are_shown(browser: Any) -> None:
-    text = text_of(browser, f"{ONE}{quote(OPERATOR)}&action=chime:DeleteAccount%20chime:ListUsers")
+    text = text_at(browser, f"{ONE}{quote(OPERATOR)}&action=chime:DeleteAccount%20chime:ListUsers")
     assert "It may call 1 of 2 actions" in text
     assert "Permissions boundary arn:aws:iam::444455556666:policy/limits" in text
 
 
 def test_grants_that_no_call_used_are_shown(browser: Any) -> None:
-    assert "sts: 1 action" in text_of(browser, f"{ONE}{quote(ANA)}")
-    assert "step-out (of group operators)" in text_of(browser, f"{ONE}{quote(ANA)}")
+    assert "sts: 1 action" in text_at(browser, f"{ONE}{quote(ANA)}")
+    assert "step-out (of group operators)" in text_at(browser, f"{ONE}{quote(ANA)}")
 
 
 @pytest.mark.parametrize("action", ["nothing", "iam:NoSuch", "iam:*,x", " ".join(["iam:GetUser"] * 21)])
@@ -113,15 +105,15 @@ def test_a_question_that_cannot_be_asked_is_reported(browser: Any, action: str) 
 
 
 def test_groups_and_providers_have_pages(browser: Any) -> None:
-    assert "Members ana" in text_of(browser, f"{ONE}{quote(OPERATORS)}")
-    assert "Audiences sts.amazonaws.com" in text_of(browser, f"{ONE}{quote(GITHUB)}")
+    assert "Members ana" in text_at(browser, f"{ONE}{quote(OPERATORS)}")
+    assert "Audiences sts.amazonaws.com" in text_at(browser, f"{ONE}{quote(GITHUB)}")
 
 
 def test_a_service_linked_role_is_marked(two: Any, browser: Any) -> None:
     iam = two.client("iam")
     role = iam.create_service_linked_role(AWSServiceName="voiceconnector.chime.amazonaws.com")["Role"]
-    assert "service-linked role of voiceconnector.chime.amazonaws.com" in text_of(browser, "/identities?kind=role")
-    assert "Only the service can change its policies" in text_of(browser, f"{ONE}{quote(role['Arn'])}")
+    assert "service-linked role of voiceconnector.chime.amazonaws.com" in text_at(browser, "/identities?kind=role")
+    assert "Only the service can change its policies" in text_at(browser, f"{ONE}{quote(role['Arn'])}")
     page = browser.get(f"{CONSOLE}/policies/one?owner={quote(role['Arn'])}&trust=yes")
     assert page.status_code == 200
     assert 'value="save"' not in page.text
@@ -192,10 +184,10 @@ def test_the_graph_is_narrowed(browser: Any, query: str, count: int) -> None:
 
 
 def test_ways_from_one_principal_to_another(browser: Any) -> None:
-    text = text_of(browser, "/trust?from=user/ana&to=444455556666:role/break-glass")
+    text = text_at(browser, "/trust?from=user/ana&to=444455556666:role/break-glass")
     assert "user/ana → role/gateway → 444455556666:role/break-glass (only if StringEquals sts:ExternalId" in text
     assert "rolecall paths user/ana 444455556666:role/break-glass" in text
-    assert "There is no way." in text_of(browser, "/trust?from=user/ana&to=role/deploy")
+    assert "There is no way." in text_at(browser, "/trust?from=user/ana&to=role/deploy")
     page = browser.get(f"{CONSOLE}/trust?from=user/anna&to=role/deploy")
     assert "did you mean user/ana?" in page.text
 
@@ -207,9 +199,9 @@ def test_an_edge_shows_its_statement(browser: Any) -> None:
     assert "Nobody" not in marked
     assert "Nobody" in page
     assert "A plain AssumeRole is refused." in page
-    federated = text_of(browser, f"/trust/edge?from={quote(GITHUB)}&to={quote(DEPLOY)}")
+    federated = text_at(browser, f"/trust/edge?from={quote(GITHUB)}&to={quote(DEPLOY)}")
     assert "StringLike token.actions.githubusercontent.com:sub repo:octo-org/*" in federated
-    plain = text_of(browser, f"/trust/edge?from={quote(ANA)}&to={quote(OPERATOR)}")
+    plain = text_at(browser, f"/trust/edge?from={quote(ANA)}&to={quote(OPERATOR)}")
     assert "None: a plain AssumeRole is allowed." in plain
 
 

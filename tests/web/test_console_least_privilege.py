@@ -9,18 +9,10 @@ from urllib.parse import urlencode
 
 import pytest
 from botocore.exceptions import ClientError
-from console_visits import CONSOLE, Scan
+from console_visits import CONSOLE, text_of
 from console_worlds import ADMIN, ANA, GATEWAY, HUB, TWO_ACCOUNTS
-from logged_worlds import keep_log
 
 PAGE = "/least-privilege"
-
-
-@pytest.fixture
-def two(make_world: Any) -> Any:
-    world = make_world(TWO_ACCOUNTS)
-    keep_log(world)
-    return world
 
 
 @pytest.fixture
@@ -30,10 +22,6 @@ def browser(two: Any) -> Any:
 
 def asked(browser: Any, principal: str, **more: str) -> Any:
     return browser.get(f"{CONSOLE}{PAGE}?{urlencode({'principal': principal, **more})}")
-
-
-def text_of(page: Any) -> str:
-    return " ".join(" ".join(Scan(page.text).text).split())
 
 
 def policy_of(page: Any) -> Any:

@@ -7,9 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from console_visits import CONSOLE, Scan, form_token, post
-from console_worlds import ANA, BREAK_GLASS, GATEWAY, LIMITS, OPERATOR, OPERATORS, TWO_ACCOUNTS
-from logged_worlds import keep_log
+from console_visits import CONSOLE, Scan, form_token, post, text_of
+from console_worlds import ANA, BREAK_GLASS, GATEWAY, LIMITS, OPERATOR, OPERATORS
 
 from rolecall.web.console.words import words
 
@@ -21,23 +20,12 @@ WIDE = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ch
 
 
 @pytest.fixture
-def two(make_world: Any) -> Any:
-    world = make_world(TWO_ACCOUNTS)
-    keep_log(world)
-    return world
-
-
-@pytest.fixture
 def browser(two: Any) -> Any:
     return two.application.test_client()
 
 
 def send(browser: Any, path: str, **fields: Any) -> Any:
     return post(browser, path, path, **fields)
-
-
-def text_of(page: Any) -> str:
-    return " ".join(" ".join(Scan(page.text).text).split())
 
 
 def default_version(two: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from botocore.exceptions import ClientError
-from console_visits import CONSOLE, Scan, form_token, post
+from console_visits import CONSOLE, form_token, post, text_of
 from logged_worlds import keep_log
 
 from rolecall.app import application_over, open_database
@@ -32,11 +32,11 @@ def sandbox(world: Any) -> Any:
     return world.application.sandbox
 
 
-def text_of(browser: Any) -> str:
+def text_at(browser: Any) -> str:
     page = browser.get(CONSOLE + PAGE)
     assert page.status_code == 200
     assert "method" not in page.text.replace('method="', "")
-    return " ".join(" ".join(Scan(page.text).text).split())
+    return text_of(page)
 
 
 def sent(browser: Any, path: str, **fields: Any) -> Any:
@@ -57,15 +57,15 @@ def test_a_step_moves_the_clock_for_calls_too(world: Any, browser: Any, change: 
     credentials = world.client("sts", "developer").get_session_token(DurationSeconds=900)["Credentials"]
     issued_at = credentials["Expiration"].timestamp() - 900
     assert issued_at - world.clock.wall_seconds() == pytest.approx(seconds, abs=5)
-    assert f"In a terminal: rolecall clock {change} --endpoint http://localhost" in text_of(browser)
+    assert f"In a terminal: rolecall clock {change} --endpoint http://localhost" in text_at(browser)
 
 
 def test_the_clock_is_set_frozen_and_reset(world: Any, browser: Any) -> None:
     sent(browser, "clock", change="2030-01-01T00:00:00Z")
-    assert "2030-01-01T00:0" in text_of(browser)
+    assert "2030-01-01T00:0" in text_at(browser)
     sent(browser, "clock", change="freeze")
     assert world.clock.frozen
-    assert "frozen" in text_of(browser)
+    assert "frozen" in text_at(browser)
     sent(browser, "clock", change="unfreeze")
     assert not world.clock.frozen
     sent(browser, "clock", change="reset")
@@ -90,7 +90,7 @@ def test_what_is_no_change_moves_nothing(world: Any, browser: Any, change: str) 
 def test_a_rule_is_added_strikes_and_is_removed(world: Any, browser: Any) -> None:
     given = {"service": "sts", "operation": "GetCallerIdentity", "error": "Throttling", "times": "1"}
     assert sent(browser, "faults", **given).status_code == 303
-    page = text_of(browser)
+    page = text_at(browser)
     command = (
         """rolecall faults add '{"service": "sts", "operation": "GetCallerIdentity", "error": "Throttling", "times"""
     )
@@ -101,7 +101,7 @@ def test_a_rule_is_added_strikes_and_is_removed(world: Any, browser: Any) -> Non
     assert sts.get_caller_identity()["Account"]
     [rule] = sandbox(world).faults.rules
     assert (rule["calls"], rule["hits"]) == (2, 1)
-    page = text_of(browser)
+    page = text_at(browser)
     assert f"rolecall faults remove {rule['id']} --endpoint http://localhost" in page
     assert "rolecall faults clear --endpoint http://localhost" in page
     assert "Matching calls: 2. Hits: 1." in page
@@ -200,7 +200,7 @@ def test_a_snapshot_is_downloaded_and_loaded_again(world: Any, browser: Any) -> 
     loaded = sent(browser, "load", confirm="yes", file=(io.BytesIO(answer.data), "snapshot.yaml"))
     assert loaded.status_code == 303
     assert world.client("iam").get_user(UserName="made")["User"]["UserName"] == "made"
-    assert "The snapshot is loaded." in text_of(browser)
+    assert "The snapshot is loaded." in text_at(browser)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_the_reset_needs_a_tick(world: Any, browser: Any) -> None:
     with pytest.raises(ClientError, match="NoSuchEntity"):
         world.client("iam").get_user(UserName="made")
     assert (world.clock.offset_seconds, sandbox(world).faults.rules) == (0, [])
-    assert "The sandbox is as its file declares it." in text_of(browser)
+    assert "The sandbox is as its file declares it." in text_at(browser)
     log.close()
 
 
