@@ -1,0 +1,177 @@
+"""``rolecall serve`` without its start-up time: each server is a fork of a process that has loaded the modules.
+
+Loading the modules takes ten times as long as the rest of a start. A forked server still is a process of its own, with
+its own folder, environment, streams, signals and process group. The tests of the start itself use a new process, see
+``start_rolecall`` and ``script`` in ``e2e/served.py``. For POSIX.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from forked_commands import run_forked
+
+# What a server loads until it has answered its first calls.
+_LOADED = (
+    "multiprocessing",
+    "rolecall.cli",
+    "rolecall.commands.serve",
+    "rolecall.gateway.connect",
+    "rolecall.server.pushing",
+    "rolecall.server.workers",
+    "rolecall.services.chime",
+    "rolecall.services.iam",
+    "rolecall.services.iam_toolbox",
+    "rolecall.services.sts",
+    "rolecall.storage.upgrade",
+    "rolecall.web.application",
+)
+# A request, with the server's environment in it, is one message of at most this length.
+_MAXIMUM_BYTES = 1 << 17
+
+
+class ForkedProcess:
+    """What tests use of ``subprocess.Popen``, for a server that another process has forked."""
+
+    def __init__(self, arguments: list[str], report: socket.socket) -> None:
+        self.args = arguments
+        self.pid = int(report.recv(32))
+        self.returncode: int | None = None
+        self._report = report
+
+    def poll(self) -> int | None:
+        """The exit status, minus the signal's number after a signal. None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The same at the end of the process. Raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            ended = select.poll()
+            ended.register(self._report, select.POLLIN)
+            if not ended.poll(None if timeout is None else timeout * 1000):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+            self.returncode = int(self._report.recv(32))
+            self._report.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+def fork_server(
+    arguments: list[str], *, cwd: Path, env: dict[str, str], stdout: IO[bytes], stderr: IO[bytes]
+) -> ForkedProcess:
+    """Starts ``rolecall`` with these arguments, in a session of its own and without input."""
+    asked = json.dumps({"argv": ["rolecall", *arguments], "folder": str(cwd), "environment": env}).encode()
+    report, its_report = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    with its_report, open(os.devnull, "rb") as nothing:
+        handed = [stream.fileno() for stream in (nothing, stdout, stderr, its_report)]
+        with _turn:
+            socket.send_fds(_forking_process(), [asked], handed)
+    return ForkedProcess(arguments, report)
+
+
+_turn = threading.Lock()
+
+
+@cache
+def _forking_process() -> socket.socket:
+    """The connection to the process that forks. It ends with the test run, which closes the connection."""
+    ours, its = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLECALL_"))}
+    with its:
+        number = its.fileno()
+        _processes.append(
+            subprocess.Popen(
+                [sys.executable, __file__, str(number)],
+                env=environment,
+                pass_fds=[number],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
+    return ours
+
+
+_processes: list[subprocess.Popen[bytes]] = []
+
+
+def end_forking_process() -> None:
+    """At the end of the run."""
+    for process in _processes:
+        _forking_process().close()
+        process.wait()
+    _processes.clear()
+    _forking_process.cache_clear()
+
+
+def _fork_when_asked(asking: socket.socket) -> None:
+    for name in _LOADED:
+        importlib.import_module(name)
+    assert threading.active_count() == 1, "a fork has only the thread that forks"
+    gc.collect()
+    gc.freeze()
+    # An ended child wakes the wait below.
+    woken, wakes = socket.socketpair()
+    wakes.setblocking(False)
+    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    reports: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([asking, woken], [], [])
+        if woken in ready:
+            woken.recv(4096)
+            _report_ends(reports)
+        if asking in ready:
+            asked, numbers, _, _ = socket.recv_fds(asking, _MAXIMUM_BYTES, 4)
+            if not asked:
+                return
+            report = socket.socket(fileno=numbers.pop())
+            child = os.fork()
+            if child == 0:
+                for each in (asking, woken, wakes, report, *reports.values()):
+                    each.close()
+                _become_server(asked, numbers)
+            for number in numbers:
+                os.close(number)
+            reports[child] = report
+            report.send(str(child).encode())
+
+
+def _report_ends(reports: dict[int, socket.socket]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if not child:
+                return
+            with reports.pop(child) as report, contextlib.suppress(OSError):
+                report.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _become_server(asked: bytes, streams: list[int]) -> None:
+    """Does not return."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    run_forked(json.loads(asked), streams)
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        _fork_when_asked(connection)
