@@ -14,6 +14,7 @@ import forked_servers
 import postgresql_server
 import pytest
 import world_handle
+from cpu_times import CpuTimes
 from forked_commands import forked_commands
 from world_handle import WorldHandle, builtin_world, known_world
 
@@ -77,6 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gone = [str(path) for path in _SLOW if not path.exists()]
     if gone:
         raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
+    config.pluginmanager.register(CpuTimes(), "cpu-times")
     world_handle.engine = config.option.engine
     amounts.everything, amounts.quick = config.option.everything, config.option.quick
     profile = getattr(config.option, "hypothesis_profile", None)
