@@ -1,7 +1,7 @@
-"""``rolecall serve`` without its start-up time: each server is a fork of a process that has loaded the modules.
+"""``rolecall`` without its start-up time: each command is a fork of a process that has loaded the modules.
 
-Loading the modules takes ten times as long as the rest of a start. A forked server still is a process of its own, with
-its own folder, environment, streams, signals and process group. The tests of the start itself use a new process, see
+Loading the modules takes longer than the rest of a start. A forked server still is a process of its own, with its own
+folder, environment, streams, signals and process group. The tests of the start itself use a new process, see
 ``start_rolecall`` and ``script`` in ``e2e/served.py``. For POSIX.
 """
 
@@ -20,15 +20,17 @@ import sys
 import threading
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 from forked_commands import run_forked
 
-# What a server loads until it has answered its first calls.
+# What a server loads until it has answered its first calls, and what the commands for terminals load.
 _LOADED = (
+    "boto3",
     "multiprocessing",
     "rolecall.cli",
+    "rolecall.commands.rich_output",
     "rolecall.commands.serve",
+    "rolecall.demo",
     "rolecall.gateway.connect",
     "rolecall.server.pushing",
     "rolecall.server.workers",
@@ -44,7 +46,7 @@ _MAXIMUM_BYTES = 1 << 17
 
 
 class ForkedProcess:
-    """What tests use of ``subprocess.Popen``, for a server that another process has forked."""
+    """What tests use of ``subprocess.Popen``, for a command that another process has forked."""
 
     def __init__(self, arguments: list[str], report: socket.socket) -> None:
         self.args = arguments
@@ -76,16 +78,14 @@ class ForkedProcess:
             os.kill(self.pid, number)
 
 
-def fork_server(
-    arguments: list[str], *, cwd: Path, env: dict[str, str], stdout: IO[bytes], stderr: IO[bytes]
+def fork_rolecall(
+    arguments: list[str], *, cwd: Path, env: dict[str, str], streams: tuple[int, int, int]
 ) -> ForkedProcess:
-    """Starts ``rolecall`` with these arguments, in a session of its own and without input."""
+    """Starts ``rolecall`` with these arguments and standard streams, in a session of its own."""
     asked = json.dumps({"argv": ["rolecall", *arguments], "folder": str(cwd), "environment": env}).encode()
     report, its_report = socket.socketpair(type=socket.SOCK_SEQPACKET)
-    with its_report, open(os.devnull, "rb") as nothing:
-        handed = [stream.fileno() for stream in (nothing, stdout, stderr, its_report)]
-        with _turn:
-            socket.send_fds(_forking_process(), [asked], handed)
+    with its_report, _turn:
+        socket.send_fds(_forking_process(), [asked], [*streams, its_report.fileno()])
     return ForkedProcess(arguments, report)
 
 
@@ -116,7 +116,7 @@ _spent_seconds: list[float] = []
 
 
 def spent_seconds() -> float:
-    """The processor time of all forked servers that have ended, with their own processes."""
+    """The processor time of all forked commands that have ended, with their own processes."""
     return sum(_spent_seconds)
 
 
@@ -155,7 +155,7 @@ def _fork_when_asked(asking: socket.socket) -> None:
             if child == 0:
                 for each in (asking, woken, wakes, report, *reports.values()):
                     each.close()
-                _become_server(asked, numbers)
+                _become_command(asked, numbers)
             for number in numbers:
                 os.close(number)
             reports[child] = report
@@ -172,7 +172,7 @@ def _report_ends(reports: dict[int, socket.socket]) -> None:
                 report.send(f"{os.waitstatus_to_exitcode(status)} {used.ru_utime + used.ru_stime}".encode())
 
 
-def _become_server(asked: bytes, streams: list[int]) -> None:
+def _become_command(asked: bytes, streams: list[int]) -> None:
     """Does not return."""
     os.setsid()
     signal.set_wakeup_fd(-1)

@@ -20,7 +20,7 @@ from unittest import mock
 import boto3
 from botocore.config import Config
 from click.testing import CliRunner
-from forked_servers import ForkedProcess, fork_server
+from forked_servers import ForkedProcess, fork_rolecall
 from reserved_ports import reserved_port
 
 from rolecall.cli import main
@@ -270,7 +270,9 @@ def _process(
     errors: IO[bytes],
 ) -> subprocess.Popen[bytes] | ForkedProcess:
     if hasattr(os, "fork") and not through:
-        return fork_server(list(arguments), cwd=folder, env=environment, stdout=output, stderr=errors)
+        with open(os.devnull, "rb") as nothing:
+            streams = (nothing.fileno(), output.fileno(), errors.fileno())
+            return fork_rolecall(list(arguments), cwd=folder, env=environment, streams=streams)
     return subprocess.Popen(
         [*through, *script("rolecall"), *arguments],
         env=environment,
