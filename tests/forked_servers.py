@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from forked_commands import run_forked
@@ -38,9 +39,13 @@ _LOADED = (
     "rolecall.services.iam",
     "rolecall.services.iam_toolbox",
     "rolecall.services.sts",
+    "rolecall.storage.sqlite_dialect",
+    "rolecall.storage.sqlite_log",
     "rolecall.storage.upgrade",
+    "rolecall.storage.write_ahead",
     "rolecall.web.application",
 )
+_LOADED_WITH_POSTGRESQL = ("psycopg", "rolecall.storage.postgresql_dialect", "rolecall.storage.postgresql_log")
 # A request, with the server's environment in it, is one message of at most this length.
 _MAXIMUM_BYTES = 1 << 17
 
@@ -130,7 +135,7 @@ def end_forking_process() -> None:
 
 
 def _fork_when_asked(asking: socket.socket) -> None:
-    for name in _LOADED:
+    for name in (*_LOADED, *(_LOADED_WITH_POSTGRESQL if find_spec("psycopg") else ())):
         importlib.import_module(name)
     assert threading.active_count() == 1, "a fork has only the thread that forks"
     gc.collect()
