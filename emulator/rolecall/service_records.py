@@ -182,6 +182,18 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 constraint_code="InvalidParameterException",
                 denied_code="AccessDeniedException",
             ),
+            ServiceRecord(
+                "rolesanywhere",
+                "rest-json",
+                "2018-05-10",
+                "rolesanywhere",
+                "rolesanywhere",
+                "rolesanywhere",
+                "message",
+                constraint_code="ValidationException",
+                denied_code="AccessDeniedException",
+                tagged_resources=r"(?:trust-anchor|profile|crl|subject)/.+",
+            ),
         )
     }
 )

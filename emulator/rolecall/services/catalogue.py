@@ -133,6 +133,15 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "organizations.handshakes",
     ),
     "eks-auth": ("eks_auth.pod_identity",),
+    "rolesanywhere": (
+        "rolesanywhere.trust_anchors",
+        "rolesanywhere.notification_settings",
+        "rolesanywhere.profiles",
+        "rolesanywhere.attribute_mappings",
+        "rolesanywhere.crls",
+        "rolesanywhere.subjects",
+        "rolesanywhere.tags",
+    ),
 }
 
 
