@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rolecall.access.permission import Permission
+from rolecall.access.policies import MalformedPolicy, parsed_policy
 from rolecall.arns import parse_arn
 from rolecall.delivery.anywhere.contents import DEFAULT_DURATION_SECONDS, DEFAULT_MAPPINGS, PRINCIPAL, PROFILE
-from rolecall.policy import MalformedPolicy, PolicyKind, parsed_policy
+from rolecall.policy import PolicyKind
 from rolecall.services.kinds import RESOURCE_NOT_FOUND, kind_with_arn
 from rolecall.services.passed_roles import passing_permission
 from rolecall.services.permissions import table_permissions
