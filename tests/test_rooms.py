@@ -50,7 +50,7 @@ ROOMS: Mapping[str, set[str]] = {
     "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
     # A session of a role can be made without any service. So services may import delivery, and not the other way.
     # Its providers evaluate the trust policy of the role that they hand out.
-    "delivery": LEAVES | {"sessions", "storage", "access", "policy"},
+    "delivery": LEAVES | {"sessions", "storage", "access", "policy", "signing"},
     "services": LEAVES | {"policy", "advice", "delivery", "sessions", "storage", "access", "data", "contents"},
     "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
     "identity_providers": LEAVES | {"sessions", "storage"},

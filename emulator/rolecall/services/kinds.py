@@ -196,7 +196,7 @@ class Kind:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        around = {"Partition", "Region", "AccountId"}
+        around = {"Partition", "Region", "Account", "AccountId"}
         parts = _VARIABLE.split(self._template)
         last = max(at for at in range(1, len(parts), 2))
         written = []

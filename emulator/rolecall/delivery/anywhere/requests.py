@@ -116,9 +116,9 @@ def _parameters(request: HttpRequest, certificate: Any) -> dict[str, Any]:
     copy = body.get("cert")
     if copy is not None and copy != b64encode(certificate.public_bytes(_der())).decode("ascii"):
         raise AwsError("ValidationException", "cert is not the certificate that signed the request.")
-    for name in ("instanceProperties", "sessionName"):
-        if body.get(name):
-            raise AwsError("NotImplemented", f"CreateSession does not take {name} here.", status=501)
+    # The guide: sessionName "is no longer used".
+    if body.get("instanceProperties"):
+        raise AwsError("NotImplemented", "CreateSession does not take instanceProperties here.", status=501)
     return body
 
 

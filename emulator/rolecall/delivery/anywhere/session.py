@@ -6,6 +6,7 @@ recorded; the reason in the log says more than AWS tells a client.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from rolecall.delivery.issuing import Means, Wanted, assume
 from rolecall.errors import AwsError
 from rolecall.policy import Decision
 from rolecall.principals import Caller
-from rolecall.sessions.credentials import TemporaryCredentials
+from rolecall.sessions.credentials import MAXIMUM_TOKEN_BYTES, TemporaryCredentials, TokenTooLargeError
 from rolecall.storage import resources as store
 from rolecall.storage.resources import Content, Place, Resource
 
@@ -81,10 +82,11 @@ def make_session(means: Means, asked: SessionWanted) -> Made:
     trust = means.policies.trust(means.db, asked.role_arn)
     if trust is None:
         raise denied(UNABLE_MESSAGE.format(role=asked.role_arn), "there is no such role")
-    duration = asked.duration_seconds or profile["durationSeconds"]
-    if duration > min(profile["durationSeconds"], trust.role.max_session_duration_seconds):
-        # AWS's answer was not recorded. A longer session than both allow must not be made.
-        raise AwsError("ValidationException", "durationSeconds is more than the profile or the role allows.")
+    # The guide takes both into account. How is not recorded: here, the profile's is the limit.
+    duration = min(asked.duration_seconds or profile["durationSeconds"], profile["durationSeconds"])
+    if duration > trust.role.max_session_duration_seconds:
+        message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+        raise AwsError("ValidationException", message)
     name = _source_identity(asked)
     wanted = Wanted(
         service=PRINCIPAL,
@@ -101,6 +103,8 @@ def make_session(means: Means, asked: SessionWanted) -> Made:
     )
     try:
         credentials, caller, decisions = assume(means, wanted)
+    except TokenTooLargeError as error:
+        raise denied(UNABLE_MESSAGE.format(role=asked.role_arn), "the session token would be too large") from error
     except RefusedError as refused:
         refused.code, refused.message = "AccessDeniedException", UNABLE_MESSAGE.format(role=asked.role_arn)
         raise
@@ -159,6 +163,7 @@ def answer(made: Made, subject_arn: str, role_arn: str) -> dict[str, Any]:
             "sessionToken": credentials.session_token,
             "expiration": iso8601(credentials.expires_at_seconds),
         },
+        "packedPolicySize": math.ceil(100 * len(credentials.session_token) / MAXIMUM_TOKEN_BYTES),
         "roleArn": role_arn,
     }
     if made.source_identity:
