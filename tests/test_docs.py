@@ -68,6 +68,7 @@ SERVICE_PAGES = {
     "iam-toolbox": "decision-log.md",
     "organizations": "organizations.md",
     "eks-auth": "credential-providers.md",
+    "rolesanywhere": "credential-providers.md",
 }
 DOCUMENTED_PORT = 4580
 

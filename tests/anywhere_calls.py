@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -66,10 +66,8 @@ def name(**parts: Any) -> x509.Name:
 
 
 def usage(**on: bool) -> x509.KeyUsage:
-    names = (
-        "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign "
-        "encipher_only decipher_only"
-    ).split()
+    names = "digital_signature content_commitment key_encipherment data_encipherment key_agreement".split()  # noqa: SIM905
+    names += "key_cert_sign crl_sign encipher_only decipher_only".split()  # noqa: SIM905
     return x509.KeyUsage(**{each: on.get(each, False) for each in names})
 
 
@@ -83,7 +81,6 @@ def issue(
     key_usage: x509.KeyUsage | None = None,
     begins: timedelta = timedelta(days=-1),
     ends: timedelta = timedelta(days=365),
-    digest: Any = hashes.SHA256,
     names: list[Any] | None = None,
     extensions: tuple[tuple[Any, bool], ...] = (),
 ) -> Held:
@@ -105,7 +102,7 @@ def issue(
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return Held(builder.sign(key if issuer is None else issuer.key, digest()), key)
+    return Held(builder.sign(key if issuer is None else issuer.key, hashes.SHA256()), key)
 
 
 @cache
@@ -122,6 +119,11 @@ def leaf(kind: str = "EC") -> Held:
         x509.UniformResourceIdentifier("spiffe://x/app"),
     ]
     return issue(name(CN="app", OU="Shop"), key, root(), names=names)
+
+
+@cache
+def below_root() -> Held:
+    return issue(name(CN="app"), ec_key(50), root())
 
 
 def revocation_list(issuer: Held, *serials: int) -> bytes:
@@ -189,6 +191,3 @@ def create_session(world: Any, signing: Signing, parameters: dict[str, Any]) -> 
         headers=headers,
     )
     return Answer(found.status_code, found.get_json(), found.headers.get("x-amzn-ErrorType", ""))
-
-
-__all__ = ["replace"]
