@@ -19,7 +19,7 @@ from rolecall.storage import keyring
 from rolecall.storage.clock_states import take_over_clock
 from rolecall.storage.decision_log import DecisionStore, decision_log_path
 from rolecall.storage.engine import Database, DatabaseError
-from rolecall.storage.migrate import upgrade, upgrade_schema
+from rolecall.storage.migrate import check_writable, upgrade, upgrade_schema
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
 from rolecall.web.control_access import control_access
@@ -43,6 +43,7 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
 
 def _set_up(connection: Any, world: World, clock: Clock, ids: Identifiers) -> None:
     upgrade_schema(connection)
+    check_writable(connection)
     take_over_clock(connection, clock)
     if not keyring.load(connection):
         _add_key(connection, clock)

@@ -7,7 +7,7 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from rolecall.commands.problems import UnusableError
 from rolecall.commands.rich_output import coloured, table
 from rolecall.commands.terminal import Work, has_colour, show, shown_when_slow, wrapped
 from rolecall.printable import printable
-from rolecall.storage.decision_log import CallFilter
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -35,26 +34,26 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("stream", "environment", "chosen", "expected"),
+    ("make", "environment", "chosen", "expected"),
     [
-        (io.StringIO(), {}, None, False),
-        (io.StringIO(), {"FORCE_COLOR": ""}, None, False),
-        (Terminal(), {"NO_COLOR": "1"}, None, False),
-        (Terminal(), {"NO_COLOR": "1", "FORCE_COLOR": "1"}, None, False),
-        (Terminal(), {"TERM": "dumb"}, None, False),
-        (Terminal(), {}, False, False),
-        (Terminal(), {"FORCE_COLOR": "1"}, False, False),
-        (Terminal(), {"NO_COLOR": ""}, None, True),
-        (Terminal(), {"TERM": "xterm"}, None, True),
-        (io.StringIO(), {"FORCE_COLOR": "1"}, None, True),
-        (io.StringIO(), {"NO_COLOR": "1"}, True, True),
+        (io.StringIO, {}, None, False),
+        (io.StringIO, {"FORCE_COLOR": ""}, None, False),
+        (Terminal, {"NO_COLOR": "1"}, None, False),
+        (Terminal, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, None, False),
+        (Terminal, {"TERM": "dumb"}, None, False),
+        (Terminal, {}, False, False),
+        (Terminal, {"FORCE_COLOR": "1"}, False, False),
+        (Terminal, {"NO_COLOR": ""}, None, True),
+        (Terminal, {"TERM": "xterm"}, None, True),
+        (io.StringIO, {"FORCE_COLOR": "1"}, None, True),
+        (io.StringIO, {"NO_COLOR": "1"}, True, True),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", None) or repr(value),
 )
 def test_colour_is_where_a_terminal_has_it_and_the_user_wants_it(
-    stream: Any, environment: Mapping[str, str], chosen: bool | None, expected: bool
+    make: Callable[[], Any], environment: Mapping[str, str], chosen: bool | None, expected: bool
 ) -> None:
-    assert has_colour(stream, environment, chosen) is expected
+    assert has_colour(make(), environment, chosen) is expected
 
 
 def test_a_closed_stream_is_no_terminal() -> None:
@@ -174,15 +173,14 @@ def test_work_without_a_bar_may_count_its_steps() -> None:
 
 
 class Log:
-    """The calls of a log, oldest first, by their ids."""
+    """The ids of the calls in a log, oldest first, at each look."""
 
     def __init__(self, *looks: list[str]) -> None:
         self._looks = list(looks)
         self.waits = 0
 
-    def calls(self, wanted: CallFilter, *, as_written: bool) -> list[Any]:
-        assert as_written
-        return [type("Call", (), {"request_id": name}) for name in self._looks[0][::-1][: wanted.limit]]
+    def look(self, limit: int) -> list[str]:
+        return self._looks[0][::-1][:limit]
 
     def wait(self, _seconds: float) -> None:
         del self._looks[0]
@@ -205,11 +203,11 @@ class Log:
     ids=repr,
 )
 def test_following_shows_every_call_once_and_in_order(looks: list[list[str]], expected: list[list[str]]) -> None:
-    log: Any = Log(*looks)
+    log = Log(*looks)
     found: list[list[str]] = []
     with contextlib.suppress(KeyboardInterrupt):
-        for calls in followed(log, CallFilter(limit=2), log.wait):
-            found.append([call.request_id for call in calls])
+        for calls in followed(log.look, str, 2, 1000, log.wait):
+            found.append(list(calls))
     assert found == expected
 
 

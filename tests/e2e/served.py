@@ -65,10 +65,12 @@ def run_rolecall(home: Path, *arguments: str, **environment: str) -> subprocess.
     return subprocess.CompletedProcess(["rolecall", *arguments], done.exit_code, done.stdout, done.stderr)
 
 
-def start_rolecall(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The same in a new process, for tests of the process itself."""
+def start_rolecall(
+    home: Path, *arguments: str, through: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same in a new process, for tests of the process itself. ``through`` is a command that runs a command."""
     return subprocess.run(
-        [*script("rolecall"), *arguments],
+        [*through, *script("rolecall"), *arguments],
         env=clean_environment(home, **environment),
         cwd=home,
         capture_output=True,
@@ -104,6 +106,8 @@ class Server:
     start_seconds: float = 0.0
     # The command to run in place of the installed one.
     aws_command: list[str] | None = None
+    # A command that runs the server's command.
+    through: tuple[str, ...] = ()
 
     @property
     def promised_stop_seconds(self) -> float:
@@ -201,7 +205,7 @@ class Server:
 
     def restart(self) -> None:
         """The same server again: port, options and database."""
-        started = _started(self.folder, self.port, self.options, self.environment)
+        started = _started(self.folder, self.port, self.options, self.environment, self.through)
         assert started is not None, "the port was taken by somebody else meanwhile"
         self.process, self.log, self.start_seconds = started.process, started.log, started.start_seconds
 
@@ -219,27 +223,32 @@ def stops_as_promised(attempt: Callable[[], bool]) -> bool:
     return any(attempt() for _ in range(_STOP_ATTEMPTS))
 
 
-def start(folder: Path, *options: str, database: str | None = None, **environment: str) -> Server:
+def start(
+    folder: Path, *options: str, database: str | None = None, through: tuple[str, ...] = (), **environment: str
+) -> Server:
     """Start ``rolecall serve`` on a free port and wait until it says that it is ready.
 
-    Its files are in ``folder``; ``database`` is a URL, a file there by default.
+    Its files are in ``folder``; ``database`` is a URL, a file there by default. ``through`` is a command that runs the
+    server's command.
     """
     url = database if database is not None else f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
     options = ("--database", url, *options)
     for _ in range(_START_ATTEMPTS):
         # Without a reserved port another process may take it before the server listens.
-        server = _started(folder, reserved_port(), options, clean_environment(folder, **environment))
+        server = _started(folder, reserved_port(), options, clean_environment(folder, **environment), through)
         if server is not None:
             return server
     raise AssertionError(f"no port stayed free in {_START_ATTEMPTS} attempts")
 
 
-def _started(folder: Path, port: int, options: tuple[str, ...], environment: dict[str, str]) -> Server | None:
+def _started(
+    folder: Path, port: int, options: tuple[str, ...], environment: dict[str, str], through: tuple[str, ...]
+) -> Server | None:
     begun = time.monotonic()
     log = folder / f"serve-{port}-{time.monotonic_ns()}"
     with log.with_suffix(".out").open("wb") as output, log.with_suffix(".err").open("wb") as errors:
         process = subprocess.Popen(
-            [*script("rolecall"), "serve", "--port", str(port), *options],
+            [*through, *script("rolecall"), "serve", "--port", str(port), *options],
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -247,7 +256,7 @@ def _started(folder: Path, port: int, options: tuple[str, ...], environment: dic
             stderr=errors,
             start_new_session=True,
         )
-    server = Server(process, port, folder, log, options, environment)
+    server = Server(process, port, folder, log, options, environment, through=through)
     while f"Rolecall is ready at {server.url}\n" not in server.output():
         if process.poll() is not None and f"port {port}" in server.errors():
             return None

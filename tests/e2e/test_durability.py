@@ -18,7 +18,7 @@ from amounts import usual
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from served import FIRST_ACCOUNT, PATIENCE_SECONDS, Server, start
 
-ROUNDS = int(os.environ.get("ROLECALL_TEST_KILL_ROUNDS") or usual(8, most=50))
+ROUNDS = int(os.environ.get("ROLECALL_TEST_KILL_ROUNDS") or usual(20, most=500))
 WRITERS = 4
 LEAST_ACKNOWLEDGED = 5
 # Well below the quota of an account.

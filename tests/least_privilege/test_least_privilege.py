@@ -400,6 +400,7 @@ def test_the_endpoint_answers_policy_and_grants(world: Any, log: DecisionLog) ->
     status, answer = get(world, principal=READER, unused="true")
     assert status == 200
     assert sorted(answer["unused"]) == ["actions", "policies", "reaches_further", "resources"]
+    assert answer.pop("unused_notes") == []
     del answer["unused"]
     statement = {
         "Sid": "ChimeSupportsNoResourceArns",
@@ -423,7 +424,7 @@ def test_the_endpoint_answers_policy_and_grants(world: Any, log: DecisionLog) ->
     assert get(world, principal=READER, since=since, include_refused="true")[1]["calls"] == 1
     answer = get(world, principal="arn:aws:iam::111122223333:user/nobody", unused="true")[1]
     assert answer["unused"] is None
-    assert answer["notes"][0].startswith(
+    assert answer["unused_notes"][0].startswith(
         "unused is null: there is no user or role arn:aws:iam::111122223333:user/nobody"
     )
 

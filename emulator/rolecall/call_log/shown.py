@@ -66,24 +66,25 @@ def call_as_json(call: LoggedCall) -> Json:
 CALL_TITLES = ("TIME", "OUTCOME", "CALLER", "CALL", "REQUEST ID")
 
 
-def call_cells(call: LoggedCall) -> tuple[str, str, str, str, str]:
-    """A call in the columns of :data:`CALL_TITLES`."""
+def call_cells(shown: Json) -> tuple[str, str, str, str, str]:
+    """The result of :func:`call_as_json` in the columns of :data:`CALL_TITLES`."""
     asked = ", ".join(
-        f"{decision['action']} on {decision['resource']}" for decision in json.loads(call.decisions)
-    ) or " ".join(filter(None, (call.service, call.operation or "(no operation)")))
-    error = f" ({call.error_code})" if call.error_code not in ("", call.outcome) else ""
-    return iso8601(call.at_seconds), f"{call.outcome}{error}", call.principal or "nobody", asked, call.request_id
+        f"{action} on {resource}" for action, resource in zip(shown["actions"], shown["resources"], strict=True)
+    ) or " ".join(filter(None, (shown["service"], shown["operation"] or "(no operation)")))
+    code = shown["error"]["code"] if shown["error"] else ""
+    error = f" ({code})" if code not in ("", shown["outcome"]) else ""
+    return shown["time"], f"{shown['outcome']}{error}", shown["principal"] or "nobody", asked, shown["request_id"]
 
 
-def call_line(call: LoggedCall) -> str:
+def call_line(shown: Json) -> str:
     """A call in one line, for programs: time, request id, outcome, caller and what it asked for."""
-    time, outcome, caller, asked, request_id = call_cells(call)
+    time, outcome, caller, asked, request_id = call_cells(shown)
     return printable(f"{time}  {request_id}  {outcome}  {caller}  {asked}")
 
 
-def call_lines(call: LoggedCall) -> list[str]:
+def call_lines(shown: Json) -> list[str]:
     """A call in some lines, for a narrow terminal."""
-    time, outcome, caller, asked, request_id = call_cells(call)
+    time, outcome, caller, asked, request_id = call_cells(shown)
     return [printable(line) for line in (f"{time}  {outcome}: {asked}", f"    by {caller}", f"    {request_id}")]
 
 

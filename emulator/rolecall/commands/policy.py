@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
+from urllib.parse import urlencode
 
 import click
 
@@ -25,6 +27,7 @@ from rolecall.commands.common import (
     tell,
     tell_lines,
 )
+from rolecall.commands.running import ask, server_instead, server_option
 from rolecall.least_privilege import (
     BadPrincipalError,
     LeastPrivilege,
@@ -38,15 +41,27 @@ from rolecall.least_privilege import (
     unused_notes,
 )
 
+# In the order in which they are printed.
+STATEMENT_MEMBERS = ("Sid", "Effect", "Action", "Resource")
+UNUSED_MEMBERS = ("actions", "resources", "policies", "reaches_further")
+
 
 @click.command("policy")
 @click.option("--principal", metavar="ARN", required=True, help="A user, a role (all its sessions) or a session.")
 @click.option("--since", metavar="TIME", default=None, help=SINCE_HELP)
 @click.option("--include-refused", is_flag=True, help="Include the permissions of refused calls.")
 @click.option("--unused", "only_unused", is_flag=True, help="Instead, show what the current policies grant unused.")
+@server_option
 @config_of_database_option
 @database_option
-def command(principal: str, since: str | None, include_refused: bool, only_unused: bool, database: str) -> None:
+def command(
+    principal: str,
+    since: str | None,
+    include_refused: bool,
+    only_unused: bool,
+    endpoint: str | None,
+    database: str,
+) -> None:
     """Write the smallest policy that allows what a principal did.
 
     The policy comes from the decision log beside the database. It allows each action on the resources that the
@@ -61,6 +76,10 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
     """
     if only_unused and include_refused:
         raise click.UsageError("Give --include-refused or --unused.")
+    server = server_instead(endpoint)
+    if server:
+        _tell_of_server(server, principal, since, include_refused=include_refused, only_unused=only_unused)
+        return
     try:
         check_principal(principal)
         traffic, namesakes = _read(database, principal, since_seconds(since or "", partial(sandbox_seconds, database)))
@@ -73,6 +92,43 @@ def command(principal: str, since: str | None, include_refused: bool, only_unuse
     if found.policy is None:
         raise UnusableError(_nothing(traffic, found, namesakes) + (" since then" if since else ""))
     _tell(found.policy, [*found.notes, *_note_on_unused(database, traffic)])
+
+
+def _tell_of_server(
+    server: str, principal: str, since: str | None, *, include_refused: bool, only_unused: bool
+) -> None:
+    """What a running server answers. Raises UnusableError."""
+    asked = {"principal": principal, "unused": "true", "include_refused": str(include_refused).lower()}
+    answer = ask(server, "GET", f"policy?{urlencode(asked | ({'since': since} if since else {}))}")
+    policy, unused, unused_notes = answer["policy"], answer["unused"], answer["unused_notes"]
+    if only_unused:
+        if unused is None:
+            raise UnusableError(unused_notes[0].removesuffix("."))
+        _tell({name: unused[name] for name in UNUSED_MEMBERS}, unused_notes)
+        return
+    if policy is None:
+        what = "has no call" if not answer["calls"] else "has no allowed call that needed a permission"
+        raise UnusableError(f"the decision log of {server} {what} of {principal}" + (" since then" if since else ""))
+    _tell(_in_order(policy), [*answer["notes"], *_unused_line(unused)])
+
+
+def _in_order(policy: Mapping[str, Any]) -> dict[str, object]:
+    """The members of a policy as people write them. A server's JSON has them in the order of the alphabet."""
+    statements = [{name: each[name] for name in STATEMENT_MEMBERS if name in each} for each in policy["Statement"]]
+    return {"Version": policy["Version"], "Statement": statements}
+
+
+def _unused_line(unused: Mapping[str, Any] | None) -> Iterator[str]:
+    """One line about what the current policies grant and no call used, from :meth:`Unused.as_json`."""
+    if unused is None:
+        return
+    actions = sum(map(len, unused["actions"].values()))
+    resources = sum(map(len, unused["resources"].values()))
+    if actions or resources or unused["policies"]:
+        yield (
+            f"the current policies grant more than the calls used: {actions} actions, {resources} resources of other "
+            f"actions, {len(unused['policies'])} whole policies; see --unused"
+        )
 
 
 def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
@@ -112,13 +168,7 @@ def _note_on_unused(database: str, traffic: Traffic) -> Iterator[str]:
         unused = _unused(database, traffic)
     except UnusableError:
         return
-    actions = sum(map(len, unused.actions.values()))
-    resources = sum(map(len, unused.resources.values()))
-    if actions or resources or unused.policies:
-        yield (
-            f"the current policies grant more than the calls used: {actions} actions, {resources} resources of other "
-            f"actions, {len(unused.policies)} whole policies; see --unused"
-        )
+    yield from _unused_line(unused.as_json())
 
 
 def _unused(database: str, traffic: Traffic) -> Unused:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import click
+from click.core import ParameterSource
 
 from rolecall.commands.common import UnusableError, host_option, port_option
 from rolecall.settings import CONTROL_TOKEN_VARIABLE, Address
@@ -31,6 +32,22 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options for the address of the server: ``endpoint``, ``host``, ``port``."""
     own_option = endpoint_option("URL of the server, instead of host and port.")
     return own_option(host_option(port_option(command)))
+
+
+server_option = endpoint_option("URL of a running server, to ask it instead of the database.")
+
+
+def server_instead(endpoint: str | None) -> str | None:
+    """The server to ask instead of the database; None to use the database.
+
+    For commands with :data:`server_option` and ``database_option``. What the command line says counts for more than the
+    environment. Raises UsageError.
+    """
+    source_of = click.get_current_context().get_parameter_source
+    given = [source_of(name) is ParameterSource.COMMANDLINE for name in ("endpoint", "database")]
+    if all(given):
+        raise click.UsageError("Give --endpoint or --database.")
+    return None if given[1] else endpoint or None
 
 
 def endpoint_of(endpoint: str | None, host: str, port: int) -> str:

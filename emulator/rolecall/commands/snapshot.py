@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import click
@@ -19,6 +21,7 @@ from rolecall.commands.common import (
     read_text,
 )
 from rolecall.commands.private_output import write_private
+from rolecall.commands.running import ask_for, ask_text, server_instead, server_option, unusable
 from rolecall.commands.terminal import shown_when_slow
 from rolecall.ids import Identifiers
 from rolecall.settings import SandboxSettings
@@ -46,9 +49,10 @@ def command() -> None:
     default=True,
     help="Whether the file has the times of the last use of keys and roles, which any call changes.",
 )
+@server_option
 @config_of_database_option
 @database_option
-def save(file: str, last_used: bool, database: str) -> None:
+def save(file: str, last_used: bool, endpoint: str | None, database: str) -> None:
     """Write the sandbox in a database to FILE, in the format of a sandbox file; - is standard output.
 
     The command works while the server runs and after it has stopped. The file holds secrets, so only its owner can read
@@ -59,7 +63,11 @@ def save(file: str, last_used: bool, database: str) -> None:
       rolecall snapshot save before.yaml
       rolecall snapshot save - --database sqlite:///team.db
     """
-    write_private(file, saved(database, last_used=last_used))
+    server = server_instead(endpoint)
+    if server:
+        write_private(file, ask_text(server, "GET", f"snapshot?last_used={str(last_used).lower()}"))
+    else:
+        write_private(file, saved(database, last_used=last_used))
 
 
 def saved(database: str, *, last_used: bool = True) -> str:
@@ -80,9 +88,10 @@ def saved(database: str, *, last_used: bool = True) -> str:
 
 @command.command("load")
 @click.argument("file", metavar="FILE")
+@server_option
 @config_of_database_option
 @database_option
-def load(file: str, database: str) -> None:
+def load(file: str, endpoint: str | None, database: str) -> None:
     """Replace the sandbox in a database with FILE, a snapshot or any sandbox file; - is standard input.
 
     The command loads all of the file or nothing. A running server uses the new content from its next call on. The
@@ -94,6 +103,10 @@ def load(file: str, database: str) -> None:
       rolecall snapshot load - --database sqlite:///team.db < before.yaml
     """
     text = read_text(file)
+    server = server_instead(endpoint)
+    if server:
+        _load_at_server(server, file, text)
+        return
     opened = _opened(database)
     folder = os.curdir if file == STANDARD_STREAM else str(Path(file).parent)
     clock = Clock()
@@ -103,12 +116,24 @@ def load(file: str, database: str) -> None:
         with shown_when_slow("loading the sandbox into its database"):
             load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
     except InvalidWorldError as error:
-        lines = [f"{file}:{problem.line}: {problem.message}" for problem in error.problems]
-        raise UnusableError(f"{file} cannot be loaded:", lines) from error
+        raise _unloadable(file, [(problem.line, problem.message) for problem in error.problems]) from error
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
     finally:
         opened.close()
+
+
+def _load_at_server(server: str, file: str, text: str) -> None:
+    """Raises UnusableError. The server cannot read files that the text names."""
+    status, answer = ask_for(server, "PUT", "snapshot", text)
+    if isinstance(answer, dict) and isinstance(answer.get("problems"), list):
+        raise _unloadable(file, [(problem["line"], problem["message"]) for problem in answer["problems"]])
+    if status != HTTPStatus.OK:
+        raise unusable(answer)
+
+
+def _unloadable(file: str, problems: Sequence[tuple[int, str]]) -> UnusableError:
+    return UnusableError(f"{file} cannot be loaded:", [f"{file}:{line}: {message}" for line, message in problems])
 
 
 def _exists(database: str) -> bool:

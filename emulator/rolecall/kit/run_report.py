@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from rolecall.call_log.shown import call_cells
+from rolecall.call_log.shown import call_as_json, call_cells
 from rolecall.kit.run_calls import RunCall, needed_by
 from rolecall.printable import printable, printable_lines
 from rolecall.version import __version__
@@ -60,7 +60,7 @@ def _shown_test(test: str, calls: Sequence[RunCall]) -> dict[str, Any]:
 
 
 def _shown_call(each: RunCall) -> dict[str, Any]:
-    time, outcome, caller, asked, request_id = map(printable, call_cells(each.call))
+    time, outcome, caller, asked, request_id = map(printable, call_cells(call_as_json(each.call)))
     return {
         "anchor": anchor_of(each.test, each.call.request_id),
         "time": time,

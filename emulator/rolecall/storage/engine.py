@@ -32,10 +32,22 @@ FILE_LOST_MESSAGE = (
     "The database file {path} {became} since Rolecall opened it, so further changes are lost. Stop Rolecall, "
     "restore the file if you need it, and start Rolecall again."
 )
+# SQLite's codes for a file whose content is not, or no longer, a database.
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # How often a transaction is run again after others at the same time made it fail.
 WRITE_ATTEMPTS = 5
 
 _Result = TypeVar("_Result")
+
+
+def database_failure(error: Exception) -> str:
+    """What a log should say when the database made a call fail; empty for every other error."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(error, DatabaseUnavailableError):
+        return f"the database did not answer: {cause}"
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return f"the database file is damaged: {cause}. Stop Rolecall, restore the file, and start Rolecall again."
+    return ""
 
 
 def database_exists(url: str) -> bool:

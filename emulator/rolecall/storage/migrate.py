@@ -12,7 +12,7 @@ from rolecall.storage.engine import Database
 from rolecall.storage.tables import generations, metadata
 
 # The newest file of migrations/versions. A test compares it with Alembic's own answer.
-HEAD_REVISION = "0016"
+HEAD_REVISION = "0017"
 
 
 def current_revision(connection: Connection) -> str:
@@ -33,6 +33,14 @@ def upgrade(database: Database, step: Step | None = None) -> str:
     Raises NewerDatabaseError for a revision that this version does not know.
     """
     return database.write(lambda connection: upgrade_schema(connection, step))
+
+
+def check_writable(connection: Connection) -> None:
+    """Raise the driver's error for a database on which only reading works. ``connection`` is in a transaction.
+
+    SQLite makes BEGIN IMMEDIATE on a read-only file a transaction for reading, so only a write shows it.
+    """
+    connection.exec_driver_sql("UPDATE generations SET value = value WHERE name = 'iam'")
 
 
 def upgrade_schema(connection: Connection, step: Step | None = None) -> str:

@@ -24,7 +24,7 @@ from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
 from rolecall.storage.attachments import Attachment, attachment_by_id
-from rolecall.storage.engine import DatabaseUnavailableError
+from rolecall.storage.engine import database_failure
 from rolecall.waits import LONG_WORK, Pause, Steps, wait_here
 from rolecall.web.aws import WAITS_KEY, BodyTooLargeError, Environ, Unfinished, WsgiApplication, read_request, send
 from rolecall.web.browsers import guarded
@@ -153,8 +153,9 @@ class _Road:
             self.answer = provider.refusal(error)
 
     def _fail(self, error: Exception) -> None:
-        if isinstance(error, DatabaseUnavailableError):
-            log.error("%s the database did not answer: %s", self._request_id, getattr(error, "orig", error))
+        failure = database_failure(error)
+        if failure:
+            log.error("%s %s", self._request_id, failure)
             self._error = AwsError("ServiceUnavailable", status=503)
         else:
             log.error("%s failed unexpectedly", self._request_id, exc_info=error)

@@ -54,12 +54,12 @@ def _answer(
         "notes": list(found.notes),
     }
     if with_unused:
-        answer["unused"] = None
+        answer["unused"], answer["unused_notes"] = None, room.unused_notes(traffic)
         try:
             with database.snapshot() as connection:
                 answer["unused"] = room.unused_grants(connection, traffic).as_json()
         except room.NoGrantsError as error:
-            answer["notes"].append(f"unused is null: {error}.")
+            answer["unused_notes"] = [f"unused is null: {error}."]
     return answer
 
 
