@@ -45,6 +45,8 @@ REPEATED_PART = "Authorization header has more than one '{}' parameter."
 AUTHORIZATION_TOO_LONG = f"Authorization header is longer than {MAXIMUM_AUTHORIZATION_CHARACTERS} characters."
 EXPIRES_OUT_OF_RANGE = f"X-Amz-Expires must be a number of seconds between 1 and {MAXIMUM_EXPIRES_SECONDS}, got '{{}}'"
 
+# A signature with ML-DSA-87 has 9254 hexadecimal digits.
+_MAXIMUM_CERTIFICATE_AUTHORIZATION_CHARACTERS = 16_384
 _PARTS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARTS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
 
@@ -141,7 +143,7 @@ def read_certificate_signature(
     pairs = query_pairs(request.raw_query) if request.raw_query else []
     headers = request.headers
     authorization, date = headers.get("authorization", "").strip(" \t"), headers.get("x-amz-date", "").strip(" \t")
-    if len(authorization) > MAXIMUM_AUTHORIZATION_CHARACTERS:
+    if len(authorization) > _MAXIMUM_CERTIFICATE_AUTHORIZATION_CHARACTERS:
         raise AwsError("IncompleteSignature", AUTHORIZATION_TOO_LONG)
     algorithm = authorization.partition(" ")[0]
     if algorithm not in algorithms:

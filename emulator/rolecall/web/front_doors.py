@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rolecall.web.anywhere_door import SESSIONS_PATH, is_session, register_sessions
 from rolecall.web.attach_endpoint import register_attachments
 from rolecall.web.channel_flow_endpoint import register_channel_flow_invocations
 from rolecall.web.clock_endpoint import register_clock
@@ -79,7 +78,6 @@ FRONT_DOORS = (
     FrontDoor("session", SESSION_PATH, OWN_SITE, (register_session,)),
     FrontDoor("sso", SSO_PATH, SSO_GUARD, (register_sso_pages,)),
     FrontDoor("authorize", AUTHORIZE_PATH, SSO_GUARD, (register_authorize,), is_authorization),
-    FrontDoor("certificate_sessions", SESSIONS_PATH, EVERY_CLIENT, (register_sessions,), is_session),
     FrontDoor("docs", f"{PREFIX}/docs", EVERY_CLIENT, (register_docs,)),
     FrontDoor("start_page", "/", EVERY_CLIENT, (register_start_page,), asks_for_page),
 )

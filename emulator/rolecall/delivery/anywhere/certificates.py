@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib
+import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -24,10 +26,17 @@ from cryptography.x509.oid import ExtensionOID, NameOID, SignatureAlgorithmOID
 # Not stated by AWS: the fewest bits of RSA that current libraries accept, and the curves of its KMS and ACM.
 MINIMUM_RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-# Certificates between the one that signed and the trust anchor. AWS's quota is not known.
+# Versions of cryptography before 47 have no ML-DSA.
+_MLDSA = "cryptography.hazmat.primitives.asymmetric.mldsa"
+_mldsa: Any = importlib.import_module(_MLDSA) if importlib.util.find_spec(_MLDSA) else None
+_MLDSA_KEYS = () if _mldsa is None else (_mldsa.MLDSA44PublicKey, _mldsa.MLDSA65PublicKey, _mldsa.MLDSA87PublicKey)
+# FIPS 204: ML-DSA-44, ML-DSA-65 and ML-DSA-87. These signatures have no separate digest.
+_MLDSA_SIGNATURES = frozenset(f"2.16.840.1.101.3.4.3.{number}" for number in (17, 18, 19))
+# The guide, "authentication process": the header "MUST NOT exceed the maximum depth of 5 certificates".
 MAXIMUM_CHAIN = 5
-_MAXIMUM_ANCHORS = 50
 _MAXIMUM_PATHS = 100
+# Recorded of CreateTrustAnchor by many users.
+_BASIC_CONSTRAINTS_MESSAGE = "Incorrect basic constraints for CA certificate"
 # "The signing algorithm MUST include SHA256 or stronger."
 _DIGESTS = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _UNDERSTOOD = {
@@ -57,7 +66,7 @@ Certificate = x509.Certificate
 
 
 class BadCertificateError(ValueError):
-    """A certificate, or a path, that breaks a rule. The text says which."""
+    """A certificate, a bundle or a path that breaks a rule. The text says which."""
 
 
 def from_header(text: str) -> Certificate:
@@ -75,14 +84,22 @@ def from_pem(bundle: str) -> list[Certificate]:
         raise BadCertificateError("it is not a certificate in PEM") from error
 
 
-def check_anchor_bundle(bundle: str) -> None:
-    """Raises BadCertificateError for a certificate that must not be a trust anchor's."""
-    found = from_pem(bundle)
-    if len(found) > _MAXIMUM_ANCHORS:
-        raise BadCertificateError(f"it has more than {_MAXIMUM_ANCHORS} certificates")
-    for certificate in found:
-        _check_form(certificate)
-        _check_authority(certificate)
+def check_anchor_bundle(bundle: str) -> int:
+    """The number of certificates. Raises BadCertificateError, with a whole sentence, for one that is no trust anchor's.
+
+    The guide: the key usage must include Certificate Sign, and the basic constraints must include CA: true.
+    """
+    try:
+        found = from_pem(bundle)
+        for certificate in found:
+            _check_form(certificate)
+            if _is_authority(certificate):
+                _check_authority(certificate, must_have_usage=True)
+    except BadCertificateError as error:
+        raise BadCertificateError(f"The certificate bundle is not valid: {error}.") from error
+    if not all(_is_authority(certificate) for certificate in found):
+        raise BadCertificateError(_BASIC_CONSTRAINTS_MESSAGE)
+    return len(found)
 
 
 def check_crl(text: str, bundle: str) -> None:
@@ -99,11 +116,16 @@ def check_crl(text: str, bundle: str) -> None:
 
 
 def check_end_entity(certificate: Certificate) -> None:
-    """The guide: X.509v3, CA false, key usage Digital Signature, SHA-256 or stronger. Raises BadCertificateError."""
+    """Raises BadCertificateError.
+
+    The guide: X.509v3; "if the CA field is present in the basic constraints extension, its value MUST be false"; key
+    usage Digital Signature; SHA-256 or stronger. "Certificates with empty subjects are NOT yet supported".
+    """
     _check_form(certificate)
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is not None and constraints.ca:
+    if _is_authority(certificate):
         raise BadCertificateError("it is the certificate of an authority")
+    if not list(certificate.subject):
+        raise BadCertificateError("its subject is empty")
     usage = _extension(certificate, x509.KeyUsage)
     if usage is None or not usage.digital_signature:
         raise BadCertificateError("its key usage has no digital signature")
@@ -138,13 +160,15 @@ def is_revoked(path: Sequence[Certificate], lists: Iterable[str]) -> bool:
 
 
 def has_signed(certificate: Certificate, key_type: str, signature: bytes, text: bytes) -> bool:
-    """Whether the key of the certificate signed a text with SHA-256. ``key_type`` is RSA or ECDSA."""
+    """Whether the key of the certificate signed a text. ``key_type`` is RSA, ECDSA or ML-DSA."""
     key = certificate.public_key()
     try:
         if key_type == "RSA" and isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
         elif key_type == "ECDSA" and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, text, ec.ECDSA(hashes.SHA256()))
+        elif key_type == "ML-DSA" and isinstance(key, _MLDSA_KEYS):
+            key.verify(signature, text)
         else:
             return False
     except InvalidSignature:
@@ -170,46 +194,53 @@ def common_name(certificate: Certificate) -> str:
 
 
 def mapped_tags(certificate: Certificate, mappings: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:
-    """Session tags by field of the certificate, such as ``x509Subject/CN``, that the rules of a profile ask for."""
+    """By field of the certificate, the attributes that the rules of a profile ask for: their names and values.
+
+    A tag of the session has the field and the name as its key, such as ``x509Subject/CN``.
+    """
     fields = {
-        "x509Subject": list(_of_name(certificate.subject)),
-        "x509Issuer": list(_of_name(certificate.issuer)),
-        "x509SAN": list(_of_alternative_names(certificate)),
+        "x509Subject": _of_name(certificate.subject),
+        "x509Issuer": _of_name(certificate.issuer),
+        "x509SAN": _of_alternative_names(certificate),
     }
     tags: dict[str, list[tuple[str, str]]] = {field: [] for field in fields}
     for mapping in mappings:
         field = mapping["certificateField"]
         wanted = {rule["specifier"] for rule in mapping["mappingRules"]}
-        for specifier, key, value in fields[field]:
-            every = "Name/*" if specifier.startswith("Name/") else "*"
-            if specifier in wanted or every in wanted:
-                tags[field].append((f"{field}/{key}", value))
+        for name, value in fields[field].items():
+            # "*" stands for the names that are recognised. An object identifier must be asked for.
+            every = "Name/*" if name.startswith("Name/") else "*"
+            is_recognised = not name.removeprefix("Name/")[0].isdigit()
+            if name in wanted or (every in wanted and is_recognised):
+                tags[field].append((name, value))
     return tags
 
 
-def _of_name(name: x509.Name, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Specifier, key and value of each attribute. Of equal attributes, the second one has the key ``OU/1``."""
-    seen: dict[str, int] = {}
+def _of_name(name: x509.Name, prefix: str = "") -> dict[str, str]:
+    """The value of each attribute.
+
+    The guide: of a field with multiple values, they become "a single string, separating them with forward slashes (/)
+    in the order they appear in the certificate".
+    """
+    found: dict[str, list[str]] = {}
     for attribute in name:
-        known = _SHORT_NAMES.get(attribute.oid)
-        specifier = prefix + (known or attribute.rfc4514_attribute_name)
-        number = seen.get(specifier, 0)
-        seen[specifier] = number + 1
-        yield specifier, f"{specifier}/{number}" if number else specifier, _text(attribute)
+        known = _SHORT_NAMES.get(attribute.oid) or attribute.rfc4514_attribute_name
+        found.setdefault(prefix + known, []).append(_text(attribute))
+    return {specifier: "/".join(values) for specifier, values in found.items()}
 
 
-def _of_alternative_names(certificate: Certificate) -> Iterator[tuple[str, str, str]]:
+def _of_alternative_names(certificate: Certificate) -> dict[str, str]:
     """The guide: "the first value of the following types: DNS Names, Directory Name (DN), and URI Names"."""
     names = _extension(certificate, x509.SubjectAlternativeName)
+    found: dict[str, str] = {}
     if names is None:
-        return
+        return found
     for specifier, kind in (("DNS", x509.DNSName), ("URI", x509.UniformResourceIdentifier)):
         values: list[Any] = names.get_values_for_type(kind)
         if values:
-            yield specifier, specifier, values[0]
+            found[specifier] = values[0]
     directories: list[Any] = names.get_values_for_type(x509.DirectoryName)
-    if directories:
-        yield from _of_name(directories[0], "Name/")
+    return {**found, **(_of_name(directories[0], "Name/") if directories else {})}
 
 
 def _text(attribute: Any) -> str:
@@ -260,15 +291,19 @@ def _check_path(path: Sequence[Certificate], now_seconds: float) -> None:
             below += 1
 
 
-def _check_authority(certificate: Certificate) -> int | None:
-    """The longest path below an authority. Raises BadCertificateError unless it is one that may issue certificates."""
+def _is_authority(certificate: Certificate) -> bool:
     constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is None or not constraints.ca:
+    return constraints is not None and bool(constraints.ca)
+
+
+def _check_authority(certificate: Certificate, *, must_have_usage: bool = False) -> int | None:
+    """The longest path below an authority. Raises BadCertificateError unless it is one that may issue certificates."""
+    if not _is_authority(certificate):
         raise BadCertificateError("an issuer is not an authority")
     usage = _extension(certificate, x509.KeyUsage)
-    if usage is not None and not usage.key_cert_sign:
+    if must_have_usage if usage is None else not usage.key_cert_sign:
         raise BadCertificateError("an issuer may not sign certificates")
-    limit: int | None = constraints.path_length
+    limit: int | None = _extension(certificate, x509.BasicConstraints).path_length
     return limit
 
 
@@ -280,8 +315,9 @@ def _check_form(certificate: Certificate) -> None:
         critical = [each.oid for each in certificate.extensions if each.critical]
     except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
         raise BadCertificateError("a certificate cannot be read") from error
-    is_edwards = certificate.signature_algorithm_oid in (SignatureAlgorithmOID.ED25519, SignatureAlgorithmOID.ED448)
-    if is_edwards or not isinstance(digest, _DIGESTS):
+    algorithm = certificate.signature_algorithm_oid
+    is_edwards = algorithm in (SignatureAlgorithmOID.ED25519, SignatureAlgorithmOID.ED448)
+    if is_edwards or not (isinstance(digest, _DIGESTS) or algorithm.dotted_string in _MLDSA_SIGNATURES):
         raise BadCertificateError("a certificate is not signed with SHA-256 or stronger")
     if not set(critical) <= _UNDERSTOOD:
         raise BadCertificateError("a certificate has a critical extension that is not supported")
@@ -293,9 +329,10 @@ def _check_key(certificate: Certificate) -> None:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BadCertificateError("a key is not supported") from error
-    strong = isinstance(key, rsa.RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS
-    if not strong and not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)):
-        raise BadCertificateError("a key is neither RSA of 2048 bits or more nor of a NIST curve")
+    is_rsa = isinstance(key, rsa.RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS
+    is_ec = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
+    if not (is_rsa or is_ec or isinstance(key, _MLDSA_KEYS)):
+        raise BadCertificateError("a key is not RSA of 2048 bits or more, of a NIST curve, or ML-DSA")
 
 
 def _extension(certificate: Certificate, kind: type[ExtensionType]) -> Any:

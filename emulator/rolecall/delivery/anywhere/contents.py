@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SERVICE = "rolesanywhere"
+# It is in no model of AWS's SDKs.
+SESSION_OPERATION = "CreateSession"
 PRINCIPAL = "rolesanywhere.amazonaws.com"
 # Resource types of the Service Authorization Reference.
 TRUST_ANCHOR, PROFILE, CRL, SUBJECT = "trust-anchor", "profile", "crl", "subject"

@@ -16,6 +16,15 @@ from urllib.parse import parse_qsl
 from rolecall.arns import parse_arn
 from rolecall.delivery.anywhere.contents import PROFILE, SERVICE, TRUST_ANCHOR
 from rolecall.delivery.anywhere.library import certificates
+from rolecall.delivery.anywhere.messages import (
+    ACCOUNTS_MESSAGE,
+    DURATION_MESSAGE,
+    INSUFFICIENT_MESSAGE,
+    SIGNATURE_MESSAGE,
+    UNTRUSTED_MESSAGE,
+    denied,
+    invalid,
+)
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.signing import check_scope
@@ -23,14 +32,15 @@ from rolecall.signing.authorization import Signature, read_certificate_signature
 from rolecall.signing.canonical import as_bytes
 from rolecall.signing.verify import canonical_request
 
-KEY_TYPES: Mapping[str, str] = {"AWS4-X509-RSA-SHA256": "RSA", "AWS4-X509-ECDSA-SHA256": "ECDSA"}
+KEY_TYPES: Mapping[str, str] = {
+    "AWS4-X509-RSA-SHA256": "RSA",
+    "AWS4-X509-ECDSA-SHA256": "ECDSA",
+    "AWS4-X509-MLDSA": "ML-DSA",
+}
 CERTIFICATE_HEADER, CHAIN_HEADER = "x-amz-x509", "x-amz-x509-chain"
-SIGNATURE_MESSAGE = "The request signature does not match the signature provided."
-# Recorded: aws/rolesanywhere-credential-helper, issue 108.
-UNTRUSTED_MESSAGE = "Untrusted Signing Certificate"
 _MAXIMUM_HEADER_CHARACTERS = 65_536
+_MAXIMUM_FIELDS = 20
 _NAMES = ("profileArn", "roleArn", "trustAnchorArn")
-DURATION_MESSAGE = "durationSeconds must be a number from 900 to 43200."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +62,22 @@ class SessionWanted:
     session_name: str | None
 
 
-def denied(message: str, reason: str = "") -> AwsError:
-    return AwsError("AccessDeniedException", message, reason=reason)
-
-
 def read(request: HttpRequest, wall_seconds: float) -> SessionWanted:
     """What a request asks for, after the check of its signature. Raises AwsError."""
-    algorithm, signature = read_certificate_signature(request, wall_seconds, KEY_TYPES)
-    check_scope(signature, service=SERVICE)
+    try:
+        algorithm, signature = read_certificate_signature(request, wall_seconds, KEY_TYPES)
+        check_scope(signature, service=SERVICE)
+    except AwsError as error:
+        raise denied(SIGNATURE_MESSAGE, error.message) from error
     library = certificates()
     certificate, *chain = _certificates(request.headers)
     # The holder of another certificate must not take this one's name in the scope.
     if signature.access_key_id != str(certificate.serial_number):
-        raise AwsError("SignatureDoesNotMatch", SIGNATURE_MESSAGE, reason="the scope has another serial number")
+        raise denied(SIGNATURE_MESSAGE, "the scope has another serial number")
     try:
         library.check_end_entity(certificate)
     except ValueError as error:
-        raise denied(UNTRUSTED_MESSAGE, str(error)) from error
+        raise denied(INSUFFICIENT_MESSAGE, str(error)) from error
     canonical = canonical_request(request, signature, sha256(request.body).hexdigest(), request.raw_path)
     claim = signature.claim
     scope = f"{claim.scope_date}/{claim.region}/{claim.service}/{claim.terminator}"
@@ -77,16 +86,18 @@ def read(request: HttpRequest, wall_seconds: float) -> SessionWanted:
         given = bytes.fromhex(signature.signature)
     except ValueError:
         given = b""
-    if not library.has_signed(certificate, KEY_TYPES[algorithm], given, text.encode()):
-        raise AwsError("SignatureDoesNotMatch", SIGNATURE_MESSAGE, reason="the certificate's key did not sign this")
+    if not library.has_signed(certificate, KEY_TYPES[algorithm], given, as_bytes(text)):
+        raise denied(SIGNATURE_MESSAGE, "the certificate's key did not sign this")
     return _wanted(signature, certificate, tuple(chain), _parameters(request, certificate))
 
 
 def _certificates(headers: Mapping[str, str]) -> list[Any]:
     text, chain = headers.get(CERTIFICATE_HEADER, ""), headers.get(CHAIN_HEADER, "")
     library = certificates()
-    if not text or len(text) + len(chain) > _MAXIMUM_HEADER_CHARACTERS:
-        raise AwsError("IncompleteSignature", f"The request must have the header {CERTIFICATE_HEADER}.")
+    if not text:
+        raise denied(SIGNATURE_MESSAGE, f"the request has no header {CERTIFICATE_HEADER}")
+    if len(text) + len(chain) > _MAXIMUM_HEADER_CHARACTERS:
+        raise denied(UNTRUSTED_MESSAGE, f"the certificates have more than {_MAXIMUM_HEADER_CHARACTERS} characters")
     listed = [each.strip() for each in chain.split(",") if each.strip()]
     if len(listed) > library.MAXIMUM_CHAIN:
         raise denied(UNTRUSTED_MESSAGE, f"the chain has more than {library.MAXIMUM_CHAIN} certificates")
@@ -100,22 +111,23 @@ def _parameters(request: HttpRequest, certificate: Any) -> dict[str, Any]:
     """The guide: parameters of the URI, or of the JSON body. The three ARNs must not differ."""
     try:
         body = json.loads(request.body) if request.body else {}
+        named = dict(parse_qsl(request.raw_query, max_num_fields=_MAXIMUM_FIELDS)) if request.raw_query else {}
     except (ValueError, RecursionError) as error:
-        raise AwsError("MalformedInput", "The request body is not JSON.") from error
+        raise invalid("The request body is not JSON, or the query has too many parameters.") from error
     if not isinstance(body, dict):
-        raise AwsError("MalformedInput", "The request body is not a JSON object.")
-    named = dict(parse_qsl(request.raw_query, max_num_fields=20)) if request.raw_query else {}
+        raise invalid("The request body is not a JSON object.")
     for name in _NAMES:
         if name in named:
             if body.get(name) not in (None, named[name]):
-                raise AwsError("ValidationException", f"{name} is given twice.")
+                raise invalid(f"{name} is given twice.")
             body[name] = named[name]
-        if not isinstance(body.get(name), str):
-            raise AwsError("ValidationException", f"{name} must be given.")
+        given = body.get(name)
+        if not isinstance(given, str) or not (given.isascii() and given.isprintable()):
+            raise invalid(f"{name} must be given.")
     # The helper repeats the certificate in the body.
     copy = body.get("cert")
     if copy is not None and copy != b64encode(certificate.public_bytes(_der())).decode("ascii"):
-        raise AwsError("ValidationException", "cert is not the certificate that signed the request.")
+        raise invalid("cert is not the certificate that signed the request.")
     # The guide: sessionName "is no longer used".
     if body.get("instanceProperties"):
         raise AwsError("NotImplemented", "CreateSession does not take instanceProperties here.", status=501)
@@ -131,20 +143,20 @@ def _wanted(signature: Signature, certificate: Any, chain: tuple[Any, ...], aske
     found = []
     for parsed, kind, name in ((anchor, TRUST_ANCHOR, "trustAnchorArn"), (profile, PROFILE, "profileArn")):
         if parsed is None or parsed.service != SERVICE or not parsed.resource.startswith(f"{kind}/"):
-            raise AwsError("ValidationException", f"{name} is not an ARN of a {kind}.")
+            raise invalid(f"{name} is not an ARN of a {kind}.")
         if parsed.region != signature.region:
-            raise AwsError("ValidationException", f"{name} is of another Region.")
+            raise invalid(f"{name} is of another Region.")
         found.append((parsed.account_id, parsed.resource.partition("/")[2]))
     (account_id, anchor_id), (of_profile, profile_id) = found
     if account_id != of_profile:
-        raise denied("The trust anchor and the profile must be in the same account.")
+        raise denied(ACCOUNTS_MESSAGE)
     duration, session_name = asked.get("durationSeconds"), asked.get("roleSessionName")
     if duration is not None and (isinstance(duration, bool) or not isinstance(duration, int)):
-        raise AwsError("ValidationException", DURATION_MESSAGE)
+        raise invalid(DURATION_MESSAGE)
     if duration is not None and not 900 <= duration <= 43_200:
-        raise AwsError("ValidationException", DURATION_MESSAGE)
+        raise invalid(DURATION_MESSAGE)
     if session_name is not None and not isinstance(session_name, str):
-        raise AwsError("ValidationException", "roleSessionName must be text.")
+        raise invalid("roleSessionName must be text.")
     return SessionWanted(
         signature,
         certificate,

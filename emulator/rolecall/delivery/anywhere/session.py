@@ -1,7 +1,6 @@
 """CreateSession: the trust anchor, the profile and the role decide about a request that its certificate signed.
 
-Sources: IAM Roles Anywhere User Guide, "CreateSession API" and "trust model". Messages without a source were not
-recorded; the reason in the log says more than AWS tells a client.
+Sources: IAM Roles Anywhere User Guide, "CreateSession API" and "trust model".
 """
 
 from __future__ import annotations
@@ -17,26 +16,40 @@ from rolecall.access.check import RefusedError
 from rolecall.clock import iso8601
 from rolecall.delivery.anywhere.contents import CRL, PRINCIPAL, PROFILE, SERVICE, SUBJECT, TRUST_ANCHOR
 from rolecall.delivery.anywhere.library import certificates
-from rolecall.delivery.anywhere.requests import UNTRUSTED_MESSAGE, SessionWanted, denied
+from rolecall.delivery.anywhere.messages import (
+    ANCHOR_DISABLED_MESSAGE,
+    DENIED_CODE,
+    NO_ANCHOR_MESSAGE,
+    NO_PROFILE_MESSAGE,
+    NO_SESSION_NAME_MESSAGE,
+    NOT_IN_PROFILE_MESSAGE,
+    PROFILE_DISABLED_MESSAGE,
+    REVOKED_MESSAGE,
+    SESSION_NAME_MESSAGE,
+    TOO_LONG_MESSAGE,
+    UNABLE_MESSAGE,
+    UNMAPPED_MESSAGE,
+    UNTRUSTED_MESSAGE,
+    denied,
+    invalid,
+)
+from rolecall.delivery.anywhere.requests import SessionWanted
 from rolecall.delivery.issuing import Means, Wanted, assume
-from rolecall.errors import AwsError
 from rolecall.policy import Decision
 from rolecall.principals import Caller
 from rolecall.sessions.credentials import MAXIMUM_TOKEN_BYTES, TemporaryCredentials, TokenTooLargeError
 from rolecall.storage import resources as store
 from rolecall.storage.resources import Content, Place, Resource
 
-# Recorded: aws/rolesanywhere-credential-helper, issue 77.
-UNMAPPED_MESSAGE = (
-    "Unable to assume role for {role}. Some attributes failed to be mapped into session tags. "
-    "Issuer: [ {issuer} ]; Subject: [ {subject} ]; SAN: [ {san} ]"
-)
-UNABLE_MESSAGE = "Unable to assume role for {role}"
-REVOKED_MESSAGE = "Certificate revoked"
 # STS: at most 50 session tags, and the characters of keys and values.
 _MAXIMUM_TAGS = 50
 _is_tag_text = re.compile(r"[^\W_]|[\s_.:/=+\-@]").match
-_SOURCE_IDENTITY = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+# The guide, "CreateSession API": the pattern of sourceIdentity. STS takes at most 64 characters.
+_is_source_identity_text = re.compile(r"[^\W_]|[\s_.:/=+\-@]").match
+_SOURCE_IDENTITY_CHARACTERS = 64
+# The guide, "Source identity rules": a longer common name has no prefix.
+_PREFIXED_NAME_CHARACTERS = 61
 _MAXIMUM_CREDENTIALS = 10
 
 
@@ -53,8 +66,10 @@ class Made:
 def check_trust(db: Any, asked: SessionWanted, now_seconds: float) -> None:
     """Raises AwsError unless an enabled trust anchor trusts the certificate, and no list revokes it."""
     anchor = _found(db, asked, TRUST_ANCHOR, asked.anchor_id)
+    if anchor is None:
+        raise denied(NO_ANCHOR_MESSAGE)
     if not anchor.content["enabled"]:
-        raise denied("Trust anchor is disabled")
+        raise denied(ANCHOR_DISABLED_MESSAGE)
     library = certificates()
     bundle = anchor.content["source"]["sourceData"]["x509CertificateData"]
     try:
@@ -72,21 +87,16 @@ def check_trust(db: Any, asked: SessionWanted, now_seconds: float) -> None:
 
 def make_session(means: Means, asked: SessionWanted) -> Made:
     """A session of the role, for a trusted certificate. Raises AwsError, and RefusedError of the trust policy."""
-    profile = _found(means.db, asked, PROFILE, asked.profile_id).content
-    if not profile["enabled"]:
-        raise denied("Profile is disabled")
-    if asked.role_arn not in profile["roleArns"]:
-        raise denied(UNABLE_MESSAGE.format(role=asked.role_arn), "the profile does not have the role")
-    if asked.session_name is not None and not profile["acceptRoleSessionName"]:
-        raise denied("The profile does not accept a custom role session name.")
+    profile = _usable_profile(means.db, asked)
+    unable = UNABLE_MESSAGE.format(role=asked.role_arn)
     trust = means.policies.trust(means.db, asked.role_arn)
     if trust is None:
-        raise denied(UNABLE_MESSAGE.format(role=asked.role_arn), "there is no such role")
-    # The guide takes both into account. How is not recorded: here, the profile's is the limit.
+        raise denied(unable, "there is no such role")
+    # "finalDurationSeconds = min(profileDurationSeconds, createSessionDurationSeconds)"
     duration = min(asked.duration_seconds or profile["durationSeconds"], profile["durationSeconds"])
     if duration > trust.role.max_session_duration_seconds:
-        message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-        raise AwsError("ValidationException", message)
+        raise denied(unable + TOO_LONG_MESSAGE)
+    tags, unmapped = _tags(asked, profile)
     name = _source_identity(asked)
     wanted = Wanted(
         service=PRINCIPAL,
@@ -95,7 +105,7 @@ def make_session(means: Means, asked: SessionWanted) -> Made:
         region=asked.signature.region,
         duration_seconds=duration,
         source_arn=asked.anchor_arn,
-        tags=_tags(asked, profile),
+        tags=tags,
         tags_of_principal=True,
         source_identity=name,
         policies=(profile["sessionPolicy"],) if profile.get("sessionPolicy") else (),
@@ -104,11 +114,26 @@ def make_session(means: Means, asked: SessionWanted) -> Made:
     try:
         credentials, caller, decisions = assume(means, wanted)
     except TokenTooLargeError as error:
-        raise denied(UNABLE_MESSAGE.format(role=asked.role_arn), "the session token would be too large") from error
+        raise denied(unable, "the session token would be too large") from error
     except RefusedError as refused:
-        refused.code, refused.message = "AccessDeniedException", UNABLE_MESSAGE.format(role=asked.role_arn)
+        refused.code, refused.message = DENIED_CODE, unable + unmapped
         raise
     return Made(credentials, caller, decisions, name)
+
+
+def _usable_profile(db: Any, asked: SessionWanted) -> Content:
+    """The profile, if it lets the request have a session of the role. Raises AwsError."""
+    found = _found(db, asked, PROFILE, asked.profile_id)
+    if found is None:
+        raise denied(NO_PROFILE_MESSAGE)
+    profile = found.content
+    if not profile["enabled"]:
+        raise denied(PROFILE_DISABLED_MESSAGE)
+    if asked.role_arn not in profile["roleArns"]:
+        raise denied(NOT_IN_PROFILE_MESSAGE)
+    if asked.session_name is not None and not profile["acceptRoleSessionName"]:
+        raise denied(NO_SESSION_NAME_MESSAGE)
+    return profile
 
 
 def record(db: Any, ids: Any, asked: SessionWanted, now_seconds: float, *, failed: bool) -> str:
@@ -165,59 +190,68 @@ def answer(made: Made, subject_arn: str, role_arn: str) -> dict[str, Any]:
         },
         "packedPolicySize": math.ceil(100 * len(credentials.session_token) / MAXIMUM_TOKEN_BYTES),
         "roleArn": role_arn,
+        "sourceIdentity": made.source_identity,
     }
-    if made.source_identity:
-        session["sourceIdentity"] = made.source_identity
     return {"credentialSet": [session], "subjectArn": subject_arn}
 
 
-def _found(db: Any, asked: SessionWanted, kind: str, resource_id: str) -> Resource:
-    found = store.find(db, Place(asked.account_id, asked.signature.region, f"{SERVICE}/{kind}"), resource_id)
-    if found is None:
-        raise AwsError("ResourceNotFoundException", f"The {kind} {resource_id} was not found.")
-    return found
+def _found(db: Any, asked: SessionWanted, kind: str, resource_id: str) -> Resource | None:
+    return store.find(db, Place(asked.account_id, asked.signature.region, f"{SERVICE}/{kind}"), resource_id)
 
 
-def _session_name(asked: SessionWanted) -> str:
-    """The guide: "the hex-encoded serial number of the authenticating certificate", unless the caller chose a name."""
-    if asked.session_name is not None:
-        if not _SOURCE_IDENTITY.fullmatch(asked.session_name):
-            raise AwsError("ValidationException", "roleSessionName must match [\\w+=,.@-]{2,64}.")
-        return asked.session_name
+def _serial_digits(asked: SessionWanted) -> str:
+    """The serial number in hexadecimal digits, "left-padded with zero to be even in length"."""
     digits = f"{asked.certificate.serial_number:x}"
     return digits if len(digits) % 2 == 0 else f"0{digits}"
 
 
+def _session_name(asked: SessionWanted) -> str:
+    """The guide: "the hex-encoded serial number of the authenticating certificate", unless the caller chose a name."""
+    if asked.session_name is None:
+        return _serial_digits(asked)
+    if not _SESSION_NAME.fullmatch(asked.session_name):
+        raise invalid(SESSION_NAME_MESSAGE)
+    return asked.session_name
+
+
 def _source_identity(asked: SessionWanted) -> str:
-    """The guide: the common name of the subject. A name that STS would not take must not be left out silently."""
+    """The guide, "Source identity rules". A name that STS would not take must not be left out silently."""
     name: str = certificates().common_name(asked.certificate)
-    if name and not _SOURCE_IDENTITY.fullmatch(name):
+    if not name:
+        return f"ID={_serial_digits(asked)}"
+    identity = f"CN={name}" if len(name) <= _PREFIXED_NAME_CHARACTERS else name
+    if len(identity) > _SOURCE_IDENTITY_CHARACTERS or not all(map(_is_source_identity_text, identity)):
         raise denied(UNABLE_MESSAGE.format(role=asked.role_arn), "the common name cannot be a source identity")
-    return name
+    return identity
 
 
-def _tags(asked: SessionWanted, profile: Content) -> tuple[tuple[str, str], ...]:
+def _tags(asked: SessionWanted, profile: Content) -> tuple[tuple[tuple[str, str], ...], str]:
+    """The session tags, and the sentence on attributes that are none.
+
+    The guide: "These values need to match the pattern defined in STS session tags. The service ignores values that do
+    not match this pattern." A refusal names them.
+    """
+    tags: dict[str, str] = {}
+    ignored: dict[str, list[str]] = {}
     by_field: Mapping[str, list[tuple[str, str]]] = certificates().mapped_tags(
         asked.certificate, profile["attributeMappings"]
     )
-    bad = {
-        field: [key.partition("/")[2] for key, value in tags if not (_fits(key, 128) and _fits(value, 256))]
-        for field, tags in by_field.items()
-    }
-    if any(bad.values()):
-        shown = {field: ", ".join(keys) for field, keys in bad.items()}
-        raise denied(
-            UNMAPPED_MESSAGE.format(
-                role=asked.role_arn,
-                issuer=shown["x509Issuer"],
-                subject=shown["x509Subject"],
-                san=shown["x509SAN"],
-            )
-        )
-    tags = {key: value for found in by_field.values() for key, value in found}
+    for field, attributes in by_field.items():
+        for name, value in attributes:
+            key = f"{field}/{name}"
+            if _fits(key, 128) and _fits(value, 256):
+                tags[key] = value
+            else:
+                ignored.setdefault(field, []).append(name)
     if len(tags) > _MAXIMUM_TAGS or len({key.lower() for key in tags}) < len(tags):
-        raise denied(UNABLE_MESSAGE.format(role=asked.role_arn), "the certificate gives tags that STS would refuse")
-    return tuple(tags.items())
+        message = UNABLE_MESSAGE.format(role=asked.role_arn)
+        raise denied(message, "the certificate gives tags that STS would refuse")
+    if not ignored:
+        return tuple(tags.items()), ""
+    shown = {field: ", ".join(ignored.get(field, ())) for field in by_field}
+    return tuple(tags.items()), UNMAPPED_MESSAGE.format(
+        issuer=shown["x509Issuer"], subject=shown["x509Subject"], san=shown["x509SAN"]
+    )
 
 
 def _fits(text: str, limit: int) -> bool:

@@ -25,13 +25,18 @@ class MappingRule(TypedDict):
     specifier: str
 
 
+def _shown(field: str, specifier: str) -> str:
+    """The guide: "Both Name and Name/ are equivalent to Name/* and will be displayed as Name/*"."""
+    return "Name/*" if field == "x509SAN" and specifier in ("Name", "Name/") else specifier
+
+
 @operation(SERVICE, "PutAttributeMapping")
 def put_attribute_mapping(
     call: Call, *, profileId: str, certificateField: str, mappingRules: Sequence[MappingRule]
 ) -> Answer:
     """The rules replace the present ones of the field."""
     mappings = existing(call, PROFILES, profileId, locked=True).content["attributeMappings"]
-    specifiers = list(dict.fromkeys(rule["specifier"] for rule in mappingRules))
+    specifiers = list(dict.fromkeys(_shown(certificateField, rule["specifier"]) for rule in mappingRules))
     if not specifiers:
         raise invalid("mappingRules must have at least one rule.")
     if not all(_SPECIFIERS[certificateField].fullmatch(each) for each in specifiers):
@@ -47,12 +52,13 @@ def delete_attribute_mapping(
     call: Call, *, profileId: str, certificateField: str, specifiers: Sequence[str] = ()
 ) -> Answer:
     """Without specifiers, all rules of the field go."""
+    gone = {_shown(certificateField, each) for each in specifiers}
     left: list[dict[str, Any]] = []
     for each in existing(call, PROFILES, profileId, locked=True).content["attributeMappings"]:
         if each["certificateField"] != certificateField:
             left.append(each)
             continue
-        rules = [rule for rule in each["mappingRules"] if specifiers and rule["specifier"] not in specifiers]
+        rules = [rule for rule in each["mappingRules"] if gone and rule["specifier"] not in gone]
         if rules:
             left.append({**each, "mappingRules": rules})
     return changed(call, PROFILES, profileId, {"attributeMappings": left})

@@ -14,6 +14,7 @@ from rolecall.errors import AwsError
 from rolecall.services.kinds import Kind, shown
 from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
 from rolecall.services.verbs import change, existing, keep, page_of
+from rolecall.storage import resources as store
 from rolecall.storage.resources import Content
 
 SERVICE = "rolesanywhere"
@@ -31,6 +32,17 @@ class Tag(TypedDict):
 
 def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
+
+
+def over_quota(message: str) -> AwsError:
+    """The guide, "Quotas". Not confirmed: the model has no error for quotas, and AWS's answer was not recorded."""
+    return invalid(message)
+
+
+def check_count(call: Call, kind: Kind, limit: int, words: str) -> None:
+    """Raises AwsError when the account has as many of a kind in the Region as it may."""
+    if len(store.all_of_kind(call.db, call.account_id, kind.name, call.region)) >= limit:
+        raise over_quota(f"An account may have at most {limit} {words} in a Region.")
 
 
 @contextmanager

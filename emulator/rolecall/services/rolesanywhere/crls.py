@@ -9,10 +9,24 @@ from rolecall.delivery.anywhere.contents import CRL
 from rolecall.services.kinds import RESOURCE_NOT_FOUND, kind_with_arn
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.rolesanywhere.anchor_certificates import check_revocation_list
-from rolecall.services.rolesanywhere.common import SERVICE, Tag, changed, delete, get, list_, made, switch
+from rolecall.services.rolesanywhere.common import (
+    SERVICE,
+    Tag,
+    changed,
+    delete,
+    get,
+    list_,
+    made,
+    over_quota,
+    switch,
+)
 from rolecall.services.rolesanywhere.trust_anchors import ANCHOR
 from rolecall.services.verbs import existing
+from rolecall.storage import resources as store
 from rolecall.storage.resources import Content
+
+# The guide, "Quotas": for each trust anchor, "Adjustable: No".
+MAXIMUM_LISTS = 2
 
 CRLS = kind_with_arn(SERVICE, CRL, "crlId", identified_by="crlId", absent_code=RESOURCE_NOT_FOUND)
 
@@ -37,6 +51,9 @@ def import_crl(
     if not trustAnchorArn.startswith("arn:"):
         raise ANCHOR.not_found(trustAnchorArn)
     anchor = existing(call, ANCHOR, trustAnchorArn)
+    present = store.all_of_kind(call.db, call.account_id, CRLS.name, call.region)
+    if sum(each.content["trustAnchorArn"] == trustAnchorArn for each in present) >= MAXIMUM_LISTS:
+        raise over_quota(f"A trust anchor may have at most {MAXIMUM_LISTS} revocation lists.")
     content: dict[str, Any] = {
         "crlId": call.ids.uuid(),
         "name": name,

@@ -18,12 +18,16 @@ from rolecall.services.rolesanywhere.common import (
     SERVICE,
     Tag,
     changed,
+    check_count,
     delete,
     get,
     invalid,
     list_,
     made,
 )
+
+# The guide, "Quotas".
+MAXIMUM_PROFILES = 250
 
 PROFILES = kind_with_arn(SERVICE, PROFILE, "profileId", identified_by="profileId", absent_code=RESOURCE_NOT_FOUND)
 
@@ -71,10 +75,12 @@ def create_profile(
 ) -> Answer:
     """A profile with the default attribute mappings."""
     _check(call, roleArns, sessionPolicy, managedPolicyArns)
+    check_count(call, PROFILES, MAXIMUM_PROFILES, "profiles")
     content: dict[str, Any] = {
         "profileId": call.ids.uuid(),
         "name": name,
-        "createdBy": call.account_id,
+        # The guide, "log file entries": the ARN of the caller, though the API reference calls it the account.
+        "createdBy": call.caller.principal.arn,
         "enabled": enabled,
         "roleArns": list(roleArns),
         "managedPolicyArns": list(managedPolicyArns),

@@ -13,6 +13,7 @@ from rolecall.services.rolesanywhere.common import (
     SERVICE,
     Tag,
     changed,
+    check_count,
     delete,
     get,
     invalid,
@@ -20,6 +21,9 @@ from rolecall.services.rolesanywhere.common import (
     made,
     switch,
 )
+
+# The guide, "Quotas".
+MAXIMUM_ANCHORS = 50
 
 ANCHOR = kind_with_arn(
     SERVICE, TRUST_ANCHOR, "trustAnchorId", identified_by="trustAnchorId", absent_code=RESOURCE_NOT_FOUND
@@ -65,6 +69,7 @@ def create_trust_anchor(
     notificationSettings: Sequence[NotificationSetting] = (),
 ) -> Answer:
     """An anchor that trusts a bundle of certificates. Raises AwsError ValidationException for a bundle that is none."""
+    check_count(call, ANCHOR, MAXIMUM_ANCHORS, "trust anchors")
     content: dict[str, Any] = {
         "trustAnchorId": call.ids.uuid(),
         "name": name,
