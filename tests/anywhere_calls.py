@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from cryptography import x509
@@ -19,6 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+_MLDSA = "cryptography.hazmat.primitives.asymmetric.mldsa"
+# Older versions of the library do not have it.
+mldsa: Any = import_module(_MLDSA) if find_spec(_MLDSA) else None
+_MLDSA_KEYS = () if mldsa is None else (mldsa.MLDSA44PrivateKey, mldsa.MLDSA65PrivateKey, mldsa.MLDSA87PrivateKey)
 ACCOUNT = "111122223333"
 HOST = "rolesanywhere.us-east-1.amazonaws.com"
 TODAY = datetime.now(UTC)
@@ -83,6 +89,8 @@ def issue(
     ends: timedelta = timedelta(days=365),
     names: list[Any] | None = None,
     extensions: tuple[tuple[Any, bool], ...] = (),
+    serial: int | None = None,
+    with_usage: bool = True,
 ) -> Held:
     """A certificate; without an issuer it signs itself."""
     builder = (
@@ -90,19 +98,21 @@ def issue(
         .subject_name(subject)
         .issuer_name(subject if issuer is None else issuer.certificate.subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(x509.random_serial_number() if serial is None else serial)
         .not_valid_before(TODAY + begins)
         .not_valid_after(TODAY + ends)
     )
     if ca is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca, path_length), critical=True)
     wanted = key_usage or (usage(key_cert_sign=True, crl_sign=True) if ca else usage(digital_signature=True))
-    builder = builder.add_extension(wanted, critical=True)
+    if with_usage:
+        builder = builder.add_extension(wanted, critical=True)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return Held(builder.sign(key if issuer is None else issuer.key, hashes.SHA256()), key)
+    signer = key if issuer is None else issuer.key
+    return Held(builder.sign(signer, None if isinstance(signer, _MLDSA_KEYS) else hashes.SHA256()), key)
 
 
 @cache
@@ -150,12 +160,29 @@ class Signing:
     sent_body: bytes | None = None
     sent_headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
+    pads: Any = None
 
 
 class Answer(NamedTuple):
     status: int
     body: Any
     code: str
+
+
+def _algorithm(key: Any) -> str:
+    if isinstance(key, _MLDSA_KEYS):
+        return "AWS4-X509-MLDSA"
+    return f"AWS4-X509-{'RSA' if isinstance(key, rsa.RSAPrivateKey) else 'ECDSA'}-SHA256"
+
+
+def _signature(key: Any, text: bytes, pads: Any) -> bytes:
+    if isinstance(key, _MLDSA_KEYS):
+        signed = key.sign(text)
+    elif isinstance(key, rsa.RSAPrivateKey):
+        signed = key.sign(text, pads or padding.PKCS1v15(), hashes.SHA256())
+    else:
+        signed = key.sign(text, ec.ECDSA(hashes.SHA256()))
+    return bytes(signed)
 
 
 def create_session(world: Any, signing: Signing, parameters: dict[str, Any]) -> Answer:
@@ -174,12 +201,9 @@ def create_session(world: Any, signing: Signing, parameters: dict[str, Any]) -> 
     canonical = f"POST\n/sessions\n{signing.query}\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{date[:8]}/{signing.region}/{signing.service}/aws4_request"
     key = signing.key or signing.held.key
-    is_rsa = isinstance(key, rsa.RSAPrivateKey)
-    algorithm = signing.algorithm or f"AWS4-X509-{'RSA' if is_rsa else 'ECDSA'}-SHA256"
+    algorithm = signing.algorithm or _algorithm(key)
     text = f"{algorithm}\n{date}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}".encode()
-    signature = (
-        key.sign(text, padding.PKCS1v15(), hashes.SHA256()) if is_rsa else key.sign(text, ec.ECDSA(hashes.SHA256()))
-    )
+    signature = _signature(key, text, signing.pads)
     credential = f"{signing.scope_serial or signing.held.serial}/{scope}"
     headers["authorization"] = (
         f"{algorithm} Credential={credential}, SignedHeaders={names}, Signature={signature.hex()}"

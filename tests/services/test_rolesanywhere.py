@@ -13,6 +13,8 @@ import pytest
 from anywhere_calls import ACCOUNT, below_root, ec_key, issue, name, revocation_list, root, rsa_key, usage
 from botocore.exceptions import ClientError
 
+from rolecall.services.rolesanywhere import profiles, trust_anchors
+
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 ABSENT = "00000000-0000-4000-8000-000000000000"
 LIMITED = {
@@ -141,10 +143,17 @@ def test_bundles_that_are_not_of_authorities(client: Any) -> None:
         source(issue(name(CN="weak"), rsa_key(1024), ca=True)),
         source(issue(name(CN="x"), ec_key(9), ca=True, key_usage=usage(digital_signature=True))),
         source(root(), below_root()),
+        # The guide: "The key usage MUST include Certificate Sign".
+        source(issue(name(CN="x"), ec_key(9), ca=True, with_usage=False)),
+        # The guide, "Quotas": two certificates.
+        source(root(), root("Other", 3), root("Third", 4)),
     ]
     for each in bad:
         assert code(client.create_trust_anchor, name="a", source=each) == ("ValidationException", 400)
     assert client.list_trust_anchors()["trustAnchors"] == []
+    # Recorded by many users.
+    with pytest.raises(ClientError, match=r"Incorrect basic constraints for CA certificate$"):
+        client.create_trust_anchor(name="a", source=source(below_root()))
     private = {"sourceType": "AWS_ACM_PCA", "sourceData": {"acmPcaArn": "arn:aws:acm-pca:us-east-1:1:x"}}
     assert code(client.create_trust_anchor, name="a", source=private)[1] == 501
     assert code(client.create_trust_anchor, name="a", source=source(root()), crlDpRevocationEnabled=True)[1] == 501
@@ -172,6 +181,8 @@ def test_a_profile(client: Any, world: Any) -> None:
         for each in profile["attributeMappings"]
     }
     assert mappings == {"x509Subject": ["*"], "x509Issuer": ["*"], "x509SAN": ["DNS", "URI", "Name/*"]}
+    # The guide, "log file entries".
+    assert profile["createdBy"] == f"arn:aws:iam::{ACCOUNT}:user/admin"
     named = {"profileId": profile["profileId"]}
     assert client.get_profile(**named)["profile"] == client.list_profiles()["profiles"][0] == profile
     world.clock.advance(60)
@@ -236,8 +247,17 @@ def test_attribute_mappings(client: Any) -> None:
     both = [{"specifier": "CN"}, {"specifier": "OU"}]
     assert rules(client.put_attribute_mapping(**named, **field, mappingRules=both)) == ["CN", "OU"]
     assert rules(client.delete_attribute_mapping(**named, **field, specifiers=["CN"])) == ["OU"]
+    three = [{"specifier": each} for each in ("CN", "OU", "O")]
+    assert rules(client.put_attribute_mapping(**named, **field, mappingRules=three)) == ["CN", "OU", "O"]
+    assert rules(client.delete_attribute_mapping(**named, **field, specifiers=["CN", "O"])) == ["OU"]
     assert rules(client.delete_attribute_mapping(**named, **field)) is None
     assert rules(client.get_profile(**named)) is None
+    # The guide: "Both Name and Name/ are equivalent to Name/* and will be displayed as Name/*".
+    for written in ("Name", "Name/", "Name/*"):
+        shown = client.put_attribute_mapping(
+            **named, certificateField="x509SAN", mappingRules=[{"specifier": written}, {"specifier": "URI"}]
+        )["profile"]["attributeMappings"]
+        assert [{"specifier": "Name/*"}, {"specifier": "URI"}] in [each["mappingRules"] for each in shown]
     assert code(client.put_attribute_mapping, **named, **field, mappingRules=[]) == ("ValidationException", 400)
     assert code(client.put_attribute_mapping, **named, **field, mappingRules=[{"specifier": "a/b"}])[1] == 501
     absent = {"profileId": ABSENT}
@@ -274,6 +294,23 @@ def test_revocation_lists_that_are_not_imported(client: Any) -> None:
     )
     gone = {**wanted, "trustAnchorArn": arn.replace(anchor["trustAnchorId"], ABSENT)}
     assert code(client.import_crl, **gone, crlData=revocation_list(root()))[0] == "ResourceNotFoundException"
+
+
+def test_quotas(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guide, "Quotas". Which error AWS answers was not recorded."""
+    anchor = anchored(client)
+    imported(client, anchor)
+    imported(client, anchor)
+    wanted = {"name": "l", "trustAnchorArn": anchor["trustAnchorArn"], "crlData": revocation_list(root(), 5)}
+    assert code(client.import_crl, **wanted) == ("ValidationException", 400)
+    imported(client, anchored(client))
+    assert (trust_anchors.MAXIMUM_ANCHORS, profiles.MAXIMUM_PROFILES) == (50, 250)
+    monkeypatch.setattr(trust_anchors, "MAXIMUM_ANCHORS", 3)
+    monkeypatch.setattr(profiles, "MAXIMUM_PROFILES", 1)
+    anchored(client)
+    assert code(client.create_trust_anchor, name="a", source=source(root())) == ("ValidationException", 400)
+    profiled(client)
+    assert code(client.create_profile, name="p", roleArns=[ROLE]) == ("ValidationException", 400)
 
 
 def test_pages(client: Any, world: Any) -> None:
