@@ -159,7 +159,7 @@ BAD_CERTIFICATES: dict[str, Any] = {
     "expired": lambda: below(root(), begins=timedelta(days=-9), ends=timedelta(days=-1)),
     "not valid yet": lambda: below(root(), begins=timedelta(days=1)),
 }
-# Certificates that cannot be an end entity's, whoever issued them.
+# Certificates that cannot be an end entity's, even from the right authority.
 INSUFFICIENT_CERTIFICATES: dict[str, Any] = {
     "an authority itself": lambda: below(root(), ca=True, key_usage=usage(digital_signature=True)),
     "no digital signature": lambda: below(root(), key_usage=usage(key_encipherment=True)),

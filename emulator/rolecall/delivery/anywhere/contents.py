@@ -34,7 +34,7 @@ def notification_key(setting: Mapping[str, Any]) -> tuple[str, str]:
 def noted(
     present: Sequence[Mapping[str, Any]], added: Sequence[Mapping[str, Any]], account_id: str
 ) -> list[Mapping[str, Any]]:
-    """The settings after ``added`` replaced those of the same event and channel."""
+    """The settings after each of ``added`` replaced the one with the same event and channel."""
     own = {"threshold": 45, "channel": "ALL"}
     found = {notification_key(each): dict(each) for each in present}
     found.update({notification_key(each): {**own, **each, "configuredBy": account_id} for each in added})

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from rolecall.services.registry import Answer, Call, operation, parameter_not_emulated
-from rolecall.services.rolesanywhere.common import SERVICE, changed, invalid
+from rolecall.services.rolesanywhere.common import SERVICE, invalid
 from rolecall.services.rolesanywhere.profiles import PROFILES
+from rolecall.services.rolesanywhere.verbs import changed
 from rolecall.services.verbs import existing
 
 _NAME = r"(?:\*|[A-Za-z]+|[0-9]+(?:\.[0-9]+)+)"

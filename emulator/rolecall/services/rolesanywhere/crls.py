@@ -9,18 +9,9 @@ from rolecall.delivery.anywhere.contents import CRL
 from rolecall.services.kinds import RESOURCE_NOT_FOUND, kind_with_arn
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.rolesanywhere.anchor_certificates import check_revocation_list
-from rolecall.services.rolesanywhere.common import (
-    SERVICE,
-    Tag,
-    changed,
-    delete,
-    get,
-    list_,
-    made,
-    over_quota,
-    switch,
-)
+from rolecall.services.rolesanywhere.common import SERVICE, Tag, over_quota
 from rolecall.services.rolesanywhere.trust_anchors import ANCHOR
+from rolecall.services.rolesanywhere.verbs import changed, delete, get, list_, made, switch
 from rolecall.services.verbs import existing
 from rolecall.storage import resources as store
 from rolecall.storage.resources import Content

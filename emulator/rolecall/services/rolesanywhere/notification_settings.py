@@ -7,8 +7,9 @@ from typing import TypedDict
 
 from rolecall.delivery.anywhere.contents import DEFAULT_NOTIFICATIONS, noted, notification_key
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.rolesanywhere.common import SERVICE, changed
+from rolecall.services.rolesanywhere.common import SERVICE
 from rolecall.services.rolesanywhere.trust_anchors import ANCHOR, NotificationSetting
+from rolecall.services.rolesanywhere.verbs import changed
 from rolecall.services.verbs import existing
 
 
@@ -23,7 +24,7 @@ class NotificationSettingKey(TypedDict, total=False):
 def put_notification_settings(
     call: Call, *, trustAnchorId: str, notificationSettings: Sequence[NotificationSetting]
 ) -> Answer:
-    """The settings replace those of the same event and channel."""
+    """Each setting replaces the one with the same event and channel."""
     present = existing(call, ANCHOR, trustAnchorId, locked=True).content["notificationSettings"]
     settings = noted(present, notificationSettings, call.account_id)
     return changed(call, ANCHOR, trustAnchorId, {"notificationSettings": settings})

@@ -14,17 +14,8 @@ from rolecall.services.kinds import RESOURCE_NOT_FOUND, kind_with_arn
 from rolecall.services.passed_roles import passing_permission
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.services.rolesanywhere.common import (
-    SERVICE,
-    Tag,
-    changed,
-    check_count,
-    delete,
-    get,
-    invalid,
-    list_,
-    made,
-)
+from rolecall.services.rolesanywhere.common import SERVICE, Tag, check_count, invalid
+from rolecall.services.rolesanywhere.verbs import changed, delete, get, list_, made
 
 # The guide, "Quotas".
 MAXIMUM_PROFILES = 250

@@ -9,18 +9,8 @@ from rolecall.delivery.anywhere.contents import DEFAULT_NOTIFICATIONS, TRUST_ANC
 from rolecall.services.kinds import RESOURCE_NOT_FOUND, kind_with_arn
 from rolecall.services.registry import Answer, Call, operation, parameter_not_emulated
 from rolecall.services.rolesanywhere.anchor_certificates import check_bundle
-from rolecall.services.rolesanywhere.common import (
-    SERVICE,
-    Tag,
-    changed,
-    check_count,
-    delete,
-    get,
-    invalid,
-    list_,
-    made,
-    switch,
-)
+from rolecall.services.rolesanywhere.common import SERVICE, Tag, check_count, invalid
+from rolecall.services.rolesanywhere.verbs import changed, delete, get, list_, made, switch
 
 # The guide, "Quotas".
 MAXIMUM_ANCHORS = 50
@@ -50,7 +40,7 @@ class Source(TypedDict, total=False):
 
 
 class NotificationSetting(TypedDict, total=False):
-    """What is told about certificates that expire soon. Rolecall sends no notification."""
+    """When AWS notifies about certificates that expire soon. Rolecall sends no notification."""
 
     enabled: bool
     event: str
