@@ -368,6 +368,10 @@ def test_requests_that_cannot_be_read(setting: Setting, signing: Signing, expect
         {"durationSeconds": True},
         {"roleSessionName": 1},
         {"cert": "MIIB"},
+        {"instanceProperties": ["a"]},
+        {"instanceProperties": {"a": ""}},
+        {"instanceProperties": {"a": 1}},
+        {"instanceProperties": {f"k{number}": "v" for number in range(51)}},
         {"roleArn": f"{ROLE}\x00"},
         {"profileArn": "\ud800"},
     ],
@@ -648,6 +652,15 @@ def test_subjects(setting: Setting) -> None:
     [seen] = setting.client.get_subject(subjectId=mine["subjectId"])["subject"]["credentials"]
     assert (seen["serialNumber"], seen["failed"], seen["enabled"]) == (str(leaf().serial), False, True)
     assert (seen["issuer"], seen["x509CertificateData"]) == ("O=Example,CN=Root", leaf().pem)
+
+
+def test_instance_properties(setting: Setting) -> None:
+    """awslabs/iam-roles-anywhere-session sends them. The model: requireInstanceProperties is "Unused"."""
+    for properties in ({"host": "a"}, {"host": "b"}, None):
+        assert setting.ask(instanceProperties=properties).status == 201
+    [subject] = setting.client.list_subjects()["subjects"]
+    kept = setting.client.get_subject(subjectId=subject["subjectId"])["subject"]["instanceProperties"]
+    assert [(each["properties"], each["failed"]) for each in kept] == [({"host": "a"}, False), ({"host": "b"}, False)]
 
 
 def test_another_account_cannot_name_the_anchor(setting: Setting) -> None:

@@ -19,6 +19,7 @@ from rolecall.delivery.anywhere.library import certificates
 from rolecall.delivery.anywhere.messages import (
     ACCOUNTS_MESSAGE,
     DURATION_MESSAGE,
+    INSTANCE_PROPERTIES_MESSAGE,
     INSUFFICIENT_MESSAGE,
     SIGNATURE_MESSAGE,
     UNTRUSTED_MESSAGE,
@@ -40,6 +41,8 @@ KEY_TYPES: Mapping[str, str] = {
 CERTIFICATE_HEADER, CHAIN_HEADER = "x-amz-x509", "x-amz-x509-chain"
 _MAXIMUM_HEADER_CHARACTERS = 65_536
 _MAXIMUM_FIELDS = 20
+# The model: InstancePropertyMap.
+_MAXIMUM_PROPERTIES, _PROPERTY_CHARACTERS = 50, 200
 _NAMES = ("profileArn", "roleArn", "trustAnchorArn")
 
 
@@ -60,6 +63,7 @@ class SessionWanted:
     role_arn: str
     duration_seconds: int | None
     session_name: str | None
+    instance_properties: Mapping[str, str]
 
 
 def read(request: HttpRequest, wall_seconds: float) -> SessionWanted:
@@ -129,8 +133,6 @@ def _parameters(request: HttpRequest, certificate: Any) -> dict[str, Any]:
     if copy is not None and copy != b64encode(certificate.public_bytes(_der())).decode("ascii"):
         raise invalid("cert is not the certificate that signed the request.")
     # The guide: sessionName "is no longer used".
-    if body.get("instanceProperties"):
-        raise AwsError("NotImplemented", "CreateSession does not take instanceProperties here.", status=501)
     return body
 
 
@@ -168,4 +170,17 @@ def _wanted(signature: Signature, certificate: Any, chain: tuple[Any, ...], aske
         asked["roleArn"],
         duration,
         session_name or None,
+        _instance_properties(asked.get("instanceProperties")),
     )
+
+
+def _instance_properties(given: Any) -> Mapping[str, str]:
+    """What the request says about its machine. The limits are the ones of a subject in the model."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or len(given) > _MAXIMUM_PROPERTIES:
+        raise invalid(INSTANCE_PROPERTIES_MESSAGE)
+    for text in (*given, *given.values()):
+        if not isinstance(text, str) or not (0 < len(text) <= _PROPERTY_CHARACTERS and text.isprintable()):
+            raise invalid(INSTANCE_PROPERTIES_MESSAGE)
+    return given

@@ -50,7 +50,7 @@ _is_source_identity_text = re.compile(r"[^\W_]|[\s_.:/=+\-@]").match
 _SOURCE_IDENTITY_CHARACTERS = 64
 # The guide, "Source identity rules": a longer common name has no prefix.
 _PREFIXED_NAME_CHARACTERS = 61
-_MAXIMUM_CREDENTIALS = 10
+_MAXIMUM_RECORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ def record(db: Any, ids: Any, asked: SessionWanted, now_seconds: float, *, faile
         "x509CertificateData": library.pem(asked.certificate),
         "failed": failed,
     }
+    properties = {"seenAt": now_seconds, "properties": dict(asked.instance_properties), "failed": failed}
+    added = [properties] if asked.instance_properties else []
     found = store.find_by_token(db, place, token)
     if found is not None:
         others = [
@@ -157,8 +159,14 @@ def record(db: Any, ids: Any, asked: SessionWanted, now_seconds: float, *, faile
             for each in found.content["credentials"]
             if (each["serialNumber"], each["issuer"]) != (seen["serialNumber"], seen["issuer"])
         ]
-        content = {**found.content, "lastSeenAt": now_seconds, "updatedAt": now_seconds}
-        store.set_content(db, found.key, {**content, "credentials": [*others, seen][-_MAXIMUM_CREDENTIALS:]})
+        content = {
+            **found.content,
+            "lastSeenAt": now_seconds,
+            "updatedAt": now_seconds,
+            "credentials": [*others, seen][-_MAXIMUM_RECORDS:],
+            "instanceProperties": [*found.content["instanceProperties"], *added][-_MAXIMUM_RECORDS:],
+        }
+        store.set_content(db, found.key, content)
         return str(found.content["subjectArn"])
     subject_id = ids.uuid()
     arn = f"arn:aws:{SERVICE}:{asked.signature.region}:{asked.account_id}:{SUBJECT}/{subject_id}"
@@ -171,7 +179,7 @@ def record(db: Any, ids: Any, asked: SessionWanted, now_seconds: float, *, faile
         "createdAt": now_seconds,
         "updatedAt": now_seconds,
         "credentials": [seen],
-        "instanceProperties": [],
+        "instanceProperties": added,
     }
     store.add(db, place, Resource(ids.uuid(), subject_id, int(now_seconds), content, create_token=token))
     return arn
