@@ -225,7 +225,7 @@ def test_a_disabled_anchor_and_profile(setting: Setting) -> None:
 
 
 def test_anchors_and_profiles_that_are_not_there(setting: Setting) -> None:
-    """Recorded messages. The status was recorded with the first one."""
+    """The messages were recorded, their error code was not."""
     setting.client.delete_profile(profileId=setting.profile["profileId"])
     assert setting.refused() == (*DENIED, "Invalid or empty profile provided.")
     setting.client.delete_trust_anchor(trustAnchorId=setting.anchor["trustAnchorId"])
@@ -431,7 +431,7 @@ def test_the_keys_of_the_trust_policy(make_world: Any, condition: dict[str, Any]
 
 
 def test_a_role_that_the_profile_does_not_have(setting: Setting) -> None:
-    """Recorded by two users."""
+    """The message was recorded by two users, its error code was not."""
     other = ROLE.replace("/app", "/other")
     assert setting.refused(roleArn=other) == (*DENIED, "Requested Role isn't one of those listed in the Profile.")
 

@@ -12,7 +12,7 @@ SIGNATURE_MESSAGE = "Invalid signature"
 UNTRUSTED_MESSAGE = "Untrusted Signing Certificate"
 # Recorded by many users, for a certificate without the key usage Digital Signature.
 INSUFFICIENT_MESSAGE = "Untrusted certificate. Insufficient certificate"
-# Recorded by clients of CreateSession, for ARNs of what is not there.
+# Recorded by clients of CreateSession, for ARNs of what is not there. Not confirmed: their error code.
 NO_ANCHOR_MESSAGE = "Specified Trust Anchor wasn't found."
 NO_PROFILE_MESSAGE = "Invalid or empty profile provided."
 NOT_IN_PROFILE_MESSAGE = "Requested Role isn't one of those listed in the Profile."
