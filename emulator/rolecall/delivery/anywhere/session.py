@@ -45,8 +45,8 @@ from rolecall.storage.resources import Content, Place, Resource
 _MAXIMUM_TAGS = 50
 _is_tag_text = re.compile(r"[^\W_]|[\s_.:/=+\-@]").match
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-# The guide, "CreateSession API", gives sourceIdentity the characters of tags. Not confirmed: STS takes no blanks, colons
-# and slashes in AssumeRole. STS takes at most 64 characters.
+# The guide, "CreateSession API", gives sourceIdentity the characters of tags. Not confirmed: STS takes no blanks,
+# colons and slashes in AssumeRole. STS takes at most 64 characters.
 _is_source_identity_text = _is_tag_text
 _SOURCE_IDENTITY_CHARACTERS = 64
 # The guide, "Source identity rules": a longer common name has no prefix.
