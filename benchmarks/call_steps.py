@@ -148,7 +148,7 @@ class Measured:
         key = (signature.access_key_id, signature.session_token)
         identity = identities.resolve(connection, *key, now_seconds)
         received, decisions = Received("id", request, 0.0, 0.0), list(outcome.decisions)
-        call = gateway._call(received, target, signature, identity, identities, connection, now_seconds)
+        call = gateway.call_for(received, target, signature, identity, identities, connection, now_seconds)
         answer = registered.function(call, **parameters)
         encoded = encode_answer(target.operation, answer, request, "id")
 
@@ -170,7 +170,7 @@ class Measured:
         def handed_over() -> None:
             kept = recorded(target.operation.recorder, len(request.body), parameters, answer)
             names = (target.service.name, target.operation.name)
-            gateway._observe(received, *names, identity, 200, None, signature, decisions, identities, kept)
+            gateway.observe(received, *names, identity, 200, None, signature, decisions, identities, kept)
             self.told.clear()
 
         connection.connection.driver_connection.execute("COMMIT")  # type: ignore[union-attr]

@@ -55,6 +55,7 @@ _REAL_HASHING = password_rules._METHOD
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rolecall", "the tests of Rolecall itself")
     group.addoption("--quick", action="store_true", help="leave out the tests that are marked slow")
+    group.addoption("--screenshots", metavar="FOLDER", default="", help="keep a picture of each page of the console")
     group.addoption(
         "--all",
         action="store_true",

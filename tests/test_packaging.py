@@ -159,7 +159,7 @@ def test_the_tests_begin_with_an_estimate(
         said = re.findall(r"the tests take about (.*?);", capsys.readouterr().err)
         estimates.append(said)
     assert estimates == [
-        ["6 minutes on two cores"],
+        ["11 minutes on two cores"],
         ["90 seconds on two cores"],
         ["30 minutes on two cores"],
         [],

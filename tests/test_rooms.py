@@ -47,7 +47,7 @@ ROOMS: Mapping[str, set[str]] = {
     "storage": {"errors", "clock", "folders", "arns", "principals", "ids", "caches", "printable"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},
-    "signin": LEAVES | {"policy", "sessions", "identities", "access", "storage", "data"},
+    "signin": LEAVES | {"policy", "sessions", "delivery", "identities", "access", "storage", "data"},
     # A session of a role can be made without any service. So services may import delivery, and not the other way.
     # Its providers evaluate the trust policy of the role that they hand out.
     "delivery": LEAVES | {"sessions", "storage", "access", "policy"},
@@ -69,7 +69,9 @@ ROOMS: Mapping[str, set[str]] = {
     | {"worlds", "sandbox", "gateway"},
     "web": LEAVES
     | {"wire", "signin", "sandbox", "gateway", "least_privilege", "services", "storage"}
-    | {"expectations", "worlds", "call_log", "faults", "identity_providers", "access", "delivery", "identities"},
+    | {"expectations", "worlds", "call_log", "faults", "identity_providers", "access", "delivery", "identities"}
+    # The console: its pages examine policies and ask what they allow.
+    | {"policy", "inspection", "data"},
     "app": LEAVES | {"sessions", "storage", "sandbox", "web", "worlds", "call_log"},
     "inprocess": LEAVES,
     "remote": LEAVES | {"inprocess"},
@@ -96,6 +98,7 @@ DISTRIBUTIONS: Mapping[str, set[str]] = {
     "botocore": {"wire", "inprocess", "remote", "kit", "demo"},
     "boto3": {"kit", "demo"},
     "flask": {"web"},
+    "itsdangerous": {"web"},
     # In services only for password hashes.
     "werkzeug": {"web", "services"},
     "sqlalchemy": {"storage"},
@@ -153,6 +156,7 @@ LOADED_LATE = {
     ("rolecall.web.oidc_endpoints", "rolecall.identity_providers.oidc_tokens"),
     ("rolecall.web.outbound_documents", "rolecall.services.sts.outbound_issuers"),
     ("rolecall.web.policy_endpoint", "rolecall.least_privilege"),
+    ("rolecall.web.sso_pages", "rolecall.identity_providers.sso_consent"),
     ("rolecall.web.saml_endpoints", "rolecall.identity_providers.saml_assertions"),
     ("rolecall.worlds.row_checks", "rolecall.sessions.signing_keys"),
     ("rolecall.worlds.setup", "rolecall.identity_providers.saml_assertions"),

@@ -41,35 +41,35 @@ class BoundedCache(Generic[Key, Value]):
         return len(self._entries)
 
 
-class KeptList(list[Any]):
-    """A list in an answer that never changes, so that its text is made once. Each encoder has a text of its own."""
+class _KeptText:
+    """A part of an answer that never changes, so that its text is made once. Each encoder has a text of its own."""
+
+    __slots__ = ()
+    _texts: dict[Callable[[Any], str], str]
+
+    def text_by(self, encode: Callable[[Any], str]) -> str:
+        """The text that ``encode`` makes of it."""
+        text = self._texts.get(encode)
+        if text is None:
+            text = self._texts[encode] = encode(self)
+        return text
+
+
+class KeptList(_KeptText, list[Any]):
+    """A list in an answer."""
 
     __slots__ = ("_texts",)
 
     def __init__(self, items: Sequence[Any]) -> None:
         super().__init__(items)
-        self._texts: dict[Callable[[Any], str], str] = {}
-
-    def text_by(self, encode: Callable[[Any], str]) -> str:
-        """The text that ``encode`` makes of the list."""
-        text = self._texts.get(encode)
-        if text is None:
-            text = self._texts[encode] = encode(self)
-        return text
+        self._texts = {}
 
 
-class KeptMapping(dict[str, Any]):
-    """A mapping in a list of an answer that never changes; otherwise like :class:`KeptList`."""
+class KeptMapping(_KeptText, dict[str, Any]):
+    """A mapping in a list of an answer."""
 
     __slots__ = ("_texts",)
 
     def __init__(self, members: Mapping[str, Any]) -> None:
         super().__init__(members)
-        self._texts: dict[Callable[[Any], str], str] = {}
-
-    def text_by(self, encode: Callable[[Any], str]) -> str:
-        """The text that ``encode`` makes of the mapping."""
-        text = self._texts.get(encode)
-        if text is None:
-            text = self._texts[encode] = encode(self)
-        return text
+        self._texts = {}

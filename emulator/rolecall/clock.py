@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 # 1970-01-01 and 9999-01-01: an answer can show every date between them, with room for the longest session.
 EARLIEST_SECONDS = 0
@@ -19,6 +20,17 @@ LATEST_SECONDS = 253_370_764_800
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,6})?[smhd])+")
 _DURATION_PART = re.compile(r"([0-9.]+)([smhd])")
+# A step of the clock, as people write one: +1h, -15m.
+STEP = re.compile(r"([+-])([0-9.]+[smhd][0-9.smhd]*)")
+_WRITTEN_CHANGES: dict[str, dict[str, bool]] = {
+    "freeze": {"freeze": True},
+    "unfreeze": {"freeze": False},
+    "reset": {"reset": True},
+}
+CHANGE_MESSAGE = (
+    "{change!r} is not a change of the clock: "
+    "write a step such as +1h or -15m, a time such as 2030-01-01T00:00:00Z, freeze, unfreeze or reset"
+)
 OUT_OF_RANGE_MESSAGE = "The sandbox's clock goes from 1970-01-01T00:00:00Z to 9999-01-01T00:00:00Z."
 
 
@@ -137,6 +149,19 @@ def duration_seconds(text: str) -> float | None:
     if not _DURATION.fullmatch(text):
         return None
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+
+
+def written_change(change: str) -> dict[str, Any]:
+    """The body for the control endpoint from a change as people write it, such as ``+1h``. Raises BadTimeError."""
+    if change in _WRITTEN_CHANGES:
+        return dict(_WRITTEN_CHANGES[change])
+    step = STEP.fullmatch(change)
+    seconds = None if step is None else duration_seconds(step[2])
+    if step is not None and seconds is not None:
+        return {"advance_seconds": -seconds if step[1] == "-" else seconds}
+    if change[:1].isdigit():
+        return {"set": change}
+    raise BadTimeError(CHANGE_MESSAGE.format(change=change))
 
 
 def monotonic_seconds() -> float:

@@ -179,6 +179,14 @@ class IdentityStore:
         layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
         return Identity(_rights(Caller(principal, access_key_id), layers, authority), "")
 
+    def root(self, connection: Connection, account_id: str) -> Identity:
+        """The root user of an account, without a key. Raises AwsError InvalidClientTokenId for an unknown account."""
+        authority = self.policies.root(connection, account_id)
+        if authority is None:
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY_MESSAGE, reason="the sandbox has no such account")
+        layers = Layers(identity=authority.identity, boundary=authority.boundary, scps=authority.scps)
+        return Identity(_rights(Caller(root_principal(account_id), ""), layers, authority), "")
+
     def _authority(self, connection: Connection, principal: Principal) -> Authority | None:
         if principal.type == "AssumedRole":
             return self.policies.role(connection, principal.entity_id)

@@ -60,6 +60,19 @@ def examine(text: str, folder: str | None = None) -> Examination:
     return Examination("sandbox file", [], sorted(_advice_on_world(located)))
 
 
+def examine_policy(text: str, kind: PolicyKind) -> Examination:
+    """As :func:`examine`, for a text that IAM is asked to store as a policy of this kind."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return Examination("policy document", [_not_json(text, error)])
+    try:
+        located = read_located(text)
+    except UnreadableError as error:
+        return Examination("policy document", error.problems)
+    return _examined_as(text, located, kind, [])
+
+
 def _is_policy(value: Any) -> bool:
     """Whether the value is meant as a policy, also with a misspelt Statement."""
     return isinstance(value, dict) and (
@@ -80,15 +93,19 @@ def _examined_policy(text: str, located: Located) -> Examination:
             return Examination("policy document", [_not_json(text, error)])
         text = json.dumps(located.value)
         advice.append(Problem(1, _YAML_POLICY))
+    return _examined_as(text, located, _kind_of(located.value), advice)
+
+
+def _examined_as(text: str, located: Located, kind: PolicyKind, advice: list[Problem]) -> Examination:
     try:
-        policy = parsed_policy(text, _kind_of(located.value))
+        policy = parsed_policy(text, kind)
     except MalformedPolicy as error:
         line = located.line(pointed_at(error.pointer, located.value))
         return Examination("policy document", [Problem(line, f"{error}{hint(error.pointer)}")])
     return Examination("policy document", [], [*advice, *_advice_on(policy, located, ())])
 
 
-def _not_json(text: str, error: ValueError) -> Problem:
+def _not_json(text: str, error: ValueError | RecursionError) -> Problem:
     """The place where a text stops being JSON. An extra comma is reported at the comma.
 
     Python before 3.13 reports it at the token after the comma.

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rolecall.arns import federated_user_arn
+
 PrincipalType = Literal[
-    "Account", "User", "AssumedRole", "FederatedUser", "Service", "WebIdentityUser", "SAMLUser", "Anonymous"
+    "Account",
+    "User",
+    "AssumedRole",
+    "FederatedUser",
+    "Service",
+    "WebIdentityUser",
+    "SAMLUser",
+    "IdentityCenterUser",
+    "Anonymous",
 ]
 # Named after the operation that issues the session.
 SessionType = Literal[
@@ -51,6 +61,12 @@ class Principal:
             self.entity_id,
             self.name,
         ]
+
+
+def federated_principal(owner: Principal, name: str) -> Principal:
+    """The federated user of that name, whom a user or root user vouches for (IAM User Guide, "IAM identifiers")."""
+    arn = federated_user_arn(owner.account_id, name)
+    return Principal("FederatedUser", owner.account_id, arn, arn, f"{owner.account_id}:{name}", owner.entity_id, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,9 @@ from typing import Literal
 DEFAULT_REGION = "us-east-1"
 
 # The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
-# has only the member message. ``type`` has __type, Message, and the members of the exception in the model.
-ErrorForm = Literal["xml", "code", "message", "type"]
+# has only the member message. ``type`` has __type, Message, and the members of the exception in the model. ``oauth``
+# has the member error, with a word of OAuth, and error_description.
+ErrorForm = Literal["xml", "code", "message", "type", "oauth"]
 # The rules for operations that some kinds of credentials can never call: see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
 
@@ -38,6 +39,7 @@ class ServiceRecord:
     - ``answers_are_recorded``: CloudTrail keeps the answers of calls that only read.
     - ``refusals_have_ids``: a refusal ends with an authorization id.
     - ``refusals_name_everything``: a refusal of a call that is about no resource says ``on resource: *``.
+    - ``error_namespace``: stands before the error's name, where AWS's answers show it.
     - ``path_prefix``: separates its requests from the requests of a service with the same signing name.
     - ``legacy_host``: a second host name.
     - ``tagged_resources``: a pattern of the last part of an ARN. It shows which service an operation on tags is for,
@@ -64,6 +66,7 @@ class ServiceRecord:
     tagged_resources: str = ""
     target_prefix: str = ""
     constraint_reasons: bool = False
+    error_namespace: str = ""
 
 
 def _chime(
@@ -181,6 +184,30 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 "message",
                 constraint_code="InvalidParameterException",
                 denied_code="AccessDeniedException",
+            ),
+            ServiceRecord(
+                "sso-oidc",
+                "rest-json",
+                "2019-06-10",
+                "sso-oauth",
+                "oidc",
+                "sso-oauth",
+                "oauth",
+                constraint_code="InvalidRequestException",
+                denied_code="AccessDeniedException",
+                error_namespace="com.amazonaws.sso.oidc",
+            ),
+            ServiceRecord(
+                "sso",
+                "rest-json",
+                "2019-06-10",
+                "awsssoportal",
+                "portal.sso",
+                "sso",
+                "message",
+                constraint_code="InvalidRequestException",
+                denied_code="ForbiddenException",
+                error_namespace="com.amazonaws.switchboard.portal",
             ),
         )
     }

@@ -131,6 +131,17 @@ def client_lines(
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 
 
+def profile_lines(name: str, url: str, access_key_id: str, secret_access_key: str, region: str) -> list[str]:
+    """A profile for AWS's config file with the same meaning as :func:`client_lines`."""
+    return [
+        f"[profile {name}]",
+        f"endpoint_url = {url}",
+        f"aws_access_key_id = {access_key_id}",
+        f"aws_secret_access_key = {secret_access_key}",
+        f"region = {region}",
+    ]
+
+
 def data_folder(environment: Mapping[str, str], platform: str, home: str) -> PurePath:
     """The user's data folder for Rolecall, at the usual place of the platform."""
     if platform == "win32":

@@ -18,17 +18,28 @@ from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
 from rolecall.clock import Clock
 from rolecall.data import actions
+from rolecall.delivery import role_session
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
-from rolecall.identities import Identity, IdentityStore, read_identities
+from rolecall.identities import (
+    ADMINISTRATOR_POLICY_ARN,
+    Identity,
+    IdentityStore,
+    read_identities,
+    root_principal,
+    user_principal,
+)
+from rolecall.ids import Identifiers
 from rolecall.policy import denial_message
-from rolecall.principals import ROLE_SESSIONS, Caller, Principal
+from rolecall.principals import ROLE_SESSIONS, Caller, Principal, federated_principal
+from rolecall.sessions.credentials import SessionRequest, TemporaryCredentials, issue
 from rolecall.sessions.keys import KeyRing
 from rolecall.sessions.signin import open_console, open_sign_in, seal_console, seal_sign_in
 from rolecall.sessions.tokens import BadTokenError
 from rolecall.storage import keyring
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.engine import Database
+from rolecall.storage.roles import SERVICE_LINKED_PATH
 
 SIGN_IN_TOKEN_SECONDS = 900
 MINIMUM_DURATION_SECONDS = 900
@@ -51,6 +62,12 @@ DURATION_SIGNIN_MESSAGE = "SessionDuration exceeds the MaxSigninSessionDuration 
 DURATION_ROLE_MESSAGE = "SessionDuration exceeds the MaxSessionDuration set for this role."
 SIGN_IN_TOKEN_MESSAGE = "The sign-in token is not valid, or older than 15 minutes."  # noqa: S105
 CONSOLE_REGION = "us-east-1"
+OWN_SESSION_NAME = "rolecall-console"
+OWN_SESSION_SECONDS = 3600
+# API reference, GetFederationToken: the longest Name.
+_MAXIMUM_FEDERATED_NAME = 32
+GONE_MESSAGE = "This user or role is gone."
+SERVICE_ROLE_MESSAGE = "Only its service can use a service-linked role."
 
 
 class SignInError(Exception):
@@ -101,6 +118,40 @@ class SignIn:
             good_until_seconds = int(now_seconds) + SIGN_IN_TOKEN_SECONDS
             token = seal_sign_in(identities.keys, session_token, ends_at_seconds, good_until_seconds)
             return token, identity.caller
+
+    def own_session(self, ids: Identifiers, account_id: str, kind: str, unique_id: str) -> TemporaryCredentials:
+        """Credentials of one hour with which a ``user``, a ``role`` or the ``root`` user can sign in. Stores nothing.
+
+        They are for the owner of the sandbox, who may become everyone, so no trust policy is asked. A user signs in as
+        a federated user of the same name with all of the user's rights. Raises SignInError.
+        """
+        with self._database.snapshot() as connection:
+            now_seconds = self._now_seconds(connection)
+            identities = self._identities(connection)
+            if kind == "role":
+                role = identities.policies.role(connection, unique_id)
+                if role is None or role.entity is None:
+                    raise SignInError(GONE_MESSAGE)
+                if role.entity.path.startswith(SERVICE_LINKED_PATH):
+                    raise SignInError(SERVICE_ROLE_MESSAGE)
+                made = role_session(
+                    identities.keys, ids, now_seconds, role.entity, OWN_SESSION_NAME, OWN_SESSION_SECONDS
+                )
+                return made.credentials
+            owner = root_principal(account_id)
+            if kind == "user":
+                user = identities.policies.user(connection, unique_id)
+                if user is None or user.entity is None:
+                    raise SignInError(GONE_MESSAGE)
+                owner = user_principal(user.entity)
+            request = SessionRequest(
+                type="GetFederationToken",
+                principal=federated_principal(owner, owner.name[:_MAXIMUM_FEDERATED_NAME]),
+                duration_seconds=OWN_SESSION_SECONDS,
+                session_name=owner.name,
+                policy_arns=(ADMINISTRATOR_POLICY_ARN,),
+            )
+            return issue(identities.keys, ids, now_seconds, request)
 
     def console_session(self, sign_in_token: str) -> tuple[str, int]:
         """A console session, and the seconds it will last. Raises SignInError."""

@@ -7,7 +7,7 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +34,26 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("stream", "environment", "chosen", "expected"),
+    ("make", "environment", "chosen", "expected"),
     [
-        (io.StringIO(), {}, None, False),
-        (io.StringIO(), {"FORCE_COLOR": ""}, None, False),
-        (Terminal(), {"NO_COLOR": "1"}, None, False),
-        (Terminal(), {"NO_COLOR": "1", "FORCE_COLOR": "1"}, None, False),
-        (Terminal(), {"TERM": "dumb"}, None, False),
-        (Terminal(), {}, False, False),
-        (Terminal(), {"FORCE_COLOR": "1"}, False, False),
-        (Terminal(), {"NO_COLOR": ""}, None, True),
-        (Terminal(), {"TERM": "xterm"}, None, True),
-        (io.StringIO(), {"FORCE_COLOR": "1"}, None, True),
-        (io.StringIO(), {"NO_COLOR": "1"}, True, True),
+        (io.StringIO, {}, None, False),
+        (io.StringIO, {"FORCE_COLOR": ""}, None, False),
+        (Terminal, {"NO_COLOR": "1"}, None, False),
+        (Terminal, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, None, False),
+        (Terminal, {"TERM": "dumb"}, None, False),
+        (Terminal, {}, False, False),
+        (Terminal, {"FORCE_COLOR": "1"}, False, False),
+        (Terminal, {"NO_COLOR": ""}, None, True),
+        (Terminal, {"TERM": "xterm"}, None, True),
+        (io.StringIO, {"FORCE_COLOR": "1"}, None, True),
+        (io.StringIO, {"NO_COLOR": "1"}, True, True),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", None) or repr(value),
 )
 def test_colour_is_where_a_terminal_has_it_and_the_user_wants_it(
-    stream: Any, environment: Mapping[str, str], chosen: bool | None, expected: bool
+    make: Callable[[], Any], environment: Mapping[str, str], chosen: bool | None, expected: bool
 ) -> None:
-    assert has_colour(stream, environment, chosen) is expected
+    assert has_colour(make(), environment, chosen) is expected
 
 
 def test_a_closed_stream_is_no_terminal() -> None:

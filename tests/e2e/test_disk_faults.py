@@ -95,7 +95,7 @@ def test_a_full_disk_refuses_changes_and_nothing_else(tmp_path: Path, disk: Disk
         assert served.client("sts").get_caller_identity()["Account"] == FIRST_ACCOUNT
         assert "database or disk is full" in served.errors()
         assert "Traceback" not in served.errors()
-        # With space, changes work again. No restart is needed.
+        # With space, changes work again without a restart.
         disk.free()
         made, refusals = create_roles(iam, "after", 5)
         assert (len(made), refusals) == (5, set())

@@ -78,7 +78,7 @@ def test_explanations_and_decisions_fit_every_terminal(make_server: Make) -> Non
     assert eventually(lambda: server.control("GET", f"decisions/{made}")[0] == 200)
     page = f"{server.url}/_rolecall/console/decisions/{made}"
     for columns in (40, 80, 200):
-        explained = in_terminal(server.folder, columns, "explain", made, *database(server), "--endpoint", server.url)
+        explained = in_terminal(server.folder, columns, "explain", made, *database(server), "--port", str(server.port))
         lines = [line for line in explained.splitlines() if page not in line]
         assert widest("\n".join(lines)) <= columns
         assert page in explained
@@ -99,14 +99,14 @@ def test_an_explanation_names_the_page_only_while_the_server_has_the_call(make_s
     assert eventually(lambda: server.control("GET", f"decisions/{made}")[0] == 200)
     arguments = ["explain", made, *database(server)]
     page = f"console           {server.url}/_rolecall/console/decisions/{made}"
-    assert page.split()[0] not in run_rolecall(server.folder, *arguments, "--endpoint", "http://127.0.0.1:9").stdout
-    shown = run_rolecall(server.folder, *arguments, "--endpoint", server.url, "--verbose").stdout
+    assert page.split()[0] not in run_rolecall(server.folder, *arguments, "--port", "9").stdout
+    shown = run_rolecall(server.folder, *arguments, "--port", str(server.port), "--verbose").stdout
     assert shown.splitlines()[-1] == page
     assert "\nencoded message   ey" in shown
     with urllib.request.urlopen(page.split()[1], timeout=PATIENCE_SECONDS) as answer:  # noqa: S310  of this machine
         assert made in answer.read().decode()
     server.stop()
-    assert "_rolecall/console" not in run_rolecall(server.folder, *arguments, "--endpoint", server.url).stdout
+    assert "_rolecall/console" not in run_rolecall(server.folder, *arguments, "--port", str(server.port)).stdout
 
 
 def test_following_prints_further_calls_until_it_is_interrupted(make_server: Make) -> None:

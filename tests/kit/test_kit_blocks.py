@@ -182,7 +182,7 @@ def test_a_client_that_outlives_its_block_sends_nothing() -> None:
         ("s3", lambda client: client.get_object(Bucket="some-bucket", Key="k")),
         ("dynamodb", lambda client: client.list_tables()),
         ("ssm", lambda client: client.describe_parameters()),
-        ("sso-oidc", lambda client: client.register_client(clientName="c", clientType="public")),
+        ("cognito-identity", lambda client: client.get_id(IdentityPoolId="us-east-1:pool")),
     ],
 )
 def test_a_service_that_is_not_served_is_refused_and_not_called(service: str, act: Callable[[Any], Any]) -> None:

@@ -34,8 +34,8 @@ NO_KEY = {"active": "false", "last_rotated": "N/A", "last_used_date": "N/A"} | {
 def world(make_world: Any) -> Any:
     handle = make_world(WORLD)
     handle.clock.freeze()
-    # Reports count whole seconds.
-    handle.clock.set(int(handle.clock.now_seconds()))
+    # The second in which the users were made: setting up takes a moment on PostgreSQL. Reports count whole seconds.
+    handle.clock.set(handle.client("iam").get_user(UserName="bob")["User"]["CreateDate"].timestamp())
     return handle
 
 

@@ -61,6 +61,17 @@ def _chime_account() -> dict[str, Any]:
 
 # No decision about a permission reads these, so writing them leaves every cache as it is.
 WITHOUT_AUTHORITY = {
+    "directory_groups",
+    "directory_members",
+    "directory_users",
+    "identity_centers",
+    "permission_set_assignments",
+    "permission_set_roles",
+    "permission_sets",
+    "sso_clients",
+    "sso_codes",
+    "sso_sessions",
+    "sso_tokens",
     "generations",
     "access_reports",
     "account_creations",

@@ -1,10 +1,12 @@
-"""Sandboxes with permitted origins and names."""
+"""Sandboxes with permitted origins and names, and the sandbox of the console's tests."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from console_worlds import TWO_ACCOUNTS
+from logged_worlds import keep_log
 from world_handle import WorldHandle
 
 from rolecall.app import application_over
@@ -22,3 +24,10 @@ def make_admitting(world: WorldHandle) -> Any:
         return world
 
     return make
+
+
+@pytest.fixture
+def two(make_world: Any) -> Any:
+    world = make_world(TWO_ACCOUNTS)
+    keep_log(world)
+    return world

@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from botocore.config import Config
+from console_visits import CONSOLE, FILES, Scan, post
 from logged_worlds import keep_log, refused
 
-CONSOLE = "/_rolecall/console"
 HOSTILE = "<script>alert(1)</script>"
-
-
-class Scan(HTMLParser):
-    """What a page runs or loads: inline code, styles, handlers and addresses."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.inline: list[str] = []
-        self.loaded: list[str] = []
-        self.marked: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = dict(attrs)
-        self.inline += [name for name in named if name == "style" or name.startswith("on")]
-        if tag == "style" or (tag == "script" and "src" not in named):
-            self.inline.append(tag)
-        self.loaded += [str(named[name]) for name in ("src",) if name in named]
-        if tag == "link":
-            self.loaded.append(str(named["href"]))
-        self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._open:
-            del self._open[len(self._open) - 1 - self._open[::-1].index(tag) :]
-
-    def handle_data(self, data: str) -> None:
-        if "mark" in self._open:
-            self.marked.append(data)
 
 
 @pytest.fixture
@@ -59,31 +28,33 @@ def test_the_first_page_shows_what_runs_who_can_call_and_the_last_refusals(world
     page = browser.get(CONSOLE)
     assert (page.status_code, page.mimetype) == (200, "text/html")
     database = world.database.url.partition(":")[0]
-    for text in ("111122223333", "developer", "export AWS_ACCESS_KEY_ID=developer", database):
+    for text in ("111122223333", "developer", database):
         assert text in page.text
     assert f'href="{CONSOLE}/decisions/{request_id}"' in page.text
     assert f'href="{CONSOLE}/decisions"' in page.text
 
 
-def test_secrets_are_shown_only_when_asked_for(browser: Any) -> None:
-    text = browser.get(CONSOLE).text
-    closed = text.split("<details>")
-    assert "AWS_SECRET_ACCESS_KEY" not in closed[0]
-    assert len(closed) > 1
-    for part in closed[1:]:
-        inside, _, outside = part.partition("</details>")
-        assert "AWS_SECRET_ACCESS_KEY" in inside.partition("</summary>")[2]
-        assert "AWS_SECRET_ACCESS_KEY" not in inside.partition("</summary>")[0] + outside
+def test_secrets_are_shown_only_when_asked_for(world: Any, browser: Any) -> None:
+    made = world.client("iam").create_access_key(UserName="developer")["AccessKey"]
+    key_id, secret = made["AccessKeyId"], made["SecretAccessKey"]
+    assert secret not in browser.get(CONSOLE).text
+    assert browser.get(f"{CONSOLE}/keys/{key_id}").status_code == 405
+    page = post(browser, f"/keys/{key_id}")
+    assert page.status_code == 200
+    assert f"export AWS_ACCESS_KEY_ID={key_id}" in page.text
+    assert f"export AWS_SECRET_ACCESS_KEY={secret}" in page.text
+    assert f"aws_secret_access_key = {secret}" in page.text
+    assert "[profile rolecall-developer]" in page.text
+    assert "no-store" in page.headers["Cache-Control"]
 
 
 def test_only_active_keys_are_offered(world: Any, browser: Any) -> None:
     iam = world.client("iam")
     key_id = iam.create_access_key(UserName="developer")["AccessKey"]["AccessKeyId"]
-    assert f"AWS_ACCESS_KEY_ID={key_id}" in browser.get(CONSOLE).text
+    assert key_id in browser.get(CONSOLE).text
     iam.update_access_key(UserName="developer", AccessKeyId=key_id, Status="Inactive")
-    text = browser.get(CONSOLE).text
-    assert f"AWS_ACCESS_KEY_ID={key_id}" not in text
-    assert "AWS_ACCESS_KEY_ID=developer" in text
+    assert key_id not in browser.get(CONSOLE).text
+    assert post(browser, f"/keys/{key_id}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -176,7 +147,7 @@ def test_pages_run_and_load_nothing_but_the_console_s_files(world: Any, browser:
         assert page.headers["Cache-Control"] == "no-store"
         found = Scan(page.text)
         assert found.inline == []
-        assert found.loaded == [f"{CONSOLE}/static/console.css", f"{CONSOLE}/static/console.js"]
+        assert found.loaded == FILES
         for file in found.loaded:
             assert browser.get(file).status_code == 200
 
@@ -188,7 +159,7 @@ def test_an_unknown_page_is_not_found(browser: Any, path: str) -> None:
     assert browser.get(CONSOLE + path).status_code == 404
 
 
-def test_the_console_changes_nothing(browser: Any) -> None:
+def test_a_page_without_a_form_takes_none(browser: Any) -> None:
     for path in ("", "/decisions"):
         assert browser.post(CONSOLE + path).status_code == 405
 

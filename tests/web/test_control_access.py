@@ -34,7 +34,7 @@ def test_without_the_option_no_token_helps_another_machine(world: Any, address: 
             assert (status, "this machine only" in message) == (403, True)
 
 
-@pytest.mark.parametrize("path", ["health", "snapshot", "clock", "console"])
+@pytest.mark.parametrize("path", ["health", "snapshot", "clock"])
 def test_with_the_option_another_machine_needs_the_token(make_admitting: Any, path: str) -> None:
     world = make_admitting(control=control_access(TOKEN))
     wrong = ["", TOKEN, f"Basic {TOKEN}", "Bearer ", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer \xe9"]

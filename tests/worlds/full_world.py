@@ -107,7 +107,18 @@ def declared_text() -> str:
             }
         ],
     }
-    return json.dumps({"version": 1, "organization": organization, "accounts": [first, second]})
+    return json.dumps({"version": 1, "organization": organization, "accounts": [first, second], **_identity_center()})
+
+
+def _identity_center() -> dict[str, Any]:
+    """A directory and a permission set, which becomes a role of both accounts."""
+    users = [{"name": "ana", "groups": ["developers"], "attributes": {"team": "blue"}}, {"name": "bob"}]
+    assignments = [{"accounts": [FIRST, SECOND], "users": ["bob"], "groups": ["developers"]}]
+    reading = {"name": "Reading", "managed_policies": [EVERYTHING], "assignments": assignments}
+    return {
+        "identity_center": {"groups": ["developers"], "users": users, "session_duration": 3600},
+        "permission_sets": [{**reading, "session_duration": 7200}],
+    }
 
 
 def fill(handle: Any) -> None:

@@ -62,6 +62,10 @@ LEFT_OUT_TABLES = {
     "sandbox_states",
     "fault_hits",
     "messaging_events",
+    "sso_clients",
+    "sso_codes",
+    "sso_sessions",
+    "sso_tokens",
 }
 # Shown by no operation.
 LEFT_OUT_COLUMNS = {
@@ -98,6 +102,11 @@ _DER = x509.load_pem_x509_certificate(certificate("idp").encode()).public_bytes(
 _POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:*", "Resource": "*"}]}'
 # A value for each column with a fixed set of values.
 CHOSEN = {
+    "identity_centers.number": 1,
+    "identity_centers.session_duration_seconds": 900,
+    "permission_sets.session_duration_seconds": 3600,
+    "directory_users.name": "ana@example.com",
+    "directory_users.attributes": '{"a: b": "c"}',
     "chime_room_memberships.member_type": "Bot",
     "chime_room_memberships.role": "Administrator",
     "chime_retention_settings.room_days": 5475,

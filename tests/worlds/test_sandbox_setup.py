@@ -167,12 +167,31 @@ def everything() -> dict[str, Any]:
             },
             {"id": OTHER, "roles": [{"name": "far", "trust_policy": trust(OTHER)}]},
         ],
+        "identity_center": {
+            "start_url": "https://example.awsapps.com/start",
+            "groups": ["developers"],
+            "users": [{"name": "ana", "groups": ["developers"], "attributes": {"team": "blue"}}],
+        },
+        "permission_sets": [
+            {
+                "name": "Reader",
+                "managed_policies": [READ_ONLY],
+                "customer_managed_policies": ["/team/limits"],
+                "inline_policy": policy("sts:*"),
+                "permissions_boundary": "/team/limits",
+                "assignments": [{"accounts": [ACCOUNT], "users": ["ana"], "groups": ["developers"]}],
+            }
+        ],
         "settings": {"minimum_session_seconds": 60, "disabled_regions": ["ap-east-1"]},
     }
 
 
 # What a sandbox file does not declare.
 NOT_DECLARED = {
+    "sso_clients",
+    "sso_codes",
+    "sso_sessions",
+    "sso_tokens",
     "access_reports",
     "account_properties",
     "acquired_roles",
@@ -440,7 +459,8 @@ def test_the_declared_world_is_what_the_services_show(make_world: Any) -> None:
     assert (role["Description"], role["MaxSessionDuration"]) == ("Reads", 7200)
     assert role["MaxSigninSessionDuration"] == 86400
     assert role["AssumeRolePolicyDocument"] == _role(everything())["trust_policy"]
-    assert iam.get_policy(PolicyArn=LIMITS)["Policy"]["AttachmentCount"] == 1
+    # A user and the role of a permission set.
+    assert iam.get_policy(PolicyArn=LIMITS)["Policy"]["AttachmentCount"] == 2
     assert iam.get_role(RoleName="AWSServiceRoleForAmazonChimeVoiceConnector")["Role"]["Path"].startswith("/aws-")
     root = world.client("sts", f"root of {ACCOUNT}").get_caller_identity()
     assert root["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"

@@ -25,6 +25,7 @@ PRINCIPAL_TYPES = {
     "Service": "Service",
     "WebIdentityUser": "Anonymous",
     "SAMLUser": "Anonymous",
+    "IdentityCenterUser": "Anonymous",
     "Anonymous": "Anonymous",
 }
 

@@ -38,6 +38,7 @@ _UNSIGNED_TYPES = {"AssumeRoleWithWebIdentity": "WebIdentityUser", "AssumeRoleWi
 _WRITING = {"sts": frozenset({"AssumeRoot", "GetFederationToken", "GetSessionToken"})}
 # Operations with which a principal of another account gets a role or root session. Both accounts then have a record.
 _ACROSS_ACCOUNTS = frozenset({("sts", "AssumeRole"), ("sts", "AssumeRoot")})
+_DIRECTORY_USER = "IdentityCenterUser"
 _NOBODY = {"type": "Anonymous"}
 _READING_LEVELS = ("Read", "List")
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -184,6 +185,9 @@ def user_identity(call: LoggedCall) -> Json:
     if identity["type"] == "Anonymous":
         kind = _UNSIGNED_TYPES.get(call.operation, "Unknown")
         return {"type": kind, **({"accessKeyId": call.access_key_id} if call.access_key_id else {})}
+    if identity["type"] == _DIRECTORY_USER:
+        # CloudTrail User Guide, userIdentity element: the user has no ARN. Its id is in onBehalfOf.
+        return {"type": _DIRECTORY_USER, "onBehalfOf": {"userId": identity["user_id"]}}
     kind = _UNSIGNED_TYPES.get(call.operation) or _IDENTITY_TYPES.get(identity["type"], "Unknown")
     shown = {
         "type": kind,

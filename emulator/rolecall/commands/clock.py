@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
 
-from rolecall.clock import duration_seconds
+from rolecall.clock import STEP, BadTimeError, written_change
 from rolecall.commands.common import UnusableError, tell
 from rolecall.commands.running import ask, endpoint_of, server_options
-
-_STEP = re.compile(r"([+-])([0-9.]+[smhd][0-9.smhd]*)")
-_WORDS: dict[str, dict[str, Any]] = {
-    "freeze": {"freeze": True},
-    "unfreeze": {"freeze": False},
-    "reset": {"reset": True},
-}
 
 
 class _ClockCommand(click.Command):
     """Reads ``-15m`` as a step of the clock. Click alone would read it as an option."""
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
-        steps = [argument for argument in arguments if _STEP.fullmatch(argument)]
+        steps = [argument for argument in arguments if STEP.fullmatch(argument)]
         others = [argument for argument in arguments if argument not in steps]
         return super().parse_args(context, [*others, "--", *steps] if steps else others)
 
@@ -52,18 +44,10 @@ def command(change: str | None, endpoint: str | None, host: str, port: int) -> N
 
 def asked_change(change: str) -> dict[str, Any]:
     """The body of the request to the control endpoint for a CHANGE. Raises UnusableError."""
-    if change in _WORDS:
-        return _WORDS[change]
-    step = _STEP.fullmatch(change)
-    seconds = None if step is None else duration_seconds(step[2])
-    if step is not None and seconds is not None:
-        return {"advance_seconds": -seconds if step[1] == "-" else seconds}
-    if change[:1].isdigit():
-        return {"set": change}
-    raise UnusableError(
-        f"{change!r} is not a change of the clock: "
-        "write a step such as +1h or -15m, a time such as 2030-01-01T00:00:00Z, freeze, unfreeze or reset"
-    )
+    try:
+        return written_change(change)
+    except BadTimeError as error:
+        raise UnusableError(str(error)) from error
 
 
 def clock_line(shown: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -41,6 +42,32 @@ def set_command(rules: str, endpoint: str | None, host: str, port: int) -> None:
       rolecall faults set faults.json
     """
     _print(ask(endpoint_of(endpoint, host, port), "PUT", "faults", read_rules(rules)))
+
+
+@command.command("add")
+@click.argument("rule", metavar="RULE")
+@server_options
+def add_command(rule: str, endpoint: str | None, host: str, port: int) -> None:
+    """Add a rule after the others. RULE is a JSON file, or the JSON itself. The counts of the other rules go on.
+
+    \b
+    Example:
+      rolecall faults add '{"service": "chime", "kind": "delay", "delay_seconds": 2}'
+    """
+    _print(ask(endpoint_of(endpoint, host, port), "POST", "faults", read_rules(rule)))
+
+
+@command.command("remove")
+@click.argument("rule_id", metavar="ID")
+@server_options
+def remove_command(rule_id: str, endpoint: str | None, host: str, port: int) -> None:
+    """Remove the rule with this id, as faults show prints it. The counts of the other rules go on.
+
+    \b
+    Example:
+      rolecall faults remove 9f3c1c46-5d0e-4f7a-8d8c-0a1b2c3d4e5f
+    """
+    _print(ask(endpoint_of(endpoint, host, port), "DELETE", f"faults/{quote(rule_id, safe='')}"))
 
 
 @command.command("clear")

@@ -10,6 +10,7 @@ import click
 
 from rolecall.commands.common import tell
 from rolecall.commands.running import ask, endpoint_of, server_options
+from rolecall.identity_providers.asking import AssertionRequestError, read_pairs
 from rolecall.identity_providers.saml_assertions import DEFAULT_SUBJECT
 
 
@@ -67,11 +68,7 @@ def command(
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for text in texts:
-        # The first = ends the name: values contain a = more often than names.
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"{option} {text}: write it as NAME=TEXT.")
-        found.setdefault(name, []).append(value)
-    return found
+    try:
+        return read_pairs(texts)
+    except AssertionRequestError as error:
+        raise click.UsageError(f"{option} {error}.") from error

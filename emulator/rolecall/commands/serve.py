@@ -153,7 +153,8 @@ SLOW_SETTING_UP = "setting up the sandbox in its database; a large one takes som
     envvar=CONTROL_TOKEN_VARIABLE,
     metavar="TOKEN",
     show_envvar=True,
-    help="Let other machines use the control endpoints with this token.",
+    help="Let other machines use the control endpoints and the console with this token. Other users of the machine can "
+    "read a command line, so set the variable instead.",
 )
 @click.option(
     "--control-host",

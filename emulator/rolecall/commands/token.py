@@ -14,6 +14,7 @@ import click
 from rolecall.commands.common import UnusableError, tell
 from rolecall.commands.private_output import write_private
 from rolecall.commands.running import ask, endpoint_of, server_options
+from rolecall.identity_providers.asking import TokenRequestError, read_claim
 from rolecall.identity_providers.oidc_tokens import DEFAULT_ALGORITHM
 from rolecall.identity_providers.token_shapes import DEFAULT_AUDIENCE, SHAPES
 from rolecall.sessions.algorithms import ALGORITHMS
@@ -69,7 +70,7 @@ def command(
         "issuer": issuer,
         "subject": subject,
         "audience": list(audience) if len(audience) > 1 else next(iter(audience), None),
-        "claims": dict(read_claim(claim) for claim in claims),
+        "claims": dict(_claim(claim) for claim in claims),
         "shape": shape,
         "lifetime_seconds": lifetime,
         "algorithm": algorithm,
@@ -123,14 +124,8 @@ def _now_seconds(address: str) -> float:
         raise UnusableError(f"the server at {address} did not answer with a time") from error
 
 
-def read_claim(text: str) -> tuple[str, Any]:
-    """Name and value of a claim: ``k=v`` has a text, ``k:=v`` a JSON value. Raises UsageError."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.removesuffix(":"):
-        raise click.UsageError(f"--claim {text}: write it as NAME=TEXT, or as NAME:=JSON.")
-    if not name.endswith(":"):
-        return name, value
+def _claim(text: str) -> tuple[str, Any]:
     try:
-        return name[:-1], json.loads(value)
-    except ValueError as error:
-        raise click.UsageError(f"--claim {text}: the value after := is not JSON.") from error
+        return read_claim(text)
+    except TokenRequestError as error:
+        raise click.UsageError(f"--claim {error}.") from error

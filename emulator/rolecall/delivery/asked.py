@@ -54,7 +54,7 @@ class Asked:
 class WorkWantedError(Exception):
     """A provider needs something that must be made and stored first. The request then starts again."""
 
-    def __init__(self, work: Callable[[Database], None]) -> None:
+    def __init__(self, work: Callable[[Database], object]) -> None:
         super().__init__()
         self.work = work
 

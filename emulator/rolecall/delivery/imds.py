@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import Connection
-
 from rolecall.access.check import RefusedError
 from rolecall.clock import iso8601
 from rolecall.delivery.asked import Asked, Delivered, Issued, Minting, WorkWantedError
@@ -36,7 +34,7 @@ from rolecall.storage.attachments import Attachment
 from rolecall.storage.engine import Database
 from rolecall.storage.gather import Entity, role
 from rolecall.storage.instance_profiles import InstanceProfile, profile_by_id
-from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key
+from rolecall.storage.signing_keys import StoredSigningKey, kept_first, newest_signing_key
 
 SERVICE = KINDS["imds"].principal
 TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - a name
@@ -263,26 +261,15 @@ def _identity_key(asked: Asked) -> tuple[str, str]:
     return key.private_key, key.certificate
 
 
-def _make_identity_key(now_seconds: float, database: Database) -> None:
-    # Made before the transaction, so that other writers do not wait for it.
-    made = new_identity_key(now_seconds)
-    database.write(partial(_keep_first, made))
-
-
-def _keep_first(made: StoredSigningKey, connection: Connection) -> None:
-    if newest_signing_key(connection, PURPOSE, ALGORITHM) is None:
-        add_signing_key(connection, made)
+def _make_identity_key(now_seconds: float, database: Database) -> StoredSigningKey:
+    return database.write(partial(kept_first, new_identity_key(now_seconds)))
 
 
 def identity_certificate(database: Database, now_seconds: float) -> str:
     """The certificate of the sandbox's identity documents (PEM). It is made when it is first asked for."""
     with database.snapshot() as connection:
         known = newest_signing_key(connection, PURPOSE, ALGORITHM)
-    if known is None:
-        _make_identity_key(now_seconds, database)
-        with database.snapshot() as connection:
-            known = newest_signing_key(connection, PURPOSE, ALGORITHM)
-    return "" if known is None else known.certificate or ""
+    return (known or _make_identity_key(now_seconds, database)).certificate or ""
 
 
 # Credentials.

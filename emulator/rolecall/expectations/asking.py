@@ -91,6 +91,11 @@ class Asker:
         self._resources: dict[str, list[tuple[str, str]]] = {}
         self._stored: dict[tuple[str, str, str, str], Mapping[str, ContextValue]] = {}
 
+    @property
+    def generation(self) -> int:
+        """The number of the generation. Another number means that a change bears on who may do what."""
+        return self._identities.generation
+
     def with_rights(self, rights: Callable[[Who], Rights]) -> Asker:
         """The same asker about principals with other rights."""
         other = copy.copy(self)
@@ -125,6 +130,10 @@ class Asker:
         permission = self.permission(who, action, resource, given)
         decision = ask(rights, permission, self.moment(rights, action.service_prefix, given))
         return Answered(decision.allowed, decision, resource=resource)
+
+    def decided(self, rights: Rights, permission: Permission, moment: Moment) -> bool:
+        """Whether the policies allow a permission that need not be one of a real action."""
+        return ask(rights, permission, moment).allowed
 
     def without_policies(self, who: Who, action: Action) -> Answered | None:
         """The answer when no policy can change it: the kind of credentials decides alone. None otherwise."""

@@ -16,7 +16,7 @@ from rolecall.access.permission import Permission
 from rolecall.arns import PARTITION, iam_arn
 from rolecall.data import Action, given_on_arns
 from rolecall.expectations.actions import ActionTable, is_wild, templates_of
-from rolecall.expectations.asking import ANY, ASSUME_ROLE, Answered, Asker, is_assuming, ordinary
+from rolecall.expectations.asking import ANY, ASSUME_ROLE, Answered, Asker, Change, is_assuming, ordinary
 from rolecall.expectations.context import Context
 from rolecall.expectations.principals import Who
 from rolecall.expectations.trust import Trusting
@@ -223,12 +223,16 @@ class Deciding:
         return Answered(not wanted, reason="no role of the sandbox that the question is about gives another answer")
 
 
-def assume_with(asker: Asker, who: Who, action: str, role_arn: str, given: Context) -> Answered:
-    """The answer to one of the actions that assuming a role needs."""
+def assume_with(
+    asker: Asker, who: Who, action: str, role_arn: str, given: Context, change: Change | None = None
+) -> Answered:
+    """The answer to one of the actions that assuming a role needs. ``change`` is as in :meth:`Asker.assume`."""
     if action == ASSUME_ROLE:
-        return asker.assume(who, role_arn, given)
+        return asker.assume(who, role_arn, given, change)
 
     def only(rights: Rights, permissions: list[Permission]) -> tuple[Rights, list[Permission]]:
+        if change is not None:
+            rights, permissions = change(rights, permissions)
         return rights, [replace(permissions[0], action=action)]
 
     return asker.assume(who, role_arn, given, only)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rolecall.expectations.actions import one_action_problem, table_for
+from rolecall.expectations.actions import ActionTable, action_problem, one_action_problem, table_for
 from rolecall.expectations.asking import asking, is_assuming
 from rolecall.expectations.chains import Graph
 from rolecall.expectations.deciding import ANYWHERE, Deciding, Scope, arn_of
@@ -43,6 +43,22 @@ class Holders:
     def as_json(self) -> dict[str, Any]:
         holders = [each.as_json() for each in self.holders]
         return {"action": self.action, "resource": self.resource or None, "principals": holders}
+
+
+def chosen_by(patterns: Sequence[str]) -> tuple[ActionTable, int]:
+    """The actions that some patterns match: a table, and their places in it.
+
+    Raises BadQuestionError for a pattern that matches nothing.
+    """
+    for pattern in patterns:
+        problem = action_problem(pattern)
+        if problem:
+            raise BadQuestionError(problem)
+    table = table_for(patterns)
+    chosen = 0
+    for pattern in patterns:
+        chosen |= table.matching(pattern)
+    return table, chosen
 
 
 def who_can(sandbox: Sandbox, action: str, resource: str = "") -> Holders:

@@ -37,7 +37,12 @@ STATE_NAME = "faults"
 DROPPED_CODE = "ConnectionDropped"
 RATE_EXCEEDED_MESSAGE = "Rate exceeded"
 INJECTED_MESSAGE = "A fault rule of the sandbox asks for this error."
+NO_SUCH_RULE_MESSAGE = "There is no fault rule with this id."
 _SEED_BYTES = 4
+
+
+class NoSuchRuleError(LookupError):
+    """A rule that is not there. The user sees the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,10 @@ class Faults:
 
     def add(self, **rule: Any) -> str:
         """Add a rule after the others. Returns its id. Raises InvalidFaultError, as :meth:`replace` does."""
+        return self.add_rule(rule)
+
+    def add_rule(self, rule: Any) -> str:
+        """The same with the rule as one value. The counts of the others go on."""
         [added] = self._read([rule])
         self._database.write(partial(self._append, added))
         return added.rule_id
@@ -168,6 +177,10 @@ class Faults:
         """Replace all rules, and start their counts again."""
         read = self._read(rules)
         self._database.write(partial(self._keep, read))
+
+    def remove(self, rule_id: str) -> None:
+        """Remove one rule. The counts of the others go on. Raises NoSuchRuleError."""
+        self._database.write(partial(self._leave_out, rule_id))
 
     def clear(self) -> None:
         """Remove every rule."""
@@ -182,6 +195,13 @@ class Faults:
     def _append(self, added: FaultRule, connection: Connection) -> None:
         self._keep((*read_kept(worlds.state(connection, STATE_NAME)), added), connection)
 
+    def _leave_out(self, rule_id: str, connection: Connection) -> None:
+        rules = read_kept(worlds.state(connection, STATE_NAME))
+        others = [rule for rule in rules if rule.rule_id != rule_id]
+        if len(others) == len(rules):
+            raise NoSuchRuleError(NO_SUCH_RULE_MESSAGE)
+        self._keep(others, connection)
+
     def _keep(self, rules: Sequence[FaultRule], connection: Connection) -> None:
         if len(rules) > MAXIMUM_RULES:
             raise InvalidFaultError(too_many(len(rules)))
@@ -189,4 +209,4 @@ class Faults:
         fault_hits.keep_only(connection, [rule.rule_id for rule in rules])
 
 
-__all__ = ["NOT_STRUCK", "ActiveFaults", "Faults", "InvalidFaultError", "Struck", "active_faults"]
+__all__ = ["NOT_STRUCK", "ActiveFaults", "Faults", "InvalidFaultError", "NoSuchRuleError", "Struck", "active_faults"]

@@ -19,7 +19,7 @@ from rolecall.arns import parse_arn
 from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError, bad_request
 from rolecall.gateway.caller import MISSING_TOKEN_MESSAGE, resolve
-from rolecall.gateway.received import Received, region_of
+from rolecall.gateway.received import Received
 from rolecall.gateway.road import Gateway, unexpected
 from rolecall.http import HttpRequest
 from rolecall.identities import Identity, IdentityStore
@@ -35,7 +35,7 @@ from rolecall.services.permissions import stored_keys
 from rolecall.services.registry import Call
 from rolecall.signing import Signature, check_scope, check_signature, read_signature
 from rolecall.storage import messaging_events
-from rolecall.wire import error_status, load_service
+from rolecall.wire import Target, error_status, load_service
 
 CONNECT = "Connect"
 _RESOURCE_TYPE = "app-instance-user"
@@ -123,7 +123,7 @@ class _Attempt:
         signature = self.signature = read_signature(request, self._received.at_seconds)
         if signature is None:
             raise AwsError("MissingAuthenticationToken", MISSING_TOKEN_MESSAGE)
-        asked = _parameters(request.raw_query)
+        asked, service = _parameters(request.raw_query), load_service(SERVICE)
         with sandbox.database.snapshot() as connection:
             identities = self.identities = sandbox.generations.current(connection)
             settings, now_seconds = sandbox.generations.settings, sandbox.clock.now_seconds()
@@ -132,23 +132,12 @@ class _Attempt:
             if has_secret:
                 check_signature(request, signature, identity.secret_access_key, raw_path=request.raw_path)
             self.identity = identity
-            call = Call(
-                service=SERVICE,
-                operation=CONNECT,
-                caller=identity.caller,
-                account_id=identity.caller.principal.account_id,
-                region=region_of(signature, request),
-                now_seconds=now_seconds,
-                request_id=self._received.request_id,
-                db=connection,
-                keys=identities.keys,
-                ids=sandbox.ids,
-                settings=settings,
-                policies=identities.policies,
-                model=load_service(SERVICE).operation("GetMessagingSessionEndpoint"),
-                sandbox=sandbox,
-                host=request.headers.get("host", ""),
+            # No model has an operation Connect: the call needs the service's alone.
+            target = Target(service, service.operation("GetMessagingSessionEndpoint"), "/", {}, {})
+            call = Gateway(sandbox).call_for(
+                self._received, target, signature, identity, identities, connection, now_seconds
             )
+            call = replace(call, operation=CONNECT)
             user_arn = asked.get("userArn", "")
             self.decisions = self._authorised(call, identity, user_arn)
             return _opened(call, signature, identity, user_arn, asked, identities.generation)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from rolecall.access.policies import PolicyStore
+from rolecall.errors import AwsError
 from rolecall.services.members import Path, first_given, refused_members
 from rolecall.services.registry import (
     Answer,
@@ -43,7 +44,7 @@ def within_limits(target: Target, parameters: dict[str, Any], minimum_session_se
 
 def emulated(
     registered: RegisteredOperation | None, target: Target, parameters: Mapping[str, Any]
-) -> Callable[..., Answer | None]:
+) -> Callable[..., Answer | AwsError | None]:
     """The operation's function. Raises AwsError NotImplemented for an operation or parameter that is not emulated."""
     if registered is None:
         raise not_emulated(target.service.name, target.operation.name)
@@ -71,8 +72,18 @@ def read_answer(call: Call, registered: RegisteredOperation | None, target: Targ
 
 def write_answer(
     call: Call, registered: RegisteredOperation, parameters: Parameters, prepared: Any, transaction: Connection
-) -> Answer | None:
-    """The answer of an operation that writes. ``prepared`` is from :func:`read_answer`. Raises AwsError."""
+) -> Answer | AwsError | None:
+    """The answer of an operation that writes, or a refusal that keeps what was written.
+
+    ``prepared`` is from :func:`read_answer`. Raises AwsError.
+    """
     # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.
     policies = PolicyStore(call.policies.generation)
     return registered.function(replace(call, db=transaction, policies=policies, prepared=prepared), **parameters)
+
+
+def unless_refused(answer: Answer | AwsError | None) -> Answer | None:
+    """The answer. Raises the AwsError that an operation returned, now that its transaction is over."""
+    if isinstance(answer, AwsError):
+        raise answer
+    return answer

@@ -7,9 +7,10 @@ unexpected error is caught at the same place, logged with its request id and ans
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -29,7 +30,7 @@ from rolecall.gateway.caller import (
     use_second_factor,
     with_second_factor,
 )
-from rolecall.gateway.operation import read_answer, within_limits, write_answer
+from rolecall.gateway.operation import read_answer, unless_refused, within_limits, write_answer
 from rolecall.gateway.permission import authorise, check_kind
 from rolecall.gateway.received import Received, region_of
 from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
@@ -42,6 +43,7 @@ from rolecall.services.registry import (
     Answer,
     Call,
     Parameters,
+    not_emulated,
 )
 from rolecall.sessions.authorization_messages import seal_message
 from rolecall.sessions.issuer_keys import KeysWantedError
@@ -58,7 +60,9 @@ from rolecall.wire import (
     encode_error,
     encode_unserved_error,
     error_code,
+    error_status,
     likely_service,
+    load_service,
     match,
     not_served,
     recognise_unserved,
@@ -112,6 +116,55 @@ class Gateway:
         """
         received = Received(self._ids.uuid(), request, self._clock.wall_seconds(), monotonic_seconds())
         return received.request_id, self._answer_unmatched(received, claimed_service(request), error, service)
+
+    def call_as(
+        self,
+        whose: Callable[[Connection, IdentityStore], Identity],
+        service: str,
+        operation: str,
+        parameters: dict[str, Any],
+        request: HttpRequest,
+    ) -> Answer | None:
+        """An AWS call of one of Rolecall's own pages, by an identity that has signed nothing.
+
+        It takes the road of every call: the model's limits, the kind of credentials, the policies, the operation, the
+        log. Only the signature is missing, and fault rules do not strike it. ``request`` gives address, program and
+        host. Raises AwsError, also for operations that need a proof besides the caller.
+        """
+        received = Received(self._ids.uuid(), request, self._clock.wall_seconds(), monotonic_seconds())
+        model = load_service(service)
+        target = Target(model, model.operation(operation), "/", {}, {})
+        registered = find(service, operation)
+        identity: Identity | None = None
+        identities: IdentityStore | None = None
+        decisions: Sequence[Decision] = ()
+        answer: Answer | None = None
+        failure: AwsError | None = None
+        try:
+            if registered is None or registered.proof or second_factor_of(registered, parameters):
+                raise not_emulated(service, operation)
+            with self._database.snapshot() as connection:
+                identities = self._generations.current(connection)
+                now_seconds = self._clock.now_seconds()
+                identity = whose(connection, identities)
+                within_limits(target, parameters, self._generations.settings.minimum_session_seconds)
+                call = self.call_for(received, target, None, identity, identities, connection, now_seconds)
+                check_kind(call, registered, parameters)
+                decisions = authorise(call, registered, parameters, request, identity)
+                answer = read_answer(call, registered, target, parameters)
+            if registered.writes:
+                written = self._database.write(partial(write_answer, call, registered, parameters, answer))
+                answer = unless_refused(written)
+        except AwsError as error:
+            failure = error
+        except Exception as error:
+            failure = unexpected(received.request_id, error)
+        status = 200 if failure is None else failure.status or error_status(service, failure.code)
+        kept = recorded(target.operation.recorder, 0, parameters, answer if failure is None else None)
+        self.observe(received, service, operation, identity, status, failure, None, decisions, identities, kept)
+        if failure is not None:
+            raise failure
+        return answer
 
     def _answer_unmatched(
         self, received: Received, signing_name: str, error: AwsError, guessed_service: str = ""
@@ -167,7 +220,7 @@ class Gateway:
         identities: IdentityStore | None = None
         decisions: Sequence[Decision] = ()
         asked: Parameters | None = None
-        answer: Answer | None = None
+        answer: Any = None
         failure: AwsError | None = None
         registered = find(service, operation)
         struck = known or NOT_STRUCK
@@ -183,7 +236,7 @@ class Gateway:
                     struck = faults.on_credentials(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
                 asked = parameters = within_limits(target, decode(target, request), settings.minimum_session_seconds)
-                call = self._call(received, target, signature, identity, identities, connection, now_seconds)
+                call = self.call_for(received, target, signature, identity, identities, connection, now_seconds)
                 if faults is not None:
                     struck = faults.on_call(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
@@ -203,7 +256,7 @@ class Gateway:
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
                 answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
-            encoded = encode_answer(target.operation, answer, request, request_id)
+            encoded = encode_answer(target.operation, unless_refused(answer), request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
             yield Fetch(wanted.url, wanted.fetch)
@@ -236,7 +289,7 @@ class Gateway:
         may_start_again = known is None and self._generations.faults is None
         return f"{target.service.name}:{target.operation.name}" if may_start_again else ""
 
-    def _call(
+    def call_for(
         self,
         received: Received,
         target: Target,
@@ -246,6 +299,7 @@ class Gateway:
         connection: Connection,
         now_seconds: float,
     ) -> Call:
+        """What the later steps and the operation know of a call."""
         return Call(
             service=target.service.name,
             operation=target.operation.name,
@@ -262,6 +316,7 @@ class Gateway:
             model=target.operation,
             sandbox=self._sandbox,
             host=received.request.headers.get("host", ""),
+            scheme=received.request.scheme,
         )
 
     def observe(

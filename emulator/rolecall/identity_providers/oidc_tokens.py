@@ -7,6 +7,7 @@ sandbox file declares with ``keys: rolecall``, under its own URL. A key is made 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rolecall.clock import Clock
@@ -25,7 +26,7 @@ from rolecall.sessions.signing_keys import (
 )
 from rolecall.storage.engine import Database
 from rolecall.storage.oidc_providers import own_provider_urls
-from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key, signing_keys_of
+from rolecall.storage.signing_keys import StoredSigningKey, kept_first, newest_signing_key, signing_keys_of
 
 DEFAULT_ALGORITHM = "RS256"
 MAXIMUM_LIFETIME_SECONDS = 366 * 86_400
@@ -109,13 +110,9 @@ def _signing_key(database: Database, purpose: str, algorithm: str, now: int) -> 
     with database.snapshot() as connection:
         stored = newest_signing_key(connection, purpose, algorithm)
     if stored is None:
-        # Made before the transaction, so that other writers do not wait for it.
         made = new_signing_key(algorithm)
-        with database.transaction() as connection:
-            stored = newest_signing_key(connection, purpose, algorithm)
-            if stored is None:
-                stored = StoredSigningKey(made.key_id, purpose, algorithm, private_pem(made), None, now)
-                add_signing_key(connection, stored)
+        first = StoredSigningKey(made.key_id, purpose, algorithm, private_pem(made), None, now)
+        stored = database.write(partial(kept_first, first))
     return load_signing_key(algorithm, stored.private_key)
 
 

@@ -1,10 +1,10 @@
-"""Proofs of identity: tokens and assertions for the calls that need no signature, and MFA codes."""
+"""Proofs of identity: tokens and assertions for the calls that need no signature, MFA codes, a user's consent."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rolecall.identity_providers import mfa_codes, oidc_tokens, saml_assertions
+from rolecall.identity_providers import mfa_codes, oidc_tokens, saml_assertions, sso_consent
 from rolecall.sandbox import Sandbox
 
 
@@ -27,3 +27,6 @@ class Proofs:
 
     def mfa_code_pair(self, device: str) -> tuple[str, str]:
         return mfa_codes.unused_pair(self._sandbox.database, self._sandbox.clock, device)
+
+    def approve_device(self, user_code: str, user: str | None) -> None:
+        sso_consent.approve_device(self._sandbox.database, self._sandbox.clock, user_code, user)

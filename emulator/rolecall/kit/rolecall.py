@@ -389,6 +389,13 @@ class Rolecall(Calling, Providing):
 
     # Reasons.
 
+    def approve_device(self, user_code: str, user: str | None) -> None:
+        """Approve the program with that user code, as a user of the directory of IAM Identity Center would.
+
+        Without a user, deny it. Raises ValueError for an unknown or expired code, and for an unknown user.
+        """
+        self._parts.proofs.approve_device(user_code, user)
+
     @property
     def decisions(self) -> list[DecisionRecord]:
         """The calls and the reasons for their results, newest first."""

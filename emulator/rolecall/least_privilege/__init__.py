@@ -14,7 +14,7 @@ from rolecall.least_privilege.report import (
     unused_grants,
     unused_notes,
 )
-from rolecall.least_privilege.traffic import BadPrincipalError, check_principal
+from rolecall.least_privilege.traffic import BadPrincipalError, check_principal, used_permissions
 
 __all__ = [
     "BadPrincipalError",
@@ -27,4 +27,5 @@ __all__ = [
     "observed",
     "unused_grants",
     "unused_notes",
+    "used_permissions",
 ]

@@ -15,6 +15,8 @@ _IGNORED = ("rolecall.ignored", "")
 _keys: dict[bytes, tuple[str, str]] = {
     b"content-type": ("CONTENT_TYPE", "content-type"),
     b"content-length": ("CONTENT_LENGTH", "content-length"),
+    # The one header of AWS with an underscore. No proxy checks a header of the other name.
+    b"x-amz-sso_bearer_token": ("HTTP_X_AMZ_SSO_BEARER_TOKEN", "x-amz-sso_bearer_token"),
 }
 # Only a list of cookies has another separator (RFC 9113, section 8.2.3).
 _SEPARATORS = {"HTTP_COOKIE": "; "}

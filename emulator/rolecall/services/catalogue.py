@@ -133,6 +133,12 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "organizations.handshakes",
     ),
     "eks-auth": ("eks_auth.pod_identity",),
+    "sso-oauth": (
+        "sso_oidc.clients",
+        "sso_oidc.devices",
+        "sso_oidc.tokens",
+    ),
+    "sso": ("sso.portal",),
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from rolecall.access.permission import Permission
 from rolecall.access.policies import PolicyStore
@@ -91,7 +91,8 @@ class Call:
     """Everything an operation may know of the call it serves.
 
     ``db`` is a SQLAlchemy connection. It reads a snapshot while permissions are worked out and in operations that only
-    read. Operations that write have a transaction: committed when they return, rolled back when they raise.
+    read. Operations that write have a transaction: committed when they return, rolled back when they raise. A refusal
+    that must keep what was written is returned.
     ``account_id`` is the caller's account. Times are seconds since the epoch.
     """
 
@@ -115,6 +116,8 @@ class Call:
     proof: Any = None
     # The Host header. STS recognises its global endpoint by it.
     host: str = ""
+    # The scheme of the request: http or https.
+    scheme: str = "http"
     # The time of an MFA proof in this very call, which is now; None without one.
     mfa_at_seconds: int | None = None
     # What the operation's ``prepare`` found before the transaction began.
@@ -129,7 +132,9 @@ class Proven:
     facts: Any
 
 
-Function = Callable[..., Answer | None]
+# An operation may return a refusal instead of raising it. Then what it wrote is kept, as a used code must be.
+Function = Callable[..., Answer | AwsError | None]
+_Registered = TypeVar("_Registered", bound=Function)
 PermissionsOf = Callable[[Call, Parameters], Sequence[Permission]]
 Precheck = Callable[[Call, Parameters], None]
 Proof = Callable[[Call, Parameters], Proven]
@@ -209,7 +214,7 @@ def operation(
     prepare: Prepare | None = None,
     verb: str = "",
     place: tuple[str, int] | None = None,
-) -> Callable[[Function], Function]:
+) -> Callable[[_Registered], _Registered]:
     """Register a function as an operation.
 
     ``permissions`` returns the permissions that the caller needs, where AWS differs from its tables. ``precheck``
@@ -223,7 +228,7 @@ def operation(
     that declares them.
     """
 
-    def register(function: Function) -> Function:
+    def register(function: _Registered) -> _Registered:
         if (service, name) in _operations:
             raise ValueError(f"{service}:{name} is registered twice")
         parameters = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]

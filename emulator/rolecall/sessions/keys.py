@@ -26,12 +26,14 @@ class SealingKey:
     access_key_key: bytes = field(init=False, repr=False)
     page_key: bytes = field(init=False, repr=False)
     delivery_key: bytes = field(init=False, repr=False)
+    console_key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token_key", _derived(self.secret, "sealed token"))
         object.__setattr__(self, "access_key_key", _derived(self.secret, "secret access key"))
         object.__setattr__(self, "page_key", _derived(self.secret, "page token"))
         object.__setattr__(self, "delivery_key", _derived(self.secret, "delivery token"))
+        object.__setattr__(self, "console_key", _derived(self.secret, "console"))
 
     def secret_access_key(self, access_key_id: str) -> str:
         """The secret of a temporary access key id: 40 characters, derived and never stored."""

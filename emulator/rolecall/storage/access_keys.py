@@ -6,8 +6,9 @@ Only :class:`KeyInUse` has the secret, for the person who owns the sandbox.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from rolecall.storage import tables as t
 from rolecall.storage.prepared import PreparedSelect
@@ -76,16 +77,26 @@ def access_keys_of(connection: Connection, account_id: str, user_id: str | None)
 
 def keys_in_use(connection: Connection, limit: int) -> list[KeyInUse]:
     """The first ``limit`` active keys: accounts as declared, in each the root user and then the users by name."""
-    statement = (
+    ordered = _active_keys().order_by(
+        t.accounts.c.position, t.users.c.name_key.is_not(None), t.users.c.name_key, _KEYS.c.access_key_id
+    )
+    return [KeyInUse(*row) for row in connection.execute(ordered.limit(limit))]
+
+
+def active_key(connection: Connection, access_key_id: str) -> KeyInUse | None:
+    """The active key with this id."""
+    row = connection.execute(_active_keys().where(_KEYS.c.access_key_id == access_key_id)).first()
+    return None if row is None else KeyInUse(*row)
+
+
+def _active_keys() -> Select[Any]:
+    return (
         select(_KEYS.c.account_id, t.users.c.name, _KEYS.c.access_key_id, _KEYS.c.secret_access_key)
         .select_from(_KEYS)
         .join(t.accounts, t.accounts.c.account_id == _KEYS.c.account_id)
         .outerjoin(t.users, t.users.c.user_id == _KEYS.c.user_id)
         .where(_KEYS.c.status == "Active")
-        .order_by(t.accounts.c.position, t.users.c.name_key.is_not(None), t.users.c.name_key, _KEYS.c.access_key_id)
-        .limit(limit)
     )
-    return [KeyInUse(*row) for row in connection.execute(statement)]
 
 
 def add_access_key(connection: Connection, key: AccessKeyRecord, secret_access_key: str) -> None:

@@ -143,6 +143,19 @@ def page(
     return _PAGES[ascending].all(connection, *values)
 
 
+def newest(connection: Connection, channel_key: str, between_micros: tuple[int, int], limit: int) -> list[Message]:
+    """The last messages of a channel, newest first, of every status and for every reader.
+
+    They were made between two times, the first included.
+    """
+    since, before = between_micros
+    statement = _SELECT.where(
+        _M.channel_key == channel_key, _M.created_at_micros >= since, _M.created_at_micros < before
+    )
+    rows = connection.execute(statement.order_by(_M.created_at_micros.desc()).limit(limit))
+    return _messages([tuple(row) for row in rows])
+
+
 def overdue(connection: Connection, channel_key: str, now_micros: int) -> list[Message]:
     """The pending messages of a channel whose time is over, in the order in which it was over."""
     return _messages(_OVERDUE.all(connection, channel_key, now_micros))

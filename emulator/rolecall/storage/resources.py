@@ -211,6 +211,39 @@ def all_of_kind(connection: Connection, account_id: str, kind: str, region: str 
     return [_resource(row) for row in connection.execute(statement.order_by(_R.created_at_seconds, _R.resource_id))]
 
 
+def kinds_of(connection: Connection, account_id: str, now_seconds: float) -> list[tuple[str, str, int]]:
+    """Which kinds of resources an account has in which Regions, and how many that have not ended: Region, kind, count.
+
+    A resource whose parent has ended does not count.
+    """
+    statement = (
+        select(_R.region, _R.kind, func.count())
+        .select_from(_WITH_PARENTS)
+        .where(_R.account_id == account_id, *_not_ended(now_seconds))
+        .group_by(_R.region, _R.kind)
+        .order_by(_R.region, _R.kind)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
+def kinds_of_children(connection: Connection, parent_key: str, now_seconds: float) -> list[tuple[str, int]]:
+    """The kinds of the resources that belong to a parent, and how many of each have not ended."""
+    statement = (
+        select(_R.kind, func.count())
+        .select_from(_WITH_PARENTS)
+        .where(_R.parent_key == parent_key, *_not_ended(now_seconds))
+        .group_by(_R.kind)
+        .order_by(_R.kind)
+    )
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def _not_ended(now_seconds: float) -> tuple[Any, Any]:
+    ends = (_R.ends_at_seconds, _parents.c.ends_at_seconds)
+    own, parents = (or_(each.is_(None), each > int(now_seconds)) for each in ends)
+    return own, parents
+
+
 def children(connection: Connection, parent_key: str, kind: str) -> list[Resource]:
     """All resources of a kind that belong to a parent, oldest first."""
     statement = _SELECT.where(_R.parent_key == parent_key, _R.kind == kind)

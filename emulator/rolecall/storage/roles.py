@@ -18,6 +18,9 @@ from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 SERVICE_LINKED_PATH = "/aws-service-role/"
+# Paths of roles that AWS makes, such as those of IAM Identity Center.
+RESERVED_PATH = "/aws-reserved/"
+SSO_PATH = f"{RESERVED_PATH}sso.amazonaws.com/"
 _trusted: BoundedCache[str, Mapping[str, str]] = BoundedCache(1024)
 
 
@@ -47,6 +50,11 @@ class RoleRecord:
     @property
     def arn(self) -> str:
         return iam_arn(self.account_id, "role", self.path, self.name)
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether AWS made the role for itself, as for a permission set of IAM Identity Center."""
+        return self.path.startswith(RESERVED_PATH)
 
 
 # In the order of RoleRecord's fields.

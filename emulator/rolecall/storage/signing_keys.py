@@ -36,6 +36,18 @@ def newest_signing_key(connection: Connection, purpose: str, algorithm: str) -> 
     return found[-1] if found else None
 
 
+def kept_first(made: StoredSigningKey, connection: Connection) -> StoredSigningKey:
+    """Store a key unless its issuer has one for the algorithm already. Returns the one that the issuer has now.
+
+    A key is made before the transaction, so that other writers do not wait for it. Another process may have made one
+    meanwhile.
+    """
+    known = newest_signing_key(connection, made.purpose, made.algorithm)
+    if known is None:
+        add_signing_key(connection, made)
+    return known or made
+
+
 def add_signing_key(connection: Connection, key: StoredSigningKey) -> None:
     """Store a new key. This raises the generation, so every worker sees the key on its next call."""
     connection.execute(

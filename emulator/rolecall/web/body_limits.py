@@ -10,10 +10,14 @@ from werkzeug.datastructures import EnvironHeaders
 from rolecall.settings import MAXIMUM_EXPECTATIONS_BYTES, MAXIMUM_SNAPSHOT_BYTES
 from rolecall.web.control_access import ControlAccess, Sender
 
+# A form of the console sends a snapshot too, with some bytes around it.
+CONSOLE_LOAD_PATH = "/_rolecall/console/time/load"
+FORM_AROUND_BYTES = 65_536
 # By method and path: the bodies that are files. Only senders that may use the control endpoints get an answer there.
 _FILES = {
     ("PUT", "/_rolecall/snapshot"): MAXIMUM_SNAPSHOT_BYTES,
     ("POST", "/_rolecall/verify"): MAXIMUM_EXPECTATIONS_BYTES,
+    ("POST", CONSOLE_LOAD_PATH): MAXIMUM_SNAPSHOT_BYTES + FORM_AROUND_BYTES,
 }
 
 

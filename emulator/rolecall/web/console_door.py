@@ -5,19 +5,20 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from rolecall.sandbox import Sandbox
-from rolecall.web.control import THIS_MACHINE
+from rolecall.web.control import THIS_MACHINE, guard_pages
 from rolecall.web.doors import PREFIX, Guard
 from rolecall.web.origins import Admission
 
 CONSOLE_PATH = f"{PREFIX}/console"
-# Scripts and styles come from this server only, and no page holds any of its own.
+# Scripts and styles come from this server only, and no page holds any of its own. With "no-referrer" browsers would
+# send "Origin: null" with the console's own forms.
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -25,8 +26,15 @@ _SECURITY_HEADERS = {
 
 
 def _guard(pages: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
-    """The guard of the control endpoints, and the headers that keep a page from loading or running anything else."""
-    THIS_MACHINE.add(pages, sandbox, admission)
+    """The guard of the control endpoints, and the headers that keep a page from loading or running anything else.
+
+    With a control token other machines are answered too: every page then asks for the token.
+    """
+    guard_pages(pages, sandbox, admission, asks_for_token=True)
+
+    @pages.before_request
+    def note_token() -> None:
+        g.control_token = admission.control.token
 
     @pages.after_request
     def secured(answer: Response) -> Response:
@@ -44,6 +52,7 @@ def register_console(pages: Blueprint, sandbox: Sandbox) -> None:
 
     @pages.get("", defaults={"rest": ""}, strict_slashes=False)
     @pages.get("/<path:rest>")
+    @pages.post("/<path:rest>")
     def console(rest: str) -> Any:
         # Loaded now: most servers never show the console, and a start does not pay for it.
         pages_of_console: Any = importlib.import_module("rolecall.web.console.answering")

@@ -44,15 +44,18 @@ PUBLIC_NAME_MESSAGE = (
 )
 
 
-def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
-    """This machine or the token, no page of another site, and only while the database answers."""
+def guard_pages(control: Blueprint, sandbox: Sandbox, admission: Admission, *, asks_for_token: bool = False) -> None:
+    """This machine or the token, no page of another site, and only while the database answers.
+
+    ``asks_for_token`` lets in senders that would be admitted with the token: the pages themselves ask for it.
+    """
 
     @control.before_request
     def check_sender() -> tuple[Response, int] | None:
         sender = admission.control.judge(request.remote_addr or "", request.headers)
         if sender is Sender.STRANGER:
             return _problem(OTHER_MACHINE_MESSAGE), 403
-        if sender is Sender.UNPROVEN:
+        if sender is Sender.UNPROVEN and not asks_for_token:
             refusal = _problem(UNPROVEN_MESSAGE)
             refusal.headers["WWW-Authenticate"] = 'Bearer realm="rolecall"'
             return refusal, 401
@@ -76,7 +79,7 @@ def _guard(control: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
         return None
 
 
-THIS_MACHINE = Guard("this machine, and others with the control token", _guard)
+THIS_MACHINE = Guard("this machine, and others with the control token", guard_pages)
 
 
 def register_health(control: Blueprint, sandbox: Sandbox) -> None:

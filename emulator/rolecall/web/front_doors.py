@@ -37,6 +37,14 @@ from rolecall.web.signin import (
     register_session,
 )
 from rolecall.web.snapshot_endpoints import register_snapshots
+from rolecall.web.sso_pages import (
+    AUTHORIZE_PATH,
+    SSO_GUARD,
+    SSO_PATH,
+    is_authorization,
+    register_authorize,
+    register_sso_pages,
+)
 from rolecall.web.start_page import asks_for_page, register_docs, register_start_page
 
 EVERY_CLIENT = Guard("every client")
@@ -68,6 +76,8 @@ FRONT_DOORS = (
     FrontDoor("sign_in", FEDERATION_PATH, OWN_SITE, (register_federation,), is_federation),
     FrontDoor("console", CONSOLE_PATH, CONSOLE_GUARD, (register_console,)),
     FrontDoor("session", SESSION_PATH, OWN_SITE, (register_session,)),
+    FrontDoor("sso", SSO_PATH, SSO_GUARD, (register_sso_pages,)),
+    FrontDoor("authorize", AUTHORIZE_PATH, SSO_GUARD, (register_authorize,), is_authorization),
     FrontDoor("docs", f"{PREFIX}/docs", EVERY_CLIENT, (register_docs,)),
     FrontDoor("start_page", "/", EVERY_CLIENT, (register_start_page,), asks_for_page),
 )

@@ -27,6 +27,7 @@ _read_host = re.compile(
     re.ASCII | re.IGNORECASE,
 ).fullmatch
 _read_origin = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9_.:\[\]-]+", re.ASCII).fullmatch
+# A token of 16 random characters cannot be guessed over a network.
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # Values of Sec-Fetch-Site without another site (W3C, Fetch Metadata). "none": the user typed the address.
 _OF_THIS_SITE = ("same-origin", "none")

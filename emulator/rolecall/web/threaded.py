@@ -18,6 +18,7 @@ from rolecall.web.aws import WsgiApplication
 
 _MAXIMUM_PORT = 65535
 _BACKLOG = 128
+_TOKEN_HEADER = "x-amz-sso_bearer_token"  # noqa: S105 - a name
 # How long calls that are being answered may take when the server closes.
 _LAST_ANSWER_SECONDS = 2
 
@@ -33,6 +34,14 @@ class _SilentHandler(WSGIRequestHandler):
             super().handle()
         finally:
             del self.connections[threading.current_thread()]
+
+    def make_environ(self) -> dict[str, Any]:
+        """werkzeug drops headers with an underscore. The access portal of IAM Identity Center has one."""
+        environ: dict[str, Any] = super().make_environ()
+        token = self.headers.get(_TOKEN_HEADER)
+        if token is not None:
+            environ[f"HTTP_{_TOKEN_HEADER.upper().replace('-', '_')}"] = token
+        return environ
 
     def log(self, _type: str, _message: str, *_arguments: Any) -> None:
         """Print nothing: the decision log has every call."""

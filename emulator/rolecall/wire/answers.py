@@ -6,8 +6,9 @@ in JSON. Rest-json services also put the error's name in a header, because SDKs 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -198,8 +199,12 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
     if _speaks_json(service_name):
         if KNOWN_SERVICES[service_name].error_form == "type":
             return _typed_error(resolved, status, error)
+        namespace = KNOWN_SERVICES[service_name].error_namespace
+        if KNOWN_SERVICES[service_name].error_form == "oauth":
+            return _oauth_error(resolved, status, error, namespace)
         if KNOWN_SERVICES[service_name].error_form == "message":
-            return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}}}')
+            typed = f',"__type":{quoted(f"{namespace}#{resolved.code}")}' if namespace else ""
+            return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}{typed}}}')
         return _rest_error(resolved, status, error.message, request_id)
     kind = "Sender" if status < 500 else "Receiver"
     if _wants_json(request):
@@ -232,6 +237,23 @@ def _typed_error(resolved: _Resolved, status: int, error: AwsError) -> HttpAnswe
     shown.update({name: value for name, value in error.members.items() if name in resolved.members})
     body = ",".join(f"{quoted(name)}:{quoted(value)}" for name, value in shown.items())
     return HttpAnswer(status, f"{{{body}}}".encode("ascii"), JSON_TARGET_TYPE)
+
+
+# The words that do not follow from the exception's name (the model's documentation of their member error).
+_OAUTH_WORDS = {"InternalServerException": "server_error", "InvalidRequestRegionException": "invalid_request"}
+_begins_word = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def _oauth_error(resolved: _Resolved, status: int, error: AwsError, namespace: str) -> HttpAnswer:
+    """The error of an OAuth endpoint (RFC 6749, section 5.2), with the exception's name in a header."""
+    usual = "server_error" if status >= 500 else "invalid_request"
+    word = _OAUTH_WORDS.get(resolved.code, usual)
+    if "error" in resolved.members and resolved.code not in _OAUTH_WORDS:
+        word = _begins_word.sub("_", resolved.code.removesuffix("Exception")).lower()
+    answer = _error_answer(resolved, status, f'{{"error":{quoted(word)},"error_description":{quoted(error.message)}}}')
+    # As recorded: the header ends with the namespace, which SDKs cut off.
+    named = {name: f"{code}:http://internal.amazon.com/coral/{namespace}/" for name, code in answer.headers.items()}
+    return replace(answer, headers=named)
 
 
 def _error_answer(resolved: _Resolved, status: int, body: str) -> HttpAnswer:

@@ -262,6 +262,9 @@ def _service_of_host(request: HttpRequest) -> str:
     prefix, dot, rest = host.partition(".")
     if dot and prefix in _HOSTS and not rest.replace(".", "").isdigit():
         return _HOSTS[prefix]
+    longer = f"{prefix}.{rest.partition('.')[0]}"
+    if longer in _HOSTS:
+        return _HOSTS[longer]
     return _LEGACY_HOSTS.get(host, "")
 
 

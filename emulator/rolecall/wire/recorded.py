@@ -33,6 +33,21 @@ _SECRET = frozenset(
         "TokenCode",
         "TradeInToken",
         "WebIdentityToken",
+        # Of IAM Identity Center and of Sign-In, whose names begin with a small letter.
+        "accessToken",
+        "assertion",
+        "clientSecret",
+        "code",
+        "codeVerifier",
+        "deviceCode",
+        "idToken",
+        "refreshToken",
+        "secretAccessKey",
+        "sessionToken",
+        "subjectToken",
+        "token",
+        "userCode",
+        "verificationUriComplete",
     }
 )
 _HIDDEN_TOKEN = "SessionToken"  # noqa: S105

@@ -62,12 +62,17 @@ def compile_decode(shape: Shape | None) -> Decode:
 
 
 def _located(members: Mapping[str, Member], location: str) -> list[tuple[str, str, Callable[[str], Any] | None]]:
-    lower = location == "header"
     return [
-        (m.wire_name.lower() if lower else m.wire_name, name, text_reader(m))
+        (wire_name, name, text_reader(m))
         for name, m in members.items()
         if m.location == location
+        for wire_name in (_header_names(m.wire_name) if location == "header" else (m.wire_name,))
     ]
+
+
+def _header_names(name: str) -> tuple[str, ...]:
+    """The names under which a header arrives. WSGI writes a hyphen as an underscore, so it cannot tell them apart."""
+    return tuple(dict.fromkeys((name.lower(), name.lower().replace("_", "-"))))
 
 
 def _read_located(

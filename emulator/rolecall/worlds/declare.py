@@ -18,6 +18,7 @@ from rolecall.worlds.collection import without_collection
 from rolecall.worlds.control_policies import control_document, management_document
 from rolecall.worlds.document_files import read_document_files
 from rolecall.worlds.files import read_named
+from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPermissionSet, dangling_center
 from rolecall.worlds.json_schema import Schema, accepting, document
 from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
@@ -110,6 +111,8 @@ _WORLD = c.record(
         "version": ("", _version),
         "organization": ("organization", _ORGANIZATION),
         "accounts": ("accounts", c.list_of(record_of(w.DeclaredAccount))),
+        "identity_center": ("identity_center", record_of(DeclaredIdentityCenter)),
+        "permission_sets": ("permission_sets", c.list_of(record_of(DeclaredPermissionSet))),
         "settings": ("settings", _SETTINGS),
         ROWS: ("rows", rows),
     },
@@ -199,7 +202,11 @@ def _checked(notes: c.Notes) -> w.World | None:
     if world is not None and value.get("accounts") == []:
         notes.add(("accounts",), "must name at least one account")
     for path, message in chain(
-        dangling(value), dangling_chime_sdk(value), dangling_attachments(value), dangling_rows(value)
+        dangling(value),
+        dangling_chime_sdk(value),
+        dangling_attachments(value),
+        dangling_center(value),
+        dangling_rows(value),
     ):
         notes.add(path, message)
     return world

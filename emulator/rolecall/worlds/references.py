@@ -18,6 +18,7 @@ from rolecall.policy import MalformedPolicy, PolicyKind, trusted_principals
 from rolecall.storage.gather import ROOT_TARGET
 from rolecall.storage.trust import PrincipalForm, UnknownPrincipal, principal_form
 from rolecall.worlds.checking import accepted_policy, document_text
+from rolecall.worlds.identity_center import declared_role_arns
 from rolecall.worlds.located import Path
 from rolecall.worlds.plain_values import Found, Values, mappings_in, repeats, text_in, texts_in
 
@@ -46,7 +47,7 @@ class _Declared:
 def dangling(world: Any) -> Found:
     """Every such problem, with the path of its value."""
     accounts = list(mappings_in(world, "accounts"))
-    principals = frozenset(_principals(accounts))
+    principals = frozenset([*_principals(accounts), *declared_role_arns(world)])
     parsed = [arn for arn in map(parse_arn, principals) if arn is not None]
     declared = _Declared(
         accounts=frozenset(text_in(account, "id") for _, account in accounts),

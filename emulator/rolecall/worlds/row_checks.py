@@ -31,6 +31,8 @@ from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 ROWS = "rows"
 # Base32 of ten or more whole bytes. Other numbers of characters cannot be whole bytes.
 SEED_PATTERN = r"(?:[A-Z2-7]{8}){2,16}(?:[A-Z2-7]{2}|[A-Z2-7]{4}|[A-Z2-7]{5}|[A-Z2-7]{7})?"
+# The name becomes the name of role sessions.
+DIRECTORY_USER_PATTERN = r"[\w+=,.@-]{2,64}"
 _DATE = re.compile(r"_(at|until)_seconds$")
 # The stored form of a password. With larger numbers a check of the password could take all of the machine.
 _PASSWORD_HASH = re.compile(r"scrypt:\d{1,5}:\d{1,2}:\d\$[^$]{1,64}\$[0-9a-f]{128}")
@@ -109,6 +111,11 @@ def _texts_by_name(value: str) -> None:
     for texts in json.loads(value).values():
         if not texts or not all(isinstance(each, str) for each in texts):
             raise TypeError
+
+
+def _texts_of_mapping(value: str) -> None:
+    if not all(isinstance(each, str) for each in json.loads(value).values()):
+        raise TypeError
 
 
 def _usages(value: str) -> None:
@@ -190,6 +197,11 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "phone_number_associations.name": _one_of(
         "AccountId", "UserId", "VoiceConnectorId", "VoiceConnectorGroupId", "SipRuleId"
     ),
+    "identity_centers.number": _between(1, 1),
+    "identity_centers.session_duration_seconds": _between(900, 7_776_000),
+    "permission_sets.session_duration_seconds": _between(3600, 43_200),
+    "directory_users.name": _matching(DIRECTORY_USER_PATTERN, "a name of 2 to 64 letters, digits and +=,.@_-"),
+    "directory_users.attributes": _readable(_texts_of_mapping, "a mapping of texts, as JSON text"),
     "signing_keys.algorithm": _matching("|".join(sorted(ALGORITHMS)), "the name of an algorithm, such as RS256"),
 }
 

@@ -34,6 +34,7 @@ from rolecall.worlds.attached_setup import declared_id, put_attachment
 from rolecall.worlds.checking import accepted_policy
 from rolecall.worlds.chime_sdk_setup import ChimeSdkRows
 from rolecall.worlds.collection import without_collection
+from rolecall.worlds.identity_center_setup import put_identity_center
 from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.references import referable_units
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
@@ -179,6 +180,7 @@ class _Builder:
             self._root_access(organization)
         for account in world.accounts:
             self._account(account)
+        put_identity_center(self._db, world, self._now_seconds, self._ids)
         # Only now does every user and role exist that a trust policy may name.
         connection = self._db.written()
         for account in world.accounts:

@@ -28,6 +28,7 @@ from rolecall.worlds.chime_sdk import (
     DeclaredSipApplication,
     DeclaredVoiceConnector,
 )
+from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPermissionSet
 from rolecall.worlds.members import column, list_of, member, moment
 from rolecall.worlds.row_checks import SEED_PATTERN
 
@@ -357,6 +358,8 @@ class World:
 
     accounts: tuple[DeclaredAccount, ...]
     organization: DeclaredOrganization | None = None
+    identity_center: DeclaredIdentityCenter | None = None
+    permission_sets: tuple[DeclaredPermissionSet, ...] = ()
     settings: SandboxSettings = field(default_factory=SandboxSettings)
     # Table -> its rows, for content that has no keys of its own in the format.
     rows: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)

@@ -40,7 +40,7 @@ def create_account(call: Call, *, Name: str) -> Answer:
         created_at_seconds=int(call.now_seconds),
     )
     chime_accounts.add_account(call.db, account)
-    return {"Account": shown_account(call, account)}
+    return {"Account": shown_account(call.db, account)}
 
 
 get(ACCOUNT, "GetAccount")
@@ -67,7 +67,7 @@ def list_accounts(
         limit=MaxResults + 1,
     )
     accounts, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.account_id))
-    return {"Accounts": [shown_account(call, account) for account in accounts], **rest}
+    return {"Accounts": [shown_account(call.db, account) for account in accounts], **rest}
 
 
 @operation("chime", "UpdateAccount")
@@ -80,7 +80,7 @@ def update_account(call: Call, *, AccountId: str, Name: str | None = None, Defau
     if DefaultLicense is not None:
         changes["default_license"] = checked_license(DefaultLicense, "DefaultLicense")
     chime_accounts.update_account(call.db, account.account_id, changes)
-    return {"Account": shown_account(call, account._replace(**changes))}
+    return {"Account": shown_account(call.db, account._replace(**changes))}
 
 
 @operation("chime", "DeleteAccount")

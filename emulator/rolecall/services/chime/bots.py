@@ -45,12 +45,12 @@ def create_bot(call: Call, *, AccountId: str, DisplayName: str, Domain: str | No
         updated_at_seconds=now,
     )
     chime_bots.add_bot(call.db, bot)
-    return {"Bot": _shown(bot)}
+    return {"Bot": shown_bot(bot)}
 
 
 @operation("chime", "GetBot")
 def get_bot(call: Call, *, AccountId: str, BotId: str) -> Answer:
-    return {"Bot": _shown(_existing(call, AccountId, BotId))}
+    return {"Bot": shown_bot(_existing(call, AccountId, BotId))}
 
 
 @operation("chime", "ListBots")
@@ -60,7 +60,7 @@ def list_bots(call: Call, *, AccountId: str, MaxResults: int = DEFAULT_BOTS, Nex
     after = BEFORE_THE_FIRST if NextToken is None else position_of(call, filters, NextToken)
     found = chime_bots.list_bots(call.db, account.account_id, after=after, limit=MaxResults + 1)
     bots, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.bot_id))
-    return {"Bots": [_shown(bot) for bot in bots], **rest}
+    return {"Bots": [shown_bot(bot) for bot in bots], **rest}
 
 
 @operation("chime", "UpdateBot")
@@ -69,7 +69,7 @@ def update_bot(call: Call, *, AccountId: str, BotId: str, Disabled: bool | None 
     disabled = bot.disabled if Disabled is None else Disabled
     changes: dict[str, Any] = {"disabled": disabled, "updated_at_seconds": int(call.now_seconds)}
     chime_bots.update_bot(call.db, bot.bot_id, changes)
-    return {"Bot": _shown(bot._replace(**changes))}
+    return {"Bot": shown_bot(bot._replace(**changes))}
 
 
 @operation("chime", "RegenerateSecurityToken")
@@ -78,7 +78,7 @@ def regenerate_security_token(call: Call, *, AccountId: str, BotId: str) -> Answ
     bot = _existing(call, AccountId, BotId)
     changes = {"security_token": call.ids.secret_access_key()}
     chime_bots.update_bot(call.db, bot.bot_id, changes)
-    return {"Bot": _shown(bot._replace(**changes))}  # type: ignore[arg-type]
+    return {"Bot": shown_bot(bot._replace(**changes))}  # type: ignore[arg-type]
 
 
 @operation("chime", "GetEventsConfiguration")
@@ -137,7 +137,7 @@ def _is_https(text: str) -> bool:
     return parts.scheme == "https" and bool(parts.hostname) and text.isprintable() and " " not in text
 
 
-def _shown(bot: ChimeBot) -> Answer:
+def shown_bot(bot: ChimeBot) -> Answer:
     """A bot as the model's Bot. AWS CLI, create-bot: the bot's user has the bot's id."""
     return {
         "BotId": bot.bot_id,

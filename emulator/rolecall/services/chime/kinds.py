@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from rolecall.services.chime.common import SUPPORTED_LICENSES
 from rolecall.services.chime.users import shown_user
 from rolecall.services.kinds import Ids, Kept, Kind
@@ -23,7 +25,7 @@ class _Accounts(Kept):
         found = read(call.db, call.account_id, account_id)
         if found is None:
             return None
-        return Resource(found.account_id, found.account_id, found.created_at_seconds, shown_account(call, found))
+        return Resource(found.account_id, found.account_id, found.created_at_seconds, shown_account(call.db, found))
 
     def setting(self, call: Call, resource: Resource, name: str) -> Content | None:
         found = chime_accounts.account(call.db, call.account_id, resource.key)
@@ -56,9 +58,9 @@ ACCOUNT = Kind("chime", "account", "AccountId", _Accounts())
 USER = Kind("chime", "user", "UserId", _Users(), ACCOUNT)
 
 
-def shown_account(call: Call, account: ChimeAccount) -> Answer:
+def shown_account(connection: Connection, account: ChimeAccount) -> Answer:
     """An account as the model's Account."""
-    groups = chime_settings.delegate_groups(call.db, account.account_id)
+    groups = chime_settings.delegate_groups(connection, account.account_id)
     return {
         "AwsAccountId": account.aws_account_id,
         "AccountId": account.account_id,

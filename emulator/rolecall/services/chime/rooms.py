@@ -21,7 +21,7 @@ def create_room(call: Call, *, AccountId: str, Name: str, ClientRequestToken: st
     if ClientRequestToken is not None:
         known = chime_rooms.room_by_token(call.db, account.account_id, ClientRequestToken)
         if known is not None:
-            return {"Room": _shown(known)}
+            return {"Room": shown_room(known)}
     if chime_rooms.count_rooms(call.db, account.account_id) >= MAXIMUM_ROOMS:
         raise limit_exceeded(f"An account may have at most {MAXIMUM_ROOMS} rooms.")
     now = int(call.now_seconds)
@@ -38,12 +38,12 @@ def create_room(call: Call, *, AccountId: str, Name: str, ClientRequestToken: st
         chime_rooms.add_room(call.db, room)
     except AlreadyThere:  # pragma: no cover - the locked account lets no second call in
         raise AwsError("ConflictException", "The token is used by another call at this moment.") from None
-    return {"Room": _shown(room)}
+    return {"Room": shown_room(room)}
 
 
 @operation("chime", "GetRoom")
 def get_room(call: Call, *, AccountId: str, RoomId: str) -> Answer:
-    return {"Room": _shown(owned_room(call, AccountId, RoomId))}
+    return {"Room": shown_room(owned_room(call, AccountId, RoomId))}
 
 
 @operation("chime", "ListRooms")
@@ -66,7 +66,7 @@ def list_rooms(
         limit=MaxResults + 1,
     )
     rooms, rest = one_page(call, filters, found, MaxResults, lambda each: (each.created_at_seconds, each.room_id))
-    return {"Rooms": [_shown(room) for room in rooms], **rest}
+    return {"Rooms": [shown_room(room) for room in rooms], **rest}
 
 
 @operation("chime", "UpdateRoom")
@@ -74,7 +74,7 @@ def update_room(call: Call, *, AccountId: str, RoomId: str, Name: str | None = N
     room = owned_room(call, AccountId, RoomId, locked=True)
     changes = {"name": room.name if Name is None else Name, "updated_at_seconds": int(call.now_seconds)}
     chime_rooms.update_room(call.db, room.room_id, changes)
-    return {"Room": _shown(room._replace(**changes))}  # type: ignore[arg-type]
+    return {"Room": shown_room(room._replace(**changes))}  # type: ignore[arg-type]
 
 
 @operation("chime", "DeleteRoom")
@@ -111,7 +111,7 @@ def message_not_found(message_id: str, place: str) -> AwsError:
     return AwsError("NotFoundException", f"Message {message_id} of {place} was not found.")
 
 
-def _shown(room: ChimeRoom) -> Answer:
+def shown_room(room: ChimeRoom) -> Answer:
     """A room as the model's Room."""
     return {
         "RoomId": room.room_id,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from sqlalchemy import Connection
+
 from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, PERSISTENT, STANDARD
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_messaging.channels import end_of
@@ -104,11 +106,11 @@ def note_sent(call: Call, channel: Resource, message: Message) -> None:
         resources.set_end(call.db, channel.key, end_of(content))
 
 
-def kept_since_micros(call: Call, channel: Resource) -> int:
+def kept_since_micros(connection: Connection, now_seconds: float, channel: Resource) -> int:
     """From when on the app instance keeps messages. Older ones are deleted after a grace period, see identity."""
     name = "AppInstanceRetentionSettings"
-    kept = resources.setting(call.db, channel.parent_key or "", name) or {}
+    kept = resources.setting(connection, channel.parent_key or "", name) or {}
     days = kept.get(name, {}).get("ChannelRetentionSettings", {}).get("RetentionDays")
-    if days is None or call.now_seconds < kept["InitiateDeletionTimestamp"]:
+    if days is None or now_seconds < kept["InitiateDeletionTimestamp"]:
         return 0
-    return micros(call.now_seconds) - int(days) * _DAY_MICROS
+    return micros(now_seconds) - int(days) * _DAY_MICROS

@@ -183,7 +183,8 @@ def found_message(acting: Standing, message_id: str, sub_channel_id: str | None)
     call, sub_channel = acting.call, acting.sub_channel(sub_channel_id)
     acting.must_read_messages(sub_channel)
     found = messages.find(call.db, acting.channel.key, message_id)
-    is_kept = found is not None and found.created_at_micros >= kept_since_micros(call, acting.channel)
+    kept_since = kept_since_micros(call.db, call.now_seconds, acting.channel)
+    is_kept = found is not None and found.created_at_micros >= kept_since
     if found is None or not is_kept or found.sub_channel_id != sub_channel:
         raise _not_found(message_id)
     return settled(found, micros(call.now_seconds))
@@ -221,7 +222,9 @@ def list_messages(
     sub_channel = acting.sub_channel(SubChannelId)
     acting.must_read_messages(sub_channel)
     scope = (call.region, ChannelArn, ChimeBearer, SubChannelId, SortOrder, str(NotBefore), str(NotAfter))
-    first = max(0 if NotBefore is None else micros(NotBefore), kept_since_micros(call, acting.channel))
+    first = max(
+        0 if NotBefore is None else micros(NotBefore), kept_since_micros(call.db, call.now_seconds, acting.channel)
+    )
     # Answers have milliseconds: a message of the last one belongs to the list.
     last = _LATEST_MICROS if NotAfter is None else micros(NotAfter) + 999
     ascending = SortOrder == "ASCENDING"

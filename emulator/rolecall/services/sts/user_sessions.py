@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import federated_user_arn
-from rolecall.principals import Principal
+from rolecall.principals import federated_principal
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, no_permission, operation
 from rolecall.services.sts.members import PolicyDescriptor
@@ -75,11 +75,10 @@ def get_federation_token(
     policy_arns = arns_of(PolicyArns)
     policies = session_policies(call, principal.account_id, Policy, policy_arns)
     tags = session_tags(Tags)
-    arn = federated_user_arn(principal.account_id, Name)
-    user_id = f"{principal.account_id}:{Name}"
+    federated = federated_principal(principal, Name)
     request = SessionRequest(
         type="GetFederationToken",
-        principal=Principal("FederatedUser", principal.account_id, arn, arn, user_id, principal.entity_id, Name),
+        principal=federated,
         duration_seconds=_duration(call, DurationSeconds),
         session_name=Name,
         policies=policies,
@@ -87,4 +86,5 @@ def get_federation_token(
         tags=tags,
         minimum_token_bytes=MinimumSessionTokenSize,
     )
-    return with_packed_size({**issued(call, request), "FederatedUser": {"FederatedUserId": user_id, "Arn": arn}})
+    shown = {"FederatedUserId": federated.user_id, "Arn": federated.arn}
+    return with_packed_size({**issued(call, request), "FederatedUser": shown})

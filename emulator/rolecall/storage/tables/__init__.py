@@ -30,6 +30,17 @@ from rolecall.storage.tables.groups import group_attached_policies as group_atta
 from rolecall.storage.tables.groups import group_inline_policies as group_inline_policies
 from rolecall.storage.tables.groups import group_members as group_members
 from rolecall.storage.tables.groups import groups as groups
+from rolecall.storage.tables.identity_center import directory_groups as directory_groups
+from rolecall.storage.tables.identity_center import directory_members as directory_members
+from rolecall.storage.tables.identity_center import directory_users as directory_users
+from rolecall.storage.tables.identity_center import identity_centers as identity_centers
+from rolecall.storage.tables.identity_center import permission_set_assignments as permission_set_assignments
+from rolecall.storage.tables.identity_center import permission_set_roles as permission_set_roles
+from rolecall.storage.tables.identity_center import permission_sets as permission_sets
+from rolecall.storage.tables.identity_center import sso_clients as sso_clients
+from rolecall.storage.tables.identity_center import sso_codes as sso_codes
+from rolecall.storage.tables.identity_center import sso_sessions as sso_sessions
+from rolecall.storage.tables.identity_center import sso_tokens as sso_tokens
 from rolecall.storage.tables.identity_providers import oidc_client_ids as oidc_client_ids
 from rolecall.storage.tables.identity_providers import oidc_provider_tags as oidc_provider_tags
 from rolecall.storage.tables.identity_providers import oidc_providers as oidc_providers

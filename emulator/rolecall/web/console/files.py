@@ -10,7 +10,12 @@ from rolecall.sandbox import Sandbox
 from rolecall.web.console.pages import ConsoleError, Page, Values
 
 _FOLDER = Path(__file__).resolve().parent.parent / "static"
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    # The licences of others' files.
+    ".txt": "text/plain; charset=utf-8",
+}
 # Read once: nothing changes them while the server runs.
 _FILES = {file.name: file.read_bytes() for file in sorted(_FOLDER.iterdir()) if file.suffix in _TYPES}
 
@@ -27,4 +32,4 @@ def _file(_sandbox: Sandbox, request: Request, values: Values) -> Response:
     return answer
 
 
-PAGES = (Page("/static/<name>", _file),)
+PAGES = (Page("/static/<name>", _file, is_open=True),)

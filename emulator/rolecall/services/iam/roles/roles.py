@@ -29,6 +29,7 @@ from rolecall.storage.entity_tags import tags_of
 from rolecall.storage.instance_profiles import profiles_of_roles
 from rolecall.storage.problems import AlreadyThere, StillReferenced
 from rolecall.storage.roles import (
+    RESERVED_PATH,
     SERVICE_LINKED_PATH,
     RoleRecord,
     add_role,
@@ -51,6 +52,8 @@ NOT_FOUND_MESSAGE = "The role with name {name} cannot be found."
 ALREADY_EXISTS_MESSAGE = "Role with name {name} already exists."
 COUNT_MESSAGE = "Cannot exceed quota for RolesPerAccount: {limit}"
 SERVICE_LINKED_PATH_MESSAGE = "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles"
+# AWS's wording is not recorded.
+RESERVED_PATH_MESSAGE = "Path prefix '/aws-reserved/' can only be used by AWS"
 PROTECTED_MESSAGE = "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
 DELETE_IN_PROFILE_MESSAGE = "Cannot delete entity, must remove roles from instance profile first."
 DELETE_REFERENCED_MESSAGE = "Cannot delete entity, must remove referenced objects first."
@@ -65,15 +68,26 @@ def modifiable_role(call: Call, name: str) -> RoleRecord:
 
     Raises AwsError: NoSuchEntity, UnmodifiableEntity.
     """
-    role = existing_role(call, name)
+    role = unreserved_role(call, name)
     if role.linked_service is not None:
         raise AwsError("UnmodifiableEntity", PROTECTED_MESSAGE.format(name=role.name))
     return role
 
 
+def unreserved_role(call: Call, name: str) -> RoleRecord:
+    """The account's role with that name, unless AWS made it for itself. Service-linked roles are included.
+
+    Raises AwsError: NoSuchEntity, UnmodifiableEntity.
+    """
+    role = existing_role(call, name)
+    if role.is_reserved:
+        raise AwsError("UnmodifiableEntity", PROTECTED_MESSAGE.format(name=role.name))
+    return role
+
+
 def _locked_id(call: Call, name: str) -> str:
-    """Of any role: AWS lets users tag even a service-linked role."""
-    role_id = ROLES.existing_id(call, name)
+    """Of a role that is not reserved: AWS lets users tag even a service-linked role."""
+    role_id = unreserved_role(call, name).role_id
     lock_entity(call.db, "role", role_id)
     return role_id
 
@@ -103,6 +117,8 @@ def create_role(
     tags = tag_pairs(Tags, case_sensitive=False)
     if Path.startswith(SERVICE_LINKED_PATH):
         raise AwsError("InvalidInput", SERVICE_LINKED_PATH_MESSAGE)
+    if Path.startswith(RESERVED_PATH):
+        raise AwsError("InvalidInput", RESERVED_PATH_MESSAGE)
     principal_ids = checked_trust_policy(call, AssumeRolePolicyDocument)
     if PermissionsBoundary is not None:
         check_boundary(call, PermissionsBoundary)
@@ -249,7 +265,7 @@ def update_role(
         "MaxSigninSessionDuration", MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration
     )
     of_service_too = MaxSessionDuration is None and not sets_signin
-    role = existing_role(call, RoleName) if of_service_too else modifiable_role(call, RoleName)
+    role = unreserved_role(call, RoleName) if of_service_too else modifiable_role(call, RoleName)
     if Description is not None:
         set_description(call.db, role.role_id, Description)
     if MaxSessionDuration is not None:
@@ -261,11 +277,11 @@ def update_role(
 
 @operation("iam", "UpdateRoleDescription")
 def update_role_description(call: Call, *, RoleName: str, Description: str) -> Answer:
-    """Change the description, even of a service-linked role. Raises AwsError NoSuchEntity.
+    """Change the description, even of a service-linked role. Raises AwsError: NoSuchEntity, UnmodifiableEntity.
 
     AWS's answer has neither the session duration nor the last use.
     """
-    role = existing_role(call, RoleName)
+    role = unreserved_role(call, RoleName)
     set_description(call.db, role.role_id, Description)
     return {"Role": _described_role(call, existing_role(call, RoleName))}
 

@@ -1,0 +1,1 @@
+"""The access portal of IAM Identity Center: a user's accounts and roles, and credentials of a role."""
