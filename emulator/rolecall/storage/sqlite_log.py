@@ -31,8 +31,6 @@ LOST_MESSAGE = (
     "a file of the decision log {path} was removed or replaced: Rolecall goes on with the file that is there now"
 )
 OTHER_DATABASE_MESSAGE = "{path} is another database, not a decision log, so Rolecall leaves it alone"
-# The tables of all versions so far.
-_OWN_TABLES = frozenset(("calls", "refusals", "policies", "refusal_policies", "facts", "call_counts", "call_latencies"))
 _CACHE_KILOBYTES = 256
 # SQLite writes the rows of one INSERT in one step, without the interpreter's lock.
 _ROWS_PER_STATEMENT = 50
@@ -164,7 +162,9 @@ def _insert(columns: int, rows: int) -> str:
 
 
 def _prepare(driver: sqlite3.Connection, schema: Sequence[str], shown_place: str) -> None:
-    if not _tables(driver) <= _OWN_TABLES:
+    tables = _tables(driver)
+    # The logs of all versions have a number and this table.
+    if tables and not (_version(driver) and "calls" in tables):
         raise sqlite3.OperationalError(OTHER_DATABASE_MESSAGE.format(path=shown_place))
     write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
     # If the machine fails, the log may lose its last batch. If only the process fails, it loses nothing.
@@ -176,7 +176,8 @@ def _prepare(driver: sqlite3.Connection, schema: Sequence[str], shown_place: str
     driver.execute("BEGIN IMMEDIATE")
     if _version(driver) != SCHEMA_VERSION:
         for name in _tables(driver):
-            driver.execute(f'DROP TABLE "{name}"')
+            quoted = name.replace('"', '""')
+            driver.execute(f'DROP TABLE "{quoted}"')
         for statement in schema:
             driver.execute(statement)
         driver.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
