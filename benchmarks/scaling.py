@@ -24,19 +24,19 @@ class Cost(NamedTuple):
 # A "first" call is the first one of its caller at a process since rights have changed.
 KINDS = ("GetCallerIdentity", "AssumeRole", "GetRole", "PutRolePolicy")
 FIRST = " first"
-# From scaling_costs.py, on two processors that other work kept busy (load average 8 to 10). Times are the smaller ones
-# of two runs, because other work can only add to them. Round trips are counted, so they are exact.
+# From scaling_costs.py, on two processors that other work kept busy (load average 12 to 15). Times are processor times,
+# the smallest ones of three runs, because other work can only add to them. Round trips are counted, so they are exact.
 COSTS: Mapping[str, Cost] = {
-    "GetCallerIdentity": Cost(348, 108, 1),
-    "AssumeRole": Cost(781, 205, 1),
-    "GetRole": Cost(677, 248, 2),
-    "PutRolePolicy": Cost(6316, 2544, 10),
-    "GetCallerIdentity first": Cost(2018, 1276, 9),
-    "AssumeRole first": Cost(10859, 8636, 14),
-    "GetRole first": Cost(14290, 9069, 17),
+    "GetCallerIdentity": Cost(195, 43, 1),
+    "AssumeRole": Cost(507, 89, 1),
+    "GetRole": Cost(326, 85, 2),
+    "PutRolePolicy": Cost(4651, 1622, 10),
+    "GetCallerIdentity first": Cost(2414, 1370, 9),
+    "AssumeRole first": Cost(3261, 2000, 14),
+    "GetRole first": Cost(3409, 2500, 17),
 }
 # Of a write: how long it has the lock for writers when no network is between, and its round trips in that time.
-WRITE_HOLDS_MICROSECONDS = 47_853.0
+WRITE_HOLDS_MICROSECONDS = 14_562.0
 WRITE_ROUND_TRIPS = 7
 
 # A busy processor above this share makes calls wait.
@@ -90,13 +90,14 @@ def first_share(team: Team, workers: int) -> float:
     return min(1.0, team.callers * (1 - (1 - 1 / team.callers) ** calls) / calls)
 
 
-def cost_of(team: Team, first: float) -> Cost:
-    """The mean cost of a call. The round trips are a mean, too."""
+def cost_of(team: Team, first: float, costs: Mapping[str, Cost] | None = None) -> Cost:
+    """The mean cost of a call, by default with ``COSTS``. The round trips are a mean, too."""
+    costs = costs or COSTS
     means = []
     for part in range(3):
         mean = 0.0
         for kind, share in team.mix.items():
-            again, at_first = COSTS[kind][part], COSTS.get(kind + FIRST, COSTS[kind])[part]
+            again, at_first = costs[kind][part], costs.get(kind + FIRST, costs[kind])[part]
             mean += share * (again + first * (at_first - again))
         means.append(mean)
     return Cost(means[0], means[1], means[2])  # type: ignore[arg-type]
