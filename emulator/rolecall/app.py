@@ -103,7 +103,7 @@ def checkpoint_database(url: str) -> None:
     Best effort: an error here is not reported, because a database that does not answer was reported before.
     """
     with suppress(*DatabaseError, OSError):
-        # A file that was moved away meanwhile must not be made anew: SQLite would throw its write-ahead file away.
+        # A file that was moved away meanwhile must not be made again: SQLite would throw its write-ahead file away.
         if database_exists(url):
             with closing(Database(url)) as database:
                 database.checkpoint()

@@ -206,7 +206,7 @@ def test_a_file_that_is_lost_while_it_is_served_takes_no_changes(tmp_path: Path,
         if fault == "moved":
             (tmp_path / "elsewhere").rename(file)
         served.restart()
-        # Without its file a server begins anew, as with any path that names no file yet.
+        # Without its file a server begins with nothing, as with any path that names no file yet.
         assert roles(served.client("iam")) == (set() if fault == "deleted" else kept)
     finally:
         served.kill()

@@ -51,7 +51,7 @@ class _Sqlite:
             arguments["poolclass"] = StaticPool
         engine = create_engine(url, **arguments)
         if files.path:
-            # First, because a file that has disappeared must not be made anew.
+            # First, because a file that has disappeared must not be made again.
             event.listen(engine, "do_connect", lambda *_connecting: files.check())
             event.listen(engine, "do_connect", _keep_private)
         event.listen(engine, "connect", _prepare)

@@ -28,7 +28,7 @@ CORRUPT_MESSAGE = (
     "the decision log {path} is corrupt ({error}): Rolecall began a new one and added {ending} to the old one's name"
 )
 LOST_MESSAGE = (
-    "a file of the decision log {path} was removed or replaced: Rolecall goes on with the file that is there now"
+    "a file of the decision log {path} was removed or replaced: Rolecall continues with the file that is there now"
 )
 OTHER_DATABASE_MESSAGE = "{path} is another database, not a decision log, so Rolecall leaves it alone"
 _CACHE_KILOBYTES = 256
