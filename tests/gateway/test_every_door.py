@@ -36,7 +36,7 @@ BATCH = 100
 MOST_SECONDS = 1.0
 # How many more objects may be there after a quarter of the requests than before it: some for caches that
 # are not full yet, and a few that the cyclic garbage collector leaves. A request has some hundred.
-CACHE_BLOCKS, BLOCKS_OF_A_REQUEST = 10_000, 0.2
+CACHE_BLOCKS, BLOCKS_OF_A_REQUEST = 20_000, 0.2
 # Fewer requests load the models of services until the end, and each has thousands of objects.
 REQUESTS_FOR_MEMORY = 1000
 
