@@ -72,6 +72,7 @@ SERVICE_PAGES = {
     "eks-auth": "credential-providers.md",
     "sso-oidc": "identity-center.md",
     "sso": "identity-center.md",
+    "rolesanywhere": "credential-providers.md",
 }
 DOCUMENTED_PORT = 4580
 
