@@ -12,9 +12,7 @@ from chime_worlds import ANA, BEN, CHIME_WORLD, ENTERPRISE
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from world_handle import WorldHandle
-
-from rolecall.worlds.declare import read_world
+from world_handle import WorldHandle, known_world
 
 DAY_SECONDS = 86_400
 # 50 in the ordinary run, 500 in the run of everything.
@@ -33,7 +31,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = WorldHandle(read_world(CHIME_WORLD))
+        self.world = WorldHandle(known_world(CHIME_WORLD))
         self.world.clock.freeze()
         self.client = self.world.client(self.service, "admin")
         self.now = self.steps = 0

@@ -78,6 +78,7 @@ class _Dating:
         return f"UPDATE {self.table} SET {self.column} = {self.new_value} WHERE {self.undated}"  # noqa: S608
 
 
+@cache
 def datings() -> list[_Dating]:
     """The columns of dates that are found by the creation of their row, then those that are found by themselves."""
     by_creation, by_value = [], []
