@@ -38,6 +38,8 @@ _SLOW = tuple(
         "expectations/test_expectations_agree.py",
         "kit/test_kit_leaks.py",
         "kit/test_kit_plugin.py",
+        "web/test_console_links.py",
+        "worlds/test_read_at_once.py",
         "worlds/test_snapshots.py",
         "worlds/test_snapshots_answers.py",
         "worlds/test_snapshots_hostile.py",

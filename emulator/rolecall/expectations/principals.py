@@ -76,8 +76,10 @@ def remembered(store: PolicyStore, name: str, make: Callable[[], Made]) -> Made:
     return known
 
 
-def _everyone(connection: Connection) -> _Everyone:
+def _everyone(connection: Connection, policies: PolicyStore) -> _Everyone:
     accounts = gather.account_names(connection)
+    # In a closed account nobody can act any more.
+    acting = [each for each in accounts if not policies.membership(connection, each).closed]
     first = next(iter(accounts), "")
 
     def who(kind: str, account_id: str, name: str, arn: str, unique_id: str) -> Who:
@@ -85,12 +87,12 @@ def _everyone(connection: Connection) -> _Everyone:
         return Who(kind, account_id, name, arn, unique_id, short if account_id == first else f"{account_id}:{short}")
 
     entities = []
-    for each in accounts:
+    for each in acting:
         for user in list_users(connection, each, limit=_ALL):
             entities.append(who("user", each, user.name, user.arn, user.user_id))
         for role in list_roles(connection, each, limit=_ALL):
             entities.append(who("role", each, role.name, role.arn, role.role_id))
-    roots = [who(_ROOT, each, _ROOT, root_arn(each), each) for each in accounts]
+    roots = [who(_ROOT, each, _ROOT, root_arn(each), each) for each in acting]
     return _Everyone(accounts, roots, entities, {each.arn: each for each in (*roots, *entities)})
 
 
@@ -102,7 +104,7 @@ class Principals:
         self._store = store
         self._now_seconds = int(now_seconds)
         self._rights: dict[str, Rights] = {}
-        everyone = remembered(store.policies, "everyone", lambda: _everyone(connection))
+        everyone = remembered(store.policies, "everyone", lambda: _everyone(connection, store.policies))
         self._accounts = everyone.accounts
         self.roots: Sequence[Who] = everyone.roots
         self.entities: Sequence[Who] = everyone.entities

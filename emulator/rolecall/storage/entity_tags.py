@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, select
 
@@ -36,7 +36,7 @@ class _TagStatements:
     """The statements for one kind's table of tags, built once. If ``case_sensitive``, ``a`` and ``A`` are two keys."""
 
     select_all: PreparedSelect
-    select_everything: Select[tuple[str, str, str]]
+    select_everything: Select[Any]
     delete_one: Delete
     insert: PreparedInsert
     owner: str

@@ -281,10 +281,15 @@ def all_principals(connection: Connection, limit: int) -> Iterator[tuple[Entity,
             for group_id, name in groups.get(row[0], ())
             for each in of_group.get(group_id, ())
         ]
-        yield Entity("user", *row, tuple(tags.get(row[0], ()))), [*documents.get(row[0], ()), *through_groups]
+        yield _known_entity("user", row, tags), [*documents.get(row[0], ()), *through_groups]
     documents, tags = _OF_ROLE.all_documents(connection), all_tags(connection, "role")
     for row in connection.execute(select(*_ROLE_COLUMNS).limit(limit)):
-        yield Entity("role", *row, tuple(tags.get(row[0], ()))), documents.get(row[0], [])
+        yield _known_entity("role", row, tags), documents.get(row[0], [])
+
+
+def _known_entity(kind: str, row: Sequence[Any], tags: Mapping[str, Sequence[tuple[str, str]]]) -> Entity:
+    entity_id, account_id, name, path, boundary_arn = row
+    return Entity(kind, entity_id, account_id, name, path, boundary_arn, tuple(tags.get(entity_id, ())))
 
 
 def role_documents(connection: Connection, role_id: str) -> list[Document]:
