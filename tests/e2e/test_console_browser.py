@@ -1,8 +1,8 @@
 """The console in a real browser: headless Chromium opens every page at two widths and mends a refusal.
 
 It needs Chromium, its driver and the extra "browser", and is skipped without them, with a loud line at the end of the
-run; ``ROLECALL_TEST_BROWSER=required`` makes this an error. ``ROLECALL_TEST_AXE`` names the file ``axe.min.js`` of axe-core,
-which looks for barriers on every page. The option --screenshots names a folder for a picture of each page.
+run; ``ROLECALL_TEST_BROWSER=required`` makes this an error. ``ROLECALL_TEST_AXE`` names the file ``axe.min.js`` of
+axe-core, which looks for barriers on every page. The option --screenshots names a folder for a picture of each page.
 """
 
 from __future__ import annotations
