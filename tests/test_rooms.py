@@ -144,6 +144,7 @@ LOADED_LATE = {
     ("rolecall.web.attach_endpoint", "rolecall.delivery.imds"),
     ("rolecall.web.attach_endpoint", "rolecall.identity_providers.oidc_tokens"),
     ("rolecall.web.console_door", "rolecall.web.console.answering"),
+    ("rolecall.web.console_door", "rolecall.web.console.visits"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.cloudtrail"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.metrics"),
     ("rolecall.web.decision_endpoints", "rolecall.call_log.shown"),
@@ -162,7 +163,7 @@ LOADED_LATE = {
     ("rolecall.web.sso_pages", "rolecall.identity_providers.sso_consent"),
     ("rolecall.web.saml_endpoints", "rolecall.identity_providers.saml_assertions"),
     ("rolecall.worlds.row_checks", "rolecall.sessions.signing_keys"),
-    ("rolecall.worlds.setup", "rolecall.identity_providers.saml_assertions"),
+    ("rolecall.worlds.own_idps", "rolecall.identity_providers.saml_assertions"),
 }
 
 MAXIMUM_FUNCTION_LINES = 70

@@ -105,3 +105,37 @@ def test_a_call_loads_the_operations_of_its_services_and_no_others(started: list
     # All services of one action prefix, because their kinds of resources bear on each other's calls.
     assert "rolecall.services.chime.users" in after_chime
     assert "rolecall.services.iam" not in after_chime
+
+
+# What an application loads for calls, and what it loads for the first visit to the console.
+CALLS_AND_A_VISIT = """
+import json, sys
+from rolecall.app import application_over, open_database
+from rolecall.clock import Clock
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
+from rolecall.inprocess import client
+world, clock = read_world_file(str(builtin_world_path())), Clock()
+application = application_over(open_database("sqlite://", world, clock), world, clock)
+client(application, "sts", "test", "test").get_caller_identity()
+client(application, "iam", "test", "test").list_users()
+browser = application.test_client()
+assert browser.get("/_rolecall/health").status_code == 200
+def state():
+    return [sorted(sys.modules), "jinja_env" in vars(application)]
+before = state()
+assert browser.get("/_rolecall/console/trust").status_code == 200
+print(json.dumps([before, state()]))
+"""
+OF_THE_CONSOLE = ("rolecall.web.console", "rolecall.expectations.trust_graph", "rolecall.inspection")
+
+
+def test_nothing_of_the_console_is_loaded_before_the_first_visit() -> None:
+    command = [sys.executable, "-c", CALLS_AND_A_VISIT]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    (before, templates_before), (after, templates_after) = json.loads(result.stdout)
+    assert (templates_before, templates_after) == (False, True)
+    loaded = [name for name in before if name.startswith(("rolecall.web.console.", *OF_THE_CONSOLE))]
+    # Its address and its guard are loaded with every application.
+    assert [name for name in loaded if name != "rolecall.web.console_door"] == []
+    assert {"rolecall.web.console.files", "rolecall.expectations.trust_graph"} <= set(after)

@@ -6,12 +6,14 @@ import copy
 import gc
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import click
 
-from rolecall.commands.problems import wrong_usage
+from rolecall.commands.problems import UnexpectedError, wrong_usage
 from rolecall.commands.terminal import colour_option
 from rolecall.version import __version__
 
@@ -58,9 +60,24 @@ def _loaded(module: str) -> ModuleType:
         gc.enable()
 
 
-def _in_one_form(error: click.UsageError) -> click.ClickException:
-    # A group without a subcommand shows its help.
-    return error if isinstance(error, click.exceptions.NoArgsIsHelpError) else wrong_usage(error)
+# What click handles itself, besides EOFError: messages, the end of a command, and a reader that has gone away.
+_CLICKS_OWN = (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, BrokenPipeError)
+
+
+@contextmanager
+def _errors_in_one_form() -> Iterator[None]:
+    """Every error of a command as the user sees it, also one that nobody expected."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        # A group without a subcommand shows its help.
+        raise
+    except click.UsageError as error:
+        raise wrong_usage(error) from error
+    except _CLICKS_OWN:
+        raise
+    except Exception as error:
+        raise UnexpectedError(error) from error
 
 
 def _with_colour(command: click.Command) -> click.Command:
@@ -85,16 +102,12 @@ class _Commands(click.Group):
         return _with_colour(command)
 
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
-        try:
+        with _errors_in_one_form():
             return super().make_context(*arguments, **named)
-        except click.UsageError as error:
-            raise _in_one_form(error) from error
 
     def invoke(self, context: click.Context) -> Any:
-        try:
+        with _errors_in_one_form():
             return super().invoke(context)
-        except click.UsageError as error:
-            raise _in_one_form(error) from error
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

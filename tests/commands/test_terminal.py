@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import re
 import subprocess
@@ -319,3 +320,36 @@ def test_the_library_is_loaded_for_a_terminal_only() -> None:
     """A start must not wait for it."""
     code = "import rolecall.cli, rolecall.commands.serve, sys; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["operations"], ["keys", "list"]], ids=" ".join)
+def test_an_error_in_rolecall_has_the_one_form(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_given: Any) -> None:
+        coloured("x", object())  # type: ignore[arg-type]
+
+    module = importlib.import_module(f"rolecall.commands.{arguments[0]}")
+    command = module.command.commands["list"] if arguments[1:] else module.command
+    monkeypatch.setattr(command, "callback", fail)
+    result = CliRunner().invoke(main, arguments)
+    what, where, advice = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (70, "")
+    assert what.startswith("rolecall: this command failed because of an error in Rolecall: TypeError: ")
+    assert re.fullmatch(r"rolecall\.commands\.rich_output:\d+", where)
+    assert "ROLECALL_TRACEBACK=1" in advice
+    monkeypatch.setenv("ROLECALL_TRACEBACK", "1")
+    lines = CliRunner().invoke(main, arguments).stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-2:] == [what, where]
+
+
+@pytest.mark.parametrize(("error", "status"), [(BrokenPipeError(32, "Broken pipe"), 1), (KeyboardInterrupt(), 1)])
+def test_what_ends_a_command_is_no_error_in_rolecall(
+    error: BaseException, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(**_given: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("rolecall.commands.operations").command, "callback", end)
+    result = CliRunner().invoke(main, ["operations"])
+    assert result.exit_code == status
+    assert "error in Rolecall" not in result.stderr

@@ -1,11 +1,15 @@
 """The console in a real browser: headless Chromium opens every page at two widths and mends a refusal.
 
-It needs Chromium, its driver and the extra "browser", and is skipped without them. The option --screenshots names a
-folder for a picture of each page.
+It needs Chromium, its driver and the extra "browser", and is skipped without them, with a loud line at the end of the
+run; ``ROLECALL_TEST_BROWSER=required`` makes this an error. ``ROLECALL_TEST_AXE`` names the file ``axe.min.js`` of
+axe-core, which looks for barriers on every page. The option --screenshots names a folder for a picture of each page.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,15 +23,20 @@ from console_worlds import ANA, BREAK_GLASS, GATEWAY, GITHUB, LIMITS, OPERATOR, 
 
 from rolecall import Rolecall
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="the console is not tried in a browser: no selenium")
-waiting = pytest.importorskip("selenium.webdriver.support.wait")
-conditions = pytest.importorskip("selenium.webdriver.support.expected_conditions")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="the console is not tried in a browser: install the packages chromium and chromium-driver",
-)
+HAS_SELENIUM = importlib.util.find_spec("selenium") is not None
+MISSING = "NO BROWSER: install the packages chromium and chromium-driver, and the extra browser"
+if not (CHROMIUM and DRIVER and HAS_SELENIUM):
+    if os.environ.get("ROLECALL_TEST_BROWSER"):
+        raise RuntimeError(MISSING)
+    pytest.skip(MISSING, allow_module_level=True)
+webdriver: Any = importlib.import_module("selenium.webdriver")
+waiting: Any = importlib.import_module("selenium.webdriver.support.wait")
+conditions: Any = importlib.import_module("selenium.webdriver.support.expected_conditions")
+AXE = os.environ.get("ROLECALL_TEST_AXE", "")
+# The rules of WCAG 2.2, levels A and AA, as axe-core names them.
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 ENTER, DOWN = "\ue007", "\ue015"
 NARROW, WIDE = 390, 1280
 HEIGHT = 900
@@ -108,6 +117,17 @@ def complaints(browser: Any) -> list[str]:
     return [message for message in said if "favicon" not in message and "/no-such-page" not in message]
 
 
+def barriers(browser: Any) -> list[str]:
+    """What axe-core finds on the page against WCAG AA: the rule, and the elements."""
+    browser.execute_script(Path(AXE).read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const [levels, done] = arguments; axe.run(document, {runOnly: levels}).then("
+        "(result) => done(result.violations.map((each) => [each.id, each.nodes.map((node) => node.html)])));",
+        LEVELS,
+    )
+    return [f"{rule}: {' '.join(elements)[:500]}" for rule, elements in found]
+
+
 def look_at_every_page(browser: Any, sandbox: Any, pages: Mapping[str, str], *, dark: bool, folder: str | None) -> None:
     """Each page fits its width, and loads and runs only what it may. ``folder`` gets a picture of each."""
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
@@ -121,6 +141,8 @@ def look_at_every_page(browser: Any, sandbox: Any, pages: Mapping[str, str], *, 
             wide = browser.execute_script("return document.documentElement.scrollWidth")
             assert complaints(browser) == [], name
             assert wide <= width, f"{name} is {wide} px wide at {width}"
+            if AXE and width == WIDE:
+                assert barriers(browser) == [], name
             if folder:
                 height = browser.execute_script("return document.documentElement.scrollHeight")
                 size(browser, width, min(height, MAXIMUM_HEIGHT))

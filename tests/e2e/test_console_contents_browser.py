@@ -20,13 +20,12 @@ from test_console_browser import (
     find,
     look_at_every_page,
     press,
-    pytestmark,
     sandbox,
     size,
     visit,
 )
 
-__all__ = ["browser", "pytestmark", "sandbox"]
+__all__ = ["browser", "sandbox"]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from rolecall.least_privilege.traffic import (
 )
 from rolecall.policy import Layers, NamedPolicy, PolicyKind, Question, compile_policies, decide, parse_policy
 from rolecall.principals import Principal
-from rolecall.storage.decision_log import LoggedCall
+from rolecall.storage.decision_log import LoggedCall, kinds_of
 
 CHIME_NOTE = (
     "chime: its actions support no resource ARNs, so the statement ChimeSupportsNoResourceArns is for every resource."
@@ -52,7 +52,7 @@ def log(world: Any) -> Iterator[DecisionLog]:
 
 
 def policy_of(log: DecisionLog, principal: str, **options: bool) -> dict[str, Any]:
-    return smallest_policy(used_permissions(log.calls(wanted_calls(principal, None)), **options))
+    return smallest_policy(used_permissions(log.kinds(wanted_calls(principal, None)), **options))
 
 
 def world_of(policy: dict[str, Any] | None) -> str:
@@ -134,7 +134,7 @@ def test_the_same_traffic_is_allowed_by_the_policy_and_by_nothing_smaller(
     codes = run(free, traffic)
     calls = log.calls(wanted_calls(ANA, None))
     assert len(calls) == len(traffic)
-    policy = smallest_policy(used_permissions(calls))
+    policy = smallest_policy(used_permissions(kinds_of(calls)))
     assert replayed(policy, calls)
     assert not any(replayed(smaller, calls) for smaller in with_less(policy))
     if policy["Statement"]:

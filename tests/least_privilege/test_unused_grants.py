@@ -232,8 +232,8 @@ def test_the_use_of_federated_users_counts_for_their_user(make_logged: Any) -> N
     answer = world.client("sts", "ana").get_federation_token(Name="fay", Policy=session_policy)
     world.client("chime", credentials=answer["Credentials"]).list_accounts()
     assert unused_of(world, log).actions == {"chime": ["chime:CreateAccount"]}
-    assert [call.operation for call in observed(log, f"arn:aws:iam::{ACCOUNT}:user/admin").calls] == []
-    assert len(observed(log, f"arn:aws:sts::{ACCOUNT}:federated-user/fay").calls) == 1
+    assert [kind.operation for kind in observed(log, f"arn:aws:iam::{ACCOUNT}:user/admin").kinds] == []
+    assert len(observed(log, f"arn:aws:sts::{ACCOUNT}:federated-user/fay").kinds) == 1
 
 
 def test_a_policy_detached_meanwhile_is_not_reported(make_logged: Any) -> None:

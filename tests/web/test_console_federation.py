@@ -11,6 +11,7 @@ import jwt
 import pytest
 from console_visits import CONSOLE, Scan, post
 from console_worlds import DEPLOY, HUB, WORK
+from sso_calls import DEVICE_GRANT, oidc, portal, refused, registered, started
 
 from rolecall.identity_providers import saml_assertions
 from rolecall.storage.decision_log import CallFilter
@@ -247,4 +248,45 @@ def test_an_assertion_that_cannot_be_made(browser: Any, changed: dict[str, str],
 def test_a_refused_form_keeps_what_was_written(browser: Any) -> None:
     page = sent(browser, "token", issuer="ci", subject="build-7", lifetime="x")
     assert 'value="build-7"' in page.text
-    assert len(Scan(page.text).tokens) == 3
+    assert len(Scan(page.text).tokens) == 4
+
+
+# Device codes.
+
+
+def test_a_waiting_program_is_approved(two: Any, browser: Any) -> None:
+    client = registered(two, clientName="<b>cli</b>")
+    device = started(two, client)
+    page = browser.get(CONSOLE + PAGE)
+    assert f"<td>{device['userCode']}</td><td>&lt;b&gt;cli&lt;/b&gt;</td>" in page.text
+    assert sent(browser, "device", user_code=device["userCode"].lower(), user="ana").status_code == 303
+    page = browser.get(CONSOLE + PAGE)
+    assert "The program is approved." in page.text
+    assert device["userCode"] not in page.text
+    token = oidc(two).create_token(**client, grantType=DEVICE_GRANT, deviceCode=device["deviceCode"])["accessToken"]
+    assert portal(two).list_accounts(accessToken=token)["accountList"] == []
+
+
+def test_a_waiting_program_is_denied(two: Any, browser: Any) -> None:
+    client = registered(two)
+    device = started(two, client)
+    assert sent(browser, "device", user_code=device["userCode"], decision="deny").status_code == 303
+    asked = {**client, "grantType": DEVICE_GRANT, "deviceCode": device["deviceCode"]}
+    refused(oidc(two).create_token, "AccessDeniedException", 400, **asked)
+
+
+@pytest.mark.parametrize("given", [{"user_code": "BCDF-GHJK", "user": "ana"}, {"user": "ana"}, {"user": "nobody"}, {}])
+def test_a_device_code_that_cannot_be_approved(two: Any, browser: Any, given: dict[str, str]) -> None:
+    device = started(two, registered(two))
+    code = {"user_code": device["userCode"]} if given.get("user") == "nobody" else {}
+    page = sent(browser, "device", **given, **code)
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+    assert f"<td>{device['userCode']}</td>" in page.text
+
+
+def test_an_expired_code_is_not_offered(two: Any, browser: Any) -> None:
+    device = started(two, registered(two))
+    two.clock.advance(601)
+    assert device["userCode"] not in browser.get(CONSOLE + PAGE).text
+    assert sent(browser, "device", user_code=device["userCode"], user="ana").status_code == 400

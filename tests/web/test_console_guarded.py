@@ -14,8 +14,11 @@ import pytest
 from console_contents import Contents, fill
 from console_visits import CONSOLE, form_token, post
 from console_worlds import DEPLOY, HUB, TWO_ACCOUNTS
+from sso_calls import registered, started
 
 from rolecall.app import application_over
+from rolecall.settings import MAXIMUM_SNAPSHOT_BYTES
+from rolecall.web.body_limits import FORM_AROUND_BYTES
 from rolecall.web.console import chime, chime_resources, federation, least_privilege, time_and_faults
 from rolecall.web.control_access import control_access
 from rolecall.web.origins import admission_of
@@ -27,6 +30,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/chime/account/secret": {"account": HUB, "chime_account": "ACCOUNT", "user": "USER"},
     "/chime/resource/secret": {**PLACE, "kind": "chime-sdk-meetings/attendee", "id": "ATTENDEE"},
     "/federation/sign-in": {"principal": "role/gateway"},
+    "/federation/device": {"user_code": "CODE", "user": "ana"},
     "/federation/token": {"issuer": "ci"},
     "/federation/assertion": {
         "idp": "corp",
@@ -65,6 +69,7 @@ def fields(world: Any, contents: Contents, path: str) -> dict[str, Any]:
         "ACCOUNT": contents.account,
         "USER": contents.user,
         "ATTENDEE": contents.attendee,
+        "CODE": started(world, registered(world))["userCode"],
         "RULE": world.application.sandbox.faults.rules[0]["id"],
     }
     given = {name: ids.get(value, value) for name, value in FORMS[path].items()}
@@ -179,3 +184,30 @@ def test_with_the_control_token_a_visitor_of_another_machine_may_do_it(world: An
     # A reset does not sign the visitor out.
     assert post(browser, "/time/reset", "/time", confirm="yes").status_code == 303
     assert "The sandbox is as its file declares it." in browser.get(f"{CONSOLE}/time").text
+
+
+def test_a_visitor_with_the_control_token_loads_snapshots_of_the_documented_size(world: Any) -> None:
+    browser = shared(world)
+    headers = {"REMOTE_ADDR": "192.0.2.1", "REQUEST_METHOD": "POST", "PATH_INFO": f"{CONSOLE}/time/load"}
+
+    def limit(**more: str) -> int:
+        names = ("rolecall-console-visitor", "rolecall-console-session")
+        cookies = [(name, browser.get_cookie(name, path=CONSOLE)) for name in names]
+        sent = "; ".join(f"{name}={each.value}" for name, each in cookies if each is not None)
+        return int(world.application.body_limit({**headers, "HTTP_COOKIE": sent, **more}, 1000))
+
+    form_token(browser)
+    assert limit() == 1000
+    post(browser, "/sign-in", control_token=CONTROL_TOKEN)
+    assert limit() == MAXIMUM_SNAPSHOT_BYTES + FORM_AROUND_BYTES
+    assert limit(HTTP_COOKIE="") == 1000
+    assert limit(HTTP_COOKIE="rolecall-console-session=x") == 1000
+    assert limit(PATH_INFO=f"{CONSOLE}/policies/one") == 1000
+    # A session of the console proves nothing to the control endpoints.
+    assert limit(PATH_INFO="/_rolecall/snapshot", REQUEST_METHOD="PUT") == 1000
+    # Only addresses of --control-host may use the token at all.
+    access = control_access(CONTROL_TOKEN, ["198.51.100.0/24"])
+    world.application = application_over(
+        world.database, world.declared, world.clock, admission=admission_of(control=access)
+    )
+    assert limit() == 1000

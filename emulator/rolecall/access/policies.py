@@ -181,10 +181,28 @@ class PolicyStore:
             if role is None or self.membership(connection, role.entity.account_id).closed:
                 self._absent_trusts.put(role_arn, True)
                 return None
-            policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")
-            compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
-            known = Trust(role, compiled, self.membership(connection, role.entity.account_id))
-            self._trusts.put(role_arn, known)
+            known = self._trust(connection, role_arn, role)
+        return known
+
+    def read_trusts(self, connection: Connection) -> None:
+        """Read what :meth:`trust` gives for all roles, in few statements: as many as this store remembers."""
+        for role_arn, role in gather.trusted_roles(connection, _GENERATION_LIMIT):
+            membership = self.membership(connection, role.entity.account_id)
+            if self._trusts.get(role_arn) is None and not membership.closed:
+                self._trust(connection, role_arn, role)
+
+    def read_authorities(self, connection: Connection) -> None:
+        """Read what :meth:`user` and :meth:`role` give for everybody, in few statements."""
+        for entity, documents in gather.all_principals(connection, _GENERATION_LIMIT // 2):
+            key = (entity.kind, entity.entity_id)
+            if self._authorities.get(key) is None and not self.membership(connection, entity.account_id).closed:
+                self._authorities.put(key, self._gathered(connection, entity, documents))
+
+    def _trust(self, connection: Connection, role_arn: str, role: TrustedRole) -> Trust:
+        policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")
+        compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
+        known = Trust(role, compiled, self.membership(connection, role.entity.account_id))
+        self._trusts.put(role_arn, known)
         return known
 
     def session(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -13,7 +13,8 @@ from rolecall.storage.decision_log import CallFilter, LoggedCall
 
 # GetSessionToken gives the longest sessions, of 36 hours.
 _LONGEST_SECONDS = 36 * 3600
-_MAXIMUM_CALLS = 5000
+# Reading a session takes some time, and nobody reads more of them.
+MAXIMUM_SESSIONS = 200
 # As CloudTrail writes a time: "Nov 29, 2026 9:45:55 AM".
 _TIME_FORMAT = "%b %d, %Y %I:%M:%S %p"
 
@@ -33,9 +34,25 @@ class OpenSession:
     ends_at_seconds: float
 
 
-def open_sessions(log: Log, now_seconds: float) -> list[OpenSession]:
-    """The sessions that logged calls obtained and that have not ended, newest first. Raises LogUnavailableError."""
-    wanted = CallFilter("", "sts:*", "Allowed", now_seconds - _LONGEST_SECONDS, _MAXIMUM_CALLS)
+def sessions_of_user(log: Log, now_seconds: float, arn: str) -> list[OpenSession]:
+    """The open sessions that a user obtained, newest first: its own, and those of federated users.
+
+    Raises LogUnavailableError.
+    """
+    found = _open_sessions(log, now_seconds, CallFilter(principal=arn))
+    federated = "GetFederationToken"
+    return [each for each in found if each.arn == arn or (each.obtained_by, each.operation) == (arn, federated)]
+
+
+def sessions_of_role(log: Log, now_seconds: float, account_id: str, name: str) -> list[OpenSession]:
+    """The open sessions of a role, newest first, at most 200. Raises LogUnavailableError."""
+    arns = f"arn:aws:sts::{account_id}:assumed-role/{name}/"
+    return [each for each in _open_sessions(log, now_seconds, CallFilter(about=arns)) if each.arn.startswith(arns)]
+
+
+def _open_sessions(log: Log, now_seconds: float, of: CallFilter) -> list[OpenSession]:
+    since_seconds = now_seconds - _LONGEST_SECONDS
+    wanted = replace(of, action="sts:*", outcome="Allowed", since_seconds=since_seconds, limit=MAXIMUM_SESSIONS)
     return [
         session for call in log.calls(wanted) for session in _session(call) if session.ends_at_seconds > now_seconds
     ]

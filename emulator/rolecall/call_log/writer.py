@@ -26,6 +26,7 @@ from rolecall.storage.call_counts import CallCounts
 from rolecall.storage.decision_log import (
     Access,
     CallFilter,
+    CallKind,
     DecisionStore,
     LoggedCall,
     LogUnavailableError,
@@ -185,6 +186,15 @@ class DecisionLog:
         """The calls that match, newest first. Raises LogUnavailableError."""
         self.settle()
         return self.store.calls(wanted, as_written=not self.shared)
+
+    def kinds(self, wanted: CallFilter) -> list[CallKind]:
+        """The kinds of all calls that match. Raises LogUnavailableError."""
+        self.settle()
+        return self.store.kinds(wanted)
+
+    def places(self, positions: Sequence[int]) -> dict[int, tuple[float, str]]:
+        """The time and the request id of calls by their positions. Raises LogUnavailableError."""
+        return self.store.places(positions)
 
     def call(self, request_id: str) -> LoggedCall | None:
         """The call of this request id. Raises LogUnavailableError."""

@@ -143,7 +143,7 @@ def _read(database: str, principal: str, from_seconds: float | None) -> tuple[Tr
         # A running server writes its last calls to the log a moment later.
         time.sleep(SETTLE_SECONDS)
         traffic = observed(store, principal, from_seconds)
-        return traffic, [] if traffic.calls else [arn for arn in store.callers() if _are_namesakes(arn, principal)]
+        return traffic, [] if traffic.kinds else [arn for arn in store.callers() if _are_namesakes(arn, principal)]
 
 
 def _are_namesakes(first: str, second: str) -> bool:
@@ -154,7 +154,7 @@ def _are_namesakes(first: str, second: str) -> bool:
 
 def _nothing(traffic: Traffic, found: LeastPrivilege, namesakes: Sequence[str]) -> str:
     """The reason why there is no policy."""
-    if not traffic.calls:
+    if not traffic.kinds:
         others = f"; it has calls of {', '.join(namesakes)}" if namesakes else ""
         return f"the decision log has no call of {traffic.principal}{others}"
     if found.refused:

@@ -36,7 +36,7 @@ from rolecall.expectations.context import (
     Context,
 )
 from rolecall.expectations.principals import SESSION_NAME as DEFAULT_SESSION_NAME
-from rolecall.expectations.principals import Principals, Who
+from rolecall.expectations.principals import Made, Principals, Who, remembered
 from rolecall.gateway.permission import check_kind
 from rolecall.http import HttpRequest
 from rolecall.policy import Decision
@@ -188,6 +188,18 @@ class Asker:
                 known += [(resource_type, arn) for arn in arns(self._connection, account_id)]
             self._resources[account_id] = known
         return known
+
+    def remembered(self, name: str, make: Callable[[], Made]) -> Made:
+        """What ``make`` works out from this generation alone, and not from :attr:`rights`."""
+        return remembered(self._identities.policies, name, make)
+
+    def read_rights(self) -> None:
+        """Read the policies of many users and roles at once."""
+        self._identities.policies.read_authorities(self._connection)
+
+    def read_trusts(self) -> None:
+        """Read the trust policies of many roles at once, because somebody is about to ask for each."""
+        self._identities.policies.read_trusts(self._connection)
 
     def trust(self, role_arn: str) -> Trust | None:
         """A role with its trust policy; None when there is no such role."""

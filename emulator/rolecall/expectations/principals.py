@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from rolecall.access.check import Rights
 from rolecall.access.context import identity_keys
-from rolecall.access.policies import Authority
-from rolecall.arns import iam_arn, root_arn
+from rolecall.access.policies import Authority, PolicyStore
+from rolecall.arns import root_arn
 from rolecall.delivery import role_principal
 from rolecall.identities import IdentityStore, root_principal, user_principal
 from rolecall.policy import Layers
@@ -30,6 +31,8 @@ SESSION_SECONDS = 3600
 _ALL = 10_000_000
 _ROOT = "root"
 _KINDS = ("user", "role")
+
+Made = TypeVar("Made")
 
 GONE_MESSAGE = "the principal does not exist any more"
 
@@ -53,6 +56,46 @@ class Who:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Everyone:
+    """The accounts with their names, and the principals, account by account."""
+
+    accounts: Mapping[str, str]
+    roots: Sequence[Who]
+    entities: Sequence[Who]
+    by_arn: Mapping[str, Who]
+
+
+def remembered(store: PolicyStore, name: str, make: Callable[[], Made]) -> Made:
+    """What ``make`` works out from one generation of a sandbox. It is worked out once in the generation."""
+    key = ("expectations", name)
+    known: Made | None = store.resources.get(key)
+    if known is None:
+        known = make()
+        store.resources.put(key, known)
+    return known
+
+
+def _everyone(connection: Connection, policies: PolicyStore) -> _Everyone:
+    accounts = gather.account_names(connection)
+    # In a closed account nobody can act any more.
+    acting = [each for each in accounts if not policies.membership(connection, each).closed]
+    first = next(iter(accounts), "")
+
+    def who(kind: str, account_id: str, name: str, arn: str, unique_id: str) -> Who:
+        short = _ROOT if kind == _ROOT else f"{kind}/{name}"
+        return Who(kind, account_id, name, arn, unique_id, short if account_id == first else f"{account_id}:{short}")
+
+    entities = []
+    for each in acting:
+        for user in list_users(connection, each, limit=_ALL):
+            entities.append(who("user", each, user.name, user.arn, user.user_id))
+        for role in list_roles(connection, each, limit=_ALL):
+            entities.append(who("role", each, role.name, role.arn, role.role_id))
+    roots = [who(_ROOT, each, _ROOT, root_arn(each), each) for each in acting]
+    return _Everyone(accounts, roots, entities, {each.arn: each for each in (*roots, *entities)})
+
+
 class Principals:
     """The principals of one generation of a sandbox."""
 
@@ -60,25 +103,12 @@ class Principals:
         self._connection = connection
         self._store = store
         self._now_seconds = int(now_seconds)
-        self._accounts = gather.account_names(connection)
         self._rights: dict[str, Rights] = {}
-        self.roots = [
-            Who(_ROOT, each, _ROOT, root_arn(each), each, self._label(each, _ROOT)) for each in self._accounts
-        ]
-        self.entities: list[Who] = []
-        for account_id in self._accounts:
-            for user in list_users(connection, account_id, limit=_ALL):
-                self._add("user", account_id, user.path, user.name, user.user_id)
-            for role in list_roles(connection, account_id, limit=_ALL):
-                self._add("role", account_id, role.path, role.name, role.role_id)
-        self.by_arn = {who.arn: who for who in (*self.roots, *self.entities)}
-
-    def _add(self, kind: str, account_id: str, path: str, name: str, unique_id: str) -> None:
-        arn = iam_arn(account_id, kind, path, name)
-        self.entities.append(Who(kind, account_id, name, arn, unique_id, self._label(account_id, f"{kind}/{name}")))
-
-    def _label(self, account_id: str, name: str) -> str:
-        return name if account_id == next(iter(self._accounts)) else f"{account_id}:{name}"
+        everyone = remembered(store.policies, "everyone", lambda: _everyone(connection, store.policies))
+        self._accounts = everyone.accounts
+        self.roots: Sequence[Who] = everyone.roots
+        self.entities: Sequence[Who] = everyone.entities
+        self.by_arn: Mapping[str, Who] = everyone.by_arn
 
     @property
     def roles(self) -> Iterator[Who]:

@@ -33,26 +33,23 @@ class _Allowed:
         return role_arn in self.arns or any(test is None or test(role_arn, context) for test in self.tests)
 
 
-class Trusting:
-    """The roles of a sandbox, each with the tests of its trust policy, and by what the policies name.
-
-    A question about one of many roles or principals then looks at few roles.
-    """
+class _Index:
+    """The roles of a sandbox, each with the tests of its trust policy, and by what the policies name."""
 
     def __init__(self, asker: Asker) -> None:
-        self._asker = asker
-        self._roles: list[tuple[Who, Sequence[ReachTest | None]]] = []
-        self._positions: dict[str, int] = {}
+        self.roles: list[tuple[Who, Sequence[ReachTest | None]]] = []
+        self.positions: dict[str, int] = {}
         # Positions by ARN, unique id or account id; and of the roles that may trust anyone.
-        self._naming: dict[str, set[int]] = {}
-        self._open: set[int] = set()
+        self.naming: dict[str, set[int]] = {}
+        self.open: set[int] = set()
+        asker.read_trusts()
         for role in asker.principals.roles:
             trust = asker.trust(role.arn)
             if trust is not None:
                 self._add(role, trust)
 
     def _add(self, role: Who, trust: Trust) -> None:
-        position = self._positions[role.arn] = len(self._roles)
+        position = self.positions[role.arn] = len(self.roles)
         action, tests = ASSUME_ROLE.lower(), []
         for compiled in trust.policy.statements:
             if compiled.statement.effect != "Allow" or not compiled.matches_action(action):
@@ -60,10 +57,18 @@ class Trusting:
             tests.append(compiled.reach)
             names = named_by(compiled.statement, trust.role.trust_principal_ids)
             if names is None:
-                self._open.add(position)
+                self.open.add(position)
             for name in names or ():
-                self._naming.setdefault(name, set()).add(position)
-        self._roles.append((role, tests))
+                self.naming.setdefault(name, set()).add(position)
+        self.roles.append((role, tests))
+
+
+class Trusting:
+    """Which roles may trust a principal. A question about one of many roles or principals looks at few roles."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._index = asker.remembered("roles by whom they trust", lambda: _Index(asker))
 
     def possible(self, who: Who, role_arn: str = "") -> Iterator[Who]:
         """The roles that a principal may be able to assume, or only the one with this ARN.
@@ -75,15 +80,16 @@ class Trusting:
         principal, layers = rights.caller.principal, rights.layers
         allowed = None if layers.identity is None else _allowed(layers.identity)
         has_boundary = layers.boundary is not None
-        named = self._open.union(*(self._naming.get(name, ()) for name in names_of(principal)))
-        of_account = self._naming.get(principal.account_id, set())
+        index = self._index
+        named = index.open.union(*(index.naming.get(name, ()) for name in names_of(principal)))
+        of_account = index.naming.get(principal.account_id, set())
         if role_arn:
             wanted = self._at([role_arn])
             named, of_account = named & wanted, of_account & wanted
         if allowed is not None and not allowed.tests:
             of_account = of_account & self._at(allowed.arns)
         for position in sorted(named | of_account):
-            role, tests = self._roles[position]
+            role, tests = index.roles[position]
             reach = max((_EVERYONE if test is None else test(principal, "", has_boundary) for test in tests), default=0)
             # A trust policy of its own account that names a principal itself is enough.
             if reach and (
@@ -94,7 +100,8 @@ class Trusting:
                 yield role
 
     def _at(self, arns: Iterable[str]) -> set[int]:
-        return {self._positions[arn] for arn in arns if arn in self._positions}
+        positions = self._index.positions
+        return {positions[arn] for arn in arns if arn in positions}
 
 
 def _allowed(identity: CompiledPolicies) -> _Allowed:

@@ -58,6 +58,7 @@ class TrustGraph:
 
 def trust_graph(asker: Asker) -> TrustGraph:
     """The graph of one generation of a sandbox."""
+    asker.read_rights()
     graph = Graph(asker)
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for who in asker.principals.entities:

@@ -34,7 +34,7 @@ class Draft:
 
     def is_about(self, who: Who, rights: Rights) -> bool:
         """Whether the stored policy bears on the rights of a principal."""
-        layers = (rights.layers.identity, rights.layers.boundary)
+        layers = (rights.layers.identity, rights.layers.boundary, *rights.layers.scps)
         return any(self._is_same(each, who) for layer in layers if layer is not None for each in layer.policies)
 
     def in_rights(self, who: Who, rights: Rights) -> Rights:
@@ -43,9 +43,11 @@ class Draft:
             return rights
         layers = rights.layers
         identity, boundary = self._replaced(layers.identity, who), self._replaced(layers.boundary, who)
-        if self.named.arn and identity is not None and not self.is_about(who, rights):
+        is_lacking = self.named.arn and self.named.policy.kind is PolicyKind.IDENTITY
+        if is_lacking and identity is not None and not self.is_about(who, rights):
             identity = compile_policies([*identity.policies, self.named], PolicyKind.IDENTITY)
-        changed: Layers = replace(layers, identity=identity, boundary=boundary)
+        scps = tuple(self._replaced(each, who) or each for each in layers.scps)
+        changed: Layers = replace(layers, identity=identity, boundary=boundary, scps=scps)
         return Rights(rights.caller, changed, rights.context)
 
     def in_trust(self, rights: Rights, permissions: list[Permission]) -> tuple[Rights, list[Permission]]:

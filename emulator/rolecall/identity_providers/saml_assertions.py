@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from cryptography import x509
@@ -24,7 +25,7 @@ from rolecall.sessions.saml.on_demand import own_metadata, signed_response
 from rolecall.sessions.saml.records import NAMEID_FORMAT_PREFIX, NewResponse
 from rolecall.sessions.signing_keys import load_signing_key, new_signing_key, private_pem
 from rolecall.storage.engine import Database
-from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key
+from rolecall.storage.signing_keys import StoredSigningKey, kept_first, newest_signing_key
 
 ALGORITHM = "RS256"
 ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
@@ -52,16 +53,13 @@ def check_name(name: str) -> None:
 def metadata_document(database: Database, clock: Clock, name: str) -> str:
     """The metadata of an identity provider. Raises AssertionRequestError, SamlNotInstalledError."""
     check_name(name)
-    with database.snapshot() as connection:
-        stored = newest_signing_key(connection, _purpose(name), ALGORITHM)
-    if stored is None:
-        stored = database.write(lambda connection: signing_key(connection, name, int(clock.now_seconds())))
-    return _metadata(stored, name)
+    return _metadata(_signing_key(database, name, int(clock.now_seconds())), name)
 
 
 def metadata_within(connection: Any, name: str, now_seconds: int) -> str:
     """The same inside the caller's transaction, for setting a sandbox up."""
-    return _metadata(signing_key(connection, name, now_seconds), name)
+    stored = newest_signing_key(connection, purpose_of(name), ALGORITHM)
+    return _metadata(stored or kept_first(new_key(name, now_seconds), connection), name)
 
 
 def _metadata(stored: StoredSigningKey, name: str) -> str:
@@ -123,28 +121,30 @@ def mint(
         attributes={name: (value,) if isinstance(value, str) else tuple(value) for name, value in named.items()},
     )
     _check_text(response)
-    with database.snapshot() as connection:
-        stored = newest_signing_key(connection, _purpose(idp), ALGORITHM)
-    if stored is None:
-        stored = database.write(lambda connection: signing_key(connection, idp, now_seconds))
+    stored = _signing_key(database, idp, now_seconds)
     private_key = load_signing_key(ALGORITHM, stored.private_key).private_key
     assert isinstance(private_key, rsa.RSAPrivateKey)  # noqa: S101 - tells the type checker what the algorithm means
     return signed_response(response, private_key, _certificate(stored))
 
 
-def signing_key(connection: Any, name: str, now_seconds: int) -> StoredSigningKey:
+def new_key(name: str, now_seconds: int) -> StoredSigningKey:
+    """A new key of the identity provider with its certificate. It takes tens of milliseconds."""
+    made = new_signing_key(ALGORITHM)
+    assert isinstance(made.private_key, rsa.RSAPrivateKey)  # noqa: S101 - as above
+    certificate = _self_signed(made.private_key, name, now_seconds)
+    return StoredSigningKey(made.key_id, purpose_of(name), ALGORITHM, private_pem(made), certificate, now_seconds)
+
+
+def _signing_key(database: Database, name: str, now_seconds: int) -> StoredSigningKey:
     """The identity provider's key, made when there is none yet."""
-    stored = newest_signing_key(connection, _purpose(name), ALGORITHM)
-    if stored is None:
-        made = new_signing_key(ALGORITHM)
-        assert isinstance(made.private_key, rsa.RSAPrivateKey)  # noqa: S101 - as above
-        certificate = _self_signed(made.private_key, name, now_seconds)
-        stored = StoredSigningKey(made.key_id, _purpose(name), ALGORITHM, private_pem(made), certificate, now_seconds)
-        add_signing_key(connection, stored)
-    return stored
+    with database.snapshot() as connection:
+        stored = newest_signing_key(connection, purpose_of(name), ALGORITHM)
+    # Made before the transaction: no other writer waits for it.
+    return stored or database.write(partial(kept_first, new_key(name, now_seconds)))
 
 
-def _purpose(name: str) -> str:
+def purpose_of(name: str) -> str:
+    """The purpose of its keys among all signing keys."""
     return f"saml {name}"
 
 

@@ -12,7 +12,7 @@ from rolecall.call_log.writer import DecisionLog
 from rolecall.least_privilege import LeastPrivilege, least_privilege
 from rolecall.least_privilege.report import Traffic
 from rolecall.least_privilege.traffic import Gaps
-from rolecall.storage.decision_log import LoggedCall
+from rolecall.storage.decision_log import LoggedCall, kinds_of
 
 MAXIMUM_CALLS = 50_000
 
@@ -70,7 +70,7 @@ def needed_by(calls: Sequence[RunCall]) -> list[LeastPrivilege]:
     for each in calls:
         if each.call.principal_arn or each.call.principal:
             by_principal[each.call.principal_arn or each.call.principal].append(each.call)
-    return [least_privilege(Traffic(arn, found, Gaps())) for arn, found in sorted(by_principal.items())]
+    return [least_privilege(Traffic(arn, kinds_of(found), Gaps())) for arn, found in sorted(by_principal.items())]
 
 
 def _reasons(log: DecisionLog, call: LoggedCall) -> str:

@@ -17,7 +17,7 @@ from rolecall.least_privilege.traffic import (
     used_permissions,
     wanted_calls,
 )
-from rolecall.storage.decision_log import CallFilter, LoggedCall
+from rolecall.storage.decision_log import CallFilter, CallKind
 
 Json = dict[str, Any]
 
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 class Log(Protocol):
     """The decision log of this process, or its file."""
 
-    def calls(self, wanted: CallFilter) -> list[LoggedCall]: ...
+    def kinds(self, wanted: CallFilter) -> list[CallKind]: ...
 
     def dropped(self) -> Mapping[str, int]: ...
 
@@ -34,10 +34,10 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The logged calls of a principal, and the calls that the log lacks."""
+    """The kinds of a principal's logged calls, the newest first, and the calls that the log lacks."""
 
     principal: str
-    calls: Sequence[LoggedCall]
+    kinds: Sequence[CallKind]
     gaps: Gaps
 
 
@@ -58,14 +58,14 @@ class LeastPrivilege:
 
 def observed(log: Log, principal: str, since_seconds: float | None = None) -> Traffic:
     """The logged calls of a principal. Raises BadPrincipalError."""
-    calls = log.calls(wanted_calls(principal, since_seconds))
+    kinds = log.kinds(wanted_calls(principal, since_seconds))
     dropped = log.dropped()
-    return Traffic(principal, calls, Gaps(dropped["allowed"], dropped["refused"], log.forgotten()))
+    return Traffic(principal, kinds, Gaps(dropped["allowed"], dropped["refused"], log.forgotten()))
 
 
 def least_privilege(traffic: Traffic, *, include_refused: bool = False) -> LeastPrivilege:
     """The smallest policy that allows a principal's calls, on request also the refused ones."""
-    used = used_permissions(traffic.calls, include_refused=include_refused)
+    used = used_permissions(traffic.kinds, include_refused=include_refused)
     policy = smallest_policy(used)
     notes = (*policy_notes(policy, used), *gap_notes(traffic.gaps, with_refused=include_refused))
     return LeastPrivilege(
@@ -75,7 +75,7 @@ def least_privilege(traffic: Traffic, *, include_refused: bool = False) -> Least
 
 def unused_grants(connection: Connection, traffic: Traffic) -> Unused:
     """The grants of the principal's present policies that none of its calls used. Raises NoGrantsError."""
-    return unused(authority_of(connection, traffic.principal), used_permissions(traffic.calls))
+    return unused(authority_of(connection, traffic.principal), used_permissions(traffic.kinds))
 
 
 def unused_notes(traffic: Traffic) -> list[str]:

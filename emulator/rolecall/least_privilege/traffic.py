@@ -21,7 +21,7 @@ from rolecall.policy import (
     document_size,
     parse_policy,
 )
-from rolecall.storage.decision_log import KEPT_CALLS, CallFilter, LoggedCall
+from rolecall.storage.decision_log import KEPT_CALLS, CallFilter, CallKind
 
 Json = dict[str, Any]
 
@@ -95,21 +95,21 @@ def wanted_calls(principal: str, since_seconds: float | None) -> CallFilter:
     )
 
 
-def used_permissions(calls: Iterable[LoggedCall], *, include_refused: bool = False) -> Used:
+def used_permissions(kinds: Iterable[CallKind], *, include_refused: bool = False) -> Used:
     """The permissions of calls that policies allowed, also when the call failed later; on request of refused calls too.
 
     A refused call counts with all its permissions, also those that were not checked any more.
     """
     permissions: dict[str, set[str]] = defaultdict(set)
     count = left_out = still_refused = 0
-    for call in calls:
-        refused = call.outcome in _REFUSED_BY_POLICY
-        if call.outcome != "Allowed" and not (refused and include_refused):
-            left_out += refused
+    for kind in kinds:
+        refused = kind.outcome in _REFUSED_BY_POLICY
+        if kind.outcome != "Allowed" and not (refused and include_refused):
+            left_out += refused * kind.calls
             continue
-        decisions = json.loads(call.decisions)
-        count += bool(decisions)
-        still_refused += refused and not _mended_by_allowing(decisions[-1])
+        decisions = json.loads(kind.decisions)
+        count += bool(decisions) * kind.calls
+        still_refused += (refused and not _mended_by_allowing(decisions[-1])) * kind.calls
         further = decisions[-1].get("further", ()) if decisions else ()
         for asked in (*decisions, *further):
             permissions[asked["action"]].add(asked["resource"])

@@ -7,11 +7,12 @@ for a hundred teams, only the statement for the caller's team is tested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rolecall.arns import missing_arn_parts
-from rolecall.policy.document import VERSION_WITH_VARIABLES, NamedPolicy, PolicyKind, Statement
+from rolecall.caches import BoundedCache
+from rolecall.policy.document import VERSION_WITH_VARIABLES, NamedPolicy, Policy, PolicyKind, Statement
 from rolecall.policy.operators import ConditionTest, compile_condition, wanted_texts
 from rolecall.policy.patterns import MANY, ONE, Context, Test, cached_glob, glob, resolve, template, wildcards
 from rolecall.policy.principal_elements import ReachTest, compile_principals
@@ -19,6 +20,13 @@ from rolecall.policy.principal_elements import ReachTest, compile_principals
 ResourceTest = Callable[[str, Context], bool]
 
 _REMEMBERED_ACTIONS = 512
+# Policies of these kinds come with a session and go with it.
+_OF_ONE_SESSION = (PolicyKind.SESSION, PolicyKind.SCOPE_DOWN)
+_COMPILED_LIMIT = 4096
+# By the identity of a parsed policy, which is shared by its text, and by the ids of its principals.
+_compiled: BoundedCache[tuple[int, tuple[tuple[str, str], ...]], tuple[Policy, tuple[CompiledStatement, ...]]] = (
+    BoundedCache(_COMPILED_LIMIT)
+)
 # Testing fewer statements one by one is as quick as a table.
 _TABLED_FROM = 4
 
@@ -145,12 +153,25 @@ def compile_policies(
     (``AIDA…``, ``AROA…``) that they meant when the policy was saved. Such an element matches a caller with that
     ``entity_id``. It does not match a later user or role with the same ARN.
     """
-    statements = [
-        _compile(statement, policy, principal_ids or {})
-        for policy in policies
-        for statement in policy.policy.statements
-    ]
+    ids = tuple(sorted((principal_ids or {}).items()))
+    statements = [statement for policy in policies for statement in _statements_of(policy, kind, ids)]
     return CompiledPolicies(kind, tuple(policies), tuple(statements))
+
+
+def _statements_of(
+    policy: NamedPolicy, kind: PolicyKind, principal_ids: tuple[tuple[str, str], ...]
+) -> Iterable[CompiledStatement]:
+    """The statements of one policy. A change of one policy makes the others be compiled again, so they are kept."""
+    if kind in _OF_ONE_SESSION:
+        return [_compile(statement, policy, dict(principal_ids)) for statement in policy.policy.statements]
+    key = (id(policy.policy), principal_ids)
+    known = _compiled.get(key)
+    # Python gives the id of a policy that is gone to another one.
+    if known is None or known[0] is not policy.policy:
+        made = tuple(_compile(statement, policy, dict(principal_ids)) for statement in policy.policy.statements)
+        known = (policy.policy, made)
+        _compiled.put(key, known)
+    return [each._replace(policy=policy) for each in known[1]]
 
 
 def _compile(statement: Statement, policy: NamedPolicy, principal_ids: Mapping[str, str]) -> CompiledStatement:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -69,6 +69,34 @@ class LoggedCall(NamedTuple):
     error_name: str = ""
 
 
+class CallKind(NamedTuple):
+    """Calls that policies cannot tell apart: how many there are, and the place of the newest one in the log.
+
+    ``outcome`` and ``decisions`` are as in :class:`LoggedCall`. The place is 0 for calls that are in no log.
+    """
+
+    service: str
+    operation: str
+    outcome: str
+    decisions: str
+    calls: int
+    newest_position: int
+
+
+def kinds_of(calls: Iterable[LoggedCall]) -> list[CallKind]:
+    """The kinds of some calls, in the order in which each comes first."""
+    return _counted_kinds((call.service, call.operation, call.outcome, call.decisions, 0) for call in calls)
+
+
+def _counted_kinds(rows: Iterable[tuple[str, str, str, str, int]]) -> list[CallKind]:
+    """``rows`` are the members of kinds with a position each, the newest call first."""
+    found: dict[tuple[str, str, str, str], list[int]] = {}
+    for *kind, position in rows:
+        known = found.setdefault(tuple(kind), [0, position])  # type: ignore[arg-type]
+        known[0] += 1
+    return [CallKind(*kind, count, position) for kind, (count, position) in found.items()]
+
+
 @dataclass(frozen=True, slots=True)
 class RefusalDetails:
     """The explanation of a refusal as JSON. ``policies`` holds the documents at that time, by digest."""
@@ -101,6 +129,7 @@ class CallFilter:
     """Which calls to select. A member that is empty or None does not filter. ``action`` may end with ``*``.
 
     ``with_federated_users`` also selects calls of federated users whose sessions ``principal`` obtained.
+    ``about`` is a text in the caller's ARN or in the JSON of the answer.
     """
 
     principal: str = ""
@@ -109,6 +138,7 @@ class CallFilter:
     since_seconds: float | None = None
     limit: int = 100
     with_federated_users: bool = False
+    about: str = ""
 
 
 _COLUMNS = LoggedCall._fields
@@ -197,6 +227,29 @@ class DecisionStore:
         ``as_written`` sorts by the order of writing instead. For a single process this is the order of the calls, even
         if the clock is moved.
         """
+        order = _LAST_WRITTEN_FIRST if as_written else _NEWEST_FIRST
+        conditions, values = self._conditions(wanted)
+        query = f"{_SELECT} WHERE {conditions} {order}"
+        with self._reading() as driver:
+            return [LoggedCall(*row) for row in driver.execute(query, (*values, wanted.limit))]
+
+    def kinds(self, wanted: CallFilter) -> list[CallKind]:
+        """The kinds of all matching calls, whatever the limit. A principal may have made every call of the log."""
+        conditions, values = self._conditions(wanted)
+        # The texts that decide, and no further columns: reading whole rows would take several times as long.
+        columns = "service, operation, outcome, decisions, position"
+        query = f"SELECT {columns} FROM calls WHERE {conditions} ORDER BY position DESC"  # noqa: S608
+        with self._reading() as driver:
+            return _counted_kinds(driver.execute(query, values))
+
+    def places(self, positions: Sequence[int]) -> dict[int, tuple[float, str]]:
+        """The time and the request id of the calls at some positions."""
+        marks = ", ".join("?" * len(positions))
+        query = f"SELECT position, at_seconds, request_id FROM calls WHERE position IN ({marks})"  # noqa: S608
+        with self._reading() as driver:
+            return {at: (at_seconds, request_id) for at, at_seconds, request_id in driver.execute(query, positions)}
+
+    def _conditions(self, wanted: CallFilter) -> tuple[str, list[object]]:
         conditions, values = [_KEPT], list[object]()
         if wanted.principal:
             of_principal = "principal = ? OR principal_arn = ?"
@@ -219,10 +272,11 @@ class DecisionStore:
         if wanted.since_seconds is not None:
             conditions.append("at_seconds >= ?")
             values.append(wanted.since_seconds)
-        order = _LAST_WRITTEN_FIRST if as_written else _NEWEST_FIRST
-        query = f"{_SELECT} WHERE {' AND '.join(conditions)} {order}"
-        with self._reading() as driver:
-            return [LoggedCall(*row) for row in driver.execute(query, (*values, wanted.limit))]
+        if wanted.about:
+            find = self._keeper.position_in
+            conditions.append(f"({find}(principal, ?) > 0 OR {find}(answer, ?) > 0)")
+            values += [wanted.about, wanted.about]
+        return " AND ".join(conditions), values
 
     def accesses(self, account_ids: Sequence[str], since_seconds: float) -> list[Access]:
         """The last call for each caller, operation and Region, allowed or not, with the newest last.

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Delete, Table, bindparam, delete, select
+from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, select
 
 from rolecall.storage import tables as t
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
@@ -36,6 +36,7 @@ class _TagStatements:
     """The statements for one kind's table of tags, built once. If ``case_sensitive``, ``a`` and ``A`` are two keys."""
 
     select_all: PreparedSelect
+    select_everything: Select[Any]
     delete_one: Delete
     insert: PreparedInsert
     owner: str
@@ -51,6 +52,7 @@ def _statements(table: Table, owner: str, *, case_sensitive: bool) -> _TagStatem
         select_all=PreparedSelect(
             select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key), "owner"
         ),
+        select_everything=select(table.c[owner], table.c.key, table.c.value).order_by(table.c.key_key),
         delete_one=delete(table).where(of_owner, table.c.key_key == bindparam("removed")),
         insert=PreparedInsert(table),
         owner=owner,
@@ -75,6 +77,14 @@ _KINDS: Mapping[TaggedKind, _TagStatements] = MappingProxyType(
 def tags_of(connection: Connection, kind: TaggedKind, owner_id: str) -> list[Tag]:
     """The tags of an entity, sorted by key."""
     return [(row[0], row[1]) for row in _KINDS[kind].select_all.all(connection, owner_id)]
+
+
+def all_tags(connection: Connection, kind: TaggedKind) -> dict[str, list[Tag]]:
+    """The tags of every entity of a kind, by its id, sorted as :func:`tags_of` does."""
+    found: dict[str, list[Tag]] = {}
+    for owner_id, key, value in connection.execute(_KINDS[kind].select_everything):
+        found.setdefault(owner_id, []).append((key, value))
+    return found
 
 
 def is_case_sensitive(kind: TaggedKind) -> bool:

@@ -6,8 +6,8 @@ All functions take a connection of one snapshot and return plain records.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, bindparam, select
 
 from rolecall.arns import FULL_ACCESS, iam_arn, organization_policy_arn, parse_arn
 from rolecall.storage import tables as t
-from rolecall.storage.entity_tags import tags_of
+from rolecall.storage.entity_tags import all_tags, tags_of
 from rolecall.storage.prepared import PreparedSelect
 
 ROOT_TARGET = "ROOT"
@@ -158,11 +158,24 @@ def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
     row = _TRUSTED_ROLE.first(connection, parsed.account_id, parsed.resource_name.lower())
     if row is None:
         return None
-    role_id, account_id, name, path, boundary_arn = row[:5]
-    trust_policy, principal_ids, duration_seconds, signin_duration_seconds, service = row[5:]
+    _role_id, account_id, name, path, *_ = row
     if iam_arn(account_id, "role", path, name) != arn:
         return None
-    tags = tuple(tags_of(connection, "role", role_id))
+    return _trusted(row, tuple(tags_of(connection, "role", row[0])))
+
+
+def trusted_roles(connection: Connection, limit: int) -> Iterator[tuple[str, TrustedRole]]:
+    """Many roles with their ARNs, at most ``limit``, in two statements."""
+    rows = connection.execute(select(*_ROLE_COLUMNS, *_TRUST_COLUMNS).limit(limit)).all()
+    tags = all_tags(connection, "role")
+    for row in rows:
+        role = _trusted(row, tuple(tags.get(row[0], ())))
+        yield iam_arn(role.entity.account_id, "role", role.entity.path, role.entity.name), role
+
+
+def _trusted(row: Sequence[Any], tags: tuple[tuple[str, str], ...]) -> TrustedRole:
+    role_id, account_id, name, path, boundary_arn = row[:5]
+    trust_policy, principal_ids, duration_seconds, signin_duration_seconds, service = row[5:]
     return TrustedRole(
         entity=Entity("role", role_id, account_id, name, path, boundary_arn, tags),
         trust_policy=trust_policy,
@@ -176,9 +189,10 @@ def trusted_role(connection: Connection, arn: str) -> TrustedRole | None:
 class _PoliciesOf:
     """The selects of the policies of one kind of entity."""
 
-    __slots__ = ("_attached", "_inline")
+    __slots__ = ("_all_attached", "_all_inline", "_attached", "_inline")
 
     def __init__(self, inline: Table, attached: Table, owner: str) -> None:
+        self._all_inline = select(inline.c[owner], inline.c.name, inline.c.document).order_by(inline.c.name)
         self._inline = PreparedSelect(
             select(inline.c.name, inline.c.document)
             .where(inline.c[owner] == bindparam("owner"))
@@ -188,25 +202,35 @@ class _PoliciesOf:
         default_version = (t.policy_versions.c.policy_id == t.policies.c.policy_id) & (
             t.policy_versions.c.version == t.policies.c.default_version
         )
+        joined = attached.outerjoin(t.policies, t.policies.c.policy_id == attached.c.policy_id).outerjoin(
+            t.policy_versions, default_version
+        )
+        columns = (attached.c.policy_arn, t.policy_versions.c.document)
+        in_order = attached.c.policy_arn
+        self._all_attached = select(attached.c[owner], *columns).select_from(joined).order_by(in_order)
         self._attached = PreparedSelect(
-            select(attached.c.policy_arn, t.policy_versions.c.document)
-            .select_from(
-                attached.outerjoin(t.policies, t.policies.c.policy_id == attached.c.policy_id).outerjoin(
-                    t.policy_versions, default_version
-                )
-            )
-            .where(attached.c[owner] == bindparam("owner"))
-            .order_by(attached.c.policy_arn),
+            select(*columns).select_from(joined).where(attached.c[owner] == bindparam("owner")).order_by(in_order),
             "owner",
         )
 
     def documents(self, connection: Connection, owner_id: str, group: str = "") -> list[Document]:
         """The inline policies by name, then the attached ones by ARN."""
         documents = [Document(name, "", text, group) for name, text in self._inline.all(connection, owner_id)]
-        documents += [
-            Document(arn.rpartition("/")[2], arn, text, group) for arn, text in self._attached.all(connection, owner_id)
-        ]
+        documents += [_attached(arn, text, group) for arn, text in self._attached.all(connection, owner_id)]
         return documents
+
+    def all_documents(self, connection: Connection) -> dict[str, list[Document]]:
+        """The same for every entity, by its id."""
+        found: dict[str, list[Document]] = {}
+        for owner_id, name, text in connection.execute(self._all_inline):
+            found.setdefault(owner_id, []).append(Document(name, "", text))
+        for owner_id, arn, text in connection.execute(self._all_attached):
+            found.setdefault(owner_id, []).append(_attached(arn, text))
+        return found
+
+
+def _attached(arn: str, text: str | None, group: str = "") -> Document:
+    return Document(arn.rpartition("/")[2], arn, text, group)
 
 
 _OF_USER = _PoliciesOf(t.user_inline_policies, t.user_attached_policies, "user_id")
@@ -218,6 +242,11 @@ _GROUPS_OF_USER = PreparedSelect(
     .where(t.group_members.c.user_id == bindparam("user_id"))
     .order_by(t.groups.c.group_id),
     "user_id",
+)
+_ALL_GROUPS_OF_USERS = (
+    select(t.group_members.c.user_id, t.groups.c.group_id, t.groups.c.name)
+    .join(t.group_members, t.group_members.c.group_id == t.groups.c.group_id)
+    .order_by(t.groups.c.group_id)
 )
 _CUSTOMER_POLICY = PreparedSelect(
     select(t.policies.c.path, t.policies.c.name, t.policy_versions.c.document)
@@ -238,6 +267,29 @@ def user_documents(connection: Connection, user_id: str) -> list[Document]:
     for group_id, name in _GROUPS_OF_USER.all(connection, user_id):
         documents += _OF_GROUP.documents(connection, group_id, name)
     return documents
+
+
+def all_principals(connection: Connection, limit: int) -> Iterator[tuple[Entity, list[Document]]]:
+    """Users and roles with their identity policies, at most ``limit`` of each, in nine statements."""
+    documents, tags = _OF_USER.all_documents(connection), all_tags(connection, "user")
+    of_group, groups = _OF_GROUP.all_documents(connection), dict[str, list[tuple[str, str]]]()
+    for user_id, group_id, name in connection.execute(_ALL_GROUPS_OF_USERS):
+        groups.setdefault(user_id, []).append((group_id, name))
+    for row in connection.execute(select(*_USER_COLUMNS).limit(limit)):
+        through_groups = [
+            replace(each, group=name)
+            for group_id, name in groups.get(row[0], ())
+            for each in of_group.get(group_id, ())
+        ]
+        yield _known_entity("user", row, tags), [*documents.get(row[0], ()), *through_groups]
+    documents, tags = _OF_ROLE.all_documents(connection), all_tags(connection, "role")
+    for row in connection.execute(select(*_ROLE_COLUMNS).limit(limit)):
+        yield _known_entity("role", row, tags), documents.get(row[0], [])
+
+
+def _known_entity(kind: str, row: Sequence[Any], tags: Mapping[str, Sequence[tuple[str, str]]]) -> Entity:
+    entity_id, account_id, name, path, boundary_arn = row
+    return Entity(kind, entity_id, account_id, name, path, boundary_arn, tuple(tags.get(entity_id, ())))
 
 
 def role_documents(connection: Connection, role_id: str) -> list[Document]:

@@ -125,6 +125,19 @@ def code_by_user_code(connection: Connection, user_code: str) -> SsoCode | None:
     return _code(connection, t.sso_codes.c.user_code == user_code)
 
 
+def waiting_devices(connection: Connection, now_seconds: float, limit: int) -> list[tuple[str, str, int]]:
+    """The device codes that wait for a decision, the newest first: user code, client's name, end in whole seconds."""
+    codes, clients = t.sso_codes.c, t.sso_clients.c
+    statement = (
+        select(codes.user_code, clients.name, codes.expires_at_seconds)
+        .join_from(t.sso_codes, t.sso_clients, clients.client_id == codes.client_id)
+        .where(codes.user_code.is_not(None), codes.status == PENDING, codes.expires_at_seconds > now_seconds)
+        .order_by(codes.expires_at_seconds.desc(), codes.user_code)
+        .limit(limit)
+    )
+    return [(code, name, ends) for code, name, ends in connection.execute(statement)]
+
+
 def decide_code(connection: Connection, code_digest: str, status: str, user_id: str | None) -> bool:
     """Approve or deny a pending code. False when that was done before."""
     c = t.sso_codes.c

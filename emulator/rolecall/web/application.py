@@ -15,6 +15,7 @@ from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES
 from rolecall.web.aws import WsgiApplication, aws_application, refusing_application
 from rolecall.web.body_limits import body_limit
 from rolecall.web.browsers import admits
+from rolecall.web.console_door import is_signed_in
 from rolecall.web.control import refuse_unknown_name, register_refusals
 from rolecall.web.front_doors import FRONT_DOORS, is_page
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, asked_host
@@ -70,7 +71,10 @@ class RolecallApplication(Flask):
 
     def body_limit(self, environ: dict[str, Any], usual_bytes: int) -> int:
         """The highest number of bytes of a request's body; ``usual_bytes`` for most requests."""
-        return body_limit(environ, usual_bytes, self._admission.control)
+        control = self._admission.control
+        return body_limit(
+            environ, usual_bytes, control, lambda environ: is_signed_in(self.sandbox, environ, control.token)
+        )
 
 
 def web_application(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from werkzeug.datastructures import EnvironHeaders
@@ -21,10 +21,20 @@ _FILES = {
 }
 
 
-def body_limit(environ: Mapping[str, Any], usual_bytes: int, control: ControlAccess) -> int:
-    """The highest number of bytes of a request's body; ``usual_bytes`` for most requests."""
+def body_limit(
+    environ: Mapping[str, Any],
+    usual_bytes: int,
+    control: ControlAccess,
+    is_signed_in: Callable[[Mapping[str, Any]], bool],
+) -> int:
+    """The highest number of bytes of a request's body; ``usual_bytes`` for most requests.
+
+    ``is_signed_in`` says whether a browser has a session of the console, which proves the control token.
+    """
     limit = _FILES.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
     if not limit:
         return usual_bytes
     sender = control.judge(environ.get("REMOTE_ADDR", ""), EnvironHeaders(dict(environ)))
+    if sender is Sender.UNPROVEN and environ["PATH_INFO"] == CONSOLE_LOAD_PATH and is_signed_in(environ):
+        return limit
     return limit if sender is Sender.ADMITTED else usual_bytes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 
 from rolecall.sandbox import Sandbox
+from rolecall.storage.engine import DatabaseError
 from rolecall.web.control import THIS_MACHINE, guard_pages
 from rolecall.web.doors import PREFIX, Guard
 from rolecall.web.origins import Admission
@@ -45,6 +47,17 @@ def _guard(pages: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
 
 
 CONSOLE_GUARD = Guard(THIS_MACHINE.admits, _guard)
+
+
+def is_signed_in(sandbox: Sandbox, environ: Mapping[str, Any], control_token: str) -> bool:
+    """Whether the browser of a request has a session of the console. False while the database does not answer."""
+    if not environ.get("HTTP_COOKIE"):
+        return False
+    visits: Any = importlib.import_module("rolecall.web.console.visits")
+    try:
+        return bool(visits.Visit(sandbox, Request(dict(environ)), control_token).signed_in)
+    except DatabaseError:
+        return False
 
 
 def register_console(pages: Blueprint, sandbox: Sandbox) -> None:

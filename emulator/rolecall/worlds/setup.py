@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
@@ -36,6 +35,7 @@ from rolecall.worlds.chime_sdk_setup import ChimeSdkRows
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.identity_center_setup import put_identity_center
 from rolecall.worlds.members import columns_of, declared, new_columns_of
+from rolecall.worlds.own_idps import own_metadata
 from rolecall.worlds.references import referable_units
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
@@ -427,7 +427,7 @@ class _Builder:
     def _saml_provider(self, account_id: str, provider: w.DeclaredSamlProvider) -> None:
         key = {"arn": saml_provider_arn(account_id, provider.name)}
         own = provider.rolecall_idp
-        document = _own_metadata(self._db.written(), own, self._now_seconds) if own else provider.metadata
+        document = own_metadata(self._db.written(), own, self._now_seconds) if own else provider.metadata
         present = worlds.find(self._db, t.saml_providers, key)
         created = self._now_seconds if present is None else int(present["created_at_seconds"])
         values = {
@@ -487,9 +487,3 @@ def _first(*values: int | None) -> int | None:
 
 def _without(columns: Mapping[str, Any], others: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in columns.items() if name not in others}
-
-
-def _own_metadata(connection: Any, name: str, now_seconds: int) -> str:
-    # Loaded now: most sandbox files declare no identity provider of Rolecall's own.
-    provider = importlib.import_module("rolecall.identity_providers.saml_assertions")
-    return str(provider.metadata_within(connection, name, now_seconds))

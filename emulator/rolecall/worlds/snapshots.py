@@ -32,6 +32,7 @@ from rolecall.worlds.collection import without_collection
 from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from rolecall.worlds.located import Problem
 from rolecall.worlds.members import section_of
+from rolecall.worlds.own_idps import with_keys
 from rolecall.worlds.references import referable_units
 from rolecall.worlds.setup import present_settings, replace_world
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
@@ -62,7 +63,7 @@ def load_database(
     Raises InvalidWorldError with every problem of the text.
     """
     # Read before the transaction, because other writers wait for a transaction.
-    world = read_world(text, folder)
+    world = with_keys(read_world(text, folder), int(now_seconds))
     database.write(lambda connection: _replace(connection, world, now_seconds, ids))
 
 

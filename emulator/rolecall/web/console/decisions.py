@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 from flask import Request, Response
 
-from rolecall.arns import parse_arn
 from rolecall.call_log.filter import BadFilterError, read_filter
 from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES, call_as_json, explained_as_json
 from rolecall.call_log.writer import DecisionLog
 from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import CallFilter, LogUnavailableError
+from rolecall.web.console.editor_links import editor_query
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
 from rolecall.web.decision_endpoints import (
     DEFAULT_LIMIT,
@@ -68,7 +67,9 @@ def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
         return explained_as_json(call, log.details(call.request_id))
 
     call = _read(sandbox, read)
-    evaluations = [_with_picture(evaluation, call["policies"]) for evaluation in call.get("evaluations", ())]
+    with sandbox.database.snapshot() as connection:
+        policies = [{**each, "edit": editor_query(connection, each)} for each in call.get("policies", ())]
+    evaluations = [_with_picture(evaluation, policies) for evaluation in call.get("evaluations", ())]
     return shown(
         "decision.html", call=call, evaluations=evaluations, titles=LAYER_TITLES, effects=LAYER_EFFECTS, as_text=as_text
     )
@@ -76,25 +77,13 @@ def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
 
 def _with_picture(evaluation: Json, policies: list[Json]) -> Json:
     nearest = evaluation["nearest"]
-    documents = [{**policy, "parts": _parts(policy, nearest), "edit": _editor_query(policy)} for policy in policies]
+    documents = [{**policy, "parts": _parts(policy, nearest)} for policy in policies]
     return {**evaluation, "layers": in_order(evaluation["layers"]), "documents": documents}
 
 
 def in_order(layers: list[Json]) -> list[Json]:
     """The layers of an evaluation in the order in which AWS evaluates them."""
     return sorted(layers, key=lambda layer: _ORDER.index(layer["layer"]))
-
-
-def _editor_query(policy: Json) -> str:
-    """The parameters of the editor's page for a policy; empty for a policy that the editor does not have."""
-    arn, owners = parse_arn(policy["uri"]), policy.get("attached_to") or [""]
-    if policy["kind"] == "trust":
-        return urlencode({"owner": owners[0], "trust": "yes"})
-    if policy["kind"] not in ("identity", "boundary"):
-        return ""
-    if arn is not None:
-        return urlencode({"arn": policy["uri"]})
-    return urlencode({"owner": owners[0], "name": policy["name"]})
 
 
 def _parts(policy: Json, nearest: Json | None) -> list[tuple[str, bool]]:

@@ -1,8 +1,9 @@
-"""Federation: signing in as a principal, and web identity tokens and SAML assertions of Rolecall's own issuers."""
+"""Federation: signing in as a principal, device codes, and tokens and assertions of Rolecall's own issuers."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 
 from flask import Request, Response, make_response, redirect
 
-from rolecall.clock import monotonic_seconds
+from rolecall.clock import iso8601, monotonic_seconds
 from rolecall.errors import AwsError
 from rolecall.expectations.asking import asking
 from rolecall.expectations.principals import NoSuchNameError
@@ -18,16 +19,19 @@ from rolecall.identity_providers.asking import AssertionRequestError, TokenReque
 from rolecall.sandbox import Sandbox
 from rolecall.signin import SignIn, SignInError
 from rolecall.storage.gather import account_names
+from rolecall.storage.identity_center import directory_users
 from rolecall.storage.oidc_providers import own_provider_urls
 from rolecall.storage.saml_providers import providers_of
-from rolecall.web.console.commands import endpoint, rolecall
-from rolecall.web.console.pages import ConsoleError, Page, Values, shown
+from rolecall.storage.sso_sessions import waiting_devices
+from rolecall.web.console.commands import curl, endpoint, rolecall
+from rolecall.web.console.pages import ConsoleError, Page, Values, done, shown
 from rolecall.web.console_door import CONSOLE_PATH
 from rolecall.web.signin import FEDERATION_PATH
 from rolecall.web.signin_log import SignInLog
 
 PATH = "/federation"
 DESTINATION = "https://console.aws.amazon.com/"
+DEVICE_FIELDS = ("user_code", "user")
 TOKEN_FIELDS = ("issuer", "shape", "subject", "audience", "algorithm", "lifetime", "claims")
 ASSERTION_FIELDS = (
     "idp",
@@ -44,7 +48,10 @@ ASSERTION_FIELDS = (
 WHOLE_NUMBER_MESSAGE = "{name} must be a whole number of seconds."
 NEEDED_MESSAGE = "{name} is needed."
 NOBODY_MESSAGE = "Say who signs in, such as user/developer or role/deploy."
+APPROVED_NOTICE = "The program is approved. It goes on by itself."
+DENIED_NOTICE = "The program is denied."
 _NAMES_OFFERED = 300
+_DEVICES_SHOWN = 20
 _MAXIMUM_LINES = 100
 TOO_MANY_MESSAGE = f"Write at most {_MAXIMUM_LINES} lines."
 
@@ -56,10 +63,12 @@ def _page(sandbox: Sandbox, request: Request, _values: Values) -> Response:
 def _shown(
     sandbox: Sandbox, request: Request, given: Mapping[str, str], status: int = 200, **problems: str
 ) -> Response:
-    """The page. ``problems`` has the problem of the form ``sign_in``, ``token`` or ``assertion``."""
-    tokens = _room("oidc_tokens")
+    """The page. ``problems`` has the problem of the form ``sign_in``, ``device``, ``token`` or ``assertion``."""
+    tokens, now_seconds = _room("oidc_tokens"), sandbox.clock.now_seconds()
     with sandbox.database.snapshot() as connection:
         issuers = sorted(own_provider_urls(connection))
+        users = [user.name for user in directory_users(connection, _NAMES_OFFERED)]
+        waiting = waiting_devices(connection, now_seconds, _DEVICES_SHOWN)
         saml = [each.arn for account_id in account_names(connection) for each in providers_of(connection, account_id)]
     with asking(sandbox) as asker:
         principals = asker.principals
@@ -68,8 +77,10 @@ def _shown(
     return shown(
         "federation.html",
         status,
-        given={name: given.get(name, "") for name in ("principal", *TOKEN_FIELDS, *ASSERTION_FIELDS)},
+        given={name: given.get(name, "") for name in ("principal", *DEVICE_FIELDS, *TOKEN_FIELDS, *ASSERTION_FIELDS)},
         names=names,
+        users=users,
+        waiting=[(code, client, iso8601(ends)) for code, client, ends in waiting],
         roles=roles,
         issuers=issuers,
         providers=saml,
@@ -77,6 +88,7 @@ def _shown(
         algorithms=[(name, name) for name in sorted(tokens.ALGORITHMS)],
         default_algorithm=tokens.DEFAULT_ALGORITHM,
         commands={
+            "device": curl(request, "sso/approve", "--json", json.dumps({"user_code": "CODE", "user": "USER"})),
             "token": rolecall(request, "token", "--issuer", "ci", "--subject", "build-1"),
             "assertion": rolecall(
                 request,
@@ -123,6 +135,17 @@ def _sign_in(sandbox: Sandbox, request: Request, _values: Values) -> Response:
 
 def _nobody() -> str:
     raise SignInError(NOBODY_MESSAGE)
+
+
+def _device(sandbox: Sandbox, request: Request, _values: Values) -> Response:
+    """Approve a program that waits with a device code, as a user of the directory, or deny it."""
+    consent, given = _room("sso_consent"), _fields(request, DEVICE_FIELDS)
+    denies = request.form.get("decision") == "deny"
+    try:
+        consent.approve_device(sandbox.database, sandbox.clock, given["user_code"], None if denies else given["user"])
+    except consent.ConsentError as error:
+        return _shown(sandbox, request, given, 400, device=str(error))
+    return done(PATH, DENIED_NOTICE if denies else APPROVED_NOTICE)
 
 
 def _token(sandbox: Sandbox, request: Request, _values: Values) -> Response:
@@ -240,6 +263,7 @@ def _sentence(error: ValueError) -> str:
 PAGES = (
     Page(PATH, _page, "Federation"),
     Page(f"{PATH}/sign-in", None, act=_sign_in),
+    Page(f"{PATH}/device", None, act=_device),
     Page(f"{PATH}/token", None, act=_token),
     Page(f"{PATH}/assertion", None, act=_assertion),
 )

@@ -10,7 +10,8 @@ from flask import Request, Response
 from sqlalchemy import Connection
 
 from rolecall.arns import Arn, parse_arn
-from rolecall.call_log.sessions import OpenSession, open_sessions
+from rolecall.call_log.sessions import MAXIMUM_SESSIONS, OpenSession, sessions_of_role, sessions_of_user
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import iso8601
 from rolecall.expectations.asking import asking
 from rolecall.expectations.effective import Effective, effective_actions, named_services
@@ -82,6 +83,7 @@ def _page(sandbox: Sandbox, request: Request, _values: Values) -> Response:
         total=total,
         problem=problem,
         sessions=sessions,
+        most_sessions=MAXIMUM_SESSIONS,
         idle=idle,
         notes=notes,
         iso8601=iso8601,
@@ -234,11 +236,7 @@ def _traffic(sandbox: Sandbox, identity: Identity) -> tuple[list[OpenSession], U
         return [], None, "There is no decision log, so sessions and unused grants are not known."
     sessions: list[OpenSession] = []
     try:
-        sessions = [
-            session
-            for session in open_sessions(sandbox.decisions, sandbox.clock.now_seconds())
-            if _is_of(session, identity)
-        ]
+        sessions = _sessions(sandbox.decisions, sandbox.clock.now_seconds(), identity)
         traffic = observed(sandbox.decisions, identity.arn)
         with sandbox.database.snapshot() as connection:
             return sessions, unused_grants(connection, traffic), ""
@@ -248,12 +246,10 @@ def _traffic(sandbox: Sandbox, identity: Identity) -> tuple[list[OpenSession], U
         return sessions, None, str(error)
 
 
-def _is_of(session: OpenSession, identity: Identity) -> bool:
+def _sessions(log: DecisionLog, now_seconds: float, identity: Identity) -> list[OpenSession]:
     if identity.kind == "user":
-        return session.arn == identity.arn or (
-            session.obtained_by == identity.arn and session.operation == "GetFederationToken"
-        )
-    return session.arn.startswith(f"arn:aws:sts::{identity.account_id}:assumed-role/{identity.name}/")
+        return sessions_of_user(log, now_seconds, identity.arn)
+    return sessions_of_role(log, now_seconds, identity.account_id, identity.name)
 
 
 def _code(sandbox: Sandbox, _request: Request, values: Values) -> Response:

@@ -12,6 +12,7 @@ from flask import Request, Response
 
 from rolecall.arns import parse_arn
 from rolecall.call_log.filter import BadFilterError, since_seconds
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import iso8601
 from rolecall.expectations.asking import asking
 from rolecall.expectations.holders import BadQuestionError
@@ -30,7 +31,7 @@ from rolecall.least_privilege import (
     used_permissions,
 )
 from rolecall.sandbox import Sandbox
-from rolecall.storage.decision_log import LoggedCall, LogUnavailableError
+from rolecall.storage.decision_log import CallKind, LogUnavailableError
 from rolecall.storage.dialects import shown_url
 from rolecall.web.console.commands import curl
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
@@ -134,19 +135,26 @@ def _report(sandbox: Sandbox, principal: str, since: str, *, include_refused: bo
         notes.append(f"{error}.")
     lacking, asked, more = _asked_again(sandbox, traffic, include_refused=include_refused)
     policy = "" if found.policy is None else json.dumps(found.policy, indent=2, ensure_ascii=False)
-    return Report(found, policy, _done(traffic.calls), unused, notes, lacking, asked, more)
+    return Report(found, policy, _done(sandbox.decisions, traffic.kinds), unused, notes, lacking, asked, more)
 
 
-def _done(calls: Sequence[LoggedCall]) -> list[Done]:
-    """What was done, the most frequent first. ``calls`` come newest first."""
-    counts = Counter((call.service, call.operation or "(no operation)", call.outcome) for call in calls)
-    newest: dict[tuple[str, str, str], LoggedCall] = {}
-    for call in calls:
-        newest.setdefault((call.service, call.operation or "(no operation)", call.outcome), call)
-    return [
-        Done(f"{key[0]} {key[1]}", key[2], count, iso8601(newest[key].at_seconds), newest[key].request_id)
-        for key, count in counts.most_common(_DONE_SHOWN)
-    ]
+def _done(log: DecisionLog, kinds: Sequence[CallKind]) -> list[Done]:
+    """What was done, the most frequent first. ``kinds`` come newest first."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    newest: dict[tuple[str, str, str], int] = {}
+    for kind in kinds:
+        key = (kind.service, kind.operation or "(no operation)", kind.outcome)
+        counts[key] += kind.calls
+        newest.setdefault(key, kind.newest_position)
+    shown = counts.most_common(_DONE_SHOWN)
+    places = log.places([newest[key] for key, _ in shown]) if shown else {}
+    found = []
+    for (service, operation, outcome), count in shown:
+        # A call may leave the log while its kind is counted.
+        at_seconds, request_id = places.get(newest[service, operation, outcome], (None, ""))
+        last = "" if at_seconds is None else iso8601(at_seconds)
+        found.append(Done(f"{service} {operation}", outcome, count, last, request_id))
+    return found
 
 
 def _asked_again(sandbox: Sandbox, traffic: Traffic, *, include_refused: bool) -> tuple[list[Lacking], int, bool]:
@@ -154,7 +162,7 @@ def _asked_again(sandbox: Sandbox, traffic: Traffic, *, include_refused: bool) -
 
     Condition keys of the calls are not part of the question.
     """
-    used = used_permissions(traffic.calls, include_refused=include_refused).permissions
+    used = used_permissions(traffic.kinds, include_refused=include_refused).permissions
     pairs = [(action, resource) for action in sorted(used) for resource in sorted(used[action])]
     lacking: list[Lacking] = []
     asked = 0

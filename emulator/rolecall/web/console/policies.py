@@ -25,7 +25,7 @@ from rolecall.storage.gather import account_names
 from rolecall.storage.policies import list_policies
 from rolecall.web.console.pages import ConsoleError, Page, Values, done, shown
 from rolecall.web.console.questions import ask_with_draft
-from rolecall.web.console.subjects import Subject, save, subject_of
+from rolecall.web.console.subjects import Subject, control_policies, save, subject_of
 
 QUESTION = ("principal", "action", "resource", "context")
 _LISTED = 200
@@ -52,9 +52,16 @@ def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
             for policy in list_policies(connection, account_id)
             if name.lower() in policy.name.lower()
         ]
+        control = [each for each in control_policies(connection) if name.lower() in each[1].lower()]
     of_aws = list(islice((arn for arn in managed_policies() if name and name.lower() in arn.lower()), _LISTED))
     return shown(
-        "policies.html", accounts=accounts, own=own[:_LISTED], more=len(own) > _LISTED, of_aws=of_aws, name=name
+        "policies.html",
+        accounts=accounts,
+        own=own[:_LISTED],
+        control=control[:_LISTED],
+        more=len(own) > _LISTED,
+        of_aws=of_aws,
+        name=name,
     )
 
 

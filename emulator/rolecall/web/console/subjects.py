@@ -9,12 +9,16 @@ from typing import Any
 from flask import Request
 from sqlalchemy import Connection
 
-from rolecall.arns import parse_arn
+from rolecall.arns import Arn, organization_policy_arn, parse_arn
 from rolecall.data import managed_policy, managed_policy_document
 from rolecall.policy import PolicyKind
 from rolecall.sandbox import Sandbox
 from rolecall.storage.entity_policies import EntityKind, inline_document
+from rolecall.storage.gather import CONTROL_POLICY_TYPES, SERVICE_CONTROL_POLICY, account_names
 from rolecall.storage.groups import group_by_name
+from rolecall.storage.organization_policies import PolicyRecord, policies_of_type
+from rolecall.storage.organization_policies import policy as control_policy
+from rolecall.storage.organizations import OrganizationRecord, organization_around
 from rolecall.storage.policies import policy_by_arn, policy_version, policy_versions
 from rolecall.storage.roles import role_by_name
 from rolecall.storage.users import user_by_name
@@ -61,14 +65,63 @@ class Subject:
 
 def subject_of(sandbox: Sandbox, given: Mapping[str, str]) -> Subject:
     """The policy that the parameters of a URL name. Raises ConsoleError."""
-    arn, owner, name, trust = (given.get(key, "") for key in ("arn", "owner", "name", "trust"))
     with sandbox.database.snapshot() as connection:
-        found = (
-            _managed(connection, arn, given.get("version", "")) if arn else _of_owner(connection, owner, name, trust)
-        )
+        found = find_subject(connection, given)
     if found is None:
         raise ConsoleError(NO_POLICY_MESSAGE, 404)
     return found
+
+
+def find_subject(connection: Connection, given: Mapping[str, str]) -> Subject | None:
+    """The policy that the parameters of a URL name; None when there is none."""
+    arn, owner, name, trust = (given.get(key, "") for key in ("arn", "owner", "name", "trust"))
+    if not arn:
+        return _of_owner(connection, owner, name, trust)
+    parsed = parse_arn(arn)
+    if parsed is not None and parsed.service == "organizations":
+        return _control(connection, parsed)
+    return _managed(connection, arn, given.get("version", ""))
+
+
+def control_policies(connection: Connection) -> list[tuple[str, str, str]]:
+    """The service and resource control policies of the sandbox's organization: ARN, name and type."""
+    organization = next(
+        filter(None, (organization_around(connection, each) for each in account_names(connection))), None
+    )
+    if organization is None:
+        return []
+    return [
+        (_control_arn(organization, each), each.name, each.policy_type)
+        for policy_type in CONTROL_POLICY_TYPES
+        for each in policies_of_type(connection, organization.organization_id, policy_type)
+    ]
+
+
+def _control(connection: Connection, arn: Arn) -> Subject | None:
+    """A control policy. AWS's own is the same in every organization."""
+    organization = next(
+        filter(None, (organization_around(connection, each) for each in account_names(connection))), None
+    )
+    if organization is None:
+        return None
+    found = control_policy(connection, organization.organization_id, str(arn).rpartition("/")[2])
+    if found is None or found.policy_type not in CONTROL_POLICY_TYPES or _control_arn(organization, found) != str(arn):
+        return None
+    return Subject(
+        PolicyKind.SCP if found.policy_type == SERVICE_CONTROL_POLICY else PolicyKind.RCP,
+        found.name,
+        organization.management_account_id or "",
+        found.document,
+        {"arn": str(arn)},
+        arn=str(arn),
+        fixed=READ_ONLY if found.aws_managed else "",
+    )
+
+
+def _control_arn(organization: OrganizationRecord, policy: PolicyRecord) -> str:
+    return organization_policy_arn(
+        organization.management_account_id or "", organization.organization_id, policy.policy_type, policy.policy_id
+    )
 
 
 def _managed(connection: Connection, arn: str, version: str) -> Subject | None:
@@ -136,6 +189,10 @@ def save(sandbox: Sandbox, request: Request, subject: Subject, document: str) ->
     if subject.fixed:
         raise ConsoleError(subject.fixed, 403)
     account_id, owner = subject.account_id, subject.owner_arn.rpartition("/")[2]
+    if subject.kind in (PolicyKind.SCP, PolicyKind.RCP):
+        given: dict[str, Any] = {"PolicyId": subject.arn.rpartition("/")[2], "Content": document}
+        called(sandbox, request, account_id, "organizations", "UpdatePolicy", **given)
+        return "The policy is saved."
     if subject.arn:
         given = {"PolicyArn": subject.arn, "PolicyDocument": document, "SetAsDefault": True}
         made = called(sandbox, request, account_id, "iam", "CreatePolicyVersion", **given)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask import Request, Response
@@ -13,9 +14,11 @@ from flask import Request, Response
 from rolecall.expectations.asking import Asker, asking
 from rolecall.expectations.chains import Chains, Graph, chains_between
 from rolecall.expectations.principals import NoSuchNameError
-from rolecall.expectations.trust_graph import Edge, TrustGraph, conditions_of, statements_for, trust_graph
+from rolecall.expectations.trust_graph import Edge, Node, TrustGraph, conditions_of, statements_for, trust_graph
 from rolecall.sandbox import Sandbox
+from rolecall.storage.oidc_providers import provider_by_arn as oidc_provider
 from rolecall.storage.roles import role_by_name
+from rolecall.storage.saml_providers import provider_by_arn as saml_provider
 from rolecall.web.console.decisions import as_text
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
 
@@ -26,6 +29,8 @@ _EDGES_LISTED = 700
 _NAMES_OFFERED = 300
 # A trust policy may ask for the time, and nothing tells when that changes an edge.
 _KEPT_SECONDS = 60
+
+_PROVIDERS: Mapping[str, Callable[[Any, str], object]] = {"oidc": oidc_provider, "saml": saml_provider}
 
 _kept: WeakKeyDictionary[Sandbox, tuple[int, int, TrustGraph]] = WeakKeyDictionary()
 _working = threading.Lock()
@@ -48,13 +53,15 @@ def _page(sandbox: Sandbox, request: Request, _values: Values) -> Response:
     edges = list(_chosen(graph, ways, given))
     on_way = {(step.caller.arn, step.role.arn) for chain in (ways.chains if ways else ()) for step in chain}
     arns = dict.fromkeys(arn for edge in edges for arn in (edge.source, edge.target))
+    nodes = [graph.nodes[arn] for arn in arns if arn in graph.nodes]
     return shown(
         "trust.html",
         given=given,
         graph=graph,
         edges=edges[:_EDGES_LISTED],
         count=len(edges),
-        nodes=[graph.nodes[arn] for arn in arns if arn in graph.nodes],
+        nodes=nodes,
+        with_page=_with_page(sandbox, nodes),
         on_way=on_way,
         ways=ways,
         conditions_of=conditions_of,
@@ -64,6 +71,17 @@ def _page(sandbox: Sandbox, request: Request, _values: Values) -> Response:
         maximum=EDGES_DRAWN,
         names=[node.label for node in graph.nodes.values() if node.kind in ("user", "role")][:_NAMES_OFFERED],
     )
+
+
+def _with_page(sandbox: Sandbox, nodes: Sequence[Node]) -> set[str]:
+    """The ARNs of the nodes that have a page. A trust policy may name a provider that the account does not have."""
+    found = {node.arn for node in nodes if node.kind in ("user", "role")}
+    with sandbox.database.snapshot() as connection:
+        for node in nodes:
+            finder = _PROVIDERS.get(node.kind)
+            if finder is not None and finder(connection, node.arn) is not None:
+                found.add(node.arn)
+    return found
 
 
 def _ways(sandbox: Sandbox, start: str, goal: str) -> tuple[Chains | None, str]:
@@ -112,6 +130,7 @@ def _edge(sandbox: Sandbox, request: Request, _values: Values) -> Response:
         "trust_edge.html",
         edge=edge,
         source=graph.nodes[source],
+        source_has_page=source in _with_page(sandbox, [graph.nodes[source]]),
         target=graph.nodes[target],
         statements=_statements(role.trust_policy, indexes),
         unmet=() if step is None else step,

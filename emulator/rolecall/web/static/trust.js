@@ -58,14 +58,11 @@ function drawEdge(edge, from_place, to_place, svg) {
   element("path", { d: path, class: "line", "marker-end": `url(#arrow${row.dataset.admin ? "-admin" : ""})` }, made);
 }
 
-function drawNode(place, node, console_path, svg) {
+function drawNode(place, node, svg) {
   const { x, y, width, height } = place;
-  const { arn, label, kind, admin } = node.dataset;
+  const { label, kind, admin, page } = node.dataset;
   const about = `${kind} ${label}${admin ? ", administrator" : ""}`;
-  const isIdentity = arn.startsWith("arn:") && kind !== "outside";
-  const made = isIdentity
-    ? link(svg, `${console_path}/identities/one?arn=${encodeURIComponent(arn)}`, about)
-    : element("g", {}, svg);
+  const made = page ? link(svg, page, about) : element("g", {}, svg);
   made.setAttribute("class", `node ${kind}${admin ? " admin" : ""}`);
   element("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: kind === "role" ? 6 : 18 }, made);
   element("text", { x, y: y - 2, "text-anchor": "middle" }, made).textContent = shortened(label, 26);
@@ -88,8 +85,7 @@ function draw() {
   marker(defs, "arrow");
   marker(defs, "arrow-admin");
   for (const each of graph.edges()) drawEdge(graph.edge(each), graph.node(each.v), graph.node(each.w), svg);
-  const console_path = location.pathname.replace(/\/trust$/, "");
-  nodes.forEach((node, at) => drawNode(graph.node(String(at)), node, console_path, svg));
+  nodes.forEach((node, at) => drawNode(graph.node(String(at)), node, svg));
   picture.hidden = false;
   document.getElementById("graph-hint").hidden = false;
   picture.dataset.drawn = "yes";

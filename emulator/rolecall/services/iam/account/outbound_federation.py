@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rolecall.errors import AwsError
-from rolecall.services.registry import Answer, Call, operation
+from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.sessions.outbound_tokens import ALGORITHMS, issuer_url, key_purpose
 from rolecall.sessions.signing_keys import new_signing_key, private_pem
 from rolecall.storage.outbound_federation import OutboundFederation, outbound_federation, switch_outbound_federation
-from rolecall.storage.signing_keys import StoredSigningKey, add_signing_key, newest_signing_key
+from rolecall.storage.signing_keys import StoredSigningKey, kept_first, newest_signing_key
 
 # The API reference's sentences; AWS's own words were not recorded.
 ALREADY_ENABLED_MESSAGE = (
@@ -26,7 +26,15 @@ def _known(call: Call) -> OutboundFederation:
     return known
 
 
-@operation("iam", "EnableOutboundWebIdentityFederation")
+def _new_keys(call: Call, _parameters: Parameters) -> list[StoredSigningKey]:
+    """A key for each algorithm that has none. An RSA key takes long, so no transaction waits for it."""
+    purpose, now_seconds = key_purpose(call.account_id), int(call.now_seconds)
+    missing = [each for each in ALGORITHMS if newest_signing_key(call.db, purpose, each) is None]
+    made = map(new_signing_key, missing)
+    return [StoredSigningKey(key.key_id, purpose, key.algorithm, private_pem(key), None, now_seconds) for key in made]
+
+
+@operation("iam", "EnableOutboundWebIdentityFederation", prepare=_new_keys)
 def enable_outbound_federation(call: Call) -> Answer:
     """From now on the account's principals may get tokens. Raises AwsError FeatureEnabledException.
 
@@ -37,13 +45,9 @@ def enable_outbound_federation(call: Call) -> Answer:
         raise AwsError("FeatureEnabledException", ALREADY_ENABLED_MESSAGE)
     issuer_id = call.ids.uuid() if known is None else known.issuer_id
     switch_outbound_federation(call.db, call.account_id, issuer_id, on=True)
-    purpose = key_purpose(call.account_id)
-    for algorithm in ALGORITHMS:
-        if newest_signing_key(call.db, purpose, algorithm) is None:
-            key = new_signing_key(algorithm)
-            now_seconds = int(call.now_seconds)
-            stored = StoredSigningKey(key.key_id, purpose, algorithm, private_pem(key), None, now_seconds)
-            add_signing_key(call.db, stored)
+    keys: list[StoredSigningKey] = call.prepared
+    for key in keys:
+        kept_first(key, call.db)
     return {"IssuerIdentifier": issuer_url(issuer_id)}
 
 
