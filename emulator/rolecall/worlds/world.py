@@ -20,6 +20,7 @@ from rolecall.storage.context_providers import (
     ContextProvider,
     context_provider_problem,
 )
+from rolecall.storage.gather import ACCOUNT_STATES
 from rolecall.worlds import checking as c
 from rolecall.worlds.attached import DeclaredInstance, DeclaredPod, DeclaredTask
 from rolecall.worlds.chime_sdk import (
@@ -304,6 +305,7 @@ class DeclaredAccount:
     voice_connectors: tuple[DeclaredVoiceConnector, ...] = list_of(DeclaredVoiceConnector)
     sip_media_applications: tuple[DeclaredSipApplication, ...] = list_of(DeclaredSipApplication)
     in_organization: bool = member(c.boolean, True)
+    state: str | None = member(c.one_of(*ACCOUNT_STATES), None)
 
 
 @dataclass(frozen=True, slots=True)
