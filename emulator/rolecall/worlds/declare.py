@@ -22,8 +22,8 @@ from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPerm
 from rolecall.worlds.json_schema import Schema, accepting, document
 from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
-from rolecall.worlds.quotas import quotas
 from rolecall.worlds.membership_references import dangling_memberships
+from rolecall.worlds.quotas import quotas
 from rolecall.worlds.references import UNIT_NAME_MEANING, UNIT_NAME_PATTERN, dangling
 from rolecall.worlds.row_checks import ROWS, dangling_rows, rows
 
