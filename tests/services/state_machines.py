@@ -28,12 +28,13 @@ class Machine(RuleBasedStateMachine):
 
     service = ""
     declaration = ""
+    caller = "admin"
 
     def __init__(self) -> None:
         super().__init__()
         self.world = WorldHandle(known_world(self.declaration))
         self.world.clock.freeze()
-        self.client = self.world.client(self.service, "admin")
+        self.client = self.world.client(self.service, self.caller)
         self.now = self.steps = 0
 
     @invariant()

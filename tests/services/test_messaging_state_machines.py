@@ -359,8 +359,7 @@ class MediaPipelines(Machine):
     @rule(place=PLACE)
     def delete_pool(self, place: int) -> None:
         name = at(self.pools, place)
-        since, is_going = self.pools[name]
-        if is_going or self.now < since + self.MOVE_SECONDS:
+        if self.pools[name][1]:
             self.refused(CONFLICT, "DeleteMediaPipelineKinesisVideoStreamPool", Identifier=name)
             return
         self.call("DeleteMediaPipelineKinesisVideoStreamPool", Identifier=name)
