@@ -19,7 +19,7 @@ from rolecall.ids import Identifiers
 from rolecall.printable import printable
 from rolecall.sandbox.attachments import Attachments
 from rolecall.sandbox.generation import Generations
-from rolecall.service_records import action_prefix
+from rolecall.service_records import SOCKET_OPERATIONS, action_prefix
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import share_clock
@@ -121,12 +121,20 @@ class Sandbox:
 
 
 def _fault_catalogue() -> FaultCatalogue:
-    operations = {name: partial(operation_names, name) for name in SERVICES}
+    operations = {name: partial(_operation_names, name) for name in SERVICES}
     attached = {name: partial(kinds.operation_names, name) for name in kinds.KINDS}
     return FaultCatalogue(operations, _error_codes, attached, kinds.CREDENTIAL_OPERATIONS)
 
 
+def _operation_names(service: str) -> frozenset[str]:
+    """The operations of a service, and the call of its websocket."""
+    return operation_names(service) | {name for of, name in SOCKET_OPERATIONS.items() if of == service}
+
+
 def _error_codes(service: str, operation: str) -> frozenset[str]:
+    """The codes that an operation can answer. A websocket has those of its service."""
+    if SOCKET_OPERATIONS.get(service) == operation:
+        operation = ""
     known = kinds.error_codes if service in kinds.KINDS else known_error_codes
     return known(service, operation)
 
