@@ -20,9 +20,9 @@ from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
 from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError, bad_request
-from rolecall.gateway.caller import MISSING_TOKEN_MESSAGE, resolve
 from rolecall.faults.active import NOT_STRUCK
 from rolecall.faults.rules import CallFacts
+from rolecall.gateway.caller import MISSING_TOKEN_MESSAGE, resolve
 from rolecall.gateway.received import Received, region_of
 from rolecall.gateway.road import Gateway, unexpected
 from rolecall.http import DroppedConnectionError, HttpRequest

@@ -18,8 +18,8 @@ from typing import Any
 from rolecall.errors import AwsError
 from rolecall.server.requests import Environ
 from rolecall.server.websocket import WebSocket, text_frame
-from rolecall.web.application import RolecallApplication
 from rolecall.waits import Pause, Steps
+from rolecall.web.application import RolecallApplication
 from rolecall.web.pushing import (
     DatabaseError,
     DroppedConnectionError,

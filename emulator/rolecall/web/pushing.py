@@ -9,8 +9,8 @@ from rolecall.gateway.connect import PushSession, connect_steps, frame_text, sta
 from rolecall.gateway.pushed_events import Ending, Follower, News
 from rolecall.http import DroppedConnectionError
 from rolecall.storage.engine import DatabaseError
-from rolecall.web.application import RolecallApplication
 from rolecall.waits import Steps
+from rolecall.web.application import RolecallApplication
 from rolecall.web.aws import BodyTooLargeError, read_request
 
 __all__ = [
