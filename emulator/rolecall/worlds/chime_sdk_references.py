@@ -94,7 +94,9 @@ def _flows(path: Path, flows: Sequence[tuple[int, Values]], account_id: str, reg
     yield from _twice(path, "name", flows)
     for index, flow in flows:
         function = parse_arn(text_in(flow, "lambda"))
-        if function is not None and (function.account_id, function.region) != (account_id, region):
+        if function is None or function.service != "lambda":
+            continue
+        if (function.account_id, function.region) != (account_id, region):
             message = "the Lambda function must be in the account and the Region of the app instance"
             yield (*path, index, "lambda"), message
     if len(flows) > MAXIMUM_FLOWS:

@@ -304,7 +304,7 @@ class ChimeSdkRows:
             disabled=declared.disabled,
             now_seconds=self._now_seconds,
         )
-        self._put("sip-rule", region, rule_id, content, {}, new={"create_token": host_name})
+        self._put("sip-rule", region, rule_id, content, {}, create_token=host_name)
 
     # Rows.
 
@@ -319,6 +319,7 @@ class ChimeSdkRows:
         *,
         ends_at_seconds: int | None = None,
         new: Mapping[str, Any] | None = None,
+        create_token: str | None = None,
     ) -> _Written:
         """Create the resource, or bring it up to date. One that has ended starts again."""
         place = {
@@ -337,6 +338,8 @@ class ChimeSdkRows:
         if present is not None and not self._has_ended(present):
             restored = self._restored(json.loads(present["content"]), content)
             values = {"content": content_text(restored), "parent_key": values["parent_key"]}
+        if create_token is not None:
+            values["create_token"] = create_token
         key = self._ids.uuid() if present is None else str(present["resource_key"])
         self._db.put(t.resources, place, values, {"resource_key": key, **(new or {})})
         rows = [{"key": name, "value": value} for name, value in tags.items()]
