@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -130,9 +131,10 @@ def _elastic(path: Path, channel: Values, region: str) -> Found:
                 (*path, "members", position),
                 f"{name!r} moderates the elastic channel, and joins its sub-channels itself",
             )
-    sizes = [channel["elastic"].get(key) for key in _SIZES] if isinstance(channel["elastic"], dict) else []
-    if all(isinstance(size, int) for size in sizes) and sizes and len(members) > sizes[0] * sizes[1]:
-        yield (*path, "members"), f"the sub-channels have room for {sizes[0] * sizes[1]} members"
+    elastic = channel["elastic"] if isinstance(channel["elastic"], dict) else {}
+    sizes = [size for size in map(elastic.get, _SIZES) if isinstance(size, int)]
+    if len(sizes) == len(_SIZES) and len(members) > math.prod(sizes):
+        yield (*path, "members"), f"the sub-channels have room for {math.prod(sizes)} members"
 
 
 def _channel(path: Path, channel: Values, known: set[str]) -> Found:
