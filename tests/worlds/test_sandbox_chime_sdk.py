@@ -266,7 +266,9 @@ def test_members_of_a_declared_elastic_channel_are_in_sub_channels(sandbox: Role
         "TargetMembershipsPerSubChannel": 2,
         "MinimumMembershipPercentage": 40,
     }
-    sub_channels = {each["SubChannelId"]: each["MembershipCount"] for each in messaging.list_sub_channels(**hall)["SubChannels"]}
+    sub_channels = {
+        each["SubChannelId"]: each["MembershipCount"] for each in messaging.list_sub_channels(**hall)["SubChannels"]
+    }
     assert sorted(sub_channels.values()) == [1, 2]
     # The next member joins the sub-channel that has room.
     joined = messaging.create_channel_membership(**hall, MemberArn=arn("eve"), Type="DEFAULT")
@@ -446,7 +448,7 @@ def test_a_changed_file_lets_a_banned_member_in_again_and_changes_the_privacy(sa
     assert [each["Member"]["Arn"] for each in bans] == [arn("eve"), arn("cem")]
     assert messaging.list_channels(AppInstanceArn=INSTANCE, ChimeBearer=arn("cem"))["Channels"] == []
     listed = messaging.list_channels(AppInstanceArn=INSTANCE, ChimeBearer=arn("root"), Privacy="PRIVATE")["Channels"]
-    assert sorted(each["Name"] for each in listed) == ["General", "Private"]
+    assert sorted(each["Name"] for each in listed) == ["Filtered", "General", "Hall", "Private"]
 
 
 def test_a_meeting_that_has_ended_starts_again_with_a_changed_file(sandbox: Rolecall) -> None:

@@ -132,7 +132,7 @@ def _operation_names(service: str) -> frozenset[str]:
 
 
 def _error_codes(service: str, operation: str) -> frozenset[str]:
-    """The codes that an operation can answer. A websocket has those of its service."""
+    """The codes that an operation can answer. A websocket can answer the codes of all operations of its service."""
     if SOCKET_OPERATIONS.get(service) == operation:
         operation = ""
     known = kinds.error_codes if service in kinds.KINDS else known_error_codes

@@ -1,4 +1,4 @@
-"""Resources of the Chime SDK in a sandbox file: app instances, meetings, and those of the voice service.
+"""Resources of the Chime SDK in a sandbox file: app instances, meetings, resources of the voice service.
 
 The patterns are those of AWS's models; a test compares them.
 """
