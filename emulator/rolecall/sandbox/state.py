@@ -13,6 +13,7 @@ from rolecall.call_log.outcomes import Observer, Outcome
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock, ClockState
 from rolecall.delivery import kinds
+from rolecall.delivery.anywhere import contents as anywhere
 from rolecall.faults.active import Faults
 from rolecall.faults.rules import FaultCatalogue
 from rolecall.ids import Identifiers
@@ -31,6 +32,9 @@ from rolecall.worlds.snapshots import load_database, save_database
 from rolecall.worlds.world import World
 
 log = logging.getLogger("rolecall")
+
+# Services with calls that are in no model: a websocket makes one, a certificate signs the other.
+_UNMODELLED = frozenset({*SOCKET_OPERATIONS.items(), (anywhere.SERVICE, anywhere.SESSION_OPERATION)})
 
 
 class Sandbox:
@@ -127,16 +131,14 @@ def _fault_catalogue() -> FaultCatalogue:
 
 
 def _operation_names(service: str) -> frozenset[str]:
-    """The operations of a service, and the call of its websocket."""
-    return operation_names(service) | {name for of, name in SOCKET_OPERATIONS.items() if of == service}
+    """The operations of the model, and the ones that are in no model."""
+    return operation_names(service) | {name for of, name in _UNMODELLED if of == service}
 
 
 def _error_codes(service: str, operation: str) -> frozenset[str]:
-    """The codes that an operation can answer. A websocket can answer the codes of all operations of its service."""
-    if SOCKET_OPERATIONS.get(service) == operation:
-        operation = ""
+    """The codes that an operation can answer. Without a model of its own, it has the errors of its service."""
     known = kinds.error_codes if service in kinds.KINDS else known_error_codes
-    return known(service, operation)
+    return known(service, "" if (service, operation) in _UNMODELLED else operation)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer:
