@@ -14,6 +14,9 @@ from typing import Literal
 # The Region of a call that names no other, and the Region of AWS's global endpoints.
 DEFAULT_REGION = "us-east-1"
 
+# By service: calls that no model has, because a websocket makes them. Their action is in the table of actions.
+SOCKET_OPERATIONS: Mapping[str, str] = MappingProxyType({"chime-sdk-messaging": "Connect"})
+
 # The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
 # has only the member message. ``type`` has __type, Message, and the members of the exception in the model. ``oauth``
 # has the member error, with a word of OAuth, and error_description.

@@ -411,6 +411,73 @@ def test_what_else_sam_gives_to_a_function(tmp_path: Path) -> None:
     assert any("Events.Tick: the role that SAM makes for the schedule is left out" in each for each in made.notes)
 
 
+# What a template with one function and a group names, and the import does not have.
+LEFT_OUT = """
+Transform: [AWS::Serverless-2016-10-31, Paint, {Name: AWS::Include, Parameters: {Location: s3://b/k}}]
+Globals:
+  Function: {DeploymentPreference: {Type: AllAtOnce}, Handler: a.b}
+Resources:
+  Api:
+    Type: AWS::Serverless::Function
+    Connectors: {ToTable: {Properties: {Destination: {Id: Table}, Permissions: [Read, Write]}}}
+    Properties: {DurableConfig: {ExecutionTimeout: 10}, Runtime: python3.13}
+  Own:
+    Type: AWS::Serverless::Function
+    DeletionPolicy: Retain
+    Properties: {Role: "arn:aws:iam::1:role/x", Unheard: 1, DeploymentPreference: {Role: "arn:aws:iam::1:role/y"}}
+  Off:
+    Type: AWS::Serverless::Function
+    Properties: {DeploymentPreference: {Enabled: false}, Unheard: 1}
+  Table: {Type: AWS::Serverless::SimpleTable, Madeup: 1}
+  Group: {Type: AWS::IAM::Group, Connectors: {}}
+  Members: {Type: AWS::IAM::UserToGroupAddition, Properties: {GroupName: !Ref Group, Users: [], Roles: [x]}}
+  Key: {Type: AWS::IAM::AccessKey, Properties: {UserName: ana, Status: Inactive}}
+  "Fn::ForEach::Roles": [Name, [a, b], {"${Name}Role": {Type: AWS::IAM::Role}}]
+"""
+
+
+def test_what_a_template_names_and_the_import_does_not_have_is_listed(tmp_path: Path) -> None:
+    said = [each.rpartition("app.template.yaml:")[2] for each in run(tmp_path, LEFT_OUT).notes]
+    role = "the role that SAM makes for the deployments is left out"
+    unknown = "Rolecall does not know whether SAM gives the role something for this; it is left out"
+    lacking = "Rolecall does not have this; it is left out"
+    macro = "runs on AWS only; the template is read as it is written"
+    # A role of its own stays as it is; and a deployment without SAM's role makes none.
+    assert [each for each in said if "made up" not in each] == [
+        f"2: Transform: the macro Paint {macro}",
+        f"2: Transform: the macro AWS::Include {macro}",
+        "8: Resources.Api.Connectors: what SAM allows for connectors is left out",
+        f"9: Resources.Api.Properties.DeploymentPreference: {role}",
+        f"9: Resources.Api.Properties.DurableConfig: {unknown}",
+        f"16: Resources.Off.Properties.Unheard: {unknown}",
+        f"17: Resources.Table.Madeup: {lacking}",
+        f"19: Resources.Members.Properties.Roles: {lacking}",
+        "20: Resources.Key.Properties.Status: a user of the sandbox gets an active access key",
+        "21: Resources.Fn::ForEach::Roles: these resources are known to AWS only; they are left out",
+        "2: 1 resource of the type AWS::Serverless::SimpleTable: Rolecall does not have this; left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ignored", "boundary", "tags"),
+    [
+        (None, READ_ONLY, {"of": "all"}),
+        ("*", None, {}),
+        (["PermissionsBoundary"], None, {"of": "all"}),
+        (["Tags"], READ_ONLY, {}),
+    ],
+)
+def test_a_function_of_sam_may_ignore_what_holds_for_all(
+    tmp_path: Path, ignored: Any, boundary: str | None, tags: dict[str, str]
+) -> None:
+    """SAM Developer Guide, Globals: IgnoreGlobals of a function names properties, or all with an asterisk."""
+    template = json.loads(sam({"Tags": {"of": "all"}, "PermissionsBoundary": READ_ONLY}, Api={}))
+    template["Resources"]["Api"]["IgnoreGlobals"] = ignored
+    [role] = declared(tmp_path, json.dumps(template)).roles
+    assert role.permissions_boundary == boundary
+    assert dict(role.tags) == {"lambda:createdBy": "SAM"} | tags
+
+
 def test_the_trust_policy_of_a_function_of_sam_is_its_own(tmp_path: Path) -> None:
     own = trust(AWS=f"arn:aws:iam::{FIRST}:root")
     text = sam(None, Own={"AssumeRolePolicyDocument": own}, Usual={"Tracing": "Disabled"})

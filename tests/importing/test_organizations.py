@@ -164,16 +164,37 @@ def test_the_answers_about_every_target_tell_the_targets_of_a_policy(tmp_path: P
 def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
     files = {
         **FILES,
-        "accounts.json": {"Accounts": [account(FIRST, "main"), account("777788889999", "old", Status="SUSPENDED")]},
+        "accounts.json": {
+            "Accounts": [account(FIRST, "main"), account("777788889999", "old", Status="PENDING_CLOSURE")],
+        },
         "twice-r-ab12.json": {"OrganizationalUnits": [unit("ou-ab12-otherlab", "lab")]},
         "other.json": details(UserDetailList=[user("out", "222233334444")]),
     }
     made = import_files(tmp_path, files)
     said = "\n".join(made.notes)
-    assert "the account is SUSPENDED" in said
+    assert "the account is PENDING_CLOSURE; in the sandbox it is ACTIVE" in said
     assert "there are two units lab: this one is named lab ou-ab12-otherlab" in said
     outside = {each.account_id: each.in_organization for each in read_world(made.text).accounts}
     assert outside == {FIRST: True, "777788889999": True, SECOND: True, "222233334444": False}
+
+
+def test_the_state_of_an_account_is_imported(tmp_path: Path) -> None:
+    states = {
+        "777788889999": {"Status": "SUSPENDED"},
+        "888899990000": {"Status": "SUSPENDED", "State": "CLOSED"},
+        "999900001111": {"State": "PENDING_ACTIVATION"},
+    }
+    listed = [account(FIRST, "main"), account(SECOND, "other")]
+    listed += [account(each, f"old {each}", **shown) for each, shown in states.items()]
+    made = import_files(tmp_path, {**FILES, "accounts.json": {"Accounts": listed}})
+    found = {each.account_id: each.state for each in read_world(made.text).accounts}
+    assert found == {
+        FIRST: None,
+        SECOND: None,
+        "777788889999": "SUSPENDED",
+        "888899990000": "CLOSED",
+        "999900001111": "PENDING_ACTIVATION",
+    }
 
 
 @pytest.mark.parametrize(

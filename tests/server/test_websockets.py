@@ -353,6 +353,40 @@ def test_a_connect_that_the_database_does_not_answer_may_be_tried_again(
     assert opening.socket("ana").closing() == (1011, "Internal server error")
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("ThrottledClientException", TRY_LATER),
+        ("ServiceUnavailableException", (1011, "Internal server error")),
+        ("ForbiddenException", UNAUTHORIZED),
+    ],
+)
+def test_a_fault_rule_closes_a_websocket(chat: Chat, opening: Opening, code: str, expected: tuple[int, str]) -> None:
+    """Clients connect again after a quota and a failure, and not after a refusal."""
+    chat.world.application.sandbox.faults.add(service="chime-sdk-messaging", operation="Connect", error=code, times=1)
+    assert opening.socket("ana").closing() == expected
+    opening.established("ana")
+
+
+def test_a_fault_rule_drops_a_websocket(chat: Chat, opening: Opening) -> None:
+    chat.world.application.sandbox.faults.add(operation="Connect", kind="drop", times=1)
+    with pytest.raises(ConnectionClosedError) as caught:
+        opening.socket("ana").event()
+    assert caught.value.rcvd is None
+    opening.established("ana")
+
+
+def test_delayed_connects_hold_up_no_other(chat: Chat, opening: Opening) -> None:
+    """More connects wait than threads judge them. Another user's connect is established meanwhile."""
+    faults = chat.world.application.sandbox.faults
+    rule = faults.add(service="chime-sdk-messaging", operation="Connect", delay_seconds=60)
+    waiting = [opening.socket("ana") for _ in range(3)]
+    while faults.rules[0]["hits"] < len(waiting):
+        pass
+    faults.remove(rule)
+    opening.established("ben")
+
+
 def test_the_end_of_the_server_closes_every_websocket(chat: Chat, stack: contextlib.ExitStack) -> None:
     with served_in_thread(chat.world.application) as running:
         opening = Opening(chat, running, stack)

@@ -1,111 +1,181 @@
-"""Random pipelines, meetings and times against a small model of their statuses."""
+"""Random calls of media pipelines through boto3, against a small model of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from amounts import examples
-from hypothesis import HealthCheck, given, settings
+import pipeline_calls as p
 from hypothesis import strategies as st
-from pipeline_calls import SERVICE, WORLD, analysing, capturing, configuring, meeting
+from hypothesis.stateful import precondition, rule
+from state_machines import PLACE, Machine, at, run_machine
 
-MOVE = 5
-NAMES = st.sampled_from(["p1", "p2", "p3"])
-STEPS = st.one_of(
-    st.tuples(st.just("capture"), NAMES),
-    st.tuples(st.just("analyse"), NAMES),
-    st.tuples(st.just("delete"), NAMES),
-    st.tuples(st.just("pause"), NAMES),
-    st.tuples(st.just("resume"), NAMES),
-    st.tuples(st.just("end")),
-    st.tuples(st.just("wait"), st.sampled_from([1, 4, 5, 60])),
-)
+CONFLICT, NOT_FOUND = "ConflictException", "NotFoundException"
 
 
-class Model:
-    """What ought to be: the time, the meeting's end, and by name each pipeline that is not deleted."""
+class MediaPipelines(Machine):
+    """Captures that start, stop with their meeting and are deleted; configurations in use; pools that come and go."""
+
+    service = p.SERVICE
+    declaration = p.WORLD
+    # How long a pipeline or a pool takes for a change of its status.
+    MOVE_SECONDS = 5
 
     def __init__(self) -> None:
-        self.now = 0
-        self.end: int | None = None
-        self.pipelines: dict[str, dict[str, Any]] = {}
+        super().__init__()
+        self.meetings = self.world.client("chime-sdk-meetings", "admin")
+        self.meeting_count = 0
+        self.meeting: dict[str, Any] | None = None
+        # By id: the moment of creation, the id of the meeting, and when that ended.
+        self.captures: dict[str, dict[str, Any]] = {}
+        self.configurations: dict[str, str] = {}
+        # By id: the moment of creation, the name of the configuration, and whether it is paused.
+        self.insights: dict[str, dict[str, Any]] = {}
+        # By name: since when, and whether it goes.
+        self.pools: dict[str, tuple[int, bool]] = {}
 
-    def status(self, name: str) -> str:
-        pipeline = self.pipelines[name]
-        if self.now < pipeline["made"] + MOVE:
-            return "Initializing"
-        if pipeline["kind"] == "capture" and self.end is not None:
-            stops = max(self.end, pipeline["made"] + MOVE)
-            return "Stopping" if self.now < stops + MOVE else "Stopped"
-        return "Paused" if pipeline["paused"] else "InProgress"
+    @precondition(lambda self: self.meeting is None)
+    @rule()
+    def meet(self) -> None:
+        self.meeting_count += 1
+        self.meeting = p.meeting(self.world, f"m{self.meeting_count}")
+        meeting_id = self.meeting["MeetingId"]
+        joined = self.meetings.create_attendee(MeetingId=meeting_id, ExternalUserId="ana")["Attendee"]
+        # Changing something keeps a meeting from ending unused.
+        same = {"Audio": "Send", "Video": "Send", "Content": "None"}
+        self.use = {"MeetingId": meeting_id, "AttendeeId": joined["AttendeeId"], "Capabilities": same}
 
+    @precondition(lambda self: self.meeting is not None)
+    @rule()
+    def end_meeting(self) -> None:
+        assert self.meeting is not None
+        meeting_id, self.meeting = self.meeting["MeetingId"], None
+        self.meetings.delete_meeting(MeetingId=meeting_id)
+        for each in self.captures.values():
+            if each["meeting"] == meeting_id:
+                each["ended"] = self.now
 
-def run(world: Any, client: Any, model: Model, held: dict[str, Any], step: tuple[Any, ...]) -> None:
-    action, *values = step
-    if action == "wait":
-        world.clock.advance(values[0])
-        model.now += values[0]
-    elif action == "end":
-        if model.end is None:
-            world.client("chime-sdk-meetings", "admin").delete_meeting(MeetingId=held["meeting"]["MeetingId"])
-            model.end = model.now
-    elif action in ("capture", "analyse"):
-        make(client, model, held, action, values[0])
-    elif values[0] in model.pipelines:
-        change(client, model, action, values[0])
-
-
-def make(client: Any, model: Model, held: dict[str, Any], action: str, name: str) -> None:
-    if name in model.pipelines:
-        return
-    if action == "analyse":
-        made = client.create_media_insights_pipeline(**analysing(held["configuration"]))["MediaInsightsPipeline"]
-    elif model.end is not None:
-        with pytest.raises(client.exceptions.BadRequestException):
-            client.create_media_capture_pipeline(**capturing(held["meeting"]["MeetingArn"]))
-        return
-    else:
-        made = client.create_media_capture_pipeline(**capturing(held["meeting"]["MeetingArn"]))["MediaCapturePipeline"]
-    model.pipelines[name] = {"kind": action, "id": made["MediaPipelineId"], "made": model.now, "paused": False}
-
-
-def change(client: Any, model: Model, action: str, name: str) -> None:
-    pipeline = model.pipelines[name]
-    if action == "delete":
-        client.delete_media_pipeline(MediaPipelineId=pipeline["id"])
-        with pytest.raises(client.exceptions.NotFoundException):
-            client.get_media_pipeline(MediaPipelineId=pipeline["id"])
-        del model.pipelines[name]
-        return
-    asked = {"Identifier": pipeline["id"], "UpdateStatus": action.title()}
-    wanted = "InProgress" if action == "pause" else "Paused"
-    if pipeline["kind"] == "capture":
-        with pytest.raises(client.exceptions.NotFoundException):
-            client.update_media_insights_pipeline_status(**asked)
-    elif model.status(name) == wanted:
-        client.update_media_insights_pipeline_status(**asked)
-        pipeline["paused"] = action == "pause"
-    else:
-        with pytest.raises(client.exceptions.ConflictException):
-            client.update_media_insights_pipeline_status(**asked)
-
-
-@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(STEPS, max_size=12))
-def test_statuses_are_the_models(make_world: Any, steps: list[tuple[Any, ...]]) -> None:
-    world, model = make_world(WORLD), Model()
-    client = world.client(SERVICE, "admin")
-    configuration = client.create_media_insights_pipeline_configuration(**configuring())
-    arn = configuration["MediaInsightsPipelineConfiguration"]["MediaInsightsPipelineConfigurationArn"]
-    held = {"meeting": meeting(world), "configuration": arn}
-    for step in steps:
-        # An unused meeting ends by itself.
-        if model.end is None and model.now >= 240:
+    @precondition(lambda self: self.meeting is not None)
+    @rule(token=st.sampled_from(["t1", "t2", ""]))
+    def capture(self, token: str) -> None:
+        assert self.meeting is not None
+        asked = {**p.capturing(self.meeting["MeetingArn"]), **({"ClientRequestToken": token} if token else {})}
+        made = self.call("CreateMediaCapturePipeline", **asked)["MediaCapturePipeline"]["MediaPipelineId"]
+        before = [one for one, each in self.captures.items() if token and each["token"] == token]
+        if before:
+            assert [made] == before
             return
-        run(world, client, model, held, step)
-        listed = {each["MediaPipelineId"] for each in client.list_media_pipelines()["MediaPipelines"]}
-        assert listed == {each["id"] for each in model.pipelines.values()}
-        for name, pipeline in model.pipelines.items():
-            [inner] = client.get_media_pipeline(MediaPipelineId=pipeline["id"])["MediaPipeline"].values()
-            assert inner["Status"] == model.status(name)
+        assert made not in self.captures
+        new = {"token": token, "made": self.now, "meeting": self.meeting["MeetingId"], "ended": None}
+        self.captures[made] = new
+
+    def status(self, pipeline: dict[str, Any]) -> str:
+        started = pipeline["made"] + self.MOVE_SECONDS
+        if self.now < started:
+            return "Initializing"
+        if pipeline["ended"] is None:
+            return "Paused" if pipeline.get("paused") else "InProgress"
+        stopped = max(started, pipeline["ended"]) + self.MOVE_SECONDS
+        return "Stopping" if self.now < stopped else "Stopped"
+
+    @precondition(lambda self: self.captures)
+    @rule(place=PLACE)
+    def delete_capture(self, place: int) -> None:
+        capture = at(self.captures, place)
+        del self.captures[capture]
+        self.call("DeleteMediaPipeline", MediaPipelineId=capture)
+        for operation in ("GetMediaPipeline", "GetMediaCapturePipeline", "DeleteMediaPipeline"):
+            self.refused(NOT_FOUND, operation, MediaPipelineId=capture)
+
+    @rule(name=st.sampled_from(["calls", "others"]))
+    def configure(self, name: str) -> None:
+        asked = p.configuring(name)
+        if name in self.configurations:
+            self.refused(CONFLICT, "CreateMediaInsightsPipelineConfiguration", **asked)
+            return
+        made = self.call("CreateMediaInsightsPipelineConfiguration", **asked)["MediaInsightsPipelineConfiguration"]
+        self.configurations[name] = made["MediaInsightsPipelineConfigurationArn"]
+
+    @precondition(lambda self: self.configurations)
+    @rule(place=PLACE)
+    def analyse(self, place: int) -> None:
+        name = at(self.configurations, place)
+        asked = p.analysing(self.configurations[name])
+        made = self.call("CreateMediaInsightsPipeline", **asked)["MediaInsightsPipeline"]["MediaPipelineId"]
+        self.insights[made] = {"made": self.now, "of": name, "paused": False, "ended": None}
+
+    @precondition(lambda self: self.insights)
+    @rule(place=PLACE)
+    def stop_analysis(self, place: int) -> None:
+        pipeline = at(self.insights, place)
+        del self.insights[pipeline]
+        self.call("DeleteMediaPipeline", MediaPipelineId=pipeline)
+
+    @precondition(lambda self: self.insights or self.captures)
+    @rule(place=PLACE, is_pause=st.booleans())
+    def pause_or_resume(self, place: int, is_pause: bool) -> None:
+        pipeline = at([*self.insights, *self.captures], place)
+        asked = {"Identifier": pipeline, "UpdateStatus": "Pause" if is_pause else "Resume"}
+        operation = "UpdateMediaInsightsPipelineStatus"
+        if pipeline in self.captures:
+            self.refused(NOT_FOUND, operation, **asked)
+        elif self.status(self.insights[pipeline]) != ("InProgress" if is_pause else "Paused"):
+            self.refused(CONFLICT, operation, **asked)
+        else:
+            self.call(operation, **asked)
+            self.insights[pipeline]["paused"] = is_pause
+
+    @precondition(lambda self: self.configurations)
+    @rule(place=PLACE)
+    def delete_configuration(self, place: int) -> None:
+        name = at(self.configurations, place)
+        if name in [each["of"] for each in self.insights.values()]:
+            self.refused(CONFLICT, "DeleteMediaInsightsPipelineConfiguration", Identifier=name)
+            return
+        self.call("DeleteMediaInsightsPipelineConfiguration", Identifier=name)
+        del self.configurations[name]
+        self.refused(NOT_FOUND, "GetMediaInsightsPipelineConfiguration", Identifier=name)
+
+    @rule(name=st.sampled_from(["p1", "p2"]))
+    def create_pool(self, name: str) -> None:
+        asked = {"PoolName": name, "StreamConfiguration": {"Region": "us-east-1", "DataRetentionInHours": 1}}
+        if name in self.pools:
+            self.refused(CONFLICT, "CreateMediaPipelineKinesisVideoStreamPool", **asked)
+            return
+        self.call("CreateMediaPipelineKinesisVideoStreamPool", **asked)
+        self.pools[name] = (self.now, False)
+
+    @precondition(lambda self: self.pools)
+    @rule(place=PLACE)
+    def delete_pool(self, place: int) -> None:
+        name = at(self.pools, place)
+        if self.pools[name][1]:
+            self.refused(CONFLICT, "DeleteMediaPipelineKinesisVideoStreamPool", Identifier=name)
+            return
+        self.call("DeleteMediaPipelineKinesisVideoStreamPool", Identifier=name)
+        self.pools[name] = (self.now, True)
+
+    @rule(seconds=st.sampled_from([1, 4, 5, 60]))
+    def time_passes(self, seconds: int) -> None:
+        if self.meeting is not None:
+            self.meetings.update_attendee_capabilities(**self.use)
+        self.wait(seconds)
+        for name, (since, is_going) in list(self.pools.items()):
+            if is_going and self.now >= since + self.MOVE_SECONDS:
+                del self.pools[name]
+
+    def everything_is_as_in_the_model(self) -> None:
+        listed = {each["MediaPipelineId"] for each in self.call("ListMediaPipelines")["MediaPipelines"]}
+        assert listed == self.captures.keys() | self.insights.keys()
+        captures = self.call("ListMediaCapturePipelines")["MediaCapturePipelines"]
+        assert {each["MediaPipelineId"] for each in captures} == set(self.captures)
+        for pipeline, known in (*self.captures.items(), *self.insights.items()):
+            [found] = self.call("GetMediaPipeline", MediaPipelineId=pipeline)["MediaPipeline"].values()
+            assert found["Status"] == self.status(known)
+        found = self.call("ListMediaInsightsPipelineConfigurations")["MediaInsightsPipelineConfigurations"]
+        assert {each["MediaInsightsPipelineConfigurationName"] for each in found} == set(self.configurations)
+        pools = self.call("ListMediaPipelineKinesisVideoStreamPools")["KinesisVideoStreamPools"]
+        assert {each["PoolName"] for each in pools} == set(self.pools)
+
+
+def test_media_pipelines_are_as_their_model() -> None:
+    run_machine(MediaPipelines)

@@ -13,6 +13,7 @@ from pushed_messages import http_request, presigned
 
 from rolecall.errors import AwsError
 from rolecall.gateway.connect import PushSession, connect
+from rolecall.http import DroppedConnectionError
 
 URL = "http://rolecall.localhost"
 DENY = {"Effect": "Deny", "Action": "chime:Connect", "Resource": "*"}
@@ -255,3 +256,65 @@ def test_the_endpoint_is_the_address_of_the_caller_and_never_awss(chat: Chat) ->
     assert url(aws) == "node001.ws-messaging.chime.rolecall.localhost"
     assert url(aws, NetworkType="DUAL_STACK") == "node001.dualstack.ws-messaging.chime.rolecall.localhost"
     assert url(f"{aws}:4580") == "node001.ws-messaging.chime.rolecall.localhost:4580"
+
+
+@pytest.fixture
+def pauses(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The delays that fault rules ask for, without waiting for them."""
+    found: list[float] = []
+    monkeypatch.setattr(chat.world.clock, "pause", found.append)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "status", "paused"),
+    [
+        ({"error": "ThrottledClientException"}, "ThrottledClientException", 429, []),
+        ({"error": "ServiceUnavailableException", "delay_seconds": 3}, "ServiceUnavailableException", 503, [3]),
+        ({"error": "ForbiddenException", "service": "chime-sdk-messaging"}, "ForbiddenException", 403, []),
+        ({"kind": "revoked_credentials"}, "InvalidClientTokenId", 403, []),
+        # Long-term keys do not expire, and no other call is struck.
+        ({"kind": "expired_credentials"}, "", 101, []),
+        ({"kind": "delay", "delay_seconds": 2}, "", 101, [2]),
+        ({"error": "ThrottledClientException", "operation": "SendChannel*"}, "", 101, []),
+    ],
+)
+def test_a_fault_rule_strikes_a_connect(
+    chat: Chat, pauses: list[float], rule: dict[str, Any], code: str, status: int, paused: list[float]
+) -> None:
+    chat.world.application.sandbox.faults.add(**{"operation": "Connect", "times": 1, **rule})
+    url = presigned(URL, chat.arn("ana"), KEYS["admin"])
+    if code:
+        assert refused(chat, url).code == code
+    else:
+        asked(chat, url)
+    assert (chat.world.outcomes[-1].status, pauses) == (status, paused)
+    # The rule counts a connect once.
+    asked(chat, url)
+    assert pauses == paused
+
+
+@pytest.mark.parametrize("kind", ["drop", "drop_answer"])
+def test_a_fault_rule_drops_the_connection_of_a_connect(chat: Chat, kind: str) -> None:
+    chat.world.application.sandbox.faults.add(operation="Connect", kind=kind)
+    with pytest.raises(DroppedConnectionError):
+        opened(chat)
+    assert chat.world.outcomes[-1].operation == "Connect"
+
+
+def test_what_happens_during_a_delay_comes_before_the_session(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = chat.channel()
+    chat.world.application.sandbox.faults.add(operation="Connect", delay_seconds=2)
+    monkeypatch.setattr(chat.world.clock, "pause", lambda _seconds: chat.send(channel))
+    before = opened(chat, name="ben").since_event_id
+    monkeypatch.setattr(chat.world.clock, "pause", lambda _seconds: None)
+    assert opened(chat, name="ben").since_event_id == before
+
+
+def test_a_caller_who_is_not_proven_is_not_struck(chat: Chat) -> None:
+    """A fault rule says nothing about credentials that are wrong, and does not count them."""
+    sandbox = chat.world.application.sandbox
+    sandbox.faults.add(operation="Connect", error="ThrottledClientException")
+    code = refused(chat, presigned(URL, chat.arn("ana"), ("admin_key", "another-secret"))).code
+    assert code == "SignatureDoesNotMatch"
+    assert [(rule["calls"], rule["hits"]) for rule in sandbox.faults.rules] == [(0, 0)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from chime_worlds import CHIME_WORLD
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule, run_state_machine_as_test
-from test_chime_state_machines import PLACE, SETTINGS, Machine, at
+from hypothesis.stateful import precondition, rule
+from state_machines import PLACE, Machine, at, run_machine
 
 USERS = ("root", "ana", "ben", "cem")
 WHO = st.sampled_from(USERS)
@@ -35,6 +36,7 @@ class Messaging(Machine):
     """One app instance with an administrator and three users."""
 
     service = "chime-sdk-messaging"
+    declaration = CHIME_WORLD
 
     def __init__(self) -> None:
         super().__init__()
@@ -262,4 +264,4 @@ class Messaging(Machine):
 
 
 def test_messaging_is_as_its_model() -> None:
-    run_state_machine_as_test(Messaging, settings=SETTINGS)  # type: ignore[no-untyped-call]
+    run_machine(Messaging)

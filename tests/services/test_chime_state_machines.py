@@ -5,75 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from amounts import quick, usual
-from botocore import xform_name
-from botocore.exceptions import ClientError
 from chime_worlds import ANA, BEN, CHIME_WORLD, ENTERPRISE
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from world_handle import WorldHandle, known_world
-
-DAY_SECONDS = 86_400
-# 50 in the ordinary run, 500 in the run of everything.
-RUNS = 10 if quick else usual(50, most=500)
-STEPS = 20
-SETTINGS = settings(
-    max_examples=RUNS, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
-)
-PLACE = st.integers(0, 3)
-
-
-class Machine(RuleBasedStateMachine):
-    """One sandbox, one client, and what calls must answer."""
-
-    service = ""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = WorldHandle(known_world(CHIME_WORLD))
-        self.world.clock.freeze()
-        self.client = self.world.client(self.service, "admin")
-        self.now = self.steps = 0
-
-    @invariant()
-    def looked_at_now_and_then(self) -> None:
-        """Looking costs more calls than a step, so every fourth step is looked at."""
-        self.steps += 1
-        if self.steps % 4 == 0:
-            self.everything_is_as_in_the_model()
-
-    def everything_is_as_in_the_model(self) -> None:
-        raise NotImplementedError
-
-    def teardown(self) -> None:
-        self.world.close()
-
-    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        answer = getattr(self.client, xform_name(operation))(**parameters)
-        del answer["ResponseMetadata"]
-        return dict(answer)
-
-    def refused(self, code: str, operation: str, **parameters: Any) -> None:
-        with pytest.raises(ClientError) as caught:
-            self.call(operation, **parameters)
-        assert caught.value.response["Error"]["Code"] == code, caught.value
-
-    def wait(self, seconds: int) -> None:
-        self.world.clock.advance(seconds)
-        self.now += seconds
-
-
-def at(items: Any, place: int) -> Any:
-    """The item at a place, however many there are."""
-    listed = list(items)
-    return listed[place % len(listed)]
+from hypothesis.stateful import precondition, rule
+from state_machines import DAY_SECONDS, PLACE, Machine, at, run_machine
 
 
 class Chime(Machine):
     """Accounts with users, and rooms with members."""
 
     service = "chime"
+    declaration = CHIME_WORLD
 
     def __init__(self) -> None:
         super().__init__()
@@ -187,6 +129,7 @@ class Meetings(Machine):
     """Meetings that end, with attendees and tags."""
 
     service = "chime-sdk-meetings"
+    declaration = CHIME_WORLD
     UNUSED_SECONDS = 300
 
     def __init__(self) -> None:
@@ -285,6 +228,7 @@ class Identity(Machine):
     """App instances with users, who may expire, and administrators."""
 
     service = "chime-sdk-identity"
+    declaration = CHIME_WORLD
 
     def __init__(self) -> None:
         super().__init__()
@@ -394,6 +338,7 @@ class Voice(Machine):
     """Connectors, groups, and the numbers that are assigned to them."""
 
     service = "chime-sdk-voice"
+    declaration = CHIME_WORLD
     NUMBERS = ("+12065550100", "+12065550101", "+12065550102")
 
     def __init__(self) -> None:
@@ -498,4 +443,4 @@ class Voice(Machine):
 
 @pytest.mark.parametrize("machine", [Chime, Meetings, Identity, Voice], ids=lambda each: each.service)
 def test_random_calls_agree_with_a_model(machine: type[Machine]) -> None:
-    run_state_machine_as_test(machine, settings=SETTINGS)
+    run_machine(machine)

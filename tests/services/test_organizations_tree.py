@@ -24,7 +24,9 @@ from organization_calls import (
     pages,
     refused,
 )
-from sts_calls import allow, declared, user
+from sts_calls import allow, declared, role, trust, user
+
+from rolecall.storage.gather import ACCOUNT_STATES
 
 DAY_SECONDS = 86_400
 VIOLATION = "ConstraintViolationException"
@@ -218,13 +220,31 @@ def test_a_closed_account_can_call_nothing(world: Any, client: Any) -> None:
     enter = {"RoleArn": arn, "RoleSessionName": "session"}
     session = client_of(world, service="sts").assume_role(**enter)["Credentials"]
     client.close_account(AccountId=MEMBER)
-    assert client.describe_account(AccountId=MEMBER)["Account"]["Status"] == "SUSPENDED"
+    shown = client.describe_account(AccountId=MEMBER)["Account"]
+    # Organizations User Guide, Monitor the state of your AWS accounts.
+    assert (shown["State"], shown["Status"]) == ("CLOSED", "SUSPENDED")
     assert refused(member.get_caller_identity)[0] == "InvalidClientTokenId"
     assert refused(world.client("sts", credentials=session).get_caller_identity)[0] == "InvalidClientTokenId"
     assert refused(client_of(world, service="sts").assume_role, **enter)[0] == "AccessDenied"
     assert refused(client.close_account, AccountId=MEMBER)[0] == "AccountAlreadyClosedException"
     assert refused(client.close_account, AccountId=MANAGEMENT) == (VIOLATION, "CANNOT_CLOSE_MANAGEMENT_ACCOUNT")
     assert refused(client.close_account, AccountId=OUTSIDE)[0] == "AccountNotFoundException"
+
+
+@pytest.mark.parametrize("state", ["PENDING_ACTIVATION", "SUSPENDED", "CLOSED"])
+def test_a_declared_account_that_is_not_active_can_call_nothing(make_world: Any, state: str) -> None:
+    content = json.loads(organization())
+    content["accounts"][2] |= {"state": state, "roles": [role("entry", trust(MANAGEMENT))]}
+    world = make_world(json.dumps(content))
+    enter = {"RoleArn": f"arn:aws:iam::{MEMBER}:role/entry", "RoleSessionName": "session"}
+    assert client_of(world).describe_account(AccountId=MEMBER)["Account"]["State"] == state
+    assert refused(client_of(world, MEMBER, "sts").get_caller_identity)[0] == "InvalidClientTokenId"
+    assert refused(client_of(world, service="sts").assume_role, **enter)[0] == "AccessDenied"
+
+
+def test_the_states_are_those_of_the_model(client: Any) -> None:
+    shape = client.meta.service_model.shape_for("AccountState")
+    assert sorted(shape.enum) == sorted([*ACCOUNT_STATES, "PENDING_CLOSURE"])
 
 
 def test_accounts_leave(world: Any, client: Any) -> None:

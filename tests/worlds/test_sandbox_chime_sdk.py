@@ -38,6 +38,7 @@ GENERAL = {
     "tags": {"Team": "blue"},
     "members": ["ana", "ben", "helper"],
     "moderators": ["ana"],
+    "banned": ["eve"],
     "messages": [
         {"sender": "ana", "content": "Hello", "metadata": "first"},
         {"sender": "ben", "content": "Hi"},
@@ -62,6 +63,7 @@ ACCOUNT_SECTION: dict[str, Any] = {
                 {"id": "ana", "name": "Ana", "metadata": "m", "tags": {"Team": "blue"}},
                 {"id": "ben"},
                 {"id": "cem"},
+                {"id": "eve"},
                 {"id": "root"},
             ],
             "bots": [
@@ -74,7 +76,23 @@ ACCOUNT_SECTION: dict[str, Any] = {
                 }
             ],
             "admins": ["root", "helper"],
-            "channels": [GENERAL, {"name": "Private", "moderators": ["root"]}],
+            "channel_flows": [{"name": "filter", "lambda": LAMBDA, "fallback": "ABORT", "tags": {"Team": "blue"}}],
+            "channels": [
+                GENERAL,
+                {"name": "Private", "moderators": ["root"]},
+                {"name": "Filtered", "id": "filtered", "members": ["ana"], "flow": "filter"},
+                {
+                    "name": "Hall",
+                    "id": "hall",
+                    "moderators": ["root"],
+                    "members": ["ana", "ben", "cem"],
+                    "elastic": {
+                        "maximum_sub_channels": 3,
+                        "target_memberships_per_sub_channel": 2,
+                        "minimum_membership_percentage": 40,
+                    },
+                },
+            ],
         }
     ],
     "meetings": [
@@ -93,6 +111,8 @@ ACCOUNT_SECTION: dict[str, Any] = {
         {"name": "office", "aws_region": "us-west-2", "require_encryption": False, "tags": {"Team": "blue"}}
     ],
     "sip_media_applications": [{"name": "ivr", "region": "us-west-2", "aws_region": "us-west-2", "lambda": LAMBDA}],
+    "voice_connector_groups": [{"name": "all", "connectors": [{"connector": "office", "priority": 7}]}],
+    "sip_rules": [{"name": "calls", "voice_connector": "office", "applications": [{"application": "ivr"}]}],
 }
 
 
@@ -134,6 +154,7 @@ def test_app_instances_have_their_users_bots_and_administrators(sandbox: Rolecal
         arn("ana"): "Ana",
         arn("ben"): "ben",
         arn("cem"): "cem",
+        arn("eve"): "eve",
         arn("root"): "root",
     }
     user = identity.describe_app_instance_user(AppInstanceUserArn=arn("ana"))["AppInstanceUser"]
@@ -188,7 +209,7 @@ def test_channels_have_their_members_moderators_and_messages(sandbox: Rolecall) 
 def test_roles_in_declared_channels_are_enforced(sandbox: Rolecall) -> None:
     messaging = sandbox.client("chime-sdk-messaging")
     private = messaging.list_channels(AppInstanceArn=INSTANCE, ChimeBearer=arn("root"), Privacy="PRIVATE")["Channels"]
-    [secret] = [each["ChannelArn"] for each in private]
+    [secret] = [each["ChannelArn"] for each in private if each["Name"] == "Private"]
     message = {"Content": "Hello", "Type": "STANDARD", "Persistence": "PERSISTENT"}
     for bearer, channel in (("cem", CHANNEL), ("root", secret)):
         with pytest.raises(ClientError, match="ForbiddenException"):
@@ -197,6 +218,61 @@ def test_roles_in_declared_channels_are_enforced(sandbox: Rolecall) -> None:
         messaging.describe_channel(ChannelArn=secret, ChimeBearer=arn("ana"))
     with pytest.raises(ClientError, match="ForbiddenException"):
         messaging.delete_channel(ChannelArn=CHANNEL, ChimeBearer=arn("cem"))
+
+
+def test_a_declared_ban_holds_until_it_is_lifted(sandbox: Rolecall) -> None:
+    messaging = sandbox.client("chime-sdk-messaging")
+    named = {"ChannelArn": CHANNEL, "ChimeBearer": arn("ana"), "MemberArn": arn("eve")}
+    described = messaging.describe_channel_ban(**named)["ChannelBan"]
+    assert described["CreatedBy"] == {"Arn": arn("ana"), "Name": "Ana"}
+    with pytest.raises(messaging.exceptions.ForbiddenException):
+        messaging.create_channel_membership(**named, Type="DEFAULT")
+    messaging.delete_channel_ban(**named)
+    messaging.create_channel_membership(**named, Type="DEFAULT")
+
+
+def test_a_declared_flow_processes_the_messages_of_its_channels(sandbox: Rolecall) -> None:
+    messaging = sandbox.client("chime-sdk-messaging")
+    [flow] = messaging.list_channel_flows(AppInstanceArn=INSTANCE)["ChannelFlows"]
+    flow_arn = flow["ChannelFlowArn"]
+    described = messaging.describe_channel_flow(ChannelFlowArn=flow_arn)["ChannelFlow"]
+    [processor] = described["Processors"]
+    assert processor == {
+        "Name": "filter",
+        "Configuration": {"Lambda": {"ResourceArn": LAMBDA, "InvocationType": "ASYNC"}},
+        "ExecutionOrder": 1,
+        "FallbackAction": "ABORT",
+    }
+    assert messaging.list_tags_for_resource(ResourceARN=flow_arn)["Tags"] == [{"Key": "Team", "Value": "blue"}]
+    [channel] = messaging.list_channels_associated_with_channel_flow(ChannelFlowArn=flow_arn)["Channels"]
+    assert channel["Name"] == "Filtered"
+    sent = messaging.send_channel_message(
+        ChannelArn=channel["ChannelArn"],
+        ChimeBearer=arn("ana"),
+        Content="x",
+        Type="STANDARD",
+        Persistence="PERSISTENT",
+    )
+    assert sent["Status"]["Value"] == "PENDING"
+    with pytest.raises(messaging.exceptions.ConflictException):
+        messaging.delete_channel_flow(ChannelFlowArn=flow_arn)
+
+
+def test_members_of_a_declared_elastic_channel_are_in_sub_channels(sandbox: Rolecall) -> None:
+    messaging = sandbox.client("chime-sdk-messaging")
+    hall = {"ChannelArn": f"{INSTANCE}/channel/hall", "ChimeBearer": arn("root")}
+    assert messaging.describe_channel(**hall)["Channel"]["ElasticChannelConfiguration"] == {
+        "MaximumSubChannels": 3,
+        "TargetMembershipsPerSubChannel": 2,
+        "MinimumMembershipPercentage": 40,
+    }
+    sub_channels = {
+        each["SubChannelId"]: each["MembershipCount"] for each in messaging.list_sub_channels(**hall)["SubChannels"]
+    }
+    assert sorted(sub_channels.values()) == [1, 2]
+    # The next member joins the sub-channel that has room.
+    joined = messaging.create_channel_membership(**hall, MemberArn=arn("eve"), Type="DEFAULT")
+    assert sub_channels[joined["SubChannelId"]] == 1
 
 
 def test_meetings_have_their_attendees_and_last_a_day(sandbox: Rolecall) -> None:
@@ -261,6 +337,26 @@ def test_voice_connectors_and_sip_applications(sandbox: Rolecall) -> None:
         SipMediaApplicationId=application["SipMediaApplicationId"], Name="menu"
     )["SipMediaApplication"]
     assert changed["Name"] == "menu"
+
+
+def test_groups_and_sip_rules_refer_to_what_is_declared(sandbox: Rolecall) -> None:
+    voice = sandbox.client("chime-sdk-voice")
+    [connector] = voice.list_voice_connectors()["VoiceConnectors"]
+    [group] = voice.list_voice_connector_groups()["VoiceConnectorGroups"]
+    item = {"VoiceConnectorId": connector["VoiceConnectorId"], "Priority": 7}
+    assert (group["Name"], group["VoiceConnectorItems"]) == ("all", [item])
+    with pytest.raises(voice.exceptions.BadRequestException):
+        voice.delete_voice_connector(VoiceConnectorId=connector["VoiceConnectorId"])
+    [rule] = voice.list_sip_rules()["SipRules"]
+    assert (rule["TriggerType"], rule["TriggerValue"]) == ("RequestUriHostname", connector["OutboundHostName"])
+    elsewhere = sandbox.client("chime-sdk-voice", region_name="us-west-2")
+    [application] = elsewhere.list_sip_media_applications()["SipMediaApplications"]
+    application_id = application["SipMediaApplicationId"]
+    target = {"SipMediaApplicationId": application_id, "Priority": 1, "AwsRegion": "us-west-2"}
+    assert (rule["TargetApplications"], rule["Disabled"]) == ([target], False)
+    again = {"Name": "x", "TriggerType": "RequestUriHostname", "TriggerValue": connector["OutboundHostName"]}
+    with pytest.raises(voice.exceptions.ConflictException):
+        voice.create_sip_rule(**again, TargetApplications=[target])
 
 
 def test_ids_are_the_same_each_time_and_a_reset_brings_everything_back(sandbox: Rolecall) -> None:
@@ -349,10 +445,10 @@ def test_a_changed_file_lets_a_banned_member_in_again_and_changes_the_privacy(sa
     apply(database, again, sandbox.clock.now.timestamp())
     assert members_of(messaging, CHANNEL) == ["Ana", "ben", "helper"]
     bans = messaging.list_channel_bans(ChannelArn=CHANNEL, ChimeBearer=arn("ana"))["ChannelBans"]
-    assert [each["Member"]["Arn"] for each in bans] == [arn("cem")]
+    assert [each["Member"]["Arn"] for each in bans] == [arn("eve"), arn("cem")]
     assert messaging.list_channels(AppInstanceArn=INSTANCE, ChimeBearer=arn("cem"))["Channels"] == []
     listed = messaging.list_channels(AppInstanceArn=INSTANCE, ChimeBearer=arn("root"), Privacy="PRIVATE")["Channels"]
-    assert sorted(each["Name"] for each in listed) == ["General", "Private"]
+    assert sorted(each["Name"] for each in listed) == ["Filtered", "General", "Hall", "Private"]
 
 
 def test_a_meeting_that_has_ended_starts_again_with_a_changed_file(sandbox: Rolecall) -> None:

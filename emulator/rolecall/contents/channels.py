@@ -1,11 +1,17 @@
-"""New channels and messages."""
+"""New channels, channel flows and messages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+ELASTIC, FLOW_MEMBER = "ElasticChannelConfiguration", "ChannelFlowArn"
+# Developer Guide, Elastic channels.
+ELASTIC_REGION = "us-east-1"
+# AWS General Reference, Amazon Chime SDK endpoints and quotas; Developer Guide, Using channel flows.
+MAXIMUM_FLOWS = 100
+MAXIMUM_PROCESSORS = 1
 STANDARD, CONTROL = "STANDARD", "CONTROL"
 PERSISTENT = "PERSISTENT"
 # Developer Guide, Message types.
@@ -23,6 +29,16 @@ def new_channel(
         "Privacy": privacy,
         **{member: value for member, value in optional.items() if value is not None},
         "CreatedBy": {"Arn": created_by_arn},
+        "CreatedTimestamp": now_seconds,
+        "LastUpdatedTimestamp": now_seconds,
+    }
+
+
+def new_flow(arn: str, name: str, processors: Sequence[Any], now_seconds: float) -> dict[str, Any]:
+    return {
+        FLOW_MEMBER: arn,
+        "Processors": processors,
+        "Name": name,
         "CreatedTimestamp": now_seconds,
         "LastUpdatedTimestamp": now_seconds,
     }

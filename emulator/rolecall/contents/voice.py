@@ -1,4 +1,4 @@
-"""New Voice Connectors and SIP media applications."""
+"""New Voice Connectors, their groups, SIP media applications and SIP rules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from typing import Any
 CONNECTOR_ID_CHARACTERS = 22
 # Amazon Chime SDK endpoints and quotas: PSTN audio.
 SIP_APPLICATION_REGIONS = ("us-east-1", "us-west-2")
+# Amazon Chime SDK endpoints and quotas, Voice Connectors per group.
+MAXIMUM_CONNECTORS = 3
+DEFAULT_DISTRIBUTION = "PriorityWeightedDistribution"
+HOST_NAME_TRIGGER = "RequestUriHostname"
+
+
+def outbound_host_name(connector_id: str) -> str:
+    return f"{connector_id}.voiceconnector.chime.aws"
 
 
 def new_voice_connector(
@@ -26,7 +34,7 @@ def new_voice_connector(
         "VoiceConnectorId": connector_id,
         "AwsRegion": aws_region,
         "Name": name,
-        "OutboundHostName": f"{connector_id}.voiceconnector.chime.aws",
+        "OutboundHostName": outbound_host_name(connector_id),
         "RequireEncryption": require_encryption,
         "CreatedTimestamp": now_seconds,
         "UpdatedTimestamp": now_seconds,
@@ -47,4 +55,39 @@ def new_sip_application(
         "CreatedTimestamp": now_seconds,
         "UpdatedTimestamp": now_seconds,
         "SipMediaApplicationArn": arn,
+    }
+
+
+def new_connector_group(
+    group_id: str, name: str, items: Sequence[Any], distribution: str, now_seconds: float
+) -> dict[str, Any]:
+    return {
+        "VoiceConnectorGroupId": group_id,
+        "Name": name,
+        "VoiceConnectorItems": list(items),
+        "CallDistributionType": distribution,
+        "CreatedTimestamp": now_seconds,
+        "UpdatedTimestamp": now_seconds,
+    }
+
+
+def new_sip_rule(
+    rule_id: str,
+    name: str,
+    trigger_type: str,
+    trigger_value: str,
+    targets: Sequence[Any],
+    *,
+    disabled: bool,
+    now_seconds: float,
+) -> dict[str, Any]:
+    return {
+        "SipRuleId": rule_id,
+        "Name": name,
+        "Disabled": disabled,
+        "TriggerType": trigger_type,
+        "TriggerValue": trigger_value,
+        "TargetApplications": list(targets),
+        "CreatedTimestamp": now_seconds,
+        "UpdatedTimestamp": now_seconds,
     }

@@ -12,20 +12,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sqlalchemy import Connection
+
 from rolecall.access.check import check
 from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
 from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError, bad_request
+from rolecall.faults.active import NOT_STRUCK
+from rolecall.faults.rules import CallFacts
 from rolecall.gateway.caller import MISSING_TOKEN_MESSAGE, resolve
-from rolecall.gateway.received import Received
+from rolecall.gateway.received import Received, region_of
 from rolecall.gateway.road import Gateway, unexpected
-from rolecall.http import HttpRequest
+from rolecall.http import DroppedConnectionError, HttpRequest
 from rolecall.identities import Identity, IdentityStore
 from rolecall.policy import Decision
 from rolecall.sandbox import Sandbox
-from rolecall.service_records import SERVICE_RECORDS, requested_region
+from rolecall.service_records import SERVICE_RECORDS, SOCKET_OPERATIONS, requested_region
 from rolecall.services.app_instance_kinds import USER
 from rolecall.services.catalogue import find
 from rolecall.services.chime_sdk_messaging.events import SYSTEM
@@ -35,9 +39,10 @@ from rolecall.services.permissions import stored_keys
 from rolecall.services.registry import Call
 from rolecall.signing import Signature, check_scope, check_signature, read_signature
 from rolecall.storage import messaging_events
+from rolecall.waits import Pause, Steps, wait_here
 from rolecall.wire import Target, error_status, load_service
 
-CONNECT = "Connect"
+CONNECT = SOCKET_OPERATIONS[SERVICE]
 _RESOURCE_TYPE = "app-instance-user"
 _SWITCHING_PROTOCOLS = 101
 _MAXIMUM_PARAMETERS = 32
@@ -78,17 +83,26 @@ def _json(value: Any) -> str:
 
 
 def connect(sandbox: Sandbox, request: HttpRequest) -> PushSession:
-    """The session for a presigned request. Raises AwsError for one that is refused."""
+    """The session for a presigned request. Raises AwsError for one that is refused, and DroppedConnectionError."""
+    return wait_here(connect_steps(sandbox, request), sandbox.clock.pause)
+
+
+def status_of(failure: AwsError) -> int:
+    """The HTTP status that a call with this error would have."""
+    return failure.status if failure.status is not None else error_status(SERVICE, failure.code)
+
+
+def connect_steps(sandbox: Sandbox, request: HttpRequest) -> Steps[PushSession]:
+    """The same as :func:`connect`. Yields the pause that a fault rule asks for."""
     received = Received(sandbox.ids.uuid(), request, sandbox.clock.wall_seconds(), monotonic_seconds())
     attempt = _Attempt(sandbox, received)
-    session, failure = None, None
-    try:
-        session = attempt.session()
-    except AwsError as error:
-        failure = error
-    except Exception as error:
-        failure = unexpected(received.request_id, error)
-    status = _SWITCHING_PROTOCOLS if failure is None else failure.status or error_status(SERVICE, failure.code)
+    session, failure = attempt.outcome()
+    if attempt.struck.delay_seconds:
+        yield Pause(attempt.struck.delay_seconds)
+        if failure is None:
+            # A session begins when the client gets it: what happened during the pause is no news.
+            session, failure = attempt.outcome()
+    status = _SWITCHING_PROTOCOLS if failure is None else status_of(failure)
     Gateway(sandbox).observe(
         received,
         SERVICE,
@@ -100,6 +114,8 @@ def connect(sandbox: Sandbox, request: HttpRequest) -> PushSession:
         attempt.decisions,
         attempt.identities,
     )
+    if attempt.struck.drops:
+        raise DroppedConnectionError
     if session is None:
         raise failure or AwsError("InternalFailure")
     return session
@@ -115,8 +131,20 @@ class _Attempt:
         self.identities: IdentityStore | None = None
         self.identity: Identity | None = None
         self.decisions: Sequence[Decision] = ()
+        # What fault rules do to the connect. They count it once.
+        self.struck = NOT_STRUCK
+        self._was_counted = False
 
-    def session(self) -> PushSession:
+    def outcome(self) -> tuple[PushSession | None, AwsError | None]:
+        """The session, or why there is none."""
+        try:
+            return self._session(), None
+        except AwsError as error:
+            return None, error
+        except Exception as error:
+            return None, unexpected(self._received.request_id, error)
+
+    def _session(self) -> PushSession:
         sandbox, request = self._sandbox, self._received.request
         # Loads what the kinds of Chime's resources say about them.
         find(SERVICE, CONNECT)
@@ -132,6 +160,7 @@ class _Attempt:
             if has_secret:
                 check_signature(request, signature, identity.secret_access_key, raw_path=request.raw_path)
             self.identity = identity
+            self._strike(connection, signature, identity)
             # No model has an operation Connect: the call needs the service's alone.
             target = Target(service, service.operation("GetMessagingSessionEndpoint"), "/", {}, {})
             call = Gateway(sandbox).call_for(
@@ -141,6 +170,18 @@ class _Attempt:
             user_arn = asked.get("userArn", "")
             self.decisions = self._authorised(call, identity, user_arn)
             return _opened(call, signature, identity, user_arn, asked, identities.generation)
+
+    def _strike(self, connection: Connection, signature: Signature, identity: Identity) -> None:
+        """Let fault rules strike a proven caller, as they strike a call. Raises AwsError."""
+        faults = None if self._was_counted else self._sandbox.generations.faults
+        if faults is None:
+            return
+        self._was_counted = True
+        region = region_of(signature, self._received.request)
+        facts = CallFacts(SERVICE, CONNECT, region, identity.caller, bool(signature.session_token))
+        for strike in (faults.on_credentials, faults.on_call):
+            self.struck = strike(connection, facts)
+            self.struck.raise_error()
 
     def _authorised(self, call: Call, identity: Identity, user_arn: str) -> Sequence[Decision]:
         """The decision about chime:Connect on the user's ARN. Raises AwsError, RefusedError."""

@@ -15,7 +15,7 @@ from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.importing.found import Part, Place, Section, as_text
 from rolecall.importing.grants import Grants, document_in
 from rolecall.importing.intrinsics import Template, UnresolvedError
-from rolecall.importing.sam import FUNCTION, made_by_sam, needed, role_of, with_globals
+from rolecall.importing.sam import FUNCTION, left_out, made_by_sam, needed, role_of, with_globals
 from rolecall.importing.saml import add_saml_provider
 from rolecall.importing.terraform import NO_ACCOUNT_MESSAGE
 from rolecall.service_records import DEFAULT_REGION
@@ -33,6 +33,16 @@ _NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]+", re.ASCII)
 # Every user gets a key that is made up.
 _SECRETS = frozenset(("AWS::IAM::AccessKey",))
 _LONGEST_NAME = 64
+# CloudFormation Template Reference, Resource attributes; SAM Developer Guide, Globals.
+_ATTRIBUTES = frozenset(
+    (
+        *("Type", "Properties", "Condition", "DependsOn", "Metadata", "CreationPolicy", "UpdatePolicy"),
+        *("DeletionPolicy", "UpdateReplacePolicy", "IgnoreGlobals"),
+    )
+)
+# SAM Developer Guide, Managing resource permissions with AWS SAM connectors.
+_CONNECTORS = "Connectors"
+_KNOWN_TRANSFORMS = ("AWS::Serverless", "AWS::LanguageExtensions")
 
 
 def is_template(value: Any) -> bool:
@@ -84,7 +94,13 @@ class _File:
 
     def add(self) -> None:
         others: Counter[str] = Counter()
+        self._note_macros()
         for logical_id, resource in self._written.items():
+            if logical_id.startswith("Fn::"):
+                message = "these resources are known to AWS only; they are left out"
+                self._found.note(self._place / "Resources" / logical_id, message)
+                continue
+            self._note_attributes(logical_id, resource)
             kind = _kind(resource)
             add = self._adding(kind)
             if add is None:
@@ -103,6 +119,32 @@ class _File:
             if count:
                 number = "1 resource" if count == 1 else f"{count} resources"
                 self._found.note(self._place, f"{number} of the type {kind}: Rolecall does not have this; left out")
+
+    def _note_macros(self) -> None:
+        """Note each macro that may change the template. SAM's is read, and extensions of the language stand out."""
+        transforms = self._template.value.get("Transform")
+        for each in transforms if isinstance(transforms, list) else [transforms]:
+            if each is not None and not str(each).startswith(_KNOWN_TRANSFORMS):
+                name = str(each.get("Name")) if isinstance(each, dict) else str(each)
+                message = f"the macro {name} runs on AWS only; the template is read as it is written"
+                self._found.note(self._place / "Transform", message)
+
+    def _note_attributes(self, logical_id: str, resource: Any) -> None:
+        place = self._place / "Resources" / logical_id
+        part = Part(self._found, place, resource if isinstance(resource, dict) else {})
+        part.note_unknown((*_ATTRIBUTES, _CONNECTORS))
+        if part.value.get(_CONNECTORS):
+            self._found.note(place / _CONNECTORS, "what SAM allows for connectors is left out")
+        properties = part.value.get("Properties")
+        if (
+            _kind(resource) in _SECRETS
+            and isinstance(properties, dict)
+            and properties.get("Status", "Active") != "Active"
+        ):
+            self._found.note(place / "Properties" / "Status", "a user of the sandbox gets an active access key")
+        if _kind(resource) == FUNCTION:
+            for name, message in sorted(left_out(self._of_function(self._template.value, resource)).items()):
+                self._found.note(place / "Properties" / name, message)
 
     def _adding(self, kind: str) -> Any:
         if kind == FUNCTION:
@@ -155,7 +197,8 @@ class _File:
         of_all = template.get("Globals")
         written = resource.get("Properties")
         of_functions = of_all.get("Function") if isinstance(of_all, dict) else None
-        return with_globals(of_functions, written if isinstance(written, dict) else {})
+        own = written if isinstance(written, dict) else {}
+        return with_globals(of_functions, own, resource.get("IgnoreGlobals"))
 
     def _is_given(self, value: Any, path: tuple[str | int, ...]) -> bool:
         """Whether a property has a value, known or not; AWS::NoValue is none."""
@@ -253,6 +296,7 @@ class _File:
                 self._give(logical_id, noun, part.text(key), "inline_policies", value, place)
 
     def _members(self, logical_id: str, part: Part, place: Place) -> None:
+        part.note_unknown(("GroupName", "Users"))
         for _, name in part.texts("Users"):
             self._give(logical_id, "users", name, "groups", part.text("GroupName", required=True), place)
 

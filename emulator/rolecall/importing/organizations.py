@@ -14,6 +14,7 @@ from typing import Any
 
 from rolecall.importing.found import Found, Part, Place, Section
 from rolecall.importing.grants import document_in
+from rolecall.storage.gather import ACCOUNT_STATES, ACTIVE
 
 _ANSWERS = frozenset(("Organization", "Accounts", "Roots", "OrganizationalUnits", "Policy", "Policies", "Targets"))
 _NOUNS = {
@@ -123,10 +124,8 @@ class Organizations:
             in_it |= {section["management_account"]} if in_it else set()
         for account_id, part in self.accounts.items():
             account = self.found.account(account_id, part.place)
-            account["name"] = part.text("Name")
-            state = part.text("State") or part.text("Status")
-            if state not in ("", "ACTIVE"):
-                self.found.note(part.place, f"the account is {state}; in the sandbox it is like any other one")
+            account["name"], account["email"] = part.text("Name"), part.text("Email") or None
+            self._state(account, part)
         for account_id, account in self.found.accounts.items():
             if in_it and account_id not in in_it:
                 account["in_organization"] = False
@@ -142,6 +141,14 @@ class Organizations:
             if policy_id not in self.policies:
                 message = f"needs the answer of aws organizations describe-policy --policy-id {policy_id}, too"
                 self.found.problem(place, message)
+
+    def _state(self, account: Section, part: Part) -> None:
+        """The state of an account. Accounts that are about to close still work on AWS, and so they do here."""
+        state = part.text("State") or part.text("Status")
+        if state in ACCOUNT_STATES:
+            account["state"] = None if state == ACTIVE else state
+        elif state:
+            self.found.note(part.place, f"the account is {state}; in the sandbox it is {ACTIVE}")
 
     def _is_told(self, policy_id: str, kind: str) -> bool:
         """Whether the answers tell every target of a policy: an answer about the policy, or one about each target."""

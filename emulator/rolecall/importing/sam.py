@@ -22,6 +22,19 @@ _OF_ROLE = (
     *("AssumeRolePolicyDocument", "DeadLetterQueue", "EventInvokeConfig", "Events", "PermissionsBoundary", "Policies"),
     *("RolePath", "Tags", "Tracing", "VpcConfig"),
 )
+# SAM Developer Guide, AWS::Serverless::Function: the properties that do not bear on its role.
+_NOT_OF_ROLE = frozenset(
+    (
+        *("Architectures", "AutoPublishAlias", "AutoPublishAliasAllProperties", "AutoPublishCodeSha256", "CodeUri"),
+        *("CapacityProviderConfig", "CodeSigningConfigArn", "Description", "Environment", "EphemeralStorage"),
+        *("FileSystemConfigs", "FunctionName", "FunctionScalingConfig", "FunctionUrlConfig", "Handler", "ImageConfig"),
+        *("ImageUri", "InlineCode", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PackageType"),
+        *("PropagateTags", "ProvisionedConcurrencyConfig", "PublishToLatestPublished", "RecursiveLoop"),
+        *("ReservedConcurrentExecutions", "Runtime", "RuntimeManagementConfig", "SnapStart", "SourceKMSKeyArn"),
+        *("TenancyConfig", "Timeout", "VersionDeletionPolicy", "VersionDescription"),
+    )
+)
+_DEPLOYMENTS = "DeploymentPreference"
 _OUTCOMES = ("OnSuccess", "OnFailure")
 # What a source of events gives to the role: a managed policy of Lambda.
 _PULLED = {
@@ -51,9 +64,28 @@ _LAMBDA_TRUST = {
 }
 
 
-def with_globals(of_all: Any, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The own properties of a function and the section Globals together: mappings and lists of both are joined."""
-    return _joined(of_all, own) if isinstance(of_all, dict) else dict(own)
+def with_globals(of_all: Any, own: Mapping[str, Any], ignored: Any = None) -> dict[str, Any]:
+    """The own properties of a function and the section Globals together: mappings and lists of both are joined.
+
+    ``ignored`` is what the function says in IgnoreGlobals: the names of properties of Globals, or ``*`` for all.
+    """
+    if not isinstance(of_all, dict) or ignored == "*":
+        return dict(own)
+    names = ignored if isinstance(ignored, list) else ()
+    return _joined({name: value for name, value in of_all.items() if name not in names}, own)
+
+
+def left_out(properties: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the import does not take over from the properties of a function, and why."""
+    found: dict[str, str] = {}
+    deployments = properties.get(_DEPLOYMENTS)
+    if isinstance(deployments, dict) and "Role" not in deployments and deployments.get("Enabled") is not False:
+        found[_DEPLOYMENTS] = "the role that SAM makes for the deployments is left out"
+    if properties.get("Role") is None:
+        known = {*_OF_ROLE, *_NOT_OF_ROLE, _DEPLOYMENTS, "Role"}
+        message = "Rolecall does not know whether SAM gives the role something for this; it is left out"
+        found |= dict.fromkeys(properties.keys() - known, message)
+    return found
 
 
 def made_by_sam(logical_id: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from rolecall.ids import Identifiers
 from rolecall.printable import printable
 from rolecall.sandbox.attachments import Attachments
 from rolecall.sandbox.generation import Generations
-from rolecall.service_records import action_prefix
+from rolecall.service_records import SOCKET_OPERATIONS, action_prefix
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.settings import SandboxSettings
 from rolecall.storage.clock_states import share_clock
@@ -32,6 +32,9 @@ from rolecall.worlds.snapshots import load_database, save_database
 from rolecall.worlds.world import World
 
 log = logging.getLogger("rolecall")
+
+# Services with calls that are in no model: a websocket makes one, a certificate signs the other.
+_UNMODELLED = frozenset({*SOCKET_OPERATIONS.items(), (anywhere.SERVICE, anywhere.SESSION_OPERATION)})
 
 
 class Sandbox:
@@ -128,15 +131,14 @@ def _fault_catalogue() -> FaultCatalogue:
 
 
 def _operation_names(service: str) -> frozenset[str]:
-    """The operations of the model, and the one that is in no model."""
-    unmodelled = {anywhere.SESSION_OPERATION} if service == anywhere.SERVICE else set()
-    return operation_names(service) | unmodelled
+    """The operations of the model, and the ones that are in no model."""
+    return operation_names(service) | {name for of, name in _UNMODELLED if of == service}
 
 
 def _error_codes(service: str, operation: str) -> frozenset[str]:
+    """The codes that an operation can answer. Without a model of its own, it has the errors of its service."""
     known = kinds.error_codes if service in kinds.KINDS else known_error_codes
-    # Without a model of its own, it has the errors of its service.
-    return known(service, "" if operation == anywhere.SESSION_OPERATION else operation)
+    return known(service, "" if (service, operation) in _UNMODELLED else operation)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer:

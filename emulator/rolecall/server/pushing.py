@@ -18,8 +18,19 @@ from typing import Any
 from rolecall.errors import AwsError
 from rolecall.server.requests import Environ
 from rolecall.server.websocket import WebSocket, text_frame
+from rolecall.waits import Pause, Steps
 from rolecall.web.application import RolecallApplication
-from rolecall.web.pushing import DatabaseError, Ending, News, PushSession, connected, established, follower
+from rolecall.web.pushing import (
+    DatabaseError,
+    DroppedConnectionError,
+    Ending,
+    News,
+    PushSession,
+    connecting,
+    established,
+    follower,
+    status_of,
+)
 
 log = logging.getLogger("rolecall.server")
 
@@ -34,7 +45,8 @@ EXPIRED = (1001, "Normal closure")
 FAILED = (1011, "Internal server error")
 RESTARTS = (1012, "Service restart")
 TRY_LATER = (1013, "Try again later")
-_OWN_FAILURES = frozenset({"InternalFailure", "ServiceUnavailable"})
+# A client connects again after a failure and after a quota, and not after a refusal.
+_FIRST_FAILURE_STATUS, _THROTTLED_STATUS = 500, 429
 _CODES = {Ending.CREDENTIALS: EXPIRED, Ending.USER: FORBIDDEN}
 # AWS's interval is not recorded.
 _ASK_SECONDS = 30.0
@@ -88,7 +100,7 @@ class Pushing:
         elif len(self._sockets) > self._maximum_sockets:
             socket.close_now(*TRY_LATER)
         else:
-            self._connects.submit(self._judge, socket)
+            self._connects.submit(self._judge, socket, connecting(self._application, socket.environ))
 
     def lost(self, socket: WebSocket) -> None:
         self._sockets.discard(socket)
@@ -106,12 +118,16 @@ class Pushing:
 
     # Run by threads.
 
-    def _judge(self, socket: WebSocket) -> None:
-        """Whether the client of the socket may receive events."""
-        answer: PushSession | AwsError | None
+    def _judge(self, socket: WebSocket, steps: Steps[PushSession]) -> None:
+        """Whether the client of the socket may receive events. A connect that a fault rule delays leaves its thread."""
+        answer: PushSession | AwsError | DroppedConnectionError | None
         try:
-            answer = connected(self._application, socket.environ)
-        except AwsError as error:
+            wait = next(steps)
+            self._from_thread(self._pause, socket, steps, wait.seconds if isinstance(wait, Pause) else 0)
+            return
+        except StopIteration as ended:
+            answer = ended.value
+        except (AwsError, DroppedConnectionError) as error:
             answer = error
         except Exception:
             log.exception("a connect failed unexpectedly")
@@ -153,15 +169,26 @@ class Pushing:
 
     # On the loop again.
 
-    def _judged(self, socket: WebSocket, answer: PushSession | AwsError | None) -> None:
+    def _pause(self, socket: WebSocket, steps: Steps[PushSession], seconds: float) -> None:
+        self._loop.call_later(seconds, self._go_on, socket, steps)
+
+    def _go_on(self, socket: WebSocket, steps: Steps[PushSession]) -> None:
+        if not self._is_stopped.is_set():
+            self._connects.submit(self._judge, socket, steps)
+
+    def _judged(self, socket: WebSocket, answer: PushSession | AwsError | DroppedConnectionError | None) -> None:
         # It holds the credentials.
         socket.environ = {}
         if not socket.is_open:
             return
         if isinstance(answer, PushSession):
             self._establish(socket, answer)
-        elif answer is None or answer.code in _OWN_FAILURES:
+        elif isinstance(answer, DroppedConnectionError):
+            socket.drop()
+        elif answer is None or status_of(answer) >= _FIRST_FAILURE_STATUS:
             socket.close(*FAILED)
+        elif status_of(answer) == _THROTTLED_STATUS:
+            socket.close(*TRY_LATER)
         else:
             socket.close(*UNAUTHORIZED)
 

@@ -132,8 +132,12 @@ class WebSocket(asyncio.Protocol):
             return
         self.transport.write(frame)
         if self.transport.get_write_buffer_size() > self._maximum_unsent_bytes:
-            self.transport.abort()
-            self._end()
+            self.drop()
+
+    def drop(self) -> None:
+        """End the connection without a word."""
+        self.transport.abort()
+        self._end()
 
     def close(self, code: int, reason: str) -> None:
         """Begin to close. The connection ends when the client answers, or after a few seconds."""
@@ -151,8 +155,7 @@ class WebSocket(asyncio.Protocol):
         if not self.is_open:
             return
         if not self._was_heard:
-            self.transport.abort()
-            self._end()
+            self.drop()
             return
         self._was_heard, self._frame_count = False, 0
         self._frames.send_ping(b"")

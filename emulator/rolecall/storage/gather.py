@@ -19,8 +19,10 @@ from rolecall.storage.entity_tags import all_tags, tags_of
 from rolecall.storage.prepared import PreparedSelect
 
 ROOT_TARGET = "ROOT"
-# The state of a closed account.
-SUSPENDED = "SUSPENDED"
+# The states of an account (Organizations User Guide, Monitor the state of your AWS accounts). In every state but ACTIVE
+# its principals can do nothing. PENDING_CLOSURE is missing, because accounts close at once.
+ACTIVE = "ACTIVE"
+ACCOUNT_STATES = (ACTIVE, "PENDING_ACTIVATION", "SUSPENDED", "CLOSED")
 SERVICE_CONTROL_POLICY = "SERVICE_CONTROL_POLICY"
 RESOURCE_CONTROL_POLICY = "RESOURCE_CONTROL_POLICY"
 # On in every organization that did not switch them off.
@@ -381,7 +383,7 @@ def organization_of(connection: Connection, account_id: str) -> Organization | N
         path,
         levels(SERVICE_CONTROL_POLICY),
         levels(RESOURCE_CONTROL_POLICY),
-        closed=state == SUSPENDED,
+        closed=state not in (None, ACTIVE),
     )
 
 

@@ -9,11 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from rolecall.storage import tables as t
-from rolecall.storage.gather import SUSPENDED as SUSPENDED
+from rolecall.storage.gather import ACTIVE as ACTIVE
 from rolecall.storage.gather import root_of
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
-ACTIVE = "ACTIVE"
 CREATED = "CREATED"
 INVITED = "INVITED"
 

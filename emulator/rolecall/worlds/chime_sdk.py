@@ -1,4 +1,4 @@
-"""Resources of the Chime SDK in a sandbox file: app instances, meetings, Voice Connectors, SIP media applications.
+"""Resources of the Chime SDK in a sandbox file: app instances, meetings, resources of the voice service.
 
 The patterns are those of AWS's models; a test compares them.
 """
@@ -12,13 +12,15 @@ from typing import Any
 from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, STANDARD
 from rolecall.contents.meeting_features import check_capabilities
 from rolecall.contents.meetings import MEDIA_REGIONS
-from rolecall.contents.voice import SIP_APPLICATION_REGIONS
+from rolecall.contents.voice import DEFAULT_DISTRIBUTION, SIP_APPLICATION_REGIONS
 from rolecall.errors import AwsError
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.worlds import checking as c
 from rolecall.worlds.members import list_of, member, record_of
 
 MAXIMUM_TAGS = 50
+# Of the integers of AWS's models.
+MAXIMUM_INTEGER = 2**31 - 1
 UUID = c.matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")
 _REGION = c.matching(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as us-east-1")
 _NAME = c.matching(
@@ -105,6 +107,32 @@ class DeclaredChannelMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredElastic:
+    """What makes a channel elastic: its members are in sub-channels."""
+
+    maximum_sub_channels: int = member(c.between(2, MAXIMUM_INTEGER))
+    target_memberships_per_sub_channel: int = member(c.between(2, MAXIMUM_INTEGER))
+    minimum_membership_percentage: int = member(c.between(1, 40))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredChannelFlow:
+    """A channel flow of one processor, which AWS allows. The file calls it by its name."""
+
+    name: str = member(_NAME)
+    flow_id: str | None = _id()
+    lambda_arn: str = member(
+        c.matching(
+            r"arn:aws:lambda:[a-z]{2}-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9\-_\.]+(:(\$LATEST|[a-zA-Z0-9\-_]+))?",
+            "the ARN of a Lambda function",
+        ),
+        key="lambda",
+    )
+    fallback: str = member(c.one_of("CONTINUE", "ABORT"), "CONTINUE")
+    tags: Mapping[str, str] = _tags()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredChannel:
     """Members and moderators are ids of users or names of bots. Without an id it gets one that stays the same."""
 
@@ -117,6 +145,9 @@ class DeclaredChannel:
     created_by: str | None = member(c.text, None)
     members: tuple[str, ...] = member(c.list_of(c.text), ())
     moderators: tuple[str, ...] = member(c.list_of(c.text), ())
+    banned: tuple[str, ...] = member(c.list_of(c.text), ())
+    flow: str | None = member(c.text, None)
+    elastic: DeclaredElastic | None = member(record_of(DeclaredElastic), None)  # noqa: RUF009 - a field
     messages: tuple[DeclaredChannelMessage, ...] = list_of(DeclaredChannelMessage)
 
     @property
@@ -135,6 +166,7 @@ class DeclaredAppInstance:
     users: tuple[DeclaredAppInstanceUser, ...] = list_of(DeclaredAppInstanceUser)
     bots: tuple[DeclaredAppInstanceBot, ...] = list_of(DeclaredAppInstanceBot)
     admins: tuple[str, ...] = member(c.list_of(c.text), ())
+    channel_flows: tuple[DeclaredChannelFlow, ...] = list_of(DeclaredChannelFlow)
     channels: tuple[DeclaredChannel, ...] = list_of(DeclaredChannel)
 
 
@@ -210,3 +242,40 @@ class DeclaredSipApplication:
         key="lambda",
     )
     tags: Mapping[str, str] = _tags()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredGroupedConnector:
+    """A Voice Connector of a group, by its name or id."""
+
+    connector: str = member(c.text)
+    priority: int = member(c.between(1, 99), 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredConnectorGroup:
+    name: str = member(_VOICE_NAME)
+    group_id: str | None = _id()
+    region: str = _region()
+    distribution: str = member(c.one_of(DEFAULT_DISTRIBUTION, "LoadBalancedDistribution"), DEFAULT_DISTRIBUTION)
+    connectors: tuple[DeclaredGroupedConnector, ...] = list_of(DeclaredGroupedConnector)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredRuleTarget:
+    """A SIP media application that a rule calls, by its name or id."""
+
+    application: str = member(c.text)
+    priority: int = member(c.between(1, MAXIMUM_INTEGER), 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredSipRule:
+    """A rule for the host name of a Voice Connector, which the file calls by its name or id."""
+
+    name: str = member(_VOICE_NAME)
+    rule_id: str | None = _id()
+    region: str = _region()
+    disabled: bool = member(c.boolean, False)
+    voice_connector: str = member(c.text)
+    applications: tuple[DeclaredRuleTarget, ...] = member(c.list_of(record_of(DeclaredRuleTarget)))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rolecall.arns import parse_arn
+from rolecall.contents.channels import ELASTIC_REGION, MAXIMUM_FLOWS
 from rolecall.contents.meeting_features import MAXIMUM_ATTENDEES
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.worlds.located import Path
 from rolecall.worlds.plain_values import Found, Values, mappings_in, text_in, texts_in
+from rolecall.worlds.voice_references import dangling_voice
 
 # The list of a kind, and the member that names a resource without an id.
 _NAMED_IN_REGIONS = {
@@ -16,8 +20,11 @@ _NAMED_IN_REGIONS = {
     "meetings": "external_meeting_id",
     "voice_connectors": "name",
     "sip_media_applications": "name",
+    "voice_connector_groups": "name",
+    "sip_rules": "name",
 }
 _BY_NAME = ": give each an id"
+_SIZES = ("maximum_sub_channels", "target_memberships_per_sub_channel")
 
 
 def dangling_chime_sdk(world: Any) -> Found:
@@ -27,9 +34,10 @@ def dangling_chime_sdk(world: Any) -> Found:
         for key, name in _NAMED_IN_REGIONS.items():
             yield from _twice_in_a_region((*path, key), list(mappings_in(account, key)), name)
         for index, instance in mappings_in(account, "app_instances"):
-            yield from _app_instance((*path, "app_instances", index), instance)
+            yield from _app_instance((*path, "app_instances", index), instance, text_in(account, "id"))
         for index, meeting in mappings_in(account, "meetings"):
             yield from _meeting((*path, "meetings", index), meeting)
+        yield from dangling_voice(path, account)
 
 
 def _twice_in_a_region(path: Path, declared: Sequence[tuple[int, Values]], name: str) -> Found:
@@ -51,7 +59,7 @@ def _twice(path: Path, key: str, declared: Iterable[tuple[int, Values]], ending:
         seen.add(value)
 
 
-def _app_instance(path: Path, instance: Values) -> Found:
+def _app_instance(path: Path, instance: Values, account_id: str) -> Found:
     users, bots = list(mappings_in(instance, "users")), list(mappings_in(instance, "bots"))
     yield from _twice((*path, "users"), "id", users)
     yield from _twice((*path, "bots"), "id", bots)
@@ -66,12 +74,71 @@ def _app_instance(path: Path, instance: Values) -> Found:
     channels = list(mappings_in(instance, "channels"))
     yield from _twice((*path, "channels"), "id", channels)
     yield from _twice((*path, "channels"), "name", [each for each in channels if "id" not in each[1]], _BY_NAME)
+    region = text_in(instance, "region", DEFAULT_REGION)
+    flows = list(mappings_in(instance, "channel_flows"))
+    yield from _flows((*path, "channel_flows"), flows, account_id, region)
+    flow_names = {text_in(flow, "name") for _, flow in flows}
+    admins = {name for _, name in texts_in(instance, "admins")}
     for index, channel in channels:
         yield from _channel((*path, "channels", index), channel, known)
+        yield from _banned((*path, "channels", index), channel, admins)
+        flow = text_in(channel, "flow")
+        if flow and flow not in flow_names:
+            yield (*path, "channels", index, "flow"), f"no channel flow {flow!r} is declared in this app instance"
+        if channel.get("elastic") is not None:
+            yield from _elastic((*path, "channels", index), channel, region)
+
+
+def _flows(path: Path, flows: Sequence[tuple[int, Values]], account_id: str, region: str) -> Found:
+    yield from _twice(path, "id", flows)
+    # The file calls a flow by its name, so each name means one.
+    yield from _twice(path, "name", flows)
+    for index, flow in flows:
+        function = parse_arn(text_in(flow, "lambda"))
+        if function is None or function.service != "lambda":
+            continue
+        if (function.account_id, function.region) != (account_id, region):
+            message = "the Lambda function must be in the account and the Region of the app instance"
+            yield (*path, index, "lambda"), message
+    if len(flows) > MAXIMUM_FLOWS:
+        yield path, f"an app instance may have at most {MAXIMUM_FLOWS} channel flows"
+
+
+def _banned(path: Path, channel: Values, admins: set[str]) -> Found:
+    """A ban ends a membership. Moderators and administrators cannot be banned."""
+    members = {name for _, name in texts_in(channel, "members")}
+    moderators = {name for _, name in texts_in(channel, "moderators")} | admins
+    for position, name in texts_in(channel, "banned"):
+        if name in moderators:
+            yield (*path, "banned", position), f"{name!r} is a moderator or an administrator, who cannot be banned"
+        elif name in members:
+            yield (*path, "banned", position), f"{name!r} is a member of the channel"
+
+
+def _elastic(path: Path, channel: Values, region: str) -> Found:
+    """Developer Guide, Elastic channels."""
+    if region != ELASTIC_REGION:
+        yield (*path, "elastic"), f"elastic channels exist in {ELASTIC_REGION} only"
+    if channel.get("mode") == "UNRESTRICTED":
+        yield (*path, "mode"), "an elastic channel must be RESTRICTED"
+    if channel.get("messages"):
+        yield (*path, "messages"), "a message of an elastic channel is in a sub-channel, which the file cannot name"
+    moderators = {name for _, name in texts_in(channel, "moderators")}
+    members = texts_in(channel, "members")
+    for position, name in members:
+        if name in moderators:
+            yield (
+                (*path, "members", position),
+                f"{name!r} moderates the elastic channel, and joins its sub-channels itself",
+            )
+    elastic = channel["elastic"] if isinstance(channel["elastic"], dict) else {}
+    sizes = [size for size in map(elastic.get, _SIZES) if isinstance(size, int)]
+    if len(sizes) == len(_SIZES) and len(members) > math.prod(sizes):
+        yield (*path, "members"), f"the sub-channels have room for {math.prod(sizes)} members"
 
 
 def _channel(path: Path, channel: Values, known: set[str]) -> Found:
-    for key in ("members", "moderators"):
+    for key in ("members", "moderators", "banned"):
         yield from _names((*path, key), channel, known)
     creator = text_in(channel, "created_by")
     if creator and creator not in known:

@@ -13,17 +13,26 @@ from typing import Any, NamedTuple
 
 from rolecall.arns import arn_format, formatted_arn
 from rolecall.contents.app_instances import new_admin, new_app_instance, new_bot, new_user
-from rolecall.contents.channels import PERSISTENT, STANDARD, new_channel, new_message
+from rolecall.contents.channels import ELASTIC, FLOW_MEMBER, PERSISTENT, STANDARD, new_channel, new_flow, new_message
 from rolecall.contents.meetings import LONGEST_MEETING_SECONDS, attendee_token, new_attendee, new_meeting
-from rolecall.contents.voice import CONNECTOR_ID_CHARACTERS, new_sip_application, new_voice_connector
+from rolecall.contents.voice import (
+    CONNECTOR_ID_CHARACTERS,
+    HOST_NAME_TRIGGER,
+    new_connector_group,
+    new_sip_application,
+    new_sip_rule,
+    new_voice_connector,
+    outbound_host_name,
+)
 from rolecall.data import resource_types
 from rolecall.ids import Identifiers, base36_of, uuid_of
 from rolecall.storage import tables as t
 from rolecall.storage.channel_messages import SENT
-from rolecall.storage.channel_relations import BAN, MEMBER, MODERATOR
+from rolecall.storage.channel_relations import BAN, FLOW, MEMBER, MODERATOR
 from rolecall.storage.resources import content_text
 from rolecall.storage.world_rows import WorldRows
 from rolecall.worlds import chime_sdk as d
+from rolecall.worlds.voice_references import referable
 
 Content = Mapping[str, Any]
 _SERVICES = {
@@ -32,15 +41,20 @@ _SERVICES = {
     "app-instance-bot": "chime-sdk-identity",
     "app-instance-admin": "chime-sdk-identity",
     "channel": "chime-sdk-messaging",
+    "channel-flow": "chime-sdk-messaging",
     "meeting": "chime-sdk-meetings",
     "attendee": "chime-sdk-meetings",
     "voice-connector": "chime-sdk-voice",
     "sip-media-application": "chime-sdk-voice",
+    "voice-connector-group": "chime-sdk-voice",
+    "sip-rule": "chime-sdk-voice",
 }
 # Members of a resource that a file does not declare: what is there stays.
 _MOMENTS = frozenset({"CreatedTimestamp", "LastUpdatedTimestamp", "UpdatedTimestamp", "LastMessageTimestamp"})
 _CHANGED_AT = ("LastUpdatedTimestamp", "UpdatedTimestamp")
 _PRIVACIES = ("public", "private")
+# The model has no ARN for these.
+_WITHOUT_ARN = frozenset({"attendee", "voice-connector-group", "sip-rule"})
 _NO_COLUMNS: frozenset[str] = frozenset()
 _DATES = frozenset({"created_by_arn", "created_at_micros", "updated_at_micros"})
 
@@ -68,10 +82,17 @@ class ChimeSdkRows:
             self._app_instance(instance)
         for meeting in account.meetings:
             self._meeting(meeting)
-        for connector in account.voice_connectors:
-            self._voice_connector(connector)
-        for application in account.sip_media_applications:
-            self._sip_application(application)
+        connectors = [
+            (each.name, each.connector_id or "", self._voice_connector(each)) for each in account.voice_connectors
+        ]
+        applications = [
+            (each.name, each.application_id or "", (self._sip_application(each), each.aws_region))
+            for each in account.sip_media_applications
+        ]
+        for group in account.voice_connector_groups:
+            self._connector_group(group, referable(connectors))
+        for rule in account.sip_rules:
+            self._sip_rule(rule, referable(connectors), referable(applications))
 
     # The resources.
 
@@ -95,11 +116,29 @@ class ChimeSdkRows:
         for name in declared.admins:
             admin = known[name]
             self._put("app-instance-admin", region, admin.arn, new_admin(arn, now), {}, admin)
+        flows = {flow.name: self._flow(region, instance, flow) for flow in declared.channel_flows}
         for channel in declared.channels:
-            self._channel(region, instance, channel, known)
+            self._channel(region, instance, channel, known, flows)
+
+    def _flow(self, region: str, instance: _Written, declared: d.DeclaredChannelFlow) -> _Written:
+        own_id = declared.flow_id or self._uuid(region, "channel-flow", instance.resource_id, declared.name)
+        flow_id = f"{instance.resource_id}/{own_id}"
+        processor = {
+            "Name": declared.name,
+            "Configuration": {"Lambda": {"ResourceArn": declared.lambda_arn, "InvocationType": "ASYNC"}},
+            "ExecutionOrder": 1,
+            "FallbackAction": declared.fallback,
+        }
+        content = new_flow(self._arn("channel-flow", region, flow_id), declared.name, [processor], self._now_seconds)
+        return self._put("channel-flow", region, flow_id, content, declared.tags, instance)
 
     def _channel(
-        self, region: str, instance: _Written, declared: d.DeclaredChannel, known: Mapping[str, _Written]
+        self,
+        region: str,
+        instance: _Written,
+        declared: d.DeclaredChannel,
+        known: Mapping[str, _Written],
+        flows: Mapping[str, _Written],
     ) -> None:
         own_id = declared.channel_id or self._uuid(region, "channel", instance.resource_id, declared.name)
         channel_id = f"{instance.resource_id}/{own_id}"
@@ -107,12 +146,19 @@ class ChimeSdkRows:
         optional = {
             "Metadata": declared.metadata,
             "LastMessageTimestamp": self._now_seconds if declared.messages else None,
+            ELASTIC: None if declared.elastic is None else _elastic(declared.elastic),
+            FLOW_MEMBER: None if declared.flow is None else flows[declared.flow].arn,
         }
         content = new_channel(arn, declared.name, declared.mode, declared.privacy, creator, optional, self._now_seconds)
         channel = self._put("channel", region, channel_id, content, declared.tags, instance)
-        for relation, names in ((MEMBER, declared.members), (MODERATOR, declared.moderators)):
-            for name in names:
-                self._relation(channel, relation, known[name], creator)
+        for relation, names in ((MEMBER, declared.members), (MODERATOR, declared.moderators), (BAN, declared.banned)):
+            for position, name in enumerate(names):
+                sub_channel_id = self._sub_channel(channel, declared, position) if relation == MEMBER else ""
+                self._relation(channel, relation, known[name], creator, sub_channel_id)
+        if declared.flow is not None:
+            flow = flows[declared.flow]
+            row = {"member_key": flow.key, "sub_channel_id": "", **self._columns(flow, creator, "")}
+            self._db.replace(t.channel_relations, {"channel_key": channel.key, "relation": FLOW}, [row], _DATES)
         for relation in _PRIVACIES:
             wanted = {"sub_channel_id": "", **self._columns(instance, creator, "")}
             rows = [{"member_key": instance.key, **wanted}] if relation == declared.privacy.lower() else []
@@ -121,12 +167,26 @@ class ChimeSdkRows:
         for position, message in enumerate(declared.messages):
             self._message(channel, position, message, known[message.sender].arn)
 
-    def _relation(self, channel: _Written, relation: str, member: _Written, creator: str) -> None:
-        key = {"channel_key": channel.key, "relation": relation, "member_key": member.key, "sub_channel_id": ""}
+    def _sub_channel(self, channel: _Written, declared: d.DeclaredChannel, position: int) -> str:
+        """The sub-channel of a member of an elastic channel: one after the other is filled. Else empty."""
+        if declared.elastic is None:
+            return ""
+        number = position // declared.elastic.target_memberships_per_sub_channel
+        return hashlib.sha256(f"{channel.arn} {number}".encode()).hexdigest()
+
+    def _relation(
+        self, channel: _Written, relation: str, member: _Written, creator: str, sub_channel_id: str = ""
+    ) -> None:
+        """A member or moderator is not banned, and a banned one is no member. A member stays in its sub-channel."""
+        of_member = {"channel_key": channel.key, "member_key": member.key}
+        excluded = {**of_member, "relation": MEMBER if relation == BAN else BAN}
+        self._db.replace(t.channel_relations, excluded, [], _NO_COLUMNS)
+        owner = {**of_member, "relation": relation}
+        if sub_channel_id and self._db.find(t.channel_relations, owner) is not None:
+            return
         membership_type = "DEFAULT" if relation == MEMBER else ""
+        key = {**owner, "sub_channel_id": sub_channel_id}
         self._db.put(t.channel_relations, key, {}, self._columns(member, creator, membership_type))
-        banned = {"channel_key": channel.key, "relation": BAN, "member_key": member.key}
-        self._db.replace(t.channel_relations, banned, [], _NO_COLUMNS)
 
     def _columns(self, member: _Written, creator: str, membership_type: str) -> dict[str, Any]:
         now_micros = self._now_seconds * 1_000_000
@@ -178,7 +238,7 @@ class ChimeSdkRows:
             new = {"create_token": attendee_token(meeting_id, each.external_user_id), "secret": json.dumps(token)}
             self._put("attendee", region, attendee_id, content, {}, meeting, new=new)
 
-    def _voice_connector(self, declared: d.DeclaredVoiceConnector) -> None:
+    def _voice_connector(self, declared: d.DeclaredVoiceConnector) -> _Written:
         region = declared.region
         derived = base36_of(self._digest(region, "voice-connector", declared.name))[:CONNECTOR_ID_CHARACTERS]
         connector_id = declared.connector_id or derived
@@ -192,9 +252,9 @@ class ChimeSdkRows:
             integration_type=None,
             now_seconds=self._now_seconds,
         )
-        self._put("voice-connector", region, connector_id, content, declared.tags)
+        return self._put("voice-connector", region, connector_id, content, declared.tags)
 
-    def _sip_application(self, declared: d.DeclaredSipApplication) -> None:
+    def _sip_application(self, declared: d.DeclaredSipApplication) -> _Written:
         region = declared.region
         application_id = declared.application_id or self._uuid(region, "sip-media-application", declared.name)
         arn, endpoints = (
@@ -204,7 +264,47 @@ class ChimeSdkRows:
         content = new_sip_application(
             application_id, arn, declared.name, declared.aws_region, endpoints, self._now_seconds
         )
-        self._put("sip-media-application", region, application_id, content, declared.tags)
+        return self._put("sip-media-application", region, application_id, content, declared.tags)
+
+    def _connector_group(self, declared: d.DeclaredConnectorGroup, connectors: Mapping[str, _Written]) -> None:
+        region = declared.region
+        group_id = declared.group_id or self._uuid(region, "voice-connector-group", declared.name)
+        items = [
+            {"VoiceConnectorId": connectors[each.connector].resource_id, "Priority": each.priority}
+            for each in declared.connectors
+        ]
+        content = new_connector_group(group_id, declared.name, items, declared.distribution, self._now_seconds)
+        self._put("voice-connector-group", region, group_id, content, {})
+
+    def _sip_rule(
+        self,
+        declared: d.DeclaredSipRule,
+        connectors: Mapping[str, _Written],
+        applications: Mapping[str, tuple[_Written, str]],
+    ) -> None:
+        region = declared.region
+        rule_id = declared.rule_id or self._uuid(region, "sip-rule", declared.name)
+        host_name = outbound_host_name(connectors[declared.voice_connector].resource_id)
+        targets = []
+        for each in declared.applications:
+            application, aws_region = applications[each.application]
+            targets.append(
+                {
+                    "SipMediaApplicationId": application.resource_id,
+                    "Priority": each.priority,
+                    "AwsRegion": aws_region,
+                }
+            )
+        content = new_sip_rule(
+            rule_id,
+            declared.name,
+            HOST_NAME_TRIGGER,
+            host_name,
+            targets,
+            disabled=declared.disabled,
+            now_seconds=self._now_seconds,
+        )
+        self._put("sip-rule", region, rule_id, content, {}, create_token=host_name)
 
     # Rows.
 
@@ -219,6 +319,7 @@ class ChimeSdkRows:
         *,
         ends_at_seconds: int | None = None,
         new: Mapping[str, Any] | None = None,
+        create_token: str | None = None,
     ) -> _Written:
         """Create the resource, or bring it up to date. One that has ended starts again."""
         place = {
@@ -237,11 +338,13 @@ class ChimeSdkRows:
         if present is not None and not self._has_ended(present):
             restored = self._restored(json.loads(present["content"]), content)
             values = {"content": content_text(restored), "parent_key": values["parent_key"]}
+        if create_token is not None:
+            values["create_token"] = create_token
         key = self._ids.uuid() if present is None else str(present["resource_key"])
         self._db.put(t.resources, place, values, {"resource_key": key, **(new or {})})
         rows = [{"key": name, "value": value} for name, value in tags.items()]
         self._db.replace(t.resource_tags, {"resource_key": key}, rows, _NO_COLUMNS)
-        arn = "" if resource_type == "attendee" else self._arn(resource_type, region, resource_id)
+        arn = "" if resource_type in _WITHOUT_ARN else self._arn(resource_type, region, resource_id)
         return _Written(key, resource_id, arn)
 
     def _has_ended(self, row: Mapping[str, Any]) -> bool:
@@ -273,3 +376,11 @@ def _lex(bot: d.DeclaredAppInstanceBot) -> Content:
     invoked_by = {"StandardMessages": bot.standard_messages, "TargetedMessages": bot.targeted_messages}
     lex = {"InvokedBy": invoked_by, "LexBotAliasArn": bot.lex_bot_alias, "LocaleId": bot.locale}
     return {"Lex": lex if bot.welcome_intent is None else {**lex, "WelcomeIntent": bot.welcome_intent}}
+
+
+def _elastic(declared: d.DeclaredElastic) -> Content:
+    return {
+        "MaximumSubChannels": declared.maximum_sub_channels,
+        "TargetMembershipsPerSubChannel": declared.target_memberships_per_sub_channel,
+        "MinimumMembershipPercentage": declared.minimum_membership_percentage,
+    }

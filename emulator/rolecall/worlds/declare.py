@@ -22,6 +22,7 @@ from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPerm
 from rolecall.worlds.json_schema import Schema, accepting, document
 from rolecall.worlds.located import Located, Path, Problem, UnreadableError, read_located
 from rolecall.worlds.members import record_of
+from rolecall.worlds.membership_references import dangling_memberships
 from rolecall.worlds.quotas import quotas
 from rolecall.worlds.references import UNIT_NAME_MEANING, UNIT_NAME_PATTERN, dangling
 from rolecall.worlds.row_checks import ROWS, dangling_rows, rows
@@ -204,6 +205,7 @@ def _checked(notes: c.Notes) -> w.World | None:
     for path, message in chain(
         dangling(value),
         dangling_chime_sdk(value),
+        dangling_memberships(value),
         dangling_attachments(value),
         dangling_center(value),
         dangling_rows(value),

@@ -23,6 +23,7 @@ from rolecall.sessions.saml.records import BadMetadataError, EncryptionError, Sa
 from rolecall.sessions.web_identity import BadKeySetError, read_key_set
 from rolecall.storage import worlds
 from rolecall.storage.context_providers import INSTANCE_PATTERN, read_context_provider
+from rolecall.storage.gather import ACCOUNT_STATES
 from rolecall.worlds.checking import LATEST_DATE_SECONDS, Notes
 from rolecall.worlds.json_schema import accepting
 from rolecall.worlds.located import Path
@@ -153,7 +154,7 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     ),
     "service_linked_role_deletions.status": _one_of("NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"),
     "organization_accounts.joined_method": _one_of("INVITED", "CREATED"),
-    "organization_accounts.state": _one_of("ACTIVE", "SUSPENDED"),
+    "organization_accounts.state": _one_of(*ACCOUNT_STATES),
     "account_creations.state": _one_of("SUCCEEDED", "FAILED"),
     "organization_resource_policies.document": _readable(
         lambda value: parse_policy(value, PolicyKind.RESOURCE), "a policy"

@@ -172,7 +172,7 @@ class _Builder:
             worlds.put(self._db, t.accounts, {"account_id": account.account_id}, described, {})
             if described["organization_id"] is not None:
                 membership = new_membership(account.account_id, self._now_seconds)
-                written = {"email": account.email} if account.email else {}
+                written = declared({"email": account.email or None, "state": account.state})
                 new = {name: value for name, value in membership.items() if name not in written}
                 worlds.put(self._db, t.organization_accounts, {"account_id": account.account_id}, written, new)
         if organization is not None:

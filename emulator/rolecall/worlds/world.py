@@ -20,12 +20,15 @@ from rolecall.storage.context_providers import (
     ContextProvider,
     context_provider_problem,
 )
+from rolecall.storage.gather import ACCOUNT_STATES
 from rolecall.worlds import checking as c
 from rolecall.worlds.attached import DeclaredInstance, DeclaredPod, DeclaredTask
 from rolecall.worlds.chime_sdk import (
     DeclaredAppInstance,
+    DeclaredConnectorGroup,
     DeclaredMeeting,
     DeclaredSipApplication,
+    DeclaredSipRule,
     DeclaredVoiceConnector,
 )
 from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPermissionSet
@@ -303,7 +306,10 @@ class DeclaredAccount:
     meetings: tuple[DeclaredMeeting, ...] = list_of(DeclaredMeeting)
     voice_connectors: tuple[DeclaredVoiceConnector, ...] = list_of(DeclaredVoiceConnector)
     sip_media_applications: tuple[DeclaredSipApplication, ...] = list_of(DeclaredSipApplication)
+    voice_connector_groups: tuple[DeclaredConnectorGroup, ...] = list_of(DeclaredConnectorGroup)
+    sip_rules: tuple[DeclaredSipRule, ...] = list_of(DeclaredSipRule)
     in_organization: bool = member(c.boolean, True)
+    state: str | None = member(c.one_of(*ACCOUNT_STATES), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from rolecall.contents.channels import new_channel
+from rolecall.contents.channels import ELASTIC_REGION, new_channel
 from rolecall.errors import bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, is_admin
 from rolecall.services.chime_sdk_messaging.events import announce
@@ -36,7 +36,6 @@ from rolecall.storage.resources import Content, Resource
 
 _DAY_SECONDS = 86_400
 # Developer Guide, Elastic channels.
-ELASTIC_REGION = "us-east-1"
 
 
 class Elastic(TypedDict):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from rolecall.arns import parse_arn
+from rolecall.contents.channels import FLOW_MEMBER, MAXIMUM_FLOWS, MAXIMUM_PROCESSORS, new_flow
 from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.app_instance_kinds import APP_INSTANCE
 from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.kinds import FLOW, SERVICE, conflict, listed_of_member, parts_of
-from rolecall.services.chime_sdk_messaging.processing import FLOW_MEMBER
 from rolecall.services.chime_sdk_messaging.roles import instance_of, standing
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
@@ -18,10 +18,6 @@ from rolecall.services.verbs import change, existing, get, keep, made_with_token
 from rolecall.storage import channel_relations as relations
 from rolecall.storage import resources
 from rolecall.storage.resources import Resource
-
-# AWS General Reference, Amazon Chime SDK endpoints and quotas; Developer Guide, Using channel flows.
-MAXIMUM_FLOWS = 100
-MAXIMUM_PROCESSORS = 1
 
 get(FLOW, "DescribeChannelFlow")
 
@@ -69,13 +65,7 @@ def create_flow(
     if resources.count(call.db, place, now_seconds=call.now_seconds, parent_key=instance.key) >= MAXIMUM_FLOWS:
         raise limit_exceeded(f"An app instance may have at most {MAXIMUM_FLOWS} channel flows.")
     flow_id = f"{instance.resource_id}/{call.ids.uuid()}"
-    content = {
-        FLOW_MEMBER: FLOW.arn(call, flow_id),
-        "Processors": Processors,
-        "Name": Name,
-        "CreatedTimestamp": call.now_seconds,
-        "LastUpdatedTimestamp": call.now_seconds,
-    }
+    content = new_flow(FLOW.arn(call, flow_id), Name, Processors, call.now_seconds)
     keep(call, FLOW, flow_id, content, Tags, parent=instance, create_token=token)
     return {FLOW_MEMBER: content[FLOW_MEMBER]}
 

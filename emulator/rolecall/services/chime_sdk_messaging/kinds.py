@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rolecall.contents.channels import ELASTIC as ELASTIC
 from rolecall.errors import AwsError
 from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, identity_of
 from rolecall.services.kinds import kind_with_arn
@@ -16,7 +17,6 @@ from rolecall.storage.resources import Content, Resource
 SERVICE = "chime-sdk-messaging"
 CHANNEL = kind_with_arn(SERVICE, "channel", "ChannelArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
 FLOW = kind_with_arn(SERVICE, "channel-flow", "ChannelFlowArn", parent=APP_INSTANCE, page_size=PAGE_SIZE)
-ELASTIC = "ElasticChannelConfiguration"
 
 
 def forbidden(message: str) -> AwsError:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from rolecall.contents.channels import PERSISTENT, STANDARD
+from rolecall.contents.channels import FLOW_MEMBER, PERSISTENT, STANDARD
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, FLOW, SERVICE, conflict, forbidden, micros
 from rolecall.services.chime_sdk_messaging.message_shapes import (
@@ -33,7 +33,6 @@ from rolecall.storage.resources import Resource
 # Rolecall's own: how long a stand-in for the Lambda function has, by the sandbox's clock. AWS waits for 48 hours for a
 # function that it could invoke.
 PROCESSOR_SECONDS = 60
-FLOW_MEMBER = "ChannelFlowArn"
 # What settles a pending message that no list will show.
 _GONE = "GONE"
 

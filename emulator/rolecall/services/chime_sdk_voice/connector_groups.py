@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from rolecall.contents.voice import DEFAULT_DISTRIBUTION, MAXIMUM_CONNECTORS, new_connector_group
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
 from rolecall.services.kinds import Kind, shown
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import create, existing, get, list_
 from rolecall.storage import phone_numbers, resources
-
-# Amazon Chime SDK endpoints and quotas, Voice Connectors per group.
-MAXIMUM_CONNECTORS = 3
-DEFAULT_DISTRIBUTION = "PriorityWeightedDistribution"
 
 GROUP = Kind(SERVICE, "voice-connector-group", "VoiceConnectorGroupId")
 
@@ -40,14 +37,7 @@ def create_voice_connector_group(
     """Its connectors may be in any Region. Raises AwsError NotFoundException for one that the caller does not have."""
     _check_items(call, VoiceConnectorItems)
     group_id = call.ids.uuid()
-    content = {
-        "VoiceConnectorGroupId": group_id,
-        "Name": Name,
-        "VoiceConnectorItems": list(VoiceConnectorItems),
-        "CallDistributionType": CallDistributionType,
-        "CreatedTimestamp": call.now_seconds,
-        "UpdatedTimestamp": call.now_seconds,
-    }
+    content = new_connector_group(group_id, Name, VoiceConnectorItems, CallDistributionType, call.now_seconds)
     return create(call, GROUP, group_id, content)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from rolecall.contents.voice import new_sip_rule
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.sip_applications import SIP_APPLICATION
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
@@ -43,16 +44,9 @@ def create_sip_rule(
     if any(each.content["TriggerValue"] == value for each in _rules(call)):
         raise AwsError("ConflictException", f"Another SIP rule has the TriggerValue {value}.")
     rule_id = call.ids.uuid()
-    content = {
-        "SipRuleId": rule_id,
-        "Name": Name,
-        "Disabled": Disabled,
-        "TriggerType": TriggerType,
-        "TriggerValue": value,
-        "TargetApplications": list(TargetApplications),
-        "CreatedTimestamp": call.now_seconds,
-        "UpdatedTimestamp": call.now_seconds,
-    }
+    content = new_sip_rule(
+        rule_id, Name, TriggerType, value, TargetApplications, disabled=Disabled, now_seconds=call.now_seconds
+    )
     if TriggerType == TO_PHONE_NUMBER:
         assign(call, number_in_inventory(call, value), {SIP_RULE.id_member: rule_id})
     # As its token, the trigger makes one rule even where two calls look at the same time.

@@ -27,7 +27,6 @@ from rolecall.storage.organization_access import delegations, put_tags
 from rolecall.storage.organization_accounts import (
     ACTIVE,
     CREATED,
-    SUSPENDED,
     Creation,
     MemberAccount,
     Unit,
@@ -45,6 +44,7 @@ from rolecall.storage.organization_accounts import (
 )
 from rolecall.storage.organization_policies import attach_full_access
 
+SUSPENDED, CLOSED = "SUSPENDED", "CLOSED"
 DEFAULT_ROLE_NAME = "OrganizationAccountAccessRole"
 REQUEST_ID_CHARACTERS = 32
 # API reference, ConstraintViolationException, WAIT_PERIOD_ACTIVE: "at least four days after the account was created".
@@ -92,7 +92,7 @@ def shown_account(
         "Arn": organization.account_arn(account.account_id),
         "Email": account.email,
         "Name": account.name,
-        "Status": account.state,
+        "Status": ACTIVE if account.state == ACTIVE else SUSPENDED,
         "State": account.state,
         "Paths": ["".join(f"{each}/" for each in (*path, account.account_id))],
         "JoinedMethod": account.joined_method,
@@ -242,16 +242,16 @@ def list_create_account_status(
 
 @operation("CloseAccount", Level.MANAGEMENT)
 def close_account(call: Call, organization: Organization, *, AccountId: str) -> None:
-    """The account is suspended at once. Its principals can call nothing any more.
+    """The account is closed at once. Its principals can call nothing any more.
 
     Raises AwsError: AccountNotFoundException, ConstraintViolationException, AccountAlreadyClosedException.
     """
     account = existing_account(call, organization, AccountId)
     if AccountId == organization.management_account_id:
         raise violates("CANNOT_CLOSE_MANAGEMENT_ACCOUNT", CLOSE_MASTER_MESSAGE)
-    if account.state == SUSPENDED:
+    if account.state in (SUSPENDED, CLOSED):
         raise AwsError("AccountAlreadyClosedException", CLOSED_MESSAGE)
-    put_facts(call.db, replace(account, state=SUSPENDED))
+    put_facts(call.db, replace(account, state=CLOSED))
 
 
 @operation("RemoveAccountFromOrganization", Level.MANAGEMENT)

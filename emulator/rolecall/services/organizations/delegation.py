@@ -35,7 +35,7 @@ from rolecall.storage.organization_access import (
     service_access,
     set_service_access,
 )
-from rolecall.storage.organization_accounts import SUSPENDED, member_account
+from rolecall.storage.organization_accounts import ACTIVE, member_account
 
 RESOURCE_POLICY_ID_CHARACTERS = 8
 _SERVICE_DOMAIN = ".amazonaws.com"
@@ -81,7 +81,7 @@ def register_administrator(call: Call, organization: Organization, *, AccountId:
     _check_service(ServicePrincipal)
     if AccountId == organization.management_account_id:
         raise violates("CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR", MASTER_MESSAGE)
-    if account.state == SUSPENDED:
+    if account.state != ACTIVE:
         raise violates("CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR", SUSPENDED_MESSAGE)
     if ServicePrincipal not in service_access(call.db, organization.organization_id, 0):
         raise violates("SERVICE_ACCESS_NOT_ENABLED", NO_ACCESS_MESSAGE)
