@@ -16,8 +16,9 @@ DEFAULT_REGION = "us-east-1"
 
 # The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
 # has only the member message. ``type`` has __type, Message, and the members of the exception in the model. ``oauth``
-# has the member error, with a word of OAuth, and error_description.
-ErrorForm = Literal["xml", "code", "message", "type", "oauth"]
+# has the member error, with a word of OAuth, and error_description. ``word`` has the member error, with a word of
+# Sign-In, and message.
+ErrorForm = Literal["xml", "code", "message", "type", "oauth", "word"]
 # The rules for operations that some kinds of credentials can never call: see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
 
@@ -208,6 +209,17 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 constraint_code="InvalidRequestException",
                 denied_code="ForbiddenException",
                 error_namespace="com.amazonaws.switchboard.portal",
+            ),
+            ServiceRecord(
+                "signin",
+                "rest-json",
+                "2023-01-01",
+                "signin",
+                "signin",
+                "signin",
+                "word",
+                constraint_code="ValidationException",
+                denied_code="AccessDeniedException",
             ),
         )
     }
