@@ -139,6 +139,10 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "sso_oidc.tokens",
     ),
     "sso": ("sso.portal",),
+    "signin": (
+        "signin.tokens",
+        "signin.sessions",
+    ),
 }
 
 

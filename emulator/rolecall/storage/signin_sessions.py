@@ -74,9 +74,11 @@ _SESSION_COLUMNS = tuple(_SESSIONS.c[each.name] for each in fields(SignInSession
 
 
 def owner_arn_of(principal: Principal) -> str:
-    """The ARN of the user, role or root user behind a principal, in the form of the API: without a path."""
+    """The ARN of the identity that a principal's sessions belong to, in the form of the API: without a path."""
     if principal.type == "Account":
         return root_arn(principal.account_id)
+    if principal.type == "FederatedUser":
+        return principal.arn
     kind = "role" if principal.type == "AssumedRole" else "user"
     return iam_arn(principal.account_id, kind, "/", principal.name)
 
