@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("session_id", sa.String(length=36), nullable=True),
         sa.Column("signed_in_at_seconds", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_seconds", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name=op.f("fk_signin_codes_account_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.account_id"], name=op.f("fk_signin_codes_account_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("code_digest", name=op.f("pk_signin_codes")),
     )
     op.create_index(op.f("ix_signin_codes_expires_at_seconds"), "signin_codes", ["expires_at_seconds"], unique=False)
@@ -48,12 +50,21 @@ def upgrade() -> None:
         sa.Column("expires_at_seconds", sa.BigInteger(), nullable=False),
         sa.Column("last_used_at_seconds", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("status IN ('ACTIVE', 'REVOKED')", name=op.f("ck_signin_sessions_status")),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name=op.f("fk_signin_sessions_account_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.account_id"], name=op.f("fk_signin_sessions_account_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_signin_sessions")),
         sa.UniqueConstraint("refresh_digest", name=op.f("uq_signin_sessions_refresh_digest")),
     )
-    op.create_index(op.f("ix_signin_sessions_account_id_issued_at_seconds"), "signin_sessions", ["account_id", "issued_at_seconds"], unique=False)
-    op.create_index(op.f("ix_signin_sessions_expires_at_seconds"), "signin_sessions", ["expires_at_seconds"], unique=False)
+    op.create_index(
+        op.f("ix_signin_sessions_account_id_issued_at_seconds"),
+        "signin_sessions",
+        ["account_id", "issued_at_seconds"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_signin_sessions_expires_at_seconds"), "signin_sessions", ["expires_at_seconds"], unique=False
+    )
     op.create_table(
         "dpop_proofs",
         sa.Column("proof_digest", sa.String(length=64), nullable=False),

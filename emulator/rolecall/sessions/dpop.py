@@ -52,9 +52,10 @@ def verify(proof: str, method: str, url: str, now_seconds: float) -> DpopProof:
         raise DpopError("the proof is too long")
     try:
         decoded = jose().unproven(proof)
+        claims = json.loads(decoded["payload"])
     except (ValueError, TypeError, RecursionError) as error:
         raise DpopError(f"the proof is no JSON Web Token: {error}") from error
-    header, claims = decoded["header"], decoded["payload"]
+    header = decoded["header"]
     if not isinstance(claims, dict) or header.get("typ") != _TYPE or header.get("alg") != ALGORITHM:
         raise DpopError(f"the proof is not of the type {_TYPE} with {ALGORITHM}")
     key = header.get("jwk")

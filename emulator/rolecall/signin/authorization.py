@@ -132,7 +132,9 @@ def principal_of(
     return principal
 
 
-def identity_of(connection: Connection, identities: IdentityStore, principal: Principal, now_seconds: float) -> Identity:
+def identity_of(
+    connection: Connection, identities: IdentityStore, principal: Principal, now_seconds: float
+) -> Identity:
     """The principal with its rights. Raises AuthorizationError when it is gone."""
     try:
         return identities.of_session(connection, opened(principal, int(now_seconds)))

@@ -210,9 +210,7 @@ def _decided(
             return str(asked.back(error="access_denied"))
         who = _principals(sandbox, connection, identities).single(written)
         session_name = session_name or rules.DEFAULT_SESSION_NAME
-        principal = rules.principal_of(
-            connection, identities, who.account_id, who.kind, who.unique_id, session_name
-        )
+        principal = rules.principal_of(connection, identities, who.account_id, who.kind, who.unique_id, session_name)
         identity = rules.identity_of(connection, identities, principal, now_seconds)
         decisions = ()
         try:

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TypedDict
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.delivery.sign_in import client_arn, credentials_request, may_sign_in, opened, session_seconds
@@ -54,6 +54,17 @@ MISSING_MESSAGE = "The grant type {grant_type} needs the parameter {parameter}."
 PROOF_MESSAGE = "The DPoP proof is missing or invalid."
 
 _NOBODY = Caller(Principal("Anonymous", "", "", "", "anonymous", "", ""), "")
+
+
+class TokenInput(TypedDict, total=False):
+    """The body of a request. Which members are needed depends on the grant."""
+
+    clientId: str
+    grantType: str
+    code: str
+    redirectUri: str
+    codeVerifier: str
+    refreshToken: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +182,7 @@ def _permissions(call: Call, _parameters: Parameters) -> Sequence[Permission]:
 def create_oauth2_token(
     call: Call,
     *,
-    tokenInput: Any,  # verified by the proof
+    tokenInput: TokenInput,  # verified by the proof
 ) -> Answer | AwsError:
     """Credentials of the principal who approved the program. API reference: CreateOAuth2Token.
 
