@@ -35,8 +35,8 @@ PREVIEW = {"iam-toolbox"}
 WITHOUT_ROW = {("iam", "AcquireRole"), ("iam", "UpdateDelegationRequest")}
 # They store the report that they make.
 STORING = {"GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails"}
-# Exchanges a token that works once.
-SPENDING = {"GetDelegatedAccessToken"}
+# Exchanges a token or a code that works once.
+SPENDING = {"CreateOAuth2Token", "GetDelegatedAccessToken"}
 
 
 def _name(operation: RegisteredOperation) -> str:

@@ -142,6 +142,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "signin": (
         "signin.tokens",
         "signin.sessions",
+        "signin.oauth",
     ),
 }
 

@@ -18,13 +18,15 @@ from rolecall.access.check import check
 from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
 from rolecall.delivery import role_principal
-from rolecall.delivery.sign_in import CROSS_DEVICE, SAME_DEVICE, client_arn, may_sign_in, opened, session_seconds
+from rolecall.delivery.sign_in import CROSS_DEVICE, SAME_DEVICE, client_arn, may_sign_in, opened
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.identities import Identity, IdentityStore, root_principal, user_principal
 from rolecall.ids import Identifiers
 from rolecall.policy import Decision
 from rolecall.principals import Principal
+from rolecall.sessions.sealed_forms import is_sealed_form as is_sealed_form
+from rolecall.sessions.sealed_forms import seal_form as seal_form
 from rolecall.storage.signin_sessions import SignInCode, add_code, credentials_mark
 from rolecall.storage.sso_sessions import digest
 
@@ -173,8 +175,3 @@ def approve(
     )
     add_code(connection, code, now_seconds)
     return request.back(code=secret)
-
-
-def lasts_seconds(connection: Connection, identities: IdentityStore, principal: Principal) -> int:
-    """How long the program could act as the principal."""
-    return session_seconds(connection, identities.policies, principal)

@@ -24,8 +24,6 @@ from rolecall.gateway.received import Received
 from rolecall.http import HttpRequest
 from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
-from rolecall.sessions.keys import KeyRing
-from rolecall.sessions.sealed_forms import is_sealed_form, seal_form
 from rolecall.web.bodies import BadBodyError, read_json
 from rolecall.web.consent_pages import form_page, form_values, message_page, see_other
 from rolecall.web.doors import PREFIX, Environ
@@ -149,7 +147,7 @@ def _authorization_page(sandbox: Sandbox) -> Response:
     return form_page(
         "signin_consent.html",
         _COOKIE,
-        lambda cookie: seal_form(keys, cookie, _subject(asked), now_seconds),
+        lambda cookie: rules.seal_form(keys, cookie, _subject(asked), now_seconds),
         asked.redirect_uri,
         choices=choices[:_SHOWN_PRINCIPALS],
         hidden=asked.parameters,
@@ -163,8 +161,8 @@ def _form_decided(sandbox: Sandbox) -> Response:
     rules, given = _rules(), form_values()
     asked, cookie = _asked_here(given), request.cookies.get(COOKIE, "")
 
-    def check(keys: KeyRing, now_seconds: float) -> None:
-        if not is_sealed_form(keys, given.get("form", ""), cookie, _subject(asked), now_seconds):
+    def check(keys: Any, now_seconds: float) -> None:
+        if not rules.is_sealed_form(keys, given.get("form", ""), cookie, _subject(asked), now_seconds):
             raise rules.AuthorizationError(FORM_MESSAGE)
 
     # A name that the user wrote counts before the marked one.
@@ -196,9 +194,7 @@ def _approved(sandbox: Sandbox, body: Any) -> str:
     return _decided(sandbox, asked, principal, session_name, lambda _keys, _now_seconds: None)
 
 
-def _decided(
-    sandbox: Sandbox, asked: Any, written: str, session_name: str, check: Callable[[KeyRing, float], None]
-) -> str:
+def _decided(sandbox: Sandbox, asked: Any, written: str, session_name: str, check: Callable[[Any, float], None]) -> str:
     """The program's address with a code, or with a refusal by the user, who names nobody, or by a policy."""
     rules = _rules()
     received = Received(sandbox.ids.uuid(), _browser_request(), sandbox.clock.wall_seconds(), monotonic_seconds())

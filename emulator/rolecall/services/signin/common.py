@@ -5,6 +5,8 @@ from __future__ import annotations
 from rolecall.access.permission import ContextValue
 from rolecall.errors import AwsError
 
+# Model of Sign-In, the member iss.
+ISSUER = "signin.amazonaws.com"
 # As recorded (aws-cli, issue 10613).
 GRANT_MESSAGE = "The provided authorization grant is invalid, expired, revoked, or malformed"
 

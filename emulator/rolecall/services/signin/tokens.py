@@ -17,7 +17,7 @@ from rolecall.delivery.sign_in import client_arn, credentials_request, may_sign_
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
-from rolecall.services.signin.common import client_keys, denied, invalid
+from rolecall.services.signin.common import ISSUER, client_keys, denied, invalid
 from rolecall.sessions.credentials import issue
 from rolecall.sessions.dpop import DpopError, DpopProof, verify
 from rolecall.sessions.tokens import seal
@@ -40,7 +40,6 @@ from rolecall.storage.sso_sessions import digest
 
 AUTHORIZATION_CODE = "authorization_code"
 TOKEN_PATH = "/v1/token"  # noqa: S105 - a path
-ISSUER = "signin.amazonaws.com"
 # The model's pattern of a refresh token begins with these letters.
 _REFRESH_PREFIX = "ASOR"
 _REFRESH_BYTES = 96
