@@ -37,7 +37,7 @@ def allow(world: Any, action: str, resource: str, condition: Any = None) -> Any:
 
 
 def issued(client: Any, resource: str = MCP) -> dict[str, Any]:
-    answer: dict[str, Any] = client.create_o_auth2_token_with_iam(grantType="client_credentials", resource=resource)
+    answer: dict[str, Any] = client.create_oauth2_token_with_iam(grantType="client_credentials", resource=resource)
     return answer
 
 
@@ -66,34 +66,34 @@ def test_introspection_and_revocation_need_permissions(world: Any) -> None:
     for text, arn in ((token, MCP_ARN), (refresh_token, LOCAL_ARN)):
         other = LOCAL_ARN if arn == MCP_ARN else MCP_ARN
         client = allow(world, "signin:IntrospectOAuth2Token", other)
-        refused(client.introspect_o_auth2_token_with_iam, *DENIED, token=text)
+        refused(client.introspect_oauth2_token_with_iam, *DENIED, token=text)
         client = allow(world, "signin:IntrospectOAuth2Token", arn)
-        assert client.introspect_o_auth2_token_with_iam(token=text)["active"]
-        refused(client.introspect_o_auth2_token_with_iam, *DENIED, token=text[:4] + "unknown")
+        assert client.introspect_oauth2_token_with_iam(token=text)["active"]
+        refused(client.introspect_oauth2_token_with_iam, *DENIED, token=text[:4] + "unknown")
     client = allow(world, "signin:RevokeOAuth2Token", MCP_ARN)
-    refused(client.revoke_o_auth2_token_with_iam, *DENIED, token=refresh_token)
+    refused(client.revoke_oauth2_token_with_iam, *DENIED, token=refresh_token)
     condition = {"StringEquals": {"signin:OAuthTokenType": "access_token"}}
     client = allow(world, "signin:RevokeOAuth2Token", LOCAL_ARN, condition)
-    refused(client.revoke_o_auth2_token_with_iam, *DENIED, token=refresh_token)
+    refused(client.revoke_oauth2_token_with_iam, *DENIED, token=refresh_token)
 
 
 @pytest.mark.parametrize("token", ["ASOAunknown", "ASORunknown", "ASOA", "ASOA==", "ASOA____"])
 def test_tokens_that_nobody_issued(world: Any, token: str) -> None:
     signin = world.client("signin")
     if len(token) > 4:
-        answer = signin.introspect_o_auth2_token_with_iam(token=token, tokenTypeHint="access_token")
+        answer = signin.introspect_oauth2_token_with_iam(token=token, tokenTypeHint="access_token")
         assert {name: answer[name] for name in answer if name != "ResponseMetadata"} == {"active": False}
     if token.startswith("ASOR"):
-        assert signin.revoke_o_auth2_token_with_iam(token=token)
+        assert signin.revoke_oauth2_token_with_iam(token=token)
     else:
-        refused(signin.revoke_o_auth2_token_with_iam, "ValidationException", 400, "INVALID_REQUEST", token=token)
+        refused(signin.revoke_oauth2_token_with_iam, "ValidationException", 400, "INVALID_REQUEST", token=token)
 
 
 def test_an_access_token(world: Any) -> None:
     signin = world.client("signin")
     answer = issued(signin)
     assert (answer["tokenType"], answer["expiresIn"]) == ("Bearer", 3600)
-    found = signin.introspect_o_auth2_token_with_iam(token=answer["accessToken"])
+    found = signin.introspect_oauth2_token_with_iam(token=answer["accessToken"])
     caller = world.client("sts").get_caller_identity()
     del found["ResponseMetadata"], found["jti"]
     assert found == {
@@ -110,7 +110,7 @@ def test_an_access_token(world: Any) -> None:
         "iss": "signin.amazonaws.com",
     }
     world.clock.advance(3600)
-    assert not signin.introspect_o_auth2_token_with_iam(token=answer["accessToken"])["active"]
+    assert not signin.introspect_oauth2_token_with_iam(token=answer["accessToken"])["active"]
 
 
 def test_a_token_ends_with_its_session(world: Any) -> None:
@@ -120,20 +120,20 @@ def test_a_token_ends_with_its_session(world: Any) -> None:
     answer = issued(client)
     assert answer["expiresIn"] == 840
     [session] = client.list_sessions()["items"]
-    found = client.introspect_o_auth2_token_with_iam(token=answer["accessToken"])
+    found = client.introspect_oauth2_token_with_iam(token=answer["accessToken"])
     assert found["signinSession"] == session["sessionArn"]
 
 
 def test_a_refresh_token(world: Any) -> None:
     program, signin = Program(), world.client("signin")
     token = program.signs_in(world)["refreshToken"]
-    found = signin.introspect_o_auth2_token_with_iam(token=token)
+    found = signin.introspect_oauth2_token_with_iam(token=token)
     assert (found["tokenType"], found["exp"]) == ("refresh_token", NOW + 43_200)
     assert found["sub"] == f"arn:aws:iam::{ACCOUNT}:user/team/ana"
     assert "aud" not in found
     for _ in range(2):
-        signin.revoke_o_auth2_token_with_iam(token=token)
-    assert not signin.introspect_o_auth2_token_with_iam(token=token)["active"]
+        signin.revoke_oauth2_token_with_iam(token=token)
+    assert not signin.introspect_oauth2_token_with_iam(token=token)["active"]
     refused(program.refreshes, "ValidationException", 400, "INVALID_REQUEST", world, token)
 
 
