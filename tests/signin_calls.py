@@ -78,8 +78,9 @@ class Program:
                 params["headers"]["DPoP"] = header
 
         client.meta.events.register("before-call.signin.CreateOAuth2Token", add)
-        token_input = {"clientId": SAME_DEVICE, **given}
-        answer: dict[str, Any] = client.create_o_auth2_token(tokenInput=token_input)["tokenOutput"]
+        answer: dict[str, Any] = client.create_oauth2_token(tokenInput={"clientId": SAME_DEVICE, **given})[
+            "tokenOutput"
+        ]
         return answer
 
     def signs_in(self, world: Any, principal: str = "user/ana", **more: str) -> dict[str, Any]:
@@ -87,11 +88,22 @@ class Program:
         return self.redeems(world, code_for(world, principal, **more))
 
     def redeems(self, world: Any, code: str, proof: str | None = None, **given: str) -> dict[str, Any]:
-        asked = {"grantType": "authorization_code", "redirectUri": CALLBACK, "codeVerifier": VERIFIER, **given}
-        return self.asks(world, proof, code=code, **asked)
+        return self.asks(world, proof, **token_input(code, **given))
 
     def refreshes(self, world: Any, refresh_token: str, proof: str | None = None, **given: str) -> dict[str, Any]:
         return self.asks(world, proof, grantType="refresh_token", refreshToken=refresh_token, **given)
+
+
+def token_input(code: str, **changed: str) -> dict[str, str]:
+    """What AWS CLI sends for a code."""
+    return {
+        "clientId": SAME_DEVICE,
+        "grantType": "authorization_code",
+        "redirectUri": CALLBACK,
+        "codeVerifier": VERIFIER,
+        "code": code,
+        **changed,
+    }
 
 
 def asked(**changed: str | None) -> dict[str, str]:
