@@ -70,6 +70,7 @@ SERVICE_PAGES = {
     "eks-auth": "credential-providers.md",
     "sso-oidc": "identity-center.md",
     "sso": "identity-center.md",
+    "signin": "credential-providers.md",
 }
 DOCUMENTED_PORT = 4580
 
