@@ -44,7 +44,7 @@ _NO_KEYS = Keys("none", "none")
 @config_option
 @server_options
 def command(user: str | None, session: str, config: str | None, endpoint: str | None, host: str, port: int) -> None:
-    """Sign in at IAM Identity Center, as `aws sso login` does, without a browser.
+    """Sign in at IAM Identity Center, as aws sso login does, without a browser.
 
     The command approves its own request as the user, and puts the token into ~/.aws/sso/cache, where SDKs look for it.
     Profiles with that sso-session then work, such as those of `rolecall profile --permission-set`.
