@@ -79,7 +79,8 @@ def command(
     if permission_set is not None and (role is not None or user is not None):
         raise click.UsageError("--permission-set goes without --role and --as: rolecall login chooses the user.")
     address, world = endpoint_of(endpoint, host, port), read_config(config)
-    lines, more = [f"[profile {name}]", f"region = {DEFAULT_REGION}"], []
+    lines = [f"[profile {name}]", f"region = {DEFAULT_REGION}"]
+    more: list[str] = []
     if permission_set is not None:
         sso_lines, more = _of_identity_center(world, permission_set, account, session)
         lines += sso_lines

@@ -70,9 +70,10 @@ def register_sign_in_decisions(pages: Blueprint, sandbox: Sandbox) -> None:
 
     @pages.post("/approve")
     def approve() -> tuple[Response, int]:
+        problems: tuple[type[Exception], ...] = (BadBodyError, *_problems())
         try:
             location = _approved(sandbox, read_json(request))
-        except (BadBodyError, *_problems()) as error:
+        except problems as error:
             return jsonify(message=str(error)), 400
         return jsonify(location=location), 200
 
