@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
+from logged_worlds import keep_log
 from signin_calls import (
     ACCOUNT,
     CALLBACK,
@@ -20,6 +21,7 @@ from signin_calls import (
     authorize_url,
     claims_of,
     code_shown,
+    credentials_of,
     hidden_of,
 )
 
@@ -251,3 +253,26 @@ def test_a_service_linked_role(make_world: Any) -> None:
         400,
         "This user or role is gone, or belongs to a service.",
     )
+
+
+def test_the_trail(world: Any) -> None:
+    """Sign-In User Guide, "Monitoring OAuth activity": the events, and the session of what follows."""
+    keep_log(world)
+    tokens = Program().signs_in(world)
+    world.client("sts", credentials=credentials_of(tokens)).get_caller_identity()
+    [session] = world.client("signin").list_sessions(principalArn=f"arn:aws:iam::{ACCOUNT}:*")["items"]
+    answer = world.application.test_client().get("/_rolecall/decisions?format=cloudtrail")
+    records = {each["eventName"]: each for each in map(json.loads, answer.text.splitlines())}
+    asking = records["AuthorizeOAuth2Access"]
+    assert (asking["eventSource"], asking["eventType"]) == ("signin.amazonaws.com", "AwsApiCall")
+    assert (asking["readOnly"], asking["responseElements"]) == (True, None)
+    assert asking["requestParameters"] == {
+        "client_id": asked()["client_id"],
+        "redirect_uri": CALLBACK,
+        "code_challenge_method": "SHA-256",
+    }
+    for name in ("AuthorizeOAuth2Access", "CreateOAuth2Token", "GetCallerIdentity"):
+        assert (records[name]["userIdentity"]["type"], records[name]["userIdentity"]["userName"]) == ("IAMUser", "ana")
+    context = records["GetCallerIdentity"]["userIdentity"]["sessionContext"]
+    assert context["signInSessionArn"] == session["sessionArn"]
+    assert "signInSessionArn" not in asking["userIdentity"]["sessionContext"]

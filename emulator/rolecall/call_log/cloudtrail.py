@@ -228,6 +228,8 @@ def _session_context(call: LoggedCall, kind: str, identity: Json, session: Json)
             "mfaAuthenticated": "true" if "mfa_authenticated_at_seconds" in session else "false",
         },
         **({"sourceIdentity": source_identity} if source_identity else {}),
+        # Sign-In User Guide, "Monitoring OAuth activity".
+        **({"signInSessionArn": session["sign_in_session"]} if "sign_in_session" in session else {}),
         **({"assumedRoot": "true"} if session["type"] == "AssumeRoot" else {}),
     }
 
