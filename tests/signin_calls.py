@@ -18,7 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from rolecall.inprocess import ENDPOINT_URL
+from rolecall.wire import SERVICES, load_service
 
+needs_the_model = pytest.mark.skipif(
+    "signin" not in SERVICES or "ListSessions" not in load_service("signin").operation_names,
+    reason="the installed botocore has no model of it, or an older one",
+)
 ACCOUNT, OTHER_ACCOUNT = "111122223333", "444455556666"
 SAME_DEVICE = "arn:aws:signin:::devtools/same-device"
 CROSS_DEVICE = "arn:aws:signin:::devtools/cross-device"

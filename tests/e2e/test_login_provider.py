@@ -21,16 +21,15 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from signin_calls import ACCOUNT, SAME_DEVICE, WORLD, Program, authorize_url, claims_of, token_input
+from signin_calls import ACCOUNT, SAME_DEVICE, WORLD, Program, authorize_url, claims_of, needs_the_model, token_input
 
 from rolecall import Rolecall
 from rolecall.inprocess import ENDPOINT_URL
-from rolecall.wire import SERVICES
 
-pytestmark = pytest.mark.skipif(
-    "signin" not in SERVICES or not hasattr(botocore.credentials, "LoginProvider"),
-    reason="the installed botocore does not know aws login",
-)
+pytestmark = [
+    needs_the_model,
+    pytest.mark.skipif(not hasattr(botocore.credentials, "LoginProvider"), reason="botocore does not know aws login"),
+]
 USER = f"arn:aws:iam::{ACCOUNT}:user/team/ana"
 
 

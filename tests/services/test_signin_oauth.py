@@ -6,11 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from signin_calls import ACCOUNT, SAME_DEVICE, WORLD, Program, credentials_of, refused
+from signin_calls import ACCOUNT, SAME_DEVICE, WORLD, Program, credentials_of, needs_the_model, refused
 
-from rolecall.wire import SERVICES
-
-pytestmark = pytest.mark.skipif("signin" not in SERVICES, reason="the installed botocore has no model of it")
+pytestmark = needs_the_model
 
 NOW = 1_893_456_000
 MCP = "aws-mcp.amazonaws.com"

@@ -6,11 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from signin_calls import ACCOUNT, OTHER_ACCOUNT, SAME_DEVICE, WORLD, Program, credentials_of, refused
+from signin_calls import ACCOUNT, OTHER_ACCOUNT, SAME_DEVICE, WORLD, Program, credentials_of, needs_the_model, refused
 
-from rolecall.wire import SERVICES
-
-pytestmark = pytest.mark.skipif("signin" not in SERVICES, reason="the installed botocore has no model of it")
+pytestmark = needs_the_model
 
 NOW = 1_893_456_000
 ALL = f"arn:aws:iam::{ACCOUNT}:*"
@@ -183,3 +181,11 @@ def test_a_revoked_session(world: Any, signin: Any) -> None:
     # Sign-In User Guide: what was issued before stays valid until it expires.
     assert world.client("sts", credentials=credentials_of(tokens)).get_caller_identity()
     refused(signin.batch_revoke_sessions, *INVALID, sessionArns=[arn] * 6)
+
+
+def test_a_reset_ends_all_sessions(world: Any, signin: Any) -> None:
+    program = Program()
+    tokens = program.signs_in(world)
+    assert world.application.test_client().post("/_rolecall/reset").status_code == 200
+    assert signin.list_sessions(principalArn=ALL)["items"] == []
+    refused(program.refreshes, *INVALID, world, tokens["refreshToken"])

@@ -26,12 +26,11 @@ from signin_calls import (
     claims_of,
     code_for,
     credentials_of,
+    needs_the_model,
     refused,
 )
 
-from rolecall.wire import SERVICES
-
-pytestmark = pytest.mark.skipif("signin" not in SERVICES, reason="the installed botocore has no model of it")
+pytestmark = needs_the_model
 
 # As recorded (aws-cli, issues 10613 and 10330).
 GRANT = "The provided authorization grant is invalid, expired, revoked, or malformed"

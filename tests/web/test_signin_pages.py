@@ -23,11 +23,10 @@ from signin_calls import (
     code_shown,
     credentials_of,
     hidden_of,
+    needs_the_model,
 )
 
-from rolecall.wire import SERVICES
-
-pytestmark = pytest.mark.skipif("signin" not in SERVICES, reason="the installed botocore has no model of it")
+pytestmark = needs_the_model
 
 PAGE, FORM, APPROVE = "/v1/authorize", "/_rolecall/signin/authorize", "/_rolecall/signin/approve"
 HERE = "http://localhost/v1/sessions/confirmation"
