@@ -73,6 +73,7 @@ SERVICE_PAGES = {
     "sso-oidc": "identity-center.md",
     "sso": "identity-center.md",
     "rolesanywhere": "credential-providers.md",
+    "signin": "credential-providers.md",
 }
 DOCUMENTED_PORT = 4580
 

@@ -33,9 +33,19 @@ WITHOUT_EFFECT = {("sso-oidc", "CreateToken"): {"scope"}}
 # A preview: its one permission, iam:GetRequestAuthorizationDetails, is not in the published action table yet.
 PREVIEW = {"iam-toolbox"}
 # The published action table lacks these. AcquireRole needs the actions that it carries out, as AWS was seen to do.
-WITHOUT_ROW = {("iam", "AcquireRole"), ("iam", "UpdateDelegationRequest")}
-# They store the report that they make.
-STORING = {"GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails"}
+WITHOUT_ROW = {
+    ("iam", "AcquireRole"),
+    ("iam", "UpdateDelegationRequest"),
+    # Authorised as CreateOAuth2Token, IntrospectOAuth2Token and RevokeOAuth2Token.
+    *(("signin", f"{name}WithIAM") for name in ("CreateOAuth2Token", "IntrospectOAuth2Token", "RevokeOAuth2Token")),
+}
+# They store the report that they make, or the session.
+STORING = {
+    "CreateOAuth2Token",
+    "GenerateCredentialReport",
+    "GenerateOrganizationsAccessReport",
+    "GenerateServiceLastAccessedDetails",
+}
 # Exchanges a token that works once.
 SPENDING = {"GetDelegatedAccessToken"}
 

@@ -160,6 +160,8 @@ LOADED_LATE = {
     ("rolecall.web.oidc_endpoints", "rolecall.identity_providers.oidc_tokens"),
     ("rolecall.web.outbound_documents", "rolecall.services.sts.outbound_issuers"),
     ("rolecall.web.policy_endpoint", "rolecall.least_privilege"),
+    ("rolecall.web.signin_pages", "rolecall.expectations.principals"),
+    ("rolecall.web.signin_pages", "rolecall.signin.authorization"),
     ("rolecall.web.sso_pages", "rolecall.identity_providers.sso_consent"),
     ("rolecall.web.saml_endpoints", "rolecall.identity_providers.saml_assertions"),
     ("rolecall.worlds.row_checks", "rolecall.sessions.signing_keys"),

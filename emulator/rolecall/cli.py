@@ -36,6 +36,7 @@ COMMANDS = {
     "snapshot": "Save the whole sandbox to a readable file, or load such a file.",
     "import": "Make a sandbox file from files about real accounts.",
     "export": "Write a sandbox, or an account of it as AWS tells about it.",
+    "login": "Sign in at IAM Identity Center, as aws sso login does, without a browser.",
     "mfa-code": "Print a code of a virtual MFA device of a running sandbox.",
     "token": "Print a web identity token that a running server signs.",
     "saml-assertion": "Print a SAML response that a running server signs, in base64.",

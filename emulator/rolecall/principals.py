@@ -24,6 +24,7 @@ SessionType = Literal[
     "AssumeRoleWithSAML",
     "AssumeRoleWithWebIdentity",
     "AssumeRoot",
+    "CreateOAuth2Token",
     "GetDelegatedAccessToken",
     "GetFederationToken",
     "GetSessionToken",

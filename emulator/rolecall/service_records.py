@@ -19,8 +19,9 @@ SOCKET_OPERATIONS: Mapping[str, str] = MappingProxyType({"chime-sdk-messaging": 
 
 # The form of an error's body: ``xml`` is the query protocol's ErrorResponse, ``code`` has Code and Message, ``message``
 # has only the member message. ``type`` has __type, Message, and the members of the exception in the model. ``oauth``
-# has the member error, with a word of OAuth, and error_description.
-ErrorForm = Literal["xml", "code", "message", "type", "oauth"]
+# has the member error, with a word of OAuth, and error_description. ``word`` has the member error, with a word of
+# Sign-In, and message.
+ErrorForm = Literal["xml", "code", "message", "type", "oauth", "word"]
 # The rules for operations that some kinds of credentials can never call: see access/credential_rules.py.
 CredentialRules = Literal["", "sts", "iam"]
 
@@ -223,6 +224,17 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 constraint_code="ValidationException",
                 denied_code="AccessDeniedException",
                 tagged_resources=r"(?:trust-anchor|profile|crl|subject)/.+",
+            ),
+            ServiceRecord(
+                "signin",
+                "rest-json",
+                "2023-01-01",
+                "signin",
+                "signin",
+                "signin",
+                "word",
+                constraint_code="ValidationException",
+                denied_code="AccessDeniedException",
             ),
         )
     }

@@ -483,6 +483,6 @@ def test_without_its_model_the_toolbox_is_as_unknown_as_any_service(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     monkeypatch.setattr(models, "_data_folder", lambda: tmp_path)
-    assert models._absent() == {"iam-toolbox"}
+    assert models._absent() == {"iam-toolbox", "signin"}
     monkeypatch.setattr(models, "_data_folder", lambda: None)
     assert models._absent() == frozenset()

@@ -60,8 +60,11 @@ ANOTHER_SITE = {"HTTP_SEC_FETCH_SITE": "cross-site", "HTTP_SEC_FETCH_MODE": "no-
 @pytest.mark.parametrize(
     ("stranger", "refusing"),
     [
-        (OTHER_MACHINE, {"control", "console", "sso", "authorize"}),
-        (ANOTHER_SITE, {"control", "console", "sso", "authorize", "sign_in", "session"}),
+        (OTHER_MACHINE, {"control", "console", "sso", "authorize", "programs", "program_pages"}),
+        (
+            ANOTHER_SITE,
+            {"control", "console", "sso", "authorize", "sign_in", "session", "programs", "program_pages"},
+        ),
         ({}, set()),
     ],
 )

@@ -28,6 +28,8 @@ _REFUSALS = frozenset({"session", "root", "long-term", "invalid"})
 _UNLISTED: Mapping[str, str] = dict.fromkeys(
     ("user_session", "user_session_mfa", "root_session", "root_session_mfa", "federated_user"), "session"
 )
+# Their kind is the identity's own: sessions of aws login may call IAM and assume roles, but make no further sessions.
+_WITH_RIGHTS_OF_IDENTITY = frozenset({"CreateOAuth2Token", "GetDelegatedAccessToken"})
 _KIND_OF_KEY = {"Account": "root", "User": "user"}
 _KIND_OF_SESSION = {
     "AssumeRole": "role_session",
@@ -58,7 +60,7 @@ def credential_kind(caller: Caller) -> str:
     if session.type == "GetSessionToken":
         kind = "root_session" if is_root else "user_session"
         return kind if session.mfa_authenticated_at_seconds is None else f"{kind}_mfa"
-    if session.type == "GetDelegatedAccessToken":
+    if session.type in _WITH_RIGHTS_OF_IDENTITY:
         return "delegated_root" if is_root else "delegated"
     return _KIND_OF_SESSION[session.type]
 

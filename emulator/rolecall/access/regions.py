@@ -39,6 +39,8 @@ REGIONS_OF_EVERY_ACCOUNT = frozenset(
         "us-west-2",
     }
 )
+# Endpoints of Sign-In begin with their Region, unlike other services'.
+_sign_in_host = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9])\.(?:oauth\.)?signin\..+").fullmatch
 _regional_host = re.compile(r"sts(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?").fullmatch
 
 
@@ -49,6 +51,13 @@ def region_of_host(host: str) -> str | None:
     if name == GLOBAL_HOST:
         return DEFAULT_REGION
     found = _regional_host(name)
+    return None if found is None else found[1]
+
+
+@lru_cache(maxsize=256)
+def sign_in_region(host: str) -> str | None:
+    """The Region of a Sign-In endpoint by its ``Host`` header, such as ``eu-west-1.signin.localhost``; else None."""
+    found = _sign_in_host(name_of_host(host))
     return None if found is None else found[1]
 
 

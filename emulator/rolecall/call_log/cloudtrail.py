@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from rolecall.arns import parse_arn
-from rolecall.call_log.outcomes import SIGN_IN_SERVICE
+from rolecall.call_log.outcomes import SIGN_IN_EVENTS, SIGN_IN_SERVICE
 from rolecall.call_log.shown import call_as_json
 from rolecall.clock import iso8601
 from rolecall.data import actions
@@ -84,7 +84,7 @@ def _other_account(call: LoggedCall) -> str:
 
 def cloudtrail_record(call: LoggedCall) -> Json:
     """One call as CloudTrail records it. Members that do not apply are left out, as on AWS."""
-    if call.service == SIGN_IN_SERVICE:
+    if call.service == SIGN_IN_SERVICE and call.operation in SIGN_IN_EVENTS:
         return _sign_in_record(call)
     prefix = service_prefix(call)
     error = {"errorCode": call.error_name or call.error_code, "errorMessage": call.message} if call.error_code else {}
@@ -228,6 +228,8 @@ def _session_context(call: LoggedCall, kind: str, identity: Json, session: Json)
             "mfaAuthenticated": "true" if "mfa_authenticated_at_seconds" in session else "false",
         },
         **({"sourceIdentity": source_identity} if source_identity else {}),
+        # Sign-In User Guide, "Monitoring OAuth activity".
+        **({"signInSessionArn": session["sign_in_session"]} if "sign_in_session" in session else {}),
         **({"assumedRoot": "true"} if session["type"] == "AssumeRoot" else {}),
     }
 

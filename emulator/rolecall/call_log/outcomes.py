@@ -20,6 +20,8 @@ _SHOWN_CODE = re.compile(r"Value '.*' at 'tokenCode'", re.DOTALL)
 SealMessage = Callable[[Mapping[str, Any], int], str]
 # The service under which sign-ins are in the log, as in CloudTrail.
 SIGN_IN_SERVICE = "signin"
+# Steps of a sign-in in a browser. The service also has an API.
+SIGN_IN_EVENTS = frozenset({"ConsoleLogin", "GetSigninToken"})
 
 # Parameters of larger requests are not kept for the log, so that entries that wait for it stay small.
 KEPT_BODY_BYTES = 65_536

@@ -310,6 +310,10 @@ class _Rows:
         return known[1], known[2]
 
 
+# The condition key of the session of aws login that the credentials come from.
+_SIGN_IN_SESSION = "aws:signinsessionarn"
+
+
 def _identity_json(caller: Caller) -> str:
     """The caller's facts that its ARNs do not hold."""
     principal, source = caller.principal, caller.token_source
@@ -337,6 +341,9 @@ def _session_json(session: Session) -> str:
     if session.federated_provider:
         parts.append(f'"federated_provider":{quoted(session.federated_provider)}')
         parts += _federated_attributes(session)
+    for key, value in session.context:
+        if key == _SIGN_IN_SESSION:
+            parts.append(f'"sign_in_session":{quoted(str(value))}')
     if session.tags:
         parts.append('"tags":{' + ",".join(f"{quoted(key)}:{quoted(value)}" for key, value in session.tags) + "}")
     if session.transitive_tag_keys:

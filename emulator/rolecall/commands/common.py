@@ -31,6 +31,8 @@ from rolecall.worlds.files import MAXIMUM_FILE_BYTES, read_bounded, read_named
 from rolecall.worlds.world import DeclaredKey, World
 
 DATABASE_PROBLEMS = (NewerDatabaseError, UnsuitableDatabaseError, BadRowError, *DatabaseError, ImportError, OSError)
+# Of the profile and the sso-session that commands make.
+DEFAULT_PROFILE_NAME = "rolecall"
 # In place of a file: standard input or output.
 STANDARD_STREAM = "-"
 
@@ -126,6 +128,13 @@ database_option = click.option(
     show_envvar=True,
     help="SQLAlchemy URL of the database, or memory to keep nothing.",
 )
+
+
+def checked_name(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
+    """The name of a profile or an sso-session, for an option's callback."""
+    if not given or not set(given) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
+        raise click.BadParameter("a name consists of letters, digits, dots, - and _")
+    return given
 
 
 def read_text(file: str, maximum_bytes: int = MAXIMUM_FILE_BYTES) -> str:

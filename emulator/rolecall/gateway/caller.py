@@ -97,7 +97,11 @@ def check_signed(signature: Signature | None, target: Target, registered: Regist
 
 
 def proven(
-    call: Call, identity: Identity, registered: RegisteredOperation | None, parameters: Parameters
+    call: Call,
+    identity: Identity,
+    registered: RegisteredOperation | None,
+    parameters: Parameters,
+    identities: IdentityStore,
 ) -> tuple[Call, Identity]:
     """The call and its identity, after the proof of identity among the parameters, if the operation has one.
 
@@ -106,7 +110,11 @@ def proven(
     if registered is None or registered.proof is None:
         return call, identity
     proven = registered.proof(call, parameters)
-    return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
+    if proven.opened is None:
+        return replace(call, caller=proven.caller, proof=proven.facts), unsigned_identity(proven.caller)
+    identity = identities.of_session(call.db, proven.opened)
+    account_id = identity.caller.principal.account_id
+    return replace(call, caller=identity.caller, account_id=account_id, proof=proven.facts), identity
 
 
 def second_factor_of(registered: RegisteredOperation | None, parameters: Parameters) -> SecondFactor | None:

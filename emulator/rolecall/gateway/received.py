@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from rolecall.access.regions import region_of_host
+from rolecall.access.regions import region_of_host, sign_in_region
 from rolecall.arns import parse_arn
 from rolecall.http import HttpRequest
 from rolecall.service_records import DEFAULT_REGION
@@ -25,7 +25,8 @@ class Received(NamedTuple):
 def region_of(signature: Signature | None, request: HttpRequest) -> str:
     """The Region of a call: from its signature, else from the endpoint."""
     if signature is None:
-        return region_of_host(request.headers.get("host", "")) or DEFAULT_REGION
+        host = request.headers.get("host", "")
+        return region_of_host(host) or sign_in_region(host) or DEFAULT_REGION
     return signature.region or DEFAULT_REGION
 
 

@@ -242,7 +242,7 @@ class Gateway:
                     struck.raise_error()
                 if struck.identity_provider_down:
                     call = replace(call, identity_provider_down=True)
-                call, identity = proven(call, identity, registered, parameters)
+                call, identity = proven(call, identity, registered, parameters, identities)
                 check_kind(call, registered, parameters)
                 factor = second_factor_of(registered, parameters)
                 if factor is None:
@@ -317,6 +317,8 @@ class Gateway:
             sandbox=self._sandbox,
             host=received.request.headers.get("host", ""),
             scheme=received.request.scheme,
+            headers=received.request.headers,
+            received_at_seconds=received.at_seconds,
         )
 
     def observe(

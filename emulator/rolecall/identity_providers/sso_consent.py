@@ -6,19 +6,18 @@ and the tokens that clients get (``services``). A sandbox has no passwords for t
 
 from __future__ import annotations
 
-import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
 from rolecall.sessions.keys import KeyRing
-from rolecall.sessions.tokens import BadTokenError, open_token, seal
+from rolecall.sessions.sealed_forms import is_sealed_form
+from rolecall.sessions.sealed_forms import seal_form as seal_form
 from rolecall.storage.engine import Database
 from rolecall.storage.identity_center import (
     AssignedRole,
@@ -41,8 +40,6 @@ from rolecall.storage.sso_sessions import (
     digest,
 )
 
-_FORM_PURPOSE = "sso-form"
-FORM_SECONDS = 900
 # RFC 6749, section 4.1.2 recommends ten minutes at most.
 CODE_SECONDS = 600
 _CODE_BYTES = 48
@@ -193,27 +190,10 @@ def grants(connection: Any) -> list[Grant]:
     ]
 
 
-def seal_form(keys: KeyRing, cookie: str, subject: str, now_seconds: float) -> str:
-    """A value for a form about ``subject``. It is good for the browser with that cookie, and for a quarter hour."""
-    claims = {"s": _short(subject), "c": _short(cookie), "until": int(now_seconds) + FORM_SECONDS}
-    return seal(keys.newest, _FORM_PURPOSE, claims)
-
-
 def check_form(keys: KeyRing, value: str, cookie: str, subject: str, now_seconds: float) -> None:
     """Raises ConsentError unless :func:`seal_form` made the value for this cookie and subject."""
-    try:
-        _, claims = open_token(keys, _FORM_PURPOSE, value)
-    except BadTokenError as error:
-        raise ConsentError(FORM_MESSAGE) from error
-    fits = all(
-        hmac.compare_digest(str(claims.get(name, "")), _short(text)) for name, text in (("s", subject), ("c", cookie))
-    )
-    if not cookie or not fits or claims.get("until", 0) <= now_seconds:
+    if not is_sealed_form(keys, value, cookie, subject, now_seconds):
         raise ConsentError(FORM_MESSAGE)
-
-
-def _short(text: str) -> str:
-    return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _user(connection: Any, name: str) -> DirectoryUser:

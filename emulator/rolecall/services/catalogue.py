@@ -148,6 +148,11 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "rolesanywhere.subjects",
         "rolesanywhere.tags",
     ),
+    "signin": (
+        "signin.tokens",
+        "signin.sessions",
+        "signin.oauth",
+    ),
 }
 
 

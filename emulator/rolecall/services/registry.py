@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from rolecall.access.permission import Permission
@@ -18,6 +18,7 @@ from rolecall.access.policies import PolicyStore
 from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
+from rolecall.sessions.credentials import OpenedSession
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.sessions.keys import KeyRing
 from rolecall.settings import SandboxSettings
@@ -122,14 +123,21 @@ class Call:
     mfa_at_seconds: int | None = None
     # What the operation's ``prepare`` found before the transaction began.
     prepared: Any = None
+    # The headers of the request, with names in lower case, and the wall clock's time at which it came.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    received_at_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The identity that a token or assertion proves (for the log; it has no policies), and what it says."""
+    """The identity that a token or assertion proves, and what it says.
+
+    The identity is for the log and has no policies. With ``opened`` the call has the rights of that session.
+    """
 
     caller: Caller
     facts: Any
+    opened: OpenedSession | None = None
 
 
 # An operation may return a refusal instead of raising it. Then what it wrote is kept, as a used code must be.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from rolecall.web.attach_endpoint import register_attachments
 from rolecall.web.channel_flow_endpoint import register_channel_flow_invocations
 from rolecall.web.clock_endpoint import register_clock
+from rolecall.web.consent_pages import CONSENT_GUARD
 from rolecall.web.console_door import CONSOLE_GUARD, CONSOLE_PATH, register_console
 from rolecall.web.control import THIS_MACHINE, register_health, register_reset
 from rolecall.web.decision_endpoints import register_decisions
@@ -36,10 +37,15 @@ from rolecall.web.signin import (
     register_federation,
     register_session,
 )
+from rolecall.web.signin_pages import (
+    SIGN_IN_PATH,
+    is_sign_in_page,
+    register_sign_in_decisions,
+    register_sign_in_pages,
+)
 from rolecall.web.snapshot_endpoints import register_snapshots
 from rolecall.web.sso_pages import (
     AUTHORIZE_PATH,
-    SSO_GUARD,
     SSO_PATH,
     is_authorization,
     register_authorize,
@@ -76,8 +82,10 @@ FRONT_DOORS = (
     FrontDoor("sign_in", FEDERATION_PATH, OWN_SITE, (register_federation,), is_federation),
     FrontDoor("console", CONSOLE_PATH, CONSOLE_GUARD, (register_console,)),
     FrontDoor("session", SESSION_PATH, OWN_SITE, (register_session,)),
-    FrontDoor("sso", SSO_PATH, SSO_GUARD, (register_sso_pages,)),
-    FrontDoor("authorize", AUTHORIZE_PATH, SSO_GUARD, (register_authorize,), is_authorization),
+    FrontDoor("sso", SSO_PATH, CONSENT_GUARD, (register_sso_pages,)),
+    FrontDoor("authorize", AUTHORIZE_PATH, CONSENT_GUARD, (register_authorize,), is_authorization),
+    FrontDoor("programs", SIGN_IN_PATH, CONSENT_GUARD, (register_sign_in_decisions,)),
+    FrontDoor("program_pages", "/v1", CONSENT_GUARD, (register_sign_in_pages,), is_sign_in_page),
     FrontDoor("docs", f"{PREFIX}/docs", EVERY_CLIENT, (register_docs,)),
     FrontDoor("start_page", "/", EVERY_CLIENT, (register_start_page,), asks_for_page),
 )

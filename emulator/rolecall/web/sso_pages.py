@@ -7,25 +7,21 @@ first visit.
 from __future__ import annotations
 
 import importlib
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
 from sqlalchemy import Connection
 
 from rolecall.sandbox import Sandbox
 from rolecall.web.bodies import BadBodyError, read_json
-from rolecall.web.control import THIS_MACHINE
-from rolecall.web.doors import PREFIX, Environ, Guard
-from rolecall.web.origins import Admission
+from rolecall.web.consent_pages import form_page, form_values, message_page, see_other
+from rolecall.web.doors import PREFIX, Environ
 
 SSO_PATH = f"{PREFIX}/sso"
 AUTHORIZE_PATH = "/authorize"
 COOKIE = "rolecall-sso"
-_COOKIE_BYTES = 32
-_MAXIMUM_FORM_BYTES = 65_536
+_COOKIE = (COOKIE, SSO_PATH)
 _PARAMETERS = (
     "response_type",
     "client_id",
@@ -36,29 +32,7 @@ _PARAMETERS = (
     "code_challenge",
     "code_challenge_method",
 )
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'{target}; frame-ancestors 'none'; base-uri 'none'"
-)
-_SECURITY_HEADERS = {
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 APPROVE_MESSAGE = 'Send {"user_code": "BCDF-GHJK", "user": "ana"}, or {"user_code": "BCDF-GHJK", "deny": true}.'
-
-
-def _guard(pages: Blueprint, sandbox: Sandbox, admission: Admission) -> None:
-    THIS_MACHINE.add(pages, sandbox, admission)
-
-    @pages.after_request
-    def secured(answer: Response) -> Response:
-        answer.headers.update(_SECURITY_HEADERS)
-        answer.headers.setdefault("Content-Security-Policy", _POLICY.format(target=""))
-        return answer
-
-
-SSO_GUARD = Guard(THIS_MACHINE.admits, _guard)
 
 
 def is_authorization(environ: Environ) -> bool:
@@ -111,9 +85,9 @@ def _answered(answer: Callable[[], Response]) -> Response:
     try:
         return answer()
     except consent.ConsentError as error:
-        return make_response(render_template("sso_message.html", heading="Not possible", message=str(error)), 400)
+        return message_page("Not possible", str(error), 400)
     except consent.RedirectedError as error:
-        return _redirect(error.url)
+        return see_other(error.url)
 
 
 def _decision(body: Any) -> tuple[str, str | None]:
@@ -134,13 +108,19 @@ def _device_page(sandbox: Sandbox, user_code: str) -> Response:
         keys, grants = sandbox.generations.current(connection).keys, consent.grants(connection)
     hidden = {"user_code": asked.code.user_code}
     seal = consent.seal_form
-    return _form(
-        asked.client, grants, hidden, f"{SSO_PATH}/device", lambda c: seal(keys, c, asked.code.code_digest, now_seconds)
+    return form_page(
+        "sso_consent.html",
+        _COOKIE,
+        lambda cookie: seal(keys, cookie, asked.code.code_digest, now_seconds),
+        client=asked.client,
+        grants=grants,
+        hidden=hidden,
+        action=f"{SSO_PATH}/device",
     )
 
 
 def _device_decided(sandbox: Sandbox) -> Response:
-    consent, given, now_seconds = _consent(), _form_values(), sandbox.clock.now_seconds()
+    consent, given, now_seconds = _consent(), form_values(), sandbox.clock.now_seconds()
     allowed = given.get("decision") == "allow"
 
     def decide(connection: Connection) -> None:
@@ -152,11 +132,7 @@ def _device_decided(sandbox: Sandbox) -> Response:
 
     sandbox.database.write(decide)
     heading = "Request approved" if allowed else "Request denied"
-    return make_response(
-        render_template(
-            "sso_message.html", heading=heading, message="You can close this window and go on in the program."
-        )
-    )
+    return message_page(heading, "You can close this window and go on in the program.")
 
 
 def _authorization_page(sandbox: Sandbox) -> Response:
@@ -165,18 +141,20 @@ def _authorization_page(sandbox: Sandbox) -> Response:
         asked = consent.authorization_request(connection, parameters, now_seconds)
         keys, grants = sandbox.generations.current(connection).keys, consent.grants(connection)
     subject = _subject(parameters)
-    return _form(
-        asked.client,
-        grants,
-        parameters,
-        f"{SSO_PATH}/authorize",
+    return form_page(
+        "sso_consent.html",
+        _COOKIE,
         lambda cookie: consent.seal_form(keys, cookie, subject, now_seconds),
         asked.redirect_uri,
+        client=asked.client,
+        grants=grants,
+        hidden=parameters,
+        action=f"{SSO_PATH}/authorize",
     )
 
 
 def _authorization_decided(sandbox: Sandbox) -> Response:
-    consent, given, now_seconds = _consent(), _form_values(), sandbox.clock.now_seconds()
+    consent, given, now_seconds = _consent(), form_values(), sandbox.clock.now_seconds()
     parameters = _asked(given)
 
     def decided(connection: Connection) -> str:
@@ -189,7 +167,7 @@ def _authorization_decided(sandbox: Sandbox) -> Response:
             return str(asked.back(error="access_denied"))
         return str(consent.approve_authorization(connection, asked, given.get("user", ""), sandbox.ids, now_seconds))
 
-    return _redirect(sandbox.database.write(decided))
+    return see_other(sandbox.database.write(decided))
 
 
 def _asked(given: Mapping[str, str]) -> dict[str, str]:
@@ -199,35 +177,3 @@ def _asked(given: Mapping[str, str]) -> dict[str, str]:
 
 def _subject(parameters: dict[str, str]) -> str:
     return repr(sorted(parameters.items()))
-
-
-def _form_values() -> dict[str, str]:
-    request.max_content_length = _MAXIMUM_FORM_BYTES
-    return request.form.to_dict()
-
-
-def _form(
-    client: Any,
-    grants: Any,
-    hidden: dict[str, str],
-    action: str,
-    seal: Callable[[str], str],
-    redirect_uri: str = "",
-) -> Response:
-    """The page that shows what the client gets. Its form is bound to a cookie of the browser."""
-    cookie = request.cookies.get(COOKIE) or secrets.token_urlsafe(_COOKIE_BYTES)
-    page = render_template(
-        "sso_consent.html", client=client, grants=grants, hidden=hidden, action=action, form=seal(cookie)
-    )
-    answer = make_response(page)
-    answer.set_cookie(COOKIE, cookie, path=SSO_PATH, secure=request.is_secure, httponly=True, samesite="Strict")
-    if redirect_uri:
-        # A browser also applies the policy for forms to the redirect after one.
-        url = urlsplit(redirect_uri)
-        answer.headers["Content-Security-Policy"] = _POLICY.format(target=f" {url.scheme}://{url.netloc}")
-    return answer
-
-
-def _redirect(url: str) -> Response:
-    # Flask types its redirects as werkzeug's responses.
-    return make_response(redirect(url, 303))

@@ -202,6 +202,8 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
         namespace = KNOWN_SERVICES[service_name].error_namespace
         if KNOWN_SERVICES[service_name].error_form == "oauth":
             return _oauth_error(resolved, status, error, namespace)
+        if KNOWN_SERVICES[service_name].error_form == "word":
+            return _worded_error(resolved, status, error)
         if KNOWN_SERVICES[service_name].error_form == "message":
             typed = f',"__type":{quoted(f"{namespace}#{resolved.code}")}' if namespace else ""
             return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}{typed}}}')
@@ -254,6 +256,37 @@ def _oauth_error(resolved: _Resolved, status: int, error: AwsError, namespace: s
     # As recorded: the header ends with the namespace, which SDKs cut off.
     named = {name: f"{code}:http://internal.amazon.com/coral/{namespace}/" for name, code in answer.headers.items()}
     return replace(answer, headers=named)
+
+
+# The words of Sign-In's exceptions, for errors that do not carry one (the model's documentation of the member error).
+_SIGN_IN_WORDS = {
+    "AccessDeniedException": "INSUFFICIENT_PERMISSIONS",
+    "ConflictException": "CONFLICT",
+    "InternalServerException": "server_error",
+    "InvalidGrantException": "invalid_grant",
+    "InvalidScopeException": "invalid_scope",
+    "ResourceNotFoundException": "RESOURCE_NOT_FOUND",
+    "ServiceQuotaExceededException": "SERVICE_QUOTA_EXCEEDED",
+    "ServiceUnavailableException": "service_unavailable",
+    "TooManyRequestsError": "rate_exceeded",
+    "ValidationException": "INVALID_REQUEST",
+}
+# One exception has two statuses (AWS SDK for .NET, AccessDeniedException of CreateOAuth2Token).
+_SIGN_IN_STATUSES = {
+    "AUTHCODE_EXPIRED": 401,
+    "INSUFFICIENT_PERMISSIONS": 403,
+    "TOKEN_EXPIRED": 401,
+    "USER_CREDENTIALS_CHANGED": 403,
+}
+
+
+def _worded_error(resolved: _Resolved, status: int, error: AwsError) -> HttpAnswer:
+    """The error of Sign-In: an exception of the model has a word, which SDKs tell its reasons by."""
+    if "error" not in resolved.members:
+        return _error_answer(resolved, status, f'{{"message":{quoted(error.message)}}}')
+    word = error.members.get("error") or _SIGN_IN_WORDS.get(resolved.code, "server_error")
+    status = status if error.status is not None else _SIGN_IN_STATUSES.get(word, status)
+    return _error_answer(resolved, status, f'{{"error":{quoted(word)},"message":{quoted(error.message)}}}')
 
 
 def _error_answer(resolved: _Resolved, status: int, body: str) -> HttpAnswer:

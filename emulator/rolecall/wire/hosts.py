@@ -6,8 +6,9 @@ from functools import cache
 
 from rolecall.wire.models import load_partitions
 
-# Chime's and some other global endpoints are not below their partition's own suffix.
-_BESIDE_PARTITIONS = ("amazon.com", "amazonaws.com", "api.aws")
+# Chime's and some other global endpoints, and the OAuth endpoints of Sign-In, are not below their partition's own
+# suffix.
+_BESIDE_PARTITIONS = ("amazon.com", "amazonaws.com", "api.aws", "signin.aws")
 
 
 @cache

@@ -31,7 +31,7 @@ def _absent() -> frozenset[str]:
 
 
 # Models that the oldest supported botocore does not have.
-_NEWER_MODELS = ("iam-toolbox",)
+_NEWER_MODELS = ("iam-toolbox", "signin")
 _ABSENT = _absent()
 
 KNOWN_SERVICES: Mapping[str, ServiceRecord] = MappingProxyType(
