@@ -16,7 +16,8 @@ import click
 from rolecall.clock import Clock
 from rolecall.commands.problems import UnusableError as UnusableError
 from rolecall.commands.terminal import shown_when_slow
-from rolecall.printable import printable, printable_lines
+from rolecall.commands.terminal import tell as tell
+from rolecall.printable import printable_lines
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.settings import DEFAULT_HOST, DEFAULT_PORT, Address, client_lines, data_folder, default_database_url
 from rolecall.storage.clock_states import load_clock
@@ -35,11 +36,6 @@ DATABASE_PROBLEMS = (NewerDatabaseError, UnsuitableDatabaseError, BadRowError, *
 DEFAULT_PROFILE_NAME = "rolecall"
 # In place of a file: standard input or output.
 STANDARD_STREAM = "-"
-
-
-def tell(line: str, *, err: bool = False) -> None:
-    """Print one line. Control characters in it, which may come from a client, a file or a server, are escaped."""
-    click.echo(printable(line), err=err)
 
 
 def tell_lines(text: str, *, err: bool = False) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 
 import click
 
-from rolecall.commands.terminal import chosen_colour, show
-from rolecall.printable import printable
+from rolecall.commands.terminal import chosen_colour, show, tell
 
 TRACEBACK_VARIABLE = "ROLECALL_TRACEBACK"
 UNEXPECTED_MESSAGE = "this command failed because of an error in Rolecall: {error}"
@@ -64,7 +63,7 @@ class UnexpectedError(click.ClickException):
         if os.environ.get(TRACEBACK_VARIABLE):
             # Whole lines: a traceback is copied into a report.
             for line in "".join(traceback.format_exception(self.error)).splitlines():
-                click.echo(printable(line), err=True)
+                tell(line, err=True)
             hint = ()
         show((f"rolecall: {self.message}", *places[-1:], *hint), err=True, chosen=self._chosen)
 

@@ -79,6 +79,11 @@ def columns_of(stream: TextIO) -> int | None:
     return max(shutil.get_terminal_size().columns, 20) if is_terminal(stream) else None
 
 
+def tell(line: str, *, err: bool = False) -> None:
+    """Print one line. Control characters in it, which may come from a client, a file or a server, are escaped."""
+    click.echo(printable(line), err=err)
+
+
 def show(lines: Iterable[str], *, err: bool = False, columns: int | None = None, chosen: bool | None = None) -> None:
     """Print lines, with control characters in them escaped.
 
