@@ -8,7 +8,6 @@ it. How a database does all this is in its dialect (``dialects``).
 from __future__ import annotations
 
 import copy
-import os
 import sqlite3
 import threading
 import weakref
@@ -20,7 +19,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from rolecall.storage.dialects import AUTHORITY_WRITTEN, dialect_named, parsed_url
-from rolecall.storage.private_files import identity_of
+from rolecall.storage.opened_files import LostFileError, OpenedFiles
 
 # The errors that other rooms catch, so that they need not know SQLAlchemy. Some code uses SQLite's driver directly, and
 # then the driver's own errors come.
@@ -28,10 +27,6 @@ DatabaseError = (SQLAlchemyError, sqlite3.Error)
 DatabaseUnavailableError = (OperationalError, sqlite3.OperationalError)
 BadDatabaseUrlError = ArgumentError
 
-FILE_LOST_MESSAGE = (
-    "The database file {path} {became} since Rolecall opened it, so further changes are lost. Stop Rolecall, "
-    "restore the file if you need it, and start Rolecall again."
-)
 # SQLite's codes for a file whose content is not, or no longer, a database.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # How often a transaction is run again after others at the same time made it fail.
@@ -43,6 +38,8 @@ _Result = TypeVar("_Result")
 def database_failure(error: Exception) -> str:
     """What a log should say when the database made a call fail; empty for every other error."""
     cause = getattr(error, "orig", None) or error
+    if isinstance(cause, LostFileError):
+        return str(cause)
     if isinstance(error, DatabaseUnavailableError):
         return f"the database did not answer: {cause}"
     if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
@@ -65,11 +62,8 @@ def is_in_memory(url: str) -> bool:
 class _Readers:
     """The connections for reading, one for each thread. It stays open, because opening one costs more than a call."""
 
-    def __init__(self, engine: Engine, file: str, turn: threading.RLock | None) -> None:
+    def __init__(self, engine: Engine, turn: threading.RLock | None) -> None:
         self._engine = engine
-        self._file = file
-        # The file that the first connection found.
-        self.file_identity: tuple[int, int] | None = None
         self._turn = turn
         self._held = threading.local()
         # The connections of all threads. Closing the database closes them; so does the end of an object that was never
@@ -104,8 +98,6 @@ class _Readers:
             connection = self._engine.connect()
         held = self._held.reader = (connection, connection.connection.driver_connection)
         self.all.add(connection)
-        if self._file and self.file_identity is None:
-            self.file_identity = identity_of(self._file)
         return held
 
 
@@ -117,8 +109,8 @@ class Database:
         self.url = url
         self._dialect = dialect_named(parsed.get_backend_name())
         self.in_memory = self._dialect.is_in_memory(parsed)
-        self._file = self._dialect.file(parsed)
-        self._adopt(self._dialect.engine(parsed))
+        self._files = OpenedFiles(self._dialect.file(parsed))
+        self._adopt(self._dialect.engine(parsed, self._files))
 
     def _adopt(self, engine: Engine) -> None:
         self._engine = engine
@@ -127,7 +119,7 @@ class Database:
         # All threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
         reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._readers = _Readers(reading, self._file, self._turn)
+        self._readers = _Readers(reading, self._turn)
         self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all)
 
     def sibling(self) -> Database:
@@ -184,6 +176,8 @@ class Database:
             yield connection
             if connection.info[AUTHORITY_WRITTEN]:
                 self._dialect.raise_generation(connection)
+            # A change is acknowledged only when it is in the file that the next process will find.
+            self._files.check()
 
     def _writer(self) -> Connection:
         """A connection whose transaction has begun. A connection that the server has ended meanwhile is replaced."""
@@ -219,22 +213,17 @@ class Database:
 
         Another process that still reads or writes may hold back a part. Nothing is lost then.
         """
-        if self._file:
+        if self._files.path:
             self._dialect.checkpoint(self._readers.held()[0])
 
     def lost_file(self) -> str:
-        """What happened to the database's file since it was opened, and what to do; empty if the file is in place."""
-        path, opened = self._file, self._readers.file_identity
-        if not path or opened is None:
-            return ""
-        if identity_of(path) == opened:
-            return ""
-        became = "was replaced by another" if os.path.exists(path) else "has disappeared"
-        return FILE_LOST_MESSAGE.format(path=path, became=became)
+        """What happened to the database's files since they were opened, and what to do; empty if they are in place."""
+        return self._files.lost()
 
     def close(self) -> None:
         self._readers.forget()
         _let_go(self._engine, self._readers.all)
+        self._files.forget()
 
 
 def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:

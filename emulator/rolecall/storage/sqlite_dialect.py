@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
 from rolecall.storage.dialects import AUTHORITY_WRITTEN, Readers
+from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.private_files import file_of, keep_private
 from rolecall.storage.write_ahead import write_ahead
 
@@ -43,13 +45,18 @@ class _Sqlite:
     def file(self, url: URL) -> str:
         return file_of(url.database or "")
 
-    def engine(self, url: URL) -> Engine:
+    def engine(self, url: URL, files: OpenedFiles) -> Engine:
         arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
         if self.is_in_memory(url):
             arguments["poolclass"] = StaticPool
         engine = create_engine(url, **arguments)
-        event.listen(engine, "do_connect", _keep_private)
+        if files.path:
+            # First, because a file that has disappeared must not be made again.
+            event.listen(engine, "do_connect", lambda *_connecting: files.check())
+            event.listen(engine, "do_connect", _keep_private)
         event.listen(engine, "connect", _prepare)
+        if files.path:
+            event.listen(engine, "connect", partial(_note, files))
         return engine
 
     def begin(self, connection: Connection) -> None:
@@ -145,13 +152,11 @@ class _Snapshot:
 
 
 def _keep_private(_dialect: object, _record: object, arguments: list[Any], _named: object) -> None:
-    path = file_of(arguments[0])
-    if path:
-        try:
-            keep_private(path)
-        except OSError as error:
-            # In the driver's words, because every caller handles the driver's error.
-            raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
+    try:
+        keep_private(file_of(arguments[0]))
+    except OSError as error:
+        # In the driver's words, because every caller handles the driver's error.
+        raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
 
 
 def _prepare(driver: sqlite3.Connection, _record: object) -> None:
@@ -161,6 +166,12 @@ def _prepare(driver: sqlite3.Connection, _record: object) -> None:
     # FULL: a committed change survives a failure of the machine, not only of the process.
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _note(files: OpenedFiles, driver: sqlite3.Connection, _record: object) -> None:
+    # SQLite opens the files of the log with the first read.
+    driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    files.note()
 
 
 @contextmanager
