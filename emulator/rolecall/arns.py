@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+
+from rolecall.quick_values import quick_value
 
 PARTITION = "aws"
 _LAST_COLONS = 5
@@ -14,7 +15,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _AROUND = frozenset({"Partition", "Region", "Account", "AccountId"})
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Arn:
     """``arn:partition:service:region:account:resource``. The resource keeps its own colons and slashes."""
 

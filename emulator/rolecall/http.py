@@ -7,7 +7,9 @@ case, values are text decoded as Latin-1, and repeated headers are joined with a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from rolecall.quick_values import quick_value
 
 
 class DroppedConnectionError(Exception):
@@ -23,7 +25,7 @@ def name_of_host(host: str) -> str:
     return host.partition(":")[0].lower().removesuffix(".")
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class HttpRequest:
     """The client's request. ``raw_path`` and ``raw_query`` are still percent-encoded, as they were signed.
 
@@ -40,7 +42,7 @@ class HttpRequest:
     path_is_rebuilt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class HttpAnswer:
     """The answer. ``headers`` has neither Content-Length nor the request id, which the web room adds."""
 

@@ -26,6 +26,7 @@ TEMPORARY_KEY_PREFIX = "ASIA"
 # The length is not documented. AWS's ids were seen to have 21 characters.
 UNIQUE_ID_LENGTH = 21
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_BASE32_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _ACCOUNT_SHIFT_BITS = 7
 _NEW_GENERATION_BIT = 1 << 47
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -58,7 +59,7 @@ class Identifiers:
         """20 characters: prefix, account number, 39 random bits."""
         noise = self._bytes(5)
         head = _NEW_GENERATION_BIT | (int(account_id) << _ACCOUNT_SHIFT_BITS) | (noise[0] & 0x7F)
-        return prefix + base64.b32encode(head.to_bytes(6, "big") + noise[1:]).decode("ascii")
+        return prefix + _base32_of(head.to_bytes(6, "big") + noise[1:])
 
     def secret_access_key(self) -> str:
         """40 characters of the base64 alphabet."""
@@ -96,6 +97,12 @@ def uuid_of(noise: bytes) -> str:
     raw[8] = raw[8] & 0x3F | 0x80
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _base32_of(raw: bytes) -> str:
+    """Ten bytes in base 32. ``base64.b32encode`` gives the same, but takes four times as long."""
+    number = int.from_bytes(raw, "big")
+    return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])
 
 
 def base36_of(noise: bytes) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rolecall.arns import federated_user_arn
+from rolecall.quick_values import quick_value
 
 PrincipalType = Literal[
     "Account",
@@ -32,7 +33,7 @@ SessionType = Literal[
 ROLE_SESSIONS: frozenset[SessionType] = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Principal:
     """A caller as policies and GetCallerIdentity see it (IAM User Guide, "IAM identifiers").
 
@@ -70,7 +71,7 @@ def federated_principal(owner: Principal, name: str) -> Principal:
     return Principal("FederatedUser", owner.account_id, arn, arn, f"{owner.account_id}:{name}", owner.entity_id, name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_value(frozen=True, slots=True, kw_only=True)
 class SessionContents:
     """What a session is requested with and then carries.
 
@@ -101,7 +102,7 @@ class SessionContents:
     scope_down_policies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_value(frozen=True, slots=True, kw_only=True)
 class Session(SessionContents):
     """What temporary credentials carry besides their principal. Times are seconds since the epoch."""
 

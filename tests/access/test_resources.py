@@ -31,6 +31,30 @@ def test_a_call_is_about_what_the_reference_says(service: str, row: dict[str, An
     assert [resource.arn for resource in resources] == row["resources"]
 
 
+@pytest.mark.parametrize(("service", "row"), CASES, ids=[f"{service}.{row['operation']}" for service, row in CASES])
+def test_nothing_but_the_named_members_decides_what_a_call_is_about(service: str, row: dict[str, Any]) -> None:
+    """So the resources of a request may be remembered by the values of these members."""
+    of_operation, region = compiled(service, row["operation"]), row.get("region", "us-east-1")
+    read: set[str] = set()
+
+    class Watched(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            read.add(name)
+            return super().__getitem__(name)
+
+        def __contains__(self, name: object) -> bool:
+            read.add(str(name))
+            return super().__contains__(name)
+
+        def get(self, name: str, default: Any = None) -> Any:
+            read.add(name)
+            return super().get(name, default)
+
+    found = of_operation.of(Watched(row["parameters"]), region, ACCOUNT)
+    assert [resource.arn for resource in found] == row["resources"]
+    assert read <= set(of_operation.members)
+
+
 def everything() -> Iterator[tuple[str, str]]:
     """The operations of every model that are about ``*``, whatever the request names."""
     for service in SERVICES:

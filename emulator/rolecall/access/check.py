@@ -59,15 +59,16 @@ def ask(rights: Rights, permission: Permission, moment: Moment) -> Decision:
     caller, layers = rights.caller, rights.layers
     if permission.resource_policy is not None:
         layers = _with_resource_policy(layers, permission.resource_policy, permission.rcps)
+    # By position, because keywords take longer.
     question = Question(
-        action=permission.action,
-        resource=permission.resource,
-        context=RequestContext(permission.context, rights.context, moment),
-        principal=None if permission.federated_provider else caller.principal,
-        session=caller.session,
-        resource_account_id=permission.account_id or caller.principal.account_id,
-        federated_provider=permission.federated_provider,
-        principal_has_boundary=layers.boundary is not None,
+        permission.action,
+        permission.resource,
+        RequestContext(permission.context, rights.context, moment),
+        None if permission.federated_provider else caller.principal,
+        caller.session,
+        permission.account_id or caller.principal.account_id,
+        permission.federated_provider,
+        layers.boundary is not None,
     )
     return decide(layers, question)
 

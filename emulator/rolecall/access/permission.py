@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rolecall.policy import CompiledPolicies
+from rolecall.quick_values import quick_value
 
 ContextValue = str | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Permission:
     """One action on one resource.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from rolecall.arns import PARTITION
 from rolecall.data import ResourceType, actions, resource_members, resource_types
+from rolecall.quick_values import quick_value
 
 EVERYTHING = "*"
 # The path to a member of an input. ("TargetApplications", "SipMediaApplicationId") is inside a list of structures.
@@ -29,7 +30,7 @@ _ACCOUNT_VARIABLES = frozenset({"Account", "AccountId"})
 _NAMED_BY = ("", "id", "name", "arn", "identifier")
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Resource:
     """One resource of a call. ``type`` is its type in the reference, empty for ``*`` and for an ARN of another type.
 
@@ -86,9 +87,14 @@ class ActionResources:
     fillers: Mapping[str, tuple[MemberPath, _Template | None]]
     # The type of the resource when the request names none. Empty for an operation with several types or no type.
     implied_type: str
+    # The members of the request that ``of`` looks at, or looks into.
+    members: tuple[str, ...]
 
-    def of(self, parameters: Mapping[str, Any], region: str, account_id: str) -> list[Resource]:
-        """The resources that a request names. If it names none: the operation's only type, or type "", on ``*``."""
+    def of(self, parameters: Mapping[str, Any], region: str, account_id: str) -> Sequence[Resource]:
+        """The resources that a request names. If it names none: the operation's only type, or type "", on ``*``.
+
+        Nothing but ``members``, ``region`` and ``account_id`` counts.
+        """
         found: dict[str, Resource] = {}
         for source in self.sources:
             for value in _values(parameters, source.path):
@@ -141,7 +147,7 @@ class ActionResources:
         return EVERYTHING
 
 
-_NOTHING = ActionResources((), (), {}, "")
+_NOTHING = ActionResources((), (), {}, "", ())
 
 
 def compile_resources(service_prefix: str, operation: str, members: Sequence[MemberPath]) -> ActionResources:
@@ -169,11 +175,15 @@ def compile_resources(service_prefix: str, operation: str, members: Sequence[Mem
     for template, named_by in by_type.items():
         for path in named_by:
             by_path.setdefault(path, []).append(template)
+    fillers = _fillers(templates, [_template(each) for each in known.values()], members)
     return ActionResources(
         sources=tuple(_Source(path, tuple(types), _holds_arns(path)) for path, types in by_path.items()),
         unnamed=() if by_path else tuple(templates),
-        fillers=_fillers(templates, [_template(each) for each in known.values()], members),
+        fillers=fillers,
         implied_type=templates[0].type if len(templates) == 1 else "",
+        members=tuple(
+            dict.fromkeys([*(path[0] for path in by_path), *(path[0] for path, _ in fillers.values()), _PATH_MEMBER])
+        ),
     )
 
 

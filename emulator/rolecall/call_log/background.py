@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-# When much waited, more is coming. A shorter wait keeps less of it in memory: a call can take 3 KB.
-_BUSY_INTERVAL_SECONDS = 0.05
+# When much waited, more is coming. A shorter wait keeps less of it in memory: a call takes about a kilobyte.
+_BUSY_INTERVAL_SECONDS = 0.1
 
 
 class Waiting(Protocol):

@@ -18,6 +18,7 @@ from rolecall.policy.document import PolicyKind
 from rolecall.policy.patterns import Context
 from rolecall.policy.principal_elements import Reach
 from rolecall.principals import Principal, Session
+from rolecall.quick_values import quick_value
 
 Outcome = Literal["Allowed", "ExplicitDeny", "ImplicitDeny"]
 
@@ -58,7 +59,7 @@ class Question:
     principal_has_boundary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Layers:
     """The policies that bear on a question; None or an empty tuple for a layer without policies.
 

@@ -13,14 +13,18 @@ from typing import Any
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.access.resources import ActionResources, Resource, compile_resources
 from rolecall.arns import parse_arn
+from rolecall.caches import BoundedCache
 from rolecall.data import actions, resource_members
+from rolecall.quick_values import quick_value
 from rolecall.service_records import SERVICE_RECORDS, action_prefix
 from rolecall.services.registry import Call, Parameters
 
 _ACCOUNT_ID_DIGITS = 12
+# For each operation.
+_REMEMBERED_REQUESTS = 128
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Described:
     """A stored resource: its ARN, its condition keys, and AWS's words for it in a refusal if they are not the ARN."""
 
@@ -98,6 +102,8 @@ class _Compiled:
     everything: str
     # The permissions of an operation without resources, tags and condition keys.
     always: Sequence[Permission] | None
+    # The resources of requests, by Region, account and the members that may name them.
+    resources_known: BoundedCache[tuple[Any, ...], Sequence[Resource]]
 
 
 # By service and operation. Bounded by the number of operations in the models.
@@ -116,7 +122,7 @@ def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission
         return compiled.always
     context = _requested(compiled, parameters)
     permissions: list[Permission] = []
-    for resource in compiled.resources.of(parameters, call.region, call.account_id):
+    for resource in _resources(compiled, call, parameters):
         kind = _kinds.get((compiled.prefix, resource.type))
         permissions.append(_permission(call, compiled, resource, kind, context))
         tagging = compiled.tagging_action
@@ -125,6 +131,20 @@ def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission
         if tagging and (parameters.get("Tags") or parameters.get("tags")):
             permissions.append(replace(permissions[-1], action=tagging))
     return permissions
+
+
+def _resources(compiled: _Compiled, call: Call, parameters: Parameters) -> Sequence[Resource]:
+    """The resources that the request names. The same parameters name the same ones, so they are remembered."""
+    key = (call.region, call.account_id, *map(parameters.get, compiled.resources.members))
+    try:
+        found = compiled.resources_known.get(key)
+    except TypeError:
+        # A list or a structure cannot be looked up.
+        return compiled.resources.of(parameters, call.region, call.account_id)
+    if found is None:
+        found = compiled.resources.of(parameters, call.region, call.account_id)
+        compiled.resources_known.put(key, found)
+    return found
 
 
 def _permission(
@@ -196,7 +216,18 @@ def _compile(call: Call) -> _Compiled:
     is_plain = not (resources.sources or resources.unnamed or keys or has_tags) and not resources.implied_type
     everything = "*" if SERVICE_RECORDS[call.service].refusals_name_everything else ""
     always = (Permission(action, shown_as=everything),) if is_plain else None
-    return _Compiled(prefix, action, call.model.input_paths, resources, keys, has_tags, tagging, everything, always)
+    return _Compiled(
+        prefix,
+        action,
+        call.model.input_paths,
+        resources,
+        keys,
+        has_tags,
+        tagging,
+        everything,
+        always,
+        BoundedCache(_REMEMBERED_REQUESTS),
+    )
 
 
 def _members_of_keys(prefix: str, condition_keys: Sequence[str], members: set[str]) -> tuple[tuple[str, str], ...]:

@@ -18,6 +18,7 @@ from rolecall.access.policies import PolicyStore
 from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
+from rolecall.quick_values import quick_value
 from rolecall.sessions.credentials import OpenedSession
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.sessions.keys import KeyRing
@@ -87,7 +88,7 @@ class OperationModel(Protocol):
     def error_codes(self) -> frozenset[str]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Call:
     """Everything an operation may know of the call it serves.
 

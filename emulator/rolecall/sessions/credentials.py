@@ -7,11 +7,11 @@ access key id that it was issued for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rolecall.ids import TEMPORARY_KEY_PREFIX, Identifiers
 from rolecall.principals import Principal, Session, SessionContents
+from rolecall.quick_values import quick_value
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
 
@@ -27,7 +27,7 @@ class TokenTooLargeError(Exception):
         self.size_bytes = size_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class TemporaryCredentials:
     """The credentials that STS answers. ``expires_at_seconds`` counts from the epoch."""
 
@@ -37,7 +37,7 @@ class TemporaryCredentials:
     expires_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_value(frozen=True, slots=True, kw_only=True)
 class SessionRequest(SessionContents):
     """A session to be issued: its principal, its duration and its contents.
 
@@ -51,7 +51,7 @@ class SessionRequest(SessionContents):
     began_at_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class OpenedSession:
     """An opened session token: its principal, its session, and the secret that signs its calls."""
 

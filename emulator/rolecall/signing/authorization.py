@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
+from rolecall.quick_values import quick_value
 from rolecall.signing.canonical import canonical_query, check_path, decoded, query_pairs
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -67,7 +68,7 @@ class Claim:
     signed_names: str
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Signature:
     """What a request says about its signature. Nothing in it is proven before ``check_signature`` has returned.
 

@@ -33,14 +33,8 @@ _ADD_LATENCIES = (
 )
 
 
-class CountedCall(NamedTuple):
-    """The fields of a log entry that are counted."""
-
-    service: str
-    operation: str
-    outcome: str
-    status: int
-    latency_seconds: float
+# The fields of a log entry that are counted: service, operation, outcome, status, latency in seconds.
+CountedCall = tuple[str, str, str, int, float]
 
 
 class CallCount(NamedTuple):
@@ -77,8 +71,9 @@ def add_counts(driver: LogDriver, calls: Iterable[CountedCall]) -> None:
     latencies: dict[tuple[str, int], list[float]] = {}
     for call in calls:
         counts[call[:4]] += 1
-        bucket = bisect_left(LATENCY_BOUNDS_SECONDS, call.latency_seconds)
-        latencies.setdefault((call.service, bucket), []).append(call.latency_seconds)
+        service, *_, latency_seconds = call
+        bucket = bisect_left(LATENCY_BOUNDS_SECONDS, latency_seconds)
+        latencies.setdefault((service, bucket), []).append(latency_seconds)
     driver.executemany(_ADD_CALLS, [(*key, count) for key, count in counts.items()])
     driver.executemany(_ADD_LATENCIES, [(*key, len(found), sum(found)) for key, found in latencies.items()])
 

@@ -13,10 +13,11 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from rolecall.storage import call_counts
-from rolecall.storage.call_counts import CallCounts, CountedCall
+from rolecall.storage.call_counts import CallCounts
 from rolecall.storage.log_keepers import LogDriver, LogKeeper, keeper_of
 from rolecall.storage.log_keepers import LogUnavailableError as LogUnavailableError
 from rolecall.storage.log_keepers import decision_log_path as decision_log_path
@@ -142,6 +143,8 @@ class CallFilter:
 
 
 _COLUMNS = LoggedCall._fields
+# The fields of CountedCall.
+_COUNTED = attrgetter("service", "operation", "outcome", "status", "latency_seconds")
 _TYPES = {
     "received_at_seconds": "REAL",
     "at_seconds": "REAL",
@@ -210,12 +213,14 @@ class DecisionStore:
             kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]
             position = _next_position(driver)
             self._keeper.append(driver, kept, position)
-            call_counts.add_counts(driver, map(_counted, kept))
-            for offset, call in enumerate(kept):
-                if call.request_id in details:
-                    _insert_details(driver, position + offset, details[call.request_id])
+            call_counts.add_counts(driver, map(_COUNTED, kept))
+            if details:
+                for offset, call in enumerate(kept):
+                    if call.request_id in details:
+                        _insert_details(driver, position + offset, details[call.request_id])
             for name, count in dropped.items():
-                _set_fact(driver, f"dropped_{name}", _fact(driver, f"dropped_{name}") + count)
+                if count:
+                    _set_fact(driver, f"dropped_{name}", _fact(driver, f"dropped_{name}") + count)
             self._calls_until_prune -= len(kept)
             if self._calls_until_prune <= 0:
                 self._calls_until_prune = _PRUNE_AFTER_CALLS
@@ -357,10 +362,6 @@ class DecisionStore:
 
     def _reading(self) -> AbstractContextManager[LogDriver]:
         return self._keeper.reading(_SCHEMA)
-
-
-def _counted(call: LoggedCall) -> CountedCall:
-    return CountedCall(call.service, call.operation, call.outcome, call.status, call.latency_seconds)
 
 
 def _next_position(driver: LogDriver) -> int:

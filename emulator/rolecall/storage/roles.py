@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
 from rolecall.caches import BoundedCache
+from rolecall.quick_values import quick_value
 from rolecall.storage import tables as t
 from rolecall.storage.named import CountInAccount, ListByPath
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
@@ -24,7 +25,7 @@ SSO_PATH = f"{RESERVED_PATH}sso.amazonaws.com/"
 _trusted: BoundedCache[str, Mapping[str, str]] = BoundedCache(1024)
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class RoleRecord:
     """A role. ``linked_service`` is the service that owns a service-linked role, else None.
 

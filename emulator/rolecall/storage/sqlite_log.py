@@ -32,8 +32,9 @@ LOST_MESSAGE = (
 )
 OTHER_DATABASE_MESSAGE = "{path} is another database, not a decision log, so Rolecall leaves it alone"
 _CACHE_KILOBYTES = 256
-# SQLite writes the rows of one INSERT in one step, without the interpreter's lock.
-_ROWS_PER_STATEMENT = 50
+# SQLite writes the rows of one INSERT in one step, without the interpreter's lock. Afterwards the thread waits for the
+# lock, and the thread that holds it has to stop. So each statement costs more than a row.
+_MOST_ROWS_PER_STATEMENT = 128
 
 
 class SqliteLog:
@@ -75,15 +76,17 @@ class SqliteLog:
             yield self._opened(schema)
 
     def append(self, driver: sqlite3.Connection, calls: Sequence[Sequence[Any]], position: int) -> None:
-        whole = len(calls) - len(calls) % _ROWS_PER_STATEMENT
-        for start in range(0, whole, _ROWS_PER_STATEMENT):
+        start, rows = 0, _MOST_ROWS_PER_STATEMENT
+        while start < len(calls):
+            # Powers of two, so that there are few statements to prepare and to run.
+            while rows > len(calls) - start:
+                rows //= 2
             values: list[object] = []
-            for offset in range(start, start + _ROWS_PER_STATEMENT):
+            for offset in range(start, start + rows):
                 values.append(position + offset)
                 values += calls[offset]
-            driver.execute(_insert(len(calls[0]) + 1, _ROWS_PER_STATEMENT), values)
-        for offset in range(whole, len(calls)):
-            driver.execute(_insert(len(calls[0]) + 1, 1), (position + offset, *calls[offset]))
+            driver.execute(_insert(len(calls[0]) + 1, rows), values)
+            start += rows
 
     def close(self) -> None:
         with self._turn:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
+from rolecall.quick_values import quick_value
 from rolecall.storage import tables as t
 from rolecall.storage.named import CountInAccount, ListByPath, move_entity
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class UserRecord:
     """An IAM user. Other functions read its tags, keys, groups and policies."""
 

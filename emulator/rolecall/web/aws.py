@@ -161,14 +161,14 @@ def _request(environ: Environ, headers: Mapping[str, str], body: bytes) -> HttpR
     target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     raw_path = target.partition("?")[0]
     return HttpRequest(
-        method=environ["REQUEST_METHOD"],
-        raw_path=raw_path or quote(environ["PATH_INFO"].encode("latin-1"), safe="/-._~"),
-        raw_query=environ.get("QUERY_STRING", ""),
-        headers=headers,
-        body=body,
-        scheme=environ["wsgi.url_scheme"],
-        remote_address=environ.get("REMOTE_ADDR") or "127.0.0.1",
-        path_is_rebuilt=not raw_path,
+        environ["REQUEST_METHOD"],
+        raw_path or quote(environ["PATH_INFO"].encode("latin-1"), safe="/-._~"),
+        environ.get("QUERY_STRING", ""),
+        headers,
+        body,
+        environ["wsgi.url_scheme"],
+        environ.get("REMOTE_ADDR") or "127.0.0.1",
+        not raw_path,
     )
 
 

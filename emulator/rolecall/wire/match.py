@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest, name_of_host
+from rolecall.quick_values import quick_value
 from rolecall.wire import routes
 from rolecall.wire.forms import add_parameters, repeated_parameter, split_parameters
 from rolecall.wire.models import KNOWN_SERVICES
@@ -64,7 +64,7 @@ CHIME_ALONE = ("BusinessCalling", "AccountId", "UserId")
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Target:
     """What a request asks for.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rolecall.quick_values import quick_value
 from rolecall.wire.forms import percent_decode, percent_encode
 from rolecall.wire.services import Service
 
@@ -36,7 +37,7 @@ class Node:
     rules: dict[str, list[Rule]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class Match:
     operation_name: str
     labels: Mapping[str, str]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rolecall.caches import KeptList
+from rolecall.caches import KeptList, KeptMapping
 from rolecall.wire.models import Member, Shape
 from rolecall.wire.scalars import PLAIN_TEXTS, epoch_seconds, http_date, iso8601_seconds
 
@@ -71,6 +71,9 @@ def _structure_encoder(shape: Shape, *, escapes: bool = True) -> Encode:
     plan: dict[str, tuple[str, Encode | None, str]] = {}
 
     def encode_structure(value: Mapping[str, Any]) -> str:
+        return value.text_by(encode_members) if type(value) is KeptMapping else encode_members(value)
+
+    def encode_members(value: Mapping[str, Any]) -> str:
         if not plan:
             plan.update({name: _tagged(member, escapes=escapes) for name, member in shape.members.items()})
         text = ""

@@ -14,6 +14,7 @@ from rolecall.delivery import role_session
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, compile_policies
 from rolecall.principals import SessionType
+from rolecall.quick_values import quick_value
 from rolecall.services.registry import Answer, Call
 from rolecall.services.sts.session_parameters import (
     arns_of,
@@ -40,7 +41,7 @@ _TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 Tags = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class RequestedSession:
     """The requested session of a role. Every limit is checked but the role's own.
 
@@ -62,7 +63,7 @@ class RequestedSession:
     minimum_token_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value(frozen=True, slots=True)
 class RoleToAssume:
     """The role to assume, and the organization of its account; ``trust`` is None when there is no such role."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
+from rolecall.caches import KeptMapping
 from rolecall.errors import AwsError
 from rolecall.ids import ROLE_PREFIX
 from rolecall.services.iam.common import (
@@ -168,15 +169,15 @@ def get_role(call: Call, *, RoleName: str) -> Answer:
     Raises AwsError NoSuchEntity.
     """
     role = existing_role(call, RoleName)
-    key = ("GetRole", role.role_id)
-    # Roles, users, tags and templates of roles raise the generation, so this part holds for one. The last use does not.
-    described: Answer | None = call.policies.resources.get(key)
-    if described is None:
-        described = _described_role(call, role)
-        call.policies.resources.put(key, described)
-    shown = dict(described)
-    shown["MaxSessionDuration"] = role.max_session_duration_seconds
-    shown["RoleLastUsed"] = last_used(call, role)
+    used = last_used(call, role)
+    # Roles, users, tags and templates of roles raise the generation, so this holds for one. The last use does not.
+    key = ("GetRole", role.role_id, role.max_session_duration_seconds, *used.values())
+    shown: KeptMapping | None = call.policies.resources.get(key)
+    if shown is None:
+        shown = KeptMapping(_described_role(call, role))
+        shown["MaxSessionDuration"] = role.max_session_duration_seconds
+        shown["RoleLastUsed"] = used
+        call.policies.resources.put(key, shown)
     return {"Role": shown}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from rolecall.arns import root_arn
+from rolecall.caches import KeptMapping
 from rolecall.errors import AwsError
 from rolecall.ids import USER_PREFIX
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, tag_answer, tag_pairs
@@ -133,11 +134,17 @@ def shown_user(user: UserRecord) -> Answer:
 
 
 def _whole_user(call: Call, user: UserRecord) -> Answer:
-    shown = shown_user(user)
+    # Users and their tags raise the generation, so this holds for one.
+    key = ("GetUser", user.user_id)
+    known: KeptMapping | None = call.policies.resources.get(key)
+    if known is not None:
+        return known
+    shown = KeptMapping(shown_user(user))
     shown.update(shown_boundary(user.permissions_boundary_arn))
     tags = tags_of(call.db, "user", user.user_id)
     if tags:
         shown["Tags"] = tag_answer(tags)
+    call.policies.resources.put(key, shown)
     return shown
 
 
