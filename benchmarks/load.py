@@ -40,7 +40,7 @@ class FailedError(Exception):
     """The server answered something other than 200 and 201."""
 
 
-def _answered(data: bytes) -> int:
+def answered(data: bytes) -> int:
     """The length of the complete answer at the start of ``data``; 0 while it is incomplete."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
@@ -94,7 +94,7 @@ class _Connection:
         if not chunk:
             raise FailedError("the server closed the connection without an answer")
         self._buffer += chunk
-        length = _answered(self._buffer)
+        length = answered(self._buffer)
         if not length:
             return 0
         self._latencies.append(time.perf_counter() - self.sent_at)

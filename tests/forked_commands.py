@@ -101,7 +101,7 @@ def _answer(connection: socket.socket) -> None:
         child = os.fork()
         if child == 0:
             connection.close()
-            _run(json.loads(text), streams)
+            run_forked(json.loads(text), streams)
         for stream in streams:
             os.close(stream)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -111,7 +111,7 @@ def _answer(connection: socket.socket) -> None:
         os._exit(status & 255)
 
 
-def _run(asked: dict[str, Any], streams: list[int]) -> None:
+def run_forked(asked: dict[str, Any], streams: list[int]) -> None:
     status = 1
     try:
         for number, stream in enumerate(streams):

@@ -14,6 +14,7 @@ import inspect
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from typing import Any
 
 import click
 import pytest
+from forked_servers import fork_rolecall
 from reserved_ports import reserved_port
 from test_rooms import LEAVES, ROOMS
 
@@ -70,6 +72,7 @@ SERVICE_PAGES = {
     "eks-auth": "credential-providers.md",
     "sso-oidc": "identity-center.md",
     "sso": "identity-center.md",
+    "rolesanywhere": "credential-providers.md",
 }
 DOCUMENTED_PORT = 4580
 
@@ -555,10 +558,9 @@ def environment(home: Path, port: int) -> dict[str, str]:
 def served(folder: Path, variables: dict[str, str]) -> Iterator[None]:
     """``rolecall serve`` with the built-in sandbox, as long as the page's commands run."""
     log = folder / "serve.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["rolecall", "serve", "--database", "sqlite://"], env=variables, cwd=folder, stdout=output, stderr=output
-        )
+    with log.open("wb") as output, open(os.devnull, "rb") as nothing:
+        streams = (nothing.fileno(), output.fileno(), output.fileno())
+        process = fork_rolecall(["serve", "--database", "sqlite://"], cwd=folder, env=variables, streams=streams)
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while "Rolecall is ready" not in log.read_text(encoding="utf-8"):
@@ -567,7 +569,7 @@ def served(folder: Path, variables: dict[str, str]) -> Iterator[None]:
             time.sleep(0.02)
         yield
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_SECONDS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from pathlib import Path
 
@@ -68,7 +69,11 @@ def test_every_module_of_the_catalogue_registers_something_and_none_is_forgotten
     declared = {
         _module(file)
         for file in SERVICES_FOLDER.rglob("*.py")
-        if "from rolecall.services.verbs import" in file.read_text(encoding="utf-8")
+        # A service may have verbs of its own, over the general ones.
+        if re.search(
+            r"^from rolecall\.services\.(?:\w+\.)?verbs import", file.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        and file.name != "verbs.py"
     }
     assert written | declared == listed
 

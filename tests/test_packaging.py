@@ -161,7 +161,7 @@ def test_the_tests_begin_with_an_estimate(
     assert estimates == [
         ["11 minutes on two cores"],
         ["90 seconds on two cores"],
-        ["30 minutes on two cores"],
+        ["2 hours on two cores"],
         [],
     ]
 

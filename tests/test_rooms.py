@@ -50,7 +50,7 @@ ROOMS: Mapping[str, set[str]] = {
     "signin": LEAVES | {"policy", "sessions", "delivery", "identities", "access", "storage", "data"},
     # A session of a role can be made without any service. So services may import delivery, and not the other way.
     # Its providers evaluate the trust policy of the role that they hand out.
-    "delivery": LEAVES | {"sessions", "storage", "access", "policy"},
+    "delivery": LEAVES | {"sessions", "storage", "access", "policy", "signing"},
     "services": LEAVES | {"policy", "advice", "delivery", "sessions", "storage", "access", "data", "contents"},
     "least_privilege": LEAVES | {"access", "policy", "storage", "data"},
     "identity_providers": LEAVES | {"sessions", "storage"},
@@ -137,6 +137,9 @@ LOADED_LATE = {
     ("rolecall.server.upgrades", "rolecall.server.pushing"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
+    ("rolecall.delivery.anywhere.library", "rolecall.delivery.anywhere.certificates"),
+    ("rolecall.web.certificate_sessions", "rolecall.delivery.anywhere.requests"),
+    ("rolecall.web.certificate_sessions", "rolecall.delivery.anywhere.session"),
     ("rolecall.web.application", "rolecall.web.deliveries"),
     ("rolecall.web.attach_endpoint", "rolecall.delivery.imds"),
     ("rolecall.web.attach_endpoint", "rolecall.identity_providers.oidc_tokens"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -9,6 +11,8 @@ import boto3
 import postgresql_worlds
 from botocore.client import ClientCreator
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.utils import parse_timestamp
 
 from rolecall.app import copied_database, world_template
 from rolecall.caches import BoundedCache
@@ -73,7 +77,32 @@ def _boto3_session() -> boto3.Session:
         return classes[service_name]
 
     ClientCreator._create_client_class = make_once
+    # Answers with a thousand managed policies have the same few dates.
+    parsers = session._session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=lru_cache(4096, typed=True)(parse_timestamp))
     return session
+
+
+@dataclass
+class _PooledClient:
+    """A client that another sandbox can use after this one: a new client takes as long as two calls."""
+
+    client: Any
+    # The application that answers it now.
+    application: Any = None
+    # botocore makes a new one whenever a handler comes or goes.
+    registered: Any = None
+
+    @property
+    def is_as_made(self) -> bool:
+        return self.registered is self.client.meta.events._emitter._lookup_cache
+
+    def answer(self, environ: Any, start_response: Any) -> Any:
+        return self.application(environ, start_response)
+
+
+# By service, Region and address.
+_idle_clients: dict[tuple[str, str, str], list[_PooledClient]] = defaultdict(list)
 
 
 class WorldHandle:
@@ -92,6 +121,7 @@ class WorldHandle:
         self._sandbox = Sandbox(self.database, declared, self.clock, observer=self.outcomes.append)
         self._aws = aws_application(self._sandbox, DEFAULT_MAXIMUM_BODY_BYTES)
         self._application: RolecallApplication | None = None
+        self._clients: list[tuple[tuple[str, str, str], _PooledClient]] = []
 
     @property
     def application(self) -> RolecallApplication:
@@ -120,16 +150,28 @@ class WorldHandle:
             keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
         elif keys is None:
             keys = self._keys_of(user)
-        made = _boto3_session().client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint_url,
-            aws_access_key_id=keys[0],
-            aws_secret_access_key=keys[1],
-            aws_session_token=keys[2] if len(keys) > 2 else None,
-            config=Config(retries={"total_max_attempts": 1}).merge(config or Config()),
-        )
-        return route(made, self._application or self._aws)
+        place = (service, region, endpoint_url)
+        if config is None and _idle_clients[place]:
+            pooled = _idle_clients[place].pop()
+        else:
+            retries = Config(retries={"total_max_attempts": 1})
+            pooled = _PooledClient(
+                _boto3_session().client(
+                    service,
+                    region_name=region,
+                    endpoint_url=endpoint_url,
+                    aws_access_key_id=keys[0],
+                    aws_secret_access_key=keys[1],
+                    config=retries.merge(config or Config()),
+                )
+            )
+            route(pooled.client, pooled.answer)
+            pooled.registered = pooled.client.meta.events._emitter._lookup_cache
+        pooled.client._request_signer._credentials = Credentials(*keys)
+        pooled.application = self._application or self._aws
+        if config is None:
+            self._clients.append((place, pooled))
+        return pooled.client
 
     def _keys_of(self, user: str) -> tuple[str, str]:
         for account in self.declared.accounts:
@@ -148,6 +190,11 @@ class WorldHandle:
         return answer["Credentials"]  # type: ignore[no-any-return]
 
     def close(self) -> None:
+        for place, pooled in self._clients:
+            if pooled.is_as_made:
+                pooled.application = None
+                _idle_clients[place].append(pooled)
+        self._clients.clear()
         self.database.close()
         if self._on == "postgresql":
             postgresql_worlds.drop(self.database)

@@ -18,7 +18,7 @@ from rolecall.settings import DEFAULT_MAXIMUM_BODY_BYTES, ServerSettings
 from rolecall.storage import keyring
 from rolecall.storage.clock_states import take_over_clock
 from rolecall.storage.decision_log import DecisionStore, decision_log_path
-from rolecall.storage.engine import Database, DatabaseError
+from rolecall.storage.engine import Database, DatabaseError, database_exists
 from rolecall.storage.migrate import check_writable, upgrade, upgrade_schema
 from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_database
 from rolecall.web.application import RolecallApplication, web_application
@@ -103,11 +103,14 @@ def checkpoint_database(url: str) -> None:
     Best effort: an error here is not reported, because a database that does not answer was reported before.
     """
     with suppress(*DatabaseError, OSError):
-        with closing(Database(url)) as database:
-            database.checkpoint()
+        # A file that was moved away meanwhile must not be made again: SQLite would throw its write-ahead file away.
+        if database_exists(url):
+            with closing(Database(url)) as database:
+                database.checkpoint()
         with closing(DecisionStore(decision_log_path(url))) as store:
             # A process that closes the file last does the same.
-            store.dropped()
+            if store.exists():
+                store.dropped()
 
 
 def decision_log(database_url: str, clock: Clock, *, shared: bool = False) -> DecisionLog:

@@ -10,7 +10,8 @@ PARTITION = "aws"
 _LAST_COLONS = 5
 _CONTROL_POLICY_ID_CHARACTERS = 8
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_AROUND = frozenset({"Partition", "Region", "AccountId"})
+# Some services' templates have Account, others AccountId.
+_AROUND = frozenset({"Partition", "Region", "Account", "AccountId"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def arn_format(template: str) -> str:
 
 def formatted_arn(form: str, region: str, account_id: str, resource_id: str) -> str:
     """The ARN of a resource. The id has all variables of the form that are its own, such as ``INSTANCE/USER``."""
-    return form.format(*resource_id.split("/"), Partition=PARTITION, Region=region, AccountId=account_id)
+    around = {"Partition": PARTITION, "Region": region, "Account": account_id, "AccountId": account_id}
+    return form.format(*resource_id.split("/"), **around)
 
 
 def iam_arn(account_id: str, kind: str, path: str, name: str) -> str:

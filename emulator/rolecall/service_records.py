@@ -209,6 +209,18 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 denied_code="ForbiddenException",
                 error_namespace="com.amazonaws.switchboard.portal",
             ),
+            ServiceRecord(
+                "rolesanywhere",
+                "rest-json",
+                "2018-05-10",
+                "rolesanywhere",
+                "rolesanywhere",
+                "rolesanywhere",
+                "message",
+                constraint_code="ValidationException",
+                denied_code="AccessDeniedException",
+                tagged_resources=r"(?:trust-anchor|profile|crl|subject)/.+",
+            ),
         )
     }
 )

@@ -14,12 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest import mock
 
 import boto3
 from botocore.config import Config
 from click.testing import CliRunner
+from forked_servers import ForkedProcess, fork_rolecall
 from reserved_ports import reserved_port
 
 from rolecall.cli import main
@@ -97,7 +98,7 @@ class RawAnswer:
 class Server:
     """A ``rolecall serve`` process. Made by :func:`start`."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedProcess
     port: int
     folder: Path
     log: Path
@@ -247,15 +248,7 @@ def _started(
     begun = time.monotonic()
     log = folder / f"serve-{port}-{time.monotonic_ns()}"
     with log.with_suffix(".out").open("wb") as output, log.with_suffix(".err").open("wb") as errors:
-        process = subprocess.Popen(
-            [*through, *script("rolecall"), "serve", "--port", str(port), *options],
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            start_new_session=True,
-        )
+        process = _process(("serve", "--port", str(port), *options), folder, environment, through, output, errors)
     server = Server(process, port, folder, log, options, environment, through=through)
     while f"Rolecall is ready at {server.url}\n" not in server.output():
         if process.poll() is not None and f"port {port}" in server.errors():
@@ -266,3 +259,26 @@ def _started(
         time.sleep(0.01)
     server.start_seconds = time.monotonic() - begun
     return server
+
+
+def _process(
+    arguments: tuple[str, ...],
+    folder: Path,
+    environment: dict[str, str],
+    through: tuple[str, ...],
+    output: IO[bytes],
+    errors: IO[bytes],
+) -> subprocess.Popen[bytes] | ForkedProcess:
+    if hasattr(os, "fork") and not through:
+        with open(os.devnull, "rb") as nothing:
+            streams = (nothing.fileno(), output.fileno(), errors.fileno())
+            return fork_rolecall(list(arguments), cwd=folder, env=environment, streams=streams)
+    return subprocess.Popen(
+        [*through, *script("rolecall"), *arguments],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
+    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from served import FIRST_ACCOUNT, Server, run_rolecall
+from served import FIRST_ACCOUNT, Server, run_rolecall, start
 
 TOKEN = "a-token-of-the-tests"
 ROLE = "arn:aws:iam::444455556666:role/chime-partner"
@@ -24,16 +24,25 @@ def database(folder: Path) -> str:
     return f"sqlite:///{(folder / 'rolecall.db').as_posix()}"
 
 
-@pytest.fixture
-def server(make_server: Make) -> Server:
+def with_two_calls(server: Server) -> Server:
     """A server with one allowed call and one refused call."""
-    server = make_server("--control-token", TOKEN)
     server.client("iam").list_users()
     with pytest.raises(ClientError):
         server.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="abc")
     # Before it answers, the server writes the log entries that it has not yet written.
     assert server.control("GET", "decisions")[0] == 200
     return server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For the tests that change nothing: they ask no more of AWS's operations."""
+    served = start(tmp_path_factory.mktemp("served"), "--control-token", TOKEN)
+    try:
+        yield with_two_calls(served)
+        served.stop()
+    finally:
+        served.kill()
 
 
 def read(printed: str) -> Any:
@@ -94,7 +103,8 @@ def test_one_call_is_explained_by_its_ids(server: Server) -> None:
     )
 
 
-def test_a_snapshot_is_loaded_into_the_server(server: Server) -> None:
+def test_a_snapshot_is_loaded_into_the_server(make_server: Make) -> None:
+    server = with_two_calls(make_server("--control-token", TOKEN))
     saved = run_rolecall(server.folder, "snapshot", "save", "before.yaml", "--endpoint", server.url)
     assert saved.returncode == 0
     assert (server.folder / "before.yaml").stat().st_mode & 0o777 == 0o600

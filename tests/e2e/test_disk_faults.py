@@ -186,3 +186,27 @@ def test_a_file_that_is_damaged_while_it_is_served_is_named(tmp_path: Path) -> N
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (500, 503)
         assert "malformed" in served.errors()
         assert "Traceback" not in served.errors()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("fault", ["deleted", "moved", "without its log"])
+def test_a_file_that_is_lost_while_it_is_served_takes_no_changes(tmp_path: Path, fault: str, workers: str) -> None:
+    file = tmp_path / "rolecall.db"
+    served = start(tmp_path, "--workers", workers, database=f"sqlite:///{file.as_posix()}")
+    try:
+        iam = served.client("iam")
+        kept, _ = create_roles(iam, "before", 5)
+        lost = file.with_name("rolecall.db-wal") if fault == "without its log" else file
+        lost.rename(tmp_path / "elsewhere")
+        made, refusals = create_roles(iam, "after", 20)
+        assert (made, refusals) == (set(), {(503, "ServiceUnavailable")})
+        assert f"{lost} has disappeared" in served.errors()
+        assert "Traceback" not in served.errors()
+        served.stop()
+        if fault == "moved":
+            (tmp_path / "elsewhere").rename(file)
+        served.restart()
+        # Without its file a server begins with nothing, as with any path that names no file yet.
+        assert roles(served.client("iam")) == (set() if fault == "deleted" else kept)
+    finally:
+        served.kill()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from forked_servers import fork_rolecall
 from served import PATIENCE_SECONDS, Server, clean_environment, eventually, run_rolecall, script
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -29,9 +30,7 @@ def in_terminal(home: Path, columns: int, *arguments: str, **environment: str) -
     variables = {**clean_environment(home), "TERM": "xterm-256color", **environment}
     for name in {"COLUMNS", "NO_COLOR", "FORCE_COLOR"} - environment.keys():
         variables.pop(name, None)
-    process = subprocess.Popen(
-        [*script("rolecall"), *arguments], env=variables, cwd=home, stdin=theirs, stdout=theirs, stderr=theirs
-    )
+    process = fork_rolecall(list(arguments), cwd=home, env=variables, streams=(theirs, theirs, theirs))
     os.close(theirs)
     parts = []
     try:

@@ -209,6 +209,8 @@ class _Burst:
                     return
                 if code != "ServiceUnavailable":
                     self.problems.append(f"{role}: {error}")
+                # A client that repeats a call at once takes the processor from the servers that recover.
+                self._stopped.wait(0.02)
             except (ConnectionError, HTTPClientError):
                 # The process was killed.
                 return

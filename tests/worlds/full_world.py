@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from anywhere_world import ask_anywhere, fill_anywhere
 from botocore.exceptions import ClientError
 from certificate_calls import certified
 from organization_world import ask_organization, fill_organization
@@ -141,6 +142,7 @@ def fill(handle: Any) -> None:
     _pipelines(handle)
     _voices(handle, handle.client("chime-sdk-voice"))
     fill_organization(handle.client("organizations"), SECOND)
+    fill_anywhere(handle)
     _meetings(handle.client("chime-sdk-meetings"))
     _channels(handle.client("chime-sdk-identity"), handle.client("chime-sdk-messaging"))
 
@@ -587,6 +589,7 @@ class Answers:
                     "chime-sdk-meetings",
                     "chime-sdk-voice",
                     "organizations",
+                    "rolesanywhere",
                 )
             }
             self._ask_everything()
@@ -631,6 +634,7 @@ class Answers:
         self._of_pipelines()
         self._of_channels()
         ask_organization(self)
+        ask_anywhere(self)
         if self._who == "admin":
             self._of_meetings()
 

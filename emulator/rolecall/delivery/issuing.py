@@ -38,7 +38,8 @@ class Wanted:
     """The session that a service wants of a role. The meanings are those of AssumeRole's parameters.
 
     ``source_arn`` is what the service acts for, as the key aws:SourceArn of the trust policy has it. ``context`` are
-    the condition keys that the session keeps, in lower case.
+    the condition keys that the session keeps, in lower case. With ``tags_of_principal`` the trust policy finds the tags
+    as aws:PrincipalTag too. ``policies`` are inline session policies, ``policy_arns`` managed ones.
     """
 
     service: str
@@ -50,6 +51,10 @@ class Wanted:
     tags: tuple[tuple[str, str], ...] = ()
     transitive: bool = False
     context: tuple[tuple[str, str], ...] = field(default=())
+    tags_of_principal: bool = False
+    source_identity: str = ""
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,9 @@ def assume(means: Means, wanted: Wanted) -> tuple[TemporaryCredentials, Caller, 
         tags=wanted.tags,
         transitive_tag_keys=tuple(key for key, _ in wanted.tags) if wanted.transitive else (),
         context=wanted.context,
+        source_identity=wanted.source_identity,
+        policies=wanted.policies,
+        policy_arns=wanted.policy_arns,
     )
     opened = open_session(means.keys, credentials.access_key_id, credentials.session_token)
     return credentials, Caller(principal, credentials.access_key_id, opened.session), decisions
@@ -106,7 +114,11 @@ def _decided(means: Means, wanted: Wanted, trust: Trust | None) -> Sequence[Deci
             _TRUSTS_NOBODY if trust is None else trust.policy,
             rcps=membership.rcps,
         )
-        for action in ("sts:AssumeRole", *(("sts:TagSession",) if wanted.tags else ()))
+        for action in (
+            "sts:AssumeRole",
+            *(("sts:TagSession",) if wanted.tags else ()),
+            *(("sts:SetSourceIdentity",) if wanted.source_identity else ()),
+        )
     ]
     caller = service_caller(wanted.service)
     rights = Rights(caller, Layers(identity=None), _service_keys(wanted.service))
@@ -144,6 +156,10 @@ def _context(
         keys.update({f"aws:requesttag/{key.lower()}": value for key, value in wanted.tags})
         if wanted.transitive:
             keys["sts:transitivetagkeys"] = keys["aws:tagkeys"]
+        if wanted.tags_of_principal:
+            keys.update({f"aws:principaltag/{key.lower()}": value for key, value in wanted.tags})
+    if wanted.source_identity:
+        keys["sts:sourceidentity"] = wanted.source_identity
     return keys
 
 

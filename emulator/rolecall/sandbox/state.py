@@ -13,6 +13,7 @@ from rolecall.call_log.outcomes import Observer, Outcome
 from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock, ClockState
 from rolecall.delivery import kinds
+from rolecall.delivery.anywhere import contents as anywhere
 from rolecall.faults.active import Faults
 from rolecall.faults.rules import FaultCatalogue
 from rolecall.ids import Identifiers
@@ -121,14 +122,21 @@ class Sandbox:
 
 
 def _fault_catalogue() -> FaultCatalogue:
-    operations = {name: partial(operation_names, name) for name in SERVICES}
+    operations = {name: partial(_operation_names, name) for name in SERVICES}
     attached = {name: partial(kinds.operation_names, name) for name in kinds.KINDS}
     return FaultCatalogue(operations, _error_codes, attached, kinds.CREDENTIAL_OPERATIONS)
 
 
+def _operation_names(service: str) -> frozenset[str]:
+    """The operations of the model, and the one that is in no model."""
+    unmodelled = {anywhere.SESSION_OPERATION} if service == anywhere.SERVICE else set()
+    return operation_names(service) | unmodelled
+
+
 def _error_codes(service: str, operation: str) -> frozenset[str]:
     known = kinds.error_codes if service in kinds.KINDS else known_error_codes
-    return known(service, operation)
+    # Without a model of its own, it has the errors of its service.
+    return known(service, "" if operation == anywhere.SESSION_OPERATION else operation)
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer:

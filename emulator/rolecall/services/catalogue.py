@@ -139,6 +139,15 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "sso_oidc.tokens",
     ),
     "sso": ("sso.portal",),
+    "rolesanywhere": (
+        "rolesanywhere.trust_anchors",
+        "rolesanywhere.notification_settings",
+        "rolesanywhere.profiles",
+        "rolesanywhere.attribute_mappings",
+        "rolesanywhere.crls",
+        "rolesanywhere.subjects",
+        "rolesanywhere.tags",
+    ),
 }
 
 

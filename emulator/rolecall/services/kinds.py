@@ -135,6 +135,7 @@ class Kind:
     - ``absent_message`` is AWS's message for an id that does not exist, with ``{noun}`` and ``{id}``.
     - ``ended_message`` is AWS's message for a resource that has ended, where it differs.
     - ``identified_by`` is the member of requests that has the id or the ARN, where ``id_member`` is not in them.
+    - ``absent_code`` is the error code for an id that does not exist.
     """
 
     service: str
@@ -147,6 +148,7 @@ class Kind:
     absent_message: str = "{noun} {id} was not found."
     ended_message: str = ""
     identified_by: str = ""
+    absent_code: str = NOT_FOUND
 
     def place(self, call: Call) -> Place:
         """Where the caller's resources of this kind are in the store."""
@@ -173,7 +175,7 @@ class Kind:
         return _WORDS.sub(" ", re.sub("(Id|Arn|Name)$", "", self.id_member))
 
     def not_found(self, resource_id: str) -> AwsError:
-        return AwsError(NOT_FOUND, self.absent_message.format(noun=self.noun, id=resource_id))
+        return AwsError(self.absent_code, self.absent_message.format(noun=self.noun, id=resource_id))
 
     def arn(self, call: Call, resource_id: str) -> str:
         """The ARN of the caller's resource. Raises KeyError for a kind that has none.
@@ -207,7 +209,7 @@ class Kind:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        around = {"Partition", "Region", "AccountId"}
+        around = {"Partition", "Region", "Account", "AccountId"}
         parts = _VARIABLE.split(self._template)
         last = max(at for at in range(1, len(parts), 2))
         written = []

@@ -122,7 +122,7 @@ def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission
         tagging = compiled.tagging_action
         if kind is not None and kind.made_by == call.operation and kind.tagged_by:
             tagging = f"{compiled.prefix}:{kind.tagged_by}"
-        if tagging and parameters.get("Tags"):
+        if tagging and (parameters.get("Tags") or parameters.get("tags")):
             permissions.append(replace(permissions[-1], action=tagging))
     return permissions
 
@@ -192,7 +192,7 @@ def _compile(call: Call) -> _Compiled:
     keys = _members_of_keys(prefix, () if row is None else row.condition_keys, members)
     depends_on = () if row is None else row.dependent_actions
     tagging = next((each for each in depends_on if each.startswith(f"{prefix}:Tag")), "")
-    has_tags = not members.isdisjoint({"Tags", "TagKeys"})
+    has_tags = not members.isdisjoint({"Tags", "TagKeys", "tags", "tagKeys"})
     is_plain = not (resources.sources or resources.unnamed or keys or has_tags) and not resources.implied_type
     everything = "*" if SERVICE_RECORDS[call.service].refusals_name_everything else ""
     always = (Permission(action, shown_as=everything),) if is_plain else None
@@ -222,17 +222,18 @@ def _requested(compiled: _Compiled, parameters: Parameters) -> Mapping[str, Cont
 
 
 def requested_tags(parameters: Parameters) -> dict[str, ContextValue]:
-    """The condition keys for the tags, or the tag keys, in a request."""
+    """The condition keys for the tags, or the tag keys, in a request. Some models begin all members in lower case."""
     context: dict[str, ContextValue] = {}
-    tags = parameters.get("Tags") or ()
+    tags = parameters.get("Tags") or parameters.get("tags") or ()
     pairs = (
         list(tags.items())
         if isinstance(tags, Mapping)
         else [(tag["Key"], tag["Value"]) for tag in tags if "Key" in tag]
+        or [(tag["key"], tag["value"]) for tag in tags if "key" in tag]
     )
     for key, value in pairs:
         context[f"aws:requesttag/{key.lower()}"] = value
-    keys = (*(key for key, _ in pairs), *(parameters.get("TagKeys") or ()))
+    keys = (*(key for key, _ in pairs), *(parameters.get("TagKeys") or parameters.get("tagKeys") or ()))
     if keys:
         context["aws:tagkeys"] = keys
     return context

@@ -7,7 +7,7 @@ parameters: IAM User Guide, "Elements of an AWS API request signature".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -45,6 +45,8 @@ REPEATED_PART = "Authorization header has more than one '{}' parameter."
 AUTHORIZATION_TOO_LONG = f"Authorization header is longer than {MAXIMUM_AUTHORIZATION_CHARACTERS} characters."
 EXPIRES_OUT_OF_RANGE = f"X-Amz-Expires must be a number of seconds between 1 and {MAXIMUM_EXPIRES_SECONDS}, got '{{}}'"
 
+# A signature with ML-DSA-87 has 9254 hexadecimal digits.
+_MAXIMUM_CERTIFICATE_AUTHORIZATION_CHARACTERS = 16_384
 _PARTS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARTS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
 
@@ -128,6 +130,31 @@ def read_signature(request: HttpRequest, wall_seconds: float) -> Signature | Non
     return None
 
 
+def read_certificate_signature(
+    request: HttpRequest, wall_seconds: float, algorithms: Collection[str]
+) -> tuple[str, Signature]:
+    """The algorithm, one of ``algorithms``, and the signature in the Authorization header; the key is a certificate's.
+
+    Source: IAM Roles Anywhere User Guide, "The IAM Roles Anywhere authentication signing process". It is Signature
+    Version 4 with another algorithm, and a serial number in place of the access key id. Raises AwsError as
+    :func:`read_signature` does.
+    """
+    check_path(request.raw_path)
+    pairs = query_pairs(request.raw_query) if request.raw_query else []
+    headers = request.headers
+    authorization, date = headers.get("authorization", "").strip(" \t"), headers.get("x-amz-date", "").strip(" \t")
+    if len(authorization) > _MAXIMUM_CERTIFICATE_AUTHORIZATION_CHARACTERS:
+        raise AwsError("IncompleteSignature", AUTHORIZATION_TOO_LONG)
+    algorithm = authorization.partition(" ")[0]
+    if algorithm not in algorithms:
+        raise AwsError("IncompleteSignature", UNSUPPORTED_ALGORITHM.format(algorithm))
+    credential, signature, signed_headers = _checked_parts(authorization, date, algorithm)
+    _check_signed_headers(signed_headers, headers)
+    _check_window(date, int(wall_seconds), CLOCK_WINDOW_SECONDS)
+    claim = _claim(credential, signed_headers)
+    return algorithm, Signature(claim, "", signature, date, False, canonical_query(pairs) if pairs else "", "")
+
+
 def _from_header(request: HttpRequest, authorization: str, pairs: list[tuple[str, str]], now_seconds: int) -> Signature:
     headers = request.headers
     if len(authorization) > MAXIMUM_AUTHORIZATION_CHARACTERS:
@@ -172,17 +199,19 @@ def _usual_claim(beginning: str) -> Claim | None:
         return None
 
 
-def _checked_parts(authorization: str, date: str) -> tuple[str, str, tuple[str, ...]]:
+def _checked_parts(
+    authorization: str, date: str, expected_algorithm: str = ALGORITHM
+) -> tuple[str, str, tuple[str, ...]]:
     """Credential, signature and signed headers. Raises AwsError IncompleteSignature."""
     algorithm, _, rest = authorization.partition(" ")
-    if algorithm != ALGORITHM:
+    if algorithm != expected_algorithm:
         raise AwsError("IncompleteSignature", UNSUPPORTED_ALGORITHM.format(algorithm))
     parts = _authorization_parts(rest, authorization)
     sentences = [HEADER_REQUIRES.format(name) for name in _PARTS if name not in parts]
     if not date:
         sentences.append(HEADER_REQUIRES_DATE)
     if sentences:
-        raise AwsError("IncompleteSignature", " ".join([*sentences, f"Authorization={ALGORITHM}"]))
+        raise AwsError("IncompleteSignature", " ".join([*sentences, f"Authorization={algorithm}"]))
     return parts["Credential"], parts["Signature"], _signed_headers(parts["SignedHeaders"])
 
 

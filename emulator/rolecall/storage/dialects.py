@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from rolecall.storage.kept_reads import KeptReads, View
+from rolecall.storage.opened_files import OpenedFiles
 
 # One module for each database, by the name that SQLAlchemy gives it.
 _MODULES = {"sqlite": "rolecall.storage.sqlite_dialect", "postgresql": "rolecall.storage.postgresql_dialect"}
@@ -72,8 +73,11 @@ class Dialect(Protocol):
     def file(self, url: URL) -> str:
         """The path of the database's file; empty if it has none."""
 
-    def engine(self, url: URL) -> Engine:
-        """An engine whose connections are prepared for :class:`~rolecall.storage.engine.Database`."""
+    def engine(self, url: URL, files: OpenedFiles) -> Engine:
+        """An engine whose connections are prepared for :class:`~rolecall.storage.engine.Database`.
+
+        The first connection notes ``files``, if the database has any. Later ones check them.
+        """
 
     def begin(self, connection: Connection) -> None:
         """Begin a transaction for writing, and wait until no other writer is at work. Raises DatabaseError."""

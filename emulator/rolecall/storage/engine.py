@@ -8,7 +8,6 @@ it. How a database does all this is in its dialect (``dialects``).
 from __future__ import annotations
 
 import copy
-import os
 import sqlite3
 import threading
 import weakref
@@ -23,7 +22,7 @@ from rolecall.caches import BoundedCache
 from rolecall.storage.changes import EVERYONE, RIGHTS_CHANGED, note_rows, note_write
 from rolecall.storage.dialects import dialect_named, parsed_url
 from rolecall.storage.kept_reads import PARTS_CHANGED, VIEW, KeptReads, View
-from rolecall.storage.private_files import identity_of
+from rolecall.storage.opened_files import LostFileError, OpenedFiles
 
 # The errors that other rooms catch, so that they need not know SQLAlchemy. Some code uses SQLite's driver directly, and
 # then the driver's own errors come.
@@ -31,10 +30,6 @@ DatabaseError = (SQLAlchemyError, sqlite3.Error)
 DatabaseUnavailableError = (OperationalError, sqlite3.OperationalError)
 BadDatabaseUrlError = ArgumentError
 
-FILE_LOST_MESSAGE = (
-    "The database file {path} {became} since Rolecall opened it, so further changes are lost. Stop Rolecall, "
-    "restore the file if you need it, and start Rolecall again."
-)
 # SQLite's codes for a file whose content is not, or no longer, a database.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # How often a transaction is run again after others at the same time made it fail.
@@ -48,6 +43,8 @@ _Result = TypeVar("_Result")
 def database_failure(error: Exception) -> str:
     """What a log should say when the database made a call fail; empty for every other error."""
     cause = getattr(error, "orig", None) or error
+    if isinstance(cause, LostFileError):
+        return str(cause)
     if isinstance(error, DatabaseUnavailableError):
         return f"the database did not answer: {cause}"
     if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
@@ -70,14 +67,9 @@ def is_in_memory(url: str) -> bool:
 class _Readers:
     """The connections for reading, one for each thread. It stays open, because opening one costs more than a call."""
 
-    def __init__(
-        self, engine: Engine, file: str, turn: threading.RLock | None, view: Callable[[Connection], View | None]
-    ) -> None:
+    def __init__(self, engine: Engine, turn: threading.RLock | None, view: Callable[[Connection], View | None]) -> None:
         self._engine = engine
         self._view = view
-        self._file = file
-        # The file that the first connection found.
-        self.file_identity: tuple[int, int] | None = None
         self._turn = turn
         self._held = threading.local()
         # The connections of all threads. Closing the database closes them; so does the end of an object that was never
@@ -114,8 +106,6 @@ class _Readers:
                 connection.info[VIEW] = self._view(connection)
         held = self._held.reader = (connection, connection.connection.driver_connection)
         self.all.add(connection)
-        if self._file and self.file_identity is None:
-            self.file_identity = identity_of(self._file)
         return held
 
 
@@ -127,8 +117,8 @@ class Database:
         self.url = url
         self._dialect = dialect_named(parsed.get_backend_name())
         self.in_memory = self._dialect.is_in_memory(parsed)
-        self._file = self._dialect.file(parsed)
-        self._adopt(self._dialect.engine(parsed))
+        self._files = OpenedFiles(self._dialect.file(parsed))
+        self._adopt(self._dialect.engine(parsed, self._files))
 
     def _adopt(self, engine: Engine) -> None:
         self._engine = engine
@@ -138,7 +128,7 @@ class Database:
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
         reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._kept = KeptReads()
-        self._readers = _Readers(reading, self._file, self._turn, self._view)
+        self._readers = _Readers(reading, self._turn, self._view)
         self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all)
         # By generation: the entities whose rights changed with it, where this process made the change.
         self._changes: BoundedCache[int, frozenset[str]] = BoundedCache(_REMEMBERED_CHANGES)
@@ -200,6 +190,8 @@ class Database:
             yield connection
             raised = self._dialect.raise_generation(connection) if changed else 0
             raised_reads = self._dialect.raise_reads(connection) if parts and connection.info.get(VIEW) else 0
+            # A change is acknowledged only when it is in the file that the next process will find.
+            self._files.check()
         # Committed, so these generations differ from those before by these changes and no others.
         if changed and EVERYONE not in changed:
             self._changes.put(raised, frozenset(changed))
@@ -277,22 +269,17 @@ class Database:
 
         Another process that still reads or writes may hold back a part. Nothing is lost then.
         """
-        if self._file:
+        if self._files.path:
             self._dialect.checkpoint(self._readers.held()[0])
 
     def lost_file(self) -> str:
-        """What happened to the database's file since it was opened, and what to do; empty if the file is in place."""
-        path, opened = self._file, self._readers.file_identity
-        if not path or opened is None:
-            return ""
-        if identity_of(path) == opened:
-            return ""
-        became = "was replaced by another" if os.path.exists(path) else "has disappeared"
-        return FILE_LOST_MESSAGE.format(path=path, became=became)
+        """What happened to the database's files since they were opened, and what to do; empty if they are in place."""
+        return self._files.lost()
 
     def close(self) -> None:
         self._readers.forget()
         _let_go(self._engine, self._readers.all)
+        self._files.forget()
 
 
 def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, inspect, select, text
 
 from rolecall.storage.dialects import dialect_of
 from rolecall.storage.engine import Database
+from rolecall.storage.problems import UnsuitableDatabaseError
 from rolecall.storage.tables import generations, metadata
 
 # The newest file of migrations/versions. A test compares it with Alembic's own answer.
@@ -30,7 +31,8 @@ def upgrade(database: Database, step: Step | None = None) -> str:
 
     ``step`` is called with the number of migrations done and of all to do, before the first one and after each.
 
-    Raises NewerDatabaseError for a revision that this version does not know.
+    Raises NewerDatabaseError for a revision that this version does not know, and UnsuitableDatabaseError for a database
+    of something else.
     """
     return database.write(lambda connection: upgrade_schema(connection, step))
 
@@ -62,8 +64,14 @@ def upgrade_schema(connection: Connection, step: Step | None = None) -> str:
 
 def _create(connection: Connection) -> None:
     """The whole schema in one step. A test checks that it equals the result of the migrations."""
+    present = inspect(connection).get_table_names()
+    foreign = sorted(set(present) - set(metadata.tables))
+    if foreign:
+        raise UnsuitableDatabaseError(
+            f"the database is not Rolecall's: it has the table {foreign[0]!r}. Use an empty database"
+        )
     # An empty database has none of the tables. Asking for each one took a third of the time.
-    metadata.create_all(connection, checkfirst=bool(inspect(connection).get_table_names()))
+    metadata.create_all(connection, checkfirst=bool(present))
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD_REVISION})
     if connection.execute(select(generations.c.name)).first() is None:

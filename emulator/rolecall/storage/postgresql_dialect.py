@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rolecall.storage.dialects import Readers
 from rolecall.storage.kept_reads import KeptReads
+from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
 from rolecall.storage.postgresql_link import LINK, Link, link_of, number_of
 from rolecall.storage.problems import UnsuitableDatabaseError
@@ -77,7 +78,7 @@ class _Postgresql:
     def file(self, _url: URL) -> str:
         return ""
 
-    def engine(self, url: URL) -> Engine:
+    def engine(self, url: URL, _files: OpenedFiles) -> Engine:
         arguments = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         # A thread holds a connection, so the number of threads limits the number of connections.
         engine = create_engine(url, connect_args=arguments, max_overflow=-1)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rolecall.storage.dialects import dialect_named, parsed_url, shown_url
 from rolecall.storage.log_keepers import SCHEMA_VERSION
+from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.postgresql_forms import as_text, unescaped
 from rolecall.storage.postgresql_link import LINK, Link
 
@@ -104,7 +105,7 @@ class PostgresqlLog:
 
     def _opened(self, schema: Sequence[str]) -> Link:
         if self._connection is None:
-            self._engine = dialect_named("postgresql").engine(parsed_url(self._url))
+            self._engine = dialect_named("postgresql").engine(parsed_url(self._url), OpenedFiles(""))
             with _as_sqlalchemy():
                 self._connection = self._engine.raw_connection()
                 try:

@@ -21,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 from rolecall.storage.changes import CHANGES_BOUND, note_rows, note_write
 from rolecall.storage.dialects import Readers
 from rolecall.storage.kept_reads import KeptReads, View, view_of
+from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.private_files import file_of, keep_private
 from rolecall.storage.write_ahead import write_ahead
 
@@ -52,13 +53,18 @@ class _Sqlite:
     def file(self, url: URL) -> str:
         return file_of(url.database or "")
 
-    def engine(self, url: URL) -> Engine:
+    def engine(self, url: URL, files: OpenedFiles) -> Engine:
         arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
         if self.is_in_memory(url):
             arguments["poolclass"] = StaticPool
         engine = create_engine(url, **arguments)
-        event.listen(engine, "do_connect", _keep_private)
+        if files.path:
+            # First, because a file that has disappeared must not be made again.
+            event.listen(engine, "do_connect", lambda *_connecting: files.check())
+            event.listen(engine, "do_connect", _keep_private)
         event.listen(engine, "connect", _prepare)
+        if files.path:
+            event.listen(engine, "connect", partial(_note, files))
         return engine
 
     def begin(self, connection: Connection) -> None:
@@ -180,13 +186,11 @@ def _generation_of_reads(driver: sqlite3.Connection) -> int:
 
 
 def _keep_private(_dialect: object, _record: object, arguments: list[Any], _named: object) -> None:
-    path = file_of(arguments[0])
-    if path:
-        try:
-            keep_private(path)
-        except OSError as error:
-            # In the driver's words, because every caller handles the driver's error.
-            raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
+    try:
+        keep_private(file_of(arguments[0]))
+    except OSError as error:
+        # In the driver's words, because every caller handles the driver's error.
+        raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
 
 
 def _prepare(driver: sqlite3.Connection, _record: object) -> None:
@@ -196,6 +200,12 @@ def _prepare(driver: sqlite3.Connection, _record: object) -> None:
     # FULL: a committed change survives a failure of the machine, not only of the process.
     driver.execute("PRAGMA synchronous=FULL")
     driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _note(files: OpenedFiles, driver: sqlite3.Connection, _record: object) -> None:
+    # SQLite opens the files of the log with the first read.
+    driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    files.note()
 
 
 @contextmanager

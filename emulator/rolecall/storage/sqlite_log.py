@@ -14,7 +14,8 @@ from typing import Any
 
 from rolecall.printable import printable
 from rolecall.storage.log_keepers import IN_MEMORY, SCHEMA_VERSION
-from rolecall.storage.private_files import file_of, identity_of, keep_private
+from rolecall.storage.opened_files import OpenedFiles
+from rolecall.storage.private_files import identity_of, keep_private
 from rolecall.storage.write_ahead import write_ahead
 
 log = logging.getLogger("rolecall.decisions")
@@ -26,6 +27,10 @@ CORRUPT_ENDING = ".corrupt"
 CORRUPT_MESSAGE = (
     "the decision log {path} is corrupt ({error}): Rolecall began a new one and added {ending} to the old one's name"
 )
+LOST_MESSAGE = (
+    "a file of the decision log {path} was removed or replaced: Rolecall continues with the file that is there now"
+)
+OTHER_DATABASE_MESSAGE = "{path} is another database, not a decision log, so Rolecall leaves it alone"
 _CACHE_KILOBYTES = 256
 # SQLite writes the rows of one INSERT in one step, without the interpreter's lock.
 _ROWS_PER_STATEMENT = 50
@@ -39,8 +44,11 @@ class SqliteLog:
     entity_id = "json_extract(identity, '$.entity_id')"
 
     def __init__(self, path: str) -> None:
-        self.shown_place = self._path = path
+        self.shown_place = path
         self.in_memory = path == IN_MEMORY
+        # A program may change its working directory while the log is open.
+        self._path = path if self.in_memory else os.path.abspath(path)
+        self._files = OpenedFiles("" if self.in_memory else self._path)
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._turn = threading.Lock()
@@ -79,9 +87,13 @@ class SqliteLog:
 
     def close(self) -> None:
         with self._turn:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._files.forget()
 
     @contextmanager
     def _corrupt_file_put_aside(self) -> Iterator[None]:
@@ -93,6 +105,9 @@ class SqliteLog:
             raise
 
     def _opened(self, schema: Sequence[str]) -> sqlite3.Connection:
+        if self._files.lost():
+            log.warning("%s", printable(LOST_MESSAGE.format(path=self._path)))
+            self._let_go()
         if self._connection is None:
             try:
                 self._connection = self._connected(schema)
@@ -103,30 +118,28 @@ class SqliteLog:
         return self._connection
 
     def _connected(self, schema: Sequence[str]) -> sqlite3.Connection:
-        path = file_of(self._path)
-        if path:
+        if not self.in_memory:
             try:
-                keep_private(path)
+                keep_private(self._path)
             except OSError as error:
                 raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
-            self._identity = identity_of(path)
+            self._identity = identity_of(self._path)
         driver = sqlite3.connect(
             self._path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            _prepare(driver, schema)
+            _prepare(driver, schema, self.shown_place)
         except BaseException:
             driver.close()
             raise
+        self._files.note()
         return driver
 
     def _put_aside(self, error: sqlite3.DatabaseError) -> bool:
         """Whether the file was corrupt and has been renamed, so that the next opening begins a new one."""
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT or self.in_memory:
             return False
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._let_go()
         # Another process may already have begun a new file.
         if identity_of(self._path) == self._identity:
             try:
@@ -148,7 +161,11 @@ def _insert(columns: int, rows: int) -> str:
     return f"INSERT INTO calls VALUES {', '.join([places] * rows)}"  # noqa: S608  the places of values, and no values
 
 
-def _prepare(driver: sqlite3.Connection, schema: Sequence[str]) -> None:
+def _prepare(driver: sqlite3.Connection, schema: Sequence[str], shown_place: str) -> None:
+    tables = _tables(driver)
+    # The logs of all versions have a number and this table.
+    if tables and not (_version(driver) and "calls" in tables):
+        raise sqlite3.OperationalError(OTHER_DATABASE_MESSAGE.format(path=shown_place))
     write_ahead(driver, _BUSY_TIMEOUT_SECONDS)
     # If the machine fails, the log may lose its last batch. If only the process fails, it loses nothing.
     driver.execute("PRAGMA synchronous=NORMAL")
@@ -158,8 +175,7 @@ def _prepare(driver: sqlite3.Connection, schema: Sequence[str]) -> None:
         return
     driver.execute("BEGIN IMMEDIATE")
     if _version(driver) != SCHEMA_VERSION:
-        present = driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (name,) in present:
+        for name in _tables(driver):
             quoted = name.replace('"', '""')
             driver.execute(f'DROP TABLE "{quoted}"')
         for statement in schema:
@@ -170,3 +186,9 @@ def _prepare(driver: sqlite3.Connection, schema: Sequence[str]) -> None:
 
 def _version(driver: sqlite3.Connection) -> int:
     return int(driver.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _tables(driver: sqlite3.Connection) -> set[str]:
+    found = driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    # SQLite's own, such as the statistics of ANALYZE, begin like this.
+    return {name for (name,) in found if not name.startswith("sqlite_")}

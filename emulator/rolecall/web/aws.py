@@ -18,6 +18,7 @@ from rolecall.http import HttpAnswer, HttpRequest
 from rolecall.sandbox import Sandbox
 from rolecall.waits import Steps, Wait, wait_here
 from rolecall.web.browsers import guarded
+from rolecall.web.certificate_sessions import SESSIONS_PATH, is_certificate_session, session_steps
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission
 from rolecall.wire import http_date
 
@@ -97,7 +98,10 @@ def aws_application(
             message = TOO_LARGE_MESSAGE.format(limit=maximum_body_bytes)
             error = AwsError("RequestEntityTooLarge", message)
             return answered(gateway.refuse(too_large.request, _guessed_service(environ), error), start_response)
-        steps = gateway.steps(request)
+        if request.raw_path == SESSIONS_PATH and is_certificate_session(request):
+            steps = session_steps(sandbox, request)
+        else:
+            steps = gateway.steps(request)
         if WAITS_KEY in environ:
             return Unfinished(steps, lambda ended: answered(ended, start_response)).go_on()
         return answered(wait_here(steps, clock.pause), start_response)

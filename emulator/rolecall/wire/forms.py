@@ -18,11 +18,18 @@ def add_parameters(text: str, parameters: dict[str, str]) -> None:
 
     ``text`` holds one character per byte (Latin-1). Raises AwsError MalformedQueryString.
     """
+    for name in split_parameters(text, parameters):
+        raise repeated_parameter(name)
+
+
+def split_parameters(text: str, parameters: dict[str, str]) -> list[str]:
+    """As :func:`add_parameters`. The names that have several values are the result; the first value counts."""
     if text.count("&") >= MAXIMUM_PARAMETERS:
         raise AwsError("MalformedQueryString", f"The request has more than {MAXIMUM_PARAMETERS} parameters.")
     if "\x00" in text:
         raise _nul_character()
     plain = text.isascii()
+    repeated: list[str] = []
     for pair in text.split("&"):
         name, _, value = pair.partition("=")
         if "%" in value or "+" in value or not plain:
@@ -31,9 +38,24 @@ def add_parameters(text: str, parameters: dict[str, str]) -> None:
             name = percent_decode(name.replace("+", " "))
         if name in parameters:
             if parameters[name] != value:
-                raise AwsError("MalformedQueryString", f"The parameter {name} has more than one value.")
+                repeated.append(name)
         elif name:
             parameters[name] = value
+    return repeated
+
+
+def values_of(text: str, name: str) -> list[str]:
+    """Every value of a parameter in a text that :func:`split_parameters` has read."""
+    values: list[str] = []
+    for pair in text.split("&"):
+        written, _, value = pair.partition("=")
+        if percent_decode(written.replace("+", " ")) == name:
+            values.append(percent_decode(value.replace("+", " ")))
+    return values
+
+
+def repeated_parameter(name: str) -> AwsError:
+    return AwsError("MalformedQueryString", f"The parameter {name} has more than one value.")
 
 
 def _nul_character() -> AwsError:

@@ -16,7 +16,7 @@ from typing import Any
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest, name_of_host
 from rolecall.wire import routes
-from rolecall.wire.forms import add_parameters
+from rolecall.wire.forms import add_parameters, repeated_parameter, split_parameters
 from rolecall.wire.models import KNOWN_SERVICES
 from rolecall.wire.services import Operation, Service, load_service
 
@@ -187,8 +187,7 @@ def _service_of_target(request: HttpRequest) -> str:
 
 def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES) -> Target:
     query: dict[str, str] = {}
-    if request.raw_query:
-        add_parameters(request.raw_query, query)
+    repeated = split_parameters(request.raw_query, query) if request.raw_query else ()
     prefixed, path = _served_path(request.raw_path)
     named = prefixed or _service_of_host(request)
     names = (named,) if named in services else _sharing(request, path, query, services)
@@ -201,10 +200,14 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
             if name == _CHIME and _VOICE in names and found.operation_name in _of_both():
                 name = _CHIME if _is_for_chime_alone(found.operation_name, query, request.body) else _VOICE
             service = load_service(name)
+            operation = service.operation(found.operation_name)
+            for parameter in repeated:
+                if parameter not in operation.query_lists:
+                    raise repeated_parameter(parameter)
             raw_path = request.raw_path
             if request.path_is_rebuilt:
                 raw_path = raw_path[: len(raw_path) - len(path)] + routes.corrected_path(found)
-            return Target(service, service.operation(found.operation_name), raw_path, found.labels, query)
+            return Target(service, operation, raw_path, found.labels, query)
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
+from rolecall.wire.forms import values_of
 from rolecall.wire.models import Member, Shape
 from rolecall.wire.scalars import (
     FLOAT_TYPES,
@@ -37,6 +38,11 @@ def compile_decode(shape: Shape | None) -> Decode:
     members = shape.members if shape else {}
     payload = shape.traits.get("payload", "") if shape else ""
     labels, queries, headers = (_located(members, location) for location in ("uri", "querystring", "header"))
+    lists = [
+        (m.wire_name, name, text_reader(m.shape.part("member")) or str)
+        for name, m in members.items()
+        if m.location == "querystring" and m.shape.type == "list"
+    ]
     body = {m.wire_name: (name, _reader(m)) for name, m in members.items() if not m.location and name != payload}
     whole = (payload, members[payload]) if payload else None
 
@@ -47,6 +53,9 @@ def compile_decode(shape: Shape | None) -> Decode:
             values[name] = text if read is None else read(text)
         if query:
             _read_located(queries, query, values)
+            for wire_name, name, read_part in lists:
+                if wire_name in query:
+                    values[name] = [read_part(text) for text in values_of(request.raw_query, wire_name)]
         if headers:
             _read_located(headers, request.headers, values)
         if whole is not None:
@@ -65,7 +74,7 @@ def _located(members: Mapping[str, Member], location: str) -> list[tuple[str, st
     return [
         (wire_name, name, text_reader(m))
         for name, m in members.items()
-        if m.location == location
+        if m.location == location and not (location == "querystring" and m.shape.type == "list")
         for wire_name in (_header_names(m.wire_name) if location == "header" else (m.wire_name,))
     ]
 

@@ -38,6 +38,8 @@ class Operation:
     status: int
     input_members: tuple[str, ...]
     input_paths: tuple[tuple[str, ...], ...]
+    # The names of the query string that may have several values.
+    query_lists: frozenset[str]
     required_members: tuple[str, ...]
     output_members: tuple[str, ...]
     output_paths: frozenset[tuple[str, ...]]
@@ -118,6 +120,9 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
         status=raw["http"].get("responseCode", 200),
         input_members=tuple(inputs),
         input_paths=tuple(_member_paths(given)),
+        query_lists=frozenset(
+            m.wire_name for m in inputs.values() if m.location == "querystring" and m.shape.type == "list"
+        ),
         required_members=tuple(member for member in inputs if given and member in given.required),
         output_members=tuple(outputs),
         output_paths=frozenset(_member_paths(answered, _ANSWER_MEMBER_DEPTH)),
