@@ -6,6 +6,7 @@ checks expiry. Refusals come in AWS's order: a damaged token, then an expired on
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -74,6 +75,18 @@ class IdentityStore:
         self.keys = keys
         self.generation = policies.generation
         self._known: BoundedCache[tuple[str, str], Identity] = BoundedCache(_IDENTITY_LIMIT)
+
+    def without(self, generation: int, changed: Collection[str]) -> IdentityStore:
+        """The identities of a later generation, which differs by changes to these entities and by no others.
+
+        ``changed`` are unique ids of users and roles, and ids of access keys. A session depends on its user or role,
+        and a long-term key on itself and on its user. Everything else that they depend on bears on everyone's rights.
+        """
+        store = IdentityStore(self.policies.without(generation, changed), self.keys)
+        store._known = self._known.without(
+            lambda key, identity: key[0] in changed or identity.caller.principal.entity_id in changed
+        )
+        return store
 
     def resolve(self, connection: Connection, access_key_id: str, session_token: str, now_seconds: float) -> Identity:
         """The identity for the credentials of a request. Raises AwsError InvalidClientTokenId or ExpiredToken."""

@@ -6,17 +6,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from iam_calls import identity
+from processes import processes
 from sent_statements import sent_statements
 from world_handle import WorldHandle
 
-from rolecall.app import application_over
 from rolecall.caches import KeptList
-from rolecall.inprocess import route
 from rolecall.storage import tables as t
 
 ACCOUNT = "111122223333"
@@ -168,14 +168,14 @@ def test_a_changed_tag_changes_the_right_to_the_resource(world: WorldHandle) -> 
         reader.get_role(**ROLE)
 
 
-def test_another_process_sees_a_change_at_once(world: WorldHandle) -> None:
+def test_another_process_sees_a_change_at_once(world: WorldHandle, tmp_path: Path) -> None:
     """Two sandboxes over one database, as two workers have them."""
-    other = application_over(world.database, world.declared, world.clock)
-    there, here = route(world.client("iam"), other), world.client("iam")
-    here.create_role(**ROLE, AssumeRolePolicyDocument=trust(ACCOUNT), Description="old")
-    assert there.get_role(**ROLE)["Role"]["Description"] == "old"
-    here.update_role(**ROLE, Description="new")
-    assert there.get_role(**ROLE)["Role"]["Description"] == "new"
+    with processes(world, tmp_path, 2) as (one, other):
+        here, there = one.client("iam"), other.client("iam")
+        here.create_role(**ROLE, AssumeRolePolicyDocument=trust(ACCOUNT), Description="old")
+        assert there.get_role(**ROLE)["Role"]["Description"] == "old"
+        here.update_role(**ROLE, Description="new")
+        assert there.get_role(**ROLE)["Role"]["Description"] == "new"
 
 
 def test_a_kept_list_has_a_text_for_each_encoder() -> None:

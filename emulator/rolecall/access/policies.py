@@ -7,7 +7,7 @@ changed. Parsed documents outlive generations, because they depend on nothing bu
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,6 +135,17 @@ class PolicyStore:
         self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
         self.resources: BoundedCache[tuple[object, ...], Any] = BoundedCache(_GENERATION_LIMIT)
         self.pages: BoundedCache[tuple[object, ...], Any] = BoundedCache(_PAGES_LIMIT)
+
+    def without(self, generation: int, changed: Collection[str]) -> PolicyStore:
+        """The store of a later generation, which differs by changes to these users and roles and by no others.
+
+        Their policies go. So do answers, and the names of roles that did not exist.
+        """
+        store = PolicyStore(generation)
+        store._authorities = self._authorities.without(lambda key, _: key[1] in changed)
+        store._trusts = self._trusts.without(lambda _, trust: trust is None or trust.role.entity.entity_id in changed)
+        store._organizations = self._organizations.without(lambda _, __: False)
+        return store
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
         """A user's authority; None when the user is gone, or its account closed."""

@@ -35,14 +35,31 @@ class Generations:
         self._taking_over = threading.Lock()
 
     def current(self, connection: Connection) -> IdentityStore:
-        """The identities of the connection's generation. A new generation starts with empty caches."""
+        """The identities of the connection's generation.
+
+        A new generation starts with empty caches, unless this process has made it by changing single users or roles.
+        """
         generation = self._database.generation(connection)
         identities = self._identities
-        if identities is None or identities.generation != generation:
-            identities = read_identities(connection, generation)
-            # Settings change only with the whole world: by loading a snapshot, or by a reset.
-            states = worlds.states(connection)
-            self._take_over(identities, settings_in(states, self._declared_settings), states)
+        if identities is None:
+            return self._read(connection, generation)
+        if identities.generation == generation:
+            return identities
+        changed = self._database.changed_between(identities.generation, generation)
+        if changed is None:
+            return self._read(connection, generation)
+        # Settings, clock and fault rules belong to no entity, so they are the same.
+        carried = identities.without(generation, changed)
+        with self._taking_over:
+            if self._identities is identities:
+                self._identities = carried
+        return carried
+
+    def _read(self, connection: Connection, generation: int) -> IdentityStore:
+        identities = read_identities(connection, generation)
+        # Settings change only with the whole world: by loading a snapshot, or by a reset.
+        states = worlds.states(connection)
+        self._take_over(identities, settings_in(states, self._declared_settings), states)
         return identities
 
     def _take_over(self, identities: IdentityStore, settings: SandboxSettings, states: Mapping[str, str]) -> None:

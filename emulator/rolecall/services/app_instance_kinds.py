@@ -24,7 +24,7 @@ ADMIN_TYPE = "app-instance-admin"
 def identity_of(call: Call, arn: str) -> Resource | None:
     """The caller's user or bot with that ARN; None without one."""
     for kind in (USER, BOT):
-        if kind.id_of(arn):
+        if kind.own_id(call, arn):
             return kind.kept.find(call, kind, (arn,), locked=False)
     return None
 

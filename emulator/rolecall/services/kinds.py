@@ -9,6 +9,7 @@ from typing import Any
 
 from rolecall.access.resources import Resource as RequestedResource
 from rolecall.arns import arn_format, formatted_arn, parse_arn
+from rolecall.caches import BoundedCache
 from rolecall.data import actions, resource_types
 from rolecall.errors import AwsError, bad_request
 from rolecall.service_records import action_prefix
@@ -21,6 +22,8 @@ from rolecall.storage.resources import Content, Place, Position, Resource
 Ids = tuple[str, ...]
 NOT_FOUND = "NotFoundException"
 RESOURCE_NOT_FOUND = "ResourceNotFoundException"
+# The ids in ARNs are worked out once.
+_own_ids: BoundedCache[tuple[str, str, str, str], str] = BoundedCache(4096)
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -104,8 +107,8 @@ class ResourceStore(Kept):
 
     def _stored(self, call: Call, kind: Kind, named: str, *, locked: bool) -> Resource | None:
         is_arn = kind.is_named_by_arn or (kind.identified_by != "" and named.startswith("arn:"))
-        resource_id = kind.id_of(named) if is_arn else named
-        if is_arn and (resource_id == "" or named != kind.arn(call, resource_id)):
+        resource_id = kind.own_id(call, named) if is_arn else named
+        if is_arn and not resource_id:
             return None
         return store.find(call.db, kind.place(call), resource_id, locked=locked)
 
@@ -186,6 +189,16 @@ class Kind:
         match = self._pattern.fullmatch(arn)
         return "" if match is None else "/".join(match.groups())
 
+    def own_id(self, call: Call, arn: str) -> str:
+        """The id in an ARN of the caller's account and Region; empty for any other ARN."""
+        key = self.name, arn, call.region, call.account_id
+        known = _own_ids.get(key)
+        if known is None:
+            resource_id = self.id_of(arn)
+            known = resource_id if resource_id and arn == self.arn(call, resource_id) else ""
+            _own_ids.put(key, known)
+        return known
+
     @cached_property
     def _template(self) -> str:
         return resource_types(action_prefix(self.service))[self.resource_type].arn
@@ -225,8 +238,8 @@ def kind_with_arn(service: str, resource_type: str, id_member: str, **traits: An
 
     @resource_kind(action_prefix(service), resource_type)
     def describe(call: Call, resource: RequestedResource) -> Described:
-        resource_id = made.id_of(resource.arn)
-        if resource_id == "" or resource.arn != made.arn(call, resource_id):
+        resource_id = made.own_id(call, resource.arn)
+        if not resource_id:
             # Another account's, or another Region's: this call does not know its tags.
             return Described(resource.arn, {})
         tags = store.tags_by_id(call.db, made.place(call), resource_id)

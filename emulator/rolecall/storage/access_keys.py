@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.prepared import PreparedSelect
 
 
@@ -113,11 +114,13 @@ def add_access_key(connection: Connection, key: AccessKeyRecord, secret_access_k
 
 def set_access_key_status(connection: Connection, access_key_id: str, status: str) -> None:
     """``status`` is Active or Inactive."""
-    connection.execute(update(_KEYS).where(_KEYS.c.access_key_id == access_key_id).values(status=status))
+    statement = update(_KEYS).where(_KEYS.c.access_key_id == access_key_id).values(status=status)
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: access_key_id}))
 
 
 def remove_access_key(connection: Connection, access_key_id: str) -> None:
-    connection.execute(delete(_KEYS).where(_KEYS.c.access_key_id == access_key_id))
+    statement = delete(_KEYS).where(_KEYS.c.access_key_id == access_key_id)
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: access_key_id}))
 
 
 def lock_account(connection: Connection, account_id: str) -> None:

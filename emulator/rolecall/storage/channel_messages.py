@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE
+from rolecall.storage.kept_reads import MISSING, part_of, view_of
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
+from rolecall.storage.resources import Resource, content_part
 
+_Shown = TypeVar("_Shown")
 SENT, PENDING, FAILED, DENIED = "SENT", "PENDING", "FAILED", "DENIED"
 
 
@@ -54,6 +58,10 @@ _BY_TOKEN = PreparedSelect(
 )
 _LAST = PreparedSelect(
     select(func.max(_M.created_at_micros)).where(_M.channel_key == bindparam("channel_key")), "channel_key"
+)
+_PENDING = PreparedSelect(
+    select(_M.message_id).where(_M.channel_key == bindparam("channel_key"), _M.settles_at_micros.is_not(None)).limit(1),
+    "channel_key",
 )
 _OVERDUE = PreparedSelect(
     _SELECT.where(_M.channel_key == bindparam("channel_key"), _M.settles_at_micros <= bindparam("now_micros")).order_by(
@@ -127,20 +135,53 @@ def find_by_callback(connection: Connection, channel_key: str, callback_id: str)
     return None if row is None or row[1] != channel_key else message_of(row)
 
 
-def page(
-    connection: Connection,
-    channel_key: str,
-    sub_channel_id: str,
-    reader_arn: str,
-    between_micros: tuple[int, int],
-    now_micros: int,
-    *,
-    ascending: bool,
-    limit: int,
-) -> list[Sequence[Any]]:
-    """The rows of the messages that a reader may see, made between two times, both included. Their content is text."""
-    values = (channel_key, *between_micros, sub_channel_id, now_micros, reader_arn, limit)
+class PageAsked(NamedTuple):
+    """A page of the messages of a channel that a reader may see, made between two times, both included."""
+
+    channel_key: str
+    sub_channel_id: str
+    reader_arn: str
+    from_micros: int
+    to_micros: int
+    ascending: bool
+    limit: int
+
+
+def page(connection: Connection, asked: PageAsked, now_micros: int) -> list[Sequence[Any]]:
+    """The rows of a page, and one more if there are more. Their content is text."""
+    channel_key, sub_channel_id, reader_arn, from_micros, to_micros, ascending, limit = asked
+    values = (channel_key, from_micros, to_micros, sub_channel_id, now_micros, reader_arn, limit + 1)
     return _PAGES[ascending].all(connection, *values)
+
+
+def kept_page(
+    connection: Connection,
+    asked: PageAsked,
+    read: Callable[[PageAsked], tuple[_Shown, int | None, Sequence[Resource | None]]],
+    *,
+    changes_with_time: bool,
+) -> tuple[_Shown, int | None]:
+    """The page that ``read`` makes, and the time of its last message if there are more.
+
+    ``read`` also gives the senders; one that was deleted is None. The page is kept until the channel's messages or a
+    sender change. A page that ``changes_with_time`` is not kept, and so are other pages that may: a flow may have to
+    decide a message, or a sender may end or have ended.
+    """
+    view = None if changes_with_time else view_of(connection)
+    known: Any = MISSING if view is None else view.get(asked, page=True)
+    if known is MISSING:
+        shown, more, senders = read(asked)
+        known = shown, more
+        lasting = [sender.key for sender in senders if sender is not None and sender.ends_at_seconds is None]
+        if view is not None and len(lasting) == len(senders) and not _has_pending(connection, asked.channel_key):
+            parts = (part_of(t.channel_messages.name, asked.channel_key), *map(content_part, lasting))
+            view.put(asked, known, *parts, page=True)
+    found: tuple[_Shown, int | None] = known
+    return found
+
+
+def _has_pending(connection: Connection, channel_key: str) -> bool:
+    return _PENDING.first(connection, channel_key) is not None
 
 
 def newest(connection: Connection, channel_key: str, between_micros: tuple[int, int], limit: int) -> list[Message]:
@@ -189,7 +230,8 @@ def pending(connection: Connection, now_micros: int) -> list[tuple[Message, str,
 
 def change(connection: Connection, message: Message) -> None:
     """Replace the message of that id."""
-    connection.execute(update(t.channel_messages).where(_M.message_id == message.message_id).values(_row(message)))
+    statement = update(t.channel_messages).where(_M.message_id == message.message_id).values(_row(message))
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: message.channel_key}))
 
 
 def remove(connection: Connection, message_id: str) -> None:
@@ -198,7 +240,8 @@ def remove(connection: Connection, message_id: str) -> None:
 
 def remove_of_sub_channel(connection: Connection, channel_key: str, sub_channel_id: str) -> None:
     of_channel = _M.channel_key == channel_key
-    connection.execute(delete(t.channel_messages).where(of_channel, _M.sub_channel_id == sub_channel_id))
+    statement = delete(t.channel_messages).where(of_channel, _M.sub_channel_id == sub_channel_id)
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: channel_key}))
 
 
 def remove_unlisted(connection: Connection, channel_key: str, before_micros: int) -> None:
@@ -209,4 +252,4 @@ def remove_unlisted(connection: Connection, channel_key: str, before_micros: int
         _M.listed.is_(False),
         _M.settles_at_micros.is_(None),
     )
-    connection.execute(statement)
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: channel_key}))

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, tuple_, update
 
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE
+from rolecall.storage.kept_reads import MISSING, part_of, view_of
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
@@ -76,6 +78,19 @@ def add(connection: Connection, relation: Relation) -> None:
 
 def of_pair(connection: Connection, channel_key: str, member_key: str) -> list[Relation]:
     """Everything that one user or bot is in a channel."""
+    view = view_of(connection)
+    if view is None:
+        return _of_pair(connection, channel_key, member_key)
+    key = (_OF_PAIR, channel_key, member_key)
+    found: list[Relation] = view.get(key)
+    if found is MISSING:
+        found = _of_pair(connection, channel_key, member_key)
+        # A member that is deleted takes its rows with it, and a delete of a resource changes everything.
+        view.put(key, found, part_of(t.channel_relations.name, channel_key))
+    return found
+
+
+def _of_pair(connection: Connection, channel_key: str, member_key: str) -> list[Relation]:
     return [Relation(*row) for row in _OF_PAIR.all(connection, channel_key, member_key)]
 
 
@@ -154,21 +169,27 @@ def sub_channels(connection: Connection, channel_key: str, moderators: bool = Tr
 
 
 def remove(connection: Connection, relation: Relation) -> None:
-    connection.execute(delete(t.channel_relations).where(_same(relation)))
+    connection.execute(delete(t.channel_relations).where(_same(relation)).execution_options(**_of_channel(relation)))
 
 
 def change(connection: Connection, relation: Relation) -> None:
     """Keep the time of the update, the read marker and the preferences of a relation."""
     names = ("updated_at_micros", "read_marker_micros", "preferences")
     values = {name: getattr(relation, name) for name in names}
-    connection.execute(update(t.channel_relations).where(_same(relation)).values(values))
+    statement = update(t.channel_relations).where(_same(relation)).values(values)
+    connection.execute(statement.execution_options(**_of_channel(relation)))
 
 
 def move(connection: Connection, relation: Relation, sub_channel_id: str, now_micros: int) -> Relation:
     """Put a member into another sub-channel."""
     moved = relation._replace(sub_channel_id=sub_channel_id, updated_at_micros=now_micros)
-    connection.execute(update(t.channel_relations).where(_same(relation)).values(moved._asdict()))
+    statement = update(t.channel_relations).where(_same(relation)).values(moved._asdict())
+    connection.execute(statement.execution_options(**_of_channel(relation)))
     return moved
+
+
+def _of_channel(relation: Relation) -> dict[str, Any]:
+    return {CHANGES_ALONE: relation.channel_key}
 
 
 def _same(relation: Relation) -> Any:

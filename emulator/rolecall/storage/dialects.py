@@ -16,12 +16,11 @@ from sqlalchemy import Connection, Engine, Select, Table, Update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from rolecall.storage.kept_reads import KeptReads, View
 from rolecall.storage.opened_files import OpenedFiles
 
 # One module for each database, by the name that SQLAlchemy gives it.
 _MODULES = {"sqlite": "rolecall.storage.sqlite_dialect", "postgresql": "rolecall.storage.postgresql_dialect"}
-# Whether the connection's transaction wrote something that rights depend on; a key of its ``info``.
-AUTHORITY_WRITTEN = "authority_written"
 _SECRET_QUERY_KEYS = ("password", "sslpassword")
 
 
@@ -83,14 +82,20 @@ class Dialect(Protocol):
     def begin(self, connection: Connection) -> None:
         """Begin a transaction for writing, and wait until no other writer is at work. Raises DatabaseError."""
 
-    def raise_generation(self, connection: Connection) -> None:
-        """Raise the generation, in the connection's transaction."""
+    def raise_generation(self, connection: Connection) -> int:
+        """Raise the generation, in the connection's transaction. Returns the new one."""
 
     def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
         """A connection that reads one state of the database. See ``Database.snapshot``."""
 
     def generation(self, connection: Connection) -> int:
         """The generation of the connection's snapshot."""
+
+    def view(self, connection: Connection, kept: KeptReads) -> View | None:
+        """A view of the kept values for this connection; None when this database keeps no reads."""
+
+    def raise_reads(self, connection: Connection) -> int:
+        """Raise the generation of reads, in the connection's transaction. Returns the new one."""
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
         """A savepoint around the block. An error inside undoes the block and leaves the transaction usable."""

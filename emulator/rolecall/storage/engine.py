@@ -11,14 +11,17 @@ import copy
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from rolecall.storage.dialects import AUTHORITY_WRITTEN, dialect_named, parsed_url
+from rolecall.caches import BoundedCache
+from rolecall.storage.changes import EVERYONE, RIGHTS_CHANGED, note_rows, note_write
+from rolecall.storage.dialects import dialect_named, parsed_url
+from rolecall.storage.kept_reads import PARTS_CHANGED, VIEW, KeptReads, View
 from rolecall.storage.opened_files import LostFileError, OpenedFiles
 
 # The errors that other rooms catch, so that they need not know SQLAlchemy. Some code uses SQLite's driver directly, and
@@ -31,6 +34,8 @@ BadDatabaseUrlError = ArgumentError
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # How often a transaction is run again after others at the same time made it fail.
 WRITE_ATTEMPTS = 5
+# So many changes of rights by this process are remembered one by one.
+_REMEMBERED_CHANGES = 64
 
 _Result = TypeVar("_Result")
 
@@ -62,8 +67,9 @@ def is_in_memory(url: str) -> bool:
 class _Readers:
     """The connections for reading, one for each thread. It stays open, because opening one costs more than a call."""
 
-    def __init__(self, engine: Engine, turn: threading.RLock | None) -> None:
+    def __init__(self, engine: Engine, turn: threading.RLock | None, view: Callable[[Connection], View | None]) -> None:
         self._engine = engine
+        self._view = view
         self._turn = turn
         self._held = threading.local()
         # The connections of all threads. Closing the database closes them; so does the end of an object that was never
@@ -96,6 +102,8 @@ class _Readers:
         # Under the lock: preparing the only connection of an in-memory database ends other threads' transactions.
         with self._turn or nullcontext():
             connection = self._engine.connect()
+            if VIEW not in connection.info:
+                connection.info[VIEW] = self._view(connection)
         held = self._held.reader = (connection, connection.connection.driver_connection)
         self.all.add(connection)
         return held
@@ -115,12 +123,15 @@ class Database:
     def _adopt(self, engine: Engine) -> None:
         self._engine = engine
         self._writers = self._engine.execution_options()
-        event.listen(self._writers, "before_execute", _note_authority_write)
+        event.listen(self._writers, "before_execute", _note_write)
         # All threads share the one connection of an in-memory database, so they take turns.
         self._turn: threading.RLock | None = threading.RLock() if self.in_memory else None
         reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._readers = _Readers(reading, self._turn)
+        self._kept = KeptReads()
+        self._readers = _Readers(reading, self._turn, self._view)
         self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all)
+        # By generation: the entities whose rights changed with it, where this process made the change.
+        self._changes: BoundedCache[int, frozenset[str]] = BoundedCache(_REMEMBERED_CHANGES)
 
     def sibling(self) -> Database:
         """Another, empty database in memory. Both share compiled statements and nothing else."""
@@ -171,13 +182,43 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._writer() as connection, connection.get_transaction() or nullcontext():
-            connection.info[AUTHORITY_WRITTEN] = False
+        with (
+            self._writer() as connection,
+            connection.get_transaction() or nullcontext(),
+            self._noted(connection) as (changed, parts),
+        ):
             yield connection
-            if connection.info[AUTHORITY_WRITTEN]:
-                self._dialect.raise_generation(connection)
+            raised = self._dialect.raise_generation(connection) if changed else 0
+            raised_reads = self._dialect.raise_reads(connection) if parts and connection.info.get(VIEW) else 0
             # A change is acknowledged only when it is in the file that the next process will find.
             self._files.check()
+        # Committed, so these generations differ from those before by these changes and no others.
+        if changed and EVERYONE not in changed:
+            self._changes.put(raised, frozenset(changed))
+        if raised_reads:
+            self._kept.changed(raised_reads, parts)
+
+    @contextmanager
+    def _noted(self, connection: Connection) -> Iterator[tuple[set[str], set[str]]]:
+        """What the transaction changes: entities, and parts of resources. It may use what was kept until it writes."""
+        info = connection.info
+        changed = info[RIGHTS_CHANGED] = set[str]()
+        parts = info[PARTS_CHANGED] = set[str]()
+        # A database in memory reads and writes over one connection.
+        before, own = info.get(VIEW), self._view(connection)
+        if own is not None:
+            info[VIEW] = own
+            own.open()
+        try:
+            yield changed, parts
+        finally:
+            if before is not None:
+                info[VIEW] = before
+            else:
+                info.pop(VIEW, None)
+
+    def _view(self, connection: Connection) -> View | None:
+        return self._dialect.view(connection, self._kept)
 
     def _writer(self) -> Connection:
         """A connection whose transaction has begun. A connection that the server has ended meanwhile is replaced."""
@@ -208,6 +249,21 @@ class Database:
         """A number that changes with any authorisation data. ``connection`` comes from :meth:`snapshot`."""
         return self._dialect.generation(connection)
 
+    def changed_between(self, before: int, after: int) -> frozenset[str] | None:
+        """The entities whose rights changed after one generation and up to another; see ``changes.RIGHTS_CHANGED``.
+
+        None when anyone's may have: another process has changed something, or a change was not about entities.
+        """
+        changed: set[str] = set()
+        if not before <= after <= before + _REMEMBERED_CHANGES:
+            return None
+        for generation in range(before + 1, after + 1):
+            known = self._changes.get(generation)
+            if known is None:
+                return None
+            changed |= known
+        return frozenset(changed)
+
     def checkpoint(self) -> None:
         """Write everything into the database's own file, so that a copy of this file is complete. For a clean stop.
 
@@ -233,10 +289,12 @@ def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:
     engine.dispose()
 
 
-def _note_authority_write(connection: Connection, statement: Any, *_ignored: object) -> None:
-    # A table of a migration or of Alembic has no such fact, so it counts as one that bears on rights.
-    if getattr(statement, "is_dml", False) and statement.table.info.get("bears_on_rights", True):
-        # A statement may state that it changes no column that rights depend on.
-        if statement.get_execution_options().get("changes_no_rights"):
-            return
-        connection.info[AUTHORITY_WRITTEN] = True
+def _note_write(
+    connection: Connection, statement: Any, rows: Sequence[Any], row: Mapping[str, Any], _options: object
+) -> None:
+    if getattr(statement, "is_dml", False):
+        options = statement.get_execution_options()
+        if statement.is_insert and statement.table.info.get("of_entity") and (rows or row) and not options:
+            note_rows(connection, statement.table, rows or [row])
+        else:
+            note_write(connection, statement.table, options)

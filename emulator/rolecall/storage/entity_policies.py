@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 EntityKind = Literal["user", "group", "role"]
@@ -120,7 +121,7 @@ def attach_policy(
 
 def detach_policy(connection: Connection, kind: EntityKind, owner_id: str, policy_arn: str) -> bool:
     """Detach a managed policy. False when it was not attached."""
-    statement = _STATEMENTS[kind].delete_attached
+    statement = _STATEMENTS[kind].delete_attached.execution_options(**{CHANGES_ALONE: owner_id})
     return connection.execute(statement, {"owner": owner_id, "arn": policy_arn}).rowcount > 0
 
 
@@ -145,14 +146,15 @@ def put_inline(connection: Connection, kind: EntityKind, owner_id: str, name: st
     """Add an inline policy, or replace the document of the policy with that name."""
     statements = _STATEMENTS[kind]
     key = {"owner": owner_id, "policy_name": name}
-    if connection.execute(statements.update_document.values(document=document), key).rowcount == 0:
+    change = statements.update_document.values(document=document).execution_options(**{CHANGES_ALONE: owner_id})
+    if connection.execute(change, key).rowcount == 0:
         values = {KIND_TABLES[kind].owner: owner_id, "name": name, "document": document}
         connection.execute(statements.insert_document, values)
 
 
 def remove_inline(connection: Connection, kind: EntityKind, owner_id: str, name: str) -> bool:
     """Delete an inline policy. False when there was no policy with that name."""
-    statement = _STATEMENTS[kind].delete_document
+    statement = _STATEMENTS[kind].delete_document.execution_options(**{CHANGES_ALONE: owner_id})
     return connection.execute(statement, {"owner": owner_id, "policy_name": name}).rowcount > 0
 
 

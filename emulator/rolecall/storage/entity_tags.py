@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, select
 
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 
 TaggedKind = Literal[
@@ -107,7 +108,7 @@ def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iter
     ]
     replaced = [{"owner": owner_id, "removed": row["key_key"]} for row in rows if row["key_key"] in present]
     if replaced:
-        connection.execute(statements.delete_one, replaced)
+        connection.execute(statements.delete_one.execution_options(**{CHANGES_ALONE: owner_id}), replaced)
     if rows:
         statements.insert.execute(connection, rows)
 
@@ -117,7 +118,7 @@ def remove_tags(connection: Connection, kind: TaggedKind, owner_id: str, keys: I
     statements = _KINDS[kind]
     rows = [{"owner": owner_id, "removed": statements.key_key(key)} for key in keys]
     if rows:
-        connection.execute(statements.delete_one, rows)
+        connection.execute(statements.delete_one.execution_options(**{CHANGES_ALONE: owner_id}), rows)
 
 
 def new_tag_count(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> int:

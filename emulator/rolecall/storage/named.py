@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Table, bindparam, func, select, update
 
+from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
@@ -55,5 +56,6 @@ class CountInAccount:
 def move_entity(connection: Connection, identifier: Column[Any], entity_id: str, name: str, path: str) -> None:
     """Give an entity another name and path. Raises AlreadyThere when another entity of the account has the name."""
     statement = update(identifier.table).where(identifier == entity_id)
+    statement = statement.execution_options(**{CHANGES_ALONE: entity_id})
     with problem_for_conflict(connection, AlreadyThere(name)):
         connection.execute(statement.values(name=name, name_key=name.lower(), path=path))

@@ -28,9 +28,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from rolecall.storage.dialects import Readers
+from rolecall.storage.kept_reads import KeptReads
 from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
-from rolecall.storage.postgresql_link import LINK, Link, link_of
+from rolecall.storage.postgresql_link import LINK, Link, link_of, number_of
 from rolecall.storage.problems import UnsuitableDatabaseError
 
 MINIMUM_SERVER_VERSION = 13
@@ -49,7 +50,7 @@ _CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 _BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})".encode()
-_RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam'"
+_RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam' RETURNING value"
 # A serialization failure and a deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
 _TRY_AGAIN = ("40001", "40P01")
 # Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
@@ -93,14 +94,20 @@ class _Postgresql:
         link.end_reading()
         link.run(_BEGIN_WRITING)
 
-    def raise_generation(self, connection: Connection) -> None:
-        link_of(connection).run(_RAISE_GENERATION)
+    def raise_generation(self, connection: Connection) -> int:
+        return number_of(link_of(connection).run(_RAISE_GENERATION))
 
     def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(readers, purpose, self._reading_more)
 
     def generation(self, connection: Connection) -> int:
         return link_of(connection).generation
+
+    def view(self, _connection: Connection, _kept: KeptReads) -> None:
+        """None: a call that needs only what is kept would have to read a second generation."""
+
+    def raise_reads(self, _connection: Connection) -> int:
+        raise NotImplementedError("nothing is kept")
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
         return _savepoint(link_of(connection))

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate
 
-from rolecall.storage.dialects import AUTHORITY_WRITTEN
+from rolecall.storage.changes import note_write
 from rolecall.storage.postgresql_link import GENERATION_SQL, link_of
 
 _POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
@@ -119,18 +119,18 @@ class PostgresqlInsert:
 class PostgresqlUpdate:
     """An update as a prepared statement of each connection. It notes that it changes rights, as the engine does."""
 
-    __slots__ = ("_bears_on_rights", "_name", "_places", "_sql")
+    __slots__ = ("_name", "_options", "_places", "_sql", "_table")
 
     def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
         compiled = statement.compile(dialect=_POSTGRESQL)
-        self._bears_on_rights = bool(table.info["bears_on_rights"])
+        self._table = table
+        self._options = statement.get_execution_options()
         self._name = f"rolecall_{next(_NUMBERS)}".encode()
         self._sql = str(compiled).encode()
         self._places = tuple(names.index(name) for name in compiled.positiontup or ())
 
     def execute(self, connection: Connection, values: Sequence[Any]) -> None:
-        if self._bears_on_rights:
-            connection.info[AUTHORITY_WRITTEN] = True
+        note_write(connection, self._table, self._options)
         placed = [as_text(values[place]) for place in self._places]
         if any(value is not None and b"\0" in value for value in placed):
             # The protocol would cut the text off there. As psycopg says it:

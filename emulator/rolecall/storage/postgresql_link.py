@@ -52,7 +52,7 @@ class Link:
         if reads_more:
             self._begin_reading()
         else:
-            self.generation = _number(self._checked(self._wire.exec_prepared, _GENERATION, ()))
+            self.generation = number_of(self._checked(self._wire.exec_prepared, _GENERATION, ()))
             self._state = _GENERATION_READ
 
     def end_reading(self) -> None:
@@ -78,7 +78,7 @@ class Link:
 
     def _begin_reading(self) -> None:
         self._state = _IN_TRANSACTION
-        self.generation = _number(self.run(_BEGIN_READING_GENERATION))
+        self.generation = number_of(self.run(_BEGIN_READING_GENERATION))
 
     def close_snapshot(self) -> None:
         """End the transaction, without waiting for the server's word about it."""
@@ -181,7 +181,8 @@ def link_of(connection: Connection) -> Link:
     return link
 
 
-def _number(result: pq.abc.PGresult) -> int:
+def number_of(result: pq.abc.PGresult) -> int:
+    """The generation that a statement gives."""
     value = result.get_value(0, 0)
     if value is None:
         raise UnsuitableDatabaseError("the database has lost the row of its generation")

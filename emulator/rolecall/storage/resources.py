@@ -9,9 +9,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Update, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE, CHANGES_BOUND
+from rolecall.storage.kept_reads import MISSING, NEW, part_of, view_of
 from rolecall.storage.prepared import PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
@@ -92,7 +94,10 @@ _PAGE = (
 )
 _PAGE_OF_PARENT = _PAGE.where(_R.parent_key == bindparam("parent_key"))
 _SET_CONTENT = PreparedUpdate(
-    update(t.resources).where(_R.resource_key == bindparam("key")).values(content=bindparam("text")),
+    update(t.resources)
+    .where(_R.resource_key == bindparam("key"))
+    .values(content=bindparam("text"))
+    .execution_options(**{CHANGES_BOUND: "key"}),
     t.resources,
     "key",
     "text",
@@ -147,12 +152,36 @@ def find(connection: Connection, place: Place, resource_id: str, *, locked: bool
 
     A transaction of SQLite that changes something holds the only lock already.
     """
-    row: Sequence[Any] | None
     if locked and connection.dialect.name != "sqlite":
         row = connection.execute(_BY_ID_LOCKED, {**place._asdict(), "resource_id": resource_id}).first()
-    else:
-        row = _BY_ID.first(connection, *place, resource_id)
+        return None if row is None else _resource(row)
+    view = view_of(connection)
+    if view is None:
+        return _found(connection, place, resource_id)
+    key = (place, resource_id)
+    found: Resource | None = view.get(key)
+    if found is MISSING:
+        found = _found(connection, place, resource_id)
+        view.put(key, found, *_parts_of(found))
+    return found
+
+
+def _found(connection: Connection, place: Place, resource_id: str) -> Resource | None:
+    row = _BY_ID.first(connection, *place, resource_id)
     return None if row is None else _resource(row)
+
+
+def _parts_of(found: Resource | None) -> tuple[str, ...]:
+    """What a resource was read from: its own row, and its parent's, whose end it has."""
+    if found is None:
+        return (NEW,)
+    keys = (found.key,) if found.parent_key is None else (found.key, found.parent_key)
+    return tuple(content_part(key) for key in keys)
+
+
+def content_part(key: str) -> str:
+    """The part of the row of a resource."""
+    return part_of(t.resources.name, key)
 
 
 def living(connection: Connection, keys: Collection[str], *, now_seconds: float) -> set[str]:
@@ -274,18 +303,27 @@ def add(connection: Connection, place: Place, resource: Resource) -> None:
 def set_end(connection: Connection, key: str, ends_at_seconds: float | None) -> None:
     """Let a resource end then, by the sandbox's clock; never, with None."""
     end = None if ends_at_seconds is None else int(ends_at_seconds)
-    connection.execute(update(t.resources).where(_R.resource_key == key).values(ends_at_seconds=end))
+    connection.execute(_change(key).values(ends_at_seconds=end))
 
 
 def drop_token(connection: Connection, key: str) -> None:
     """Let the token that made a resource make another one."""
-    connection.execute(update(t.resources).where(_R.resource_key == key).values(create_token=None))
+    connection.execute(_change(key).values(create_token=None))
+
+
+def _change(key: str) -> Update:
+    return update(t.resources).where(_R.resource_key == key).execution_options(**{CHANGES_ALONE: key})
 
 
 def remove_ended(connection: Connection, place: Place, before_seconds: float) -> None:
     """Delete the resources of a place that ended before that time."""
-    placed = [getattr(_R, name) == value for name, value in place._asdict().items()]
-    connection.execute(delete(t.resources).where(*placed, _R.ends_at_seconds < int(before_seconds)))
+    ended = (
+        *(getattr(_R, name) == value for name, value in place._asdict().items()),
+        _R.ends_at_seconds < int(before_seconds),
+    )
+    # There is mostly none, and a delete makes everything be read again.
+    if connection.execute(select(_R.resource_key).where(*ended).limit(1)).first() is not None:
+        connection.execute(delete(t.resources).where(*ended))
 
 
 def set_content(connection: Connection, key: str, content: Content) -> None:
@@ -299,6 +337,17 @@ def remove(connection: Connection, key: str) -> None:
 
 def setting(connection: Connection, key: str, name: str) -> Content | None:
     """The document of that name that hangs on the resource, or None."""
+    view = view_of(connection)
+    if view is None:
+        return _setting(connection, key, name)
+    content: Content | None = view.get((key, name))
+    if content is MISSING:
+        content = _setting(connection, key, name)
+        view.put((key, name), content, part_of(t.resource_settings.name, key))
+    return content
+
+
+def _setting(connection: Connection, key: str, name: str) -> Content | None:
     row = _SETTING.first(connection, key, name)
     return None if row is None else dict(json.loads(row[0]))
 
@@ -313,7 +362,8 @@ def put_setting(connection: Connection, key: str, name: str, content: Content) -
 def remove_setting(connection: Connection, key: str, name: str) -> None:
     """Delete the document; one that is not there is no error."""
     settings = t.resource_settings.c
-    connection.execute(delete(t.resource_settings).where(settings.resource_key == key, settings.name == name))
+    statement = delete(t.resource_settings).where(settings.resource_key == key, settings.name == name)
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: key}))
 
 
 def settings_of_kind(
@@ -337,6 +387,21 @@ def tags_of(connection: Connection, key: str) -> list[Tag]:
 
 def tags_by_id(connection: Connection, place: Place, resource_id: str) -> list[Tag]:
     """The tags of the resource of that id; none where there is no such resource."""
+    view = view_of(connection)
+    if view is None:
+        return _tags_by_id(connection, place, resource_id)
+    found = find(connection, place, resource_id)
+    if found is None:
+        return []
+    # By the key, because a resource changes more often than its tags.
+    tags: list[Tag] = view.get((_TAGS, found.key))
+    if tags is MISSING:
+        tags = _tags_by_id(connection, place, resource_id)
+        view.put((_TAGS, found.key), tags, part_of(t.resource_tags.name, found.key))
+    return tags
+
+
+def _tags_by_id(connection: Connection, place: Place, resource_id: str) -> list[Tag]:
     return [(row[0], row[1]) for row in _TAGS_BY_ID.all(connection, *place, resource_id)]
 
 
@@ -352,4 +417,4 @@ def remove_tags(connection: Connection, key: str, names: Iterable[str]) -> None:
     """Remove the tags of these keys; a key that is not there is no error."""
     rows = [{"owner": key, "removed": name} for name in names]
     if rows:
-        connection.execute(_TAG_BY_KEY, rows)
+        connection.execute(_TAG_BY_KEY.execution_options(**{CHANGES_ALONE: key}), rows)

@@ -14,6 +14,7 @@ from rolecall.arns import iam_arn
 from rolecall.caches import BoundedCache
 from rolecall.quick_values import quick_value
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.named import CountInAccount, ListByPath
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
@@ -150,11 +151,13 @@ def set_permissions_boundary(connection: Connection, role_id: str, policy_arn: s
 def remove_role(connection: Connection, role_id: str) -> None:
     """Delete a role and its tags. Raises StillReferenced while it has policies."""
     with problem_for_conflict(connection, StillReferenced(role_id)):
-        connection.execute(delete(t.roles).where(t.roles.c.role_id == role_id))
+        statement = delete(t.roles).where(t.roles.c.role_id == role_id)
+        connection.execute(statement.execution_options(**{CHANGES_ALONE: role_id}))
 
 
 def _set(connection: Connection, role_id: str, **values: Any) -> None:
-    connection.execute(update(t.roles).where(t.roles.c.role_id == role_id).values(**values))
+    statement = update(t.roles).where(t.roles.c.role_id == role_id).values(**values)
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: role_id}))
 
 
 def _record(row: Sequence[Any]) -> RoleRecord:

@@ -33,7 +33,15 @@ class Snapshot(Enum):
 
 
 def table(
-    name: str, *, bears_on_rights: bool, snapshot: Snapshot, columns: Sequence[SchemaItem], numbered: bool = False
+    name: str,
+    *,
+    bears_on_rights: bool,
+    snapshot: Snapshot,
+    columns: Sequence[SchemaItem],
+    numbered: bool = False,
+    of_entity: str = "",
+    kept_by: str = "",
+    adds_resources: bool = False,
 ) -> Table:
     """A table with its two facts.
 
@@ -41,13 +49,19 @@ def table(
     cached principals and policies. So it must be True for every table that rights are read from. It should be False for
     tables that are written often, such as messages. ``numbered`` rows have a whole number as their key, which the
     database gives. It gives no number twice, even after the row is deleted.
+
+    ``of_entity`` is the column that names a user, role or access key, for a table whose rows bear on the rights of that
+    one alone. ``kept_by`` is for a table whose rows are kept after they are read (see ``kept_reads``): the column with
+    the key of the resource, or ``*`` when a write may change rows of any table that is kept so. ``adds_resources`` says
+    that a new row is a new resource.
     """
     for column in columns:
         if isinstance(column, Column) and isinstance(column.type, String):
             # Names have the same order on every database: by their bytes, as SQLite sorts them.
             by_bytes = type(column.type)(column.type.length, collation="C")
             column.type = column.type.with_variant(by_bytes, "postgresql")
-    info = {"bears_on_rights": bears_on_rights, "snapshot": snapshot, "numbered": numbered}
+    info = {"bears_on_rights": bears_on_rights, "snapshot": snapshot, "numbered": numbered, "of_entity": of_entity}
+    info |= {"kept_by": kept_by, "adds_resources": adds_resources}
     return Table(name, metadata, *columns, info=info, sqlite_autoincrement=numbered)
 
 

@@ -18,7 +18,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from rolecall.storage.dialects import AUTHORITY_WRITTEN, Readers
+from rolecall.storage.changes import CHANGES_BOUND, note_rows, note_write
+from rolecall.storage.dialects import Readers
+from rolecall.storage.kept_reads import KeptReads, View, view_of
 from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.private_files import file_of, keep_private
 from rolecall.storage.write_ahead import write_ahead
@@ -27,6 +29,12 @@ BUSY_TIMEOUT_SECONDS = 30
 # A server that gets the signal to stop has five seconds for everything.
 _CHECKPOINT_PATIENCE_MILLISECONDS = 500
 _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
+# No row counts as generation 0.
+_READS_SQL = "SELECT value FROM generations WHERE name = 'reads'"
+_BOTH_SQL = f"SELECT value, ({_READS_SQL}) FROM generations WHERE name = 'iam'"  # noqa: S608  no value from outside
+_RAISE_READS_SQL = (
+    "INSERT INTO generations (name, value) VALUES ('reads', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+)
 _RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam'"
 _SQLITE = SQLiteDialect_pysqlite(paramstyle="qmark")
 
@@ -68,14 +76,28 @@ class _Sqlite:
             # As SQLAlchemy would raise it: callers tell a busy database from other problems.
             raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
-    def raise_generation(self, connection: Connection) -> None:
+    def raise_generation(self, connection: Connection) -> int:
         _driver_of(connection).execute(_RAISE_GENERATION_SQL)
+        return self.generation(connection)
 
     def snapshot(self, readers: Readers, _purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(*readers.held(), readers.turn())
 
     def generation(self, connection: Connection) -> int:
-        return int(_driver_of(connection).execute(_GENERATION_SQL).fetchone()[0])
+        view = view_of(connection)
+        if view is None or view.generation is not None:
+            return int(_driver_of(connection).execute(_GENERATION_SQL).fetchone()[0])
+        generation, reads = _driver_of(connection).execute(_BOTH_SQL).fetchone()
+        view.begin(reads or 0)
+        return int(generation)
+
+    def view(self, connection: Connection, kept: KeptReads) -> View:
+        return View(kept, partial(_generation_of_reads, _driver_of(connection)))
+
+    def raise_reads(self, connection: Connection) -> int:
+        driver = _driver_of(connection)
+        driver.execute(_RAISE_READS_SQL)
+        return _generation_of_reads(driver)
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
         return _savepoint(_driver_of(connection))
@@ -119,12 +141,13 @@ def _driver_of(connection: Connection) -> sqlite3.Connection:
 class _Snapshot:
     """A deferred transaction on an open connection. A class, because a generator costs more than the transaction."""
 
-    __slots__ = ("_connection", "_driver", "_turn")
+    __slots__ = ("_connection", "_driver", "_turn", "_view")
 
     def __init__(self, connection: Connection, driver: sqlite3.Connection, turn: Any) -> None:
         self._connection = connection
         self._driver = driver
         self._turn = turn
+        self._view: View | None = None
 
     def __enter__(self) -> Connection:
         if self._turn is not None:
@@ -135,9 +158,15 @@ class _Snapshot:
         except sqlite3.Error:
             self._end_turn()
             raise
+        # Only now: over the one connection of a database in memory, another thread may have written until now.
+        view = self._view = view_of(self._connection)
+        if view is not None:
+            view.open()
         return self._connection
 
     def __exit__(self, *_exception: object) -> None:
+        if self._view is not None:
+            self._view.close()
         try:
             self._driver.execute("COMMIT")
         except sqlite3.Error:
@@ -149,6 +178,11 @@ class _Snapshot:
     def _end_turn(self) -> None:
         if self._turn is not None:
             self._turn.release()
+
+
+def _generation_of_reads(driver: sqlite3.Connection) -> int:
+    row = driver.execute(_READS_SQL).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _keep_private(_dialect: object, _record: object, arguments: list[Any], _named: object) -> None:
@@ -229,19 +263,18 @@ class _FormSelect:
 class _FormInsert:
     """An insert for the driver. It notes that it changes rights, as the engine's listener does for other writes."""
 
-    __slots__ = ("_bears_on_rights", "_columns", "_sql")
+    __slots__ = ("_columns", "_sql", "_table")
 
     def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
         self._columns = columns
         compiled = insert(table).compile(dialect=_SQLITE, column_keys=list(self._columns))
         if tuple(compiled.positiontup or ()) != self._columns:
             raise ValueError(f"{table.name}: the insert does not take its columns in their order")
-        self._bears_on_rights = bool(table.info["bears_on_rights"])
+        self._table = table
         self._sql = str(compiled)
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        if self._bears_on_rights:
-            connection.info[AUTHORITY_WRITTEN] = True
+        note_rows(connection, self._table, rows)
         driver: Any = connection.connection.driver_connection
         driver.executemany(self._sql, [[row[name] for name in self._columns] for row in rows])
 
@@ -249,16 +282,17 @@ class _FormInsert:
 class _FormUpdate:
     """An update for the driver. As :class:`_FormInsert`."""
 
-    __slots__ = ("_bears_on_rights", "_places", "_sql")
+    __slots__ = ("_key_at", "_options", "_places", "_sql", "_table")
 
     def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
         compiled = statement.compile(dialect=_SQLITE)
-        self._bears_on_rights = bool(table.info["bears_on_rights"])
+        self._table = table
+        self._options = statement.get_execution_options()
+        self._key_at = names.index(self._options[CHANGES_BOUND]) if CHANGES_BOUND in self._options else None
         self._sql = str(compiled)
         self._places = tuple(names.index(name) for name in compiled.positiontup or ())
 
     def execute(self, connection: Connection, values: Sequence[Any]) -> None:
-        if self._bears_on_rights:
-            connection.info[AUTHORITY_WRITTEN] = True
+        note_write(connection, self._table, self._options, None if self._key_at is None else values[self._key_at])
         driver: Any = connection.connection.driver_connection
         driver.execute(self._sql, [values[place] for place in self._places])

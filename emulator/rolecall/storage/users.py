@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from rolecall.arns import iam_arn
 from rolecall.quick_values import quick_value
 from rolecall.storage import tables as t
+from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.named import CountInAccount, ListByPath, move_entity
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
@@ -94,13 +95,15 @@ def move_user(connection: Connection, user_id: str, name: str, path: str) -> Non
 
 
 def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: str | None) -> None:
-    connection.execute(update(t.users).where(t.users.c.user_id == user_id).values(permissions_boundary_arn=policy_arn))
+    statement = update(t.users).where(t.users.c.user_id == user_id).values(permissions_boundary_arn=policy_arn)
+    connection.execute(statement.execution_options(**{CHANGES_ALONE: user_id}))
 
 
 def remove_user(connection: Connection, user_id: str) -> None:
     """Delete a user and its tags. Raises StillReferenced while it has keys, policies or groups."""
     with problem_for_conflict(connection, StillReferenced(user_id)):
-        connection.execute(delete(t.users).where(t.users.c.user_id == user_id))
+        statement = delete(t.users).where(t.users.c.user_id == user_id)
+        connection.execute(statement.execution_options(**{CHANGES_ALONE: user_id}))
 
 
 def _record(row: Sequence[Any] | None) -> UserRecord | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from rolecall.caches import KeptMapping
+from rolecall.caches import KeptList, KeptMapping
 from rolecall.wire.models import Member, Shape
 from rolecall.wire.scalars import PLAIN_TEXTS, epoch_seconds, http_date, iso8601_milliseconds
 
@@ -72,6 +72,9 @@ def _list_encoder(shape: Shape) -> Encode:
             raise TypeError(f"{shape.name} must be a list, not {type(value).__name__}")
         if not encoders:
             encoders.append(encoder(element))
+        return value.text_by(encode_items) if type(value) is KeptList else encode_items(value)
+
+    def encode_items(value: Any) -> str:
         encode = encoders[0]
         texts = [item.text_by(encode) if type(item) is KeptMapping else encode(item) for item in value]
         return "[" + ",".join(texts) + "]"

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from rolecall.printable import printable
+from rolecall.worlds.plain_json import NotPlainError, plain_json
 
 Path = tuple[str | int, ...]
 # The loader in C is ten times faster. PyYAML's wheels have it; a build without it uses the one in Python.
@@ -60,12 +62,20 @@ class Problem:
         object.__setattr__(self, "message", message)
 
 
-@dataclass(frozen=True, slots=True)
 class Located:
-    """A document's value, and the line of each part by its path."""
+    """A document's value, and the line of each part by its path. ``lines`` may be a function that finds them."""
 
-    value: Any
-    lines: dict[Path, int]
+    __slots__ = ("_lines", "value")
+
+    def __init__(self, value: Any, lines: dict[Path, int] | Callable[[], dict[Path, int]]) -> None:
+        self.value = value
+        self._lines = lines
+
+    @property
+    def lines(self) -> dict[Path, int]:
+        if callable(self._lines):
+            self._lines = self._lines()
+        return self._lines
 
     def line(self, path: Path) -> int:
         """The line of ``path``, or of its nearest parent in the file."""
@@ -112,6 +122,24 @@ def read_located(text: str, tags: Mapping[str, str] = NO_TAGS) -> Located:
     ``tags`` allows tags that YAML does not know. A value with such a tag becomes a mapping with one member, whose key
     the mapping of ``tags`` gives: with ``{"!Ref": "Ref"}``, ``!Ref name`` is ``{"Ref": "name"}``.
     """
+    if not tags:
+        try:
+            return Located(plain_json(text, MAXIMUM_DEPTH, MAXIMUM_VALUES), partial(_lines_of, text))
+        except NotPlainError:
+            # YAML, or a text with a problem that YAML's parser explains with its line.
+            pass
+    return _read_yaml(text, tags)
+
+
+def _lines_of(text: str) -> dict[Path, int]:
+    try:
+        return _read_yaml(text, NO_TAGS).lines
+    except UnreadableError:
+        # YAML is stricter about where a line may end.
+        return {(): 1}
+
+
+def _read_yaml(text: str, tags: Mapping[str, str]) -> Located:
     if text.count("\n%") > _MAXIMUM_DIRECTIVES:
         raise UnreadableError([Problem(1, DIRECTIVES_MESSAGE)])
     loader = None

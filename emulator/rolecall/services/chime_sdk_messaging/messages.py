@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypedDict
 
-from rolecall.caches import BoundedCache, KeptMapping
+from rolecall.caches import BoundedCache, KeptList, KeptMapping
 from rolecall.contents.channels import PERSISTENT, STANDARD, new_message
 from rolecall.errors import AwsError, bad_request
-from rolecall.services.app_instance_kinds import PAGE_SIZE
+from rolecall.services.app_instance_kinds import PAGE_SIZE, identity_of
 from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
     conflict,
@@ -39,10 +40,11 @@ from rolecall.services.chime_sdk_messaging.processing import (
     settled,
 )
 from rolecall.services.chime_sdk_messaging.roles import HIDDEN, Standing, named_identity, standing, standing_of
-from rolecall.services.paging import one_page, position_of
+from rolecall.services.paging import next_token, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_messages as messages
 from rolecall.storage.channel_messages import CONTENT, CREATED_AT, PENDING, SENDER, SENT, SETTLES_AT, Message
+from rolecall.storage.resources import Resource
 
 _LATEST_MICROS = 2**62
 # A message that no list shows is kept for an hour, so that a repeated call does not send it again.
@@ -222,35 +224,37 @@ def list_messages(
     sub_channel = acting.sub_channel(SubChannelId)
     acting.must_read_messages(sub_channel)
     scope = (call.region, ChannelArn, ChimeBearer, SubChannelId, SortOrder, str(NotBefore), str(NotAfter))
-    first = max(
-        0 if NotBefore is None else micros(NotBefore), kept_since_micros(call.db, call.now_seconds, acting.channel)
-    )
+    kept_since = kept_since_micros(call.db, call.now_seconds, acting.channel)
+    first = max(0 if NotBefore is None else micros(NotBefore), kept_since)
     # Answers have milliseconds: a message of the last one belongs to the list.
     last = _LATEST_MICROS if NotAfter is None else micros(NotAfter) + 999
     ascending = SortOrder == "ASCENDING"
     if NextToken is not None:
         [reached] = position_of(call, scope, NextToken)
         first, last = (reached + 1, last) if ascending else (first, reached - 1)
-    now = micros(call.now_seconds)
-    read = messages.page(
-        call.db,
-        acting.channel.key,
-        sub_channel,
-        ChimeBearer,
-        (first, last),
-        now,
-        ascending=ascending,
-        limit=MaxResults + 1,
-    )
-    page, rest = one_page(call, scope, read, MaxResults, lambda row: (row[CREATED_AT],))
-    senders: dict[str, Mapping[str, str]] = {ChimeBearer: named(ChimeBearer, acting.identity.content)}
-    summaries = []
-    for row in page:
-        if row[SENDER] not in senders:
-            senders[row[SENDER]] = identity(call, row[SENDER])
-        summaries.append(_summary(acting, row, senders[row[SENDER]], now))
+    asked = messages.PageAsked(acting.channel.key, sub_channel, ChimeBearer, first, last, ascending, MaxResults)
+    # What time alone changes is read anew: with retention, and with messages that a flow has not decided.
+    summaries, more = messages.kept_page(call.db, asked, partial(_page, acting), changes_with_time=kept_since > 0)
     sub_channels = {"SubChannelId": sub_channel} if sub_channel else {}
+    rest = {} if more is None else {"NextToken": next_token(call, scope, (more,))}
     return {"ChannelArn": ChannelArn, "ChannelMessages": summaries, **sub_channels, **rest}
+
+
+def _page(acting: Standing, asked: messages.PageAsked) -> tuple[KeptList, int | None, list[Resource | None]]:
+    """The messages as lists show them, the time of the last one if there are more, and the senders."""
+    call, now = acting.call, micros(acting.call.now_seconds)
+    rows = messages.page(call.db, asked, now)
+    more = rows[asked.limit - 1][CREATED_AT] if len(rows) > asked.limit else None
+    senders: dict[str, Resource | None] = {acting.arn: acting.identity}
+    names = {acting.arn: named(acting.arn, acting.identity.content)}
+    summaries = []
+    for row in rows[: asked.limit]:
+        arn = row[SENDER]
+        if arn not in senders:
+            found = senders[arn] = identity_of(call, arn)
+            names[arn] = named(arn, {} if found is None else found.content)
+        summaries.append(_summary(acting, row, names[arn], now))
+    return KeptList(summaries), more, list(senders.values())
 
 
 def _summary(acting: Standing, row: Sequence[Any], sender: Mapping[str, str], now_micros: int) -> Mapping[str, Any]:

@@ -7,11 +7,19 @@ from sqlalchemy.schema import SchemaItem
 
 from rolecall.storage.schema import NOT_IN_SNAPSHOTS, Snapshot, cascade, table
 
+# Entities whose rights no other entity's rights depend on. The rights of a group are its members'.
+_RIGHTS_OF_THEIR_OWN = frozenset({"users", "roles"})
+
+
+def _of_entity(owner_table: str, owner: str) -> str:
+    return owner if owner_table in _RIGHTS_OF_THEIR_OWN else ""
+
 
 def named_entity(table_name: str, identifier: str, *columns: SchemaItem, bears_on_rights: bool = True) -> Table:
     return table(
         table_name,
         bears_on_rights=bears_on_rights,
+        of_entity=_of_entity(table_name, identifier),
         snapshot=Snapshot.KEYS,
         columns=[
             Column(identifier, String(32), primary_key=True),
@@ -31,6 +39,7 @@ def attached_policies(table_name: str, owner_table: str, owner: str) -> Table:
     return table(
         table_name,
         bears_on_rights=True,
+        of_entity=_of_entity(owner_table, owner),
         snapshot=Snapshot.KEYS,
         columns=[
             # No cascade: AWS refuses to delete an entity with policies, or a policy that is attached.
@@ -48,6 +57,7 @@ def inline_policies(table_name: str, owner_table: str, owner: str) -> Table:
     return table(
         table_name,
         bears_on_rights=True,
+        of_entity=_of_entity(owner_table, owner),
         snapshot=Snapshot.KEYS,
         columns=[
             Column(owner, String(32), ForeignKey(f"{owner_table}.{owner}"), primary_key=True),
@@ -70,6 +80,7 @@ def tags(
     return table(
         table_name,
         bears_on_rights=bears_on_rights,
+        of_entity=_of_entity(owner_table, owner),
         snapshot=snapshot,
         columns=[
             Column(owner, String(owner_characters), cascade(f"{owner_table}.{owner}"), primary_key=True),

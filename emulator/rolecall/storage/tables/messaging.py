@@ -16,6 +16,7 @@ from rolecall.storage.schema import IN_MEMBERS, Snapshot, cascade, table
 channel_relations = table(
     "channel_relations",
     bears_on_rights=False,
+    kept_by="channel_key",
     snapshot=Snapshot.ROWS,
     columns=[
         Column("channel_key", String(36), cascade("resources.resource_key"), primary_key=True),
@@ -40,6 +41,7 @@ channel_relations = table(
 channel_messages = table(
     "channel_messages",
     bears_on_rights=False,
+    kept_by="channel_key",
     snapshot=Snapshot.ROWS,
     columns=[
         Column("message_id", String(64), primary_key=True),

@@ -20,6 +20,8 @@ organizations = table(
 accounts = table(
     "accounts",
     bears_on_rights=True,
+    # The resources of an account go with it.
+    kept_by="*",
     snapshot=Snapshot.KEYS,
     columns=[
         Column("account_id", String(12), primary_key=True),

@@ -15,6 +15,8 @@ from rolecall.storage.schema import AFTER_CREATION, IN_MEMBERS, Snapshot, cascad
 resources = table(
     "resources",
     bears_on_rights=False,
+    kept_by="resource_key",
+    adds_resources=True,
     snapshot=Snapshot.ROWS,
     columns=[
         Column("resource_key", String(36), primary_key=True),
@@ -45,6 +47,7 @@ resources = table(
 resource_settings = table(
     "resource_settings",
     bears_on_rights=False,
+    kept_by="resource_key",
     snapshot=Snapshot.ROWS,
     columns=[
         Column("resource_key", String(36), cascade("resources.resource_key"), primary_key=True),
@@ -57,6 +60,7 @@ resource_settings = table(
 resource_tags = table(
     "resource_tags",
     bears_on_rights=False,
+    kept_by="resource_key",
     snapshot=Snapshot.ROWS,
     columns=[
         Column("resource_key", String(36), cascade("resources.resource_key"), primary_key=True),

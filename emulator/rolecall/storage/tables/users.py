@@ -29,6 +29,7 @@ user_tags = tags("user_tags", "users", "user_id")
 access_keys = table(
     "access_keys",
     bears_on_rights=True,
+    of_entity="access_key_id",
     snapshot=Snapshot.KEYS,
     columns=[
         Column("access_key_id", String(128), primary_key=True),
