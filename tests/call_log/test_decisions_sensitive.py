@@ -52,8 +52,8 @@ def _inner(shape: Shape) -> list[Shape]:
     return [shape.key, shape.value] if shape.type_name == "map" else []
 
 
-# The model of the Chime SDK marks ARNs and tags as sensitive, the model of Roles Anywhere marks tags. A decision is about
-# these very values: its resource, and aws:RequestTag and aws:TagKeys. So the log keeps them, as it keeps IAM's tags.
+# The model of the Chime SDK marks ARNs and tags as sensitive, the model of Roles Anywhere marks tags. A decision is
+# about these very values: its resource, aws:RequestTag and aws:TagKeys. So the log keeps them, as it keeps IAM's tags.
 KEPT = {"chime": frozenset({"Arn", "TagKey", "TagValue"}), "rolesanywhere": frozenset({"TagKey", "TagValue"})}
 
 

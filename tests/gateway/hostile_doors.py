@@ -41,9 +41,10 @@ from rolecall.server.answers import ServedAnswer, failed_answer
 from rolecall.server.connection import Connection
 from rolecall.server.upgrades import CONNECT_PATH
 from rolecall.server.websocket import WebSocket, text_frame
+from rolecall.waits import wait_here
 from rolecall.web.attach_endpoint import Minting
 from rolecall.web.aws import BODY_KEY, PROBLEM_KEY
-from rolecall.web.pushing import connected, established
+from rolecall.web.pushing import connecting, established
 
 Door = Callable[[random.Random], int]
 
@@ -109,6 +110,10 @@ def attachments(world: Any) -> Door:
             return 0
 
     return send_one
+
+
+def _refuse_to_pause(_seconds: float) -> None:
+    raise AssertionError("nothing in this sandbox delays a call")
 
 
 class _Wire(asyncio.Transport):
@@ -180,7 +185,7 @@ class _Host:
 
     def opened(self, socket: WebSocket) -> None:
         try:
-            connected(self._application, socket.environ)
+            wait_here(connecting(self._application, socket.environ), _refuse_to_pause)
         except AwsError as error:
             if error.code in ("InternalFailure", "ServiceUnavailable"):
                 raise
