@@ -73,8 +73,9 @@ class _Readers:
         self._turn = turn
         self._held = threading.local()
         # The connections of all threads. Closing the database closes them; so does the end of an object that was never
-        # closed. Otherwise Python would warn of open connections.
-        self.all: weakref.WeakSet[Connection] = weakref.WeakSet()
+        # closed. Otherwise Python would warn of open connections. They outlive their threads: the end of a thread is no
+        # place for statements, and those would reach into the transactions of others on the one connection in memory.
+        self.all: dict[Connection, weakref.ref[threading.Thread]] = {}
 
     def held(self) -> tuple[Connection, Any]:
         held: tuple[Connection, Any] | None = getattr(self._held, "reader", None)
@@ -84,7 +85,7 @@ class _Readers:
         connection = self.held()[0]
         # First, because no new one may be had now.
         self._held.reader = None
-        self.all.discard(connection)
+        self.all.pop(connection, None)
         with suppress(SQLAlchemyError):
             connection.invalidate()
             connection.close()
@@ -101,12 +102,22 @@ class _Readers:
     def _open(self) -> tuple[Connection, Any]:
         # Under the lock: preparing the only connection of an in-memory database ends other threads' transactions.
         with self._turn or nullcontext():
+            self._close_ended()
             connection = self._engine.connect()
             if VIEW not in connection.info:
                 connection.info[VIEW] = self._view(connection)
         held = self._held.reader = (connection, connection.connection.driver_connection)
-        self.all.add(connection)
+        self.all[connection] = weakref.ref(threading.current_thread())
         return held
+
+    def _close_ended(self) -> None:
+        """Close the connections of threads that have ended. The pool hands them out again."""
+        for connection, thread_ref in list(self.all.items()):
+            thread = thread_ref()
+            # Another thread may close it now, too.
+            if (thread is None or not thread.is_alive()) and self.all.pop(connection, None) is not None:
+                with suppress(SQLAlchemyError):
+                    connection.close()
 
 
 class Database:
