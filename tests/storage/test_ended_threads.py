@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,11 @@ from rolecall.storage.migrate import upgrade
 
 
 @pytest.fixture(params=["memory", "file"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     made = Database("sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'rolecall.db'}")
     upgrade(made)
-    request.addfinalizer(made.close)
-    return made
+    yield made
+    made.close()
 
 
 def in_a_thread(work: Callable[[], object]) -> None:
@@ -53,3 +53,25 @@ def test_threads_that_come_and_go_leave_one_connection_behind(database: Database
     assert len(database._readers.all) == 1
     read(database)
     assert list(database._readers.all) == [database._readers.held()[0]]
+
+
+def test_the_database_is_closed_after_what_another_thread_reads(database: Database) -> None:
+    """The driver would crash if a connection were closed while it is used."""
+    is_reading, may_end, was_closed = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        with database.snapshot() as connection:
+            is_reading.set()
+            may_end.wait(60)
+            assert not was_closed.is_set()
+            database.generation(connection)
+
+    reading = threading.Thread(target=work)
+    reading.start()
+    assert is_reading.wait(60)
+    closing = threading.Thread(target=lambda: (database.close(), was_closed.set()))
+    closing.start()
+    may_end.set()
+    reading.join(60)
+    closing.join(60)
+    assert was_closed.is_set()

@@ -203,7 +203,8 @@ def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest
     """The call is answered by the newer rights, and leaves one entry in the log."""
     world = WorldHandle(builtin_world(), on="postgresql")
     iam = world.client("iam")
-    iam.get_user(UserName="developer")
+    # Another user: an answer that is kept needs no further read.
+    iam.get_user(UserName="admin")
     # The second of two calls without a read in between: it reads the generation first.
     world.client("sts").get_caller_identity()
     begin, moved = Link._begin_reading, []
@@ -419,7 +420,7 @@ CALLS = [
         {"sqlite": 1, "postgresql": 1},
     ),
     ("iam", "get_role", {"RoleName": "chime-reader"}, {"sqlite": 2, "postgresql": 2}),
-    ("iam", "get_user", {"UserName": "developer"}, {"sqlite": 3, "postgresql": 3}),
+    ("iam", "get_user", {"UserName": "developer"}, {"sqlite": 2, "postgresql": 2}),
 ]
 
 

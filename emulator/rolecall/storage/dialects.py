@@ -7,6 +7,7 @@ Everything else in ``storage`` is written once, with SQLAlchemy. A module that n
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
@@ -51,14 +52,14 @@ class FormUpdate(Protocol):
 class Readers(Protocol):
     """The connections for reading: each thread holds one."""
 
-    def held(self) -> tuple[Connection, Any]:
-        """This thread's connection, and the driver's."""
+    def held(self) -> tuple[Connection, Any, threading.RLock]:
+        """This thread's connection, the driver's, and the lock to hold while using them.
 
-    def replaced(self) -> tuple[Connection, Any]:
+        Another thread may close the database meanwhile. All threads share the connection of a database in memory.
+        """
+
+    def replaced(self) -> tuple[Connection, Any, threading.RLock]:
         """A new connection in place of this thread's one, which is dead."""
-
-    def turn(self) -> AbstractContextManager[Any] | None:
-        """A lock, when all threads share one connection."""
 
 
 class Dialect(Protocol):

@@ -11,7 +11,7 @@ import copy
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ BadDatabaseUrlError = ArgumentError
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # How often a transaction is run again after others at the same time made it fail.
 WRITE_ATTEMPTS = 5
+# A thread that still reads with its connection after this time keeps it.
+_CLOSING_SECONDS = 5.0
 # So many changes of rights by this process are remembered one by one.
 _REMEMBERED_CHANGES = 64
 
@@ -75,13 +77,13 @@ class _Readers:
         # The connections of all threads. Closing the database closes them; so does the end of an object that was never
         # closed. Otherwise Python would warn of open connections. They outlive their threads: the end of a thread is no
         # place for statements, and those would reach into the transactions of others on the one connection in memory.
-        self.all: dict[Connection, weakref.ref[threading.Thread]] = {}
+        self.all: dict[Connection, tuple[weakref.ref[threading.Thread], threading.RLock]] = {}
 
-    def held(self) -> tuple[Connection, Any]:
-        held: tuple[Connection, Any] | None = getattr(self._held, "reader", None)
+    def held(self) -> tuple[Connection, Any, threading.RLock]:
+        held: tuple[Connection, Any, threading.RLock] | None = getattr(self._held, "reader", None)
         return held or self._open()
 
-    def replaced(self) -> tuple[Connection, Any]:
+    def replaced(self) -> tuple[Connection, Any, threading.RLock]:
         connection = self.held()[0]
         # First, because no new one may be had now.
         self._held.reader = None
@@ -93,26 +95,24 @@ class _Readers:
         self._engine.dispose()
         return self._open()
 
-    def turn(self) -> threading.RLock | None:
-        return self._turn
-
     def forget(self) -> None:
         self._held = threading.local()
 
-    def _open(self) -> tuple[Connection, Any]:
+    def _open(self) -> tuple[Connection, Any, threading.RLock]:
         # Under the lock: preparing the only connection of an in-memory database ends other threads' transactions.
         with self._turn or nullcontext():
             self._close_ended()
             connection = self._engine.connect()
             if VIEW not in connection.info:
                 connection.info[VIEW] = self._view(connection)
-        held = self._held.reader = (connection, connection.connection.driver_connection)
-        self.all[connection] = weakref.ref(threading.current_thread())
+        turn = self._turn or threading.RLock()
+        held = self._held.reader = (connection, connection.connection.driver_connection, turn)
+        self.all[connection] = (weakref.ref(threading.current_thread()), turn)
         return held
 
     def _close_ended(self) -> None:
         """Close the connections of threads that have ended. The pool hands them out again."""
-        for connection, thread_ref in list(self.all.items()):
+        for connection, (thread_ref, _) in list(self.all.items()):
             thread = thread_ref()
             # Another thread may close it now, too.
             if (thread is None or not thread.is_alive()) and self.all.pop(connection, None) is not None:
@@ -140,7 +140,7 @@ class Database:
         reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._kept = KeptReads()
         self._readers = _Readers(reading, self._turn, self._view)
-        self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all)
+        self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all, self._turn)
         # By generation: the entities whose rights changed with it, where this process made the change.
         self._changes: BoundedCache[int, frozenset[str]] = BoundedCache(_REMEMBERED_CHANGES)
 
@@ -289,15 +289,34 @@ class Database:
 
     def close(self) -> None:
         self._readers.forget()
-        _let_go(self._engine, self._readers.all)
+        _let_go(self._engine, self._readers.all, self._turn)
         self._files.forget()
 
 
-def _let_go(engine: Engine, readers: Iterable[Connection]) -> None:
-    """Close all connections, also of threads that have ended or do not use theirs any more."""
-    for reader in list(readers):
-        reader.close()
-    engine.dispose()
+def _let_go(
+    engine: Engine,
+    readers: dict[Connection, tuple[weakref.ref[threading.Thread], threading.RLock]],
+    only: threading.RLock | None,
+) -> None:
+    """Close all connections, also of threads that have ended or do not use theirs any more.
+
+    A connection that a thread is reading with is closed after that: the driver would crash. ``only`` is the lock of the
+    one connection of a database in memory.
+    """
+    for reader, (_, turn) in list(readers.items()):
+        if turn.acquire(timeout=_CLOSING_SECONDS):
+            try:
+                if readers.pop(reader, None) is not None:
+                    reader.close()
+            finally:
+                turn.release()
+    if only is None:
+        engine.dispose()
+    elif only.acquire(timeout=_CLOSING_SECONDS):
+        try:
+            engine.dispose()
+        finally:
+            only.release()
 
 
 def _note_write(

@@ -6,6 +6,7 @@ The driver needs microseconds for a BEGIN, a savepoint or a row by its key. SQLA
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -81,7 +82,7 @@ class _Sqlite:
         return self.generation(connection)
 
     def snapshot(self, readers: Readers, _purpose: str) -> AbstractContextManager[Connection]:
-        return _Snapshot(*readers.held(), readers.turn())
+        return _Snapshot(*readers.held())
 
     def generation(self, connection: Connection) -> int:
         view = view_of(connection)
@@ -143,20 +144,19 @@ class _Snapshot:
 
     __slots__ = ("_connection", "_driver", "_turn", "_view")
 
-    def __init__(self, connection: Connection, driver: sqlite3.Connection, turn: Any) -> None:
+    def __init__(self, connection: Connection, driver: sqlite3.Connection, turn: threading.RLock) -> None:
         self._connection = connection
         self._driver = driver
         self._turn = turn
         self._view: View | None = None
 
     def __enter__(self) -> Connection:
-        if self._turn is not None:
-            self._turn.acquire()
+        self._turn.acquire()
         try:
             # By the driver itself: this begins a deferred transaction in a microsecond.
             self._driver.execute("BEGIN")
         except sqlite3.Error:
-            self._end_turn()
+            self._turn.release()
             raise
         # Only now: over the one connection of a database in memory, another thread may have written until now.
         view = self._view = view_of(self._connection)
@@ -173,10 +173,6 @@ class _Snapshot:
             # Nothing was written, so nothing is lost. The connection must not stay inside a transaction.
             self._driver.rollback()
         finally:
-            self._end_turn()
-
-    def _end_turn(self) -> None:
-        if self._turn is not None:
             self._turn.release()
 
 
