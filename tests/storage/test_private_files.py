@@ -280,7 +280,7 @@ def test_commands_leave_no_connection_open(tmp_path: Path, connections: list[sql
     decision_log(url, Clock()).store.clear(0)
     snapshot = str(tmp_path / "world.yaml")
     # Without the clean-up that closes a forgotten database.
-    tools = SimpleNamespace(WeakSet=weakref.WeakSet, finalize=lambda *_arguments: None)
+    tools = SimpleNamespace(ref=weakref.ref, finalize=lambda *_arguments: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rolecall.storage.engine.weakref", tools)
         for arguments in (
