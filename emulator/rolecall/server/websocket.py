@@ -66,6 +66,8 @@ class WebSocket(asyncio.Protocol):
         # What the client has sent since it was last asked. The first time it need not have sent anything.
         self._was_heard, self._frame_count = True, 0
         self._has_ended = False
+        # Ends the connection of a client that does not answer a close.
+        self._last_wait: asyncio.TimerHandle | None = None
 
     # Called by the event loop.
 
@@ -85,6 +87,9 @@ class WebSocket(asyncio.Protocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._last_wait is not None:
+            # Otherwise it would keep this object for its whole time.
+            self._last_wait.cancel()
         self._end()
         self._owner.lost(self)
 
@@ -166,7 +171,7 @@ class WebSocket(asyncio.Protocol):
         if self._frames.state is State.OPEN:
             return
         if not self._has_ended:
-            self._loop.call_later(_CLOSING_SECONDS, self.transport.abort)
+            self._last_wait = self._loop.call_later(_CLOSING_SECONDS, self.transport.abort)
             self._end()
         if is_last:
             self._finish()
